@@ -1,0 +1,375 @@
+"""Tables of numbers for training: read a CSV file, standardize, split, and cut into mini-batches.
+
+Everything here is plain lists: ``X`` is a list of samples, each a list of floats (one per feature),
+and ``y`` is a list with one target per sample. Nothing depends on the rest of the package.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, NoReturn, TypeVar, overload
+
+from autograd.errors import AutogradError
+
+A = TypeVar("A")
+B = TypeVar("B")
+Target = TypeVar("Target", int, float)
+Task = Literal["classification", "regression"]
+
+
+class DataError(AutogradError, ValueError):
+    """The data cannot be used as they are; the message says where, why, and what to do.
+
+    >>> train_test_split([[1.0], [2.0]], [0], test_size=1)
+    Traceback (most recent call last):
+        ...
+    nn.data.DataError: X has 2 samples but y has 1 targets: give one target per sample
+    """
+
+
+@dataclass(frozen=True)
+class Dataset(Generic[Target]):
+    """A table ready for training.
+
+    Attributes:
+        features: one list of floats per sample.
+        targets: one target per sample: an index into ``class_names``, or a float for regression.
+        feature_names: the names of the feature columns, in the order of the floats.
+        class_names: the label that each class index stands for; empty for regression.
+
+    >>> data = Dataset([[1.4], [4.7]], [0, 1], ["petal_length"], ["setosa", "versicolor"])
+    >>> data.class_names[data.targets[1]]
+    'versicolor'
+    """
+
+    features: list[list[float]]
+    targets: list[Target]
+    feature_names: list[str]
+    class_names: list[str]
+
+
+@overload
+def read_csv(path: str | os.PathLike[str], target: str, *, task: Literal["classification"] = ...) -> Dataset[int]: ...
+@overload
+def read_csv(path: str | os.PathLike[str], target: str, *, task: Literal["regression"]) -> Dataset[float]: ...
+def read_csv(
+    path: str | os.PathLike[str], target: str, *, task: Task = "classification"
+) -> Dataset[int] | Dataset[float]:
+    """Read a comma-separated UTF-8 file with a header line into a ``Dataset``.
+
+    Every column but ``target`` is a feature and must hold finite numbers. Class labels may be any
+    text; classes are numbered in sorted order (numerically where every label is a number).
+
+    Args:
+        path: the file.
+        target: the name of the column to predict.
+        task: "classification" reads the target as labels, "regression" as numbers.
+
+    Raises:
+        DataError: the file cannot be read or a value cannot be used; names file, line and column.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "fruit.csv")
+    ...     _ = path.write_text("weight,price,fruit\\n150,0.5,apple\\n6,0.25,cherry\\n")
+    ...     read_csv(path, target="fruit").targets
+    ...     read_csv(path, target="fruit").features
+    [0, 1]
+    [[150.0, 0.5], [6.0, 0.25]]
+    """
+    if task not in ("classification", "regression"):
+        raise DataError(f"task must be 'classification' or 'regression', got {task!r}")
+    header, rows = _read_rows(path)
+    if target not in header:
+        hint = "; columns must be separated by commas" if len(header) == 1 else ""
+        raise DataError(f"{path}: there is no column {target!r}: the columns are {_listing(header)}{hint}")
+    if len(header) == 1:
+        raise DataError(f"{path}: {target!r} is the only column: add at least one feature column")
+    at = header.index(target)
+    features = [
+        [_number(cell, path, line, name) for name, cell in zip(header, row, strict=True) if name != target]
+        for line, row in rows
+    ]
+    feature_names = [name for name in header if name != target]
+    if task == "regression":
+        return Dataset(features, [_number(row[at], path, line, target) for line, row in rows], feature_names, [])
+    for line, row in rows:
+        if not row[at]:
+            _refuse(path, line, target, "the label is empty: fill it in or remove the row")
+    class_names = _sorted_labels({row[at] for _, row in rows})
+    if len(class_names) == 1:
+        raise DataError(f"{path}: column {target!r} holds one class only, {class_names[0]!r}: nothing to tell apart")
+    index = {name: i for i, name in enumerate(class_names)}
+    return Dataset(features, [index[row[at]] for _, row in rows], feature_names, class_names)
+
+
+def _read_rows(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The stripped header and the non-blank rows, each with the line number it ends on."""
+    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        rows.extend((reader.line_num, [cell.strip() for cell in row]) for row in reader if row)
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: not valid CSV: {error}") from error
+    if not rows:
+        raise DataError(f"{path}: the file is empty: a header line and rows of data are needed")
+    (_, header), *rows = rows
+    _check_header(path, header)
+    if not rows:
+        raise DataError(f"{path}: there is a header line but no row of data below it")
+    for line, row in rows:
+        if len(row) != len(header):
+            raise DataError(f"{path}, line {line}: the row has {len(row)} fields but the header has {len(header)}")
+    return header, rows
+
+
+def _read_text(path: str | os.PathLike[str]) -> str:
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    if b"\0" in content:
+        raise DataError(f"{path}: the file holds zero bytes, so it is not UTF-8 text: export it as CSV (UTF-8)")
+    try:
+        return content.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8 text: save the file as CSV (UTF-8)"
+        ) from error
+
+
+def _check_header(path: str | os.PathLike[str], header: list[str]) -> None:
+    if "" in header:
+        raise DataError(f"{path}, line 1: column {header.index('') + 1} has no name")
+    name, count = Counter(header).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{path}, line 1: {count} columns are named {name!r}: rename or remove one")
+
+
+def _number(cell: str, path: str | os.PathLike[str], line: int, column: str) -> float:
+    if not cell:
+        _refuse(path, line, column, "the cell is empty: fill it in or remove the row")
+    try:
+        number = float("not a number" if "_" in cell else cell)  # float() would read 1_0 as 10
+    except ValueError:
+        _refuse(path, line, column, f"{_shorten(cell)} is not a number: encode or remove the column")
+    if not math.isfinite(number):
+        _refuse(path, line, column, f"{_shorten(cell)} is not finite: replace it or remove the row")
+    return number
+
+
+def _refuse(path: str | os.PathLike[str], line: int, column: str, reason: str) -> NoReturn:
+    raise DataError(f"{path}, line {line}, column {column!r}: {reason}") from None
+
+
+def _shorten(cell: str) -> str:
+    return repr(cell if len(cell) <= 40 else cell[:37] + "...")
+
+
+def _listing(names: list[str]) -> str:
+    shown = ", ".join(_shorten(name) for name in names[:10])
+    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+
+
+def _sorted_labels(labels: set[str]) -> list[str]:
+    try:
+        return sorted(labels, key=lambda label: (float(label), label))
+    except ValueError:
+        return sorted(labels)
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """Shift and scale each feature to mean 0 and standard deviation 1.
+
+        x' = (x − mean) / scale,   scale = sqrt(Σ (x − mean)² / N)
+
+    ``fit`` measures the training samples; ``transform`` then treats any sample the same way. A
+    constant feature has scale 1, so it becomes 0. ``dataclasses.asdict(s)`` is a plain dictionary to
+    save beside a model, and ``Standardizer(**dictionary)`` brings it back.
+
+    Attributes:
+        mean: the mean of each feature, in the feature's unit.
+        scale: what each feature is divided by, in the feature's unit.
+
+    >>> s = Standardizer.fit([[1.0, 7.0], [3.0, 7.0]])
+    >>> s
+    Standardizer(mean=[2.0, 7.0], scale=[1.0, 1.0])
+    >>> s.transform([[5.0, 8.0]])
+    [[3.0, 1.0]]
+    """
+
+    mean: list[float]
+    scale: list[float]
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.scale):
+            raise DataError(f"there are {len(self.mean)} means but {len(self.scale)} scales")
+        for mean, scale in zip(self.mean, self.scale, strict=True):
+            if not (math.isfinite(mean) and math.isfinite(scale) and scale > 0):
+                raise DataError(f"a mean must be finite and a scale positive, got {mean} and {scale}")
+
+    @classmethod
+    def fit(cls, X: Sequence[Sequence[float]]) -> Standardizer:
+        """Measure the mean and the standard deviation (of the population) of each feature.
+
+        Raises:
+            DataError: there is no sample, the samples differ in length, or a value is not finite.
+
+        >>> Standardizer.fit([[0.0], [10.0]]).scale
+        [5.0]
+        """
+        if not X:
+            raise DataError("there are no samples to standardize")
+        _check_widths(X, len(X[0]))
+        moments = [_mean_and_scale(column, at) for at, column in enumerate(zip(*X, strict=True))]
+        return cls([mean for mean, _ in moments], [scale for _, scale in moments])
+
+    def transform(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
+        """Standardize samples with the mean and scale measured by ``fit``.
+
+        Raises:
+            DataError: a sample does not have one value per feature.
+
+        >>> Standardizer(mean=[2.0], scale=[4.0]).transform([[2.0], [6.0]])
+        [[0.0], [1.0]]
+        """
+        _check_widths(X, len(self.mean))
+        return [[(x - m) / s for x, m, s in zip(sample, self.mean, self.scale, strict=True)] for sample in X]
+
+
+def _check_widths(X: Sequence[Sequence[float]], width: int) -> None:
+    for i, sample in enumerate(X):
+        if len(sample) != width:
+            raise DataError(f"sample {i} has {len(sample)} features but {width} are expected")
+
+
+def _mean_and_scale(column: Sequence[float], at: int) -> tuple[float, float]:
+    if not all(map(math.isfinite, column)):
+        bad = next(x for x in column if not math.isfinite(x))
+        raise DataError(f"feature {at} holds {bad}: only finite numbers can be standardized")
+    if min(column) == max(column):  # rounding of the mean must not pass for a tiny spread
+        return column[0], 1.0
+    n = len(column)
+    mean = math.fsum(x / n for x in column)  # dividing first, and hypot, keep large numbers from overflowing
+    return mean, math.hypot(*(x - mean for x in column)) / math.sqrt(n)
+
+
+def train_test_split(
+    X: Sequence[A],
+    y: Sequence[B],
+    *,
+    test_size: float = 0.25,
+    seed: int | random.Random = 0,
+    stratify: bool = False,
+) -> tuple[list[A], list[A], list[B], list[B]]:
+    """Shuffle the samples and hold some of them out for testing.
+
+    Args:
+        X: the samples.
+        y: one target per sample.
+        test_size: the part to hold out (between 0 and 1), or the number of samples (an int).
+        seed: an int, or a ``random.Random`` to draw from; the same seed gives the same split.
+        stratify: hold out the same part of every class, to the nearest sample.
+
+    Returns:
+        X_train, X_test, y_train, y_test, in the order of scikit-learn's function of this name.
+
+    Raises:
+        DataError: X and y differ in length, or one side of the split would be empty.
+
+    >>> X_train, X_test, y_train, y_test = train_test_split(
+    ...     [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], test_size=0.5, stratify=True)
+    >>> sorted(y_train), sorted(y_test)
+    ([0, 1], [0, 1])
+    """
+    n = len(X)
+    if len(y) != n:
+        raise DataError(f"X has {n} samples but y has {len(y)} targets: give one target per sample")
+    held_out = test_size if isinstance(test_size, int) else round(test_size * n) if 0 < test_size < 1 else 0
+    if not 0 < held_out < n:
+        raise DataError(f"test_size={test_size} holds out {held_out} of {n} samples: both sides need at least 1")
+    order = list(range(n))
+    _random(seed).shuffle(order)
+    test = set(_stratified(order, y, held_out) if stratify else order[:held_out])
+    train_order = [i for i in order if i not in test]
+    test_order = [i for i in order if i in test]
+    return (
+        [X[i] for i in train_order],
+        [X[i] for i in test_order],
+        [y[i] for i in train_order],
+        [y[i] for i in test_order],
+    )
+
+
+def _stratified(order: list[int], y: Sequence[B], held_out: int) -> list[int]:
+    """The first ``held_out`` of the samples when all classes are consumed at an even pace.
+
+    The k-th of a class's m samples is due at time (k + ½) / m; taking samples in order of their
+    due time keeps every class within one sample of its share.
+    """
+    sizes = Counter(y)
+    seen: Counter[B] = Counter()
+    due: dict[int, float] = {}
+    for i in order:
+        due[i] = (seen[y[i]] + 0.5) / sizes[y[i]]
+        seen[y[i]] += 1
+    return sorted(order, key=due.__getitem__)[:held_out]  # stable: ties stay in random order
+
+
+def minibatches(n: int, batch_size: int, seed: int | random.Random = 0) -> list[list[int]]:
+    """Cut one epoch over n samples into random mini-batches of indices.
+
+    Selection is random without replacement: every index appears exactly once. The last batch is
+    smaller when ``batch_size`` does not divide n. ``batch_size=1`` is stochastic gradient descent and
+    ``batch_size=n`` full-batch gradient descent.
+
+    Args:
+        n: the number of samples.
+        batch_size: the number of samples per batch.
+        seed: an int, or a ``random.Random``, which makes every epoch's batches different.
+
+    Raises:
+        DataError: n or ``batch_size`` is less than 1.
+
+    >>> rng = random.Random(0)
+    >>> for epoch in range(2):
+    ...     print(minibatches(5, batch_size=2, seed=rng))
+    [[2, 1], [0, 4], [3]]
+    [[0, 2], [1, 3], [4]]
+    """
+    if n < 1 or batch_size < 1:
+        raise DataError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
+    order = list(range(n))
+    _random(seed).shuffle(order)
+    return [order[start : start + batch_size] for start in range(0, n, batch_size)]
+
+
+def one_hot(labels: Iterable[int], num_classes: int) -> list[list[float]]:
+    """Turn class indices into target vectors: 1 at the index of the class, 0 elsewhere.
+
+    Raises:
+        DataError: a label is not an integer in 0 … num_classes − 1.
+
+    >>> one_hot([0, 2], num_classes=3)
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    vectors = []
+    for label in labels:
+        if label not in range(num_classes):
+            raise DataError(f"label {label!r} is not one of the classes 0 … {num_classes - 1}")
+        vectors.append([float(label == i) for i in range(num_classes)])
+    return vectors
+
+
+def _random(seed: int | random.Random) -> random.Random:
+    return seed if isinstance(seed, random.Random) else random.Random(seed)
