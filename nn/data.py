@@ -21,6 +21,7 @@ from autograd.errors import AutogradError
 A = TypeVar("A")
 B = TypeVar("B")
 Target = TypeVar("Target", int, float)
+FilePath = str | os.PathLike[str]
 Task = Literal["classification", "regression"]
 
 
@@ -56,12 +57,10 @@ class Dataset(Generic[Target]):
 
 
 @overload
-def read_csv(path: str | os.PathLike[str], target: str, *, task: Literal["classification"] = ...) -> Dataset[int]: ...
+def read_csv(path: FilePath, target: str, *, task: Literal["classification"] = ...) -> Dataset[int]: ...
 @overload
-def read_csv(path: str | os.PathLike[str], target: str, *, task: Literal["regression"]) -> Dataset[float]: ...
-def read_csv(
-    path: str | os.PathLike[str], target: str, *, task: Task = "classification"
-) -> Dataset[int] | Dataset[float]:
+def read_csv(path: FilePath, target: str, *, task: Literal["regression"]) -> Dataset[float]: ...
+def read_csv(path: FilePath, target: str, *, task: Task = "classification") -> Dataset[int] | Dataset[float]:
     """Read a comma-separated UTF-8 file with a header line into a ``Dataset``.
 
     Every column but ``target`` is a feature and must hold finite numbers. Class labels may be any
@@ -86,12 +85,9 @@ def read_csv(
     """
     if task not in ("classification", "regression"):
         raise DataError(f"task must be 'classification' or 'regression', got {task!r}")
-    header, rows = _read_rows(path)
-    if target not in header:
-        hint = "; columns must be separated by commas" if len(header) == 1 else ""
-        raise DataError(f"{path}: there is no column {target!r}: the columns are {_listing(header)}{hint}")
-    if len(header) == 1:
-        raise DataError(f"{path}: {target!r} is the only column: add at least one feature column")
+    (_, header), *rows = _read_rows(path)
+    _check_header(path, header, target)
+    _check_rows(path, header, rows)
     at = header.index(target)
     features = [
         [_number(cell, path, line, name) for name, cell in zip(header, row, strict=True) if name != target]
@@ -100,18 +96,12 @@ def read_csv(
     feature_names = [name for name in header if name != target]
     if task == "regression":
         return Dataset(features, [_number(row[at], path, line, target) for line, row in rows], feature_names, [])
-    for line, row in rows:
-        if not row[at]:
-            _refuse(path, line, target, "the label is empty: fill it in or remove the row")
-    class_names = _sorted_labels({row[at] for _, row in rows})
-    if len(class_names) == 1:
-        raise DataError(f"{path}: column {target!r} holds one class only, {class_names[0]!r}: nothing to tell apart")
-    index = {name: i for i, name in enumerate(class_names)}
-    return Dataset(features, [index[row[at]] for _, row in rows], feature_names, class_names)
+    indices, class_names = _class_indices(path, target, [(line, row[at]) for line, row in rows])
+    return Dataset(features, indices, feature_names, class_names)
 
 
-def _read_rows(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The stripped header and the non-blank rows, each with the line number it ends on."""
+def _read_rows(path: FilePath) -> list[tuple[int, list[str]]]:
+    """Every row that is not blank, header first, with the number of its last line; cells are stripped."""
     reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
     rows: list[tuple[int, list[str]]] = []
     try:
@@ -120,17 +110,10 @@ def _read_rows(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int,
         raise DataError(f"{path}, line {reader.line_num}: not valid CSV: {error}") from error
     if not rows:
         raise DataError(f"{path}: the file is empty: a header line and rows of data are needed")
-    (_, header), *rows = rows
-    _check_header(path, header)
-    if not rows:
-        raise DataError(f"{path}: there is a header line but no row of data below it")
-    for line, row in rows:
-        if len(row) != len(header):
-            raise DataError(f"{path}, line {line}: the row has {len(row)} fields but the header has {len(header)}")
-    return header, rows
+    return rows
 
 
-def _read_text(path: str | os.PathLike[str]) -> str:
+def _read_text(path: FilePath) -> str:
     try:
         with open(path, "rb") as file:
             content = file.read()
@@ -147,15 +130,28 @@ def _read_text(path: str | os.PathLike[str]) -> str:
         ) from error
 
 
-def _check_header(path: str | os.PathLike[str], header: list[str]) -> None:
+def _check_header(path: FilePath, header: list[str], target: str) -> None:
+    if target not in header:
+        hint = "; columns must be separated by commas" if len(header) == 1 else ""
+        raise DataError(f"{path}: there is no column {target!r}: the columns are {_listing(header)}{hint}")
     if "" in header:
         raise DataError(f"{path}, line 1: column {header.index('') + 1} has no name")
     name, count = Counter(header).most_common(1)[0]
     if count > 1:
         raise DataError(f"{path}, line 1: {count} columns are named {name!r}: rename or remove one")
+    if len(header) == 1:
+        raise DataError(f"{path}: {target!r} is the only column: add at least one feature column")
 
 
-def _number(cell: str, path: str | os.PathLike[str], line: int, column: str) -> float:
+def _check_rows(path: FilePath, header: list[str], rows: list[tuple[int, list[str]]]) -> None:
+    if not rows:
+        raise DataError(f"{path}: there is a header line but no row of data below it")
+    for line, row in rows:
+        if len(row) != len(header):
+            raise DataError(f"{path}, line {line}: the row has {len(row)} fields but the header has {len(header)}")
+
+
+def _number(cell: str, path: FilePath, line: int, column: str) -> float:
     if not cell:
         _refuse(path, line, column, "the cell is empty: fill it in or remove the row")
     try:
@@ -167,7 +163,7 @@ def _number(cell: str, path: str | os.PathLike[str], line: int, column: str) -> 
     return number
 
 
-def _refuse(path: str | os.PathLike[str], line: int, column: str, reason: str) -> NoReturn:
+def _refuse(path: FilePath, line: int, column: str, reason: str) -> NoReturn:
     raise DataError(f"{path}, line {line}, column {column!r}: {reason}") from None
 
 
@@ -178,6 +174,18 @@ def _shorten(cell: str) -> str:
 def _listing(names: list[str]) -> str:
     shown = ", ".join(_shorten(name) for name in names[:10])
     return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+
+
+def _class_indices(path: FilePath, target: str, labels: list[tuple[int, str]]) -> tuple[list[int], list[str]]:
+    for line, label in labels:
+        if not label:
+            _refuse(path, line, target, "the label is empty: fill it in or remove the row")
+    class_names = _sorted_labels({label for _, label in labels})
+    if len(class_names) == 1:
+        only = _shorten(class_names[0])
+        raise DataError(f"{path}: column {target!r} holds one class only, {only}: there is nothing to tell apart")
+    index = {name: i for i, name in enumerate(class_names)}
+    return [index[label] for _, label in labels], class_names
 
 
 def _sorted_labels(labels: set[str]) -> list[str]:
@@ -260,8 +268,9 @@ def _mean_and_scale(column: Sequence[float], at: int) -> tuple[float, float]:
     if min(column) == max(column):  # rounding of the mean must not pass for a tiny spread
         return column[0], 1.0
     n = len(column)
-    mean = math.fsum(x / n for x in column)  # dividing first, and hypot, keep large numbers from overflowing
-    return mean, math.hypot(*(x - mean for x in column)) / math.sqrt(n)
+    mean = math.fsum(x / n for x in column)  # dividing before adding or squaring keeps large numbers from overflowing
+    largest = max(abs(x - mean) for x in column)
+    return mean, largest * math.sqrt(math.fsum(((x - mean) / largest) ** 2 for x in column) / n)
 
 
 def train_test_split(
