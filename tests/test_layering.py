@@ -1,0 +1,196 @@
+"""Imports point down only, and nothing optional is imported before it is used."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A module imports from lower levels only; modules of one level do not import each other, except inside one package.
+LEVELS: dict[str, list[set[str]]] = {
+    "autograd": [
+        {"errors", "ieee", "modes"},
+        {"ops", "graph"},
+        {"value", "functions"},
+        {"functional", "check"},
+        {"compile", "viz"},
+        {"__init__"},  # the names for users, collected
+        {"__main__"},
+    ],
+    "nn": [
+        {"data", "module"},
+        {"datasets", "layers", "losses", "optim"},
+        {"training", "doctor", "plots"},
+        {"__init__"},
+        {"__main__"},
+    ],
+}
+# What `nn` may build on: the names that these modules offer to everyone.
+PUBLIC_MODULES = {"autograd", "autograd.errors", "autograd.functional"}
+REQUIRED = {"graphviz"}
+
+
+class Import(NamedTuple):
+    """One imported module (``name`` is empty for ``import module``), where, and whether inside a function."""
+
+    module: str
+    name: str
+    line: int
+    local: bool
+    typing_only: bool
+
+
+def imports(source: str, package: str) -> Iterator[Import]:
+    """Every import statement of a module of ``package``, with relative ones resolved."""
+
+    def walk(node: ast.AST, local: bool, typing_only: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, "", node.lineno, local, typing_only)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield Import(module, alias.name, node.lineno, local, typing_only)
+        local = local or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        typing_only = typing_only or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child, local, typing_only)
+
+    return walk(ast.parse(source), False, False)
+
+
+def unit(module: str) -> tuple[str, str]:
+    """The package at the top and the unit of the layering that a module belongs to."""
+    top, _, rest = module.partition(".")
+    return top, rest.split(".")[0] or "__init__"
+
+
+def level(module: str) -> int:
+    top, name = unit(module)
+    for height, names in enumerate(LEVELS[top]):
+        if name in names:
+            return height
+    raise AssertionError(f"{module} has no place in the layering: give {name!r} a level in {Path(__file__).name}")
+
+
+def imported_module(found: Import) -> str:
+    """The module behind ``from package import name``: ``package.name`` if that is a module of ours."""
+    if found.name and (unit(found.module)[1] == "__init__"):
+        top, name = found.module, found.name
+        if any(name in names for names in LEVELS[top]) and (
+            (ROOT / top / f"{name}.py").exists() or (ROOT / top / name).is_dir()
+        ):
+            return f"{top}.{name}"
+    return found.module
+
+
+def violations(module: str, source: str, *, is_package: bool = False) -> list[str]:
+    """What a module's imports break; ``module`` is its dotted name."""
+    top, own = unit(module)
+    package = module if is_package else module.rpartition(".")[0]
+    broken = []
+    for found in imports(source, package):
+        target = found.module.split(".")[0]
+        ours = target in LEVELS
+        third_party = not ours and target not in sys.stdlib_module_names
+        where = f"{module}, line {found.line}: "
+        if third_party and not found.local and not found.typing_only and target not in REQUIRED:
+            broken.append(where + f"{target} is optional: import it inside the function that needs it")
+        if found.local and not third_party:
+            broken.append(where + f"import {found.module} at the top: only optional packages are imported in functions")
+        if target == top:
+            imported = imported_module(found)
+            same_unit = unit(imported)[1] == own
+            if not same_unit and level(imported) >= level(module):
+                broken.append(where + f"{imported} is not below {module}")
+        elif ours and top == "autograd":
+            broken.append(where + "autograd does not know nn")
+        elif ours and not is_public(found):
+            broken.append(where + f"{found.name or found.module} of {found.module} is not a public name of autograd")
+    return broken
+
+
+def is_public(found: Import) -> bool:
+    if found.module not in PUBLIC_MODULES:
+        return False
+    return not found.name or found.name in importlib.import_module(found.module).__all__
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for top in LEVELS:
+        for path in sorted((ROOT / top).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
+def test_imports_point_down(module: str, path: Path) -> None:
+    assert violations(module, path.read_text(encoding="utf-8"), is_package=path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "complaint"),
+    [
+        ("autograd.ops", "from autograd.value import Value", "autograd.value is not below autograd.ops"),
+        ("autograd.ops", "from .value import Value", "autograd.value is not below autograd.ops"),
+        ("autograd.ops", "from autograd import value", "autograd.value is not below autograd.ops"),
+        ("autograd.ops", "import autograd.graph", "autograd.graph is not below autograd.ops"),
+        ("autograd.ops", "if TYPE_CHECKING:\n    from autograd.value import Value", "is not below autograd.ops"),
+        ("autograd.functional", "import autograd", "autograd is not below autograd.functional"),
+        ("autograd.compile.emit", "from autograd.viz import dot", "autograd.viz is not below autograd.compile.emit"),
+        ("autograd.ops", "import nn", "autograd does not know nn"),
+        ("autograd.ops", "import numpy", "numpy is optional"),
+        ("autograd.ops", "try:\n    import numpy\nexcept ImportError:\n    numpy = None", "numpy is optional"),
+        ("autograd.ops", "def f():\n    import math", "import math at the top"),
+        ("nn.data", "from nn.training import fit", "nn.training is not below nn.data"),
+        ("nn.data", "from autograd.ops import TABLE", "TABLE of autograd.ops is not a public name"),
+        ("nn.data", "from autograd.errors import secret", "secret of autograd.errors is not a public name"),
+    ],
+)
+def test_a_forbidden_import_is_found(module: str, source: str, complaint: str) -> None:
+    (found,) = violations(module, source)
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("autograd.value", "from autograd import ops\nfrom autograd.errors import AutogradError\nimport math"),
+        ("autograd.compile.emit", "from autograd.compile.program import Program\nfrom . import lanes"),
+        ("autograd.viz.dot", "import graphviz\ndef show():\n    import IPython"),
+        ("autograd.viz.dot", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import IPython"),
+        ("nn.layers", "from autograd.errors import AutogradError\nfrom nn.module import Module"),
+    ],
+)
+def test_an_allowed_import_passes(module: str, source: str) -> None:
+    assert violations(module, source) == []
+
+
+def test_a_module_without_a_level_is_found() -> None:
+    with pytest.raises(AssertionError, match="give 'magic' a level"):
+        level("autograd.magic")
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The third-party packages that a fresh interpreter has loaded because of a statement."""
+    program = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    tops = {name.split(".")[0] for name in run.stdout.split()}
+    return tops - sys.stdlib_module_names - set(LEVELS)
+
+
+def test_importing_the_packages_loads_nothing_optional() -> None:
+    assert loaded_by("import autograd, nn") <= REQUIRED
+
+
+def test_the_probe_sees_an_optional_package() -> None:
+    assert "pytest" in loaded_by("import pytest")

@@ -1,0 +1,163 @@
+"""Every code block of the README runs, and prints what it says.
+
+``python`` blocks run in order in one namespace, as a reader would type them.  What one prints is claimed by
+``# prints …`` at the ends of its lines, or by a ``text`` block right after it.  ``console`` blocks hold commands after
+``$``, each followed by its output.  ``sh`` blocks are the two set-up commands, which only ``.ci/run`` carries out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, its text, and the line number of its first line."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks(page: str) -> list[Block]:
+    fenced = re.finditer(r"^```(.*)\n((?:.*\n)*?)```$", page, flags=re.MULTILINE)
+    return [Block(m[1], m[2], page.count("\n", 0, m.start(2)) + 1) for m in fenced]
+
+
+def claimed(block: Block, following: Block | None) -> str:
+    """What the page says that a ``python`` block prints."""
+    if following and following.language == "text":
+        return following.text
+    return "".join(f"{said}\n" for said in re.findall(r"# prints (.*)$", block.text, flags=re.MULTILINE))
+
+
+def run_python(page: str) -> Iterator[tuple[int, str, str]]:
+    """Run the ``python`` blocks of a page; for each its line, what it claims to print, and what it prints."""
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    found = blocks(page)
+    for block, following in zip(found, [*found[1:], None], strict=True):
+        if block.language == "python":
+            padded = "\n" * (block.line - 1) + block.text  # so that a traceback shows the line of the page
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
+                exec(compile(padded, "README.md", "exec"), namespace)
+            yield block.line, claimed(block, following), output.getvalue()
+
+
+def run_console(page: str, folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Run the commands of the ``console`` blocks; for each itself, the output it claims, and its output."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    for block in blocks(page):
+        if block.language == "console":
+            for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.text, flags=re.MULTILINE):
+                program, *arguments = shlex.split(command)
+                assert program == "python", f"only python can be run here, not {program}"
+                run = subprocess.run(
+                    [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, encoding="utf-8"
+                )
+                assert run.returncode == 0, run.stderr
+                yield command, expected, run.stdout
+
+
+def test_the_readme_gives_exactly_two_set_up_commands() -> None:
+    commands = [block.text for block in blocks(README) if block.language == "sh"]
+    assert len(commands) == 2
+    for command, extra, job in zip(commands, ["draw", "test"], ["nn", "pytest"], strict=True):
+        assert command.count("\n") == 1
+        assert "sudo" not in command
+        create, install, run = command.strip().split(" && ")
+        assert create == "python3 -m venv .venv"
+        assert install == f'.venv/bin/python -m pip install ".[{extra}]"'
+        assert run == f".venv/bin/python -m {job}"
+
+
+def test_every_block_is_of_a_kind_that_is_checked() -> None:
+    found = blocks(README)
+    assert 2 * len(found) == len(re.findall(r"^\s*```", README, flags=re.MULTILINE))
+    assert {block.language for block in found} <= {"sh", "python", "text", "console"}
+    for before, block in zip([None, *found], found, strict=False):
+        assert block.language != "text" or (before and before.language == "python"), f"line {block.line}"
+
+
+def test_python_blocks_print_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a block may write files
+    results = list(run_python(README))
+    assert results
+    for line, said, printed in results:
+        assert printed == said, f"the block at README.md, line {line}"
+
+
+def test_console_blocks_print_what_they_say(tmp_path: Path) -> None:
+    for command, said, printed in run_console(README, tmp_path):
+        assert printed == said, f"$ {command}"
+
+
+def test_links_within_the_repository_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", README):
+        assert (ROOT / target).exists(), target
+
+
+# --- the runner itself ----------------------------------------------------------------------------------------------
+
+PAGE = """
+```python
+x = 2
+print(x)  # prints 2
+```
+
+```python
+print(x + 1)
+print("a  b")
+```
+
+```text
+3
+a  b
+```
+
+```console
+$ python -c "print(1 + 1)"
+2
+$ python -c ""
+```
+"""
+
+
+def test_the_runner_accepts_a_page_that_is_right(tmp_path: Path) -> None:
+    assert [(said, printed) for _, said, printed in run_python(PAGE)] == [("2\n", "2\n"), ("3\na  b\n", "3\na  b\n")]
+    assert [(said, printed) for _, said, printed in run_console(PAGE, tmp_path)] == [("2\n", "2\n"), ("", "")]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("# prints 2", "# prints 3"), ("  # prints 2", ""), ("3\na", "3\nc"), ("x = 2", "x = 2; print()")],
+)
+def test_the_runner_notices_a_wrong_claim(right: str, wrong: str) -> None:
+    assert PAGE.replace(right, wrong) != PAGE
+    assert any(said != printed for _, said, printed in run_python(PAGE.replace(right, wrong)))
+
+
+def test_the_runner_notices_a_block_that_fails_and_names_its_line() -> None:
+    with pytest.raises(NameError) as error:
+        list(run_python(PAGE.replace("x = 2", "y = 2")))
+    assert error.traceback[-1].lineno + 1 == 4  # pytest counts lines from 0
+
+
+def test_the_runner_notices_a_command_that_fails_or_prints_something_else(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        list(run_console(PAGE.replace('""', '"1/0"'), tmp_path))
+    ((_, said, printed), _) = run_console(PAGE.replace("1 + 1", "1 + 2"), tmp_path)
+    assert said != printed
