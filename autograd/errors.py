@@ -1,0 +1,25 @@
+"""The exceptions of the package: one base class, and a built-in one beside it where Python users expect that."""
+
+from __future__ import annotations
+
+__all__ = ["AutogradError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError"]
+
+
+class AutogradError(Exception):
+    """Base class of every error that this package raises on purpose."""
+
+
+class NumericError(AutogradError, ArithmeticError):
+    """Inside ``strict()``: an operation gave nan or inf, or was asked for a point outside its domain."""
+
+
+class PrimitiveError(AutogradError):
+    """A user's own primitive raised, or returned something that is not a value or not its partial derivatives."""
+
+
+class GradcheckError(AutogradError, AssertionError):
+    """A gradient disagrees with finite differences."""
+
+
+class StaleGraphError(AutogradError, RuntimeError):
+    """The number of a node was changed after it was used, and the old one is needed to differentiate again."""

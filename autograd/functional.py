@@ -1,0 +1,287 @@
+"""Derivatives of functions: the graph is recorded, swept and let go inside one call.
+
+The names and the meaning of ``argnums`` are those of JAX.  Arguments are numbers, Values, or lists of them to any
+depth; derivatives come back in the same shape.  Given Values the result is made of Values, so that transformations
+nest: ``grad(grad(f))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from autograd import ops
+from autograd.errors import StaleGraphError
+from autograd.graph import sweep, topological_order
+from autograd.value import Value, constant, recorded_partials
+
+__all__ = ["grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+
+
+# ---- on graphs -------------------------------------------------------------------------------------------------------
+def gradients(
+    outputs: Value | Sequence[Value],
+    inputs: Value | Sequence[Value],
+    *,
+    grad_outputs: Sequence[Any] | None = None,
+    create_graph: bool = False,
+) -> tuple[Any, ...]:
+    """The derivatives of the sum of the outputs by each input, as ``torch.autograd.grad``; no ``.grad`` is touched.
+
+    This is the function ``autograd.grad``.
+
+    Args:
+        outputs: one node or several.
+        inputs: one node or several, leaves or not.
+        grad_outputs: a weight for each output, 1 by default.
+        create_graph: return Values that can be differentiated again, drawn or compiled, instead of floats.
+
+    Returns:
+        One derivative per input; 0 where the outputs do not depend on it.
+
+    Raises:
+        StaleGraphError: ``create_graph``, and the data of a node was changed after it had been used.
+
+    >>> x = Value(2.0)
+    >>> (dx,) = gradients(x**3, x, create_graph=True)
+    >>> dx.data, gradients(dx, x)
+    (12.0, (12.0,))
+    """
+    roots = _nodes("outputs", outputs)
+    wanted = _nodes("inputs", inputs)
+    weights = [1.0] * len(roots) if grad_outputs is None else list(grad_outputs)
+    if len(weights) != len(roots):
+        raise ValueError(f"got {len(weights)} grad_outputs for {len(roots)} outputs")
+    order = topological_order(*roots)
+    seeds: dict[Value, Any] = {}
+    for root, weight in zip(roots, weights):
+        seeds[root] = seeds[root] + weight if root in seeds else weight
+    if not create_graph:
+        adjoint = sweep(order, seeds, recorded_partials)
+        return tuple([adjoint.get(node, 0.0) for node in wanted])
+    depends = _dependents(order, wanted)
+    adjoint = sweep(order, seeds, lambda node: _partials_as_graph(node, depends), _NOTHING)
+    found = [adjoint.get(node, 0.0) for node in wanted]
+    return tuple([d if isinstance(d, Value) else constant(0.0 if d is _NOTHING else d) for d in found])
+
+
+class _Nothing:
+    """The empty sum of nodes: adding to it gives the other term itself, where 0.0 + x would be one more node."""
+
+    def __add__(self, other: Any) -> Any:
+        return other
+
+    def __mul__(self, other: Any) -> Any:
+        return self
+
+
+_NOTHING = _Nothing()
+
+
+def _nodes(what: str, given: Value | Sequence[Value]) -> list[Value]:
+    nodes = [given] if isinstance(given, Value) else list(given)
+    for node in nodes:
+        if not isinstance(node, Value):
+            raise TypeError(f"{what} must be Values, got {node!r} of type {type(node).__name__}")
+    return nodes
+
+
+def _dependents(order: Sequence[Value], inputs: Iterable[Value]) -> set[Value]:
+    """The inputs and all the nodes that depend on them."""
+    found = set(inputs)
+    for node in order:
+        if not found.isdisjoint(node.parents):
+            found.add(node)
+    return found
+
+
+def _partials_as_graph(node: Value, wanted: set[Value]) -> Sequence[Any]:
+    """The row of the table applied to nodes: local derivatives that can be differentiated in turn."""
+    if node not in wanted or not node.parents:
+        return ()
+    numbers = [parent._data for parent in node.parents]
+    if not _same(node.op.value(*numbers), node._data):
+        changed = [parent.label or repr(parent) for parent in node.parents if not parent.parents]
+        raise StaleGraphError(
+            f"{node.op.name}({', '.join(map(str, numbers))}) was recorded as {node._data}: the data of "
+            f"{' or '.join(changed) or 'a node'} changed since; record the graph again before differentiating it twice"
+        )
+    operands = [parent._data if parent.op is ops.constant else parent for parent in node.parents]
+    local = node.op.partials(node, *operands)
+    return [derivative if parent in wanted else None for parent, derivative in zip(node.parents, local)]
+
+
+def _same(x: float, y: float) -> bool:
+    return x == y or (x != x and y != y)
+
+
+# ---- on functions ----------------------------------------------------------------------------------------------------
+def _flatten(tree: Any) -> list[Any]:
+    """The numbers of a nested list, in order."""
+    if isinstance(tree, (list, tuple)):
+        return [number for branch in tree for number in _flatten(branch)]
+    return [tree]
+
+
+def _rebuild(tree: Any, numbers: Iterable[Any]) -> Any:
+    """A nested list of the shape of ``tree`` with other numbers."""
+    supply = iter(numbers)
+
+    def build(branch: Any) -> Any:
+        return type(branch)(map(build, branch)) if isinstance(branch, (list, tuple)) else next(supply)
+
+    return build(tree)
+
+
+class _Call:
+    """One recorded call of a function: fresh inputs for the chosen arguments, and what came out."""
+
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
+        chosen = [argnums] if isinstance(argnums, int) else list(argnums)
+        for i in chosen:
+            if not -len(args) <= i < len(args):
+                raise ValueError(f"argnums has {i}, but the function was called with {len(args)} arguments")
+        self.single = isinstance(argnums, int)
+        self.trees = [args[i] for i in chosen]
+        flat = _flatten(self.trees)
+        self.nested = any(isinstance(x, Value) for x in _flatten(list(args)))
+        # A Value becomes a node of its own, so that a use of it elsewhere in f does not count as this argument.
+        self.inputs = [ops.identity(x) if isinstance(x, Value) else Value(x) for x in flat]
+        call = list(args)
+        for i, tree in zip(chosen, _rebuild(self.trees, self.inputs)):
+            call[i] = tree
+        self.output = f(*call)
+
+    def scalar(self) -> Value:
+        """The output as one node."""
+        if isinstance(self.output, Value):
+            return self.output
+        if isinstance(self.output, (list, tuple)):
+            raise TypeError(f"the function must return one number, got {type(self.output).__name__}: use jacobian")
+        return constant(self.output)
+
+    def gradient(self, output: Value, create_graph: bool, weight: Any = 1.0) -> Any:
+        """The derivative of one output by the inputs, in the shape of the arguments."""
+        found = gradients(output, self.inputs, grad_outputs=[weight], create_graph=create_graph)
+        shaped = _rebuild(self.trees, found)
+        return shaped[0] if self.single else tuple(shaped)
+
+    def number(self, x: Any) -> Any:
+        """A result for the caller: a float, or a Value if the caller is differentiating too."""
+        return x if self.nested or not isinstance(x, Value) else x._data
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
+    """A function that returns f(...) and its derivative by the chosen arguments.
+
+    >>> value_and_grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 5.0)
+    (10.0, (5.0, 2.0))
+    """
+
+    def transformed(*args: Any) -> tuple[Any, Any]:
+        call = _Call(f, args, argnums)
+        output = call.scalar()
+        return call.number(output), call.gradient(output, call.nested)
+
+    return transformed
+
+
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """The derivative of f by the chosen arguments, as a function of the same arguments.
+
+    >>> from autograd import sin
+    >>> grad(sin)(0.0), grad(grad(grad(sin)))(0.0)
+    (1.0, -1.0)
+    >>> grad(lambda w: w[0] * w[1][0])([3.0, [4.0]])
+    [4.0, [3.0]]
+    """
+    both = value_and_grad(f, argnums)
+
+    def transformed(*args: Any) -> Any:
+        return both(*args)[1]
+
+    return transformed
+
+
+def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """The derivatives of each output by the chosen arguments: shaped like the output, each entry like the argument.
+
+    >>> jacobian(lambda v: [v[0] * v[1], v[0] + 3 * v[1]])([2.0, 5.0])
+    [[5.0, 2.0], [1.0, 3.0]]
+    """
+
+    def transformed(*args: Any) -> Any:
+        call = _Call(f, args, argnums)
+        outputs = [out if isinstance(out, Value) else constant(out) for out in _flatten(call.output)]
+        return _rebuild(call.output, [call.gradient(out, call.nested) for out in outputs])
+
+    return transformed
+
+
+def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+    """The second derivatives of a scalar function by one argument: for a list of n numbers, n rows of n.
+
+    >>> hessian(lambda v: v[0] ** 2 * v[1])([2.0, 5.0])
+    [[10.0, 4.0], [4.0, 0.0]]
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """f(*args), and the function that takes weights shaped like the output to Σ weight · ∂output/∂argument.
+
+    >>> out, pull_back = vjp(lambda x, y: [x * y, x + y], 2.0, 5.0)
+    >>> out, pull_back([1.0, 10.0])
+    ([10.0, 7.0], (15.0, 12.0))
+    """
+    call = _Call(f, args, range(len(args)))
+    outputs = _flatten(call.output)
+
+    def pull_back(weights: Any) -> tuple[Any, ...]:
+        flat = _flatten(weights)
+        if len(flat) != len(outputs):
+            raise ValueError(f"got {len(flat)} weights for {len(outputs)} outputs")
+        roots = [out if isinstance(out, Value) else constant(out) for out in outputs]
+        nested = call.nested or any(isinstance(w, Value) for w in flat)
+        found = gradients(roots, call.inputs, grad_outputs=flat, create_graph=nested)
+        return tuple(_rebuild(call.trees, found))
+
+    return _rebuild(call.output, map(call.number, outputs)), pull_back
+
+
+def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """f(*primals), and the derivative of every output in the direction of the tangents.
+
+    One forward sweep: the tangent of a node is Σ ∂node/∂parent · tangent of the parent.
+
+    >>> jvp(lambda x, y: [x * y, x + y], (2.0, 5.0), (1.0, 0.0))
+    ([10.0, 7.0], [5.0, 1.0])
+    """
+    call = _Call(f, tuple(primals), range(len(primals)))
+    directions = _flatten(list(tangents))
+    if len(directions) != len(call.inputs):
+        raise ValueError(f"got {len(directions)} tangents for {len(call.inputs)} primals")
+    nested = call.nested or any(isinstance(t, Value) for t in directions)
+    outputs = _flatten(call.output)
+    roots = [out for out in outputs if isinstance(out, Value)]
+    order = topological_order(*roots)
+    tangent: dict[Any, Any] = dict(zip(call.inputs, directions))
+    depends = _dependents(order, call.inputs)
+    for node in order:
+        if node in depends and node not in tangent:
+            local = _partials_as_graph(node, depends) if nested else node.partials
+            terms = [d * tangent[p] for p, d in zip(node.parents, local) if p in tangent]
+            tangent[node] = sum(terms[1:], terms[0])
+    return (
+        _rebuild(call.output, map(call.number, outputs)),
+        _rebuild(call.output, [tangent.get(out, 0.0) for out in outputs]),
+    )
+
+
+def hvp(f: Callable[..., Any], x: Any, direction: Any) -> Any:
+    """The Hessian of a scalar function times a vector, for the price of a few gradients: the Hessian is not formed.
+
+    >>> hvp(lambda v: v[0] ** 2 * v[1], [2.0, 5.0], [1.0, 0.0])
+    [10.0, 4.0]
+    """
+    return jvp(grad(f), (x,), (direction,))[1]

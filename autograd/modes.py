@@ -1,0 +1,76 @@
+"""The switches ``no_grad`` and ``strict``: per thread and per context, and free of cost while nobody uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+from typing import Any, NamedTuple
+
+__all__ = ["Modes", "current_modes", "no_grad", "strict", "switched"]
+
+
+class Modes(NamedTuple):
+    """What a context has switched on."""
+
+    recording: bool = True  # False inside no_grad()
+    strict: bool = False  # True inside strict()
+    recorder: Any = None  # the compiler's recorder, told of every decision that depends on data
+
+
+class _Open:
+    """How many contexts are open in the whole process: operators look here first, since reading an
+    attribute takes 5 ns and asking a context variable 40 ns."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+open_contexts = _Open()
+_lock = Lock()
+_modes: ContextVar[Modes] = ContextVar("autograd_modes", default=Modes())  # noqa: B039 - immutable
+current_modes = _modes.get
+
+
+@contextmanager
+def switched(**switches: Any) -> Iterator[None]:
+    """Change switches for the duration of a ``with`` block, in this thread or task only."""
+    with _lock:
+        open_contexts.count += 1
+    token = _modes.set(_modes.get()._replace(**switches))
+    try:
+        yield
+    finally:
+        _modes.reset(token)
+        with _lock:
+            open_contexts.count -= 1
+
+
+def no_grad() -> Any:
+    """Inside this context results are plain leaves: no graph is recorded and no memory held.
+
+    >>> from autograd import Value, no_grad
+    >>> x = Value(2.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.data, y.parents
+    (4.0, ())
+    """
+    return switched(recording=False)
+
+
+def strict() -> Any:
+    """Inside this context the first nan, inf or domain error raises ``NumericError``.
+
+    The error names the primitive, its operands with their labels, and the file and line that recorded it.
+
+    >>> from autograd import Value, strict
+    >>> with strict():
+    ...     Value(-0.2, label="p").log()  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    autograd.errors.NumericError: log(-0.2) gave nan ...
+    """
+    return switched(strict=True)

@@ -1,0 +1,265 @@
+"""The derivative table: one row per primitive, with its name, its value and its local derivatives.
+
+This table is all the calculus there is in the package.  A row such as
+
+    sin = unary("sin", ieee.sin, lambda y, x: cos(x))
+
+says how to compute y = sin x on floats, and dy/dx from the result y and the operand x.  The derivative is written on
+*any* number: given floats it is a float, given graph nodes it is a graph (which can be differentiated again), given
+registers of the compiler it is a piece of program.  Hence nobody else needs a derivative rule.
+
+Each row is also the public function of that name: ``sin(0.5)`` is a float, ``sin(Value(0.5))`` a node.
+"""
+
+from __future__ import annotations
+
+import numbers
+import operator
+from collections.abc import Callable, Sequence
+from math import inf, nan, pi
+from typing import Any, TypeVar, overload
+
+from autograd import ieee
+
+__all__ = ["TABLE", "Binary", "Number", "Op", "Unary", "as_float"]
+
+N = TypeVar("N", bound="Number")
+
+
+class Number:
+    """What the rows compute with besides floats.  A subclass says in ``apply`` what one primitive does to it."""
+
+    __slots__ = ()
+
+    @classmethod
+    def apply(cls, op: Op, operands: Sequence[Any]) -> Any:
+        """The result of one primitive, at least one of whose operands is of this kind."""
+        raise NotImplementedError
+
+    def select(self, x: Any, y: Any) -> Any:
+        """x where this number is not 0, else y."""
+        raise NotImplementedError
+
+
+class Op:
+    """One row of the table: a primitive, its value on floats and its partial derivatives on any numbers."""
+
+    def __init__(
+        self, name: str, value: Callable[..., float], partials: Callable[..., Sequence[Any]], symbol: str = ""
+    ) -> None:
+        self.name = name
+        self.symbol = symbol or name
+        self.value = value  # operands -> result
+        self.partials = partials  # (result, *operands) -> one derivative per operand
+        self.__doc__ = value.__doc__
+
+    def __call__(self, *operands: Any) -> Any:
+        for operand in operands:
+            if isinstance(operand, Number):
+                return operand.apply(self, operands)
+        return self.value(*map(as_float, operands))
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        return _row, (self.name,)
+
+
+class Unary(Op):
+    """A primitive of one operand, whose row gives one derivative instead of a tuple."""
+
+    def __init__(self, name: str, value: ieee.Real, derivative: Callable[[Any, Any], Any], symbol: str = "") -> None:
+        super().__init__(name, value, lambda y, x: (derivative(y, x),), symbol)
+        self.derivative = derivative
+
+    @overload
+    def __call__(self, x: float) -> float: ...
+    @overload
+    def __call__(self, x: N) -> N: ...
+    def __call__(self, x: Any) -> Any:
+        return self.value(x) if x.__class__ is float else Op.__call__(self, x)
+
+
+class Binary(Op):
+    """A primitive of two operands."""
+
+    @overload
+    def __call__(self, x: float, y: float) -> float: ...
+    @overload
+    def __call__(self, x: N, y: N | float) -> N: ...
+    @overload
+    def __call__(self, x: float, y: N) -> N: ...
+    def __call__(self, x: Any, y: Any) -> Any:
+        if x.__class__ is float and y.__class__ is float:
+            return self.value(x, y)
+        return Op.__call__(self, x, y)
+
+
+TABLE: dict[str, Op] = {}
+
+
+def _row(name: str) -> Op:
+    try:
+        return TABLE[name]
+    except KeyError:
+        raise LookupError(f"unknown primitive {name!r}: define it with @primitive before loading") from None
+
+
+def unary(name: str, value: ieee.Real, derivative: Callable[[Any, Any], Any], symbol: str = "") -> Unary:
+    """Add the row of a primitive of one operand: its derivative takes (y, x)."""
+    row = TABLE[name] = Unary(name, value, derivative, symbol)
+    return row
+
+
+def binary(
+    name: str, value: Callable[[float, float], float], partials: Callable[[Any, Any, Any], Any], symbol: str = ""
+) -> Binary:
+    """Add the row of a primitive of two operands: its partials take (z, x, y)."""
+    row = TABLE[name] = Binary(name, value, partials, symbol)
+    return row
+
+
+def nary(name: str, value: Callable[..., float], partials: Callable[..., Sequence[Any]], symbol: str = "") -> Op:
+    """Add the row of a primitive of any number of operands: its partials take (y, *xs)."""
+    row = TABLE[name] = Op(name, value, partials, symbol)
+    return row
+
+
+def as_float(x: object) -> float:
+    """A real number of any kind as a float.
+
+    Raises:
+        TypeError: not a real number; the message says what to do.
+        OverflowError: an integer or fraction beyond the largest float.
+    """
+    if isinstance(x, numbers.Real) or type(x).__name__ in ("bool", "bool_"):  # numpy's bool is no numbers.Real
+        return float(x)  # type: ignore[arg-type]
+    kind = type(x).__name__
+    if isinstance(x, Number):
+        raise TypeError(f"expected a plain number, not a {kind}: use it as it is, or its .data, or .detach()")
+    if isinstance(x, str):
+        raise TypeError(f"expected a number, not the text {x!r}: convert it first, as in float({x!r})")
+    if hasattr(x, "__len__") or hasattr(x, "__array__"):
+        raise TypeError(f"expected one number, not a {kind}: a Value is a scalar, use [Value(x) for x in ...]")
+    raise TypeError(f"expected a real number, not {x!r} of type {kind}")
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """x where the condition holds, else y.  The side that is not taken is no parent of the result.
+
+    >>> from autograd import Value
+    >>> x = Value(0.0)
+    >>> y = where(x > 0, x.log(), x * 2)       # no nan leaks from the log
+    >>> y.backward(); x.grad
+    2.0
+    """
+    if isinstance(condition, Number):
+        return condition.select(x, y)
+    taken = x if condition else y
+    return identity(taken) if isinstance(taken, Number) else taken
+
+
+# fmt: off
+# ---- nodes without operands ------------------------------------------------------------------------------------------
+leaf     = nary("leaf",     lambda: nan, lambda y: (), " ")
+constant = nary("constant", lambda: nan, lambda y: (), " ")
+
+# ---- arithmetic ------------------------------------------------------------------------------------------------------
+add = binary("add", operator.add,     lambda z, x, y: (1.0, 1.0),          "+")
+sub = binary("sub", operator.sub,     lambda z, x, y: (1.0, -1.0),         "-")
+mul = binary("mul", operator.mul,     lambda z, x, y: (y, x),              "*")
+div: Binary = binary("div", ieee.divide,      lambda z, x, y: (div(1.0, y), -div(z, y)), "/")
+neg = unary("neg",  operator.neg,     lambda y, x: -1.0,                   "-")
+identity: Unary = unary("identity", float,   lambda y, x: 1.0)
+
+constant_power: Binary = binary("constant_power", ieee.power, lambda z, x, n: (
+    where(abs(n) <= 0.0, 0.0, n * constant_power(x, n - 1.0)), 0.0), "**")
+power: Binary = binary("power", ieee.power, lambda z, x, y: (
+    where(abs(y) <= 0.0, 0.0, y * power(x, y - 1.0)),
+    where(abs(x) <= 0.0, where(y < 0.0, -inf, 0.0), z * log(x))), "**")
+
+# ---- several operands in one node ------------------------------------------------------------------------------------
+def _sumprod(*v: float) -> float:
+    n = len(v) // 2
+    return sum(map(operator.mul, v, v[n:2 * n]), v[-1] if len(v) % 2 else 0.0)
+
+def _sumprod_partials(z: Any, *v: Any) -> tuple[Any, ...]:
+    n = len(v) // 2
+    return v[n:2 * n] + v[:n] + (1.0,) * (len(v) % 2)
+
+sum_of_products = nary("sumprod", _sumprod, _sumprod_partials, "Σ×")
+sum_of          = nary("fsum",    ieee.fsum, lambda y, *xs: (1.0,) * len(xs), "Σ")
+product_of      = nary("prod",    ieee.prod, lambda y, *xs: ieee.others(xs), "Π")
+log_sum_exp     = nary("logsumexp", ieee.logsumexp, lambda y, *xs: tuple(exp(x - y) for x in xs))
+
+# ---- exponentials and logarithms -------------------------------------------------------------------------------------
+exp: Unary   = unary("exp",   ieee.exp,   lambda y, x: y)
+expm1: Unary = unary("expm1", ieee.expm1, lambda y, x: exp(x))
+log: Unary   = unary("log",   ieee.log,   lambda y, x: where(x < 0.0, nan, div(1.0, abs(x))))
+log2  = unary("log2",  ieee.log2,  lambda y, x: where(x < 0.0, nan, div(1.4426950408889634, abs(x))))
+log10 = unary("log10", ieee.log10, lambda y, x: where(x < 0.0, nan, div(0.4342944819032518, abs(x))))
+log1p = unary("log1p", ieee.log1p, lambda y, x: where(x < -1.0, nan, div(1.0, abs(1.0 + x))))
+logaddexp = binary("logaddexp", ieee.logaddexp, lambda z, x, y: (sigmoid(x - y), sigmoid(y - x)))
+
+# ---- roots and powers ------------------------------------------------------------------------------------------------
+sqrt: Unary   = unary("sqrt",   ieee.sqrt, lambda y, x: div(0.5, abs(y)))
+cbrt   = unary("cbrt",   ieee.cbrt, lambda y, x: div(1.0, y * y) / 3.0)
+square: Unary = unary("square", lambda x: x * x, lambda y, x: 2.0 * x)
+hypot: Binary = binary("hypot", ieee.hypot, lambda z, x, y: (
+    where(z <= 0.0, 0.0, div(x, z)), where(z <= 0.0, 0.0, div(y, z))))
+
+# ---- trigonometric and hyperbolic ------------------------------------------------------------------------------------
+sin: Unary   = unary("sin",   ieee.sin,   lambda y, x: cos(x))
+cos: Unary   = unary("cos",   ieee.cos,   lambda y, x: -sin(x))
+tan   = unary("tan",   ieee.tan,   lambda y, x: 1.0 + y * y)
+asin  = unary("asin",  ieee.asin,  lambda y, x: div(1.0, sqrt((1.0 - x) * (1.0 + x))))
+acos  = unary("acos",  ieee.acos,  lambda y, x: div(-1.0, sqrt((1.0 - x) * (1.0 + x))))
+atan  = unary("atan",  ieee.atan,  lambda y, x: square(1.0 / hypot(1.0, x)))
+atan2 = binary("atan2", ieee.atan2, lambda z, y, x: _atan2_partials(y, x, hypot(x, y)))
+sinh: Unary  = unary("sinh",  ieee.sinh,  lambda y, x: cosh(x))
+cosh: Unary  = unary("cosh",  ieee.cosh,  lambda y, x: sinh(x))
+tanh  = unary("tanh",  ieee.tanh,  lambda y, x: 1.0 - y * y)
+asinh = unary("asinh", ieee.asinh, lambda y, x: 1.0 / hypot(1.0, x))
+acosh = unary("acosh", ieee.acosh, lambda y, x: div(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)))
+atanh = unary("atanh", ieee.atanh, lambda y, x: where(abs(x) > 1.0, nan, div(1.0, (1.0 - x) * (1.0 + x))))
+
+def _atan2_partials(y: Any, x: Any, r: Any) -> tuple[Any, Any]:
+    return where(r <= 0.0, 0.0, div(div(x, r), r)), where(r <= 0.0, 0.0, -div(div(y, r), r))
+
+# ---- the normal distribution -----------------------------------------------------------------------------------------
+gauss: Unary      = unary("gauss", ieee.gauss, lambda y, x: -2.0 * x * y)
+erf        = unary("erf", ieee.erf, lambda y, x: 2.0 / pi ** 0.5 * gauss(x))
+normal_pdf: Unary = unary("normal_pdf", ieee.normal_pdf, lambda y, x: -x * y)
+normal_cdf: Unary = unary("normal_cdf", ieee.normal_cdf, lambda y, x: normal_pdf(x))
+
+# ---- activations -----------------------------------------------------------------------------------------------------
+sigmoid: Unary    = unary("sigmoid",  ieee.sigmoid,  lambda y, x: y * (1.0 - y))
+softplus   = unary("softplus", ieee.softplus, lambda y, x: sigmoid(x))
+silu       = unary("silu",     ieee.silu,     lambda y, x: sigmoid(x) * (1.0 + x * sigmoid(-x)))
+gelu       = unary("gelu",     ieee.gelu,     lambda y, x: normal_cdf(x) + x * normal_pdf(x))
+relu       = unary("relu",     ieee.relu,     lambda y, x: step(x), "ReLU")
+leaky_relu = binary("leaky_relu", ieee.leaky_relu, lambda z, x, s: (where(x > 0.0, 1.0, s), where(x > 0.0, 0.0, x)))
+elu        = binary("elu", ieee.elu, lambda z, x, a: (where(x > 0.0, 1.0, z + a), where(x > 0.0, 0.0, expm1(x))))
+
+# ---- corners: the derivative at a kink is the sub-gradient of least norm ---------------------------------------------
+abs: Unary   = unary("abs",   operator.abs, lambda y, x: sign(x))
+sign: Unary  = unary("sign",  ieee.sign,  lambda y, x: 0.0)
+step: Unary  = unary("step",  ieee.step,  lambda y, x: 0.0)
+floor = unary("floor", ieee.floor, lambda y, x: 0.0)
+round = unary("round", ieee.rint, lambda y, x: 0.0)
+maximum = binary("maximum", ieee.maximum, lambda z, x, y: (_larger(x, y), _larger(y, x)))
+minimum = binary("minimum", ieee.minimum, lambda z, x, y: (_larger(y, x), _larger(x, y)))
+clip    = nary("clip", ieee.clip, lambda y, x, low, high: (
+    where(x < low, 0.0, where(x > high, 0.0, 1.0)), where(x < low, 1.0, 0.0), where(x > high, 1.0, 0.0)))
+
+def _larger(x: Any, y: Any) -> Any:
+    return where(x > y, 1.0, where(x < y, 0.0, where(x <= y, 0.5, nan)))
+
+# ---- comparisons as numbers: 1 or 0 (for recorded programs; on Values `<` gives a bool) ------------------------------
+less       = binary("less",       lambda x, y: float(x < y),  lambda z, x, y: (0.0, 0.0), "<")
+less_equal = binary("less_equal", lambda x, y: float(x <= y), lambda z, x, y: (0.0, 0.0), "<=")
+equal      = binary("equal",      lambda x, y: float(x == y), lambda z, x, y: (0.0, 0.0), "==")
+select: Op     = nary("select", lambda c, x, y: x if c else y,
+                  lambda z, c, x, y: (0.0, where(c, 1.0, 0.0), where(c, 0.0, 1.0)))
+# fmt: on
