@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, NoReturn, TypeVar, overload
 
-from autograd.errors import AutogradError
+from autograd import AutogradError
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -19,7 +19,7 @@ LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
         {"errors", "ieee", "modes"},
         {"ops", "graph"},
-        {"value", "functions"},
+        {"value", "functions", "primitive"},
         {"functional", "check"},
         {"compile", "viz"},
         {"__init__"},  # the names for users, collected
