@@ -1,0 +1,119 @@
+"""The compiler's program: a flat list of instructions, each a row of the derivative table applied to registers.
+
+Register number i is the result of instruction number i.  A register is *uniform* (one number) or has *lanes* (one number
+per sample, say); an operation on both kinds uses the uniform number in every lane.
+
+    %0  [100] = argument 0
+    %1        = parameter 0
+    %2  [100] = mul %0 %1
+    %3        = total %2            # the sum over the lanes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import nan
+from typing import Any, NamedTuple
+
+from autograd import ops
+from autograd.errors import AutogradError
+from autograd.ops import Op
+
+__all__ = ["ARGUMENT", "DOT", "PARAMETER", "TOTAL", "Instruction", "Program", "ProgramError"]
+
+
+class ProgramError(AutogradError):
+    """A program that breaks a rule of its own: a mistake in this package, found before anything runs."""
+
+
+def _leaf(name: str) -> Op:
+    return Op(name, lambda: nan, lambda y: ())
+
+
+# What an instruction can be besides a row of the table.
+ARGUMENT = _leaf("argument")  # payload: where it comes from, an index per lane (uniform: one index)
+PARAMETER = _leaf("parameter")  # payload: the number of the captured leaf
+TOTAL = Op("total", lambda x: x, lambda z, x: (1.0,))  # Σ over lanes of x
+DOT = Op("dot", lambda x, y: x * y, lambda z, x, y: (y, x))  # Σ over lanes of x y
+
+
+class Instruction(NamedTuple):
+    """One step: ``op`` applied to registers, over so many lanes (1: uniform)."""
+
+    op: Op
+    operands: tuple[int, ...] = ()
+    lanes: int = 1
+    payload: Any = None  # constant: the number, or a tuple of one per lane; ARGUMENT, PARAMETER: see there
+
+
+class Program:
+    """Instructions, which registers are the results, and names for the printer."""
+
+    __slots__ = ("instructions", "labels", "outputs")
+
+    def __init__(
+        self,
+        instructions: Sequence[Instruction] = (),
+        outputs: Iterable[int] = (),
+        labels: dict[int, str] | None = None,
+    ) -> None:
+        self.instructions = list(instructions)
+        self.outputs = list(outputs)
+        self.labels = labels or {}
+
+    def __len__(self) -> int:
+        return len(self.instructions)
+
+    def uses(self) -> list[int]:
+        """How often each register is used, as an operand or as an output."""
+        count = [0] * len(self.instructions)
+        for instruction in self.instructions:
+            for operand in instruction.operands:
+                count[operand] += 1
+        for output in self.outputs:
+            count[output] += 1
+        return count
+
+    def verify(self) -> Program:
+        """Check every rule of the format, and return the program itself.
+
+        Raises:
+            ProgramError: an operand that is not computed before it is used, or lanes that do not fit together.
+        """
+        for i, (op, operands, lanes, _) in enumerate(self.instructions):
+            if any(not 0 <= operand < i for operand in operands):
+                raise ProgramError(f"%{i} = {op.name} uses a register that is not computed yet: {operands}")
+            widths = {self.instructions[operand].lanes for operand in operands} - {1}
+            if op is TOTAL or op is DOT:
+                if lanes != 1 or len(widths) != 1:
+                    raise ProgramError(f"%{i} = {op.name} sums over lanes {sorted(widths)} into {lanes}")
+            elif operands and lanes != max(widths, default=1) or len(widths) > 1:
+                raise ProgramError(f"%{i} = {op.name} mixes lanes {sorted(widths)} into {lanes}")
+        if any(not 0 <= output < len(self) for output in self.outputs):
+            raise ProgramError(f"outputs {self.outputs} of a program of {len(self)} instructions")
+        return self
+
+    def __str__(self) -> str:
+        """One line per instruction, outputs last."""
+        width = len(f"%{len(self)}")
+        lines = []
+        for i, (op, operands, lanes, payload) in enumerate(self.instructions):
+            lane = f"[{lanes}]" if lanes > 1 else ""
+            what = " ".join([op.name, *[f"%{operand}" for operand in operands]])
+            if payload is not None:
+                what += f" {_shorten(payload)}"
+            label = f"    # {self.labels[i]}" if i in self.labels else ""
+            lines.append(f"{f'%{i}':<{width}} {lane:>6} = {what}{label}")
+        return "\n".join([*lines, "return " + " ".join(f"%{output}" for output in self.outputs)])
+
+
+def _shorten(payload: Any) -> str:
+    if isinstance(payload, tuple) and len(payload) > 4:
+        return f"({', '.join(map(str, payload[:3]))}, … {len(payload) - 3} more)"
+    return str(payload)
+
+
+def constant(program: Program, number: float) -> int:
+    """Append a uniform constant and return its register."""
+    program.instructions.append(Instruction(ops.constant, (), 1, number))
+    return len(program) - 1
