@@ -156,9 +156,9 @@ def casadi_buffer(point: Point) -> Work:
     _, function = _casadi_function()
     source, value, gradient = np.empty(5), np.empty(1), np.empty(5)
     buffer, trigger = function.buffer()
-    buffer.set_arg(0, memoryview(source))
-    buffer.set_res(0, memoryview(value))
-    buffer.set_res(1, memoryview(gradient))
+    buffer.set_arg(0, source.data)
+    buffer.set_res(0, value.data)
+    buffer.set_res(1, gradient.data)
 
     def run(_owner: Any = buffer) -> Any:  # the trigger does not keep its buffer alive
         source[:] = point
@@ -181,9 +181,9 @@ def casadi_points(points: Points) -> Work:
     mapped = function.map(number)
     source, values, gradients = np.array(points).T.copy(), np.empty(number), np.empty((number, 5))
     buffer, trigger = mapped.buffer()
-    buffer.set_arg(0, memoryview(source.ravel()))
-    buffer.set_res(0, memoryview(values))
-    buffer.set_res(1, memoryview(gradients.reshape(-1)))
+    buffer.set_arg(0, source.ravel().data)
+    buffer.set_res(0, values.data)
+    buffer.set_res(1, gradients.reshape(-1).data)
 
     def run(_owner: Any = buffer) -> None:  # the trigger does not keep its buffer alive
         trigger()

@@ -179,8 +179,8 @@ def _calls_lasting(work: Work | Reading, seconds: float) -> int:
 
 
 # --- the process that asks -----------------------------------------------------------------------
-class Refusal(Exception):
-    """The contestant's process replied with a reason instead of a number."""
+class PeerError(Exception):
+    """A contestant did not reply with a number: the message says why."""
 
 
 class Process:
@@ -194,25 +194,24 @@ class Process:
         environment["PYTHONPATH"] = os.pathsep.join((str(HERE), str(HERE.parent)))
         command = [python, "-c", "import harness; harness.serve()"]
         try:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-            )
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         except OSError as error:
-            raise Refusal(f"no interpreter {python!r} ({error.strerror})") from error
+            raise PeerError(f"no interpreter {python!r} ({error.strerror})") from error
         self.ask("prepare", module, contestant.prepare.__name__, pickle.loads(data))
 
     def ask(self, *request: Any) -> Any:
-        """Send one request and return the reply; a reason instead of a reply raises Refusal."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        """Send one request and return the reply; raises PeerError with the reason if there is none."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
             pickle.dump(request, self.process.stdin, protocol=4)
             self.process.stdin.flush()
             status, reply = pickle.load(self.process.stdout)
         except (EOFError, BrokenPipeError) as error:
-            raise Refusal(f"failed: process ended with status {self.process.wait()}") from error
+            raise PeerError(f"failed: process ended with status {self.process.wait()}") from error
         if status != "ok":
             self.close()
-            raise Refusal(reply if status == "missing" else f"failed: {reply}")
+            raise PeerError(reply if status == "missing" else f"failed: {reply}")
         return reply
 
     def close(self) -> None:
@@ -242,7 +241,7 @@ def ask(question: Question, pythons: dict[str, str], rounds: int, seconds: float
                 continue
             calls = 1 if question.fresh else process.ask("calibrate", seconds)
             running[contestant.name] = contestant, process, calls
-        except Refusal as reason:
+        except PeerError as reason:
             result.status = str(reason)
     for _ in range(rounds):
         for name, (contestant, process, calls) in list(running.items()):
@@ -252,7 +251,7 @@ def ask(question: Question, pythons: dict[str, str], rounds: int, seconds: float
                     process = start(contestant)
                     running[name] = contestant, process, calls
                 value, busy = process.ask("measure", calls)
-            except Refusal as reason:
+            except PeerError as reason:
                 results[name].status = str(reason)
                 del running[name]
                 continue
@@ -331,9 +330,7 @@ def print_table(question: Question, results: Sequence[Result]) -> None:
 def main(questions: Sequence[Question], argv: Sequence[str] | None = None) -> None:
     """Command line of a benchmark; exits with 1 if a contestant failed or gave another answer."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
-    parser.add_argument(
-        "--python", action="append", default=[], metavar="PEER=PATH", help="interpreter for a peer"
-    )
+    parser.add_argument("--python", action="append", default=[], metavar="PEER=PATH", help="interpreter for a peer")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of measurement (default 9)")
     parser.add_argument("--seconds", type=float, default=0.1, help="length of a round (default 0.1)")
     parser.add_argument("--only", default="", metavar="TEXT", help="questions with TEXT in the title")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from typing import Any
@@ -32,7 +33,7 @@ def layers(sizes: list[int], scaled: bool = True) -> list[list[list[float]]]:
     rng = random.Random(SEED)
     return [
         [[rng.uniform(-1, 1) / (math.sqrt(n) if scaled else 1) for _ in range(n)] + [0.0] for _ in range(m)]
-        for n, m in zip(sizes, sizes[1:])
+        for n, m in itertools.pairwise(sizes)
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 from harness import Reading, Work
@@ -27,6 +28,17 @@ def _arrays(problem: dict[str, Any], np: Any) -> tuple[Any, Any, list[tuple[Any,
 def _flat(np: Any, weights: Any) -> list[float]:
     """Return the parameters in the order of ``problems.flat``."""
     return [p for W, b in weights for p in np.column_stack([W.T, b]).ravel().tolist()]
+
+
+def _after_steps(step: Callable[[], object], parameters: Callable[[], list[float]]) -> Callable[[], list[float]]:
+    """Return the answer of a contestant: its parameters after STEPS steps."""
+
+    def answer() -> list[float]:
+        for _ in range(STEPS):
+            step()
+        return parameters()
+
+    return answer
 
 
 # --- hand-written numpy --------------------------------------------------------------------------
@@ -67,12 +79,7 @@ def numpy_step(problem: dict[str, Any]) -> Work:
             W -= rate * gradient
             b -= rate * bias_gradient
 
-    def answer() -> list[float]:
-        for _ in range(STEPS):
-            step()
-        return _flat(np, weights)
-
-    return Work(answer, step)
+    return Work(_after_steps(step, lambda: _flat(np, weights)), step)
 
 
 def numpy_forward(problem: dict[str, Any]) -> Work:
@@ -105,6 +112,7 @@ def torch_step(problem: dict[str, Any]) -> Work:
     inputs, classes = torch.from_numpy(X), torch.from_numpy(y)
     weights = [[torch.tensor(W.T.copy(), requires_grad=True), torch.tensor(b, requires_grad=True)] for W, b in arrays]
     activation = torch.relu if problem["activation"] == "relu" else torch.tanh
+    hinge = problem["loss"] == "hinge"
     optimizer = torch.optim.SGD(
         [p for pair in weights for p in pair], lr=problem["rate"], weight_decay=2 * problem["l2"]
     )
@@ -114,20 +122,15 @@ def torch_step(problem: dict[str, Any]) -> Work:
         for W, b in weights[:-1]:
             a = activation(F.linear(a, W, b))
         z = F.linear(a, *weights[-1])
-        if problem["loss"] == "hinge":
-            loss = torch.relu(1 - classes * z[:, 0]).mean()
-        else:
-            loss = F.cross_entropy(z, classes)
+        loss = torch.relu(1 - classes * z[:, 0]).mean() if hinge else F.cross_entropy(z, classes)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
-    def answer() -> list[float]:
-        for _ in range(STEPS):
-            step()
+    def parameters() -> list[float]:
         return _flat(np, [(W.detach().numpy().T, b.detach().numpy()) for W, b in weights])
 
-    return Work(answer, step)
+    return Work(_after_steps(step, parameters), step)
 
 
 # --- JAX -----------------------------------------------------------------------------------------
@@ -171,12 +174,7 @@ def jax_step(problem: dict[str, Any]) -> Work:
     def step() -> None:
         state[0] = jax.block_until_ready(jitted(state[0], *data))
 
-    def answer() -> list[float]:
-        for _ in range(STEPS):
-            step()
-        return _flat(np, state[0])
-
-    return Work(answer, step)
+    return Work(_after_steps(step, lambda: _flat(np, state[0])), step)
 
 
 def jax_loop(problem: dict[str, Any]) -> Work:
@@ -213,37 +211,42 @@ def _shaped(problem: dict[str, Any], parameters: Any) -> list[list[list[Any]]]:
     return [[[next(rest) for _ in neuron] for neuron in layer] for layer in problem["layers"]]
 
 
-def casadi_step(problem: dict[str, Any]) -> Work:
-    """One SX function of all parameters that returns the updated ones, run by CasADi's machine."""
+def _casadi_function(problem: dict[str, Any], count: int) -> Any:
+    """Return the function from all parameters to the updated ones."""
     import casadi
-    import numpy as np
 
-    count = len(flat(problem["layers"]))
     theta = casadi.SX.sym("theta", count)
     weights = _shaped(problem, casadi.vertsplit(theta))
     relu = functools.partial(casadi.fmax, 0)
-    losses = [
-        _scalar_loss(problem, weights, x, y, casadi.tanh, relu)
-        for x, y in zip(problem["X"], problem["y"])
-    ]
+    losses = [_scalar_loss(problem, weights, x, y, casadi.tanh, relu) for x, y in zip(problem["X"], problem["y"])]
     J = sum(losses) / len(losses) + problem["l2"] * casadi.sumsqr(theta)
-    function = casadi.Function("step", [theta], [theta - problem["rate"] * casadi.gradient(J, theta)])
+    return casadi.Function("step", [theta], [theta - problem["rate"] * casadi.gradient(J, theta)])
+
+
+def casadi_step(problem: dict[str, Any]) -> Work:
+    """One SX function of all parameters that returns the updated ones, run by CasADi's machine."""
+    import numpy as np
+
+    count = len(flat(problem["layers"]))
+    function = _casadi_function(problem, count)
     # CasADi's own way to call without conversions: memory bound once, then only triggered
     source, target = np.array(flat(problem["layers"])), np.empty(count)
     buffer, trigger = function.buffer()
-    buffer.set_arg(0, memoryview(source))
-    buffer.set_res(0, memoryview(target))
+    buffer.set_arg(0, source.data)
+    buffer.set_res(0, target.data)
 
     def step(_owner: Any = buffer) -> None:  # the trigger does not keep its buffer alive
         trigger()
         source[:] = target
 
-    def answer() -> list[float]:
-        for _ in range(STEPS):
-            step()
-        return list(source)
+    return Work(_after_steps(step, lambda: list(source)), step)
 
-    return Work(answer, step)
+
+def casadi_first_step(problem: dict[str, Any]) -> Work:
+    """Build the graph of the whole data set and of its gradient, and run the first step."""
+    import casadi  # noqa: F401  (imported before the clock starts)
+
+    return Work(lambda: casadi_step(problem).answer(), lambda: casadi_step(problem).run())
 
 
 def ddx_step(problem: dict[str, Any]) -> Work:
@@ -273,12 +276,7 @@ def ddx_step(problem: dict[str, Any]) -> Work:
         parameters[:] -= problem["rate"] * gradient
         call.x[: len(parameters)] = parameters[:, None]
 
-    def answer() -> list[float]:
-        for _ in range(STEPS):
-            step()
-        return list(parameters)
-
-    return Work(answer, step)
+    return Work(_after_steps(step, lambda: list(parameters)), step)
 
 
 # --- scalar graphs, eager ------------------------------------------------------------------------
@@ -304,44 +302,91 @@ def micrograd_step(problem: dict[str, Any]) -> Work:
         for p in model.parameters():
             p.data -= problem["rate"] * p.grad
 
-    def answer() -> list[float]:
-        for _ in range(STEPS):
-            step()
-        return [p.data for p in model.parameters()]
-
-    return Work(answer, step)
+    return Work(_after_steps(step, lambda: [p.data for p in model.parameters()]), step)
 
 
 # --- ours ----------------------------------------------------------------------------------------
-def ours_step(problem: dict[str, Any]) -> Reading:
-    """``fit(compile=True)``, full batch: the slope between a short and a long training.
-
-    The difference of two lengths leaves out what happens once per call (recording, compiling,
-    synchronising the parameters back); compiled.py asks for that in a question of its own.
-    """
-    from autograd import compile as _  # noqa: F401  (reported as 'not available' without it)
+def _ours(problem: dict[str, Any]) -> tuple[list[Any], Callable[[int], None]]:
+    """Return our network's parameters, and ``train(epochs)``: full batches from the same start."""
+    from autograd import compile as _  # noqa: F401  (without it the row says 'not available')
     from nn import MLP, SGD, fit
 
     sizes = [len(layer) for layer in problem["layers"]]
     model = MLP(len(problem["X"][0]), sizes, activation=problem["activation"])
     parameters = model.parameters()
 
-    def train(epochs: int) -> float:
-        for p, value in zip(parameters, flat(problem["layers"])):
+    def train(epochs: int) -> None:
+        for p, value in zip(parameters, flat(problem["layers"]), strict=True):
             p.data = value
         optimizer = SGD(parameters, lr=problem["rate"], weight_decay=2 * problem["l2"])
-        start = time.perf_counter()
         fit(
             model, problem["X"], problem["y"], loss=problem["loss"], optimizer=optimizer,
             epochs=epochs, batch_size=len(problem["X"]), compile=True, progress=False,
         )  # fmt: skip
-        return time.perf_counter() - start
 
+    return parameters, train
+
+
+def _after_training(parameters: list[Any], train: Callable[[int], None]) -> Callable[[], list[float]]:
     def answer() -> list[float]:
         train(STEPS)
         return [p.data for p in parameters]
 
-    def read() -> float:
-        return (train(11 * LOOP) - train(LOOP)) / (10 * LOOP)
+    return answer
 
-    return Reading(answer, read)
+
+def ours_step(problem: dict[str, Any]) -> Reading:
+    """``fit(compile=True)``: the slope between a short and a long training.
+
+    The difference leaves out what happens once per call (recording, compiling, writing the
+    parameters back); compiled.py asks for that in questions of its own.
+    """
+    parameters, train = _ours(problem)
+
+    def seconds(epochs: int) -> float:
+        start = time.perf_counter()
+        train(epochs)
+        return time.perf_counter() - start
+
+    epochs = LOOP
+
+    def read() -> float:
+        nonlocal epochs
+        while seconds(epochs) - seconds(1) < 0.05:  # long enough for the clock and the noise
+            epochs *= 2
+        return (seconds(epochs) - seconds(1)) / (epochs - 1)
+
+    return Reading(_after_training(parameters, train), read)
+
+
+def ours_first_step(problem: dict[str, Any]) -> Work:
+    """``fit`` for one epoch in a new process: record a sample, compile, one step."""
+    parameters, train = _ours(problem)
+
+    return Work(_after_training(parameters, train), lambda: train(1))
+
+
+def ours_naive_first_step(problem: dict[str, Any]) -> Work:
+    """The loss of the whole data set as a plain loop, one node per + and *, compiled as it is."""
+    from autograd import Value, relu, tanh
+    from autograd import compile as compiled
+
+    parameters = [Value(p) for p in flat(problem["layers"])]
+    weights = _shaped(problem, parameters)
+
+    def loss() -> Any:
+        losses = [
+            _scalar_loss(problem, weights, x, y, tanh, relu) for x, y in zip(problem["X"], problem["y"], strict=True)
+        ]
+        return sum(losses) / len(losses) + problem["l2"] * sum(p * p for p in parameters)
+
+    function = compiled(loss)
+
+    def step() -> None:
+        for p in parameters:
+            p.grad = 0.0
+        function().backward()
+        for p in parameters:
+            p.data -= problem["rate"] * p.grad
+
+    return Work(_after_steps(step, lambda: [p.data for p in parameters]), step)
