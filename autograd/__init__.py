@@ -9,9 +9,18 @@
 """
 
 import gc
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from autograd import errors, functional
-from autograd.errors import AutogradError, GradcheckError, NumericError, PrimitiveError, StaleGraphError
+from autograd.errors import (
+    AutogradError,
+    DrawingError,
+    GradcheckError,
+    NumericError,
+    PrimitiveError,
+    StaleGraphError,
+)
 from autograd.functional import gradients as grad
 from autograd.functions import clip, elu, fsum, leaky_relu, logsumexp, prod, softmax, sumprod
 from autograd.modes import no_grad, strict
@@ -58,15 +67,28 @@ from autograd.ops import (
 from autograd.primitive import primitive
 from autograd.value import Value
 
+if TYPE_CHECKING:
+    from autograd.viz import draw_dot
+
 __all__ = [  # noqa: RUF022 - classes first
-    "AutogradError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError", "Value", "abs",
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "clip", "cos", "cosh", "elu", "erf",
-    "errors", "exp", "expm1", "floor", "fsum", "functional", "gelu", "grad", "hypot", "identity", "leaky_relu",
-    "log", "log10", "log1p", "log2", "logaddexp", "logsumexp", "maximum", "minimum", "no_grad", "primitive",
-    "prod", "relu", "round", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square",
-    "strict", "sumprod", "tan", "tanh", "where",
+    "AutogradError", "DrawingError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError", "Value",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "clip", "cos", "cosh", "draw_dot",
+    "elu", "erf", "errors", "exp", "expm1", "floor", "fsum", "functional", "gelu", "grad", "hypot", "identity",
+    "leaky_relu", "log", "log10", "log1p", "log2", "logaddexp", "logsumexp", "maximum", "minimum", "no_grad",
+    "primitive", "prod", "relu", "round", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
+    "square", "strict", "sumprod", "tan", "tanh", "where",
 ]  # fmt: skip
 __version__ = "0.1.0"
+
+# Imported when first used: graphviz alone takes as long to import as all the rest.
+_LAZY = {"draw_dot": "autograd.viz"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
 
 # A graph is many small objects without a cycle: the cyclic collector finds nothing in it, but with its default of 700
 # (2,000 from Python 3.14 on) it looks through the whole of it several times while it is built: 2x the time of a step.

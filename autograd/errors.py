@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AutogradError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError"]
+__all__ = ["AutogradError", "DrawingError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError"]
 
 
 class AutogradError(Exception):
@@ -19,6 +19,10 @@ class PrimitiveError(AutogradError):
 
 class GradcheckError(AutogradError, AssertionError):
     """A gradient disagrees with finite differences."""
+
+
+class DrawingError(AutogradError, RuntimeError):
+    """A graph could not be laid out: no Graphviz was found, or it failed, or took too long."""
 
 
 class StaleGraphError(AutogradError, RuntimeError):

@@ -1,0 +1,88 @@
+"""What the kinds of nodes look like.  No two differ by colour alone: each kind has a shape or an outline of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["THEMES", "Kind", "Look", "Theme", "theme_named"]
+
+
+class Kind(Enum):
+    """What a node is in its graph."""
+
+    LEAF = "leaf"
+    PARAMETER = "parameter"
+    CONSTANT = "constant"
+    OPERATION = "operation"
+    OUTPUT = "output"
+    GROUP = "group"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one kind of node is drawn, in Graphviz's terms."""
+
+    fill: str
+    line: str
+    style: str = "filled"
+    lines: int = 1  # outlines around the box
+
+    def attributes(self) -> dict[str, str]:
+        """The DOT attributes of a node that looks like this."""
+        found = {"style": self.style, "fillcolor": self.fill, "color": self.line}
+        return found | ({"peripheries": str(self.lines)} if self.lines > 1 else {})
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours and outlines for a whole drawing."""
+
+    background: str
+    text: str
+    faint: str  # of what matters less: constants, captions
+    arrow: str
+    looks: dict[Kind, Look]
+
+
+def _theme(background: str, text: str, faint: str, arrow: str, **colours: tuple[str, str]) -> Theme:
+    outline = {"leaf": "rounded,filled", "parameter": "filled,diagonals", "constant": "filled,dashed",
+               "group": "filled,bold"}  # fmt: skip
+    looks = {
+        Kind(kind): Look(fill, line, outline.get(kind, "filled"), 2 if kind == "output" else 1)
+        for kind, (fill, line) in colours.items()
+    }
+    return Theme(background, text, faint, arrow, looks)
+
+
+# The hues are those of Okabe and Ito (2008), which people with any colour vision can tell apart: blue, orange,
+# bluish green, reddish purple; fills are tints light (or shades dark) enough for a contrast of text above 7 : 1.
+THEMES = {
+    "light": _theme(
+        "white", "#1a1a1a", "#5c5c5c", "#4d4d4d",
+        leaf=("#ddeefa", "#0072b2"), parameter=("#fdeecb", "#a66f00"), constant=("#f6f6f6", "#8a8a8a"),
+        operation=("#ffffff", "#4d4d4d"), output=("#d6f2e6", "#00795a"), group=("#f6e6f0", "#a8527f"),
+    ),
+    "dark": _theme(
+        "#15181c", "#f0f0f0", "#a8adb3", "#a8adb3",
+        leaf=("#123a56", "#56b4e9"), parameter=("#4a3605", "#e69f00"), constant=("#1d2126", "#8b9198"),
+        operation=("#23282e", "#b5bbc2"), output=("#0b4534", "#2cc79b"), group=("#452136", "#dd97c0"),
+    ),
+    "print": _theme(
+        "white", "black", "black", "black",
+        leaf=("white", "black"), parameter=("#e8e8e8", "black"), constant=("white", "black"),
+        operation=("white", "black"), output=("white", "black"), group=("#e8e8e8", "black"),
+    ),
+}  # fmt: skip
+
+
+def theme_named(name: str) -> Theme:
+    """One of the themes.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    try:
+        return THEMES[name]
+    except KeyError:
+        raise ValueError(f"unknown theme {name!r}: choose one of {', '.join(THEMES)}") from None

@@ -1,0 +1,129 @@
+"""Finding a Graphviz, running it, and writing files."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import graphviz
+import pytest
+
+from autograd import DrawingError, Value, draw_dot
+from autograd.viz import render as rendering
+from autograd.viz import save
+from autograd.viz.render import dot_program, render
+
+SOURCE = "digraph { a -> b }"
+Program = Callable[[str], Path]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Put a `dot` that runs the given lines of Python alone on PATH."""
+
+    def install(code: str) -> Path:
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        dot = folder / "dot"
+        dot.write_text(f"#!{sys.executable}\nimport sys, time\n{code}\n")
+        dot.chmod(dot.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(folder))
+        return dot
+
+    if sys.platform == "win32":
+        pytest.skip("a script is no program on Windows")
+    return install
+
+
+def test_a_dot_on_path_comes_first(program: Program) -> None:
+    installed = program("pass")
+    assert dot_program() == installed
+
+
+def test_else_the_wheel_is_used_though_its_folder_is_not_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not rendering._in_wheel():
+        pytest.skip("graphviz-pure is not installed")
+    monkeypatch.setenv("PATH", "")
+    assert dot_program().stem == "graphviz-pure"
+    assert b"<svg" in render(SOURCE)
+
+
+def test_with_neither_the_error_names_both_remedies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(rendering, "_WHEEL", "no-such-wheel")
+    with pytest.raises(DrawingError, match=r"scalar-autograd\[draw\].*or install Graphviz"):
+        save(Value(1.0), tmp_path / "x.svg")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_layout_that_takes_too_long_is_stopped(program: Program) -> None:
+    program("time.sleep(60)")
+    with pytest.raises(DrawingError, match=r"stopped after 0\.2 s"):
+        render(SOURCE, timeout=0.2)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("sys.exit('syntax error in line 1')", "dot failed: syntax error in line 1"),
+        ("sys.exit(3)", "dot failed: exit status 3"),
+        ("pass", "dot failed: exit status 0"),
+    ],
+)
+def test_what_the_program_complains_about_is_passed_on(program: Program, code: str, message: str) -> None:
+    program(code)
+    with pytest.raises(DrawingError, match=message):
+        render(SOURCE)
+
+
+def test_a_program_that_cannot_be_run_is_named(program: Program) -> None:
+    program("").write_text("#!/no/such/interpreter\n")
+    with pytest.raises(DrawingError, match=r"dot could not be run"):
+        render(SOURCE)
+
+
+@pytest.mark.parametrize(("name", "start"), [("c.svg", b"<?xml"), ("c.png", b"\x89PNG"), ("c.jpg", b"\xff\xd8"),
+                                             ("c.dot", b"digraph"), ("c.GV", b"digraph")])  # fmt: skip
+def test_the_ending_chooses_the_format(tmp_path: Path, name: str, start: bytes) -> None:
+    path = save(Value(2.0, "a") * 3, tmp_path / name)
+    assert path.read_bytes().startswith(start)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_pdf_is_written_or_refused_with_a_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "c.pdf"
+    if shutil.which("dot"):
+        assert save(Value(2.0), path).read_bytes().startswith(b"%PDF")
+    else:
+        with pytest.raises(DrawingError, match="cannot write pdf: save as svg or png, or install Graphviz"):
+            save(Value(2.0), path)
+        assert not path.exists()
+
+
+def test_any_digraph_can_be_saved(tmp_path: Path) -> None:
+    plain = graphviz.Digraph()
+    plain.edge("a", "b")
+    assert b"<svg" in save(plain, tmp_path / "plain.svg").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["c", "c.gif", "c.txt"])
+def test_an_unknown_ending_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"end it in \.svg, \.png"):
+        save(Value(2.0), tmp_path / name)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
+        save(Value(2.0), tmp_path / "nowhere" / "c.svg")
+
+
+def test_render_writes_source_and_picture_as_graphviz_does(tmp_path: Path) -> None:
+    drawing = draw_dot(Value(2.0, "a") * 3)
+    assert drawing.render("graph", tmp_path) == str(tmp_path / "graph.svg")
+    assert {file.name for file in tmp_path.iterdir()} == {"graph", "graph.svg"}
+    drawing.render("other", tmp_path, cleanup=True, format="png")
+    assert {file.name for file in tmp_path.iterdir()} == {"graph", "graph.svg", "other.png"}
+    assert drawing.pipe("svg", encoding="utf-8").startswith("<?xml")
