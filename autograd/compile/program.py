@@ -1,7 +1,7 @@
 """The compiler's program: a flat list of instructions, each a row of the derivative table applied to registers.
 
-Register number i is the result of instruction number i.  A register is *uniform* (one number) or has *lanes* (one number
-per sample, say); an operation on both kinds uses the uniform number in every lane.
+Register number i is the result of instruction number i.  A register is *uniform* (one number) or has *lanes* (one
+number per sample, say); an operation on both kinds uses the uniform number in every lane.
 
     %0  [100] = argument 0
     %1        = parameter 0
@@ -87,7 +87,7 @@ class Program:
             if op is TOTAL or op is DOT:
                 if lanes != 1 or len(widths) != 1:
                     raise ProgramError(f"%{i} = {op.name} sums over lanes {sorted(widths)} into {lanes}")
-            elif operands and lanes != max(widths, default=1) or len(widths) > 1:
+            elif (operands and lanes != max(widths, default=1)) or len(widths) > 1:
                 raise ProgramError(f"%{i} = {op.name} mixes lanes {sorted(widths)} into {lanes}")
         if any(not 0 <= output < len(self) for output in self.outputs):
             raise ProgramError(f"outputs {self.outputs} of a program of {len(self)} instructions")

@@ -1,0 +1,207 @@
+"""Finding the matrices: registers that do the same with different weights become the rows of an array.
+
+Two registers are of one *class* if they are the same operations on leaves of the same kind, whichever parameters these
+are: the neurons of a layer, their errors, the gradients of their weights.  A class becomes one step over an array.  What
+its members read is written as an affine view of other arrays if it is one (it is, where a loop made it), else copied
+together first.  In this form the sums of products of a layer are a matrix product, z = W a, and the gradients of the
+weights are another, δ aᵀ: nobody wrote them so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd import ops
+from autograd.compile.arrays import Array, ArrayProgram, Step, View
+from autograd.compile.program import ARGUMENT, DOT, PARAMETER, TOTAL, Program
+
+__all__ = ["arrange"]
+
+FEWEST = 4  # rows that are worth an array; fewer stay apart, as straight-line code
+
+Rows = Any  # an integer array: which row each member (or each member's term) reads
+
+
+def arrange(program: Program, fewest: int = FEWEST) -> ArrayProgram:
+    """The program as steps over arrays; without lanes there is nothing to gain, and every register stays alone."""
+    has_lanes = any(instruction.lanes > 1 for instruction in program.instructions)
+    return _Arrangement(program, fewest if has_lanes else len(program) + 1).run()
+
+
+class _Arrangement:
+    def __init__(self, program: Program, fewest: int) -> None:
+        self.program = program
+        self.instructions = program.instructions
+        self.fewest = fewest
+        self.arrays: list[Array] = []
+        self.steps: list[Step] = []
+        self.array_of = np.full(len(program), -1)
+        self.row_of = np.zeros(len(program), dtype=int)
+
+    def run(self) -> ArrayProgram:
+        for members in self._classes():
+            op, _, lanes, _ = self.instructions[members[0]]
+            if op is ops.constant:
+                self._leaves("constant", members)
+            elif op is ARGUMENT or op is PARAMETER:
+                self._leaves(op.name, members)
+            elif lanes == 1 and op not in (DOT, TOTAL) and len(members) < self.fewest:
+                for member in members:
+                    self._map([member])
+            elif op is ops.sum_of_products:
+                self._apart(members, self._product_key, self._product)
+            elif op is DOT:
+                self._apart(members, self._operand_arrays, self._dot)
+            else:
+                self._apart(members, self._operand_arrays, self._map)
+        outputs = [(int(self.array_of[i]), int(self.row_of[i])) for i in self.program.outputs]
+        return ArrayProgram(self.arrays, self.steps, outputs)
+
+    # ---- classes ---------------------------------------------------------------------------------------------------
+    def _classes(self) -> list[list[int]]:
+        """Registers of one class together; a class stands behind those that its members read."""
+        known: dict[Any, int] = {}
+        members: list[list[int]] = []
+        class_of: list[int] = []
+        for i, (op, operands, lanes, payload) in enumerate(self.instructions):
+            key: tuple[Any, ...] = (op, lanes, *[class_of[operand] for operand in operands])
+            if op is ops.constant:
+                key += (repr(payload),)
+            number = known.setdefault(key, len(members))
+            if number == len(members):
+                members.append([])
+            members[number].append(i)
+            class_of.append(number)
+        return members
+
+    def _apart(self, members: list[int], key: Any, write: Any) -> None:
+        """Write the members in groups that read the same arrays; small groups one by one."""
+        groups: dict[Any, list[int]] = {}
+        for member in members:
+            groups.setdefault(key(member), []).append(member)
+        for group in groups.values():
+            if len(group) < self.fewest:
+                for member in group:
+                    write([member])
+            else:
+                write(group)
+
+    def _operand_arrays(self, i: int) -> tuple[int, ...]:
+        return tuple([int(self.array_of[operand]) for operand in self.instructions[i].operands])
+
+    def _product_key(self, i: int) -> tuple[Any, ...]:
+        """Rows of a matrix product read the same right-hand side."""
+        operands = self.instructions[i].operands
+        n = len(operands) // 2
+        arrays = {int(self.array_of[x]) for x in operands[:n]}
+        start = [int(self.array_of[x]) for x in operands[2 * n :]]
+        return tuple(sorted(operands[n : 2 * n])), tuple(sorted(arrays)), tuple(start)
+
+    # ---- leaves ----------------------------------------------------------------------------------------------------
+    def _leaves(self, kind: str, members: list[int]) -> None:
+        payload = tuple([self.instructions[i].payload for i in members])
+        self._define(members, Array(len(members), self.instructions[members[0]].lanes, kind, payload))
+
+    def _define(self, members: Sequence[int], array: Array) -> int:
+        self.array_of[members] = len(self.arrays)
+        self.row_of[members] = np.arange(len(members))
+        self.arrays.append(array)
+        return len(self.arrays) - 1
+
+    def _computed(self, members: Sequence[int]) -> int:
+        first = members[0]
+        name = self.program.labels.get(first, "")
+        return self._define(members, Array(len(members), self.instructions[first].lanes, "computed", (), name))
+
+    # ---- steps -----------------------------------------------------------------------------------------------------
+    def _map(self, members: list[int]) -> None:
+        op = self.instructions[members[0]].op
+        operands = np.array([self.instructions[i].operands for i in members])
+        rows = self.row_of[operands]
+        order = np.lexsort(rows.T[::-1])
+        members, operands, rows = [members[i] for i in order], operands[order], rows[order]
+        ni, nj = _index_space(rows)
+        views = tuple([self._view(operands[:, k], ni, nj) for k in range(operands.shape[1])])
+        kind = "reduce" if op is TOTAL else "map"
+        self.steps.append(Step(op, kind, self._computed(members), ni, nj, views))
+
+    def _dot(self, members: list[int]) -> None:
+        operands = np.array([self.instructions[i].operands for i in members])
+        rows = self.row_of[operands]
+        for swapped in (False, True):  # the rows of the result are those of the first factor
+            factor = rows[:, ::-1] if swapped else rows
+            order = np.lexsort(factor.T[::-1])
+            left, right = np.unique(factor[:, 0]), np.unique(factor[:, 1])
+            if len(left) * len(right) == len(members) and len(np.unique(factor, axis=0)) == len(members):
+                break
+        else:  # no full grid: pairs of rows
+            order = np.lexsort(rows.T[::-1])
+            left, right, swapped = rows[order, 0], rows[:0, 1], False
+        members = [members[i] for i in order]
+        x, y = (operands[order, 1], operands[order, 0]) if swapped else (operands[order, 0], operands[order, 1])
+        ni, nj = (len(left), len(right)) if len(right) else (len(members), 1)
+        views = (self._view(x, ni, nj), self._view(y, ni, nj))
+        self.steps.append(Step(DOT, "reduce", self._computed(members), ni, nj, views))
+
+    def _product(self, members: list[int]) -> None:
+        terms = []
+        for member in members:
+            operands = self.instructions[member].operands
+            n = len(operands) // 2
+            pairs = sorted(zip(operands[n : 2 * n], operands[:n]), key=self._place)
+            terms.append(([p for _, p in pairs], [q for q, _ in pairs], operands[2 * n :]))
+        first = np.array([self.row_of[p[0]] for p, _, _ in terms])
+        order = np.argsort(first, kind="stable")
+        members = [members[i] for i in order]
+        p, q, start = (np.array([terms[i][k] for i in order]) for k in range(3))
+        ni, nj = p.shape
+        views = [self._view(p.ravel(), ni, nj), self._view(q.ravel(), ni, nj)]
+        if start.size:
+            views.append(self._view(start.ravel(), ni, 1))
+        self.steps.append(Step(ops.sum_of_products, "product", self._computed(members), ni, nj, tuple(views)))
+
+    def _place(self, pair: tuple[int, int]) -> tuple[int, ...]:
+        q, p = pair
+        return int(self.array_of[q]), int(self.row_of[q]), int(self.array_of[p]), int(self.row_of[p])
+
+    # ---- views -----------------------------------------------------------------------------------------------------
+    def _view(self, registers: Rows, ni: int, nj: int) -> View:
+        """What an operand reads at (i, j), the registers being given row by row; copied together if not affine."""
+        arrays, rows = self.array_of[registers], self.row_of[registers]
+        if (arrays == arrays[0]).all():
+            steps = _affine(rows, ni, nj)
+            if steps is not None:
+                return View(int(arrays[0]), int(rows[0]), *steps)
+        return self._gathered(zip(arrays.tolist(), rows.tolist()), ni, nj)
+
+    def _gathered(self, places: Iterable[tuple[int, int]], ni: int, nj: int) -> View:
+        rows = tuple(places)
+        lanes = max(self.arrays[array].lanes for array, _ in rows)
+        self.arrays.append(Array(len(rows), lanes, "computed"))
+        target = len(self.arrays) - 1
+        self.steps.append(Step(ops.identity, "gather", target, len(rows), 1, (), rows))
+        return View(target, 0, nj, 1)
+
+
+def _affine(rows: Rows, ni: int, nj: int) -> tuple[int, int] | None:
+    """The steps by i and j, if the rows are ``start + i * step_i + j * step_j``."""
+    grid = rows.reshape(ni, nj)
+    step_i = int(grid[1, 0] - grid[0, 0]) if ni > 1 else 0
+    step_j = int(grid[0, 1] - grid[0, 0]) if nj > 1 else 0
+    expected = grid[0, 0] + step_i * np.arange(ni)[:, None] + step_j * np.arange(nj)
+    return (step_i, step_j) if (grid == expected).all() else None
+
+
+def _index_space(rows: Rows) -> tuple[int, int]:
+    """The shape (ni, nj) in which every operand is affine, if there is one; rows: member by operand."""
+    count = len(rows)
+    for column in rows.T:
+        if _affine(column, count, 1) is None:
+            steps = np.diff(column)
+            nj = int(np.argmax(steps != steps[0])) + 1
+            if count % nj == 0 and all(_affine(other, count // nj, nj) is not None for other in rows.T):
+                return count // nj, nj
+    return count, 1

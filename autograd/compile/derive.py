@@ -1,0 +1,166 @@
+"""Differentiation of a program: the rows of the derivative table applied to its registers, by the engine's one sweep.
+
+What a program has and a graph has not is lanes.  A uniform register that is used in every lane has, by the sum rule,
+the sum over the lanes as its adjoint.  That, and that a branch not taken gets nothing, is all there is to add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autograd import ops
+from autograd.compile.builder import Builder, LinearMap, Register
+from autograd.compile.program import TOTAL, Program
+from autograd.graph import sweep
+
+__all__ = ["derivatives"]
+
+
+class _Nothing:
+    """The empty sum: adding to it gives the other term itself, not one more instruction."""
+
+    def __add__(self, other: Any) -> Any:
+        return other
+
+
+class _OverLanes(LinearMap):
+    """The derivative of spreading a uniform number over lanes: the sum over these lanes."""
+
+    __slots__ = ("lanes",)
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+
+    def __call__(self, adjoint: Register) -> Register:
+        return Register.apply(TOTAL, (adjoint,)) if adjoint.lanes > 1 else adjoint * float(self.lanes)
+
+
+class _Where(LinearMap):
+    """A derivative that counts only where a branch was taken: elsewhere nothing, even if it is inf or nan there."""
+
+    __slots__ = ("derivative", "taken")
+
+    def __init__(self, taken: Register, derivative: Any) -> None:
+        self.taken = taken
+        self.derivative = derivative
+
+    def __call__(self, adjoint: Register) -> Register:
+        return self.taken.select(adjoint * self.derivative, 0.0)
+
+
+class _Node:
+    """A register in the graph that is swept; without one, the spreading of its parent over lanes."""
+
+    __slots__ = ("lanes", "parents", "positions", "register")
+
+    def __init__(self, register: int, parents: tuple[_Node, ...], positions: tuple[int, ...], lanes: int) -> None:
+        self.register = register  # -1: spread over lanes
+        self.parents = parents
+        self.positions = positions  # which operands the parents are
+        self.lanes = lanes
+
+
+def derivatives(
+    program: Program, output: int, inputs: Sequence[int], builder: Builder
+) -> tuple[list[int], list[int | None]]:
+    """Copy a program into the builder and write the derivatives of one register by others behind it.
+
+    Returns:
+        Where the registers of the program went; and for each input the register of the derivative, which has lanes
+        if the input has (None: the output does not depend on it).
+    """
+    where = builder.copy(program)
+    nodes = _graph(builder, where[output], [where[i] for i in inputs])
+    root = nodes.get(where[output])
+    if root is None:
+        return where, [None] * len(inputs)
+    order = _ordered(nodes)
+    taken = _conditions(builder, order, root)
+
+    def partials(node: _Node) -> list[Any]:
+        if node.register < 0:
+            return [_OverLanes(node.lanes)]
+        if not node.parents:
+            return []
+        op, operands, _, _ = builder.instructions[node.register]
+        if op is ops.select:
+            local: Sequence[Any] = (0.0, 1.0, 1.0)  # the condition on the edge does the rest
+        else:
+            local = op.partials(Register(builder, node.register), *[Register(builder, i) for i in operands])
+        if not taken:
+            return [local[position] for position in node.positions]
+        return [
+            local[position] if (condition := taken.get((node, k))) is None else _Where(condition, local[position])
+            for k, position in enumerate(node.positions)
+        ]
+
+    seed = Register(builder, builder.constant(1.0))
+    adjoint = sweep(order, {root: seed}, partials, _Nothing())
+    found: list[int | None] = []
+    for i in inputs:
+        node = nodes.get(where[i])
+        found.append(adjoint[node].index if node in adjoint and isinstance(adjoint[node], Register) else None)
+    return where, found
+
+
+def _graph(builder: Builder, output: int, inputs: Sequence[int]) -> dict[int, _Node]:
+    """A node for each register on a way from an input to the output."""
+    instructions = builder.instructions
+    depends = [False] * (output + 1)
+    for i in inputs:
+        if i <= output:
+            depends[i] = True
+    for i in range(output + 1):
+        depends[i] = depends[i] or any(depends[operand] for operand in instructions[i].operands)
+    on_the_way = [False] * (output + 1)
+    on_the_way[output] = depends[output]
+    for i in range(output, -1, -1):
+        if on_the_way[i]:
+            for operand in instructions[i].operands:
+                on_the_way[operand] = depends[operand]
+    nodes: dict[int, _Node] = {}
+    for i in range(output + 1):
+        if on_the_way[i]:
+            _, operands, lanes, _ = instructions[i]
+            positions = tuple([k for k, operand in enumerate(operands) if on_the_way[operand]])
+            parents = [nodes[operands[k]] for k in positions]
+            if lanes > 1:
+                parents = [p if p.lanes > 1 else _Node(-1, (p,), (0,), lanes) for p in parents]
+            nodes[i] = _Node(i, tuple(parents), positions, lanes)
+    return nodes
+
+
+def _ordered(nodes: dict[int, _Node]) -> list[_Node]:
+    """The nodes in topological order, each spreading before the node that needs it."""
+    order: list[_Node] = []
+    for node in nodes.values():
+        order.extend(parent for parent in node.parents if parent.register < 0)
+        order.append(node)
+    return order
+
+
+def _conditions(builder: Builder, order: list[_Node], root: _Node) -> dict[tuple[_Node, int], Register]:
+    """For each edge that only some branch of a ``select`` uses: the register that says whether it was taken."""
+    instructions = builder.instructions
+    if not any(node.register >= 0 and instructions[node.register].op is ops.select for node in order):
+        return {}
+    always: dict[_Node, bool] = {root: True}
+    when: dict[_Node, Register] = {}
+    edges: dict[tuple[_Node, int], Register] = {}
+    for node in reversed(order):
+        condition = None if always.get(node) else when.get(node)
+        is_select = node.register >= 0 and instructions[node.register].op is ops.select
+        for k, (parent, position) in enumerate(zip(node.parents, node.positions)):
+            edge = condition
+            if is_select and position > 0:
+                chosen = Register(builder, instructions[node.register].operands[0])
+                branch = chosen if position == 1 else chosen.select(0.0, 1.0)
+                edge = branch if condition is None else condition.select(branch, 0.0)
+            if edge is None or parent.lanes != node.lanes:
+                always[parent] = True
+            else:
+                when[parent] = edge if parent not in when else when[parent].select(1.0, edge)
+            if edge is not None:
+                edges[node, k] = edge
+    return edges
