@@ -13,7 +13,8 @@ from typing import Any
 from autograd import ops
 from autograd.errors import StaleGraphError
 from autograd.graph import sweep, topological_order
-from autograd.value import Value, constant, recorded_partials
+from autograd.modes import recording
+from autograd.value import Value, constant, first_order
 
 __all__ = ["grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
@@ -57,10 +58,11 @@ def gradients(
     for root, weight in zip(roots, weights):
         seeds[root] = seeds[root] + weight if root in seeds else weight
     if not create_graph:
-        adjoint = sweep(order, seeds, recorded_partials)
+        adjoint = first_order(order, seeds)
         return tuple([adjoint.get(node, 0.0) for node in wanted])
     depends = _dependents(order, wanted)
-    adjoint = sweep(order, seeds, lambda node: _partials_as_graph(node, depends), _NOTHING)
+    with recording():
+        adjoint = sweep(order, seeds, lambda node: _partials_as_graph(node, depends), _NOTHING)
     found = [adjoint.get(node, 0.0) for node in wanted]
     return tuple([d if isinstance(d, Value) else constant(0.0 if d is _NOTHING else d) for d in found])
 
@@ -79,7 +81,7 @@ _NOTHING = _Nothing()
 
 
 def _nodes(what: str, given: Value | Sequence[Value]) -> list[Value]:
-    nodes = [given] if isinstance(given, Value) else list(given)
+    nodes = list(given) if isinstance(given, Iterable) else [given]
     for node in nodes:
         if not isinstance(node, Value):
             raise TypeError(f"{what} must be Values, got {node!r} of type {type(node).__name__}")
@@ -141,16 +143,19 @@ class _Call:
         for i in chosen:
             if not -len(args) <= i < len(args):
                 raise ValueError(f"argnums has {i}, but the function was called with {len(args)} arguments")
+        if len({i % len(args) for i in chosen}) < len(chosen):
+            raise ValueError(f"argnums {tuple(chosen)} names an argument twice (there are {len(args)})")
         self.single = isinstance(argnums, int)
         self.trees = [args[i] for i in chosen]
         flat = _flatten(self.trees)
         self.nested = any(isinstance(x, Value) for x in _flatten(list(args)))
-        # A Value becomes a node of its own, so that a use of it elsewhere in f does not count as this argument.
-        self.inputs = [ops.identity(x) if isinstance(x, Value) else Value(x) for x in flat]
-        call = list(args)
-        for i, tree in zip(chosen, _rebuild(self.trees, self.inputs)):
-            call[i] = tree
-        self.output = f(*call)
+        with recording():
+            # A Value becomes a node of its own, so that a use of it elsewhere in f does not count as this argument.
+            self.inputs = [ops.identity(x) if isinstance(x, Value) else Value(x) for x in flat]
+            call = list(args)
+            for i, tree in zip(chosen, _rebuild(self.trees, self.inputs)):
+                call[i] = tree
+            self.output = f(*call)
 
     def scalar(self) -> Value:
         """The output as one node."""

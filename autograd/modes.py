@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Lock
 from typing import Any, NamedTuple
 
-__all__ = ["Modes", "current_modes", "no_grad", "strict", "switched"]
+__all__ = ["Modes", "current_modes", "no_grad", "recording", "strict", "switched"]
 
 
 class Modes(NamedTuple):
@@ -37,16 +37,25 @@ current_modes = _modes.get
 
 @contextmanager
 def switched(**switches: Any) -> Iterator[None]:
-    """Change switches for the duration of a ``with`` block, in this thread or task only."""
+    """Change switches for the duration of a ``with`` block, in this thread or task only.
+
+    As with any context variable, a block around a ``yield`` holds for whoever runs the generator, too, until it ends.
+    """
     with _lock:
         open_contexts.count += 1
-    token = _modes.set(_modes.get()._replace(**switches))
-    try:
+    before, token = _modes.get(), None
+    try:  # Ctrl-C may come at any point: it must not leave a switch on (a count too high is only slow)
+        token = _modes.set(before._replace(**switches))
         yield
     finally:
-        _modes.reset(token)
+        _modes.reset(token) if token else _modes.set(before)
         with _lock:
             open_contexts.count -= 1
+
+
+def recording() -> AbstractContextManager[None]:
+    """Inside this context nodes are recorded, even within ``no_grad()``: a derivative is computed from a graph."""
+    return nullcontext() if current_modes().recording else switched(recording=True)
 
 
 def no_grad() -> Any:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numbers
 import operator
+import pickle
 from collections.abc import Callable, Sequence
 from math import inf, nan, pi
 from typing import Any, TypeVar, overload
@@ -62,7 +63,12 @@ class Op:
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
+    def __deepcopy__(self, memo: object) -> Op:
+        return self
+
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        if TABLE.get(self.name) is not self:
+            raise pickle.PicklingError(f"cannot save {self!r}: another primitive has taken its name since")
         return _row, (self.name,)
 
 
@@ -133,9 +139,9 @@ def as_float(x: object) -> float:
         TypeError: not a real number; the message says what to do.
         OverflowError: an integer or fraction beyond the largest float.
     """
-    if isinstance(x, numbers.Real) or type(x).__name__ in ("bool", "bool_"):  # numpy's bool is no numbers.Real
-        return float(x)  # type: ignore[arg-type]
     kind = type(x).__name__
+    if isinstance(x, (int, float, numbers.Real)) or kind in ("bool", "bool_"):  # numpy's bool is no numbers.Real
+        return float(x)  # type: ignore[arg-type]
     if isinstance(x, Number):
         raise TypeError(f"expected a plain number, not a {kind}: use it as it is, or its .data, or .detach()")
     if isinstance(x, str):

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import math
 import numbers
-import sys
 from collections import deque
-from collections.abc import Callable, Sequence
-from operator import attrgetter, ge, gt, le, lt
-from threading import Lock
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import add, attrgetter, ge, gt, le, lt
 from typing import Any, NoReturn
 
-from autograd import ops
-from autograd.errors import NumericError
+from autograd import ops, provenance
 from autograd.graph import sweep, topological_order
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Binary, Number, Op, Unary, as_float
@@ -25,13 +23,12 @@ __all__ = ["Operand", "Value", "constant"]
 Operand = Any  # a Value, a number of any kind, or a numpy array (which makes an array of Values)
 
 _new = object.__new__
-_commit = Lock()
 recorded_partials = attrgetter("partials")
 
 
-def constant(number: float) -> Value:
+def constant(number: float, label: str = "") -> Value:
     """The leaf that stands for a plain number in an expression, such as the 3 of ``x * 3``."""
-    out = Value(number)
+    out = Value(number, label)
     out.op = ops.constant
     return out
 
@@ -64,8 +61,8 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
 
     def method(self: Value, other: Operand) -> Value:
         if other.__class__ is not Value:
-            if _is_array(other):
-                return _elementwise(method, self, other)
+            if other.__class__ is not float:
+                return _mixed(method, op, self, other)  # type: ignore[no-any-return]
             other = constant(other)
         if open_contexts.count:
             return Value.apply(op, (self, other))
@@ -86,18 +83,40 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
 
 def _reflected(op: Binary) -> Callable[[Value, Operand], Value]:
     def method(self: Value, other: Operand) -> Value:
-        if _is_array(other):
-            return _elementwise(method, self, other)
+        if other.__class__ is not float and not isinstance(other, Value):
+            return _mixed(method, op, self, other)  # type: ignore[no-any-return]
         return Value.apply(op, (other, self))
 
     return method
+
+
+def _mixed(method: Callable[[Value, Any], Value], op: Op, value: Value, other: Operand) -> Any:
+    """A method whose operand is neither a float nor a Value: another number, an array, a subclass, or a stranger."""
+    if isinstance(other, (int, float)):  # bool and np.float64 are among them
+        return method(value, float(other))
+    if isinstance(other, Value):
+        return Value.apply(op, (value, other))
+    if _is_array(other):
+        return _elementwise(method, value, other)
+    return method(value, number) if (number := _known(other)) is not None else NotImplemented
+
+
+def _known(x: object) -> float | None:
+    """A plain number as a float; None for an object of someone's own class, which may know how to meet a Value."""
+    try:
+        return as_float(x)
+    except TypeError:
+        if type(x).__module__ == "builtins":
+            raise
+        return None
 
 
 def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool) -> Callable[[Value, Operand], bool]:
     def method(self: Value, other: Operand) -> bool:
         if open_contexts.count and current_modes().recorder is not None:
             return Value.apply(op, (other, self) if swap else (self, other))  # type: ignore[return-value]
-        return compare(self._data, other._data if isinstance(other, Value) else as_float(other))
+        number = other._data if isinstance(other, Value) else _known(other)
+        return NotImplemented if number is None else compare(self._data, number)
 
     return method
 
@@ -175,14 +194,14 @@ class Value(Number):
         >>> y.backward(); x.grad
         54.0
         """
-        adjoint = sweep(topological_order(self), {self: as_float(gradient)}, recorded_partials)
-        if open_contexts.count and current_modes().strict:
-            _check_adjoints(adjoint)
-        with _commit:
-            for leaf in [node for node in adjoint if not node.parents]:
-                adjoint[leaf] += leaf.grad
-            # One call into C: neither Ctrl-C nor another thread can come between two of the gradients.
-            deque(map(_set_grad, adjoint, adjoint.values()), maxlen=0)
+        adjoint = first_order(topological_order(self), {self: as_float(gradient)})
+        leaves = [node for node in adjoint if not node.parents]
+        so_far = attrgetter("grad")
+        if not {*map(type, map(so_far, leaves))} <= {int, float}:
+            _check_gradients(leaves)
+        totals = map(add, map(so_far, leaves), [adjoint.pop(leaf) for leaf in leaves])
+        # One call into C writes all: neither Ctrl-C nor another thread can come between two of the gradients.
+        deque(chain(map(_set_grad, leaves, totals), map(_set_grad, adjoint, adjoint.values())), maxlen=0)
 
     def detach(self) -> Value:
         """A leaf with the same number and label: no gradient goes through it.
@@ -211,8 +230,8 @@ class Value(Number):
         if open_contexts.count:
             modes = current_modes()
             if modes.strict:
-                out._origin = _caller()
-                _check_result(out)
+                out._origin = provenance.caller()
+                provenance.check_result(out)
             if not modes.recording:
                 out.op, out.parents, out.partials = ops.leaf, (), ()
         return out
@@ -248,8 +267,10 @@ class Value(Number):
 
     def __pow__(self, exponent: Operand) -> Value:
         # With a plain number as exponent only the base is differentiated: no log of a negative base.
-        if exponent.__class__ is Value or _is_array(exponent):
+        if isinstance(exponent, Value):
             return self._power(exponent)
+        if _is_array(exponent):
+            return _elementwise(Value.__pow__, self, exponent)
         return self._constant_power(exponent)
 
     def __pos__(self) -> Value:
@@ -327,15 +348,35 @@ _set_grad = vars(Value)["grad"].__set__
 
 
 def _is_array(x: object) -> bool:
-    return x.__class__ is not float and hasattr(x, "__array_ufunc__") and not isinstance(x, (Value, numbers.Real))
+    return hasattr(x, "__array_ufunc__") and not isinstance(x, (Value, numbers.Real))
+
+
+def first_order(order: Sequence[Value], seeds: Mapping[Value, Any]) -> dict[Value, Any]:
+    """The adjoints by the partials that were recorded; checked inside ``strict()``."""
+    adjoint = sweep(order, seeds, recorded_partials)
+    if open_contexts.count and current_modes().strict:
+        provenance.check_adjoints(adjoint)
+    return adjoint
+
+
+def _check_gradients(leaves: Sequence[Value]) -> None:
+    """Gradients that someone set by hand must be numbers, since backward adds to them."""
+    for leaf in leaves:
+        gradient: object = leaf.grad
+        if not isinstance(gradient, numbers.Real):
+            name = leaf.label or repr(leaf)
+            raise TypeError(f"the gradient of {name} was set to {gradient!r}: set it to 0.0 before backward")
 
 
 def _elementwise(method: Callable[[Value, Any], Value], value: Value, array: Any) -> Value:
     """An object array of the results, one per element of a numpy array."""
     if not hasattr(array, "flat"):  # a pandas Series, say: it knows how to be multiplied with a scalar
         return NotImplemented  # type: ignore[no-any-return]
+    elements = [method(value, x) for x in array.flat]
+    if NotImplemented in elements:
+        return NotImplemented  # type: ignore[no-any-return]
     results = array.astype(object)
-    results.flat = [method(value, x) for x in array.flat]
+    results.flat = elements
     return results  # type: ignore[no-any-return]
 
 
@@ -361,36 +402,3 @@ def _restore_graph(states: list[Any]) -> Value:
             node.parents, node.partials = tuple([nodes[i] for i in parents]), partials
             nodes.append(node)
     return nodes[-1]
-
-
-# ---- strict() --------------------------------------------------------------------------------------------------------
-def _caller() -> str:
-    """The file and line outside of these packages that is recording."""
-    frame = sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("autograd", "nn"):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _describe(node: Value) -> str:
-    """A node in a message: what was computed, of what, where, and its label."""
-    operands = ", ".join([f"{p._data:g}" + (f" ({p.label!r})" if p.label else "") for p in node.parents[:6]])
-    more = f", … {len(node.parents) - 6} more" if len(node.parents) > 6 else ""
-    text = f"{node.op.name}({operands}{more})" if node.parents else f"leaf {node._data:g}"
-    if node.label:
-        text += f", node {node.label!r},"
-    return text + (f" at {node.origin}" if node.origin else "")
-
-
-def _check_result(node: Value) -> None:
-    if not math.isfinite(node._data):
-        raise NumericError(f"{_describe(node)} gave {node._data}")
-    for parent, partial in zip(node.parents, node.partials):
-        if not math.isfinite(partial) and parent.op is not ops.constant:
-            raise NumericError(f"{_describe(node)}: the local derivative is {partial}")
-
-
-def _check_adjoints(adjoint: dict[Value, float]) -> None:
-    for node, gradient in adjoint.items():
-        if not math.isfinite(gradient):
-            raise NumericError(f"in backward, the gradient of {_describe(node)} became {gradient}")

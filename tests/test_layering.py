@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
         {"errors", "ieee", "modes"},
-        {"ops", "graph"},
+        {"ops", "graph", "provenance"},
         {"value", "functions", "primitive"},
-        {"functional", "check"},
+        {"functional", "check", "expression"},
         {"compile", "viz"},
         {"__init__"},  # the names for users, collected
         {"__main__"},

@@ -1,0 +1,54 @@
+"""What ``strict()`` watches for, and what its errors say: the primitive, the operands, the line that recorded it."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from autograd.errors import NumericError
+
+__all__ = ["caller", "check_adjoints", "check_result", "describe"]
+
+_OURS = ("autograd", "nn")
+_SHOWN = 6  # operands of one node in a message
+
+
+def caller() -> str:
+    """The file and line outside of these packages that is recording."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def describe(node: Any) -> str:
+    """A node in a message: what was computed, of what, under which label, and where."""
+    operands = ", ".join([f"{p._data:g}" + (f" ({p.label!r})" if p.label else "") for p in node.parents[:_SHOWN]])
+    if len(node.parents) > _SHOWN:
+        operands += f", … {len(node.parents) - _SHOWN} more"
+    text = f"{node.op.name}({operands})" if node.parents else f"leaf {node._data:g}"
+    if node.label:
+        text += f", node {node.label!r},"
+    return text + (f" at {node.origin}" if node.origin else "")
+
+
+def check_result(node: Any) -> None:
+    """Raise if a new node is nan or inf, or cannot be differentiated by one of its operands."""
+    if not math.isfinite(node._data):
+        raise NumericError(f"{describe(node)} gave {node._data}")
+    for parent, partial in zip(node.parents, node.partials):
+        if not math.isfinite(partial) and not _is_constant(parent):
+            raise NumericError(f"{describe(node)}: the local derivative is {partial}")
+
+
+def check_adjoints(adjoint: Mapping[Any, Any]) -> None:
+    """Raise if a gradient became nan or inf."""
+    for node, gradient in adjoint.items():
+        if not math.isfinite(gradient) and not _is_constant(node):
+            raise NumericError(f"in backward, the gradient of {describe(node)} became {gradient}")
+
+
+def _is_constant(node: Any) -> bool:
+    return bool(node.op.name == "constant")  # nobody asks for the derivative by the 3 of `x * 3`
