@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compile.program import ARGUMENT, PARAMETER, Instruction, Program
+from autograd.compile.builder import Builder
+from autograd.compile.program import ARGUMENT, PARAMETER, Program
 from autograd.errors import AutogradError
 from autograd.graph import topological_order
 from autograd.modes import switched
@@ -27,10 +28,6 @@ class Guard(NamedTuple):
     node: Value
     found: float  # 1.0 or 0.0 for a truth
     is_truth: bool
-
-    def holds(self, number: float) -> bool:
-        """Whether the decision would be the same for this number."""
-        return (number != 0.0) == bool(self.found) if self.is_truth else number == self.found
 
 
 class _Recorder:
@@ -117,19 +114,34 @@ def recording_of(output: Value, arguments: list[Value], guards: Sequence[Guard] 
 
 
 def program_of(recording: Recording) -> Program:
-    """The recorded graph as a program of uniform registers; its outputs are the output and the guards' nodes."""
-    roots = [recording.output, *[guard.node for guard in recording.guards]]
-    instructions: list[Instruction] = []
-    labels: dict[int, str] = {}
+    """The recorded graph as a program of uniform registers.
+
+    Its outputs are the value and, if there are guards, how many of them do not hold.
+    """
+    builder = Builder()
     register: dict[Value, int] = {}
-    leaf = {node: Instruction(ARGUMENT, payload=i) for i, node in enumerate(recording.arguments)}
-    leaf |= {node: Instruction(PARAMETER, payload=i) for i, node in enumerate(recording.parameters)}
-    for node in topological_order(*roots):
-        if node.label:
-            labels[len(instructions)] = node.label
-        register[node] = len(instructions)
+    leaf = {node: (ARGUMENT, i) for i, node in enumerate(recording.arguments)}
+    leaf |= {node: (PARAMETER, i) for i, node in enumerate(recording.parameters)}
+    for node in topological_order(recording.output, *[guard.node for guard in recording.guards]):
         if node.parents:
-            instructions.append(Instruction(node.op, tuple([register[parent] for parent in node.parents])))
+            register[node] = builder.emit(node.op, tuple([register[parent] for parent in node.parents]))
+        elif node in leaf:
+            op, number = leaf[node]
+            register[node] = builder.emit(op, payload=number)
         else:
-            instructions.append(leaf.get(node) or Instruction(ops.constant, payload=node._data))
-    return Program(instructions, [register[root] for root in roots], labels)
+            register[node] = builder.constant(node._data)
+        if node.label:
+            builder.labels.setdefault(register[node], node.label)
+    outputs = [register[recording.output]]
+    if recording.guards:
+        violations = [_violation(builder, register[guard.node], guard) for guard in recording.guards]
+        outputs.append(builder.emit(ops.sum_of, tuple(violations)))
+    return builder.program(outputs)
+
+
+def _violation(builder: Builder, node: int, guard: Guard) -> int:
+    """The register that is 1 where the decision would be another one than when it was recorded, else 0."""
+    same = builder.emit(ops.equal, (node, builder.constant(0.0 if guard.is_truth else guard.found)))
+    if guard.is_truth and guard.found:
+        return same
+    return builder.emit(ops.sub, (builder.constant(1.0), same))
