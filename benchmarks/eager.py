@@ -121,7 +121,7 @@ def torch_scalars(problem: Problem) -> Work:
         for p in parameters:
             p.grad = None
         total.backward()
-        return float(total)
+        return float(total.item())
 
     return Work(lambda: [step(), *(p.grad.item() for p in parameters)], step)
 
