@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["AutogradError", "DrawingError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError"]
+__all__ = [
+    "AutogradError", "DrawingError", "ExpressionError", "GradcheckError", "NumericError", "PrimitiveError",
+    "StaleGraphError",
+]  # fmt: skip
 
 
 class AutogradError(Exception):
@@ -23,6 +26,10 @@ class GradcheckError(AutogradError, AssertionError):
 
 class DrawingError(AutogradError, RuntimeError):
     """A graph could not be laid out: no Graphviz was found, or it failed, or took too long."""
+
+
+class ExpressionError(AutogradError, ValueError):
+    """A formula given as text has something in it that is not allowed, or its names and values do not match."""
 
 
 class StaleGraphError(AutogradError, RuntimeError):

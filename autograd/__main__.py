@@ -1,0 +1,131 @@
+"""A formula, its value and its gradient, from the command line.
+
+usage: python -m autograd EXPRESSION [NAME=NUMBER ...] [--draw FILE]
+
+  python -m autograd "a*b + b**3" a=-4 b=2
+  python -m autograd "log(1 + exp(-x))" x=0.5 --draw graph.svg
+
+EXPRESSION  numbers, names, + - * / **, parentheses, pi, e, and the functions below
+--draw      the graph with all its numbers: FILE ends in .svg, .png, .jpg, .pdf or .dot
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from autograd import Value, viz
+from autograd.errors import AutogradError, ExpressionError
+from autograd.expression import function_names, parse
+from autograd.ops import as_float
+
+
+class Arguments(NamedTuple):
+    """What the command line says."""
+
+    expression: str
+    values: dict[str, Value]
+    drawing: str | None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status is 2, with one line on stderr and nothing written, if something is wrong."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if not words or {"-h", "--help"} & set(words):
+        _write(help_text())
+        return 0
+    try:
+        _write(run(read(words)))
+    except (AutogradError, OSError, ValueError, OverflowError) as error:
+        print("python -m autograd:", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    return 0
+
+
+def help_text() -> str:
+    """The module's docstring and the functions there are."""
+    assert __doc__ is not None
+    return __doc__ + "\n" + textwrap.fill("functions: " + " ".join(function_names()), width=88, subsequent_indent="  ")
+
+
+def read(words: Iterable[str]) -> Arguments:
+    """Take a command line apart.
+
+    Raises:
+        ExpressionError: a word is not what it should be.
+    """
+    remaining = iter(words)
+    expression: str | None = None
+    drawing: str | None = None
+    values: dict[str, Value] = {}
+    for word in remaining:
+        if word == "--draw" or word.startswith("--draw="):
+            drawing = word.removeprefix("--draw=") if "=" in word else next(remaining, "")
+            if not drawing:
+                raise ExpressionError("--draw needs a file, such as graph.svg")
+        elif expression is None:
+            expression = word
+        else:
+            name, number = assignment(word)
+            if name in values:
+                raise ExpressionError(f"{name} is given twice")
+            values[name] = Value(number, label=name)
+    if expression is None:
+        raise ExpressionError('there is no expression, such as "a*b + b**3" a=-4 b=2')
+    return Arguments(expression, values, drawing)
+
+
+def assignment(word: str) -> tuple[str, float]:
+    """The name and the number of a word such as ``a=-4``."""
+    name, equals, text = word.partition("=")
+    name = unicodedata.normalize("NFKC", name.strip())  # as Python does with the names in the expression
+    if not equals or not name.isidentifier():
+        raise ExpressionError(f"{word!r} is not of the form NAME=NUMBER, such as a=-4")
+    try:
+        number = float(text)
+    except ValueError:
+        raise ExpressionError(f"{word!r}: {text!r} is not a number") from None
+    if number - number != 0.0:
+        raise ExpressionError(f"{word!r}: {number} is not a finite number")
+    return name, number
+
+
+def run(arguments: Arguments) -> str:
+    """Evaluate, differentiate, draw if asked to; what there is to print."""
+    expression = parse(arguments.expression)
+    result = expression.evaluate(arguments.values)
+    if not isinstance(result, Value):
+        result = Value(as_float(result))
+    result.backward()
+    lines = [f"{expression.text} = {result.data}"]
+    if arguments.values:
+        lines += ["", *table([("", "value", "gradient"), *rows(arguments.values)])]
+    if arguments.drawing:
+        lines += ["", f"wrote {viz.save(result, arguments.drawing)}"]
+    return "\n".join(lines)
+
+
+def rows(values: dict[str, Value]) -> list[tuple[str, str, str]]:
+    """The name, the number and the gradient of each leaf."""
+    return [(name, str(leaf.data), str(leaf.grad)) for name, leaf in values.items()]
+
+
+def table(cells: Sequence[tuple[str, ...]]) -> list[str]:
+    """Lines with the columns aligned: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]])
+        for row in cells
+    ]
+
+
+def _write(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
