@@ -65,14 +65,14 @@ from autograd.ops import (
     where,
 )  # fmt: skip
 from autograd.primitive import primitive
-from autograd.value import Value
+from autograd.value import Value, constant
 
 if TYPE_CHECKING:
     from autograd.viz import draw_dot
 
 __all__ = [  # noqa: RUF022 - classes first
     "AutogradError", "DrawingError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError", "Value",
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "clip", "cos", "cosh", "draw_dot",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "clip", "constant", "cos", "cosh", "draw_dot",
     "elu", "erf", "errors", "exp", "expm1", "floor", "fsum", "functional", "gelu", "grad", "hypot", "identity",
     "leaky_relu", "log", "log10", "log1p", "log2", "logaddexp", "logsumexp", "maximum", "minimum", "no_grad",
     "primitive", "prod", "relu", "round", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",

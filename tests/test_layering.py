@@ -26,15 +26,18 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "nn": [
-        {"data", "module"},
-        {"datasets", "layers", "losses", "optim"},
+        {"data", "files", "init", "chart"},
+        {"datasets", "module"},
+        {"layers", "losses", "optim"},
+        {"formulas", "schedules"},
         {"training", "doctor", "plots"},
         {"__init__"},
+        {"demo"},
         {"__main__"},
     ],
 }
 # What `nn` may build on: the names that these modules offer to everyone.
-PUBLIC_MODULES = {"autograd", "autograd.errors", "autograd.functional"}
+PUBLIC_MODULES = {"autograd", "autograd.errors", "autograd.functional", "autograd.viz"}
 REQUIRED = {"graphviz"}
 
 

@@ -1,0 +1,85 @@
+"""Documents on disk: JSON that is written in one piece, and read without executing anything."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+from autograd.errors import AutogradError
+
+__all__ = ["FileError", "read_document", "write_document", "write_text"]
+
+FilePath = str | os.PathLike[str]
+
+
+class FileError(AutogradError, ValueError):
+    """A saved file cannot be used; the message names the file, the place in it, and what is wrong there."""
+
+
+def write_text(path: FilePath, text: str) -> None:
+    """Write a UTF-8 file in one piece: whoever reads it sees the old content or the new, never half of it.
+
+    Raises:
+        FileError: the file cannot be written; an old file of that name is as it was.
+    """
+    target = Path(path).resolve()  # a symbolic link stays one: what it points to is replaced
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        try:
+            with open(part, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_document(path: FilePath, kind: str, version: int, content: dict[str, Any]) -> None:
+    """Write a dictionary as JSON, with a head that says of what kind and version it is.
+
+    Floats are written so that they read back to the bit.
+
+    Raises:
+        FileError: the content holds something that JSON has no form for, or the file cannot be written.
+    """
+    document = {"format": kind, "version": version, **content}
+    try:
+        text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FileError(f"cannot write {path}: {error}: only finite numbers, text, lists and dictionaries") from error
+    write_text(path, text + "\n")
+
+
+def read_document(path: FilePath, kind: str, version: int) -> dict[str, Any]:
+    """Read back what ``write_document`` wrote.
+
+    Raises:
+        FileError: the file cannot be read, is not JSON, or is of another kind or of a later version.
+    """
+
+    def refuse_constant(name: str) -> NoReturn:
+        raise FileError(f"{path}: {name} is not a number that JSON knows")
+
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+        document = json.loads(text, parse_constant=refuse_constant)
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}, byte {error.start}: not UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        raise FileError(f"{path}, line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise FileError(f"{path}: lists nested too deeply for a {kind}") from error
+    if not isinstance(document, dict) or document.get("format") != kind:
+        found = document.get("format") if isinstance(document, dict) else None
+        raise FileError(f"{path}: not a {kind}" + (f" but a {found}" if isinstance(found, str) else ""))
+    found = document.get("version")
+    if type(found) is not int or not 1 <= found <= version:
+        raise FileError(f"{path}: version {found!r} of a {kind}: this program reads up to version {version}")
+    return document

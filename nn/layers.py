@@ -1,0 +1,250 @@
+"""Neurons, layers of neurons, and the multilayer perceptron.
+
+Every neuron is two nodes of the graph: its weighted input z = Σ w a + b, and its activation σ(z).  In a network they
+are labelled as textbooks write them, counting layers from 1 (the input): w²₁₃ is the weight from neuron 3 of layer 1
+to neuron 1 of layer 2.  After ``backward`` the gradient of the node z²₁ is that neuron's error δ²₁.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from operator import methodcaller
+from typing import Any
+
+from autograd import Value, constant, sumprod
+from nn.files import FileError, FilePath, read_document
+from nn.init import INITIALIZERS, Initializer
+from nn.module import MODEL_FORMAT, MODEL_VERSION, Module
+
+__all__ = ["ACTIVATIONS", "MLP", "Layer", "Neuron", "load_model", "notation"]
+
+Activation = Callable[[Value], Value]
+
+# The activations by name, and how a neuron that has one calls itself.
+ACTIVATIONS = {
+    "identity": "Linear", "sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "ReLU", "leaky_relu": "LeakyReLU",
+    "elu": "ELU", "softplus": "Softplus", "silu": "SiLU", "gelu": "GELU", "sin": "Sine",
+}  # fmt: skip
+
+
+class Neuron(Module):
+    """a = σ(Σ w_k x_k + b).
+
+    Args:
+        nin: the number of inputs.
+        nonlin: False for no activation, as in micrograd.
+        activation: one of ``ACTIVATIONS``, or a function of a Value.
+        init: one of ``nn.init.INITIALIZERS``, or a function (random, fan_in, fan_out) -> weight; the bias starts at 0.
+        rng: what draws the weights; by default the module ``random``, so that ``random.seed`` decides.
+
+    Raises:
+        ValueError: a name is unknown, or ``nin`` is less than 1.
+
+    >>> neuron = Neuron(2, activation="sigmoid")
+    >>> for w, number in zip(neuron.w, [3.0, -1.0]):
+    ...     w.data = number
+    >>> neuron([1.0, 3.0]).data
+    0.5
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nonlin: bool = True,
+        *,
+        activation: str | Activation = "relu",
+        init: str | Initializer = "uniform",
+        rng: random.Random | None = None,
+        fan_out: int = 1,
+    ) -> None:
+        if nin < 1:
+            raise ValueError(f"a neuron needs at least 1 input, not {nin}")
+        self.activation = activation if nonlin else "identity"
+        self._activate = _named_activation(self.activation)
+        draw = _named("initializer", init, INITIALIZERS)
+        source: Any = random if rng is None else rng
+        self.w = [Value(draw(source, nin, fan_out)) for _ in range(nin)]
+        self.b = Value(0.0)
+        self.label()
+
+    @property
+    def nonlin(self) -> bool:
+        """Whether there is an activation."""
+        return self.activation != "identity"
+
+    def label(self, layer: int | None = None, index: int | None = None) -> None:
+        """Label the parameters, and from now on z and a, for the place of the neuron: w²₁₃, b²₁, z²₁, a²₁."""
+        own = () if index is None else (index,)
+        for k, weight in enumerate(self.w, start=1):
+            weight.label = notation("w", layer, *own, k)
+        self.b.label = notation("b", layer, *own)
+        self._z, self._a = notation("z", layer, *own), notation("a", layer, *own)
+
+    def __call__(self, x: Sequence[Any]) -> Value:
+        if len(x) != len(self.w):
+            raise ValueError(f"this neuron has {len(self.w)} inputs, but got {len(x)} numbers")
+        z: Value = sumprod(self.w, x, self.b)
+        z.label = self._z
+        if self._activate is None:
+            return z
+        a = self._activate(z)
+        a.label = self._a
+        return a
+
+    def __repr__(self) -> str:
+        return f"{ACTIVATIONS.get(str(self.activation), '')}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """``nout`` neurons that share their inputs; always a list of activations, also of one.
+
+    Args:
+        nin: the number of inputs.
+        nout: the number of neurons.
+        **options: as for ``Neuron``.
+
+    >>> Layer(3, 2, nonlin=False)
+    Layer of [LinearNeuron(3), LinearNeuron(3)]
+    """
+
+    def __init__(self, nin: int, nout: int, **options: Any) -> None:
+        if nout < 1:
+            raise ValueError(f"a layer needs at least 1 neuron, not {nout}")
+        self.neurons = [Neuron(nin, fan_out=nout, **options) for _ in range(nout)]
+        self.label()
+
+    def label(self, layer: int | None = None) -> None:
+        """Label all neurons for the place of the layer in a network."""
+        for index, neuron in enumerate(self.neurons, start=1):
+            neuron.label(layer, index)
+
+    def __call__(self, x: Sequence[Any]) -> list[Value]:
+        shared = [v if isinstance(v, Value) else constant(v) for v in x]  # one node per input, not one per weight
+        return [neuron(shared) for neuron in self.neurons]
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(map(str, self.neurons))}]"
+
+
+class MLP(Module):
+    """A multilayer perceptron: layers of neurons, each fed with the activations of the one before.
+
+    Args:
+        nin: the number of inputs.
+        nouts: the number of neurons of each layer, the last of which is the output.
+        activation: of the hidden layers, one of ``ACTIVATIONS`` or a function of a Value.
+        output: the activation of the last layer.
+        init: one of ``nn.init.INITIALIZERS``, or a function.
+        seed: of the weights; by default they are drawn from the module ``random``, so that ``random.seed`` decides.
+
+    Raises:
+        ValueError: a size is less than 1, or a name is unknown.
+
+    >>> model = MLP(2, [3, 1])
+    >>> model
+    MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(3)]]
+    >>> y = model([0.5, -1.0])              # one output: a Value, else a list
+    >>> y.backward()
+    >>> model.layers[1].neurons[0].b.label, model.layers[1].neurons[0].b.grad
+    ('b³₁', 1.0)
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        *,
+        activation: str | Activation = "relu",
+        output: str | Activation = "identity",
+        init: str | Initializer = "uniform",
+        seed: int | None = None,
+    ) -> None:
+        if not nouts:
+            raise ValueError("an MLP needs at least one layer: give the sizes, as in MLP(2, [16, 16, 1])")
+        rng = None if seed is None else random.Random(seed)
+        sizes = [nin, *nouts]
+        activations = [activation] * (len(nouts) - 1) + [output]
+        self.layers = [
+            Layer(n, m, activation=name, init=init, rng=rng) for (n, m), name in zip(pairwise(sizes), activations)
+        ]
+        for number, layer in enumerate(self.layers, start=2):
+            layer.label(number)
+        self._x = [notation("x", None, k) for k in range(1, nin + 1)]
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        if len(x) != len(self._x):
+            raise ValueError(f"this MLP has {len(self._x)} inputs, but got {len(x)} numbers")
+        a = [v if isinstance(v, Value) else constant(v, label) for v, label in zip(x, self._x)]
+        for layer in self.layers:
+            a = layer(a)
+        return a[0] if len(a) == 1 else a
+
+    def architecture(self) -> dict[str, Any]:
+        """What ``load_model`` needs to build the network again."""
+        names = [_activation_name(layer.neurons[0].activation) for layer in (self.layers[0], self.layers[-1])]
+        nouts = [len(layer.neurons) for layer in self.layers]
+        return {"class": "MLP", "nin": len(self._x), "nouts": nouts, "activation": names[0], "output": names[1]}
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(map(str, self.layers))}]"
+
+
+def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:
+    """Build the network that ``MLP.save`` wrote to a JSON file; nothing in the file is executed.
+
+    Returns:
+        The network, and the metadata that were saved beside it.
+
+    Raises:
+        FileError: the file cannot be used; the message names the place in it.
+    """
+    document = read_document(path, MODEL_FORMAT, MODEL_VERSION)
+    architecture, parameters = document.get("architecture"), document.get("parameters")
+    if not isinstance(architecture, dict) or architecture.get("class") != "MLP" or not isinstance(parameters, dict):
+        raise FileError(f"{path}: not a saved MLP: build the module with your own code and call its load(path)")
+    sizes = [architecture.get("nin"), *(architecture.get("nouts") or [])]
+    if not all(type(size) is int for size in sizes):
+        raise FileError(f"{path}: architecture: 'nin' must be an integer and 'nouts' a list of them")
+    if sum((n + 1) * m for n, m in pairwise(sizes)) != len(parameters):  # before any memory is taken for them
+        raise FileError(f"{path}: architecture: {len(parameters)} parameters are not those of layers of {sizes}")
+    try:
+        model = MLP(sizes[0], sizes[1:], activation=architecture["activation"], output=architecture["output"])
+    except (KeyError, ValueError) as error:
+        raise FileError(f"{path}: architecture: {error}; or build the MLP yourself and call its load(path)") from error
+    return model, model.load(path)
+
+
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def notation(symbol: str, layer: int | None, *indices: int) -> str:
+    """A symbol with the layer above and the indices below: w²₁₃, and w²₁₀,₃ where an index has two digits."""
+    above = "" if layer is None else str(layer).translate(_SUPERSCRIPT)
+    comma = "," if any(index > 9 for index in indices) else ""
+    return symbol + above + comma.join(str(index).translate(_SUBSCRIPT) for index in indices)
+
+
+def _named(what: str, given: Any, table: dict[str, Any]) -> Any:
+    """What a name stands for in a table; a function stands for itself."""
+    if callable(given):
+        return given
+    if not isinstance(given, str) or given not in table:
+        raise ValueError(f"there is no {what} {given!r}: there are {', '.join(table)}, or give a function")
+    return table[given]
+
+
+def _named_activation(given: str | Activation) -> Activation | None:
+    _named("activation", given, ACTIVATIONS)
+    if given == "identity":
+        return None
+    return methodcaller(given) if isinstance(given, str) else given
+
+
+def _activation_name(activation: str | Activation) -> str:
+    """The name; that of a function is no name in the table, since only its own code can say what it does."""
+    if isinstance(activation, str):
+        return activation
+    return f"function {getattr(activation, '__name__', None) or activation}"

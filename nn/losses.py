@@ -1,0 +1,207 @@
+"""Losses: how far outputs are from targets, as one number to make small.
+
+Names, arguments and defaults are those of ``torch.nn.functional``.  Outputs are a Value, a list (one sample), or lists
+in a list (many samples), and targets are numbers in the same shape.  ``reduction`` is "mean" over all of them, "sum",
+or "none" for the losses one by one, in the shape of the targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from autograd import abs, clip, exp, fsum, log, logsumexp, relu, softplus, square, sumprod, where
+
+__all__ = [
+    "LOSSES", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "half_mse_loss",
+    "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "mse_loss",
+]  # fmt: skip
+
+
+# ---- squared and absolute errors -------------------------------------------------------------------------------------
+def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Squared error: Σ (a − y)² / k, without the division for "sum".
+
+    >>> mse_loss([1.0, 2.0], [1.0, 5.0]), mse_loss([1.0, 2.0], [1.0, 5.0], reduction="sum")
+    (4.5, 9.0)
+    """
+    return _reduce(_pairwise(lambda a, y: square(a - y), input, target), reduction)
+
+
+def half_mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Half the squared error: Σ (a − y)² / 2k, whose derivative by a is (a − y) / k.
+
+    >>> half_mse_loss([1.0, 2.0], [1.0, 5.0])
+    2.25
+    """
+    return _reduce(_pairwise(lambda a, y: 0.5 * square(a - y), input, target), reduction)
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Absolute error: Σ |a − y| / k.
+
+    >>> l1_loss([1.0, 2.0], [1.0, 5.0])
+    1.5
+    """
+    return _reduce(_pairwise(lambda a, y: abs(a - y), input, target), reduction)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """½ (a − y)² up to a distance of delta, δ (|a − y| − δ/2) beyond: outliers pull with a constant force only.
+
+    >>> huber_loss([0.5, 3.0], [0.0, 0.0], reduction="none")
+    [0.125, 2.5]
+    """
+    if not delta > 0:
+        raise ValueError(f"delta must be positive, got {delta}")
+
+    def huber(a: Any, y: Any) -> Any:
+        distance = abs(a - y)
+        return where(distance < delta, 0.5 * square(distance), delta * (distance - 0.5 * delta))
+
+    return _reduce(_pairwise(huber, input, target), reduction)
+
+
+# ---- two classes -----------------------------------------------------------------------------------------------------
+def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """max(0, 1 − y s) for a score s and a target of -1 or +1: nothing to gain beyond a margin of 1.
+
+    >>> hinge_loss([2.0, 0.5], [1, -1], reduction="none")
+    [0.0, 1.5]
+    """
+    return _reduce(_pairwise(lambda score, y: relu(1.0 - y * score), input, target), reduction)
+
+
+def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """−y log p − (1 − y) log(1 − p) for a probability p, with logarithms of at least -100 as in PyTorch.
+
+    From a network's last weighted input z use ``binary_cross_entropy_with_logits``, which is exact for all z.
+
+    Raises:
+        ValueError: a probability is not between 0 and 1.
+
+    >>> binary_cross_entropy([0.5, 0.0], [1.0, 1.0], reduction="none")
+    [0.6931471805599453, 100.0]
+    """
+    return _reduce(_pairwise(_binary_cross_entropy, input, target), reduction)
+
+
+def _binary_cross_entropy(p: Any, y: Any) -> Any:
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"{p:g} is no probability: binary_cross_entropy_with_logits takes any number")
+    log_p, log_q = log(clip(p, low=_E_MINUS_100)), log(clip(1.0 - p, low=_E_MINUS_100))
+    return -(y * log_p + (1.0 - y) * log_q)
+
+
+_E_MINUS_100 = exp(-100.0)
+
+
+def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """−y log σ(z) − (1 − y) log(1 − σ(z)) for a logit z, finite and exact however large z is.
+
+    >>> binary_cross_entropy_with_logits([0.0, 1000.0, 1000.0], [1.0, 1.0, 0.0], reduction="none")
+    [0.6931471805599453, 0.0, 1000.0]
+    """
+    return _reduce(_pairwise(lambda z, y: y * softplus(-z) + (1.0 - y) * softplus(z), input, target), reduction)
+
+
+# ---- several classes -------------------------------------------------------------------------------------------------
+def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """−log softmax(z)_y for the logits z and the index y of the right class; for probabilities y, −Σ y log softmax(z).
+
+    Args:
+        input: the logits of one sample, or of many.
+        target: for each sample an index, or one probability per class.
+        reduction: over samples.
+
+    Raises:
+        ValueError: an index is not one of a class, or lengths differ.
+
+    >>> cross_entropy([0.0, 0.0], 1), cross_entropy([0.0, 1000.0], [0.5, 0.5])
+    (0.6931471805599453, 500.0)
+    """
+    if not _is_list(input):
+        raise ValueError("cross_entropy needs one logit per class; with one logit use binary_cross_entropy_with_logits")
+    if not _is_list(input[0]):
+        return _cross_entropy(input, target)
+    _check_lengths(input, target)
+    return _reduce([_cross_entropy(logits, y) for logits, y in zip(input, target)], reduction)
+
+
+def _cross_entropy(logits: Sequence[Any], target: Any) -> Any:
+    total = logsumexp(logits)
+    if _is_list(target):
+        _check_lengths(logits, target)
+        return sumprod(target, [total - z for z in logits])
+    if isinstance(target, float) or target not in range(len(logits)):
+        raise ValueError(
+            f"the target of {len(logits)} logits must be an index from 0 to {len(logits) - 1}, "
+            f"or one probability per class, not {target!r}"
+        )
+    return total - logits[target]
+
+
+# ---- penalties on parameters -----------------------------------------------------------------------------------------
+def l1_penalty(parameters: Iterable[Any]) -> Any:
+    """Σ |θ|, which draws small parameters to 0.
+
+    >>> l1_penalty([3.0, -4.0])
+    7.0
+    """
+    return fsum(map(abs, parameters))
+
+
+def l2_penalty(parameters: Iterable[Any]) -> Any:
+    """Σ θ² as one node, which draws large parameters towards 0.
+
+    >>> l2_penalty([3.0, -4.0])
+    25.0
+    """
+    squared = list(parameters)
+    return sumprod(squared, squared)
+
+
+LOSSES: dict[str, Callable[..., Any]] = {
+    loss.__name__: loss
+    for loss in (
+        mse_loss, half_mse_loss, l1_loss, huber_loss, hinge_loss, binary_cross_entropy,
+        binary_cross_entropy_with_logits, cross_entropy,
+    )
+}  # fmt: skip
+
+
+# ---- shapes ----------------------------------------------------------------------------------------------------------
+def _is_list(x: Any) -> bool:
+    return hasattr(x, "__len__") and not isinstance(x, str)
+
+
+def _check_lengths(input: Any, target: Any) -> None:
+    if not _is_list(target):
+        raise ValueError(f"there are {len(input)} outputs, but the target is the single {target!r}")
+    if len(input) != len(target):
+        raise ValueError(f"there are {len(input)} outputs but {len(target)} targets")
+
+
+def _pairwise(loss: Callable[[Any, Any], Any], input: Any, target: Any) -> Any:
+    """The loss of each output with its target, in their shape."""
+    if not _is_list(input):
+        if _is_list(target):
+            raise ValueError(f"there is one output but {len(target)} targets")
+        return loss(input, target)
+    _check_lengths(input, target)
+    return [_pairwise(loss, a, y) for a, y in zip(input, target)]
+
+
+def _reduce(losses: Any, reduction: str) -> Any:
+    if reduction not in ("none", "sum", "mean"):
+        raise ValueError(f"reduction must be 'none', 'sum' or 'mean', not {reduction!r}")
+    if reduction == "none" or not isinstance(losses, list):
+        return losses
+    terms = losses
+    while terms and isinstance(terms[0], list):
+        terms = [term for row in terms for term in row]
+    if reduction == "sum":
+        return fsum(terms)
+    if not terms:
+        raise ValueError("there is no mean of 0 losses")
+    return fsum(terms) / len(terms)

@@ -1,0 +1,170 @@
+"""What everything with parameters has in common: listing them, clearing gradients, saving and loading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from autograd import Value
+from nn.files import FileError, FilePath, read_document, write_document
+
+__all__ = ["MODEL_FORMAT", "MODEL_VERSION", "Module"]
+
+MODEL_FORMAT, MODEL_VERSION = "scalar-autograd model", 1
+M = TypeVar("M", bound="Module")
+
+
+class Module:
+    """Base class of neurons, layers, networks, and of what you write yourself.
+
+    A parameter is any leaf ``Value`` that an attribute holds, directly, in a list, tuple or dictionary, or inside
+    another module; the order is that of the attributes.  Write ``__init__`` to make them and ``__call__`` to use them:
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope, self.intercept = Value(2.0), Value(1.0)
+    ...     def __call__(self, x):
+    ...         return self.slope * x + self.intercept
+    >>> line = Line()
+    >>> line(10.0).data
+    21.0
+    >>> line.state_dict()
+    {'slope': 2.0, 'intercept': 1.0}
+
+    Attributes:
+        training: True until ``eval()``; for modules that behave differently while they are trained.
+    """
+
+    training: bool = True
+
+    def __call__(self, *args: Any) -> Any:
+        """What the module computes: to be written by each subclass."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: give it a __call__ method")
+
+    # ---- its parts -----------------------------------------------------------------------------------------------
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Each parameter once, with the path of attributes and positions that leads to it.
+
+        >>> from nn import MLP
+        >>> [name for name, _ in MLP(1, [2]).named_parameters()]
+        ['layers.0.neurons.0.w.0', 'layers.0.neurons.0.b', 'layers.0.neurons.1.w.0', 'layers.0.neurons.1.b']
+        """
+        seen: set[Value] = set()
+        for path, part in _parts(self):
+            if isinstance(part, Value) and not part.parents and part not in seen:
+                seen.add(part)
+                yield path, part
+
+    def parameters(self) -> list[Value]:
+        """The parameters, in the order of ``named_parameters``."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def modules(self) -> list[Module]:
+        """This module and all those inside of it."""
+        return [self, *[part for _, part in _parts(self) if isinstance(part, Module)]]
+
+    # ---- training ------------------------------------------------------------------------------------------------
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0, so that the next ``backward`` does not add to old ones."""
+        for parameter in self.parameters():
+            parameter.grad = 0.0
+
+    def train(self: M, mode: bool = True) -> M:
+        """Set ``training`` here and in every module inside; returns the module itself."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: M) -> M:
+        """Set ``training`` to False here and in every module inside; returns the module itself."""
+        return self.train(False)
+
+    # ---- saving and loading --------------------------------------------------------------------------------------
+    def state_dict(self) -> dict[str, float]:
+        """The number of every parameter by name."""
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Set every parameter to the number of its name: all of them or, if something does not fit, none.
+
+        Raises:
+            ValueError: names are missing, or unknown.
+            TypeError: not a number.
+        """
+        named, kind = dict(self.named_parameters()), type(self).__name__
+        if missing := [name for name in named if name not in state]:
+            raise ValueError(f"the state lacks {len(missing)} parameters of this {kind}: {_listing(missing)}")
+        if unknown := [name for name in state if name not in named]:
+            raise ValueError(f"this {kind} has no parameters {_listing(unknown)}, which the state holds")
+        numbers = {name: Value(state[name]).data for name in named}
+        for name, parameter in named.items():
+            parameter.data = numbers[name]
+
+    def architecture(self) -> dict[str, Any] | None:
+        """What ``nn.load_model`` needs to build the module again; None where only your own code can."""
+        return None
+
+    def save(self, path: FilePath, metadata: Mapping[str, Any] | None = None) -> None:
+        """Write the parameters to a JSON file, in one piece.
+
+        Args:
+            path: the file; an old one is replaced.
+            metadata: anything that JSON can hold, to keep beside them (names of classes, how features were scaled).
+
+        Raises:
+            FileError: a parameter is nan or infinite, the metadata cannot be written, or the file cannot.
+        """
+        for name, parameter in self.named_parameters():
+            if not abs(parameter.data) < float("inf"):
+                raise FileError(f"cannot write {path}: parameter {name} is {parameter.data}: the training diverged")
+        content: dict[str, Any] = {"architecture": self.architecture(), "parameters": self.state_dict()}
+        write_document(path, MODEL_FORMAT, MODEL_VERSION, {**content, "metadata": dict(metadata or {})})
+
+    def load(self, path: FilePath) -> dict[str, Any]:
+        """Set the parameters to those of a file that ``save`` wrote for a module of the same structure.
+
+        Returns:
+            The metadata of the file.
+
+        Raises:
+            FileError: the file cannot be used; the message names the place in it.  The module is as it was.
+        """
+        document = read_document(path, MODEL_FORMAT, MODEL_VERSION)
+        parameters, metadata = document.get("parameters"), document.get("metadata", {})
+        if not isinstance(parameters, dict) or not isinstance(metadata, dict):
+            raise FileError(f"{path}: 'parameters' and 'metadata' must be JSON objects")
+        for name, number in parameters.items():
+            if type(number) not in (int, float) or not abs(number) < float("inf"):
+                raise FileError(f"{path}: parameters: {name!r} must be a finite number, not {number!r}")
+        try:
+            self.load_state_dict(parameters)
+        except (ValueError, OverflowError) as error:
+            raise FileError(f"{path}: {error}") from error
+        return metadata
+
+
+def _parts(module: Module) -> list[tuple[str, Any]]:
+    """Everything inside a module with the path to it, in order, through modules and containers; each of these once."""
+    found: list[tuple[str, Any]] = []
+    seen: set[int] = set()
+
+    def walk(container: Any, prefix: str) -> None:
+        seen.add(id(container))
+        for name, part in _items(container):
+            if id(part) not in seen:
+                found.append((f"{prefix}{name}", part))
+                if isinstance(part, (Module, list, tuple, dict)):
+                    walk(part, f"{prefix}{name}.")
+
+    walk(module, "")
+    return found
+
+
+def _items(container: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(container, (list, tuple)):
+        return enumerate(container)
+    return container.items() if isinstance(container, dict) else vars(container).items()
+
+
+def _listing(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,266 @@
+"""Optimisers: what a step changes in the parameters, given their gradients.
+
+The rule of each is one pure function on numbers,
+
+    rule(parameter, gradient, state, hyper) -> (new parameter, new state)
+
+written with operators and the functions of ``autograd`` only, so that it runs on floats and can be recorded and
+compiled like any other function.  Names, rules and defaults are those of ``torch.optim``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from autograd import Value, sqrt
+
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
+
+State = tuple[Any, ...]
+
+
+class Optimizer:
+    """Base class: keeps the parameters, the hyper-parameters, and each parameter's state.
+
+    Attributes:
+        parameters: what is optimised.
+        hyper: the numbers that the rule is steered by: ``lr``, ``step`` (that of the last step, from 1), and others.
+        state: for each parameter the numbers that the rule carries from step to step.
+    """
+
+    state_size: ClassVar[int]  # how many numbers of state a parameter has; all start at 0
+
+    def __init__(self, parameters: Iterable[Value], **hyper: float) -> None:
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise ValueError("an optimizer needs at least one parameter")
+        for parameter in self.parameters:
+            if not isinstance(parameter, Value):
+                raise TypeError(f"parameters must be Values, got {parameter!r} of type {type(parameter).__name__}")
+        for name, number in hyper.items():
+            if not 0.0 <= number < math.inf:
+                raise ValueError(f"{name} must be at least 0 and finite, got {number}")
+        self.hyper = SimpleNamespace(**hyper, step=0)
+        self.state: list[State] = [(0.0,) * self.state_size for _ in self.parameters]
+
+    @staticmethod
+    def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
+        """The parameter and its state after one step."""
+        raise NotImplementedError
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.hyper.lr)
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        self.hyper.lr = rate
+
+    def step(self) -> None:
+        """Move every parameter by the rule, along its ``grad``."""
+        self.hyper.step += 1
+        moved = [
+            self.rule(parameter.data, parameter.grad, state, self.hyper)
+            for parameter, state in zip(self.parameters, self.state)
+        ]
+        for parameter, (number, _) in zip(self.parameters, moved):
+            parameter.data = number
+        self.state = [state for _, state in moved]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        for parameter in self.parameters:
+            parameter.grad = 0.0
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name}={value:g}" for name, value in vars(self.hyper).items())
+        return f"{type(self).__name__}({len(self.parameters)} parameters, {options})"
+
+
+class SGD(Optimizer):
+    """Gradient descent: θ ← θ − α g, or along a velocity that keeps part of its past.
+
+        g ← g + weight_decay θ
+        v ← momentum v + g
+        θ ← θ − α v            (nesterov: θ ← θ − α (g + momentum v))
+
+    >>> x = Value(3.0)
+    >>> optimizer = SGD([x], lr=0.25)
+    >>> (x * x).backward(); optimizer.step(); x.data
+    1.5
+    """
+
+    state_size = 1
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        if nesterov and not momentum:
+            raise ValueError("nesterov needs a momentum, such as 0.9")
+        super().__init__(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov)
+
+    @staticmethod
+    def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
+        (velocity,) = state
+        gradient = gradient + hyper.weight_decay * parameter
+        velocity = hyper.momentum * velocity + gradient
+        direction = gradient + hyper.momentum * velocity if hyper.nesterov else velocity
+        return parameter - hyper.lr * direction, (velocity,)
+
+
+class Adam(Optimizer):
+    """Steps of nearly equal length, by running means of the gradient and of its square.
+
+        g ← g + weight_decay θ
+        m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
+        θ ← θ − α m / (1 − β₁ᵗ) / (sqrt(v / (1 − β₂ᵗ)) + eps)       in step t = 1, 2, …
+
+    Source: D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization" (2015).
+
+    >>> x = Value(3.0)
+    >>> optimizer = Adam([x], lr=0.5)
+    >>> (x * x).backward(); optimizer.step(); round(x.data, 6)
+    2.5
+    """
+
+    state_size = 2
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        beta1, beta2 = betas
+        if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
+            raise ValueError(f"betas must be at least 0 and less than 1, got {betas}")
+        super().__init__(parameters, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+
+    @staticmethod
+    def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
+        return _adam(parameter, gradient + hyper.weight_decay * parameter, state, hyper)
+
+
+class AdamW(Adam):
+    """Adam with the decay of weights on its own: θ ← θ − α weight_decay θ, then a step of Adam without it.
+
+    Source: I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization" (2019).
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    @staticmethod
+    def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
+        return _adam(parameter - hyper.lr * hyper.weight_decay * parameter, gradient, state, hyper)
+
+
+def _adam(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
+    m, v = state
+    m = hyper.beta1 * m + (1.0 - hyper.beta1) * gradient
+    v = hyper.beta2 * v + (1.0 - hyper.beta2) * gradient * gradient
+    mean, mean_square = m / (1.0 - hyper.beta1**hyper.step), v / (1.0 - hyper.beta2**hyper.step)
+    return parameter - hyper.lr * mean / (sqrt(mean_square) + hyper.eps), (m, v)
+
+
+class RMSprop(Optimizer):
+    """Gradient descent with each step divided by the root of a running mean of the squared gradient.
+
+        g ← g + weight_decay θ
+        v ← alpha v + (1 − alpha) g²
+        b ← momentum b + g / (sqrt(v) + eps)
+        θ ← θ − α b
+
+    Source: G. Hinton, "Neural Networks for Machine Learning", lecture 6e (2012).
+    """
+
+    state_size = 2
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+    ) -> None:
+        if not 0 <= alpha < 1:
+            raise ValueError(f"alpha must be at least 0 and less than 1, got {alpha}")
+        super().__init__(parameters, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
+
+    @staticmethod
+    def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
+        v, velocity = state
+        gradient = gradient + hyper.weight_decay * parameter
+        v = hyper.alpha * v + (1.0 - hyper.alpha) * gradient * gradient
+        velocity = hyper.momentum * velocity + gradient / (sqrt(v) + hyper.eps)
+        return parameter - hyper.lr * velocity, (v, velocity)
+
+
+OPTIMIZERS: dict[str, Any] = {kind.__name__.lower(): kind for kind in (SGD, Adam, AdamW, RMSprop)}
+
+
+# ---- clipping, between backward and step -----------------------------------------------------------------------------
+def clip_grad_value_(parameters: Iterable[Value], clip_value: float) -> None:
+    """Limit every gradient to between -clip_value and clip_value, in place.
+
+    Raises:
+        ValueError: ``clip_value`` is not positive.
+    """
+    if not clip_value > 0:
+        raise ValueError(f"clip_value must be positive, got {clip_value}")
+    for parameter in parameters:
+        parameter.grad = min(max(parameter.grad, -clip_value), clip_value)
+
+
+def clip_grad_norm_(parameters: Iterable[Value], max_norm: float, norm_type: float = 2.0) -> float:
+    """Shorten the vector of all gradients to a norm of at most ``max_norm``, in place.
+
+    Args:
+        parameters: whose gradients are meant.
+        max_norm: the largest norm allowed.
+        norm_type: p of the p-norm; ``math.inf`` for the largest absolute value.
+
+    Returns:
+        The norm as it was.
+
+    Raises:
+        ValueError: ``max_norm`` or ``norm_type`` is not positive.
+
+    >>> x, y = Value(0.0), Value(0.0)
+    >>> x.grad, y.grad = 3.0, 4.0
+    >>> clip_grad_norm_([x, y], max_norm=1.0), round(x.grad, 6), round(y.grad, 6)
+    (5.0, 0.6, 0.8)
+    """
+    if not (max_norm > 0 and norm_type > 0):
+        raise ValueError(f"max_norm and norm_type must be positive, got {max_norm} and {norm_type}")
+    clipped = list(parameters)
+    sizes = [abs(parameter.grad) for parameter in clipped]
+    largest = max(sizes, default=0.0)
+    norm = largest
+    if 0.0 < largest < math.inf and norm_type != math.inf:  # scaled, so that no power overflows
+        norm = largest * math.fsum((size / largest) ** norm_type for size in sizes) ** (1.0 / norm_type)
+    scale = max_norm / (norm + 1e-6)  # PyTorch's guard against a division by 0
+    if scale < 1.0:
+        for parameter in clipped:
+            parameter.grad *= scale
+    return norm

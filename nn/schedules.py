@@ -1,0 +1,135 @@
+"""Schedules: the learning rate as a function of the epoch.
+
+Make one from an optimiser and call its ``step()`` at the end of every epoch.  Names, arguments and defaults are those
+of ``torch.optim.lr_scheduler``.
+"""
+
+from __future__ import annotations
+
+import math
+
+from nn.optim import Optimizer
+
+__all__ = ["CosineAnnealingLR", "ExponentialLR", "LinearLR", "ReduceLROnPlateau", "Schedule", "StepLR"]
+
+
+class Schedule:
+    """Base class: ``rate`` says what the learning rate is in an epoch; epochs count from 0.
+
+    Attributes:
+        initial: the learning rate that the optimiser was made with.
+        epoch: the number of ``step()`` calls so far.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.initial = optimizer.lr
+        self.epoch = 0
+        optimizer.lr = self.rate(0)
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """End an epoch."""
+        self.epoch += 1
+        self.optimizer.lr = self.rate(self.epoch)
+
+
+class StepLR(Schedule):
+    """Multiply by ``gamma`` every ``step_size`` epochs.
+
+    >>> from autograd import Value
+    >>> from nn import SGD
+    >>> StepLR(SGD([Value(0.0)], lr=1.0), step_size=10, gamma=0.5).rate(25)
+    0.25
+    """
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        self.step_size, self.gamma = _at_least_1("step_size", step_size), gamma
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int) -> float:
+        return self.initial * self.gamma ** (epoch // self.step_size)
+
+
+class ExponentialLR(Schedule):
+    """Multiply by ``gamma`` every epoch."""
+
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int) -> float:
+        return self.initial * self.gamma**epoch
+
+
+class CosineAnnealingLR(Schedule):
+    """Half a cosine from the initial rate down to ``eta_min`` in ``T_max`` epochs (and up again after that).
+
+    Source: I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017).
+    """
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
+        self.T_max, self.eta_min = _at_least_1("T_max", T_max), eta_min
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int) -> float:
+        return self.eta_min + (self.initial - self.eta_min) * (1.0 + math.cos(math.pi * epoch / self.T_max)) / 2.0
+
+
+class LinearLR(Schedule):
+    """Warm-up: from ``start_factor`` to ``end_factor`` times the initial rate in ``total_iters`` epochs."""
+
+    def __init__(
+        self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+    ) -> None:
+        self.start_factor, self.end_factor = start_factor, end_factor
+        self.total_iters = _at_least_1("total_iters", total_iters)
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int) -> float:
+        done = min(epoch / self.total_iters, 1.0)
+        return self.initial * (self.start_factor + (self.end_factor - self.start_factor) * done)
+
+
+class ReduceLROnPlateau:
+    """Multiply by ``factor`` when a loss has not become better for more than ``patience`` epochs.
+
+    Better means less than (1 − threshold) times the best so far.
+
+    Attributes:
+        best: the least loss seen.
+        bad_epochs: for how many epochs it has stood.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        min_lr: float = 0.0,
+    ) -> None:
+        if not 0.0 < factor < 1.0:
+            raise ValueError(f"factor must be between 0 and 1, got {factor}")
+        self.optimizer = optimizer
+        self.factor, self.patience, self.threshold, self.min_lr = factor, patience, threshold, min_lr
+        self.best, self.bad_epochs = math.inf, 0
+
+    def step(self, loss: float) -> None:
+        """End an epoch that had this loss."""
+        if loss < self.best * (1.0 - self.threshold):
+            self.best, self.bad_epochs = loss, 0
+            return
+        self.bad_epochs += 1
+        if self.bad_epochs > self.patience:
+            self.optimizer.lr = max(self.optimizer.lr * self.factor, self.min_lr)
+            self.bad_epochs = 0
+
+
+def _at_least_1(name: str, number: int) -> int:
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, got {number}")
+    return number
