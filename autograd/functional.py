@@ -1,8 +1,8 @@
 """Derivatives of functions: the graph is recorded, swept and let go inside one call.
 
 The names and the meaning of ``argnums`` are those of JAX.  Arguments are numbers, Values, or lists of them to any
-depth; derivatives come back in the same shape.  Given Values the result is made of Values, so that transformations
-nest: ``grad(grad(f))``.
+depth; derivatives come back in the same shape.  Given Values, or inside a function that is itself being transformed,
+the result is made of Values, so that transformations nest: ``grad(grad(f))``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from autograd import ops
 from autograd.errors import StaleGraphError
 from autograd.graph import sweep, topological_order
-from autograd.modes import recording
+from autograd.modes import in_transformation, recording, transformation
 from autograd.value import Value, constant, first_order
 
 __all__ = ["grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -148,14 +148,17 @@ class _Call:
         self.single = isinstance(argnums, int)
         self.trees = [args[i] for i in chosen]
         flat = _flatten(self.trees)
-        self.nested = any(isinstance(x, Value) for x in _flatten(list(args)))
+        # What comes back can be differentiated again if the caller differentiates too: he passes Values, or this call
+        # is inside a function that is being transformed, whose Values may get in unseen, through a closure.
+        self.nested = in_transformation() or any(isinstance(x, Value) for x in _flatten(list(args)))
         with recording():
             # A Value becomes a node of its own, so that a use of it elsewhere in f does not count as this argument.
             self.inputs = [ops.identity(x) if isinstance(x, Value) else Value(x) for x in flat]
             call = list(args)
             for i, tree in zip(chosen, _rebuild(self.trees, self.inputs)):
                 call[i] = tree
-            self.output = f(*call)
+            with transformation():
+                self.output = f(*call)
 
     def scalar(self) -> Value:
         """The output as one node."""

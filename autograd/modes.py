@@ -8,7 +8,16 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any, NamedTuple
 
-__all__ = ["Modes", "current_modes", "no_grad", "recording", "strict", "switched"]
+__all__ = [
+    "Modes",
+    "current_modes",
+    "in_transformation",
+    "no_grad",
+    "recording",
+    "strict",
+    "switched",
+    "transformation",
+]
 
 
 class Modes(NamedTuple):
@@ -56,6 +65,21 @@ def switched(**switches: Any) -> Iterator[None]:
 def recording() -> AbstractContextManager[None]:
     """Inside this context nodes are recorded, even within ``no_grad()``: a derivative is computed from a graph."""
     return nullcontext() if current_modes().recording else switched(recording=True)
+
+
+_in_transformation: ContextVar[bool] = ContextVar("autograd_in_transformation", default=False)
+in_transformation = _in_transformation.get
+
+
+@contextmanager
+def transformation(inside: bool = True) -> Iterator[None]:
+    """Mark a call of a function that is being differentiated (no entry in ``Modes``, so that operators stay fast)."""
+    before = _in_transformation.get()
+    try:
+        _in_transformation.set(inside)
+        yield
+    finally:
+        _in_transformation.set(before)
 
 
 def no_grad() -> Any:
