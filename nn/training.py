@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from autograd import Value, fsum, no_grad
 from autograd.errors import NumericError
@@ -19,8 +19,8 @@ __all__ = ["History", "accuracy", "fit", "predict"]
 
 Loss = Callable[[Any, Any], Any]
 Callback = Callable[["History"], None]
-# One step of the optimiser on the samples with these indices; returns their mean loss before it.
-Step = Callable[[Sequence[int]], float]
+# One step of the optimiser for each batch of indices of samples; returns the mean losses, each before its step.
+Steps = Callable[[Sequence[Sequence[int]]], list[float]]
 
 _ALIVE_AT_ONCE = 64  # the samples whose graphs are in memory together, whatever the size of the batch
 
@@ -84,7 +84,7 @@ def fit(
 
     Raises:
         ValueError: there are no samples, or X and y differ in length; or a name is unknown.
-        NumericError: the loss is no longer finite; the parameters are those before that step.
+        NumericError: the loss became nan or infinite; the parameters are those before that epoch.
 
     >>> from nn import MLP, SGD
     >>> line = MLP(1, [1], init="zeros")
@@ -97,13 +97,17 @@ def fit(
         raise NotImplementedError("training on an executor is not available yet: use executor=None")
     n = _count_samples(X, y)
     optimizer = _optimizer(optimizer, model)
-    step = _eager_step(model, _loss(loss), optimizer, X, y)
+    take_steps = _eager_steps(model, _loss(loss), optimizer, X, y)
     rng = seed if isinstance(seed, random.Random) else random.Random(seed)
     history = History()
     with _progress_bar(epochs, progress) as report:
         for _ in range(epochs):
-            total = math.fsum([step(batch) * len(batch) for batch in minibatches(n, batch_size or n, rng)])
-            history.loss.append(total / n)
+            before = [parameter.data for parameter in optimizer.parameters]
+            batches = minibatches(n, batch_size or n, rng)
+            losses = take_steps(batches)
+            history.loss.append(sum([mean * len(batch) for mean, batch in zip(losses, batches)]) / n)
+            if not math.isfinite(history.loss[-1]):
+                _give_up(history, optimizer, before)
             history.lr.append(optimizer.lr)
             for callback in callbacks:
                 callback(history)
@@ -137,9 +141,9 @@ def _optimizer(given: str | Optimizer, model: Any) -> Optimizer:
     return made
 
 
-def _eager_step(
+def _eager_steps(
     model: Callable[[Any], Any], loss: Loss, optimizer: Optimizer, X: Sequence[Any], y: Sequence[Any]
-) -> Step:
+) -> Steps:
     """Steps that record the graph of each batch and differentiate it."""
 
     def step(batch: Sequence[int]) -> float:
@@ -151,15 +155,19 @@ def _eager_step(
                 raise TypeError(f"the loss gave {part!r}, which depends on no parameter: does the model use any?")
             part.backward()
             mean += part.data
-        if not math.isfinite(mean):
-            raise NumericError(
-                f"the loss became {mean} in step {optimizer.hyper.step + 1}: "
-                f"use a smaller learning rate than {optimizer.lr:g}, or standardize the features"
-            )
         optimizer.step()
         return mean
 
-    return step
+    return lambda batches: [step(batch) for batch in batches]
+
+
+def _give_up(history: History, optimizer: Optimizer, before: Sequence[float]) -> NoReturn:
+    for parameter, number in zip(optimizer.parameters, before):
+        parameter.data = number
+    raise NumericError(
+        f"the loss became {history.loss[-1]} in epoch {len(history)}: "
+        f"use a smaller learning rate than {optimizer.lr:g}, or standardize the features"
+    )
 
 
 def _stalled(losses: Sequence[float], tol: float, epochs: int) -> bool:
