@@ -21,6 +21,7 @@ class Builder:
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
         self.labels: dict[int, str] = {}
+        self.adjoints: dict[int, int] = {}  # as in Program
         self._written: dict[Any, int] = {}
 
     def emit(self, op: Op, operands: tuple[int, ...] = (), lanes: int | None = None, payload: Any = None) -> int:
@@ -80,11 +81,19 @@ class Builder:
     def copy(self, program: Program) -> list[int]:
         """Append another program; where each of its registers went."""
         where: list[int] = []
-        for i, (op, operands, lanes, payload) in enumerate(program.instructions):
+        for op, operands, lanes, payload in program.instructions:
             where.append(self.emit(op, tuple([where[operand] for operand in operands]), lanes, payload))
-            if i in program.labels:
-                self.labels.setdefault(where[i], program.labels[i])
+        self.take_names(program, where)
         return where
+
+    def take_names(self, program: Program, where: Sequence[int]) -> None:
+        """Name the registers as in a program whose own went ``where`` (-1: nowhere)."""
+        for i, label in program.labels.items():
+            if where[i] >= 0:
+                self.labels.setdefault(where[i], label)
+        for i, of in program.adjoints.items():
+            if where[i] >= 0 and where[of] >= 0:
+                self.adjoints.setdefault(where[i], where[of])
 
     def program(self, outputs: Iterable[int]) -> Program:
         """What was written, without the steps that no output needs."""
@@ -103,7 +112,8 @@ class Builder:
                 where[i] = len(kept)
                 kept.append(Instruction(op, tuple([where[operand] for operand in operands]), lanes, payload))
         labels = {where[i]: label for i, label in self.labels.items() if needed[i]}
-        return Program(kept, [where[output] for output in outputs], labels)
+        adjoints = {where[i]: where[of] for i, of in self.adjoints.items() if needed[i] and needed[of]}
+        return Program(kept, [where[output] for output in outputs], labels, adjoints)
 
 
 class LinearMap:
@@ -160,6 +170,8 @@ class Register(Number):
 
     def __pow__(self, exponent: Any) -> Register:
         return Register.apply(ops.power if isinstance(exponent, Register) else ops.constant_power, (self, exponent))
+
+    __rpow__ = _reflected(ops.power)
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a rule of a primitive branches on data with `if`: write it with autograd.where")

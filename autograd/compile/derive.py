@@ -13,6 +13,7 @@ from autograd import ops
 from autograd.compile.builder import Builder, LinearMap, Register
 from autograd.compile.program import TOTAL, Program
 from autograd.graph import sweep
+from autograd.ops import Unary
 
 __all__ = ["derivatives"]
 
@@ -71,6 +72,7 @@ def derivatives(
         if the input has (None: the output does not depend on it).
     """
     where = builder.copy(program)
+    written = len(builder.instructions)
     nodes = _graph(builder, where[output], [where[i] for i in inputs])
     root = nodes.get(where[output])
     if root is None:
@@ -88,6 +90,8 @@ def derivatives(
             local: Sequence[Any] = (0.0, 1.0, 1.0)  # the condition on the edge does the rest
         else:
             local = op.partials(Register(builder, node.register), *[Register(builder, i) for i in operands])
+            if isinstance(op, Unary) and (x := builder.labels.get(operands[0])):
+                _name(builder.labels, local[0], written, f"{op.name}'({x})")
         if not taken:
             return [local[position] for position in node.positions]
         return [
@@ -97,11 +101,21 @@ def derivatives(
 
     seed = Register(builder, builder.constant(1.0))
     adjoint = sweep(order, {root: seed}, partials, _Nothing())
+    for labelled in (True, False):  # one register may be several adjoints: δ = ∂z is ∂b too
+        for node in reversed(order):
+            if node.register >= 0 and (node.register in builder.labels) is labelled:
+                _name(builder.adjoints, adjoint[node], written, node.register)
     found: list[int | None] = []
     for i in inputs:
-        node = nodes.get(where[i])
-        found.append(adjoint[node].index if node in adjoint and isinstance(adjoint[node], Register) else None)
+        derivative = adjoint.get(nodes.get(where[i]))  # type: ignore[arg-type]
+        found.append(derivative.index if isinstance(derivative, Register) else None)
     return where, found
+
+
+def _name(names: dict[int, Any], number: Any, written: int, name: Any) -> None:
+    """Note what a number is, if it is a register that differentiation wrote."""
+    if isinstance(number, Register) and number.index >= written and number.builder.number(number.index) is None:
+        names.setdefault(number.index, name)
 
 
 def _graph(builder: Builder, output: int, inputs: Sequence[int]) -> dict[int, _Node]:

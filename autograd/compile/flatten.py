@@ -45,8 +45,7 @@ class _Flattening:
             else:
                 mapped = tuple([self.where[operand] for operand in operands])
                 self.where[i] = self.builder.emit(op, mapped, lanes, payload)
-            if i in self.program.labels:
-                self.builder.labels.setdefault(self.where[i], self.program.labels[i])
+        self.builder.take_names(self.program, self.where)
         return self.builder.program([self.where[output] for output in self.program.outputs])
 
     def _plan(self) -> set[int]:
@@ -64,7 +63,7 @@ class _Flattening:
                     absorbed.add(product)
             elif op in _SUMS:
                 pairs, singles, inside = self._collect(i)
-                if len(pairs) + len(singles) > 2 and inside:
+                if inside and (len(pairs) == 2 or len(pairs) + len(singles) > 2):
                     self.terms[i] = pairs, singles
                     absorbed |= inside
         return absorbed

@@ -11,6 +11,7 @@ from typing import Any
 
 from autograd import ops
 from autograd.compile.builder import Builder
+from autograd.compile.labels import common
 from autograd.compile.program import ARGUMENT, TOTAL, Program
 from autograd.ops import Op
 
@@ -28,11 +29,11 @@ def find_lanes(program: Program, fewest: int = FEWEST) -> Program:
     >>> loss = sum([(w * x) ** 2 for x in xs[1:]], (w * xs[0]) ** 2)
     >>> from autograd.compile.flatten import flatten
     >>> print(find_lanes(flatten(program_of(recording_of(loss, xs))), fewest=4))
-    %0         = parameter 0
-    %1     [4] = argument (0, 1, 2, 3)
-    %2     [4] = mul %0 %1
-    %3     [4] = mul %2 %2
-    %4         = total %3
+    %0        = parameter 0
+    %1    [4] = argument (0, 1, 2, 3)
+    %2    [4] = mul %0 %1
+    %3    [4] = mul %2 %2
+    %4        = total %3
     return %4
     """
     return _Lanes(program, fewest).run()
@@ -42,11 +43,10 @@ def spread(program: Program, lanes: int) -> tuple[Builder, list[int]]:
     """A program of one sample over many: each argument gets lanes, and what depends on it with it."""
     builder = Builder()
     where: list[int] = []
-    for i, (op, operands, _, payload) in enumerate(program.instructions):
+    for op, operands, _, payload in program.instructions:
         width = lanes if op is ARGUMENT else None
         where.append(builder.emit(op, tuple([where[operand] for operand in operands]), width, payload))
-        if i in program.labels:
-            builder.labels.setdefault(where[i], program.labels[i])
+    builder.take_names(program, where)
     return builder, [where[output] for output in program.outputs]
 
 
@@ -82,8 +82,7 @@ class _Lanes:
             else:
                 mapped = tuple([self.of_register[operand] for operand in operands])
                 self.of_register[i] = self.builder.emit(op, mapped, lanes, payload)
-            if i in self.program.labels:
-                self.builder.labels.setdefault(self.of_register[i], self.program.labels[i])
+        self.builder.take_names(self.program, [self.of_register.get(i, -1) for i in range(len(self.program))])
         return self.builder.program([self.of_register[output] for output in self.program.outputs])
 
     # ---- which terms of a sum become lanes -------------------------------------------------------------------------
@@ -159,8 +158,8 @@ class _Lanes:
                 totals.append(emit(TOTAL, (term,), 1))
             else:  # n times the same number
                 totals.append(emit(ops.mul, (term, self.builder.constant(float(len(group))))))
-        for term in rest:
-            mapped = tuple([self.of_register[x] for x in term])
+        for single in rest:
+            mapped = tuple([self.of_register[x] for x in single])
             totals.append(mapped[0] if len(mapped) == 1 else emit(ops.mul, mapped))
         totals.extend(self.of_register[x] for x in self._terms(i)[1])
         return self._added(totals)
@@ -173,7 +172,6 @@ class _Lanes:
 
     def _lockstep(self, root: tuple[int, ...]) -> int:
         """One register over lanes for a tuple of registers of equal shape, and for all that they need."""
-        written = self.of_lockstep
         stack = [root]
         while stack:
             members = stack[-1]
@@ -182,7 +180,7 @@ class _Lanes:
                 continue
             op = self.instructions[members[0]].op
             if op is ops.constant or op is ARGUMENT:
-                written[members] = self._data(members)
+                self._write(members, self._data(members))
                 continue
             operands = list(zip(*[self.instructions[member].operands for member in members]))
             missing = [operand for operand in operands if self._written(operand) is None]
@@ -190,12 +188,16 @@ class _Lanes:
                 stack.extend(missing)
                 continue
             mapped = tuple([self._written(operand) for operand in operands])
-            written[members] = self.builder.emit(op, mapped)  # type: ignore[arg-type]
-            if members[0] in self.program.labels:
-                self.builder.labels.setdefault(written[members], self.program.labels[members[0]])
+            self._write(members, self.builder.emit(op, mapped))  # type: ignore[arg-type]
         found = self._written(root)
         assert found is not None
         return found
+
+    def _write(self, members: tuple[int, ...], register: int) -> None:
+        self.of_lockstep[members] = register
+        labels = self.program.labels
+        if members[0] in labels and (label := common([labels.get(member, "") for member in members])):
+            self.builder.labels.setdefault(register, label)
 
     def _written(self, members: tuple[int, ...]) -> int | None:
         register = self.of_lockstep.get(members, -1)

@@ -47,22 +47,38 @@ class Instruction(NamedTuple):
 
 
 class Program:
-    """Instructions, which registers are the results, and names for the printer."""
+    """Instructions, which registers are the results, and what the registers are called.
 
-    __slots__ = ("instructions", "labels", "outputs")
+    Attributes:
+        instructions: the steps in order.
+        outputs: the registers that hold the results.
+        labels: the names of registers that have one.
+        adjoints: for a register that holds the derivative of the first output by another one: which.
+    """
+
+    __slots__ = ("adjoints", "instructions", "labels", "outputs")
 
     def __init__(
         self,
         instructions: Sequence[Instruction] = (),
         outputs: Iterable[int] = (),
         labels: dict[int, str] | None = None,
+        adjoints: dict[int, int] | None = None,
     ) -> None:
         self.instructions = list(instructions)
         self.outputs = list(outputs)
         self.labels = labels or {}
+        self.adjoints = adjoints or {}
 
     def __len__(self) -> int:
         return len(self.instructions)
+
+    def name(self, register: int) -> str:
+        """The label of a register, or ∂ and the label of the one it is the derivative by; empty without a label."""
+        if register in self.labels:
+            return self.labels[register]
+        of = self.labels.get(self.adjoints.get(register, -1))
+        return f"∂{of}" if of else ""
 
     def uses(self) -> list[int]:
         """How often each register is used, as an operand or as an output."""
@@ -102,7 +118,7 @@ class Program:
             what = " ".join([op.name, *[f"%{operand}" for operand in operands]])
             if payload is not None:
                 what += f" {_shorten(payload)}"
-            label = f"    # {self.labels[i]}" if i in self.labels else ""
+            label = f"    # {name}" if (name := self.name(i)) else ""
             lines.append(f"{f'%{i}':<{width}} {lane:>6} = {what}{label}")
         return "\n".join([*lines, "return " + " ".join(f"%{output}" for output in self.outputs)])
 
