@@ -92,5 +92,5 @@ def __getattr__(name: str) -> Any:
 
 # A graph is many small objects without a cycle: the cyclic collector finds nothing in it, but with its default of 700
 # (2,000 from Python 3.14 on) it looks through the whole of it several times while it is built: 2x the time of a step.
-if gc.get_threshold()[0] < 20_000 and gc.isenabled():
+if 0 < gc.get_threshold()[0] < 20_000 and gc.isenabled():  # 0 says: never
     gc.set_threshold(20_000, *gc.get_threshold()[1:])

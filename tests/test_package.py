@@ -1,0 +1,49 @@
+"""What importing the package gives, and does to the process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autograd
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def in_a_fresh_interpreter(program: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_every_public_name_is_there_once() -> None:
+    assert len(set(autograd.__all__)) == len(autograd.__all__)
+    for name in autograd.__all__:
+        assert getattr(autograd, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'gradd'"):
+        autograd.gradd  # noqa: B018
+
+
+def test_every_exception_has_the_one_base() -> None:
+    for name in autograd.errors.__all__:
+        assert issubclass(getattr(autograd.errors, name), autograd.AutogradError)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "True (20000,"),  # documented where it is set: the collector finds nothing in a graph
+        ("gc.set_threshold(50000, 5, 5)", "True (50000, 5, 5)"),  # a user who asked for more has it
+        ("gc.set_threshold(0, 5, 5)", "True (0, 5, 5)"),  # and one who asked for none
+        ("gc.disable()", "False ("),
+    ],
+)
+def test_importing_raises_the_collector_s_threshold_only(before: str, after: str) -> None:
+    program = f"import gc; {before or 'pass'}\nimport autograd\nprint(gc.isenabled(), gc.get_threshold())"
+    assert in_a_fresh_interpreter(program).startswith(after)
