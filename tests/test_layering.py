@@ -19,7 +19,8 @@ LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
         {"errors", "ieee", "modes"},
         {"ops", "graph", "provenance"},
-        {"value", "functions", "primitive"},
+        {"value", "primitive"},
+        {"functions"},
         {"functional", "check", "expression"},
         {"compile", "viz"},
         {"__init__"},  # the names for users, collected
