@@ -1,0 +1,152 @@
+"""Machine code for an array program: compiled once, run on frames of memory.
+
+    kernel = Kernel(program)                      # raises UnsupportedError if a step has no machine code
+    frame = kernel.frame()                        # memory of one evaluation; one per thread that runs at the same time
+    kernel.write(frame, array, values)            # fill an argument or parameter array: [rows] or [rows, lanes]
+    kernel.run(frame)
+    kernel.read(frame)                            # the outputs in order: a float each, or an array over the lanes
+    kernel.rows(frame, array)                     # live view of an array that is kept: [rows] or [rows, lanes]
+
+Training: outputs that are *carried* are written back into their parameters at the end of every evaluation, after all
+reads; outputs that are *recorded* (uniform ones, such as the loss) are noted per step.  The batches lie in one buffer,
+and the machine code reads them where they are.
+
+    kernel = Kernel(program, carried=[(output, (array, row)), ...], recorded=[output, ...])
+    data = kernel.batches(steps)                  # [steps, kernel.batch_size] doubles
+    kernel.write(data, array, values)             # all batches: [steps, rows] or [steps, rows, lanes]
+    losses = kernel.run_steps(frame, data)        # one native call: [steps, len(recorded)]
+    kernel.run_steps(frame, steps=100)            # the arguments in the frame, the same in every step
+
+One point from Python, and many points: real builtin functions (see ``pycall``); ``inputs`` and ``parameters`` say into
+which (array, row) the numbers go; ``block`` is the address of the doubles of the parameters, read live at each call.
+
+    f = kernel.builtin(name, shapes, inputs, result, slow, parameters=[(array, row), ...], block=address)
+    f(0.5, [1.0, 2.0])                            # -> what ``result`` describes, in terms of output numbers
+    g = kernel.mapped(name, inputs, slow, parameters=..., block=address)
+    g(*input_buffers, *output_buffers)            # -> None; N doubles each, interpreter lock released
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from autograd.compile.arrays import ArrayProgram
+from autograd.compile.native import memory
+from autograd.compile.native.assembly import Assembly
+from autograd.compile.native.entry import run_entry, steps_entry
+from autograd.compile.native.jit import NativeModule
+from autograd.compile.native.plan import Carried
+
+if TYPE_CHECKING:
+    from autograd.compile.native.memory import Doubles
+
+__all__ = ["Kernel"]
+
+
+class Kernel:
+    """The machine code of an array program.
+
+    Args:
+        program: what to compile.
+        carried: pairs (output number, (array, row)): the output replaces that row of a parameter or argument at the end
+            of every evaluation.
+        recorded: numbers of the uniform outputs that ``run_steps`` notes after each step.
+
+    Raises:
+        UnsupportedError: a step has no machine code (a primitive that a user has defined).
+        ImportError: llvmlite or numpy is missing.
+    """
+
+    def __init__(self, program: ArrayProgram, carried: Carried = (), recorded: Sequence[int] = ()) -> None:
+        self.program, self.carried, self.recorded = program, tuple(carried), tuple(recorded)
+        self.assembly = Assembly(program, self.carried)
+        self.layout = self.assembly.layout
+
+    # ---- memory ----------------------------------------------------------------------------------------------------
+    @property
+    def batch_size(self) -> int:
+        """Doubles of one batch: all argument arrays that are not carried, rows padded."""
+        return self.layout.batch_size
+
+    def frame(self) -> Doubles:
+        """Memory for one evaluation at a time, all zeros."""
+        return memory.allocate(self.assembly.size)
+
+    def batches(self, steps: int) -> Doubles:
+        """Memory for the arguments of so many steps."""
+        return memory.allocate(steps, self.batch_size)
+
+    def write(self, frame: Doubles, array: int, values: Any) -> None:
+        """Fill an argument or parameter array of a frame (an argument array of all batches)."""
+        memory.write(frame, self.layout.places[array], values)
+
+    def rows(self, frame: Doubles, array: int) -> Doubles:
+        """A live view of an array in a frame (in batches)."""
+        return memory.rows(frame, self.layout.places[array])
+
+    def read(self, frame: Doubles) -> list[Any]:
+        """The outputs of the last evaluation: a float each, or an array over the lanes.
+
+        A row that is carried over may be in the memory of what it replaces: writing a parameter changes that output.
+        """
+        return [self._output(frame, array, row) for array, row in self.program.outputs]
+
+    def _output(self, frame: Doubles, array: int, row: int) -> Any:
+        place = self.layout.places[array]
+        if self.program.arrays[array].kind == "constant":
+            frame = self.assembly.constants
+        values = memory.rows(frame, place)[row]
+        return float(values) if place.lanes == 1 else values.copy()
+
+    # ---- calls -----------------------------------------------------------------------------------------------------
+    @cached_property
+    def _module(self) -> NativeModule:
+        entries = run_entry(), steps_entry(self.layout, self._recorded_offsets())
+        return self.assembly.load(*entries)
+
+    def _recorded_offsets(self) -> list[tuple[str, int]]:
+        offsets = []
+        for output in self.recorded:
+            array, row = self.program.outputs[output]
+            place = self.layout.places[array]
+            if place.lanes > 1:
+                raise ValueError(f"output {output} has {place.lanes} lanes: only single numbers are recorded")
+            offsets.append((place.base, place.row(row)))
+        return offsets
+
+    @cached_property
+    def _run(self) -> Any:
+        return self._module.function("run", None, ctypes.c_void_p)
+
+    @cached_property
+    def _steps(self) -> Any:
+        return self._module.function("steps", None, *[ctypes.c_void_p] * 2, *[ctypes.c_size_t] * 2, ctypes.c_void_p)
+
+    def run(self, frame: Doubles) -> None:
+        """Evaluate once, without the interpreter lock."""
+        self._run(frame.ctypes.data)
+
+    def run_steps(self, frame: Doubles, data: Doubles | None = None, steps: int | None = None) -> Doubles:
+        """Evaluate many times, carrying over after each; returns the recorded outputs, [steps, len(recorded)].
+
+        Args:
+            frame: parameters before and after.
+            data: the arguments of each step, from ``batches``; None: those in the frame, every time.
+            steps: how many, by default as many as there are batches.
+
+        Raises:
+            ValueError: the data have another shape or layout than ``batches`` gives, or are too few.
+        """
+        if data is not None and (data.ndim != 2 or data.shape[1] != self.batch_size or not data.flags.c_contiguous):
+            raise ValueError(f"data of shape {data.shape}: expected what batches() gives, [steps, {self.batch_size}]")
+        if steps is None:
+            steps = 1 if data is None else len(data)
+        if data is not None and steps > len(data):
+            raise ValueError(f"{steps} steps asked for, but there are {len(data)} batches")
+        noted = memory.allocate(steps, len(self.recorded))
+        source, stride = (frame, 0) if data is None else (data, self.batch_size)
+        self._steps(frame.ctypes.data, source.ctypes.data, stride, steps, noted.ctypes.data)
+        return noted
