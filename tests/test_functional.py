@@ -1,0 +1,330 @@
+"""Derivatives of graphs and of functions: what they are, their shapes, how they nest, and what they refuse."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import StaleGraphError, Value, cos, exp, no_grad, sin, sumprod
+from autograd.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd.graph import topological_order
+
+
+def rosenbrock(v: Any) -> Any:
+    x, y = v
+    return (1 - x) ** 2 + 100 * (y - x * x) ** 2
+
+
+def rosenbrock_gradient(x: float, y: float) -> list[float]:
+    return [-2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)]
+
+
+def rosenbrock_hessian(x: float, y: float) -> list[list[float]]:
+    return [[2 - 400 * (y - 3 * x * x), -400 * x], [-400 * x, 200.0]]
+
+
+POINTS = [(1.0, 1.0), (-1.2, 1.0), (0.0, 0.0), (2.5, -0.75)]
+
+
+# ---- autograd.grad ---------------------------------------------------------------------------------------------------
+def test_grad_returns_a_tuple_and_touches_no_gradient() -> None:
+    x, y = Value(2.0), Value(3.0)
+    z = x * y + x
+    x.grad = 5.0
+    assert autograd.grad(z, [x, y]) == (4.0, 2.0)
+    assert autograd.grad(z, x) == (4.0,)
+    assert (x.grad, y.grad, z.grad) == (5.0, 0, 0)
+
+
+def test_grad_of_an_interior_node_and_of_the_root_itself() -> None:
+    x = Value(2.0)
+    h = x * x
+    z = h * h
+    assert autograd.grad(z, [h, z, x]) == (8.0, 1.0, 32.0)
+
+
+def test_an_input_that_the_output_does_not_depend_on_gets_zero() -> None:
+    x, y = Value(2.0), Value(3.0)
+    assert autograd.grad(x * x, [y, x]) == (0.0, 4.0)
+    (dy,) = autograd.grad(x * x, y, create_graph=True)
+    assert isinstance(dy, Value)
+    assert dy.data == 0.0
+
+
+def test_several_outputs_are_summed_with_their_weights() -> None:
+    x = Value(2.0)
+    outputs = [x * x, x * 3, x]
+    assert autograd.grad(outputs, x) == (4.0 + 3.0 + 1.0,)
+    assert autograd.grad(outputs, x, grad_outputs=[10.0, 100.0, 1000.0]) == (1340.0,)
+    assert autograd.grad([x, x], x) == (2.0,)  # the same output twice counts twice
+    h = x * x
+    assert autograd.grad([h, h * h], x) == (4.0 + 32.0,)  # an output inside another
+    assert autograd.grad([], x) == (0.0,)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_grad_refuses_what_is_no_value(create_graph: bool) -> None:
+    x = Value(2.0)
+    for outputs, inputs, message in (
+        (3.0, x, r"outputs must be Values, got 3\.0 of type float"),
+        (x, 3, "inputs must be Values, got 3 of type int"),
+        ([x, None], x, "outputs must be Values, got None"),
+        (x, ["x"], "inputs must be Values, got 'x'"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            autograd.grad(outputs, inputs, create_graph=create_graph)
+    with pytest.raises(ValueError, match="2 grad_outputs for 1 outputs"):
+        autograd.grad(x, x, grad_outputs=[1.0, 2.0], create_graph=create_graph)
+
+
+def test_create_graph_gives_nodes_that_can_be_differentiated_again() -> None:
+    x, y = Value(2.0), Value(3.0)
+    z = x**3 * y
+    dx, dy = autograd.grad(z, [x, y], create_graph=True)
+    assert (dx.data, dy.data) == (36.0, 8.0)
+    assert autograd.grad(dx, [x, y]) == (36.0, 12.0)
+    assert autograd.grad(dy, [x, y]) == (12.0, 0.0)
+    (dx + dy).backward()
+    assert (x.grad, y.grad) == (48.0, 12.0)
+
+
+def test_weights_that_are_values_are_part_of_the_graph() -> None:
+    x, w = Value(2.0), Value(5.0)
+    (dx,) = autograd.grad(x * x, x, grad_outputs=[w], create_graph=True)
+    assert dx.data == 20.0
+    assert autograd.grad(dx, [w, x]) == (4.0, 10.0)
+
+
+def test_the_gradient_graph_holds_only_what_leads_to_the_inputs() -> None:
+    x, w = Value(2.0), [Value(float(i)) for i in range(100)]
+    z = sumprod(w, w) * x
+    (dx,) = autograd.grad(z, x, create_graph=True)
+    assert dx.data == z.parents[0].data  # d(s x)/dx = s, and nothing about the hundred derivatives by w
+    assert len(topological_order(dx)) <= len(topological_order(z)) + 2
+
+
+def test_changed_data_is_an_error_that_names_the_leaf() -> None:
+    x, y = Value(2.0, label="weight"), Value(3.0)
+    z = x * y
+    x.data = 7.0
+    with pytest.raises(StaleGraphError, match=r"mul\(7\.0, 3\.0\) was recorded as 6\.0: the data of weight or "):
+        autograd.grad(z, y, create_graph=True)
+    assert autograd.grad(z, y) == (2.0,)  # first derivatives use what was recorded
+    x.data = 2.0
+    assert autograd.grad(z, y, create_graph=True)[0].data == 2.0
+
+
+def test_changed_data_that_no_derivative_needs_is_no_error() -> None:
+    x, unused = Value(2.0), Value(3.0)
+    other = unused * 2
+    z = x * x
+    unused.data = 4.0
+    assert autograd.grad(z + other.detach(), x, create_graph=True)[0].data == 4.0
+
+
+# ---- functions -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("point", POINTS)
+def test_gradient_hessian_and_products_of_rosenbrock(point: tuple[float, float]) -> None:
+    gradient, matrix = rosenbrock_gradient(*point), rosenbrock_hessian(*point)
+    v = [0.5, -2.0]
+    assert grad(rosenbrock)(list(point)) == pytest.approx(gradient)
+    value, found = value_and_grad(rosenbrock)(list(point))
+    assert value == pytest.approx(rosenbrock(point))
+    assert found == pytest.approx(gradient)
+    for row, expected in zip(hessian(rosenbrock)(list(point)), matrix, strict=True):
+        assert row == pytest.approx(expected)
+    product = [sum(a * b for a, b in zip(row, v, strict=True)) for row in matrix]
+    assert hvp(rosenbrock, list(point), v) == pytest.approx(product)
+    out, tangent = jvp(rosenbrock, (list(point),), (v,))
+    assert out == pytest.approx(value)
+    assert tangent == pytest.approx(sum(a * b for a, b in zip(gradient, v, strict=True)))
+    out, pull_back = vjp(rosenbrock, list(point))
+    assert out == pytest.approx(value)
+    assert pull_back(3.0)[0] == pytest.approx([3 * g for g in gradient])
+
+
+def test_jacobian_forward_and_backward_products_agree() -> None:
+    def f(v: Any, s: Any) -> list[Any]:
+        return [v[0] * v[1] * s, sin(v[0]) + s, exp(v[1]) * v[0], v[2] * 0 + 7]
+
+    v, s, direction, weights = [0.3, -0.4, 2.0], 1.7, ([1.0, 2.0, -1.0], 0.5), [1.0, -2.0, 0.5, 9.0]
+    rows = jacobian(f, argnums=(0, 1))(v, s)
+    matrix = [[*by_v, by_s] for by_v, by_s in rows]
+    flat = [*direction[0], direction[1]]
+    forward = [sum(a * b for a, b in zip(row, flat, strict=True)) for row in matrix]
+    assert jvp(f, (v, s), direction)[1] == pytest.approx(forward)
+    by_v, by_s = vjp(f, v, s)[1](weights)
+    backward = [sum(w * row[j] for w, row in zip(weights, matrix, strict=True)) for j in range(4)]
+    assert [*by_v, by_s] == pytest.approx(backward)
+
+
+@pytest.mark.parametrize("order", range(9))
+def test_sin_is_its_own_fourth_derivative(order: int) -> None:
+    f: Any = sin
+    for _ in range(order):
+        f = grad(f)
+    for x in (0.0, 0.4, -2.0):
+        expected = [math.sin, math.cos, lambda t: -math.sin(t), lambda t: -math.cos(t)][order % 4](x)
+        assert f(x) == pytest.approx(expected, abs=1e-12)
+
+
+def test_arguments_and_results_have_the_same_shape() -> None:
+    def f(a: Any, b: Any) -> Any:
+        return a[0] * a[1][0] + b[1] ** 2
+
+    assert grad(f, argnums=(0, 1))([2, (3.0,)], (4.0, 5.0)) == ([3.0, (2.0,)], (0.0, 10.0))
+    assert grad(f, argnums=1)([2, (3.0,)], (4.0, 5.0)) == (0.0, 10.0)
+    assert grad(f, argnums=-1)([2, (3.0,)], (4.0, 5.0)) == (0.0, 10.0)
+    assert jacobian(lambda x: ([x, [x * x]], x**3))(2.0) == ([1.0, [4.0]], 12.0)
+    assert grad(lambda empty: 3.0)([]) == []
+
+
+def test_numbers_come_back_as_floats_and_values_as_values() -> None:
+    assert type(grad(sin)(1)) is float
+    x = Value(1.0)
+    derivative = grad(sin)(x)
+    assert isinstance(derivative, Value)
+    derivative.backward()
+    assert x.grad == pytest.approx(-math.sin(1.0))
+
+
+def test_a_function_is_called_once_and_its_value_leaves_no_trace() -> None:
+    calls = []
+
+    def f(x: Any) -> Any:
+        calls.append(x)
+        return x * x
+
+    x = Value(3.0)
+    value_and_grad(f)(3.0)
+    grad(f)(x)
+    assert len(calls) == 2
+    assert x.grad == 0
+    assert x not in calls  # the function gets a node of its own
+
+
+def test_constant_functions_have_the_derivative_zero() -> None:
+    assert value_and_grad(lambda x: 7)(3.0) == (7.0, 0.0)
+    assert jacobian(lambda x: [1.0, x])(3.0) == [0.0, 1.0]
+    assert jvp(lambda x: [7.0, x], (3.0,), (1.0,)) == ([7.0, 3.0], [0.0, 1.0])
+    assert hessian(lambda v: v[0] + v[1])([1.0, 2.0]) == [[0.0, 0.0], [0.0, 0.0]]
+
+
+# ---- nesting ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("inner", "expected"),
+    [
+        (lambda x: grad(lambda y: x * y)(2.0), 1.0),
+        (lambda x: x * grad(lambda y: x + y)(1.0), 1.0),
+        (lambda x: value_and_grad(lambda y: x * y)(2.0)[0], 2.0),
+        (lambda x: jacobian(lambda y: [x * y, y])(2.0)[0], 1.0),
+        (lambda x: vjp(lambda y: x * y * y, 2.0)[1](1.0)[0], 4.0),
+        (lambda x: jvp(lambda y: x * y, (2.0,), (1.0,))[1], 1.0),
+        (lambda x: x * jvp(lambda y: x + y, (1.0,), (1.0,))[1], 1.0),
+        (lambda x: hvp(lambda y: x * y**3, 2.0, 1.0), 12.0),
+        (lambda x: hessian(lambda v: x * v[0] ** 2)([1.0])[0][0], 2.0),
+        (lambda x: grad(lambda y: grad(lambda z: x * y * z)(5.0))(7.0), 1.0),
+    ],
+)
+def test_a_derivative_inside_a_differentiated_function_sees_its_closure(inner: Any, expected: float) -> None:
+    assert grad(inner)(3.0) == expected
+    assert jvp(inner, (3.0,), (1.0,))[1] == expected
+
+
+def test_the_argument_and_the_same_value_captured_from_outside_are_told_apart() -> None:
+    x = Value(3.0)
+    partial = grad(lambda y: x * y)(x)  # d(x y)/dy at y = x
+    assert partial.data == 3.0
+    assert autograd.grad(partial, x) == (1.0,)
+
+
+def test_a_captured_parameter_is_a_constant_to_the_derivative() -> None:
+    w = Value(5.0)
+    assert grad(lambda x: w * x * x)(2.0) == 20.0
+    assert w.grad == 0
+
+
+def test_a_failing_function_does_not_leave_the_mark_of_a_transformation() -> None:
+    def fails(x: Any) -> Any:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        grad(fails)(1.0)
+    assert type(grad(sin)(1.0)) is float
+
+
+def test_derivatives_are_right_inside_no_grad() -> None:
+    x = Value(3.0)
+    with no_grad():
+        assert grad(lambda t: t**3)(3.0) == 27.0
+        assert grad(grad(lambda t: t**3))(3.0) == 18.0
+        assert jvp(cos, (0.5,), (1.0,))[1] == pytest.approx(-math.sin(0.5))
+        assert grad(lambda t: t**3)(x).data == 27.0
+        assert not (x * x).parents  # what is outside of the derivative is still not recorded
+    y = x**3
+    with no_grad():
+        (dx,) = autograd.grad(y, x, create_graph=True)
+    assert autograd.grad(dx, x) == (18.0,)
+
+
+def test_no_grad_inside_the_function_cuts_the_graph() -> None:
+    def f(x: Any) -> Any:
+        with no_grad():
+            held = x * x
+        return held * x
+
+    assert grad(f)(3.0) == 9.0
+
+
+# ---- cost ------------------------------------------------------------------------------------------------------------
+def test_a_hessian_vector_product_does_not_form_the_hessian() -> None:
+    """The number of primitives applied grows with n, as a gradient's does, not with n²."""
+
+    def applied(n: int) -> int:
+        count = 0
+
+        def f(v: Any) -> Any:
+            return sumprod([x * x for x in v], v)
+
+        original = Value.apply
+
+        def counting(op: Any, operands: Any) -> Value:
+            nonlocal count
+            count += 1
+            return original(op, operands)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Value, "apply", staticmethod(counting))
+            with autograd.modes.switched():  # sends every operator through apply
+                hvp(f, [1.0] * n, [1.0] * n)
+        return count
+
+    small, large = applied(10), applied(40)
+    assert small > 20
+    assert large < 4.5 * small
+
+
+# ---- refusals --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("attempt", "error", "message"),
+    [
+        (lambda: grad(sin)("a"), TypeError, "the text 'a'"),
+        (lambda: grad(sin)({"a": 1.0}), TypeError, "dict"),
+        (lambda: grad(lambda x: [x])(1.0), TypeError, "must return one number, got list: use jacobian"),
+        (lambda: grad(lambda x: "a")(1.0), TypeError, "the text 'a'"),
+        (lambda: grad(sin, argnums=1)(1.0), ValueError, "argnums has 1, but the function was called with 1"),
+        (lambda: grad(sin, argnums=-2)(1.0), ValueError, "argnums has -2"),
+        (lambda: grad(lambda x, y: x, argnums=(0, 0))(1.0, 2.0), ValueError, "names an argument twice"),
+        (lambda: grad(lambda x, y: x, argnums=(1, -1))(1.0, 2.0), ValueError, "names an argument twice"),
+        (lambda: jvp(sin, (1.0,), (1.0, 2.0)), ValueError, "2 tangents for 1 primals"),
+        (lambda: vjp(sin, 1.0)[1]([1.0, 2.0]), ValueError, "2 weights for 1 outputs"),
+        (lambda: hvp(rosenbrock, [1.0, 2.0], [1.0]), ValueError, "1 tangents for 2 primals"),
+        (lambda: hessian(lambda v: [v[0], v[1]])([1.0, 2.0]), TypeError, "must return one number"),
+    ],
+)
+def test_wrong_arguments_are_refused(attempt: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        attempt()
