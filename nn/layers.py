@@ -13,7 +13,7 @@ from itertools import pairwise
 from operator import methodcaller
 from typing import Any
 
-from autograd import Value, constant, sumprod
+from autograd import Value, constant, linear, sumprod
 from nn.files import FileError, FilePath, read_document
 from nn.init import INITIALIZERS, Initializer
 from nn.module import MODEL_FORMAT, MODEL_VERSION, Module
@@ -85,7 +85,10 @@ class Neuron(Module):
     def __call__(self, x: Sequence[Any]) -> Value:
         if len(x) != len(self.w):
             raise ValueError(f"this neuron has {len(self.w)} inputs, but got {len(x)} numbers")
-        z: Value = sumprod(self.w, x, self.b)
+        return self.activated(sumprod(self.w, x, self.b))
+
+    def activated(self, z: Value) -> Value:
+        """σ(z), for the weighted input z of this neuron."""
         z.label = self._z
         if self._activate is None:
             return z
@@ -122,7 +125,8 @@ class Layer(Module):
 
     def __call__(self, x: Sequence[Any]) -> list[Value]:
         shared = [v if isinstance(v, Value) else constant(v) for v in x]  # one node per input, not one per weight
-        return [neuron(shared) for neuron in self.neurons]
+        zs = linear(shared, [neuron.w for neuron in self.neurons], [neuron.b for neuron in self.neurons])
+        return [neuron.activated(z) for neuron, z in zip(self.neurons, zs)]
 
     def __repr__(self) -> str:
         return f"Layer of [{', '.join(map(str, self.neurons))}]"
@@ -204,13 +208,15 @@ def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:
     architecture, parameters = document.get("architecture"), document.get("parameters")
     if not isinstance(architecture, dict) or architecture.get("class") != "MLP" or not isinstance(parameters, dict):
         raise FileError(f"{path}: not a saved MLP: build the module with your own code and call its load(path)")
-    sizes = [architecture.get("nin"), *(architecture.get("nouts") or [])]
+    nouts = architecture.get("nouts")
+    sizes = [architecture.get("nin"), *nouts] if isinstance(nouts, list) else [None]
     if not all(type(size) is int for size in sizes):
         raise FileError(f"{path}: architecture: 'nin' must be an integer and 'nouts' a list of them")
     if sum((n + 1) * m for n, m in pairwise(sizes)) != len(parameters):  # before any memory is taken for them
         raise FileError(f"{path}: architecture: {len(parameters)} parameters are not those of layers of {sizes}")
     try:
-        model = MLP(sizes[0], sizes[1:], activation=architecture["activation"], output=architecture["output"])
+        names = {"activation": architecture["activation"], "output": architecture["output"]}
+        model = MLP(sizes[0], sizes[1:], init="zeros", **names)
     except (KeyError, ValueError) as error:
         raise FileError(f"{path}: architecture: {error}; or build the MLP yourself and call its load(path)") from error
     return model, model.load(path)

@@ -93,7 +93,7 @@ class Module:
         """
         named, kind = dict(self.named_parameters()), type(self).__name__
         if missing := [name for name in named if name not in state]:
-            raise ValueError(f"the state lacks {len(missing)} parameters of this {kind}: {_listing(missing)}")
+            raise ValueError(f"the state lacks {len(missing)} of the parameters of this {kind}: {_listing(missing)}")
         if unknown := [name for name in state if name not in named]:
             raise ValueError(f"this {kind} has no parameters {_listing(unknown)}, which the state holds")
         numbers = {name: Value(state[name]).data for name in named}
