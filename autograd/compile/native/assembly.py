@@ -114,9 +114,13 @@ class Assembly:
         after, more = copy_lines("carry", direct)
         return before + after, tables + more
 
+    def module_text(self, *entries: str) -> str:
+        """The program together with functions that call it."""
+        return self._resolve(join(self.text, *entries))
+
     def load(self, *entries: str) -> NativeModule:
         """Compile the program together with functions that call it."""
-        module = NativeModule(self._resolve(join(self.text, *entries)))
+        module = NativeModule(self.module_text(*entries))
         module.keep = self.keep
         return module
 

@@ -29,16 +29,18 @@ which (array, row) the numbers go; ``block`` is the address of the doubles of th
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from autograd.compile.arrays import ArrayProgram
 from autograd.compile.native import memory
 from autograd.compile.native.assembly import Assembly
-from autograd.compile.native.entry import run_entry, steps_entry
-from autograd.compile.native.jit import NativeModule
+from autograd.compile.native.entry import Rows, point_entry, points_entry, run_entry, steps_entry
+from autograd.compile.native.jit import NativeModule, host, pointer
 from autograd.compile.native.plan import Carried
+from autograd.compile.native.pycall import Result, Shape, buffer_builtin, builtin
+from autograd.compile.native.widen import widened
 
 if TYPE_CHECKING:
     from autograd.compile.native.memory import Doubles
@@ -104,7 +106,7 @@ class Kernel:
     # ---- calls -----------------------------------------------------------------------------------------------------
     @cached_property
     def _module(self) -> NativeModule:
-        entries = run_entry(), steps_entry(self.layout, self._recorded_offsets())
+        entries = run_entry(), steps_entry(self._recorded_offsets())
         return self.assembly.load(*entries)
 
     def _recorded_offsets(self) -> list[tuple[str, int]]:
@@ -150,3 +152,45 @@ class Kernel:
         source, stride = (frame, 0) if data is None else (data, self.batch_size)
         self._steps(frame.ctypes.data, source.ctypes.data, stride, steps, noted.ctypes.data)
         return noted
+
+    def builtin(
+        self, name: str, shapes: Sequence[Shape], inputs: Rows, result: Result, slow: Callable[..., Any],
+        *, parameters: Rows = (), block: int = 0,
+    ) -> Callable[..., Any]:
+        """A builtin function that evaluates at the floats of its arguments (see ``pycall.builtin``).
+
+        Args:
+            name: of the function.
+            shapes: of the arguments.
+            inputs: where the numbers go, in the order in which the shapes mention them.
+            result: what to return, in terms of the numbers of the outputs, which must be uniform.
+            slow: called instead, with the same arguments, when they are not exact floats and ints in these shapes.
+            parameters: where the doubles of the block go.
+            block: the address of the parameters, read at each call; it must live as long as the function.
+        """
+        self._not_carried()
+        entry = point_entry(self.layout, self.assembly.size, inputs, parameters, self.program.outputs)
+        return builtin(name, self.assembly.module_text(entry), shapes, len(self.program.outputs), result, slow,
+                       constants=block, keep=self.assembly.keep)
+
+    def mapped(
+        self, name: str, inputs: Rows, slow: Callable[..., Any], *, parameters: Rows = (), block: int = 0,
+    ) -> Callable[..., Any]:
+        """A builtin function f(*inputs, *outputs) over equally long buffers of doubles (see ``buffer_builtin``).
+
+        Where the program has no lanes of its own, it is compiled anew with one point per lane of a vector.
+        """
+        self._not_carried()
+        wide = widened(self.program, {array for array, _ in inputs}, host().lanes)
+        assembly = Assembly(wide) if wide else self.assembly
+        entry = points_entry(assembly.layout, assembly.size, inputs, parameters, self.program.outputs, pointer(block))
+        writable = [False] * len(inputs) + [True] * len(self.program.outputs)
+        return buffer_builtin(name, assembly.module_text(entry), writable, slow, keep=assembly.keep)
+
+    def _not_carried(self) -> None:
+        if self.carried:
+            raise ValueError("a program that carries outputs over is run by run_steps")
+        arrays = self.program.arrays
+        wide = [number for number, (array, _) in enumerate(self.program.outputs) if arrays[array].lanes > 1]
+        if wide:
+            raise ValueError(f"outputs {wide} have lanes: only single numbers are returned")

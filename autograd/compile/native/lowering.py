@@ -7,10 +7,11 @@ rounding; nan, infinities and signed zeros included.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from autograd.compile.native.code import Code, Operand
 from autograd.errors import AutogradError
+from autograd.ieee import INVERSE_SQRT_2PI, SQRT_HALF, SQRT_HALF_HEAD, SQRT_HALF_TAIL, TWO_OVER_SQRT_PI
 from autograd.ops import TABLE, Op
 
 __all__ = ["UnsupportedError", "lower"]
@@ -67,11 +68,19 @@ def _gauss(c: Code, x: Operand, scale: float = 1.0) -> str:
 
 
 def _normal_pdf(c: Code, x: Operand) -> str:
-    return c.mul(_gauss(c, x, 0.5), 0.3989422804014327)
+    return c.mul(_gauss(c, x, 0.5), INVERSE_SQRT_2PI)
 
 
-def _normal_cdf(c: Code, x: Operand) -> str:
-    return c.mul(0.5, c.function("erfc", c.mul(c.neg(x), math.sqrt(0.5))))
+def _times_normal_cdf(c: Code, half: Operand, x: Operand) -> str:
+    """2 half Φ(x) = half erfc(-x / sqrt(2)), corrected in the left tail as ``ieee._times_normal_cdf`` explains."""
+    t = c.mul(c.neg(x), SQRT_HALF)
+    tail = c.function("erfc", t)
+    head = c.mul(c.call("floor", c.mul(x, 1024.0)), 1.0 / 1024.0)
+    rounded = c.sub(c.mul(c.neg(head), SQRT_HALF_HEAD), t)
+    lost = c.sub(c.sub(rounded, c.mul(c.sub(x, head), SQRT_HALF_HEAD)), c.mul(x, SQRT_HALF_TAIL))
+    correction = c.div(c.mul(c.mul(lost, TWO_OVER_SQRT_PI), _gauss(c, t)), tail)
+    correction = c.where("ogt", t, 1.0, c.where("olt", t, 27.0, correction, 0.0), 0.0)
+    return c.mul(c.mul(half, tail), c.sub(1.0, correction))
 
 
 def _silu(c: Code, x: Operand) -> str:
@@ -83,7 +92,7 @@ def _silu(c: Code, x: Operand) -> str:
 
 
 def _gelu(c: Code, x: Operand) -> str:
-    return c.where("oeq", x, -math.inf, -0.0, c.mul(x, _normal_cdf(c, x)))
+    return c.where("oeq", x, -math.inf, -0.0, _times_normal_cdf(c, c.mul(x, 0.5), x))
 
 
 def _relu(c: Code, x: Operand) -> str:
@@ -129,20 +138,14 @@ def _logaddexp(c: Code, x: Operand, y: Operand) -> str:
 
 
 def _logsumexp(c: Code, *xs: Operand) -> Operand:
+    if not xs:
+        return -math.inf
     largest = xs[0]
     for x in xs[1:]:
         largest = _maximum(c, largest, x)
-    terms = [c.function("exp", c.sub(x, largest)) for x in xs]
-    result = c.add(largest, c.function("log", _tree_sum(c, terms)))
+    others = _fsum(c, -1.0, *[c.function("exp", c.sub(x, largest)) for x in xs])  # one term is 1
+    result = c.add(largest, c.function("log1p", others))
     return c.where("olt", c.abs(largest), math.inf, result, largest)
-
-
-def _tree_sum(c: Code, terms: Sequence[str]) -> str:
-    """Sums of pairs, of pairs of pairs, ...: an error that grows with log n, and steps that do not wait."""
-    sums = list(terms)
-    while len(sums) > 1:
-        sums = [c.add(*sums[i:i + 2]) if i + 1 < len(sums) else sums[i] for i in range(0, len(sums), 2)]
-    return sums[0]
 
 
 def _fsum(c: Code, *xs: Operand) -> Operand:
@@ -203,7 +206,7 @@ _ROWS: dict[str, Lowering] = {
     "prod": _prod,
     "gauss": _gauss,
     "normal_pdf": _normal_pdf,
-    "normal_cdf": _normal_cdf,
+    "normal_cdf": lambda c, x: _times_normal_cdf(c, 0.5, x),
     "silu": _silu,
     "gelu": _gelu,
     "relu": _relu,

@@ -58,7 +58,7 @@ class _Owner:
 
 def builtin(
     name: str, kernel: str, arguments: Sequence[Shape], outputs: int, result: Result, slow: Callable[..., Any],
-    *, constants: int = 0, passes: int = 1, codegen: int = 2,
+    *, constants: int = 0, keep: object = None, passes: int = 1, codegen: int = 2,
 ) -> Callable[..., Any]:
     """A builtin function that unpacks ``arguments``, runs a kernel and packs ``result``.
 
@@ -71,15 +71,17 @@ def builtin(
         result: what to return, in terms of the numbers of the outputs.
         slow: called with the same arguments when they are not exact floats, ints, lists or tuples as described.
         constants: address of a block of doubles the kernel reads live (parameters); the caller keeps it alive.
+        keep: what the kernel refers to by address; lives as long as the function.
 
     Raises:
         RuntimeError: where the interpreter is not CPython with its lock.
     """
-    return _make(name, kernel + _scalar_wrapper(arguments, outputs, result, constants), slow, passes, codegen)
+    return _make(name, kernel + _scalar_wrapper(arguments, outputs, result, constants), slow, keep, passes, codegen)
 
 
 def buffer_builtin(
-    name: str, kernel: str, writable: Sequence[bool], slow: Callable[..., Any], *, passes: int = 1, codegen: int = 2,
+    name: str, kernel: str, writable: Sequence[bool], slow: Callable[..., Any],
+    *, keep: object = None, passes: int = 1, codegen: int = 2,
 ) -> Callable[..., Any]:
     """A builtin function ``f(*buffers) -> None`` over equally long buffers of doubles, without the interpreter lock.
 
@@ -89,14 +91,18 @@ def buffer_builtin(
         writable: for each buffer, whether the kernel writes to it.
         slow: called with the same arguments when one of them is not a C-contiguous buffer of doubles (format "d")
             of the common length.
+        keep: what the kernel refers to by address; lives as long as the function.
     """
-    return _make(name, kernel + _buffer_wrapper(writable), slow, passes, codegen)
+    return _make(name, kernel + _buffer_wrapper(writable), slow, keep, passes, codegen)
 
 
-def _make(name: str, text: str, slow: Callable[..., Any], passes: int, codegen: int) -> Callable[..., Any]:
+def _make(
+    name: str, text: str, slow: Callable[..., Any], keep: object, passes: int, codegen: int
+) -> Callable[..., Any]:
     if not available():
         raise RuntimeError("builtin functions can be made on CPython with the global interpreter lock only")
     module = NativeModule(text, passes, codegen)
+    module.keep = keep
     definition = _MethodDef(name.encode(), module.address("call"), _FASTCALL_KEYWORDS, None)
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
         _address("PyCFunction_NewEx"))
