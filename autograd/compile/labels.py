@@ -59,11 +59,11 @@ def common(labels: Iterable[str]) -> str:
 def identifier(label: str) -> str:
     """A label as the name of a Python variable; empty if nothing of it is left.
 
-    >>> identifier("z²₁"), identifier("w²₁₀,₃"), identifier("∂w²₁₃"), identifier("X[:][2]"), identifier("lambda")
-    ('z2_1', 'w2_10_3', 'd_w2_13', 'X_2', 'lambda_')
+    >>> identifier("x₁"), identifier("z²₁"), identifier("∂w²₁₀,₃"), identifier("X[:][2]"), identifier("lambda")
+    ('x1', 'z2_1', 'd_w2_10_3', 'X_2', 'lambda_')
     """
     text = label.replace("∂", "d_")
-    text = re.sub(rf"[{_SUBSCRIPT}]+", lambda match: "_" + match[0], text).translate(_TO_DIGIT)
+    text = re.sub(rf"(?<=[{_SUPERSCRIPT}])(?=[{_SUBSCRIPT}])", "_", text).translate(_TO_DIGIT)
     text = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text)[:60])
     name = re.sub(r"_{2,}", "_", text).strip("_")
     if not name:
