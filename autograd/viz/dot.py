@@ -1,34 +1,51 @@
-"""Draw a graph with Graphviz: one box per Value, one arrow per operand."""
+"""A figure as DOT: the ``graphviz.Digraph`` that a notebook shows."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import warnings
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import graphviz
 
-from autograd import ops
-from autograd.graph import topological_order
-from autograd.value import Value
-from autograd.viz.notation import Names, gradient, nodes_of, number, parameters_of
-from autograd.viz.render import render, write_bytes
-from autograd.viz.theme import Kind, Theme, theme_named
+from autograd.viz.describe import alt_text
+from autograd.viz.figure import Arrow, Figure
+from autograd.viz.render import LayoutError, render, write_bytes
+from autograd.viz.theme import Theme
 
-__all__ = ["Drawing", "draw_dot", "save"]
+__all__ = ["Drawing", "drawing_of"]
 
 FONT = "Helvetica"  # the one sans-serif whose widths every Graphviz knows, with font libraries and without
+LARGE = 3_000  # nodes from which on the layout is told to hurry: 4 s instead of 10 to 40 for 10,000
 
 
 class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no types
-    """A ``graphviz.Digraph`` that needs no system Graphviz: it finds the program of the wheel graphviz-pure too."""
+    """A ``graphviz.Digraph`` that needs no system Graphviz: it finds the program of the wheel graphviz-pure too.
 
-    alt_text = ""
+    Attributes:
+        alt_text: what the drawing shows, in words.
+        timeout: seconds after which a layout is stopped.
+        simpler: makes the drawing to show instead if the layout fails.
+    """
 
-    def pipe(self, format: str | None = None, *, encoding: str | None = None, timeout: float = 30.0) -> Any:
+    alt_text: str = ""
+    timeout: float = 30.0
+    simpler: Callable[[str], Drawing] | None = None
+
+    def pipe(self, format: str | None = None, *, encoding: str | None = None) -> Any:
         """The picture as bytes, or as text if an encoding is given."""
-        picture = _picture(self, format or self.format, timeout)
+        kind = format or self.format
+        try:
+            picture = render(self.source, kind, timeout=self.timeout)
+        except LayoutError as error:
+            if self.simpler is None:
+                raise
+            warnings.warn(f"{error}; drawn folded instead", stacklevel=2)
+            picture = self.simpler(str(error)).pipe(kind)
+        else:
+            if kind == "svg" and self.alt_text:
+                picture = _with_alt_text(picture, self.alt_text)
         return picture.decode(encoding) if encoding else picture
 
     def render(
@@ -62,103 +79,42 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         return str(self.pipe("svg", encoding="utf-8"))
 
 
-def draw_dot(
-    root: Value | Sequence[Value],
-    format: str = "svg",
-    rankdir: str = "LR",
-    *,
-    theme: str = "light",
-    number_format: str = ".4g",
-    parameters: Any = None,
+def drawing_of(
+    figure: Figure, theme: Theme, *, format: str = "svg", rankdir: str = "LR", gradients: bool = False
 ) -> Drawing:
-    """Draw the graph that a Value was computed by; a notebook shows the result.
-
-    Every Value is a box with its name, its data and its gradient, every operand an arrow with the local derivative
-    ∂result/∂operand.  The gradient of a node is the sum over its arrows of the gradient they lead to times the number
-    on them.  Leaves are rounded, parameters have cut corners, constants are dashed, the output has a double outline.
+    """The DOT of a figure.
 
     Args:
-        root: the output, or several.
-        format: what ``render`` and ``pipe`` make by default: svg, png, pdf (with a system Graphviz).
-        rankdir: "LR" from left to right, or "TB" from top to bottom.
-        theme: "light", "dark" or "print".
-        number_format: how numbers are written, as in ``format(x, ".4g")``.
-        parameters: the model, or the Values, to show as parameters; by default the leaves labelled like a network's
-            weights and biases (w²₁₃, b²₁).
-
-    Raises:
-        TypeError: the root is no Value.
-        ValueError: a rankdir, theme or number format that does not exist.
-
-    >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
-    >>> c = a * b
-    >>> c.backward()
-    >>> print(draw_dot(c).source)  # doctest: +NORMALIZE_WHITESPACE
-    digraph autograd { ...
-        n2 [label="a*b\\ndata -8\\ngrad 1" ...]
-        n1 [label="a\\ndata -4\\ngrad 2" ...]
-        n0 [label="b\\ndata 2\\ngrad -4" ...]
-        n1 -> n2 [label=2]
-        n0 -> n2 [label=-4]
-    }
-    <BLANKLINE>
+        figure: what to draw.
+        theme: its colours and outlines.
+        format: what ``pipe`` and ``render`` make by default.
+        rankdir: the direction of the arrows.
+        gradients: show the magnitude of the gradient as the width and colour of arrows.
     """
-    if rankdir not in ("LR", "RL", "TB", "BT"):
-        raise ValueError(f"rankdir must be LR, RL, TB or BT, got {rankdir!r}")
-    roots = nodes_of(root, "draw_dot")
-    order = topological_order(*roots)
-    names = Names(order, number_format)
-    kinds = kinds_of(order, roots, parameters)
-    colours = theme_named(theme)
-    drawing = Drawing("autograd", format=format, **_defaults(colours, rankdir))
-    identity = {node: f"n{i}" for i, node in enumerate(order)}
-    for node in reversed(order):  # Graphviz then keeps the first operand above the second
-        text = _box_text(node, names.title[node], kinds[node], number_format)
-        drawing.node(identity[node], _quoted(text), **colours.looks[kinds[node]].attributes())
-    for node in reversed(order):
-        for parent, partial in zip(node.parents, node.partials):
-            if kinds[parent] is Kind.CONSTANT:  # nobody asks for the derivative by a constant
-                drawing.edge(identity[parent], identity[node], style="dashed", color=colours.faint)
-            else:
-                drawing.edge(identity[parent], identity[node], label=number(partial, number_format))
-    drawing.alt_text = _alt_text(roots, order, names)
+    drawing = Drawing("autograd", format=format, **_defaults(theme, rankdir))
+    if len(figure.boxes) > LARGE:
+        drawing.attr(newrank="true", nslimit="1", nslimit1="1")
+    if figure.notice:
+        drawing.attr(label=_quoted([figure.notice]), fontname=FONT, fontsize="10", fontcolor=theme.faint)
+    identity = {box: f"n{i}" for i, box in enumerate(figure.boxes)}
+    for box in reversed(figure.boxes):  # Graphviz then keeps the first operand above the second
+        drawing.node(identity[box], _quoted(box.text), **theme.looks[box.kind].attributes())
+    strongest = max([arrow.flow or 0.0 for arrow in figure.arrows], default=0.0) if gradients else 0.0
+    for arrow in figure.arrows:
+        style = _arrow_style(arrow, theme, strongest)
+        label = arrow.label(figure.names.spec)
+        drawing.edge(identity[arrow.tail], identity[arrow.head], _quoted([label]) if label else None, **style)
+    drawing.alt_text = alt_text(figure)
     return drawing
 
 
-def kinds_of(order: Iterable[Value], roots: Sequence[Value], parameters: Any = None) -> dict[Value, Kind]:
-    """What each node is in the graph of the roots."""
-    chosen = parameters_of(parameters, order)
-    outputs = set(roots)
-
-    def kind(node: Value) -> Kind:
-        if node.parents:
-            return Kind.OUTPUT if node in outputs else Kind.OPERATION
-        if node.op is ops.constant:
-            return Kind.CONSTANT
-        return Kind.PARAMETER if node in chosen else Kind.LEAF
-
-    return {node: kind(node) for node in order}
-
-
-def save(picture: Value | Sequence[Value] | graphviz.Digraph, path: str | os.PathLike[str], **options: Any) -> Path:
-    """Save a drawing, or draw a Value and save that; the ending of the path chooses the format.
-
-    Args:
-        picture: what ``draw_dot`` returned, or a Value to draw.
-        path: ends in .svg, .png, .jpg, .pdf (with a system Graphviz), or .dot or .gv for the DOT text.
-        options: for ``draw_dot``, if a Value is given.
-
-    Raises:
-        ValueError: the ending is none of these.
-        DrawingError: no Graphviz was found, or it failed; nothing is written.
-    """
-    suffix = Path(path).suffix.lower().removeprefix(".")
-    if suffix not in ("svg", "png", "jpg", "jpeg", "pdf", "dot", "gv"):
-        raise ValueError(f"cannot tell the format of {os.fspath(path)!r}: end it in .svg, .png, .jpg, .pdf or .dot")
-    drawing = picture if isinstance(picture, graphviz.Digraph) else draw_dot(picture, **options)
-    is_text = suffix in ("dot", "gv")
-    content = drawing.source.encode() if is_text else _picture(drawing, suffix)
-    return write_bytes(path, content)
+def _arrow_style(arrow: Arrow, theme: Theme, strongest: float) -> dict[str, str]:
+    if arrow.is_constant:
+        return {"style": "dashed", "color": theme.faint}
+    if not strongest or arrow.flow is None:
+        return {}
+    share = (arrow.flow / strongest) ** 0.5  # the square root keeps small gradients visible
+    return {"penwidth": f"{0.5 + 4.5 * share:.2g}", "color": theme.ramp[round(share * (len(theme.ramp) - 1))]}
 
 
 def _defaults(theme: Theme, rankdir: str) -> dict[str, dict[str, str]]:
@@ -174,34 +130,14 @@ def _defaults(theme: Theme, rankdir: str) -> dict[str, dict[str, str]]:
     }  # fmt: skip
 
 
-def _box_text(node: Value, title: str, kind: Kind, spec: str) -> list[str]:
-    data = number(node._data, spec)
-    if kind is Kind.CONSTANT:
-        return [title] if title == data else [title, f"data {data}"]
-    lines = [f"data {data}", f"grad {gradient(node, spec)}"]
-    return lines if title == data and kind is Kind.LEAF else [title, *lines]
-
-
 def _quoted(lines: Iterable[str]) -> str:
     """Lines of text as a DOT label in which nothing is markup: no escapes, no entities, no HTML."""
     escaped = [line.replace("\\", "\\\\").replace("&", "&amp;") for line in lines]
     return graphviz.nohtml("\\n".join(escaped))  # type: ignore[no-any-return]
 
 
-def _alt_text(roots: Sequence[Value], order: Sequence[Value], names: Names) -> str:
-    outputs = ", ".join([f"{names.name[root]} = {number(root._data, names.spec)}" for root in roots])
-    return f"Computation graph of {outputs}: {len(order)} nodes."
-
-
-def _picture(drawing: graphviz.Digraph, format: str, timeout: float = 30.0) -> bytes:
-    picture = render(drawing.source, format, timeout=timeout)
-    text = getattr(drawing, "alt_text", "")
-    return _with_alt_text(picture, text) if text and format == "svg" else picture
-
-
 def _with_alt_text(svg: bytes, text: str) -> bytes:
     """Name an SVG for those who cannot see it."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    start = svg.index(b"<svg ")
-    end = svg.index(b">", start)
+    end = svg.index(b">", svg.index(b"<svg "))
     return svg[:end] + b' role="img">' + f"<desc>{escaped}</desc>".encode() + svg[end + 1 :]

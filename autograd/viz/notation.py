@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.value import Value
 
-__all__ = ["ATOM", "INFIX", "NOT_COMPUTED", "Names", "gradient", "nodes_of", "number", "parameters_of"]
+__all__ = [
+    "ATOM", "INFIX", "NOT_COMPUTED", "Names", "Textbook", "expression", "gradient", "nodes_of", "number",
+    "parameters_of", "shorten", "textbook",
+]  # fmt: skip
 
 NOT_COMPUTED = "not computed"
 LONGEST_LABEL = 40
@@ -21,8 +24,32 @@ INFIX = {ops.add: ("+", 1), ops.sub: ("-", 1), ops.mul: ("*", 2), ops.div: ("/",
 INFIX[ops.power] = INFIX[ops.constant_power] = ("**", 4)
 NEGATION, ATOM = 3, 5
 
-# The labels that `nn` gives its weights and biases: w²₁₃, b³₂ (layer above, neurons below).
-_PARAMETER = re.compile(r"[wb][⁰¹²³⁴⁵⁶⁷⁸⁹]+[₀₁₂₃₄₅₆₇₈₉,]*")
+# The labels that `nn` gives the nodes of a network: w²₁₃ (layer above, neurons below), b²₁, z²₁, a²₁, and x₁.
+_TEXTBOOK = re.compile(r"([wbzax])([⁰¹²³⁴⁵⁶⁷⁸⁹]*)((?:[₀₁₂₃₄₅₆₇₈₉]+,?)*)")
+_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
+
+
+class Textbook(NamedTuple):
+    """A label in textbook notation, taken apart: w²₁₃ is ("w", "2", ("1", "3"))."""
+
+    symbol: str
+    layer: str
+    indices: tuple[str, ...]
+
+
+def textbook(label: str) -> Textbook | None:
+    """The parts of a label in textbook notation; None for any other, a plain letter included.
+
+    >>> textbook("w²₁₃"), textbook("a³₁₀"), textbook("a")
+    (Textbook(symbol='w', layer='2', indices=('1', '3')), Textbook(symbol='a', layer='3', indices=('10',)), None)
+    """
+    found = _TEXTBOOK.fullmatch(label)
+    if not found or len(label) < 2:
+        return None
+    symbol, layer, below = [part.translate(_DIGITS) for part in found.groups()]
+    if symbol == "w" and "," not in below:  # a weight has two indices, and a comma between them if one is above 9
+        return Textbook(symbol, layer, tuple(below))
+    return Textbook(symbol, layer, tuple(below.rstrip(",").split(",")) if below else ())
 
 
 def number(x: float, spec: str = ".4g") -> str:
@@ -65,8 +92,13 @@ def nodes_of(roots: Value | Sequence[Value], caller: str) -> list[Value]:
 def parameters_of(given: Any, order: Iterable[Value]) -> set[Value]:
     """The nodes to show as parameters: those of a model, or those given, or those labelled like `nn`'s weights."""
     if given is None:
-        return {node for node in order if node.op is ops.leaf and _PARAMETER.fullmatch(node.label)}
+        return {node for node in order if node.op is ops.leaf and _is_weight(node.label)}
     return set(given.parameters() if hasattr(given, "parameters") else given)
+
+
+def _is_weight(label: str) -> bool:
+    found = textbook(label) if label else None
+    return found is not None and found.symbol in "wb"
 
 
 class Names:
@@ -92,46 +124,52 @@ class Names:
         self.name: dict[Value, str] = {}
         self.expression: dict[Value, str] = {}
         self.title: dict[Value, str] = {}
-        self._strength: dict[Value, int] = {}  # how tightly the name binds
+        self.numbered: set[Value] = set()  # those without a name that says what they are
+        self.strength: dict[Value, int] = {}  # how tightly the name binds
         for position, node in enumerate(order):
             self._add(node, position)
 
     def _add(self, node: Value, position: int) -> None:
-        text, strength = self._write(node)
+        operands = [(self.name[parent], self.strength[parent]) for parent in node.parents[:4]]
+        text, strength = expression(node, operands, self.spec)
         if node.label:
             name, strength = shorten(node.label), ATOM
         elif len(text) <= LONGEST_EXPRESSION:
             name = text
         else:
             name, strength = f"v{position}", ATOM
+        if not node.label and (name != text or not self.numbered.isdisjoint(node.parents)):
+            self.numbered.add(node)
         title = name
         if node.parents and name != text:
             title = f"{name} = {text}"
             if len(title) > LONGEST_TITLE:
                 title = f"{name} = {node.op.symbol}"
         self.name[node], self.expression[node], self.title[node] = name, text, title
-        self._strength[node] = strength
+        self.strength[node] = strength
 
-    def _write(self, node: Value) -> tuple[str, int]:
-        """The expression of a node, and how tightly it binds."""
-        if not node.parents:
-            text = number(node._data, self.spec)
-            return text, NEGATION if text.startswith("-") else ATOM
-        if node.op in INFIX:
-            symbol, strength = INFIX[node.op]
-            power = symbol == "**"  # binds from the right; all others from the left
-            first = self._operand(node.parents[0], strength + power)
-            second = self._operand(node.parents[1], strength + (not power))
-            return (f"{first} {symbol} {second}" if strength == 1 else f"{first}{symbol}{second}"), strength
-        if node.op is ops.neg:
-            return "-" + self._operand(node.parents[0], NEGATION), NEGATION
-        if len(node.parents) > 3:
-            return f"{node.op.symbol} of {len(node.parents)}", 0
-        return f"{node.op.symbol}({', '.join([self.name[parent] for parent in node.parents])})", ATOM
 
-    def _operand(self, node: Value, needed: int) -> str:
-        name = self.name[node]
-        return name if self._strength[node] >= needed else f"({name})"
+def expression(node: Value, operands: Sequence[tuple[str, int]], spec: str = ".4g") -> tuple[str, int]:
+    """A node written with the names of its operands, each with how tightly it binds; and how tightly the whole does."""
+    if not node.parents:
+        text = number(node._data, spec)
+        return text, NEGATION if text.startswith("-") else ATOM
+    if node.op in INFIX:
+        symbol, strength = INFIX[node.op]
+        is_power = symbol == "**"  # binds from the right; all others from the left
+        first = _parenthesized(operands[0], strength + is_power)
+        second = _parenthesized(operands[1], strength + (not is_power))
+        return (f"{first} {symbol} {second}" if strength == 1 else f"{first}{symbol}{second}"), strength
+    if node.op is ops.neg:
+        return "-" + _parenthesized(operands[0], NEGATION), NEGATION
+    if len(node.parents) > 3:
+        return f"{node.op.symbol} of {len(node.parents):,}", 0
+    return f"{node.op.symbol}({', '.join([text for text, _ in operands])})", ATOM
+
+
+def _parenthesized(operand: tuple[str, int], needed: int) -> str:
+    text, strength = operand
+    return text if strength >= needed else f"({text})"
 
 
 def shorten(text: str, longest: int = LONGEST_LABEL) -> str:

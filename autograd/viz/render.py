@@ -10,10 +10,13 @@ from pathlib import Path
 
 from autograd.errors import DrawingError
 
-__all__ = ["FORMATS", "dot_program", "render", "write_bytes"]
+__all__ = ["LayoutError", "dot_program", "render", "write_bytes"]
 
-FORMATS = ("svg", "png", "pdf", "jpg", "dot")
 _WHEEL = "graphviz-pure"
+
+
+class LayoutError(DrawingError):
+    """The program gave up on a graph, or took too long; it may manage a smaller one."""
 
 
 def dot_program() -> Path:
@@ -59,7 +62,7 @@ def render(source: str, format: str = "svg", *, timeout: float = 30.0) -> bytes:
             [program, f"-T{format}"], input=source.encode(), capture_output=True, timeout=timeout, check=False
         )
     except subprocess.TimeoutExpired:
-        raise DrawingError(f"the layout was stopped after {timeout:g} s: draw less, or raise timeout=") from None
+        raise LayoutError(f"the layout was stopped after {timeout:g} s: draw less, or raise timeout=") from None
     except OSError as error:
         raise DrawingError(f"{program} could not be run: {error}") from error
     if done.returncode != 0 or not done.stdout:
@@ -69,7 +72,7 @@ def render(source: str, format: str = "svg", *, timeout: float = 30.0) -> bytes:
                 f"{program.name} cannot write {format}: save as svg or png, "
                 "or install Graphviz (https://graphviz.org/download), which writes pdf too"
             )
-        raise DrawingError(f"{program.name} failed: {complaint[:500]}")
+        raise LayoutError(f"{program.name} failed: {complaint[:500]}")
     return done.stdout
 
 

@@ -1,0 +1,57 @@
+"""The text that stands for a drawing: what is computed, then the backward pass in its order."""
+
+from __future__ import annotations
+
+from autograd.value import Value
+from autograd.viz.figure import Box, Figure
+from autograd.viz.notation import number
+from autograd.viz.steps import Step, backward_steps
+from autograd.viz.theme import Kind
+
+__all__ = ["alt_text"]
+
+MOST_SENTENCES = 20
+
+
+def alt_text(figure: Figure) -> str:
+    """A few sentences for those who cannot see the drawing.
+
+    >>> from autograd.viz import draw_dot
+    >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
+    >>> print(draw_dot(a * b).alt_text)
+    Computation graph of a*b = -8, 3 nodes. Backward: a*b starts with 1; a gets 2·1 = 2; b gets -4·1 = -4.
+    """
+    spec, name = figure.names.spec, figure.names.name
+    outputs = ", ".join([f"{name[root]} = {number(root._data, spec)}" for root in figure.roots])
+    text = f"Computation graph of {outputs}, {figure.size:,} node{'s' * (figure.size > 1)}"
+    if len(figure.boxes) != figure.size:
+        text += f" in {len(figure.boxes):,} boxes. From the output back: {_listing(_boxes(figure.boxes))}."
+    else:
+        text += f". Backward: {_listing(_backward(figure))}."
+    return f"{text} {figure.notice}" if figure.notice else text
+
+
+def _listing(parts: list[str]) -> str:
+    more = len(parts) - MOST_SENTENCES
+    return "; ".join(parts[:MOST_SENTENCES]) + (f"; and {more:,} more" if more > 0 else "")
+
+
+def _boxes(boxes: list[Box]) -> list[str]:
+    return [", ".join(box.text) for box in reversed(boxes)]
+
+
+def _backward(figure: Figure) -> list[str]:
+    received: dict[Value, list[Step]] = {}
+    for step in backward_steps(figure.roots):
+        received.setdefault(step.node, []).append(step)
+    spec, name = figure.names.spec, figure.names.name
+    parts = []
+    for box in reversed(figure.boxes):
+        (node,) = box.nodes
+        if node in figure.roots:
+            parts.append(f"{name[node]} starts with 1")
+        elif box.kind is not Kind.CONSTANT:
+            steps = received[node]
+            terms = " + ".join([f"{number(step.local, spec)}·{number(step.upstream, spec)}" for step in steps])
+            parts.append(f"{name[node]} gets {terms} = {number(steps[-1].after, spec)}")
+    return parts

@@ -1,0 +1,156 @@
+"""Draw a graph with Graphviz: one box per Value, one arrow per operand; or folded, if there are too many."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import graphviz
+
+from autograd.graph import topological_order
+from autograd.value import Value
+from autograd.viz.dot import Drawing, drawing_of
+from autograd.viz.figure import Figure, kinds_of, scalar_figure
+from autograd.viz.fold import best_level, cut, folded_figure
+from autograd.viz.keys import LEVELS, keys_of
+from autograd.viz.notation import nodes_of
+from autograd.viz.render import render, write_bytes
+from autograd.viz.theme import theme_named
+
+__all__ = ["draw_dot", "figure_of", "save"]
+
+LEGIBLE = 60  # boxes on a page
+FEASIBLE = 3_000  # boxes that are laid out in about a second, if there are not many more arrows than boxes
+
+
+def draw_dot(
+    root: Value | Sequence[Value],
+    format: str = "svg",
+    rankdir: str = "LR",
+    *,
+    theme: str = "light",
+    number_format: str = ".4g",
+    parameters: Any = None,
+    fold: str | None = "auto",
+    max_nodes: int = LEGIBLE,
+    gradients: bool = False,
+    force: bool = False,
+    timeout: float = 30.0,
+) -> Drawing:
+    """Draw the graph that a Value was computed by; a notebook shows the result.
+
+    Every Value is a box with its name, its data and its gradient, every operand an arrow with the local derivative
+    ∂result/∂operand.  The gradient of a node is the sum over its arrows of the gradient they lead to times the number
+    on them.  Leaves are rounded, parameters have cut corners, constants are dashed, the output has a double outline.
+    A folded box stands for many nodes, and an arrow to it carries ∂out/∂in, from the smallest to the largest.
+
+    Args:
+        root: the output, or several.
+        format: what ``render`` and ``pipe`` make by default: svg, png, pdf (with a system Graphviz).
+        rankdir: "LR" from left to right, or "TB" from top to bottom.
+        theme: "light", "dark" or "print".
+        number_format: how numbers are written, as in ``format(x, ".4g")``.
+        parameters: the model, or the Values, to show as parameters; by default the leaves labelled like a network's
+            weights and biases (w²₁₃, b²₁).
+        fold: "neuron", "layer" or "model" (the parts of a network made by ``nn``, over all samples), "repeat" (what
+            does the same work on different data), "expression" (a labelled Value with all that only it uses), None
+            (one box per Value), or "auto": one box per Value up to ``max_nodes``, and the best of these above.
+        max_nodes: the most boxes with fold="auto".
+        gradients: show the magnitude of the gradient as the width and colour of arrows.
+        force: lay out more than 3,000 boxes if asked to; without it they are folded.
+        timeout: seconds for the layout; then a folded drawing is shown, with a notice.
+
+    Raises:
+        TypeError: the root is no Value.
+        ValueError: an option that does not exist.
+
+    >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
+    >>> c = a * b
+    >>> c.backward()
+    >>> print(draw_dot(c).source)  # doctest: +NORMALIZE_WHITESPACE
+    digraph autograd { ...
+        n2 [label="a*b\\ndata -8\\ngrad 1" ...]
+        n1 [label="a\\ndata -4\\ngrad 2" ...]
+        n0 [label="b\\ndata 2\\ngrad -4" ...]
+        n1 -> n2 [label=2]
+        n0 -> n2 [label=-4]
+    }
+    <BLANKLINE>
+    """
+    if rankdir not in ("LR", "RL", "TB", "BT"):
+        raise ValueError(f"rankdir must be LR, RL, TB or BT, got {rankdir!r}")
+    look = partial(drawing_of, theme=theme_named(theme), format=format, rankdir=rankdir, gradients=gradients)
+    roots = nodes_of(root, "draw_dot")
+    figure = figure_of(
+        roots, number_format=number_format, parameters=parameters, fold=fold, max_nodes=max_nodes, force=force
+    )
+    drawing = look(figure)
+    drawing.timeout = timeout
+    if len(figure.boxes) > LEGIBLE:
+
+        def simpler(reason: str) -> Drawing:
+            smaller = figure_of(roots, number_format=number_format, parameters=parameters)
+            smaller.notice = f"{smaller.notice} ({reason})"
+            return look(smaller)
+
+        drawing.simpler = simpler
+    return drawing
+
+
+def figure_of(
+    roots: list[Value],
+    *,
+    number_format: str = ".4g",
+    parameters: Any = None,
+    fold: str | None = "auto",
+    max_nodes: int = LEGIBLE,
+    force: bool = False,
+) -> Figure:
+    """The boxes and arrows of a drawing; the arguments are those of ``draw_dot``."""
+    if fold not in ("auto", None, *LEVELS):
+        raise ValueError(f"fold must be None, 'auto', {', '.join(map(repr, LEVELS))}, got {fold!r}")
+    if max_nodes < 2:
+        raise ValueError(f"max_nodes must be at least 2, got {max_nodes}")
+    order = topological_order(*roots)
+    kinds = kinds_of(order, roots, parameters)
+    most = max_nodes if fold == "auto" else len(order) if force else FEASIBLE
+    if fold in ("auto", None) and len(order) <= most:
+        return scalar_figure(roots, order, kinds, number_format)
+    if fold in ("auto", None):
+        fold_level, keys = best_level(roots, order, min(most, max_nodes))
+    else:
+        fold_level, keys = fold, keys_of(order, roots, fold)
+    figure = folded_figure(roots, order, kinds, keys, number_format)
+    is_dense = len(figure.arrows) > 2 * FEASIBLE and not force
+    figure = cut(figure, max_nodes if fold is None or is_dense else most)
+    how = f"by {fold_level}" if fold_level != "repeat" else "by repeated structure"
+    figure.notice = f"{len(order):,} nodes folded {how} into {len(figure.boxes)} boxes"
+    if fold is None:
+        figure.notice += "; force=True lays out all of them"
+    return figure
+
+
+def save(picture: Value | Sequence[Value] | graphviz.Digraph, path: str | os.PathLike[str], **options: Any) -> Path:
+    """Save a drawing, or draw a Value and save that; the ending of the path chooses the format.
+
+    Args:
+        picture: what ``draw_dot`` returned, or a Value to draw.
+        path: ends in .svg, .png, .jpg, .pdf (with a system Graphviz), or .dot or .gv for the DOT text.
+        options: for ``draw_dot``, if a Value is given.
+
+    Raises:
+        ValueError: the ending is none of these.
+        DrawingError: no Graphviz was found, or it failed; nothing is written.
+    """
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    if suffix not in ("svg", "png", "jpg", "jpeg", "pdf", "dot", "gv"):
+        raise ValueError(f"cannot tell the format of {os.fspath(path)!r}: end it in .svg, .png, .jpg, .pdf or .dot")
+    drawing = picture if isinstance(picture, graphviz.Digraph) else draw_dot(picture, **options)
+    if suffix in ("dot", "gv"):
+        content = drawing.source.encode()
+    else:
+        content = drawing.pipe(suffix) if isinstance(drawing, Drawing) else render(drawing.source, suffix)
+    return write_bytes(path, content)

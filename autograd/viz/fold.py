@@ -1,0 +1,222 @@
+"""Folding: many nodes become one box, with what leaves it and the derivatives of that by what enters it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from operator import attrgetter
+
+from autograd import ops
+from autograd.graph import sweep, topological_order
+from autograd.value import Value
+from autograd.viz.figure import Arrow, Box, Figure, flow, spread, spread_of_gradients
+from autograd.viz.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, keys_of
+from autograd.viz.notation import ATOM, Names, expression, shorten, textbook
+from autograd.viz.theme import Kind
+
+__all__ = ["best_level", "cut", "folded_figure"]
+
+MOST_INSIDE = 1_000_000  # nodes to visit for the derivatives of boxes; arrows beyond that go without
+Keys = dict[Value, Hashable]
+
+
+def best_level(roots: Sequence[Value], order: Sequence[Value], most: int) -> tuple[str, Keys]:
+    """The level of folding with the most detail that is legible, and its keys; if none is, that with the fewest boxes.
+
+    Legible are at most this many boxes, with twice as many arrows.
+    """
+    is_network = any(textbook(label) for label in {node.label for node in order})
+    sizes: dict[str, tuple[int, int]] = {}
+    found: dict[str, Keys] = {}
+    for level in NETWORK_LEVELS if is_network else OTHER_LEVELS:
+        keys = found[level] = keys_of(order, roots, level)
+        arrows = {(keys[parent], keys[node]) for node in order for parent in node.parents}
+        sizes[level] = len(set(keys.values())), len(arrows)
+    fitting = [level for level, (boxes, arrows) in sizes.items() if boxes <= most and arrows <= 2 * most]
+    best = max(fitting, key=sizes.__getitem__) if fitting else min(sizes, key=sizes.__getitem__)
+    return best, found[best]
+
+
+def folded_figure(
+    roots: list[Value], order: Sequence[Value], kinds: dict[Value, Kind], keys: Keys, spec: str = ".4g"
+) -> Figure:
+    """The graph of the roots with one box per key.
+
+    Args:
+        roots: the outputs.
+        order: their graph in topological order.
+        kinds: what each node is.
+        keys: what ``keys_of`` found.
+        spec: the number format.
+    """
+    members: dict[Hashable, list[Value]] = {}
+    for node in order:
+        members.setdefault(keys[node], []).append(node)
+    names = Names(order, spec)
+    exits = _exits(order, roots, keys)
+    boxes = {key: _box(key, nodes, exits, kinds, names) for key, nodes in members.items()}
+    arrows = _arrows(order, keys, boxes, kinds)
+    _differentiate(arrows, members, exits, keys)
+    tails: dict[Box, list[Box]] = {}
+    for arrow in arrows.values():
+        tails.setdefault(arrow.head, []).append(arrow.tail)
+    for box, parents in tails.items():
+        box.parents = tuple(parents)
+    ordered = topological_order(*[boxes[keys[root]] for root in roots])
+    return Figure(ordered, list(arrows.values()), roots, names, size=len(order))
+
+
+def _exits(order: Sequence[Value], roots: Sequence[Value], keys: Keys) -> set[Value]:
+    """The nodes that another box uses, and the roots."""
+    found = set(roots)
+    for node in order:
+        own = keys[node]
+        found.update([parent for parent in node.parents if keys[parent] != own])
+    return found
+
+
+# ---- arrows ----------------------------------------------------------------------------------------------------------
+class _Inner:
+    """A node seen from inside its box: what comes from elsewhere has no parents."""
+
+    __slots__ = ("grad", "node", "parents", "partials")
+
+    def __init__(self, node: Value) -> None:
+        self.node = node
+        self.parents: tuple[_Inner, ...] = ()
+        self.partials: Sequence[float] = ()
+        self.grad = 0.0
+
+
+def _arrows(
+    order: Sequence[Value], keys: Keys, boxes: dict[Hashable, Box], kinds: dict[Value, Kind]
+) -> dict[tuple[Hashable, Hashable], Arrow]:
+    """One arrow from a box to each that uses it."""
+    arrows: dict[tuple[Hashable, Hashable], Arrow] = {}
+    for node in reversed(order):
+        head = keys[node]
+        for parent, partial in zip(node.parents, node.partials):
+            tail = keys[parent]
+            if tail != head:
+                arrow = arrows.get((tail, head))
+                if arrow is None:
+                    arrow = arrows[tail, head] = Arrow(boxes[tail], boxes[head], is_constant=True)
+                arrow.is_constant &= kinds[parent] is Kind.CONSTANT
+                arrow.add_flow(flow(node, parent, partial))
+    return arrows
+
+
+def _differentiate(
+    arrows: dict[tuple[Hashable, Hashable], Arrow], members: dict[Hashable, list[Value]], exits: set[Value], keys: Keys
+) -> None:
+    """Give the arrows the derivatives of each output of a box by all that the box uses for it."""
+    visited = 0
+    for head, nodes in members.items():
+        inner = _insides(nodes, head, keys)
+        for node in nodes:
+            if node in exits and node.parents:
+                if visited > MOST_INSIDE:
+                    return
+                visited += len(order := topological_order(inner[node]))
+                for found, derivative in sweep(order, {inner[node]: 1.0}, attrgetter("partials")).items():
+                    if (tail := keys[found.node]) != head:
+                        arrows[tail, head].derivatives.append(derivative)
+
+
+def _insides(nodes: Sequence[Value], key: Hashable, keys: Keys) -> dict[Value, _Inner]:
+    inner: dict[Value, _Inner] = {}
+    for node in nodes:
+        for parent in node.parents:
+            if parent not in inner:
+                inner[parent] = _Inner(parent)
+        own = inner.setdefault(node, _Inner(node))
+        own.parents, own.partials = tuple([inner[parent] for parent in node.parents]), node.partials
+    return inner
+
+
+# ---- boxes -----------------------------------------------------------------------------------------------------------
+def _box(key: Hashable, nodes: list[Value], exits: set[Value], kinds: dict[Value, Kind], names: Names) -> Box:
+    parameters = [node for node in nodes if kinds[node] is Kind.PARAMETER]
+    shown = [node for node in nodes if node in exits and kinds[node] is not Kind.PARAMETER] or parameters
+    lines = [f"data {spread([node._data for node in shown], names.spec)}"]
+    if any(kinds[node] is not Kind.CONSTANT for node in shown):
+        lines.append(f"grad {spread_of_gradients(shown, names.spec)}")
+    kind = kinds[shown[-1]]
+    if isinstance(key, Module):
+        if len(parameters) < len(nodes) and parameters:
+            lines.append(f"{len(parameters):,} parameters")
+            lines.append(f"their grad {spread_of_gradients(parameters, names.spec)}")
+        return Box(kind if key is INPUTS else Kind.GROUP, _module_title(key, shown), lines, nodes)
+    title = _pattern(shown, names, _is_sum_of_sums(shown[0], nodes))
+    if len(shown) > 1:
+        title += f"  ×{len(shown):,}"
+    is_group = kind is Kind.OPERATION and sum(kinds[node] is not Kind.CONSTANT for node in nodes) > 1
+    return Box(Kind.GROUP if is_group else kind, title, lines, nodes)
+
+
+def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:
+    """What nodes of the same structure have in common, with □ where they differ or have no name.
+
+    Args:
+        nodes: what the box puts out.
+        names: of all nodes.
+        nested: whether each is a sum of sums, or a product of products.
+    """
+    first = nodes[0]
+    if not first.parents:
+        return names.title[first] if _same_names(nodes, names) else first.op.name
+    has_label = bool(first.label) and _same_names(nodes, names)
+    if nested:
+        text = "Σ" if first.op is ops.add else "Π"
+    else:
+        operands = zip(*[node.parents[:4] for node in nodes])
+        text, _ = expression(first, [_common(same, names) for same in operands], names.spec)
+    return f"{names.name[first]} = {text}" if has_label else text
+
+
+def _is_sum_of_sums(node: Value, nodes: Sequence[Value]) -> bool:
+    if node.op not in (ops.add, ops.mul):
+        return False
+    inside = set(nodes)
+    return any(parent.op is node.op and parent in inside for parent in node.parents)
+
+
+def _same_names(nodes: Sequence[Value], names: Names) -> bool:
+    return len({names.name[node] for node in nodes}) == 1
+
+
+def _common(nodes: Sequence[Value], names: Names) -> tuple[str, int]:
+    first = nodes[0]
+    if first in names.numbered or not _same_names(nodes, names):
+        return "□", ATOM
+    return names.name[first], names.strength[first]
+
+
+def _module_title(key: Module, outputs: Sequence[Value]) -> str:
+    distinct = len({node.label for node in outputs})
+    copies = len(outputs) // distinct
+    times = f"  ×{copies:,}" if copies > 1 else ""
+    if key.level == "neuron":
+        return f"{shorten(outputs[0].label)}: {key}{times}"
+    what = {"layer": "neuron", "inputs": "input", "model": "output"}[key.level]
+    where = "" if key is INPUTS else f"{key}: "
+    return f"{where}{distinct} {what}{'s' * (distinct > 1)}{times}"
+
+
+# ---- what still does not fit -----------------------------------------------------------------------------------------
+def cut(figure: Figure, most: int) -> Figure:
+    """At most this many boxes: those nearest to the output; all others become one."""
+    if len(figure.boxes) <= most:
+        return figure
+    hidden = figure.boxes[: len(figure.boxes) - most + 1]
+    nodes = [node for box in hidden for node in box.nodes]
+    rest = Box(Kind.GROUP, f"{len(nodes):,} more nodes", [], nodes)
+    away = set(hidden)
+    inside = [arrow for arrow in figure.arrows if arrow.tail not in away]
+    merged: dict[Box, Arrow] = {}
+    for arrow in figure.arrows:
+        if arrow.tail in away and arrow.head not in away:
+            merged.setdefault(arrow.head, Arrow(rest, arrow.head, is_constant=True)).merge(arrow)
+    for box in figure.boxes[len(hidden) :]:
+        box.parents = tuple(dict.fromkeys([rest if parent in away else parent for parent in box.parents]))
+    return replace(figure, boxes=[rest, *figure.boxes[len(hidden) :]], arrows=[*inside, *merged.values()])

@@ -1,0 +1,123 @@
+"""Which nodes belong together: the parts of a network, the insides of expressions, and repeated structure.
+
+Every node gets a key; those of one key become one box of a folded drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+from autograd import ops
+from autograd.value import Value
+from autograd.viz.notation import Textbook, textbook
+
+__all__ = ["INPUTS", "LEVELS", "Module", "keys_of"]
+
+# From the most detail to the least, for networks and for anything else.
+NETWORK_LEVELS = ("neuron", "layer", "model")
+OTHER_LEVELS = ("repeat", "expression")
+LEVELS = NETWORK_LEVELS + OTHER_LEVELS
+
+
+class Module(NamedTuple):
+    """The key of a part of a network."""
+
+    level: str
+    layer: str = ""
+    neuron: str = ""
+
+    def __str__(self) -> str:
+        if self.level not in ("neuron", "layer"):
+            return self.level
+        parts = [f"{name} {index}" for name, index in (("neuron", self.neuron), ("layer", self.layer)) if index]
+        return " of ".join(parts) or self.level
+
+
+class Own(NamedTuple):
+    """The provisional key of a node that is no part of a module, and of what goes into the same box."""
+
+    node: Value
+
+
+INPUTS = Module("inputs")
+_MIXED = object()
+
+
+def keys_of(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[Value, Hashable]:
+    """The key of every node.
+
+    Args:
+        order: the nodes in topological order.
+        roots: each of them keeps a box of its own.
+        level: "neuron", "layer" or "model": the parts of a network by textbook labels, over all samples;
+            "repeat": nodes that do the same work on different data;
+            "expression": a labelled node with all that is used for it alone.
+    """
+    homes = _homes(order, roots, level)
+    structure: dict[Hashable, Hashable] = {}  # each structure by a number: nested tuples would grow without end
+    kind: dict[Value, Hashable] = {root: ("root", i) for i, root in enumerate(roots)}
+    for node in order:
+        if isinstance(homes[node], Module):
+            kind[node] = homes[node]
+        elif node not in kind:
+            found = Own(node) if level == "expression" else _structure(node, kind, level)
+            kind[node] = structure.setdefault(found, ("repeat", len(structure)))
+    return {node: kind[home.node] if isinstance(home := homes[node], Own) else home for node in order}
+
+
+def _homes(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[Value, Any]:
+    """The module of each node; else that of whatever alone uses it, if it is part of that; else the node itself."""
+    homes: dict[Value, Any] = {}
+    users: dict[Value, Any] = {}  # the home of all that use a node, if they have the same
+    modules: dict[str, Module | None] = {"": None}  # the same few labels come back in every sample
+    outputs = set(roots)
+    for node in reversed(order):
+        label = node.label
+        if label not in modules:
+            modules[label] = _module(textbook(label), level)
+        home: Any = modules[label]
+        if home is None or node in outputs:
+            user = users.get(node, _MIXED)
+            home = user if node not in outputs and _is_inside(node, user, level) else Own(node)
+        homes[node] = home
+        for parent in node.parents:
+            users[parent] = home if users.get(parent, home) == home else _MIXED
+    return homes
+
+
+def _module(found: Textbook | None, level: str) -> Module | None:
+    if found is None or level not in NETWORK_LEVELS:
+        return None
+    if found.symbol == "x" and not found.layer:
+        return INPUTS
+    if level == "model":
+        return Module(level)
+    return Module(level, found.layer, found.indices[0] if level == "neuron" and found.indices else "")
+
+
+def _is_inside(node: Value, user: Any, level: str) -> bool:
+    """Whether a node is a part of what uses it: a number in an expression, a partial sum, the inside of a module."""
+    if user is _MIXED or node.label:
+        return False
+    if node.op is ops.constant:
+        return True
+    if not node.parents:
+        return False
+    if isinstance(user, Module) or level == "expression":
+        return True
+    return node.op is user.node.op and node.op in (ops.add, ops.mul)
+
+
+def _structure(node: Value, kind: dict[Value, Hashable], level: str) -> Hashable:
+    """What a node has in common with those that do the same work on other data."""
+    if not node.parents:
+        return node.op.name, "" if level == "repeat" and textbook(node.label) else node.label
+    runs: list[list[Any]] = []  # operands of one structure side by side are counted, not listed
+    for parent in node.parents:
+        found = kind[parent]
+        if runs and runs[-1][0] == found:
+            runs[-1][1] += 1
+        else:
+            runs.append([found, 1])
+    return (node.op.name, "" if level == "repeat" else node.label, *map(tuple, runs))

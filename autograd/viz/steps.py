@@ -1,0 +1,106 @@
+"""Backward as single steps.
+
+No second walk is written for this: ``graph.sweep`` does its work on numbers that take notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from autograd.graph import sweep, topological_order
+from autograd.ops import as_float
+from autograd.value import Value
+from autograd.viz.notation import nodes_of
+
+__all__ = ["Step", "adjoints", "backward_steps"]
+
+
+class Step(NamedTuple):
+    """One use of the chain rule: a node receives its share of the gradient from one of its consumers.
+
+    Attributes:
+        node: the node that receives.
+        via: the node computed from it, whose gradient is complete by now.
+        upstream: the gradient of ``via``.
+        local: the local derivative ∂via/∂node.
+        contribution: upstream · local.
+        before, after: the gradient of ``node``, which grows by the contribution.
+    """
+
+    node: Value
+    via: Value
+    upstream: float
+    local: float
+    contribution: float
+    before: float
+    after: float
+
+
+class _Local(NamedTuple):
+    """A local derivative that knows between which nodes it is."""
+
+    node: Value
+    via: Value
+    derivative: float
+
+
+class _Term(NamedTuple):
+    """What is about to be added to a gradient."""
+
+    local: _Local
+    upstream: float
+    product: float
+
+
+class _Noted:
+    """A gradient under construction that writes a step down for each term it receives."""
+
+    __slots__ = ("number", "steps")
+
+    def __init__(self, number: float, steps: list[Step]) -> None:
+        self.number = number
+        self.steps = steps
+
+    def __mul__(self, local: _Local) -> _Term:
+        return _Term(local, self.number, self.number * local.derivative)
+
+    def __add__(self, term: _Term) -> _Noted:
+        after = self.number + term.product
+        local = term.local
+        step = Step(local.node, local.via, term.upstream, local.derivative, term.product, self.number, after)
+        self.steps.append(step)
+        return _Noted(after, self.steps)
+
+
+def _locals(via: Value) -> list[_Local]:
+    return [_Local(node, via, derivative) for node, derivative in zip(via.parents, via.partials)]
+
+
+def backward_steps(root: Value | Sequence[Value], gradient: float = 1.0) -> Iterator[Step]:
+    """The steps of ``backward``, in its order, with its numbers; no ``.grad`` is touched.
+
+        contribution = ∂root/∂via · ∂via/∂node,        ∂root/∂node += contribution
+
+    Args:
+        root: the node to differentiate, or several (whose sum is differentiated).
+        gradient: what backward starts from.
+
+    Returns:
+        One step per operand of each node, from the root to the leaves.
+
+    >>> b = Value(2.0, "b")
+    >>> c = b * 3 + b * 5
+    >>> [(step.contribution, step.before, step.after) for step in backward_steps(c) if step.node is b]
+    [(3.0, 0.0, 3.0), (5.0, 3.0, 8.0)]
+    """
+    roots = nodes_of(root, "backward_steps")
+    steps: list[Step] = []
+    start = as_float(gradient)
+    sweep(topological_order(*roots), {node: _Noted(start, steps) for node in roots}, _locals, _Noted(0.0, steps))
+    return iter(steps)
+
+
+def adjoints(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, float]:
+    """The derivative of the sum of the roots by every node, as ``backward`` computes it; no ``.grad`` is touched."""
+    return sweep(order, dict.fromkeys(roots, 1.0), lambda node: node.partials)
