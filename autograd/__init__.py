@@ -22,7 +22,7 @@ from autograd.errors import (
     StaleGraphError,
 )
 from autograd.functional import gradients as grad
-from autograd.functions import clip, elu, fsum, leaky_relu, logsumexp, prod, softmax, sumprod
+from autograd.functions import clip, elu, fsum, leaky_relu, linear, logsumexp, prod, softmax, sumprod
 from autograd.modes import no_grad, strict
 from autograd.ops import (
     abs,
@@ -74,7 +74,7 @@ __all__ = [  # noqa: RUF022 - classes first
     "AutogradError", "DrawingError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError", "Value",
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "clip", "constant", "cos", "cosh", "draw_dot",
     "elu", "erf", "errors", "exp", "expm1", "floor", "fsum", "functional", "gelu", "grad", "hypot", "identity",
-    "leaky_relu", "log", "log10", "log1p", "log2", "logaddexp", "logsumexp", "maximum", "minimum", "no_grad",
+    "leaky_relu", "linear", "log", "log10", "log1p", "log2", "logaddexp", "logsumexp", "maximum", "minimum", "no_grad",
     "primitive", "prod", "relu", "round", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
     "square", "strict", "sumprod", "tan", "tanh", "where",
 ]  # fmt: skip

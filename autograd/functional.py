@@ -68,13 +68,15 @@ def gradients(
 
 
 class _Nothing:
-    """The empty sum of nodes: adding to it gives the other term itself, where 0.0 + x would be one more node."""
+    """The empty sum of nodes: adding it to x gives x itself and a product with it is empty, without one more node."""
 
     def __add__(self, other: Any) -> Any:
         return other
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Any) -> _Nothing:
         return self
+
+    __radd__, __rmul__ = __add__, __mul__
 
 
 _NOTHING = _Nothing()
@@ -110,7 +112,7 @@ def _partials_as_graph(node: Value, wanted: set[Value]) -> Sequence[Any]:
         )
     operands = [parent._data if parent.op is ops.constant else parent for parent in node.parents]
     local = node.op.partials(node, *operands)
-    return [derivative if parent in wanted else None for parent, derivative in zip(node.parents, local)]
+    return [derivative if parent in wanted else _NOTHING for parent, derivative in zip(node.parents, local)]
 
 
 def _same(x: float, y: float) -> bool:

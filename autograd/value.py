@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
-from operator import add, attrgetter, ge, gt, le, lt
+from operator import attrgetter, ge, gt, le, lt
 from typing import Any, NoReturn
 
 from autograd import ops, provenance
-from autograd.graph import sweep, topological_order
+from autograd.graph import accumulate, restore, sweep, topological_order, walking
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Binary, Number, Op, Unary, as_float
 
-__all__ = ["Operand", "Value", "constant"]
+__all__ = ["Operand", "Value", "constant", "new_node"]
 
 Operand = Any  # a Value, a number of any kind, or a numpy array (which makes an array of Values)
 
@@ -30,6 +28,18 @@ def constant(number: float, label: str = "") -> Value:
     """The leaf that stands for a plain number in an expression, such as the 3 of ``x * 3``."""
     out = Value(number, label)
     out.op = ops.constant
+    return out
+
+
+def new_node(data: float, op: Op, parents: tuple[Value, ...], partials: Sequence[float]) -> Value:
+    """A node as recorded: nothing is checked."""
+    out: Value = _new(Value)
+    out._data = data
+    out.grad = 0  # an int until the first backward, which lets a drawing tell "not computed" from 0.0
+    out.label = ""
+    out.op = op
+    out.parents = parents
+    out.partials = partials
     return out
 
 
@@ -157,7 +167,7 @@ class Value(Number):
 
     def __init__(self, data: float, label: str = "") -> None:
         self._data = data if data.__class__ is float else as_float(data)
-        self.grad = 0  # an int until the first backward, which lets a drawing tell "not computed" from 0.0
+        self.grad = 0
         self.label = label
         self.op = ops.leaf
         self.parents = self.partials = ()
@@ -194,14 +204,22 @@ class Value(Number):
         >>> y.backward(); x.grad
         54.0
         """
-        adjoint = first_order(topological_order(self), {self: as_float(gradient)})
-        leaves = [node for node in adjoint if not node.parents]
-        so_far = attrgetter("grad")
-        if not {*map(type, map(so_far, leaves))} <= {int, float}:
-            _check_gradients(leaves)
-        totals = map(add, map(so_far, leaves), [adjoint.pop(leaf) for leaf in leaves])
-        # One call into C writes all: neither Ctrl-C nor another thread can come between two of the gradients.
-        deque(chain(map(_set_grad, leaves, totals), map(_set_grad, adjoint, adjoint.values())), maxlen=0)
+        start = as_float(gradient)
+        order = topological_order(self)
+        with walking:
+            before = list(map(attrgetter("grad"), order))
+            try:
+                for node in order:
+                    if node.parents:
+                        node.grad = 0.0
+                self.grad = self.grad + start
+                accumulate(order, recorded_partials)
+                if open_contexts.count and current_modes().strict:
+                    provenance.check_adjoints({node: node.grad for node in order})
+            except BaseException:
+                restore(order, before)
+                _check_gradients(order)
+                raise
 
     def detach(self) -> Value:
         """A leaf with the same number and label: no gradient goes through it.
@@ -220,13 +238,8 @@ class Value(Number):
         except AttributeError:  # a plain number among them
             nodes = tuple([v if isinstance(v, Value) else constant(v) for v in operands])
             numbers = [node._data for node in nodes]
-        out: Value = _new(Value)
-        out._data = op.value(*numbers)
-        out.grad = 0
-        out.label = ""
-        out.op = op
-        out.parents = nodes
-        out.partials = op.partials(out._data, *numbers)
+        data = op.value(*numbers)
+        out = new_node(data, op, nodes, op.partials(data, *numbers))
         if open_contexts.count:
             modes = current_modes()
             if modes.strict:
@@ -342,9 +355,6 @@ class Value(Number):
         if self.op is ops.constant_power:
             return f"**{self.parents[1]._data:g}"
         return self.op.symbol.strip()
-
-
-_set_grad = vars(Value)["grad"].__set__
 
 
 def _is_array(x: object) -> bool:

@@ -1,9 +1,8 @@
 """Finding the matrices: registers that do the same with different weights become the rows of an array.
 
-Two registers are of one *class* if they are the same operations on leaves of the same kind, whichever parameters these
-are: the neurons of a layer, their errors, the gradients of their weights.  A class becomes one step over an array.  What
-its members read is written as an affine view of other arrays if it is one (it is, where a loop made it), else copied
-together first.  In this form the sums of products of a layer are a matrix product, z = W a, and the gradients of the
+Two registers are of one *class* if they are the same operations on leaves of the same kind, whichever parameters
+these are: the neurons of a layer, their errors, the gradients of their weights.  A class becomes one step over an
+array.  What its members read is an affine view of other arrays (where a loop made it), else it is copied together.  In this form the sums of products of a layer are a matrix product, z = W a, and the gradients of the
 weights are another, δ aᵀ: nobody wrote them so.
 """
 
@@ -102,6 +101,8 @@ class _Arrangement:
 
     # ---- leaves ----------------------------------------------------------------------------------------------------
     def _leaves(self, kind: str, members: list[int]) -> None:
+        if kind == "parameter":
+            members = sorted(members, key=lambda i: self.instructions[i].payload)
         payload = tuple([self.instructions[i].payload for i in members])
         self._define(members, Array(len(members), self.instructions[members[0]].lanes, kind, payload))
 
@@ -183,7 +184,7 @@ class _Arrangement:
         self.arrays.append(Array(len(rows), lanes, "computed"))
         target = len(self.arrays) - 1
         self.steps.append(Step(ops.identity, "gather", target, len(rows), 1, (), rows))
-        return View(target, 0, nj, 1)
+        return View(target, 0, nj, 1 if nj > 1 else 0)
 
 
 def _affine(rows: Rows, ni: int, nj: int) -> tuple[int, int] | None:

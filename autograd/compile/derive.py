@@ -53,13 +53,14 @@ class _Where(LinearMap):
 class _Node:
     """A register in the graph that is swept; without one, the spreading of its parent over lanes."""
 
-    __slots__ = ("lanes", "parents", "positions", "register")
+    __slots__ = ("grad", "lanes", "parents", "positions", "register")
 
     def __init__(self, register: int, parents: tuple[_Node, ...], positions: tuple[int, ...], lanes: int) -> None:
         self.register = register  # -1: spread over lanes
         self.parents = parents
         self.positions = positions  # which operands the parents are
         self.lanes = lanes
+        self.grad: Any = None
 
 
 def derivatives(
