@@ -337,6 +337,13 @@ class Value(Number):
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else repr(self)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in topological_order(self):
+            if id(node) not in memo:
+                twin = memo[id(node)] = _restore_leaf(node._data, node.label, node.grad, node.op)
+                twin.parents, twin.partials = tuple([memo[id(parent)] for parent in node.parents]), node.partials
+        return memo[id(self)]  # type: ignore[no-any-return]
+
     def __reduce__(self) -> tuple[Callable[..., Value], tuple[Any, ...]]:
         if not self.parents:
             return _restore_leaf, (self._data, self.label, self.grad, self.op)

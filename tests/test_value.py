@@ -379,6 +379,15 @@ def test_a_copied_graph_is_whole_and_independent(duplicate: Callable[[Any], Any]
     assert dx.data == before
 
 
+def test_nodes_that_are_deep_copied_together_stay_connected() -> None:
+    x = Value(2.0)
+    h = x * x
+    h2, y2, x2 = copy.deepcopy([h, h * 3, x])
+    assert y2.parents[0] is h2
+    y2.backward()
+    assert (h2.grad, x2.grad, x.grad) == (3.0, 12.0, 0)
+
+
 def test_a_copied_interior_node_keeps_its_past_but_no_future() -> None:
     x = Value(2.0)
     h = x * x
