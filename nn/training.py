@@ -222,8 +222,11 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1]), accuracy([2.5, -0.1], [1, -1])
     (0.5, 1.0)
     """
-    n = _count_samples(outputs, targets)
-    return sum(_is_right(output, target, threshold) for output, target in zip(outputs, targets)) / n
+    if len(outputs) != len(targets):
+        raise ValueError(f"there are {len(outputs)} outputs but {len(targets)} targets")
+    if not len(outputs):
+        raise ValueError("there are no samples")
+    return sum(_is_right(output, target, threshold) for output, target in zip(outputs, targets)) / len(outputs)
 
 
 def _is_right(output: Any, target: Any, threshold: float) -> bool:

@@ -58,7 +58,7 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="cannot write .*nowhere.*: No such file or directory"):
+    with pytest.raises(FileError, match=r"cannot write .*nowhere.*: No such file or directory"):
         write_text(tmp_path / "nowhere" / "a.txt", "text")
 
 

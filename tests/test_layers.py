@@ -226,6 +226,7 @@ def test_a_seed_decides_the_weights_and_leaves_the_module_random_alone() -> None
 
 # --- what users of micrograd write ----------------------------------------------------------------------------------
 
+
 def test_the_same_draws_in_the_same_order() -> None:
     drawn = []
     for package in (nn, micrograd.nn):
@@ -320,7 +321,7 @@ def test_a_network_with_a_function_of_users_is_loaded_by_their_code(tmp_path: Pa
 
     model = MLP(2, [3, 1], activation=cube)
     model.save(tmp_path / "m.json")
-    with pytest.raises(FileError, match="no activation 'function cube'.* build the MLP yourself and call its load"):
+    with pytest.raises(FileError, match=r"no activation 'function cube'.* build the MLP yourself and call its load"):
         load_model(tmp_path / "m.json")
     again = MLP(2, [3, 1], activation=cube)
     again.load(tmp_path / "m.json")

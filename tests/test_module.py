@@ -127,7 +127,9 @@ def test_a_state_that_does_not_fit_is_refused(change: dict[str, Any], error: typ
 
 def test_missing_names_are_listed_and_nothing_is_set() -> None:
     model = Whole()
-    with pytest.raises(ValueError, match="the state lacks 7 of the parameters of this Whole: listed.0, listed.1.0, named.a and 4"):
+    with pytest.raises(
+        ValueError, match=r"lacks 7 of the parameters of this Whole: listed\.0, listed\.1\.0, named\.a and 4"
+    ):
         model.load_state_dict({"direct": 9.0})
     assert model.direct.data == 1.0
 

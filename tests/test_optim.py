@@ -1,0 +1,249 @@
+"""Optimisers, clipping and schedules against their definitions in plain floats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from autograd import Value, grad
+from nn import MLP
+from nn.optim import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_
+from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
+
+GRADIENTS = [0.5, -2.0, 0.25, 3.0, 0.0]
+START = 1.5
+
+
+def trajectory(make: Callable[[list[Value]], Optimizer]) -> list[float]:
+    """The parameter after each of the given gradients."""
+    p = Value(START)
+    optimizer = make([p])
+    found = []
+    for g in GRADIENTS:
+        p.grad = g
+        optimizer.step()
+        found.append(p.data)
+    return found
+
+
+# --- the definitions, written with a loop and no state object --------------------------------------------------------
+
+
+def sgd(lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False) -> Iterator[float]:
+    p, v = START, 0.0
+    for g in GRADIENTS:
+        g += weight_decay * p
+        v = momentum * v + g
+        p -= lr * (g + momentum * v if nesterov else v)
+        yield p
+
+
+def adam(lr: float, weight_decay: float = 0.0, *, decoupled: bool = False) -> Iterator[float]:
+    p, m, v = START, 0.0, 0.0
+    for t, g in enumerate(GRADIENTS, start=1):
+        if decoupled:
+            p *= 1 - lr * weight_decay
+        else:
+            g += weight_decay * p
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * g**2
+        p -= lr * (m / (1 - 0.9**t)) / (math.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        yield p
+
+
+def rmsprop(lr: float, momentum: float = 0.0) -> Iterator[float]:
+    p, v, b = START, 0.0, 0.0
+    for g in GRADIENTS:
+        v = 0.99 * v + 0.01 * g**2
+        b = momentum * b + g / (math.sqrt(v) + 1e-8)
+        p -= lr * b
+        yield p
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda ps: SGD(ps), sgd(1e-3)),
+        (lambda ps: SGD(ps, 0.1, 0.9), sgd(0.1, 0.9)),
+        (lambda ps: SGD(ps, 0.1, 0.9, nesterov=True), sgd(0.1, 0.9, nesterov=True)),
+        (lambda ps: SGD(ps, 0.1, 0.5, 0.3), sgd(0.1, 0.5, 0.3)),
+        (lambda ps: Adam(ps), adam(1e-3)),
+        (lambda ps: Adam(ps, 0.1, weight_decay=0.3), adam(0.1, 0.3)),
+        (lambda ps: AdamW(ps, 0.1), adam(0.1, 0.01, decoupled=True)),
+        (lambda ps: AdamW(ps, 0.1, weight_decay=0.3), adam(0.1, 0.3, decoupled=True)),
+        (lambda ps: RMSprop(ps), rmsprop(0.01)),
+        (lambda ps: RMSprop(ps, 0.1, momentum=0.9), rmsprop(0.1, 0.9)),
+    ],
+)
+def test_steps_follow_the_definition(make: Callable[[list[Value]], Optimizer], expected: Iterator[float]) -> None:
+    assert trajectory(make) == pytest.approx(list(expected), rel=1e-13)
+
+
+def test_each_parameter_has_a_state_of_its_own() -> None:
+    ps = [Value(START), Value(START)]
+    optimizer = Adam(ps, lr=0.1)
+    alone = trajectory(lambda one: Adam(one, lr=0.1))
+    for g in GRADIENTS:
+        ps[0].grad, ps[1].grad = g, -5.0 * g
+        optimizer.step()
+    assert ps[0].data == alone[-1]
+    assert ps[1].data == pytest.approx(2 * START - alone[-1], abs=1e-7)  # Adam does not see the scale of gradients
+
+
+def test_a_parameter_that_no_loss_reached_stays() -> None:
+    p = Value(2.0)
+    SGD([p], lr=0.5).step()
+    assert p.data == 2.0
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_rules_are_pure_functions_on_any_numbers(kind: type[Optimizer]) -> None:
+    """What the compiler needs: given nodes the rule records a graph, with the same result as on floats."""
+    optimizer = kind([Value(1.0)])
+    optimizer.hyper.step = 3
+    state = tuple(0.5 + i for i in range(kind.state_size))
+    number, new_state = kind.rule(1.25, -0.75, state, optimizer.hyper)
+    p, g = Value(1.25), Value(-0.75)
+    node, node_state = kind.rule(p, g, tuple(map(Value, state)), optimizer.hyper)
+    assert isinstance(node, Value)
+    assert node.data == number
+    assert tuple(s.data for s in node_state) == new_state
+    assert grad(node, [p, g])[0] != 0.0
+
+
+def test_a_step_goes_downhill_in_a_network() -> None:
+    for name, kind in OPTIMIZERS.items():
+        model = MLP(2, [4, 1], activation="tanh", seed=0)
+        optimizer = kind(model.parameters(), lr=0.01)
+        losses = []
+        for _ in range(20):
+            loss = (model([0.5, -1.0]) - 2.0) ** 2
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.data)
+        assert losses == sorted(losses, reverse=True), name
+
+
+def test_zero_grad_and_repr_and_lr() -> None:
+    p = Value(1.0)
+    optimizer = SGD([p], lr=0.5, momentum=0.9)
+    p.grad = 3.0
+    optimizer.zero_grad()
+    assert p.grad == 0.0
+    optimizer.lr = 0.25
+    assert optimizer.lr == 0.25
+    assert repr(optimizer) == "SGD(1 parameters, lr=0.25, momentum=0.9, weight_decay=0, nesterov=0, step=0)"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: SGD([]), ValueError, "an optimizer needs at least one parameter"),
+        (lambda: SGD([1.0]), TypeError, r"parameters must be Values, got 1\.0 of type float"),  # type: ignore[list-item]
+        (lambda: SGD([Value(1.0)], lr=-1.0), ValueError, r"lr must be at least 0 and finite, got -1\.0"),
+        (lambda: SGD([Value(1.0)], lr=math.nan), ValueError, "lr must be at least 0 and finite, got nan"),
+        (lambda: SGD([Value(1.0)], momentum=math.inf), ValueError, "momentum must be at least 0 and finite, got inf"),
+        (lambda: SGD([Value(1.0)], nesterov=True), ValueError, "nesterov needs a momentum"),
+        (lambda: Adam([Value(1.0)], betas=(0.9, 1.0)), ValueError, "betas must be at least 0 and less than 1"),
+        (lambda: RMSprop([Value(1.0)], alpha=1.0), ValueError, r"alpha must be at least 0 and less than 1, got 1\.0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+# --- clipping -------------------------------------------------------------------------------------------------------
+
+
+def with_gradients(*gradients: float) -> list[Value]:
+    ps = [Value(0.0) for _ in gradients]
+    for p, g in zip(ps, gradients, strict=True):
+        p.grad = g
+    return ps
+
+
+def test_clipping_by_value() -> None:
+    ps = with_gradients(3.0, -0.5, -7.0, 1.0)
+    clip_grad_value_(ps, 1.0)
+    assert [p.grad for p in ps] == [1.0, -0.5, -1.0, 1.0]
+
+
+@pytest.mark.parametrize(("norm_type", "norm"), [(2.0, 5.0), (1.0, 7.0), (math.inf, 4.0)])
+def test_clipping_by_norm(norm_type: float, norm: float) -> None:
+    ps = with_gradients(3.0, -4.0)
+    assert clip_grad_norm_(ps, 1.0, norm_type) == pytest.approx(norm)
+    assert [p.grad for p in ps] == pytest.approx([3.0 / (norm + 1e-6), -4.0 / (norm + 1e-6)])
+
+
+def test_short_and_huge_gradients() -> None:
+    ps = with_gradients(0.3, 0.4)
+    assert clip_grad_norm_(ps, 1.0) == pytest.approx(0.5)
+    assert [p.grad for p in ps] == [0.3, 0.4]
+    ps = with_gradients(3e200, 4e200)  # whose squares overflow
+    assert clip_grad_norm_(ps, 1.0) == pytest.approx(5e200)
+    assert [p.grad for p in ps] == pytest.approx([0.6, 0.8])
+    assert clip_grad_norm_(with_gradients(0.0, 0.0), 1.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("clip", "limit"), [(clip_grad_value_, 0.0), (clip_grad_norm_, -1.0), (clip_grad_norm_, math.nan)]
+)
+def test_limits_must_be_positive(clip: Callable[..., Any], limit: float) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        clip(with_gradients(1.0), limit)
+
+
+# --- schedules ------------------------------------------------------------------------------------------------------
+
+
+def rates(make: Callable[[Optimizer], Schedule], epochs: int) -> list[float]:
+    optimizer = SGD([Value(0.0)], lr=0.8)
+    schedule = make(optimizer)
+    found = []
+    for _ in range(epochs):
+        found.append(optimizer.lr)
+        schedule.step()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda o: StepLR(o, step_size=2, gamma=0.5), [0.8, 0.8, 0.4, 0.4, 0.2, 0.2]),
+        (lambda o: ExponentialLR(o, gamma=0.5), [0.8, 0.4, 0.2, 0.1]),
+        (lambda o: CosineAnnealingLR(o, T_max=4), [0.8 * (1 + math.cos(math.pi * t / 4)) / 2 for t in range(6)]),
+        (lambda o: CosineAnnealingLR(o, T_max=2, eta_min=0.2), [0.8, 0.5, 0.2, 0.5]),
+        (lambda o: LinearLR(o, start_factor=0.25, total_iters=3), [0.2, 0.4, 0.6, 0.8, 0.8]),
+    ],
+)
+def test_schedules(make: Callable[[Optimizer], Schedule], expected: list[float]) -> None:
+    assert rates(make, len(expected)) == pytest.approx(expected)
+
+
+def test_the_rate_drops_on_a_plateau() -> None:
+    optimizer = SGD([Value(0.0)], lr=0.8)
+    schedule = ReduceLROnPlateau(optimizer, factor=0.5, patience=1, min_lr=0.3)
+    found = []
+    for loss in [1.0, 0.5, 0.49999, 0.6, 0.4, 0.4, 0.4, 0.4, 0.4]:
+        schedule.step(loss)
+        found.append(optimizer.lr)
+    assert found == [0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.3, 0.3, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda o: StepLR(o, step_size=0), "step_size must be at least 1, got 0"),
+        (lambda o: CosineAnnealingLR(o, T_max=0), "T_max must be at least 1, got 0"),
+        (lambda o: LinearLR(o, total_iters=0), "total_iters must be at least 1, got 0"),
+        (lambda o: ReduceLROnPlateau(o, factor=1.0), r"factor must be between 0 and 1, got 1\.0"),
+    ],
+)
+def test_schedules_that_make_no_sense_are_refused(make: Callable[[Optimizer], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(SGD([Value(0.0)]))

@@ -1,0 +1,231 @@
+"""fit: what it trains, when it stops, what it refuses; predict and accuracy."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from typing import Any
+
+import pytest
+
+from autograd import Value
+from autograd.errors import NumericError
+from nn import MLP, SGD, Adam, History, accuracy, fit, make_xor, one_hot, predict
+
+X = [[0.0], [1.0], [2.0], [3.0]]
+Y = [1.0, 3.0, 5.0, 7.0]
+
+
+def train(model: Any, X: Any = X, Y: Any = Y, **options: Any) -> History:
+    return fit(model, X, Y, **{"progress": False, "compile": False, **options})
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+def test_xor_is_learnt_with_every_kind_of_loss() -> None:
+    points, classes = make_xor()
+    for loss, output, targets in [
+        ("mse_loss", "sigmoid", [float(c) for c in classes]),
+        ("half_mse_loss", "tanh", [2.0 * c - 1.0 for c in classes]),
+        ("hinge_loss", "identity", [2 * c - 1 for c in classes]),
+        ("binary_cross_entropy", "sigmoid", [float(c) for c in classes]),
+        ("binary_cross_entropy_with_logits", "identity", [float(c) for c in classes]),
+    ]:
+        model = MLP(2, [4, 1], activation="tanh", output=output, seed=0)
+        train(model, points, targets, loss=loss, optimizer=Adam(model.parameters(), lr=0.1), epochs=100)
+        threshold = 0.5 if output == "sigmoid" else 0.0
+        assert accuracy(predict(model, points), targets, threshold=threshold) == 1.0, loss
+
+
+def test_classes_are_learnt_by_index_and_by_vector_alike() -> None:
+    points, classes = make_xor()
+    models = []
+    for targets in (classes, one_hot(classes, 2)):
+        model = MLP(2, [4, 2], activation="tanh", seed=0)
+        train(model, points, targets, loss="cross_entropy", optimizer=Adam(model.parameters(), lr=0.1), epochs=50)
+        assert accuracy(predict(model, points), targets) == 1.0
+        models.append([p.data for p in model.parameters()])
+    assert models[0] == pytest.approx(models[1], abs=1e-9)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_samples_before_their_steps() -> None:
+    w = Value(0.0)
+    seen = []
+
+    def loss(output: Value, target: float) -> Value:
+        cost = (output - target) ** 2
+        seen.append(cost.data)
+        return cost
+
+    history = train(lambda x: w * x[0], loss=loss, optimizer=SGD([w], lr=0.01), epochs=2, batch_size=3)
+    assert history.loss == pytest.approx([sum(seen[:4]) / 4, sum(seen[4:]) / 4])
+    assert history.lr == [0.01, 0.01]
+    assert history.stopped == ""
+    assert len(history) == 2
+
+
+def test_a_large_batch_is_one_step_on_the_mean_whatever_its_size() -> None:
+    xs = [[random.Random(i).uniform(-1, 1)] for i in range(150)]
+    w = Value(0.5)
+    train(lambda x: w * x[0], xs, [0.0] * 150, optimizer=SGD([w], lr=0.1), epochs=1, batch_size=None)
+    assert w.data == pytest.approx(0.5 - 0.1 * sum(2 * 0.5 * x * x for (x,) in xs) / 150, abs=1e-15)
+
+
+def test_the_same_seed_gives_the_same_training() -> None:
+    def run(seed: int) -> list[float]:
+        model = MLP(1, [3, 1], activation="tanh", seed=0)
+        return train(model, seed=seed, epochs=3, batch_size=2).loss
+
+    assert run(1) == run(1) != run(2)
+
+
+def test_the_optimizer_can_be_a_name() -> None:
+    model = MLP(1, [1], seed=0)
+    before = [p.data for p in model.parameters()]
+    train(model, optimizer="adam", epochs=1, batch_size=None)
+    assert [abs(p.data - b) for p, b in zip(model.parameters(), before, strict=True)] == pytest.approx([1e-3, 1e-3])
+
+
+def test_only_the_parameters_of_the_optimizer_move() -> None:
+    model = MLP(1, [2, 1], activation="tanh", seed=0)
+    frozen = [p.data for p in model.layers[0].parameters()]
+    train(model, optimizer=SGD(model.layers[1].parameters(), lr=0.1), epochs=2)
+    assert [p.data for p in model.layers[0].parameters()] == frozen
+
+
+# --- stopping -------------------------------------------------------------------------------------------------------
+
+
+def test_training_stops_once_the_improvement_is_negligible() -> None:
+    model = MLP(1, [1], init="zeros")
+    options: dict[str, Any] = {"optimizer": SGD(model.parameters(), lr=0.1), "batch_size": None}
+    history = train(model, epochs=1000, tol=1e-6, n_iter_no_change=2, **options)
+    assert len(history) < 1000
+    assert history.stopped == "the loss did not improve by more than 1e-06 in 2 epochs"
+    improvements = [before - after for before, after in zip(history.loss, history.loss[1:], strict=False)]
+    assert all(step > 1e-6 / 2 for step in improvements[:-2])
+    assert history.loss[-3] - history.loss[-1] <= 1e-6
+
+
+def test_without_tol_all_epochs_are_run() -> None:
+    model = MLP(1, [1], init="zeros")
+    assert len(train(model, X, [0.0] * 4, epochs=30)) == 30
+
+
+def test_a_loss_that_rises_counts_as_no_improvement() -> None:
+    w = Value(1.0)
+    history = train(
+        lambda x: w * x[0], [[1.0]], [0.0], optimizer=SGD([w], lr=1.1), epochs=50, tol=0.0, n_iter_no_change=3
+    )
+    assert len(history) == 4
+
+
+@pytest.mark.parametrize("batch_size", [1, None])
+def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batch_size: int | None) -> None:
+    model = MLP(1, [1], init="zeros")
+    history: list[History] = []
+    optimizer = SGD(model.parameters(), lr=1e30)
+    after_epochs = [[0.0, 0.0]]
+
+    def remember(so_far: History) -> None:
+        history[:] = [so_far]
+        after_epochs.append([p.data for p in model.parameters()])
+
+    with pytest.raises(
+        NumericError, match=r"the loss became (inf|nan) in epoch \d+: use a smaller learning rate than 1e\+30"
+    ):
+        train(model, optimizer=optimizer, epochs=100, batch_size=batch_size, callbacks=[remember])
+    assert [p.data for p in model.parameters()] == after_epochs[-1]
+    assert all(map(math.isfinite, after_epochs[-1]))
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"Y": Y[:3]}, ValueError, "X has 4 samples but y has 3 targets"),
+        ({"X": [], "Y": []}, ValueError, "there are no samples to train on"),
+        ({"loss": "mse"}, ValueError, "there is no loss 'mse': there are mse_loss, half_mse_loss"),
+        ({"optimizer": "lbfgs"}, ValueError, "there is no optimizer 'lbfgs': there are sgd, adam, adamw, rmsprop"),
+        ({"batch_size": -1}, ValueError, "batch_size must be at least 1, got"),
+        ({"X": [[1.0, 2.0]] * 4}, ValueError, "this MLP has 1 inputs, but got 2 numbers"),
+        ({"Y": [[1.0, 2.0]] * 4}, ValueError, "there is one output but 2 targets"),
+        ({"loss": lambda output, target: 1.0}, TypeError, r"the loss gave .*, which depends on no parameter"),
+        ({"executor": object()}, NotImplementedError, "executor"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    model = MLP(1, [1])
+    before = [p.data for p in model.parameters()]
+    with pytest.raises(error, match=message):
+        train(model, **options)
+    assert [p.data for p in model.parameters()] == before
+
+
+# --- the progress bar -----------------------------------------------------------------------------------------------
+
+
+def test_training_is_quiet_without_tqdm(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    train(MLP(1, [1]), epochs=2, progress=True)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_training_is_quiet_where_nobody_watches(capfd: pytest.CaptureFixture[str]) -> None:
+    train(MLP(1, [1]), epochs=2, progress=True)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_bar_shows_the_epochs_and_the_loss(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    history = train(MLP(1, [1], init="zeros"), epochs=3, progress=True, optimizer="sgd")
+    shown = capsys.readouterr().err
+    assert "3/3" in shown
+    assert f"loss={history.loss[-1]:.4g}" in shown
+
+
+# --- predict and accuracy -------------------------------------------------------------------------------------------
+
+
+def test_predict_gives_floats() -> None:
+    model = MLP(1, [1], init="zeros")
+    model.layers[0].neurons[0].b.data = 2.5
+    assert predict(model, [[0.0], [1.0]]) == [2.5, 2.5]
+    assert predict(MLP(1, [2], init="zeros"), [[0.0]]) == [[0.0, 0.0]]
+    assert predict(model, []) == []
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "options", "share"),
+    [
+        ([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]], [1, 0, 0], {}, 2 / 3),
+        ([[0.1, 0.9], [0.8, 0.2]], [[0.0, 1.0], [0.0, 1.0]], {}, 1 / 2),
+        ([2.5, -0.1, -3.0], [1, -1, 1], {}, 2 / 3),
+        ([0.4, 0.6], [0, 1], {"threshold": 0.5}, 1.0),
+        ([0.4, 0.6], [0.0, 1.0], {}, 1 / 2),
+    ],
+)
+def test_accuracy(outputs: Any, targets: Any, options: dict[str, float], share: float) -> None:
+    assert accuracy(outputs, targets, **options) == pytest.approx(share)
+
+
+def test_accuracy_refuses_nothing_and_different_lengths() -> None:
+    with pytest.raises(ValueError, match="there are no samples"):
+        accuracy([], [])
+    with pytest.raises(ValueError, match="there are 2 outputs but 1 targets"):
+        accuracy([1.0, 2.0], [1])
+
+
+def test_a_loss_of_users_is_a_function_of_one_sample() -> None:
+    model = MLP(1, [1], init="zeros")
+    named = MLP(1, [1], init="zeros")
+    train(model, loss=lambda output, target: 0.5 * (output - target) ** 2, optimizer="sgd", epochs=2)
+    train(named, loss="half_mse_loss", optimizer="sgd", epochs=2)
+    assert [p.data for p in model.parameters()] == pytest.approx([p.data for p in named.parameters()])
