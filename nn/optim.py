@@ -110,8 +110,11 @@ class SGD(Optimizer):
 
     @staticmethod
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
+        if hyper.weight_decay:
+            gradient = gradient + hyper.weight_decay * parameter
+        if not hyper.momentum:
+            return parameter - hyper.lr * gradient, state
         (velocity,) = state
-        gradient = gradient + hyper.weight_decay * parameter
         velocity = hyper.momentum * velocity + gradient
         direction = gradient + hyper.momentum * velocity if hyper.nesterov else velocity
         return parameter - hyper.lr * direction, (velocity,)
@@ -149,7 +152,9 @@ class Adam(Optimizer):
 
     @staticmethod
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
-        return _adam(parameter, gradient + hyper.weight_decay * parameter, state, hyper)
+        if hyper.weight_decay:
+            gradient = gradient + hyper.weight_decay * parameter
+        return _adam(parameter, gradient, state, hyper)
 
 
 class AdamW(Adam):
@@ -210,10 +215,13 @@ class RMSprop(Optimizer):
     @staticmethod
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
         v, velocity = state
-        gradient = gradient + hyper.weight_decay * parameter
+        if hyper.weight_decay:
+            gradient = gradient + hyper.weight_decay * parameter
         v = hyper.alpha * v + (1.0 - hyper.alpha) * gradient * gradient
-        velocity = hyper.momentum * velocity + gradient / (sqrt(v) + hyper.eps)
-        return parameter - hyper.lr * velocity, (v, velocity)
+        direction = gradient / (sqrt(v) + hyper.eps)
+        if hyper.momentum:
+            direction = velocity = hyper.momentum * velocity + direction
+        return parameter - hyper.lr * direction, (v, velocity)
 
 
 OPTIMIZERS: dict[str, Any] = {kind.__name__.lower(): kind for kind in (SGD, Adam, AdamW, RMSprop)}

@@ -17,7 +17,7 @@ from autograd import ops
 from autograd.compile.arrays import Array, ArrayProgram, Step, View
 from autograd.compile.program import ARGUMENT, DOT, PARAMETER, TOTAL, Program
 
-__all__ = ["arrange"]
+__all__ = ["affine_view", "arrange", "index_space"]
 
 FEWEST = 4  # rows that are worth an array; fewer stay apart, as straight-line code
 
@@ -50,7 +50,7 @@ class _Arrangement:
             elif lanes == 1 and op not in (DOT, TOTAL) and len(members) < self.fewest:
                 for member in members:
                     self._map([member])
-            elif op is ops.sum_of_products:
+            elif op is ops.sum_of_products and len(self.instructions[members[0]].operands) // 2 >= self.fewest:
                 self._apart(members, self._product_key, self._product)
             elif op is DOT:
                 self._apart(members, self._operand_arrays, self._dot)
@@ -124,7 +124,7 @@ class _Arrangement:
         rows = self.row_of[operands]
         order = np.lexsort(rows.T[::-1])
         members, operands, rows = [members[i] for i in order], operands[order], rows[order]
-        ni, nj = _index_space(rows)
+        ni, nj = index_space(rows)
         views = tuple([self._view(operands[:, k], ni, nj) for k in range(operands.shape[1])])
         kind = "reduce" if op is TOTAL else "map"
         self.steps.append(Step(op, kind, self._computed(members), ni, nj, views))
@@ -173,9 +173,9 @@ class _Arrangement:
         """What an operand reads at (i, j), the registers being given row by row; copied together if not affine."""
         arrays, rows = self.array_of[registers], self.row_of[registers]
         if (arrays == arrays[0]).all():
-            steps = _affine(rows, ni, nj)
-            if steps is not None:
-                return View(int(arrays[0]), int(rows[0]), *steps)
+            view = affine_view(int(arrays[0]), rows, ni, nj)
+            if view is not None:
+                return view
         return self._gathered(zip(arrays.tolist(), rows.tolist()), ni, nj)
 
     def _gathered(self, places: Iterable[tuple[int, int]], ni: int, nj: int) -> View:
@@ -187,6 +187,12 @@ class _Arrangement:
         return View(target, 0, nj, 1 if nj > 1 else 0)
 
 
+def affine_view(array: int, rows: Rows, ni: int, nj: int) -> View | None:
+    """These rows of an array, member by member, as a view; None if they are not affine."""
+    steps = _affine(rows, ni, nj)
+    return None if steps is None else View(array, int(rows[0]), *steps)
+
+
 def _affine(rows: Rows, ni: int, nj: int) -> tuple[int, int] | None:
     """The steps by i and j, if the rows are ``start + i * step_i + j * step_j``."""
     grid = rows.reshape(ni, nj)
@@ -196,7 +202,7 @@ def _affine(rows: Rows, ni: int, nj: int) -> tuple[int, int] | None:
     return (step_i, step_j) if (grid == expected).all() else None
 
 
-def _index_space(rows: Rows) -> tuple[int, int]:
+def index_space(rows: Rows) -> tuple[int, int]:
     """The shape (ni, nj) in which every operand is affine, if there is one; rows: member by operand."""
     count = len(rows)
     for column in rows.T:

@@ -29,8 +29,10 @@ class Builder:
         if lanes is None:
             summed = op is TOTAL or op is DOT
             lanes = 1 if summed else max([self.instructions[i].lanes for i in operands], default=1)
-        if operands and (same := self._simplified(op, operands, lanes)) is not None:
-            return same
+        if operands:
+            same = self._simplified(op, operands, lanes)
+            if same is not None and self.instructions[same].lanes == lanes:
+                return same
         key = (op, operands, lanes, repr(payload) if op is ops.constant else payload)
         register = self._written.get(key)
         if register is None:

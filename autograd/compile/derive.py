@@ -11,7 +11,7 @@ from typing import Any
 
 from autograd import ops
 from autograd.compile.builder import Builder, LinearMap, Register
-from autograd.compile.program import TOTAL, Program
+from autograd.compile.program import TOTAL, Instruction, Program
 from autograd.graph import sweep
 from autograd.ops import Unary
 
@@ -127,23 +127,31 @@ def _graph(builder: Builder, output: int, inputs: Sequence[int]) -> dict[int, _N
         if i <= output:
             depends[i] = True
     for i in range(output + 1):
-        depends[i] = depends[i] or any(depends[operand] for operand in instructions[i].operands)
+        depends[i] = depends[i] or any(depends[operand] for _, operand in _differentiated(instructions[i]))
     on_the_way = [False] * (output + 1)
     on_the_way[output] = depends[output]
     for i in range(output, -1, -1):
         if on_the_way[i]:
-            for operand in instructions[i].operands:
+            for _, operand in _differentiated(instructions[i]):
                 on_the_way[operand] = depends[operand]
     nodes: dict[int, _Node] = {}
     for i in range(output + 1):
         if on_the_way[i]:
-            _, operands, lanes, _ = instructions[i]
-            positions = tuple([k for k, operand in enumerate(operands) if on_the_way[operand]])
-            parents = [nodes[operands[k]] for k in positions]
+            lanes = instructions[i].lanes
+            edges = [(k, operand) for k, operand in _differentiated(instructions[i]) if on_the_way[operand]]
+            parents = [nodes[operand] for _, operand in edges]
             if lanes > 1:
                 parents = [p if p.lanes > 1 else _Node(-1, (p,), (0,), lanes) for p in parents]
-            nodes[i] = _Node(i, tuple(parents), positions, lanes)
+            nodes[i] = _Node(i, tuple(parents), tuple([k for k, _ in edges]), lanes)
     return nodes
+
+
+def _differentiated(instruction: Instruction) -> list[tuple[int, int]]:
+    """The operands with their positions, without those that only decide something: eagerly they are no parents."""
+    op, operands, _, _ = instruction
+    if op in (ops.less, ops.less_equal, ops.equal):
+        return []
+    return [*enumerate(operands)][op is ops.select :]
 
 
 def _ordered(nodes: dict[int, _Node]) -> list[_Node]:
@@ -172,10 +180,11 @@ def _conditions(builder: Builder, order: list[_Node], root: _Node) -> dict[tuple
                 chosen = Register(builder, instructions[node.register].operands[0])
                 branch = chosen if position == 1 else chosen.select(0.0, 1.0)
                 edge = branch if condition is None else condition.select(branch, 0.0)
-            if edge is None or parent.lanes != node.lanes:
+            if edge is None:
                 always[parent] = True
-            else:
-                when[parent] = edge if parent not in when else when[parent].select(1.0, edge)
-            if edge is not None:
-                edges[node, k] = edge
+                continue
+            edges[node, k] = edge
+            if edge.lanes > parent.lanes:  # how many lanes took it: not 0 if any did
+                edge = Register.apply(TOTAL, (edge,))
+            when[parent] = edge if parent not in when else when[parent].select(1.0, edge)
     return edges

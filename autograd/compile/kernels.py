@@ -48,12 +48,12 @@ def kernel_for(program: Program, backend: str) -> Kernel:
         backend: "auto", or "native" or "python" to insist on one.
     """
     if backend != "python" and (backend == "native" or native_available()):
-        from autograd.compile.native import Unsupported
+        from autograd.compile.native import UnsupportedError
         from autograd.compile.native_kernel import NativeKernel
 
         try:
             return NativeKernel(program)
-        except Unsupported:  # a user's primitive that only Python can evaluate
+        except UnsupportedError:  # a user's primitive that only Python can evaluate
             if backend == "native":
                 raise
     return PythonKernel(program)

@@ -96,7 +96,9 @@ class Program:
         Raises:
             ProgramError: an operand that is not computed before it is used, or lanes that do not fit together.
         """
-        for i, (op, operands, lanes, _) in enumerate(self.instructions):
+        for i, (op, operands, lanes, payload) in enumerate(self.instructions):
+            if isinstance(payload, tuple) and len(payload) != lanes:
+                raise ProgramError(f"%{i} = {op.name} has {len(payload)} numbers for {lanes} lanes")
             if any(not 0 <= operand < i for operand in operands):
                 raise ProgramError(f"%{i} = {op.name} uses a register that is not computed yet: {operands}")
             widths = {self.instructions[operand].lanes for operand in operands} - {1}

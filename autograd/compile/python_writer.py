@@ -299,7 +299,7 @@ class _Writer:
         if not names:
             return [], 0
         targets = ", ".join([names.get(k, "_") for k in range(count)])
-        if 1 < count and len(targets) < WIDTH // 2:
+        if count > 1 and len(targets) < WIDTH // 2:
             return [f"{targets} = {source}"], count
         return [f"({targets}{',' * (count == 1)}) = {source}"], count
 

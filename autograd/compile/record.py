@@ -108,8 +108,12 @@ def recording_of(output: Value, arguments: list[Value], guards: Sequence[Guard] 
     for argument in arguments:
         if argument.parents:
             raise AutogradError(f"an input must be a leaf, but {argument!r} is the result of {argument.op.name}")
-    captured = [node for node in reached if not node.parents and node not in known and node.op is not ops.constant]
-    parameters = captured[::-1]  # the walk meets the operands of a node last first
+    captured: dict[Value, None] = {}  # in the order of use
+    for node in reached:
+        for leaf in node.parents or (node,):
+            if not leaf.parents and leaf not in known and leaf.op is not ops.constant:
+                captured[leaf] = None
+    parameters = list(captured)
     return Recording(output, arguments, parameters, list(guards))
 
 

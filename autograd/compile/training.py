@@ -15,20 +15,19 @@ import numpy as np
 
 from autograd import ops
 from autograd.compile.arrange import arrange
-from autograd.compile.builder import Builder, Register
+from autograd.compile.arrays import Array, ArrayProgram, Step, View
+from autograd.compile.builder import Builder
 from autograd.compile.derive import derivatives
 from autograd.compile.flatten import flatten
 from autograd.compile.lanes import spread
 from autograd.compile.native import Kernel
-from autograd.compile.program import PARAMETER, TOTAL, Program
+from autograd.compile.program import PARAMETER, TOTAL
 from autograd.compile.record import arguments_of, program_of, record
+from autograd.compile.update import Place, Rule, write_update
 from autograd.errors import AutogradError
 from autograd.value import Value
 
-__all__ = ["DataDependent", "Rule", "Trainer"]
-
-# rule(parameter, gradient, state, step=…, lr=…, …) -> (new parameter, new state), on any numbers
-Rule = Callable[..., tuple[Any, Sequence[Any]]]
+__all__ = ["DataDependent", "Trainer"]
 
 _set_data = vars(Value)["_data"].__set__
 
@@ -46,7 +45,7 @@ class Trainer:
         parameters: what is trained.
         rule: the update of one parameter, on any numbers.
         state: for each parameter the numbers that the rule carries along.
-        hyper: what else the rule takes by name; ``lr`` may change between calls of ``run``.
+        hyper: the numbers that the rule finds in ``hyper``; ``lr`` and ``step`` may change between calls of ``run``.
 
     Raises:
         DataDependent: the recorded loss has guards.
@@ -69,28 +68,29 @@ class Trainer:
                 "maximum or relu, or train with compile=False"
             )
         self.columns = _columns(samples)
-        self.program = program_of(recording)
         self.parameters = list(parameters)
+        used = set(recording.parameters)
+        trained = [parameter for parameter in self.parameters if parameter in used]
+        known = set(trained)
+        self.captured = trained + [leaf for leaf in recording.parameters if leaf not in known]
+        self.program = flatten(program_of(recording._replace(parameters=self.captured)))
+        self.trained = len(trained)
         self.rule = rule
-        self.hyper = {name: number for name, number in hyper.items() if name != "lr"}
-        # All live numbers in one vector: captured leaves, then the state of each parameter, the rate, the step.
-        known = {leaf: i for i, leaf in enumerate(recording.parameters)}
-        self.captured = list(recording.parameters)
-        for parameter in self.parameters:
-            if parameter not in known:
-                known[parameter] = len(self.captured)
-                self.captured.append(parameter)
-        self.places = [known[parameter] for parameter in self.parameters]
+        self.hyper = hyper
+        # All live numbers in one vector: captured leaves, then the state parameter by parameter, the rate, the step.
+        place = {parameter: i for i, parameter in enumerate(trained)}
+        states = [numbers for parameter, numbers in zip(self.parameters, state) if parameter in known]
         self.state_size = len(state[0]) if state else 0
-        first = len(self.captured)
-        count = len(self.parameters)
-        self.lr = first + count * self.state_size
+        self.lr = len(self.captured) + self.trained * self.state_size
         self.step = self.lr + 1
         self.live = np.zeros(self.step + 1)
-        self.state_places = [[first + k * count + i for k in range(self.state_size)] for i in range(count)]
-        for places, numbers in zip(self.state_places, state):
-            self.live[places] = numbers
+        for parameter, numbers in zip(trained, states):
+            self.live[self._state_places(place[parameter])] = numbers
         self.kernels: dict[int, _StepKernel] = {}
+
+    def _state_places(self, parameter: int) -> list[int]:
+        first = len(self.captured) + parameter
+        return [first + k * self.trained for k in range(self.state_size)]
 
     def run(self, batches: Sequence[Sequence[int]], *, lr: float, steps_before: int, repeat: int = 1) -> list[float]:
         """One step per batch of sample indices; the mean loss of each batch, measured before its step.
@@ -117,73 +117,74 @@ class Trainer:
                         losses.extend(self._kernel(index.shape[1]).run(live, self.columns[index]))
         finally:
             # One call into C: Ctrl-C cannot come between two of the parameters.
-            deque(map(_set_data, self.parameters, live[self.places].tolist()), maxlen=0)
+            deque(map(_set_data, self.captured, live[: self.trained].tolist()), maxlen=0)
         return losses
 
     @property
     def state(self) -> list[tuple[float, ...]]:
         """The optimiser state of each parameter."""
-        return [tuple(self.live[places].tolist()) for places in self.state_places]
+        places = {parameter: i for i, parameter in enumerate(self.captured[: self.trained])}
+        zeros = (0.0,) * self.state_size
+        return [
+            tuple(self.live[self._state_places(places[parameter])].tolist()) if parameter in places else zeros
+            for parameter in self.parameters
+        ]
 
     def _kernel(self, lanes: int) -> _StepKernel:
         if lanes not in self.kernels:
-            program, carried = self._step_program(lanes)
-            self.kernels[lanes] = _StepKernel(program, carried)
+            self.kernels[lanes] = _StepKernel(*self._step_program(lanes))
         return self.kernels[lanes]
 
-    def _step_program(self, lanes: int) -> tuple[Program, list[int]]:
-        """The program of a step on a batch, and which live number each output after the first replaces."""
-        sample, (loss,) = spread(self.program, lanes)
+    def _step_program(self, lanes: int) -> tuple[ArrayProgram, list[tuple[int, Place]]]:
+        """The program of a step on a batch, and which of its outputs replace which live numbers."""
+        sample, (loss, *_) = spread(self.program, lanes)
         if sample.instructions[loss].lanes > 1:
             loss = sample.emit(ops.mul, (sample.emit(TOTAL, (loss,)), sample.constant(1.0 / lanes)))
         forward = sample.program([loss])
         leaves = {step.payload: i for i, step in enumerate(forward.instructions) if step.op is PARAMETER}
-        wanted = [leaves[place] for place in self.places if place in leaves]
         builder = Builder()
-        where, found = derivatives(forward, forward.outputs[0], wanted, builder)
-        gradient = dict(zip(wanted, found))
-
-        def live(place: int) -> Register:
-            return Register(builder, builder.emit(PARAMETER, payload=place))
-
-        rate, step = live(self.lr), live(self.step)
-        outputs: list[Any] = []
-        carried: list[int] = []
-        for place, state_places in zip(self.places, self.state_places):
-            d = gradient.get(leaves.get(place, -1))
-            new, state = self.rule(
-                live(place),
-                0.0 if d is None else Register(builder, d),
-                tuple(map(live, state_places)),
-                lr=rate,
-                step=step,
-                **self.hyper,
-            )
-            outputs += [new, *state]
-            carried += [place, *state_places]
-        outputs.append(step + 1.0)
-        carried.append(self.step)
-        registers = [x.index if isinstance(x, Register) else builder.constant(x) for x in outputs]
-        return flatten(builder.program([where[forward.outputs[0]], *registers])).verify(), carried
+        where, found = derivatives(forward, forward.outputs[0], [leaves[i] for i in range(self.trained)], builder)
+        gradients = [builder.constant(0.0) if d is None else d for d in found]
+        arrays = arrange(flatten(builder.program([where[forward.outputs[0]], *gradients])).verify())
+        place = {
+            number: (i, row)
+            for i, array in enumerate(arrays.arrays)
+            if array.kind == "parameter"
+            for row, number in enumerate(array.payload)
+        }
+        missing = [number for number in range(self.step + 1) if number not in place]
+        for kind in (lambda n: n < self.lr, lambda n: n == self.lr, lambda n: n == self.step):
+            numbers = tuple(filter(kind, missing))
+            if numbers:
+                place.update({number: (len(arrays.arrays), row) for row, number in enumerate(numbers)})
+                arrays.arrays.append(Array(len(numbers), 1, "parameter", numbers))
+        carried = write_update(
+            arrays,
+            self.rule,
+            self.hyper,
+            {"lr": place[self.lr], "step": place[self.step]},
+            [place[i] for i in range(self.trained)],
+            arrays.outputs[1:],
+            [[place[k] for k in self._state_places(i)] for i in range(self.trained)],
+        )
+        one, after = len(arrays.arrays), len(arrays.arrays) + 1
+        arrays.arrays.extend([Array(1, 1, "constant", (1.0,)), Array(1, 1, "computed")])
+        arrays.steps.append(Step(ops.add, "map", after, 1, 1, (View(*place[self.step]), View(one, 0))))
+        carried.append(((after, 0), place[self.step]))
+        outputs = [arrays.outputs[0], *[new for new, _ in carried]]
+        return arrays._replace(outputs=outputs), [(k, old) for k, (_, old) in enumerate(carried, start=1)]
 
 
 class _StepKernel:
     """The machine code of a step on batches of one size."""
 
-    def __init__(self, program: Program, carried: Sequence[int]) -> None:
-        self.arrays = arrange(program)
-        place = {
-            number: (i, row)
-            for i, array in enumerate(self.arrays.arrays)
-            if array.kind == "parameter"
-            for row, number in enumerate(array.payload)
-        }
-        pairs = [(output, place[number]) for output, number in enumerate(carried, start=1) if number in place]
-        self.kernel = Kernel(self.arrays, carried=pairs, recorded=[0])
+    def __init__(self, arrays: ArrayProgram, carried: Sequence[tuple[int, Place]]) -> None:
+        self.arrays = arrays
+        self.kernel = Kernel(arrays, carried=carried, recorded=[0])
         self.frame = self.kernel.frame()
-        arrays = list(enumerate(self.arrays.arrays))
-        self.data = [(i, np.array(array.payload)) for i, array in arrays if array.kind == "argument"]
-        self.live = [(i, np.array(array.payload)) for i, array in arrays if array.kind == "parameter"]
+        numbered = list(enumerate(arrays.arrays))
+        self.data = [(i, np.array(array.payload)) for i, array in numbered if array.kind == "argument"]
+        self.live = [(i, np.array(array.payload)) for i, array in numbered if array.kind == "parameter"]
 
     def run(self, live: Any, samples: Any) -> list[float]:
         """One step per batch: samples[step, lane, column]."""
