@@ -124,6 +124,8 @@ class Layer(Module):
             neuron.label(layer, index)
 
     def __call__(self, x: Sequence[Any]) -> list[Value]:
+        if len(x) != len(self.neurons[0].w):
+            raise ValueError(f"this layer has {len(self.neurons[0].w)} inputs, but got {len(x)} numbers")
         shared = [v if isinstance(v, Value) else constant(v) for v in x]  # one node per input, not one per weight
         zs = linear(shared, [neuron.w for neuron in self.neurons], [neuron.b for neuron in self.neurons])
         return [neuron.activated(z) for neuron, z in zip(self.neurons, zs)]
@@ -209,7 +211,7 @@ def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:
     if not isinstance(architecture, dict) or architecture.get("class") != "MLP" or not isinstance(parameters, dict):
         raise FileError(f"{path}: not a saved MLP: build the module with your own code and call its load(path)")
     nouts = architecture.get("nouts")
-    sizes = [architecture.get("nin"), *nouts] if isinstance(nouts, list) else [None]
+    sizes: list[Any] = [architecture.get("nin"), *nouts] if isinstance(nouts, list) else [None]
     if not all(type(size) is int for size in sizes):
         raise FileError(f"{path}: architecture: 'nin' must be an integer and 'nouts' a list of them")
     if sum((n + 1) * m for n, m in pairwise(sizes)) != len(parameters):  # before any memory is taken for them

@@ -83,7 +83,7 @@ def test_what_cannot_be_made_is_refused(make: Callable[[], Any], message: str) -
     ("make", "message"),
     [
         (lambda: Neuron(3)([1.0, 2.0]), "this neuron has 3 inputs, but got 2 numbers"),
-        (lambda: Layer(3, 2)([1.0] * 4), "this neuron has 3 inputs, but got 4 numbers"),
+        (lambda: Layer(3, 2)([1.0] * 4), "this layer has 3 inputs, but got 4 numbers"),
         (lambda: MLP(3, [2])([1.0, 2.0]), "this MLP has 3 inputs, but got 2 numbers"),
         (lambda: MLP(1, [2])([]), "this MLP has 1 inputs, but got 0 numbers"),
     ],
