@@ -1,0 +1,303 @@
+"""Where a gradient comes from: the terms it is the sum of, or the paths it came along."""
+
+from __future__ import annotations
+
+import gc
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autograd.graph import topological_order
+from autograd.value import Value
+from autograd.viz.notation import NOT_COMPUTED, Names, nodes_of, number
+from autograd.viz.paths import Path, count_paths, strongest_paths
+from autograd.viz.replay import finite_difference
+from autograd.viz.steps import adjoints
+from autograd.viz.texmath import latex_name, latex_number, latex_text
+
+__all__ = ["Ledger", "Paths", "Term", "explain"]
+
+MOST_TERMS = 12  # longer sums are shortened to their largest terms
+LONGEST_PATH = 12
+
+
+def explain(node: Value, loss: Value | None = None, *, k: int = 5, number_format: str = ".4g") -> Ledger | Paths:
+    """Where the gradient of a node comes from.
+
+    ``explain(v)`` takes ``v.grad`` apart: one term per use of v, the local derivative times the gradient there.  It
+    looks for the uses among all living graphs, since a node does not know who uses it.
+
+        grad v = Σ_u ∂u/∂v · grad u
+
+    ``explain(w, loss)`` lists the paths from w to the loss, with the product of local derivatives along each.
+
+        ∂loss/∂w = Σ_paths Π_edges ∂head/∂tail
+
+    Args:
+        node: whose gradient.
+        loss: of what; any node that was computed from ``node``.
+        k: how many paths to list, the strongest first.
+        number_format: how numbers are written, as in ``format(x, ".4g")``.
+
+    Returns:
+        Text when printed, a table in a notebook, LaTeX by ``to_latex()``; with all numbers as attributes.
+
+    >>> b = Value(2.0, "b")
+    >>> c = b * 3 + b * 5
+    >>> c.backward()
+    >>> explain(b)
+    b.grad = 8 = 3·1 (via b*3) + 5·1 (via b*5)
+    >>> explain(b, c)
+    ∂(b*3 + b*5)/∂b = 8, the sum of 2 paths
+      1. ∂(b*3 + b*5)/∂(b*5) · ∂(b*5)/∂b = 1·5 = 5
+      2. ∂(b*3 + b*5)/∂(b*3) · ∂(b*3)/∂b = 1·3 = 3
+    finite differences give 8
+    """
+    (node,) = nodes_of(node, "explain")
+    if loss is None:
+        return _ledger(node, number_format)
+    (loss,) = nodes_of(loss, "explain")
+    if k < 1:
+        raise ValueError(f"k is the number of paths to list and must be at least 1, got {k}")
+    order = topological_order(loss)
+    return Paths(
+        node=node,
+        loss=loss,
+        gradient=adjoints([loss], order).get(node, 0.0),
+        count=count_paths(node, loss, order),
+        paths=strongest_paths(node, loss, order, k),
+        finite_difference=finite_difference(order, loss, node),
+        names=Names(order if node in set(order) else [*order, node], number_format),
+    )
+
+
+# ---- one node: the uses it has --------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Term:
+    """One use of a node: what its gradient gets from there."""
+
+    via: Value
+    local: float
+    upstream: float
+
+    @property
+    def contribution(self) -> float:
+        """upstream · local."""
+        return self.upstream * self.local
+
+
+@dataclass(frozen=True, repr=False)
+class Ledger:
+    """What a gradient is the sum of.
+
+    Attributes:
+        node: whose gradient.
+        terms: one per use in a graph that backward has run on.
+        names: what the nodes are called.
+    """
+
+    node: Value
+    terms: list[Term]
+    names: Names
+
+    @property
+    def remainder(self) -> float:
+        """What the terms do not account for: earlier calls of backward, or graphs that are gone."""
+        total = sum([term.contribution for term in self.terms])
+        left = self.node.grad - total
+        return 0.0 if abs(left) <= 1e-9 * max(abs(self.node.grad), abs(total)) else left
+
+    def __repr__(self) -> str:
+        name, spec = self.names.name[self.node], self.names.spec
+        if type(self.node.grad) is int:
+            return f"{name}.grad is {NOT_COMPUTED}: call backward() on what was computed from it"
+        text = f"{name}.grad = {number(self.node.grad, spec)}"
+        if not self.terms:
+            if not self.node.grad:
+                return text
+            root = self.node.parents and self.node.grad == 1.0
+            return text + (": backward started here" if root else ": the graph that it comes from is gone")
+        terms = [
+            f"{number(term.local, spec)}·{number(term.upstream, spec)} (via {self.names.name[term.via]})"
+            for term in self._largest
+        ]
+        return text + " = " + " + ".join(terms + self._others("{} from {:,} more", "{} from elsewhere"))
+
+    @property
+    def _largest(self) -> list[Term]:
+        if len(self.terms) <= MOST_TERMS:
+            return self.terms
+        kept = set(sorted(range(len(self.terms)), key=lambda i: -abs(self.terms[i].contribution))[:MOST_TERMS])
+        return [term for i, term in enumerate(self.terms) if i in kept]
+
+    def _others(self, more: str, elsewhere: str) -> list[str]:
+        """What is not listed term by term."""
+        shown, found = self._largest, []
+        if len(shown) < len(self.terms):
+            hidden = math.fsum([t.contribution for t in self.terms]) - math.fsum([t.contribution for t in shown])
+            found.append(more.format(number(hidden, self.names.spec), len(self.terms) - len(shown)))
+        if self.remainder:
+            found.append(elsewhere.format(number(self.remainder, self.names.spec)))
+        return found
+
+    def to_latex(self) -> str:
+        """The sum as a formula."""
+        spec = self.names.spec
+        left = rf"\mathrm{{grad}}\,{_latex(self.node, self.names)}"
+        if type(self.node.grad) is int:
+            return rf"{left} = {latex_text(NOT_COMPUTED)}"
+        terms = [
+            rf"\underbrace{{{_latex_factor(t.local, spec)} \cdot {_latex_factor(t.upstream, spec)}}}"
+            rf"_{{{latex_text('via ')}{_latex(t.via, self.names)}}}"
+            for t in self._largest
+        ]
+        terms += [latex_text(text) for text in self._others("{} from {:,} more", "{} from elsewhere")]
+        return f"{left} = " + (" + ".join(terms) + " = " if terms else "") + latex_number(self.node.grad, spec)
+
+    def _repr_html_(self) -> str:
+        spec, name = self.names.spec, html.escape(self.names.name[self.node])
+        if not self.terms:
+            return f"<p>{html.escape(repr(self))}</p>"
+        rows = [
+            [html.escape(self.names.name[t.via]), *[number(x, spec) for x in (t.local, t.upstream, t.contribution)]]
+            for t in self._largest
+        ]
+        rows += [[html.escape(text), "", "", ""] for text in self._others("{} from {:,} more", "{} from elsewhere")]
+        rows.append([f"<b>{name}.grad</b>", "", "", f"<b>{number(self.node.grad, spec)}</b>"])
+        return _table(["via", f"∂via/∂{name}", "gradient of via", "product"], rows)
+
+
+def _ledger(node: Value, spec: str) -> Ledger:
+    users = [user for user in _users(node) if type(user.grad) is not int]
+    names = Names(topological_order(*users, node), spec)
+    users.sort(key=lambda user: names.name[user])
+    terms = [
+        Term(user, local, user.grad)
+        for user in users
+        for parent, local in zip(user.parents, user.partials)
+        if parent is node
+    ]
+    return Ledger(node, terms, names)
+
+
+def _users(node: Value) -> list[Value]:
+    """The nodes computed directly from this one.  A reference from it to them would be a cycle, but Python knows."""
+    holders = [holder for holder in gc.get_referrers(node) if type(holder) is tuple]
+    found = gc.get_referrers(*holders) if holders else []
+    return [user for user in found if isinstance(user, Value) and any(user.parents is tuple_ for tuple_ in holders)]
+
+
+# ---- two nodes: the paths between them -------------------------------------------------------------------------------
+@dataclass(frozen=True, repr=False)
+class Paths:
+    """The chain rule, path by path.
+
+    Attributes:
+        node, loss: from where to where.
+        gradient: ∂loss/∂node, the sum over all paths.
+        count: how many paths there are.
+        paths: the strongest of them.
+        finite_difference: an estimate of the gradient from values alone, as a check.
+        names: what the nodes are called.
+    """
+
+    node: Value
+    loss: Value
+    gradient: float
+    count: int
+    paths: list[Path]
+    finite_difference: float
+    names: Names
+
+    @property
+    def remainder(self) -> float:
+        """What all the paths that are not listed add up to."""
+        return self.gradient - math.fsum([path.product for path in self.paths])
+
+    def __repr__(self) -> str:
+        spec = self.names.spec
+        head = f"{self._derivative(self.loss, self.node)} = {number(self.gradient, spec)}"
+        if not self.count:
+            return f"{head}: no path leads there"
+        lines = [f"{head}, the sum of {_count(self.count)} path{'s' * (self.count > 1)}"]
+        for i, path in enumerate(self.paths, 1):
+            symbols, numbers = self._factors(path)
+            lines.append(f"  {i}. {' · '.join(symbols)} = {'·'.join(numbers)} = {number(path.product, spec)}")
+        if self.count > len(self.paths):
+            lines.append(f"  the other {_count(self.count - len(self.paths))} add up to {number(self.remainder, spec)}")
+        lines.append(f"finite differences give {number(self.finite_difference, spec)}")
+        return "\n".join(lines)
+
+    def to_latex(self) -> str:
+        """The sum over the paths as lines of an ``aligned`` environment."""
+        spec = self.names.spec
+        fraction = _latex_derivative(self.loss, self.node, self.names)
+        rows = [f"{fraction} &= {latex_number(self.gradient, spec)}"]
+        for path in self.paths:
+            steps = list(zip(path.nodes[1:], path.nodes, path.partials))[::-1]
+            symbols = _shortened([_latex_derivative(head, tail, self.names) for head, tail, _ in steps], r"\cdots")
+            numbers = _shortened([_latex_factor(partial, spec) for _, _, partial in steps], r"\cdots")
+            factors = r" \cdot ".join(numbers) or "1"
+            rows.append(rf"&\quad {' '.join(symbols) or '1'} = {factors} = {latex_number(path.product, spec)}")
+        if self.count > len(self.paths):
+            rest = latex_text(f"the other {_count(self.count - len(self.paths))} paths: ")
+            rows.append(rf"&\quad {rest}{latex_number(self.remainder, spec)}")
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def _repr_html_(self) -> str:
+        spec = self.names.spec
+        rows = []
+        for path in self.paths:
+            symbols, numbers = self._factors(path)
+            rows.append([html.escape(" · ".join(symbols)), " · ".join(numbers), number(path.product, spec)])
+        if self.count > len(self.paths):
+            rows.append([f"the other {_count(self.count - len(self.paths))} paths", "", number(self.remainder, spec)])
+        name = html.escape(self._derivative(self.loss, self.node))
+        rows.append([f"<b>{name}</b>", f"{_count(self.count)} in all", f"<b>{number(self.gradient, spec)}</b>"])
+        rows.append(["finite differences", "", number(self.finite_difference, spec)])
+        return _table(["path", "local derivatives", "product"], rows)
+
+    def _factors(self, path: Path) -> tuple[list[str], list[str]]:
+        """The derivatives along a path, from the loss down, in symbols and in numbers."""
+        steps = list(zip(path.nodes[1:], path.nodes, path.partials))[::-1]
+        if not steps:
+            return [self._derivative(self.loss, self.node)], ["1"]
+        symbols = [self._derivative(head, tail) for head, tail, _ in steps]
+        return _shortened(symbols), _shortened([number(partial, self.names.spec) for _, _, partial in steps])
+
+    def _derivative(self, of: Value, by: Value) -> str:
+        return f"∂{_atom(self.names.name[of])}/∂{_atom(self.names.name[by])}"
+
+
+def _count(n: int) -> str:
+    """How many; of deep networks there are more paths than anybody wants to read the digits of."""
+    return f"{n:,}" if n < 10**12 else f"{n // 10 ** (len(str(n)) - 2) / 10}e{len(str(n)) - 1}"
+
+
+def _shortened(parts: list[str], ellipsis: str = "…") -> list[str]:
+    half = LONGEST_PATH // 2
+    return parts if len(parts) <= LONGEST_PATH else [*parts[:half], ellipsis, *parts[-half:]]
+
+
+def _atom(name: str) -> str:
+    return f"({name})" if any(c in name for c in " +-*/(") else name
+
+
+def _latex(node: Value, names: Names) -> str:
+    return latex_name(names.name[node]) if node.label else latex_text(names.name[node])
+
+
+def _latex_derivative(of: Value, by: Value, names: Names) -> str:
+    return rf"\frac{{\partial {_latex(of, names)}}}{{\partial {_latex(by, names)}}}"
+
+
+def _latex_factor(x: float, spec: str) -> str:
+    text = latex_number(x, spec)
+    return f"({text})" if text.startswith("-") or "cdot" in text else text
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join([f"<th>{cell}</th>" for cell in header])
+    body = "".join([f"<tr>{''.join([f'<td>{cell}</td>' for cell in row])}</tr>" for row in rows])
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

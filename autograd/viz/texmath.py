@@ -1,0 +1,70 @@
+"""Names and numbers in LaTeX.  Labels are a user's text: nothing in them is taken for a command."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+
+__all__ = ["latex_name", "latex_number", "latex_text"]
+
+_SCRIPTED = re.compile(r"(.+?)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)([₀₁₂₃₄₅₆₇₈₉,]*)", re.DOTALL)
+_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
+_SPECIAL = {
+    "\\": r"}\backslash\text{", "^": r"}{\hat{}}\text{", "~": r"}{\sim}\text{", "<": r"}{<}\text{", ">": r"}{>}\text{",
+    **{c: "\\" + c for c in "{}$%&#_"},
+}  # fmt: skip
+
+
+def latex_text(text: str) -> str:
+    r"""A text inside of a formula.
+
+    >>> print(latex_text("50% of x_1"))
+    \text{50\% of x\_1}
+    """
+    return r"\text{" + "".join([_SPECIAL.get(c, c) for c in text]) + "}"
+
+
+def latex_name(label: str) -> str:
+    r"""A label as the name of a variable.
+
+    >>> print(latex_name("w²₁₃"), latex_name("δ"), latex_name("x1"), latex_name("loss"), latex_name("<b>"))
+    w^{2}_{13} \delta x_{1} \mathrm{loss} \text{}{<}\text{b}{>}\text{}
+    """
+    found = _SCRIPTED.fullmatch(label)
+    base, above, below = found.groups() if found else (label, "", "")
+    if not above and not below and (plain := re.fullmatch(r"([A-Za-z])_?(\d+)", base)):
+        base, below = plain.groups()
+    text = _symbol(base)
+    if above:
+        text += f"^{{{above.translate(_DIGITS)}}}"
+    if below:
+        text += f"_{{{below.rstrip(',').translate(_DIGITS)}}}"
+    return text
+
+
+def _symbol(base: str) -> str:
+    if len(base) == 1:
+        greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", unicodedata.name(base, ""))
+        if greek:
+            name = greek[2].lower().replace("lamda", "lambda")
+            return "\\" + (name if greek[1] == "SMALL" else name.capitalize())
+        if base.isascii() and base.isalpha():
+            return base
+    if base.isascii() and base.isalnum() and base[0].isalpha():
+        return rf"\mathrm{{{base}}}"
+    return latex_text(base)
+
+
+def latex_number(x: float, spec: str = ".4g") -> str:
+    r"""A number in a formula, with powers of ten.
+
+    >>> print(latex_number(-0.5), latex_number(1.5e-07), latex_number(float("inf")))
+    -0.5 1.5 \cdot 10^{-7} \infty
+    """
+    if math.isnan(x):
+        return r"\text{nan}"
+    if math.isinf(x):
+        return r"\infty" if x > 0 else r"-\infty"
+    mantissa, _, exponent = format(x, spec).partition("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
