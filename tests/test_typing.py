@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from autograd import Value
-from nn import Dataset, Standardizer, load_iris, make_moons, minibatches, one_hot, read_csv, train_test_split
+from nn import (
+    MLP,
+    SGD,
+    Dataset,
+    History,
+    Module,
+    Standardizer,
+    fit,
+    half_mse_loss,
+    load_iris,
+    make_moons,
+    minibatches,
+    one_hot,
+    predict,
+    read_csv,
+    train_test_split,
+)
 
 
 def polynomial(x: Value, coefficients: list[float]) -> Value:
@@ -60,3 +76,26 @@ def test_data_are_plain_lists() -> None:
 def read_prices(path: str) -> list[float]:
     prices: Dataset[float] = read_csv(path, "price", task="regression")
     return prices.targets
+
+
+class Line(Module):
+    def __init__(self) -> None:
+        self.slope, self.intercept = Value(0.0), Value(0.0)
+
+    def __call__(self, x: list[float]) -> Value:
+        return self.slope * x[0] + self.intercept
+
+
+def test_models_and_training_are_typed() -> None:
+    line = Line()
+    optimizer = SGD(line.parameters(), lr=0.5)
+    history: History = fit(line, [[0.0], [1.0]], [1.0, 3.0], optimizer=optimizer, epochs=50, progress=False)
+    losses: list[float] = history.loss
+    network = MLP(2, [3, 2], activation="tanh")
+    loss: Value = half_mse_loss(network([0.5, Value(1.0)]), [0.0, 1.0])
+    loss.backward()
+    gradients: list[float] = [parameter.grad for parameter in network.parameters()]
+    state: dict[str, float] = network.state_dict()
+    assert losses[-1] < losses[0]
+    assert len(gradients) == len(state) == 17
+    assert len(predict(network, [[0.0, 0.0]])[0]) == 2
