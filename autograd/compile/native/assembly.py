@@ -1,4 +1,4 @@
-"""The LLVM IR of a planned program: one function per stage, and ``@main`` that calls them in order on a frame."""
+"""The LLVM IR of a planned program: one function per stage, ``@main`` that calls them, and ``@carry``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Assembly:
     """The code of a program.
 
     Attributes:
-        text: a module that defines ``void @main(ptr frame, ptr arguments)``.
+        text: a module that defines ``void @main(ptr frame, ptr arguments)``, which evaluates the program, and
+            ``void @carry(ptr frame, ptr arguments)``, which then replaces what is carried over.
         keep: what the code refers to by address: it must live as long as the code.
     """
 
@@ -70,7 +71,7 @@ class Assembly:
         carry, tables = self._carry()
         mathematics = [functions.text() for functions in self.functions.values()]
         return join(moves.DECLARATIONS, self.products.text(), *([] if long else mathematics), tables, *pieces,
-                    define("main", [*lines, *carry]))
+                    define("main", lines), define("carry", carry))
 
     def _load(self, long: Sequence[str], calls: Sequence[str]) -> list[str]:
         """Compile the long stages; the calls of all stages."""

@@ -19,6 +19,7 @@ def run_entry() -> str:
     """``void run(ptr frame)``: evaluate once."""
     return f"""define void @run(ptr %f) {host().attributes} {{
   call void @main(ptr %f, ptr %f)
+  call void @carry(ptr %f, ptr %f)
   ret void
 }}
 """
@@ -46,6 +47,7 @@ test:
 step:
   call void @main(ptr %f, ptr %x)
 {chr(10).join(notes)}
+  call void @carry(ptr %f, ptr %x)
   %next = add i64 %k, 1
   %x.next = getelementptr double, ptr %x, i64 %stride
   %notes.next = getelementptr double, ptr %notes, i64 {len(recorded)}

@@ -92,7 +92,7 @@ class Kernel:
     def read(self, frame: Doubles) -> list[Any]:
         """The outputs of the last evaluation: a float each, or an array over the lanes.
 
-        A row that is carried over may be in the memory of what it replaces: writing a parameter changes that output.
+        What is carried over has been: an output that is a row of a parameter shows the new number.
         """
         return [self._output(frame, array, row) for array, row in self.program.outputs]
 
@@ -129,6 +129,7 @@ class Kernel:
 
     def run(self, frame: Doubles) -> None:
         """Evaluate once, without the interpreter lock."""
+        self._check(frame)
         self._run(frame.ctypes.data)
 
     def run_steps(self, frame: Doubles, data: Doubles | None = None, steps: int | None = None) -> Doubles:
@@ -142,6 +143,7 @@ class Kernel:
         Raises:
             ValueError: the data have another shape or layout than ``batches`` gives, or are too few.
         """
+        self._check(frame)
         if data is not None and (data.ndim != 2 or data.shape[1] != self.batch_size or not data.flags.c_contiguous):
             raise ValueError(f"data of shape {data.shape}: expected what batches() gives, [steps, {self.batch_size}]")
         if steps is None:
@@ -152,6 +154,10 @@ class Kernel:
         source, stride = (frame, 0) if data is None else (data, self.batch_size)
         self._steps(frame.ctypes.data, source.ctypes.data, stride, steps, noted.ctypes.data)
         return noted
+
+    def _check(self, frame: Doubles) -> None:
+        if frame.shape != (self.assembly.size,) or not frame.flags.c_contiguous:
+            raise ValueError(f"an array of shape {frame.shape} is no frame of this kernel: make one with frame()")
 
     def builtin(
         self, name: str, shapes: Sequence[Shape], inputs: Rows, result: Result, slow: Callable[..., Any],
