@@ -61,7 +61,8 @@ class Assembly:
                 lines, tables = self._alone(name, steps[0])
                 pieces += [tables, define(name, lines)]
             else:
-                lines = region_body(self.program, steps, stage.space, self.layout, self.functions)
+                lines = region_body(
+                    self.program, steps, stage.space, self.plan.again, self.layout, self.functions)
                 if self.plan.level == 0:
                     long.append(define(name, lines, linkage=""))
                 else:

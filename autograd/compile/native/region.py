@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from autograd.compile.arrays import ArrayProgram, Step, View
 from autograd.compile.native.code import Code, Functions, Operand
@@ -16,10 +16,37 @@ __all__ = ["region_body"]
 
 
 def region_body(
-    program: ArrayProgram, steps: Sequence[Step], space: Space, layout: Layout, functions: dict[int, Functions]
+    program: ArrayProgram, steps: Sequence[Step], space: Space, again: Mapping[int, Step], layout: Layout,
+    functions: dict[int, Functions],
 ) -> list[str]:
-    """The lines of a function that runs steps over one space; ``functions`` are those at each vector width."""
-    return _Region(program, steps, space, layout, functions).lines()
+    """The lines of a function that runs steps over one space.
+
+    Args:
+        program: to look arrays up in.
+        steps: what to run, in order.
+        space: over which.
+        again: arrays that are not kept, and the steps that compute them where they are read.
+        layout: places of the arrays that are kept.
+        functions: to be called at each vector width.
+    """
+    return _Region(program, _with_repeated(steps, again), space, layout, functions).lines()
+
+
+def _with_repeated(steps: Sequence[Step], again: Mapping[int, Step]) -> list[Step]:
+    """The steps, each behind those that compute its operands again."""
+    known = {step.target for step in steps}
+    result: list[Step] = []
+
+    def add(step: Step) -> None:
+        for view in step.operands:
+            if view.array in again and view.array not in known:
+                known.add(view.array)
+                add(again[view.array])
+        result.append(step)
+
+    for step in steps:
+        add(step)
+    return result
 
 
 class _Region:
