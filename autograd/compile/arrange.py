@@ -101,8 +101,8 @@ class _Arrangement:
 
     # ---- leaves ----------------------------------------------------------------------------------------------------
     def _leaves(self, kind: str, members: list[int]) -> None:
-        if kind == "parameter":
-            members = sorted(members, key=lambda i: self.instructions[i].payload)
+        if kind != "constant":
+            members = sorted(members, key=lambda i: _first(self.instructions[i].payload))
         payload = tuple([self.instructions[i].payload for i in members])
         self._define(members, Array(len(members), self.instructions[members[0]].lanes, kind, payload))
 
@@ -185,6 +185,10 @@ class _Arrangement:
         target = len(self.arrays) - 1
         self.steps.append(Step(ops.identity, "gather", target, len(rows), 1, (), rows))
         return View(target, 0, nj, 1 if nj > 1 else 0)
+
+
+def _first(payload: Any) -> float:
+    return payload[0] if isinstance(payload, tuple) else payload  # type: ignore[no-any-return]
 
 
 def affine_view(array: int, rows: Rows, ni: int, nj: int) -> View | None:

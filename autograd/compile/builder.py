@@ -5,14 +5,16 @@ The builder folds constants, leaves out steps that change nothing (x * 1, x + 0)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from autograd import ops
 from autograd.compile.program import DOT, TOTAL, Instruction, Program
 from autograd.ops import Binary, Number, Op
 
-__all__ = ["Builder", "LinearMap", "Register"]
+__all__ = ["Builder", "LinearMap", "Register", "collector_paused"]
 
 
 class Builder:
@@ -26,10 +28,10 @@ class Builder:
 
     def emit(self, op: Op, operands: tuple[int, ...] = (), lanes: int | None = None, payload: Any = None) -> int:
         """The register that holds ``op`` of these operands: an earlier one if there is one."""
+        summed = op is TOTAL or op is DOT
         if lanes is None:
-            summed = op is TOTAL or op is DOT
             lanes = 1 if summed else max([self.instructions[i].lanes for i in operands], default=1)
-        if operands:
+        if operands and not summed:
             same = self._simplified(op, operands, lanes)
             if same is not None and self.instructions[same].lanes == lanes:
                 return same
@@ -39,6 +41,11 @@ class Builder:
             register = self._written[key] = len(self.instructions)
             self.instructions.append(Instruction(op, operands, lanes, payload))
         return register
+
+    def append(self, instruction: Instruction) -> int:
+        """Write a step as it is, one that cannot be simplified and is not written yet."""
+        self.instructions.append(instruction)
+        return len(self.instructions) - 1
 
     def constant(self, number: float) -> int:
         """The register of a uniform constant."""
@@ -53,8 +60,6 @@ class Builder:
         """A register that holds the same without a new step.  Only what is true of every float: x * 0 is not 0."""
         if op is ops.identity:
             return operands[0]
-        if op is TOTAL or op is DOT:
-            return None
         numbers = [self.number(operand) for operand in operands]
         if lanes == 1 and None not in numbers:
             return self.constant(op.value(*numbers))
@@ -107,6 +112,8 @@ class Builder:
             if not needed[register]:
                 needed[register] = True
                 stack.extend(self.instructions[register].operands)
+        if all(needed):
+            return Program(self.instructions, outputs, self.labels, self.adjoints)
         where: dict[int, int] = {}
         kept: list[Instruction] = []
         for i, (op, operands, lanes, payload) in enumerate(self.instructions):
@@ -116,6 +123,18 @@ class Builder:
         labels = {where[i]: label for i, label in self.labels.items() if needed[i]}
         adjoints = {where[i]: where[of] for i, of in self.adjoints.items() if needed[i] and needed[of]}
         return Program(kept, [where[output] for output in outputs], labels, adjoints)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Without the cyclic collector, which has nothing to find in a program but looks through it again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class LinearMap:

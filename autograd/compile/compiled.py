@@ -9,7 +9,7 @@ from functools import update_wrapper
 from typing import Any
 
 from autograd import ops
-from autograd.compile.builder import Builder
+from autograd.compile.builder import Builder, collector_paused
 from autograd.compile.derive import derivatives
 from autograd.compile.flatten import flatten
 from autograd.compile.kernels import BACKENDS, Kernel, arguments_and_parameters, kernel_for
@@ -90,7 +90,8 @@ class Variant:
         """The plan for the gradients by the captured leaves and/or by some arguments."""
         key = (by_parameters, by_arguments)
         if key not in self.plans:
-            self.plans[key] = Plan(self.program, by_parameters, by_arguments, self.backend)
+            with collector_paused():
+                self.plans[key] = Plan(self.program, by_parameters, by_arguments, self.backend)
         return self.plans[key]
 
     def live(self) -> list[float]:
@@ -198,7 +199,8 @@ class Compiled:
 
     def record(self, args: Sequence[Any], structure: Any) -> Variant:
         """Record the function at these arguments, and keep the recording."""
-        variant = Variant(record(self.f, args), self.backend)
+        with collector_paused():
+            variant = Variant(record(self.f, args), self.backend)
         with self._lock:
             self.recordings += 1
             variants = self.variants.setdefault(structure, [])

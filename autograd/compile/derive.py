@@ -11,11 +11,11 @@ from typing import Any
 
 from autograd import ops
 from autograd.compile.builder import Builder, LinearMap, Register
-from autograd.compile.program import TOTAL, Instruction, Program
+from autograd.compile.program import DOT, TOTAL, Instruction, Program
 from autograd.graph import sweep
 from autograd.ops import Unary
 
-__all__ = ["derivatives"]
+__all__ = ["derivatives", "differentiate"]
 
 
 class _Nothing:
@@ -25,16 +25,28 @@ class _Nothing:
         return other
 
 
-class _OverLanes(LinearMap):
-    """The derivative of spreading a uniform number over lanes: the sum over these lanes."""
+class _Summed(LinearMap):
+    """The derivative by a uniform number that is used in every lane: the sum over the lanes."""
 
-    __slots__ = ("lanes",)
+    __slots__ = ("derivative", "lanes")
 
-    def __init__(self, lanes: int) -> None:
+    def __init__(self, derivative: Any, lanes: int) -> None:
+        self.derivative = derivative
         self.lanes = lanes
 
     def __call__(self, adjoint: Register) -> Register:
-        return Register.apply(TOTAL, (adjoint,)) if adjoint.lanes > 1 else adjoint * float(self.lanes)
+        derivative = self.derivative
+        if isinstance(derivative, Register) and derivative.lanes > 1:
+            if adjoint.lanes > 1:
+                return Register.apply(DOT, (adjoint, derivative))
+            return adjoint * Register.apply(TOTAL, (derivative,))
+        if isinstance(derivative, LinearMap):
+            return _total(derivative(adjoint), self.lanes)
+        return _total(adjoint, self.lanes) * derivative
+
+
+def _total(x: Register, lanes: int) -> Register:
+    return Register.apply(TOTAL, (x,)) if x.lanes > 1 else x * float(lanes)
 
 
 class _Where(LinearMap):
@@ -51,12 +63,12 @@ class _Where(LinearMap):
 
 
 class _Node:
-    """A register in the graph that is swept; without one, the spreading of its parent over lanes."""
+    """A register in the graph that is swept."""
 
     __slots__ = ("grad", "lanes", "parents", "positions", "register")
 
     def __init__(self, register: int, parents: tuple[_Node, ...], positions: tuple[int, ...], lanes: int) -> None:
-        self.register = register  # -1: spread over lanes
+        self.register = register
         self.parents = parents
         self.positions = positions  # which operands the parents are
         self.lanes = lanes
@@ -73,17 +85,20 @@ def derivatives(
         if the input has (None: the output does not depend on it).
     """
     where = builder.copy(program)
+    return where, differentiate(builder, where[output], [where[i] for i in inputs])
+
+
+def differentiate(builder: Builder, output: int, inputs: Sequence[int]) -> list[int | None]:
+    """Write the derivatives of one register by others behind what is written: see ``derivatives``."""
     written = len(builder.instructions)
-    nodes = _graph(builder, where[output], [where[i] for i in inputs])
-    root = nodes.get(where[output])
+    nodes = _graph(builder, output, inputs)
+    root = nodes.get(output)
     if root is None:
-        return where, [None] * len(inputs)
-    order = _ordered(nodes)
+        return [None] * len(inputs)
+    order = list(nodes.values())
     taken = _conditions(builder, order, root)
 
     def partials(node: _Node) -> list[Any]:
-        if node.register < 0:
-            return [_OverLanes(node.lanes)]
         if not node.parents:
             return []
         op, operands, _, _ = builder.instructions[node.register]
@@ -93,24 +108,24 @@ def derivatives(
             local = op.partials(Register(builder, node.register), *[Register(builder, i) for i in operands])
             if isinstance(op, Unary) and (x := builder.labels.get(operands[0])):
                 _name(builder.labels, local[0], written, f"{op.name}'({x})")
-        if not taken:
-            return [local[position] for position in node.positions]
-        return [
-            local[position] if (condition := taken.get((node, k))) is None else _Where(condition, local[position])
-            for k, position in enumerate(node.positions)
-        ]
+        chosen = [local[position] for position in node.positions]
+        if taken:
+            chosen = [d if (on := taken.get((node, k))) is None else _Where(on, d) for k, d in enumerate(chosen)]
+        if node.lanes > 1:
+            chosen = [d if p.lanes > 1 else _Summed(d, node.lanes) for p, d in zip(node.parents, chosen)]
+        return chosen
 
     seed = Register(builder, builder.constant(1.0))
     adjoint = sweep(order, {root: seed}, partials, _Nothing())
     for labelled in (True, False):  # one register may be several adjoints: δ = ∂z is ∂b too
         for node in reversed(order):
-            if node.register >= 0 and (node.register in builder.labels) is labelled:
+            if (node.register in builder.labels) is labelled:
                 _name(builder.adjoints, adjoint[node], written, node.register)
     found: list[int | None] = []
     for i in inputs:
-        derivative = adjoint.get(nodes.get(where[i]))  # type: ignore[arg-type]
+        derivative = adjoint.get(nodes.get(i))  # type: ignore[arg-type]
         found.append(derivative.index if isinstance(derivative, Register) else None)
-    return where, found
+    return found
 
 
 def _name(names: dict[int, Any], number: Any, written: int, name: Any) -> None:
@@ -137,12 +152,9 @@ def _graph(builder: Builder, output: int, inputs: Sequence[int]) -> dict[int, _N
     nodes: dict[int, _Node] = {}
     for i in range(output + 1):
         if on_the_way[i]:
-            lanes = instructions[i].lanes
             edges = [(k, operand) for k, operand in _differentiated(instructions[i]) if on_the_way[operand]]
-            parents = [nodes[operand] for _, operand in edges]
-            if lanes > 1:
-                parents = [p if p.lanes > 1 else _Node(-1, (p,), (0,), lanes) for p in parents]
-            nodes[i] = _Node(i, tuple(parents), tuple([k for k, _ in edges]), lanes)
+            parents = tuple([nodes[operand] for _, operand in edges])
+            nodes[i] = _Node(i, parents, tuple([k for k, _ in edges]), instructions[i].lanes)
     return nodes
 
 
@@ -154,26 +166,17 @@ def _differentiated(instruction: Instruction) -> list[tuple[int, int]]:
     return [*enumerate(operands)][op is ops.select :]
 
 
-def _ordered(nodes: dict[int, _Node]) -> list[_Node]:
-    """The nodes in topological order, each spreading before the node that needs it."""
-    order: list[_Node] = []
-    for node in nodes.values():
-        order.extend(parent for parent in node.parents if parent.register < 0)
-        order.append(node)
-    return order
-
-
 def _conditions(builder: Builder, order: list[_Node], root: _Node) -> dict[tuple[_Node, int], Register]:
     """For each edge that only some branch of a ``select`` uses: the register that says whether it was taken."""
     instructions = builder.instructions
-    if not any(node.register >= 0 and instructions[node.register].op is ops.select for node in order):
+    if not any(instructions[node.register].op is ops.select for node in order):
         return {}
     always: dict[_Node, bool] = {root: True}
     when: dict[_Node, Register] = {}
     edges: dict[tuple[_Node, int], Register] = {}
     for node in reversed(order):
         condition = None if always.get(node) else when.get(node)
-        is_select = node.register >= 0 and instructions[node.register].op is ops.select
+        is_select = instructions[node.register].op is ops.select
         for k, (parent, position) in enumerate(zip(node.parents, node.positions)):
             edge = condition
             if is_select and position > 0:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from autograd import ops
 from autograd.compile.builder import Builder
-from autograd.compile.program import DOT, PARAMETER, TOTAL, Program
+from autograd.compile.program import DOT, PARAMETER, TOTAL, Instruction, Program
 
 __all__ = ["flatten"]
 
@@ -44,7 +44,7 @@ class _Flattening:
                 self.where[i] = self.builder.emit(DOT, (self.where[x], self.where[y]), 1)
             else:
                 mapped = tuple([self.where[operand] for operand in operands])
-                self.where[i] = self.builder.emit(op, mapped, lanes, payload)
+                self.where[i] = self.builder.append(Instruction(op, mapped, lanes, payload))
         self.builder.take_names(self.program, self.where)
         return self.builder.program([self.where[output] for output in self.program.outputs])
 

@@ -12,7 +12,7 @@ from typing import Any
 from autograd import ops
 from autograd.compile.builder import Builder
 from autograd.compile.labels import common
-from autograd.compile.program import ARGUMENT, TOTAL, Program
+from autograd.compile.program import ARGUMENT, TOTAL, Instruction, Program
 from autograd.ops import Op
 
 __all__ = ["find_lanes", "spread"]
@@ -44,8 +44,9 @@ def spread(program: Program, lanes: int) -> tuple[Builder, list[int]]:
     builder = Builder()
     where: list[int] = []
     for op, operands, _, payload in program.instructions:
-        width = lanes if op is ARGUMENT else None
-        where.append(builder.emit(op, tuple([where[operand] for operand in operands]), width, payload))
+        mapped = tuple([where[operand] for operand in operands])
+        wide = op is ARGUMENT or any([builder.instructions[operand].lanes > 1 for operand in mapped])
+        where.append(builder.append(Instruction(op, mapped, lanes if wide else 1, payload)))
     builder.take_names(program, where)
     return builder, [where[output] for output in program.outputs]
 

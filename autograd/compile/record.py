@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compile.builder import Builder
-from autograd.compile.program import ARGUMENT, PARAMETER, Program
+from autograd.compile.program import ARGUMENT, PARAMETER, Instruction, Program
 from autograd.errors import AutogradError
 from autograd.graph import topological_order
 from autograd.modes import switched
@@ -128,12 +128,12 @@ def program_of(recording: Recording) -> Program:
     leaf |= {node: (PARAMETER, i) for i, node in enumerate(recording.parameters)}
     for node in topological_order(recording.output, *[guard.node for guard in recording.guards]):
         if node.parents:
-            register[node] = builder.emit(node.op, tuple([register[parent] for parent in node.parents]))
+            register[node] = builder.append(Instruction(node.op, tuple([register[parent] for parent in node.parents])))
         elif node in leaf:
             op, number = leaf[node]
             register[node] = builder.emit(op, payload=number)
         else:
-            register[node] = builder.constant(node._data)
+            register[node] = builder.append(Instruction(ops.constant, payload=node._data))
         if node.label:
             builder.labels.setdefault(register[node], node.label)
     outputs = [register[recording.output]]

@@ -16,8 +16,8 @@ import numpy as np
 from autograd import ops
 from autograd.compile.arrange import arrange
 from autograd.compile.arrays import Array, ArrayProgram, Step, View
-from autograd.compile.builder import Builder
-from autograd.compile.derive import derivatives
+from autograd.compile.builder import collector_paused
+from autograd.compile.derive import differentiate
 from autograd.compile.flatten import flatten
 from autograd.compile.lanes import spread
 from autograd.compile.native import Kernel
@@ -61,7 +61,8 @@ class Trainer:
         state: Sequence[Sequence[float]],
         hyper: dict[str, Any],
     ) -> None:
-        recording = record(loss, samples[0])
+        with collector_paused():
+            recording = record(loss, samples[0])
         if recording.guards:
             raise DataDependent(
                 "the loss of a sample decides by its data (if, max, sorted, .data): write that with autograd.where, "
@@ -73,7 +74,8 @@ class Trainer:
         trained = [parameter for parameter in self.parameters if parameter in used]
         known = set(trained)
         self.captured = trained + [leaf for leaf in recording.parameters if leaf not in known]
-        self.program = flatten(program_of(recording._replace(parameters=self.captured)))
+        with collector_paused():
+            self.program = flatten(program_of(recording._replace(parameters=self.captured)))
         self.trained = len(trained)
         self.rule = rule
         self.hyper = hyper
@@ -132,20 +134,19 @@ class Trainer:
 
     def _kernel(self, lanes: int) -> _StepKernel:
         if lanes not in self.kernels:
-            self.kernels[lanes] = _StepKernel(*self._step_program(lanes))
+            with collector_paused():
+                self.kernels[lanes] = _StepKernel(*self._step_program(lanes))
         return self.kernels[lanes]
 
     def _step_program(self, lanes: int) -> tuple[ArrayProgram, list[tuple[int, Place]]]:
         """The program of a step on a batch, and which of its outputs replace which live numbers."""
-        sample, (loss, *_) = spread(self.program, lanes)
-        if sample.instructions[loss].lanes > 1:
-            loss = sample.emit(ops.mul, (sample.emit(TOTAL, (loss,)), sample.constant(1.0 / lanes)))
-        forward = sample.program([loss])
-        leaves = {step.payload: i for i, step in enumerate(forward.instructions) if step.op is PARAMETER}
-        builder = Builder()
-        where, found = derivatives(forward, forward.outputs[0], [leaves[i] for i in range(self.trained)], builder)
+        builder, (loss, *_) = spread(self.program, lanes)
+        if builder.instructions[loss].lanes > 1:
+            loss = builder.emit(ops.mul, (builder.emit(TOTAL, (loss,)), builder.constant(1.0 / lanes)))
+        leaves = {step.payload: i for i, step in enumerate(builder.instructions) if step.op is PARAMETER}
+        found = differentiate(builder, loss, [leaves[i] for i in range(self.trained)])
         gradients = [builder.constant(0.0) if d is None else d for d in found]
-        arrays = arrange(flatten(builder.program([where[forward.outputs[0]], *gradients])).verify())
+        arrays = arrange(flatten(builder.program([loss, *gradients])).verify())
         place = {
             number: (i, row)
             for i, array in enumerate(arrays.arrays)
