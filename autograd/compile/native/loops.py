@@ -14,6 +14,9 @@ from autograd.compile.native.space import Space
 
 __all__ = ["Access", "Loops", "Nest", "make_nest"]
 
+_UNROLLED = 48  # instructions in an unrolled body, about
+_PARTS = 4  # running sums of one total: an addition takes 4 cycles, and can begin in each
+
 
 class Access(NamedTuple):
     """What an operand or a result touches: first ``offset`` behind ``base``; ``strides`` lead on along i, j, lanes."""
@@ -79,21 +82,30 @@ def make_nest(
 class Loops:
     """Writes the code of a nest: what is loaded, computed and stored in its innermost loop.
 
-    ``code.lines`` is the body of that loop; loads may go to an outer one.
+    ``code.lines`` is the body of that loop; loads may go to an outer one.  The body is written ``unroll`` times, for
+    vectors that follow each other: ``shift`` says how far from the first one it is.
+
+    Args:
+        code: where the lines go.
+        nest: which loops.
+        cost: of the body, in instructions: short ones are unrolled.
     """
 
-    def __init__(self, code: Code, nest: Nest) -> None:
+    def __init__(self, code: Code, nest: Nest, cost: int = _UNROLLED) -> None:
         self.code, self.nest = code, nest
         self.depth = len(nest.sizes)
+        blocks = -(-nest.sizes[-1] // nest.lanes) if nest.sizes else 1
+        self.unroll = max(n for n in range(1, 17) if n == 1 or (blocks % n == 0 and n * cost <= _UNROLLED))
+        self.shift = 0
         self.before: list[list[str]] = [[] for _ in range(self.depth)]  # of loop d, outside of it
         self.after: list[str] = []  # behind the innermost loop
         self.stores: list[str] = []
-        self.sums: list[tuple[str, str]] = []  # (before, after) an iteration of the innermost loop
+        self.sums: dict[tuple[Access, int], tuple[str, str]] = {}  # part of a total: before, after the innermost loop
         self._mask = ""
 
     def _single(self, d: int) -> bool:
         """Whether loop d has one iteration and is not written."""
-        return d == self.depth - 1 and self.nest.sizes[d] <= self.nest.lanes
+        return d == self.depth - 1 and self.nest.sizes[d] <= self.nest.lanes * self.unroll
 
     def _at_level(self, level: int) -> list[str]:
         return self.before[level] if level < self.depth else self.code.lines
@@ -112,6 +124,8 @@ class Loops:
             if stride and not self._single(d):
                 index = f"%i{d}" if stride == 1 else code.let(f"mul i64 %i{d}, {stride}")
                 pointer = code.let(f"getelementptr double, ptr {pointer}, i64 {index}")
+            if stride and self.shift and d == self.depth - 1:
+                pointer = code.let(f"getelementptr double, ptr {pointer}, i64 {self.shift * stride}")
         code.lines = inside
         return pointer
 
@@ -142,18 +156,32 @@ class Loops:
         pointer = self.address(access)
         self.stores.append(f"  store {self.code.type} {value}, ptr {pointer}, align 8")
 
+    def moves(self, access: Access) -> bool:
+        """Whether an access changes within the innermost loop."""
+        return bool(self.nest.sizes) and self.nest.strides(access)[-1] != 0
+
     def accumulate(self, access: Access, term: Callable[[str], str], lanes: int) -> None:
         """Sum over the innermost loop: ``term`` adds this iteration's vector to a total; padding does not count."""
-        code, number = self.code, len(self.sums)
-        total = "zeroinitializer" if self._single(self.depth - 1) else f"%sum{number}"
+        code = self.code
+        number = self.shift // code.lanes
+        part = access, number % _PARTS
+        first = "zeroinitializer" if self._single(self.depth - 1) else f"%sum{len(self.sums)}"
+        first, total = self.sums.get(part, (first, first))
         new = term(total)
-        if lanes % code.lanes:
+        if lanes % code.lanes and number == self.unroll - 1:
             new = code.select(self._inside(lanes), new, total)
-        self.sums.append((total, new))
+        self.sums[part] = first, new
+
+    def _finish_sums(self) -> None:
+        """Add up the parts, then the lanes, and store the totals behind the loop."""
+        code = self.code
         body, code.lines = code.lines, self.after
-        result = code.sum_of_lanes(new)
-        pointer = self._pointer_behind(access)
-        code.do(f"store double {result}, ptr {pointer}, align 8")
+        totals: dict[Access, str] = {}
+        for (access, _), (_, new) in self.sums.items():
+            totals[access] = code.add(totals[access], new) if access in totals else new
+        for access, total in totals.items():
+            result = code.sum_of_lanes(total)
+            code.do(f"store double {result}, ptr {self._pointer_behind(access)}, align 8")
         code.lines = body
 
     def _pointer_behind(self, access: Access) -> str:
@@ -176,13 +204,14 @@ class Loops:
             if self._single(d):
                 self._mask = tail
             else:
-                last = code.let(f"icmp eq i64 %i{d}, {lanes - lanes % code.lanes}")
+                last = code.let(f"icmp eq i64 %i{d}, {lanes - lanes % code.lanes - self.shift}")
                 every = code.splat("i1", "true")
                 self._mask = code.let(f"select i1 {last}, {code.truth} {tail}, {code.truth} {every}")
         return self._mask
 
     def lines(self) -> list[str]:
         """The finished nest."""
+        self._finish_sums()
         lines = self.code.lines + self.stores
         behind = self.after
         for d in range(self.depth - 1, -1, -1):
@@ -195,8 +224,9 @@ class Loops:
 
     def _loop(self, d: int, body: list[str]) -> list[str]:
         kind = self.code.type
-        step = self.nest.lanes if d == self.depth - 1 else 1
-        sums = self.sums if d == self.depth - 1 else []
+        innermost = d == self.depth - 1
+        step = self.nest.lanes * self.unroll if innermost else 1
+        sums = self.sums.values() if innermost else ()
         return [
             f"  br label %enter{d}", f"enter{d}:", f"  br label %loop{d}", f"loop{d}:",
             f"  %i{d} = phi i64 [0, %enter{d}], [%next{d}, %latch{d}]",

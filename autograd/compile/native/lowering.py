@@ -14,7 +14,13 @@ from autograd.errors import AutogradError
 from autograd.ieee import INVERSE_SQRT_2PI, SQRT_HALF, SQRT_HALF_HEAD, SQRT_HALF_TAIL, TWO_OVER_SQRT_PI
 from autograd.ops import TABLE, Op
 
-__all__ = ["UnsupportedError", "lower"]
+__all__ = ["SIMPLE", "UnsupportedError", "lower"]
+
+# Rows of one or two instructions, and the sums over lanes.
+SIMPLE = {
+    "add", "sub", "mul", "div", "neg", "identity", "abs", "square", "relu", "step", "sign", "leaky_relu", "less",
+    "less_equal", "equal", "select", "maximum", "minimum", "total", "dot",
+}  # fmt: skip
 
 Lowering = Callable[..., Operand]
 

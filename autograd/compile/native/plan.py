@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from autograd.compile.arrays import ArrayProgram, Step, View
 from autograd.compile.native.jit import codegen_level
 from autograd.compile.native.layout import Layout
-from autograd.compile.native.lowering import lower
+from autograd.compile.native.lowering import SIMPLE, lower
 from autograd.compile.native.products import is_matrix_product
 from autograd.compile.native.schedule import schedule
 from autograd.compile.native.sharing import Life, reuse, taken_over
@@ -19,7 +19,7 @@ Carried = Sequence[tuple[int, tuple[int, int]]]  # output number -> (array, row)
 
 _REGION = {2: 400, 0: 3000}  # steps in one function, by the level of the code generator
 # One instruction or two each: computed again where they are needed, they cost less than a store and a load.
-_CHEAP = {"add", "sub", "mul", "neg", "abs", "sign", "step", "relu", "square", "less", "less_equal", "equal"}
+_CHEAP = SIMPLE - {"div", "total", "dot"}
 _MOST_AGAIN = 3  # cheap steps in a row
 
 

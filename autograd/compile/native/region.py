@@ -8,7 +8,7 @@ from autograd.compile.arrays import ArrayProgram, Step, View
 from autograd.compile.native.code import Code, Functions, Operand
 from autograd.compile.native.layout import Layout
 from autograd.compile.native.loops import Access, Loops, Nest, make_nest
-from autograd.compile.native.lowering import lower
+from autograd.compile.native.lowering import SIMPLE, lower
 from autograd.compile.native.space import Space, known_number, plain
 from autograd.compile.program import DOT
 
@@ -63,7 +63,7 @@ class _Region:
         self.loads = {view: self._access(view) for view in sources}
         nest = self._nest()
         self.code = Code(functions[nest.lanes])
-        self.loops = Loops(self.code, nest)
+        self.loops = Loops(self.code, nest, sum(1 if step.op.name in SIMPLE else 40 for step in steps))
         self.registers: dict[int, Operand] = {}  # array -> what the region has computed for it
         self.loaded: dict[View, str] = {}
 
@@ -86,6 +86,14 @@ class _Region:
                          any(step.kind == "reduce" for step in self.steps))
 
     def lines(self) -> list[str]:
+        for number in range(self.loops.unroll):
+            self.loops.shift = number * self.code.lanes
+            self.loaded = {view: x for view, x in self.loaded.items() if not self.loops.moves(self.loads[view])}
+            self._body()
+        return self.loops.lines()
+
+    def _body(self) -> None:
+        self.registers.clear()
         for step, sources in zip(self.steps, self.operands):
             operands = [self._operand(source) for source in sources]
             if step.kind == "map":
@@ -95,7 +103,6 @@ class _Region:
         for target, result in self.registers.items():
             if target in self.results:
                 self.loops.store(self.results[target], self.code.value(result))
-        return self.loops.lines()
 
     def _operand(self, source: int | float | View) -> Operand:
         if isinstance(source, View):
