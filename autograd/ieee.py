@@ -14,6 +14,11 @@ from operator import mul
 
 Real = Callable[[float], float]
 
+SQRT_HALF = 0.7071067811865476  # 1 / sqrt(2), which is, to twice as many digits, the sum of
+SQRT_HALF_HEAD, SQRT_HALF_TAIL = 0.707106776535511, 4.651036507555142e-09  # 27 bits and the rest
+INVERSE_SQRT_2PI = 0.3989422804014327
+TWO_OVER_SQRT_PI = 1.1283791670955126
+
 
 def _total(function: Real, poles: dict[float, float] | None = None, *, odd: bool = False) -> Real:
     """Extend ``function`` to every float: its poles as given, inf on overflow (with the sign of x if odd), else nan."""
@@ -114,16 +119,6 @@ def silu(x: float) -> float:
     return x * sigmoid(x)
 
 
-def normal_pdf(x: float) -> float:
-    """The density of the standard normal distribution, exp(-x²/2) / sqrt(2π)."""
-    return gauss(x, 0.5) * 0.3989422804014327
-
-
-def normal_cdf(x: float) -> float:
-    """The distribution function of the standard normal distribution."""
-    return 0.5 * math.erfc(-x * math.sqrt(0.5))
-
-
 def gauss(x: float, c: float = 1.0) -> float:
     """exp(-c x²); x is split so that the square of its head is exact, else the error would grow with x²."""
     if not abs(x) < 40.0:
@@ -132,9 +127,31 @@ def gauss(x: float, c: float = 1.0) -> float:
     return math.exp(-c * head * head) * math.exp(-c * (x - head) * (x + head))
 
 
+def normal_pdf(x: float) -> float:
+    """The density of the standard normal distribution, exp(-x²/2) / sqrt(2π)."""
+    return gauss(x, 0.5) * INVERSE_SQRT_2PI
+
+
+def normal_cdf(x: float) -> float:
+    """The distribution function of the standard normal distribution."""
+    return _times_normal_cdf(0.5, x)
+
+
 def gelu(x: float) -> float:
     """x times the normal distribution function of x (the exact form, not the tanh approximation)."""
-    return x * normal_cdf(x) if x != -inf else -0.0
+    return _times_normal_cdf(0.5 * x, x) if x != -inf else -0.0
+
+
+def _times_normal_cdf(half: float, x: float) -> float:
+    """2 half Φ(x) = half erfc(t) with t = -x / sqrt(2).  A rounding of t by δ changes erfc(t) by the factor
+    1 - 2 δ exp(-t²) / (sqrt(π) erfc(t)), which is far from 1 in the left tail, where that is about 1 - 2 t δ."""
+    t = -x * SQRT_HALF
+    tail = math.erfc(t)
+    if not 1.0 < t < 27.0:
+        return half * tail
+    head = math.floor(x * 1024.0) / 1024.0  # few enough digits for its products to be exact
+    lost = (-head * SQRT_HALF_HEAD - t) - (x - head) * SQRT_HALF_HEAD - x * SQRT_HALF_TAIL
+    return half * tail * (1.0 - lost * TWO_OVER_SQRT_PI * gauss(t) / tail)
 
 
 def leaky_relu(x: float, negative_slope: float) -> float:
@@ -195,15 +212,27 @@ def logaddexp(x: float, y: float) -> float:
 
 
 def fsum(*terms: float) -> float:
-    """The sum, rounded once (``math.fsum``); IEEE-754 where that raises."""
+    """The sum, rounded once, also where ``math.fsum`` raises because a partial sum is too large."""
     try:
         return math.fsum(terms)
-    except (OverflowError, ValueError):
-        return float(sum(terms))
+    except ValueError:  # inf - inf
+        return nan
+    except OverflowError:
+        special = [x for x in terms if not math.isfinite(x)]
+        return sum(special) if special else _exact_sum(terms)
+
+
+def _exact_sum(terms: Iterable[float]) -> float:
+    unit = 2**1074  # every float is a whole multiple of 1/unit
+    total = sum([numerator * (unit // denominator) for numerator, denominator in map(float.as_integer_ratio, terms)])
+    try:
+        return total / unit
+    except OverflowError:
+        return inf if total > 0 else -inf
 
 
 def prod(*factors: float) -> float:
-    """The product."""
+    """The product, from left to right."""
     return math.prod(factors, start=1.0)
 
 
@@ -217,7 +246,7 @@ def others(factors: Iterable[float]) -> tuple[float, ...]:
 
 def logsumexp(*xs: float) -> float:
     """log Σ e^x without overflow."""
-    largest = max(xs)
+    largest = max(xs, default=-inf)
     if not math.isfinite(largest):
-        return float(sum(xs)) if any(x != x for x in xs) else largest
-    return largest + math.log(math.fsum([math.exp(x - largest) for x in xs]))
+        return nan if any(x != x for x in xs) else largest
+    return largest + math.log1p(math.fsum([-1.0, *[math.exp(x - largest) for x in xs]]))

@@ -17,7 +17,7 @@ import numbers
 import operator
 import pickle
 from collections.abc import Callable, Sequence
-from math import inf, nan, pi
+from math import inf, nan
 from typing import Any, TypeVar, overload
 
 from autograd import ieee
@@ -25,6 +25,9 @@ from autograd import ieee
 __all__ = ["TABLE", "Binary", "Number", "Op", "Unary", "as_float"]
 
 N = TypeVar("N", bound="Number")
+
+LOG2_E = 1.4426950408889634  # 1 / log 2
+LOG10_E = 0.4342944819032518  # 1 / log 10
 
 
 class Number:
@@ -42,6 +45,9 @@ class Number:
         raise NotImplementedError
 
 
+_FLOATS = {float}
+
+
 class Op:
     """One row of the table: a primitive, its value on floats and its partial derivatives on any numbers."""
 
@@ -55,6 +61,8 @@ class Op:
         self.__doc__ = value.__doc__
 
     def __call__(self, *operands: Any) -> Any:
+        if {*map(type, operands)} <= _FLOATS:
+            return self.value(*operands)
         for operand in operands:
             if isinstance(operand, Number):
                 return operand.apply(self, operands)
@@ -160,10 +168,17 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     >>> y.backward(); x.grad
     2.0
     """
-    if isinstance(condition, Number):
+    if condition.__class__ is not bool and isinstance(condition, Number):
         return condition.select(x, y)
     taken = x if condition else y
-    return identity(taken) if isinstance(taken, Number) else taken
+    return identity(taken) if taken.__class__ is not float and isinstance(taken, Number) else taken
+
+
+def choose(condition: Any, x: Callable[[], Any], y: Callable[[], Any]) -> Any:
+    """``where`` for the rows of the table, of which only the taken side is computed if the condition is known."""
+    if condition.__class__ is not bool and isinstance(condition, Number):
+        return condition.select(x(), y())
+    return x() if condition else y()
 
 
 # fmt: off
@@ -180,10 +195,41 @@ neg = unary("neg",  operator.neg,     lambda y, x: -1.0,                   "-")
 identity: Unary = unary("identity", float,   lambda y, x: 1.0)
 
 constant_power: Binary = binary("constant_power", ieee.power, lambda z, x, n: (
-    where(abs(n) <= 0.0, 0.0, n * constant_power(x, n - 1.0)), 0.0), "**")
+    _power_by_base(constant_power, z, x, n), 0.0), "**")
 power: Binary = binary("power", ieee.power, lambda z, x, y: (
-    where(abs(y) <= 0.0, 0.0, y * power(x, y - 1.0)),
-    where(abs(x) <= 0.0, where(y < 0.0, -inf, 0.0), z * log(x))), "**")
+    _power_by_base(power, z, x, y), _power_by_exponent(z, x, y)), "**")
+
+def _power_by_base(power: Binary, z: Any, x: Any, y: Any) -> Any:
+    """y x^(y-1) in words in which y - 1 is not rounded and nothing underflows alone; 0 for x⁰, exactly 2x for x²."""
+    def plain() -> Any:
+        return y * power(x, y - 1.0)
+
+    if y.__class__ is float and 0.5 <= y <= 64.0:  # by far the most frequent: 3x faster than the choices below
+        return plain()
+
+    def split() -> Any:
+        first = floor(0.5 * y)
+        return y * power(x, first) * power(x, y - first - 1.0)
+
+    def below_half() -> Any:
+        slope = choose(y > -0.5, lambda: div(y * z, x), split)
+        return where(abs(y) <= 0.0, 0.0, where(abs(x) <= 0.0, plain(), where(abs(x) >= inf, plain(), slope)))
+
+    def even() -> Any:  # as is every float beyond 2^54
+        half = power(abs(x), 0.5 * y)
+        return where(half <= 0.0, 0.0, where(abs(x) >= inf, y * x, div(y * half * half, x)))
+
+    def moderate() -> Any:
+        return choose(y >= 0.5, lambda: choose(y <= 64.0, plain, split), below_half)
+
+    return choose(abs(y) <= 2.0**54, moderate, even)
+
+def _power_by_exponent(z: Any, x: Any, y: Any) -> Any:
+    """x^y log x, in halves since x^y alone may underflow; nan for x < 0, and 0 at (0, 0)."""
+    half = power(abs(x), 0.5 * y)
+    slope = where(half <= 0.0, 0.0, half * log(x) * half)
+    at_zero, at_infinity = where(y < 0.0, -inf, 0.0 * z), where(y < 0.0, 0.0, z * x)
+    return where(x < 0.0, nan * z, where(abs(x) <= 0.0, at_zero, where(x >= inf, at_infinity, slope)))
 
 # ---- several operands in one node ------------------------------------------------------------------------------------
 def _sumprod(*v: float) -> float:
@@ -197,56 +243,86 @@ def _sumprod_partials(z: Any, *v: Any) -> tuple[Any, ...]:
 sum_of_products = nary("sumprod", _sumprod, _sumprod_partials, "Σ×")
 sum_of          = nary("fsum",    ieee.fsum, lambda y, *xs: (1.0,) * len(xs), "Σ")
 product_of      = nary("prod",    ieee.prod, lambda y, *xs: ieee.others(xs), "Π")
-log_sum_exp     = nary("logsumexp", ieee.logsumexp, lambda y, *xs: tuple(exp(x - y) for x in xs))
+log_sum_exp     = nary("logsumexp", ieee.logsumexp, lambda y, *xs: _softmax(y, xs))
 
-# ---- exponentials and logarithms -------------------------------------------------------------------------------------
+def _softmax(y: Any, xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """e^x / Σ e^x for each x: a rounding of y = log Σ e^x is in every term of the sum, so that it cancels."""
+    terms = [where(x >= inf, 1.0, exp(x - y)) for x in xs]
+    share = div(1.0, sum_of(*terms))
+    return tuple([term * share for term in terms])
+
+# ---- exponentials and logarithms: outside of the domain nan * x, whose derivative is nan too -------------------------
 exp: Unary   = unary("exp",   ieee.exp,   lambda y, x: y)
 expm1: Unary = unary("expm1", ieee.expm1, lambda y, x: exp(x))
-log: Unary   = unary("log",   ieee.log,   lambda y, x: where(x < 0.0, nan, div(1.0, abs(x))))
-log2  = unary("log2",  ieee.log2,  lambda y, x: where(x < 0.0, nan, div(1.4426950408889634, abs(x))))
-log10 = unary("log10", ieee.log10, lambda y, x: where(x < 0.0, nan, div(0.4342944819032518, abs(x))))
-log1p = unary("log1p", ieee.log1p, lambda y, x: where(x < -1.0, nan, div(1.0, abs(1.0 + x))))
+log: Unary   = unary("log",   ieee.log,   lambda y, x: where(x < 0.0, nan * x, div(1.0, abs(x))))
+log2  = unary("log2",  ieee.log2,  lambda y, x: where(x < 0.0, nan * x, div(LOG2_E, abs(x))))
+log10 = unary("log10", ieee.log10, lambda y, x: where(x < 0.0, nan * x, div(LOG10_E, abs(x))))
+log1p = unary("log1p", ieee.log1p, lambda y, x: where(x < -1.0, nan * x, div(1.0, abs(1.0 + x))))
 logaddexp = binary("logaddexp", ieee.logaddexp, lambda z, x, y: (sigmoid(x - y), sigmoid(y - x)))
 
 # ---- roots and powers ------------------------------------------------------------------------------------------------
 sqrt: Unary   = unary("sqrt",   ieee.sqrt, lambda y, x: div(0.5, abs(y)))
 cbrt   = unary("cbrt",   ieee.cbrt, lambda y, x: div(1.0, y * y) / 3.0)
 square: Unary = unary("square", lambda x: x * x, lambda y, x: 2.0 * x)
-hypot: Binary = binary("hypot", ieee.hypot, lambda z, x, y: (
-    where(z <= 0.0, 0.0, div(x, z)), where(z <= 0.0, 0.0, div(y, z))))
+hypot: Binary = binary("hypot", ieee.hypot, lambda z, x, y: (_cosine(x, y), _cosine(y, x)))
+
+def _cosine(x: Any, y: Any) -> Any:
+    """x / hypot(x, y), also where that over- or underflows; 0 at the origin."""
+    return sin(atan2(x, abs(y)))
 
 # ---- trigonometric and hyperbolic ------------------------------------------------------------------------------------
 sin: Unary   = unary("sin",   ieee.sin,   lambda y, x: cos(x))
 cos: Unary   = unary("cos",   ieee.cos,   lambda y, x: -sin(x))
 tan   = unary("tan",   ieee.tan,   lambda y, x: 1.0 + y * y)
-asin  = unary("asin",  ieee.asin,  lambda y, x: div(1.0, sqrt((1.0 - x) * (1.0 + x))))
-acos  = unary("acos",  ieee.acos,  lambda y, x: div(-1.0, sqrt((1.0 - x) * (1.0 + x))))
+asin  = unary("asin",  ieee.asin,  lambda y, x: div(1.0, sqrt(_one_minus_square(x))))
+acos  = unary("acos",  ieee.acos,  lambda y, x: div(-1.0, sqrt(_one_minus_square(x))))
 atan  = unary("atan",  ieee.atan,  lambda y, x: square(1.0 / hypot(1.0, x)))
-atan2 = binary("atan2", ieee.atan2, lambda z, y, x: _atan2_partials(y, x, hypot(x, y)))
+atan2: Binary = binary("atan2", ieee.atan2, lambda z, y, x: (_over_distance(x, y), -_over_distance(y, x)))
 sinh: Unary  = unary("sinh",  ieee.sinh,  lambda y, x: cosh(x))
 cosh: Unary  = unary("cosh",  ieee.cosh,  lambda y, x: sinh(x))
 tanh  = unary("tanh",  ieee.tanh,  lambda y, x: 1.0 - y * y)
 asinh = unary("asinh", ieee.asinh, lambda y, x: 1.0 / hypot(1.0, x))
 acosh = unary("acosh", ieee.acosh, lambda y, x: div(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)))
-atanh = unary("atanh", ieee.atanh, lambda y, x: where(abs(x) > 1.0, nan, div(1.0, (1.0 - x) * (1.0 + x))))
+atanh = unary("atanh", ieee.atanh, lambda y, x: where(abs(x) > 1.0, nan * x, div(1.0, _one_minus_square(x))))
 
-def _atan2_partials(y: Any, x: Any, r: Any) -> tuple[Any, Any]:
-    return where(r <= 0.0, 0.0, div(div(x, r), r)), where(r <= 0.0, 0.0, -div(div(y, r), r))
+def _one_minus_square(x: Any) -> Any:
+    """1 - x²: the product is accurate near 1, and the difference has the accurate derivative near 0."""
+    return where(abs(x) < 0.5, 1.0 - x * x, (1.0 - x) * (1.0 + x))
+
+def _over_distance(x: Any, y: Any) -> Any:
+    """x / (x² + y²), and 0 at the origin; the distance of two floats may be above the largest float."""
+    distance, cosine = hypot(x, y), _cosine(x, y)
+    far = div(0.5 * cosine, hypot(0.5 * x, 0.5 * y))
+    return where(distance <= 0.0, 0.0, where(distance < inf, div(cosine, distance), far))
 
 # ---- the normal distribution -----------------------------------------------------------------------------------------
-gauss: Unary      = unary("gauss", ieee.gauss, lambda y, x: -2.0 * x * y)
-erf        = unary("erf", ieee.erf, lambda y, x: 2.0 / pi ** 0.5 * gauss(x))
-normal_pdf: Unary = unary("normal_pdf", ieee.normal_pdf, lambda y, x: -x * y)
+gauss: Unary      = unary("gauss", ieee.gauss, lambda y, x: -2.0 * _times(x, y))
+erf        = unary("erf", ieee.erf, lambda y, x: ieee.TWO_OVER_SQRT_PI * gauss(x))
+normal_pdf: Unary = unary("normal_pdf", ieee.normal_pdf, lambda y, x: -_times(x, y))
 normal_cdf: Unary = unary("normal_cdf", ieee.normal_cdf, lambda y, x: normal_pdf(x))
+
+def _times(x: Any, density: Any) -> Any:
+    """x density, which is 0 at infinity: there it would be inf * 0."""
+    return where(density <= 0.0, 0.0, x * density)
 
 # ---- activations -----------------------------------------------------------------------------------------------------
 sigmoid: Unary    = unary("sigmoid",  ieee.sigmoid,  lambda y, x: y * (1.0 - y))
 softplus   = unary("softplus", ieee.softplus, lambda y, x: sigmoid(x))
-silu       = unary("silu",     ieee.silu,     lambda y, x: sigmoid(x) * (1.0 + x * sigmoid(-x)))
-gelu       = unary("gelu",     ieee.gelu,     lambda y, x: normal_cdf(x) + x * normal_pdf(x))
+silu       = unary("silu",     ieee.silu,     lambda y, x: sigmoid(x) + minimum(y, 1e3) * sigmoid(-x))  # not inf * 0
+gelu       = unary("gelu",     ieee.gelu,     lambda y, x: normal_cdf(x) + _times(x, normal_pdf(x)))
 relu       = unary("relu",     ieee.relu,     lambda y, x: step(x), "ReLU")
-leaky_relu = binary("leaky_relu", ieee.leaky_relu, lambda z, x, s: (where(x > 0.0, 1.0, s), where(x > 0.0, 0.0, x)))
-elu        = binary("elu", ieee.elu, lambda z, x, a: (where(x > 0.0, 1.0, z + a), where(x > 0.0, 0.0, expm1(x))))
+leaky_relu = binary("leaky_relu", ieee.leaky_relu, lambda z, x, s: (_bend(x, lambda: s), where(x > 0.0, 0.0, x)))
+elu        = binary("elu", ieee.elu, lambda z, x, a: (
+    _bend(x, lambda: _scaled_exp(x, a)), choose(x > 0.0, lambda: 0.0, lambda: expm1(x))))
+
+def _bend(x: Any, left: Callable[[], Any]) -> Any:
+    """The derivative of what is x for x > 0 and has another slope on the left; at the kink the one of least size."""
+    return choose(x > 0.0, lambda: 1.0, lambda: choose(x < 0.0, left, lambda: clip(left(), 0.0, 1.0) + 0.0 * x))
+
+def _scaled_exp(x: Any, a: Any) -> Any:
+    """a e^x: in halves, since e^x may underflow where the product does not."""
+    half = exp(0.5 * x)
+    return a * half * half
 
 # ---- corners: the derivative at a kink is the sub-gradient of least norm ---------------------------------------------
 abs: Unary   = unary("abs",   operator.abs, lambda y, x: sign(x))
@@ -254,13 +330,20 @@ sign: Unary  = unary("sign",  ieee.sign,  lambda y, x: 0.0)
 step: Unary  = unary("step",  ieee.step,  lambda y, x: 0.0)
 floor = unary("floor", ieee.floor, lambda y, x: 0.0)
 round = unary("round", ieee.rint, lambda y, x: 0.0)
-maximum = binary("maximum", ieee.maximum, lambda z, x, y: (_larger(x, y), _larger(y, x)))
-minimum = binary("minimum", ieee.minimum, lambda z, x, y: (_larger(y, x), _larger(x, y)))
-clip    = nary("clip", ieee.clip, lambda y, x, low, high: (
-    where(x < low, 0.0, where(x > high, 0.0, 1.0)), where(x < low, 1.0, 0.0), where(x > high, 1.0, 0.0)))
+maximum: Binary = binary("maximum", ieee.maximum, lambda z, x, y: (_larger(x, y), _larger(y, x)))
+minimum: Binary = binary("minimum", ieee.minimum, lambda z, x, y: (_larger(y, x), _larger(x, y)))
+clip: Op = nary("clip", ieee.clip, lambda y, x, low, high: _clip_partials(y, x, low))
 
 def _larger(x: Any, y: Any) -> Any:
     return where(x > y, 1.0, where(x < y, 0.0, where(x <= y, 0.5, nan)))
+
+def _same(x: Any, y: Any) -> Any:
+    return where(x > y, 0.0, where(x < y, 0.0, where(x <= y, 1.0, nan)))
+
+def _clip_partials(y: Any, x: Any, low: Any) -> tuple[Any, Any, Any]:
+    by_x = _same(x, y)
+    by_low = where(y > x, _same(y, low), 0.0 * by_x)  # nan for nan
+    return by_x, by_low, 1.0 - by_x - by_low
 
 # ---- comparisons as numbers: 1 or 0 (for recorded programs; on Values `<` gives a bool) ------------------------------
 less       = binary("less",       lambda x, y: float(x < y),  lambda z, x, y: (0.0, 0.0), "<")
