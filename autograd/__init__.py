@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from autograd import errors, functional
+from autograd.compile.compiled import compile_function as compile
 from autograd.errors import (
     AutogradError,
     DrawingError,
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
 
 __all__ = [  # noqa: RUF022 - classes first
     "AutogradError", "DrawingError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError", "Value",
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "clip", "constant", "cos", "cosh", "draw_dot",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "clip", "compile", "constant", "cos", "cosh", "draw_dot",
     "elu", "erf", "errors", "exp", "expm1", "floor", "fsum", "functional", "gelu", "grad", "hypot", "identity",
     "leaky_relu", "linear", "log", "log10", "log1p", "log2", "logaddexp", "logsumexp", "maximum", "minimum", "no_grad",
     "primitive", "prod", "relu", "round", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",

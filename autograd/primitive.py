@@ -30,6 +30,7 @@ class Primitive(Op):
                 )
             return tuple([d if isinstance(d, Number) else self._number("a partial derivative", d) for d in found])
 
+        self.function = function
         value.__doc__ = function.__doc__
         super().__init__(name or function.__name__, value, checked_partials)
 

@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import Any
 
-from autograd import ops
 from autograd.compile.builder import Builder, collector_paused
 from autograd.compile.derive import derivatives
 from autograd.compile.flatten import flatten
-from autograd.compile.kernels import BACKENDS, Kernel, arguments_and_parameters, kernel_for
-from autograd.compile.lanes import find_lanes, spread
+from autograd.compile.kernels import BACKENDS, Kernel, kernel_for, point_kernel_for
+from autograd.compile.lanes import find_lanes
 from autograd.compile.program import ARGUMENT, PARAMETER, Program
 from autograd.compile.python_source import PythonKernel
 from autograd.compile.record import Recording, arguments_of, program_of, rebuilt, record, recording_of
@@ -76,6 +75,30 @@ def _arguments(payload: Any) -> set[int]:
     return {source for source in payload if isinstance(source, int)} if isinstance(payload, tuple) else {payload}
 
 
+class PointPlan:
+    """Value, guards and one gradient per number of the arguments, for a program without lanes."""
+
+    def __init__(self, program: Program, numbers: int, parameters: int, backend: str) -> None:
+        builder = Builder()
+        registers = [i for i, step in enumerate(program.instructions) if step.op is ARGUMENT]
+        where, found = derivatives(program, program.outputs[0], registers, builder)
+        by_number = {program.instructions[i].payload: d for i, d in zip(registers, found)}
+        gradients = [by_number.get(i) for i in range(numbers)]
+        zero = builder.constant(0.0)
+        outputs = [*[where[i] for i in program.outputs], *[zero if d is None else d for d in gradients]]
+        self.program = flatten(builder.program(outputs)).verify()
+        self.kernel: Any = point_kernel_for(self.program, numbers, parameters, backend)
+
+    def at(self, columns: Sequence[Any], parameters: Sequence[float]) -> list[Any]:
+        """Every output at N points: one array of N numbers per argument."""
+        if not isinstance(self.kernel, PythonKernel):
+            self.kernel.refresh(parameters)
+            found: list[Any] = self.kernel.at(columns)
+            return found
+        rows = [self.kernel(point, parameters) for point in zip(*columns)]
+        return [list(column) for column in zip(*rows)] or [[] for _ in self.program.outputs]
+
+
 class Variant:
     """One recording of a function, and the plans made from it so far."""
 
@@ -84,15 +107,31 @@ class Variant:
         self.backend = backend
         self.scalar = flatten(program_of(recording))
         self.program = find_lanes(self.scalar).verify()
-        self.plans: dict[Any, Plan] = {}
+        self.plans: dict[Any, Any] = {}
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...]) -> Plan:
         """The plan for the gradients by the captured leaves and/or by some arguments."""
-        key = (by_parameters, by_arguments)
+        return self._planned(  # type: ignore[no-any-return]
+            (by_parameters, by_arguments), lambda: Plan(self.program, by_parameters, by_arguments, self.backend)
+        )
+
+    def point_plan(self) -> PointPlan:
+        """The plan for value and gradient at points given as plain numbers."""
+        numbers, parameters = len(self.recording.arguments), len(self.recording.parameters)
+        return self._planned(  # type: ignore[no-any-return]
+            "points", lambda: PointPlan(self.scalar, numbers, parameters, self.backend)
+        )
+
+    def _planned(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self.plans:
             with collector_paused():
-                self.plans[key] = Plan(self.program, by_parameters, by_arguments, self.backend)
+                self.plans[key] = make()
         return self.plans[key]
+
+    @property
+    def has_lanes(self) -> bool:
+        """Whether a loop over samples was found."""
+        return any(step.lanes > 1 for step in self.program.instructions)
 
     def live(self) -> list[float]:
         """The data of the captured leaves, as it is now."""
@@ -119,6 +158,7 @@ class Compiled:
         self.latest: Plan | None = None
         self._lock = threading.RLock()
         self._warned = False
+        self._fast: Callable[..., Any] | None = None
         update_wrapper(self, f)
 
     # ---- calls -----------------------------------------------------------------------------------------------------
@@ -130,7 +170,7 @@ class Compiled:
         if open_contexts.count and current_modes().recorder is not None:
             return self.f(*args)  # inside another recording the graph itself is wanted
         structure, leaves = _structure(args)
-        numbers = [x._data if isinstance(x, Value) else x for x in leaves]
+        numbers = [x.data if isinstance(x, Value) else x for x in leaves]
         recording = not open_contexts.count or current_modes().recording
         chosen = tuple([i for i, x in enumerate(leaves) if isinstance(x, Value)]) if recording else ()
         variant, (value, by_arguments, by_parameters) = self._run(args, structure, numbers, recording, chosen)
@@ -150,11 +190,38 @@ class Compiled:
         >>> compile(lambda x, w: x * w[0] + w[1]).value_and_grad(2.0, [3.0, 4.0])
         (10.0, (3.0, [2.0, 1.0]))
         """
+        fast = self._fast
+        if fast is not None:
+            return fast(*args)  # type: ignore[no-any-return]
+        return self._value_and_grad(*args)
+
+    def _value_and_grad(self, *args: Any) -> tuple[float, tuple[Any, ...]]:
+        """The general way: any kind of arguments, and guards."""
         structure, leaves = _structure(args)
-        numbers = [x._data if isinstance(x, Value) else x for x in leaves]
+        numbers = [x.data if isinstance(x, Value) else x for x in leaves]
+        if self._fast is None:
+            self._make_fast(args, structure)
         _, (value, by_arguments, _) = self._run(args, structure, numbers, False, tuple(range(len(numbers))))
         supply = iter(by_arguments)
         return value, tuple([_shaped(arg, supply) for arg in args])
+
+    def _make_fast(self, args: Sequence[Any], structure: Any) -> None:
+        """From the next call on let machine code take arguments of this shape, if it can do all there is to do."""
+        if self.backend == "python" or not all(map(_is_plain, args)):
+            return
+        variant = self.variant(structure, 0, args)
+        if variant.has_lanes or variant.recording.guards or variant.recording.parameters:
+            return
+        plan = variant.point_plan()
+        if not isinstance(plan.kernel, PythonKernel):
+            supply = iter(range(1, plan.kernel.outputs))
+            result = (0, tuple([rebuilt(arg, supply) for arg in args]))
+            self._fast = plan.kernel.caller([_point_shape(arg) for arg in args], result, self._value_and_grad)
+
+    def variant(self, structure: Any, number: int, args: Sequence[Any]) -> Variant:
+        """A variant for arguments of this structure, recorded at ``args`` if there are not so many yet."""
+        variants = self.variants.setdefault(structure, [])
+        return variants[number] if number < len(variants) else self.record(args, structure)
 
     def map(self, *arrays: Any) -> tuple[Any, tuple[Any, ...]]:
         """A function of scalars at N points, given as one array of N numbers per argument.
@@ -172,7 +239,12 @@ class Compiled:
         return map_points(self, arrays)
 
     def _run(
-        self, args: Sequence[Any], structure: Any, numbers: list[float], by_parameters: bool, by_arguments: tuple[int, ...]
+        self,
+        args: Sequence[Any],
+        structure: Any,
+        numbers: list[float],
+        by_parameters: bool,
+        by_arguments: tuple[int, ...],
     ) -> tuple[Variant, tuple[float, list[float], list[float]]]:
         """The first variant whose guards hold, and what it gives; a new one if there is none."""
         self.calls += 1
@@ -204,8 +276,8 @@ class Compiled:
         with self._lock:
             self.recordings += 1
             variants = self.variants.setdefault(structure, [])
-            variants.insert(0, variant)
-            del variants[MOST_VARIANTS:]
+            variants.append(variant)
+            del variants[:-MOST_VARIANTS]
             if self.calls >= 10 and self.recordings > self.calls // 2 and not self._warned:
                 self._warned = True
                 warnings.warn(
@@ -271,6 +343,15 @@ def _structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     leaves = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
     shapes = tuple([_shape(arg) for arg in args])
     return shapes if any(shapes) else len(args), leaves
+
+
+def _is_plain(arg: Any) -> bool:
+    """Whether an argument is what machine code can take apart: floats, or lists of them."""
+    return arg.__class__ is float or (isinstance(arg, (list, tuple)) and len(arg) > 0 and all(map(_is_plain, arg)))
+
+
+def _point_shape(arg: Any) -> Any:
+    return tuple(map(_point_shape, arg)) if isinstance(arg, (list, tuple)) else None
 
 
 def _shape(arg: Any) -> Any:

@@ -12,10 +12,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd.compile.program import ARGUMENT, PARAMETER, Program
+from autograd.compile.builder import Builder, Register
+from autograd.compile.program import Program
 from autograd.compile.python_source import PythonKernel
+from autograd.primitive import Primitive
 
-__all__ = ["BACKENDS", "Kernel", "kernel_for", "native_available"]
+__all__ = ["BACKENDS", "Kernel", "inlined", "kernel_for", "native_available", "point_kernel_for"]
 
 Kernel = Callable[[Sequence[float], Sequence[float]], list[Any]]
 BACKENDS = ("auto", "native", "python")
@@ -47,19 +49,54 @@ def kernel_for(program: Program, backend: str) -> Kernel:
         program: what to run.
         backend: "auto", or "native" or "python" to insist on one.
     """
-    if backend != "python" and (backend == "native" or native_available()):
-        from autograd.compile.native import UnsupportedError
+
+    def native() -> Kernel:
         from autograd.compile.native_kernel import NativeKernel
 
+        return NativeKernel(inlined(program))
+
+    return _first_that_can(native, program, backend)
+
+
+def point_kernel_for(program: Program, numbers: int, parameters: int, backend: str) -> Any:
+    """The same for a program of plain numbers, in the form of a ``PointKernel`` if it is machine code."""
+
+    def native() -> Any:
+        from autograd.compile.points import PointKernel
+
+        return PointKernel(inlined(program), numbers, parameters)
+
+    return _first_that_can(native, program, backend)
+
+
+def _first_that_can(native: Callable[[], Any], program: Program, backend: str) -> Any:
+    if backend != "python" and (backend == "native" or native_available()):
+        from autograd.compile.native import UnsupportedError
+
         try:
-            return NativeKernel(program)
+            return native()
         except UnsupportedError:  # a user's primitive that only Python can evaluate
             if backend == "native":
                 raise
     return PythonKernel(program)
 
 
-def arguments_and_parameters(program: Program) -> tuple[list[int], list[int]]:
-    """The registers that are arguments, and those that are captured leaves."""
-    arguments = [i for i, step in enumerate(program.instructions) if step.op is ARGUMENT]
-    return arguments, [i for i, step in enumerate(program.instructions) if step.op is PARAMETER]
+def inlined(program: Program) -> Program:
+    """Users' primitives replaced by what their functions do, where these work on registers as on floats."""
+    if not any(isinstance(step.op, Primitive) for step in program.instructions):
+        return program
+    builder = Builder()
+    where: list[int] = []
+    for op, operands, lanes, payload in program.instructions:
+        mapped = tuple([where[operand] for operand in operands])
+        result = _traced(builder, op, mapped) if isinstance(op, Primitive) else None
+        where.append(builder.emit(op, mapped, lanes, payload) if result is None else result)
+    return builder.program([where[output] for output in program.outputs])
+
+
+def _traced(builder: Builder, op: Primitive, operands: tuple[int, ...]) -> int | None:
+    try:
+        result = op.function(*[Register(builder, operand) for operand in operands])
+    except Exception:  # whatever it does, it is not for registers: Python will evaluate it
+        return None
+    return result.index if isinstance(result, Register) else None

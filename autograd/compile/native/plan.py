@@ -113,15 +113,15 @@ class Plan:
         for target in sorted(kept - pinned, key=lambda array: self.stage_of.get(array, -1)):
             if target in self.writer:
                 steps, read = self._recipe(self.writer[target], kept - again.keys())
-                if steps <= _MOST_AGAIN and len(read) == 1 and not read & self.state:
-                    again[target] = self.writer[target]
+                if len(steps) <= _MOST_AGAIN and len(read) == 1 and not read & self.state:
+                    again.update({step.target: step for step in steps})
         return again
 
-    def _recipe(self, step: Step, kept: set[int]) -> tuple[int, set[int]]:
-        """How many cheap steps compute what a step computes from arrays that are kept, and from which."""
+    def _recipe(self, step: Step, kept: set[int]) -> tuple[list[Step], set[int]]:
+        """The cheap steps that compute what a step computes from arrays that are kept, and those; too many if dear."""
+        steps, read = [step], set()
         if step.kind != "map" or step.op.name not in _CHEAP:
-            return _MOST_AGAIN + 1, set()
-        steps, read = 1, set()
+            return steps * (_MOST_AGAIN + 1), read
         for view in step.operands:
             if known_number(self.program, view, step.ni, step.nj) is not None:
                 continue
