@@ -13,7 +13,7 @@ from operator import attrgetter
 from threading import RLock
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["accumulate", "leaves", "restore", "sweep", "topological_order", "walking"]
+__all__ = ["accumulate", "clear", "leaves", "restore", "sweep", "topological_order", "walking"]
 
 
 class Node(Protocol):
@@ -116,9 +116,22 @@ def sweep(
             for root, seed in seeds.items():
                 root.grad = seed  # type: ignore[attr-defined]
             accumulate(nodes, partials)
-            return dict(zip(order, map(_get_grad, nodes)))
-        finally:
+            found = dict(zip(order, map(_get_grad, nodes)))
             restore(nodes, before)
+        except BaseException:  # Ctrl-C among them
+            restore(nodes, before)
+            raise
+        return found
+
+
+def clear(nodes: Sequence[Any]) -> None:
+    """Set the gradients of the nodes that are no leaves to 0.
+
+    A function of its own, since in Python 3.13 Ctrl-C gets out of a loop with an `if` past a `try` around it.
+    """
+    for node in nodes:
+        if node.parents:
+            node.grad = 0.0
 
 
 def restore(nodes: Sequence[Any], gradients: Sequence[Any]) -> None:

@@ -12,7 +12,7 @@ from operator import attrgetter, ge, gt, le, lt
 from typing import Any, NoReturn
 
 from autograd import ops, provenance
-from autograd.graph import accumulate, restore, sweep, topological_order, walking
+from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Binary, Number, Op, Unary, as_float
 
@@ -209,9 +209,7 @@ class Value(Number):
         with walking:
             before = list(map(attrgetter("grad"), order))
             try:
-                for node in order:
-                    if node.parents:
-                        node.grad = 0.0
+                clear(order)
                 self.grad = self.grad + start
                 accumulate(order, recorded_partials)
                 if open_contexts.count and current_modes().strict:
