@@ -2,7 +2,8 @@
 
 Two registers are of one *class* if they are the same operations on leaves of the same kind, whichever parameters
 these are: the neurons of a layer, their errors, the gradients of their weights.  A class becomes one step over an
-array.  What its members read is an affine view of other arrays (where a loop made it), else it is copied together.  In this form the sums of products of a layer are a matrix product, z = W a, and the gradients of the
+array.  What its members read is an affine view of other arrays (where a loop made it), else it is copied together.
+In this form the sums of products of a layer are a matrix product, z = W a, and the gradients of the
 weights are another, δ aᵀ: nobody wrote them so.
 """
 
@@ -37,8 +38,9 @@ class _Arrangement:
         self.fewest = fewest
         self.arrays: list[Array] = []
         self.steps: list[Step] = []
-        self.array_of = np.full(len(program), -1)
-        self.row_of = np.zeros(len(program), dtype=int)
+        self.class_of: list[int] = []
+        self.array_of = [-1] * len(program)
+        self.row_of = [0] * len(program)
 
     def run(self) -> ArrayProgram:
         for members in self._classes():
@@ -46,17 +48,18 @@ class _Arrangement:
             if op is ops.constant:
                 self._leaves("constant", members)
             elif op is ARGUMENT or op is PARAMETER:
-                self._leaves(op.name, members)
+                for group in self._by_first_use(members) if op is PARAMETER else [members]:
+                    self._leaves(op.name, group)
             elif lanes == 1 and op not in (DOT, TOTAL) and len(members) < self.fewest:
                 for member in members:
-                    self._map([member])
+                    self._alone(member)
             elif op is ops.sum_of_products and len(self.instructions[members[0]].operands) // 2 >= self.fewest:
                 self._apart(members, self._product_key, self._product)
             elif op is DOT:
                 self._apart(members, self._operand_arrays, self._dot)
             else:
                 self._apart(members, self._operand_arrays, self._map)
-        outputs = [(int(self.array_of[i]), int(self.row_of[i])) for i in self.program.outputs]
+        outputs = [(self.array_of[i], self.row_of[i]) for i in self.program.outputs]
         return ArrayProgram(self.arrays, self.steps, outputs)
 
     # ---- classes ---------------------------------------------------------------------------------------------------
@@ -64,7 +67,7 @@ class _Arrangement:
         """Registers of one class together; a class stands behind those that its members read."""
         known: dict[Any, int] = {}
         members: list[list[int]] = []
-        class_of: list[int] = []
+        class_of = self.class_of = []
         for i, (op, operands, lanes, payload) in enumerate(self.instructions):
             key: tuple[Any, ...] = (op, lanes, *[class_of[operand] for operand in operands])
             if op is ops.constant:
@@ -75,6 +78,20 @@ class _Arrangement:
             members[number].append(i)
             class_of.append(number)
         return members
+
+    def _by_first_use(self, members: list[int]) -> Iterable[list[int]]:
+        """Parameters apart by what reads them first: the weights of each layer, its biases, ..."""
+        if self.fewest > len(self.program):
+            return [members]
+        use: dict[int, tuple[int, int]] = {}
+        for i, (op, operands, _, _) in enumerate(self.instructions):
+            n = len(operands) // 2
+            for k, operand in enumerate(operands):
+                use.setdefault(operand, (self.class_of[i], k // max(n, 1) if op is ops.sum_of_products else k))
+        groups: dict[Any, list[int]] = {}
+        for member in members:
+            groups.setdefault(use.get(member), []).append(member)
+        return groups.values()
 
     def _apart(self, members: list[int], key: Any, write: Any) -> None:
         """Write the members in groups that read the same arrays; small groups one by one."""
@@ -89,14 +106,14 @@ class _Arrangement:
                 write(group)
 
     def _operand_arrays(self, i: int) -> tuple[int, ...]:
-        return tuple([int(self.array_of[operand]) for operand in self.instructions[i].operands])
+        return tuple([self.array_of[operand] for operand in self.instructions[i].operands])
 
     def _product_key(self, i: int) -> tuple[Any, ...]:
         """Rows of a matrix product read the same right-hand side."""
         operands = self.instructions[i].operands
         n = len(operands) // 2
-        arrays = {int(self.array_of[x]) for x in operands[:n]}
-        start = [int(self.array_of[x]) for x in operands[2 * n :]]
+        arrays = {self.array_of[x] for x in operands[:n]}
+        start = [self.array_of[x] for x in operands[2 * n :]]
         return tuple(sorted(operands[n : 2 * n])), tuple(sorted(arrays)), tuple(start)
 
     # ---- leaves ----------------------------------------------------------------------------------------------------
@@ -107,8 +124,8 @@ class _Arrangement:
         self._define(members, Array(len(members), self.instructions[members[0]].lanes, kind, payload))
 
     def _define(self, members: Sequence[int], array: Array) -> int:
-        self.array_of[members] = len(self.arrays)
-        self.row_of[members] = np.arange(len(members))
+        for row, member in enumerate(members):
+            self.array_of[member], self.row_of[member] = len(self.arrays), row
         self.arrays.append(array)
         return len(self.arrays) - 1
 
@@ -118,10 +135,18 @@ class _Arrangement:
         return self._define(members, Array(len(members), self.instructions[first].lanes, "computed", (), name))
 
     # ---- steps -----------------------------------------------------------------------------------------------------
+    def _alone(self, i: int) -> None:
+        op, operands, _, _ = self.instructions[i]
+        views = tuple([View(self.array_of[operand], self.row_of[operand]) for operand in operands])
+        self.steps.append(Step(op, "map", self._computed([i]), 1, 1, views))
+
+    def _rows(self, operands: Rows) -> Rows:
+        return np.array([self.row_of[i] for i in operands.ravel().tolist()], dtype=int).reshape(operands.shape)
+
     def _map(self, members: list[int]) -> None:
         op = self.instructions[members[0]].op
         operands = np.array([self.instructions[i].operands for i in members])
-        rows = self.row_of[operands]
+        rows = self._rows(operands)
         order = np.lexsort(rows.T[::-1])
         members, operands, rows = [members[i] for i in order], operands[order], rows[order]
         ni, nj = index_space(rows)
@@ -131,7 +156,7 @@ class _Arrangement:
 
     def _dot(self, members: list[int]) -> None:
         operands = np.array([self.instructions[i].operands for i in members])
-        rows = self.row_of[operands]
+        rows = self._rows(operands)
         for swapped in (False, True):  # the rows of the result are those of the first factor
             factor = rows[:, ::-1] if swapped else rows
             order = np.lexsort(factor.T[::-1])
@@ -166,17 +191,18 @@ class _Arrangement:
 
     def _place(self, pair: tuple[int, int]) -> tuple[int, ...]:
         q, p = pair
-        return int(self.array_of[q]), int(self.row_of[q]), int(self.array_of[p]), int(self.row_of[p])
+        return self.array_of[q], self.row_of[q], self.array_of[p], self.row_of[p]
 
     # ---- views -----------------------------------------------------------------------------------------------------
     def _view(self, registers: Rows, ni: int, nj: int) -> View:
         """What an operand reads at (i, j), the registers being given row by row; copied together if not affine."""
-        arrays, rows = self.array_of[registers], self.row_of[registers]
-        if (arrays == arrays[0]).all():
-            view = affine_view(int(arrays[0]), rows, ni, nj)
+        arrays = [self.array_of[i] for i in registers.tolist()]
+        rows = self._rows(registers)
+        if arrays.count(arrays[0]) == len(arrays):
+            view = affine_view(arrays[0], rows, ni, nj)
             if view is not None:
                 return view
-        return self._gathered(zip(arrays.tolist(), rows.tolist()), ni, nj)
+        return self._gathered(zip(arrays, rows.tolist()), ni, nj)
 
     def _gathered(self, places: Iterable[tuple[int, int]], ni: int, nj: int) -> View:
         rows = tuple(places)

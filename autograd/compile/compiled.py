@@ -155,7 +155,7 @@ class Compiled:
         self.recordings = 0
         self.calls = 0
         self.variants: dict[Any, list[Variant]] = {}
-        self.latest: Plan | None = None
+        self.latest: Plan | PointPlan | None = None
         self._lock = threading.RLock()
         self._warned = False
         self._fast: Callable[..., Any] | None = None
@@ -198,25 +198,27 @@ class Compiled:
     def _value_and_grad(self, *args: Any) -> tuple[float, tuple[Any, ...]]:
         """The general way: any kind of arguments, and guards."""
         structure, leaves = _structure(args)
+        if self._fast is None and self._make_fast(args, structure):
+            return self.value_and_grad(*args)
         numbers = [x.data if isinstance(x, Value) else x for x in leaves]
-        if self._fast is None:
-            self._make_fast(args, structure)
         _, (value, by_arguments, _) = self._run(args, structure, numbers, False, tuple(range(len(numbers))))
         supply = iter(by_arguments)
         return value, tuple([_shaped(arg, supply) for arg in args])
 
-    def _make_fast(self, args: Sequence[Any], structure: Any) -> None:
-        """From the next call on let machine code take arguments of this shape, if it can do all there is to do."""
+    def _make_fast(self, args: Sequence[Any], structure: Any) -> bool:
+        """From now on let machine code take arguments of this shape, if it can do all there is to do."""
         if self.backend == "python" or not all(map(_is_plain, args)):
-            return
+            return False
         variant = self.variant(structure, 0, args)
         if variant.has_lanes or variant.recording.guards or variant.recording.parameters:
-            return
+            return False
         plan = variant.point_plan()
         if not isinstance(plan.kernel, PythonKernel):
             supply = iter(range(1, plan.kernel.outputs))
             result = (0, tuple([rebuilt(arg, supply) for arg in args]))
             self._fast = plan.kernel.caller([_point_shape(arg) for arg in args], result, self._value_and_grad)
+            self.latest = plan
+        return self._fast is not None
 
     def variant(self, structure: Any, number: int, args: Sequence[Any]) -> Variant:
         """A variant for arguments of this structure, recorded at ``args`` if there are not so many yet."""
@@ -299,7 +301,7 @@ class Compiled:
         """The same program as Python source: the forward lines, then the backward pass that was derived."""
         return PythonKernel(self._latest().program).source
 
-    def _latest(self) -> Plan:
+    def _latest(self) -> Plan | PointPlan:
         if self.latest is None:
             raise ValueError("nothing is recorded yet: call the function once")
         return self.latest
@@ -315,7 +317,7 @@ class Compiled:
 
 
 class _CompiledCall(Op):
-    """The primitive of one call: its derivatives are those that the call computed; as a graph, those of the function."""
+    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the function."""
 
     def __init__(
         self, compiled: Compiled, args: Sequence[Any], leaves: list[Any], chosen: tuple[int, ...], parameters: int
