@@ -457,6 +457,12 @@ def test_the_same_term_in_every_lane_is_multiplied() -> None:
     assert {step.lanes for step in program.instructions} == {1}
 
 
+def test_data_used_in_the_first_and_in_the_last_lane_only_is_a_column() -> None:
+    w = Value(0.5)
+    program, _ = lanes_of(lambda *v: fsum([(w * v[k]).tanh() for k in (0, 1, 2, 3, 0)]), [1.0, 2.0, 3.0, 4.0])
+    assert [step.payload for step in program.instructions if step.op is ARGUMENT] == [(0, 1, 2, 3, 0)]
+
+
 def test_exponents_are_a_part_of_the_work() -> None:
     w = Value(1.5)
     program, _ = lanes_of(lambda *v: fsum([(w * x) ** (3 + k % 2) for k, x in enumerate(v)]), [0.5] * 8)
@@ -632,7 +638,8 @@ def test_nested_branches_agree_with_the_graph() -> None:
     def f(x: Any, y: Any) -> Any:
         inner = where(x > 1.0, log(x - 1.0) + y, x * y)
         shared = log(y)
-        return where(y > 0.0, inner * shared, inner + 1.0) + where(y > 2.0, shared, 0.0)
+        root = where(x >= 1.0, (x - 1.0).sqrt(), 0.0)
+        return where(y > 0.0, inner * shared + root, inner + 1.0) + where(y > 2.0, shared, 0.0)
 
     program = recorded(f, [2.0, 3.0])
     inputs = {step.payload: i for i, step in enumerate(program.instructions) if step.op is ARGUMENT}
@@ -643,8 +650,9 @@ def test_nested_branches_agree_with_the_graph() -> None:
         assert same(reference.outputs(derived, xs), [out.data, *autograd.grad(out, points)])
 
 
-def test_what_only_decides_gets_no_gradient_even_if_it_is_infinite() -> None:
-    program = recorded(lambda x, y: where(x > 0.0, y.sqrt(), y), [1.0, 0.0])
+@pytest.mark.parametrize("decide", [lambda x: x > 0.0, lambda x: x])
+def test_what_only_decides_gets_no_gradient_even_if_it_is_infinite(decide: Callable[[Value], Value]) -> None:
+    program = recorded(lambda x, y: where(decide(x), y.sqrt(), y), [1.0, 0.0])
     (x,) = [i for i, step in enumerate(program.instructions) if step == X]
     _, (found,) = derivatives(program, program.outputs[0], [x], Builder())
     assert found is None
