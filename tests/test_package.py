@@ -38,7 +38,7 @@ def test_every_exception_has_the_one_base() -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("", "True (20000,"),  # documented where it is set: the collector finds nothing in a graph
+        ("", "True (200000,"),  # documented where it is set: the collector finds nothing in a graph
         ("gc.set_threshold(50000, 5, 5)", "True (50000, 5, 5)"),  # a user who asked for more has it
         ("gc.set_threshold(0, 5, 5)", "True (0, 5, 5)"),  # and one who asked for none
         ("gc.disable()", "False ("),
