@@ -104,14 +104,15 @@ class Assembly:
         state = {array for _, (array, _) in self.carried}
         for output, (array, row) in self.carried:
             source, source_row = self.program.outputs[output]
+            if source in self.plan.replaced:
+                continue
             count = places[array].stride if places[array].lanes > 1 else 1
             move = Move(places[array].row(row), places[source].base, places[source].row(source_row), count)
             if source in state:  # it may be overwritten before it is read: by way of a copy behind the frame
                 first.append(Move(self.size, move.base, move.source, count))
                 move = Move(move.target, "%f", self.size, count)
                 self.size += count
-            if (move.base, move.source) != ("%f", move.target):
-                direct.append(move)
+            direct.append(move)
         before, tables = copy_lines("keep", first)
         after, more = copy_lines("carry", direct)
         return before + after, tables + more

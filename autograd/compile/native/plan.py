@@ -34,6 +34,7 @@ class Plan:
     Attributes:
         stages: the order of the steps.
         again: array -> the step that computes it, again in every region that reads it.
+        replaced: computed array -> the array that it is carried over to, and in the memory of which it is computed.
         layout: places of the arrays that are kept in memory.
 
     Raises:
@@ -119,7 +120,8 @@ class Plan:
 
     def _recipe(self, step: Step, kept: set[int]) -> tuple[list[Step], set[int]]:
         """The cheap steps that compute what a step computes from arrays that are kept, and those; too many if dear."""
-        steps, read = [step], set()
+        steps: list[Step] = [step]
+        read: set[int] = set()
         if step.kind != "map" or step.op.name not in _CHEAP:
             return steps * (_MOST_AGAIN + 1), read
         for view in step.operands:
@@ -140,6 +142,6 @@ class Plan:
                 lives[array] = lives[array].read(number, own_row)
         maps = {k for k, step in self.writer.items() if step.kind == "map"}
         moves = [(self.program.outputs[output], target) for output, target in self.carried]
-        replaced = taken_over(self.program.arrays, moves, lives, maps, self.returned)
+        self.replaced = taken_over(self.program.arrays, moves, lives, maps, self.returned)
         computed = [k for k in kept if k in self.writer and k not in self.returned]
-        return {**replaced, **reuse(self.program.arrays, computed, lives, maps)}
+        return {**self.replaced, **reuse(self.program.arrays, computed, lives, maps)}

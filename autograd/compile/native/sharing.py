@@ -54,10 +54,9 @@ def taken_over(
     found: dict[int, int] = {}
     for new, rows in replaces.items():
         old = rows[0][1]
-        whole = sorted(rows) == [(row, old, row) for row in range(arrays[new].rows)]
-        alike = arrays[new].kind == "computed" and arrays[new][:2] == arrays[old][:2]
-        free = old not in returned and old not in found.values()
-        if whole and alike and free and new in maps and lives[old].ends_before(lives[new].written, True):
+        alike = new in maps and arrays[new][:2] == arrays[old][:2]
+        free = old not in returned and old not in found.values() and lives[old].ends_before(lives[new].written, True)
+        if alike and free and sorted(rows) == [(row, old, row) for row in range(arrays[new].rows)]:
             found[new] = old
     return found
 
