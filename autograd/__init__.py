@@ -13,7 +13,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from autograd import errors, functional
-from autograd.compile.compiled import compile_function as compile
 from autograd.errors import (
     AutogradError,
     DrawingError,
@@ -69,6 +68,7 @@ from autograd.primitive import primitive
 from autograd.value import Value, constant
 
 if TYPE_CHECKING:
+    from autograd.compiler import compile
     from autograd.viz import draw_dot
 
 __all__ = [  # noqa: RUF022 - classes first
@@ -82,7 +82,7 @@ __all__ = [  # noqa: RUF022 - classes first
 __version__ = "0.1.0"
 
 # Imported when first used: graphviz alone takes as long to import as all the rest.
-_LAZY = {"draw_dot": "autograd.viz"}
+_LAZY = {"compile": "autograd.compiler", "draw_dot": "autograd.viz"}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from autograd.compile.arrays import ArrayProgram, Step, View
-from autograd.compile.program import DOT
+from autograd.compiler.arrays import ArrayProgram, Step, View
+from autograd.compiler.program import DOT
 
 Row = list[float]  # one number, or one per lane
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, ops, prod, sumprod, where
-from autograd.compile.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program
+from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program
 
 Number = Any  # a float, or a list of them over lanes
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import Value, fsum, log, ops, relu, sumprod, tanh, where
-from autograd.compile.builder import Builder, Register
-from autograd.compile.derive import derivatives
-from autograd.compile.flatten import flatten
-from autograd.compile.lanes import find_lanes, spread
-from autograd.compile.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program, ProgramError
-from autograd.compile.record import program_of, record
+from autograd.compiler.builder import Builder, Register
+from autograd.compiler.derive import derivatives
+from autograd.compiler.flatten import flatten
+from autograd.compiler.lanes import find_lanes, spread
+from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program, ProgramError
+from autograd.compiler.record import program_of, record
 from tests import program_reference as reference
 from tests.program_reference import ROUGH, formula, numbers, recipes, same, size, unusual
 

@@ -14,13 +14,13 @@ import pytest
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from autograd.compile.native import matmul  # noqa: E402  (needs the packages above)
-from autograd.compile.native.code import Code  # noqa: E402
-from autograd.compile.native.jit import NativeModule, codegen_level, host, join  # noqa: E402
-from autograd.compile.native.matmul import Matrix, declarations, emit_matmul  # noqa: E402
-from autograd.compile.native.memory import allocate  # noqa: E402
-from autograd.compile.native.pycall import available, buffer_builtin, builtin  # noqa: E402
-from autograd.compile.native.vector_math import ARITY, VectorMath  # noqa: E402
+from autograd.compiler.native import matmul  # noqa: E402  (needs the packages above)
+from autograd.compiler.native.code import Code  # noqa: E402
+from autograd.compiler.native.jit import NativeModule, codegen_level, host, join  # noqa: E402
+from autograd.compiler.native.matmul import Matrix, declarations, emit_matmul  # noqa: E402
+from autograd.compiler.native.memory import allocate  # noqa: E402
+from autograd.compiler.native.pycall import available, buffer_builtin, builtin  # noqa: E402
+from autograd.compiler.native.vector_math import ARITY, VectorMath  # noqa: E402
 
 WIDTHS = [lanes for lanes in (1, 2, 4, 8) if lanes <= host().lanes]
 needs_builtins = pytest.mark.skipif(not available(), reason="builtin functions are made on CPython with its lock only")

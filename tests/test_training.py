@@ -18,7 +18,7 @@ Y = [1.0, 3.0, 5.0, 7.0]
 
 
 def train(model: Any, X: Any = X, Y: Any = Y, **options: Any) -> History:
-    return fit(model, X, Y, **{"progress": False, "compile": False, **options})
+    return fit(model, X, Y, **{"progress": False, **options})
 
 
 # --- training -------------------------------------------------------------------------------------------------------
@@ -59,7 +59,8 @@ def test_the_loss_of_an_epoch_is_the_mean_over_samples_before_their_steps() -> N
         seen.append(cost.data)
         return cost
 
-    history = train(lambda x: w * x[0], loss=loss, optimizer=SGD([w], lr=0.01), epochs=2, batch_size=3)
+    sgd = SGD([w], lr=0.01)
+    history = train(lambda x: w * x[0], loss=loss, optimizer=sgd, epochs=2, batch_size=3, compile=False)
     assert history.loss == pytest.approx([sum(seen[:4]) / 4, sum(seen[4:]) / 4])
     assert history.lr == [0.01, 0.01]
     assert history.stopped == ""

@@ -23,7 +23,7 @@ def titles(figure: Figure) -> list[str]:
 
 def label(figure: Figure, tail: str, head: str) -> str:
     (found,) = [a for a in figure.arrows if a.tail.title.startswith(tail) and a.head.title.startswith(head)]
-    return found.label(figure.names.spec)
+    return found.label(figure.graph.spec)
 
 
 def batch_loss(samples: int = 10) -> Value:
@@ -172,8 +172,8 @@ def test_what_cannot_be_folded_is_cut() -> None:
     figure = figure_of([irregular(200)], max_nodes=20)
     assert len(figure.boxes) == 20
     assert figure.boxes[0].title.endswith("more nodes")
-    assert figure.boxes[-1].nodes == figure.roots
-    assert sum(len(box.nodes) for box in figure.boxes) == figure.size
+    assert figure.boxes[-1].nodes == figure.graph.roots
+    assert sum(len(box.nodes) for box in figure.boxes) == len(figure.graph.order)
     drawn = set(figure.boxes)
     assert all(arrow.tail in drawn and arrow.head in drawn for arrow in figure.arrows)
 
@@ -194,7 +194,7 @@ def test_a_network_of_65000_nodes_is_a_readable_figure() -> None:
     outputs = [model([i / 920, 1.0]) for i in range(920)]
     loss = fsum([(y - 1) ** 2 for y in outputs]) / 900
     figure = figure_of([loss])
-    assert figure.size > 65_000
+    assert len(figure.graph.order) > 65_000
     assert 5 < len(figure.boxes) <= 60
     assert len(figure.arrows) <= 120
 

@@ -1,8 +1,0 @@
-"""Native code for array programs, through LLVM (``pip install "scalar-autograd[compile]"``)."""
-
-from __future__ import annotations
-
-from autograd.compile.native.kernel import Kernel
-from autograd.compile.native.lowering import UnsupportedError
-
-__all__ = ["Kernel", "UnsupportedError"]

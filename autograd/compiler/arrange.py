@@ -1,0 +1,253 @@
+"""Finding the matrices: registers that do the same with different weights become the rows of an array.
+
+Two registers are of one *class* if they are the same operations on leaves of the same kind, whichever parameters
+these are: the neurons of a layer, their errors, the gradients of their weights.  A class becomes one step over an
+array.  What its members read is an affine view of other arrays (where a loop made it), else it is copied together.
+In this form the sums of products of a layer are a matrix product, z = W a, and the gradients of the
+weights are another, δ aᵀ: nobody wrote them so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.arrays import Array, ArrayProgram, Step, View
+from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Program
+
+__all__ = ["affine_view", "arrange", "index_space"]
+
+FEWEST = 4  # rows that are worth an array; fewer stay apart, as straight-line code
+
+Rows = Any  # an integer array: which row each member (or each member's term) reads
+
+
+def arrange(program: Program, fewest: int | None = None) -> ArrayProgram:
+    """The program as steps over arrays.
+
+    Args:
+        program: what to arrange.
+        fewest: the number of registers that are worth an array; without lanes there is no time to gain, and by default
+            every register stays alone.
+    """
+    if fewest is None:
+        has_lanes = any(instruction.lanes > 1 for instruction in program.instructions)
+        fewest = FEWEST if has_lanes else len(program) + 1
+    return _Arrangement(program, fewest).run()
+
+
+class _Arrangement:
+    def __init__(self, program: Program, fewest: int) -> None:
+        self.program = program
+        self.instructions = program.instructions
+        self.fewest = fewest
+        self.arrays: list[Array] = []
+        self.steps: list[Step] = []
+        self.class_of: list[int] = []
+        self.array_of = [-1] * len(program)
+        self.row_of = [0] * len(program)
+
+    def run(self) -> ArrayProgram:
+        for members in self._classes():
+            op, _, lanes, _ = self.instructions[members[0]]
+            if op is ops.constant:
+                self._leaves("constant", members)
+            elif op is ARGUMENT or op is PARAMETER:
+                for group in self._by_first_use(members) if op is PARAMETER else [members]:
+                    self._leaves(op.name, group)
+            elif lanes == 1 and op not in (DOT, TOTAL) and len(members) < self.fewest:
+                for member in members:
+                    self._alone(member)
+            elif op is ops.sum_of_products and len(self.instructions[members[0]].operands) // 2 >= self.fewest:
+                self._apart(members, self._product_key, self._product)
+            elif op is DOT:
+                self._apart(members, self._operand_arrays, self._dot)
+            else:
+                self._apart(members, self._operand_arrays, self._map)
+        outputs = [(self.array_of[i], self.row_of[i]) for i in self.program.outputs]
+        return ArrayProgram(self.arrays, self.steps, outputs)
+
+    # ---- classes ---------------------------------------------------------------------------------------------------
+    def _classes(self) -> list[list[int]]:
+        """Registers of one class together; a class stands behind those that its members read."""
+        known: dict[Any, int] = {}
+        members: list[list[int]] = []
+        class_of = self.class_of = []
+        for i, (op, operands, lanes, payload) in enumerate(self.instructions):
+            key: tuple[Any, ...] = (op, lanes, *[class_of[operand] for operand in operands])
+            if op is ops.constant:
+                key += (repr(payload),)
+            number = known.setdefault(key, len(members))
+            if number == len(members):
+                members.append([])
+            members[number].append(i)
+            class_of.append(number)
+        return members
+
+    def _by_first_use(self, members: list[int]) -> Iterable[list[int]]:
+        """Parameters apart by what reads them first: the weights of each layer, its biases, ..."""
+        if self.fewest > len(self.program):
+            return [members]
+        use: dict[int, tuple[int, int]] = {}
+        for i, (op, operands, _, _) in enumerate(self.instructions):
+            n = len(operands) // 2
+            for k, operand in enumerate(operands):
+                use.setdefault(operand, (self.class_of[i], k // max(n, 1) if op is ops.sum_of_products else k))
+        groups: dict[Any, list[int]] = {}
+        for member in members:
+            groups.setdefault(use.get(member), []).append(member)
+        return groups.values()
+
+    def _apart(self, members: list[int], key: Any, write: Any) -> None:
+        """Write the members in groups that read the same arrays; small groups one by one."""
+        groups: dict[Any, list[int]] = {}
+        for member in members:
+            groups.setdefault(key(member), []).append(member)
+        for group in groups.values():
+            if len(group) < self.fewest:
+                for member in group:
+                    write([member])
+            else:
+                write(group)
+
+    def _operand_arrays(self, i: int) -> tuple[int, ...]:
+        return tuple([self.array_of[operand] for operand in self.instructions[i].operands])
+
+    def _product_key(self, i: int) -> tuple[Any, ...]:
+        """Rows of a matrix product read the same right-hand side."""
+        operands = self.instructions[i].operands
+        n = len(operands) // 2
+        arrays = {self.array_of[x] for x in operands[:n]}
+        start = [self.array_of[x] for x in operands[2 * n :]]
+        return tuple(sorted(operands[n : 2 * n])), tuple(sorted(arrays)), tuple(start)
+
+    # ---- leaves ----------------------------------------------------------------------------------------------------
+    def _leaves(self, kind: str, members: list[int]) -> None:
+        if kind != "constant":
+            members = sorted(members, key=lambda i: _first(self.instructions[i].payload))
+        payload = tuple([self.instructions[i].payload for i in members])
+        self._define(members, Array(len(members), self.instructions[members[0]].lanes, kind, payload))
+
+    def _define(self, members: Sequence[int], array: Array) -> int:
+        for row, member in enumerate(members):
+            self.array_of[member], self.row_of[member] = len(self.arrays), row
+        return self._append(array, [self.program.name(member) for member in members])
+
+    def _append(self, array: Array, labels: Sequence[str]) -> int:
+        self.arrays.append(array._replace(labels=tuple(labels) if any(labels) else ()))
+        return len(self.arrays) - 1
+
+    def _computed(self, members: Sequence[int]) -> int:
+        return self._define(members, Array(len(members), self.instructions[members[0]].lanes, "computed"))
+
+    # ---- steps -----------------------------------------------------------------------------------------------------
+    def _alone(self, i: int) -> None:
+        op, operands, _, _ = self.instructions[i]
+        views = tuple([View(self.array_of[operand], self.row_of[operand]) for operand in operands])
+        self.steps.append(Step(op, "map", self._computed([i]), 1, 1, views))
+
+    def _rows(self, operands: Rows) -> Rows:
+        return np.array([self.row_of[i] for i in operands.ravel().tolist()], dtype=int).reshape(operands.shape)
+
+    def _map(self, members: list[int]) -> None:
+        op = self.instructions[members[0]].op
+        operands = np.array([self.instructions[i].operands for i in members])
+        rows = self._rows(operands)
+        order = np.lexsort(rows.T[::-1])
+        members, operands, rows = [members[i] for i in order], operands[order], rows[order]
+        ni, nj = index_space(rows)
+        views = tuple([self._view(operands[:, k], ni, nj) for k in range(operands.shape[1])])
+        kind = "reduce" if op is TOTAL else "map"
+        self.steps.append(Step(op, kind, self._computed(members), ni, nj, views))
+
+    def _dot(self, members: list[int]) -> None:
+        operands = np.array([self.instructions[i].operands for i in members])
+        rows = self._rows(operands)
+        for swapped in (False, True):  # the rows of the result are those of the first factor
+            factor = rows[:, ::-1] if swapped else rows
+            order = np.lexsort(factor.T[::-1])
+            left, right = np.unique(factor[:, 0]), np.unique(factor[:, 1])
+            if len(left) * len(right) == len(members) and len(np.unique(factor, axis=0)) == len(members):
+                break
+        else:  # no full grid: pairs of rows
+            order = np.lexsort(rows.T[::-1])
+            left, right, swapped = rows[order, 0], rows[:0, 1], False
+        members = [members[i] for i in order]
+        x, y = (operands[order, 1], operands[order, 0]) if swapped else (operands[order, 0], operands[order, 1])
+        ni, nj = (len(left), len(right)) if len(right) else (len(members), 1)
+        views = (self._view(x, ni, nj), self._view(y, ni, nj))
+        self.steps.append(Step(DOT, "reduce", self._computed(members), ni, nj, views))
+
+    def _product(self, members: list[int]) -> None:
+        terms = []
+        for member in members:
+            operands = self.instructions[member].operands
+            n = len(operands) // 2
+            pairs = sorted(zip(operands[n : 2 * n], operands[:n]), key=self._place)
+            terms.append(([p for _, p in pairs], [q for q, _ in pairs], operands[2 * n :]))
+        first = np.array([self.row_of[p[0]] for p, _, _ in terms])
+        order = np.argsort(first, kind="stable")
+        members = [members[i] for i in order]
+        p, q, start = (np.array([terms[i][k] for i in order]) for k in range(3))
+        ni, nj = p.shape
+        views = [self._view(p.ravel(), ni, nj), self._view(q.ravel(), ni, nj)]
+        if start.size:
+            views.append(self._view(start.ravel(), ni, 1))
+        self.steps.append(Step(ops.sum_of_products, "product", self._computed(members), ni, nj, tuple(views)))
+
+    def _place(self, pair: tuple[int, int]) -> tuple[int, ...]:
+        q, p = pair
+        return self.array_of[q], self.row_of[q], self.array_of[p], self.row_of[p]
+
+    # ---- views -----------------------------------------------------------------------------------------------------
+    def _view(self, registers: Rows, ni: int, nj: int) -> View:
+        """What an operand reads at (i, j), the registers being given row by row; copied together if not affine."""
+        arrays = [self.array_of[i] for i in registers.tolist()]
+        rows = self._rows(registers)
+        if arrays.count(arrays[0]) == len(arrays):
+            view = affine_view(arrays[0], rows, ni, nj)
+            if view is not None:
+                return view
+        return self._gathered(zip(arrays, rows.tolist()), ni, nj)
+
+    def _gathered(self, places: Iterable[tuple[int, int]], ni: int, nj: int) -> View:
+        rows = tuple(places)
+        lanes = max(self.arrays[array].lanes for array, _ in rows)
+        labels = [(self.arrays[array].labels or {row: ""})[row] for array, row in rows]
+        target = self._append(Array(len(rows), lanes, "computed"), labels)
+        self.steps.append(Step(ops.identity, "gather", target, len(rows), 1, (), rows))
+        return View(target, 0, nj, 1 if nj > 1 else 0)
+
+
+def _first(payload: Any) -> float:
+    return payload[0] if isinstance(payload, tuple) else payload  # type: ignore[no-any-return]
+
+
+def affine_view(array: int, rows: Rows, ni: int, nj: int) -> View | None:
+    """These rows of an array, member by member, as a view; None if they are not affine."""
+    steps = _affine(rows, ni, nj)
+    return None if steps is None else View(array, int(rows[0]), *steps)
+
+
+def _affine(rows: Rows, ni: int, nj: int) -> tuple[int, int] | None:
+    """The steps by i and j, if the rows are ``start + i * step_i + j * step_j``."""
+    grid = rows.reshape(ni, nj)
+    step_i = int(grid[1, 0] - grid[0, 0]) if ni > 1 else 0
+    step_j = int(grid[0, 1] - grid[0, 0]) if nj > 1 else 0
+    expected = grid[0, 0] + step_i * np.arange(ni)[:, None] + step_j * np.arange(nj)
+    return (step_i, step_j) if (grid == expected).all() else None
+
+
+def index_space(rows: Rows) -> tuple[int, int]:
+    """The shape (ni, nj) in which every operand is affine, if there is one; rows: member by operand."""
+    count = len(rows)
+    for column in rows.T:
+        if _affine(column, count, 1) is None:
+            steps = np.diff(column)
+            nj = int(np.argmax(steps != steps[0])) + 1
+            if count % nj == 0 and all(_affine(other, count // nj, nj) is not None for other in rows.T):
+                return count // nj, nj
+    return count, 1

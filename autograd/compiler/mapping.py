@@ -1,0 +1,80 @@
+"""``Compiled.map``: a function of scalars, and its gradient, at many points."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from autograd.errors import AutogradError
+from autograd.ops import as_float
+
+if TYPE_CHECKING:
+    from autograd.compiler.compiled import Compiled
+
+__all__ = ["map_points"]
+
+MOST_RECORDINGS = 64  # for the points of one call
+
+
+def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+    """Values and gradients at N points; where guards do not hold, those points are recorded apart.
+
+    Raises:
+        TypeError, ValueError: arguments that are no one-dimensional arrays of numbers of one length.
+        AutogradError: the function decides differently at too many points.
+    """
+    if not arrays:
+        raise TypeError("map needs one array of numbers per argument of the function")
+    columns = [_column(array, i) for i, array in enumerate(arrays)]
+    lengths = [len(column) for column in columns]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"map needs arrays of one length, got {', '.join(map(str, lengths))}")
+    results: list[Any] | None = None
+    pending: Any = list(range(lengths[0])) if lengths[0] else []
+    for attempt in range(MOST_RECORDINGS):
+        found, failed = _evaluate(compiled, columns, pending, attempt)
+        if results is None:
+            results, pending = found, failed
+        else:
+            for result, part in zip(results, found):
+                for k, i in enumerate(pending):
+                    result[i] = part[k]
+            pending = [pending[k] for k in failed]
+        if not len(pending):
+            return results[0], tuple(results[1:])
+    raise AutogradError(
+        f"the function decides by its data (if, max, .data) in more than {MOST_RECORDINGS} ways at these points: "
+        "write such a decision with autograd.where, maximum or relu"
+    )
+
+
+def _evaluate(compiled: Compiled, columns: list[Any], points: Any, attempt: int) -> tuple[list[Any], Any]:
+    """Value and gradients at some of the points by one variant; and the positions at which its guards do not hold."""
+    every = len(points) == len(columns[0])
+    here = columns if every else [_chosen(column, points) for column in columns]
+    first = [float(column[0]) for column in here] if points else [0.0] * len(columns)
+    variant = compiled.variant(len(columns), attempt, first)
+    outputs = variant.point_plan().at(here, variant.live())
+    if not variant.recording.guards:
+        return outputs, []
+    value, violations, *gradients = outputs
+    return [value, *gradients], [i for i, count in enumerate(violations) if count != 0.0]
+
+
+def _chosen(column: Any, points: Sequence[int]) -> Any:
+    return column[points] if hasattr(column, "dtype") else [column[i] for i in points]
+
+
+def _column(array: Any, position: int) -> Any:
+    """An argument as numbers: a contiguous numpy array where numpy is installed, else a list."""
+    if importlib.util.find_spec("numpy") is None:
+        return [as_float(x) for x in array]
+    import numpy as np
+
+    given = np.asarray(array)
+    if given.dtype == object or given.dtype.kind not in "biuf":
+        given = np.array([as_float(x) for x in array])
+    if given.ndim != 1:
+        raise ValueError(f"argument {position} of map must be one-dimensional, one number per point, not {given.shape}")
+    return np.ascontiguousarray(given, dtype=float)

@@ -1,0 +1,60 @@
+"""Calling machine code with plain lists: where each number goes in the memory of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.compiler.arrange import arrange
+from autograd.compiler.arrays import ArrayProgram
+from autograd.compiler.native import Kernel
+from autograd.compiler.program import Program
+
+__all__ = ["NativeKernel"]
+
+
+class NativeKernel:
+    """A program as machine code, for any number of threads at a time."""
+
+    def __init__(self, program: Program) -> None:
+        self.arrays: ArrayProgram = arrange(program)
+        self.kernel = Kernel(self.arrays)
+        self.constants: list[float] = []
+        self.reads: list[tuple[int, Any]] = []  # argument arrays, and which number goes where
+        self.live: list[tuple[int, Any]] = []  # the same for parameters
+        for i, array in enumerate(self.arrays.arrays):
+            if array.kind == "argument":
+                self.reads.append((i, self._index(array.payload)))
+            elif array.kind == "parameter":
+                self.live.append((i, np.array(array.payload)))
+        self.free_frames: list[Any] = []  # append and pop are atomic
+
+    def _index(self, payload: tuple[Any, ...]) -> Any:
+        """For each row (and lane) the position in the list of numbers; plain numbers count from its end."""
+
+        def position(source: int | float) -> int:
+            if isinstance(source, int):
+                return source
+            self.constants.append(source)
+            return -len(self.constants)
+
+        return np.array([tuple(map(position, row)) if isinstance(row, tuple) else position(row) for row in payload])
+
+    def __call__(self, numbers: Sequence[float], parameters: Sequence[float]) -> list[Any]:
+        try:
+            frame = self.free_frames.pop()
+        except IndexError:
+            frame = self.kernel.frame()
+        given = np.array([*numbers, *reversed(self.constants)] if self.constants else numbers, dtype=float)
+        for array, index in self.reads:
+            self.kernel.write(frame, array, given[index])
+        if self.live:
+            live = np.array(parameters)
+            for array, index in self.live:
+                self.kernel.write(frame, array, live[index])
+        self.kernel.run(frame)
+        outputs = [x if isinstance(x, float) else x.tolist() for x in self.kernel.read(frame)]
+        self.free_frames.append(frame)
+        return outputs

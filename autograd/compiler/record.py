@@ -1,0 +1,151 @@
+"""Recording: run a function once on Values and keep the graph, with every decision that its data took.
+
+What a recorded function decides by looking at a number (``if x > 0``, ``max(a, b)``, ``x.data``) is right for that
+number only.  Each such look becomes a *guard*: a node and what was found there.  A later call whose guards do not
+hold must be recorded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from autograd import ops
+from autograd.compiler.builder import Builder
+from autograd.compiler.program import ARGUMENT, PARAMETER, Instruction, Program
+from autograd.errors import AutogradError
+from autograd.graph import topological_order
+from autograd.modes import switched
+from autograd.ops import as_float
+from autograd.value import Value, constant
+
+__all__ = ["Guard", "Recording", "arguments_of", "program_of", "record"]
+
+
+class Guard(NamedTuple):
+    """What a decision was based on: the truth of a comparison, or a number that was read."""
+
+    node: Value
+    found: float  # 1.0 or 0.0 for a truth
+    is_truth: bool
+
+
+class _Recorder:
+    """Told by the nodes of every look at their data while it is switched on in ``autograd.modes``."""
+
+    def __init__(self) -> None:
+        self.guards: dict[tuple[Value, bool], Guard] = {}
+
+    def on_branch(self, node: Value) -> None:
+        self.guards[node, True] = Guard(node, float(node._data != 0.0), True)
+
+    def on_read(self, node: Value) -> None:
+        if node.op is not ops.constant:
+            self.guards[node, False] = Guard(node, node._data, False)
+
+
+class Recording(NamedTuple):
+    """A function's graph: its output, the leaves that stand for its arguments, those it captured, its guards."""
+
+    output: Value
+    arguments: list[Value]
+    parameters: list[Value]
+    guards: list[Guard]
+
+
+def arguments_of(x: Any, where: str = "argument") -> Iterator[Any]:
+    """The numbers and Values of an argument in order: a number, a nested list or tuple, or a numpy array.
+
+    Raises:
+        TypeError: anything else, naming where it stands.
+    """
+    if isinstance(x, (list, tuple)):
+        for i, item in enumerate(x):
+            yield from arguments_of(item, f"{where}[{i}]")
+    elif isinstance(x, Value):
+        yield x
+    elif hasattr(x, "flat") and hasattr(x, "tolist"):
+        yield from (item if isinstance(item, Value) else as_float(item) for item in x.flat)
+    else:
+        try:
+            yield as_float(x)
+        except TypeError as error:
+            raise TypeError(
+                f"{where} of a compiled function must be a number, a Value, a nested list or an array: {error}"
+            ) from None
+
+
+def rebuilt(x: Any, supply: Iterator[Any]) -> Any:
+    """An argument of the same structure with other numbers, taken from ``supply`` in order."""
+    if isinstance(x, (list, tuple)):
+        return type(x)([rebuilt(item, supply) for item in x])
+    if hasattr(x, "flat") and hasattr(x, "tolist") and not isinstance(x, Value) and getattr(x, "ndim", 0):
+        out = x.astype(object)
+        out.flat = [next(supply) for _ in range(x.size)]
+        return out
+    return next(supply)
+
+
+def record(f: Callable[..., Any], args: Sequence[Any]) -> Recording:
+    """Run ``f`` once with fresh leaves in place of the numbers in ``args``."""
+    numbers = [x._data if isinstance(x, Value) else x for arg in args for x in arguments_of(arg)]
+    leaves = [Value(number) for number in numbers]
+    supply = iter(leaves)
+    recorder = _Recorder()
+    with switched(recorder=recorder, recording=True, strict=False):
+        output = f(*[rebuilt(arg, supply) for arg in args])
+    if not isinstance(output, Value):
+        if isinstance(output, (list, tuple, dict)) or output is None:
+            raise TypeError(f"a compiled function must return one Value, not {type(output).__name__}")
+        output = constant(output)
+    return recording_of(output, leaves, list(recorder.guards.values()))
+
+
+def recording_of(output: Value, arguments: list[Value], guards: Sequence[Guard] = ()) -> Recording:
+    """A graph that exists already, with the leaves that are to be its arguments."""
+    known = set(arguments)
+    reached = topological_order(output, *[guard.node for guard in guards])
+    for argument in arguments:
+        if argument.parents:
+            raise AutogradError(f"an input must be a leaf, but {argument!r} is the result of {argument.op.name}")
+    captured: dict[Value, None] = {}  # in the order of use
+    for node in reached:
+        for leaf in node.parents or (node,):
+            if not leaf.parents and leaf not in known and leaf.op is not ops.constant:
+                captured[leaf] = None
+    parameters = list(captured)
+    return Recording(output, arguments, parameters, list(guards))
+
+
+def program_of(recording: Recording) -> Program:
+    """The recorded graph as a program of uniform registers.
+
+    Its outputs are the value and, if there are guards, how many of them do not hold.
+    """
+    builder = Builder()
+    register: dict[Value, int] = {}
+    leaf = {node: (ARGUMENT, i) for i, node in enumerate(recording.arguments)}
+    leaf |= {node: (PARAMETER, i) for i, node in enumerate(recording.parameters)}
+    for node in topological_order(recording.output, *[guard.node for guard in recording.guards]):
+        if node.parents:
+            register[node] = builder.append(Instruction(node.op, tuple([register[parent] for parent in node.parents])))
+        elif node in leaf:
+            op, number = leaf[node]
+            register[node] = builder.emit(op, payload=number)
+        else:
+            register[node] = builder.append(Instruction(ops.constant, payload=node._data))
+        if node.label:
+            builder.labels.setdefault(register[node], node.label)
+    outputs = [register[recording.output]]
+    if recording.guards:
+        violations = [_violation(builder, register[guard.node], guard) for guard in recording.guards]
+        outputs.append(builder.emit(ops.sum_of, tuple(violations)))
+    return builder.program(outputs)
+
+
+def _violation(builder: Builder, node: int, guard: Guard) -> int:
+    """The register that is 1 where the decision would be another one than when it was recorded, else 0."""
+    same = builder.emit(ops.equal, (node, builder.constant(0.0 if guard.is_truth else guard.found)))
+    if guard.is_truth and guard.found:
+        return same
+    return builder.emit(ops.sub, (builder.constant(1.0), same))
