@@ -1,0 +1,206 @@
+"""Programs written for micrograd give the same numbers after their imports are changed, and nothing else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import graphviz
+import micrograd.engine
+import pytest
+
+from autograd import Value
+
+README = """
+from micrograd.engine import Value
+
+a = Value(-4.0)
+b = Value(2.0)
+c = a + b
+d = a * b + b**3
+c += c + 1
+c += 1 + c + (-a)
+d += d * 2 + (b + a).relu()
+d += 3 * d + (b - a).relu()
+e = c - d
+f = e**2
+g = f / 2.0
+g += 10.0 / f
+g.backward()
+results = [g.data, a.grad, b.grad, c.data, d.data, e.grad, f.grad, g.grad]
+"""
+
+EVERYTHING = """
+from micrograd.engine import Value
+
+x, y = Value(1.5), Value(-0.75)
+before = [x.grad, y.grad, repr(x)]
+z = (x - y) * 2 / (1 + x**2) - -y + 3 - x + 4 / y + (x * y).relu() + x.relu() ** -1 + sum([x, y, z0 := x * x])
+z.backward()
+first = [z.data, x.grad, y.grad, z.grad]
+for v in (x, y):
+    v.grad = 0
+w = x * x + y
+w.backward()
+results = before + first + [w.data, x.grad, y.grad, isinstance(x, Value), x._op, w._op, sorted(p.data for p in w._prev)]
+"""
+
+TRAINING = """
+import random
+from micrograd.engine import Value
+from micrograd.nn import MLP
+
+random.seed(1337)
+xs = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
+ys = [1.0, -1.0, -1.0, 1.0]
+model = MLP(3, [4, 4, 1])
+results = [repr(model), len(model.parameters())]
+for k in range(20):
+    inputs = [list(map(Value, row)) for row in xs]
+    scores = list(map(model, inputs))
+    losses = [(1 + -yi*scorei).relu() for yi, scorei in zip(ys, scores)]
+    data_loss = sum(losses) * (1.0 / len(losses))
+    reg_loss = 1e-4 * sum((p*p for p in model.parameters()))
+    total_loss = data_loss + reg_loss
+    model.zero_grad()
+    total_loss.backward()
+    learning_rate = 1.0 - 0.9*k/100
+    for p in model.parameters():
+        p.data -= 0.05 * learning_rate * p.grad
+    results += [total_loss.data, sum((yi > 0) == (s.data > 0) for yi, s in zip(ys, scores))]
+results += [p.data for p in model.parameters()]
+"""
+
+DRAWING = """
+from graphviz import Digraph
+from micrograd.engine import Value
+from micrograd.nn import Neuron
+import random
+
+def trace(root):
+    nodes, edges = set(), set()
+    def build(v):
+        if v not in nodes:
+            nodes.add(v)
+            for child in v._prev:
+                edges.add((child, v))
+                build(child)
+    build(root)
+    return nodes, edges
+
+def draw_dot(root, format='svg', rankdir='LR'):
+    nodes, edges = trace(root)
+    dot = Digraph(format=format, graph_attr={'rankdir': rankdir})
+    for n in nodes:
+        dot.node(name=str(id(n)), label="{ data %.4f | grad %.4f }" % (n.data, n.grad), shape='record')
+        if n._op:
+            dot.node(name=str(id(n)) + n._op, label=n._op)
+            dot.edge(str(id(n)) + n._op, str(id(n)))
+    for n1, n2 in edges:
+        dot.edge(str(id(n1)), str(id(n2)) + n2._op)
+    return dot
+
+random.seed(1337)
+n = Neuron(2)
+x = [Value(1.0), Value(-2.0)]
+y = n(x)
+y.backward()
+drawing = draw_dot(y)
+nodes, edges = trace(y)
+results = [y.data, [p.grad for p in n.parameters()], [v.grad for v in x]]
+"""
+
+
+def run(program: str, *, ours: bool) -> dict[str, Any]:
+    if ours:
+        program = program.replace("from micrograd.engine import", "from autograd import")
+        program = program.replace("from micrograd.nn import", "from nn import")
+        assert "micrograd" not in program
+    namespace: dict[str, Any] = {}
+    exec(compile(program, "<a program of micrograd's users>", "exec"), namespace)
+    return namespace
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    if isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    return bool(ours == (pytest.approx(theirs, rel=1e-12, abs=1e-15) if isinstance(theirs, float) else theirs))
+
+
+def test_the_numbers_of_the_readme() -> None:
+    found = run(README, ours=True)
+    assert f"{found['g'].data:.4f}" == "24.7041"
+    assert f"{found['a'].grad:.4f}" == "138.8338"
+    assert f"{found['b'].grad:.4f}" == "645.5773"
+
+
+@pytest.mark.parametrize(
+    "program", [README, EVERYTHING, TRAINING, DRAWING], ids=["readme", "api", "training", "drawing"]
+)
+def test_a_program_gives_the_same_results_as_with_micrograd(program: str) -> None:
+    ours, theirs = run(program, ours=True)["results"], run(program, ours=False)["results"]
+    assert len(theirs) >= 3
+    for k, (mine, expected) in enumerate(zip(ours, theirs, strict=True)):
+        assert same(mine, expected), (k, mine, expected)
+
+
+def test_the_notebook_s_drawing_works_and_shows_every_node() -> None:
+    found = run(DRAWING, ours=True)
+    assert isinstance(found["drawing"], graphviz.Digraph)
+    source = found["drawing"].source
+    for node in found["nodes"]:
+        assert source.count(f"{id(node)} [label=") == 1
+    symbols = {node._op for node in found["nodes"]} - {""}
+    assert symbols == {"ReLU", "Σ×"}  # a neuron's weighted sum is one node here
+    for symbol in symbols:
+        assert f"label={symbol}" in source.replace('"', "")
+
+
+def test_the_symbols_are_those_of_micrograd() -> None:
+    for make in SYMBOLS:
+        ours, theirs = make(Value(2.0)), make(micrograd.engine.Value(2.0))
+        assert ours._op == theirs._op
+        assert {p.data for p in ours._prev} >= {p.data for p in theirs._prev}
+
+
+SYMBOLS: list[Callable[[Any], Any]] = [
+    lambda v: v,
+    lambda v: v + 1,
+    lambda v: 1 + v,
+    lambda v: v * 3,
+    lambda v: v**2,
+    lambda v: v**-1,
+    lambda v: v**0.5,
+    lambda v: v.relu(),
+]
+
+
+def random_program(source: random.Random, steps: int) -> list[tuple[str, int, int]]:
+    operations = ["add", "sub", "mul", "div", "square", "relu", "neg", "scale", "radd", "rsub", "rdiv"]
+    return [(source.choice(operations), source.randrange(k + 3), source.randrange(k + 3)) for k in range(steps)]
+
+
+def execute(program: list[tuple[str, int, int]], kind: Any) -> tuple[list[float], list[float]]:
+    apply: dict[str, Callable[[Any, Any], Any]] = {
+        "add": lambda x, y: x + y, "sub": lambda x, y: x - y, "mul": lambda x, y: x * y * 0.1,
+        "div": lambda x, y: x / (y * y + 1), "square": lambda x, y: x**2 * 0.1, "relu": lambda x, y: x.relu(),
+        "neg": lambda x, y: -x, "scale": lambda x, y: 0.5 * x, "radd": lambda x, y: 2 + x, "rsub": lambda x, y: 2 - x,
+        "rdiv": lambda x, y: 1 / (x * x + 2),
+    }  # fmt: skip
+    leaves = [kind(0.5), kind(-1.25), kind(2.0)]
+    nodes = list(leaves)
+    for name, i, j in program:
+        nodes.append(apply[name](nodes[i], nodes[j]))
+    total = sum(nodes)
+    total.backward()
+    return [node.data for node in nodes], [leaf.grad for leaf in leaves]
+
+
+def test_random_programs_give_the_same_numbers() -> None:
+    source = random.Random(7)
+    for _ in range(200):
+        program = random_program(source, steps=15)
+        ours, theirs = execute(program, Value), execute(program, micrograd.engine.Value)
+        assert ours[0] == pytest.approx(theirs[0], rel=1e-12)
+        assert ours[1] == pytest.approx(theirs[1], rel=1e-9, abs=1e-12)
