@@ -13,6 +13,7 @@ from autograd.compiler.derive import derivatives
 from autograd.compiler.flatten import flatten
 from autograd.compiler.kernels import BACKENDS, Kernel, kernel_for, point_kernel_for
 from autograd.compiler.lanes import find_lanes
+from autograd.compiler.mapping import map_points
 from autograd.compiler.program import ARGUMENT, PARAMETER, Program
 from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import Recording, arguments_of, program_of, rebuilt, record, recording_of
@@ -236,8 +237,6 @@ class Compiled:
         >>> list(map(float, values)), list(map(float, dx))
         ([1.0, 4.0, 9.0], [2.0, 4.0, 6.0])
         """
-        from autograd.compiler.mapping import map_points
-
         return map_points(self, arrays)
 
     def _run(
@@ -340,7 +339,7 @@ class _CompiledCall(Op):
 
 def _structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     """What kind of call this is (hashable), and its numbers and Values in order."""
-    if all([arg.__class__ is float for arg in args]):
+    if all(arg.__class__ is float for arg in args):
         return len(args), list(args)
     leaves = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
     shapes = tuple([_shape(arg) for arg in args])
@@ -358,7 +357,7 @@ def _point_shape(arg: Any) -> Any:
 
 def _shape(arg: Any) -> Any:
     if isinstance(arg, (list, tuple)):
-        if all([x.__class__ is float for x in arg]):
+        if all(x.__class__ is float for x in arg):
             return type(arg), len(arg)
         return type(arg), tuple([_shape(x) for x in arg])
     return getattr(arg, "shape", ()) if hasattr(arg, "flat") else ()

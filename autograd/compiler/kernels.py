@@ -1,7 +1,7 @@
 """What runs a program: machine code where llvmlite is installed, generated Python source elsewhere.
 
-Both are called alike: ``kernel(numbers, parameters)`` with the numbers of all arguments in one flat list and the data of
-the captured leaves in another gives one result per output of the program, a list over lanes where the output has lanes.
+Both are called alike: ``kernel(numbers, parameters)`` with the numbers of all arguments in one flat list and the data
+of the captured leaves in another gives one result per output of the program, a list over lanes where that has lanes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd.compiler.builder import Builder, Register
+from autograd.compiler.native import UnsupportedError
 from autograd.compiler.program import Program
 from autograd.compiler.python_source import PythonKernel
 from autograd.primitive import Primitive
@@ -71,8 +72,6 @@ def point_kernel_for(program: Program, numbers: int, parameters: int, backend: s
 
 def _first_that_can(native: Callable[[], Any], program: Program, backend: str) -> Any:
     if backend != "python" and (backend == "native" or native_available()):
-        from autograd.compiler.native import UnsupportedError
-
         try:
             return native()
         except UnsupportedError:  # a user's primitive that only Python can evaluate
@@ -96,7 +95,8 @@ def inlined(program: Program) -> Program:
 
 def _traced(builder: Builder, op: Primitive, operands: tuple[int, ...]) -> int | None:
     try:
-        result = op.function(*[Register(builder, operand) for operand in operands])
+        function: Callable[..., Any] = op.function
+        result = function(*[Register(builder, operand) for operand in operands])
     except Exception:  # whatever it does, it is not for registers: Python will evaluate it
         return None
     return result.index if isinstance(result, Register) else None

@@ -45,7 +45,7 @@ def spread(program: Program, lanes: int) -> tuple[Builder, list[int]]:
     where: list[int] = []
     for op, operands, _, payload in program.instructions:
         mapped = tuple([where[operand] for operand in operands])
-        wide = op is ARGUMENT or any([builder.instructions[operand].lanes > 1 for operand in mapped])
+        wide = op is ARGUMENT or any(builder.instructions[operand].lanes > 1 for operand in mapped)
         where.append(builder.append(Instruction(op, mapped, lanes if wide else 1, payload)))
     builder.take_names(program, where)
     return builder, [where[output] for output in program.outputs]
