@@ -68,21 +68,27 @@ from autograd.primitive import primitive
 from autograd.value import Value, constant
 
 if TYPE_CHECKING:
+    from autograd.check import check_graph, gradcheck
     from autograd.compiler import compile
     from autograd.viz import draw_dot
 
 __all__ = [  # noqa: RUF022 - classes first
     "AutogradError", "DrawingError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError", "Value",
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "clip", "compile", "constant", "cos", "cosh", "draw_dot",
-    "elu", "erf", "errors", "exp", "expm1", "floor", "fsum", "functional", "gelu", "grad", "hypot", "identity",
-    "leaky_relu", "linear", "log", "log10", "log1p", "log2", "logaddexp", "logsumexp", "maximum", "minimum", "no_grad",
-    "primitive", "prod", "relu", "round", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
-    "square", "strict", "sumprod", "tan", "tanh", "where",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "check_graph", "clip", "compile",
+    "constant", "cos", "cosh", "draw_dot", "elu", "erf", "errors", "exp", "expm1", "floor", "fsum", "functional",
+    "gelu", "grad", "gradcheck", "hypot", "identity", "leaky_relu", "linear", "log", "log10", "log1p", "log2",
+    "logaddexp", "logsumexp", "maximum", "minimum", "no_grad", "primitive", "prod", "relu", "round", "sigmoid", "sign",
+    "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square", "strict", "sumprod", "tan", "tanh", "where",
 ]  # fmt: skip
 __version__ = "0.1.0"
 
 # Imported when first used: graphviz alone takes as long to import as all the rest.
-_LAZY = {"compile": "autograd.compiler", "draw_dot": "autograd.viz"}
+_LAZY = {
+    "check_graph": "autograd.check",
+    "compile": "autograd.compiler",
+    "draw_dot": "autograd.viz",
+    "gradcheck": "autograd.check",
+}
 
 
 def __getattr__(name: str) -> Any:
