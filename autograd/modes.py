@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, _GeneratorContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Lock
 from typing import Any, NamedTuple
@@ -82,7 +82,7 @@ def transformation(inside: bool = True) -> Iterator[None]:
         _in_transformation.set(before)
 
 
-def no_grad() -> Any:
+def no_grad() -> _GeneratorContextManager[None]:
     """Inside this context results are plain leaves: no graph is recorded and no memory held.
 
     >>> from autograd import Value, no_grad
@@ -95,7 +95,7 @@ def no_grad() -> Any:
     return switched(recording=False)
 
 
-def strict() -> Any:
+def strict() -> _GeneratorContextManager[None]:
     """Inside this context the first nan, inf or domain error raises ``NumericError``.
 
     The error names the primitive, its operands with their labels, and the file and line that recorded it.

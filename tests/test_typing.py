@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from autograd import Value
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograd import (
+    NumericError,
+    Value,
+    exp,
+    fsum,
+    grad,
+    maximum,
+    no_grad,
+    primitive,
+    sin,
+    softmax,
+    strict,
+    sumprod,
+)
+from autograd.functional import hessian, jvp, value_and_grad
+from autograd.ops import TABLE
 from nn import (
     MLP,
     SGD,
@@ -48,6 +70,58 @@ def test_expressions_of_values_and_numbers() -> None:
     assert numbers[0] == 2.0
     assert len(parents) == 2
     assert x < Value(3.0)
+
+
+@primitive(lambda y, x: 2 * x * y, name="test_typed_bell")
+def bell(x: float) -> float:
+    return math.exp(x * x)
+
+
+del TABLE["test_typed_bell"]  # the other tests know nothing of it
+
+
+def rosenbrock(v: Sequence[Value]) -> Value:
+    return (1 - v[0]) ** 2 + 100 * (v[1] - v[0] ** 2) ** 2
+
+
+@no_grad()
+def mean(values: Sequence[Value]) -> float:
+    total: Value = fsum(values)
+    return total.data / len(values)
+
+
+def test_functions_take_and_give_floats_or_values() -> None:
+    x = Value(0.5)
+    number: float = sin(0.5) + exp(1.0) + maximum(1.0, 2.0)
+    node: Value = sin(x) + exp(x) * maximum(x, 2.0) + maximum(2.0, x)
+    neuron: Value = sumprod([x, node], [1.0, 2.0], 0.5).tanh()
+    shares: list[Value] = softmax([x, node, neuron])
+    squashed: Value = neuron.sigmoid().clip(0.1, 0.9).leaky_relu()
+    assert number > 0
+    assert node > neuron
+    assert mean(shares) == pytest.approx(1 / 3)
+    assert squashed.data < 0.9
+
+
+def test_derivatives() -> None:
+    x, y = Value(2.0), Value(3.0)
+    dx, dy = grad(x * y, [x, y])
+    assert (dx, dy) == (3.0, 2.0)
+    f: Callable[..., tuple[Any, Any]] = value_and_grad(rosenbrock)
+    value, gradient = f([1.0, 1.0])
+    rows: list[list[float]] = hessian(rosenbrock)([1.0, 1.0])
+    _, slope = jvp(lambda t: t * t, (3.0,), (1.0,))
+    assert (value, gradient, rows[1][1], slope) == (0.0, [0.0, 0.0], 200.0, 6.0)
+    assert grad(bell(x), x)[0] == pytest.approx(4 * math.exp(4.0))
+
+
+def test_switches() -> None:
+    with strict(), pytest.raises(NumericError):
+        Value(-1.0).log()
+    with no_grad():
+        leaf: Value = Value(2.0) * 3
+    origin: str | None = leaf.origin
+    assert origin is None
 
 
 def test_a_polynomial_is_differentiated() -> None:
@@ -99,3 +173,52 @@ def test_models_and_training_are_typed() -> None:
     assert losses[-1] < losses[0]
     assert len(gradients) == len(state) == 17
     assert len(predict(network, [[0.0, 0.0]])[0]) == 2
+
+
+# ---- what mypy must refuse -------------------------------------------------------------------------------------------
+WRONG = """
+from autograd import Value, no_grad, sin, maximum, sumprod
+x = Value(2.0)
+Value("3")                              # arg-type
+x.data = "3"                            # assignment
+x.gradient                              # attr-defined
+x.backward("1")                         # arg-type
+a: int = x * 2                          # assignment
+b: int = -x                             # assignment
+c: float = sin(x)                       # assignment
+d: Value = sin(0.5)                     # assignment
+sin("x")                                # call-overload
+maximum(x, "1")                         # call-overload
+e: str = (x < 1)                        # assignment
+f: list[float] = x.parents              # assignment
+sumprod([x])                            # call-arg
+x.sin(1)                                # call-arg
+
+@no_grad()
+def g(v: Value) -> float:
+    return v.data
+
+h: Value = g(x)                         # assignment
+"""
+
+
+def test_what_is_wrong_is_found(tmp_path: Path) -> None:
+    """Else everything above could be of type Any."""
+    api = pytest.importorskip("mypy.api")
+    root = Path(__file__).resolve().parent.parent
+    file = tmp_path / "wrong.py"
+    file.write_text(WRONG, encoding="utf-8")
+    config = root / "setup.cfg"
+    cache = root / ".mypy_cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYPYPATH", str(root))
+        out, _, _ = api.run(
+            ["--strict", "--config-file", str(config), "--no-pretty", "--cache-dir", str(cache), str(file)]
+        )
+    expected = {n: line.split("#")[1].strip() for n, line in enumerate(WRONG.split("\n"), 1) if "#" in line}
+    found = {
+        int(line.split(":")[1]): line.rpartition("[")[2].rstrip("]")
+        for line in out.splitlines()
+        if line.startswith(str(file)) and ": error:" in line
+    }
+    assert found == expected, out
