@@ -49,14 +49,13 @@ class _Arrangement:
         self.class_of: list[int] = []
         self.array_of = [-1] * len(program)
         self.row_of = [0] * len(program)
+        self.gathers: dict[tuple[tuple[int, int], ...], int] = {}
 
     def run(self) -> ArrayProgram:
         for members in self._classes():
             op, _, lanes, _ = self.instructions[members[0]]
-            if op is ops.constant:
-                self._leaves("constant", members)
-            elif op is ARGUMENT or op is PARAMETER:
-                for group in self._by_first_use(members) if op is PARAMETER else [members]:
+            if op is ops.constant or op is ARGUMENT or op is PARAMETER:
+                for group in [members] if op is ARGUMENT else self._by_first_use(members):
                     self._leaves(op.name, group)
             elif lanes == 1 and op not in (DOT, TOTAL) and len(members) < self.fewest:
                 for member in members:
@@ -78,7 +77,7 @@ class _Arrangement:
         class_of = self.class_of = []
         for i, (op, operands, lanes, payload) in enumerate(self.instructions):
             key: tuple[Any, ...] = (op, lanes, *[class_of[operand] for operand in operands])
-            if op is ops.constant:
+            if op is ops.constant and lanes == 1:  # over lanes it is data, whichever numbers these are
                 key += (repr(payload),)
             number = known.setdefault(key, len(members))
             if number == len(members):
@@ -88,7 +87,7 @@ class _Arrangement:
         return members
 
     def _by_first_use(self, members: list[int]) -> Iterable[list[int]]:
-        """Parameters apart by what reads them first: the weights of each layer, its biases, ..."""
+        """Leaves apart by what reads them first: the weights of each layer, its biases, ..."""
         if self.fewest > len(self.program):
             return [members]
         use: dict[int, tuple[int, int]] = {}
@@ -126,7 +125,9 @@ class _Arrangement:
 
     # ---- leaves ----------------------------------------------------------------------------------------------------
     def _leaves(self, kind: str, members: list[int]) -> None:
-        if kind != "constant":
+        if kind == "constant":
+            members = members[::-1]  # a recording meets the operands of a node last first
+        else:
             members = sorted(members, key=lambda i: _first(self.instructions[i].payload))
         payload = tuple([self.instructions[i].payload for i in members])
         self._define(members, Array(len(members), self.instructions[members[0]].lanes, kind, payload))
@@ -211,15 +212,22 @@ class _Arrangement:
             view = affine_view(arrays[0], rows, ni, nj)
             if view is not None:
                 return view
-        return self._gathered(zip(arrays, rows.tolist()), ni, nj)
+        grid = registers.reshape(ni, nj)
+        if ni > 1 and (grid == grid[0]).all():
+            return View(self._gathered(grid[0]), 0, 0, 1 if nj > 1 else 0)
+        if nj > 1 and (grid == grid[:, :1]).all():
+            return View(self._gathered(grid[:, 0]), 0, 1, 0)
+        return View(self._gathered(registers), 0, nj if ni > 1 else 0, 1 if nj > 1 else 0)
 
-    def _gathered(self, places: Iterable[tuple[int, int]], ni: int, nj: int) -> View:
-        rows = tuple(places)
-        lanes = max(self.arrays[array].lanes for array, _ in rows)
-        labels = [(self.arrays[array].labels or {row: ""})[row] for array, row in rows]
-        target = self._append(Array(len(rows), lanes, "computed"), labels)
-        self.steps.append(Step(ops.identity, "gather", target, len(rows), 1, (), rows))
-        return View(target, 0, nj, 1 if nj > 1 else 0)
+    def _gathered(self, registers: Rows) -> int:
+        """The array in which these registers are copied together."""
+        places = tuple([(self.array_of[i], self.row_of[i]) for i in registers.tolist()])
+        if places not in self.gathers:
+            lanes = max(self.arrays[array].lanes for array, _ in places)
+            labels = [self.program.name(i) for i in registers.tolist()]
+            target = self.gathers[places] = self._append(Array(len(places), lanes, "computed"), labels)
+            self.steps.append(Step(ops.identity, "gather", target, len(places), 1, (), places))
+        return self.gathers[places]
 
 
 def _first(payload: Any) -> float:
