@@ -21,10 +21,11 @@ def alt_text(figure: Figure) -> str:
     >>> print(draw_dot(a * b).alt_text)
     Computation graph of a*b = -8, 3 nodes. Backward: a*b starts with 1; a gets 2·1 = 2; b gets -4·1 = -4.
     """
-    spec, name = figure.names.spec, figure.names.name
-    outputs = ", ".join([f"{name[root]} = {number(root._data, spec)}" for root in figure.roots])
-    text = f"Computation graph of {outputs}, {figure.size:,} node{'s' * (figure.size > 1)}"
-    if len(figure.boxes) != figure.size:
+    spec, name = figure.graph.spec, figure.graph.names.name
+    outputs = ", ".join([f"{name[root]} = {number(root._data, spec)}" for root in figure.graph.roots])
+    size = len(figure.graph.order)
+    text = f"Computation graph of {outputs}, {size:,} node{'s' * (size > 1)}"
+    if len(figure.boxes) != size:
         text += f" in {len(figure.boxes):,} boxes. From the output back: {_listing(_boxes(figure.boxes))}."
     else:
         text += f". Backward: {_listing(_backward(figure))}."
@@ -42,13 +43,13 @@ def _boxes(boxes: list[Box]) -> list[str]:
 
 def _backward(figure: Figure) -> list[str]:
     received: dict[Value, list[Step]] = {}
-    for step in backward_steps(figure.roots):
+    for step in backward_steps(figure.graph.roots):
         received.setdefault(step.node, []).append(step)
-    spec, name = figure.names.spec, figure.names.name
+    spec, name = figure.graph.spec, figure.graph.names.name
     parts = []
     for box in reversed(figure.boxes):
         (node,) = box.nodes
-        if node in figure.roots:
+        if node in figure.graph.roots:
             parts.append(f"{name[node]} starts with 1")
         elif box.kind is not Kind.CONSTANT:
             steps = received[node]

@@ -102,7 +102,7 @@ def drawing_of(
     strongest = max([arrow.flow or 0.0 for arrow in figure.arrows], default=0.0) if gradients else 0.0
     for arrow in figure.arrows:
         style = _arrow_style(arrow, theme, strongest)
-        label = arrow.label(figure.names.spec)
+        label = arrow.label(figure.graph.spec)
         drawing.edge(identity[arrow.tail], identity[arrow.head], _quoted([label]) if label else None, **style)
     drawing.alt_text = alt_text(figure)
     return drawing

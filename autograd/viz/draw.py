@@ -10,10 +10,9 @@ from typing import Any
 
 import graphviz
 
-from autograd.graph import topological_order
 from autograd.value import Value
 from autograd.viz.dot import Drawing, drawing_of
-from autograd.viz.figure import Figure, kinds_of, scalar_figure
+from autograd.viz.figure import Figure, Graph, scalar_figure
 from autograd.viz.fold import best_level, cut, folded_figure
 from autograd.viz.keys import LEVELS, keys_of
 from autograd.viz.notation import nodes_of
@@ -114,20 +113,20 @@ def figure_of(
         raise ValueError(f"fold must be None, 'auto', {', '.join(map(repr, LEVELS))}, got {fold!r}")
     if max_nodes < 2:
         raise ValueError(f"max_nodes must be at least 2, got {max_nodes}")
-    order = topological_order(*roots)
-    kinds = kinds_of(order, roots, parameters)
-    most = max_nodes if fold == "auto" else len(order) if force else FEASIBLE
-    if fold in ("auto", None) and len(order) <= most:
-        return scalar_figure(roots, order, kinds, number_format)
+    graph = Graph(roots, parameters=parameters, spec=number_format)
+    size = len(graph.order)
+    most = max_nodes if fold == "auto" else size if force else FEASIBLE
+    if fold in ("auto", None) and size <= most:
+        return scalar_figure(graph)
     if fold in ("auto", None):
-        fold_level, keys = best_level(roots, order, min(most, max_nodes))
+        fold_level, keys = best_level(graph, min(most, max_nodes))
     else:
-        fold_level, keys = fold, keys_of(order, roots, fold)
-    figure = folded_figure(roots, order, kinds, keys, number_format)
+        fold_level, keys = fold, keys_of(graph.order, roots, fold)
+    figure = folded_figure(graph, keys)
     is_dense = len(figure.arrows) > 2 * FEASIBLE and not force
     figure = cut(figure, max_nodes if fold is None or is_dense else most)
     how = f"by {fold_level}" if fold_level != "repeat" else "by repeated structure"
-    figure.notice = f"{len(order):,} nodes folded {how} into {len(figure.boxes)} boxes"
+    figure.notice = f"{size:,} nodes folded {how} into {len(figure.boxes)} boxes"
     if fold is None:
         figure.notice += "; force=True lays out all of them"
     return figure

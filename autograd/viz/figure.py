@@ -6,16 +6,75 @@ DOT drawings, the page and the alternative text are all made from a ``Figure``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from autograd import ops
+from autograd.graph import topological_order
 from autograd.value import Value
 from autograd.viz.notation import NOT_COMPUTED, Names, gradient, number, parameters_of
 from autograd.viz.theme import Kind
 
-__all__ = ["Arrow", "Box", "Figure", "kinds_of", "scalar_figure", "spread"]
+__all__ = ["Arrow", "Box", "Figure", "Graph", "scalar_figure", "spread"]
+
+
+class Graph:
+    """The graph to look at, and how.
+
+    Args:
+        roots: the outputs.
+        parameters: a model, or the Values, to show as parameters; by default those labelled like weights and biases.
+        spec: how numbers are written, as in ``format(x, ".4g")``.
+        grad_of: where gradients are read; by default the ``grad`` of each node.
+
+    Attributes:
+        order: all nodes in topological order.
+        kinds: what each node is.
+    """
+
+    def __init__(
+        self,
+        roots: list[Value],
+        *,
+        parameters: Any = None,
+        spec: str = ".4g",
+        grad_of: Callable[[Value], float] = attrgetter("grad"),
+    ) -> None:
+        self.roots = roots
+        self.spec = spec
+        self.grad_of = grad_of
+        self.order = topological_order(*roots)
+        self.kinds = self._kinds(parameters_of(parameters, self.order))
+
+    @cached_property
+    def names(self) -> Names:
+        """What the nodes are called."""
+        return Names(self.order, self.spec)
+
+    def _kinds(self, parameters: set[Value]) -> dict[Value, Kind]:
+        outputs = set(self.roots)
+
+        def kind(node: Value) -> Kind:
+            if node.parents:
+                return Kind.OUTPUT if node in outputs else Kind.OPERATION
+            if node.op is ops.constant:
+                return Kind.CONSTANT
+            return Kind.PARAMETER if node in parameters else Kind.LEAF
+
+        return {node: kind(node) for node in self.order}
+
+    def flow(self, node: Value, parent: Value, partial: float) -> float | None:
+        """The magnitude of the gradient that a node hands back to an operand; None if there is none yet."""
+        grad = self.grad_of(node)
+        return None if parent.op is ops.constant or type(grad) is int else abs(grad * partial)
+
+    def spread_of_gradients(self, nodes: Sequence[Value]) -> str:
+        """The gradients of many nodes in one line."""
+        computed = [grad for node in nodes if type(grad := self.grad_of(node)) is not int]
+        return spread(computed, self.spec) if computed else NOT_COMPUTED
 
 
 @dataclass(eq=False)
@@ -78,56 +137,30 @@ class Arrow:
 class Figure:
     """A whole drawing: boxes in topological order, arrows by head and operand, and a line to put below."""
 
+    graph: Graph = field(repr=False)
     boxes: list[Box]
     arrows: list[Arrow]
-    roots: list[Value]
-    names: Names = field(repr=False)
     notice: str = ""
-    size: int = field(default=0)  # nodes of the graph
 
 
-def kinds_of(order: Sequence[Value], roots: Sequence[Value], parameters: Any = None) -> dict[Value, Kind]:
-    """What each node is in the graph of the roots."""
-    chosen = parameters_of(parameters, order)
-    outputs = set(roots)
-
-    def kind(node: Value) -> Kind:
-        if node.parents:
-            return Kind.OUTPUT if node in outputs else Kind.OPERATION
-        if node.op is ops.constant:
-            return Kind.CONSTANT
-        return Kind.PARAMETER if node in chosen else Kind.LEAF
-
-    return {node: kind(node) for node in order}
-
-
-def scalar_figure(roots: list[Value], order: Sequence[Value], kinds: dict[Value, Kind], spec: str = ".4g") -> Figure:
+def scalar_figure(graph: Graph) -> Figure:
     """One box per node."""
-    names = Names(order, spec)
-    boxes = {node: _scalar_box(node, names.title[node], kinds[node], spec) for node in order}
+    boxes = {node: _scalar_box(graph, node) for node in graph.order}
     arrows = []
-    for node in reversed(order):
+    for node in reversed(graph.order):
         head = boxes[node]
         head.parents = tuple([boxes[parent] for parent in node.parents])
         for tail, parent, partial in zip(head.parents, node.parents, node.partials):
-            arrows.append(Arrow(tail, head, [partial], tail.kind is Kind.CONSTANT, flow(node, parent, partial)))
-    return Figure(list(boxes.values()), arrows, roots, names, size=len(order))
+            arrows.append(Arrow(tail, head, [partial], tail.kind is Kind.CONSTANT, graph.flow(node, parent, partial)))
+    return Figure(graph, list(boxes.values()), arrows)
 
 
-def _scalar_box(node: Value, title: str, kind: Kind, spec: str) -> Box:
-    data = number(node._data, spec)
-    unnamed = not node.label and not node.parents
-    lines = [] if unnamed and kind is Kind.CONSTANT else [f"data {data}"]
+def _scalar_box(graph: Graph, node: Value) -> Box:
+    kind, unnamed = graph.kinds[node], not node.label and not node.parents
+    lines = [] if unnamed and kind is Kind.CONSTANT else [f"data {number(node._data, graph.spec)}"]
     if kind is not Kind.CONSTANT:
-        lines.append(f"grad {gradient(node, spec)}")
-    return Box(kind, "" if unnamed and lines else title, lines, [node])
-
-
-def flow(node: Value, parent: Value, partial: float) -> float | None:
-    """The magnitude of the gradient that a node hands back to an operand; None if there is none yet."""
-    if parent.op is ops.constant or type(node.grad) is int:
-        return None
-    return abs(node.grad * partial)
+        lines.append(f"grad {gradient(graph.grad_of(node), graph.spec)}")
+    return Box(kind, "" if unnamed and lines else graph.names.title[node], lines, [node])
 
 
 def spread(numbers: Iterable[float], spec: str = ".4g") -> str:
@@ -141,9 +174,3 @@ def spread(numbers: Iterable[float], spec: str = ".4g") -> str:
         return "nan among them"
     low, high = number(min(listed), spec), number(max(listed), spec)
     return low if low == high else f"{low} … {high}"
-
-
-def spread_of_gradients(nodes: Sequence[Value], spec: str = ".4g") -> str:
-    """The gradients of many nodes in one line."""
-    computed = [node.grad for node in nodes if type(node.grad) is not int]
-    return spread(computed, spec) if computed else NOT_COMPUTED

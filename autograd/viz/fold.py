@@ -9,7 +9,7 @@ from operator import attrgetter
 from autograd import ops
 from autograd.graph import sweep, topological_order
 from autograd.value import Value
-from autograd.viz.figure import Arrow, Box, Figure, flow, spread, spread_of_gradients
+from autograd.viz.figure import Arrow, Box, Figure, Graph, spread
 from autograd.viz.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, keys_of
 from autograd.viz.notation import ATOM, Names, expression, shorten, textbook
 from autograd.viz.theme import Kind
@@ -20,56 +20,45 @@ MOST_INSIDE = 1_000_000  # nodes to visit for the derivatives of boxes; arrows b
 Keys = dict[Value, Hashable]
 
 
-def best_level(roots: Sequence[Value], order: Sequence[Value], most: int) -> tuple[str, Keys]:
+def best_level(graph: Graph, most: int) -> tuple[str, Keys]:
     """The level of folding with the most detail that is legible, and its keys; if none is, that with the fewest boxes.
 
     Legible are at most this many boxes, with twice as many arrows.
     """
-    is_network = any(textbook(label) for label in {node.label for node in order})
+    is_network = any(textbook(label) for label in {node.label for node in graph.order})
     sizes: dict[str, tuple[int, int]] = {}
     found: dict[str, Keys] = {}
     for level in NETWORK_LEVELS if is_network else OTHER_LEVELS:
-        keys = found[level] = keys_of(order, roots, level)
-        arrows = {(keys[parent], keys[node]) for node in order for parent in node.parents}
+        keys = found[level] = keys_of(graph.order, graph.roots, level)
+        arrows = {(keys[parent], keys[node]) for node in graph.order for parent in node.parents}
         sizes[level] = len(set(keys.values())), len(arrows)
     fitting = [level for level, (boxes, arrows) in sizes.items() if boxes <= most and arrows <= 2 * most]
     best = max(fitting, key=sizes.__getitem__) if fitting else min(sizes, key=sizes.__getitem__)
     return best, found[best]
 
 
-def folded_figure(
-    roots: list[Value], order: Sequence[Value], kinds: dict[Value, Kind], keys: Keys, spec: str = ".4g"
-) -> Figure:
-    """The graph of the roots with one box per key.
-
-    Args:
-        roots: the outputs.
-        order: their graph in topological order.
-        kinds: what each node is.
-        keys: what ``keys_of`` found.
-        spec: the number format.
-    """
+def folded_figure(graph: Graph, keys: Keys) -> Figure:
+    """One box per key of ``keys_of``."""
     members: dict[Hashable, list[Value]] = {}
-    for node in order:
+    for node in graph.order:
         members.setdefault(keys[node], []).append(node)
-    names = Names(order, spec)
-    exits = _exits(order, roots, keys)
-    boxes = {key: _box(key, nodes, exits, kinds, names) for key, nodes in members.items()}
-    arrows = _arrows(order, keys, boxes, kinds)
+    exits = _exits(graph, keys)
+    boxes = {key: _box(key, nodes, exits, graph) for key, nodes in members.items()}
+    arrows = _arrows(graph, keys, boxes)
     _differentiate(arrows, members, exits, keys)
     tails: dict[Box, list[Box]] = {}
     for arrow in arrows.values():
         tails.setdefault(arrow.head, []).append(arrow.tail)
     for box, parents in tails.items():
         box.parents = tuple(parents)
-    ordered = topological_order(*[boxes[keys[root]] for root in roots])
-    return Figure(ordered, list(arrows.values()), roots, names, size=len(order))
+    ordered = topological_order(*[boxes[keys[root]] for root in graph.roots])
+    return Figure(graph, ordered, list(arrows.values()))
 
 
-def _exits(order: Sequence[Value], roots: Sequence[Value], keys: Keys) -> set[Value]:
+def _exits(graph: Graph, keys: Keys) -> set[Value]:
     """The nodes that another box uses, and the roots."""
-    found = set(roots)
-    for node in order:
+    found = set(graph.roots)
+    for node in graph.order:
         own = keys[node]
         found.update([parent for parent in node.parents if keys[parent] != own])
     return found
@@ -88,12 +77,10 @@ class _Inner:
         self.grad = 0.0
 
 
-def _arrows(
-    order: Sequence[Value], keys: Keys, boxes: dict[Hashable, Box], kinds: dict[Value, Kind]
-) -> dict[tuple[Hashable, Hashable], Arrow]:
+def _arrows(graph: Graph, keys: Keys, boxes: dict[Hashable, Box]) -> dict[tuple[Hashable, Hashable], Arrow]:
     """One arrow from a box to each that uses it."""
     arrows: dict[tuple[Hashable, Hashable], Arrow] = {}
-    for node in reversed(order):
+    for node in reversed(graph.order):
         head = keys[node]
         for parent, partial in zip(node.parents, node.partials):
             tail = keys[parent]
@@ -101,8 +88,8 @@ def _arrows(
                 arrow = arrows.get((tail, head))
                 if arrow is None:
                     arrow = arrows[tail, head] = Arrow(boxes[tail], boxes[head], is_constant=True)
-                arrow.is_constant &= kinds[parent] is Kind.CONSTANT
-                arrow.add_flow(flow(node, parent, partial))
+                arrow.is_constant &= graph.kinds[parent] is Kind.CONSTANT
+                arrow.add_flow(graph.flow(node, parent, partial))
     return arrows
 
 
@@ -135,17 +122,18 @@ def _insides(nodes: Sequence[Value], key: Hashable, keys: Keys) -> dict[Value, _
 
 
 # ---- boxes -----------------------------------------------------------------------------------------------------------
-def _box(key: Hashable, nodes: list[Value], exits: set[Value], kinds: dict[Value, Kind], names: Names) -> Box:
+def _box(key: Hashable, nodes: list[Value], exits: set[Value], graph: Graph) -> Box:
+    kinds, names = graph.kinds, graph.names
     parameters = [node for node in nodes if kinds[node] is Kind.PARAMETER]
     shown = [node for node in nodes if node in exits and kinds[node] is not Kind.PARAMETER] or parameters
     lines = [f"data {spread([node._data for node in shown], names.spec)}"]
     if any(kinds[node] is not Kind.CONSTANT for node in shown):
-        lines.append(f"grad {spread_of_gradients(shown, names.spec)}")
+        lines.append(f"grad {graph.spread_of_gradients(shown)}")
     kind = kinds[shown[-1]]
     if isinstance(key, Module):
         if len(parameters) < len(nodes) and parameters:
             lines.append(f"{len(parameters):,} parameters")
-            lines.append(f"their grad {spread_of_gradients(parameters, names.spec)}")
+            lines.append(f"their grad {graph.spread_of_gradients(parameters)}")
         return Box(kind if key is INPUTS else Kind.GROUP, _module_title(key, shown), lines, nodes)
     title = _pattern(shown, names, _is_sum_of_sums(shown[0], nodes))
     if len(shown) > 1:

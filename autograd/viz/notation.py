@@ -10,7 +10,7 @@ from autograd import ops
 from autograd.value import Value
 
 __all__ = [
-    "ATOM", "INFIX", "NOT_COMPUTED", "Names", "Textbook", "expression", "gradient", "nodes_of", "number",
+    "ATOM", "INFIX", "NEGATION", "NOT_COMPUTED", "Names", "Textbook", "expression", "gradient", "nodes_of", "number",
     "parameters_of", "shorten", "textbook",
 ]  # fmt: skip
 
@@ -55,22 +55,22 @@ def textbook(label: str) -> Textbook | None:
 def number(x: float, spec: str = ".4g") -> str:
     """A number as drawings write it.
 
-    >>> number(-8.0), number(0.123456), number(1e-9)
-    ('-8', '0.1235', '1e-09')
+    >>> number(-8.0), number(0.123456), number(1e-9), number(-0.0)
+    ('-8', '0.1235', '1e-09', '0')
     """
-    return format(x, spec)
+    return format(x + 0.0, spec)  # -0.0 + 0.0 is 0.0
 
 
-def gradient(node: Value, spec: str = ".4g") -> str:
-    """The gradient of a node; before any backward it is not 0 but "not computed".
+def gradient(grad: float, spec: str = ".4g") -> str:
+    """A gradient as drawings write it; before any backward it is not 0 but "not computed".
 
     >>> x = Value(2.0); y = x * 0.0
-    >>> gradient(x)
+    >>> gradient(x.grad)
     'not computed'
-    >>> y.backward(); gradient(x)
+    >>> y.backward(); gradient(x.grad)
     '0'
     """
-    return NOT_COMPUTED if type(node.grad) is int else number(node.grad, spec)
+    return NOT_COMPUTED if type(grad) is int else number(grad, spec)
 
 
 def nodes_of(roots: Value | Sequence[Value], caller: str) -> list[Value]:

@@ -1,0 +1,97 @@
+// What one picture shows at each position of the walk.  The numbers are those that Python recorded; nothing is
+// differentiated here.
+
+const SPECIAL = { nan: NaN, inf: Infinity, "-inf": -Infinity };  // JSON has no words for these
+const num = (x) => (typeof x === "string" ? SPECIAL[x] : x);
+
+// A number with as many significant digits as in the drawings, written as Python writes it.
+function format(x, digits = DATA.digits) {
+  if (Number.isNaN(x)) return "nan";
+  if (x === 0) return "0";
+  if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
+  const [mantissa, power] = (isTie(x, digits) ? toEven(x, digits) : x.toExponential(digits - 1)).split("e");
+  const e = Number(power);
+  const trim = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  if (e >= -4 && e < digits) return trim(Number(`${mantissa}e${e}`).toFixed(digits - 1 - e));
+  return `${trim(mantissa)}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
+}
+
+// Exactly half way between two texts Python takes the even one, JavaScript the larger.
+const isTie = (x, digits) => new RegExp(`^-?\\d\\.?\\d{${digits - 1}}50*e`).test(x.toExponential(60));
+
+function toEven(x, digits) {
+  const [mantissa, power] = x.toExponential(digits).split("e");
+  const lower = mantissa.slice(0, -1);
+  return Number(lower.at(-1)) % 2 ? x.toExponential(digits - 1) : `${lower}e${power}`;
+}
+
+const factor = (x) => (x < 0 ? `(${format(x)})` : format(x));
+
+// The walk over one picture: forward through the operations, then the output's own gradient, then backward along the
+// arrows.  Position 0 shows the leaves alone.
+class Walk {
+  constructor(level) {
+    this.scalar = level.scalar;
+    this.boxes = level.boxes;
+    this.roots = level.roots;
+    this.arrows = level.arrows.map(([tail, head, local]) => ({ tail, head, local: this.scalar ? num(local) : local }));
+    this.steps = level.steps.map(([arrow, contribution, after]) => (
+      { arrow, contribution: num(contribution), after: num(after) }));
+    this.operands = this.boxes.map(() => []);
+    this.uses = this.boxes.map(() => []);
+    this.arrows.forEach((arrow, i) => {
+      this.operands[arrow.head].push(i);
+      this.uses[arrow.tail].push(i);
+    });
+    this.forward = [...this.boxes.keys()].filter((i) => this.operands[i].length);
+    this.start = this.forward.length + 1;  // the position at which the output has its gradient
+    this.length = this.start + this.steps.length;
+    this.received = this.boxes.map(() => []);  // of each box, the steps that add to its gradient
+    this.steps.forEach((step, i) => this.received[this.arrows[step.arrow].tail].push(i));
+  }
+
+  // The whole state at a position; cheap enough to be made from scratch at every step.
+  at(position) {
+    const done = position - this.start;  // steps of backward taken
+    const state = {
+      position, done, phase: position < this.start ? "forward" : "backward",
+      computed: this.boxes.map((_, i) => !this.operands[i].length), grad: [], complete: [], step: null, box: null,
+    };
+    for (const i of this.forward.slice(0, position)) state.computed[i] = true;
+    if (state.phase === "forward") {
+      state.box = position ? this.forward[position - 1] : null;
+      return state;
+    }
+    for (const root of this.roots) state.grad[root] = 1;
+    for (const step of this.steps.slice(0, done)) {
+      state.grad[this.arrows[step.arrow].tail] = this.scalar ? step.after : "whole";  // a group shows it when complete
+    }
+    this.boxes.forEach((_, i) => { state.complete[i] = state.grad[i] !== undefined && !this.missing(i, done); });
+    state.step = done > 0 ? this.steps[done - 1] : null;
+    state.box = state.step ? this.arrows[state.step.arrow].tail : this.roots[0];
+    return state;
+  }
+
+  // Whether a box still waits for a part of its gradient.
+  missing(box, done) {
+    const steps = this.received[box];
+    return steps.length > 0 && steps[steps.length - 1] >= done;
+  }
+
+  // The gradient of a box at the end.
+  gradient(box) {
+    const steps = this.received[box];
+    if (steps.length) return this.steps[steps[steps.length - 1]].after;
+    return this.roots.includes(box) ? 1 : 0;
+  }
+
+  // All boxes and arrows on some way from a box to the output.
+  pathsFrom(box) {
+    const boxes = new Set([box]);
+    const arrows = new Set();
+    this.boxes.forEach((_, i) => {  // boxes are in topological order
+      if (boxes.has(i)) for (const a of this.uses[i]) { arrows.add(a); boxes.add(this.arrows[a].head); }
+    });
+    return { boxes, arrows };
+  }
+}

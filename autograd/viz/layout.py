@@ -1,0 +1,133 @@
+"""Where the boxes of a figure go, and the curves between them: Graphviz does the layout, the page draws itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autograd.viz.figure import Box, Figure
+from autograd.viz.render import render
+from autograd.viz.theme import Kind
+
+__all__ = ["Layout", "layout_of", "text_width"]
+
+FONT_SIZE = 12.0
+LINE_HEIGHT = 15.0
+PADDING = (10.0, 7.0)
+OUTLINE = 3.0  # between the two outlines of an output
+_CURVE_FONT_SIZE = 11.0
+LONG = 8_000  # ranks that arrows may cross before the layout is told to hurry
+
+# Widths in ems of a sans-serif, on the wide side: the font on the screen is not known here.
+_WIDTHS = {
+    **dict.fromkeys("ijl.,:;'|!", 0.28), **dict.fromkeys("ftrI()[]{} -/*\"", 0.37), **dict.fromkeys("mwMW@…", 0.92),
+    **dict.fromkeys("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", 0.4),
+}  # fmt: skip
+
+
+class Layout(NamedTuple):
+    """Positions in pixels, from the top left.
+
+    Attributes:
+        size: of the whole.
+        centres: of the boxes, in the order of the figure.
+        sizes: of the boxes.
+        curves: one per arrow: the points of a Bézier curve from its tail to its head.
+        labels: where the text of each arrow goes; None for one without.
+    """
+
+    size: tuple[float, float]
+    centres: list[tuple[float, float]]
+    sizes: list[tuple[float, float]]
+    curves: list[list[tuple[float, float]]]
+    labels: list[tuple[float, float] | None]
+
+
+def layout_of(figure: Figure, *, rankdir: str = "LR", timeout: float = 30.0) -> Layout:
+    """Lay a figure out.
+
+    Raises:
+        DrawingError: there is no Graphviz, or it failed.
+    """
+    sizes = [_box_size(box) for box in figure.boxes]
+    hurry = _total_span(figure) > LONG
+    answer = json.loads(render(_source(figure, sizes, rankdir, hurry), "json0", timeout=timeout))
+    width, height = _numbers(answer["bb"])[2:]
+    nodes = {node["name"]: _flipped(node["pos"], height)[0] for node in answer["objects"]}
+    edges = {edge["id"]: edge for edge in answer.get("edges", [])}
+    found = [edges[f"e{i}"] for i in range(len(figure.arrows))]
+    return Layout(
+        size=(width, height),
+        centres=[nodes[f"n{i}"] for i in range(len(figure.boxes))],
+        sizes=sizes,
+        curves=[_flipped(edge["pos"], height) for edge in found],
+        labels=[
+            None if arrow.is_constant or not arrow.derivatives else _label_place(edge, height)
+            for arrow, edge in zip(figure.arrows, found)
+        ],
+    )
+
+
+def text_width(text: str, font_size: float = FONT_SIZE) -> float:
+    """About how many pixels wide a text is."""
+    return font_size * sum([_WIDTHS.get(c) or (0.72 if c.isupper() or ord(c) > 0x2000 else 0.58) for c in text])
+
+
+def _box_size(box: Box) -> tuple[float, float]:
+    lines = [line.replace("not computed", "") for line in box.lines]  # the page shows nothing there
+    width = max([text_width(box.title) * 1.06, *map(text_width, lines)])  # titles are bold
+    if any(line.startswith("grad") for line in box.lines):
+        width = max(width, text_width("grad -0.00000"))  # sums on the way may be longer than the result
+    room = OUTLINE if box.kind is Kind.OUTPUT else 0.0
+    width, height = width + 2 * PADDING[0], LINE_HEIGHT * len(box.text) + 2 * PADDING[1]
+    return max(width, 44.0) + 2 * room, height + 2 * room
+
+
+def _label_place(edge: dict[str, str], height: float) -> tuple[float, float]:
+    """Where Graphviz put the label, or the middle of an arrow for which it was not asked to."""
+    if "lp" in edge:
+        return _flipped(edge["lp"], height)[0]
+    points = _flipped(edge["pos"], height)
+    (x, y), (u, v) = points[0], points[-1]
+    return (x + u) / 2, (y + v) / 2
+
+
+def _total_span(figure: Figure) -> int:
+    """How many ranks all arrows cross together: each crossing costs Graphviz as much as a box."""
+    rank: dict[Box, int] = {}
+    for box in figure.boxes:
+        rank[box] = 1 + max([rank[parent] for parent in box.parents], default=-1)
+    for box in reversed(figure.boxes):  # leaves go next to what uses them first
+        for parent in box.parents:
+            if not parent.parents:
+                rank[parent] = rank[box] - 1 if rank[parent] == 0 else min(rank[parent], rank[box] - 1)
+    return sum([rank[arrow.head] - rank[arrow.tail] for arrow in figure.arrows])
+
+
+def _source(figure: Figure, sizes: Sequence[tuple[float, float]], rankdir: str, hurry: bool) -> str:
+    """DOT with nothing but sizes: no text of a user ever gets here."""
+    haste = " splines=line nslimit=0.1 nslimit1=0.1 mclimit=0.1" if hurry else ""
+    lines = [
+        f"digraph {{ graph [rankdir={rankdir} nodesep=0.27 ranksep=0.75{haste}]",
+        'node [shape=box fixedsize=true label=""]',
+        f"edge [dir=none fontname=Helvetica fontsize={_CURVE_FONT_SIZE}]",
+    ]
+    index = {box: i for i, box in enumerate(figure.boxes)}
+    for box in reversed(figure.boxes):  # Graphviz then keeps the first operand above the second
+        width, height = sizes[index[box]]
+        lines.append(f"n{index[box]} [width={width / 72:.3f} height={height / 72:.3f}]")
+    for i, arrow in enumerate(figure.arrows):
+        room = "0" * len(arrow.label(figure.graph.spec))
+        label = f' label="{room}"' if room and not hurry else ""
+        lines.append(f"n{index[arrow.tail]} -> n{index[arrow.head]} [id=e{i}{label}]")
+    return "\n".join([*lines, "}"])
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(number) for number in text.split(",")]
+
+
+def _flipped(text: str, height: float) -> list[tuple[float, float]]:
+    """Points such as "1,2 3,4", with y from the top."""
+    return [(x, height - y) for x, y in (_numbers(point) for point in text.split())]
