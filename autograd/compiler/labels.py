@@ -8,7 +8,7 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = ["common", "identifier", "indices", "stem"]
 
@@ -27,17 +27,16 @@ def stem(label: str) -> str:
     return _INDEX.sub("", label)
 
 
-def indices(label: str) -> tuple[int, ...]:
-    """The indices of a label; subscripts without a comma have one digit each.
+def indices(labels: Sequence[str]) -> list[tuple[int, ...]]:
+    """The indices of all labels of a family; without commas the shortest label tells how many there are.
 
-    >>> indices("w²₁₃"), indices("w²₁₀,₃"), indices("X[0][12]"), indices("rate")
-    ((1, 3), (10, 3), (0, 12), ())
+    >>> indices(["w²₁₁", "w²₁₂"]), indices(["w²₉₉", "w²₁₀,₁"]), indices(["z²₁", "z²₁₂"]), indices(["X[0][12]"])
+    ([(1, 1), (1, 2)], [(9, 9), (10, 1)], [(1,), (12,)], [(0, 12)])
     """
-    found: list[int] = []
-    for part in _INDEX.findall(label):
-        digits = part.strip("[]").translate(_TO_DIGIT)
-        found += map(int, re.findall(r"\d+", digits) if "," in digits or part[0] == "[" else digits)
-    return tuple(found)
+    texts = ["".join(_INDEX.findall(label)).translate(_TO_DIGIT) for label in labels]
+    is_one = not any("," in text for text in texts) and min(map(len, texts), default=0) < 2
+    found = [re.findall(r"\d+" if is_one or "," in text or "[" in text else r"\d", text) for text in texts]
+    return [tuple(map(int, numbers)) for numbers in found]
 
 
 def common(labels: Iterable[str]) -> str:
