@@ -23,7 +23,7 @@ class Names:
     """Names of arrays, of rows, and of groups of rows.
 
     Attributes:
-        labels: for each array those of its rows; none if another array has them already (a neuron in another sample).
+        labels: for each array those of its rows; none if other rows have them already (a neuron in another sample).
     """
 
     def __init__(self, program: ArrayProgram) -> None:
@@ -45,19 +45,21 @@ class Names:
         self._result = program.outputs[0][0] if program.outputs else -1
 
     def _name_labelled(self, program: ArrayProgram) -> None:
-        taken: set[str] = set()
+        labelled: set[str] = set()
         sources = {step.target: step.rows for step in program.steps if step.kind == "gather"}
         for i, array in enumerate(program.arrays):
+            labels = [label for label in array.labels if label]
+            if i in sources:  # rows of other arrays, under their names
+                is_own = all(self.labels[k] for k, _ in sources[i])
+            else:
+                is_own = len(set(labels)) == len(labels) and labelled.isdisjoint(labels)
+                labelled.update(labels)
+            self.labels.append(array.labels if is_own else ())
+            name = self._called(self.labels[i])
             if array.kind == "constant" and array.rows == array.lanes == 1:
                 self._names[i] = f"{array.payload[0]:.6g}".replace("-", "−")
-                self.labels.append(())
-                continue
-            has_own = all(self.labels[k] for k, _ in sources.get(i, ()))
-            name = self._called(array.labels) if has_own else ""
-            self.labels.append(array.labels if name and name not in taken else ())
-            if self.labels[i]:
+            elif name and name not in self._names.values():
                 self._names[i] = name
-                taken.add(name)
 
     def of(self, array: int) -> str:
         """The name of an array; without labels it gets one when it is first asked for."""
@@ -92,8 +94,8 @@ class Names:
         """The name of one row."""
         if self.arrays[array].rows == 1:
             return self.of(array)
-        labels = self.labels[array]
-        return _symbol(labels[row]) if labels else f"{self.of(array)}[{row}]"
+        label = self.labels[array][row] if self.labels[array] else ""
+        return _symbol(label) if label else f"{self.of(array)}[{row}]"
 
     def rows(self, array: int, rows: Iterable[int]) -> str:
         """The name of some rows of an array."""
@@ -107,8 +109,8 @@ class Names:
     def together(self, places: Sequence[tuple[int, int]]) -> str:
         """The name of rows of any arrays, if they have one."""
         arrays, rows = {array for array, _ in places}, [row for _, row in places]
-        if len(arrays) == 1 and len(set(rows)) == len(rows) == self.arrays[places[0][0]].rows:
-            return self.of(places[0][0])
+        if len(arrays) == 1 and len(set(rows)) == len(rows):
+            return self.rows(arrays.pop(), rows)
         labels = [(self.labels[array] or {row: ""})[row] for array, row in places]
         name = self._called(labels)
         return name if len(set(labels)) == len(labels) and "…" not in name else ""
@@ -120,7 +122,7 @@ class Names:
     def is_looked_for(self, array: int) -> bool:
         """Whether a reader looks for the line of an array; the derivative by an activation is a part of another."""
         labels = self.labels[array]
-        return bool(labels) and (labels[0][0] != "∂" or labels[0].startswith("∂z"))
+        return bool(labels and all(labels)) and (labels[0][0] != "∂" or labels[0].startswith("∂z"))
 
 
 def _symbol(label: str, is_matrix: bool = False) -> str:

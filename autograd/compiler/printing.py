@@ -63,7 +63,7 @@ class _Printer:
         for step in self.steps:
             target = step.target
             if step.kind == "gather":
-                if not self.names.labels[target]:
+                if not self.names.is_looked_for(target):
                     lines.append(
                         f"{self.names.of(target)} = [{_some([self.names.row(*place) for place in step.rows])}]"
                     )
@@ -180,7 +180,10 @@ class _Printer:
         p, q, start = step.operands[:n], step.operands[n : 2 * n], step.operands[2 * n :]
         gaps = {y.start - x.start for x, y in pairwise(p)}
         is_matrix = len({(x.array, x.step_i) for x in p}) == 1 and len(gaps) == 1 and 0 not in gaps
-        if not is_matrix or step.nj > 1 or any(x.step_i for x in q) or len({(x.array, x.start) for x in q}) < n:
+        is_column = not any(x.step_i for x in q) and len({(x.array, x.start) for x in q}) == n
+        if not (is_matrix and is_column and step.nj == 1):
+            return None
+        if step.ni == 1 and len(self.names.indices(p[0].array, p[0].start)) < 2:
             return None
         matrix = self._part(p[0]._replace(step_j=gaps.pop()), step.ni, n)
         return _sum([f"{matrix.text} {self._list(q)}", *[self._part(s, step.ni).inside(_NONE) for s in start]])
