@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import pairwise
-from math import copysign, frexp, inf, isfinite, ldexp
+from math import copysign, frexp, inf, isfinite, ldexp, ulp
 from operator import attrgetter
 from sys import float_info
 from typing import NamedTuple
@@ -21,7 +21,7 @@ Function = Callable[[float], float]
 Quotient = Callable[[Function, float, float], float]
 
 FIRST = -8  # the first step is 2^-8 of the size of x
-FINER, COARSER = 12, 3  # then up to 12 steps, each a quarter of the one before, or larger ones up to 2^-3
+FINER, COARSER = 17, 3  # then up to 17 steps, each a quarter of the one before, or larger ones up to 2^-3
 
 
 class Slope(NamedTuple):
@@ -115,22 +115,26 @@ class _Search(NamedTuple):
         return next(filter(self.good, self._estimates(quotient, order, steps)), None)
 
     def best(self, quotient: Quotient, order: int) -> Slope | None:
-        """The best estimate that agrees with the one of the smallest step, since there may be detail below the first."""
+        """The best estimate that agrees with those of smaller steps, since there may be detail below the first step."""
         size = frexp(self.unit)[1]
         steps = [ldexp(1.0, size + FIRST - 2 * k) for k in range(FINER)]
         if infinite := self._infinite(quotient, steps):
             return infinite
-        estimates = list(self._estimates(quotient, order, steps))
-        good = [*filter(self.good, estimates)]
-        if not good:
-            return self.coarse(quotient, order) or min(estimates, key=attrgetter("error"), default=None)
-        finest = good[-1]
-        return min([slope for slope in good if slope.agrees(finest.low, 0.0, finest.error)], key=attrgetter("error"))
+        finer: list[Slope] = []
+        for slope in reversed(list(self._estimates(quotient, order, steps))):
+            if all(slope.agrees(other.low, 0.0, 8.0 * other.error) for other in finer):
+                finer.append(slope)
+        found = min(finer, key=attrgetter("error"), default=None)
+        coarse = None if found is not None and self.good(found) else self.coarse(quotient, order)
+        if coarse is not None and (found is None or coarse.agrees(found.low, 0.0, 8.0 * found.error)):
+            return coarse
+        return found
 
     def good(self, slope: Slope) -> bool:
         """Whether the error does not matter, or is nothing beside a usual slope."""
-        usual = max(abs(self.f(self.x)), abs(self.f(self.x + self.unit * 2.0**FIRST))) / max(self.unit, 1.0)
-        return slope.error <= self.atol + self.rtol * abs(slope.low) + 1e-11 * usual
+        h = self.unit * 2.0**FIRST
+        usual = max(abs(self.f(x)) for x in (self.x - h, self.x, self.x + h)) / max(self.unit, 1.0)
+        return slope.error <= self.atol + self.rtol * abs(slope.low) + 1e-10 * usual
 
     def _estimates(self, quotient: Quotient, order: int, steps: Iterable[float]) -> Iterator[Slope]:
         for h in steps:
@@ -138,8 +142,8 @@ class _Search(NamedTuple):
             if all(map(isfinite, slopes)):
                 once = [b + (b - a) / (4.0**order - 1.0) for a, b in pairwise(slopes)]
                 first, second = [b + (b - a) / (16.0**order - 1.0) for a, b in pairwise(once)]
-                size = abs(self.f(self.x)) + abs(self.f(self.x + h))
-                yield Slope(second, second, abs(second - first) + 2.0 * float_info.epsilon * size / (h / 64.0))
+                rounding = ulp(self.f(self.x)) + ulp(self.f(self.x + h))
+                yield Slope(second, second, abs(second - first) + 2.0 * rounding / (h / 64.0))
 
     def _infinite(self, quotient: Quotient, steps: Iterable[float]) -> Slope | None:
         """An infinite slope, if the quotients grow from each step to the next."""

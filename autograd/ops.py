@@ -332,17 +332,16 @@ floor = unary("floor", ieee.floor, lambda y, x: 0.0)
 round = unary("round", ieee.rint, lambda y, x: 0.0)
 maximum: Binary = binary("maximum", ieee.maximum, lambda z, x, y: (_larger(x, y), _larger(y, x)))
 minimum: Binary = binary("minimum", ieee.minimum, lambda z, x, y: (_larger(y, x), _larger(x, y)))
-clip: Op = nary("clip", ieee.clip, lambda y, x, low, high: _clip_partials(y, x, low))
+clip: Op = nary("clip", ieee.clip, lambda y, *operands: _clip_partials(y, *operands))
 
 def _larger(x: Any, y: Any) -> Any:
     return where(x > y, 1.0, where(x < y, 0.0, where(x <= y, 0.5, nan)))
 
-def _same(x: Any, y: Any) -> Any:
-    return where(x > y, 0.0, where(x < y, 0.0, where(x <= y, 1.0, nan)))
-
-def _clip_partials(y: Any, x: Any, low: Any) -> tuple[Any, Any, Any]:
-    by_x = _same(x, y)
-    by_low = where(y > x, _same(y, low), 0.0 * by_x)  # nan for nan
+def _clip_partials(y: Any, x: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
+    """1 for x from low to high, ends included, else 1 for a bound: for high if nothing is between them."""
+    unknown = where(y <= inf, 0.0, nan)
+    by_x = where(x < low, 0.0, where(x > high, 0.0, where(low < high, 1.0, 0.0))) + unknown
+    by_low = where(x < low, where(low <= high, 1.0, 0.0), 0.0) + unknown
     return by_x, by_low, 1.0 - by_x - by_low
 
 # ---- comparisons as numbers: 1 or 0 (for recorded programs; on Values `<` gives a bool) ------------------------------

@@ -197,10 +197,9 @@ def _clip_exact(x: float, low: float, high: float) -> Exact | None:
     """As minimum(maximum(x, low), high); at a bound the derivative goes to x."""
     if x != x or low != low or high != high:
         return nan, (nan, nan, nan)
-    result = min(max(x, low), high)
-    if result == x:
+    if low <= x <= high and low < high:
         return x, (1.0, 0.0, 0.0)
-    return result, (0.0, 1.0, 0.0) if x < low == result else (0.0, 0.0, 1.0)
+    return (low, (0.0, 1.0, 0.0)) if x < low <= high else (high, (0.0, 0.0, 1.0))
 
 
 def _leaky_relu_exact(x: float, slope: float) -> Exact | None:
