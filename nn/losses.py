@@ -8,6 +8,7 @@ or "none" for the losses one by one, in the shape of the targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import nan
 from typing import Any
 
 from autograd import abs, clip, exp, fsum, log, logsumexp, relu, softplus, square, sumprod, where
@@ -78,7 +79,7 @@ def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean") -> An
     From a network's last weighted input z use ``binary_cross_entropy_with_logits``, which is exact for all z.
 
     Raises:
-        ValueError: a probability is not between 0 and 1.
+        ValueError: a probability is not between 0 and 1 (compiled: the loss is nan).
 
     >>> binary_cross_entropy([0.5, 0.0], [1.0, 1.0], reduction="none")
     [0.6931471805599453, 100.0]
@@ -87,9 +88,10 @@ def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean") -> An
 
 
 def _binary_cross_entropy(p: Any, y: Any) -> Any:
-    if not 0.0 <= p <= 1.0:
+    q = 1.0 - p
+    if False in (p >= 0.0, q >= 0.0):  # while a graph is recorded for the compiler these are no truths but nodes
         raise ValueError(f"{p:g} is no probability: binary_cross_entropy_with_logits takes any number")
-    log_p, log_q = log(clip(p, low=_E_MINUS_100)), log(clip(1.0 - p, low=_E_MINUS_100))
+    log_p, log_q = (log(where(x < 0.0, nan, clip(x, low=_E_MINUS_100))) for x in (p, q))
     return -(y * log_p + (1.0 - y) * log_q)
 
 

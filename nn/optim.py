@@ -11,7 +11,7 @@ compiled like any other function.  Names, rules and defaults are those of ``torc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -29,6 +29,7 @@ class Optimizer:
         parameters: what is optimised.
         hyper: the numbers that the rule is steered by: ``lr``, ``step`` (that of the last step, from 1), and others.
         state: for each parameter the numbers that the rule carries from step to step.
+        deferred_state: what gives ``state`` when it is asked for; None if it is there.
     """
 
     state_size: ClassVar[int]  # how many numbers of state a parameter has; all start at 0
@@ -43,13 +44,30 @@ class Optimizer:
         for name, number in hyper.items():
             if not 0.0 <= number < math.inf:
                 raise ValueError(f"{name} must be at least 0 and finite, got {number}")
+        if len(set(self.parameters)) < len(self.parameters):
+            raise ValueError("a parameter is listed twice: it would move twice in each step")
         self.hyper = SimpleNamespace(**hyper, step=0)
-        self.state: list[State] = [(0.0,) * self.state_size for _ in self.parameters]
+        self.state = [(0.0,) * self.state_size for _ in self.parameters]
 
     @staticmethod
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
         """The parameter and its state after one step."""
         raise NotImplementedError
+
+    @property
+    def state(self) -> list[State]:
+        self.fetch_state()
+        return self._state
+
+    @state.setter
+    def state(self, state: list[State]) -> None:
+        self._state = state
+        self.deferred_state: Callable[[], list[State]] | None = None
+
+    def fetch_state(self) -> None:
+        """Get a deferred state, so that nothing is deferred."""
+        if self.deferred_state is not None:
+            self.state = self.deferred_state()
 
     @property
     def lr(self) -> float:
@@ -61,14 +79,21 @@ class Optimizer:
         self.hyper.lr = rate
 
     def step(self) -> None:
-        """Move every parameter by the rule, along its ``grad``."""
+        """Move every parameter by the rule, along its ``grad``; all of them or, if something goes wrong, none."""
+        before = [parameter.data for parameter in self.parameters]
         self.hyper.step += 1
-        moved = [
-            self.rule(parameter.data, parameter.grad, state, self.hyper)
-            for parameter, state in zip(self.parameters, self.state)
-        ]
-        for parameter, (number, _) in zip(self.parameters, moved):
-            parameter.data = number
+        try:
+            moved = [
+                self.rule(number, parameter.grad, state, self.hyper)
+                for number, parameter, state in zip(before, self.parameters, self.state)
+            ]
+            for parameter, (number, _) in zip(self.parameters, moved):
+                parameter.data = number
+        except BaseException:  # Ctrl-C, too
+            self.hyper.step -= 1
+            for parameter, number in zip(self.parameters, before):
+                parameter.data = number
+            raise
         self.state = [state for _, state in moved]
 
     def zero_grad(self) -> None:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
-from autograd import Value, fsum, no_grad
+from autograd import no_grad
 from autograd.errors import NumericError
 from nn.data import minibatches
 from nn.losses import LOSSES
 from nn.optim import OPTIMIZERS, Optimizer
+from nn.steps import CompiledSteps, EagerSteps, steps_for
 
 __all__ = ["History", "accuracy", "fit", "predict"]
 
 Loss = Callable[[Any, Any], Any]
 Callback = Callable[["History"], None]
-# One step of the optimiser for each batch of indices of samples; returns the mean losses, each before its step.
-Steps = Callable[[Sequence[Sequence[int]]], list[float]]
 
-_ALIVE_AT_ONCE = 64  # the samples whose graphs are in memory together, whatever the size of the batch
+_GLANCE = 0.05  # seconds of compiled training between two looks at it, where nobody else looks
 
 
 @dataclass
@@ -71,7 +71,7 @@ def fit(
         loss: a name from ``nn.losses.LOSSES``, or a function (output, target) of one sample.
         optimizer: an optimiser of the model's parameters, or a name for one with its defaults.
         epochs: how often to go through the samples.
-        batch_size: 1 is stochastic gradient descent, None takes all samples in one batch.
+        batch_size: 1 is stochastic gradient descent, None takes all samples in one batch (in order).
         tol: stop once the loss has not become better by more than this for ``n_iter_no_change`` epochs in a row.
         seed: of the batches.
         compile: run compiled steps where there is a compiler; the trajectory is the same to rounding.
@@ -96,26 +96,90 @@ def fit(
     if executor is not None:
         raise NotImplementedError("training on an executor is not available yet: use executor=None")
     n = _count_samples(X, y)
+    size = _batch_size(batch_size, n)
     optimizer = _optimizer(optimizer, model)
-    take_steps = _eager_steps(model, _loss(loss), optimizer, X, y)
+    steps = steps_for(model, _loss(loss), optimizer, X, y, size, compile)
     rng = seed if isinstance(seed, random.Random) else random.Random(seed)
-    history = History()
-    with _progress_bar(epochs, progress) as report:
-        for _ in range(epochs):
-            before = [parameter.data for parameter in optimizer.parameters]
-            batches = minibatches(n, batch_size or n, rng)
-            losses = take_steps(batches)
-            history.loss.append(sum([mean * len(batch) for mean, batch in zip(losses, batches)]) / n)
-            if not math.isfinite(history.loss[-1]):
-                _give_up(history, optimizer, before)
-            history.lr.append(optimizer.lr)
-            for callback in callbacks:
-                callback(history)
+    history, watch = History(), _Watch(tol, n_iter_no_change)
+    ahead = 1  # how many epochs to run before the next look
+    with _progress_bar(epochs, progress) as report, _stored(steps):
+        while len(history) < epochs and not history.stopped:
+            begun, before = time.perf_counter(), (steps.save(), rng.getstate())
+            losses = _run_epochs(steps, min(ahead, epochs - len(history)), n, size, rng)
+            good = watch.accept(losses)
+            if good < len(losses):  # back, and again up to there
+                steps.restore(before[0])
+                rng.setstate(before[1])
+                _run_epochs(steps, good, n, size, rng)
+            history.loss += losses[:good]
+            history.lr += [optimizer.lr] * good
+            history.stopped = watch.reason
+            if watch.diverged:
+                raise NumericError(
+                    f"the loss became {losses[good]} in epoch {len(history) + 1}: "
+                    f"use a smaller learning rate than {optimizer.lr:g}, or standardize the features"
+                )
+            if callbacks:
+                steps.store()
+                for callback in callbacks:
+                    callback(history)
+                steps.load()
+            elif isinstance(steps, CompiledSteps):
+                ahead = max(1, int(len(losses) * _GLANCE / (time.perf_counter() - begun)))
             report(history)
-            if tol is not None and _stalled(history.loss, tol, n_iter_no_change):
-                history.stopped = f"the loss did not improve by more than {tol:g} in {n_iter_no_change} epochs"
-                break
     return history
+
+
+def _run_epochs(
+    steps: EagerSteps | CompiledSteps, epochs: int, n: int, batch_size: int, rng: random.Random
+) -> list[float]:
+    """The mean loss of each epoch, sample by sample."""
+    if batch_size == n:
+        return steps.run([range(n)], epochs)
+    batches = [batch for _ in range(epochs) for batch in minibatches(n, batch_size, rng)]
+    losses = [mean * len(batch) for mean, batch in zip(steps.run(batches), batches)]
+    per_epoch = -(-n // batch_size)
+    return [sum(losses[first : first + per_epoch]) / n for first in range(0, len(losses), per_epoch)]
+
+
+class _Watch:
+    """Looks at the losses of the epochs, one after the other: is this to go on?
+
+    Attributes:
+        diverged: the loss became nan or infinite.
+        reason: why to stop before that, if it is not empty.
+    """
+
+    def __init__(self, tol: float | None, epochs: int) -> None:
+        self.tol, self.epochs = tol, epochs
+        self.best = [math.inf]  # up to each epoch
+        self.diverged, self.reason = False, ""
+
+    def accept(self, losses: Sequence[float]) -> int:
+        """How many of these epochs count: all, or those up to where it stops."""
+        for count, loss in enumerate(losses):
+            if not math.isfinite(loss):
+                self.diverged = True
+                return count
+            self.best.append(min(loss, self.best[-1]))
+            if self.tol is not None and self._stalled(self.tol):
+                self.reason = f"the loss did not improve by more than {self.tol:g} in {self.epochs} epochs"
+                return count + 1
+        return len(losses)
+
+    def _stalled(self, tol: float) -> bool:
+        """Whether the last epochs did not bring the loss below the best one before them by more than tol."""
+        return len(self.best) > self.epochs + 1 and self.best[-1] >= self.best[-1 - self.epochs] - tol
+
+
+@contextmanager
+def _stored(steps: EagerSteps | CompiledSteps) -> Iterator[None]:
+    """However training ends, by Ctrl-C, too: the model and the optimiser are as after the last step."""
+    try:
+        yield
+    finally:
+        steps.store()
+        steps.optimizer.fetch_state()
 
 
 def _count_samples(X: Sequence[Any], y: Sequence[Any]) -> int:
@@ -141,38 +205,10 @@ def _optimizer(given: str | Optimizer, model: Any) -> Optimizer:
     return made
 
 
-def _eager_steps(
-    model: Callable[[Any], Any], loss: Loss, optimizer: Optimizer, X: Sequence[Any], y: Sequence[Any]
-) -> Steps:
-    """Steps that record the graph of each batch and differentiate it."""
-
-    def step(batch: Sequence[int]) -> float:
-        optimizer.zero_grad()
-        mean = 0.0
-        for start in range(0, len(batch), _ALIVE_AT_ONCE):
-            part = fsum([loss(model(X[i]), y[i]) for i in batch[start : start + _ALIVE_AT_ONCE]]) / len(batch)
-            if not isinstance(part, Value):
-                raise TypeError(f"the loss gave {part!r}, which depends on no parameter: does the model use any?")
-            part.backward()
-            mean += part.data
-        optimizer.step()
-        return mean
-
-    return lambda batches: [step(batch) for batch in batches]
-
-
-def _give_up(history: History, optimizer: Optimizer, before: Sequence[float]) -> NoReturn:
-    for parameter, number in zip(optimizer.parameters, before):
-        parameter.data = number
-    raise NumericError(
-        f"the loss became {history.loss[-1]} in epoch {len(history)}: "
-        f"use a smaller learning rate than {optimizer.lr:g}, or standardize the features"
-    )
-
-
-def _stalled(losses: Sequence[float], tol: float, epochs: int) -> bool:
-    """Whether the last epochs did not bring the loss below the best one before them by more than tol."""
-    return len(losses) > epochs and min(losses[-epochs:]) >= min(losses[:-epochs]) - tol
+def _batch_size(given: int | None, n: int) -> int:
+    if given is not None and given < 1:
+        raise ValueError(f"batch_size must be at least 1, got {given}; None takes all samples")
+    return n if given is None else min(given, n)
 
 
 @contextmanager
@@ -189,7 +225,7 @@ def _progress_bar(epochs: int, wanted: bool) -> Iterator[Callback]:
 
         def report(history: History) -> None:
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}", refresh=False)
-            bar.update()
+            bar.update(len(history) - bar.n)
 
         yield report
 

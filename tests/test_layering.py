@@ -47,6 +47,7 @@ REQUIRED = {"graphviz"}
 NEED_NUMPY = {
     f"autograd.compiler.{name}" for name in ("arrange", "native_kernel", "points", "training", "update")
 }  # fmt: skip
+LOADED_LATE = NEED_NUMPY | {"autograd.compiler.kernels"}  # what takes time to import, and is not always needed
 
 
 class Import(NamedTuple):
@@ -117,7 +118,7 @@ def violations(module: str, source: str, *, is_package: bool = False) -> list[st
         allowed = REQUIRED | ({"numpy"} if module in NEED_NUMPY else set())
         if third_party and not found.local and not found.typing_only and target not in allowed:
             broken.append(where + f"{target} is optional: import it inside the function that needs it")
-        if found.local and not third_party and found.module not in NEED_NUMPY:
+        if found.local and not third_party and found.module not in LOADED_LATE:
             broken.append(where + f"import {found.module} at the top: only optional packages are imported in functions")
         if target == top:
             imported = imported_module(found)

@@ -27,13 +27,13 @@ from autograd.compiler.update import Place, Rule, write_update
 from autograd.errors import AutogradError
 from autograd.value import Value
 
-__all__ = ["DataDependent", "Trainer"]
+__all__ = ["DataDependentError", "Trainer"]
 
 _set_data = vars(Value)["_data"].__set__
 _MOST_NUMBERS = 1 << 20  # of samples copied for one native call: 8 MB, a few milliseconds of work
 
 
-class DataDependent(AutogradError):
+class DataDependentError(AutogradError):
     """The loss of a sample decides by its data, so that one recording does not serve all samples."""
 
 
@@ -51,7 +51,7 @@ class Trainer:
         hyper: the numbers that the rule finds in ``hyper``; of these ``lr`` and ``step`` change from step to step.
 
     Raises:
-        DataDependent: the recorded loss has guards.
+        DataDependentError: the recorded loss has guards.
         TypeError: something in the data is no number.
         ValueError: the samples are of different shapes.
     """
@@ -68,7 +68,7 @@ class Trainer:
         with collector_paused():
             recording = record(loss, [values[0] for values in data])
         if recording.guards:
-            raise DataDependent(
+            raise DataDependentError(
                 "the loss of a sample decides by its data (if, max, sorted, .data): write that with autograd.where, "
                 "maximum or relu, or train with compile=False"
             )
@@ -102,7 +102,7 @@ class Trainer:
         self._live, self._ahead = numbers, None
 
     def load(self, steps: int, state: Sequence[Sequence[float]] | None = None) -> None:
-        """Take the data of the parameters, the number of steps taken so far, and if given the state of each parameter."""
+        """Take the data of the parameters, the number of steps so far, and if given the state of each parameter."""
         live = self.live
         live[: len(self.captured)] = [leaf._data for leaf in self.captured]
         live[self.step] = steps + 1
@@ -176,10 +176,10 @@ class Trainer:
         if builder.instructions[loss].lanes > 1:
             loss = builder.emit(ops.mul, (builder.emit(TOTAL, (loss,)), builder.constant(1.0 / lanes)))
         leaves = {step.payload: i for i, step in enumerate(builder.instructions) if step.op is PARAMETER}
+        gradients = [builder.constant(0.0)] * self.trained
         used = [i for i in range(self.trained) if i in leaves]
-        found = dict(zip(used, differentiate(builder, loss, [leaves[i] for i in used])))
-        zero = builder.constant(0.0)
-        gradients = [zero if found.get(i) is None else found[i] for i in range(self.trained)]
+        for i, gradient in zip(used, differentiate(builder, loss, [leaves[i] for i in used])):
+            gradients[i] = gradients[i] if gradient is None else gradient
         arrays = arrange(flatten(builder.program([loss, *gradients])).verify())
         place = {
             number: (i, row)

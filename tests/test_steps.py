@@ -1,0 +1,405 @@
+"""Compiled and eager steps: one trajectory, whatever the optimiser, the loss and the batches; what is compiled."""
+
+from __future__ import annotations
+
+import math
+import random
+import signal
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from autograd import Value, softplus, tanh, where
+from autograd.errors import NumericError
+from nn import MLP, SGD, Adam, AdamW, CosineAnnealingLR, ExponentialLR, History, Module, Optimizer, RMSprop, fit
+from nn.losses import LOSSES, cross_entropy, l2_penalty, mse_loss
+from nn.steps import CompiledSteps, EagerSteps, steps_for
+
+pytest.importorskip("llvmlite")
+np = pytest.importorskip("numpy")
+
+RNG = random.Random(3)
+X = [[RNG.gauss(0.0, 1.0) for _ in range(3)] for _ in range(23)]
+NUMBERS = [RNG.uniform(-1.0, 1.0) for _ in X]
+CLASSES = [RNG.randrange(3) for _ in X]
+
+
+def mlp(*nouts: int, **options: Any) -> MLP:
+    return MLP(3, list(nouts), **{"activation": "tanh", "seed": 1, **options})
+
+
+def numbers(model: Any) -> list[float]:
+    return [parameter.data for parameter in model.parameters()]
+
+
+def both(
+    make: Callable[[], Any], y: Any, optimizer: Callable[[Any], Optimizer], *, data: Any = None, **options: Any
+) -> tuple[History, History]:
+    """Train the same model eagerly and compiled, and compare all that it leaves behind."""
+    found = []
+    for compile in (False, True):
+        model = make()
+        made = optimizer(model.parameters())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            history = fit(
+                model, X if data is None else data, y, optimizer=made,
+                **{"epochs": 7, "batch_size": 8, "progress": False, "compile": compile, **options},
+            )  # fmt: skip
+        found.append((history, numbers(model), [x for state in made.state for x in state], made))
+    (eager, *left, by_graph), (compiled, *right, by_machine) = found
+    assert compiled.loss == pytest.approx(eager.loss, rel=1e-12, abs=1e-12)
+    for a, b in zip(left, right, strict=True):
+        assert b == pytest.approx(a, rel=1e-12, abs=1e-12)
+    assert compiled.lr == eager.lr
+    assert compiled.stopped == eager.stopped
+    assert repr(by_graph) == repr(by_machine)  # the number of steps, among others
+    return eager, compiled
+
+
+OPTIMIZERS: dict[str, Callable[[Any], Optimizer]] = {
+    "SGD": lambda ps: SGD(ps, 0.1),
+    "momentum": lambda ps: SGD(ps, 0.1, momentum=0.9),
+    "nesterov": lambda ps: SGD(ps, 0.1, momentum=0.9, nesterov=True),
+    "decay": lambda ps: SGD(ps, 0.1, momentum=0.5, weight_decay=0.1),
+    "Adam": lambda ps: Adam(ps, 0.01),
+    "Adam with decay": lambda ps: Adam(ps, 0.01, betas=(0.8, 0.9), weight_decay=0.1),
+    "AdamW": lambda ps: AdamW(ps, 0.01),
+    "RMSprop": lambda ps: RMSprop(ps),
+    "RMSprop with momentum": lambda ps: RMSprop(ps, momentum=0.5, weight_decay=0.1),
+}
+
+
+# --- one trajectory -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_takes_the_same_steps(name: str) -> None:
+    both(lambda: mlp(5, 4, 1), NUMBERS, OPTIMIZERS[name])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_gives_the_same_steps(loss: str) -> None:
+    if loss == "cross_entropy":
+        both(lambda: mlp(5, 3), CLASSES, OPTIMIZERS["SGD"], loss=loss)
+        return
+    targets = {
+        "hinge_loss": [1 if y > 0 else -1 for y in NUMBERS],
+        "binary_cross_entropy": [float(y > 0) for y in NUMBERS],
+    }.get(loss, NUMBERS)
+    output = "sigmoid" if loss == "binary_cross_entropy" else "identity"
+    both(lambda: mlp(5, 1, output=output), targets, OPTIMIZERS["SGD"], loss=loss)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 7, 22, 23, 100, None])
+def test_batches_may_be_of_any_size(batch_size: int | None) -> None:
+    both(lambda: mlp(4, 2), [[y, -y] for y in NUMBERS], OPTIMIZERS["Adam"], batch_size=batch_size)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "leaky_relu", "elu", "softplus", "silu", "gelu", "sin"])
+def test_every_activation(activation: str) -> None:
+    both(lambda: mlp(4, 1, activation=activation), NUMBERS, OPTIMIZERS["SGD"])
+
+
+def test_many_epochs_with_nobody_looking_run_in_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    run = CompiledSteps.run
+    monkeypatch.setattr(CompiledSteps, "run", lambda self, *args: calls.append(args) or run(self, *args))
+    for batch_size in (None, 8):
+        calls.clear()
+        both(lambda: mlp(3, 1), NUMBERS, OPTIMIZERS["Adam"], epochs=300, batch_size=batch_size)
+        assert len(calls) < 100
+
+
+def test_with_callbacks_every_epoch_is_on_its_own() -> None:
+    def seen(compile: bool) -> list[Any]:
+        model = mlp(3, 1)
+        adam = Adam(model.parameters())
+        notes: list[Any] = []
+        fit(
+            model, X, NUMBERS, optimizer=adam, epochs=4, compile=compile, progress=False,
+            callbacks=[lambda history: notes.extend([len(history), adam.hyper.step, *numbers(model), *adam.state[0]])],
+        )  # fmt: skip
+        return notes
+
+    assert seen(True) == pytest.approx(seen(False), rel=1e-12)
+
+
+def test_callbacks_may_change_everything() -> None:
+    """The learning rate, another number of the rule, the state, and the parameters."""
+
+    def train(compile: bool) -> list[float]:
+        model = mlp(3, 1)
+        sgd = SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+        def disturb(history: History) -> None:
+            if len(history) == 2:
+                sgd.lr = 0.05
+            if len(history) == 3:
+                sgd.hyper.momentum = 0.5
+            if len(history) == 4:
+                sgd.state = [(0.0,) for _ in sgd.state]
+            if len(history) == 5:
+                model.parameters()[0].data += 1.0
+
+        history = fit(model, X, NUMBERS, optimizer=sgd, epochs=7, compile=compile, progress=False, callbacks=[disturb])
+        return [*history.loss, *history.lr, *numbers(model)]
+
+    assert train(True) == pytest.approx(train(False), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", [lambda o: ExponentialLR(o, 0.8), lambda o: CosineAnnealingLR(o, 5)])
+def test_schedules_step_at_the_end_of_epochs(kind: Callable[[Optimizer], Any]) -> None:
+    def train(compile: bool) -> list[float]:
+        model = mlp(3, 1)
+        adam = Adam(model.parameters(), lr=0.1)
+        schedule = kind(adam)
+        history = fit(
+            model, X, NUMBERS, optimizer=adam, epochs=6, compile=compile, progress=False,
+            callbacks=[lambda history: schedule.step()],
+        )  # fmt: skip
+        return [*history.loss, *history.lr, *numbers(model)]
+
+    assert train(True) == pytest.approx(train(False), rel=1e-12)
+
+
+def test_a_negligible_improvement_stops_at_the_same_epoch() -> None:
+    for batch_size in (None, 8):
+        eager, compiled = both(
+            lambda: mlp(1), NUMBERS, OPTIMIZERS["SGD"], epochs=2000, tol=1e-5, n_iter_no_change=3,
+            batch_size=batch_size,
+        )  # fmt: skip
+        assert 10 < len(eager) == len(compiled) < 2000
+        assert compiled.stopped
+
+
+def test_training_again_goes_on_where_it_stopped() -> None:
+    """Optimiser, batches and model carry over: 3 + 4 epochs are 7, to the bit."""
+    for compile in (False, True):
+        ends = []
+        for parts in ([7], [3, 4]):
+            model, rng = mlp(4, 1), random.Random(5)
+            adam = Adam(model.parameters(), lr=0.01)
+            for epochs in parts:
+                fit(model, X, NUMBERS, optimizer=adam, epochs=epochs, seed=rng, compile=compile, progress=False)
+            ends.append((numbers(model), adam.state, adam.hyper.step, rng.random()))
+        assert ends[0] == ends[1]
+
+
+def test_parameters_that_are_not_trained_and_those_that_nothing_uses() -> None:
+    class Odd(Module):
+        def __init__(self) -> None:
+            self.frozen, self.w, self.unused = Value(0.5), Value(0.25), Value(2.0)
+
+        def __call__(self, x: Any) -> Any:
+            return tanh(self.frozen * x[0] + self.w * x[1])
+
+    both(Odd, NUMBERS, lambda ps: SGD(ps[1:], lr=0.1, weight_decay=0.5, momentum=0.9))
+
+
+def test_a_loss_of_users_may_use_parameters() -> None:
+    model = mlp(3, 1)
+
+    def penalized(output: Any, target: Any) -> Any:
+        return mse_loss(output, target) + 1e-3 * l2_penalty(model.parameters())
+
+    start, ends = numbers(model), []
+    for compile in (False, True):
+        for parameter, number in zip(model.parameters(), start, strict=True):
+            parameter.data = number
+        fit(model, X, NUMBERS, loss=penalized, epochs=5, compile=compile, progress=False)
+        ends.append(numbers(model))
+    assert ends[1] == pytest.approx(ends[0], rel=1e-12)
+
+
+def test_data_may_be_arrays() -> None:
+    for make, y, options in [
+        (lambda: mlp(3, 1), NUMBERS, {}),
+        (lambda: mlp(3, 2), [[y, -y] for y in NUMBERS], {}),
+        (lambda: mlp(3, 3), CLASSES, {"loss": "cross_entropy"}),
+    ]:
+        ends = []
+        for data, targets in [(X, y), (np.array(X), np.array(y))]:
+            model = make()
+            fit(model, data, targets, epochs=3, progress=False, **options)
+            ends.append(numbers(model))
+        assert ends[0] == ends[1]
+
+
+# --- stopping -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [8, None])
+def test_a_divergence_leaves_the_model_as_before_the_epoch(batch_size: int | None) -> None:
+    """Compiled, epochs run ahead of the look at their losses: the model goes back."""
+    ends = []
+    for compile in (False, True):
+        model = mlp(1)
+        sgd = SGD(model.parameters(), lr=3.0)
+        with pytest.raises(NumericError, match=r"the loss became (inf|nan) in epoch \d+") as caught:
+            fit(
+                model, X, NUMBERS, optimizer=sgd, epochs=100_000, batch_size=batch_size, compile=compile, progress=False
+            )
+        assert all(map(math.isfinite, numbers(model)))
+        ends.append((str(caught.value).split(":")[0].split("epoch")[1], sgd.hyper.step, numbers(model)))
+    assert ends[1][:2] == ends[0][:2]
+    assert ends[1][2] == pytest.approx(ends[0][2], rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [EagerSteps, CompiledSteps])
+def test_ctrl_c_leaves_the_model_as_after_some_step(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, calls = kind.run, []
+
+    def interrupted(self: Any, *args: Any) -> Any:
+        losses = run(self, *args)
+        calls.append(losses)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return losses
+
+    monkeypatch.setattr(kind, "run", interrupted)
+    options: dict[str, Any] = {"batch_size": None, "compile": kind is CompiledSteps, "progress": False}
+    model, twin = mlp(4, 1), mlp(4, 1)
+    adam = Adam(model.parameters())
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, X, NUMBERS, optimizer=adam, epochs=10**9, **options)
+    steps = adam.hyper.step
+    assert steps == sum(map(len, calls)) >= 3
+    fit(twin, X, NUMBERS, optimizer="adam", epochs=steps, **options)
+    assert numbers(model) == numbers(twin)
+    fit(model, X, NUMBERS, optimizer=adam, epochs=1, **options)
+    assert adam.hyper.step == steps + 1
+
+
+def test_ctrl_c_in_the_middle_of_a_step_undoes_it() -> None:
+    class Interrupted(SGD):
+        calls = 0
+
+        @staticmethod
+        def rule(parameter: Any, gradient: Any, state: Any, hyper: Any) -> Any:
+            Interrupted.calls += 1
+            if Interrupted.calls == 30:
+                signal.raise_signal(signal.SIGINT)
+            return SGD.rule(parameter, gradient, state, hyper)
+
+    model, twin = mlp(4, 1), mlp(4, 1)  # 21 parameters
+    sgd = Interrupted(model.parameters(), lr=0.1, momentum=0.9)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, X, NUMBERS, optimizer=sgd, batch_size=None, compile=False, progress=False)
+    after_one = SGD(twin.parameters(), lr=0.1, momentum=0.9)
+    fit(twin, X, NUMBERS, optimizer=after_one, epochs=1, batch_size=None, compile=False, progress=False)
+    assert (numbers(model), sgd.state, sgd.hyper.step) == (numbers(twin), after_one.state, 1)
+
+
+# --- when not to compile --------------------------------------------------------------------------------------------
+
+
+def chosen(model: Any, loss: Any = mse_loss, *, data: Any = X, y: Any = NUMBERS, optimizer: Any = None) -> Any:
+    return steps_for(model, loss, optimizer or SGD(model.parameters()), data, y, 8, True)
+
+
+def test_what_can_be_compiled_is() -> None:
+    assert type(chosen(mlp(3, 1))) is CompiledSteps
+    model = mlp(3, 1)
+    assert type(steps_for(model, mse_loss, SGD(model.parameters()), X, NUMBERS, 8, False)) is EagerSteps
+
+
+class Decides(Module):
+    def __init__(self) -> None:
+        self.w = Value(1.0)
+
+    def __call__(self, x: Any) -> Any:
+        return self.w * x[0] if x[1] > 0 else softplus(self.w * x[0])
+
+
+class DecidesWithWhere(Decides):
+    def __call__(self, x: Any) -> Any:
+        return where(x[1] > 0, self.w * x[0], softplus(self.w * x[0]))
+
+
+class Noisy(Decides):
+    def __call__(self, x: Any) -> Any:
+        return self.w * x[0] * random.choice([0.5, 2.0])
+
+
+class NoisyOfItsOwn(Decides):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rng = random.Random(0)
+
+    def __call__(self, x: Any) -> Any:
+        return self.w * x[0] * self.rng.gauss(1.0, 0.1)
+
+
+class Looks(Decides):
+    """Takes an index, not a number."""
+
+    def __call__(self, x: Any) -> Any:
+        return self.w * [1.0, 2.0, 3.0][x]
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "reason"),
+    [
+        (Decides(), {}, "decides by its data"),
+        (Noisy(), {}, "something random"),
+        (NoisyOfItsOwn(), {}, "something random"),
+        (Looks(), {"data": CLASSES}, "cannot be an index"),
+        (mlp(3, 1), {"loss": lambda output, label: mse_loss(output, float(label == "a")), "y": ["a"] * 23}, "'a'"),
+        (
+            mlp(3, 1),
+            {"loss": lambda output, ys: mse_loss(output, ys[0]), "y": [[1.0]] * 22 + [[1.0, 2.0]]},
+            "sample 22",
+        ),
+    ],
+)
+def test_what_cannot_be_compiled_is_trained_all_the_same(model: Any, options: dict[str, Any], reason: str) -> None:
+    with pytest.warns(RuntimeWarning, match="training runs without the compiler, many times slower") as caught:
+        steps = chosen(model, **options)
+    assert type(steps) is EagerSteps
+    assert reason in str(caught[0].message)
+    before = numbers(model)
+    steps.run([[0, 1]])
+    assert numbers(model) != before
+
+
+def test_a_choice_by_where_is_compiled() -> None:
+    assert type(chosen(DecidesWithWhere())) is CompiledSteps
+    both(DecidesWithWhere, NUMBERS, OPTIMIZERS["Adam"])
+
+
+def test_random_models_train_as_without_compiler() -> None:
+    ends = []
+    for compile in (False, True):
+        random.seed(0)
+        model = Noisy()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit(model, X, NUMBERS, epochs=3, compile=compile, progress=False)
+        ends.append(numbers(model))
+    assert ends[0] == ends[1]
+
+
+def test_an_optimizer_with_a_step_of_its_own_is_not_compiled() -> None:
+    class Signed(SGD):
+        def step(self) -> None:
+            for parameter in self.parameters:
+                parameter.data -= self.lr * math.copysign(1.0, parameter.grad)
+
+    model = mlp(1)
+    assert type(chosen(model, optimizer=Signed(model.parameters()))) is EagerSteps
+
+
+def test_without_the_packages_training_is_eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.compiler.kernels.native_available", lambda: False)
+    assert type(chosen(mlp(1))) is EagerSteps
+
+
+def test_a_wrong_class_is_refused_before_the_first_step() -> None:
+    model = mlp(3)
+    before = numbers(model)
+    with pytest.raises(ValueError, match="label 3 is not one of the classes 0 … 2"):
+        fit(model, X, [*CLASSES[:-1], 3], loss=cross_entropy, progress=False)
+    assert numbers(model) == before
