@@ -26,15 +26,21 @@ class ProgramError(AutogradError):
     """A program that breaks a rule of its own: a mistake in this package, found before anything runs."""
 
 
-def _leaf(name: str) -> Op:
-    return Op(name, lambda: nan, lambda y: ())
+class _Extra(Op):
+    """What an instruction can be besides a row of the table: programs only, so it travels by its name here."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return _extra, (self.name,)
 
 
-# What an instruction can be besides a row of the table.
-ARGUMENT = _leaf("argument")  # payload: where it comes from, an index per lane (uniform: one index)
-PARAMETER = _leaf("parameter")  # payload: the number of the captured leaf
-TOTAL = Op("total", lambda x: x, lambda z, x: (1.0,))  # Σ over lanes of x
-DOT = Op("dot", lambda x, y: x * y, lambda z, x, y: (y, x))  # Σ over lanes of x y
+ARGUMENT = _Extra("argument", lambda: nan, lambda y: ())  # payload: its index, or where each lane comes from
+PARAMETER = _Extra("parameter", lambda: nan, lambda y: ())  # payload: the number of the captured leaf
+TOTAL = _Extra("total", lambda x: x, lambda z, x: (1.0,))  # Σ over lanes of x
+DOT = _Extra("dot", lambda x, y: x * y, lambda z, x, y: (y, x))  # Σ over lanes of x y
+
+
+def _extra(name: str) -> Op:
+    return {op.name: op for op in (ARGUMENT, PARAMETER, TOTAL, DOT)}[name]
 
 
 class Instruction(NamedTuple):
