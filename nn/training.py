@@ -157,6 +157,8 @@ class _Watch:
 
     def accept(self, losses: Sequence[float]) -> int:
         """How many of these epochs count: all, or those up to where it stops."""
+        if self.tol is None and math.isfinite(sum(losses)):  # nothing to look for
+            return len(losses)
         for count, loss in enumerate(losses):
             if not math.isfinite(loss):
                 self.diverged = True
