@@ -61,6 +61,8 @@ def identifier(label: str) -> str:
     >>> identifier("x₁"), identifier("z²₁"), identifier("∂w²₁₀,₃"), identifier("X[:][2]"), identifier("lambda")
     ('x1', 'z2_1', 'd_w2_10_3', 'X_2', 'lambda_')
     """
+    if not label:
+        return ""
     text = label.replace("∂", "d_")
     text = re.sub(rf"(?<=[{_SUPERSCRIPT}])(?=[{_SUBSCRIPT}])", "_", text).translate(_TO_DIGIT)
     text = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text)[:60])

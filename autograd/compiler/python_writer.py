@@ -110,7 +110,7 @@ class _Writer:
                 continue
             name = identifier(program.name(i))
             if not name and op is ARGUMENT:
-                name = identifier(self._argument_name(payload))
+                name = self._argument_name(payload)
             elif not name and op is PARAMETER:
                 name = f"p{payload}"
             elif not name and program.adjoints.get(i, -1) in names:
@@ -128,7 +128,7 @@ class _Writer:
     def _argument_name(self, payload: Any) -> str:
         indices = [k for k in payload if isinstance(k, int)] if isinstance(payload, tuple) else [payload]
         if all(k < len(self.argument_names) for k in indices):
-            return common([self.argument_names[k] for k in indices])
+            return identifier(common([self.argument_names[k] for k in indices]))
         return f"x{indices[0]}"
 
     def _unused(self, name: str, is_list: bool) -> str:

@@ -1,0 +1,479 @@
+"""Programs as Python source: the same numbers as eager, readable lines, harmless names, any size."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import autograd
+from autograd import Value, fsum, ops, primitive, sumprod, where
+from autograd.compiler.builder import Builder
+from autograd.compiler.derive import derivatives
+from autograd.compiler.flatten import flatten
+from autograd.compiler.labels import identifier
+from autograd.compiler.lanes import find_lanes, spread
+from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program
+from autograd.compiler.python_source import PythonKernel
+from autograd.compiler.record import program_of, record
+from nn import MLP
+from nn.losses import half_mse_loss
+from tests import program_reference as reference
+from tests.program_reference import ROUGH, formula, numbers, recipes, same, size, unusual
+
+nan, inf = math.nan, math.inf
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def differentiated(program: Program) -> Program:
+    """The program with the derivatives by all of its leaves as further outputs."""
+    inputs = [i for i, step in enumerate(program.instructions) if step.op in (ARGUMENT, PARAMETER)]
+    builder = Builder()
+    where_to, found = derivatives(program, program.outputs[0], inputs, builder)
+    gradients = [builder.constant(0.0) if d is None else d for d in found]
+    return flatten(builder.program([*[where_to[i] for i in program.outputs], *gradients])).verify()
+
+
+def program(f: Callable[..., Any], args: Sequence[float], lanes: int = 0) -> tuple[Program, list[float]]:
+    """The program of a function with all gradients, and the data of its parameters."""
+    recording = record(f, list(args))
+    forward = flatten(program_of(recording))
+    return differentiated(find_lanes(forward, lanes) if lanes else forward), [p.data for p in recording.parameters]
+
+
+def lines(source: str) -> list[str]:
+    """The lines inside the function."""
+    text = source.split("def ", 1)[1].splitlines()[1:]
+    return [line.strip() for line in text if line.strip()]
+
+
+def right_hand_side(f: Callable[..., Any], *args: float) -> str:
+    """The expression of a function of x and y, without its gradients."""
+    kernel = PythonKernel(flatten(program_of(record(f, list(args) or [2.0, 3.0]))), ["x", "y"])
+    (line,) = [line for line in lines(kernel.source) if line.startswith("value = ")]
+    return line.removeprefix("value = ")
+
+
+# ---- the same numbers ------------------------------------------------------------------------------------------------
+@given(recipes(ROUGH), unusual(3))
+def test_values_and_gradients_are_those_of_the_graph(recipe: reference.Recipe, xs: list[float]) -> None:
+    recording = record(lambda *v: formula(recipe, v), xs)
+    forward = flatten(program_of(recording))
+    derived = differentiated(forward)
+    found = PythonKernel(derived)(xs, [])
+    scale = size(reference.registers(derived, xs))
+    assume(scale < 1e9)
+
+    nodes = [Value(x) for x in xs]
+    root = formula(recipe, nodes)
+    assert same(found[0], root.data, scale)
+    sources = [step.payload for step in forward.instructions if step.op is ARGUMENT]
+    gradients = autograd.grad(root, nodes)
+    assert same(found[1:], [gradients[k] for k in sources], scale)
+
+
+@given(recipes(), st.integers(4, 6), st.data())
+def test_lanes_give_what_the_slow_interpreter_gives(recipe: reference.Recipe, count: int, data: st.DataObject) -> None:
+    xs = data.draw(numbers(2 * count))
+    ws = [Value(w) for w in data.draw(numbers(2))]
+
+    def loss(*v: Any) -> Any:
+        return fsum([formula(recipe, [*ws, *v[k : k + 2]]) for k in range(0, 2 * count, 2)])
+
+    derived, parameters = program(loss, xs, lanes=4)
+    registers = reference.registers(derived, xs, parameters)
+    assume(size(registers) < 1e6)
+    found = PythonKernel(derived)(xs, parameters)
+    assert same(found, [registers[i] for i in derived.outputs], size(registers))
+    for i, number in zip(derived.outputs, found):
+        assert isinstance(number, list) is (derived.instructions[i].lanes > 1)
+
+
+@given(recipes(ROUGH), st.data())
+def test_every_register_of_a_program_can_be_an_output(recipe: reference.Recipe, data: st.DataObject) -> None:
+    xs = data.draw(numbers(3))
+    steps = program_of(record(lambda *v: formula(recipe, v), xs)).instructions
+    everything = Program(steps, range(len(steps)))
+    expected = reference.outputs(everything, xs)
+    assert same(PythonKernel(everything)(xs, []), expected, size(expected))
+
+
+def test_the_source_alone_gives_the_same() -> None:
+    derived, _ = program(
+        lambda x, y: sumprod([x, y], [y, x]).sigmoid() / (x - x) + where(x > y, x.log(), -inf), [2.0, 3.0]
+    )
+    kernel = PythonKernel(derived)
+    namespace: dict[str, Any] = {}
+    exec(kernel.source, namespace)
+    assert same(namespace["value_and_grad"]([2.0, 3.0], []), kernel([2.0, 3.0], []))
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "value"),
+    [
+        (lambda x, y: x / y, (1.0, 0.0), inf),
+        (lambda x, y: x / y, (0.0, 0.0), nan),
+        (lambda x, y: x.log() + y, (-1.0, 1.0), nan),
+        (lambda x, y: x.exp() - y, (1000.0, 0.0), inf),
+        (lambda x, y: x * y, (1e200, 1e200), inf),
+        (lambda x, y: x**y, (-2.0, 0.5), nan),
+        (lambda x, y: x**2.5 + y, (-2.0, 0.5), nan),
+        (lambda x, y: x.square() + y, (1e200, 0.0), inf),
+        (lambda x, y: fsum([x, y, x]), (inf, -inf), nan),
+        (lambda x, y: fsum([x, y, x]), (1e308, 1.0), inf),
+        (lambda x, y: x / 1e-300 + y, (1e200, 0.0), inf),
+    ],
+)
+def test_nothing_raises(f: Callable[..., Value], at: tuple[float, float], value: float) -> None:
+    derived, _ = program(f, at)
+    found = PythonKernel(derived)(at, [])
+    nodes = [Value(x) for x in at]
+    root = f(*nodes)
+    by_source = dict(zip([s.payload for s in program_of(record(f, at)).instructions if s.op is ARGUMENT], found[1:]))
+    assert same(found[0], value)
+    assert same([by_source[k] for k in (0, 1)], list(autograd.grad(root, nodes)), 1e308)
+
+
+def test_arguments_of_any_real_kind_are_floats_inside() -> None:
+    kernel = PythonKernel(program_of(record(lambda x, y: x * y / 3.0, [1.0, 1.0])))
+    for args in ([10**30, 10**30], np.array([1e30, 1e30]), (np.float32(2**0.5), True), [Fraction(1, 3), 2]):
+        (found,) = kernel(args, [])
+        assert type(found) is float
+        assert found == float(args[0]) * float(args[1]) / 3.0
+
+
+def test_parameters_and_arguments_that_the_program_does_not_need_do_no_harm() -> None:
+    steps = [Instruction(ARGUMENT, payload=1), Instruction(PARAMETER, payload=2), Instruction(ops.sub, (0, 1))]
+    assert PythonKernel(Program(steps, [2]))([9.0, 5.0, 9.0], [9.0, 9.0, 3.0, 9.0]) == [2.0]
+    assert PythonKernel(Program([Instruction(ops.constant, payload=1.5)], [0]))([1.0], [2.0]) == [1.5]
+
+
+# ---- how it reads ----------------------------------------------------------------------------------------------------
+def test_a_neuron_reads_like_a_textbook() -> None:
+    w, b = [Value(0.5, "w²₁₁"), Value(-1.0, "w²₁₂")], Value(0.25, "b²₁")
+
+    def loss(x1: Any, x2: Any, y: Any) -> Any:
+        z = sumprod(w, [x1, x2], b)
+        z.label = "z²₁"
+        a = z.sigmoid()
+        a.label = "a²₁"
+        return 0.5 * (a - y).square()
+
+    derived, _ = program(loss, [1.0, 2.0, 3.0])
+    found = lines(PythonKernel(derived, ["x[0]", "x[1]", "y"]).source)
+    assert found[0] == "x_0, x_1, y = arguments"
+    assert found[2:10] == [
+        "# forward",
+        "z2_1 = w2_11 * x_0 + w2_12 * x_1 + b2_1",
+        "a2_1 = sigmoid(z2_1)",
+        "t1 = a2_1 - y",
+        "value = 0.5 * (t1 * t1)",
+        "# backward",
+        "d_a2_1 = 0.5 * (2.0 * t1)",
+        "d_y = -d_a2_1",
+    ]
+    assert found[10] == "d_z2_1 = d_a2_1 * (a2_1 * (1.0 - a2_1))"
+    assert set(found[11:-1]) == {
+        "d_w2_11 = d_z2_1 * x_0",
+        "d_w2_12 = d_z2_1 * x_1",
+        "d_x_0 = d_z2_1 * w2_11",
+        "d_x_1 = d_z2_1 * w2_12",
+    }
+    results = found[-1].removeprefix("return [").removesuffix("]").split(", ")
+    assert sorted(results) == ["d_w2_11", "d_w2_12", "d_x_0", "d_x_1", "d_y", "d_z2_1", "value"], "d_b2_1 is d_z2_1"
+
+
+def test_a_loop_over_samples_reads_as_list_comprehensions() -> None:
+    model = MLP(2, [2, 1], activation="tanh", output="sigmoid", seed=1)
+
+    def loss(*flat: Any) -> Any:
+        rows = [flat[k : k + 3] for k in range(0, 60, 3)]
+        for x1, x2, y in rows:
+            x1.label, x2.label, y.label = "x₁", "x₂", "y"
+        return fsum([half_mse_loss(model([x1, x2]), y) for x1, x2, y in rows])
+
+    derived, _ = program(loss, [0.1 * k for k in range(60)], lanes=16)
+    found = lines(PythonKernel(derived).source)
+    for line in [
+        "x1s = arguments[0:58:3]",
+        "z2_1s = [w2_11 * x1 + w2_12 * x2 + b2_1 for x1, x2 in zip(x1s, x2s)]",
+        "a2_1s = [tanh(z2_1) for z2_1 in z2_1s]",
+        "d_b3_1 = sum(d_z3_1s)",
+        "d_w2_11 = sumprod(d_z2_1s, x1s)",
+        "d_z2_1s = [d_a2_1 * (1.0 - a2_1 * a2_1) for d_a2_1, a2_1 in zip(d_a2_1s, a2_1s)]",
+    ]:
+        assert line in found
+    assert found.index("# forward") < found.index("a2_1s = [tanh(z2_1) for z2_1 in z2_1s]") < found.index("# backward")
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda x, y: x - (y - x), "x - (y - x)"),
+        (lambda x, y: (x - y) - x, "x - y - x"),
+        (lambda x, y: (x + y) * (x - y), "(x + y) * (x - y)"),
+        (lambda x, y: x * (y * 3.0), "x * (y * 3.0)"),
+        (lambda x, y: -(x * y), "-(x * y)"),
+        (lambda x, y: -(-x * y), "-(-x * y)"),
+        (lambda x, y: x * -2.0 - y, "x * -2.0 - y"),
+        (lambda x, y: x / (y * 2.0), "divide(x, y * 2.0)"),
+        (lambda x, y: (x - y) / 2.0, "(x - y) / 2.0"),
+        (lambda x, y: (x - y) / -2.0, "(x - y) / -2.0"),
+        (lambda x, y: x / 0.0 + y, "divide(x, 0.0) + y"),
+        (lambda x, y: where(x < y, x, y) * 2.0, "(x if x < y else y) * 2.0"),
+        (lambda x, y: where(x, where(y >= 1.0, 2.0, x), y), "(2.0 if 1.0 <= y else x) if x else y"),
+        (lambda x, y: x**3.0 + y**x, "power(x, 3.0) + power(y, x)"),
+        (lambda x, y: abs(x) * y, "abs(x) * y"),
+        (lambda x, y: x * y + y * 2.0 + 1.0, "x * y + y * 2.0 + 1.0"),
+        (lambda x, y: fsum([x, y, -1.5]), "fsum(x, y, -1.5)"),
+        (lambda x, y: x + inf - y, "x + inf - y"),
+        (lambda x, y: fsum([x * nan, y * -inf]), "x * nan + y * -inf"),
+    ],
+)
+def test_expressions_have_the_parentheses_that_they_need(f: Callable[..., Value], expected: str) -> None:
+    assert right_hand_side(f) == expected
+
+
+def test_what_is_used_twice_gets_a_line_and_long_expressions_are_broken_up() -> None:
+    source = PythonKernel(program_of(record(lambda x: (s := x.sin()) * s + s, [1.0])), ["x"]).source
+    assert lines(source)[2:] == ["t1 = sin(x)", "value = t1 * t1 + t1", "return [value]"]
+
+    def deep(x: Any) -> Any:
+        for _ in range(50):
+            x = x.sin()
+        return x
+
+    assert max(map(len, lines(PythonKernel(program_of(record(deep, [1.0]))).source))) < 80
+
+
+def test_sums_of_many_products_are_one_call() -> None:
+    ws = [Value(0.1 * k, f"w{k}") for k in range(40)]
+    derived = flatten(program_of(record(lambda *xs: sumprod(ws, xs, ws[0]), [1.0] * 40)))
+    source = PythonKernel(derived).source
+    assert "from autograd.compiler.python_text import sumprod" in source
+    assert "value = sumprod([w0, w1, w2," in source
+    assert max(map(len, source.splitlines())) < 130
+    assert same(PythonKernel(derived)([1.0] * 40, [0.1 * k for k in range(40)]), [sum(0.1 * k for k in range(40))])
+
+
+def test_a_program_without_gradients_has_no_backward_part() -> None:
+    source = PythonKernel(program_of(record(lambda x: x.sin(), [1.0])), ["x"]).source
+    assert "def value(arguments, parameters):" in source
+    assert "# backward" not in source
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("w", "w"),
+        ("z²₁", "z2_1"),
+        ("w²₁₀,₃", "w2_10_3"),
+        ("learning rate", "learning_rate"),
+        ("lambda", "lambda_"),
+        ("2x", "v2x"),
+        ("∂x", "d_x"),
+        ("θ", "θ"),
+        ("ﬁ", "fi"),
+        ("", ""),
+        ("!?", ""),
+        ("__import__('os')", "import_os"),
+    ],
+)
+def test_a_label_as_an_identifier(label: str, expected: str) -> None:
+    assert identifier(label) == expected
+
+
+@given(st.text(max_size=80))
+def test_every_label_becomes_a_name_or_nothing(label: str) -> None:
+    name = identifier(label)
+    assert name == "" or (name.isidentifier() and not keyword.iskeyword(name))
+
+
+HOSTILE = [
+    "x\n    import os",
+    "sum",
+    "zip",
+    "sigmoid",
+    "value",
+    "arguments",
+    "results",
+    "None",
+    "x; y",
+    "'\"",
+    "xs",
+    "x",
+    "#",
+    "t1",
+]
+
+
+@given(st.lists(st.sampled_from(HOSTILE) | st.text(max_size=6), min_size=4, max_size=4))
+def test_labels_never_change_what_is_computed(labels: list[str]) -> None:
+    def f(*xs: Any) -> Any:
+        inner = xs[0] * xs[1] + xs[2]
+        for node, label in zip([*xs, inner], labels):
+            node.label = label
+        return inner.sigmoid() + inner.exp()
+
+    args = [0.5, -1.5, 2.0]
+    derived, _ = program(f, args)
+    assert same(PythonKernel(derived)(args, []), reference.outputs(derived, args))
+
+
+@given(st.lists(st.sampled_from(HOSTILE), min_size=3, max_size=3))
+def test_labels_of_lists_never_change_what_is_computed(labels: list[str]) -> None:
+    w = Value(0.5, labels[0])
+
+    def loss(*xs: Any) -> Any:
+        terms = []
+        for x in xs:
+            x.label = labels[1]
+            z = w * x
+            z.label = labels[2]
+            terms.append(z.sigmoid() * z)
+        return fsum(terms)
+
+    xs = [0.1 * k for k in range(5)]
+    derived, parameters = program(loss, xs, lanes=4)
+    assert same(PythonKernel(derived)(xs, parameters), reference.outputs(derived, xs, parameters))
+
+
+def test_equal_labels_stay_apart() -> None:
+    def f(x: Any, y: Any) -> Any:
+        x.label = y.label = "v"
+        return x - y * x
+
+    assert PythonKernel(program_of(record(f, [5.0, 3.0])))([5.0, 3.0], []) == [-10.0]
+
+
+# ---- leaves ----------------------------------------------------------------------------------------------------------
+def column(payload: Any, lanes: int) -> Instruction:
+    return Instruction(ARGUMENT, (), lanes, payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        ((0, 1, 2), "arguments[0:3]"),
+        ((1, 4, 7), "arguments[1:8:3]"),
+        ((2, 1, 0), "[arguments[2], arguments[1], arguments[0]]"),
+        ((0, 0.5, 2), "[arguments[0], 0.5, arguments[2]]"),
+        ((0, -inf, nan), "[arguments[0], -inf, nan]"),
+        ((3, 3, 3), "[arguments[3], arguments[3], arguments[3]]"),
+    ],
+)
+def test_a_column_of_arguments(payload: tuple[Any, ...], text: str) -> None:
+    columns = Program([column(payload, 3), Instruction(ops.neg, (0,), 3)], [1, 0])
+    kernel = PythonKernel(columns)
+    assert f" = {text}" in kernel.source
+    args = [float(10 + k) for k in range(9)]
+    assert same(kernel(args, []), reference.outputs(columns, args))
+
+
+def test_a_batch_is_given_as_a_list_per_argument() -> None:
+    builder, outputs = spread(program_of(record(lambda x, y: x * y + x, [1.0, 2.0])), 3)
+    kernel = PythonKernel(builder.program(outputs), ["x", "y"])
+    assert "values = [x * y + x for x, y in zip(xs, ys)]" in kernel.source
+    assert kernel([[1.0, 2.0, 3.0], [4, 5, 6]], []) == [[5.0, 12.0, 21.0]]
+    assert kernel(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), []) == [[5.0, 12.0, 21.0]]
+
+
+def test_numbers_over_lanes_are_written_once_outside_and_cannot_be_changed_from_outside() -> None:
+    steps = [Instruction(ops.constant, (), 3, (1.0, -inf, nan)), Instruction(ARGUMENT, payload=0)]
+    steps += [Instruction(ops.mul, (0, 1), 3), Instruction(TOTAL, (0,)), Instruction(DOT, (0, 0))]
+    kernel = PythonKernel(Program(steps, [3, 2, 0, 4]))
+    assert kernel.source.index("columns = [1.0, -inf, nan]") < kernel.source.index("def ")
+    first = kernel([2.0], [])
+    assert same(first, [nan, [2.0, -inf, nan], [1.0, -inf, nan], nan])
+    first[2].clear()
+    assert same(kernel([2.0], [])[2], [1.0, -inf, nan])
+
+
+def test_a_primitive_of_ones_own() -> None:
+    @primitive(lambda y, x: 3 * x**2, name="my cube")
+    def cube(x: float) -> float:
+        return x**3
+
+    derived, _ = program(lambda x: cube(x) * 2.0, [2.0])
+    kernel = PythonKernel(derived)
+    assert "# my_cube: a primitive of your own" in kernel.source
+    assert kernel([2.0], []) == [16.0, 24.0]
+
+
+# ---- size, threads, imports ------------------------------------------------------------------------------------------
+def test_a_hundred_thousand_instructions() -> None:
+    steps = [Instruction(ARGUMENT, payload=0), Instruction(ARGUMENT, payload=1)]
+    for k in range(100_000):
+        op = (ops.add, ops.mul, ops.sin, ops.tanh)[k % 4]
+        steps.append(
+            Instruction(op, (len(steps) - 1,) if op in (ops.sin, ops.tanh) else (len(steps) - 1, len(steps) - 2))
+        )
+    long = Program(steps, [len(steps) - 1])
+    assert same(PythonKernel(long)([0.3, 0.4], []), reference.outputs(long, [0.3, 0.4]))
+
+
+def test_a_sum_of_a_hundred_thousand_terms() -> None:
+    leaves = [Instruction(ARGUMENT, payload=k) for k in range(100_000)]
+    for op in (ops.sum_of, ops.sum_of_products):
+        wide = Program([*leaves, Instruction(op, tuple(range(100_000)))], [100_000])
+        args = [0.5 * (k % 7) for k in range(100_000)]
+        assert same(PythonKernel(wide)(args, []), reference.outputs(wide, args))
+
+
+def test_thousands_of_loops_run_in_pieces_and_give_the_same() -> None:
+    steps = [
+        column(tuple(range(4)), 4),
+        Instruction(PARAMETER, payload=0),
+        Instruction(ops.constant, (), 4, (1.0, 2.0, 3.0, 4.0)),
+    ]
+    for k in range(9000):
+        steps.append(Instruction((ops.mul, ops.sub, ops.add)[k % 3], (len(steps) - 1, (0, 1, 2)[k % 3]), 4))
+        steps.append(Instruction(ops.sin, (len(steps) - 1,), 4))
+    long = Program([*steps, Instruction(DOT, (len(steps) - 1, 0))], [len(steps), len(steps) - 1, 2])
+    kernel = PythonKernel(long)
+    args, parameters = [0.1, 0.2, 0.3, 0.4], [0.5]
+    assert kernel._text.loops > 2000
+    assert same(kernel(args, parameters), reference.outputs(long, args, parameters))
+    assert same(kernel(args[::-1], [0.25]), reference.outputs(long, args[::-1], [0.25]))
+
+
+def test_threads_may_share_a_kernel() -> None:
+    derived, _ = program(lambda *xs: fsum([x.sin() * x for x in xs]), [0.1 * k for k in range(20)], lanes=16)
+    kernel = PythonKernel(derived)
+    expected = {start: kernel([start + 0.1 * k for k in range(20)], []) for start in (0.0, 1.0, 2.0, 3.0)}
+    wrong: list[float] = []
+
+    def work(start: float) -> None:
+        for _ in range(200):
+            if kernel([start + 0.1 * k for k in range(20)], []) != expected[start]:
+                wrong.append(start)
+
+    threads = [threading.Thread(target=work, args=(start,)) for start in expected]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_it_needs_no_other_package() -> None:
+    code = (
+        "import sys; sys.modules['numpy'] = sys.modules['llvmlite'] = None\n"
+        "from autograd.compiler.python_source import PythonKernel\n"
+        "from autograd.compiler.record import program_of, record\n"
+        "print(PythonKernel(program_of(record(lambda x: x.sin() * x, [2.0])))([2.0], []))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert same(float(run.stdout.strip("[]\n")), math.sin(2.0) * 2.0)
