@@ -66,14 +66,15 @@ def hypot(x: float, y: float) -> float:
     return math.hypot(x, y)
 
 
-def cbrt(x: float) -> float:
-    """The real cube root: ``math.cbrt`` where Python has it (3.11), else a power and one Newton step."""
-    if hasattr(math, "cbrt"):
-        return math.cbrt(x)  # type: ignore[attr-defined, unused-ignore, no-any-return]
+def power_cbrt(x: float) -> float:
+    """The real cube root by a power and one Newton step."""
     if x == 0.0 or not math.isfinite(x):
         return x
     root = math.copysign(abs(x) ** (1.0 / 3.0), x)
     return root - (root - x / (root * root)) / 3.0
+
+
+cbrt: Real = getattr(math, "cbrt", power_cbrt)  # Python has one from 3.11 on
 
 
 def divide(x: float, y: float) -> float:
@@ -241,7 +242,7 @@ def others(factors: Iterable[float]) -> tuple[float, ...]:
     xs = tuple(factors)
     before = accumulate(xs[:-1], mul, initial=1.0)
     after = list(accumulate(xs[:0:-1], mul, initial=1.0))
-    return tuple(map(mul, before, reversed(after)))
+    return tuple(map(mul, before, reversed(after))) if xs else ()
 
 
 def logsumexp(*xs: float) -> float:

@@ -106,6 +106,6 @@ def ulps(got: float, want: mpf, at_least: Any = 0) -> float:
         largest = mpf(2) ** 1024
         if abs(want) >= largest or not isfinite(got):  # overflow: inf counts as the number that would come next
             want = max(-largest, min(largest, want))
-        exponent = max(mp.frexp(min(size, largest / 2))[1] - 53, -1074)
+        exponent = max(mp.frexp(min(size, largest / 2))[1] - 53, -1074) if size else -1074
         exact = mpf(got) if isfinite(got) else math.copysign(1, got) * largest
         return float(min(abs(exact - want) / mpf(2) ** exponent, mpf(10) ** 300))
