@@ -10,6 +10,7 @@ weights are another, δ aᵀ: nobody wrote them so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,17 +89,23 @@ class _Arrangement:
 
     def _by_first_use(self, members: list[int]) -> Iterable[list[int]]:
         """Leaves apart by what reads them first: the weights of each layer, its biases, ..."""
-        if self.fewest > len(self.program):
+        if len(members) == 1 or self.fewest > len(self.program):
             return [members]
+        groups: dict[Any, list[int]] = {}
+        for member in members:
+            groups.setdefault(self._first_use.get(member), []).append(member)
+        return groups.values()
+
+    @cached_property
+    def _first_use(self) -> dict[int, tuple[int, int]]:
+        """For each register the class that reads it first, and as what."""
         use: dict[int, tuple[int, int]] = {}
         for i, (op, operands, _, _) in enumerate(self.instructions):
             n = len(operands) // 2
             for k, operand in enumerate(operands):
-                use.setdefault(operand, (self.class_of[i], k // max(n, 1) if op is ops.sum_of_products else k))
-        groups: dict[Any, list[int]] = {}
-        for member in members:
-            groups.setdefault(use.get(member), []).append(member)
-        return groups.values()
+                if operand not in use:
+                    use[operand] = self.class_of[i], k // max(n, 1) if op is ops.sum_of_products else k
+        return use
 
     def _apart(self, members: list[int], key: Any, write: Any) -> None:
         """Write the members in groups that read the same arrays; small groups one by one."""

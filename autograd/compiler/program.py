@@ -105,13 +105,15 @@ class Program:
         for i, (op, operands, lanes, payload) in enumerate(self.instructions):
             if isinstance(payload, tuple) and len(payload) != lanes:
                 raise ProgramError(f"%{i} = {op.name} has {len(payload)} numbers for {lanes} lanes")
-            if any(not 0 <= operand < i for operand in operands):
+            if not operands:
+                continue
+            if min(operands) < 0 or max(operands) >= i:
                 raise ProgramError(f"%{i} = {op.name} uses a register that is not computed yet: {operands}")
             widths = {self.instructions[operand].lanes for operand in operands} - {1}
             if op is TOTAL or op is DOT:
                 if lanes != 1 or len(widths) != 1:
                     raise ProgramError(f"%{i} = {op.name} sums over lanes {sorted(widths)} into {lanes}")
-            elif (operands and lanes != max(widths, default=1)) or len(widths) > 1:
+            elif lanes != max(widths, default=1) or len(widths) > 1:
                 raise ProgramError(f"%{i} = {op.name} mixes lanes {sorted(widths)} into {lanes}")
         if any(not 0 <= output < len(self) for output in self.outputs):
             raise ProgramError(f"outputs {self.outputs} of a program of {len(self)} instructions")
