@@ -16,7 +16,7 @@ from autograd import Value, fsum, grad, prod, sumprod
 from autograd.graph import sweep, topological_order
 
 MILLION = 1_000_000
-SMALL_STACK = 256 * 1024  # bytes: some hundred frames, where a recursion over a million nodes needs a hundred million
+SMALL_STACK = 8 * 2**20  # bytes: Python 3.13 needs that to free any deep structure, a recursion ten times as much
 
 
 def on_a_small_stack(work: Callable[[], object]) -> None:
