@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import numbers
 import operator
-import pickle
 from collections.abc import Callable, Sequence
 from math import inf, nan
 from typing import Any, TypeVar, overload
 
 from autograd import ieee
+from autograd.errors import PrimitiveError
 
 __all__ = ["TABLE", "Binary", "Number", "Op", "Unary", "as_float"]
 
@@ -76,7 +76,7 @@ class Op:
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
         if TABLE.get(self.name) is not self:
-            raise pickle.PicklingError(f"cannot save {self!r}: another primitive has taken its name since")
+            raise PrimitiveError(f"cannot save {self!r}: another primitive has taken its name since")
         return _row, (self.name,)
 
 
