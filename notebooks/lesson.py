@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import isclose
 from typing import Any
 
+from autograd import Value
+
 
 def check(answer: Any, expected: Any, hint: str = "", *, tolerance: float = 1e-6) -> None:
     """Say whether an answer is right: a number, or lists of numbers; ``...`` is no answer yet.
@@ -28,7 +30,7 @@ def _agree(answer: Any, expected: Any, tolerance: float) -> bool:
     if isinstance(expected, (list, tuple)):
         same_length = isinstance(answer, (list, tuple)) and len(answer) == len(expected)
         return same_length and all(_agree(a, e, tolerance) for a, e in zip(answer, expected))
-    number = getattr(answer, "data", answer)  # a Value is fine, too
+    number = answer.data if isinstance(answer, Value) else answer
     try:
         return isclose(number, expected, rel_tol=tolerance, abs_tol=tolerance)
     except TypeError:

@@ -1,0 +1,95 @@
+"""Every lesson runs from top to bottom, its assertions hold, and its folded solutions are right."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+INDEX = (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def tagged(notebook: dict[str, Any], tag: str) -> list[Any]:
+    return [cell for cell in notebook["cells"] if tag in cell["metadata"].get("tags", [])]
+
+
+def source(cell: Any) -> str:
+    return "".join(cell["source"])
+
+
+def solution_of(cell: Any) -> str:
+    (code,) = re.findall(r"```python\n(.*?)\n```", source(cell), flags=re.DOTALL)
+    return str(code)
+
+
+def printed(cell: Any) -> str:
+    return "".join(out.get("text", "") for out in cell["outputs"])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_lesson_runs_and_its_solutions_are_right(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbformat = pytest.importorskip("nbformat", reason="needs nbclient: pip install 'scalar-autograd[test]'")
+    nbclient = pytest.importorskip("nbclient", reason="needs nbclient: pip install 'scalar-autograd[test]'")
+    for package in ("ipykernel", "matplotlib", "numpy", "llvmlite"):
+        pytest.importorskip(package, reason=f"needs {package}: pip install 'scalar-autograd[notebooks]'")
+    monkeypatch.setenv("PYTHONPATH", os.fspath(ROOT))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+    notebook = nbformat.read(path, as_version=4)
+    solutions = []
+    for position, cell in reversed(list(enumerate(notebook.cells))):
+        if "solution" in cell.metadata.get("tags", []):  # run it like a cell, right after the unsolved exercise
+            solutions.append(nbformat.v4.new_code_cell(solution_of(cell)))
+            notebook.cells.insert(position, solutions[-1])
+    client = nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": os.fspath(FOLDER)}})
+    client.execute()
+
+    for exercise in tagged(notebook, "exercise"):
+        assert printed(exercise) == "Your turn: replace the dots and run this cell again.\n"
+    for solution in solutions:
+        assert printed(solution).endswith("Right.\n"), solution.source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_lesson_is_committed_as_executed_and_small(path: Path) -> None:
+    notebook = read(path)
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert not [out for cell in code for out in cell["outputs"] if out["output_type"] == "error"]
+    assert path.stat().st_size < 400_000
+    assert any("assert " in source(cell) for cell in code)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_exercise_is_followed_by_its_solution_folded_away(path: Path) -> None:
+    cells = read(path)["cells"]
+    exercises = [i for i, cell in enumerate(cells) if "exercise" in cell["metadata"].get("tags", [])]
+    assert exercises
+    for i in exercises:
+        assert source(cells[i + 1]).startswith("<details>\n<summary>Solution</summary>\n")
+        assert source(cells[i + 1]).endswith("</details>")
+        assert source(cells[i]).splitlines()[-1] == solution_of(cells[i + 1]).splitlines()[-1]  # the same check
+
+
+def test_the_index_lists_every_lesson_in_order() -> None:
+    assert len(NOTEBOOKS) == 8
+    assert list(dict.fromkeys(re.findall(r"\]\((\d\d_\w+\.ipynb)\)", INDEX))) == [path.name for path in NOTEBOOKS]
+
+
+def test_links_between_lessons_lead_somewhere() -> None:
+    for path in NOTEBOOKS:
+        for cell in read(path)["cells"]:
+            if cell["cell_type"] == "markdown":
+                for target in re.findall(r"\]\((?!https?://|#)([^)#]+)\)", source(cell)):
+                    assert (FOLDER / target).exists(), f"{path.name}: {target}"
