@@ -42,7 +42,8 @@ class _Summed(LinearMap):
             return adjoint * Register.apply(TOTAL, (derivative,))
         if isinstance(derivative, LinearMap):
             return _total(derivative(adjoint), self.lanes)
-        return _total(adjoint, self.lanes) * derivative
+        scaled: Register = _total(adjoint, self.lanes) * derivative
+        return scaled
 
 
 def _total(x: Register, lanes: int) -> Register:

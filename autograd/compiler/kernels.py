@@ -56,7 +56,8 @@ def kernel_for(program: Program, backend: str) -> Kernel:
 
         return NativeKernel(inlined(program))
 
-    return _first_that_can(native, program, backend)
+    kernel: Kernel = _first_that_can(native, program, backend)
+    return kernel
 
 
 def point_kernel_for(program: Program, numbers: int, parameters: int, backend: str) -> Any:

@@ -79,7 +79,7 @@ def rebuilt(x: Any, supply: Iterator[Any]) -> Any:
     """An argument of the same structure with other numbers, taken from ``supply`` in order."""
     if isinstance(x, (list, tuple)):
         return type(x)([rebuilt(item, supply) for item in x])
-    if hasattr(x, "flat") and hasattr(x, "tolist") and not isinstance(x, Value) and getattr(x, "ndim", 0):
+    if hasattr(x, "flat") and hasattr(x, "tolist") and not isinstance(x, Value) and x.ndim:
         out = x.astype(object)
         out.flat = [next(supply) for _ in range(x.size)]
         return out

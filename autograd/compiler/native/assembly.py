@@ -61,8 +61,7 @@ class Assembly:
                 lines, tables = self._alone(name, steps[0])
                 pieces += [tables, define(name, lines)]
             else:
-                lines = region_body(
-                    self.program, steps, stage.space, self.plan.again, self.layout, self.functions)
+                lines = region_body(self.program, steps, stage.space, self.plan.again, self.layout, self.functions)
                 if self.plan.level == 0:
                     long.append(define(name, lines, linkage=""))
                 else:
@@ -71,15 +70,22 @@ class Assembly:
         lines = self._load(long, calls) if long else [f"  call void @{name}(ptr %f, ptr %x)" for name in calls]
         carry, tables = self._carry()
         mathematics = [functions.text() for functions in self.functions.values()]
-        return join(moves.DECLARATIONS, self.products.text(), *([] if long else mathematics), tables, *pieces,
-                    define("main", lines), define("carry", carry))
+        return join(
+            moves.DECLARATIONS,
+            self.products.text(),
+            *([] if long else mathematics),
+            tables,
+            *pieces,
+            define("main", lines),
+            define("carry", carry),
+        )
 
     def _load(self, long: Sequence[str], calls: Sequence[str]) -> list[str]:
         """Compile the long stages; the calls of all stages."""
         text = join(*[functions.text() for functions in self.functions.values()], *long)
         module = NativeModule(self._resolve(text), passes=0, codegen=0)
         self.keep.append(module)
-        defined = {piece[piece.index("@") + 1:piece.index("(")] for piece in long}
+        defined = {piece[piece.index("@") + 1 : piece.index("(")] for piece in long}
         return [
             f"  call void {pointer(module.address(name)) if name in defined else '@' + name}(ptr %f, ptr %x)"
             for name in calls

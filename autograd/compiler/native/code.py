@@ -136,7 +136,7 @@ class Code:
         power = x
         while len(terms) > 1:
             pairs: list[Operand] = [self.fma(terms[i + 1], power, terms[i]) for i in range(0, len(terms) - 1, 2)]
-            terms = pairs + terms[2 * len(pairs):]
+            terms = pairs + terms[2 * len(pairs) :]
             if len(terms) > 1:
                 power = self.mul(power, power)
         return self.value(terms[0])

@@ -80,7 +80,7 @@ def join(*pieces: str) -> str:
     lines = []
     for line in "\n".join(pieces).splitlines():
         if line.startswith("declare"):
-            symbol = line[line.index("@"):line.index("(")]
+            symbol = line[line.index("@") : line.index("(")]
             if symbol in declared:
                 continue
             declared.add(symbol)

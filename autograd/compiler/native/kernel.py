@@ -160,8 +160,15 @@ class Kernel:
             raise ValueError(f"an array of shape {frame.shape} is no frame of this kernel: make one with frame()")
 
     def builtin(
-        self, name: str, shapes: Sequence[Shape], inputs: Rows, result: Result, slow: Callable[..., Any],
-        *, parameters: Rows = (), block: int = 0,
+        self,
+        name: str,
+        shapes: Sequence[Shape],
+        inputs: Rows,
+        result: Result,
+        slow: Callable[..., Any],
+        *,
+        parameters: Rows = (),
+        block: int = 0,
     ) -> Callable[..., Any]:
         """A builtin function that evaluates at the floats of its arguments (see ``pycall.builtin``).
 
@@ -176,11 +183,25 @@ class Kernel:
         """
         self._not_carried()
         entry = point_entry(self.layout, self.assembly.size, inputs, parameters, self.program.outputs)
-        return builtin(name, self.assembly.module_text(entry), shapes, len(self.program.outputs), result, slow,
-                       constants=block, keep=self.assembly.keep)
+        return builtin(
+            name,
+            self.assembly.module_text(entry),
+            shapes,
+            len(self.program.outputs),
+            result,
+            slow,
+            constants=block,
+            keep=self.assembly.keep,
+        )
 
     def mapped(
-        self, name: str, inputs: Rows, slow: Callable[..., Any], *, parameters: Rows = (), block: int = 0,
+        self,
+        name: str,
+        inputs: Rows,
+        slow: Callable[..., Any],
+        *,
+        parameters: Rows = (),
+        block: int = 0,
     ) -> Callable[..., Any]:
         """A builtin function f(*inputs, *outputs) over equally long buffers of doubles (see ``buffer_builtin``).
 

@@ -44,9 +44,7 @@ class Nest(NamedTuple):
         return [access.strides[part[-1]] for part in self.parts]
 
 
-def make_nest(
-    space: Space, accesses: Sequence[Access], vectors: Sequence[Access], width: int, reduces: bool
-) -> Nest:
+def make_nest(space: Space, accesses: Sequence[Access], vectors: Sequence[Access], width: int, reduces: bool) -> Nest:
     """The loops for a space: no loop of one step, adjacent dimensions joined where all accesses allow it.
 
     Args:
@@ -73,8 +71,11 @@ def make_nest(
     if space.lanes == 1:
         # The last vector of a row must not enter the next row, which is read later.
         whole = len(sizes) == 1 or (sizes and sizes[-1] % width == 0)
-        if not whole or any(nest.strides(a)[-1] not in (0, 1) for a in accesses) or any(
-                nest.strides(a)[-1] != 1 for a in vectors):
+        if (
+            not whole
+            or any(nest.strides(a)[-1] not in (0, 1) for a in accesses)
+            or any(nest.strides(a)[-1] != 1 for a in vectors)
+        ):
             return nest._replace(lanes=1)
     return nest
 

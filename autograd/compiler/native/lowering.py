@@ -178,7 +178,7 @@ def _sumprod(c: Code, *v: Operand) -> Operand:
     """Σ p q + s; exact code adds product by product, as Python's ``sum`` does."""
     n = len(v) // 2
     total: Operand = v[-1] if len(v) % 2 else 0.0
-    for x, y in zip(v[:n], v[n:2 * n]):
+    for x, y in zip(v[:n], v[n : 2 * n]):
         total = c.add(total, c.mul(x, y)) if c.functions.exact else c.fma(x, y, total)
     return total
 

@@ -34,8 +34,17 @@ class Matrix:
 
 
 def emit_matmul(
-    name: str, m: int, n: int, k: int, c: Matrix, a: Matrix, b: Matrix,
-    *, start: Matrix | None = None, accumulate: bool = False, lanes: int | None = None,
+    name: str,
+    m: int,
+    n: int,
+    k: int,
+    c: Matrix,
+    a: Matrix,
+    b: Matrix,
+    *,
+    start: Matrix | None = None,
+    accumulate: bool = False,
+    lanes: int | None = None,
 ) -> str:
     """IR of ``void @name(ptr c, ptr a, ptr b, ptr s)``: C[m, n] = A[m, k] B[k, n] + S[m, n]; C overlaps no other.
 
@@ -63,15 +72,33 @@ def emit_matmul(
     if a.columns == b.rows == 1:
         return _Dot(name, m, n, k, c, a, b, start, accumulate, lanes).text()
     if c.rows == a.rows == 1:  # Cᵀ = Bᵀ Aᵀ, with the arguments exchanged
-        inner = emit_matmul(f"{name}.t", n, m, k, c.transposed, b.transposed, a.transposed,
-                            start=start and start.transposed, accumulate=accumulate, lanes=lanes)
+        inner = emit_matmul(
+            f"{name}.t",
+            n,
+            m,
+            k,
+            c.transposed,
+            b.transposed,
+            a.transposed,
+            start=start and start.transposed,
+            accumulate=accumulate,
+            lanes=lanes,
+        )
         return inner + define_function(name, [f"call void @{name}.t(ptr %c, ptr %b, ptr %a, ptr %s)"])
     raise ValueError(f"no contiguous direction in common: C {c}, A {a}, B {b}; copy one operand transposed")
 
 
 def _packed(
-    name: str, m: int, n: int, k: int, c: Matrix, a: Matrix, b: Matrix,
-    start: Matrix | None, accumulate: bool, lanes: int,
+    name: str,
+    m: int,
+    n: int,
+    k: int,
+    c: Matrix,
+    a: Matrix,
+    b: Matrix,
+    start: Matrix | None,
+    accumulate: bool,
+    lanes: int,
 ) -> str:
     """Outer products with panels of B copied together (and transposed if need be) first.
 
@@ -88,17 +115,31 @@ def _packed(
     for n0, n_count, columns in _split(n, width):
         for k0, k_count, depth in _split(k, _DEPTH):
             part, packed = f"{name}.{depth}x{columns}", Matrix(columns, 1)
-            pieces += [_Outer(part, m, columns, depth, c, a, packed, None, accumulate, lanes).text(),
-                       _copy(f"{part}.copy", depth, columns, b)]
+            pieces += [
+                _Outer(part, m, columns, depth, c, a, packed, None, accumulate, lanes).text(),
+                _copy(f"{part}.copy", depth, columns, b),
+            ]
             label += 1
             lines += double_loop(
-                label, (n_count, columns), (k_count, depth),
-                [offset("%pc", "%c", [(f"%n{label}", 1)], n0, label),
-                 offset("%pa", "%a", [(f"%m{label}", a.columns)], k0 * a.columns, label),
-                 offset("%pb", "%b", [(f"%m{label}", b.rows), (f"%n{label}", b.columns)],
-                         k0 * b.rows + n0 * b.columns, label),
-                 [f"call void @{part}.copy(ptr %panel, ptr %pb{label})",
-                  f"call void @{part}(ptr %pc{label}, ptr %pa{label}, ptr %panel, ptr poison)"]])
+                label,
+                (n_count, columns),
+                (k_count, depth),
+                [
+                    offset("%pc", "%c", [(f"%n{label}", 1)], n0, label),
+                    offset("%pa", "%a", [(f"%m{label}", a.columns)], k0 * a.columns, label),
+                    offset(
+                        "%pb",
+                        "%b",
+                        [(f"%m{label}", b.rows), (f"%n{label}", b.columns)],
+                        k0 * b.rows + n0 * b.columns,
+                        label,
+                    ),
+                    [
+                        f"call void @{part}.copy(ptr %panel, ptr %pb{label})",
+                        f"call void @{part}(ptr %pc{label}, ptr %pa{label}, ptr %panel, ptr poison)",
+                    ],
+                ],
+            )
     return "".join(pieces) + define_function(name, lines)
 
 
@@ -120,14 +161,22 @@ def _fill(name: str, m: int, n: int, c: Matrix, start: Matrix | None, lanes: int
 
 
 def _copy(name: str, depth: int, columns: int, b: Matrix) -> str:
-    body = [f"%o = mul i64 %i, {b.rows}", "%p = getelementptr double, ptr %from, i64 %o",
-            f"%d = mul i64 %i, {columns}", "%q = getelementptr double, ptr %to, i64 %d"]
+    body = [
+        f"%o = mul i64 %i, {b.rows}",
+        "%p = getelementptr double, ptr %from, i64 %o",
+        f"%d = mul i64 %i, {columns}",
+        "%q = getelementptr double, ptr %to, i64 %d",
+    ]
     if b.columns == 1:
         body.append(f"call void @llvm.memcpy.p0.p0.i64(ptr align 8 %q, ptr align 8 %p, i64 {8 * columns}, i1 false)")
     else:
         for j in range(columns):
-            body += [f"%p{j} = getelementptr double, ptr %p, i64 {j * b.columns}", f"%x{j} = load double, ptr %p{j}",
-                     f"%q{j} = getelementptr double, ptr %q, i64 {j}", f"store double %x{j}, ptr %q{j}"]
+            body += [
+                f"%p{j} = getelementptr double, ptr %p, i64 {j * b.columns}",
+                f"%x{j} = load double, ptr %p{j}",
+                f"%q{j} = getelementptr double, ptr %q, i64 {j}",
+                f"store double %x{j}, ptr %q{j}",
+            ]
     return rows_loop(name, "ptr noalias %to, ptr noalias %from", depth, body)
 
 
@@ -164,14 +213,31 @@ class _Product:
                 label += 1
                 ps = f"ptr %ps{label}" if self.start else "ptr poison"
                 lines += double_loop(
-                    label, (n_count, width), (m_count, height),
-                    [offset("%pc", "%c", [(f"%m{label}", self.c.rows), (f"%n{label}", self.c.columns)],
-                             m0 * self.c.rows + n0 * self.c.columns, label),
-                     offset("%pa", "%a", [(f"%m{label}", self.a.rows)], m0 * self.a.rows, label),
-                     offset("%pb", "%b", [(f"%n{label}", self.b.columns)], n0 * self.b.columns, label),
-                     offset("%ps", "%s", [(f"%m{label}", s.rows), (f"%n{label}", s.columns)],
-                             m0 * s.rows + n0 * s.columns, label) if self.start else [],
-                     [f"call void @{tile}(ptr %pc{label}, ptr %pa{label}, ptr %pb{label}, {ps})"]])
+                    label,
+                    (n_count, width),
+                    (m_count, height),
+                    [
+                        offset(
+                            "%pc",
+                            "%c",
+                            [(f"%m{label}", self.c.rows), (f"%n{label}", self.c.columns)],
+                            m0 * self.c.rows + n0 * self.c.columns,
+                            label,
+                        ),
+                        offset("%pa", "%a", [(f"%m{label}", self.a.rows)], m0 * self.a.rows, label),
+                        offset("%pb", "%b", [(f"%n{label}", self.b.columns)], n0 * self.b.columns, label),
+                        offset(
+                            "%ps",
+                            "%s",
+                            [(f"%m{label}", s.rows), (f"%n{label}", s.columns)],
+                            m0 * s.rows + n0 * s.columns,
+                            label,
+                        )
+                        if self.start
+                        else [],
+                        [f"call void @{tile}(ptr %pc{label}, ptr %pa{label}, ptr %pb{label}, {ps})"],
+                    ],
+                )
         return "".join(pieces) + define_function(self.name, lines)
 
     def tile(self, name: str, height: int, width: int) -> str:
@@ -180,8 +246,11 @@ class _Product:
     def choose(self, unit: int) -> tuple[int, int]:
         """Rows and columns of a tile with the least estimated cycles; columns come in steps of ``unit``."""
         best = min(
-            ((self._cycles(rows, columns, unit), -columns, rows)
-             for columns in range(1, min(4, self.lanes) + 1) for rows in range(1, self.registers // columns + 1)),
+            (
+                (self._cycles(rows, columns, unit), -columns, rows)
+                for columns in range(1, min(4, self.lanes) + 1)
+                for rows in range(1, self.registers // columns + 1)
+            ),
         )
         return best[2], -best[1] * unit
 
@@ -225,7 +294,6 @@ class _Outer(_Product):
         for (i, j), value in zip(cells, sums, strict=True):
             t.store(value, "%c", where[i, j], active[j])
         return t.define(name)
-
 
     def _start(self, t: Tile, i: int, j: int, at: int, active: int) -> str:
         if self.accumulate:
@@ -274,7 +342,7 @@ class _Dot(_Product):
         rows = self.lanes // width
         for i0 in range(0, height, rows):
             group = range(i0, min(i0 + rows, height))
-            totals = t.sums_of_lanes(sums[i0 * width:(i0 + len(group)) * width])
+            totals = t.sums_of_lanes(sums[i0 * width : (i0 + len(group)) * width])
             for i in group:
                 start = None
                 if self.accumulate or self.start:
@@ -293,8 +361,10 @@ def declarations(lanes: int | None = None) -> str:
     """What the products call; once per module. (The form of the masked ones that every LLVM so far reads.)"""
     width = lanes or host().lanes
     kind, bits = f"<{width} x double>", f"<{width} x i1>"
-    return (f"declare {kind} @llvm.fmuladd.v{width}f64({kind}, {kind}, {kind})\n"
-            f"declare {kind} @llvm.masked.load.v{width}f64.p0(ptr, i32, {bits}, {kind})\n"
-            "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\n"
-            "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\n"
-            f"declare void @llvm.masked.store.v{width}f64.p0({kind}, ptr, i32, {bits})\n")
+    return (
+        f"declare {kind} @llvm.fmuladd.v{width}f64({kind}, {kind}, {kind})\n"
+        f"declare {kind} @llvm.masked.load.v{width}f64.p0(ptr, i32, {bits}, {kind})\n"
+        "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\n"
+        "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\n"
+        f"declare void @llvm.masked.store.v{width}f64.p0({kind}, ptr, i32, {bits})\n"
+    )

@@ -36,17 +36,17 @@ def allocate(*shape: int) -> Doubles:
         size *= extent
     raw = numpy().zeros(size + 8)
     first = -raw.ctypes.data % 64 // 8
-    aligned: Doubles = raw[first:first + size].reshape(shape)
+    aligned: Doubles = raw[first : first + size].reshape(shape)
     return aligned
 
 
 def rows(memory: Doubles, place: Place, *, padded: bool = False) -> Doubles:
     """A live view of an array inside a frame (or inside each batch): [..., rows] or [..., rows, lanes]."""
-    flat = memory[..., place.offset:place.offset + place.rows * place.stride]
+    flat = memory[..., place.offset : place.offset + place.rows * place.stride]
     if place.lanes == 1:
         return flat
     block = flat.reshape(*memory.shape[:-1], place.rows, place.stride)
-    return block if padded else block[..., :place.lanes]
+    return block if padded else block[..., : place.lanes]
 
 
 def write(memory: Doubles, place: Place, values: Any) -> None:
@@ -55,8 +55,8 @@ def write(memory: Doubles, place: Place, values: Any) -> None:
     if place.lanes == 1:
         view[...] = values
         return
-    view[..., :place.lanes] = values
-    view[..., place.lanes:] = view[..., :1]
+    view[..., : place.lanes] = values
+    view[..., place.lanes :] = view[..., :1]
 
 
 def constants(arrays: list[Array], layout: Layout) -> Doubles:

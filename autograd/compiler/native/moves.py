@@ -72,9 +72,11 @@ def copy_lines(name: str, moves: Sequence[Move], to: str = "%f") -> tuple[list[s
         if len(group) <= _FEW:
             for k, move in enumerate(group):
                 at = f".{name}.{number}.{k}"
-                lines += [f"  %to{at} = getelementptr double, ptr {to}, i64 {move.target}",
-                          f"  %from{at} = getelementptr double, ptr {base}, i64 {move.source}",
-                          *_copy(at, count)]
+                lines += [
+                    f"  %to{at} = getelementptr double, ptr {to}, i64 {move.target}",
+                    f"  %from{at} = getelementptr double, ptr {base}, i64 {move.source}",
+                    *_copy(at, count),
+                ]
         else:
             tables += _table(f"to.{name}.{number}", [move.target for move in group])
             tables += _table(f"from.{name}.{number}", [move.source for move in group])
@@ -84,10 +86,13 @@ def copy_lines(name: str, moves: Sequence[Move], to: str = "%f") -> tuple[list[s
 
 def _copy(at: str, count: int) -> list[str]:
     if count == 1:
-        return [f"  %moved{at} = load double, ptr %from{at}, align 8",
-                f"  store double %moved{at}, ptr %to{at}, align 8"]
-    return [f"  call void @llvm.memmove.p0.p0.i64(ptr align 8 %to{at}, ptr align 8 %from{at}, "
-            f"i64 {8 * count}, i1 false)"]
+        return [
+            f"  %moved{at} = load double, ptr %from{at}, align 8",
+            f"  store double %moved{at}, ptr %to{at}, align 8",
+        ]
+    return [
+        f"  call void @llvm.memmove.p0.p0.i64(ptr align 8 %to{at}, ptr align 8 %from{at}, i64 {8 * count}, i1 false)"
+    ]
 
 
 def _table(name: str, offsets: Sequence[int]) -> str:
@@ -95,14 +100,26 @@ def _table(name: str, offsets: Sequence[int]) -> str:
 
 
 def _table_loop(at: str, to: str, base: str, count: int, size: int) -> list[str]:
-    lines = [f"  br label %enter.{at}", f"enter.{at}:", f"  br label %loop.{at}", f"loop.{at}:",
-             f"  %k.{at} = phi i64 [0, %enter.{at}], [%next.{at}, %loop.{at}]"]
+    lines = [
+        f"  br label %enter.{at}",
+        f"enter.{at}:",
+        f"  br label %loop.{at}",
+        f"loop.{at}:",
+        f"  %k.{at} = phi i64 [0, %enter.{at}], [%next.{at}, %loop.{at}]",
+    ]
     for side, memory in (("to", to), ("from", base)):
         name = f"{side}.{at}"
-        lines += [f"  %cell.{name} = getelementptr i32, ptr @{name}, i64 %k.{at}",
-                  f"  %short.{name} = load i32, ptr %cell.{name}", f"  %offset.{name} = zext i32 %short.{name} to i64",
-                  f"  %{name} = getelementptr double, ptr {memory}, i64 %offset.{name}"]
+        lines += [
+            f"  %cell.{name} = getelementptr i32, ptr @{name}, i64 %k.{at}",
+            f"  %short.{name} = load i32, ptr %cell.{name}",
+            f"  %offset.{name} = zext i32 %short.{name} to i64",
+            f"  %{name} = getelementptr double, ptr {memory}, i64 %offset.{name}",
+        ]
     lines += _copy(f".{at}", count)
-    lines += [f"  %next.{at} = add i64 %k.{at}, 1", f"  %more.{at} = icmp ult i64 %next.{at}, {size}",
-              f"  br i1 %more.{at}, label %loop.{at}, label %end.{at}", f"end.{at}:"]
+    lines += [
+        f"  %next.{at} = add i64 %k.{at}, 1",
+        f"  %more.{at} = icmp ult i64 %next.{at}, {size}",
+        f"  br i1 %more.{at}, label %loop.{at}, label %end.{at}",
+        f"end.{at}:",
+    ]
     return lines

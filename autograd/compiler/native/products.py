@@ -1,7 +1,7 @@
 """Sums of products over rows or lanes as calls of matrix product kernels, where the views fit one; else plain loops.
 
-    product  C[i, l] = Σ_j P[i, j] Q[j, l] (+ S[i, l])     P uniform, Q over lanes (or one column): z = W a + b
-    reduce   C[i, j] = Σ_l X[i, l] Y[j, l]                 δ aᵀ
+product  C[i, l] = Σ_j P[i, j] Q[j, l] (+ S[i, l])     P uniform, Q over lanes (or one column): z = W a + b
+reduce   C[i, j] = Σ_l X[i, l] Y[j, l]                 δ aᵀ
 """
 
 from __future__ import annotations
@@ -58,11 +58,17 @@ def as_product(program: ArrayProgram, step: Step, layout: Layout) -> Product | N
     a_view, b_view = factors
     operands = [(c.base, c.offset), (left.base, left.row(a_view.start)), (right.base, right.row(b_view.start))]
     if step.kind == "reduce":
-        strides = [Matrix(step.nj * c.stride, c.stride), Matrix(a_view.step_i * left.stride, 1),
-                   Matrix(1, b_view.step_j * right.stride)]
+        strides = [
+            Matrix(step.nj * c.stride, c.stride),
+            Matrix(a_view.step_i * left.stride, 1),
+            Matrix(1, b_view.step_j * right.stride),
+        ]
         return Product(step.ni, step.nj, right.lanes, tuple(operands), tuple(strides))
-    strides = [Matrix(c.stride, c.lane_step), Matrix(a_view.step_i * left.stride, a_view.step_j * left.stride),
-               Matrix(b_view.step_j * right.stride, right.lane_step)]
+    strides = [
+        Matrix(c.stride, c.lane_step),
+        Matrix(a_view.step_i * left.stride, a_view.step_j * left.stride),
+        Matrix(b_view.step_j * right.stride, right.lane_step),
+    ]
     if len(step.operands) == 3:
         s_view = plain(step.operands[2], step.ni, 1)
         s = layout.places[s_view.array]
@@ -90,11 +96,16 @@ class Products:
         if name is None:
             name = f"product{len(self._names)}"
             c, a, b, *start = product.strides
-            self._pieces.append(emit_matmul(name, product.m, product.n, product.k, c, a, b,
-                                            start=start[0] if start else None, lanes=self.width))
+            self._pieces.append(
+                emit_matmul(
+                    name, product.m, product.n, product.k, c, a, b, start=start[0] if start else None, lanes=self.width
+                )
+            )
             self._names[key] = name
-        lines = [f"  %p{i} = getelementptr double, ptr {base}, i64 {offset}"
-                 for i, (base, offset) in enumerate(product.operands)]
+        lines = [
+            f"  %p{i} = getelementptr double, ptr {base}, i64 {offset}"
+            for i, (base, offset) in enumerate(product.operands)
+        ]
         pointers = [f"ptr %p{i}" for i in range(len(product.operands))] + ["ptr poison"]
         return [*lines, f"  call void @{name}({', '.join(pointers[:4])})"]
 
@@ -105,10 +116,12 @@ class Products:
 
 def product_loops(program: ArrayProgram, step: Step, layout: Layout, functions: dict[int, Functions]) -> list[str]:
     """A sum of products in plain loops: over i and the lanes outside, over j inside.  Right for any views."""
+
     def touched(view: View) -> tuple[Access, int]:
         view, place = plain(view, step.ni, step.nj), layout.places[view.array]
         return Access(place.base, place.row(view.start), (view.step_i * place.stride, 0, place.lane_step)), (
-            view.step_j * place.stride)
+            view.step_j * place.stride
+        )
 
     result, _ = touched(View(step.target, 0, 1))
     factors = [touched(view) for view in step.operands[:2]]
@@ -120,13 +133,23 @@ def product_loops(program: ArrayProgram, step: Step, layout: Layout, functions: 
     loops = Loops(code, nest)
     start = loops.load(starts[0]) if starts else "zeroinitializer" if nest.lanes > 1 else code.value(0.0)
     pointers = [loops.address(factor) for factor, _ in factors]
-    for line in ("br label %enter.j", "enter.j:", "br label %loop.j", "loop.j:",
-                 "%j = phi i64 [0, %enter.j], [%next.j, %loop.j]",
-                 f"%total = phi {code.type} [{start}, %enter.j], [%new, %loop.j]"):
+    for line in (
+        "br label %enter.j",
+        "enter.j:",
+        "br label %loop.j",
+        "loop.j:",
+        "%j = phi i64 [0, %enter.j], [%next.j, %loop.j]",
+        f"%total = phi {code.type} [{start}, %enter.j], [%new, %loop.j]",
+    ):
         code.do(line)
     x, y = (loops.load_at(pointer, factor, "%j", stride) for pointer, (factor, stride) in zip(pointers, factors))
-    for line in (f"%new = fadd {code.type} %total, {code.mul(x, y)}", "%next.j = add i64 %j, 1",
-                 f"%more.j = icmp ult i64 %next.j, {step.nj}", "br i1 %more.j, label %loop.j, label %end.j", "end.j:"):
+    for line in (
+        f"%new = fadd {code.type} %total, {code.mul(x, y)}",
+        "%next.j = add i64 %j, 1",
+        f"%more.j = icmp ult i64 %next.j, {step.nj}",
+        "br i1 %more.j, label %loop.j, label %end.j",
+        "end.j:",
+    ):
         code.do(line)
     loops.store(result, "%new")
     return loops.lines()

@@ -40,7 +40,10 @@ def available() -> bool:
 
 class _MethodDef(ctypes.Structure):
     _fields_ = (
-        ("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p),
+        ("name", ctypes.c_char_p),
+        ("code", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
     )
 
 
@@ -57,8 +60,17 @@ class _Owner:
 
 
 def builtin(
-    name: str, kernel: str, arguments: Sequence[Shape], outputs: int, result: Result, slow: Callable[..., Any],
-    *, constants: int = 0, keep: object = None, passes: int = 1, codegen: int = 2,
+    name: str,
+    kernel: str,
+    arguments: Sequence[Shape],
+    outputs: int,
+    result: Result,
+    slow: Callable[..., Any],
+    *,
+    constants: int = 0,
+    keep: object = None,
+    passes: int = 1,
+    codegen: int = 2,
 ) -> Callable[..., Any]:
     """A builtin function that unpacks ``arguments``, runs a kernel and packs ``result``.
 
@@ -80,8 +92,14 @@ def builtin(
 
 
 def buffer_builtin(
-    name: str, kernel: str, writable: Sequence[bool], slow: Callable[..., Any],
-    *, keep: object = None, passes: int = 1, codegen: int = 2,
+    name: str,
+    kernel: str,
+    writable: Sequence[bool],
+    slow: Callable[..., Any],
+    *,
+    keep: object = None,
+    passes: int = 1,
+    codegen: int = 2,
 ) -> Callable[..., Any]:
     """A builtin function ``f(*buffers) -> None`` over equally long buffers of doubles, without the interpreter lock.
 
@@ -105,7 +123,8 @@ def _make(
     module.keep = keep
     definition = _MethodDef(name.encode(), module.address("call"), _FASTCALL_KEYWORDS, None)
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
-        _address("PyCFunction_NewEx"))
+        _address("PyCFunction_NewEx")
+    )
     function: Callable[..., Any] = new(ctypes.addressof(definition), _Owner(slow, module, definition), None)
     return function
 
@@ -175,8 +194,10 @@ def _define(w: _Writer) -> str:
     w.block("slow")
     w.do(f"ret ptr {w.call('ptr', 'PyObject_Vectorcall', 'ptr %self', 'ptr %args', 'i64 %count', 'ptr %keywords')}")
     body = "\n".join(w.lines)
-    return (f"\ndefine ptr @call(ptr %self, ptr %args, i64 %count, ptr %keywords) #9 {{\n{body}\n}}\n"
-            f"attributes #9 = {{ {host().attributes} }}\n!0 = !{{!\"branch_weights\", i32 10000, i32 1}}\n")
+    return (
+        f"\ndefine ptr @call(ptr %self, ptr %args, i64 %count, ptr %keywords) #9 {{\n{body}\n}}\n"
+        f'attributes #9 = {{ {host().attributes} }}\n!0 = !{{!"branch_weights", i32 10000, i32 1}}\n'
+    )
 
 
 def _expect_positional(w: _Writer, count: int) -> None:
@@ -269,8 +290,9 @@ def _buffer_wrapper(writable: Sequence[bool]) -> str:
     for i, write in enumerate(writable):
         view = _view(w, i)
         flags = _BUFFER_FLAGS | (_BUFFER_WRITABLE if write else 0)
-        got = w.call("i32", "PyObject_GetBuffer", f"ptr {w.field('%args', _WORD * i, 'ptr')}", f"ptr {view}",
-                     f"i32 {flags}")
+        got = w.call(
+            "i32", "PyObject_GetBuffer", f"ptr {w.field('%args', _WORD * i, 'ptr')}", f"ptr {view}", f"i32 {flags}"
+        )
         w.require(w.let(f"icmp eq i32 {got}, 0"), f"clear{i}")
         letters = w.let(f"load i16, ptr {w.field(view, _VIEW_FORMAT, 'ptr')}")
         w.require(w.let(f"icmp eq i16 {letters}, {int.from_bytes(b'd' + bytes(1), sys.byteorder)}"), f"drop{i + 1}")

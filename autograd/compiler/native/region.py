@@ -16,7 +16,11 @@ __all__ = ["region_body"]
 
 
 def region_body(
-    program: ArrayProgram, steps: Sequence[Step], space: Space, again: Mapping[int, Step], layout: Layout,
+    program: ArrayProgram,
+    steps: Sequence[Step],
+    space: Space,
+    again: Mapping[int, Step],
+    layout: Layout,
     functions: dict[int, Functions],
 ) -> list[str]:
     """The lines of a function that runs steps over one space.
@@ -51,7 +55,11 @@ def _with_repeated(steps: Sequence[Step], again: Mapping[int, Step]) -> list[Ste
 
 class _Region:
     def __init__(
-        self, program: ArrayProgram, steps: Sequence[Step], space: Space, layout: Layout,
+        self,
+        program: ArrayProgram,
+        steps: Sequence[Step],
+        space: Space,
+        layout: Layout,
         functions: dict[int, Functions],
     ) -> None:
         self.program, self.steps, self.space, self.layout = program, steps, space, layout
@@ -82,8 +90,13 @@ class _Region:
 
     def _nest(self) -> Nest:
         maps = [self.results[step.target] for step in self.steps if step.kind == "map" and step.target in self.results]
-        return make_nest(self.space, [*self.loads.values(), *self.results.values()], maps, self.layout.width,
-                         any(step.kind == "reduce" for step in self.steps))
+        return make_nest(
+            self.space,
+            [*self.loads.values(), *self.results.values()],
+            maps,
+            self.layout.width,
+            any(step.kind == "reduce" for step in self.steps),
+        )
 
     def lines(self) -> list[str]:
         for number in range(self.loops.unroll):

@@ -36,8 +36,11 @@ class Life(NamedTuple):
 
 
 def taken_over(
-    arrays: Sequence[Array], moves: Sequence[tuple[Row, Row]], lives: Mapping[int, Life],
-    maps: Collection[int], returned: Collection[int],
+    arrays: Sequence[Array],
+    moves: Sequence[tuple[Row, Row]],
+    lives: Mapping[int, Life],
+    maps: Collection[int],
+    returned: Collection[int],
 ) -> dict[int, int]:
     """Arrays that are computed in the memory of those that they replace, because all rows move in order.
 

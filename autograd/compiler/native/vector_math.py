@@ -25,8 +25,30 @@ from autograd.compiler.native.jit import host, llvm
 __all__ = ["VectorMath", "scalar_symbol"]
 
 _LIBM = (
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan",
-    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "cbrt", "tgamma", "lgamma",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "erf",
+    "erfc",
+    "cbrt",
+    "tgamma",
+    "lgamma",
 )
 _LIBM_BINARY = ("pow", "atan2", "hypot", "fmod")
 ARITY = dict.fromkeys(_LIBM, 1) | dict.fromkeys(_LIBM_BINARY, 2) | {"sigmoid": 1, "softplus": 1}
@@ -101,8 +123,10 @@ class VectorMath(Functions):
         lines, result = self._written[symbol]
         inline = "alwaysinline" if self.uses[symbol] <= _INLINED else "noinline"
         attributes = f"{inline} {PURE} {host().attributes}"
-        return (f"define internal {self.type} @{symbol}({self.type} %x) {attributes} {{\n{lines}\n"
-                f"  ret {self.type} {result}\n}}\n")
+        return (
+            f"define internal {self.type} @{symbol}({self.type} %x) {attributes} {{\n{lines}\n"
+            f"  ret {self.type} {result}\n}}\n"
+        )
 
     def _lane_by_lane(self, name: str) -> str:
         symbol, arity = f"{name}.x{self.lanes}", ARITY[name]
@@ -120,8 +144,10 @@ class VectorMath(Functions):
             lines.append(f"  %v{i} = insertelement {self.type} {before}, double %r{i}, i64 {i}")
         parameters = ", ".join(f"{self.type} %x{k}" for k in range(arity))
         body = "\n".join(lines)
-        self.pieces[symbol] = (f"define internal {self.type} @{symbol}({parameters}) {PURE} {host().attributes} {{\n"
-                               f"{body}\n  ret {self.type} %v{self.lanes - 1}\n}}")
+        self.pieces[symbol] = (
+            f"define internal {self.type} @{symbol}({parameters}) {PURE} {host().attributes} {{\n"
+            f"{body}\n  ret {self.type} %v{self.lanes - 1}\n}}"
+        )
         return "@" + symbol
 
 
@@ -231,6 +257,11 @@ def _softplus(c: Code, x: str) -> str:
 
 
 _WRITTEN: dict[str, Callable[[Code, str], str]] = {
-    "exp": _exp, "expm1": _expm1, "tanh": _tanh, "sigmoid": _sigmoid, "log": _log, "log1p": _log1p,
+    "exp": _exp,
+    "expm1": _expm1,
+    "tanh": _tanh,
+    "sigmoid": _sigmoid,
+    "log": _log,
+    "log1p": _log1p,
     "softplus": _softplus,
 }
