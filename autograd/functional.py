@@ -62,7 +62,9 @@ def gradients(
         return tuple([adjoint.get(node, 0.0) for node in wanted])
     depends = _dependents(order, wanted)
     with recording():
-        adjoint = sweep(order, seeds, lambda node: _partials_as_graph(node, depends), _NOTHING)
+        # First all the rules, a user's own among them: they may do anything, also differentiate these very nodes.
+        local = {node: _partials_as_graph(node, depends) for node in order}
+        adjoint = sweep(order, seeds, local.__getitem__, _NOTHING)
     found = [adjoint.get(node, 0.0) for node in wanted]
     return tuple([d if isinstance(d, Value) else constant(0.0 if d is _NOTHING else d) for d in found])
 
@@ -110,7 +112,8 @@ def _partials_as_graph(node: Value, wanted: set[Value]) -> Sequence[Any]:
             f"{node.op.name}({', '.join(map(str, numbers))}) was recorded as {node._data}: the data of "
             f"{' or '.join(changed) or 'a node'} changed since; record the graph again before differentiating it twice"
         )
-    operands = [parent._data if parent.op is ops.constant else parent for parent in node.parents]
+    # Plain numbers stay plain, which saves nodes; inputs of a network have a label, by which formulas know them.
+    operands = [p._data if p.op is ops.constant and not p.label else p for p in node.parents]
     local = node.op.partials(node, *operands)
     return [derivative if parent in wanted else _NOTHING for parent, derivative in zip(node.parents, local)]
 

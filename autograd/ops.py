@@ -170,8 +170,12 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     """
     if condition.__class__ is not bool and isinstance(condition, Number):
         return condition.select(x, y)
-    taken = x if condition else y
-    return identity(taken) if taken.__class__ is not float and isinstance(taken, Number) else taken
+    taken, other = (x, y) if condition else (y, x)
+    if taken.__class__ is not float or other.__class__ is not float:
+        for operand in (taken, other):
+            if isinstance(operand, Number):
+                return operand.apply(identity, (taken,))
+    return taken
 
 
 def choose(condition: Any, x: Callable[[], Any], y: Callable[[], Any]) -> Any:

@@ -187,3 +187,18 @@ def test_the_package_s_own_errors_come_through_as_they_are() -> None:
 
     with pytest.raises(autograd.NumericError, match="mine"):
         broken(complains, lambda y, x: 1.0)(Value(1.0))
+
+
+def test_a_rule_may_differentiate_the_graph_it_is_part_of() -> None:
+    x = Value(1.5)
+    y = x * x
+
+    def rule(z: Any, v: Any) -> Any:
+        if isinstance(v, Value):
+            y.backward()  # the very nodes that are being differentiated
+        return 3.0 * v * v
+
+    cubed = primitive(rule, name="cubed_with_a_backward_inside")(lambda v: v**3)
+    (dx,) = autograd.grad(cubed(y), [x], create_graph=True)
+    assert dx.data == pytest.approx(6 * 1.5**5)
+    assert x.grad == 3.0

@@ -404,3 +404,10 @@ def test_a_shallow_copy_shares_the_leaves() -> None:
     twin = copy.copy(x * x)
     twin.backward()
     assert x.grad == 4.0
+
+
+def test_where_gives_a_value_also_where_a_plain_number_is_taken() -> None:
+    x = Value(3.0)
+    y = autograd.where(x > 5, x, 0.0)
+    y.backward()
+    assert (y.data, x.grad) == (0.0, 0)
