@@ -125,13 +125,15 @@ def sweep(
 
 
 def clear(nodes: Sequence[Any]) -> None:
-    """Set the gradients of the nodes that are no leaves to 0.
+    """Set the gradients of the nodes that are no leaves to 0, and those of leaves that never had one to 0.0.
 
     A function of its own, since in Python 3.13 Ctrl-C gets out of a loop with an `if` past a `try` around it.
     """
     for node in nodes:
         if node.parents:
             node.grad = 0.0
+        else:
+            node.grad += 0.0  # an int until the first backward, also where nothing is passed on
 
 
 def restore(nodes: Sequence[Any], gradients: Sequence[Any]) -> None:

@@ -61,6 +61,14 @@ def test_a_gradient_of_zero_is_not_a_gradient_that_was_not_computed() -> None:
     assert "not computed" not in draw_dot(y).source
 
 
+def test_behind_a_dead_relu_gradients_are_computed_and_zero() -> None:
+    w, b = Value(-3.0, "w"), Value(-1.0, "b")
+    y = sumprod([w, w, w], [1.0, 2.0, 3.0], b).relu()
+    y.backward()
+    assert [w.grad, b.grad] == [0.0, 0.0]
+    assert "not computed" not in draw_dot(y).source
+
+
 def test_a_constant_is_dashed_and_has_neither_gradient_nor_derivative() -> None:
     text = body(draw_dot(Value(2.0, "x") * 3))
     assert text[2] == 'n0 [label=3 color="#8a8a8a" fillcolor="#f6f6f6" style="filled,dashed"]'

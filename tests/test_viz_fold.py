@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from autograd import DrawingError, Value, draw_dot, fsum, grad, sumprod
 from autograd.graph import topological_order
+from autograd.viz import draw
 from autograd.viz import render as rendering
-from autograd.viz.draw import figure_of
-from autograd.viz.figure import Figure, spread
+from autograd.viz.figure import Figure, Graph, spread
 from autograd.viz.keys import LEVELS
 from autograd.viz.notation import textbook
 from nn import MLP
+
+
+def figure_of(roots: list[Value], **options: Any) -> Figure:
+    return draw.figure_of(Graph(roots), **options)
 
 
 def titles(figure: Figure) -> list[str]:

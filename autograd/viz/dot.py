@@ -10,7 +10,7 @@ from typing import Any
 import graphviz
 
 from autograd.viz.describe import alt_text
-from autograd.viz.figure import Arrow, Figure
+from autograd.viz.figure import Arrow, Box, Figure
 from autograd.viz.render import LayoutError, render, write_bytes
 from autograd.viz.theme import Theme
 
@@ -98,7 +98,7 @@ def drawing_of(
         drawing.attr(label=_quoted([figure.notice]), fontname=FONT, fontsize="10", fontcolor=theme.faint)
     identity = {box: f"n{i}" for i, box in enumerate(figure.boxes)}
     for box in reversed(figure.boxes):  # Graphviz then keeps the first operand above the second
-        drawing.node(identity[box], _quoted(box.text), **theme.looks[box.kind].attributes())
+        drawing.node(identity[box], _quoted(box.text), **_box_style(box, theme))
     strongest = max([arrow.flow or 0.0 for arrow in figure.arrows], default=0.0) if gradients else 0.0
     for arrow in figure.arrows:
         style = _arrow_style(arrow, theme, strongest)
@@ -106,6 +106,15 @@ def drawing_of(
         drawing.edge(identity[arrow.tail], identity[arrow.head], _quoted([label]) if label else None, **style)
     drawing.alt_text = alt_text(figure)
     return drawing
+
+
+def _box_style(box: Box, theme: Theme) -> dict[str, str]:
+    style = theme.looks[box.kind].attributes()
+    if box.notes:
+        style |= {"color": theme.alarm, "penwidth": "2.5"}
+    elif box.is_faded:
+        style |= {"fillcolor": theme.background, "color": theme.faint, "fontcolor": theme.faint, "style": "dotted"}
+    return style
 
 
 def _arrow_style(arrow: Arrow, theme: Theme, strongest: float) -> dict[str, str]:

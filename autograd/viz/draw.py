@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ def draw_dot(
     fold: str | None = "auto",
     max_nodes: int = LEGIBLE,
     gradients: bool = False,
+    notes: Mapping[Value, str] | None = None,
+    faded: Collection[Value] = (),
     force: bool = False,
     timeout: float = 30.0,
 ) -> Drawing:
@@ -59,6 +61,8 @@ def draw_dot(
             (one box per Value), or "auto": one box per Value up to ``max_nodes``, and the best of these above.
         max_nodes: the most boxes with fold="auto".
         gradients: show the magnitude of the gradient as the width and colour of arrows.
+        notes: a line to mark Values with.
+        faded: Values to draw as of no account.
         force: lay out more than 3,000 boxes if asked to; without it they are folded.
         timeout: seconds for the layout; then a folded drawing is shown, with a notice.
 
@@ -83,15 +87,14 @@ def draw_dot(
         raise ValueError(f"rankdir must be LR, RL, TB or BT, got {rankdir!r}")
     look = partial(drawing_of, theme=theme_named(theme), format=format, rankdir=rankdir, gradients=gradients)
     roots = nodes_of(root, "draw_dot")
-    figure = figure_of(
-        roots, number_format=number_format, parameters=parameters, fold=fold, max_nodes=max_nodes, force=force
-    )
+    graph = Graph(roots, parameters=parameters, spec=number_format, notes=notes, faded=faded)
+    figure = figure_of(graph, fold=fold, max_nodes=max_nodes, force=force)
     drawing = look(figure)
     drawing.timeout = timeout
     if len(figure.boxes) > LEGIBLE:
 
         def simpler(reason: str) -> Drawing:
-            smaller = figure_of(roots, number_format=number_format, parameters=parameters)
+            smaller = figure_of(graph)
             smaller.notice = f"{smaller.notice} ({reason})"
             return look(smaller)
 
@@ -99,21 +102,12 @@ def draw_dot(
     return drawing
 
 
-def figure_of(
-    roots: list[Value],
-    *,
-    number_format: str = ".4g",
-    parameters: Any = None,
-    fold: str | None = "auto",
-    max_nodes: int = LEGIBLE,
-    force: bool = False,
-) -> Figure:
-    """The boxes and arrows of a drawing; the arguments are those of ``draw_dot``."""
+def figure_of(graph: Graph, *, fold: str | None = "auto", max_nodes: int = LEGIBLE, force: bool = False) -> Figure:
+    """The boxes and arrows of a drawing; the options are those of ``draw_dot``."""
     if fold not in ("auto", None, *LEVELS):
         raise ValueError(f"fold must be None, 'auto', {', '.join(map(repr, LEVELS))}, got {fold!r}")
     if max_nodes < 2:
         raise ValueError(f"max_nodes must be at least 2, got {max_nodes}")
-    graph = Graph(roots, parameters=parameters, spec=number_format)
     size = len(graph.order)
     most = max_nodes if fold == "auto" else size if force else FEASIBLE
     if fold in ("auto", None) and size <= most:
@@ -121,7 +115,7 @@ def figure_of(
     if fold in ("auto", None):
         fold_level, keys = best_level(graph, min(most, max_nodes))
     else:
-        fold_level, keys = fold, keys_of(graph.order, roots, fold)
+        fold_level, keys = fold, keys_of(graph.order, graph.roots, fold)
     figure = folded_figure(graph, keys)
     is_dense = len(figure.arrows) > 2 * FEASIBLE and not force
     figure = cut(figure, max_nodes if fold is None or is_dense else most)

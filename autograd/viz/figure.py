@@ -6,7 +6,8 @@ DOT drawings, the page and the alternative text are all made from a ``Figure``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
@@ -28,6 +29,8 @@ class Graph:
         roots: the outputs.
         parameters: a model, or the Values, to show as parameters; by default those labelled like weights and biases.
         spec: how numbers are written, as in ``format(x, ".4g")``.
+        notes: a line to mark nodes with.
+        faded: nodes to draw as of no account.
         grad_of: where gradients are read; by default the ``grad`` of each node.
 
     Attributes:
@@ -41,10 +44,14 @@ class Graph:
         *,
         parameters: Any = None,
         spec: str = ".4g",
+        notes: Mapping[Value, str] | None = None,
+        faded: Collection[Value] = (),
         grad_of: Callable[[Value], float] = attrgetter("grad"),
     ) -> None:
         self.roots = roots
         self.spec = spec
+        self.notes = notes or {}
+        self.faded = set(faded)
         self.grad_of = grad_of
         self.order = topological_order(*roots)
         self.kinds = self._kinds(parameters_of(parameters, self.order))
@@ -71,6 +78,13 @@ class Graph:
         grad = self.grad_of(node)
         return None if parent.op is ops.constant or type(grad) is int else abs(grad * partial)
 
+    def marked(self, box: Box) -> Box:
+        """The box with its notes, each kind once with how often it occurs."""
+        found = Counter([self.notes[node] for node in box.nodes if node in self.notes] if self.notes else [])
+        box.notes = [note if len(box.nodes) == 1 else f"{count:,} × {note}" for note, count in found.items()]
+        box.is_faded = bool(self.faded) and self.faded.issuperset(box.nodes)
+        return box
+
     def spread_of_gradients(self, nodes: Sequence[Value]) -> str:
         """The gradients of many nodes in one line."""
         computed = [grad for node in nodes if type(grad := self.grad_of(node)) is not int]
@@ -85,6 +99,8 @@ class Box:
         kind: what it is, which decides what it looks like.
         title: the first line.
         lines: the others.
+        notes: marks, in lines of their own at the end.
+        is_faded: drawn as of no account.
         nodes: what it stands for, in topological order; of a single node, that one.
         parents: the boxes with arrows to this one, which makes boxes a graph that the walks work on.
     """
@@ -93,12 +109,14 @@ class Box:
     title: str
     lines: list[str]
     nodes: list[Value] = field(repr=False)
+    notes: list[str] = field(default_factory=list)
+    is_faded: bool = False
     parents: tuple[Box, ...] = field(default=(), repr=False)
 
     @property
     def text(self) -> list[str]:
         """All lines."""
-        return [self.title, *self.lines] if self.title else self.lines
+        return [*([self.title] if self.title else []), *self.lines, *self.notes]
 
 
 @dataclass(eq=False)
@@ -160,7 +178,8 @@ def _scalar_box(graph: Graph, node: Value) -> Box:
     lines = [] if unnamed and kind is Kind.CONSTANT else [f"data {number(node._data, graph.spec)}"]
     if kind is not Kind.CONSTANT:
         lines.append(f"grad {gradient(graph.grad_of(node), graph.spec)}")
-    return Box(kind, "" if unnamed and lines else graph.names.title[node], lines, [node])
+    title = "" if unnamed and lines else graph.names.title[node]
+    return graph.marked(Box(kind, title, lines, [node]))
 
 
 def spread(numbers: Iterable[float], spec: str = ".4g") -> str:

@@ -43,7 +43,7 @@ def folded_figure(graph: Graph, keys: Keys) -> Figure:
     for node in graph.order:
         members.setdefault(keys[node], []).append(node)
     exits = _exits(graph, keys)
-    boxes = {key: _box(key, nodes, exits, graph) for key, nodes in members.items()}
+    boxes = {key: graph.marked(_box(key, nodes, exits, graph)) for key, nodes in members.items()}
     arrows = _arrows(graph, keys, boxes)
     _differentiate(arrows, members, exits, keys)
     tails: dict[Box, list[Box]] = {}

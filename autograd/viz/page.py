@@ -234,7 +234,7 @@ def _json_number(x: float) -> float | int | str:
 
 
 def _colours() -> str:
-    light, dark = _variables(THEMES["light"], "#c1440e"), _variables(THEMES["dark"], "#ffa657")
+    light, dark = _variables(THEMES["light"]), _variables(THEMES["dark"])
     return (
         f":root {{ color-scheme: light dark; {light} }}\n"
         f"@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
@@ -243,9 +243,9 @@ def _colours() -> str:
     )
 
 
-def _variables(theme: Theme, accent: str) -> str:
+def _variables(theme: Theme) -> str:
     names = {"background": theme.background, "text": theme.text, "faint": theme.faint, "arrow": theme.arrow}
-    names |= {"accent": accent, "hair": f"color-mix(in srgb, {theme.faint} 35%, transparent)"}
+    names |= {"accent": theme.alarm, "hair": f"color-mix(in srgb, {theme.faint} 35%, transparent)"}
     for kind, look in theme.looks.items():
         names |= {f"{kind.value}-fill": look.fill, f"{kind.value}-line": look.line}
     return " ".join([f"--{name}: {value};" for name, value in names.items()])

@@ -61,10 +61,15 @@ def latex_number(x: float, spec: str = ".4g") -> str:
 
     >>> print(latex_number(-0.5), latex_number(1.5e-07), latex_number(float("inf")))
     -0.5 1.5 \cdot 10^{-7} \infty
+    >>> print(latex_number(1e-7))
+    10^{-7}
     """
     if math.isnan(x):
         return r"\text{nan}"
     if math.isinf(x):
         return r"\infty" if x > 0 else r"-\infty"
     mantissa, _, exponent = format(x, spec).partition("e")
-    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+    if not exponent:
+        return mantissa
+    power = rf"10^{{{int(exponent)}}}"
+    return mantissa.removesuffix("1") + power if mantissa in ("1", "-1") else rf"{mantissa} \cdot {power}"

@@ -42,12 +42,19 @@ class Theme:
     text: str
     faint: str  # of what matters less: constants, captions
     arrow: str
+    alarm: str  # of what is marked
     ramp: tuple[str, ...]  # of a magnitude, from nothing to the largest
     looks: dict[Kind, Look]
 
 
 def _theme(
-    background: str, text: str, faint: str, arrow: str, ramp: tuple[str, ...], **colours: tuple[str, str]
+    background: str,
+    text: str,
+    faint: str,
+    arrow: str,
+    alarm: str,
+    ramp: tuple[str, ...],
+    **colours: tuple[str, str],
 ) -> Theme:
     outline = {"leaf": "rounded,filled", "parameter": "filled,diagonals", "constant": "filled,dashed",
                "group": "filled,bold"}  # fmt: skip
@@ -55,24 +62,24 @@ def _theme(
         Kind(kind): Look(fill, line, outline.get(kind, "filled"), 2 if kind == "output" else 1)
         for kind, (fill, line) in colours.items()
     }
-    return Theme(background, text, faint, arrow, ramp, looks)
+    return Theme(background, text, faint, arrow, alarm, ramp, looks)
 
 
 # The hues are those of Okabe and Ito (2008), which people with any colour vision can tell apart: blue, orange,
 # bluish green, reddish purple; fills are tints light (or shades dark) enough for a contrast of text above 7 : 1.
 THEMES = {
     "light": _theme(
-        "white", "#1a1a1a", "#5c5c5c", "#4d4d4d", ("#b8b8b8", "#c79a7e", "#cf7a45", "#d55e00", "#a63f00"),
+        "white", "#1a1a1a", "#5c5c5c", "#4d4d4d", "#c1440e", ("#b8b8b8", "#c79a7e", "#cf7a45", "#d55e00", "#a63f00"),
         leaf=("#ddeefa", "#0072b2"), parameter=("#fdeecb", "#a66f00"), constant=("#f6f6f6", "#8a8a8a"),
         operation=("#ffffff", "#4d4d4d"), output=("#d6f2e6", "#00795a"), group=("#f6e6f0", "#a8527f"),
     ),
     "dark": _theme(
-        "#15181c", "#f0f0f0", "#a8adb3", "#a8adb3", ("#5a6169", "#8f6a4a", "#c4763a", "#f58a36", "#ffb47a"),
+        "#15181c", "#f0f0f0", "#a8adb3", "#a8adb3", "#ffa657", ("#5a6169", "#8f6a4a", "#c4763a", "#f58a36", "#ffb47a"),
         leaf=("#123a56", "#56b4e9"), parameter=("#4a3605", "#e69f00"), constant=("#1d2126", "#8b9198"),
         operation=("#23282e", "#b5bbc2"), output=("#0b4534", "#2cc79b"), group=("#452136", "#dd97c0"),
     ),
     "print": _theme(
-        "white", "black", "black", "black", ("black",),
+        "white", "black", "black", "black", "black", ("black",),
         leaf=("white", "black"), parameter=("#e8e8e8", "black"), constant=("white", "black"),
         operation=("white", "black"), output=("white", "black"), group=("#e8e8e8", "black"),
     ),

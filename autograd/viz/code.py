@@ -1,0 +1,260 @@
+"""A recorded graph as a program, for this package, PyTorch or JAX."""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from autograd import ops
+from autograd.graph import topological_order
+from autograd.value import Value
+from autograd.viz.notation import ATOM, INFIX, NEGATION, expression, nodes_of, shorten
+
+__all__ = ["to_jax", "to_python", "to_torch"]
+
+LONGEST_INLINE = 60  # a part used once is written where it is used if it is no longer than this
+RESERVED = {"autograd", "torch", "jax", "jnp", "math", "f", "v", "gradient", "gradients", "sum", "print", "float"}
+_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How primitives are called: a template with {0}, {1} for operands, or {all} for all of them."""
+
+    function: str
+    calls: dict[str, str]
+    number: str = "{}"  # a plain number where the library wants one of its own kind
+
+
+def _same(prefix: str, names: str) -> dict[str, str]:
+    return {name: f"{prefix}{name}({{all}})" for name in names.split()}
+
+
+_PYTHON = Dialect(
+    "to_python",
+    {
+        **_same("autograd.", "exp expm1 log log1p log2 log10 sqrt cbrt square sin cos tan asin acos atan sinh cosh"),
+        **_same("autograd.", "tanh asinh acosh atanh erf sigmoid softplus silu gelu relu leaky_relu elu abs sign"),
+        **_same("autograd.", "floor round identity atan2 hypot logaddexp maximum minimum clip"),
+        "fsum": "autograd.fsum([{all}])", "prod": "autograd.prod([{all}])", "logsumexp": "autograd.logsumexp([{all}])",
+        **_same("autograd.ops.", "gauss normal_pdf normal_cdf step less less_equal equal select"),
+    },
+)  # fmt: skip
+_TORCH = Dialect(
+    "to_torch",
+    {
+        **_same("torch.", "exp expm1 log log1p log2 log10 sqrt square sin cos tan asin acos atan sinh cosh tanh"),
+        **_same("torch.", "asinh acosh atanh erf sigmoid relu abs sign floor round atan2 hypot logaddexp"),
+        **_same("torch.", "maximum minimum"),
+        **_same("torch.nn.functional.", "softplus silu gelu"),
+        "cbrt": "torch.sign({0})*torch.abs({0})**(1/3)", "identity": "({0})",
+        "leaky_relu": "torch.where({0} > 0, {0}, {1}*{0})", "elu": "torch.where({0} > 0, {0}, {1}*torch.expm1({0}))",
+        "clip": "torch.clamp({all})", "fsum": "torch.stack([{all}]).sum()", "prod": "torch.stack([{all}]).prod()",
+        "logsumexp": "torch.logsumexp(torch.stack([{all}]), 0)", "gauss": "torch.exp(-({0})**2)",
+        "normal_pdf": "torch.exp(-({0})**2/2)/math.sqrt(2*math.pi)", "normal_cdf": "torch.special.ndtr({0})",
+        "step": "({0} > 0).double()", "select": "torch.where({0} != 0, {1}, {2})",
+        "less": "({0} < {1}).double()", "less_equal": "({0} <= {1}).double()", "equal": "({0} == {1}).double()",
+    },
+    number="torch.tensor({}, dtype=torch.float64)",
+)  # fmt: skip
+_JAX = Dialect(
+    "to_jax",
+    {
+        **_same("jnp.", "exp expm1 log log1p log2 log10 sqrt cbrt square sin cos tan sinh cosh tanh abs sign floor"),
+        **_same("jnp.", "round hypot logaddexp maximum minimum clip"),
+        "asin": "jnp.arcsin({0})", "acos": "jnp.arccos({0})", "atan": "jnp.arctan({0})", "atan2": "jnp.arctan2({all})",
+        "asinh": "jnp.arcsinh({0})", "acosh": "jnp.arccosh({0})", "atanh": "jnp.arctanh({0})",
+        **_same("jax.nn.", "sigmoid softplus silu relu leaky_relu elu"),
+        **_same("jax.scipy.special.", "erf"),
+        "gelu": "jax.nn.gelu({0}, approximate=False)", "identity": "({0})", "normal_cdf": "jax.scipy.special.ndtr({0})",
+        "fsum": "sum([{all}])", "prod": "jnp.prod(jnp.stack([{all}]))", "gauss": "jnp.exp(-({0})**2)",
+        "logsumexp": "jax.scipy.special.logsumexp(jnp.stack([{all}]))", "step": "jnp.where({0} > 0, 1.0, 0.0)",
+        "normal_pdf": "jnp.exp(-({0})**2/2)/jnp.sqrt(2*jnp.pi)", "select": "jnp.where({0} != 0, {1}, {2})",
+        "less": "1.0*({0} < {1})", "less_equal": "1.0*({0} <= {1})", "equal": "1.0*({0} == {1})",
+    },
+    number="jnp.float64({})",
+)  # fmt: skip
+
+
+def to_python(root: Value) -> str:
+    """A program that computes the expression and its gradients with this package.
+
+    Args:
+        root: the output.
+
+    Raises:
+        ValueError: the graph has a primitive of your own, which only your program knows.
+
+    >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
+    >>> print(to_python(a * b + b**3))
+    import autograd
+    <BLANKLINE>
+    a = autograd.Value(-4.0, 'a')
+    b = autograd.Value(2.0, 'b')
+    y = a*b + b**3
+    y.backward()
+    print(y.data, [v.grad for v in (a, b)])
+    """
+    code = _Code(root, _PYTHON)
+    return "\n".join([
+        "import autograd", "",
+        *[f"{name} = autograd.Value({_real(v.data)}, {shorten(v.label)!r})" for v, name in code.inputs.items()],
+        *code.statements, f"{code.output}.backward()",
+        f"print({code.output}.data, [v.grad for v in ({_tuple(code.inputs.values())})])",
+    ])  # fmt: skip
+
+
+def to_torch(root: Value) -> str:
+    """The same program for PyTorch, in double precision: see ``to_python``.
+
+    >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
+    >>> print(to_torch(a * b.sin()))
+    import math
+    import torch
+    <BLANKLINE>
+    a = torch.tensor(-4.0, dtype=torch.float64, requires_grad=True)
+    b = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    y = a*torch.sin(b)
+    y.backward()
+    print(y.item(), [v.grad.item() for v in (a, b)])
+    """
+    code = _Code(root, _TORCH)
+    kind = "dtype=torch.float64, requires_grad=True"
+    return "\n".join([
+        "import math", "import torch", "",
+        *[f"{name} = torch.tensor({_real(leaf.data)}, {kind})" for leaf, name in code.inputs.items()],
+        *code.statements, f"{code.output}.backward()",
+        f"print({code.output}.item(), [v.grad.item() for v in ({_tuple(code.inputs.values())})])",
+    ])  # fmt: skip
+
+
+def to_jax(root: Value) -> str:
+    """The same program for JAX, in double precision: see ``to_python``.
+
+    >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
+    >>> print(to_jax(a * b.sin()))
+    import jax
+    import jax.numpy as jnp
+    <BLANKLINE>
+    jax.config.update("jax_enable_x64", True)
+    <BLANKLINE>
+    def f(a, b):
+        y = a*jnp.sin(b)
+        return y
+    <BLANKLINE>
+    y, gradients = jax.value_and_grad(f, argnums=(0, 1))(-4.0, 2.0)
+    print(float(y), [float(gradient) for gradient in gradients])
+    """
+    code = _Code(root, _JAX)
+    numbers = [_real(leaf.data) for leaf in code.inputs]
+    return "\n".join([
+        "import jax", "import jax.numpy as jnp", "", 'jax.config.update("jax_enable_x64", True)', "",
+        f"def f({', '.join(code.inputs.values())}):",
+        *[f"    {statement}" for statement in code.statements], f"    return {code.output}", "",
+        f"{code.output}, gradients = jax.value_and_grad(f, argnums=({_tuple(map(str, range(len(numbers))))}))"
+        f"({', '.join(numbers)})",
+        f"print(float({code.output}), [float(gradient) for gradient in gradients])",
+    ])  # fmt: skip
+
+
+class _Code:
+    """The statements that compute a graph.
+
+    Attributes:
+        inputs: the leaves that are not plain numbers, with their names.
+        statements: one assignment for everything with a label, used more than once, or long.
+        output: the name of the root.
+    """
+
+    def __init__(self, root: Value, dialect: Dialect) -> None:
+        (root,) = nodes_of(root, dialect.function)
+        self.dialect = dialect
+        self.taken = set(RESERVED)
+        self.statements: list[str] = []
+        order = topological_order(root)
+        leaves = [node for node in reversed(order) if not node.parents and node.op is not ops.constant]
+        self.inputs = {node: self._name(node.label or "x") for node in leaves}
+        self.output = self.inputs[root] if root in self.inputs else self._name(root.label or "y")
+        self.names = {**self.inputs, root: self.output}
+        self.depends = set(leaves)  # all else is a plain number
+        self.text: dict[Value, tuple[str, int]] = {node: (name, ATOM) for node, name in self.inputs.items()}
+        shared = _shared(order)
+        for node in order:
+            if node not in self.inputs:
+                self._add(node, bool(node.parents and node.label) or node in shared or node is root)
+
+    def _add(self, node: Value, is_named: bool) -> None:
+        if not self.depends.isdisjoint(node.parents):
+            self.depends.add(node)
+        text, strength = self._write(node)
+        if (node in self.depends and (is_named or len(text) > LONGEST_INLINE)) or node in self.names:
+            name = self.names.get(node) or self._name(node.label or f"v{len(self.statements) + 1}")
+            self.statements.append(f"{name} = {text}")
+            text, strength = name, ATOM
+        self.text[node] = text, strength
+
+    def _write(self, node: Value) -> tuple[str, int]:
+        if node not in self.depends:
+            text = _number(node.data)
+            return text, NEGATION if text.startswith("-") else ATOM
+        operands = [self.text[parent] for parent in node.parents]
+        if node.op in INFIX or node.op is ops.neg:
+            return expression(node, operands)
+        if node.op is ops.sum_of_products:
+            half = len(operands) // 2
+            products = [f"{_factor(x)}*{_factor(y)}" for x, y in zip(operands, operands[half : 2 * half])]
+            return " + ".join([*products, *[text for text, _ in operands[2 * half :]]]), 1
+        if node.op.name not in self.dialect.calls:
+            raise ValueError(f"{self.dialect.function} cannot write the primitive {node.op.name!r}, which is your own")
+        arguments = [
+            self.text[parent][0] if parent in self.depends else self.dialect.number.format(self.text[parent][0])
+            for parent in node.parents
+        ]
+        return self.dialect.calls[node.op.name].format(*arguments, all=", ".join(arguments)), ATOM
+
+    def _name(self, label: str) -> str:
+        """An identifier of its own for a label: w²₁₃ becomes w2_13."""
+        plain = re.sub("([₀₁₂₃₄₅₆₇₈₉,]+)", r"_\1", label).translate(_DIGITS)
+        plain = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", plain)).strip("_")
+        base = plain if plain.isidentifier() and not keyword.iskeyword(plain) else f"_{plain}"
+        candidates = itertools.chain([base], (f"{base}_{i}" for i in itertools.count(2)))
+        name = next(candidate for candidate in candidates if candidate not in self.taken)
+        self.taken.add(name)
+        return name
+
+
+def _shared(order: Sequence[Value]) -> set[Value]:
+    """The nodes that are used more than once."""
+    seen: set[Value] = set()
+    shared: set[Value] = set()
+    for node in order:
+        for parent in node.parents:
+            (shared if parent in seen else seen).add(parent)
+    return shared
+
+
+def _factor(operand: tuple[str, int]) -> str:
+    text, strength = operand
+    return text if strength > 2 else f"({text})"
+
+
+def _number(x: float) -> str:
+    """A number as Python reads it back."""
+    if not math.isfinite(x):
+        return f'float("{x}")'
+    return str(int(x)) if x.is_integer() and abs(x) < 1e15 and math.copysign(1.0, x) > 0 else repr(x)
+
+
+def _real(x: float) -> str:
+    """The same for an input, with a point in it."""
+    return repr(x) if math.isfinite(x) else _number(x)
+
+
+def _tuple(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed) + ("," if len(listed) == 1 else "")

@@ -1,0 +1,234 @@
+"""A graph, and its derivative, as formulas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd import ops
+from autograd.functional import gradients
+from autograd.graph import topological_order
+from autograd.ops import Op
+from autograd.value import Value
+from autograd.viz.algebra import ONE, Expression, Function, Number, Product, Sum, Symbol, power, simplify
+from autograd.viz.notation import nodes_of
+from autograd.viz.texmath import latex_name, latex_number
+from autograd.viz.typeset import latex
+
+__all__ = ["to_latex", "to_latex_gradient"]
+
+LARGEST_SHARED = 30  # a part used more than once is written out each time if it is no larger than this
+DEEPEST = 40  # parts nested deeper get a name of their own
+MOST_LINES = 100
+
+
+def to_latex(root: Value, *, expand: bool = False, number_format: str = ".4g") -> str:
+    r"""The expression that a Value was computed by, in symbols and then in numbers.
+
+    Labelled Values are symbols; those that were computed get a line of their own.
+
+    Args:
+        root: the output.
+        expand: write labelled Values out where they are used, instead of on lines of their own.
+        number_format: how numbers are written, as in ``format(x, ".4g")``.
+
+    Raises:
+        ValueError: the formula would have more than 100 lines.
+
+    >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
+    >>> c = a * b + b**3
+    >>> c.label = "c"
+    >>> print(to_latex(c))
+    c = a b + b^{3} = -4 \cdot 2 + 2^{3} = 0
+    """
+    (root,) = nodes_of(root, "to_latex")
+    formulas = Formulas(topological_order(root), number_format, expand=expand, whole=root)
+    left = latex_name(root.label) if root.label else ""
+    return _lines([(left, formulas.expression(root), root.data), *formulas.definitions(root)], number_format)
+
+
+def to_latex_gradient(root: Value, wrt: Value, *, expand: bool = False, number_format: str = ".4g") -> str:
+    r"""The derivative ∂root/∂wrt as a formula, simplified, in symbols and then in numbers.
+
+    It is the graph of ``autograd.grad(root, wrt, create_graph=True)`` written down; labelled Values are symbols.
+
+    Args:
+        root: the output.
+        wrt: by what to differentiate.
+        expand: write labelled Values out, instead of using their symbols.
+        number_format: how numbers are written.
+
+    Raises:
+        ValueError: the formula would have more than 100 lines.
+
+    >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
+    >>> c = a * b + b**3
+    >>> c.label = "c"
+    >>> print(to_latex_gradient(c, wrt=b))
+    \frac{\partial c}{\partial b} = a + 3 b^{2} = -4 + 3 \cdot 2^{2} = 8
+    """
+    (root,) = nodes_of(root, "to_latex_gradient")
+    (wrt,) = nodes_of(wrt, "to_latex_gradient")
+    (derivative,) = gradients(root, wrt, create_graph=True)
+    forward = topological_order(root)
+    formulas = Formulas(
+        topological_order(derivative), number_format, expand=expand, given=set(forward), variable=wrt, tidy=simplify
+    )
+    names = [latex_name(node.label) if node.label else fallback for node, fallback in ((root, "y"), (wrt, "x"))]
+    left = rf"\frac{{\partial {names[0]}}}{{\partial {names[1]}}}"
+    lines = [(left, formulas.expression(derivative), derivative.data), *formulas.definitions(derivative)]
+    return _lines(lines, number_format)
+
+
+def _lines(lines: Sequence[tuple[str, Expression, float]], spec: str) -> str:
+    if len(lines) > MOST_LINES:
+        raise ValueError(f"the formula would have {len(lines):,} lines: label fewer Values, or look at a smaller part")
+    rows = []
+    for left, expression, value in lines:
+        symbols, numbers = latex(expression, spec=spec), latex(expression, numbers=True, spec=spec)
+        steps = dict.fromkeys([left, symbols, numbers, latex_number(value, spec)])  # once if two are the same
+        rows.append(" = ".join([step for step in steps if step]))
+    if len(rows) == 1:
+        return rows[0]
+    aligned = [row.replace(" = ", " &= ", 1) if " = " in row else f"&{row}" for row in rows]
+    return "\\begin{aligned}\n" + " \\\\\n".join(aligned) + "\n\\end{aligned}"
+
+
+class Formulas:
+    """The expressions of a graph's nodes; some of them have a symbol and a line of their own.
+
+    Args:
+        order: the graph.
+        spec: the number format.
+        expand: whether labelled nodes that were computed are written out.
+        whole: a node that is written out although it has a label.
+        given: the nodes of the function that was differentiated; all others were made by the rules of derivatives.
+        variable: by what was differentiated: always a symbol.
+        tidy: what to do to each expression.
+    """
+
+    def __init__(
+        self,
+        order: Sequence[Value],
+        spec: str,
+        *,
+        expand: bool = False,
+        whole: Value | None = None,
+        given: set[Value] | None = None,
+        variable: Value | None = None,
+        tidy: Callable[[Expression], Expression] = lambda expression: expression,
+    ) -> None:
+        self.spec = spec
+        self.given = given
+        self.symbols: dict[Value, Symbol] = {}
+        self.written: dict[Value, Expression] = {}
+        uses = _uses(order)
+        size: dict[Value, int] = {}
+        depth: dict[Value, int] = {}
+        for node in order:
+            self.written[node] = tidy(self._write(node))
+            size[node] = 1 + sum([size[parent] for parent in node.parents])
+            depth[node] = 1 + max([depth[parent] for parent in node.parents], default=0)
+            has_label = bool(node.label) and not (expand and node.parents)
+            too_large = bool(node.parents) and (
+                depth[node] > DEEPEST or (uses[node] > 1 and size[node] > LARGEST_SHARED)
+            )
+            if node is variable or ((node is not whole or not node.parents) and (has_label or too_large)):
+                name = (
+                    latex_name(node.label) if node.label else "x" if node is variable else f"v_{{{len(self.symbols)}}}"
+                )
+                self.symbols[node] = Symbol(name, node.data)
+                size[node] = depth[node] = 1
+
+    def expression(self, node: Value) -> Expression:
+        """What a node is computed by; a leaf is itself."""
+        return self.written[node] if node.parents else self._operand(node)
+
+    def definitions(self, root: Value) -> list[tuple[str, Expression, float]]:
+        """The lines for the symbols that were computed, and for a derivative only for those without a label."""
+        return [
+            (symbol.name, self.written[node], symbol.value)
+            for node, symbol in reversed(self.symbols.items())
+            if node.parents and node is not root and not (self.given is not None and node.label)
+        ]
+
+    def _operand(self, node: Value) -> Expression:
+        return self.symbols.get(node) or self.written[node]
+
+    def _write(self, node: Value) -> Expression:
+        if not node.parents:
+            return Number(node.data)
+        if self.given is not None and node not in self.given and (resolved := self._resolved(node)) is not None:
+            return resolved
+        return _expression(node.op, [self._operand(parent) for parent in node.parents])
+
+    def _resolved(self, node: Value) -> Expression | None:
+        """What the rules of derivatives put in for accuracy, at this point: |x| is x or -x, min(x, 1000) is x."""
+        operands = [self._operand(parent) for parent in node.parents]
+        if node.op not in _ARITHMETIC and all(isinstance(operand, Number) for operand in operands):
+            return Number(node.data)
+        first = node.parents[0]
+        if node.op is ops.abs:
+            return operands[0] if first.data >= 0.0 else power(operands[0], ONE, -1.0)
+        if node.op in (ops.minimum, ops.maximum):
+            return operands[0] if first.data == node.data else operands[1]
+        return None
+
+
+def _uses(order: Sequence[Value]) -> dict[Value, int]:
+    uses = dict.fromkeys(order, 0)
+    for node in order:
+        for parent in node.parents:
+            uses[parent] += 1
+    return uses
+
+
+def _expression(op: Op, operands: list[Expression]) -> Expression:
+    """One primitive as an expression."""
+    if op in _ARITHMETIC:
+        found: Expression = _ARITHMETIC[op](*operands)
+        return found
+    if op is ops.sum_of_products:
+        half = len(operands) // 2
+        products = [_times(x, y) for x, y in zip(operands, operands[half : 2 * half])]
+        return _plus(*products, *operands[2 * half :])
+    return Function(op.name, tuple(operands))
+
+
+def _plus(*terms: Expression) -> Sum:
+    return Sum(tuple([(ONE, term.value) if isinstance(term, Number) else (term, 1.0) for term in terms]))
+
+
+def _times(*factors: Expression) -> Expression:
+    """A product as one writes it: a number goes first, x x is x²; but 2 · 3 stays."""
+    numbers = [factor.value for factor in factors if isinstance(factor, Number)]
+    if len(numbers) == len(factors):
+        return Product(1.0, tuple([(factor, ONE) for factor in factors]))
+    coefficient = math.prod(numbers)
+    exponents: dict[Expression, float] = {}
+    for factor in factors:
+        if isinstance(factor, Number):
+            continue
+        inner: Sequence[tuple[Expression, Expression]] = [(factor, ONE)]
+        if isinstance(factor, Product) and all(isinstance(exponent, Number) for _, exponent in factor.factors):
+            coefficient *= factor.coefficient
+            inner = factor.factors
+        for base, exponent in inner:
+            exponents[base] = exponents.get(base, 0.0) + (exponent.value if isinstance(exponent, Number) else 1.0)
+    return Product(coefficient, tuple([(base, Number(exponent)) for base, exponent in exponents.items()]))
+
+
+_ARITHMETIC: dict[Op, Callable[..., Any]] = {
+    ops.add: _plus,
+    ops.sub: lambda x, y: Sum((*_plus(x).terms, *[(term, -factor) for term, factor in _plus(y).terms])),
+    ops.neg: lambda x: power(x, ONE, -1.0),
+    ops.mul: _times,
+    ops.div: lambda x, y: Product(1.0, ((x, ONE), (y, Number(-1.0)))),
+    ops.power: power,
+    ops.constant_power: power,
+    ops.square: lambda x: power(x, 2.0),
+    ops.identity: lambda x: x,
+    ops.sum_of: _plus,
+    ops.product_of: _times,
+}
