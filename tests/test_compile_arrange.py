@@ -11,14 +11,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autograd import Value, fsum, ops, sumprod
+from autograd import Value, fsum, logsumexp, ops, sumprod
 from autograd.compiler.arrange import affine_view, arrange, index_space
 from autograd.compiler.arrays import Array, ArrayProgram, Step, View
 from autograd.compiler.builder import Builder
 from autograd.compiler.derive import derivatives
 from autograd.compiler.flatten import flatten
 from autograd.compiler.lanes import find_lanes
-from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Program
+from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program
 from autograd.compiler.record import program_of, record
 from nn import MLP
 from nn.losses import half_mse_loss
@@ -245,6 +245,50 @@ def test_rows_that_every_neuron_reads_are_copied_once_and_not_for_each() -> None
     found.check()
 
 
+def test_the_same_rows_are_copied_together_once() -> None:
+    ws = [Value(w) for w in data(12)]
+
+    def loss(*xs: Any) -> Any:
+        terms = []
+        for k in range(0, 16, 4):
+            inputs = [xs[k].sin(), xs[k + 1].sin(), xs[k + 2].cos(), xs[k + 3].cos()]
+            terms.append(fsum([sumprod(ws[4 * j : 4 * j + 4], inputs).tanh() for j in range(3)]))
+        return fsum(terms)
+
+    found = Arranged(loss, data(16), fewest=4)
+    gathers = [step.rows for step in found.steps("gather")]
+    assert len(found.steps("product")) == 3
+    assert len(gathers) == len(set(gathers)) == 1
+    found.check()
+
+
+def test_terms_in_another_order_are_the_same_matrix() -> None:
+    ws = [Value(w) for w in data(12)]
+
+    def loss(*xs: Any) -> Any:
+        terms = []
+        for k in range(0, 16, 4):
+            x, turn = xs[k : k + 4], [1, -1, 1]
+            terms.append(fsum([sumprod(ws[4 * j : 4 * j + 4][:: turn[j]], x[:: turn[j]]).tanh() for j in range(3)]))
+        return fsum(terms)
+
+    found = Arranged(loss, data(16))
+    (product,) = found.steps("product")
+    assert (product.ni, product.nj, product.operands[1].step_i) == (3, 4, 0)
+    found.check()
+
+
+def test_a_grid_of_rows_that_are_not_evenly_spaced() -> None:
+    steps = [Instruction(ARGUMENT, (), 3, (3 * k, 3 * k + 1, 3 * k + 2)) for k in range(6)]
+    pairs = [(i, j) for i in (0, 1, 3) for j in (4, 5)]
+    program = Program([*steps, *[Instruction(DOT, pair) for pair in pairs]], range(6, 12)).verify()
+    arrays = arrange(program, 2)
+    (step,) = [step for step in arrays.steps if step.op is DOT]
+    assert (step.ni, step.nj) == (3, 2)
+    args = data(18)
+    assert same(run(arrays, args, []), program_reference.outputs(program, args))
+
+
 def test_few_of_a_kind_stay_alone() -> None:
     loss, flat = network_loss(MLP(2, [3, 1], activation="tanh", seed=2), 5, 2, 1)
     found = Arranged(loss, flat, fewest=4)
@@ -338,6 +382,23 @@ def test_one_output_neuron_is_a_matrix_of_one_row() -> None:
     lines = printed(loss, flat)
     for line in ["z² = W² x + b²", "z³₁ = W³ a² + b³₁", "δ² = (W³ᵀ δ³₁) ⊙ relu'(z²)", "∂W³ = Σ δ³₁ a²ᵀ"]:
         assert line in lines
+
+
+def test_one_input_is_a_matrix_of_one_column() -> None:
+    loss, flat = network_loss(MLP(1, [3, 1], activation="relu", seed=2), 5, 1, 1)
+    lines = printed(loss, flat)
+    for line in ["z² = W² x₁ + b²", "z³₁ = W³ a² + b³₁", "δ² = (W³ᵀ δ³₁) ⊙ relu'(z²)", "∂W² = Σ δ² x₁"]:
+        assert line in lines
+
+
+def test_a_second_sample_does_not_borrow_the_names_of_the_first() -> None:
+    model = MLP(2, [3, 3], activation="tanh", seed=2)
+    found = Arranged(lambda *x: logsumexp(model(x[:2])) + logsumexp(model(x[2:])), data(4), 2, lanes=99)
+    found.check()
+    lines = str(found.arrays).splitlines()
+    assert sum("logsumexp(z³)" in line for line in lines) == 1
+    assert sum("logsumexp(t" in line for line in lines) == 1
+    assert sum(line.startswith("z² = ") for line in lines) == 1
 
 
 def test_neurons_alone_are_named_one_by_one() -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import Value, fsum, ops, primitive, sumprod, where
+from autograd.compiler import python_text
 from autograd.compiler.builder import Builder
 from autograd.compiler.derive import derivatives
 from autograd.compiler.flatten import flatten
@@ -235,6 +236,8 @@ def test_a_loop_over_samples_reads_as_list_comprehensions() -> None:
         (lambda x, y: where(x, where(y >= 1.0, 2.0, x), y), "(2.0 if 1.0 <= y else x) if x else y"),
         (lambda x, y: x**3.0 + y**x, "power(x, 3.0) + power(y, x)"),
         (lambda x, y: abs(x) * y, "abs(x) * y"),
+        (lambda x, y: (x - y).square(), "t1 * t1"),
+        (lambda x, y: x.square() - y, "x * x - y"),
         (lambda x, y: x * y + y * 2.0 + 1.0, "x * y + y * 2.0 + 1.0"),
         (lambda x, y: fsum([x, y, -1.5]), "fsum(x, y, -1.5)"),
         (lambda x, y: x + inf - y, "x + inf - y"),
@@ -243,6 +246,14 @@ def test_a_loop_over_samples_reads_as_list_comprehensions() -> None:
 )
 def test_expressions_have_the_parentheses_that_they_need(f: Callable[..., Value], expected: str) -> None:
     assert right_hand_side(f) == expected
+
+
+def test_a_uniform_number_is_computed_once_and_not_in_every_lane() -> None:
+    w = Value(0.5, "w")
+    derived, _ = program(lambda *xs: fsum([w.sin() * x for x in xs]), [0.1 * k for k in range(5)], lanes=4)
+    source = PythonKernel(derived).source
+    assert "t1 = sin(w)" in lines(source)
+    assert source.count("sin(w)") == 1
 
 
 def test_what_is_used_twice_gets_a_line_and_long_expressions_are_broken_up() -> None:
@@ -449,14 +460,19 @@ def test_thousands_of_loops_run_in_pieces_and_give_the_same() -> None:
     assert same(kernel(args[::-1], [0.25]), reference.outputs(long, args[::-1], [0.25]))
 
 
-def test_threads_may_share_a_kernel() -> None:
-    derived, _ = program(lambda *xs: fsum([x.sin() * x for x in xs]), [0.1 * k for k in range(20)], lanes=16)
+@pytest.mark.parametrize("pieces", [False, True])
+def test_threads_may_share_a_kernel(pieces: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(python_text, "MOST_LOOPS", 2 if pieces else 1000)
+    derived, _ = program(lambda *xs: fsum([x.sin() * x.cos() * x for x in xs]), [0.1 * k for k in range(20)], lanes=16)
     kernel = PythonKernel(derived)
+    assert (kernel._text.loops > python_text.MOST_LOOPS) is pieces
     expected = {start: kernel([start + 0.1 * k for k in range(20)], []) for start in (0.0, 1.0, 2.0, 3.0)}
     wrong: list[float] = []
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
 
     def work(start: float) -> None:
-        for _ in range(200):
+        for _ in range(300):
             if kernel([start + 0.1 * k for k in range(20)], []) != expected[start]:
                 wrong.append(start)
 
@@ -465,6 +481,7 @@ def test_threads_may_share_a_kernel() -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    sys.setswitchinterval(interval)
     assert wrong == []
 
 

@@ -196,9 +196,6 @@ class _Printer:
         if x.step_j or y.step_i:
             return _Part(f"{self._indexed(x)} {self._indexed(y)}", _PRODUCT)
         left, right = self._part(x, step.ni), self._part(y, 1, step.nj)
-        here = self.names.indices(step.target, 0)
-        if step.nj > 1 and len(here) > 1 and self.names.indices(step.target, 1)[-1] == here[-1]:
-            left, right = right, left
         return _Part(f"{left.text} {right.text}" + "ᵀ" * (right.rows > 1 or step.nj > 1), _PRODUCT)
 
     def _on_a_grid(self, step: Step) -> _Part:

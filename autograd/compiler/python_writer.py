@@ -84,12 +84,11 @@ class _Writer:
         instructions, uses = self.instructions, self.program.uses()
         inlined = [step.op is ops.constant and step.lanes == 1 for step in instructions]
         steps = [0] * len(instructions)
-        outputs = set(self.program.outputs)
         for i, (op, operands, lanes, _) in enumerate(instructions):
             steps[i] = 1 + len(operands) // 3
             for k in operands:
                 step = instructions[k]
-                if step.op in _DATA or uses[k] > 1 or k in outputs or self._is_quantity(k):
+                if step.op in _DATA or uses[k] > 1 or self._is_quantity(k):
                     continue
                 same_width = step.lanes == lanes or op is TOTAL or op is DOT
                 if same_width and op is not ops.square and steps[i] + steps[k] <= MOST_STEPS:
