@@ -205,6 +205,8 @@ def _clip_exact(x: float, low: float, high: float) -> Exact | None:
 def _leaky_relu_exact(x: float, slope: float) -> Exact | None:
     if x != x:
         return nan, (nan, nan)
+    if isfinite(x) and isfinite(slope) and x != 0.0:
+        return None
     if x > 0.0:
         return x, (1.0, 0.0)
     return slope * x, (slope if x < 0.0 else _least(slope), x)
@@ -332,7 +334,7 @@ REFERENCES: dict[str, Reference] = {
     "gelu": Reference(lambda x: x * _normal_cdf(x), at({-inf: (0, 0), inf: (inf, 1)}),
                       saturating=lambda x: -1 < x < 0),  # where the derivative is 0
     "relu": Reference(lambda x: max(x, 0), at({-inf: (0, 0), 0: (0, 0), inf: (inf, 1)}), _near_zero),
-    "leaky_relu": Reference(lambda x, s: x if x > 0 else s * x, _leaky_relu_exact),
+    "leaky_relu": Reference(lambda x, s: x if x > 0 else s * x, _leaky_relu_exact, lambda x, s: abs(x)),
     "elu": Reference(lambda x, a: x if x > 0 else a * _expm1(x), _elu_exact, lambda x, a: min(1, abs(x))),
     # corners
     "abs": Reference(abs, at({-inf: (inf, -1), 0: (0, 0), inf: (inf, 1)}), _near_zero),
