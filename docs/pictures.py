@@ -22,9 +22,9 @@ import matplotlib  # noqa: E402 - after the path
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-from autograd import Value, draw_dot, fsum  # noqa: E402
+from autograd import Value, draw_dot  # noqa: E402
 from autograd.viz import save, write_html  # noqa: E402
-from nn import MLP, Adam, fit, make_moons, predict  # noqa: E402
+from nn import MLP, Adam, binary_cross_entropy_with_logits, fit, make_moons, predict  # noqa: E402
 
 
 def expression() -> None:
@@ -57,13 +57,13 @@ def moons() -> None:
 
 
 def folded() -> None:
-    """The loss over all samples: thousands of nodes."""
+    """The loss of the README over all samples: thousands of nodes."""
     X, y = make_moons(100, noise=0.1)
     model = MLP(2, [16, 16, 1], activation="tanh", init="xavier_uniform", seed=0)
-    loss = fsum([(model(x) - t) ** 2 for x, t in zip(X, y)])
+    loss = sum([binary_cross_entropy_with_logits(model(x), t) for x, t in zip(X, y)]) / len(X)
     loss.label = "loss"
     loss.backward()
-    save(draw_dot(loss, fold="layer"), FOLDER / "folded.svg")
+    save(draw_dot(loss, fold="layer", rankdir="TB"), FOLDER / "folded.svg")
 
 
 def page() -> None:
