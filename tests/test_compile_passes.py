@@ -84,6 +84,27 @@ def test_a_derivative_is_named_after_what_it_is_the_derivative_by() -> None:
     assert str(program).splitlines()[2].endswith("# ∂x")
 
 
+@given(recipes(ROUGH), unusual(3))
+def test_what_a_program_prints_can_be_read_again(recipe: reference.Recipe, xs: list[float]) -> None:
+    program = recorded(lambda *v: formula(recipe, v), xs)
+    again = Program.parse(str(program))
+    assert str(again) == str(program)
+    assert same(reference.outputs(again, xs), reference.outputs(program, xs))
+
+
+def test_labels_lanes_and_columns_are_read_again() -> None:
+    steps = [Instruction(ARGUMENT, (), 3, (0, 0.5, 2)), constant((1.0, -inf, nan), 3), Instruction(DOT, (0, 1)), W]
+    text = str(Program(steps, [2, 3], {0: "x₁", 3: "the weight"}))
+    assert str(Program.parse(text)) == text
+    assert Program.parse(text).instructions[0] == steps[0]
+
+
+@pytest.mark.parametrize("text", ["%1 = argument 0", "%0 argument 0", "nothing", "%0 = argument 0\n%0 = argument 1"])
+def test_a_line_that_is_no_instruction_is_refused(text: str) -> None:
+    with pytest.raises(ProgramError, match="not the line of instruction"):
+        Program.parse(text)
+
+
 def test_uses_count_operands_and_outputs() -> None:
     assert Program([X, Instruction(ops.mul, (0, 0))], [1, 1]).uses() == [2, 2]
 

@@ -250,8 +250,8 @@ def test_expressions_have_the_parentheses_that_they_need(f: Callable[..., Value]
 
 def test_a_uniform_number_is_computed_once_and_not_in_every_lane() -> None:
     w = Value(0.5, "w")
-    derived, _ = program(lambda *xs: fsum([w.sin() * x for x in xs]), [0.1 * k for k in range(5)], lanes=4)
-    source = PythonKernel(derived).source
+    recording = record(lambda *xs: fsum([w.sin() * x for x in xs]), [0.1 * k for k in range(5)])
+    source = PythonKernel(find_lanes(flatten(program_of(recording)), 4)).source
     assert "t1 = sin(w)" in lines(source)
     assert source.count("sin(w)") == 1
 

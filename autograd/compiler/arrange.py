@@ -5,6 +5,26 @@ these are: the neurons of a layer, their errors, the gradients of their weights.
 array.  What its members read is an affine view of other arrays (where a loop made it), else it is copied together.
 In this form the sums of products of a layer are a matrix product, z = W a, and the gradients of the
 weights are another, δ aᵀ: nobody wrote them so.
+
+>>> before = Program.parse('''
+... %0 [9] = argument (0, 2, 4, 6, 8, 10, 12, 14, 16)    # x₁
+... %1 [9] = argument (1, 3, 5, 7, 9, 11, 13, 15, 17)    # x₂
+... %2 = parameter 0    # w²₁₁
+... %3 = parameter 1    # w²₁₂
+... %4 = parameter 2    # w²₂₁
+... %5 = parameter 3    # w²₂₂
+... %6 [9] = sumprod %2 %3 %0 %1    # z²₁
+... %7 [9] = sumprod %4 %5 %0 %1    # z²₂
+... %8 [9] = tanh %6    # a²₁
+... %9 [9] = tanh %7    # a²₂
+... return %8 %9''')
+>>> print(arrange(before, fewest=2))
+# arguments x
+# parameters W²
+# each line holds in each of 9 lanes, Σ adds the lanes up
+z² = W² x
+a² = tanh(z²)
+return a²
 """
 
 from __future__ import annotations

@@ -1,6 +1,30 @@
 """Writing programs: registers that compute like numbers, so that the rows of the derivative table write instructions.
 
-The builder folds constants, leaves out steps that change nothing (x * 1, x + 0), and never writes the same step twice.
+The builder folds constants, leaves out steps that change nothing (x * 1, x + 0), never writes the same step twice, and
+drops what no output needs.
+
+>>> before = Program.parse('''
+... %0 = argument 0
+... %1 = constant 2.0
+... %2 = constant 3.0
+... %3 = mul %1 %2
+... %4 = constant 1.0
+... %5 = mul %0 %4
+... %6 = sin %5
+... %7 = sin %0
+... %8 = mul %6 %7
+... %9 = cos %8
+... %10 = mul %3 %8
+... return %10''')
+>>> builder = Builder()
+>>> where = builder.copy(before)
+>>> print(builder.program([where[10]]))
+%0        = argument 0
+%1        = constant 6.0
+%2        = sin %0
+%3        = mul %2 %2
+%4        = mul %1 %3
+return %4
 """
 
 from __future__ import annotations

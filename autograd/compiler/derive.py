@@ -2,6 +2,27 @@
 
 What a program has and a graph has not is lanes.  A uniform register that is used in every lane has, by the sum rule,
 the sum over the lanes as its adjoint.  That, and that a branch not taken gets nothing, is all there is to add.
+
+>>> before = Program.parse('''
+... %0 [3] = argument (0, 1, 2)    # x
+... %1     = parameter 0           # w
+... %2 [3] = mul %1 %0             # z
+... %3 [3] = tanh %2               # a
+... %4     = total %3
+... return %4''')
+>>> builder = Builder()
+>>> where, (by_w,) = derivatives(before, 4, [1], builder)
+>>> print(builder.program([where[4], by_w]))
+%0    [3] = argument (0, 1, 2)    # x
+%1        = parameter 0    # w
+%2    [3] = mul %1 %0    # z
+%3    [3] = tanh %2    # a
+%4        = total %3
+%5        = constant 1.0
+%6    [3] = mul %3 %3
+%7    [3] = sub %5 %6    # tanh'(z)
+%8        = dot %7 %0    # ∂w
+return %4 %8
 """
 
 from __future__ import annotations

@@ -1,10 +1,27 @@
 """Chains of additions become one sum, sums of products one ``sumprod``, and sums over lanes of products one ``dot``.
 
-before                      after
-%4 = mul %0 %1              %6 = sumprod %0 %2 %1 %3 %5
-%5' = mul %2 %3
-%6' = add %4 %5'
-%6 = add %6' %5
+>>> before = Program.parse('''
+... %0 [3] = argument (0, 1, 2)    # x
+... %1 [3] = argument (3, 4, 5)    # y
+... %2     = parameter 0           # w
+... %3     = parameter 1           # v
+... %4     = parameter 2           # b
+... %5 [3] = mul %0 %2
+... %6 [3] = mul %1 %3
+... %7 [3] = add %5 %6
+... %8 [3] = add %7 %4             # z
+... %9 [3] = mul %8 %0
+... %10    = total %9
+... return %10''')
+>>> print(flatten(before))
+%0    [3] = argument (0, 1, 2)    # x
+%1    [3] = argument (3, 4, 5)    # y
+%2        = parameter 0    # w
+%3        = parameter 1    # v
+%4        = parameter 2    # b
+%5    [3] = sumprod %2 %3 %0 %1 %4    # z
+%6        = dot %5 %0
+return %6
 """
 
 from __future__ import annotations

@@ -3,6 +3,27 @@
 Two registers have the same *shape* if they are the same operations on the same parameters; which data (arguments and
 plain numbers) they work on does not matter.  Terms of equal shape are walked in lockstep from the sum down: a tuple of
 one register per term becomes one instruction over lanes, unless it is the same register every time, which is uniform.
+
+>>> before = Program.parse('''
+... %0 = parameter 0    # w
+... %1 = argument 0
+... %2 = argument 1
+... %3 = argument 2
+... %4 = mul %0 %1
+... %5 = mul %0 %2
+... %6 = mul %0 %3
+... %7 = tanh %4
+... %8 = tanh %5
+... %9 = tanh %6
+... %10 = fsum %7 %8 %9
+... return %10''')
+>>> print(find_lanes(before, fewest=3))
+%0        = parameter 0    # w
+%1    [3] = argument (0, 1, 2)
+%2    [3] = mul %0 %1
+%3    [3] = tanh %2
+%4        = total %3
+return %4
 """
 
 from __future__ import annotations
@@ -23,18 +44,9 @@ FEWEST = 16  # lanes that are worth it: below, straight-line code is as fast
 def find_lanes(program: Program, fewest: int = FEWEST) -> Program:
     """The same program with its repeated parts over lanes.
 
-    >>> from autograd import Value
-    >>> from autograd.compiler.record import program_of, recording_of
-    >>> w, xs = Value(3.0), [Value(float(i)) for i in range(4)]
-    >>> loss = sum([(w * x) ** 2 for x in xs[1:]], (w * xs[0]) ** 2)
-    >>> from autograd.compiler.flatten import flatten
-    >>> print(find_lanes(flatten(program_of(recording_of(loss, xs))), fewest=4))
-    %0        = parameter 0
-    %1    [4] = argument (0, 1, 2, 3)
-    %2    [4] = mul %0 %1
-    %3    [4] = mul %2 %2
-    %4        = total %3
-    return %4
+    Args:
+        program: without lanes; its sums flattened.
+        fewest: the number of equal terms that are worth it.
     """
     return _Lanes(program, fewest).run()
 

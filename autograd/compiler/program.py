@@ -3,14 +3,22 @@
 Register number i is the result of instruction number i.  A register is *uniform* (one number) or has *lanes* (one
 number per sample, say); an operation on both kinds uses the uniform number in every lane.
 
-    %0  [100] = argument 0
-    %1        = parameter 0
-    %2  [100] = mul %0 %1
-    %3        = total %2            # the sum over the lanes
+>>> print(Program.parse('''
+... %0 [3] = argument (0, 1, 2)    # x
+... %1     = parameter 0           # w
+... %2 [3] = mul %1 %0
+... %3     = total %2              # the sum over the lanes
+... return %3'''))
+%0    [3] = argument (0, 1, 2)    # x
+%1        = parameter 0    # w
+%2    [3] = mul %1 %0
+%3        = total %2    # the sum over the lanes
+return %3
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from math import nan
 from typing import Any, NamedTuple
@@ -131,6 +139,38 @@ class Program:
             label = f"    # {name}" if (name := self.name(i)) else ""
             lines.append(f"{f'%{i}':<{width}} {lane:>6} = {what}{label}")
         return "\n".join([*lines, "return " + " ".join(f"%{output}" for output in self.outputs)])
+
+    @classmethod
+    def parse(cls, text: str) -> Program:
+        """The program that prints like this.
+
+        Raises:
+            ProgramError: a line that is none.
+        """
+        program = cls()
+        for line in filter(None, map(str.strip, text.splitlines())):
+            if line.startswith("return"):
+                program.outputs = [int(output) for output in re.findall(r"%(\d+)", line)]
+            elif (match := _LINE.fullmatch(line)) and int(match[1]) == len(program):
+                op = _LEAVES_AND_SUMS.get(match[3]) or ops.TABLE[match[3]]
+                operands = tuple([int(operand) for operand in re.findall(r"\d+", match[4])])
+                payload = _payload(match[5], op is ops.constant) if match[5] else None
+                program.instructions.append(Instruction(op, operands, int(match[2] or 1), payload))
+                if match[6]:
+                    program.labels[len(program) - 1] = match[6]
+            else:
+                raise ProgramError(f"not the line of instruction {len(program)}: {line}")
+        return program.verify()
+
+
+_LEAVES_AND_SUMS = {op.name: op for op in (ARGUMENT, PARAMETER, TOTAL, DOT)}
+_LINE = re.compile(r"%(\d+) *(?:\[(\d+)\])? *= (\w+)((?: %\d+)*)(?: ([^ #%][^#]*?))? *(?:# (.*))?")
+
+
+def _payload(text: str, is_constant: bool) -> Any:
+    if text.startswith("("):
+        return tuple([_payload(part.strip(), is_constant) for part in text[1:-1].split(",")])
+    return int(text) if text.isdecimal() and not is_constant else float(text)
 
 
 def _shorten(payload: Any) -> str:

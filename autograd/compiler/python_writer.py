@@ -3,12 +3,25 @@
 A register that is used once and has no label is written where it is used.  A register with lanes is a list whose name
 ends in s; the number of one lane has the name without it.
 
-before                               after
-%0 [3] = argument (0, 1, 2)   # x    xs = arguments[0:3]
-%1     = parameter 0          # w    (w,) = parameters
-%2 [3] = mul %1 %0
-%3 [3] = tanh %2              # y    ys = [tanh(w * x) for x in xs]
-%4     = total %3                    value = sum(ys)
+>>> before = Program.parse('''
+... %0 [3] = argument (0, 1, 2)    # x
+... %1     = parameter 0           # w
+... %2 [3] = mul %1 %0
+... %3 [3] = tanh %2               # y
+... %4     = total %3
+... return %4''')
+>>> print(python_text(before).source())
+from autograd.ieee import tanh
+<BLANKLINE>
+<BLANKLINE>
+def value(arguments, parameters):
+    (w,) = parameters
+<BLANKLINE>
+    # forward
+    xs = arguments[0:3]
+    ys = [tanh(w * x) for x in xs]
+    value = sum(ys)
+    return [value]
 """
 
 from __future__ import annotations
