@@ -107,7 +107,7 @@ def _partials_as_graph(node: Value, wanted: set[Value]) -> Sequence[Any]:
         return ()
     numbers = [parent._data for parent in node.parents]
     if not _same(node.op.value(*numbers), node._data):
-        changed = [parent.label or f"Value({parent._data})" for parent in node.parents if not parent.parents]
+        changed = {parent.label or f"Value({parent._data})": None for parent in node.parents if not parent.parents}
         raise StaleGraphError(
             f"{node.op.name}({', '.join(map(str, numbers))}) was recorded as {node._data}: the data of "
             f"{' or '.join(changed) or 'a node'} changed since; record the graph again before differentiating it twice"
