@@ -164,6 +164,17 @@ def test_above_3000_nodes_all_are_drawn_only_by_force() -> None:
     assert 'nslimit="1"' in draw_dot(y, fold=None, force=True).source.replace("nslimit=1", 'nslimit="1"')
 
 
+def test_numbers_on_many_arrows_do_not_hold_up_the_layout() -> None:
+    def source(size: int) -> str:
+        y = x = Value(0.5, "x")
+        for _ in range(size):
+            y = y.sin()
+        return draw_dot(y + x, fold=None).source
+
+    for size, attribute in ((100, "label"), (600, "xlabel"), (1_500, "tooltip")):
+        assert source(size).splitlines()[-2].split("[")[1].startswith(f"{attribute}=")
+
+
 def irregular(size: int) -> Value:
     """A graph of named nodes in which no two do the same work and every node is used twice."""
     y, z = Value(0.5, "x"), Value(0.25, "y")

@@ -131,6 +131,18 @@ def test_a_graph_of_200_nodes_takes_less_than_300_kb(tmp_path: Path) -> None:
     assert write_html(root, tmp_path / "graph.html").stat().st_size < 300_000
 
 
+def test_labels_of_many_arrows_are_in_the_middle_of_them() -> None:
+    few, many = (svg_labels(MLP(3, [n, 1], activation="tanh", seed=1)([1.0, 2.0, 3.0])) for n in (2, 40))
+    assert (len(few), len(many)) == (7 * 2 + 1, 7 * 40 + 1)
+    assert 0.0 < min(many) < max(many) < 1_000.0
+
+
+def svg_labels(root: Value) -> list[float]:
+    """Where the numbers on the arrows of the last picture are, from the left."""
+    svg = html_page(root).split('<svg class="graph"')[-1]
+    return [float(x) for x in re.findall(r'<g class="e"><path d="[^"]+"/><text x="([^"]+)"', svg)]
+
+
 def test_large_graphs_are_shown_folded_with_a_notice() -> None:
     y = Value(0.5, "x")
     for _ in range(200):

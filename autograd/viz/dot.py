@@ -17,7 +17,10 @@ from autograd.viz.theme import Theme
 __all__ = ["Drawing", "drawing_of"]
 
 FONT = "Helvetica"  # the one sans-serif whose widths every Graphviz knows, with font libraries and without
-LARGE = 3_000  # nodes from which on the layout is told to hurry: 4 s instead of 10 to 40 for 10,000
+# Making room for the numbers on arrows takes 3x the time of all else; then they go where there is room; and to more
+# boxes than anybody reads at once they are shown by the mouse.
+FEW, MANY = 400, 1_000
+LARGE = 3_000  # boxes from which on the layout is told to hurry: 4 s instead of 10 to 40 for 10,000
 
 
 class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no types
@@ -99,11 +102,14 @@ def drawing_of(
     identity = {box: f"n{i}" for i, box in enumerate(figure.boxes)}
     for box in reversed(figure.boxes):  # Graphviz then keeps the first operand above the second
         drawing.node(identity[box], _quoted(box.text), **_box_style(box, theme))
+    size = len(figure.boxes)
+    place = "label" if size <= FEW else "xlabel" if size <= MANY else "tooltip"
     strongest = max([arrow.flow or 0.0 for arrow in figure.arrows], default=0.0) if gradients else 0.0
     for arrow in figure.arrows:
         style = _arrow_style(arrow, theme, strongest)
-        label = arrow.label(figure.graph.spec)
-        drawing.edge(identity[arrow.tail], identity[arrow.head], _quoted([label]) if label else None, **style)
+        if text := arrow.label(figure.graph.spec):
+            style[place] = _quoted([text])
+        drawing.edge(identity[arrow.tail], identity[arrow.head], **style)
     drawing.alt_text = alt_text(figure)
     return drawing
 
