@@ -307,8 +307,8 @@ def micrograd_step(problem: dict[str, Any]) -> Work:
 
 
 # --- ours ----------------------------------------------------------------------------------------
-def _ours(problem: dict[str, Any]) -> tuple[list[Any], Callable[[int], None]]:
-    """Return our network's parameters, and ``train(epochs)``: full batches from the same start."""
+def _ours(problem: dict[str, Any]) -> tuple[list[Any], Callable[[int], list[float]]]:
+    """Return our network's parameters, and ``train(epochs)``: full batches from the same start; the seconds of each."""
     from autograd import compile as _  # noqa: F401  (without it the row says 'not available')
     from nn import MLP, SGD, fit
 
@@ -316,19 +316,20 @@ def _ours(problem: dict[str, Any]) -> tuple[list[Any], Callable[[int], None]]:
     model = MLP(len(problem["X"][0]), sizes, activation=problem["activation"])
     parameters = model.parameters()
 
-    def train(epochs: int) -> None:
+    def train(epochs: int) -> list[float]:
         for p, value in zip(parameters, flat(problem["layers"]), strict=True):
             p.data = value
         optimizer = SGD(parameters, lr=problem["rate"], weight_decay=2 * problem["l2"])
-        fit(
+        history = fit(
             model, problem["X"], problem["y"], loss=LOSSES[problem["loss"]], optimizer=optimizer,
             epochs=epochs, batch_size=len(problem["X"]), compile=True, progress=False,
         )  # fmt: skip
+        return history.seconds
 
     return parameters, train
 
 
-def _after_training(parameters: list[Any], train: Callable[[int], None]) -> Callable[[], list[float]]:
+def _after_training(parameters: list[Any], train: Callable[[int], object]) -> Callable[[], list[float]]:
     def answer() -> list[float]:
         train(STEPS)
         return [p.data for p in parameters]
@@ -337,25 +338,21 @@ def _after_training(parameters: list[Any], train: Callable[[int], None]) -> Call
 
 
 def ours_step(problem: dict[str, Any]) -> Reading:
-    """``fit(compile=True)``: the slope between a short and a long training.
+    """``fit(compile=True)``: the second half of a training, so that it has found its pace.
 
-    The difference leaves out what happens once per call (recording, compiling, writing the
-    parameters back); compiled.py asks for that in questions of its own.
+    What happens once per call (recording, compiling, writing the parameters back) is not in it; compiled.py asks for
+    that in questions of its own.
     """
     parameters, train = _ours(problem)
-
-    def seconds(epochs: int) -> float:
-        start = time.perf_counter()
-        train(epochs)
-        return time.perf_counter() - start
-
-    epochs = LOOP
+    epochs = 100
 
     def read() -> float:
         nonlocal epochs
-        while seconds(epochs) - seconds(1) < 0.5:  # recording and compiling take 0.3 s, more or less
-            epochs *= 2
-        return (seconds(epochs) - seconds(1)) / (epochs - 1)
+        while True:
+            seconds = train(epochs)[epochs // 2 :]
+            if sum(seconds) >= 0.1:  # long enough for the clock
+                return sum(seconds) / len(seconds)
+            epochs *= 4
 
     return Reading(_after_training(parameters, train), read)
 

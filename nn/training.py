@@ -32,11 +32,13 @@ class History:
     Attributes:
         loss: the mean over the samples, each measured just before the step that used it.
         lr: the learning rate at the end of the epoch.
+        seconds: how long the epoch took, without callbacks; the mean of those that ran in one call.
         stopped: why training ended before the last epoch; empty if it did not.
     """
 
     loss: list[float] = field(default_factory=list)
     lr: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
     stopped: str = ""
 
     def __len__(self) -> int:
@@ -106,6 +108,7 @@ def fit(
         while len(history) < epochs and not history.stopped:
             begun, before = time.perf_counter(), (steps.save(), rng.getstate())
             losses = _run_epochs(steps, min(ahead, epochs - len(history)), n, size, rng)
+            seconds = (time.perf_counter() - begun) / len(losses)
             good = watch.accept(losses)
             if good < len(losses):  # back, and again up to there
                 steps.restore(before[0])
@@ -113,6 +116,7 @@ def fit(
                 _run_epochs(steps, good, n, size, rng)
             history.loss += losses[:good]
             history.lr += [optimizer.lr] * good
+            history.seconds += [seconds] * good
             history.stopped = watch.reason
             if watch.diverged:
                 raise NumericError(
@@ -125,7 +129,7 @@ def fit(
                     callback(history)
                 steps.load()
             elif isinstance(steps, CompiledSteps):
-                ahead = max(1, int(len(losses) * _GLANCE / (time.perf_counter() - begun)))
+                ahead = max(1, int(_GLANCE / seconds))
             report(history)
     return history
 

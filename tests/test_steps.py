@@ -54,6 +54,7 @@ def both(
     for a, b in zip(left, right, strict=True):
         assert b == pytest.approx(a, rel=1e-12, abs=1e-12)
     assert compiled.lr == eager.lr
+    assert len(compiled.seconds) == len(compiled)
     assert compiled.stopped == eager.stopped
     assert repr(by_graph) == repr(by_machine)  # the number of steps, among others
     return eager, compiled
