@@ -7,7 +7,6 @@ float64. The answer of each contestant: all parameters after STEPS steps from th
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
