@@ -291,7 +291,9 @@ def _agree_together(node: Value, by: Sequence[int], found: _Findings, relative: 
 
 
 def _differentiable(node: Value) -> list[int]:
-    """The operands of a node that are no plain numbers."""
+    """The operands of a node that are no plain numbers; none if it was detached from them."""
+    if node.op.name == "detached":
+        return []
     return [i for i, parent in enumerate(node.parents) if parent.op is not ops.constant]
 
 

@@ -197,43 +197,12 @@ mul = binary("mul", operator.mul,     lambda z, x, y: (y, x),              "*")
 div: Binary = binary("div", ieee.divide,      lambda z, x, y: (div(1.0, y), -div(z, y)), "/")
 neg = unary("neg",  operator.neg,     lambda y, x: -1.0,                   "-")
 identity: Unary = unary("identity", float,   lambda y, x: 1.0)
+detached: Unary = unary("detached", float,   lambda y, x: 0.0)  # what detach() and no_grad() leave in a recording
 
 constant_power: Binary = binary("constant_power", ieee.power, lambda z, x, n: (
     _power_by_base(constant_power, z, x, n), 0.0), "**")
 power: Binary = binary("power", ieee.power, lambda z, x, y: (
     _power_by_base(power, z, x, y), _power_by_exponent(z, x, y)), "**")
-
-def _power_by_base(power: Binary, z: Any, x: Any, y: Any) -> Any:
-    """y x^(y-1) in words in which y - 1 is not rounded and nothing underflows alone; 0 for x⁰, exactly 2x for x²."""
-    def plain() -> Any:
-        return y * power(x, y - 1.0)
-
-    if y.__class__ is float and 0.5 <= y <= 64.0:  # by far the most frequent: 3x faster than the choices below
-        return plain()
-
-    def split() -> Any:
-        first = floor(0.5 * y)
-        return y * power(x, first) * power(x, y - first - 1.0)
-
-    def below_half() -> Any:
-        slope = choose(y > -0.5, lambda: div(y * z, x), split)
-        return where(abs(y) <= 0.0, 0.0, where(abs(x) <= 0.0, plain(), where(abs(x) >= inf, plain(), slope)))
-
-    def even() -> Any:  # as is every float beyond 2^54
-        half = power(abs(x), 0.5 * y)
-        return where(half <= 0.0, 0.0, where(abs(x) >= inf, y * x, div(y * half * half, x)))
-
-    def moderate() -> Any:
-        return choose(y >= 0.5, lambda: choose(y <= 64.0, plain, split), below_half)
-
-    return choose(abs(y) <= 2.0**54, moderate, even)
-
-def _power_by_exponent(z: Any, x: Any, y: Any) -> Any:
-    """x^y log x, in halves since x^y alone may underflow; nan for x < 0, and 0 at (0, 0)."""
-    half = power(abs(x), 0.5 * y)
-    slope = where(half <= 0.0, 0.0, half * log(x) * half)
-    at_zero, at_infinity = where(y < 0.0, -inf, 0.0 * z), where(y < 0.0, 0.0, z * x)
-    return where(x < 0.0, nan * z, where(abs(x) <= 0.0, at_zero, where(x >= inf, at_infinity, slope)))
 
 # ---- several operands in one node ------------------------------------------------------------------------------------
 def _sumprod(*v: float) -> float:
@@ -248,12 +217,6 @@ sum_of_products = nary("sumprod", _sumprod, _sumprod_partials, "Σ×")
 sum_of          = nary("fsum",    ieee.fsum, lambda y, *xs: (1.0,) * len(xs), "Σ")
 product_of      = nary("prod",    ieee.prod, lambda y, *xs: ieee.others(xs), "Π")
 log_sum_exp     = nary("logsumexp", ieee.logsumexp, lambda y, *xs: _softmax(y, xs))
-
-def _softmax(y: Any, xs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """e^x / Σ e^x for each x: a rounding of y = log Σ e^x is in every term of the sum, so that it cancels."""
-    terms = [where(x >= inf, 1.0, exp(x - y)) for x in xs]
-    share = div(1.0, sum_of(*terms))
-    return tuple([term * share for term in terms])
 
 # ---- exponentials and logarithms: outside of the domain nan * x, whose derivative is nan too -------------------------
 exp: Unary   = unary("exp",   ieee.exp,   lambda y, x: y)
@@ -270,10 +233,6 @@ cbrt   = unary("cbrt",   ieee.cbrt, lambda y, x: div(1.0, y * y) / 3.0)
 square: Unary = unary("square", lambda x: x * x, lambda y, x: 2.0 * x)
 hypot: Binary = binary("hypot", ieee.hypot, lambda z, x, y: (_cosine(x, y), _cosine(y, x)))
 
-def _cosine(x: Any, y: Any) -> Any:
-    """x / hypot(x, y), also where that over- or underflows; 0 at the origin."""
-    return sin(atan2(x, abs(y)))
-
 # ---- trigonometric and hyperbolic ------------------------------------------------------------------------------------
 sin: Unary   = unary("sin",   ieee.sin,   lambda y, x: cos(x))
 cos: Unary   = unary("cos",   ieee.cos,   lambda y, x: -sin(x))
@@ -289,25 +248,11 @@ asinh = unary("asinh", ieee.asinh, lambda y, x: 1.0 / hypot(1.0, x))
 acosh = unary("acosh", ieee.acosh, lambda y, x: div(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)))
 atanh = unary("atanh", ieee.atanh, lambda y, x: where(abs(x) > 1.0, nan * x, div(1.0, _one_minus_square(x))))
 
-def _one_minus_square(x: Any) -> Any:
-    """1 - x²: the product is accurate near 1, and the difference has the accurate derivative near 0."""
-    return where(abs(x) < 0.5, 1.0 - x * x, (1.0 - x) * (1.0 + x))
-
-def _over_distance(x: Any, y: Any) -> Any:
-    """x / (x² + y²), and 0 at the origin; the distance of two floats may be above the largest float."""
-    distance, cosine = hypot(x, y), _cosine(x, y)
-    far = div(0.5 * cosine, hypot(0.5 * x, 0.5 * y))
-    return where(distance <= 0.0, 0.0, where(distance < inf, div(cosine, distance), far))
-
 # ---- the normal distribution -----------------------------------------------------------------------------------------
 gauss: Unary      = unary("gauss", ieee.gauss, lambda y, x: -2.0 * _times(x, y))
 erf        = unary("erf", ieee.erf, lambda y, x: ieee.TWO_OVER_SQRT_PI * gauss(x))
 normal_pdf: Unary = unary("normal_pdf", ieee.normal_pdf, lambda y, x: -_times(x, y))
 normal_cdf: Unary = unary("normal_cdf", ieee.normal_cdf, lambda y, x: normal_pdf(x))
-
-def _times(x: Any, density: Any) -> Any:
-    """x density, which is 0 at infinity: there it would be inf * 0."""
-    return where(density <= 0.0, 0.0, x * density)
 
 # ---- activations -----------------------------------------------------------------------------------------------------
 sigmoid: Unary    = unary("sigmoid",  ieee.sigmoid,  lambda y, x: y * (1.0 - y))
@@ -319,15 +264,6 @@ leaky_relu = binary("leaky_relu", ieee.leaky_relu, lambda z, x, s: (_bend(x, lam
 elu        = binary("elu", ieee.elu, lambda z, x, a: (
     _bend(x, lambda: _scaled_exp(x, a)), choose(x > 0.0, lambda: 0.0, lambda: expm1(x))))
 
-def _bend(x: Any, left: Callable[[], Any]) -> Any:
-    """The derivative of what is x for x > 0 and has another slope on the left; at the kink the one of least size."""
-    return choose(x > 0.0, lambda: 1.0, lambda: choose(x < 0.0, left, lambda: clip(left(), 0.0, 1.0) + 0.0 * x))
-
-def _scaled_exp(x: Any, a: Any) -> Any:
-    """a e^x: in halves, since e^x may underflow where the product does not."""
-    half = exp(0.5 * x)
-    return a * half * half
-
 # ---- corners: the derivative at a kink is the sub-gradient of least norm ---------------------------------------------
 abs: Unary   = unary("abs",   operator.abs, lambda y, x: sign(x))
 sign: Unary  = unary("sign",  ieee.sign,  lambda y, x: 0.0)
@@ -336,17 +272,7 @@ floor = unary("floor", ieee.floor, lambda y, x: 0.0)
 round = unary("round", ieee.rint, lambda y, x: 0.0)
 maximum: Binary = binary("maximum", ieee.maximum, lambda z, x, y: (_larger(x, y), _larger(y, x)))
 minimum: Binary = binary("minimum", ieee.minimum, lambda z, x, y: (_larger(y, x), _larger(x, y)))
-clip: Op = nary("clip", ieee.clip, lambda y, *operands: _clip_partials(y, *operands))
-
-def _larger(x: Any, y: Any) -> Any:
-    return where(x > y, 1.0, where(x < y, 0.0, where(x <= y, 0.5, nan)))
-
-def _clip_partials(y: Any, x: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
-    """1 for x from low to high, ends included, else 1 for a bound: for high if nothing is between them."""
-    unknown = where(y <= inf, 0.0, nan)
-    by_x = where(x < low, 0.0, where(x > high, 0.0, where(low < high, 1.0, 0.0))) + unknown
-    by_low = where(x < low, where(low <= high, 1.0, 0.0), 0.0) + unknown
-    return by_x, by_low, 1.0 - by_x - by_low
+clip: Op = nary("clip", ieee.clip, lambda y, x, low, high: _clip_partials(y, x, low, high))
 
 # ---- comparisons as numbers: 1 or 0 (for recorded programs; on Values `<` gives a bool) ------------------------------
 less       = binary("less",       lambda x, y: float(x < y),  lambda z, x, y: (0.0, 0.0), "<")
@@ -355,3 +281,91 @@ equal      = binary("equal",      lambda x, y: float(x == y), lambda z, x, y: (0
 select: Op     = nary("select", lambda c, x, y: x if c else y,
                   lambda z, c, x, y: (0.0, where(c, 1.0, 0.0), where(c, 0.0, 1.0)))
 # fmt: on
+
+
+# ---- local derivatives that need more than a line --------------------------------------------------------------------
+def _power_by_base(power: Binary, z: Any, x: Any, y: Any) -> Any:
+    """y x^(y-1): 0 for y = 0, exactly 2x for y = 2, and right where y - 1 is rounded or x^(y-1) underflows."""
+
+    def plain() -> Any:
+        return y * power(x, y - 1.0)
+
+    if y.__class__ is float and 0.5 <= y <= 64.0:  # by far the most frequent: 3x faster than the choices below
+        return plain()
+
+    def split() -> Any:  # x^(y-1) may underflow where a large multiple of it does not
+        first = floor(0.5 * y)
+        return y * power(x, first) * power(x, y - first - 1.0)
+
+    def below_half() -> Any:  # around 0, y - 1 loses digits of y
+        slope = choose(y > -0.5, lambda: div(y * z, x), split)
+        return where(abs(y) <= 0.0, 0.0, where(abs(x) <= 0.0, plain(), where(abs(x) >= inf, plain(), slope)))
+
+    def moderate() -> Any:
+        return choose(y >= 0.5, lambda: choose(y <= 64.0, plain, split), below_half)
+
+    def even() -> Any:  # as is every float beyond 2^54, where y - 1 is y
+        half = power(abs(x), 0.5 * y)
+        return where(half <= 0.0, 0.0, where(abs(x) >= inf, y * x, div(y * half * half, x)))
+
+    return choose(abs(y) <= 2.0**54, moderate, even)
+
+
+def _power_by_exponent(z: Any, x: Any, y: Any) -> Any:
+    """x^y log x, in halves since x^y alone may underflow; nan for x < 0, and 0 at (0, 0)."""
+    half = power(abs(x), 0.5 * y)
+    slope = where(half <= 0.0, 0.0, half * log(x) * half)
+    at_zero, at_infinity = where(y < 0.0, -inf, 0.0 * z), where(y < 0.0, 0.0, z * x)
+    return where(x < 0.0, nan * z, where(abs(x) <= 0.0, at_zero, where(x >= inf, at_infinity, slope)))
+
+
+def _softmax(y: Any, xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """e^x / Σ e^x for each x: a rounding of y = log Σ e^x is in every term of the sum, so that it cancels."""
+    terms = [where(x >= inf, 1.0, exp(x - y)) for x in xs]
+    share = div(1.0, sum_of(*terms))
+    return tuple([term * share for term in terms])
+
+
+def _cosine(x: Any, y: Any) -> Any:
+    """x / hypot(x, y), also where that over- or underflows; 0 at the origin."""
+    return sin(atan2(x, abs(y)))
+
+
+def _over_distance(x: Any, y: Any) -> Any:
+    """x / (x² + y²), also where the distance overflows; 0 at the origin."""
+    distance, cosine = hypot(x, y), _cosine(x, y)
+    far = div(0.5 * cosine, hypot(0.5 * x, 0.5 * y))
+    return where(distance <= 0.0, 0.0, where(distance < inf, div(cosine, distance), far))
+
+
+def _one_minus_square(x: Any) -> Any:
+    """1 - x²: the product is accurate near 1, and the difference has the accurate derivative near 0."""
+    return where(abs(x) < 0.5, 1.0 - x * x, (1.0 - x) * (1.0 + x))
+
+
+def _times(x: Any, density: Any) -> Any:
+    """x density, and 0 where the density is 0, as at infinity: inf * 0 would be nan."""
+    return where(density <= 0.0, 0.0, x * density)
+
+
+def _bend(x: Any, left: Callable[[], Any]) -> Any:
+    """The derivative of what is x for x > 0 and has another slope on the left; at the kink the one of least size."""
+    return choose(x > 0.0, lambda: 1.0, lambda: choose(x < 0.0, left, lambda: clip(left(), 0.0, 1.0) + 0.0 * x))
+
+
+def _scaled_exp(x: Any, a: Any) -> Any:
+    """a e^x: in halves, since e^x may underflow where the product does not."""
+    half = exp(0.5 * x)
+    return a * half * half
+
+
+def _larger(x: Any, y: Any) -> Any:
+    return where(x > y, 1.0, where(x < y, 0.0, where(x <= y, 0.5, nan)))
+
+
+def _clip_partials(y: Any, x: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
+    """1 for x from low to high, ends included, else 1 for a bound: for high if nothing is between them."""
+    unknown = where(y <= inf, 0.0, nan)
+    by_x = where(x < low, 0.0, where(x > high, 0.0, where(low < high, 1.0, 0.0))) + unknown
+    by_low = where(x < low, where(low <= high, 1.0, 0.0), 0.0) + unknown
+    return by_x, by_low, 1.0 - by_x - by_low

@@ -14,9 +14,9 @@ from autograd.primitive import Primitive
 
 __all__ = ["PRIMITIVES", "arities", "hard_points", "random_points"]
 
-PRIMITIVES = [
-    op for op in TABLE.values() if op not in (ops.leaf, ops.constant) and not isinstance(op, Primitive)
-]  # every row that computes something
+# Every row that computes something; what was detached has no derivative, whatever its value is.
+_OTHERS = {"leaf", "constant", "detached"}
+PRIMITIVES = [op for name, op in TABLE.items() if name not in _OTHERS and not isinstance(op, Primitive)]
 _ARITIES = {"clip": (3,), "select": (3,), "sumprod": (2, 5, 8), "fsum": (1, 3, 6), "prod": (1, 2, 3, 5),
             "logsumexp": (1, 2, 4)}  # fmt: skip
 
