@@ -285,13 +285,17 @@ select: Op     = nary("select", lambda c, x, y: x if c else y,
 
 # ---- local derivatives that need more than a line --------------------------------------------------------------------
 def _power_by_base(power: Binary, z: Any, x: Any, y: Any) -> Any:
-    """y x^(y-1): 0 for y = 0, exactly 2x for y = 2, and right where y - 1 is rounded or x^(y-1) underflows."""
+    """y x^(y-1): 0 for y = 0, and exactly 2x for y = 2."""
+    if y.__class__ is float and 0.5 <= y <= 64.0:  # by far the most frequent: 3x faster than the choices below
+        return y * power(x, y - 1.0)
+    return _any_power_by_base(power, z, x, y)
+
+
+def _any_power_by_base(power: Binary, z: Any, x: Any, y: Any) -> Any:
+    """y x^(y-1), in other words where y - 1 is rounded or x^(y-1) underflows alone."""
 
     def plain() -> Any:
         return y * power(x, y - 1.0)
-
-    if y.__class__ is float and 0.5 <= y <= 64.0:  # by far the most frequent: 3x faster than the choices below
-        return plain()
 
     def split() -> Any:  # x^(y-1) may underflow where a large multiple of it does not
         first = floor(0.5 * y)
