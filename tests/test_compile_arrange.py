@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import autograd
 from autograd import Value, fsum, logsumexp, ops, sumprod
 from autograd.compiler.arrange import affine_view, arrange, index_space
 from autograd.compiler.arrays import Array, ArrayProgram, Step, View
@@ -363,6 +364,19 @@ def test_the_three_layer_network_prints_as_the_textbook_has_it(three_layers: Arr
     assert set(lines[-1].removeprefix("return ").split(", ")) == {"J", "∂W²", "∂W³", "∂b²", "∂b³"}
 
 
+def test_a_compiled_function_prints_in_matrix_form() -> None:
+    model = MLP(2, [2, 1], activation="sigmoid", seed=1)
+
+    @autograd.compile
+    def loss(inputs: Any, targets: Any) -> Any:
+        return half_mse_loss([model(x) for x in inputs], targets)
+
+    loss([data(2, k) for k in range(20)], data(20))
+    lines = str(loss).splitlines()
+    assert lines[0] in ("# arguments inputs, targets", "# arguments targets, inputs")
+    assert {"z² = W² inputs + b²", "δ² = (W³ᵀ δ³₁) ⊙ σ'(z²)", "∂W² = Σ δ² inputsᵀ"} <= set(lines)
+
+
 def printed(f: Callable[..., Value], args: Sequence[float], fewest: int = 2) -> list[str]:
     found = Arranged(f, args, fewest)
     found.check()
@@ -449,21 +463,20 @@ def test_a_step_without_a_matrix_form_shows_its_indices() -> None:
 @pytest.mark.parametrize(
     ("f", "expected"),
     [
-        (lambda x, y: x - (y - x), "J = x1 − (x2 − x1)"),
-        (lambda x, y: (x + y) * -x, "J = (x1 + x2) (−x1)"),
-        (lambda x, y: x / (y * 2.0), "J = x1 / (2 x2)"),
-        (lambda x, y: (x * y) / y, "J = x1 x2 / x2"),
-        (lambda x, y: ops.where(x < y, x, 1.5 - y), "J = where(x1 < x2, x1, 1.5 − x2)"),
-        (lambda x, y: ops.maximum(x, y).exp(), "J = exp(maximum(x1, x2))"),
-        (lambda x, y: (x + y) ** 3.0, "J = (x1 + x2)^3"),
-        (lambda x, y: x * y + y * 2.0 + 1.0, "J = x1 x2 + 2 x2 + 1"),
-        (lambda x, y: fsum([x] * 12), "J = x1 + x1 + x1 + x1 + x1 + x1 + … 6 more"),
+        (lambda x, y: x - (y - x), "J = x − (y − x)"),
+        (lambda x, y: (x + y) * -x, "J = (x + y) (−x)"),
+        (lambda x, y: x / (y * 2.0), "J = x / (2 y)"),
+        (lambda x, y: (x * y) / y, "J = x y / y"),
+        (lambda x, y: ops.where(x < y, x, 1.5 - y), "J = where(x < y, x, 1.5 − y)"),
+        (lambda x, y: ops.maximum(x, y).exp(), "J = exp(maximum(x, y))"),
+        (lambda x, y: (x + y) ** 3.0, "J = (x + y)^3"),
+        (lambda x, y: x * y + y * 2.0 + 1.0, "J = x y + 2 y + 1"),
+        (lambda x, y: fsum([x] * 12), "J = x + x + x + x + x + x + … 6 more"),
     ],
 )
 def test_expressions_have_the_parentheses_that_they_need(f: Callable[..., Value], expected: str) -> None:
     program = flatten(program_of(record(f, [1.0, 2.0])))
-    text = str(arrange(program)).replace("x1[0]", "x1").replace("x1[1]", "x2")
-    assert expected in text.splitlines()
+    assert expected in str(arrange(program)).splitlines()
 
 
 def test_an_argument_is_in_one_array_in_the_order_of_its_numbers() -> None:

@@ -306,10 +306,13 @@ class Compiled:
         return self.latest
 
     def __str__(self) -> str:
-        """The program in matrix form, as far as one was found (needs numpy), else instruction by instruction."""
-        plan = self._latest()
-        kernel: Any = plan.kernel
-        return str(getattr(kernel, "arrays", plan.program))
+        """The program in matrix form, as far as one is found; without numpy instruction by instruction."""
+        program = self._latest().program
+        try:
+            from autograd.compiler.arrange import arrange
+        except ImportError:
+            return str(program)
+        return str(arrange(program, fewest=2))
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"

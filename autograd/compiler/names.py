@@ -90,6 +90,13 @@ class Names:
             return f"{name}[:,{', '.join(map(str, first[1:]))}]"
         return f"{_symbol(labels[0])}…{_symbol(labels[-1])}"
 
+    def contents(self, array: int) -> list[str]:
+        """What is in an array that has several things in it."""
+        labels = self.labels[array]
+        if array in self._names or not labels or not all(labels):
+            return [self.of(array)]
+        return list(dict.fromkeys([self._called([x for x in labels if stem(x) == stem(label)]) for label in labels]))
+
     def row(self, array: int, row: int) -> str:
         """The name of one row."""
         if self.arrays[array].rows == 1:
@@ -128,7 +135,7 @@ class Names:
 def _symbol(label: str, is_matrix: bool = False) -> str:
     """A label as a textbook writes it: δ for the derivative by z, a capital letter for a matrix, σ for the sigmoid."""
     prefix = "∂" * label.startswith("∂")
-    name = label[len(prefix) :].replace("sigmoid'", "σ'")
+    name = label[len(prefix) :].replace("sigmoid'", "σ'").replace("[:]", "")
     letter = stem(name).strip(_SUPERSCRIPTS)
     if prefix and letter == "z":
         return "δ" + name[1:]

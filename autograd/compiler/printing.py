@@ -80,7 +80,8 @@ class _Printer:
     def _header(self) -> list[str]:
         lines = []
         for kind in ("argument", "parameter"):
-            names = [self.names.of(i) for i, array in enumerate(self.arrays) if array.kind == kind]
+            arrays = [i for i, array in enumerate(self.arrays) if array.kind == kind]
+            names = [name for i in arrays for name in self.names.contents(i)]
             lines += [f"# {kind}s {_some(names)}"] * bool(names)
         lanes = max([array.lanes for array in self.arrays], default=1)
         return lines + [f"# each line holds in each of {lanes} lanes, Σ adds the lanes up"] * (lanes > 1)

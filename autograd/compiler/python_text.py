@@ -84,6 +84,11 @@ def _wrapped(line: str, indent: str) -> Iterator[str]:
     if len(line) <= WIDTH:
         yield indent + line if line else ""
         return
+    loop = line.find(" for ")
+    if 0 < loop <= WIDTH and len(line) - loop < WIDTH:
+        yield indent + line[:loop]
+        yield indent + "   " + line[loop:]
+        return
     start = last = depth = 0
     for match in re.finditer(r"[(\[]|[)\]]|(?<=,) | (?=[+*] )", line):
         sign = match[0]

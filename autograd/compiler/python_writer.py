@@ -15,10 +15,10 @@ from autograd.ieee import tanh
 <BLANKLINE>
 <BLANKLINE>
 def value(arguments, parameters):
+    xs = arguments[0:3]
     (w,) = parameters
 <BLANKLINE>
     # forward
-    xs = arguments[0:3]
     ys = [tanh(w * x) for x in xs]
     value = sum(ys)
     return [value]
@@ -255,6 +255,7 @@ class _Writer:
         """The whole module."""
         boundary = self._first_of_backward()
         data: list[str] = []
+        columns: list[tuple[float, str]] = []
         forward: list[str] = []
         backward: list[str] = []
         for i, (op, _, _, payload) in enumerate(self.instructions):
@@ -263,14 +264,14 @@ class _Writer:
             if op is ops.constant:
                 data.append(f"{self._variable(i)} = [{', '.join([self._constant(x).text for x in payload])}]")
             elif op is ARGUMENT:
-                forward.append(f"{self._variable(i)} = {self._lanes_of_argument(payload)}")
+                columns.append((payload[0], f"{self._variable(i)} = {self._lanes_of_argument(payload)}"))
             else:
                 (backward if i >= boundary else forward).append(f"{self._variable(i)} = {self._right_hand_side(i)}")
         results = ", ".join([self._result(i) for i in self.program.outputs])
         function = "value_and_grad" if backward else "value"
         arguments, argument_count = self._taken(ARGUMENT, "arguments")
         parameters, parameter_count = self._taken(PARAMETER, "parameters")
-        body = [*arguments, *parameters]
+        body = [*arguments, *[line for _, line in sorted(columns)], *parameters]
         body += ["", "# forward", *forward] if forward else []
         body += ["", "# backward", *backward] if backward else []
         header = self._header()

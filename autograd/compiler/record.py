@@ -8,6 +8,7 @@ hold must be recorded again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product, zip_longest
 from typing import Any, NamedTuple
 
 from autograd import ops
@@ -89,7 +90,7 @@ def rebuilt(x: Any, supply: Iterator[Any]) -> Any:
 def record(f: Callable[..., Any], args: Sequence[Any]) -> Recording:
     """Run ``f`` once with fresh leaves in place of the numbers in ``args``."""
     numbers = [x._data if isinstance(x, Value) else x for arg in args for x in arguments_of(arg)]
-    leaves = [Value(number) for number in numbers]
+    leaves = [Value(number, label) for number, label in zip(numbers, _labels_of(f, args))]
     supply = iter(leaves)
     recorder = _Recorder()
     with switched(recorder=recorder, recording=True, strict=False):
@@ -99,6 +100,25 @@ def record(f: Callable[..., Any], args: Sequence[Any]) -> Recording:
             raise TypeError(f"a compiled function must return one Value, not {type(output).__name__}")
         output = constant(output)
     return recording_of(output, leaves, list(recorder.guards.values()))
+
+
+def _labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:
+    """What the numbers in the arguments are called: x, or X[0][2]; nothing if they have no name of their own."""
+    code = getattr(f, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code else ()
+    for name, arg in zip_longest(names[: len(args)], args, fillvalue=""):
+        yield from _places(arg, name)
+
+
+def _places(x: Any, name: str) -> Iterator[str]:
+    if isinstance(x, (list, tuple)):
+        for i, item in enumerate(x):
+            yield from _places(item, f"{name}[{i}]" if name else "")
+    elif hasattr(x, "flat") and hasattr(x, "tolist") and not isinstance(x, Value):
+        for index in product(*map(range, x.shape)):
+            yield name + "".join([f"[{i}]" for i in index]) if name else ""
+    else:
+        yield name
 
 
 def recording_of(output: Value, arguments: list[Value], guards: Sequence[Guard] = ()) -> Recording:
