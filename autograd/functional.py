@@ -13,7 +13,7 @@ from typing import Any
 from autograd import ops
 from autograd.errors import StaleGraphError
 from autograd.graph import sweep, topological_order
-from autograd.modes import in_transformation, recording, transformation
+from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
 from autograd.value import Value, constant, first_order
 
 __all__ = ["grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -50,6 +50,9 @@ def gradients(
     """
     roots = _nodes("outputs", outputs)
     wanted = _nodes("inputs", inputs)
+    if not create_graph and open_contexts.count and current_modes().recorder is not None:
+        found = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
+        return tuple([d.detach() for d in found])  # numbers to what follows, but computed anew at every replay
     weights = [1.0] * len(roots) if grad_outputs is None else list(grad_outputs)
     if len(weights) != len(roots):
         raise ValueError(f"got {len(weights)} grad_outputs for {len(roots)} outputs")
@@ -85,6 +88,8 @@ _NOTHING = _Nothing()
 
 
 def _nodes(what: str, given: Value | Sequence[Value]) -> list[Value]:
+    if callable(given):
+        raise TypeError(f"{what} must be Values: for the derivative of a function there is autograd.functional.grad")
     nodes = list(given) if isinstance(given, Iterable) else [given]
     for node in nodes:
         if not isinstance(node, Value):

@@ -12,6 +12,7 @@ from operator import attrgetter, ge, gt, le, lt
 from typing import Any, NoReturn
 
 from autograd import ops, provenance
+from autograd.errors import AutogradError
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Binary, Number, Op, Unary, as_float
@@ -181,6 +182,8 @@ class Value(Number):
 
     @data.setter
     def data(self, data: float) -> None:
+        if open_contexts.count and current_modes().recorder is not None:
+            raise AutogradError("a compiled function cannot set .data: a replay would not do it; compute a new Value")
         self._data = data if data.__class__ is float else as_float(data)
 
     @property
@@ -204,6 +207,11 @@ class Value(Number):
         >>> y.backward(); x.grad
         54.0
         """
+        if open_contexts.count and current_modes().recorder is not None:
+            raise AutogradError(
+                "a compiled function cannot call backward(), whose gradients a replay would not write: "
+                "use autograd.grad inside it, or call backward() on what it returns"
+            )
         start = as_float(gradient)
         order = topological_order(self)
         with walking:
@@ -225,6 +233,8 @@ class Value(Number):
         >>> x = Value(3.0); y = x * x.detach(); y.backward(); x.grad
         3.0
         """
+        if open_contexts.count and current_modes().recorder is not None:
+            return Value.apply(ops.detached, (self,))
         return Value(self._data, self.label)
 
     @classmethod
@@ -243,7 +253,12 @@ class Value(Number):
             if modes.strict:
                 out._origin = provenance.caller()
                 provenance.check_result(out)
-            if not modes.recording:
+            if modes.recorder is not None:
+                modes.recorder.on_node(out)
+                if not modes.recording:  # the number is still wanted at every replay, its gradient is not
+                    out = new_node(data, ops.detached, (out,), (0.0,))
+                    modes.recorder.on_node(out)
+            elif not modes.recording:
                 out.op, out.parents, out.partials = ops.leaf, (), ()
         return out
 
@@ -333,7 +348,7 @@ class Value(Number):
         return f"Value(data={self._data}, grad={self.grad})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else repr(self)
+        return format(self.data, spec) if spec else repr(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         for node in topological_order(self):

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
+from operator import is_
 from typing import Any
 
 from autograd.compiler.builder import Builder, collector_paused
@@ -18,6 +19,7 @@ from autograd.compiler.program import ARGUMENT, PARAMETER, Program
 from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import Recording, arguments_of, program_of, rebuilt, record, recording_of
 from autograd.functional import gradients
+from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Op
 from autograd.value import Value
@@ -159,6 +161,8 @@ class Compiled:
         self.latest: Plan | PointPlan | None = None
         self._lock = threading.RLock()
         self._warned = False
+        self._outside = _names_outside(f)
+        self._seen = self._outside()
         self._fast: Callable[..., Any] | None = None
         update_wrapper(self, f)
 
@@ -168,8 +172,8 @@ class Compiled:
 
         ``backward``, optimisers and eager code around it work as if the function had been run on Values.
         """
-        if open_contexts.count and current_modes().recorder is not None:
-            return self.f(*args)  # inside another recording the graph itself is wanted
+        if open_contexts.count and (current_modes().recorder is not None or current_modes().strict):
+            return self.f(*args)  # another recording wants the graph itself, strict() each operation
         structure, leaves = _structure(args)
         numbers = [x.data if isinstance(x, Value) else x for x in leaves]
         recording = not open_contexts.count or current_modes().recording
@@ -181,7 +185,8 @@ class Compiled:
             partials = (*by_parameters, *[by_arguments[i] for i in chosen])
             if parents:
                 out.parents, out.partials = parents, partials
-                out.op = _CompiledCall(self, args, leaves, chosen, len(by_parameters))
+                at = tuple([parent._data for parent in parents])
+                out.op = _CompiledCall(self, args, leaves, chosen, len(by_parameters), at, value)
         return out
 
     def value_and_grad(self, *args: Any) -> tuple[float, tuple[Any, ...]]:
@@ -191,6 +196,7 @@ class Compiled:
         >>> compile(lambda x, w: x * w[0] + w[1]).value_and_grad(2.0, [3.0, 4.0])
         (10.0, (3.0, [2.0, 1.0]))
         """
+        self._look_outside()
         fast = self._fast
         if fast is not None:
             return fast(*args)  # type: ignore[no-any-return]
@@ -248,6 +254,7 @@ class Compiled:
         by_arguments: tuple[int, ...],
     ) -> tuple[Variant, tuple[float, list[float], list[float]]]:
         """The first variant whose guards hold, and what it gives; a new one if there is none."""
+        self._look_outside()
         self.calls += 1
         variants = self.variants.setdefault(structure, [])
         for variant in list(variants):
@@ -263,6 +270,14 @@ class Compiled:
             output = variant.recording.output
             return variant, self._eagerly(variant, output)
         return variant, result
+
+    def _look_outside(self) -> None:
+        """Forget what was recorded if a name that the function reads from outside has another object since."""
+        outside = self._outside()
+        if not all(map(is_, outside, self._seen)):
+            self.variants.clear()
+            self._fast = None
+            self._seen = outside
 
     def _eagerly(self, variant: Variant, output: Value) -> tuple[float, list[float], list[float]]:
         recording = variant.recording
@@ -314,6 +329,9 @@ class Compiled:
             return str(program)
         return str(arrange(program, fewest=2))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        return self
+
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"
 
@@ -322,7 +340,14 @@ class _CompiledCall(Op):
     """The primitive of one call: its derivatives are those that it computed; as a graph, those of the function."""
 
     def __init__(
-        self, compiled: Compiled, args: Sequence[Any], leaves: list[Any], chosen: tuple[int, ...], parameters: int
+        self,
+        compiled: Compiled,
+        args: Sequence[Any],
+        leaves: list[Any],
+        chosen: tuple[int, ...],
+        parameters: int,
+        at: tuple[float, ...],
+        data: float,
     ) -> None:
         def again(*operands: Any) -> Value:
             """The function on the operands in place of the arguments that were Values."""
@@ -337,7 +362,22 @@ class _CompiledCall(Op):
             nodes = [x if isinstance(x, Value) else Value(x) for x in operands]
             return gradients(again(*nodes), nodes, create_graph=True)
 
-        super().__init__("compiled", lambda *numbers: again(*numbers)._data, partials)
+        def value(*numbers: float) -> float:
+            return data if numbers == at else again(*numbers)._data  # eagerly it would differ by rounding
+
+        super().__init__("compiled", value, partials)
+
+
+def _names_outside(f: Callable[..., Any]) -> Callable[[], list[Any]]:
+    """A function that looks up what the names that ``f`` reads from outside stand for: globals and closed-over ones."""
+    code, space = getattr(f, "__code__", None), getattr(f, "__globals__", {})
+    names = [name for name in code.co_names if name in space] if code else []
+    cells = getattr(f, "__closure__", None) or ()
+
+    def look_up() -> list[Any]:
+        return [space.get(name) for name in names] + [cell.cell_contents for cell in cells]
+
+    return look_up
 
 
 def _structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
@@ -387,6 +427,11 @@ def compile_function(
         inputs: with a graph: the leaves that become the arguments, in order.
         backend: "auto", or "native" or "python" to insist on one.
 
+    Numbers and lists from outside are part of the recording.  It is made again when one of the function's own outside
+    names (a global, or a name of an enclosing function) stands for another object.  What a function that it calls
+    reads from outside, a list that is changed in place, and random numbers drawn inside stay as they were: pass such
+    things as arguments.
+
     Raises:
         TypeError: arguments that are no numbers, or a function that does not return one number.
 
@@ -410,7 +455,13 @@ def compile_function(
     recording = recording_of(f, leaves)
 
     def replay(*args: Any) -> Value:
-        raise TypeError(f"this graph has {len(leaves)} inputs, but {len(args)} arguments were given")
+        if len(args) != len(leaves):
+            raise TypeError(f"this graph has {len(leaves)} inputs, but {len(args)} arguments were given")
+        place: dict[Value, Any] = dict(zip(leaves, args))
+        for node in topological_order(f):
+            if node.parents:
+                place[node] = node.op(*[place.get(parent, parent) for parent in node.parents])
+        return place.get(f, f)  # type: ignore[no-any-return]
 
     compiled = Compiled(replay, backend)
     compiled.variants[len(leaves)] = [Variant(recording, backend)]

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from autograd import ops
 from autograd.compiler.builder import Builder, Register
 from autograd.compiler.native import UnsupportedError
 from autograd.compiler.program import Program
@@ -83,12 +84,15 @@ def _first_that_can(native: Callable[[], Any], program: Program, backend: str) -
 
 def inlined(program: Program) -> Program:
     """Users' primitives replaced by what their functions do, where these work on registers as on floats."""
-    if not any(isinstance(step.op, Primitive) for step in program.instructions):
+    if not any(isinstance(step.op, Primitive) or step.op is ops.detached for step in program.instructions):
         return program
     builder = Builder()
     where: list[int] = []
     for op, operands, lanes, payload in program.instructions:
         mapped = tuple([where[operand] for operand in operands])
+        if op is ops.detached:  # differentiation is over
+            where.append(mapped[0])
+            continue
         result = _traced(builder, op, mapped) if isinstance(op, Primitive) else None
         where.append(builder.emit(op, mapped, lanes, payload) if result is None else result)
     return builder.program([where[output] for output in program.outputs])

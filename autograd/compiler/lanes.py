@@ -226,6 +226,6 @@ class _Lanes:
         payload = tuple([self.instructions[member].payload for member in members])
         if any(self.instructions[member].op is ARGUMENT for member in members):
             return self.builder.emit(ARGUMENT, (), len(members), payload)
-        if payload.count(payload[0]) == len(payload):
+        if len(set(map(repr, payload))) == 1:  # 0.0 and -0.0 are not the same
             return self.builder.constant(payload[0])
         return self.builder.emit(ops.constant, (), len(members), payload)

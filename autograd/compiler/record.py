@@ -16,7 +16,7 @@ from autograd.compiler.builder import Builder
 from autograd.compiler.program import ARGUMENT, PARAMETER, Instruction, Program
 from autograd.errors import AutogradError
 from autograd.graph import topological_order
-from autograd.modes import switched
+from autograd.modes import switched, transformation
 from autograd.ops import as_float
 from autograd.value import Value, constant
 
@@ -36,6 +36,10 @@ class _Recorder:
 
     def __init__(self) -> None:
         self.guards: dict[tuple[Value, bool], Guard] = {}
+        self.nodes: set[Value] = set()  # those of the function; others existed before and are captured as they are
+
+    def on_node(self, node: Value) -> None:
+        self.nodes.add(node)
 
     def on_branch(self, node: Value) -> None:
         self.guards[node, True] = Guard(node, float(node._data != 0.0), True)
@@ -46,7 +50,7 @@ class _Recorder:
 
 
 class Recording(NamedTuple):
-    """A function's graph: its output, the leaves that stand for its arguments, those it captured, its guards."""
+    """A function's graph: its output, the leaves that stand for its arguments, the nodes it captured, its guards."""
 
     output: Value
     arguments: list[Value]
@@ -93,13 +97,16 @@ def record(f: Callable[..., Any], args: Sequence[Any]) -> Recording:
     leaves = [Value(number, label) for number, label in zip(numbers, _labels_of(f, args))]
     supply = iter(leaves)
     recorder = _Recorder()
-    with switched(recorder=recorder, recording=True, strict=False):
+    with switched(recorder=recorder, recording=True, strict=False), transformation():
         output = f(*[rebuilt(arg, supply) for arg in args])
     if not isinstance(output, Value):
         if isinstance(output, (list, tuple, dict)) or output is None:
-            raise TypeError(f"a compiled function must return one Value, not {type(output).__name__}")
+            raise TypeError(
+                f"a compiled function must return one Value, not {type(output).__name__}: return the loss alone, and "
+                "compute the rest, such as an accuracy, outside"
+            )
         output = constant(output)
-    return recording_of(output, leaves, list(recorder.guards.values()))
+    return recording_of(output, leaves, list(recorder.guards.values()), recorder.nodes)
 
 
 def _labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:
@@ -121,20 +128,34 @@ def _places(x: Any, name: str) -> Iterator[str]:
         yield name
 
 
-def recording_of(output: Value, arguments: list[Value], guards: Sequence[Guard] = ()) -> Recording:
-    """A graph that exists already, with the leaves that are to be its arguments."""
+def recording_of(
+    output: Value, arguments: list[Value], guards: Sequence[Guard] = (), inside: set[Value] | None = None
+) -> Recording:
+    """A graph with the leaves that are to be its arguments.
+
+    Args:
+        output: its root.
+        arguments: leaves of it.
+        guards: what was decided on the way.
+        inside: the nodes that belong to it; others are captured as they are, like leaves.  None: all belong to it.
+    """
     known = set(arguments)
-    reached = topological_order(output, *[guard.node for guard in guards])
+    if len(known) < len(arguments):
+        raise AutogradError(f"an input is given twice among {len(arguments)} inputs")
     for argument in arguments:
         if argument.parents:
             raise AutogradError(f"an input must be a leaf, but {argument!r} is the result of {argument.op.name}")
+
+    def belongs(node: Value) -> bool:
+        return bool(node.parents) and (inside is None or node in inside)
+
     captured: dict[Value, None] = {}  # in the order of use
-    for node in reached:
-        for leaf in node.parents or (node,):
-            if not leaf.parents and leaf not in known and leaf.op is not ops.constant:
-                captured[leaf] = None
-    parameters = list(captured)
-    return Recording(output, arguments, parameters, list(guards))
+    roots = {output, *[guard.node for guard in guards]}
+    for node in topological_order(output, *[guard.node for guard in guards]):
+        for used in node.parents if belongs(node) else (node,) if node in roots else ():
+            if not belongs(used) and used not in known and used.op is not ops.constant:
+                captured[used] = None
+    return Recording(output, arguments, list(captured), list(guards))
 
 
 def program_of(recording: Recording) -> Program:
@@ -147,11 +168,11 @@ def program_of(recording: Recording) -> Program:
     leaf = {node: (ARGUMENT, i) for i, node in enumerate(recording.arguments)}
     leaf |= {node: (PARAMETER, i) for i, node in enumerate(recording.parameters)}
     for node in topological_order(recording.output, *[guard.node for guard in recording.guards]):
-        if node.parents:
-            register[node] = builder.append(Instruction(node.op, tuple([register[parent] for parent in node.parents])))
-        elif node in leaf:
+        if node in leaf:
             op, number = leaf[node]
             register[node] = builder.emit(op, payload=number)
+        elif node.parents:
+            register[node] = builder.append(Instruction(node.op, tuple([register[parent] for parent in node.parents])))
         else:
             register[node] = builder.append(Instruction(ops.constant, payload=node._data))
         if node.label:

@@ -19,6 +19,7 @@ from autograd.compiler.arrays import Array, ArrayProgram, Step, View
 from autograd.compiler.builder import collector_paused
 from autograd.compiler.derive import differentiate
 from autograd.compiler.flatten import flatten
+from autograd.compiler.kernels import inlined
 from autograd.compiler.lanes import spread
 from autograd.compiler.native import Kernel
 from autograd.compiler.program import PARAMETER, TOTAL
@@ -180,7 +181,7 @@ class Trainer:
         used = [i for i in range(self.trained) if i in leaves]
         for i, gradient in zip(used, differentiate(builder, loss, [leaves[i] for i in used])):
             gradients[i] = gradients[i] if gradient is None else gradient
-        arrays = arrange(flatten(builder.program([loss, *gradients])).verify())
+        arrays = arrange(inlined(flatten(builder.program([loss, *gradients]))).verify())
         place = {
             number: (i, row)
             for i, array in enumerate(arrays.arrays)

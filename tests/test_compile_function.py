@@ -1,0 +1,143 @@
+"""What a compiled function may do besides arithmetic: leave the graph, capture nodes, differentiate inside."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import AutogradError, NumericError, Value, functional, no_grad, sin, strict, tanh
+
+W = Value(2.0)
+
+
+def detached(x: Any) -> Any:
+    return x * x.detach()
+
+
+def under_no_grad(x: Any) -> Any:
+    with no_grad():
+        s = x * 2 + W
+    return x * s
+
+
+def with_a_gradient_inside(x: Any) -> Any:
+    y = x**3
+    (slope,) = autograd.grad(y, x)
+    return y * slope
+
+
+def with_a_gradient_graph_inside(x: Any) -> Any:
+    y = x**3
+    (slope,) = autograd.grad(y, x, create_graph=True)
+    return y * slope
+
+
+def with_a_transformation_inside(x: Any) -> Any:
+    return functional.grad(lambda t: t * t * x)(2.0) * x
+
+
+def formatted(x: Any) -> Any:
+    return x * float(f"{x:.1f}")
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        detached,
+        under_no_grad,
+        with_a_gradient_inside,
+        with_a_gradient_graph_inside,
+        with_a_transformation_inside,
+        formatted,
+    ],
+)
+def test_what_leaves_the_graph_is_computed_anew(f: Callable[[Any], Any], backend: str) -> None:
+    compiled = autograd.compile(f, backend=backend)
+    for number, weight in [(3.0, 2.0), (4.0, 2.0), (4.0, 5.0), (0.5, -1.0)]:
+        W.data = weight
+        value, (slope,) = compiled.value_and_grad(number)
+        assert (value, slope) == pytest.approx(functional.value_and_grad(f)(number))
+    W.data = 2.0
+
+
+def test_a_captured_node_is_a_parent_and_passes_its_gradient_on() -> None:
+    w = Value(3.0)
+    u = w * w
+    y = autograd.compile(lambda x: x * u)(2.0)
+    y.backward()
+    assert (y.data, u.grad, w.grad) == (18.0, 2.0, 12.0)
+
+
+def test_what_a_replay_could_not_do_is_refused() -> None:
+    def sets(x: Any) -> Any:
+        y = x * 1.0
+        y.data = 7.0
+        return y
+
+    def walks(x: Any) -> Any:
+        y = x * x
+        y.backward()
+        return y * x.grad
+
+    with pytest.raises(AutogradError, match=r"cannot set \.data"):
+        autograd.compile(sets)(1.0)
+    with pytest.raises(AutogradError, match=r"cannot call backward"):
+        autograd.compile(walks)(1.0)
+
+
+def test_a_decision_about_a_captured_leaf_is_a_guard() -> None:
+    w = Value(1.0)
+    compiled = autograd.compile(lambda x: x * 2.0 if w.data > 0 else x * 3.0)
+    assert compiled(1.0).data == 2.0
+    w.data = -1.0
+    assert compiled(1.0).data == 3.0
+
+
+def test_compiled_functions_are_differentiated_again() -> None:
+    compiled = autograd.compile(lambda x, y: sin(x) * autograd.exp(y) + tanh(x * y) * 0.3 + autograd.gelu(x))
+
+    def eager(x: Any, y: Any) -> Any:
+        return sin(x) * autograd.exp(y) + tanh(x * y) * 0.3 + autograd.gelu(x)
+
+    for i in range(40):
+        point = [0.1 * i - 2.0, 1.0 - 0.07 * i]
+        found = functional.hessian(lambda v: compiled(*v))(point)
+        for row, expected in zip(found, functional.hessian(lambda v: eager(*v))(point)):
+            assert row == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
+def test_a_compiled_graph_is_recorded_inside_another_and_differentiated_again() -> None:
+    a, b = Value(2.0), Value(3.0)
+    compiled = autograd.compile(a * b + a.sin(), inputs=[a, b])
+    assert functional.grad(functional.grad(compiled))(0.5, 2.0) == pytest.approx(-sin(0.5))
+    outer = autograd.compile(lambda x: compiled(x, x) * 2.0)
+    assert outer.value_and_grad(0.5)[0] == pytest.approx(2 * (0.25 + sin(0.5)))
+    with pytest.raises(AutogradError, match="twice"):
+        autograd.compile(a * b, inputs=[a, a])
+
+
+def test_strict_names_the_operation_inside_a_compiled_function() -> None:
+    compiled = autograd.compile(lambda x: autograd.log(x) * 2)
+    with strict(), pytest.raises(NumericError, match="log"):
+        compiled(Value(-1.0))
+
+
+def test_a_copy_of_a_compiled_function_is_itself() -> None:
+    compiled = autograd.compile(lambda x: x * x)
+    compiled(2.0)
+    assert copy.deepcopy(compiled) is compiled
+
+
+def test_a_name_outside_that_gets_another_object_is_seen() -> None:
+    factor = 2.0
+    compiled = autograd.compile(lambda x: x * factor)
+    assert compiled.value_and_grad(3.0) == (6.0, (2.0,))
+    factor = 5.0
+    assert compiled.value_and_grad(3.0) == (15.0, (5.0,))
+    assert compiled(1.0).data == 5.0
+    assert compiled.recordings == 2
