@@ -172,11 +172,11 @@ def test_a_neuron_reads_like_a_textbook() -> None:
         return 0.5 * (a - y).square()
 
     derived, _ = program(loss, [1.0, 2.0, 3.0])
-    found = lines(PythonKernel(derived, ["x[0]", "x[1]", "y"]).source)
-    assert found[0] == "x_0, x_1, y = arguments"
+    found = lines(PythonKernel(derived).source)
+    assert found[0] == "x1, x2, y = arguments"
     assert found[2:10] == [
         "# forward",
-        "z2_1 = w2_11 * x_0 + w2_12 * x_1 + b2_1",
+        "z2_1 = w2_11 * x1 + w2_12 * x2 + b2_1",
         "a2_1 = sigmoid(z2_1)",
         "t1 = a2_1 - y",
         "value = 0.5 * (t1 * t1)",
@@ -186,13 +186,13 @@ def test_a_neuron_reads_like_a_textbook() -> None:
     ]
     assert found[10] == "d_z2_1 = d_a2_1 * (a2_1 * (1.0 - a2_1))"
     assert set(found[11:-1]) == {
-        "d_w2_11 = d_z2_1 * x_0",
-        "d_w2_12 = d_z2_1 * x_1",
-        "d_x_0 = d_z2_1 * w2_11",
-        "d_x_1 = d_z2_1 * w2_12",
+        "d_w2_11 = d_z2_1 * x1",
+        "d_w2_12 = d_z2_1 * x2",
+        "d_x1 = d_z2_1 * w2_11",
+        "d_x2 = d_z2_1 * w2_12",
     }
     results = found[-1].removeprefix("return [").removesuffix("]").split(", ")
-    assert sorted(results) == ["d_w2_11", "d_w2_12", "d_x_0", "d_x_1", "d_y", "d_z2_1", "value"], "d_b2_1 is d_z2_1"
+    assert sorted(results) == ["d_w2_11", "d_w2_12", "d_x1", "d_x2", "d_y", "d_z2_1", "value"], "d_b2_1 is d_z2_1"
 
 
 def test_a_loop_over_samples_reads_as_list_comprehensions() -> None:
@@ -266,6 +266,28 @@ def test_what_is_used_twice_gets_a_line_and_long_expressions_are_broken_up() -> 
         return x
 
     assert max(map(len, lines(PythonKernel(program_of(record(deep, [1.0]))).source))) < 80
+
+
+def test_arguments_have_the_names_that_the_function_gives_them() -> None:
+    @autograd.compile
+    def f(x: Any, v: Any, *rest: Any) -> Any:
+        return x * v[0][1] + v[1][0] * rest[0] + rest[1]
+
+    f.value_and_grad(2.0, np.array([[1.0, 2.0], [3.0, 4.0]]), 5.0, 6.0)
+    found = lines(f.source())
+    assert "x, _, v_0_1, v_1_0, _, x5, x6 = arguments" in found
+    assert {"d_x = v_0_1", "d_v_1_0 = x5"}.isdisjoint(found), "what is known already is not computed again"
+    assert {"x", "v_0_1", "v_1_0", "x5", "1.0"} <= set(found[-1].removeprefix("return [").removesuffix("]").split(", "))
+
+
+def test_long_lines_are_broken_before_their_loop() -> None:
+    ws = [Value(0.1 * k, f"a_rather_long_name_{k}") for k in range(4)]
+    recording = record(lambda *xs: fsum([sumprod(ws, xs[k : k + 4]).tanh() for k in range(0, 20, 4)]), [0.5] * 20)
+    kernel = PythonKernel(find_lanes(flatten(program_of(recording)), 4))
+    ends = [line.strip() for line in kernel.source.splitlines()]
+    assert any(line.startswith("for ") and line.endswith(" in zip(x0s, x1s, x2s, x3s))") for line in ends)
+    assert max(map(len, kernel.source.splitlines())) < 130
+    assert same(kernel([0.5] * 20, [p.data for p in recording.parameters]), [recording.output.data])
 
 
 def test_sums_of_many_products_are_one_call() -> None:

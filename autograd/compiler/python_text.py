@@ -85,8 +85,8 @@ def _wrapped(line: str, indent: str) -> Iterator[str]:
         yield indent + line if line else ""
         return
     loop = line.find(" for ")
-    if 0 < loop <= WIDTH and len(line) - loop < WIDTH:
-        yield indent + line[:loop]
+    if loop > 0 and len(line) - loop < WIDTH:
+        yield from _wrapped(line[:loop], indent)
         yield indent + "   " + line[loop:]
         return
     start = last = depth = 0
