@@ -51,8 +51,8 @@ def gradients(
     roots = _nodes("outputs", outputs)
     wanted = _nodes("inputs", inputs)
     if not create_graph and open_contexts.count and current_modes().recorder is not None:
-        found = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
-        return tuple([d.detach() for d in found])  # numbers to what follows, but computed anew at every replay
+        graph = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
+        return tuple([d.detach() for d in graph])  # numbers to what follows, but computed anew at every replay
     weights = [1.0] * len(roots) if grad_outputs is None else list(grad_outputs)
     if len(weights) != len(roots):
         raise ValueError(f"got {len(weights)} grad_outputs for {len(roots)} outputs")
