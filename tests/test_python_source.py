@@ -383,6 +383,12 @@ def test_labels_of_lists_never_change_what_is_computed(labels: list[str]) -> Non
     assert same(PythonKernel(derived)(xs, parameters), reference.outputs(derived, xs, parameters))
 
 
+def test_a_detached_number_is_the_number_itself() -> None:
+    kernel = PythonKernel(flatten(program_of(record(lambda x: x.detach() * x, [3.0]))))
+    assert "value = x * x" in lines(kernel.source)
+    assert kernel([3.0], []) == [9.0]
+
+
 def test_equal_labels_stay_apart() -> None:
     def f(x: Any, y: Any) -> Any:
         x.label = y.label = "v"

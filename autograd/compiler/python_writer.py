@@ -178,7 +178,7 @@ class _Writer:
             return _Expression(f"-{parts[0].at(_ATOM)}", _SIGN)
         if op is ops.square:
             return _Expression(f"{parts[0].text} * {parts[0].text}", _PRODUCT)
-        if op is ops.identity:
+        if op is ops.identity or op is ops.detached:
             return parts[0]
         if op is ops.div and self._never_zero(operands[1]):
             return _Expression(f"{parts[0].at(_PRODUCT)} / {parts[1].at(_SIGN)}", _PRODUCT)
