@@ -97,6 +97,10 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(_LAZY[name]), name)
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 # A graph is many small objects without a cycle: the cyclic collector finds nothing in it, but as Python sets it up it
 # looks through all of it several times while it is built, which doubles the time of a step.  So let it look after
 # 200,000 new objects (the graph of 65,000 nodes), unless somebody has set it up otherwise.
