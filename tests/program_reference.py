@@ -9,7 +9,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, ops, prod, sumprod, where
+from autograd.compiler.builder import Builder
+from autograd.compiler.derive import derivatives
 from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program
+from autograd.compiler.record import program_of, record
+
+LEAVES = (ops.constant, ARGUMENT, PARAMETER)
 
 Number = Any  # a float, or a list of them over lanes
 
@@ -45,6 +50,30 @@ def _run(step: Instruction, numbers: list[Number], arguments: Sequence[float], p
     result = [op.value(*column) for column in columns]
     assert len(result) == lanes
     return result if lanes > 1 else result[0]
+
+
+# ---- programs of functions -------------------------------------------------------------------------------------------
+def recorded(f: Callable[..., Any], args: Sequence[float]) -> Program:
+    """The program of a function, as it is recorded at these arguments."""
+    return program_of(record(f, list(args))).verify()
+
+
+def names(program: Program) -> list[str]:
+    """The operations of a program, without its leaves."""
+    return [step.op.name for step in program.instructions if step.op not in LEAVES]
+
+
+def leaves(program: Program) -> list[int]:
+    """The registers of the arguments and of the parameters."""
+    return [i for i, step in enumerate(program.instructions) if step.op in (ARGUMENT, PARAMETER)]
+
+
+def with_gradients(program: Program, inputs: Sequence[int]) -> Program:
+    """The program with the derivatives of its first output by the inputs as further outputs; 0 where there is none."""
+    builder = Builder()
+    where_to, found = derivatives(program, program.outputs[0], inputs, builder)
+    gradients = [builder.constant(0.0) if d is None else d for d in found]
+    return builder.program([*[where_to[i] for i in program.outputs], *gradients]).verify()
 
 
 # ---- comparing -------------------------------------------------------------------------------------------------------

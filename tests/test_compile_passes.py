@@ -1,4 +1,4 @@
-"""The compiler's passes as pure functions on programs: what each does, and that values and gradients stay."""
+"""What the passes of the compiler do to sums and to loops over samples, and that values stay."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import autograd
-from autograd import Value, fsum, log, ops, relu, sumprod, tanh, where
-from autograd.compiler.builder import Builder, Register
-from autograd.compiler.derive import derivatives
+from autograd import Value, fsum, ops, relu, sumprod, tanh, where
+from autograd.compiler.builder import Builder
 from autograd.compiler.flatten import flatten
 from autograd.compiler.lanes import find_lanes, spread
-from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program, ProgramError
+from autograd.compiler.program import ARGUMENT, PARAMETER, TOTAL, Instruction, Program
 from autograd.compiler.record import program_of, record
 from tests import program_reference as reference
-from tests.program_reference import ROUGH, formula, numbers, recipes, same, size, unusual
+from tests.program_reference import (
+    ROUGH,
+    formula,
+    names,
+    numbers,
+    recipes,
+    recorded,
+    same,
+    size,
+    unusual,
+)
 
 nan, inf = math.nan, math.inf
 X, Y, W = (Instruction(ARGUMENT, payload=0), Instruction(ARGUMENT, payload=1), Instruction(PARAMETER, payload=0))
 COLUMN = Instruction(ARGUMENT, (), 3, (0, 1, 2))
-
-
-def constant(number: Any, lanes: int = 1) -> Instruction:
-    return Instruction(ops.constant, (), lanes, number)
-
-
-def recorded(f: Callable[..., Any], args: Sequence[float]) -> Program:
-    return program_of(record(f, list(args))).verify()
 
 
 def rebuilt(program: Program) -> Program:
@@ -41,204 +41,6 @@ def rebuilt(program: Program) -> Program:
     builder = Builder()
     where_to = builder.copy(program)
     return builder.program([where_to[i] for i in program.outputs]).verify()
-
-
-def names(program: Program) -> list[str]:
-    """The operations of a program, without its leaves."""
-    return [step.op.name for step in program.instructions if step.op not in (ops.constant, ARGUMENT, PARAMETER)]
-
-
-def with_gradients(program: Program, inputs: Sequence[int]) -> Program:
-    """The program with the derivatives of its first output by the inputs as further outputs; 0 where there is none."""
-    builder = Builder()
-    where_to, found = derivatives(program, program.outputs[0], inputs, builder)
-    gradients = [builder.constant(0.0) if d is None else d for d in found]
-    return builder.program([*[where_to[i] for i in program.outputs], *gradients]).verify()
-
-
-def leaves(program: Program) -> list[int]:
-    return [i for i, step in enumerate(program.instructions) if step.op in (ARGUMENT, PARAMETER)]
-
-
-# ---- the format ------------------------------------------------------------------------------------------------------
-def test_a_program_prints_one_line_per_instruction() -> None:
-    steps = [COLUMN, W, Instruction(ops.mul, (1, 0), 3), Instruction(TOTAL, (2,)), constant(2.0)]
-    assert str(Program(steps, [3, 4], {1: "w", 2: "z"})).splitlines() == [
-        "%0    [3] = argument (0, 1, 2)",
-        "%1        = parameter 0    # w",
-        "%2    [3] = mul %1 %0    # z",
-        "%3        = total %2",
-        "%4        = constant 2.0",
-        "return %3 %4",
-    ]
-
-
-def test_long_columns_are_printed_short() -> None:
-    text = str(Program([constant(tuple(map(float, range(100))), 100)], [0]))
-    assert text.splitlines()[0] == "%0  [100] = constant (0.0, 1.0, 2.0, … 97 more)"
-
-
-def test_a_derivative_is_named_after_what_it_is_the_derivative_by() -> None:
-    program = Program([X, Instruction(ops.sin, (0,)), Instruction(ops.cos, (0,))], [1, 2], {0: "x"}, {2: 0})
-    assert [program.name(i) for i in range(3)] == ["x", "", "∂x"]
-    assert str(program).splitlines()[2].endswith("# ∂x")
-
-
-@given(recipes(ROUGH), unusual(3))
-def test_what_a_program_prints_can_be_read_again(recipe: reference.Recipe, xs: list[float]) -> None:
-    program = recorded(lambda *v: formula(recipe, v), xs)
-    again = Program.parse(str(program))
-    assert str(again) == str(program)
-    assert same(reference.outputs(again, xs), reference.outputs(program, xs))
-
-
-def test_labels_lanes_and_columns_are_read_again() -> None:
-    steps = [Instruction(ARGUMENT, (), 3, (0, 0.5, 2)), constant((1.0, -inf, nan), 3), Instruction(DOT, (0, 1)), W]
-    text = str(Program(steps, [2, 3], {0: "x₁", 3: "the weight"}))
-    assert str(Program.parse(text)) == text
-    assert Program.parse(text).instructions[0] == steps[0]
-
-
-@pytest.mark.parametrize("text", ["%1 = argument 0", "%0 argument 0", "nothing", "%0 = argument 0\n%0 = argument 1"])
-def test_a_line_that_is_no_instruction_is_refused(text: str) -> None:
-    with pytest.raises(ProgramError, match="not the line of instruction"):
-        Program.parse(text)
-
-
-def test_uses_count_operands_and_outputs() -> None:
-    assert Program([X, Instruction(ops.mul, (0, 0))], [1, 1]).uses() == [2, 2]
-
-
-GOOD = [
-    Program(),
-    Program([X], [0]),
-    Program([COLUMN, W, Instruction(ops.mul, (1, 0), 3), Instruction(TOTAL, (2,))], [3, 2]),
-    Program([COLUMN, COLUMN, Instruction(DOT, (0, 1))], [2]),
-    Program([Instruction(ARGUMENT, (), 8, 0)], [0]),
-]
-
-
-@pytest.mark.parametrize("program", GOOD)
-def test_the_verifier_returns_a_good_program(program: Program) -> None:
-    assert program.verify() is program
-
-
-@pytest.mark.parametrize(
-    ("steps", "outputs", "complaint"),
-    [
-        ([X, Instruction(ops.sin, (1,))], [1], "%1 = sin uses a register that is not computed yet"),
-        ([X, Instruction(ops.sin, (-1,))], [1], "%1 = sin uses a register that is not computed yet"),
-        ([COLUMN, constant((1.0, 2.0), 2), Instruction(ops.add, (0, 1), 3)], [2], r"%2 = add mixes lanes \[2, 3\]"),
-        ([COLUMN, Instruction(ops.sin, (0,), 1)], [1], r"%1 = sin mixes lanes \[3\] into 1"),
-        ([X, Instruction(ops.sin, (0,), 3)], [1], r"%1 = sin mixes lanes \[\] into 3"),
-        ([X, Instruction(TOTAL, (0,))], [1], r"%1 = total sums over lanes \[\]"),
-        ([COLUMN, Instruction(TOTAL, (0,), 3)], [1], r"%1 = total sums over lanes \[3\] into 3"),
-        ([constant((1.0, 2.0), 3)], [0], "%0 = constant has 2 numbers for 3 lanes"),
-        ([X], [1], r"outputs \[1\] of a program of 1 instructions"),
-        ([X], [-1], r"outputs \[-1\] of a program of 1 instructions"),
-    ],
-)
-def test_the_verifier_names_what_is_wrong(steps: list[Instruction], outputs: list[int], complaint: str) -> None:
-    with pytest.raises(ProgramError, match=complaint):
-        Program(steps, outputs).verify()
-
-
-# ---- the builder: folding, sharing, dropping -------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("f", "expected"),
-    [
-        (lambda x: x * 1.0, []),
-        (lambda x: 1.0 * x, []),
-        (lambda x: x + 0.0, []),
-        (lambda x: x / 1.0, []),
-        (lambda x: x**1.0, []),
-        (lambda x: 0.0 + (-1.0 * (-1.0 * x)), []),
-        (lambda x: ops.identity(x), []),
-        (lambda x: x * -1.0, ["neg"]),
-        (lambda x: x**2.0, ["mul"]),
-        (lambda x: where(x > 0, x, x), []),
-        (lambda x: x.sin() + x.sin(), ["sin", "add"]),  # the same step once
-        (lambda x: x * 0.0, ["mul"]),  # nan and inf are not 0
-        (lambda x: x - x, ["sub"]),
-        (lambda x: 0.0 / x, ["div"]),
-        (lambda x: x**0.5, ["constant_power"]),
-    ],
-)
-def test_only_what_is_true_of_every_float_is_simplified(f: Callable[[Value], Value], expected: list[str]) -> None:
-    program = rebuilt(recorded(f, [3.0]))
-    assert names(program) == expected
-    for x in (3.0, -0.5, 0.0, nan, inf, -inf):
-        assert same(reference.outputs(program, [x]), [f(Value(x)).data])
-
-
-def test_numbers_are_folded_with_the_value_of_the_row() -> None:
-    builder = Builder()
-    log_of = builder.emit(ops.log, (builder.constant(-1.0),))
-    pole = builder.emit(ops.div, (builder.constant(1.0), builder.constant(0.0)))
-    assert math.isnan(builder.number(log_of))  # type: ignore[arg-type]
-    assert builder.number(pole) == inf
-    assert builder.emit(ops.sqrt, (log_of,)) == log_of, "nan is one constant"
-    assert builder.constant(0.0) != builder.constant(-0.0), "two zeros are not"
-
-
-def test_leaves_with_equal_numbers_stay_apart() -> None:
-    v, w = Value(2.0), Value(2.0)
-    program = recorded(lambda x, y: (v * x) * (w * y), [5.0, 5.0])
-    assert sorted(step.payload for step in program.instructions if step.op is PARAMETER) == [0, 1]
-    assert len(leaves(program)) == 4
-    assert reference.outputs(program, [2.0, 3.0], [5.0, 7.0]) == [2.0 * 5.0 * 3.0 * 7.0]
-
-
-def test_steps_that_no_output_needs_are_dropped() -> None:
-    builder = Builder()
-    x = builder.emit(ARGUMENT, payload=0)
-    builder.emit(ops.sin, (x,))
-    y = builder.emit(ops.cos, (x,))
-    assert str(builder.program([y])) == "%0        = argument 0\n%1        = cos %0\nreturn %1"
-
-
-def test_a_simplification_never_changes_the_number_of_lanes() -> None:
-    builder = Builder()
-    x, column = builder.emit(ARGUMENT, payload=0), builder.emit(ARGUMENT, (), 3, (0, 1, 2))
-    chosen = builder.emit(ops.select, (column, x, x))
-    always = builder.emit(ops.select, (builder.constant(1.0), x, column))
-    assert [builder.instructions[i].lanes for i in (chosen, always)] == [3, 3]
-    program = builder.program([builder.emit(TOTAL, (chosen,)), builder.emit(TOTAL, (always,))]).verify()
-    assert reference.outputs(program, [5.0, 1.0, 0.0]) == [15.0, 15.0]
-
-
-def test_a_register_is_a_number_that_writes_instructions() -> None:
-    builder = Builder()
-    x = Register(builder, builder.emit(ARGUMENT, payload=0))
-    y = abs(2.0 - x) / (x**2.0 + 2.0**x) - (-x) + ops.sin(x) * (x < 1.0) + where(x <= 1.0, 3.0, x)
-    for number in (0.5, 1.0, 4.0):
-        expected = abs(2.0 - number) / (number**2 + 2.0**number) + number + math.sin(number) * (number < 1.0)
-        expected += 3.0 if number <= 1.0 else number
-        assert same(reference.outputs(builder.program([y.index]), [number]), [expected])
-
-
-def test_a_rule_that_branches_on_a_register_is_refused() -> None:
-    builder = Builder()
-    x = Register(builder, builder.emit(ARGUMENT, payload=0))
-    with pytest.raises(TypeError, match=r"autograd\.where"):
-        bool(x > 0)
-
-
-@given(recipes(ROUGH), unusual(3))
-def test_a_recorded_program_gives_what_the_function_gave(recipe: reference.Recipe, xs: list[float]) -> None:
-    program = recorded(lambda *v: formula(recipe, v), xs)
-    expected = formula(recipe, [Value(x) for x in xs]).data
-    assert same(reference.outputs(program, xs), [expected], size(expected))
-
-
-@given(recipes(ROUGH), unusual(3))
-def test_simplifying_keeps_values_and_happens_once(recipe: reference.Recipe, xs: list[float]) -> None:
-    program = recorded(lambda *v: formula(recipe, v), xs)
-    before = reference.outputs(program, xs)
-    once = rebuilt(program)
-    assert len(once) <= len(program)
-    assert same(reference.outputs(once, xs), before, size(before))
-    assert str(rebuilt(once)) == str(once)
 
 
 # ---- sums ------------------------------------------------------------------------------------------------------------
@@ -541,171 +343,3 @@ def test_one_sample_is_spread_over_a_batch() -> None:
     assert {step.op.name: step.lanes for step in found.instructions} == {
         "parameter": 1, "argument": 8, "mul": 8, "tanh": 8, "sin": 1,
     }  # fmt: skip
-
-
-# ---- derivatives -----------------------------------------------------------------------------------------------------
-@given(recipes(ROUGH), unusual(3))
-def test_derivatives_are_those_of_the_graph(recipe: reference.Recipe, xs: list[float]) -> None:
-    recording = record(lambda *v: formula(recipe, v), xs)
-    program = program_of(recording)
-    inputs = {step.payload: i for i, step in enumerate(program.instructions) if step.op is ARGUMENT}
-    derived = with_gradients(program, list(inputs.values()))
-    everything = reference.registers(derived, xs)
-    found = dict(zip(inputs, [everything[i] for i in derived.outputs[1:]]))
-
-    leaves = [Value(x) for x in xs]
-    expected = autograd.grad(formula(recipe, leaves), leaves)
-    for k, d in enumerate(expected):
-        assert same(found.get(k, 0.0), d, size(everything)), (k, found, expected)
-
-
-@given(recipes(), st.integers(4, 6), st.data())
-def test_derivatives_over_lanes_are_those_of_the_unrolled_program(
-    recipe: reference.Recipe, count: int, data: st.DataObject
-) -> None:
-    xs = data.draw(numbers(2 * count))
-    ws = [Value(w) for w in data.draw(numbers(2))]
-
-    def loss(*v: Any) -> Any:
-        return fsum([formula(recipe, [*ws, *v[k : k + 2]]) for k in range(0, 2 * count, 2)]) * ws[0]
-
-    recording = record(loss, xs)
-    parameters = [p.data for p in recording.parameters]
-    scalar = flatten(program_of(recording))
-    found = []
-    for program in (scalar, find_lanes(scalar, 4)):
-        inputs = leaves(program)
-        derived = flatten(with_gradients(program, inputs)).verify()
-        everything = reference.registers(derived, xs, parameters)
-        assume(size(everything) < 1e6)
-        by_leaf: dict[Any, float] = {}
-        for i, output in zip(inputs, derived.outputs[1:]):
-            op, _, lanes, payload = program.instructions[i]
-            number = everything[output]
-            per_lane = number if isinstance(number, list) else [number] * lanes
-            for source, d in zip(payload if lanes > 1 else [payload], per_lane):
-                if isinstance(source, int):
-                    by_leaf[op, source] = by_leaf.get((op, source), 0.0) + d
-        found.append((by_leaf, size(everything)))
-    (unrolled, scale), (over_lanes, _) = found
-    for key in {**unrolled, **over_lanes}:
-        assert same(unrolled.get(key, 0.0), over_lanes.get(key, 0.0), scale)
-
-
-def test_a_uniform_number_used_in_every_lane_gets_the_sum_over_the_lanes() -> None:
-    w, columns = W, [COLUMN]
-    steps = [*columns, w, Instruction(ops.mul, (1, 0), 3), Instruction(TOTAL, (2,)), Instruction(ops.mul, (3, 1))]
-    derived = with_gradients(Program(steps, [4]), [1, 0])
-    value, by_w, by_x = reference.outputs(derived, [1.0, 2.0, 4.0], [3.0])
-    assert (value, by_w) == (63.0, 2 * 3.0 * 7.0)  # d (w Σ w x) / dw
-    assert by_x in (9.0, [9.0] * 3)  # w² in every lane
-
-
-def test_an_input_that_the_output_does_not_depend_on_has_no_derivative() -> None:
-    program = Program([X, Y, Instruction(ops.sin, (0,))], [2])
-    _, found = derivatives(program, 2, [0, 1], Builder())
-    assert found[0] is not None
-    assert found[1] is None
-
-
-def test_the_derivative_by_the_output_itself_is_one() -> None:
-    builder = Builder()
-    _, (d,) = derivatives(Program([X], [0]), 0, [0], builder)
-    assert d is not None
-    assert builder.number(d) == 1.0
-
-
-@pytest.mark.parametrize("xs", [[1.0] * 4, [0.0] * 4, [-1.0] * 4, [0.0, 1.0, -1.0, 4.0]])
-def test_a_branch_that_is_not_taken_leaks_nothing(xs: list[float]) -> None:
-    w = Value(0.5)
-
-    def loss(*v: Any) -> Any:
-        return fsum([where(x > 0, log(x) * w, x * 2.0) for x in v])
-
-    recording = record(loss, xs)
-    for program in (program_of(recording), find_lanes(program_of(recording), 4)):
-        gradients = reference.outputs(with_gradients(program, leaves(program)), xs, [0.5])[1:]
-        flat = [d for g in gradients for d in (g if isinstance(g, list) else [g])]
-        assert all(map(math.isfinite, flat))
-    assert sum(map(abs, flat)) > 0.0
-
-
-def test_a_uniform_number_behind_a_branch_that_no_lane_takes_gets_nothing() -> None:
-    w = Value(0.0)
-
-    def loss(*v: Any) -> Any:
-        return fsum([where(x > 0, log(w) * x, x) for x in v])
-
-    for xs, expected in (([-1.0] * 4, 0.0), ([-1.0, 1.0, -1.0, -1.0], inf)):
-        program, parameters = find_lanes(program_of(record(loss, xs)), 4), [0.0]
-        (w_register,) = [i for i, step in enumerate(program.instructions) if step.op is PARAMETER]
-        assert reference.outputs(with_gradients(program, [w_register]), xs, parameters)[1] == expected
-
-
-def test_lanes_behind_a_branch_that_is_not_taken_get_nothing() -> None:
-    def loss(*v: Any) -> Any:
-        return where(v[0] > 0, fsum([log(x) for x in v[1:]]), v[0])
-
-    xs = [-1.0, 0.0, 0.0, 0.0, 0.0]
-    program = find_lanes(program_of(record(loss, xs)), 4)
-    inputs = leaves(program)
-    found = reference.outputs(with_gradients(program, inputs), xs)[1:]
-    columns = {program.instructions[i].payload: d for i, d in zip(inputs, found)}
-    assert columns.pop(0) == 1.0
-    assert list(columns.values()) in ([0.0], [[0.0] * 4])
-
-
-def test_nested_branches_agree_with_the_graph() -> None:
-    def f(x: Any, y: Any) -> Any:
-        inner = where(x > 1.0, log(x - 1.0) + y, x * y)
-        shared = log(y)
-        root = where(x >= 1.0, (x - 1.0).sqrt(), 0.0)
-        return where(y > 0.0, inner * shared + root, inner + 1.0) + where(y > 2.0, shared, 0.0)
-
-    program = recorded(f, [2.0, 3.0])
-    inputs = {step.payload: i for i, step in enumerate(program.instructions) if step.op is ARGUMENT}
-    derived = with_gradients(program, [inputs[0], inputs[1]])
-    for xs in ([2.0, 3.0], [0.5, 3.0], [2.0, -3.0], [1.0, 0.0], [1.0, 1.5], [0.0, 0.0]):
-        points = [Value(x) for x in xs]
-        out = f(*points)
-        assert same(reference.outputs(derived, xs), [out.data, *autograd.grad(out, points)])
-
-
-@pytest.mark.parametrize("decide", [lambda x: x > 0.0, lambda x: x])
-def test_what_only_decides_gets_no_gradient_even_if_it_is_infinite(decide: Callable[[Value], Value]) -> None:
-    program = recorded(lambda x, y: where(decide(x), y.sqrt(), y), [1.0, 0.0])
-    (x,) = [i for i, step in enumerate(program.instructions) if step == X]
-    _, (found,) = derivatives(program, program.outputs[0], [x], Builder())
-    assert found is None
-
-
-def test_derivatives_are_labelled_after_the_textbook() -> None:
-    w, b = Value(0.5, "w"), Value(0.25, "b")
-
-    def loss(x: Any) -> Any:
-        z = w * x + b
-        z.label = "z"
-        a = z.sigmoid()
-        a.label = "a"
-        return (a - 1.0).square()
-
-    program = recorded(loss, [2.0])
-    derived = with_gradients(program, [i for i, label in program.labels.items() if label in "wb"])
-    labels = [derived.name(i) for i in range(len(derived)) if derived.name(i)]
-    assert labels[-4:] == ["∂a", "sigmoid'(z)", "∂z", "∂w"], "∂b is ∂z itself"
-
-
-def test_a_program_can_be_differentiated_twice() -> None:
-    program = recorded(lambda x: x**3.0 * x.sin(), [2.0])
-    first = with_gradients(program, leaves(program))
-    turned = Program(first.instructions, first.outputs[::-1])
-    second = with_gradients(turned, leaves(turned))
-    x = 2.0
-    expected = 6 * x * math.sin(x) + 6 * x**2 * math.cos(x) - x**3 * math.sin(x)
-    assert same(reference.outputs(second, [x])[-1], expected)
-
-
-def test_the_derivative_of_a_deep_program() -> None:
-    steps = [X, *[Instruction(ops.tanh, (k,)) for k in range(20_000)]]
-    derived = with_gradients(Program(steps, [20_000]), [0])
-    assert 0.0 < reference.outputs(derived, [1.0])[1] < 1.0
