@@ -78,12 +78,17 @@ class _Flattening:
                     self.instructions[x].lanes > 1 for x in self.instructions[product].operands
                 ):
                     absorbed.add(product)
-            elif op in _SUMS:
+            elif op in _SUMS and any(self._joins(x, i, *_SUMS, ops.mul) for x in self._added(i)):
                 pairs, singles, inside = self._collect(i)
                 if inside and (len(pairs) == 2 or len(pairs) + len(singles) > 2):
                     self.terms[i] = pairs, singles
                     absorbed |= inside
         return absorbed
+
+    def _added(self, i: int) -> tuple[int, ...]:
+        """The operands of a sum that it adds as they are."""
+        op, operands, _, _ = self.instructions[i]
+        return operands[len(operands) // 2 * 2 :] if op is ops.sum_of_products else operands
 
     def _joins(self, i: int, into: int, *kinds: ops.Op) -> bool:
         """Whether step i serves only step ``into`` and may be written as a part of it."""
