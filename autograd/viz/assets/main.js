@@ -8,7 +8,7 @@ class App {
     this.quiz = new Quiz(this);
     this.pictures = [...document.querySelectorAll("svg.graph")].map((svg, i) => new Picture(svg, new Walk(DATA.levels[i])));
     this.buildLevels();
-    this.pictures.forEach((picture) => this.listen(picture));
+    this.listenToStage();
     this.listenToControls();
     document.addEventListener("keydown", (event) => this.key(event));
     addEventListener("resize", () => { if (this.picture.fitted) this.picture.fit(); });
@@ -169,40 +169,40 @@ class App {
   }
 
   // ---- input ----
-  listen(picture) {
-    const { svg } = picture;
+  listenToStage() {
+    const stage = byId("stage");
     let from = null;
     let moved = false;
-    svg.addEventListener("wheel", (event) => {
+    stage.addEventListener("wheel", (event) => {
       event.preventDefault();
-      const area = svg.getBoundingClientRect();
+      const area = stage.getBoundingClientRect();
       const times = Math.exp(event.deltaY * 0.0015);
-      picture.zoom(times, (event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height);
+      this.picture.zoom(times, (event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height);
     }, { passive: false });
-    svg.addEventListener("pointerdown", (event) => {
+    stage.addEventListener("pointerdown", (event) => {
       from = [event.clientX, event.clientY];
       moved = false;
       this.byMouse = true;
     });
-    svg.addEventListener("pointermove", (event) => {
+    stage.addEventListener("pointermove", (event) => {
       if (!from || !event.buttons) return;
       const [dx, dy] = [event.clientX - from[0], event.clientY - from[1]];
       if (!moved && Math.hypot(dx, dy) < 4) return;
-      if (!moved) svg.setPointerCapture(event.pointerId);
+      if (!moved) stage.setPointerCapture(event.pointerId);
       moved = true;
-      const scale = picture.window.width / svg.clientWidth;
-      picture.pan(-dx * scale, -dy * scale);
+      const scale = this.picture.window.width / stage.clientWidth;
+      this.picture.pan(-dx * scale, -dy * scale);
       from = [event.clientX, event.clientY];
     });
-    svg.addEventListener("pointerup", () => { from = null; });
-    svg.addEventListener("click", (event) => {
-      if (moved) return;
+    stage.addEventListener("pointerup", () => { from = null; });
+    stage.addEventListener("click", (event) => {
+      if (moved || event.target.closest("button")) return;
       const box = event.target.closest(".b");
-      this.select(box ? picture.boxes.indexOf(box) : null);
+      this.select(box ? this.picture.boxes.indexOf(box) : null);
     });
-    svg.addEventListener("focusin", (event) => {
+    stage.addEventListener("focusin", (event) => {
       const box = event.target.closest(".b");
-      if (box && !this.byMouse) picture.reveal(picture.boxes.indexOf(box));
+      if (box && !this.byMouse) this.picture.reveal(this.picture.boxes.indexOf(box));
     });
   }
 

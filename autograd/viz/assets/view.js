@@ -25,7 +25,10 @@ class Picture {
     this.product = draw("text", {}, this.badge);  // below it
     this.plus = draw("text", {}, this.badge);  // at the box that receives
     this.pulse = draw("circle", { class: "pulse", r: 5, visibility: "hidden" }, svg);
+    this.stage = svg.parentElement;
     this.full = svg.getAttribute("viewBox").split(" ").map(Number);
+    svg.setAttribute("width", this.full[2]);
+    svg.setAttribute("height", this.full[3]);
     this.boxes.forEach((box, i) => {
       box.setAttribute("role", "button");
       box.setAttribute("tabindex", i === walk.roots[0] ? "0" : "-1");
@@ -117,10 +120,10 @@ class Picture {
     this.arrows.forEach((arrow, i) => arrow.classList.toggle("on", Boolean(found && found.arrows.has(i))));
   }
 
-  // ---- the window: which part of the picture is seen ----
+  // ---- the window: which part of the picture is seen, in the picture's own coordinates ----
   fit() {
     const [x, y, width, height] = this.full;
-    const { clientWidth, clientHeight } = this.svg;
+    const { clientWidth, clientHeight } = this.stage;
     const scale = Math.min(1.7, clientWidth / width, clientHeight / height) || 1;  // small graphs do not become huge
     const [w, h] = [clientWidth / scale, clientHeight / scale];
     this.look({ x: x - (w - width) / 2, y: y - (h - height) / 2, width: w, height: h });
@@ -131,7 +134,10 @@ class Picture {
   look(window) {
     cancelAnimationFrame(this.gliding);
     this.window = window;
-    this.svg.setAttribute("viewBox", [window.x, window.y, window.width, window.height].map((v) => v.toFixed(2)).join(" "));
+    const scale = this.stage.clientWidth / window.width;
+    const [left, top] = [(this.full[0] - window.x) * scale, (this.full[1] - window.y) * scale];
+    // A transform of the whole: another viewBox would have every text laid out again, 400 ms for 1,000 boxes.
+    this.svg.style.transform = `translate(${left.toFixed(1)}px, ${top.toFixed(1)}px) scale(${scale.toFixed(4)})`;
     this.fitted = false;
   }
 
@@ -165,7 +171,7 @@ class Picture {
 
   // Move the window if one of these boxes is not well inside of it; a picture too small to read is brought nearer.
   follow(boxes) {
-    const near = Math.min(this.window.width, this.svg.clientWidth / 1.15);
+    const near = Math.min(this.window.width, this.stage.clientWidth / 1.15);
     const aspect = this.window.height / this.window.width;
     const xs = boxes.map((i) => this.centres[i][0]), ys = boxes.map((i) => this.centres[i][1]);
     const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
