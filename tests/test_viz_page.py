@@ -152,6 +152,12 @@ def test_large_graphs_are_shown_folded_with_a_notice() -> None:
     assert [level["name"] for level in data["levels"]] == ["expression"]
 
 
+def test_the_page_starts_with_the_most_detail_that_is_legible() -> None:
+    for layers, start in (([3, 1], "number"), ([30, 1], "neuron"), ([30, 30, 1], "layer")):
+        data = data_of(html_page(MLP(2, layers, activation="tanh", seed=1)([1.0, 2.0])))
+        assert data["levels"][data["level"]]["name"] == start
+
+
 def test_a_level_that_cannot_be_laid_out_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     real = rendering.render
 

@@ -30,7 +30,7 @@ from autograd.viz.theme import THEMES, Theme
 
 __all__ = ["html_page", "write_html"]
 
-LEGIBLE = 150  # boxes to start with, if there is a choice
+LEGIBLE = 150  # boxes to start with, and twice as many arrows, if there is a choice
 SCRIPTS = ("model.js", "view.js", "panel.js", "quiz.js", "main.js")
 DELTAS = (-1.0, -0.75, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 MOST_REPLAYED = 1_000_000  # nodes to compute again for nudging; leaves beyond that cannot be nudged
@@ -79,7 +79,7 @@ def html_page(
     graph.grad_of = gradients.__getitem__
     levels, pictures, notice = _levels(graph, max_nodes, timeout)
     outputs = ", ".join([f"{graph.names.name[node]} = {number(node._data, graph.spec)}" for node in roots])
-    legible = [i for i, level in enumerate(levels) if len(level["boxes"]) <= LEGIBLE]
+    legible = [i for i, it in enumerate(levels) if max(len(it["boxes"]), len(it["arrows"]) / 2) <= LEGIBLE]
     data = {
         "digits": digits, "deltas": DELTAS, "levels": levels, "level": max(legible, default=0), "notice": notice,
         "output": _json_number(math.fsum([node._data for node in roots])),
