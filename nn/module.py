@@ -136,6 +136,12 @@ class Module:
         for name, number in parameters.items():
             if type(number) not in (int, float) or not abs(number) < float("inf"):
                 raise FileError(f"{path}: parameters: {name!r} must be a finite number, not {number!r}")
+        own, other = self.architecture(), document.get("architecture")
+        if own and isinstance(other, dict) and parameters.keys() == self.state_dict().keys() and own != other:
+            differing = [
+                f"{name} {other.get(name)!r} instead of {own[name]!r}" for name in own if own[name] != other.get(name)
+            ]
+            raise FileError(f"{path}: the saved {type(self).__name__} has {', '.join(differing)}")
         try:
             self.load_state_dict(parameters)
         except (ValueError, OverflowError) as error:

@@ -225,3 +225,12 @@ def test_a_module_in_a_module_of_users_is_used_like_one_of_ours() -> None:
     y.backward()
     assert len(block.parameters()) == 6
     assert all(p.grad != 0.0 for p in block.parameters())
+
+
+def test_a_file_of_a_network_with_other_activations_is_refused(tmp_path: Path) -> None:
+    MLP(2, [3, 1], activation="relu", seed=0).save(tmp_path / "model.json")
+    other = MLP(2, [3, 1], activation="tanh", seed=1)
+    before = other.state_dict()
+    with pytest.raises(FileError, match="activation 'relu' instead of 'tanh'"):
+        other.load(tmp_path / "model.json")
+    assert other.state_dict() == before
