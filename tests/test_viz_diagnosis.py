@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autograd import Value, clip, grad, maximum, sumprod
+from autograd import Value, clip, grad, maximum, ops, sumprod
 from autograd.graph import topological_order
 from autograd.viz import diagnose
 from nn import MLP
@@ -30,6 +30,7 @@ def x_at(data: float) -> Value:
         (clip(x_at(5.0), 0, 1), "clipped", ["x"]),
         (maximum(x_at(1.0), 2.0), "not the larger one", ["x"]),
         (x_at(1.0).minimum(0.5), "not the smaller one", ["x"]),
+        (ops.detached(x_at(5.0)), "detached", ["x"]),
         (x_at(0.3).floor(), "step function", ["x"]),
         (x_at(1.0) ** 0, "zero derivative", ["x"]),
         (x_at(1000.0).sigmoid(), "saturated sigmoid", ["x"]),

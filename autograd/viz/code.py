@@ -42,7 +42,7 @@ _PYTHON = Dialect(
         **_same("autograd.", "tanh asinh acosh atanh erf sigmoid softplus silu gelu relu leaky_relu elu abs sign"),
         **_same("autograd.", "floor round identity atan2 hypot logaddexp maximum minimum clip"),
         "fsum": "autograd.fsum([{all}])", "prod": "autograd.prod([{all}])", "logsumexp": "autograd.logsumexp([{all}])",
-        **_same("autograd.ops.", "gauss normal_pdf normal_cdf step less less_equal equal select"),
+        **_same("autograd.ops.", "gauss normal_pdf normal_cdf step less less_equal equal select detached"),
     },
 )  # fmt: skip
 _TORCH = Dialect(
@@ -52,7 +52,7 @@ _TORCH = Dialect(
         **_same("torch.", "asinh acosh atanh erf sigmoid relu abs sign floor round atan2 hypot logaddexp"),
         **_same("torch.", "maximum minimum"),
         **_same("torch.nn.functional.", "softplus silu gelu"),
-        "cbrt": "torch.sign({0})*torch.abs({0})**(1/3)", "identity": "({0})",
+        "cbrt": "torch.sign({0})*torch.abs({0})**(1/3)", "identity": "({0})", "detached": "({0}).detach()",
         "leaky_relu": "torch.where({0} > 0, {0}, {1}*{0})", "elu": "torch.where({0} > 0, {0}, {1}*torch.expm1({0}))",
         "clip": "torch.clamp({all})", "fsum": "torch.stack([{all}]).sum()", "prod": "torch.stack([{all}]).prod()",
         "logsumexp": "torch.logsumexp(torch.stack([{all}]), 0)", "gauss": "torch.exp(-({0})**2)",
@@ -71,7 +71,8 @@ _JAX = Dialect(
         "asinh": "jnp.arcsinh({0})", "acosh": "jnp.arccosh({0})", "atanh": "jnp.arctanh({0})",
         **_same("jax.nn.", "sigmoid softplus silu relu leaky_relu elu"),
         **_same("jax.scipy.special.", "erf"),
-        "gelu": "jax.nn.gelu({0}, approximate=False)", "identity": "({0})", "normal_cdf": "jax.scipy.special.ndtr({0})",
+        "gelu": "jax.nn.gelu({0}, approximate=False)", "detached": "jax.lax.stop_gradient({0})",
+        "identity": "({0})", "normal_cdf": "jax.scipy.special.ndtr({0})",
         "fsum": "sum([{all}])", "prod": "jnp.prod(jnp.stack([{all}]))", "gauss": "jnp.exp(-({0})**2)",
         "logsumexp": "jax.scipy.special.logsumexp(jnp.stack([{all}]))", "step": "jnp.where({0} > 0, 1.0, 0.0)",
         "normal_pdf": "jnp.exp(-({0})**2/2)/jnp.sqrt(2*jnp.pi)", "select": "jnp.where({0} != 0, {1}, {2})",

@@ -29,6 +29,7 @@ LARGEST_SLOPE: dict[Op, float] = {
 # Why a local derivative is exactly 0.
 DEAD: dict[Op, tuple[str, str]] = {
     ops.relu: ("dead ReLU", "its input is not above 0, so it hands nothing back"),
+    ops.detached: ("detached", "gradients are stopped there on purpose"),
     ops.clip: ("clipped", "its input is outside of the bounds"),
     ops.mul: ("product with 0", "the other factor is 0"),
     ops.sum_of_products: ("product with 0", "the other factor is 0"),

@@ -229,6 +229,7 @@ _ARITHMETIC: dict[Op, Callable[..., Any]] = {
     ops.constant_power: power,
     ops.square: lambda x: power(x, 2.0),
     ops.identity: lambda x: x,
+    ops.detached: lambda x: x,
     ops.sum_of: _plus,
     ops.product_of: _times,
 }
