@@ -18,8 +18,8 @@ __all__ = ["SIMPLE", "UnsupportedError", "lower"]
 
 # Rows of one or two instructions, and the sums over lanes.
 SIMPLE = {
-    "add", "sub", "mul", "div", "neg", "identity", "abs", "square", "relu", "step", "sign", "leaky_relu", "less",
-    "less_equal", "equal", "select", "maximum", "minimum", "total", "dot",
+    "add", "sub", "mul", "div", "neg", "identity", "detached", "abs", "square", "relu", "step", "sign", "leaky_relu",
+    "less", "less_equal", "equal", "select", "maximum", "minimum", "total", "dot",
 }  # fmt: skip
 
 Lowering = Callable[..., Operand]
@@ -200,6 +200,7 @@ _ROWS: dict[str, Lowering] = {
     "div": Code.div,
     "neg": Code.neg,
     "identity": lambda c, x: x,
+    "detached": lambda c, x: x,
     "abs": Code.abs,
     "square": lambda c, x: c.mul(x, x),
     "sqrt": lambda c, x: c.call("sqrt", x),
