@@ -199,7 +199,7 @@ def test_rows_of_the_jacobian_and_products_with_it_agree(f: Expression, g: Expre
 def test_the_expressions_use_every_primitive_share_nodes_and_fan_out() -> None:
     used, shared, steps = Counter[str](), 0, 0
 
-    @settings(max_examples=400, database=None, derandomize=True)
+    @settings(max_examples=1500, database=None, derandomize=True)
     @given(expressions())
     def collect(f: Expression) -> None:
         nonlocal shared, steps
