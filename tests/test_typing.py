@@ -219,6 +219,6 @@ def test_what_is_wrong_is_found(tmp_path: Path) -> None:
     found = {
         int(line.split(":")[1]): line.rpartition("[")[2].rstrip("]")
         for line in out.splitlines()
-        if line.startswith(str(file)) and ": error:" in line
+        if f"{file.name}:" in line and ": error:" in line  # the cache may know the file by an earlier path
     }
     assert found == expected, out
