@@ -192,7 +192,12 @@ class _Writer:
 def _define(w: _Writer) -> str:
     """The finished ``PyObject *call(m_self, args, count, keyword names)``; the block ``slow`` asks Python."""
     w.block("slow")
-    w.do(f"ret ptr {w.call('ptr', 'PyObject_Vectorcall', 'ptr %self', 'ptr %args', 'i64 %count', 'ptr %keywords')}")
+    arguments = ("ptr %self", "ptr %args", "i64 %count", "ptr %keywords")
+    if hasattr(_API, "PyObject_Vectorcall"):
+        w.do(f"ret ptr {w.call('ptr', 'PyObject_Vectorcall', *arguments)}")
+    else:  # CPython 3.10 has that in its headers only, and this in its library
+        thread = w.call("ptr", "PyThreadState_Get")
+        w.do(f"ret ptr {w.call('ptr', '_PyObject_MakeTpCall', f'ptr {thread}', *arguments)}")
     body = "\n".join(w.lines)
     return (
         f"\ndefine ptr @call(ptr %self, ptr %args, i64 %count, ptr %keywords) #9 {{\n{body}\n}}\n"
