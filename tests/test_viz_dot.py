@@ -165,6 +165,15 @@ def test_a_drawing_is_a_digraph_that_a_notebook_shows() -> None:
     assert set(drawing._repr_mimebundle_(exclude={"text/plain"})) == {"image/svg+xml"}
 
 
+def test_fonts_of_other_widths_come_last_so_that_text_stays_inside_its_box() -> None:
+    families = {
+        text.get("font-family") for text in ElementTree.fromstring(draw_dot(product()).pipe("svg")).iter() if text.text
+    }
+    (listed,) = families - {None}
+    assert listed.startswith("Helvetica,Arial,")
+    assert listed.endswith(",sans-serif")
+
+
 def test_the_picture_says_what_it_shows() -> None:
     svg = ElementTree.fromstring(draw_dot(Value(2.0, "<b>") * 2).pipe("svg"))
     assert svg.get("role") == "img"

@@ -17,6 +17,8 @@ from autograd.viz.theme import Theme
 __all__ = ["Drawing", "drawing_of"]
 
 FONT = "Helvetica"  # the one sans-serif whose widths every Graphviz knows, with font libraries and without
+# What a browser shows instead where there is no Helvetica: of its widths, so that text stays inside its box.
+_FAMILIES = "Helvetica,Arial,Liberation Sans,Nimbus Sans,DejaVu Sans Condensed,sans-serif"
 # Making room for the numbers on arrows takes 3x the time of all else; then they go where there is room; and to more
 # boxes than anybody reads at once they are shown by the mouse.
 FEW, MANY = 400, 1_000
@@ -47,8 +49,10 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
             warnings.warn(f"{error}; drawn folded instead", stacklevel=2)
             picture = self.simpler(str(error)).pipe(kind)
         else:
-            if kind == "svg" and self.alt_text:
-                picture = _with_alt_text(picture, self.alt_text)
+            if kind == "svg":
+                picture = picture.replace(b'"Helvetica,sans-Serif"', f'"{_FAMILIES}"'.encode())
+                if self.alt_text:
+                    picture = _with_alt_text(picture, self.alt_text)
         return picture.decode(encoding) if encoding else picture
 
     def render(
