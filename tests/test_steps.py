@@ -153,17 +153,20 @@ def test_callbacks_may_change_everything() -> None:
 
 @pytest.mark.parametrize("kind", [lambda o: ExponentialLR(o, 0.8), lambda o: CosineAnnealingLR(o, 5)])
 def test_schedules_step_at_the_end_of_epochs(kind: Callable[[Optimizer], Any]) -> None:
-    def train(compile: bool) -> list[float]:
+    def train(compile: bool, by_callback: bool) -> list[float]:
         model = mlp(3, 1)
         adam = Adam(model.parameters(), lr=0.1)
         schedule = kind(adam)
-        history = fit(
-            model, X, NUMBERS, optimizer=adam, epochs=6, compile=compile, progress=False,
-            callbacks=[lambda history: schedule.step()],
-        )  # fmt: skip
+        way: dict[str, Any] = (
+            {"callbacks": [lambda history: schedule.step()]} if by_callback else {"schedule": schedule}
+        )
+        history = fit(model, X, NUMBERS, optimizer=adam, epochs=6, compile=compile, progress=False, **way)
+        assert history.lr == [schedule.rate(epoch) for epoch in range(6)]
         return [*history.loss, *history.lr, *numbers(model)]
 
-    assert train(True) == pytest.approx(train(False), rel=1e-12)
+    assert train(True, False) == pytest.approx(train(False, False), rel=1e-12)
+    for compile in (True, False):
+        assert train(compile, True) == train(compile, False)
 
 
 def test_a_negligible_improvement_stops_at_the_same_epoch() -> None:
