@@ -13,7 +13,7 @@ from nn.data import DataError, one_hot
 from nn.losses import cross_entropy
 from nn.optim import Optimizer
 
-__all__ = ["CompiledSteps", "EagerSteps", "random_kept", "steps_for"]
+__all__ = ["CompiledSteps", "EagerSteps", "by_sample", "evaluator_of", "random_kept", "steps_for"]
 
 Loss = Callable[[Any, Any], Any]
 Batch = Sequence[int]  # indices of samples
@@ -108,7 +108,7 @@ class CompiledSteps:
             self.trainer = Trainer(
                 loss_of_sample, (X, y), optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper()
             )
-            _check_repeatable(lambda: loss_of_sample(X[0], y[0]), self.trainer.recorded_loss, before)
+            _check_repeatable(lambda: [loss_of_sample(X[0], y[0])], [self.trainer.recorded_loss], before)
         self.load()
 
     def _hyper(self) -> dict[str, Any]:
@@ -149,8 +149,6 @@ class CompiledSteps:
         Raises:
             Exception: of any kind, if the model or the loss cannot be compiled.
         """
-        from autograd.compiler.evaluation import Evaluator
-
         single = False
 
         def loss_and_outputs(x: Any, target: Any) -> list[Any]:
@@ -159,19 +157,37 @@ class CompiledSteps:
             single = not isinstance(output, list)
             return [loss(output, target), *([] if not outputs else [output] if single else output)]
 
-        targets = _as_numbers(model, loss, X, y)
-        with random_kept():
-            before = random.getstate()
-            evaluator = Evaluator(loss_and_outputs, (X, targets), self.trainer.captured)
-            _check_repeatable(lambda: loss_and_outputs(X[0], targets[0])[0], evaluator.recorded[0], before)
+        data = X, _as_numbers(model, loss, X, y)
+        evaluator = evaluator_of(loss_and_outputs, data, self.trainer.captured)
 
         def evaluate() -> tuple[list[float], list[Any]]:
-            losses, *columns = evaluator(self.trainer.live[: len(self.trainer.captured)])
-            if single and columns:
-                return losses.tolist(), columns[0].tolist()
-            return losses.tolist(), list(map(list, zip(*[column.tolist() for column in columns])))
+            found = evaluator(self.trainer.live[: len(self.trainer.captured)])
+            return found[0].tolist(), by_sample(found[1:], single)
 
         return evaluate
+
+
+def evaluator_of(f: Callable[..., list[Any]], data: Sequence[Sequence[Any]], leaves: Sequence[Value] = ()) -> Any:
+    """A native ``Evaluator`` of a function of one sample.
+
+    Raises:
+        Exception: of any kind, if it cannot be compiled.
+    """
+    from autograd.compiler.evaluation import Evaluator
+
+    with random_kept():
+        before = random.getstate()
+        evaluator = Evaluator(f, data, leaves)
+        _check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, before)
+    return evaluator
+
+
+def by_sample(columns: Any, single: bool) -> list[Any]:
+    """Outputs [output, sample] as one list per sample, or as one number where there is a single output."""
+    if single:
+        return columns[0].tolist() if len(columns) else []
+    rows: list[Any] = columns.T.tolist()
+    return rows
 
 
 def steps_for(
@@ -219,18 +235,18 @@ def random_kept() -> Iterator[None]:
         random.setstate(before)
 
 
-def _check_repeatable(loss: Callable[[], Any], recorded: float, before: Any) -> None:
-    """Refuse a loss that is another one at each call.
+def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], before: Any) -> None:
+    """Refuse a loss, or outputs, that are others at each call.
 
     Args:
-        loss: of the sample that was recorded.
-        recorded: what it was then.
+        f: computes them for the sample that was recorded.
+        recorded: what they were then.
         before: the state of ``random`` before that.
     """
     with no_grad():
-        numbers = [float(f"{loss():.17g}") for _ in range(3)]
-    if random.getstate() != before or any(repr(number) != repr(recorded) for number in numbers):
-        raise TypeError("the loss of a sample is another one at each call, there is something random in it")
+        calls = [[float(f"{number:.17g}") for number in f()] for _ in range(3)]
+    if random.getstate() != before or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
+        raise TypeError("a sample gives other numbers at each call, there is something random in it")
 
 
 def _depends(loss: Any, on: set[Value]) -> bool:

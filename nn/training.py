@@ -70,8 +70,9 @@ def fit(
     model and optimiser go back to the epoch with the least validation loss, so that further training goes on from
     there.  After Ctrl-C they are as after the last step.
 
-    A ``checkpoint`` holds all that the next epoch depends on but what callbacks keep, and what the model draws at
-    random.  Resumed training gives the same numbers, to the bit, as if it had not been cut off.
+    A ``checkpoint`` holds all that the next epoch depends on, but for what callbacks keep and what the model draws at
+    random.  Resumed training gives the same numbers, to the bit, as if it had not been cut off; so the learning rate
+    and the other numbers of the optimiser come from the file, too.
 
     Args:
         model: takes a sample, gives a Value or a list of them; a ``Module`` unless the optimiser is given.
@@ -96,7 +97,7 @@ def fit(
         seed: of the batches.
         compile: run compiled steps where there is a compiler; the trajectory is the same to rounding.
         progress: show a bar, if tqdm is installed and someone is watching.
-        callbacks: functions that get the history at the end of every epoch.
+        callbacks: functions that get the history at the end of every epoch; to stop there, set ``history.stopped``.
         executor: where to compute gradients; None for here.
 
     Returns:
@@ -127,6 +128,7 @@ def fit(
     if schedule is not None and getattr(schedule, "optimizer", optimizer) is not optimizer:
         raise ValueError("the schedule is of another optimizer: make it from the one that fit gets, optimizer=...")
     measures = metrics_by_name(metrics, loss)
+    keeps_best = early_stopping and restore_best
     steps = steps_for(model, loss, optimizer, X, y, size, compile)
     training = _Training(
         steps, len(X), size,
@@ -134,24 +136,27 @@ def fit(
         history=History(metrics={name: [] for name in measures}),
         measure=Measure(steps, model, loss, *(held_out or (X, y)), measures) if held_out or measures else None,
         validates=held_out is not None,
+        watched="val_loss" if early_stopping else "loss",
+        stalling=Stalling(
+            "validation loss" if early_stopping else "loss",
+            0.0 if early_stopping and tol is None else tol, n_iter_no_change,
+        ),
+        keeps_best=keeps_best,
         schedule=schedule,
         callbacks=callbacks,
-        keeps_best=early_stopping and restore_best,
     )  # fmt: skip
     if checkpoint is not None:
         setting = {
             "samples": len(X), "batch_size": size, "loss": getattr(loss, "__name__", type(loss).__name__),
             "validation_samples": len(held_out[0]) if held_out else 0,
             "validation_split": [validation_split, split_seed] if validation_split else None,
-            "metrics": list(measures),
+            "metrics": list(measures), "restores_best": keeps_best,
         }  # fmt: skip
         training.checkpoint = Checkpoint(checkpoint, model, steps, schedule, training.rng, setting)
         training.every = checkpoint_every
         if resume and training.checkpoint.exists():
             training.best = training.checkpoint.read(training.history)
-    watched, name = ("val_loss", "validation loss") if early_stopping else ("loss", "loss")
-    training.watch(watched, name, 0.0 if early_stopping and tol is None else tol, n_iter_no_change)
-    with _progress_bar(epochs, progress) as report, _stored(steps):
+    with _progress_bar(epochs, len(training.history), progress) as report, _stored(steps):
         training.run(epochs, report)
     return training.history
 
@@ -167,6 +172,8 @@ class _Training:
         history: of the epochs that are over.
         measure: gives the loss and the metrics after an epoch, if they are wanted;
         validates: on validation data.
+        watched: the column of the history that may end the training;
+        stalling: once it stalls.
         best: what the steps saved at the end of the best epoch, if it keeps that.
     """
 
@@ -177,22 +184,20 @@ class _Training:
     history: History
     measure: Measure | None
     validates: bool
+    watched: str
+    stalling: Stalling
+    keeps_best: bool
     schedule: Any
     callbacks: Sequence[Callback]
-    keeps_best: bool
     best: Any = None
     checkpoint: Checkpoint | None = None
     every: int = 1
 
-    def watch(self, quantity: str, name: str, tol: float | None, epochs: int) -> None:
-        """Stop by this column of the history, whose entries so far count."""
-        self.watched, self.stalling = quantity, Stalling(name, tol, epochs)
-        self._look(getattr(self.history, quantity))
-
     def run(self, epochs: int, report: Callback) -> None:
         """Train up to so many epochs; go back to the best of them if that is wanted."""
+        self._look(getattr(self.history, self.watched))  # that of resumed training
         moment = self._moment()
-        written = len(self.history)
+        written = moment.epoch
         try:
             while len(self.history) < epochs and not self.history.stopped:
                 self._train(min(self._ahead(), epochs - len(self.history)), moment)
@@ -234,7 +239,7 @@ class _Training:
         history.loss += losses[:good]
         history.lr += [rate] * good
         history.seconds += [seconds] * good
-        if good == finite < len(losses):
+        if good == finite < len(losses) and not history.stopped:
             raise NumericError(
                 f"the loss became {losses[good]} in epoch {len(history) + 1}: "
                 f"use a smaller learning rate than {rate:g}, or standardize the features"
@@ -343,7 +348,7 @@ def _batch_size(given: int | None, n: int) -> int:
 
 
 @contextmanager
-def _progress_bar(epochs: int, wanted: bool) -> Iterator[Callback]:
+def _progress_bar(epochs: int, done: int, wanted: bool) -> Iterator[Callback]:
     """Something to report each epoch to: a bar, if tqdm is there and someone watches at a terminal or in a notebook."""
     try:
         if not wanted:
@@ -355,11 +360,15 @@ def _progress_bar(epochs: int, wanted: bool) -> Iterator[Callback]:
         yield lambda history: None
         return
     notebook = "ipykernel.zmqshell" in sys.modules  # its stderr is no terminal, but shown
-    with tqdm(total=epochs, unit="epoch", disable=False if notebook else None) as bar:
+    with tqdm(total=epochs, initial=done, unit="epoch", disable=False if notebook else None) as bar:
+        next_look = 0.0
 
         def report(history: History) -> None:
-            if bar.disable:
+            nonlocal next_look
+            now, over = time.perf_counter(), len(history) == epochs or history.stopped
+            if bar.disable or (now < next_look and not over):  # to write an epoch takes longer than many a one
                 return
+            next_look = now + _GLANCE
             shown = {"loss": history.loss, "val_loss": history.val_loss}
             bar.set_postfix({name: f"{losses[-1]:.4g}" for name, losses in shown.items() if losses}, refresh=False)
             bar.update(len(history) - bar.n)

@@ -13,22 +13,52 @@ from nn.data import DataError, train_test_split
 from nn.history import COLUMNS
 from nn.losses import LOSSES, binary_cross_entropy
 from nn.module import Module
-from nn.steps import CompiledSteps, random_kept
+from nn.steps import CompiledSteps, by_sample, evaluator_of, random_kept
 
 __all__ = ["Measure", "accuracy", "evaluating", "metrics_by_name", "predict", "set_apart"]
 
 Metric = Callable[[Sequence[Any], Sequence[Any]], float]
 
 
-def predict(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any]:
+def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = False) -> list[Any]:
     """The outputs for many samples as floats (a list per sample where there are several); no graph is kept.
+
+    Args:
+        model: takes a sample, gives a Value or a list of them.
+        X: the samples.
+        compile: run the model on the first sample only, and machine code made of that on all, which pays off for
+            thousands; the outputs are the same to rounding.  A model that decides by its data or draws at random is
+            run on each sample all the same.
 
     >>> from nn import MLP
     >>> predict(MLP(1, [2], init="zeros"), [[5.0]])
     [[0.0, 0.0]]
     """
+    found = _predict_natively(model, X) if compile and len(X) > 1 else None
+    if found is not None:
+        return found
     with no_grad():
         return [_numbers(model(x)) for x in X]
+
+
+def _predict_natively(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any] | None:
+    """None if that is not possible, for whatever reason: if it has nothing to do with compiling, it comes up again."""
+    from autograd.compiler.kernels import native_available
+
+    single = False
+
+    def outputs(x: Any) -> list[Any]:
+        nonlocal single
+        output = model(x)
+        single = not isinstance(output, list)
+        return [output] if single else output
+
+    if not native_available():
+        return None
+    try:
+        return by_sample(evaluator_of(outputs, (X,))([]), single)
+    except Exception:
+        return None
 
 
 def _numbers(output: Any) -> Any:

@@ -377,6 +377,7 @@ def written(path: Path) -> dict[str, Any]:
         ({"batch_size": 8}, "batch_size 7 instead of 8"),
         ({"loss": "l1_loss"}, "loss 'mse_loss' instead of 'l1_loss'"),
         ({"metrics": ["l1_loss"]}, r"metrics \[\] instead of \['l1_loss'\]"),
+        ({"early_stopping": True}, "restores_best False instead of True"),
         ({"validation_split": 0.25}, "samples 32 instead of 30"),
         ({"seed": 1}, r"validation_split \[0.2, 0\] instead of \[0.2, 1\]"),
     ],

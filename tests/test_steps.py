@@ -252,6 +252,28 @@ def test_a_divergence_leaves_the_model_as_before_the_epoch(batch_size: int | Non
     assert ends[1][2] == pytest.approx(ends[0][2], rel=1e-9)
 
 
+@pytest.mark.parametrize("compile", [True, False])
+def test_what_stops_in_the_epoch_before_a_divergence_has_not_diverged(
+    monkeypatch: pytest.MonkeyPatch, compile: bool
+) -> None:
+    """Also where the epoch after that was run already."""
+    monkeypatch.setattr("nn.training._GLANCE", 1e9)
+
+    def train(**options: Any) -> History:
+        w = Value(1.0)
+        sgd = SGD([w], lr=3.0)
+        return fit(
+            lambda x: w * x[0], [[1.0]], [0.0], optimizer=sgd, epochs=10_000, compile=compile, progress=False, **options
+        )
+
+    with pytest.raises(NumericError, match=r"in epoch \d+") as caught:
+        train()
+    diverged = int(str(caught.value).partition("epoch ")[2].partition(":")[0])
+    assert len(train(tol=0.0, n_iter_no_change=diverged - 2)) == diverged - 1
+    with pytest.raises(NumericError):
+        train(tol=0.0, n_iter_no_change=diverged - 1)
+
+
 @pytest.mark.parametrize("kind", [EagerSteps, CompiledSteps])
 def test_ctrl_c_leaves_the_model_as_after_some_step(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     run, calls = kind.run, []

@@ -258,6 +258,15 @@ def test_the_best_is_restored_after_the_last_epoch_too_unless_it_is_not_wanted(c
     assert ends == pytest.approx([min(history.val_loss), history.val_loss[-1]], rel=1e-12)
 
 
+def test_a_callback_may_end_the_training() -> None:
+    def enough(history: History) -> None:
+        if len(history) == 3:
+            history.stopped = "enough"
+
+    history = train(mlp(1), epochs=10, callbacks=[enough])
+    assert (len(history), history.stopped) == (3, "enough")
+
+
 def test_a_small_improvement_does_not_count_but_the_best_is_the_best() -> None:
     model = mlp(1)
     history = train(model, optimizer=SGD(model.parameters(), lr=1e-3), validation_data=TRAIN, epochs=50,
@@ -340,6 +349,46 @@ def test_predict_gives_floats() -> None:
     assert predict(model, [[0.0], [1.0]]) == [2.5, 2.5]
     assert predict(MLP(1, [2], init="zeros"), [[0.0]]) == [[0.0, 0.0]]
     assert predict(model, []) == []
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 90])
+@pytest.mark.parametrize("nouts", [1, 3])
+def test_compiled_predictions_are_the_same_to_rounding(n: int, nouts: int) -> None:
+    model = mlp(5, nouts)
+    found, expected = predict(model, X[:n], compile=True), predict(model, X[:n])
+    assert len(found) == n
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, rel=1e-12, abs=1e-15)
+        assert type(one) is type(other)
+
+
+def test_a_model_is_run_once_per_sample_only_where_it_has_to_be() -> None:
+    """Where it decides by its data, draws at random, or takes other things than numbers."""
+    calls = []
+    w = Value(2.0)
+
+    def plain(x: Any) -> Any:
+        calls.append(x)
+        return w * x[0]
+
+    expected = [2.0 * x[0] for x in X]
+    assert predict(plain, X, compile=True) == pytest.approx(expected, rel=1e-15)
+    assert len(calls) == 4
+    decides = [2.0 * x[0] if x[0] > 0 else x[1] for x in X]
+    assert predict(lambda x: w * x[0] if x[0] > 0 else x[1] * 1.0, X, compile=True) == decides
+    assert predict(lambda name: w * len(name), ["a", "bc"], compile=True) == [2.0, 4.0]
+    rng = random.Random(0)
+    noisy = predict(lambda x: w * rng.random(), X, compile=True)
+    assert len(set(noisy)) == len(X)
+    random.seed(0)
+    first = predict(lambda x: w * random.random(), X, compile=True)
+    random.seed(0)
+    assert first == predict(lambda x: w * random.random(), X)
+
+
+def test_an_error_of_the_model_is_its_own_error_compiled_too() -> None:
+    with pytest.raises(ValueError, match="this MLP has 2 inputs, but got 1 numbers"):
+        predict(mlp(1), [[1.0], [2.0]], compile=True)
 
 
 @pytest.mark.parametrize(
