@@ -50,11 +50,19 @@ class Checkpoint:
         schedule: of the learning rate; None if there is none.
         batches: the random generator of the batches.
         setting: what must be the same when training goes on: anything that JSON can hold.
+
+    Raises:
+        TypeError: the schedule does not say what its state is.
     """
 
     def __init__(
         self, path: FilePath, model: Any, steps: Any, schedule: Any, batches: random.Random, setting: dict[str, Any]
     ) -> None:
+        if schedule is not None and not hasattr(schedule, "state_dict"):
+            raise TypeError(
+                f"{type(schedule).__name__} has no state_dict() to keep in a checkpoint: derive it from "
+                "nn.schedules.Schedule, or write state_dict and load_state_dict"
+            )
         self.path, self.steps, self.schedule, self.batches = path, steps, schedule, batches
         self.optimizer: Optimizer = steps.optimizer
         named = dict(model.named_parameters()) if hasattr(model, "named_parameters") else {}
@@ -130,11 +138,11 @@ class Checkpoint:
             past = _history(document["history"], int(document["epoch"]))
             schedule = {name: _number(number) for name, number in (document["schedule"] or {}).items()}
             version, numbers, gauss = document["batches"]
-            batches = version, tuple(numbers), gauss
+            batches = version, tuple(numbers), None if gauss is None else float(gauss)
             random.Random().setstate(batches)
             if self.schedule is not None:
                 self.schedule.load_state_dict(schedule)  # checks before it sets anything
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise FileError(f"{self.path}: a part of the checkpoint is missing or damaged: {error!r}") from error
         self.batches.setstate(batches)
         vars(self.optimizer.hyper).update(hyper)

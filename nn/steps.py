@@ -13,7 +13,7 @@ from nn.data import DataError, one_hot
 from nn.losses import cross_entropy
 from nn.optim import Optimizer
 
-__all__ = ["CompiledSteps", "EagerSteps", "by_sample", "evaluator_of", "random_kept", "steps_for"]
+__all__ = ["CompiledSteps", "EagerSteps", "by_sample", "evaluator_of", "not_drawn", "steps_for"]
 
 Loss = Callable[[Any, Any], Any]
 Batch = Sequence[int]  # indices of samples
@@ -56,11 +56,11 @@ class EagerSteps:
         """Refuse an optimiser of other parameters than those that the loss of any sample depends on."""
         own = set(self.optimizer.parameters)
         if not any(parameter.grad for parameter in own):
-            with random_kept():
+            with not_drawn():
                 if not any(_depends(self.loss(self.model(x), target), own) for x, target in zip(self.X, self.y)):
                     raise ValueError(
-                        f"the loss depends on none of the {len(own)} parameters of the optimizer: make it from those "
-                        f"of this model, {type(self.optimizer).__name__}(model.parameters())"
+                        "the optimizer has no parameter of this model: make one from model.parameters(); "
+                        f"the loss depends on none of the {len(own)} that it has"
                     )
         self._reached = True
 
@@ -103,12 +103,11 @@ class CompiledSteps:
             return loss(model(x), target)
 
         self.optimizer = optimizer
-        with random_kept():
-            before = random.getstate()
+        with not_drawn() as has_drawn:
             self.trainer = Trainer(
                 loss_of_sample, (X, y), optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper()
             )
-            _check_repeatable(lambda: [loss_of_sample(X[0], y[0])], [self.trainer.recorded_loss], before)
+            _check_repeatable(lambda: [loss_of_sample(X[0], y[0])], [self.trainer.recorded_loss], has_drawn)
         self.load()
 
     def _hyper(self) -> dict[str, Any]:
@@ -175,10 +174,9 @@ def evaluator_of(f: Callable[..., list[Any]], data: Sequence[Sequence[Any]], lea
     """
     from autograd.compiler.evaluation import Evaluator
 
-    with random_kept():
-        before = random.getstate()
+    with not_drawn() as has_drawn:
         evaluator = Evaluator(f, data, leaves)
-        _check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, before)
+        _check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, has_drawn)
     return evaluator
 
 
@@ -207,7 +205,7 @@ def steps_for(
 
     if not native_available():
         return eager
-    with random_kept():  # what is drawn to find out does not count
+    with not_drawn():  # what is drawn to find out does not count
         try:
             compiled = CompiledSteps(model, loss, optimizer, X, _as_numbers(model, loss, X, y))
             if not compiled.trainer.reaches_parameters:
@@ -226,26 +224,26 @@ def steps_for(
 
 
 @contextmanager
-def random_kept() -> Iterator[None]:
-    """What is drawn from ``random`` meanwhile does not count."""
+def not_drawn() -> Iterator[Callable[[], bool]]:
+    """What is drawn from ``random`` inside does not count; a function says whether something was."""
     before = random.getstate()
     try:
-        yield
+        yield lambda: random.getstate() != before
     finally:
         random.setstate(before)
 
 
-def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], before: Any) -> None:
+def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has_drawn: Callable[[], bool]) -> None:
     """Refuse a loss, or outputs, that are others at each call.
 
     Args:
         f: computes them for the sample that was recorded.
         recorded: what they were then.
-        before: the state of ``random`` before that.
+        has_drawn: whether anything was drawn at random since.
     """
     with no_grad():
         calls = [[float(f"{number:.17g}") for number in f()] for _ in range(3)]
-    if random.getstate() != before or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
+    if has_drawn() or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
         raise TypeError("a sample gives other numbers at each call, there is something random in it")
 
 

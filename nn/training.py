@@ -68,7 +68,7 @@ def fit(
 
     With ``early_stopping``, training stops once the validation loss has not improved; then, or after the last epoch,
     model and optimiser go back to the epoch with the least validation loss, so that further training goes on from
-    there.  After Ctrl-C they are as after the last step.
+    there (with the learning rate of the end).  After Ctrl-C they are as after the last step.
 
     A ``checkpoint`` holds all that the next epoch depends on, but for what callbacks keep and what the model draws at
     random.  Resumed training gives the same numbers, to the bit, as if it had not been cut off; so the learning rate

@@ -13,7 +13,7 @@ from nn.data import DataError, train_test_split
 from nn.history import COLUMNS
 from nn.losses import LOSSES, binary_cross_entropy
 from nn.module import Module
-from nn.steps import CompiledSteps, by_sample, evaluator_of, random_kept
+from nn.steps import CompiledSteps, by_sample, evaluator_of, not_drawn
 
 __all__ = ["Measure", "accuracy", "evaluating", "metrics_by_name", "predict", "set_apart"]
 
@@ -123,7 +123,7 @@ class Measure:
     ) -> None:
         self.steps, self.model, self.loss, self.X, self.y, self.metrics = steps, model, loss, X, y, metrics
         self.targets = [target.tolist() if hasattr(target, "tolist") else target for target in y]
-        with random_kept(), evaluating(model), no_grad():
+        with not_drawn(), evaluating(model), no_grad():
             loss(model(X[0]), y[0])  # what does not fit is refused before the first step
         self._evaluate = self._eagerly
         if isinstance(steps, CompiledSteps):

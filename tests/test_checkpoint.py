@@ -416,6 +416,8 @@ def damaged(content: dict[str, Any], *path: Any) -> dict[str, Any]:
         ("last", "parameters", "layers.0.neurons.0.b"), ("last", "state", "layers.0.neurons.0.b"),
         ("last", "state", "layers.0.neurons.0.b", 0), ("last", "parameters", "layers.0.neurons.0.b", "=", "much"),
         ("last", "parameters", "else", "=", 1.0), ("batches", 1, 3), ("batches", "=", None), ("epoch", "=", 2),
+        ("batches", 2, "=", "much"), ("batches", 1, 3, "=", -1), ("last", "step", "=", None), ("last", "=", None),
+        ("last", "state", "layers.0.neurons.0.b", 0, "=", 10**400),
         ("history", "else", "=", [1.0, 2.0, 3.0]), ("last", "=", [1.0]), ("hyper", "lr", "=", [1.0]),
     ],
 )  # fmt: skip
@@ -439,6 +441,17 @@ def test_a_damaged_checkpoint_is_refused_and_nothing_changes(tmp_path: Path, pat
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Run("Adam").train(**options)
+
+
+def test_a_schedule_that_does_not_say_its_state_is_refused(tmp_path: Path) -> None:
+    class Mine:
+        def step(self) -> None:
+            raise AssertionError("no step is taken")
+
+    run = Run("Adam")
+    with pytest.raises(TypeError, match=r"Mine has no state_dict\(\) to keep in a checkpoint: derive it from"):
+        run.train(schedule=Mine(), checkpoint=tmp_path / "c.json")
+    assert run.optimizer.hyper.step == 0
 
 
 def test_without_a_file_resuming_begins_anew(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
         (
             {"optimizer": SGD([Value(1.0), Value(2.0)])},
             ValueError,
-            "depends on none of the 2 parameters of the opti.*SGD",
+            "no parameter of this model: make one from model.* none of the 2 that it has",
         ),
         ({"schedule": StepLR(SGD([Value(1.0)]), 3)}, ValueError, "the schedule is of another optimizer"),
     ],
