@@ -17,7 +17,7 @@ from nn.steps import CompiledSteps, by_sample, evaluator_of, not_drawn
 
 __all__ = ["Measure", "accuracy", "evaluating", "metrics_by_name", "predict", "set_apart"]
 
-Metric = Callable[[Sequence[Any], Sequence[Any]], float]
+Metric = Callable[[Any, Any], float]
 
 
 def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = False) -> list[Any]:
@@ -62,7 +62,7 @@ def _predict_natively(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any
 
 
 def _numbers(output: Any) -> Any:
-    if isinstance(output, list):
+    if isinstance(output, (list, tuple)):
         return [_numbers(a) for a in output]
     return output.data if isinstance(output, Value) else output
 

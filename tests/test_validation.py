@@ -376,6 +376,7 @@ def test_a_model_is_run_once_per_sample_only_where_it_has_to_be() -> None:
     assert len(calls) == 4
     decides = [2.0 * x[0] if x[0] > 0 else x[1] for x in X]
     assert predict(lambda x: w * x[0] if x[0] > 0 else x[1] * 1.0, X, compile=True) == decides
+    assert predict(lambda x: (w * x[0], [w]), X[:2], compile=True) == [[expected[0], [2.0]], [expected[1], [2.0]]]
     assert predict(lambda name: w * len(name), ["a", "bc"], compile=True) == [2.0, 4.0]
     rng = random.Random(0)
     noisy = predict(lambda x: w * rng.random(), X, compile=True)
