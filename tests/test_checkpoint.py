@@ -6,7 +6,6 @@ import json
 import math
 import os
 import random
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -306,7 +305,7 @@ def test_ctrl_c_writes_the_last_whole_epoch(tmp_path: Path, monkeypatch: pytest.
 
     def interrupt(history: History) -> None:
         if len(history) == 6:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
 
     whole, first, last = Run("Adam"), Run("Adam"), Run("Adam", seed=3)
     expected = whole.train(**options, callbacks=[lambda history: None])
