@@ -5,6 +5,7 @@ from __future__ import annotations
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, make_circles, make_line, make_moons, make_spirals, make_xor
 from nn.files import FileError
+from nn.history import History
 from nn.layers import MLP, Layer, Neuron, load_model
 from nn.losses import (
     binary_cross_entropy,
@@ -21,7 +22,8 @@ from nn.losses import (
 from nn.module import Module
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_
 from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, StepLR
-from nn.training import History, accuracy, fit, predict
+from nn.training import fit
+from nn.validation import accuracy, predict
 
 __all__ = [  # noqa: RUF022 - classes first
     "Adam", "AdamW", "CosineAnnealingLR", "DataError", "Dataset", "ExponentialLR", "FileError", "History", "Layer",

@@ -17,10 +17,12 @@ from nn.data import DataError, Dataset, Standardizer, one_hot, read_csv, train_t
 from nn.datasets import load_iris
 from nn.files import FileError, write_text
 from nn.formulas import COSTS, LayerGradients, by_formulas, by_graph
+from nn.history import History
 from nn.layers import MLP, notation
 from nn.losses import LOSSES
 from nn.optim import SGD
-from nn.training import History, accuracy, fit, predict
+from nn.training import fit
+from nn.validation import accuracy, predict
 
 __all__ = ["LEARNING_RATES", "Settings", "run"]
 

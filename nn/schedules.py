@@ -1,19 +1,41 @@
 """Schedules: the learning rate as a function of the epoch.
 
-Make one from an optimiser and call its ``step()`` at the end of every epoch.  Names, arguments and defaults are those
-of ``torch.optim.lr_scheduler``.
+Make one from an optimiser and give both to ``fit``, or call its ``step()`` at the end of every epoch.  Names, arguments
+and defaults are those of ``torch.optim.lr_scheduler``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from nn.optim import Optimizer
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LinearLR", "ReduceLROnPlateau", "Schedule", "StepLR"]
 
 
-class Schedule:
+class _Stateful:
+    """What is saved of a schedule: all its numbers; the optimiser's are saved with that."""
+
+    optimizer: Optimizer
+
+    def state_dict(self) -> dict[str, Any]:
+        """Every number of it by name."""
+        return {name: value for name, value in vars(self).items() if name != "optimizer"}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned.
+
+        Raises:
+            ValueError: it is of another kind of schedule.
+        """
+        if state.keys() != self.state_dict().keys():
+            raise ValueError(f"{type(self).__name__} keeps {', '.join(self.state_dict())}, not {', '.join(state)}")
+        vars(self).update(state)
+
+
+class Schedule(_Stateful):
     """Base class: ``rate`` says what the learning rate is in an epoch; epochs count from 0.
 
     Attributes:
@@ -94,7 +116,7 @@ class LinearLR(Schedule):
         return self.initial * (self.start_factor + (self.end_factor - self.start_factor) * done)
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(_Stateful):
     """Multiply by ``factor`` when a loss has not become better for more than ``patience`` epochs.
 
     Better means less than (1 − threshold) times the best so far.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from autograd import Value, fsum, no_grad
@@ -12,7 +13,7 @@ from nn.data import DataError, one_hot
 from nn.losses import cross_entropy
 from nn.optim import Optimizer
 
-__all__ = ["CompiledSteps", "EagerSteps", "steps_for"]
+__all__ = ["CompiledSteps", "EagerSteps", "by_sample", "evaluator_of", "not_drawn", "steps_for"]
 
 Loss = Callable[[Any, Any], Any]
 Batch = Sequence[int]  # indices of samples
@@ -30,6 +31,7 @@ class EagerSteps:
         self, model: Callable[[Any], Any], loss: Loss, optimizer: Optimizer, X: Sequence[Any], y: Sequence[Any]
     ) -> None:
         self.model, self.loss, self.optimizer, self.X, self.y = model, loss, optimizer, X, y
+        self._reached = False  # whether the loss is known to depend on a parameter of the optimiser
 
     def run(self, batches: Sequence[Batch], repeat: int = 1) -> list[float]:
         """One step per batch; returns the mean loss of each, measured before its step."""
@@ -45,8 +47,22 @@ class EagerSteps:
                 raise TypeError(f"the loss gave {part!r}, which depends on no parameter: does the model use any?")
             part.backward()
             mean += part.data
+        if not self._reached:
+            self._check_reach()
         self.optimizer.step()
         return mean
+
+    def _check_reach(self) -> None:
+        """Refuse an optimiser of other parameters than those that the loss of any sample depends on."""
+        own = set(self.optimizer.parameters)
+        if not any(parameter.grad for parameter in own):
+            with not_drawn():
+                if not any(_depends(self.loss(self.model(x), target), own) for x, target in zip(self.X, self.y)):
+                    raise ValueError(
+                        "the optimizer has no parameter of this model: make one from model.parameters(); "
+                        f"the loss depends on none of the {len(own)} that it has"
+                    )
+        self._reached = True
 
     def save(self) -> Any:
         """The parameters and the state of the optimiser, for ``restore``."""
@@ -87,17 +103,11 @@ class CompiledSteps:
             return loss(model(x), target)
 
         self.optimizer = optimizer
-        before = random.getstate()
-        try:
+        with not_drawn() as has_drawn:
             self.trainer = Trainer(
                 loss_of_sample, (X, y), optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper()
             )
-            with no_grad():
-                numbers = [float(f"{loss_of_sample(X[0], y[0]):.17g}") for _ in range(3)]
-            if random.getstate() != before or any(repr(n) != repr(self.trainer.recorded_loss) for n in numbers):
-                raise TypeError("the loss of a sample is another one at each call, there is something random in it")
-        finally:
-            random.setstate(before)
+            _check_repeatable(lambda: [loss_of_sample(X[0], y[0])], [self.trainer.recorded_loss], has_drawn)
         self.load()
 
     def _hyper(self) -> dict[str, Any]:
@@ -113,7 +123,7 @@ class CompiledSteps:
 
     def restore(self, saved: Any) -> None:
         """Go back to what ``save`` returned."""
-        self.trainer.live = saved
+        self.trainer.live = saved.copy()
 
     def store(self) -> None:
         """Bring the parameters and the optimiser up to date."""
@@ -127,6 +137,55 @@ class CompiledSteps:
         self.trainer.load(self.optimizer.hyper.step, None if unchanged else self.optimizer.state)
         if self._hyper() != self.trainer.hyper:
             self.trainer.steer(self._hyper())
+
+    def evaluator(
+        self, model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any], *, outputs: bool
+    ) -> Callable[[], tuple[list[float], list[Any]]]:
+        """What gives the loss of each of some samples, and the outputs if they are wanted, natively.
+
+        The parameters are those of the last step: nothing has to be stored for it.
+
+        Raises:
+            Exception: of any kind, if the model or the loss cannot be compiled.
+        """
+        single = False
+
+        def loss_and_outputs(x: Any, target: Any) -> list[Any]:
+            nonlocal single
+            output = model(x)
+            single = not isinstance(output, list)
+            return [loss(output, target), *([] if not outputs else [output] if single else output)]
+
+        data = X, _as_numbers(model, loss, X, y)
+        evaluator = evaluator_of(loss_and_outputs, data, self.trainer.captured)
+
+        def evaluate() -> tuple[list[float], list[Any]]:
+            found = evaluator(self.trainer.live[: len(self.trainer.captured)])
+            return found[0].tolist(), by_sample(found[1:], single)
+
+        return evaluate
+
+
+def evaluator_of(f: Callable[..., list[Any]], data: Sequence[Sequence[Any]], leaves: Sequence[Value] = ()) -> Any:
+    """A native ``Evaluator`` of a function of one sample.
+
+    Raises:
+        Exception: of any kind, if it cannot be compiled.
+    """
+    from autograd.compiler.evaluation import Evaluator
+
+    with not_drawn() as has_drawn:
+        evaluator = Evaluator(f, data, leaves)
+        _check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, has_drawn)
+    return evaluator
+
+
+def by_sample(columns: Any, single: bool) -> list[Any]:
+    """Outputs [output, sample] as one list per sample, or as one number where there is a single output."""
+    if single:
+        return columns[0].tolist() if len(columns) else []
+    rows: list[Any] = columns.T.tolist()
+    return rows
 
 
 def steps_for(
@@ -146,27 +205,65 @@ def steps_for(
 
     if not native_available():
         return eager
-    before = random.getstate()
-    try:
-        targets = _as_vectors(model, X, y) if loss is cross_entropy else y
-        compiled = CompiledSteps(model, loss, optimizer, X, targets)
-        if not compiled.trainer.reaches_parameters:
+    with not_drawn():  # what is drawn to find out does not count
+        try:
+            compiled = CompiledSteps(model, loss, optimizer, X, _as_numbers(model, loss, X, y))
+            if not compiled.trainer.reaches_parameters:
+                return eager  # whose first step says so
+            compiled.trainer.kernel(batch_size)
+        except DataError:  # a class that there is not
+            raise
+        except Exception as error:
+            with no_grad():
+                loss(model(X[0]), y[0])  # an error that has nothing to do with compiling is raised here
+            warnings.warn(
+                f"training runs without the compiler, many times slower: {error}", RuntimeWarning, stacklevel=3
+            )
             return eager
-        compiled.trainer.kernel(batch_size)
-    except DataError:  # a class that there is not
-        raise
-    except Exception as error:
-        with no_grad():
-            loss(model(X[0]), y[0])  # an error that has nothing to do with compiling is raised here
-        warnings.warn(f"training runs without the compiler, many times slower: {error}", RuntimeWarning, stacklevel=3)
-        return eager
-    finally:
-        random.setstate(before)  # what was drawn to find out does not count
     return compiled
 
 
-def _as_vectors(model: Callable[[Any], Any], X: Sequence[Any], y: Sequence[Any]) -> Sequence[Any]:
-    """Indices of classes as vectors: an index is no number to compute with."""
+@contextmanager
+def not_drawn() -> Iterator[Callable[[], bool]]:
+    """What is drawn from ``random`` inside does not count; a function says whether something was."""
+    before = random.getstate()
+    try:
+        yield lambda: random.getstate() != before
+    finally:
+        random.setstate(before)
+
+
+def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has_drawn: Callable[[], bool]) -> None:
+    """Refuse a loss, or outputs, that are others at each call.
+
+    Args:
+        f: computes them for the sample that was recorded.
+        recorded: what they were then.
+        has_drawn: whether anything was drawn at random since.
+    """
+    with no_grad():
+        calls = [[float(f"{number:.17g}") for number in f()] for _ in range(3)]
+    if has_drawn() or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
+        raise TypeError("a sample gives other numbers at each call, there is something random in it")
+
+
+def _depends(loss: Any, on: set[Value]) -> bool:
+    """Whether any of these leaves is in the graph of the loss."""
+    stack, seen = [loss] if isinstance(loss, Value) else [], set()
+    while stack:
+        node = stack.pop()
+        if node in on:
+            return True
+        if node not in seen:
+            seen.add(node)
+            stack.extend(node.parents)
+    return False
+
+
+def _as_numbers(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]) -> Sequence[Any]:
+    """The targets; indices of classes as vectors: an index is no number to compute with."""
+    if loss is not cross_entropy:
+        return y
     with no_grad():
         output = model(X[0])
     indices = isinstance(output, list) and not hasattr(y[0], "__len__") and not isinstance(y[0], float)

@@ -247,3 +247,18 @@ def test_the_rate_drops_on_a_plateau() -> None:
 def test_schedules_that_make_no_sense_are_refused(make: Callable[[Optimizer], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(SGD([Value(0.0)]))
+
+
+def test_a_schedule_goes_on_from_its_state() -> None:
+    first, second = SGD([Value(0.0)], lr=1.0), SGD([Value(0.0)], lr=5.0)
+    plateau, again = ReduceLROnPlateau(first, patience=1), ReduceLROnPlateau(second, patience=7)
+    for loss in (3.0, 3.0):
+        plateau.step(loss)
+    again.load_state_dict(plateau.state_dict())
+    second.lr = first.lr
+    for schedule in (plateau, again):
+        schedule.step(3.0)
+    assert first.lr == second.lr == 0.1
+    assert plateau.state_dict() == again.state_dict()
+    with pytest.raises(ValueError, match="StepLR keeps step_size, gamma, initial, epoch, not factor, patience"):
+        StepLR(second, 3).load_state_dict(plateau.state_dict())

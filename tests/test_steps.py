@@ -153,17 +153,20 @@ def test_callbacks_may_change_everything() -> None:
 
 @pytest.mark.parametrize("kind", [lambda o: ExponentialLR(o, 0.8), lambda o: CosineAnnealingLR(o, 5)])
 def test_schedules_step_at_the_end_of_epochs(kind: Callable[[Optimizer], Any]) -> None:
-    def train(compile: bool) -> list[float]:
+    def train(compile: bool, by_callback: bool) -> list[float]:
         model = mlp(3, 1)
         adam = Adam(model.parameters(), lr=0.1)
         schedule = kind(adam)
-        history = fit(
-            model, X, NUMBERS, optimizer=adam, epochs=6, compile=compile, progress=False,
-            callbacks=[lambda history: schedule.step()],
-        )  # fmt: skip
+        way: dict[str, Any] = (
+            {"callbacks": [lambda history: schedule.step()]} if by_callback else {"schedule": schedule}
+        )
+        history = fit(model, X, NUMBERS, optimizer=adam, epochs=6, compile=compile, progress=False, **way)
+        assert history.lr == [schedule.rate(epoch) for epoch in range(6)]
         return [*history.loss, *history.lr, *numbers(model)]
 
-    assert train(True) == pytest.approx(train(False), rel=1e-12)
+    assert train(True, False) == pytest.approx(train(False, False), rel=1e-12)
+    for compile in (True, False):
+        assert train(compile, True) == train(compile, False)
 
 
 def test_a_negligible_improvement_stops_at_the_same_epoch() -> None:
@@ -247,6 +250,28 @@ def test_a_divergence_leaves_the_model_as_before_the_epoch(batch_size: int | Non
         ends.append((str(caught.value).split(":")[0].split("epoch")[1], sgd.hyper.step, numbers(model)))
     assert ends[1][:2] == ends[0][:2]
     assert ends[1][2] == pytest.approx(ends[0][2], rel=1e-9)
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_what_stops_in_the_epoch_before_a_divergence_has_not_diverged(
+    monkeypatch: pytest.MonkeyPatch, compile: bool
+) -> None:
+    """Also where the epoch after that was run already."""
+    monkeypatch.setattr("nn.training._GLANCE", 1e9)
+
+    def train(**options: Any) -> History:
+        w = Value(1.0)
+        sgd = SGD([w], lr=3.0)
+        return fit(
+            lambda x: w * x[0], [[1.0]], [0.0], optimizer=sgd, epochs=10_000, compile=compile, progress=False, **options
+        )
+
+    with pytest.raises(NumericError, match=r"in epoch \d+") as caught:
+        train()
+    diverged = int(str(caught.value).partition("epoch ")[2].partition(":")[0])
+    assert len(train(tol=0.0, n_iter_no_change=diverged - 2)) == diverged - 1
+    with pytest.raises(NumericError):
+        train(tol=0.0, n_iter_no_change=diverged - 1)
 
 
 @pytest.mark.parametrize("kind", [EagerSteps, CompiledSteps])

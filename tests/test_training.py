@@ -1,17 +1,18 @@
-"""fit: what it trains, when it stops, what it refuses; predict and accuracy."""
+"""fit: what it trains, when it stops, what it refuses."""
 
 from __future__ import annotations
 
 import math
 import random
 import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from autograd import Value
 from autograd.errors import NumericError
-from nn import MLP, SGD, Adam, History, accuracy, fit, make_xor, one_hot, predict
+from nn import MLP, SGD, Adam, History, StepLR, accuracy, fit, make_xor, one_hot, predict
 
 X = [[0.0], [1.0], [2.0], [3.0]]
 Y = [1.0, 3.0, 5.0, 7.0]
@@ -157,14 +158,37 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
         ({"Y": [[1.0, 2.0]] * 4}, ValueError, "there is one output but 2 targets"),
         ({"loss": lambda output, target: 1.0}, TypeError, r"the loss gave .*, which depends on no parameter"),
         ({"executor": object()}, NotImplementedError, "executor"),
+        (
+            {"optimizer": SGD([Value(1.0), Value(2.0)])},
+            ValueError,
+            "no parameter of this model: make one from model.* none of the 2 that it has",
+        ),
+        ({"schedule": StepLR(SGD([Value(1.0)]), 3)}, ValueError, "the schedule is of another optimizer"),
     ],
 )
-def test_what_cannot_be_trained_is_refused(options: dict[str, Any], error: type[Exception], message: str) -> None:
+@pytest.mark.parametrize("compile", [True, False])
+def test_what_cannot_be_trained_is_refused(
+    options: dict[str, Any], error: type[Exception], message: str, compile: bool
+) -> None:
     model = MLP(1, [1])
     before = [p.data for p in model.parameters()]
     with pytest.raises(error, match=message):
-        train(model, **options)
+        train(model, compile=compile, **options)
     assert [p.data for p in model.parameters()] == before
+
+
+def test_parameters_that_only_some_samples_reach_are_trained() -> None:
+    """And those that get no gradient at first: that alone does not make the optimiser one of another model."""
+    w, v = Value(1.0), Value(1.0)
+
+    def model(x: Any) -> Any:
+        return w * x[0] if x[0] < 3 else v * x[0]
+
+    train(model, optimizer=SGD([v], lr=0.1), batch_size=1, epochs=1, compile=False)
+    assert v.data != 1.0
+    dead = MLP(1, [1], output="relu", init="zeros")
+    dead.parameters()[1].data = -1.0
+    assert train(dead, optimizer=SGD(dead.parameters()), epochs=1, compile=False).loss == [21.0]
 
 
 # --- the progress bar -----------------------------------------------------------------------------------------------
@@ -192,36 +216,15 @@ def test_a_bar_shows_the_epochs_and_the_loss(
     assert f"loss={history.loss[-1]:.4g}" in shown
 
 
-# --- predict and accuracy -------------------------------------------------------------------------------------------
-
-
-def test_predict_gives_floats() -> None:
-    model = MLP(1, [1], init="zeros")
-    model.layers[0].neurons[0].b.data = 2.5
-    assert predict(model, [[0.0], [1.0]]) == [2.5, 2.5]
-    assert predict(MLP(1, [2], init="zeros"), [[0.0]]) == [[0.0, 0.0]]
-    assert predict(model, []) == []
-
-
-@pytest.mark.parametrize(
-    ("outputs", "targets", "options", "share"),
-    [
-        ([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]], [1, 0, 0], {}, 2 / 3),
-        ([[0.1, 0.9], [0.8, 0.2]], [[0.0, 1.0], [0.0, 1.0]], {}, 1 / 2),
-        ([2.5, -0.1, -3.0], [1, -1, 1], {}, 2 / 3),
-        ([0.4, 0.6], [0, 1], {"threshold": 0.5}, 1.0),
-        ([0.4, 0.6], [0.0, 1.0], {}, 1 / 2),
-    ],
-)
-def test_accuracy(outputs: Any, targets: Any, options: dict[str, float], share: float) -> None:
-    assert accuracy(outputs, targets, **options) == pytest.approx(share)
-
-
-def test_accuracy_refuses_nothing_and_different_lengths() -> None:
-    with pytest.raises(ValueError, match="there are no samples"):
-        accuracy([], [])
-    with pytest.raises(ValueError, match="there are 2 outputs but 1 targets"):
-        accuracy([1.0, 2.0], [1])
+def test_a_bar_shows_the_validation_loss_too_and_in_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where stderr is no terminal, but shown below the cell."""
+    monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", ModuleType("zmqshell"))
+    history = train(MLP(1, [1], init="zeros"), epochs=3, progress=True, optimizer="sgd", validation_data=(X, Y))
+    shown = capsys.readouterr().err
+    assert "3/3" in shown
+    assert f"loss={history.loss[-1]:.4g}, val_loss={history.val_loss[-1]:.4g}" in shown
 
 
 def test_a_loss_of_users_is_a_function_of_one_sample() -> None:

@@ -32,6 +32,7 @@ from nn import (
     History,
     Module,
     Standardizer,
+    StepLR,
     fit,
     half_mse_loss,
     load_iris,
@@ -173,6 +174,35 @@ def test_models_and_training_are_typed() -> None:
     assert losses[-1] < losses[0]
     assert len(gradients) == len(state) == 17
     assert len(predict(network, [[0.0, 0.0]])[0]) == 2
+
+
+def largest_error(outputs: list[float], targets: list[float]) -> float:
+    return max(abs(a - y) for a, y in zip(outputs, targets, strict=True))
+
+
+def test_validation_is_typed(tmp_path: Path) -> None:
+    line = Line()
+    X, y = [[x / 10] for x in range(20)], [x / 5 for x in range(20)]
+    optimizer = SGD(line.parameters(), lr=0.1)
+    history = fit(
+        line,
+        X,
+        y,
+        optimizer=optimizer,
+        schedule=StepLR(optimizer, 20),
+        epochs=30,
+        validation_split=0.2,
+        metrics=["l1_loss", largest_error],
+        early_stopping=True,
+        checkpoint=tmp_path / "line.json",
+        progress=False,
+        callbacks=[lambda so_far: None],
+    )
+    best: int | None = history.best_epoch
+    errors: list[float] = history.metrics["largest_error"]
+    history.to_csv(tmp_path / "history.csv")
+    assert best is not None
+    assert errors[best - 1] < errors[0]
 
 
 # ---- what mypy must refuse -------------------------------------------------------------------------------------------

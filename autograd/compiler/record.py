@@ -50,12 +50,17 @@ class _Recorder:
 
 
 class Recording(NamedTuple):
-    """A function's graph: its output, the leaves that stand for its arguments, the nodes it captured, its guards."""
+    """A function's graph: its outputs, the leaves that stand for its arguments, the nodes it captured, its guards."""
 
-    output: Value
+    outputs: list[Value]
     arguments: list[Value]
     parameters: list[Value]
     guards: list[Guard]
+
+    @property
+    def output(self) -> Value:
+        """The first output; most functions have this one only."""
+        return self.outputs[0]
 
 
 def arguments_of(x: Any, where: str = "argument") -> Iterator[Any]:
@@ -91,22 +96,33 @@ def rebuilt(x: Any, supply: Iterator[Any]) -> Any:
     return next(supply)
 
 
-def record(f: Callable[..., Any], args: Sequence[Any]) -> Recording:
-    """Run ``f`` once with fresh leaves in place of the numbers in ``args``."""
+def record(f: Callable[..., Any], args: Sequence[Any], *, several: bool = False) -> Recording:
+    """Run ``f`` once with fresh leaves in place of the numbers in ``args``.
+
+    Args:
+        f: returns one Value.
+        args: where to run it.
+        several: ``f`` returns a list of them instead.
+    """
     numbers = [x._data if isinstance(x, Value) else x for arg in args for x in arguments_of(arg)]
     leaves = [Value(number, label) for number, label in zip(numbers, _labels_of(f, args))]
     supply = iter(leaves)
     recorder = _Recorder()
     with switched(recorder=recorder, recording=True, strict=False), transformation():
         output = f(*[rebuilt(arg, supply) for arg in args])
-    if not isinstance(output, Value):
-        if isinstance(output, (list, tuple, dict)) or output is None:
-            raise TypeError(
-                f"a compiled function must return one Value, not {type(output).__name__}: return the loss alone, and "
-                "compute the rest, such as an accuracy, outside"
-            )
-        output = constant(output)
-    return recording_of(output, leaves, list(recorder.guards.values()), recorder.nodes)
+    outputs = [_as_node(x) for x in output] if several else [_as_node(output)]
+    return recording_of(outputs, leaves, list(recorder.guards.values()), recorder.nodes)
+
+
+def _as_node(output: Any) -> Value:
+    if isinstance(output, Value):
+        return output
+    if isinstance(output, (list, tuple, dict)) or output is None:
+        raise TypeError(
+            f"a compiled function must return one Value, not {type(output).__name__}: return the loss alone, and "
+            "compute the rest, such as an accuracy, outside"
+        )
+    return constant(output)
 
 
 def _labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:
@@ -129,12 +145,15 @@ def _places(x: Any, name: str) -> Iterator[str]:
 
 
 def recording_of(
-    output: Value, arguments: list[Value], guards: Sequence[Guard] = (), inside: set[Value] | None = None
+    output: Value | Sequence[Value],
+    arguments: list[Value],
+    guards: Sequence[Guard] = (),
+    inside: set[Value] | None = None,
 ) -> Recording:
     """A graph with the leaves that are to be its arguments.
 
     Args:
-        output: its root.
+        output: its root, or several of them.
         arguments: leaves of it.
         guards: what was decided on the way.
         inside: the nodes that belong to it; others are captured as they are, like leaves.  None: all belong to it.
@@ -149,25 +168,26 @@ def recording_of(
     def belongs(node: Value) -> bool:
         return bool(node.parents) and (inside is None or node in inside)
 
+    outputs = [output] if isinstance(output, Value) else list(output)
     captured: dict[Value, None] = {}  # in the order of use
-    roots = {output, *[guard.node for guard in guards]}
-    for node in topological_order(output, *[guard.node for guard in guards]):
+    roots = dict.fromkeys([*outputs, *[guard.node for guard in guards]])
+    for node in topological_order(*roots):
         for used in node.parents if belongs(node) else (node,) if node in roots else ():
             if not belongs(used) and used not in known and used.op is not ops.constant:
                 captured[used] = None
-    return Recording(output, arguments, list(captured), list(guards))
+    return Recording(outputs, arguments, list(captured), list(guards))
 
 
 def program_of(recording: Recording) -> Program:
     """The recorded graph as a program of uniform registers.
 
-    Its outputs are the value and, if there are guards, how many of them do not hold.
+    Its outputs are those of the recording and, if there are guards, how many of them do not hold.
     """
     builder = Builder()
     register: dict[Value, int] = {}
     leaf = {node: (ARGUMENT, i) for i, node in enumerate(recording.arguments)}
     leaf |= {node: (PARAMETER, i) for i, node in enumerate(recording.parameters)}
-    for node in topological_order(recording.output, *[guard.node for guard in recording.guards]):
+    for node in topological_order(*recording.outputs, *[guard.node for guard in recording.guards]):
         if node in leaf:
             op, number = leaf[node]
             register[node] = builder.emit(op, payload=number)
@@ -177,7 +197,7 @@ def program_of(recording: Recording) -> Program:
             register[node] = builder.append(Instruction(ops.constant, payload=node._data))
         if node.label:
             builder.labels.setdefault(register[node], node.label)
-    outputs = [register[recording.output]]
+    outputs = [register[output] for output in recording.outputs]
     if recording.guards:
         violations = [_violation(builder, register[guard.node], guard) for guard in recording.guards]
         outputs.append(builder.emit(ops.sum_of, tuple(violations)))

@@ -23,19 +23,15 @@ from autograd.compiler.kernels import inlined
 from autograd.compiler.lanes import spread
 from autograd.compiler.native import Kernel
 from autograd.compiler.program import PARAMETER, TOTAL
-from autograd.compiler.record import arguments_of, program_of, record
+from autograd.compiler.record import program_of
+from autograd.compiler.samples import record_sample, table_of
 from autograd.compiler.update import Place, Rule, write_update
-from autograd.errors import AutogradError
 from autograd.value import Value
 
-__all__ = ["DataDependentError", "Trainer"]
+__all__ = ["Trainer"]
 
 _set_data = vars(Value)["_data"].__set__
 _MOST_NUMBERS = 1 << 20  # of samples copied for one native call: 8 MB, a few milliseconds of work
-
-
-class DataDependentError(AutogradError):
-    """The loss of a sample decides by its data, so that one recording does not serve all samples."""
 
 
 class Trainer:
@@ -66,15 +62,9 @@ class Trainer:
         state_size: int,
         hyper: dict[str, Any],
     ) -> None:
-        with collector_paused():
-            recording = record(loss, [values[0] for values in data])
-        if recording.guards:
-            raise DataDependentError(
-                "the loss of a sample decides by its data (if, max, sorted, .data): write that with autograd.where, "
-                "maximum or relu, or train with compile=False"
-            )
+        recording = record_sample(loss, data, "the loss")
         self.recorded_loss = recording.output._data
-        self.columns = np.hstack([_table(values) for values in data])
+        self.columns = table_of(data)
         self.parameters = list(parameters)
         known = set(self.parameters)
         self.captured = self.parameters + [leaf for leaf in recording.parameters if leaf not in known]
@@ -251,21 +241,6 @@ class _StepKernel:
     def _losses(self, recorded: Any) -> list[float]:
         found: list[float] = recorded.ravel().tolist()
         return found
-
-
-def _table(values: Sequence[Any]) -> Any:
-    """The numbers of each sample in a row."""
-    try:
-        table = np.asarray(values)
-    except ValueError:  # rows of different lengths
-        table = np.empty(0, object)
-    if table.dtype.kind in "biuf":
-        return table.reshape(len(values), -1).astype(float, copy=False)
-    rows = [list(arguments_of(value, f"sample {i}")) for i, value in enumerate(values)]
-    for i, row in enumerate(rows):
-        if len(row) != len(rows[0]):
-            raise ValueError(f"sample 0 has {len(rows[0])} numbers, but sample {i} has {len(row)}")
-    return np.array(rows, dtype=float)
 
 
 def _of_equal_length(batches: Sequence[Sequence[int]], most: int) -> list[list[Sequence[int]]]:

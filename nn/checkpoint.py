@@ -1,0 +1,228 @@
+"""Training in a file: all that the next epoch depends on, so that it goes on to the bit where it was cut off."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from autograd import Value
+from nn.files import FileError, FilePath, read_document, write_document
+from nn.history import History
+from nn.optim import Optimizer
+
+__all__ = ["CHECKPOINT_FORMAT", "CHECKPOINT_VERSION", "Checkpoint", "Moment"]
+
+CHECKPOINT_FORMAT, CHECKPOINT_VERSION = "scalar-autograd checkpoint", 1
+
+
+class Moment(NamedTuple):
+    """Training at the end of an epoch.
+
+    Attributes:
+        epoch: how many epochs are over.
+        numbers: of the parameters and the optimiser's state, as the steps save them.
+        best: the same at the end of the best epoch, if that is to be restored.
+        hyper: the numbers that steer the optimiser.
+        schedule: the state of the schedule.
+        batches: the state of the random generator of the batches.
+    """
+
+    epoch: int
+    numbers: Any
+    best: Any
+    hyper: dict[str, Any]
+    schedule: dict[str, Any] | None
+    batches: Any
+
+
+class Checkpoint:
+    """The file of one training.
+
+    Args:
+        path: of the file.
+        model: whose parameters are saved by name, if it has ``named_parameters``.
+        steps: of the training, with the optimiser.
+        schedule: of the learning rate; None if there is none.
+        batches: the random generator of the batches.
+        setting: what must be the same when training goes on: anything that JSON can hold.
+
+    Raises:
+        TypeError: the schedule does not say what its state is.
+    """
+
+    def __init__(
+        self, path: FilePath, model: Any, steps: Any, schedule: Any, batches: random.Random, setting: dict[str, Any]
+    ) -> None:
+        if schedule is not None and not hasattr(schedule, "state_dict"):
+            raise TypeError(
+                f"{type(schedule).__name__} has no state_dict() to keep in a checkpoint: derive it from "
+                "nn.schedules.Schedule, or write state_dict and load_state_dict"
+            )
+        self.path, self.steps, self.schedule, self.batches = path, steps, schedule, batches
+        self.optimizer: Optimizer = steps.optimizer
+        named = dict(model.named_parameters()) if hasattr(model, "named_parameters") else {}
+        known = set(named.values())
+        others = [parameter for parameter in self.optimizer.parameters if parameter not in known]
+        self.parameters: dict[str, Value] = named | {f"optimizer.{i}": p for i, p in enumerate(others)}
+        name_of = {parameter: name for name, parameter in self.parameters.items()}
+        self.trained = [name_of[parameter] for parameter in self.optimizer.parameters]
+        self.setting: dict[str, Any] = json.loads(json.dumps({**_kind_of_model(model), **setting}))
+        self.setting |= {"parameters": len(self.parameters), "optimizer": type(self.optimizer).__name__}
+        self.setting |= {"schedule": schedule and type(schedule).__name__}
+
+    # ---- writing ---------------------------------------------------------------------------------------------------
+    def write(self, moment: Moment, history: History) -> None:
+        """Write a moment and the history up to it, in one piece.
+
+        What has diverged is not written: the file of the last good epoch stays.
+
+        Raises:
+            FileError: the file cannot be written.
+        """
+        now = self.steps.save()
+        try:
+            last = self._numbers(moment.numbers)
+            best = None if moment.best is None else self._numbers(moment.best)
+        finally:
+            self.steps.restore(now)
+            self.steps.store()
+        if not all(map(math.isfinite, last["parameters"].values())):
+            return
+        content = {
+            "setting": self.setting,
+            "epoch": moment.epoch,
+            "last": last,
+            "best": best,
+            "hyper": {name: number for name, number in moment.hyper.items() if name != "step"},
+            "schedule": moment.schedule,
+            "batches": moment.batches,
+            "history": _up_to(moment.epoch, history),
+        }
+        write_document(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, _as_text_if_not_finite(content))
+
+    def _numbers(self, saved: Any) -> dict[str, Any]:
+        self.steps.restore(saved)
+        self.steps.store()
+        return {
+            "parameters": {name: parameter.data for name, parameter in self.parameters.items()},
+            "state": dict(zip(self.trained, map(list, self.optimizer.state), strict=True)),
+            "step": self.optimizer.hyper.step,
+        }
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+    def exists(self) -> bool:
+        """Whether there is a file to go on from."""
+        return Path(self.path).exists()
+
+    def read(self, history: History) -> Any:
+        """Go on from the file: set everything, the history too.
+
+        Returns:
+            What the steps saved in the best epoch; None if there is none.
+
+        Raises:
+            FileError: the file cannot be used, or it is of another training; everything is as it was.
+        """
+        document = read_document(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)
+        self._compare(document.get("setting"))
+        try:
+            last = self._checked(document["last"])
+            best = None if document["best"] is None else self._checked(document["best"])
+            saved = document["hyper"]
+            hyper = {name: _number(saved[name]) for name in vars(self.optimizer.hyper) if name != "step"}
+            past = _history(document["history"], int(document["epoch"]))
+            schedule = {name: _number(number) for name, number in (document["schedule"] or {}).items()}
+            version, numbers, gauss = document["batches"]
+            batches = version, tuple(numbers), None if gauss is None else float(gauss)
+            random.Random().setstate(batches)
+            if self.schedule is not None:
+                self.schedule.load_state_dict(schedule)  # checks before it sets anything
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise FileError(f"{self.path}: a part of the checkpoint is missing or damaged: {error!r}") from error
+        self.batches.setstate(batches)
+        vars(self.optimizer.hyper).update(hyper)
+        for field in fields(History):
+            setattr(history, field.name, getattr(past, field.name))
+        best = None if best is None else self._set(best)
+        self._set(last)
+        return best
+
+    def _compare(self, found: Any) -> None:
+        if not isinstance(found, dict):
+            raise FileError(f"{self.path}: the checkpoint does not say of which training it is")
+        differing = [
+            f"{name} {found.get(name)!r} instead of {self.setting.get(name)!r}"
+            for name in {**self.setting, **found}
+            if found.get(name) != self.setting.get(name)
+        ]
+        if differing:
+            raise FileError(
+                f"{self.path}: the checkpoint is of another training, with {', '.join(differing)}: "
+                "train as then, or begin anew with resume=False"
+            )
+
+    def _checked(self, numbers: Any) -> dict[str, Any]:
+        """The numbers of a moment, if they are those of this model and optimiser."""
+        for kind, expected in (("parameters", list(self.parameters)), ("state", self.trained)):
+            odd = set(expected) ^ set(numbers[kind])
+            if odd:
+                raise ValueError(f"{kind} of {', '.join(sorted(odd)[:3])} are on one side only")
+        state = {name: tuple(map(float, numbers["state"][name])) for name in self.trained}
+        if any(len(numbers) != self.optimizer.state_size for numbers in state.values()):
+            raise ValueError(f"{type(self.optimizer).__name__} keeps {self.optimizer.state_size} numbers per parameter")
+        parameters = {name: float(numbers["parameters"][name]) for name in self.parameters}
+        return {"parameters": parameters, "state": state, "step": int(numbers["step"])}
+
+    def _set(self, numbers: dict[str, Any]) -> Any:
+        """Make these the numbers of the training; returns them as the steps save them."""
+        for name, parameter in self.parameters.items():
+            parameter.data = numbers["parameters"][name]
+        self.optimizer.state = [numbers["state"][name] for name in self.trained]
+        self.optimizer.hyper.step = numbers["step"]
+        self.steps.load()
+        return self.steps.save()
+
+
+def _kind_of_model(model: Any) -> dict[str, Any]:
+    """Its class and, where it says so, what it is built of."""
+    architecture = model.architecture() if hasattr(model, "architecture") else None
+    kind: dict[str, Any] = {"model": type(model).__name__}
+    return kind | {f"model.{name}": value for name, value in (architecture or {}).items()}
+
+
+# ---- the history, and numbers that JSON has no form for --------------------------------------------------------------
+def _up_to(epoch: int, history: History) -> dict[str, Any]:
+    lists = {name: values[:epoch] for name, values in vars(history).items() if isinstance(values, list)}
+    return {**lists, "metrics": {name: values[:epoch] for name, values in history.metrics.items()}}
+
+
+def _history(saved: Mapping[str, Any], epoch: int) -> History:
+    """Raises ValueError where a list is not of so many epochs."""
+    lists: dict[str, Any] = {name: list(map(float, values)) for name, values in saved.items() if name != "metrics"}
+    metrics = {name: list(map(float, values)) for name, values in saved["metrics"].items()}
+    if lists.keys() != {name for name, values in vars(History()).items() if isinstance(values, list)}:
+        raise ValueError(f"the history has the columns {', '.join(lists)}")
+    for name, values in {**lists, **metrics}.items():
+        if len(values) != epoch and (values or name != "val_loss"):
+            raise ValueError(f"{name} has {len(values)} entries for {epoch} epochs")
+    return History(**lists, metrics=metrics)
+
+
+def _as_text_if_not_finite(content: Any) -> Any:
+    """Infinite numbers and nan as the text that ``float`` reads."""
+    if isinstance(content, dict):
+        return {name: _as_text_if_not_finite(part) for name, part in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_as_text_if_not_finite(part) for part in content]
+    return content if not isinstance(content, float) or math.isfinite(content) else repr(content)
+
+
+def _number(saved: Any) -> Any:
+    if isinstance(saved, (bool, int)):
+        return saved
+    return float(saved)

@@ -1,0 +1,99 @@
+"""What happened in a training, epoch by epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from nn.files import FilePath, write_text
+
+__all__ = ["COLUMNS", "History"]
+
+COLUMNS = ("epoch", "loss", "val_loss", "lr", "seconds")
+
+
+@dataclass(repr=False)
+class History:
+    """What happened in each epoch.
+
+    Attributes:
+        loss: the mean over the samples, each measured just before the step that used it.
+        lr: the learning rate of the steps of the epoch.
+        seconds: how long these took, without validation and callbacks; the mean of epochs that ran in one call.
+        val_loss: the mean loss of the validation data, with the parameters of the end of the epoch.
+        metrics: for each metric what it was then, on the same data; on those of the training if there are no others.
+        stopped: why training ended before the last epoch; empty if it did not.
+
+    >>> history = History(loss=[0.5, 0.3, 0.2], val_loss=[0.6, 0.4, 0.5], lr=[0.1] * 3, seconds=[0.0] * 3)
+    >>> history
+    History(3 epochs, loss 0.5 → 0.2, val_loss 0.6 → 0.5, best in epoch 2)
+    >>> history.best_epoch, history.val_loss[history.best_epoch - 1]
+    (2, 0.4)
+    """
+
+    loss: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
+    stopped: str = ""
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch with the least validation loss, counted from 1; None if there was none, or only infinite ones."""
+        least = min((loss for loss in self.val_loss if math.isfinite(loss)), default=None)
+        return None if least is None else 1 + self.val_loss.index(least)
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """One column per quantity that was recorded, such as ``pandas.DataFrame`` takes.
+
+        >>> History(loss=[0.5], lr=[0.1], seconds=[0.0], metrics={"accuracy": [1.0]}).to_dict()
+        {'epoch': [1], 'loss': [0.5], 'accuracy': [1.0], 'lr': [0.1], 'seconds': [0.0]}
+        """
+        columns: dict[str, list[Any]] = {"epoch": list(range(1, len(self) + 1)), "loss": list(self.loss)}
+        if self.val_loss:
+            columns["val_loss"] = list(self.val_loss)
+        columns |= {name: list(values) for name, values in self.metrics.items()}
+        return columns | {"lr": list(self.lr), "seconds": list(self.seconds)}
+
+    def to_csv(self, path: FilePath) -> None:
+        """Write the columns of ``to_dict`` as a CSV file, in one piece; floats read back to the bit.
+
+        Raises:
+            FileError: the file cannot be written; an old one is as it was.
+        """
+        columns = self.to_dict()
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+        write_text(path, text.getvalue())
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the curves of the losses and of the metrics with matplotlib.
+
+        Args:
+            ax: the axes to draw on; new ones if there are none.
+
+        Returns:
+            What ``nn.plots.plot_history`` returns.
+        """
+        return import_module("nn.plots").plot_history(self, ax=ax)  # nn.plots builds on this module
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self)} epoch{'s' if len(self) != 1 else ''}"]
+        for name, values in {"loss": self.loss, "val_loss": self.val_loss, **self.metrics}.items():
+            if values:
+                parts.append(f"{name} {values[0]:.4g} → {values[-1]:.4g}")
+        if self.best_epoch:
+            parts.append(f"best in epoch {self.best_epoch}")
+        if self.stopped:
+            parts.append(f"stopped: {self.stopped}")
+        return f"History({', '.join(parts)})"

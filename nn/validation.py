@@ -1,0 +1,222 @@
+"""How good a model is: outputs and accuracy, and what ``fit`` measures after each epoch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from autograd import Value, fsum, no_grad
+from nn.data import DataError, train_test_split
+from nn.history import COLUMNS
+from nn.losses import LOSSES, binary_cross_entropy
+from nn.module import Module
+from nn.steps import CompiledSteps, by_sample, evaluator_of, not_drawn
+
+__all__ = ["Measure", "accuracy", "evaluating", "metrics_by_name", "predict", "set_apart"]
+
+Metric = Callable[[Any, Any], float]
+
+
+def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = False) -> list[Any]:
+    """The outputs for many samples as floats (a list per sample where there are several); no graph is kept.
+
+    Args:
+        model: takes a sample, gives a Value or a list of them.
+        X: the samples.
+        compile: run the model on the first sample only, and machine code made of that on all, which pays off for
+            thousands; the outputs are the same to rounding.  A model that decides by its data or draws at random is
+            run on each sample all the same.
+
+    >>> from nn import MLP
+    >>> predict(MLP(1, [2], init="zeros"), [[5.0]])
+    [[0.0, 0.0]]
+    """
+    found = _predict_natively(model, X) if compile and len(X) > 1 else None
+    if found is not None:
+        return found
+    with no_grad():
+        return [_numbers(model(x)) for x in X]
+
+
+def _predict_natively(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any] | None:
+    """None if that is not possible, for whatever reason: if it has nothing to do with compiling, it comes up again."""
+    from autograd.compiler.kernels import native_available
+
+    single = False
+
+    def outputs(x: Any) -> list[Any]:
+        nonlocal single
+        output = model(x)
+        single = not isinstance(output, list)
+        return [output] if single else output
+
+    if not native_available():
+        return None
+    try:
+        return by_sample(evaluator_of(outputs, (X,))([]), single)
+    except Exception:
+        return None
+
+
+def _numbers(output: Any) -> Any:
+    if isinstance(output, (list, tuple)):
+        return [_numbers(a) for a in output]
+    return output.data if isinstance(output, Value) else output
+
+
+def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float = 0.0) -> float:
+    """The share of samples whose class was predicted right.
+
+    Args:
+        outputs: per sample one number per class, of which the largest decides; or one number, which decides by being
+            above the threshold or not.
+        targets: per sample the index of the class or a list with 1 at it; for one number anything positive, or not.
+        threshold: 0 for scores and logits, 0.5 for probabilities.
+
+    Raises:
+        ValueError: there are no samples, or the lengths differ.
+
+    >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1]), accuracy([2.5, -0.1], [1, -1])
+    (0.5, 1.0)
+    """
+    if len(outputs) != len(targets):
+        raise ValueError(f"there are {len(outputs)} outputs but {len(targets)} targets")
+    if not len(outputs):
+        raise ValueError("there are no samples")
+    return sum(_is_right(output, target, threshold) for output, target in zip(outputs, targets)) / len(outputs)
+
+
+def _is_right(output: Any, target: Any, threshold: float) -> bool:
+    if not isinstance(output, list):
+        return bool((output > threshold) == (target > 0))
+    label = _argmax(target) if isinstance(target, (list, tuple)) else target
+    return bool(_argmax(output) == label)
+
+
+def _argmax(numbers: Sequence[float]) -> int:
+    return max(range(len(numbers)), key=numbers.__getitem__)
+
+
+# ---- after each epoch of a training ----------------------------------------------------------------------------------
+class Measure:
+    """The mean loss and the metrics of some samples, with the parameters that the steps have reached.
+
+    Compiled steps measure in machine code and leave the parameters where they are; others are asked to store them.
+
+    Args:
+        steps: of the training.
+        model, loss, X, y: as for ``fit``.
+        metrics: functions (outputs, targets) -> number by name.
+    """
+
+    def __init__(
+        self,
+        steps: Any,
+        model: Callable[[Any], Any],
+        loss: Callable[[Any, Any], Any],
+        X: Sequence[Any],
+        y: Sequence[Any],
+        metrics: dict[str, Metric],
+    ) -> None:
+        self.steps, self.model, self.loss, self.X, self.y, self.metrics = steps, model, loss, X, y, metrics
+        self.targets = [target.tolist() if hasattr(target, "tolist") else target for target in y]
+        with not_drawn(), evaluating(model), no_grad():
+            loss(model(X[0]), y[0])  # what does not fit is refused before the first step
+        self._evaluate = self._eagerly
+        if isinstance(steps, CompiledSteps):
+            try:
+                with evaluating(model):
+                    self._evaluate = steps.evaluator(model, loss, X, y, outputs=bool(metrics))
+            except DataError:  # a class that there is not
+                raise
+            except Exception as error:
+                warnings.warn(f"validation runs without the compiler: {error}", RuntimeWarning, stacklevel=3)
+
+    def __call__(self) -> tuple[float, dict[str, float]]:
+        """The mean loss, and each metric."""
+        losses, outputs = self._evaluate()
+        return fsum(losses) / len(losses), {
+            name: float(metric(outputs, self.targets)) for name, metric in self.metrics.items()
+        }
+
+    def _eagerly(self) -> tuple[list[float], list[Any]]:
+        self.steps.store()
+        with evaluating(self.model), no_grad():
+            outputs = [self.model(x) for x in self.X]
+            losses = [_numbers(self.loss(output, target)) for output, target in zip(outputs, self.y)]
+        return losses, [_numbers(output) for output in outputs]
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """A module in the mode of ``eval()`` for a while; each module inside returns to the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
+    for module, _ in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def metrics_by_name(given: Sequence[str | Metric], loss: Callable[[Any, Any], Any]) -> dict[str, Metric]:
+    """The functions of metrics that are given by name or as functions, which have names.
+
+    Args:
+        given: "accuracy", the name of a loss, or functions.
+        loss: of the training: where that takes probabilities, the accuracy does, too.
+
+    Raises:
+        ValueError: a name is unknown, or serves twice, or for another column of the history.
+    """
+    threshold = 0.5 if loss is binary_cross_entropy else 0.0
+    known: dict[str, Metric] = {"accuracy": partial(accuracy, threshold=threshold), **LOSSES}
+    found: dict[str, Metric] = {}
+    for metric in [given] if isinstance(given, str) else given:
+        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+        if isinstance(metric, str) and metric not in known:
+            raise ValueError(f"there is no metric {name!r}: there are {', '.join(known)}, or give a function")
+        if name in found or name in COLUMNS:
+            raise ValueError(f"two columns of the history would be called {name!r}: give the metric another __name__")
+        found[name] = known[metric] if isinstance(metric, str) else metric
+    return found
+
+
+Samples = tuple[Sequence[Any], Sequence[Any]]
+
+
+def set_apart(
+    X: Sequence[Any], y: Sequence[Any], data: Samples | None, split: float, seed: int
+) -> tuple[Samples, Samples | None]:
+    """The samples to train on, and those to validate on, if there are any.
+
+    Args:
+        X, y: all samples.
+        data: those to validate on.
+        split: or which part of all to hold out for it.
+        seed: of the choice.
+
+    Raises:
+        ValueError: both are given, or ``split`` leaves one side empty; or lengths differ.
+    """
+    if data is not None:
+        if split:
+            raise ValueError(f"give validation_data or validation_split={split}, not both")
+        if len(data) != 2:
+            raise ValueError(f"validation_data must be a pair (X, y), got {len(data)} things")
+        if len(data[0]) != len(data[1]) or not len(data[0]):
+            raise ValueError(f"validation_data has {len(data[0])} samples and {len(data[1])} targets")
+        return (X, y), (data[0], data[1])
+    if not split:
+        return (X, y), None
+    if not 0.0 < split < 1.0 or not 0 < round(split * len(X)) < len(X):
+        raise ValueError(
+            f"validation_split={split} of {len(X)} samples leaves nothing on one side: "
+            "give a share between 0 and 1, or validation_data"
+        )
+    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=float(split), seed=seed)
+    return (X_train, y_train), (X_test, y_test)
