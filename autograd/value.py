@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter, ge, gt, le, lt
 from typing import Any, NoReturn
 
-from autograd import ops, provenance
+from autograd import closures, ops, provenance
 from autograd.errors import AutogradError
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
 from autograd.modes import current_modes, open_contexts
@@ -138,6 +139,7 @@ class Value(Number):
     Args:
         data: a real number of any kind; it becomes a float.
         label: a name for drawings and messages.
+        _op, _children: for operations written as micrograd's users do, see ``autograd.closures``.
 
     Attributes:
         data: the number.
@@ -166,12 +168,14 @@ class Value(Number):
     parents: tuple[Value, ...]
     partials: Sequence[float]
 
-    def __init__(self, data: float, label: str = "") -> None:
+    def __init__(self, data: float, label: str = "", _op: str = "", _children: Iterable[Value] = ()) -> None:
         self._data = data if data.__class__ is float else as_float(data)
         self.grad = 0
         self.label = label
         self.op = ops.leaf
         self.parents = self.partials = ()
+        if _children or (label != "" and label.__class__ is not str):
+            self._with_children(_children, _op)
 
     @property
     def data(self) -> float:
@@ -268,6 +272,37 @@ class Value(Number):
             return Value.apply(ops.select, (self, x, y))
         return Value.apply(ops.identity, (x if self._data else y,))
 
+    # ---- micrograd's names -----------------------------------------------------------------------------------------
+    def _with_children(self, children: Iterable[Value], op: str) -> None:
+        """``Value(data, (x, y), "op")``: the second argument is a label here, and the children in micrograd."""
+        label: object = self.label
+        if not isinstance(label, str):
+            if not isinstance(label, (tuple, list, set)):
+                raise TypeError(f"a label must be text, not {label!r} of type {type(label).__name__}")
+            self.label, children = "", label
+        closures.adopt(self, children, op)
+
+    @property
+    def _prev(self) -> set[Value]:
+        """The parents as a set."""
+        return set(self.parents)
+
+    @property
+    def _op(self) -> str:
+        """The symbol of the operation; empty for a leaf."""
+        if self.op is ops.constant_power:
+            return f"**{self.parents[1]._data:g}"
+        return self.op.symbol.strip()
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """One step of the walk: add to the gradients of the parents.  A closure that does may be assigned."""
+        return partial(accumulate, [self], recorded_partials)
+
+    @_backward.setter
+    def _backward(self, closure: Callable[[], None]) -> None:
+        self.partials = closures.derivatives(self, closure)
+
     # ---- the table, as operators and methods -----------------------------------------------------------------------
     __add__, __radd__ = _binary(ops.add), _reflected(ops.add)
     __sub__, __rsub__ = _binary(ops.sub), _reflected(ops.sub)
@@ -363,18 +398,6 @@ class Value(Number):
         order = topological_order(self)
         position = {node: i for i, node in enumerate(order)}
         return _restore_graph, ([node if not node.parents else _state(node, position) for node in order],)
-
-    @property
-    def _prev(self) -> set[Value]:
-        """The parents as a set, under micrograd's name."""
-        return set(self.parents)
-
-    @property
-    def _op(self) -> str:
-        """The symbol of the operation, under micrograd's name; empty for a leaf."""
-        if self.op is ops.constant_power:
-            return f"**{self.parents[1]._data:g}"
-        return self.op.symbol.strip()
 
 
 def _is_array(x: object) -> bool:

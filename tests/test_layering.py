@@ -19,6 +19,7 @@ LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
         {"differences", "errors", "ieee", "modes"},
         {"ops", "graph", "provenance"},
+        {"closures"},
         {"value", "primitive"},
         {"functions"},
         {"functional", "check", "expression"},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 
+from autograd.errors import AutogradError
 from autograd.value import Value
 
 __all__ = ["finite_difference", "replay"]
@@ -27,11 +29,15 @@ def replay(order: Sequence[Value], changed: Mapping[Value, float]) -> dict[Value
 def finite_difference(order: Sequence[Value], root: Value, node: Value) -> float:
     """The derivative of the root by a node, estimated without derivatives: (f(x + h) - f(x - h)) / 2h.
 
-    The step h = ∛ε max(1, |x|) balances the error of the formula, O(h²), with rounding, O(ε/h).
+    The step h = ∛ε max(1, |x|) balances the error of the formula, O(h²), with rounding, O(ε/h).  It is nan where a
+    primitive refuses other numbers, as a closure does.
     """
     x = node._data
     h = sys.float_info.epsilon ** (1 / 3) * max(1.0, abs(x))
-    above = replay(order, {node: x + h}).get(root, root._data)
-    below = replay(order, {node: x - h}).get(root, root._data)
+    try:
+        above = replay(order, {node: x + h}).get(root, root._data)
+        below = replay(order, {node: x - h}).get(root, root._data)
+    except AutogradError:
+        return math.nan
     change: float = (above - below) / ((x + h) - (x - h))
     return change
