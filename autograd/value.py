@@ -196,7 +196,7 @@ class Value(Number):
         return getattr(self, "_origin", None)
 
     # ---- differentiation -------------------------------------------------------------------------------------------
-    def backward(self, gradient: float = 1.0) -> None:
+    def backward(self, gradient: float = 1.0, retain_graph: bool | None = None) -> None:
         """Set ``grad`` of every node that this one depends on to the derivative of this one by it.
 
         Leaves add up over calls (as ``zero_grad`` and mini-batches expect), nodes inside hold the last pass.
@@ -204,6 +204,7 @@ class Value(Number):
 
         Args:
             gradient: what to multiply all of them with (the derivative of something further on by this node).
+            retain_graph: changes nothing, since a graph lives as long as its root; there for programs from PyTorch.
 
         >>> x = Value(3.0); y = x**3
         >>> y.backward(); x.grad
