@@ -68,7 +68,7 @@ def explain(node: Value, loss: Value | None = None, *, k: int = 5, number_format
         count=count_paths(node, loss, order),
         paths=strongest_paths(node, loss, order, k),
         finite_difference=finite_difference(order, loss, node),
-        names=Names(order if node in set(order) else [*order, node], number_format),
+        names=Names(order if node in set(order) else topological_order(loss, node), number_format),
     )
 
 
@@ -219,7 +219,8 @@ class Paths:
         spec = self.names.spec
         head = f"{self._derivative(self.loss, self.node)} = {number(self.gradient, spec)}"
         if not self.count:
-            return f"{head}: no path leads there"
+            swapped = self.loss in topological_order(self.node)
+            return f"{head}: no path leads there" + ("; the node comes first, then the loss" if swapped else "")
         lines = [f"{head}, the sum of {_count(self.count)} path{'s' * (self.count > 1)}"]
         for i, path in enumerate(self.paths, 1):
             symbols, numbers = self._factors(path)
