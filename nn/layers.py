@@ -83,8 +83,7 @@ class Neuron(Module):
         self._z, self._a = notation("z", layer, *own), notation("a", layer, *own)
 
     def __call__(self, x: Sequence[Any]) -> Value:
-        if len(x) != len(self.w):
-            raise ValueError(f"this neuron has {len(self.w)} inputs, but got {len(x)} numbers")
+        _check_inputs("neuron", x, len(self.w))
         return self.activated(sumprod(self.w, x, self.b))
 
     def activated(self, z: Value) -> Value:
@@ -124,8 +123,7 @@ class Layer(Module):
             neuron.label(layer, index)
 
     def __call__(self, x: Sequence[Any]) -> list[Value]:
-        if len(x) != len(self.neurons[0].w):
-            raise ValueError(f"this layer has {len(self.neurons[0].w)} inputs, but got {len(x)} numbers")
+        _check_inputs("layer", x, len(self.neurons[0].w))
         shared = [v if isinstance(v, Value) else constant(v) for v in x]  # one node per input, not one per weight
         zs = linear(shared, [neuron.w for neuron in self.neurons], [neuron.b for neuron in self.neurons])
         return [neuron.activated(z) for neuron, z in zip(self.neurons, zs)]
@@ -167,7 +165,11 @@ class MLP(Module):
         init: str | Initializer = "uniform",
         seed: int | None = None,
     ) -> None:
-        if not nouts:
+        if not hasattr(nouts, "__len__"):
+            raise TypeError(
+                f"nouts must be a list of the sizes of the layers, as in MLP(2, [16, 16, 1]), not {nouts!r}"
+            )
+        if not len(nouts):
             raise ValueError("an MLP needs at least one layer: give the sizes, as in MLP(2, [16, 16, 1])")
         rng = None if seed is None else random.Random(seed)
         sizes = [nin, *nouts]
@@ -180,8 +182,7 @@ class MLP(Module):
         self._x = [notation("x", None, k) for k in range(1, nin + 1)]
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        if len(x) != len(self._x):
-            raise ValueError(f"this MLP has {len(self._x)} inputs, but got {len(x)} numbers")
+        _check_inputs("MLP", x, len(self._x))
         a = [v if isinstance(v, Value) else constant(v, label) for v, label in zip(x, self._x)]
         for layer in self.layers:
             a = layer(a)
@@ -222,6 +223,13 @@ def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:
     except (KeyError, ValueError) as error:
         raise FileError(f"{path}: architecture: {error}; or build the MLP yourself and call its load(path)") from error
     return model, model.load(path)
+
+
+def _check_inputs(kind: str, x: Any, expected: int) -> None:
+    if not hasattr(x, "__len__"):
+        raise TypeError(f"this {kind} needs a list of {expected} inputs, not {x!r} alone: as in model([x])")
+    if len(x) != expected:
+        raise ValueError(f"this {kind} has {expected} inputs, but got {len(x)} numbers")
 
 
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -12,8 +12,9 @@ from typing import Any
 
 from autograd import no_grad
 from autograd.errors import NumericError
-from nn.data import minibatches
+from nn.data import minibatches, samples_of
 from nn.losses import LOSSES
+from nn.module import Module
 from nn.optim import OPTIMIZERS, Optimizer
 from nn.steps import CompiledSteps, EagerSteps, steps_for
 
@@ -97,7 +98,10 @@ def fit(
     """
     if executor is not None:
         raise NotImplementedError("training on an executor is not available yet: use executor=None")
+    X, y = samples_of(X), samples_of(y)
     n = _count_samples(X, y)
+    if epochs < 0:
+        raise ValueError(f"epochs must be at least 0, got {epochs}")
     size = _batch_size(batch_size, n)
     optimizer = _optimizer(optimizer, model)
     steps = steps_for(model, _loss(loss), optimizer, X, y, size, compile)
@@ -204,6 +208,8 @@ def _loss(given: str | Loss) -> Loss:
 
 def _optimizer(given: str | Optimizer, model: Any) -> Optimizer:
     if not isinstance(given, str):
+        if isinstance(model, Module) and set(given.parameters).isdisjoint(model.parameters()):
+            raise ValueError("the optimizer has no parameter of this model: make one from model.parameters()")
         return given
     if given not in OPTIMIZERS:
         raise ValueError(f"there is no optimizer {given!r}: there are {', '.join(OPTIMIZERS)}, or make one yourself")
@@ -245,7 +251,7 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any]:
     [[0.0, 0.0]]
     """
     with no_grad():
-        outputs = [model(x) for x in X]
+        outputs = [model(x) for x in samples_of(X)]
     return [[a.data for a in output] if isinstance(output, list) else output.data for output in outputs]
 
 
@@ -264,6 +270,7 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1]), accuracy([2.5, -0.1], [1, -1])
     (0.5, 1.0)
     """
+    targets = samples_of(targets)
     if len(outputs) != len(targets):
         raise ValueError(f"there are {len(outputs)} outputs but {len(targets)} targets")
     if not len(outputs):
@@ -272,9 +279,9 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
 
 
 def _is_right(output: Any, target: Any, threshold: float) -> bool:
-    if not isinstance(output, list):
+    if not hasattr(output, "__len__"):
         return bool((output > threshold) == (target > 0))
-    label = _argmax(target) if isinstance(target, (list, tuple)) else target
+    label = _argmax(target) if hasattr(target, "__len__") else target
     return bool(_argmax(output) == label)
 
 

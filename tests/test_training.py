@@ -7,11 +7,25 @@ import random
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
 from autograd import Value
 from autograd.errors import NumericError
-from nn import MLP, SGD, Adam, History, accuracy, fit, make_xor, one_hot, predict
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    History,
+    Standardizer,
+    accuracy,
+    fit,
+    load_iris,
+    make_xor,
+    one_hot,
+    predict,
+    train_test_split,
+)
 
 X = [[0.0], [1.0], [2.0], [3.0]]
 Y = [1.0, 3.0, 5.0, 7.0]
@@ -152,6 +166,8 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
         ({"X": [], "Y": []}, ValueError, "there are no samples to train on"),
         ({"loss": "mse"}, ValueError, "there is no loss 'mse': there are mse_loss, half_mse_loss"),
         ({"optimizer": "lbfgs"}, ValueError, "there is no optimizer 'lbfgs': there are sgd, adam, adamw, rmsprop"),
+        ({"epochs": -1}, ValueError, "epochs must be at least 0, got -1"),
+        ({"optimizer": SGD([Value(1.0)])}, ValueError, r"no parameter of this model: make one from model\.parameters"),
         ({"batch_size": -1}, ValueError, "batch_size must be at least 1, got"),
         ({"X": [[1.0, 2.0]] * 4}, ValueError, "this MLP has 1 inputs, but got 2 numbers"),
         ({"Y": [[1.0, 2.0]] * 4}, ValueError, "there is one output but 2 targets"),
@@ -215,6 +231,43 @@ def test_predict_gives_floats() -> None:
 )
 def test_accuracy(outputs: Any, targets: Any, options: dict[str, float], share: float) -> None:
     assert accuracy(outputs, targets, **options) == pytest.approx(share)
+
+
+def test_accuracy_takes_arrays() -> None:
+    outputs, classes = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]]), np.array([1, 0, 0])
+    assert accuracy(outputs, classes) == accuracy(outputs, np.eye(2)[classes]) == 2 / 3
+    assert accuracy(outputs[:, 1] - 0.5, classes) == 2 / 3
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_arrays_and_tables_train_as_lists_do(compile: bool) -> None:
+    iris = load_iris()
+    X, y = np.array(iris.features, dtype=np.float32), np.array(iris.targets)
+
+    def result(X: Any, y: Any) -> Any:
+        X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y)
+        scaler = Standardizer.fit(X_train)
+        model = MLP(4, [3], seed=0)
+        fit(model, scaler.transform(X_train), y_train, loss="cross_entropy", epochs=3, compile=compile, progress=False)
+        return model.state_dict(), accuracy(predict(model, scaler.transform(X_test)), y_test)
+
+    assert result(X, y) == result(Table(X), Table(y)) == result(X.tolist(), y.tolist())
+
+
+class Table:
+    """As a table of pandas: its items are columns, and ``to_numpy`` gives the rows."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    def __getitem__(self, column: Any) -> Any:
+        raise KeyError(column)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def to_numpy(self) -> Any:
+        return self.rows
 
 
 def test_accuracy_refuses_nothing_and_different_lengths() -> None:
