@@ -21,6 +21,7 @@ from typing import Any, TypeVar, overload
 
 from autograd import ieee
 from autograd.errors import PrimitiveError
+from autograd.rowdocs import DOCSTRINGS
 
 __all__ = ["TABLE", "Binary", "Number", "Op", "Unary", "as_float"]
 
@@ -58,7 +59,7 @@ class Op:
         self.symbol = symbol or name
         self.value = value  # operands -> result
         self.partials = partials  # (result, *operands) -> one derivative per operand
-        self.__doc__ = value.__doc__
+        self.__doc__ = DOCSTRINGS.get(name, value.__doc__)
 
     def __call__(self, *operands: Any) -> Any:
         if {*map(type, operands)} <= _FLOATS:
