@@ -4,6 +4,14 @@ The names and the meaning of ``argnums`` are those of JAX.  Arguments are number
 dictionaries of them to any depth; derivatives come back in the same shape.  Keyword arguments are passed on as they
 are.  Given Values, or inside a function that is itself being transformed, the result is made of Values, so that
 transformations nest: ``grad(grad(f))``.
+
+    grad, value_and_grad    the derivative of a function that returns one number
+    jacobian, hessian       all first derivatives of several outputs; all second ones of one
+    jvp, vjp, hvp           a Jacobian or Hessian times a vector, without forming it
+    gradients               on graphs instead of functions: this is ``autograd.grad``
+
+>>> grad(lambda x: x**3)(2.0), hessian(lambda x: x**3)(2.0)
+(12.0, 12.0)
 """
 
 from __future__ import annotations

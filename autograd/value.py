@@ -27,7 +27,12 @@ recorded_partials = attrgetter("partials")
 
 
 def constant(number: float, label: str = "") -> Value:
-    """The leaf that stands for a plain number in an expression, such as the 3 of ``x * 3``."""
+    """The leaf that stands for a plain number in an expression, such as the 3 of ``x * 3``.
+
+    >>> x = Value(2.0)
+    >>> (x * 3).parents[1].op is constant(3.0).op
+    True
+    """
     out = Value(number, label)
     out.op = ops.constant
     return out
@@ -179,7 +184,12 @@ class Value(Number):
 
     @property
     def data(self) -> float:
-        """The number that this node holds."""
+        """The number that this node holds.
+
+        >>> x = Value(2)
+        >>> x.data += 1; x.data
+        3.0
+        """
         if open_contexts.count and (recorder := current_modes().recorder) is not None:
             recorder.on_read(self)
         return self._data
@@ -192,7 +202,15 @@ class Value(Number):
 
     @property
     def origin(self) -> str | None:
-        """Where the node was recorded, as ``file:line``; known only for nodes made inside ``strict()``."""
+        """Where the node was recorded, as ``file:line``; known only for nodes made inside ``strict()``.
+
+        >>> from autograd import strict
+        >>> with strict():
+        ...     y = Value(2.0) * 3
+        >>> file, _, line = y.origin.rpartition(":")
+        >>> line.isdigit(), (y * 2).origin
+        (True, None)
+        """
         return getattr(self, "_origin", None)
 
     # ---- differentiation -------------------------------------------------------------------------------------------
@@ -244,7 +262,11 @@ class Value(Number):
 
     @classmethod
     def apply(cls, op: Op, operands: Sequence[Operand]) -> Value:
-        """Record one primitive: the general way, for any row and any operands."""
+        """Record one primitive: the general way, for any row and any operands.
+
+        >>> Value.apply(ops.add, (Value(1.0), 2.0))
+        Value(data=3.0, grad=0)
+        """
         try:
             numbers = [v._data for v in operands]
             nodes = tuple(operands)
@@ -268,7 +290,13 @@ class Value(Number):
         return out
 
     def select(self, x: Operand, y: Operand) -> Value:
-        """x where this Value is not 0, else y; the side that is not taken is no parent."""
+        """x where this Value is not 0, else y; the side that is not taken is no parent.
+
+        >>> x = Value(3.0)
+        >>> y = Value(0.0).select(5.0, x)
+        >>> y.parents == (x,)
+        True
+        """
         if open_contexts.count and current_modes().recorder is not None:
             return Value.apply(ops.select, (self, x, y))
         return Value.apply(ops.identity, (x if self._data else y,))
@@ -344,15 +372,27 @@ class Value(Number):
         return self.round()
 
     def leaky_relu(self, negative_slope: Operand = 0.01) -> Value:
-        """x where x > 0, else negative_slope * x."""
+        """x where x > 0, else negative_slope * x.
+
+        >>> Value(-2.0).leaky_relu()
+        Value(data=-0.02, grad=0)
+        """
         return Value.apply(ops.leaky_relu, (self, negative_slope))
 
     def elu(self, alpha: Operand = 1.0) -> Value:
-        """x where x > 0, else alpha * (e^x - 1)."""
+        """x where x > 0, else alpha * (e^x - 1).
+
+        >>> Value(2.0).elu()
+        Value(data=2.0, grad=0)
+        """
         return Value.apply(ops.elu, (self, alpha))
 
     def clip(self, low: Operand = -math.inf, high: Operand = math.inf) -> Value:
-        """x, but at least low and at most high."""
+        """x, but at least low and at most high.
+
+        >>> Value(2.0).clip(0.0, 1.0)
+        Value(data=1.0, grad=0)
+        """
         return Value.apply(ops.clip, (self, low, high))
 
     # ---- comparisons are about data; equality and hash are about identity --------------------------------------------

@@ -71,11 +71,21 @@ class Neuron(Module):
 
     @property
     def nonlin(self) -> bool:
-        """Whether there is an activation."""
+        """Whether there is an activation.
+
+        >>> Neuron(2).nonlin, Neuron(2, nonlin=False).nonlin
+        (True, False)
+        """
         return self.activation != "identity"
 
     def label(self, layer: int | None = None, index: int | None = None) -> None:
-        """Label the parameters, and from now on z and a, for the place of the neuron: w²₁₃, b²₁, z²₁, a²₁."""
+        """Label the parameters, and from now on z and a, for the place of the neuron: w²₁₃, b²₁, z²₁, a²₁.
+
+        >>> neuron = Neuron(2)
+        >>> neuron.label(2, 1)
+        >>> [w.label for w in neuron.w], neuron.b.label
+        (['w²₁₁', 'w²₁₂'], 'b²₁')
+        """
         own = () if index is None else (index,)
         for k, weight in enumerate(self.w, start=1):
             weight.label = notation("w", layer, *own, k)
@@ -87,7 +97,11 @@ class Neuron(Module):
         return self.activated(sumprod(self.w, x, self.b))
 
     def activated(self, z: Value) -> Value:
-        """σ(z), for the weighted input z of this neuron."""
+        """σ(z), for the weighted input z of this neuron.
+
+        >>> Neuron(1).activated(Value(-2.0))
+        Value(data=0.0, grad=0)
+        """
         z.label = self._z
         if self._activate is None:
             return z
@@ -118,7 +132,13 @@ class Layer(Module):
         self.label()
 
     def label(self, layer: int | None = None) -> None:
-        """Label all neurons for the place of the layer in a network."""
+        """Label all neurons for the place of the layer in a network.
+
+        >>> layer = Layer(1, 2)
+        >>> layer.label(3)
+        >>> [neuron.b.label for neuron in layer.neurons]
+        ['b³₁', 'b³₂']
+        """
         for index, neuron in enumerate(self.neurons, start=1):
             neuron.label(layer, index)
 
@@ -189,7 +209,11 @@ class MLP(Module):
         return a[0] if len(a) == 1 else a
 
     def architecture(self) -> dict[str, Any]:
-        """What ``load_model`` needs to build the network again."""
+        """What ``load_model`` needs to build the network again.
+
+        >>> MLP(2, [3, 1]).architecture()
+        {'class': 'MLP', 'nin': 2, 'nouts': [3, 1], 'activation': 'relu', 'output': 'identity'}
+        """
         names = [_activation_name(layer.neurons[0].activation) for layer in (self.layers[0], self.layers[-1])]
         nouts = [len(layer.neurons) for layer in self.layers]
         return {"class": "MLP", "nin": len(self._x), "nouts": nouts, "activation": names[0], "output": names[1]}
@@ -206,6 +230,14 @@ def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:
 
     Raises:
         FileError: the file cannot be used; the message names the place in it.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "model.json")
+    ...     MLP(2, [1], seed=0).save(path, metadata={"classes": ["no", "yes"]})
+    ...     model, metadata = load_model(path)
+    >>> model, metadata
+    (MLP of [Layer of [LinearNeuron(2)]], {'classes': ['no', 'yes']})
     """
     document = read_document(path, MODEL_FORMAT, MODEL_VERSION)
     architecture, parameters = document.get("architecture"), document.get("parameters")

@@ -35,6 +35,11 @@ class History:
         lr: the learning rate at the end of the epoch.
         seconds: how long the epoch took, without callbacks; the mean of those that ran in one call.
         stopped: why training ended before the last epoch; empty if it did not.
+
+    >>> history = History()
+    >>> history.loss += [2.0, 1.0]
+    >>> len(history), history.loss[-1]
+    (2, 1.0)
     """
 
     loss: list[float] = field(default_factory=list)
