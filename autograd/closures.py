@@ -1,4 +1,4 @@
-"""Nodes whose backward pass is a closure: how micrograd's users write an operation of their own.
+"""What programs for micrograd use: its names, and operations of their own, whose backward pass is a closure.
 
     def tanh(self):
         t = math.tanh(self.data)
@@ -18,14 +18,16 @@ is one like all others.  What such a node cannot have is what only a formula giv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from autograd.errors import AutogradError, PrimitiveError
-from autograd.graph import restore, walking
+from autograd.graph import accumulate, restore, walking
 from autograd.modes import current_modes
-from autograd.ops import Number, Op, as_float
+from autograd.ops import Number, Op, as_float, constant_power
 
-__all__ = ["Closure", "adopt", "derivatives"]
+__all__ = ["Closure", "MicrogradNames"]
 
 
 class Closure(Op):
@@ -47,7 +49,43 @@ class Closure(Op):
         return Closure, (self.name, self.data, self.operands)
 
 
-def adopt(node: Any, children: Iterable[Any], name: str) -> None:
+class MicrogradNames(Number):
+    """The names by which programs written for micrograd know a node."""
+
+    __slots__ = ()
+
+    def _with_children(self: Any, children: Iterable[Any], op: str) -> None:
+        """``Value(data, (x, y), "op")``: the second argument is a label here, and the children in micrograd."""
+        label: object = self.label
+        if not isinstance(label, str):
+            if not isinstance(label, (tuple, list, set)):
+                raise TypeError(f"a label must be text, not {label!r} of type {type(label).__name__}")
+            self.label, children = "", label
+        _adopt(self, children, op)
+
+    @property
+    def _prev(self: Any) -> set[Any]:
+        """The parents as a set."""
+        return set(self.parents)
+
+    @property
+    def _op(self: Any) -> str:
+        """The symbol of the operation; empty for a leaf."""
+        if self.op is constant_power:
+            return f"**{self.parents[1]._data:g}"
+        return str(self.op.symbol).strip()
+
+    @property
+    def _backward(self: Any) -> Callable[[], None]:
+        """One step of the walk: add to the gradients of the parents.  A closure that does may be assigned."""
+        return partial(accumulate, [self], attrgetter("partials"))
+
+    @_backward.setter
+    def _backward(self: Any, closure: Callable[[], None]) -> None:
+        self.partials = _derivatives(self, closure)
+
+
+def _adopt(node: Any, children: Iterable[Any], name: str) -> None:
     """Make a new leaf the result of an operation on the children; no gradient passes until its closure is assigned."""
     found = dict.fromkeys(children)  # once each: a closure adds to the gradient of `x * x` as a whole
     for child in found:
@@ -67,7 +105,7 @@ def _refusal(name: str, problem: str) -> AutogradError:
     )
 
 
-def derivatives(node: Any, closure: Callable[[], None]) -> tuple[float, ...]:
+def _derivatives(node: Any, closure: Callable[[], None]) -> Sequence[float]:
     """The local derivatives of a node by its parents: what its closure adds to their gradients per unit of its own.
 
     Raises:

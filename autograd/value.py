@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from operator import attrgetter, ge, gt, le, lt
 from typing import Any, NoReturn
 
-from autograd import closures, ops, provenance
+from autograd import copies, ops, provenance
+from autograd.closures import MicrogradNames
 from autograd.errors import AutogradError
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
 from autograd.modes import current_modes, open_contexts
-from autograd.ops import Binary, Number, Op, Unary, as_float
+from autograd.ops import Binary, Op, Unary, as_float
 
 __all__ = ["Operand", "Value", "constant", "new_node"]
 
@@ -138,7 +138,7 @@ def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool)
     return method
 
 
-class Value(Number):
+class Value(MicrogradNames):
     """One scalar in the computation graph.
 
     Args:
@@ -301,37 +301,6 @@ class Value(Number):
             return Value.apply(ops.select, (self, x, y))
         return Value.apply(ops.identity, (x if self._data else y,))
 
-    # ---- micrograd's names -----------------------------------------------------------------------------------------
-    def _with_children(self, children: Iterable[Value], op: str) -> None:
-        """``Value(data, (x, y), "op")``: the second argument is a label here, and the children in micrograd."""
-        label: object = self.label
-        if not isinstance(label, str):
-            if not isinstance(label, (tuple, list, set)):
-                raise TypeError(f"a label must be text, not {label!r} of type {type(label).__name__}")
-            self.label, children = "", label
-        closures.adopt(self, children, op)
-
-    @property
-    def _prev(self) -> set[Value]:
-        """The parents as a set."""
-        return set(self.parents)
-
-    @property
-    def _op(self) -> str:
-        """The symbol of the operation; empty for a leaf."""
-        if self.op is ops.constant_power:
-            return f"**{self.parents[1]._data:g}"
-        return self.op.symbol.strip()
-
-    @property
-    def _backward(self) -> Callable[[], None]:
-        """One step of the walk: add to the gradients of the parents.  A closure that does may be assigned."""
-        return partial(accumulate, [self], recorded_partials)
-
-    @_backward.setter
-    def _backward(self, closure: Callable[[], None]) -> None:
-        self.partials = closures.derivatives(self, closure)
-
     # ---- the table, as operators and methods -----------------------------------------------------------------------
     __add__, __radd__ = _binary(ops.add), _reflected(ops.add)
     __sub__, __rsub__ = _binary(ops.sub), _reflected(ops.sub)
@@ -427,18 +396,11 @@ class Value(Number):
         return format(self.data, spec) if spec else repr(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in topological_order(self):
-            if id(node) not in memo:
-                twin = memo[id(node)] = _restore_leaf(node._data, node.label, node.grad, node.op)
-                twin.parents, twin.partials = tuple([memo[id(parent)] for parent in node.parents]), node.partials
-        return memo[id(self)]  # type: ignore[no-any-return]
+        twin: Value = copies.deepcopy(self, memo)
+        return twin
 
-    def __reduce__(self) -> tuple[Callable[..., Value], tuple[Any, ...]]:
-        if not self.parents:
-            return _restore_leaf, (self._data, self.label, self.grad, self.op)
-        order = topological_order(self)
-        position = {node: i for i, node in enumerate(order)}
-        return _restore_graph, ([node if not node.parents else _state(node, position) for node in order],)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return copies.reduce(self)
 
 
 def _is_array(x: object) -> bool:
@@ -472,27 +434,3 @@ def _elementwise(method: Callable[[Value, Any], Value], value: Value, array: Any
     results = array.astype(object)
     results.flat = elements
     return results  # type: ignore[no-any-return]
-
-
-def _state(node: Value, position: dict[Value, int]) -> tuple[Any, ...]:
-    parents = tuple([position[parent] for parent in node.parents])
-    return node._data, node.label, node.grad, node.op, parents, node.partials
-
-
-def _restore_leaf(data: float, label: str, grad: float, op: Op) -> Value:
-    out = Value(data, label)
-    out.grad, out.op = grad, op
-    return out
-
-
-def _restore_graph(states: list[Any]) -> Value:
-    nodes: list[Value] = []
-    for state in states:
-        if isinstance(state, Value):
-            nodes.append(state)
-        else:
-            *leaf, parents, partials = state
-            node = _restore_leaf(*leaf)
-            node.parents, node.partials = tuple([nodes[i] for i in parents]), partials
-            nodes.append(node)
-    return nodes[-1]

@@ -402,3 +402,14 @@ def test_no_grad_keeps_no_children() -> None:
 def test_a_second_argument_that_is_neither_label_nor_children_is_refused(label: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         Value(1.0, label)
+
+
+def test_a_node_of_a_subclass_is_copied_as_one() -> None:
+    class Named(Value):
+        def __init__(self, name: str) -> None:
+            super().__init__(2.0, name)
+
+    x = Named("x")
+    twin = copy.deepcopy(x * x)
+    assert type(twin.parents[0]) is Named
+    assert (twin.data, twin.parents[0].data, twin.parents[0].label) == (4.0, 2.0, "x")
