@@ -54,13 +54,10 @@ class MicrogradNames(Number):
 
     __slots__ = ()
 
-    def _with_children(self: Any, children: Iterable[Any], op: str) -> None:
+    def _adopt(self: Any, children: Iterable[Any] = (), op: str = "") -> None:
         """``Value(data, (x, y), "op")``: the second argument is a label here, and the children in micrograd."""
-        label: object = self.label
-        if not isinstance(label, str):
-            if not isinstance(label, (tuple, list, set)):
-                raise TypeError(f"a label must be text, not {label!r} of type {type(label).__name__}")
-            self.label, children = "", label
+        if not isinstance(self.label, str):
+            self.label, children = "", self.label
         _adopt(self, children, op)
 
     @property
@@ -82,6 +79,8 @@ class MicrogradNames(Number):
 
     @_backward.setter
     def _backward(self: Any, closure: Callable[[], None]) -> None:
+        if not isinstance(self.label, str):  # children, of an operation without a name
+            self._adopt()
         self.partials = _derivatives(self, closure)
 
 

@@ -179,8 +179,8 @@ class Value(MicrogradNames):
         self.label = label
         self.op = ops.leaf
         self.parents = self.partials = ()
-        if _children or (label != "" and label.__class__ is not str):
-            self._with_children(_children, _op)
+        if _op or _children:
+            self._adopt(_children, _op)
 
     @property
     def data(self) -> float:

@@ -398,10 +398,22 @@ def test_no_grad_keeps_no_children() -> None:
     assert (y.data, y.parents) == (9.0, ())
 
 
-@pytest.mark.parametrize(("label", "message"), [(5, "label must be text, not 5"), ((1.0,), "must be Values, got 1.0")])
-def test_a_second_argument_that_is_neither_label_nor_children_is_refused(label: Any, message: str) -> None:
-    with pytest.raises(TypeError, match=message):
-        Value(1.0, label)
+def test_children_must_be_nodes() -> None:
+    with pytest.raises(TypeError, match=r"the children of a node must be Values, got 1\.0 of type float"):
+        Value(1.0, (1.0,), "op")  # type: ignore[arg-type]
+
+
+def test_an_operation_needs_no_name() -> None:
+    x: Any = Value(3.0)
+    out: Any = Value(6.0, (x,))  # type: ignore[arg-type]
+
+    def _backward() -> None:
+        x.grad += 2 * out.grad
+
+    out._backward = _backward
+    out.backward()
+    assert (x.grad, out.label, out._prev) == (2.0, "", {x})
+    assert Value(6.0, _children=(x,)).parents == (x,)
 
 
 def test_a_node_of_a_subclass_is_copied_as_one() -> None:
