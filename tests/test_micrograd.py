@@ -17,7 +17,8 @@ import autograd
 from autograd import AutogradError, PrimitiveError, Value, check_graph, draw_dot, grad, gradcheck, no_grad
 from autograd.functional import hessian
 from autograd.graph import topological_order
-from autograd.viz import explain
+from autograd.viz import explain, to_latex, to_torch
+from autograd.viz.page import html_page
 
 README = """
 from micrograd.engine import Value
@@ -316,6 +317,15 @@ def test_a_node_with_a_closure_is_like_others() -> None:
     assert x.grad == 12.0
     assert "squared" in str(explain(x))
     assert "squared" in draw_dot(y).source
+    assert "squared" in html_page(y)
+    assert "squared" in to_latex(y)
+
+
+def test_an_operation_of_one_s_own_is_not_mistaken_for_the_built_in_one_of_its_name() -> None:
+    x = Value(3.0, "x")
+    odd = Value(9.0, (x,), "exp")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="to_torch cannot write the primitive 'exp', which is your own"):
+        to_torch(odd)
 
 
 def test_a_node_with_a_closure_is_copied_and_saved() -> None:

@@ -22,22 +22,26 @@ def replay(order: Sequence[Value], changed: Mapping[Value, float]) -> dict[Value
     new = dict(changed)
     for node in order:
         if node.parents and node not in changed and any(parent in new for parent in node.parents):
-            new[node] = node.op.value(*[new.get(parent, parent._data) for parent in node.parents])
+            new[node] = _value(node, [new.get(parent, parent._data) for parent in node.parents])
     return new
+
+
+def _value(node: Value, numbers: Sequence[float]) -> float:
+    """What a node would be for other operands; nan where its operation does not know, as one with a closure."""
+    try:
+        return node.op.value(*numbers)
+    except AutogradError:
+        return math.nan
 
 
 def finite_difference(order: Sequence[Value], root: Value, node: Value) -> float:
     """The derivative of the root by a node, estimated without derivatives: (f(x + h) - f(x - h)) / 2h.
 
-    The step h = ∛ε max(1, |x|) balances the error of the formula, O(h²), with rounding, O(ε/h).  It is nan where a
-    primitive refuses other numbers, as a closure does.
+    The step h = ∛ε max(1, |x|) balances the error of the formula, O(h²), with rounding, O(ε/h).
     """
     x = node._data
     h = sys.float_info.epsilon ** (1 / 3) * max(1.0, abs(x))
-    try:
-        above = replay(order, {node: x + h}).get(root, root._data)
-        below = replay(order, {node: x - h}).get(root, root._data)
-    except AutogradError:
-        return math.nan
+    above = replay(order, {node: x + h}).get(root, root._data)
+    below = replay(order, {node: x - h}).get(root, root._data)
     change: float = (above - below) / ((x + h) - (x - h))
     return change
