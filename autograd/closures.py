@@ -17,7 +17,8 @@ is one like all others.  What such a node cannot have is what only a formula giv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -97,6 +98,12 @@ def _adopt(node: Any, children: Iterable[Any], name: str) -> None:
         node.parents, node.partials = tuple(found), (0.0,) * len(found)
 
 
+def _captured(closure: Callable[[], None]) -> Iterator[Any]:
+    for cell in getattr(closure, "__closure__", None) or ():
+        with suppress(ValueError):  # a variable that has no value yet
+            yield cell.cell_contents
+
+
 def _refusal(name: str, problem: str) -> AutogradError:
     return AutogradError(
         f"the operation {name!r} {problem}, since its backward pass is a _backward closure: "
@@ -110,8 +117,9 @@ def _derivatives(node: Any, closure: Callable[[], None]) -> Sequence[float]:
     Raises:
         PrimitiveError: it adds to the gradient of another node, or something that is no number.
     """
-    inside = [cell.cell_contents for cell in getattr(closure, "__closure__", None) or ()]
-    others: list[Any] = [x for x in inside if isinstance(x, Number) and x is not node and x not in node.parents]
+    others: list[Any] = [
+        x for x in _captured(closure) if isinstance(x, Number) and x is not node and x not in node.parents
+    ]
     touched: list[Any] = [node, *node.parents, *others]
     with walking:
         before = [other.grad for other in touched]

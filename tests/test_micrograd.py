@@ -395,6 +395,20 @@ def test_a_closure_that_raises_leaves_no_trace() -> None:
     assert (x.grad, out.grad) == (0, 0)
 
 
+def test_a_closure_that_uses_a_variable_too_early_raises_what_python_does() -> None:
+    x = Value(3.0)
+    out: Any = Value(9.0, (x,), "early")  # type: ignore[arg-type]
+
+    def _backward() -> None:
+        x.grad += slope * out.grad
+
+    with pytest.raises(NameError, match="slope"):
+        out._backward = _backward
+    slope = 6.0
+    out._backward = _backward
+    assert out.partials == (6.0,)
+
+
 def test_a_node_without_its_closure_passes_nothing() -> None:
     x = Value(3.0)
     y = Value(9.0, (x,), "squared")  # type: ignore[arg-type]
