@@ -45,6 +45,8 @@ class Optimizer:
     state_size: ClassVar[int]  # how many numbers of state a parameter has; all start at 0
 
     def __init__(self, parameters: Iterable[Value], **hyper: float) -> None:
+        if hasattr(parameters, "parameters"):
+            raise TypeError(f"{type(self).__name__} needs parameters, not their model: give model.parameters()")
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("an optimizer needs at least one parameter")

@@ -247,3 +247,8 @@ def test_the_rate_drops_on_a_plateau() -> None:
 def test_schedules_that_make_no_sense_are_refused(make: Callable[[Optimizer], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(SGD([Value(0.0)]))
+
+
+def test_a_model_instead_of_its_parameters_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"SGD needs parameters, not their model: give model\.parameters\(\)"):
+        SGD(MLP(1, [1]))  # type: ignore[arg-type]

@@ -254,6 +254,17 @@ def test_arrays_and_tables_train_as_lists_do(compile: bool) -> None:
     assert result(X, y) == result(Table(X), Table(y)) == result(X.tolist(), y.tolist())
 
 
+def test_every_step_takes_a_table() -> None:
+    rows, classes = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
+    X, y = Table(np.array(rows)), Table(np.array(classes))
+    assert Standardizer.fit(X) == Standardizer.fit(rows)
+    assert Standardizer.fit(X).transform(X) == Standardizer.fit(rows).transform(rows)
+    model, other = MLP(2, [1], seed=0), MLP(2, [1], seed=0)
+    assert fit(model, X, y, epochs=3, progress=False).loss == fit(other, rows, classes, epochs=3, progress=False).loss
+    assert predict(model, X) == predict(other, rows)
+    assert accuracy([-1.0, 1.0, 1.0, 1.0], y) == 0.75
+
+
 class Table:
     """As a table of pandas: its items are columns, and ``to_numpy`` gives the rows."""
 
