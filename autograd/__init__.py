@@ -6,6 +6,28 @@
 >>> c.backward()
 >>> a.grad, b.grad
 (2.0, 8.0)
+
+The node
+    Value; constant for the 3 of ``x * 3``; identity for x once more, as a node of its own
+Functions of floats or Values, most of them methods of Value, too
+    powers and logarithms   exp expm1 log log1p log2 log10 sqrt cbrt square hypot
+    trigonometric           sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh
+    activations             relu leaky_relu elu sigmoid softplus silu gelu erf
+    with corners            abs sign floor round maximum minimum clip where
+    of several numbers      fsum prod sumprod linear logsumexp logaddexp softmax
+Derivatives
+    grad                    of nodes by nodes, as ``torch.autograd.grad``
+    functional              of functions: grad, jacobian, hessian, jvp, vjp, hvp, as in JAX
+    gradcheck, check_graph  are they right?
+    primitive               a function of your own with its derivatives
+Switches
+    no_grad, strict         record nothing; stop at the first nan or inf
+More
+    compile                 the same as machine code
+    draw_dot, autograd.viz  drawings and explanations of a graph
+    nn                      neural networks, a package of its own
+    errors                  AutogradError and, below it, DrawingError, GradcheckError, NumericError, PrimitiveError,
+                            StaleGraphError
 """
 
 import gc

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any, NamedTuple
@@ -71,7 +71,7 @@ class Report:
 # ---- a function ------------------------------------------------------------------------------------------------------
 def gradcheck(
     f: Callable[..., Any],
-    inputs: Sequence[Any],
+    inputs: Any,
     *,
     rtol: float = 1e-6,
     atol: float = 1e-12,
@@ -86,7 +86,7 @@ def gradcheck(
 
     Args:
         f: a function of numbers and nested lists of numbers that returns a Value or a nested list of Values.
-        inputs: its arguments, numbers or Values.
+        inputs: its arguments, numbers or Values; a single one may be alone.
         rtol, atol: the relative and the absolute tolerance.
         second_order: compare the second derivatives with differences of the first ones, too.
         raise_exception: raise if a derivative is wrong; else only report it.
@@ -106,6 +106,7 @@ def gradcheck(
     0 of 1 derivatives agree with finite differences
       wrong: d output / d argument 0 at 5 is 15, but differences give 10 ± ... (off by 5)
     """
+    inputs = list(inputs) if isinstance(inputs, Iterable) else [inputs]
     found = _Findings(rtol, atol)
     _check_function(f, inputs, found, "output")
     if second_order:

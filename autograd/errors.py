@@ -9,28 +9,86 @@ __all__ = [
 
 
 class AutogradError(Exception):
-    """Base class of every error that this package raises on purpose."""
+    """Base class of every error that this package raises on purpose.
+
+    >>> from autograd import Value, strict
+    >>> try:
+    ...     with strict():
+    ...         Value(0.0).log()
+    ... except AutogradError as error:
+    ...     print(type(error).__name__)
+    NumericError
+    """
 
 
 class NumericError(AutogradError, ArithmeticError):
-    """Inside ``strict()``: an operation gave nan or inf, or was asked for a point outside its domain."""
+    """Inside ``strict()``: an operation gave nan or inf, or was asked for a point outside its domain.
+
+    >>> from autograd import Value, strict
+    >>> with strict():
+    ...     Value(0.0, "x").log()
+    Traceback (most recent call last):
+        ...
+    autograd.errors.NumericError: log(0 ('x')) at ... gave -inf
+    """
 
 
 class PrimitiveError(AutogradError):
-    """A user's own primitive raised, or returned something that is not a value or not its partial derivatives."""
+    """A user's own primitive raised, or returned something that is not a value or not its partial derivatives.
+
+    >>> from autograd import Value, primitive
+    >>> halved = primitive(lambda y, x: "half", name="halved")(lambda x: x / 2)
+    >>> halved(Value(1.0))
+    Traceback (most recent call last):
+        ...
+    autograd.errors.PrimitiveError: primitive 'halved' gave 'half' as a partial derivative: ...
+    """
 
 
 class GradcheckError(AutogradError, AssertionError):
-    """A gradient disagrees with finite differences."""
+    """A gradient disagrees with finite differences.
+
+    >>> from autograd import gradcheck, primitive
+    >>> wrong = primitive(lambda y, x: 3 * x, name="wrong")(lambda x: x**2)
+    >>> gradcheck(wrong, 5.0)
+    Traceback (most recent call last):
+        ...
+    autograd.errors.GradcheckError: 0 of 1 derivatives agree with finite differences
+      wrong: d output / d argument 0 at 5 is 15, but differences give 10 ± ... (off by 5)
+    """
 
 
 class DrawingError(AutogradError, RuntimeError):
-    """A graph could not be laid out: no Graphviz was found, or it failed, or took too long."""
+    """A graph could not be laid out: no Graphviz was found, or it failed, or took too long.
+
+    >>> from autograd import Value, draw_dot
+    >>> try:
+    ...     draw_dot(Value(1.0)).pipe("no such format")
+    ... except DrawingError:
+    ...     print("there is no such picture")
+    there is no such picture
+    """
 
 
 class ExpressionError(AutogradError, ValueError):
-    """A formula given as text has something in it that is not allowed, or its names and values do not match."""
+    """A formula given as text has something in it that is not allowed, or its names and values do not match.
+
+    >>> from autograd.expression import parse
+    >>> parse("x +")
+    Traceback (most recent call last):
+        ...
+    autograd.errors.ExpressionError: ...
+    """
 
 
 class StaleGraphError(AutogradError, RuntimeError):
-    """The number of a node was changed after it was used, and the old one is needed to differentiate again."""
+    """The number of a node was changed after it was used, and the old one is needed to differentiate again.
+
+    >>> from autograd import Value, grad
+    >>> x = Value(3.0, "x"); y = x * x
+    >>> x.data = 5.0
+    >>> grad(y, x, create_graph=True)
+    Traceback (most recent call last):
+        ...
+    autograd.errors.StaleGraphError: mul(5.0, 5.0) was recorded as 9.0: the data of x changed since; ...
+    """

@@ -1,13 +1,23 @@
 """Derivatives of functions: the graph is recorded, swept and let go inside one call.
 
-The names and the meaning of ``argnums`` are those of JAX.  Arguments are numbers, Values, or lists of them to any
-depth; derivatives come back in the same shape.  Given Values, or inside a function that is itself being transformed,
-the result is made of Values, so that transformations nest: ``grad(grad(f))``.
+The names and the meaning of ``argnums`` are those of JAX.  Arguments are numbers, Values, or lists, tuples and
+dictionaries of them to any depth; derivatives come back in the same shape.  Keyword arguments are passed on as they
+are.  Given Values, or inside a function that is itself being transformed, the result is made of Values, so that
+transformations nest: ``grad(grad(f))``.
+
+    grad, value_and_grad    the derivative of a function that returns one number
+    jacobian, hessian       all first derivatives of several outputs; all second ones of one
+    jvp, vjp, hvp           a Jacobian or Hessian times a vector, without forming it
+    gradients               on graphs instead of functions: this is ``autograd.grad``
+
+>>> grad(lambda x: x**3)(2.0), hessian(lambda x: x**3)(2.0)
+(12.0, 12.0)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from autograd import ops
@@ -19,12 +29,15 @@ from autograd.value import Value, constant, first_order
 __all__ = ["grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
 
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
 # ---- on graphs -------------------------------------------------------------------------------------------------------
 def gradients(
     outputs: Value | Sequence[Value],
-    inputs: Value | Sequence[Value],
-    *,
-    grad_outputs: Sequence[Any] | None = None,
+    inputs: Value | Sequence[Value] | None = None,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
     create_graph: bool = False,
 ) -> tuple[Any, ...]:
     """The derivatives of the sum of the outputs by each input, as ``torch.autograd.grad``; no ``.grad`` is touched.
@@ -34,7 +47,8 @@ def gradients(
     Args:
         outputs: one node or several.
         inputs: one node or several, leaves or not.
-        grad_outputs: a weight for each output, 1 by default.
+        grad_outputs: a weight for each output, 1 by default; for one output it may be alone.
+        retain_graph: changes nothing, since a graph lives as long as its root; there for programs from PyTorch.
         create_graph: return Values that can be differentiated again, drawn or compiled, instead of floats.
 
     Returns:
@@ -53,7 +67,7 @@ def gradients(
     if not create_graph and open_contexts.count and current_modes().recorder is not None:
         graph = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
         return tuple([d.detach() for d in graph])  # numbers to what follows, but computed anew at every replay
-    weights = [1.0] * len(roots) if grad_outputs is None else list(grad_outputs)
+    weights = [1.0] * len(roots) if grad_outputs is None else list(map(_weight, _several(grad_outputs)))
     if len(weights) != len(roots):
         raise ValueError(f"got {len(weights)} grad_outputs for {len(roots)} outputs")
     order = topological_order(*roots)
@@ -87,10 +101,18 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def _nodes(what: str, given: Value | Sequence[Value]) -> list[Value]:
+def _several(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, Iterable) else [given]
+
+
+def _weight(x: Any) -> Any:
+    return x if isinstance(x, Value) else ops.as_float(x)
+
+
+def _nodes(what: str, given: Any) -> list[Value]:
     if callable(given):
         raise TypeError(f"{what} must be Values: for the derivative of a function there is autograd.functional.grad")
-    nodes = list(given) if isinstance(given, Iterable) else [given]
+    nodes = _several(given)
     for node in nodes:
         if not isinstance(node, Value):
             raise TypeError(f"{what} must be Values, got {node!r} of type {type(node).__name__}")
@@ -130,9 +152,27 @@ def _same(x: float, y: float) -> bool:
 # ---- on functions ----------------------------------------------------------------------------------------------------
 def _flatten(tree: Any) -> list[Any]:
     """The numbers of a nested list, in order."""
-    if isinstance(tree, (list, tuple)):
-        return [number for branch in tree for number in _flatten(branch)]
+    if isinstance(tree, (list, tuple, dict)):
+        return [number for branch in _branches(tree) for number in _flatten(branch)]
     return [tree]
+
+
+def _aligned(tree: Any, like: Any, what: str, of: str) -> list[Any]:
+    """The numbers of a nested list in the order of another one of the same shape."""
+    if isinstance(tree, dict) and isinstance(like, dict) and tree.keys() == like.keys():
+        pairs = [(tree[key], like[key]) for key in like]
+    elif isinstance(tree, (list, tuple)) and isinstance(like, (list, tuple)) and len(tree) == len(like):
+        pairs = list(zip(tree, like))
+    elif isinstance(tree, (list, tuple, dict)) or isinstance(like, (list, tuple, dict)):
+        sizes = f"{len(_flatten(tree))} {what} for {len(_flatten(like))} {of}"
+        raise ValueError(f"got {sizes}, {tree!r} for {like!r}: they must have the same shape")
+    else:
+        return [_weight(tree)]
+    return [number for branch, other in pairs for number in _aligned(branch, other, what, of)]
+
+
+def _branches(tree: Any) -> Iterable[Any]:
+    return tree.values() if isinstance(tree, dict) else tree
 
 
 def _rebuild(tree: Any, numbers: Iterable[Any]) -> Any:
@@ -140,6 +180,10 @@ def _rebuild(tree: Any, numbers: Iterable[Any]) -> Any:
     supply = iter(numbers)
 
     def build(branch: Any) -> Any:
+        if isinstance(branch, dict):
+            return dict(zip(branch, map(build, branch.values())))
+        if hasattr(branch, "_fields"):  # a namedtuple
+            return type(branch)(*map(build, branch))
         return type(branch)(map(build, branch)) if isinstance(branch, (list, tuple)) else next(supply)
 
     return build(tree)
@@ -148,7 +192,13 @@ def _rebuild(tree: Any, numbers: Iterable[Any]) -> Any:
 class _Call:
     """One recorded call of a function: fresh inputs for the chosen arguments, and what came out."""
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        argnums: int | Sequence[int],
+        options: Mapping[str, Any] = NO_OPTIONS,
+    ) -> None:
         chosen = [argnums] if isinstance(argnums, int) else list(argnums)
         for i in chosen:
             if not -len(args) <= i < len(args):
@@ -160,7 +210,7 @@ class _Call:
         flat = _flatten(self.trees)
         # What comes back can be differentiated again if the caller differentiates too: he passes Values, or this call
         # is inside a function that is being transformed, whose Values may get in unseen, through a closure.
-        self.nested = in_transformation() or any(isinstance(x, Value) for x in _flatten(list(args)))
+        self.nested = in_transformation() or any(isinstance(x, Value) for x in _flatten([*args, *options.values()]))
         with recording():
             # A Value becomes a node of its own, so that a use of it elsewhere in f does not count as this argument.
             self.inputs = [ops.identity(x) if isinstance(x, Value) else Value(x) for x in flat]
@@ -168,15 +218,15 @@ class _Call:
             for i, tree in zip(chosen, _rebuild(self.trees, self.inputs)):
                 call[i] = tree
             with transformation():
-                self.output = f(*call)
+                self.output = f(*call, **options)
 
     def scalar(self) -> Value:
         """The output as one node."""
         if isinstance(self.output, Value):
             return self.output
-        if isinstance(self.output, (list, tuple)):
+        if isinstance(self.output, (list, tuple, dict)):
             raise TypeError(f"the function must return one number, got {type(self.output).__name__}: use jacobian")
-        return constant(self.output)
+        return _as_node(self.output)
 
     def gradient(self, output: Value, create_graph: bool, weight: Any = 1.0) -> Any:
         """The derivative of one output by the inputs, in the shape of the arguments."""
@@ -189,15 +239,29 @@ class _Call:
         return x if self.nested or not isinstance(x, Value) else x._data
 
 
+def _as_node(output: Any) -> Value:
+    if output is None:
+        raise TypeError("the function must return a number, got None: does it say `return`?")
+    return output if isinstance(output, Value) else constant(output)
+
+
+def _check_argnums(argnums: Any) -> None:
+    """Refuse ``jacobian(f, x)`` where it is written; it is ``jacobian(f)(x)``, as in JAX."""
+    for i in [argnums] if isinstance(argnums, int) else _several(argnums):
+        if not isinstance(i, int):
+            raise TypeError(f"argnums are positions of arguments, not {i!r}: the arguments go as in jacobian(f)(x)")
+
+
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
     """A function that returns f(...) and its derivative by the chosen arguments.
 
     >>> value_and_grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 5.0)
     (10.0, (5.0, 2.0))
     """
+    _check_argnums(argnums)
 
-    def transformed(*args: Any) -> tuple[Any, Any]:
-        call = _Call(f, args, argnums)
+    def transformed(*args: Any, **options: Any) -> tuple[Any, Any]:
+        call = _Call(f, args, argnums, options)
         output = call.scalar()
         return call.number(output), call.gradient(output, call.nested)
 
@@ -212,11 +276,13 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     (1.0, -1.0)
     >>> grad(lambda w: w[0] * w[1][0])([3.0, [4.0]])
     [4.0, [3.0]]
+    >>> grad(lambda p: p["w"] ** 2 * p["b"])({"w": 3.0, "b": 4.0})
+    {'w': 24.0, 'b': 9.0}
     """
     both = value_and_grad(f, argnums)
 
-    def transformed(*args: Any) -> Any:
-        return both(*args)[1]
+    def transformed(*args: Any, **options: Any) -> Any:
+        return both(*args, **options)[1]
 
     return transformed
 
@@ -227,10 +293,11 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + 3 * v[1]])([2.0, 5.0])
     [[5.0, 2.0], [1.0, 3.0]]
     """
+    _check_argnums(argnums)
 
-    def transformed(*args: Any) -> Any:
-        call = _Call(f, args, argnums)
-        outputs = [out if isinstance(out, Value) else constant(out) for out in _flatten(call.output)]
+    def transformed(*args: Any, **options: Any) -> Any:
+        call = _Call(f, args, argnums, options)
+        outputs = list(map(_as_node, _flatten(call.output)))
         return _rebuild(call.output, [call.gradient(out, call.nested) for out in outputs])
 
     return transformed
@@ -256,10 +323,8 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     outputs = _flatten(call.output)
 
     def pull_back(weights: Any) -> tuple[Any, ...]:
-        flat = _flatten(weights)
-        if len(flat) != len(outputs):
-            raise ValueError(f"got {len(flat)} weights for {len(outputs)} outputs")
-        roots = [out if isinstance(out, Value) else constant(out) for out in outputs]
+        flat = _aligned(weights, call.output, "weights", "outputs")
+        roots = list(map(_as_node, outputs))
         nested = call.nested or any(isinstance(w, Value) for w in flat)
         found = gradients(roots, call.inputs, grad_outputs=flat, create_graph=nested)
         return tuple(_rebuild(call.trees, found))
@@ -275,10 +340,11 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> jvp(lambda x, y: [x * y, x + y], (2.0, 5.0), (1.0, 0.0))
     ([10.0, 7.0], [5.0, 1.0])
     """
+    for arguments in (primals, tangents):
+        if not isinstance(arguments, (list, tuple)):
+            raise TypeError(f"primals and tangents must be tuples of one entry per argument, got {arguments!r}")
     call = _Call(f, tuple(primals), range(len(primals)))
-    directions = _flatten(list(tangents))
-    if len(directions) != len(call.inputs):
-        raise ValueError(f"got {len(directions)} tangents for {len(call.inputs)} primals")
+    directions = _aligned(tangents, primals, "tangents", "primals")
     nested = call.nested or any(isinstance(t, Value) for t in directions)
     outputs = _flatten(call.output)
     roots = [out for out in outputs if isinstance(out, Value)]

@@ -72,7 +72,11 @@ def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[
 
 
 def fsum(xs: Iterable[Any]) -> Any:
-    """Σ x_i as one node, rounded once like ``math.fsum``; 0.0 for no terms."""
+    """Σ x_i as one node, rounded once like ``math.fsum``; 0.0 for no terms.
+
+    >>> fsum([1e100, 1.0, -1e100])
+    1.0
+    """
     return ops.sum_of(*xs)
 
 
@@ -88,7 +92,11 @@ def prod(xs: Iterable[Any]) -> Any:
 
 
 def logsumexp(xs: Iterable[Any]) -> Any:
-    """log Σ e^x_i as one node, without overflow; -inf for no terms."""
+    """log Σ e^x_i as one node, without overflow; -inf for no terms.
+
+    >>> logsumexp([1000.0, 1000.0])
+    1000.6931471805599
+    """
     return ops.log_sum_exp(*xs)
 
 
@@ -104,15 +112,27 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
 
 
 def clip(x: Any, low: Any = float("-inf"), high: Any = float("inf")) -> Any:
-    """x, but at least low and at most high; at a bound the gradient still goes to x."""
+    """x, but at least low and at most high; at a bound the gradient still goes to x.
+
+    >>> clip(2.0, 0.0, 1.0)
+    1.0
+    """
     return ops.clip(x, low, high)
 
 
 def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
-    """x where x > 0, else negative_slope * x."""
+    """x where x > 0, else negative_slope * x.
+
+    >>> leaky_relu(-2.0), leaky_relu(2.0)
+    (-0.02, 2.0)
+    """
     return ops.leaky_relu(x, negative_slope)
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Any:
-    """x where x > 0, else alpha * (e^x - 1)."""
+    """x where x > 0, else alpha * (e^x - 1).
+
+    >>> elu(2.0), elu(-1000.0)
+    (2.0, -1.0)
+    """
     return ops.elu(x, alpha)

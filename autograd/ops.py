@@ -21,6 +21,7 @@ from typing import Any, TypeVar, overload
 
 from autograd import ieee
 from autograd.errors import PrimitiveError
+from autograd.rowdocs import DOCSTRINGS
 
 __all__ = ["TABLE", "Binary", "Number", "Op", "Unary", "as_float"]
 
@@ -58,7 +59,7 @@ class Op:
         self.symbol = symbol or name
         self.value = value  # operands -> result
         self.partials = partials  # (result, *operands) -> one derivative per operand
-        self.__doc__ = value.__doc__
+        self.__doc__ = DOCSTRINGS.get(name, value.__doc__)
 
     def __call__(self, *operands: Any) -> Any:
         if {*map(type, operands)} <= _FLOATS:
@@ -218,17 +219,17 @@ sum_of          = nary("fsum",    ieee.fsum, lambda y, *xs: (1.0,) * len(xs), "�
 product_of      = nary("prod",    ieee.prod, lambda y, *xs: ieee.others(xs), "Π")
 log_sum_exp     = nary("logsumexp", ieee.logsumexp, lambda y, *xs: _softmax(y, xs))
 
-# ---- exponentials and logarithms: outside of the domain nan * x, whose derivative is nan too -------------------------
+# ---- exponentials and logarithms: outside of the domain nan / x, all of whose derivatives are nan too ----------------
 exp: Unary   = unary("exp",   ieee.exp,   lambda y, x: y)
 expm1: Unary = unary("expm1", ieee.expm1, lambda y, x: exp(x))
-log: Unary   = unary("log",   ieee.log,   lambda y, x: where(x < 0.0, nan * x, div(1.0, abs(x))))
-log2  = unary("log2",  ieee.log2,  lambda y, x: where(x < 0.0, nan * x, div(LOG2_E, abs(x))))
-log10 = unary("log10", ieee.log10, lambda y, x: where(x < 0.0, nan * x, div(LOG10_E, abs(x))))
-log1p = unary("log1p", ieee.log1p, lambda y, x: where(x < -1.0, nan * x, div(1.0, abs(1.0 + x))))
-logaddexp = binary("logaddexp", ieee.logaddexp, lambda z, x, y: (sigmoid(x - y), sigmoid(y - x)))
+log: Unary   = unary("log",   ieee.log,   lambda y, x: div(where(x < 0.0, nan, 1.0), x + 0.0))
+log2  = unary("log2",  ieee.log2,  lambda y, x: div(where(x < 0.0, nan, LOG2_E), x + 0.0))
+log10 = unary("log10", ieee.log10, lambda y, x: div(where(x < 0.0, nan, LOG10_E), x + 0.0))
+log1p = unary("log1p", ieee.log1p, lambda y, x: div(where(x < -1.0, nan, 1.0), 1.0 + x))
+logaddexp = binary("logaddexp", ieee.logaddexp, lambda z, x, y: _softmax(z, (x, y)))
 
 # ---- roots and powers ------------------------------------------------------------------------------------------------
-sqrt: Unary   = unary("sqrt",   ieee.sqrt, lambda y, x: div(0.5, abs(y)))
+sqrt: Unary   = unary("sqrt",   ieee.sqrt, lambda y, x: div(0.5, y + 0.0))
 cbrt   = unary("cbrt",   ieee.cbrt, lambda y, x: div(1.0, y * y) / 3.0)
 square: Unary = unary("square", lambda x: x * x, lambda y, x: 2.0 * x)
 hypot: Binary = binary("hypot", ieee.hypot, lambda z, x, y: (_cosine(x, y), _cosine(y, x)))
@@ -245,8 +246,8 @@ sinh: Unary  = unary("sinh",  ieee.sinh,  lambda y, x: cosh(x))
 cosh: Unary  = unary("cosh",  ieee.cosh,  lambda y, x: sinh(x))
 tanh  = unary("tanh",  ieee.tanh,  lambda y, x: 1.0 - y * y)
 asinh = unary("asinh", ieee.asinh, lambda y, x: 1.0 / hypot(1.0, x))
-acosh = unary("acosh", ieee.acosh, lambda y, x: div(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)))
-atanh = unary("atanh", ieee.atanh, lambda y, x: where(abs(x) > 1.0, nan * x, div(1.0, _one_minus_square(x))))
+acosh = unary("acosh", ieee.acosh, lambda y, x: div(div(1.0, sqrt(x + 1.0)), sqrt(x - 1.0)))
+atanh = unary("atanh", ieee.atanh, lambda y, x: div(where(abs(x) > 1.0, nan, 1.0), _one_minus_square(x)))
 
 # ---- the normal distribution -----------------------------------------------------------------------------------------
 gauss: Unary      = unary("gauss", ieee.gauss, lambda y, x: -2.0 * _times(x, y))
@@ -303,7 +304,8 @@ def _any_power_by_base(power: Binary, z: Any, x: Any, y: Any) -> Any:
 
     def below_half() -> Any:  # around 0, y - 1 loses digits of y
         slope = choose(y > -0.5, lambda: div(y * z, x), split)
-        return where(abs(y) <= 0.0, 0.0, where(abs(x) <= 0.0, plain(), where(abs(x) >= inf, plain(), slope)))
+        at_zero = where(abs(y) <= 0.0, 0.0, plain())  # and for nan
+        return where(abs(x) > 0.0, where(abs(x) >= inf, plain(), slope), at_zero)
 
     def moderate() -> Any:
         return choose(y >= 0.5, lambda: choose(y <= 64.0, plain, split), below_half)
@@ -319,7 +321,8 @@ def _power_by_exponent(z: Any, x: Any, y: Any) -> Any:
     """x^y log x, in halves since x^y alone may underflow; nan for x < 0, and 0 at (0, 0)."""
     half = power(abs(x), 0.5 * y)
     slope = where(half <= 0.0, 0.0, half * log(x) * half)
-    at_zero, at_infinity = where(y < 0.0, -inf, 0.0 * z), where(y < 0.0, 0.0, z * x)
+    at_zero = where(y < 0.0, -abs(z), where(y < 1.0, 0.0 * z, z))  # whose derivative by x is that of y x^(y-1) by y
+    at_infinity = where(y < 0.0, 0.0, z * x)
     return where(x < 0.0, nan * z, where(abs(x) <= 0.0, at_zero, where(x >= inf, at_infinity, slope)))
 
 
@@ -343,8 +346,8 @@ def _over_distance(x: Any, y: Any) -> Any:
 
 
 def _one_minus_square(x: Any) -> Any:
-    """1 - x²: the product is accurate near 1, and the difference has the accurate derivative near 0."""
-    return where(abs(x) < 0.5, 1.0 - x * x, (1.0 - x) * (1.0 + x))
+    """1 - x²: the product is accurate near 1, and the difference has the accurate derivative near 0 (and one at 1)."""
+    return where(abs(abs(x) - 0.75) < 0.25, (1.0 - x) * (1.0 + x), 1.0 - x * x)
 
 
 def _times(x: Any, density: Any) -> Any:

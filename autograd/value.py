@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter, ge, gt, le, lt
 from typing import Any, NoReturn
 
-from autograd import ops, provenance
+from autograd import copies, ops, provenance
+from autograd.closures import MicrogradNames
 from autograd.errors import AutogradError
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
 from autograd.modes import current_modes, open_contexts
-from autograd.ops import Binary, Number, Op, Unary, as_float
+from autograd.ops import Binary, Op, Unary, as_float
 
 __all__ = ["Operand", "Value", "constant", "new_node"]
 
@@ -26,7 +27,12 @@ recorded_partials = attrgetter("partials")
 
 
 def constant(number: float, label: str = "") -> Value:
-    """The leaf that stands for a plain number in an expression, such as the 3 of ``x * 3``."""
+    """The leaf that stands for a plain number in an expression, such as the 3 of ``x * 3``.
+
+    >>> x = Value(2.0)
+    >>> (x * 3).parents[1].op is constant(3.0).op
+    True
+    """
     out = Value(number, label)
     out.op = ops.constant
     return out
@@ -132,12 +138,13 @@ def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool)
     return method
 
 
-class Value(Number):
+class Value(MicrogradNames):
     """One scalar in the computation graph.
 
     Args:
         data: a real number of any kind; it becomes a float.
         label: a name for drawings and messages.
+        _op, _children: for operations written as micrograd's users do, see ``autograd.closures``.
 
     Attributes:
         data: the number.
@@ -166,16 +173,23 @@ class Value(Number):
     parents: tuple[Value, ...]
     partials: Sequence[float]
 
-    def __init__(self, data: float, label: str = "") -> None:
+    def __init__(self, data: float, label: str = "", _op: str = "", _children: Iterable[Value] = ()) -> None:
         self._data = data if data.__class__ is float else as_float(data)
         self.grad = 0
         self.label = label
         self.op = ops.leaf
         self.parents = self.partials = ()
+        if _op or _children:
+            self._adopt(_children, _op)
 
     @property
     def data(self) -> float:
-        """The number that this node holds."""
+        """The number that this node holds.
+
+        >>> x = Value(2)
+        >>> x.data += 1; x.data
+        3.0
+        """
         if open_contexts.count and (recorder := current_modes().recorder) is not None:
             recorder.on_read(self)
         return self._data
@@ -188,11 +202,19 @@ class Value(Number):
 
     @property
     def origin(self) -> str | None:
-        """Where the node was recorded, as ``file:line``; known only for nodes made inside ``strict()``."""
+        """Where the node was recorded, as ``file:line``; known only for nodes made inside ``strict()``.
+
+        >>> from autograd import strict
+        >>> with strict():
+        ...     y = Value(2.0) * 3
+        >>> file, _, line = y.origin.rpartition(":")
+        >>> line.isdigit(), (y * 2).origin
+        (True, None)
+        """
         return getattr(self, "_origin", None)
 
     # ---- differentiation -------------------------------------------------------------------------------------------
-    def backward(self, gradient: float = 1.0) -> None:
+    def backward(self, gradient: float = 1.0, retain_graph: bool | None = None) -> None:
         """Set ``grad`` of every node that this one depends on to the derivative of this one by it.
 
         Leaves add up over calls (as ``zero_grad`` and mini-batches expect), nodes inside hold the last pass.
@@ -200,6 +222,7 @@ class Value(Number):
 
         Args:
             gradient: what to multiply all of them with (the derivative of something further on by this node).
+            retain_graph: changes nothing, since a graph lives as long as its root; there for programs from PyTorch.
 
         >>> x = Value(3.0); y = x**3
         >>> y.backward(); x.grad
@@ -239,7 +262,11 @@ class Value(Number):
 
     @classmethod
     def apply(cls, op: Op, operands: Sequence[Operand]) -> Value:
-        """Record one primitive: the general way, for any row and any operands."""
+        """Record one primitive: the general way, for any row and any operands.
+
+        >>> Value.apply(ops.add, (Value(1.0), 2.0))
+        Value(data=3.0, grad=0)
+        """
         try:
             numbers = [v._data for v in operands]
             nodes = tuple(operands)
@@ -265,7 +292,13 @@ class Value(Number):
         return out
 
     def select(self, x: Operand, y: Operand) -> Value:
-        """x where this Value is not 0, else y; the side that is not taken is no parent."""
+        """x where this Value is not 0, else y; the side that is not taken is no parent.
+
+        >>> x = Value(3.0)
+        >>> y = Value(0.0).select(5.0, x)
+        >>> y.parents == (x,)
+        True
+        """
         if open_contexts.count and current_modes().recorder is not None:
             return Value.apply(ops.select, (self, x, y))
         return Value.apply(ops.identity, (x if self._data else y,))
@@ -310,15 +343,27 @@ class Value(Number):
         return self.round()
 
     def leaky_relu(self, negative_slope: Operand = 0.01) -> Value:
-        """x where x > 0, else negative_slope * x."""
+        """x where x > 0, else negative_slope * x.
+
+        >>> Value(-2.0).leaky_relu()
+        Value(data=-0.02, grad=0)
+        """
         return Value.apply(ops.leaky_relu, (self, negative_slope))
 
     def elu(self, alpha: Operand = 1.0) -> Value:
-        """x where x > 0, else alpha * (e^x - 1)."""
+        """x where x > 0, else alpha * (e^x - 1).
+
+        >>> Value(2.0).elu()
+        Value(data=2.0, grad=0)
+        """
         return Value.apply(ops.elu, (self, alpha))
 
     def clip(self, low: Operand = -math.inf, high: Operand = math.inf) -> Value:
-        """x, but at least low and at most high."""
+        """x, but at least low and at most high.
+
+        >>> Value(2.0).clip(0.0, 1.0)
+        Value(data=1.0, grad=0)
+        """
         return Value.apply(ops.clip, (self, low, high))
 
     # ---- comparisons are about data; equality and hash are about identity --------------------------------------------
@@ -353,30 +398,11 @@ class Value(Number):
         return format(self.data, spec) if spec else repr(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in topological_order(self):
-            if id(node) not in memo:
-                twin = memo[id(node)] = _restore_leaf(node._data, node.label, node.grad, node.op)
-                twin.parents, twin.partials = tuple([memo[id(parent)] for parent in node.parents]), node.partials
-        return memo[id(self)]  # type: ignore[no-any-return]
+        twin: Value = copies.deepcopy(self, memo)
+        return twin
 
-    def __reduce__(self) -> tuple[Callable[..., Value], tuple[Any, ...]]:
-        if not self.parents:
-            return _restore_leaf, (self._data, self.label, self.grad, self.op)
-        order = topological_order(self)
-        position = {node: i for i, node in enumerate(order)}
-        return _restore_graph, ([node if not node.parents else _state(node, position) for node in order],)
-
-    @property
-    def _prev(self) -> set[Value]:
-        """The parents as a set, under micrograd's name."""
-        return set(self.parents)
-
-    @property
-    def _op(self) -> str:
-        """The symbol of the operation, under micrograd's name; empty for a leaf."""
-        if self.op is ops.constant_power:
-            return f"**{self.parents[1]._data:g}"
-        return self.op.symbol.strip()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return copies.reduce(self)
 
 
 def _is_array(x: object) -> bool:
@@ -410,27 +436,3 @@ def _elementwise(method: Callable[[Value, Any], Value], value: Value, array: Any
     results = array.astype(object)
     results.flat = elements
     return results  # type: ignore[no-any-return]
-
-
-def _state(node: Value, position: dict[Value, int]) -> tuple[Any, ...]:
-    parents = tuple([position[parent] for parent in node.parents])
-    return node._data, node.label, node.grad, node.op, parents, node.partials
-
-
-def _restore_leaf(data: float, label: str, grad: float, op: Op) -> Value:
-    out = Value(data, label)
-    out.grad, out.op = grad, op
-    return out
-
-
-def _restore_graph(states: list[Any]) -> Value:
-    nodes: list[Value] = []
-    for state in states:
-        if isinstance(state, Value):
-            nodes.append(state)
-        else:
-            *leaf, parents, partials = state
-            node = _restore_leaf(*leaf)
-            node.parents, node.partials = tuple([nodes[i] for i in parents]), partials
-            nodes.append(node)
-    return nodes[-1]

@@ -1,4 +1,27 @@
-"""Neural networks of ``autograd`` scalars: every neuron is an expression, every gradient comes from its graph."""
+"""Neural networks of ``autograd`` scalars: every neuron is an expression, every gradient comes from its graph.
+
+>>> X, y = make_xor(40, seed=0)
+>>> model = MLP(2, [8, 1], activation="tanh", seed=0)
+>>> history = fit(model, X, y, loss="binary_cross_entropy_with_logits", optimizer=Adam(model.parameters(), lr=0.1))
+>>> accuracy(predict(model, X), y)
+1.0
+
+Models
+    Neuron, Layer, MLP, and Module for your own; load_model
+Losses and penalties
+    mse_loss half_mse_loss l1_loss huber_loss hinge_loss l1_penalty l2_penalty
+    cross_entropy binary_cross_entropy binary_cross_entropy_with_logits
+Optimisers, and what steers them
+    SGD Adam AdamW RMSprop, and Optimizer for your own; clip_grad_norm_ clip_grad_value_
+    StepLR ExponentialLR CosineAnnealingLR LinearLR ReduceLROnPlateau
+Training
+    fit (which returns a History), predict, accuracy
+Data
+    read_csv and load_iris (a Dataset); make_moons make_circles make_spirals make_xor make_line
+    train_test_split Standardizer minibatches one_hot
+Errors
+    DataError FileError
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Tables of numbers for training: read a CSV file, standardize, split, and cut into mini-batches.
 
-Everything here is plain lists: ``X`` is a list of samples, each a list of floats (one per feature),
-and ``y`` is a list with one target per sample. Nothing depends on the rest of the package.
+What comes out is plain lists: ``X`` is a list of samples, each a list of floats (one per feature), and ``y`` is a list
+with one target per sample. Arrays of numpy and tables of pandas may go in. Nothing depends on the rest of the package.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, NoReturn, TypeVar, overload
+from typing import Any, Generic, Literal, NoReturn, TypeVar, overload
 
 from autograd import AutogradError
 
@@ -236,9 +236,10 @@ class Standardizer:
         >>> Standardizer.fit([[0.0], [10.0]]).scale
         [5.0]
         """
-        if not X:
+        X = samples_of(X)
+        if not len(X):
             raise DataError("there are no samples to standardize")
-        _check_widths(X, len(X[0]))
+        _check_widths(X, len(X[0]) if hasattr(X[0], "__len__") else 1)
         moments = [_mean_and_scale(column, at) for at, column in enumerate(zip(*X, strict=True))]
         return cls([mean for mean, _ in moments], [scale for _, scale in moments])
 
@@ -251,17 +252,28 @@ class Standardizer:
         >>> Standardizer(mean=[2.0], scale=[4.0]).transform([[2.0], [6.0]])
         [[0.0], [1.0]]
         """
+        X = samples_of(X)
         _check_widths(X, len(self.mean))
-        return [[(x - m) / s for x, m, s in zip(sample, self.mean, self.scale, strict=True)] for sample in X]
+        return [[(float(x) - m) / s for x, m, s in zip(sample, self.mean, self.scale, strict=True)] for sample in X]
 
 
 def _check_widths(X: Sequence[Sequence[float]], width: int) -> None:
     for i, sample in enumerate(X):
+        if not hasattr(sample, "__len__"):
+            raise DataError(
+                f"sample {i} is the single number {sample!r}: each sample is a list of features, as in [[x] …]"
+            )
         if len(sample) != width:
             raise DataError(f"sample {i} has {len(sample)} features but {width} are expected")
 
 
-def _mean_and_scale(column: Sequence[float], at: int) -> tuple[float, float]:
+def samples_of(table: Any) -> Any:
+    """The rows of a table of pandas, of which an index would give a column; anything else as it is."""
+    return table.to_numpy() if hasattr(table, "to_numpy") else table
+
+
+def _mean_and_scale(numbers: Sequence[float], at: int) -> tuple[float, float]:
+    column = list(map(float, numbers))
     if not all(map(math.isfinite, column)):
         bad = next(x for x in column if not math.isfinite(x))
         raise DataError(f"feature {at} holds {bad}: only finite numbers can be standardized")
@@ -279,7 +291,7 @@ def train_test_split(
     *,
     test_size: float = 0.25,
     seed: int | random.Random = 0,
-    stratify: bool = False,
+    stratify: Any = False,
 ) -> tuple[list[A], list[A], list[B], list[B]]:
     """Shuffle the samples and hold some of them out for testing.
 
@@ -288,7 +300,7 @@ def train_test_split(
         y: one target per sample.
         test_size: the part to hold out (between 0 and 1), or the number of samples (an int).
         seed: an int, or a ``random.Random`` to draw from; the same seed gives the same split.
-        stratify: hold out the same part of every class, to the nearest sample.
+        stratify: hold out the same part of every class, to the nearest sample: True, or y as in scikit-learn.
 
     Returns:
         X_train, X_test, y_train, y_test, in the order of scikit-learn's function of this name.
@@ -301,6 +313,7 @@ def train_test_split(
     >>> sorted(y_train), sorted(y_test)
     ([0, 1], [0, 1])
     """
+    X, y = samples_of(X), samples_of(y)
     n = len(X)
     if len(y) != n:
         raise DataError(f"X has {n} samples but y has {len(y)} targets: give one target per sample")
@@ -309,7 +322,7 @@ def train_test_split(
         raise DataError(f"test_size={test_size} holds out {held_out} of {n} samples: both sides need at least 1")
     order = list(range(n))
     _random(seed).shuffle(order)
-    test = set(_stratified(order, y, held_out) if stratify else order[:held_out])
+    test = set(_stratified(order, y, held_out) if stratify is not None and stratify is not False else order[:held_out])
     train_order = [i for i in order if i not in test]
     test_order = [i for i in order if i in test]
     return (

@@ -15,7 +15,13 @@ FilePath = str | os.PathLike[str]
 
 
 class FileError(AutogradError, ValueError):
-    """A saved file cannot be used; the message names the file, the place in it, and what is wrong there."""
+    """A saved file cannot be used; the message names the file, the place in it, and what is wrong there.
+
+    >>> read_document("no such file.json", "model", 1)
+    Traceback (most recent call last):
+        ...
+    nn.files.FileError: cannot read no such file.json: No such file or directory
+    """
 
 
 def write_text(path: FilePath, text: str) -> None:

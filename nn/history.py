@@ -47,7 +47,11 @@ class History:
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch with the least validation loss, counted from 1; None if there was none, or only infinite ones."""
+        """The epoch with the least validation loss, counted from 1; None if there was none, or only infinite ones.
+
+        >>> History(val_loss=[0.6, 0.4, 0.5]).best_epoch
+        2
+        """
         least = min((loss for loss in self.val_loss if math.isfinite(loss)), default=None)
         return None if least is None else 1 + self.val_loss.index(least)
 
@@ -68,6 +72,14 @@ class History:
 
         Raises:
             FileError: the file cannot be written; an old one is as it was.
+
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "history.csv")
+        ...     History(loss=[0.5], lr=[0.1], seconds=[0.0]).to_csv(path)
+        ...     print(path.read_text(), end="")
+        epoch,loss,lr,seconds
+        1,0.5,0.1,0.0
         """
         columns = self.to_dict()
         text = io.StringIO()
@@ -84,6 +96,10 @@ class History:
 
         Returns:
             What ``nn.plots.plot_history`` returns.
+
+        >>> ax = History(loss=[0.5, 0.3], lr=[0.1] * 2, seconds=[0.0] * 2).plot()
+        >>> ax.get_xlabel()
+        'epoch'
         """
         return import_module("nn.plots").plot_history(self, ax=ax)  # nn.plots builds on this module
 

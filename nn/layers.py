@@ -71,11 +71,21 @@ class Neuron(Module):
 
     @property
     def nonlin(self) -> bool:
-        """Whether there is an activation."""
+        """Whether there is an activation.
+
+        >>> Neuron(2).nonlin, Neuron(2, nonlin=False).nonlin
+        (True, False)
+        """
         return self.activation != "identity"
 
     def label(self, layer: int | None = None, index: int | None = None) -> None:
-        """Label the parameters, and from now on z and a, for the place of the neuron: w²₁₃, b²₁, z²₁, a²₁."""
+        """Label the parameters, and from now on z and a, for the place of the neuron: w²₁₃, b²₁, z²₁, a²₁.
+
+        >>> neuron = Neuron(2)
+        >>> neuron.label(2, 1)
+        >>> [w.label for w in neuron.w], neuron.b.label
+        (['w²₁₁', 'w²₁₂'], 'b²₁')
+        """
         own = () if index is None else (index,)
         for k, weight in enumerate(self.w, start=1):
             weight.label = notation("w", layer, *own, k)
@@ -83,12 +93,15 @@ class Neuron(Module):
         self._z, self._a = notation("z", layer, *own), notation("a", layer, *own)
 
     def __call__(self, x: Sequence[Any]) -> Value:
-        if len(x) != len(self.w):
-            raise ValueError(f"this neuron has {len(self.w)} inputs, but got {len(x)} numbers")
+        _check_inputs("neuron", x, len(self.w))
         return self.activated(sumprod(self.w, x, self.b))
 
     def activated(self, z: Value) -> Value:
-        """σ(z), for the weighted input z of this neuron."""
+        """σ(z), for the weighted input z of this neuron.
+
+        >>> Neuron(1).activated(Value(-2.0))
+        Value(data=0.0, grad=0)
+        """
         z.label = self._z
         if self._activate is None:
             return z
@@ -119,13 +132,18 @@ class Layer(Module):
         self.label()
 
     def label(self, layer: int | None = None) -> None:
-        """Label all neurons for the place of the layer in a network."""
+        """Label all neurons for the place of the layer in a network.
+
+        >>> layer = Layer(1, 2)
+        >>> layer.label(3)
+        >>> [neuron.b.label for neuron in layer.neurons]
+        ['b³₁', 'b³₂']
+        """
         for index, neuron in enumerate(self.neurons, start=1):
             neuron.label(layer, index)
 
     def __call__(self, x: Sequence[Any]) -> list[Value]:
-        if len(x) != len(self.neurons[0].w):
-            raise ValueError(f"this layer has {len(self.neurons[0].w)} inputs, but got {len(x)} numbers")
+        _check_inputs("layer", x, len(self.neurons[0].w))
         shared = [v if isinstance(v, Value) else constant(v) for v in x]  # one node per input, not one per weight
         zs = linear(shared, [neuron.w for neuron in self.neurons], [neuron.b for neuron in self.neurons])
         return [neuron.activated(z) for neuron, z in zip(self.neurons, zs)]
@@ -167,7 +185,11 @@ class MLP(Module):
         init: str | Initializer = "uniform",
         seed: int | None = None,
     ) -> None:
-        if not nouts:
+        if not hasattr(nouts, "__len__"):
+            raise TypeError(
+                f"nouts must be a list of the sizes of the layers, as in MLP(2, [16, 16, 1]), not {nouts!r}"
+            )
+        if not len(nouts):
             raise ValueError("an MLP needs at least one layer: give the sizes, as in MLP(2, [16, 16, 1])")
         rng = None if seed is None else random.Random(seed)
         sizes = [nin, *nouts]
@@ -180,15 +202,18 @@ class MLP(Module):
         self._x = [notation("x", None, k) for k in range(1, nin + 1)]
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        if len(x) != len(self._x):
-            raise ValueError(f"this MLP has {len(self._x)} inputs, but got {len(x)} numbers")
+        _check_inputs("MLP", x, len(self._x))
         a = [v if isinstance(v, Value) else constant(v, label) for v, label in zip(x, self._x)]
         for layer in self.layers:
             a = layer(a)
         return a[0] if len(a) == 1 else a
 
     def architecture(self) -> dict[str, Any]:
-        """What ``load_model`` needs to build the network again."""
+        """What ``load_model`` needs to build the network again.
+
+        >>> MLP(2, [3, 1]).architecture()
+        {'class': 'MLP', 'nin': 2, 'nouts': [3, 1], 'activation': 'relu', 'output': 'identity'}
+        """
         names = [_activation_name(layer.neurons[0].activation) for layer in (self.layers[0], self.layers[-1])]
         nouts = [len(layer.neurons) for layer in self.layers]
         return {"class": "MLP", "nin": len(self._x), "nouts": nouts, "activation": names[0], "output": names[1]}
@@ -205,6 +230,14 @@ def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:
 
     Raises:
         FileError: the file cannot be used; the message names the place in it.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "model.json")
+    ...     MLP(2, [1], seed=0).save(path, metadata={"classes": ["no", "yes"]})
+    ...     model, metadata = load_model(path)
+    >>> model, metadata
+    (MLP of [Layer of [LinearNeuron(2)]], {'classes': ['no', 'yes']})
     """
     document = read_document(path, MODEL_FORMAT, MODEL_VERSION)
     architecture, parameters = document.get("architecture"), document.get("parameters")
@@ -222,6 +255,13 @@ def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:
     except (KeyError, ValueError) as error:
         raise FileError(f"{path}: architecture: {error}; or build the MLP yourself and call its load(path)") from error
     return model, model.load(path)
+
+
+def _check_inputs(kind: str, x: Any, expected: int) -> None:
+    if not hasattr(x, "__len__"):
+        raise TypeError(f"this {kind} needs a list of {expected} inputs, not {x!r} alone: as in model([x])")
+    if len(x) != expected:
+        raise ValueError(f"this {kind} has {expected} inputs, but got {len(x)} numbers")
 
 
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -124,7 +124,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     """
     if not _is_list(input):
         raise ValueError("cross_entropy needs one logit per class; with one logit use binary_cross_entropy_with_logits")
-    if not _is_list(input[0]):
+    if len(input) and not _is_list(input[0]):
         return _cross_entropy(input, target)
     _check_lengths(input, target)
     return _reduce([_cross_entropy(logits, y) for logits, y in zip(input, target)], reduction)
@@ -188,7 +188,7 @@ def _pairwise(loss: Callable[[Any, Any], Any], input: Any, target: Any) -> Any:
     """The loss of each output with its target, in their shape."""
     if not _is_list(input):
         if _is_list(target):
-            raise ValueError(f"there is one output but {len(target)} targets")
+            raise ValueError(f"there is one output but {len(target)} targets: give a number, not a list")
         return loss(input, target)
     _check_lengths(input, target)
     return [_pairwise(loss, a, y) for a, y in zip(input, target)]

@@ -56,32 +56,65 @@ class Module:
                 yield path, part
 
     def parameters(self) -> list[Value]:
-        """The parameters, in the order of ``named_parameters``."""
+        """The parameters, in the order of ``named_parameters``.
+
+        >>> from nn import MLP
+        >>> len(MLP(2, [3, 1]).parameters())
+        13
+        """
         return [parameter for _, parameter in self.named_parameters()]
 
     def modules(self) -> list[Module]:
-        """This module and all those inside of it."""
+        """This module and all those inside of it.
+
+        >>> from nn import MLP
+        >>> [type(module).__name__ for module in MLP(2, [1]).modules()]
+        ['MLP', 'Layer', 'Neuron']
+        """
         return [self, *[part for _, part in _parts(self) if isinstance(part, Module)]]
 
     # ---- training ------------------------------------------------------------------------------------------------
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to 0, so that the next ``backward`` does not add to old ones."""
+        """Set the gradient of every parameter to 0, so that the next ``backward`` does not add to old ones.
+
+        >>> from nn import MLP
+        >>> model = MLP(1, [1])
+        >>> model([2.0]).backward(); [p.grad for p in model.parameters()]
+        [2.0, 1.0]
+        >>> model.zero_grad(); [p.grad for p in model.parameters()]
+        [0.0, 0.0]
+        """
         for parameter in self.parameters():
             parameter.grad = 0.0
 
     def train(self: M, mode: bool = True) -> M:
-        """Set ``training`` here and in every module inside; returns the module itself."""
+        """Set ``training`` here and in every module inside; returns the module itself.
+
+        >>> from nn import MLP
+        >>> MLP(1, [1]).train(False).training
+        False
+        """
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self: M) -> M:
-        """Set ``training`` to False here and in every module inside; returns the module itself."""
+        """Set ``training`` to False here and in every module inside; returns the module itself.
+
+        >>> from nn import MLP
+        >>> MLP(1, [1]).eval().training
+        False
+        """
         return self.train(False)
 
     # ---- saving and loading --------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, float]:
-        """The number of every parameter by name."""
+        """The number of every parameter by name.
+
+        >>> from nn import MLP
+        >>> MLP(1, [1], init="zeros").state_dict()
+        {'layers.0.neurons.0.w.0': 0.0, 'layers.0.neurons.0.b': 0.0}
+        """
         return {name: parameter.data for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
@@ -90,6 +123,12 @@ class Module:
         Raises:
             ValueError: names are missing, or unknown.
             TypeError: not a number.
+
+        >>> from nn import MLP
+        >>> model, other = MLP(1, [1], seed=0), MLP(1, [1], seed=1)
+        >>> model.load_state_dict(other.state_dict())
+        >>> model([2.0]).data == other([2.0]).data
+        True
         """
         named, kind = dict(self.named_parameters()), type(self).__name__
         if missing := [name for name in named if name not in state]:
@@ -101,7 +140,11 @@ class Module:
             parameter.data = numbers[name]
 
     def architecture(self) -> dict[str, Any] | None:
-        """What ``nn.load_model`` needs to build the module again; None where only your own code can."""
+        """What ``nn.load_model`` needs to build the module again; None where only your own code can.
+
+        >>> print(Module().architecture())
+        None
+        """
         return None
 
     def save(self, path: FilePath, metadata: Mapping[str, Any] | None = None) -> None:
@@ -113,6 +156,14 @@ class Module:
 
         Raises:
             FileError: a parameter is nan or infinite, the metadata cannot be written, or the file cannot.
+
+        >>> import pathlib, tempfile
+        >>> from nn import MLP
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "model.json")
+        ...     MLP(1, [1], init="zeros").save(path)
+        ...     '"parameters"' in path.read_text()
+        True
         """
         for name, parameter in self.named_parameters():
             if not abs(parameter.data) < float("inf"):
@@ -128,6 +179,15 @@ class Module:
 
         Raises:
             FileError: the file cannot be used; the message names the place in it.  The module is as it was.
+
+        >>> import pathlib, tempfile
+        >>> from nn import MLP
+        >>> model = MLP(1, [1], seed=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "model.json")
+        ...     model.save(path, metadata={"epochs": 10})
+        ...     MLP(1, [1], seed=2).load(path)
+        {'epochs': 10}
         """
         document = read_document(path, MODEL_FORMAT, MODEL_VERSION)
         parameters, metadata = document.get("parameters"), document.get("metadata", {})

@@ -30,11 +30,23 @@ class Optimizer:
         hyper: the numbers that the rule is steered by: ``lr``, ``step`` (that of the last step, from 1), and others.
         state: for each parameter the numbers that the rule carries from step to step.
         deferred_state: what gives ``state`` when it is asked for; None if it is there.
+
+    >>> class SignDescent(Optimizer):             # an optimiser of your own: a rule, and the size of its state
+    ...     state_size = 0
+    ...     @staticmethod
+    ...     def rule(parameter, gradient, state, hyper):
+    ...         return parameter - hyper.lr * (1.0 if gradient > 0.0 else -1.0), state
+    >>> x = Value(3.0)
+    >>> optimizer = SignDescent([x], lr=0.5)
+    >>> (x * x).backward(); optimizer.step(); x.data
+    2.5
     """
 
     state_size: ClassVar[int]  # how many numbers of state a parameter has; all start at 0
 
     def __init__(self, parameters: Iterable[Value], **hyper: float) -> None:
+        if hasattr(parameters, "parameters"):
+            raise TypeError(f"{type(self).__name__} needs parameters, not their model: give model.parameters()")
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("an optimizer needs at least one parameter")
@@ -51,11 +63,22 @@ class Optimizer:
 
     @staticmethod
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
-        """The parameter and its state after one step."""
+        """The parameter and its state after one step.
+
+        >>> RMSprop.rule(3.0, 6.0, (0.0, 0.0), RMSprop([Value(3.0)], lr=0.5, alpha=0.0, eps=0.0).hyper)
+        (2.5, (36.0, 0.0))
+        """
         raise NotImplementedError
 
     @property
     def state(self) -> list[State]:
+        """For each parameter the numbers that the rule carries from step to step.
+
+        >>> x = Value(3.0)
+        >>> optimizer = SGD([x], lr=0.1, momentum=0.5)
+        >>> (x * x).backward(); optimizer.step(); optimizer.state
+        [(6.0,)]
+        """
         self.fetch_state()
         return self._state
 
@@ -65,13 +88,24 @@ class Optimizer:
         self.deferred_state: Callable[[], list[State]] | None = None
 
     def fetch_state(self) -> None:
-        """Get a deferred state, so that nothing is deferred."""
+        """Get a deferred state, so that nothing is deferred.
+
+        >>> optimizer = SGD([Value(3.0)])
+        >>> optimizer.deferred_state = lambda: [(5.0,)]
+        >>> optimizer.fetch_state(); optimizer.deferred_state, optimizer.state
+        (None, [(5.0,)])
+        """
         if self.deferred_state is not None:
             self.state = self.deferred_state()
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step."""
+        """The learning rate of the next step.
+
+        >>> optimizer = SGD([Value(3.0)], lr=0.5)
+        >>> optimizer.lr /= 2; optimizer.lr
+        0.25
+        """
         return float(self.hyper.lr)
 
     @lr.setter
@@ -79,7 +113,13 @@ class Optimizer:
         self.hyper.lr = rate
 
     def step(self) -> None:
-        """Move every parameter by the rule, along its ``grad``; all of them or, if something goes wrong, none."""
+        """Move every parameter by the rule, along its ``grad``; all of them or, if something goes wrong, none.
+
+        >>> x = Value(3.0)
+        >>> x.grad = 2.0
+        >>> SGD([x], lr=0.5).step(); x.data
+        2.0
+        """
         before = [parameter.data for parameter in self.parameters]
         self.hyper.step += 1
         try:
@@ -97,7 +137,13 @@ class Optimizer:
         self.state = [state for _, state in moved]
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to 0."""
+        """Set the gradient of every parameter to 0.
+
+        >>> x = Value(3.0)
+        >>> x.grad = 2.0
+        >>> SGD([x]).zero_grad(); x.grad
+        0.0
+        """
         for parameter in self.parameters:
             parameter.grad = 0.0
 
@@ -186,6 +232,11 @@ class AdamW(Adam):
     """Adam with the decay of weights on its own: θ ← θ − α weight_decay θ, then a step of Adam without it.
 
     Source: I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization" (2019).
+
+    >>> x = Value(3.0)
+    >>> optimizer = AdamW([x], lr=0.5, weight_decay=0.0)
+    >>> (x * x).backward(); optimizer.step(); round(x.data, 6)
+    2.5
     """
 
     def __init__(
@@ -220,6 +271,11 @@ class RMSprop(Optimizer):
         θ ← θ − α b
 
     Source: G. Hinton, "Neural Networks for Machine Learning", lecture 6e (2012).
+
+    >>> x = Value(3.0)
+    >>> optimizer = RMSprop([x], lr=0.5, alpha=0.0)
+    >>> (x * x).backward(); optimizer.step(); round(x.data, 6)
+    2.5
     """
 
     state_size = 2
@@ -258,6 +314,11 @@ def clip_grad_value_(parameters: Iterable[Value], clip_value: float) -> None:
 
     Raises:
         ValueError: ``clip_value`` is not positive.
+
+    >>> x = Value(0.0)
+    >>> x.grad = -3.0
+    >>> clip_grad_value_([x], 1.0); x.grad
+    -1.0
     """
     if not clip_value > 0:
         raise ValueError(f"clip_value must be positive, got {clip_value}")

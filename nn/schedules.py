@@ -50,11 +50,24 @@ class Schedule(_Stateful):
         optimizer.lr = self.rate(0)
 
     def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch."""
+        """The learning rate of an epoch.
+
+        >>> from autograd import Value
+        >>> from nn import SGD
+        >>> ExponentialLR(SGD([Value(0.0)], lr=1.0), gamma=0.5).rate(2)
+        0.25
+        """
         raise NotImplementedError
 
     def step(self) -> None:
-        """End an epoch."""
+        """End an epoch.
+
+        >>> from autograd import Value
+        >>> from nn import SGD
+        >>> optimizer = SGD([Value(0.0)], lr=1.0)
+        >>> ExponentialLR(optimizer, gamma=0.5).step(); optimizer.lr
+        0.5
+        """
         self.epoch += 1
         self.optimizer.lr = self.rate(self.epoch)
 
@@ -77,7 +90,13 @@ class StepLR(Schedule):
 
 
 class ExponentialLR(Schedule):
-    """Multiply by ``gamma`` every epoch."""
+    """Multiply by ``gamma`` every epoch.
+
+    >>> from autograd import Value
+    >>> from nn import SGD
+    >>> ExponentialLR(SGD([Value(0.0)], lr=1.0), gamma=0.5).rate(3)
+    0.125
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
         self.gamma = gamma
@@ -91,6 +110,12 @@ class CosineAnnealingLR(Schedule):
     """Half a cosine from the initial rate down to ``eta_min`` in ``T_max`` epochs (and up again after that).
 
     Source: I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017).
+
+    >>> from autograd import Value
+    >>> from nn import SGD
+    >>> schedule = CosineAnnealingLR(SGD([Value(0.0)], lr=1.0), T_max=10)
+    >>> [round(schedule.rate(epoch), 6) for epoch in (0, 5, 10)]
+    [1.0, 0.5, 0.0]
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
@@ -102,7 +127,14 @@ class CosineAnnealingLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """Warm-up: from ``start_factor`` to ``end_factor`` times the initial rate in ``total_iters`` epochs."""
+    """Warm-up: from ``start_factor`` to ``end_factor`` times the initial rate in ``total_iters`` epochs.
+
+    >>> from autograd import Value
+    >>> from nn import SGD
+    >>> schedule = LinearLR(SGD([Value(0.0)], lr=1.0), start_factor=0.5, total_iters=4)
+    >>> [schedule.rate(epoch) for epoch in (0, 2, 4, 8)]
+    [0.5, 0.75, 1.0, 1.0]
+    """
 
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
@@ -124,6 +156,15 @@ class ReduceLROnPlateau(_Stateful):
     Attributes:
         best: the least loss seen.
         bad_epochs: for how many epochs it has stood.
+
+    >>> from autograd import Value
+    >>> from nn import SGD
+    >>> optimizer = SGD([Value(0.0)], lr=1.0)
+    >>> schedule = ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+    ...     schedule.step(loss)
+    >>> optimizer.lr
+    0.5
     """
 
     def __init__(
@@ -141,7 +182,15 @@ class ReduceLROnPlateau(_Stateful):
         self.best, self.bad_epochs = math.inf, 0
 
     def step(self, loss: float) -> None:
-        """End an epoch that had this loss."""
+        """End an epoch that had this loss.
+
+        >>> from autograd import Value
+        >>> from nn import SGD
+        >>> schedule = ReduceLROnPlateau(SGD([Value(0.0)]))
+        >>> schedule.step(2.0); schedule.step(3.0)
+        >>> schedule.best, schedule.bad_epochs
+        (2.0, 1)
+        """
         if loss < self.best * (1.0 - self.threshold):
             self.best, self.bad_epochs = loss, 0
             return

@@ -14,7 +14,7 @@ from typing import Any
 
 from autograd.errors import NumericError
 from nn.checkpoint import Checkpoint, Moment
-from nn.data import minibatches
+from nn.data import minibatches, samples_of
 from nn.files import FilePath
 from nn.history import History
 from nn.losses import LOSSES
@@ -118,7 +118,10 @@ def fit(
     """
     if executor is not None:
         raise NotImplementedError("training on an executor is not available yet: use executor=None")
+    X, y = samples_of(X), samples_of(y)
     _count_samples(X, y)
+    if epochs < 0:
+        raise ValueError(f"epochs must be at least 0, got {epochs}")
     split_seed = seed if isinstance(seed, int) else 0
     (X, y), held_out = set_apart(X, y, validation_data, validation_split, split_seed)
     _check_options(held_out, early_stopping, checkpoint, checkpoint_every, resume)

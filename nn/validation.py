@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from autograd import Value, fsum, no_grad
-from nn.data import DataError, train_test_split
+from nn.data import DataError, samples_of, train_test_split
 from nn.history import COLUMNS
 from nn.losses import LOSSES, binary_cross_entropy
 from nn.module import Module
@@ -34,6 +34,7 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
     >>> predict(MLP(1, [2], init="zeros"), [[5.0]])
     [[0.0, 0.0]]
     """
+    X = samples_of(X)
     found = _predict_natively(model, X) if compile and len(X) > 1 else None
     if found is not None:
         return found
@@ -82,6 +83,7 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1]), accuracy([2.5, -0.1], [1, -1])
     (0.5, 1.0)
     """
+    targets = samples_of(targets)
     if len(outputs) != len(targets):
         raise ValueError(f"there are {len(outputs)} outputs but {len(targets)} targets")
     if not len(outputs):
@@ -90,9 +92,9 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
 
 
 def _is_right(output: Any, target: Any, threshold: float) -> bool:
-    if not isinstance(output, list):
+    if not hasattr(output, "__len__"):
         return bool((output > threshold) == (target > 0))
-    label = _argmax(target) if isinstance(target, (list, tuple)) else target
+    label = _argmax(target) if hasattr(target, "__len__") else target
     return bool(_argmax(output) == label)
 
 
@@ -208,9 +210,10 @@ def set_apart(
             raise ValueError(f"give validation_data or validation_split={split}, not both")
         if len(data) != 2:
             raise ValueError(f"validation_data must be a pair (X, y), got {len(data)} things")
-        if len(data[0]) != len(data[1]) or not len(data[0]):
-            raise ValueError(f"validation_data has {len(data[0])} samples and {len(data[1])} targets")
-        return (X, y), (data[0], data[1])
+        X_test, y_test = map(samples_of, data)
+        if len(X_test) != len(y_test) or not len(X_test):
+            raise ValueError(f"validation_data has {len(X_test)} samples and {len(y_test)} targets")
+        return (X, y), (X_test, y_test)
     if not split:
         return (X, y), None
     if not 0.0 < split < 1.0 or not 0 < round(split * len(X)) < len(X):

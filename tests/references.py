@@ -166,14 +166,6 @@ def _atan2_exact(y: float, x: float) -> Exact | None:
     return None
 
 
-def _logaddexp_exact(x: float, y: float) -> Exact | None:
-    if isfinite(x) and isfinite(y):
-        return None
-    if x != x or y != y:
-        return nan, (nan, nan)
-    return max(x, y), (nan, nan) if x == y else (float(x > y), float(x < y))
-
-
 def _logsumexp_exact(*xs: float) -> Exact | None:
     """Infinities share the derivative, as in a tie of maximum; among nothing but -inf there is no limit."""
     if any(x != x for x in xs):
@@ -300,7 +292,7 @@ REFERENCES: dict[str, Reference] = {
     "log2": Reference(lambda x: mp.log(x, 2), at({-inf: (nan, nan), 0: (-inf, inf), inf: (inf, 0)}), _near_zero),
     "log10": Reference(mp.log10, at({-inf: (nan, nan), 0: (-inf, inf), inf: (inf, 0)}), _near_zero),
     "log1p": Reference(mp.log1p, at({-inf: (nan, nan), -1: (-inf, inf), inf: (inf, 0)}), lambda x: abs(1 + x)),
-    "logaddexp": Reference(_log_sum_exp, _logaddexp_exact, cancels=lambda x, y: abs(max(x, y)), saturating=everywhere),
+    "logaddexp": Reference(_log_sum_exp, _logsumexp_exact, cancels=lambda x, y: abs(max(x, y)), saturating=everywhere),
     # roots and powers
     "sqrt": Reference(mp.sqrt, at({-inf: (nan, nan), 0: (0, inf), inf: (inf, 0)}), _near_zero),
     "cbrt": Reference(_cbrt, at({-inf: (-inf, 0), 0: (0, inf), inf: (inf, 0)}), _near_zero),

@@ -322,3 +322,8 @@ def test_a_graph_of_a_training_step_passes() -> None:
     hidden = [autograd.sumprod(row, [0.5, -1.0, 2.0, 0.1]).relu() for row in weights]
     loss = -(autograd.softmax(hidden)[0].log()) + 0.01 * sum((w * w for row in weights for w in row), Value(0.0))
     assert check_graph(loss)
+
+
+def test_a_single_input_may_be_alone() -> None:
+    assert gradcheck(lambda x: x**2, 3.0).checked == 1
+    assert gradcheck(lambda x: x**2, Value(3.0)).checked == 1

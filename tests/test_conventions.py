@@ -23,6 +23,7 @@ from autograd import (
     atan2,
     exp,
     floor,
+    functional,
     grad,
     hypot,
     log,
@@ -115,6 +116,8 @@ CONVENTIONS = [
     Convention("logsumexp(-1000, -1000)", lambda x, y: logsumexp([x, y]), (-1000.0, -1000.0),
                math.log(2.0) - 1000.0, (0.5, 0.5)),
     Convention("logaddexp(inf, 0)", logaddexp, (inf, 0.0), inf, (1.0, 0.0)),
+    Convention("logaddexp(inf, inf)", logaddexp, (inf, inf), inf, (0.5, 0.5)),
+    Convention("logsumexp(inf, inf)", lambda x, y: logsumexp([x, y]), (inf, inf), inf, (0.5, 0.5)),
     Convention("logaddexp(-inf, -inf)", logaddexp, (-inf, -inf), -inf, (nan, nan)),
     # Steps.
     *[Convention(f"{f.name}({x})", f, (x,), f(x), (0.0,)) for f in (floor, autograd.round, sign)
@@ -146,6 +149,38 @@ def test_tanh_and_sigmoid_have_the_derivatives_of_the_textbook(evaluate: Evaluat
     assert slope == 1.0 - y * y
     y, (slope,) = evaluate(sigmoid, [x])
     assert slope == y * (1.0 - y)
+
+
+# The first, second and third derivative at the edge of the domain: where there is none, the limit from within.
+EDGES = [
+    *[(f, x, (inf, -inf, inf)) for f in (log, autograd.log2, autograd.log10, sqrt) for x in (0.0, -0.0)],
+    (autograd.log1p, -1.0, (inf, -inf, inf)),
+    (lambda x: x**0.5, 0.0, (inf, -inf, inf)),
+    (autograd.asin, 1.0, (inf, inf, inf)),
+    (autograd.asin, -1.0, (inf, -inf, inf)),
+    (autograd.acos, 1.0, (-inf, -inf, -inf)),
+    (autograd.acosh, 1.0, (inf, -inf, inf)),
+    (autograd.atanh, 1.0, (inf, inf, inf)),
+    (autograd.atanh, -1.0, (inf, -inf, inf)),
+    (autograd.cbrt, 0.0, (inf, nan, nan)),  # from the left inf, from the right -inf
+    *[(f, -3.0, (nan, nan, nan)) for f in (log, autograd.log1p, sqrt, autograd.asin, autograd.acosh, autograd.atanh)],
+]
+
+
+@pytest.mark.parametrize(("f", "x", "expected"), EDGES)
+def test_higher_derivatives_at_the_edge_of_the_domain(f: Any, x: float, expected: tuple[float, ...]) -> None:
+    for limit in expected:
+        f = functional.grad(f)
+        assert same(f(x), limit)
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-60, 0.7, 3e40])
+@pytest.mark.parametrize("y", [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0])
+def test_the_order_of_differentiation_of_a_power_does_not_matter(x: float, y: float) -> None:
+    (_, by_x_by_y), (by_y_by_x, _) = functional.hessian(lambda v: v[0] ** v[1])([x, y])
+    assert same(by_x_by_y, by_y_by_x)
+    if x:
+        assert same(by_x_by_y, x ** (y - 1.0) * (1.0 + y * math.log(x)))
 
 
 def test_the_side_not_taken_is_no_parent() -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -252,6 +253,18 @@ def test_the_seed_decides_the_split() -> None:
 def test_a_split_with_an_empty_side_is_refused(test_size: float) -> None:
     with pytest.raises(DataError, match=f"test_size={test_size} .* of 4 samples"):
         train_test_split([1, 2, 3, 4], [1, 2, 3, 4], test_size=test_size)
+
+
+def test_a_standardizer_of_an_array_is_that_of_its_numbers() -> None:
+    X = np.array([[1.5, 7.0], [2.25, 7.0], [9.0, 7.0]], dtype=np.float32)
+    scaler = Standardizer.fit(X)
+    assert scaler == Standardizer.fit(X.tolist())
+    assert {type(number) for number in scaler.mean + scaler.scale + scaler.transform(X)[0]} == {float}
+
+
+def test_samples_that_are_single_numbers_are_refused() -> None:
+    with pytest.raises(DataError, match=r"sample 0 is the single number .*1\.0.*: each sample is a list"):
+        Standardizer.fit(np.array([1.0, 2.0]))
 
 
 def test_a_split_refuses_different_lengths_with_both_numbers() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -307,6 +307,46 @@ def test_a_hessian_vector_product_does_not_form_the_hessian() -> None:
     assert large < 4.5 * small
 
 
+# ---- what users of PyTorch and JAX write -----------------------------------------------------------------------------
+def test_grad_takes_the_arguments_of_pytorch() -> None:
+    x = Value(3.0)
+    y = x * x
+    assert autograd.grad(y, x, 2.0, True, False) == (12.0,)
+    assert autograd.grad(y, [x], grad_outputs=[2.0], retain_graph=True) == (12.0,)
+    (dx,) = autograd.grad(y, x, grad_outputs=Value(2.0), create_graph=True)
+    assert autograd.grad(dx, x) == (4.0,)
+    y.backward(retain_graph=True)
+    y.backward(1.0, True)
+    assert x.grad == 12.0
+
+
+def test_keyword_arguments_are_passed_on() -> None:
+    def f(x: Any, *, scale: Any = 1.0) -> Any:
+        return scale * x**3
+
+    assert value_and_grad(f)(2.0, scale=10.0) == (80.0, 120.0)
+    assert hessian(f)(2.0, scale=10.0) == 120.0
+    captured = Value(10.0)
+    slope = grad(f)(2.0, scale=captured)
+    assert autograd.grad(slope, captured) == (12.0,)
+
+
+def test_arguments_and_results_may_be_dictionaries_and_named_tuples() -> None:
+    class Point(NamedTuple):
+        x: Any
+        y: Any
+
+    def f(p: Any) -> Any:
+        return p["w"] ** 2 * p["at"].x + p["at"].y
+
+    at = {"w": 3.0, "at": Point(2.0, 5.0)}
+    assert grad(f)(at) == {"w": 12.0, "at": Point(9.0, 1.0)}
+    assert hessian(f)(at)["w"] == {"w": 4.0, "at": Point(6.0, 0.0)}
+    assert jacobian(lambda x: {"square": x * x, "one": 1.0})(3.0) == {"square": 6.0, "one": 0.0}
+    assert jvp(f, (at,), ({"at": Point(1.0, 0.0), "w": 10.0},)) == (23.0, 129.0)  # in any order
+    assert hvp(f, at, {"at": Point(0.0, 0.0), "w": 1.0}) == {"w": 4.0, "at": Point(6.0, 0.0)}
+
+
 # ---- refusals --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("attempt", "error", "message"),
@@ -323,6 +363,16 @@ def test_a_hessian_vector_product_does_not_form_the_hessian() -> None:
         (lambda: vjp(sin, 1.0)[1]([1.0, 2.0]), ValueError, "2 weights for 1 outputs"),
         (lambda: hvp(rosenbrock, [1.0, 2.0], [1.0]), ValueError, "1 tangents for 2 primals"),
         (lambda: hessian(lambda v: [v[0], v[1]])([1.0, 2.0]), TypeError, "must return one number"),
+        (lambda: grad(lambda x: None)(1.0), TypeError, "must return a number, got None: does it say `return`"),
+        (lambda: jvp(sin, 1.0, 1.0), TypeError, r"must be tuples of one entry per argument, got 1\.0"),
+        (lambda: jvp(lambda x, y: x * y[0], (2.0, [1.0]), ([1.0], 2.0)), ValueError, "must have the same shape"),
+        (lambda: jvp(lambda p: p["w"], ({"w": 1.0},), ({"v": 1.0},)), ValueError, "must have the same shape"),
+        (lambda: vjp(sin, 1.0)[1]("a"), TypeError, "the text 'a'"),
+        (lambda: jacobian(sin, 1.0), TypeError, r"argnums are positions of arguments, not 1\.0.*jacobian\(f\)\(x\)"),
+        (lambda: hessian(rosenbrock, [1.0, 2.0]), TypeError, "argnums are positions"),
+        (lambda: autograd.grad(sin), TypeError, r"there is autograd\.functional\.grad"),
+        (lambda: autograd.grad(Value(1.0)), TypeError, "inputs must be Values, got None"),
+        (lambda: autograd.grad(Value(1.0), Value(1.0), grad_outputs=["a"]), TypeError, "the text 'a'"),
     ],
 )
 def test_wrong_arguments_are_refused(attempt: Any, error: type[Exception], message: str) -> None:

@@ -93,6 +93,18 @@ def test_a_wrong_number_of_inputs_is_refused_with_both_numbers(make: Callable[[]
         make()
 
 
+@pytest.mark.parametrize("kind", [lambda: Neuron(1), lambda: Layer(1, 1), lambda: MLP(1, [1])])
+@pytest.mark.parametrize("x", [2.0, np.float64(2.0), Value(2.0)])
+def test_a_number_instead_of_a_list_is_refused(kind: Callable[[], Any], x: Any) -> None:
+    with pytest.raises(TypeError, match=r"needs a list of 1 inputs, not .*2\.0.* alone: as in model\(\[x\]\)"):
+        kind()(x)
+
+
+def test_a_number_instead_of_the_sizes_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"nouts must be a list .*MLP\(2, \[16, 16, 1\]\), not 3"):
+        MLP(2, 3)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("x", [["1.0", 2.0], [None, 2.0], [[1.0], 2.0]])
 def test_inputs_that_are_no_numbers_are_refused(x: list[Any]) -> None:
     with pytest.raises(TypeError, match="expected"):

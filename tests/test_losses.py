@@ -203,6 +203,8 @@ def test_targets_may_be_arrays() -> None:
         (mse_loss, 1.0, [1.0, 2.0, 3.0], "there is one output but 3 targets"),
         (mse_loss, [[1.0], [2.0]], [[1.0], [2.0, 3.0]], "there are 1 outputs but 2 targets"),
         (mse_loss, [], [], "there is no mean of 0 losses"),
+        (cross_entropy, [], [], "there is no mean of 0 losses"),
+        (cross_entropy, [], [1], "there are 0 outputs but 1 targets"),
         (cross_entropy, [1.0, 2.0], 2, "must be an index from 0 to 1, or one probability per class, not 2"),
         (cross_entropy, [1.0, 2.0], -1, "must be an index from 0 to 1, .* not -1"),
         (cross_entropy, [1.0, 2.0], 1.0, "must be an index from 0 to 1, .* not 1.0"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import math
+import pickle
 import random
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +13,12 @@ import graphviz
 import micrograd.engine
 import pytest
 
-from autograd import Value
+import autograd
+from autograd import AutogradError, PrimitiveError, Value, check_graph, draw_dot, grad, gradcheck, no_grad
+from autograd.functional import hessian
+from autograd.graph import topological_order
+from autograd.viz import explain, to_latex, to_torch
+from autograd.viz.page import html_page
 
 README = """
 from micrograd.engine import Value
@@ -112,6 +120,84 @@ results = [y.data, [p.grad for p in n.parameters()], [v.grad for v in x]]
 """
 
 
+OWN_OPERATIONS = """
+import math
+import random
+from micrograd.engine import Value
+from micrograd.nn import MLP
+
+def tanh(self):
+    t = (math.exp(2 * self.data) - 1) / (math.exp(2 * self.data) + 1)
+    out = Value(t, (self,), 'tanh')
+    def _backward():
+        self.grad += (1 - t**2) * out.grad
+    out._backward = _backward
+    return out
+
+def exp(self):
+    out = Value(math.exp(self.data), _children=(self,), _op='exp')
+    def _backward():
+        self.grad += out.data * out.grad
+    out._backward = _backward
+    return out
+
+def times(self, other):
+    out = Value(self.data * other.data, (self, other), 'times')
+    def _backward():
+        self.grad += other.data * out.grad
+        other.grad += self.data * out.grad
+    out._backward = _backward
+    return out
+
+class Loud(Value):
+    def __init__(self, data, _children=(), _op=''):
+        super().__init__(data, _children, _op)
+    def cube(self):
+        out = Loud(self.data**3, (self,), 'cube')
+        def _backward():
+            self.grad += 3 * self.data**2 * out.grad
+        out._backward = _backward
+        return out
+
+x1, x2, w1, w2, b = map(Value, [2.0, 0.0, -3.0, 1.0, 6.8813735870195432])
+x1w1, x2w2 = x1 * w1, x2 * w2
+total = x1w1 + x2w2
+n = total + b
+o = tanh(n)
+o.backward()
+nodes = [x1, x2, w1, w2, b, x1w1, x2w2, total, n, o]
+walked = [v.grad for v in nodes]
+for v in nodes:
+    v.grad = 0.0
+o.grad = 1.0
+for v in [o, n, b, total, x1w1, x2w2, x1]:
+    v._backward()
+by_hand = [v.grad for v in nodes]
+
+e = exp(2 * w2)
+t = (e - 1) / (e + 1)
+t.backward()
+squared = times(b, b)
+squared.backward()
+loud = Loud(1.5)
+out = loud.cube() * 2 + loud
+out.backward()
+
+random.seed(1337)
+model = MLP(2, [4, 3, 1])
+for k in range(5):
+    scores = [tanh(model(x)) for x in [[1, 2], [3, -1], [0.5, 0.25]]]
+    loss = sum((s - y)**2 for s, y in zip(scores, [1, -1, 1]))
+    model.zero_grad()
+    loss.backward()
+    for p in model.parameters():
+        p.data += -0.1 * p.grad
+
+results = walked + by_hand + [o._op, e._op, len(squared._prev), [p.data for p in o._prev], t.data, w2.grad, b.grad]
+results += [out.data, loud.grad, loss.data, [p.data for p in model.parameters()]]
+"""
+
+
 def run(program: str, *, ours: bool) -> dict[str, Any]:
     if ours:
         program = program.replace("from micrograd.engine import", "from autograd import")
@@ -136,7 +222,9 @@ def test_the_numbers_of_the_readme() -> None:
 
 
 @pytest.mark.parametrize(
-    "program", [README, EVERYTHING, TRAINING, DRAWING], ids=["readme", "api", "training", "drawing"]
+    "program",
+    [README, EVERYTHING, TRAINING, DRAWING, OWN_OPERATIONS],
+    ids=["readme", "api", "training", "drawing", "own operations"],
 )
 def test_a_program_gives_the_same_results_as_with_micrograd(program: str) -> None:
     ours, theirs = run(program, ours=True)["results"], run(program, ours=False)["results"]
@@ -204,3 +292,160 @@ def test_random_programs_give_the_same_numbers() -> None:
         ours, theirs = execute(program, Value), execute(program, micrograd.engine.Value)
         assert ours[0] == pytest.approx(theirs[0], rel=1e-12)
         assert ours[1] == pytest.approx(theirs[1], rel=1e-9, abs=1e-12)
+
+
+# ---- operations of one's own: a closure assigned to a node -----------------------------------------------------------
+def square_of(x: Any, *, children: Any = None) -> Any:
+    """x² as micrograd's users write it."""
+    out: Any = Value(x.data**2, (x,) if children is None else children, "squared")  # type: ignore[arg-type]
+
+    def _backward() -> None:
+        x.grad += 2 * x.data * out.grad
+
+    out._backward = _backward
+    return out
+
+
+def test_a_node_with_a_closure_is_like_others() -> None:
+    x = Value(3.0, "x")
+    y = square_of(x)
+    assert (y.parents, list(y.partials), y.op.name, y.label) == ((x,), [6.0], "squared", "")
+    assert (x.grad, y.grad) == (0, 0)  # the closure was called, but left no trace
+    assert grad(y * 5, x) == (30.0,)
+    y.backward()
+    y.backward()
+    assert x.grad == 12.0
+    assert "squared" in str(explain(x))
+    assert "squared" in draw_dot(y).source
+    assert "squared" in html_page(y)
+    assert "squared" in to_latex(y)
+
+
+def test_an_operation_of_one_s_own_is_not_mistaken_for_the_built_in_one_of_its_name() -> None:
+    x = Value(3.0, "x")
+    odd = Value(9.0, (x,), "exp")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="to_torch cannot write the primitive 'exp', which is your own"):
+        to_torch(odd)
+
+
+def test_a_node_with_a_closure_is_copied_and_saved() -> None:
+    y = square_of(Value(3.0)) * 2
+    for twin in (copy.deepcopy(y), pickle.loads(pickle.dumps(y))):
+        twin.backward()
+        (squared,) = [node for node in topological_order(twin) if node.op.name == "squared"]
+        assert squared.parents[0].grad == 12.0
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x: grad(square_of(x), x, create_graph=True),
+        lambda x: hessian(square_of)(x.data),
+        lambda x: autograd.compile(square_of)(x),
+        lambda x: autograd.compile(square_of(x), inputs=[x]).value_and_grad(2.0),
+    ],
+    ids=["create_graph", "hessian", "compile", "compile_graph"],
+)
+def test_what_needs_a_rule_names_the_remedy(use: Callable[[Value], Any]) -> None:
+    with pytest.raises(AutogradError, match=r"'squared'.*_backward closure.*@autograd\.primitive"):
+        use(Value(3.0))
+
+
+def test_a_closure_can_be_checked_where_it_is_called_anew() -> None:
+    assert gradcheck(square_of, [3.0])
+    assert "squared(3) by operand 0" in check_graph(square_of(Value(3.0))).unchecked[0]
+
+
+def test_finite_differences_of_a_closure_are_unknown() -> None:
+    x = Value(3.0, "x")
+    assert math.isnan(explain(x, square_of(x)).finite_difference)  # type: ignore[union-attr]
+
+
+def test_a_closure_that_adds_to_a_stranger_is_refused_and_leaves_no_trace() -> None:
+    x = Value(3.0, "x")
+    with pytest.raises(PrimitiveError, match=r"'?x'?, which is not among its children: name them all"):
+        square_of(x, children=(Value(1.0),))
+    with pytest.raises(PrimitiveError, match="not among its children"):
+        square_of(x, children=())
+    assert x.grad == 0
+
+
+def test_a_closure_that_adds_nodes_is_refused() -> None:
+    x = Value(3.0)
+    out: Any = Value(9.0, (x,), "squared")  # type: ignore[arg-type]
+
+    def _backward() -> None:
+        x.grad += 2 * x * out.grad
+
+    with pytest.raises(PrimitiveError, match=r"must add numbers to gradients.*\.data"):
+        out._backward = _backward
+    assert x.grad == 0
+
+
+def test_a_closure_that_raises_leaves_no_trace() -> None:
+    x = Value(0.0)
+    out: Any = Value(1.0, (x,), "oops")  # type: ignore[arg-type]
+
+    def _backward() -> None:
+        x.grad += out.grad
+        x.grad /= x.data
+
+    with pytest.raises(ZeroDivisionError):
+        out._backward = _backward
+    assert (x.grad, out.grad) == (0, 0)
+
+
+def test_a_closure_that_uses_a_variable_too_early_raises_what_python_does() -> None:
+    x = Value(3.0)
+    out: Any = Value(9.0, (x,), "early")  # type: ignore[arg-type]
+
+    def _backward() -> None:
+        x.grad += slope * out.grad
+
+    with pytest.raises(NameError, match="slope"):
+        out._backward = _backward
+    slope = 6.0
+    out._backward = _backward
+    assert out.partials == (6.0,)
+
+
+def test_a_node_without_its_closure_passes_nothing() -> None:
+    x = Value(3.0)
+    y = Value(9.0, (x,), "squared")  # type: ignore[arg-type]
+    y.backward()
+    assert (y._prev, x.grad) == ({x}, 0.0)
+
+
+def test_no_grad_keeps_no_children() -> None:
+    with no_grad():
+        y = square_of(Value(3.0))
+    assert (y.data, y.parents) == (9.0, ())
+
+
+def test_children_must_be_nodes() -> None:
+    with pytest.raises(TypeError, match=r"the children of a node must be Values, got 1\.0 of type float"):
+        Value(1.0, (1.0,), "op")  # type: ignore[arg-type]
+
+
+def test_an_operation_needs_no_name() -> None:
+    x: Any = Value(3.0)
+    out: Any = Value(6.0, (x,))  # type: ignore[arg-type]
+
+    def _backward() -> None:
+        x.grad += 2 * out.grad
+
+    out._backward = _backward
+    out.backward()
+    assert (x.grad, out.label, out._prev) == (2.0, "", {x})
+    assert Value(6.0, _children=(x,)).parents == (x,)
+
+
+def test_a_node_of_a_subclass_is_copied_as_one() -> None:
+    class Named(Value):
+        def __init__(self, name: str) -> None:
+            super().__init__(2.0, name)
+
+    x = Named("x")
+    twin = copy.deepcopy(x * x)
+    assert type(twin.parents[0]) is Named
+    assert (twin.data, twin.parents[0].data, twin.parents[0].label) == (4.0, 2.0, "x")

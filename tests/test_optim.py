@@ -262,3 +262,8 @@ def test_a_schedule_goes_on_from_its_state() -> None:
     assert plateau.state_dict() == again.state_dict()
     with pytest.raises(ValueError, match="StepLR keeps step_size, gamma, initial, epoch, not factor, patience"):
         StepLR(second, 3).load_state_dict(plateau.state_dict())
+
+
+def test_a_model_instead_of_its_parameters_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"SGD needs parameters, not their model: give model\.parameters\(\)"):
+        SGD(MLP(1, [1]))  # type: ignore[arg-type]

@@ -153,6 +153,7 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
         ({"X": [], "Y": []}, ValueError, "there are no samples to train on"),
         ({"loss": "mse"}, ValueError, "there is no loss 'mse': there are mse_loss, half_mse_loss"),
         ({"optimizer": "lbfgs"}, ValueError, "there is no optimizer 'lbfgs': there are sgd, adam, adamw, rmsprop"),
+        ({"epochs": -1}, ValueError, "epochs must be at least 0, got -1"),
         ({"batch_size": -1}, ValueError, "batch_size must be at least 1, got"),
         ({"X": [[1.0, 2.0]] * 4}, ValueError, "this MLP has 1 inputs, but got 2 numbers"),
         ({"Y": [[1.0, 2.0]] * 4}, ValueError, "there is one output but 2 targets"),

@@ -291,3 +291,12 @@ def test_labels_become_names_of_variables(label: str, latex: str) -> None:
 )
 def test_numbers_in_formulas(x: float, latex: str) -> None:
     assert latex_number(x) == latex
+
+
+def test_swapped_arguments_are_pointed_out() -> None:
+    b = Value(2.0, "b")
+    c = b * 3 + b.sin()
+    c.label = "c"
+    assert str(explain(c, b)) == "∂b/∂c = 0: no path leads there; the node comes first, then the loss"
+    assert explain(c, b).gradient == 0.0  # type: ignore[union-attr]
+    assert "no path leads there" not in str(explain(b, c))

@@ -1,6 +1,21 @@
 """Seeing a gradient: drawings of a graph, and what its numbers are made of.
 
 Everything here reads a recorded graph; nothing computes a derivative of its own.
+
+    draw_dot, save                      a drawing (a Drawing), in a notebook or a file
+    write_html                          a page to step through, forward and backward
+    explain                             what a gradient is the sum of (a Ledger), or its Paths
+    diagnose                            where gradients die, fade or blow up (a Diagnosis)
+    backward_steps                      the walk, one Step at a time
+    to_latex, to_latex_gradient         formulas
+    to_python, to_torch, to_jax         programs
+
+>>> from autograd import Value
+>>> b = Value(2.0, "b")
+>>> c = b * 3 + b * 5
+>>> c.backward()
+>>> explain(b)
+b.grad = 8 = 3·1 (via b*3) + 5·1 (via b*5)
 """
 
 from autograd.viz.code import to_jax, to_python, to_torch

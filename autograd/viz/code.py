@@ -210,7 +210,7 @@ class _Code:
             half = len(operands) // 2
             products = [f"{_factor(x)}*{_factor(y)}" for x, y in zip(operands, operands[half : 2 * half])]
             return " + ".join([*products, *[text for text, _ in operands[2 * half :]]]), 1
-        if node.op.name not in self.dialect.calls:
+        if node.op.name not in self.dialect.calls or node.op is not ops.TABLE[node.op.name]:
             raise ValueError(f"{self.dialect.function} cannot write the primitive {node.op.name!r}, which is your own")
         arguments = [
             self.text[parent][0] if parent in self.depends else self.dialect.number.format(self.text[parent][0])

@@ -154,6 +154,10 @@ class Diagnosis:
         findings: from the output back.
         gradients: the gradient of every node.
         alive: the nodes that a gradient other than 0 can reach.
+
+    >>> found = diagnose(Value(-2.0, "x").relu())
+    >>> [(finding.kind, finding.node.op.name) for finding in found.findings]
+    [('dead ReLU', 'relu')]
     """
 
     roots: list[Value]
@@ -164,22 +168,42 @@ class Diagnosis:
 
     @property
     def leaves(self) -> list[Value]:
-        """The leaves that could have a gradient, that is all but constants, the first operands first."""
+        """The leaves that could have a gradient, that is all but constants, the first operands first.
+
+        >>> x, w = Value(-2.0, "x"), Value(1.5, "w")
+        >>> diagnose((w * x).relu()).leaves == [w, x]
+        True
+        """
         return [node for node in reversed(self.gradients) if not node.parents and node.op is not ops.constant]
 
     @property
     def cut_off(self) -> list[Value]:
-        """The leaves that no gradient other than 0 can reach."""
+        """The leaves that no gradient other than 0 can reach.
+
+        >>> x, w = Value(-2.0, "x"), Value(1.5, "w")
+        >>> diagnose(x.relu() + w).cut_off == [x]
+        True
+        """
         return [leaf for leaf in self.leaves if leaf not in self.alive]
 
     def behind(self, *findings: Finding) -> list[Value]:
-        """The leaves that these findings cut off."""
+        """The leaves that these findings cut off.
+
+        >>> x, w = Value(-2.0, "x"), Value(1.5, "w")
+        >>> found = diagnose(x.relu() + w)
+        >>> found.behind(*found.findings) == [x]
+        True
+        """
         operands = [finding.operand for finding in findings if finding.blocks and finding.operand is not None]
         reached = set(topological_order(*operands))
         return [leaf for leaf in self.cut_off if leaf in reached]
 
     def draw(self, **options: Any) -> Drawing:
-        """A drawing with the findings marked and everything that is cut off faded; options as for ``draw_dot``."""
+        """A drawing with the findings marked and everything that is cut off faded; options as for ``draw_dot``.
+
+        >>> "dead ReLU" in diagnose(Value(-2.0, "x").relu()).draw().source
+        True
+        """
         notes = {finding.node: finding.kind for finding in reversed(self.findings)}
         faded = {node for node in self.gradients if node not in self.alive and node.op is not ops.constant}
         return draw_dot(self.roots, notes=notes, faded=faded, **options)

@@ -32,6 +32,11 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         alt_text: what the drawing shows, in words.
         timeout: seconds after which a layout is stopped.
         simpler: makes the drawing to show instead if the layout fails.
+
+    >>> from autograd import Value, draw_dot
+    >>> drawing = draw_dot(Value(2.0, "x") * 3)
+    >>> isinstance(drawing, Drawing), drawing.source.splitlines()[0]
+    (True, 'digraph autograd {')
     """
 
     alt_text: str = ""
@@ -39,7 +44,12 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
     simpler: Callable[[str], Drawing] | None = None
 
     def pipe(self, format: str | None = None, *, encoding: str | None = None) -> Any:
-        """The picture as bytes, or as text if an encoding is given."""
+        """The picture as bytes, or as text if an encoding is given.
+
+        >>> from autograd import Value, draw_dot
+        >>> "<svg" in draw_dot(Value(2.0, "x") * 3).pipe("svg", encoding="utf-8")
+        True
+        """
         kind = format or self.format
         try:
             picture = render(self.source, kind, timeout=self.timeout)
@@ -63,7 +73,15 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         cleanup: bool = False,
         format: str | None = None,
     ) -> str:
-        """Write the DOT text and the picture beside it, as ``graphviz.Digraph.render``; returns the picture's path."""
+        """Write the DOT text and the picture beside it, as ``graphviz.Digraph.render``; returns the picture's path.
+
+        >>> import pathlib, tempfile
+        >>> from autograd import Value, draw_dot
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = draw_dot(Value(2.0, "x") * 3).render("graph", directory=folder)
+        ...     pathlib.Path(path).name
+        'graph.svg'
+        """
         picture = self.pipe(format)
         source = self.save(filename, directory=directory)
         path = f"{source}.{format or self.format}"

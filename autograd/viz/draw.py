@@ -137,6 +137,11 @@ def save(picture: Value | Sequence[Value] | graphviz.Digraph, path: str | os.Pat
     Raises:
         ValueError: the ending is none of these.
         DrawingError: no Graphviz was found, or it failed; nothing is written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Value(2.0, "x") * 3, f"{folder}/graph.svg").name
+    'graph.svg'
     """
     suffix = Path(path).suffix.lower().removeprefix(".")
     if suffix not in ("svg", "png", "jpg", "jpeg", "pdf", "dot", "gv"):

@@ -68,7 +68,7 @@ def explain(node: Value, loss: Value | None = None, *, k: int = 5, number_format
         count=count_paths(node, loss, order),
         paths=strongest_paths(node, loss, order, k),
         finite_difference=finite_difference(order, loss, node),
-        names=Names(order if node in set(order) else [*order, node], number_format),
+        names=Names(order if node in set(order) else topological_order(loss, node), number_format),
     )
 
 
@@ -95,6 +95,12 @@ class Ledger:
         node: whose gradient.
         terms: one per use in a graph that backward has run on.
         names: what the nodes are called.
+
+    >>> b = Value(2.0, "b")
+    >>> c = b * 3
+    >>> c.backward()
+    >>> [(term.local, term.upstream) for term in explain(b).terms]
+    [(3.0, 1.0)]
     """
 
     node: Value
@@ -103,7 +109,14 @@ class Ledger:
 
     @property
     def remainder(self) -> float:
-        """What the terms do not account for: earlier calls of backward, or graphs that are gone."""
+        """What the terms do not account for: earlier calls of backward, or graphs that are gone.
+
+        >>> b = Value(2.0, "b")
+        >>> c = b * 3
+        >>> c.backward(); c.backward()
+        >>> explain(b).remainder                     # of the first pass
+        3.0
+        """
         total = sum([term.contribution for term in self.terms])
         left = self.node.grad - total
         return 0.0 if abs(left) <= 1e-9 * max(abs(self.node.grad), abs(total)) else left
@@ -142,7 +155,14 @@ class Ledger:
         return found
 
     def to_latex(self) -> str:
-        """The sum as a formula."""
+        r"""The sum as a formula.
+
+        >>> b = Value(2.0, "b")
+        >>> c = b * 3
+        >>> c.backward()
+        >>> print(explain(b).to_latex())
+        \mathrm{grad}\,b = ...3 \cdot 1...
+        """
         spec = self.names.spec
         left = rf"\mathrm{{grad}}\,{_latex(self.node, self.names)}"
         if type(self.node.grad) is int:
@@ -200,6 +220,12 @@ class Paths:
         paths: the strongest of them.
         finite_difference: an estimate of the gradient from values alone, as a check.
         names: what the nodes are called.
+
+    >>> b = Value(2.0, "b")
+    >>> c = b * 3 + b * 5
+    >>> found = explain(b, c)
+    >>> found.gradient, found.count, [path.product for path in found.paths]
+    (8.0, 2, [5.0, 3.0])
     """
 
     node: Value
@@ -212,14 +238,21 @@ class Paths:
 
     @property
     def remainder(self) -> float:
-        """What all the paths that are not listed add up to."""
+        """What all the paths that are not listed add up to.
+
+        >>> b = Value(2.0, "b")
+        >>> c = b * 3 + b * 5
+        >>> explain(b, c, k=1).remainder
+        3.0
+        """
         return self.gradient - math.fsum([path.product for path in self.paths])
 
     def __repr__(self) -> str:
         spec = self.names.spec
         head = f"{self._derivative(self.loss, self.node)} = {number(self.gradient, spec)}"
         if not self.count:
-            return f"{head}: no path leads there"
+            swapped = self.loss in topological_order(self.node)
+            return f"{head}: no path leads there" + ("; the node comes first, then the loss" if swapped else "")
         lines = [f"{head}, the sum of {_count(self.count)} path{'s' * (self.count > 1)}"]
         for i, path in enumerate(self.paths, 1):
             symbols, numbers = self._factors(path)
@@ -230,7 +263,12 @@ class Paths:
         return "\n".join(lines)
 
     def to_latex(self) -> str:
-        """The sum over the paths as lines of an ``aligned`` environment."""
+        r"""The sum over the paths as lines of an ``aligned`` environment.
+
+        >>> b = Value(2.0, "b")
+        >>> print(explain(b, b * 3).to_latex().splitlines()[0])
+        \begin{aligned}
+        """
         spec = self.names.spec
         fraction = _latex_derivative(self.loss, self.node, self.names)
         rows = [f"{fraction} &= {latex_number(self.gradient, spec)}"]

@@ -57,6 +57,11 @@ def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **op
 
     Raises:
         DrawingError: no Graphviz was found, or no picture could be laid out.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_html(Value(2.0, "x") * 3, f"{folder}/graph.html").name
+    'graph.html'
     """
     return write_bytes(path, html_page(root, **options).encode())
 

@@ -26,6 +26,10 @@ class Step(NamedTuple):
         local: the local derivative ∂via/∂node.
         contribution: upstream · local.
         before, after: the gradient of ``node``, which grows by the contribution.
+
+    >>> x = Value(3.0, "x")
+    >>> [(step.local, step.upstream, step.after) for step in backward_steps(x * x)]
+    [(3.0, 1.0, 3.0), (3.0, 1.0, 6.0)]
     """
 
     node: Value

@@ -1,0 +1,53 @@
+"""Copying and pickling a graph, of any depth: node by node in topological order, without recursion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograd.graph import topological_order
+from autograd.ops import Op
+
+__all__ = ["deepcopy", "reduce"]
+
+
+def deepcopy(root: Any, memo: dict[int, Any]) -> Any:
+    """What ``copy.deepcopy`` does to a node: nodes that are copied together stay connected."""
+    for node in topological_order(root):
+        if id(node) not in memo:
+            twin = memo[id(node)] = _restore_leaf(type(node), node._data, node.label, node.grad, node.op)
+            twin.parents, twin.partials = tuple([memo[id(parent)] for parent in node.parents]), node.partials
+    return memo[id(root)]
+
+
+def reduce(root: Any) -> tuple[Any, ...]:
+    """What ``pickle`` writes of a node: its graph, in which other nodes that are pickled too share the leaves only."""
+    if not root.parents:
+        return _restore_leaf, (type(root), root._data, root.label, root.grad, root.op)
+    order = topological_order(root)
+    position = {node: i for i, node in enumerate(order)}
+    return _restore_graph, ([node if not node.parents else _state(node, position) for node in order],)
+
+
+def _state(node: Any, position: dict[Any, int]) -> tuple[Any, ...]:
+    parents = tuple([position[parent] for parent in node.parents])
+    return type(node), node._data, node.label, node.grad, node.op, parents, node.partials
+
+
+def _restore_leaf(kind: Any, data: float, label: str, grad: float, op: Op) -> Any:
+    out = kind.__new__(kind)  # a subclass may be made from other arguments
+    out._data, out.label, out.grad, out.op = data, label, grad, op
+    out.parents = out.partials = ()
+    return out
+
+
+def _restore_graph(states: list[Any]) -> Any:
+    nodes: list[Any] = []
+    for state in states:
+        if isinstance(state, tuple):
+            *leaf, parents, partials = state
+            node = _restore_leaf(*leaf)
+            node.parents, node.partials = tuple([nodes[i] for i in parents]), partials
+            nodes.append(node)
+        else:
+            nodes.append(state)
+    return nodes[-1]
