@@ -1,9 +1,9 @@
 """Derivatives of functions: the graph is recorded, swept and let go inside one call.
 
 The names and the meaning of ``argnums`` are those of JAX.  Arguments are numbers, Values, or lists, tuples and
-dictionaries of them to any depth; derivatives come back in the same shape.  Keyword arguments are passed on as they
-are.  Given Values, or inside a function that is itself being transformed, the result is made of Values, so that
-transformations nest: ``grad(grad(f))``.
+dictionaries of them to any depth, or numpy arrays; derivatives come back in the same shape.  Keyword arguments are
+passed on as they are.  Given Values, or inside a function that is itself being transformed, the result is made of
+Values, so that transformations nest: ``grad(grad(f))``.
 
     grad, value_and_grad    the derivative of a function that returns one number
     jacobian, hessian       all first derivatives of several outputs; all second ones of one
@@ -24,6 +24,7 @@ from autograd import ops
 from autograd.errors import StaleGraphError
 from autograd.graph import sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
+from autograd.trees import aligned, flatten, is_tree, rebuild
 from autograd.value import Value, constant, first_order
 
 __all__ = ["grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -150,45 +151,6 @@ def _same(x: float, y: float) -> bool:
 
 
 # ---- on functions ----------------------------------------------------------------------------------------------------
-def _flatten(tree: Any) -> list[Any]:
-    """The numbers of a nested list, in order."""
-    if isinstance(tree, (list, tuple, dict)):
-        return [number for branch in _branches(tree) for number in _flatten(branch)]
-    return [tree]
-
-
-def _aligned(tree: Any, like: Any, what: str, of: str) -> list[Any]:
-    """The numbers of a nested list in the order of another one of the same shape."""
-    if isinstance(tree, dict) and isinstance(like, dict) and tree.keys() == like.keys():
-        pairs = [(tree[key], like[key]) for key in like]
-    elif isinstance(tree, (list, tuple)) and isinstance(like, (list, tuple)) and len(tree) == len(like):
-        pairs = list(zip(tree, like))
-    elif isinstance(tree, (list, tuple, dict)) or isinstance(like, (list, tuple, dict)):
-        sizes = f"{len(_flatten(tree))} {what} for {len(_flatten(like))} {of}"
-        raise ValueError(f"got {sizes}, {tree!r} for {like!r}: they must have the same shape")
-    else:
-        return [_weight(tree)]
-    return [number for branch, other in pairs for number in _aligned(branch, other, what, of)]
-
-
-def _branches(tree: Any) -> Iterable[Any]:
-    return tree.values() if isinstance(tree, dict) else tree
-
-
-def _rebuild(tree: Any, numbers: Iterable[Any]) -> Any:
-    """A nested list of the shape of ``tree`` with other numbers."""
-    supply = iter(numbers)
-
-    def build(branch: Any) -> Any:
-        if isinstance(branch, dict):
-            return dict(zip(branch, map(build, branch.values())))
-        if hasattr(branch, "_fields"):  # a namedtuple
-            return type(branch)(*map(build, branch))
-        return type(branch)(map(build, branch)) if isinstance(branch, (list, tuple)) else next(supply)
-
-    return build(tree)
-
-
 class _Call:
     """One recorded call of a function: fresh inputs for the chosen arguments, and what came out."""
 
@@ -207,15 +169,15 @@ class _Call:
             raise ValueError(f"argnums {tuple(chosen)} names an argument twice (there are {len(args)})")
         self.single = isinstance(argnums, int)
         self.trees = [args[i] for i in chosen]
-        flat = _flatten(self.trees)
+        flat = flatten(self.trees)
         # What comes back can be differentiated again if the caller differentiates too: he passes Values, or this call
         # is inside a function that is being transformed, whose Values may get in unseen, through a closure.
-        self.nested = in_transformation() or any(isinstance(x, Value) for x in _flatten([*args, *options.values()]))
+        self.nested = in_transformation() or any(isinstance(x, Value) for x in flatten([*args, *options.values()]))
         with recording():
             # A Value becomes a node of its own, so that a use of it elsewhere in f does not count as this argument.
             self.inputs = [ops.identity(x) if isinstance(x, Value) else Value(x) for x in flat]
             call = list(args)
-            for i, tree in zip(chosen, _rebuild(self.trees, self.inputs)):
+            for i, tree in zip(chosen, rebuild(self.trees, self.inputs)):
                 call[i] = tree
             with transformation():
                 self.output = f(*call, **options)
@@ -224,14 +186,14 @@ class _Call:
         """The output as one node."""
         if isinstance(self.output, Value):
             return self.output
-        if isinstance(self.output, (list, tuple, dict)):
+        if is_tree(self.output):
             raise TypeError(f"the function must return one number, got {type(self.output).__name__}: use jacobian")
         return _as_node(self.output)
 
     def gradient(self, output: Value, create_graph: bool, weight: Any = 1.0) -> Any:
         """The derivative of one output by the inputs, in the shape of the arguments."""
         found = gradients(output, self.inputs, grad_outputs=[weight], create_graph=create_graph)
-        shaped = _rebuild(self.trees, found)
+        shaped = rebuild(self.trees, found)
         return shaped[0] if self.single else tuple(shaped)
 
     def number(self, x: Any) -> Any:
@@ -297,8 +259,8 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
 
     def transformed(*args: Any, **options: Any) -> Any:
         call = _Call(f, args, argnums, options)
-        outputs = list(map(_as_node, _flatten(call.output)))
-        return _rebuild(call.output, [call.gradient(out, call.nested) for out in outputs])
+        outputs = list(map(_as_node, flatten(call.output)))
+        return rebuild(call.output, [call.gradient(out, call.nested) for out in outputs])
 
     return transformed
 
@@ -320,16 +282,16 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     ([10.0, 7.0], (15.0, 12.0))
     """
     call = _Call(f, args, range(len(args)))
-    outputs = _flatten(call.output)
+    outputs = flatten(call.output)
 
     def pull_back(weights: Any) -> tuple[Any, ...]:
-        flat = _aligned(weights, call.output, "weights", "outputs")
+        flat = list(map(_weight, aligned(weights, call.output, "weights", "outputs")))
         roots = list(map(_as_node, outputs))
         nested = call.nested or any(isinstance(w, Value) for w in flat)
         found = gradients(roots, call.inputs, grad_outputs=flat, create_graph=nested)
-        return tuple(_rebuild(call.trees, found))
+        return tuple(rebuild(call.trees, found))
 
-    return _rebuild(call.output, map(call.number, outputs)), pull_back
+    return rebuild(call.output, map(call.number, outputs)), pull_back
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -344,9 +306,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         if not isinstance(arguments, (list, tuple)):
             raise TypeError(f"primals and tangents must be tuples of one entry per argument, got {arguments!r}")
     call = _Call(f, tuple(primals), range(len(primals)))
-    directions = _aligned(tangents, primals, "tangents", "primals")
+    directions = list(map(_weight, aligned(tangents, primals, "tangents", "primals")))
     nested = call.nested or any(isinstance(t, Value) for t in directions)
-    outputs = _flatten(call.output)
+    outputs = flatten(call.output)
     roots = [out for out in outputs if isinstance(out, Value)]
     order = topological_order(*roots)
     tangent: dict[Any, Any] = dict(zip(call.inputs, directions))
@@ -357,8 +319,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
             terms = [d * tangent[p] for p, d in zip(node.parents, local) if p in tangent]
             tangent[node] = sum(terms[1:], terms[0])
     return (
-        _rebuild(call.output, map(call.number, outputs)),
-        _rebuild(call.output, [tangent.get(out, 0.0) for out in outputs]),
+        rebuild(call.output, map(call.number, outputs)),
+        rebuild(call.output, [tangent.get(out, 0.0) for out in outputs]),
     )
 
 

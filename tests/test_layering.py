@@ -19,7 +19,7 @@ LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
         {"differences", "errors", "ieee", "modes", "rowdocs"},
         {"ops", "graph", "provenance"},
-        {"closures", "copies"},
+        {"closures", "copies", "trees"},
         {"value", "primitive"},
         {"functions"},
         {"functional", "check", "expression"},

@@ -1,0 +1,86 @@
+"""Arguments and results that hold many numbers: nested lists, tuples and dictionaries, and numpy arrays.
+
+A tree is a number, or one of these with trees inside.  Numbers are taken out in order, and put back into its shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+__all__ = ["aligned", "flatten", "is_tree", "rebuild"]
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is a numpy array of at least one axis (or what can be used as one)."""
+    return hasattr(x, "flat") and hasattr(x, "tolist") and x.ndim > 0
+
+
+def is_tree(x: Any) -> bool:
+    """Whether x is more than one number."""
+    return isinstance(x, (list, tuple, dict)) or is_array(x)
+
+
+def flatten(tree: Any) -> list[Any]:
+    """The numbers of a tree, in order.
+
+    >>> flatten([1.0, (2.0, {"a": 3.0})])
+    [1.0, 2.0, 3.0]
+    """
+    if isinstance(tree, (list, tuple, dict)):
+        return [number for branch in _branches(tree) for number in flatten(branch)]
+    return list(tree.flat) if is_array(tree) else [tree]
+
+
+def aligned(tree: Any, like: Any, what: str, of: str) -> list[Any]:
+    """The numbers of a tree in the order of another one of the same shape; an array has the shape of its lists.
+
+    Raises:
+        ValueError: the shapes differ; ``what`` and ``of`` say what the two trees are.
+    """
+    tree, like = (x.tolist() if is_array(x) else x for x in (tree, like))
+    if isinstance(tree, dict) and isinstance(like, dict) and tree.keys() == like.keys():
+        pairs = [(tree[key], like[key]) for key in like]
+    elif isinstance(tree, (list, tuple)) and isinstance(like, (list, tuple)) and len(tree) == len(like):
+        pairs = list(zip(tree, like))
+    elif is_tree(tree) or is_tree(like):
+        sizes = f"{len(flatten(tree))} {what} for {len(flatten(like))} {of}"
+        raise ValueError(f"got {sizes}, {tree!r} for {like!r}: they must have the same shape")
+    else:
+        return [tree]
+    return [number for branch, other in pairs for number in aligned(branch, other, what, of)]
+
+
+def rebuild(tree: Any, numbers: Iterable[Any]) -> Any:
+    """A tree of the same shape with other numbers, or with other trees in the place of its numbers.
+
+    >>> rebuild([1.0, (2.0, {"a": 3.0})], "xyz")
+    ['x', ('y', {'a': 'z'})]
+    """
+    return _rebuilt(tree, iter(numbers))
+
+
+def _rebuilt(tree: Any, supply: Iterator[Any]) -> Any:
+    if isinstance(tree, dict):
+        return {key: _rebuilt(branch, supply) for key, branch in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        branches = [_rebuilt(branch, supply) for branch in tree]
+        return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)  # a namedtuple, or not
+    return _array(tree, [next(supply) for _ in range(tree.size)]) if is_array(tree) else next(supply)
+
+
+def _array(like: Any, entries: list[Any]) -> Any:
+    """An array of that shape: of floats, or of objects where these are Values; of arrays, one of more axes."""
+    import numpy as np  # which is there, since the caller has an array
+
+    if all(isinstance(entry, float) for entry in entries):
+        return np.array(entries, dtype=float).reshape(like.shape)
+    if all(is_array(entry) for entry in entries):
+        return np.array(entries).reshape(like.shape + entries[0].shape)
+    out = np.empty(like.size, dtype=object)
+    out[:] = entries
+    return out.reshape(like.shape)
+
+
+def _branches(tree: Any) -> Iterable[Any]:
+    return tree.values() if isinstance(tree, dict) else tree
