@@ -27,7 +27,8 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "nn": [
-        {"data", "files", "init", "chart"},
+        {"tables", "files", "init", "chart"},
+        {"data"},
         {"datasets", "module"},
         {"layers", "losses", "optim"},
         {"formulas", "schedules", "steps"},
