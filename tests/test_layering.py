@@ -31,10 +31,11 @@ LEVELS: dict[str, list[set[str]]] = {
         {"data"},
         {"datasets", "module"},
         {"layers", "losses", "optim"},
-        {"formulas", "schedules", "steps"},
+        {"formulas", "schedules", "steps", "export"},
         {"training", "doctor", "plots"},
         {"__init__"},
-        {"demo"},
+        {"tabular"},
+        {"demo", "commands"},
         {"__main__"},
     ],
 }
