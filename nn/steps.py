@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from autograd import Value, fsum, no_grad
 from nn.data import DataError, one_hot
 from nn.losses import cross_entropy
+from nn.module import Module
 from nn.optim import Optimizer
 
 __all__ = ["CompiledSteps", "EagerSteps", "steps_for"]
@@ -87,17 +89,17 @@ class CompiledSteps:
             return loss(model(x), target)
 
         self.optimizer = optimizer
-        before = random.getstate()
-        try:
+        with _not_drawn(model) as has_drawn:
             self.trainer = Trainer(
                 loss_of_sample, (X, y), optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper()
             )
             with no_grad():
                 numbers = [float(f"{loss_of_sample(X[0], y[0]):.17g}") for _ in range(3)]
-            if random.getstate() != before or any(repr(n) != repr(self.trainer.recorded_loss) for n in numbers):
-                raise TypeError("the loss of a sample is another one at each call, there is something random in it")
-        finally:
-            random.setstate(before)
+            if has_drawn() or any(repr(n) != repr(self.trainer.recorded_loss) for n in numbers):
+                raise TypeError(
+                    "the loss of a sample is another one at each call, there is something random in it, "
+                    "such as dropout; compile=False says that this is meant"
+                )
         self.load()
 
     def _hyper(self) -> dict[str, Any]:
@@ -146,23 +148,47 @@ def steps_for(
 
     if not native_available():
         return eager
-    before = random.getstate()
-    try:
-        targets = _as_vectors(model, X, y) if loss is cross_entropy else y
-        compiled = CompiledSteps(model, loss, optimizer, X, targets)
-        if not compiled.trainer.reaches_parameters:
+    with _not_drawn(model):
+        try:
+            targets = _as_vectors(model, X, y) if loss is cross_entropy else y
+            compiled = CompiledSteps(model, loss, optimizer, X, targets)
+            if not compiled.trainer.reaches_parameters:
+                return eager
+            compiled.trainer.kernel(batch_size)
+        except DataError:  # a class that there is not
+            raise
+        except Exception as error:
+            with no_grad():
+                loss(model(X[0]), y[0])  # an error that has nothing to do with compiling is raised here
+            message = f"training runs without the compiler, many times slower: {error}"
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
             return eager
-        compiled.trainer.kernel(batch_size)
-    except DataError:  # a class that there is not
-        raise
-    except Exception as error:
-        with no_grad():
-            loss(model(X[0]), y[0])  # an error that has nothing to do with compiling is raised here
-        warnings.warn(f"training runs without the compiler, many times slower: {error}", RuntimeWarning, stacklevel=3)
-        return eager
-    finally:
-        random.setstate(before)  # what was drawn to find out does not count
     return compiled
+
+
+@contextmanager
+def _not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
+    """Whatever is drawn at random inside does not count; a function says whether something was.
+
+    Generators are the module ``random``, and those of Python and numpy that modules keep.  To compare losses is not
+    enough: dropout with p = 0.1 often leaves all of a sample's numbers as they are, several times in a row.
+    """
+    modules = model.modules() if isinstance(model, Module) else []
+    parts = [part for module in modules for part in vars(module).values()]
+    generators: list[Any] = [random, *[part for part in parts if isinstance(part, random.Random)]]
+    numpys: list[Any] = [part.bit_generator for part in parts if hasattr(part, "bit_generator")]
+
+    def states() -> tuple[list[Any], list[Any]]:
+        return [generator.getstate() for generator in generators], [generator.state for generator in numpys]
+
+    before = states()
+    try:
+        yield lambda: repr(states()) != repr(before)
+    finally:
+        for generator, state in zip(generators, before[0]):
+            generator.setstate(state)
+        for generator, state in zip(numpys, before[1]):
+            generator.state = state
 
 
 def _as_vectors(model: Callable[[Any], Any], X: Sequence[Any], y: Sequence[Any]) -> Sequence[Any]:
