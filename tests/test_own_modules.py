@@ -188,9 +188,7 @@ def test_training_without_chance_is_compiled_and_the_same() -> None:
     for compile in (False, True):
         model = network().eval()
         assert type(steps(model)) is CompiledSteps
-        sgd = SGD(
-            model.parameters(), lr=0.05
-        )  # Adam would blow up the rounding of a gradient that is 0, Convolution's b
+        sgd = SGD(model.parameters(), lr=0.05)  # Adam blows up rounding where a gradient is 0, as before LayerNorm
         fit(model, X, Y, optimizer=sgd, epochs=3, compile=compile, progress=False)
         ends.append([p.data for p in model.parameters()])
     assert ends[0] == pytest.approx(ends[1], rel=1e-9, abs=1e-12)
