@@ -7,6 +7,7 @@ import errno
 import math
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -80,7 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not command and ("data" in given) != ("target" in given):
             parser.error("--data and --target go together: the file, and the name of its column to predict")
         program += f" {command}" if command else ""
-        getattr(commands, command)(**given) if command else run(Settings(**given))
+        with warnings.catch_warnings():
+            warnings.showwarning = _note
+            getattr(commands, command)(**given) if command else run(Settings(**given))
         print(end="", flush=True)
     except (DataError, FileError, DrawingError) as error:
         return _fail(program, error, 2)
@@ -218,6 +221,11 @@ def _float(text: str) -> float:
 
 
 # ---- how it ends -----------------------------------------------------------------------------------------------------
+def _note(message: object, *place: Any, **where: Any) -> None:
+    """A warning as one line, without the line of the package that gave it."""
+    print(f"python -m nn: note: {message}", file=sys.stderr)
+
+
 def _fail(program: str, reason: object, status: int) -> int:
     print(f"{program}: error: {reason}", file=sys.stderr)
     return status

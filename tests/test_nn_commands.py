@@ -10,13 +10,14 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from nn import Standardizer, load_model
+from nn import History, Standardizer, fit, load_model
 from nn.__main__ import main
 from nn.tabular import TABULAR_LOSSES, TabularModel
 
@@ -559,6 +560,23 @@ def test_an_interruption_is_one_line_and_writes_nothing(
     status, _, err = run(capsys, "train", "fruit.csv", "--target", "fruit")
     assert (status, err) == (130, "python -m nn train: error: interrupted\n")
     assert not (folder / "model.json").exists()
+
+
+def test_a_warning_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warned(*arguments: Any, **options: Any) -> History:
+        warnings.warn("this takes long", RuntimeWarning, stacklevel=1)
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr("nn.commands.fit", warned)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        status, _, err = run(capsys, "train", "fruit.csv", "--target", "fruit", "--epochs", "1")
+    assert status == 0
+    assert err.splitlines()[0] == "python -m nn: note: this takes long"
+    assert err.splitlines()[1].startswith("epoch    1   loss ")
+    assert len(err.splitlines()) == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a pipe without a reader is another error there")
