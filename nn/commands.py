@@ -55,7 +55,7 @@ def train(
 ) -> None:
     """Train a network on a table, save it, and print how well it does on the rows it has not seen."""
     loss = _loss(loss, task)
-    _check_writable(out)
+    _check_writable(out, data)
     table = read_csv(_file(data), target, task=task)
     train_rows, test_rows = _split(table, test_size, seed, _name(data), target)
     classes = table.class_names
@@ -89,14 +89,6 @@ def _loss(given: str | None, task: Task) -> str:
     if given is not None and given not in fitting:
         raise DataError(f"the loss {given} is none for a {task}: there are {', '.join(fitting)}")
     return given or fitting[0]
-
-
-def _check_writable(out: str) -> None:
-    """Refuse before training what could not be written after it."""
-    if Path(out).is_dir():
-        raise FileError(f"cannot write {out}: it is a folder, not a file")
-    if not Path(out).parent.is_dir():
-        raise FileError(f"cannot write {out}: there is no folder {Path(out).parent}")
 
 
 Rows = tuple[list[list[float]], list[Any]]
@@ -146,6 +138,7 @@ def _progress(epochs: int) -> dict[str, Any]:
 # ---- predict and evaluate --------------------------------------------------------------------------------------------
 def predict(model: str, data: str, *, output: str = "-", probabilities: bool = False, as_json: bool = False) -> None:
     """Print the prediction for each row, beside the columns of the table that are no features."""
+    _check_writable(output, model, data)
     trained = TabularModel.load(model)
     if probabilities and trained.loss != "cross_entropy":
         raise DataError(f"{model} was trained by {trained.loss}, so that its outputs are no probabilities")
@@ -216,7 +209,7 @@ def draw(model: str, *, data: str | None = None, row: int | None = None, out: st
         raise FileError(f"cannot tell the format of {out!r}: end it in .svg, .png, .jpg, .pdf, .dot or .html")
     if row and data is None:
         raise DataError("--row needs --data: the file to take the row from")
-    _check_writable(out)
+    _check_writable(out, model, data)
     trained = TabularModel.load(model)
     root, story = _graph(trained, data, row or 1)
     root.backward()
@@ -258,6 +251,7 @@ def _inputs(trained: TabularModel, numbers: Sequence[float]) -> list[Value]:
 
 def export(model: str, *, out: str = "-") -> None:
     """Print the network as a program for PyTorch, and what its inputs and outputs mean."""
+    _check_writable(out, model)
     trained = TabularModel.load(model)
     scaling = trained.target_scaling
     if scaling:
@@ -284,6 +278,17 @@ def _file(data: str) -> DataFile:
 
 def _name(data: str) -> str:
     return "standard input" if data == "-" else Path(data).name
+
+
+def _check_writable(out: str, *read: str | None) -> None:
+    """Refuse at the start what could not be written at the end, and what would replace a file that is read."""
+    path = Path(out)
+    if path.is_dir():
+        raise FileError(f"cannot write {out}: it is a folder, not a file")
+    if not path.parent.is_dir():
+        raise FileError(f"cannot write {out}: there is no folder {path.parent}")
+    if out != "-" and any(path.exists() and Path(name).exists() and path.samefile(name) for name in read if name):
+        raise FileError(f"cannot write {out}: it is the file to read")
 
 
 def _columns_left(table: Table, used: Sequence[str]) -> list[str]:
