@@ -119,12 +119,7 @@ def _arguments() -> argparse.ArgumentParser:
     for name, fill, help, examples in [
         ("train", _train, "train a network on a CSV file, and save it", TRAIN_EXAMPLES),
         ("predict", _predict, "what a saved network says about each row of a CSV file", PREDICT_EXAMPLES),
-        (
-            "evaluate",
-            _evaluate,
-            "how well a saved network does on a CSV file with the answers",
-            EVALUATE_EXAMPLES,
-        ),
+        ("evaluate", _evaluate, "how well a saved network does on a CSV file with answers", EVALUATE_EXAMPLES),
         ("draw", _draw, "draw the graph of one row with all its gradients", DRAW_EXAMPLES),
         ("export", _export, "write a saved network as a program for PyTorch", EXPORT_EXAMPLES),
     ]:
@@ -137,13 +132,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("data", metavar="DATA.csv", help="a file with a header line; all columns but the target are numbers; or -")
     add("--target", metavar="COLUMN", required=True, help="the column to predict")
     add("--task", choices=TABULAR_LOSSES, help="whether that holds classes or numbers (classification)")
-    add(
-        "--hidden",
-        metavar="N",
-        type=_whole,
-        nargs="*",
-        help="neurons of each hidden layer (16); none: a linear model",
-    )
+    add("--hidden", metavar="N", type=_whole, nargs="*", help="neurons of each hidden layer (16), or none")
     add("--activation", choices=layers.ACTIVATIONS, help="of the hidden layers (relu)")
     losses = dict.fromkeys(name for names in TABULAR_LOSSES.values() for name in names)
     add("--loss", choices=losses, help="what to make small (cross_entropy; for regression mse_loss)")
@@ -227,7 +216,7 @@ def _note(message: object, *place: Any, **where: Any) -> None:
 
 
 def _fail(program: str, reason: object, status: int) -> int:
-    print(f"{program}: error: {reason}", file=sys.stderr)
+    print(f"{program}: error: {' '.join(str(reason).splitlines())}", file=sys.stderr)
     return status
 
 

@@ -21,7 +21,7 @@ from autograd.viz import save, write_html
 from nn.data import DataError, Dataset, Standardizer, Task, read_csv, train_test_split
 from nn.export import to_torch
 from nn.files import FileError, write_text
-from nn.layers import MLP
+from nn.layers import MLP, notation
 from nn.losses import LOSSES
 from nn.optim import OPTIMIZERS
 from nn.tables import DataFile, Table, listing, read_table
@@ -33,6 +33,7 @@ __all__ = ["RATES", "draw", "evaluate", "export", "predict", "train"]
 RATES = {"adam": 0.01, "adamw": 0.01, "rmsprop": 0.01, "sgd": 0.1}  # what suits standardized features
 _HALF_OFF = ("relu", "leaky_relu", "elu", "silu", "gelu")  # activations that pass on about half of the spread
 _PREDICTION = "prediction"
+_FEATURES_BY_NAME = 20  # drawn as a box each
 
 
 # ---- train -----------------------------------------------------------------------------------------------------------
@@ -74,7 +75,8 @@ def train(
         optimizer=OPTIMIZERS[optimizer](trained.model.parameters(), lr=RATES[optimizer] if lr is None else lr),
         epochs=epochs, batch_size=batch_size, seed=seed, **_progress(epochs),
     )  # fmt: skip
-    scores = {"train": trained.scores(*train_rows)} | ({"test": trained.scores(*test_rows)} if test_rows[1] else {})
+    parts = {"train": train_rows, "test": test_rows}
+    scores = {name: trained.scores(trained.outputs(X), y) for name, (X, y) in parts.items() if y}
     trained.save(out)
     if as_json:
         _print_json({"model": out, "parameters": len(trained.model.parameters()), "epochs": len(history), **scores})
@@ -87,7 +89,7 @@ def train(
 def _loss(given: str | None, task: Task) -> str:
     fitting = TABULAR_LOSSES[task]
     if given is not None and given not in fitting:
-        raise DataError(f"the loss {given} is none for a {task}: there are {', '.join(fitting)}")
+        raise DataError(f"the loss {given} does not suit {task}: there are {', '.join(fitting)}")
     return given or fitting[0]
 
 
@@ -171,9 +173,10 @@ def evaluate(model: str, data: str, *, as_json: bool = False) -> None:
     trained = TabularModel.load(model)
     used = [*trained.feature_names, trained.target]
     table = read_table(_file(data), needed=used)
-    features, targets = table.numbers(trained.feature_names), trained.targets(table)
-    scores = trained.scores(features, targets)
-    confusion = _confusion(trained, features, targets) if trained.class_names else []
+    targets = trained.targets(table)
+    outputs = trained.outputs(table.numbers(trained.feature_names))
+    scores = trained.scores(outputs, targets)
+    confusion = _confusion(trained.class_names, trained.predictions(outputs), targets) if trained.class_names else []
     _note_unused(table, used)
     if as_json:
         counts = {"class_names": trained.class_names, "confusion_matrix": confusion} if confusion else {}
@@ -184,21 +187,20 @@ def evaluate(model: str, data: str, *, as_json: bool = False) -> None:
         print("\n" + "\n".join(_aligned(trained.class_names, confusion)))
 
 
-def _confusion(trained: TabularModel, features: list[list[float]], targets: Sequence[int]) -> list[list[int]]:
+def _confusion(names: list[str], predictions: Sequence[str], targets: Sequence[int]) -> list[list[int]]:
     """How many rows of each class (down) were taken for each class (across)."""
-    names = trained.class_names
     counts = [[0] * len(names) for _ in names]
-    for target, found in zip(targets, trained.predictions(trained.outputs(features)), strict=True):
+    for target, found in zip(targets, predictions, strict=True):
         counts[target][names.index(found)] += 1
     return counts
 
 
 def _aligned(names: list[str], counts: list[list[int]]) -> list[str]:
-    first = max(map(len, ["actual", *names]))
-    widths = [max(len(name), *[len(str(row[j])) for row in counts]) for j, name in enumerate(names)]
-    lines = [f"{'':{first}}   predicted", "   ".join([f"{'actual':{first}}", *names])]
-    for name, row in zip(names, counts, strict=True):
-        lines.append("   ".join([f"{name:{first}}", *[f"{count:{width}}" for count, width in zip(row, widths)]]))
+    cells = [["actual", *names], *[[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]]
+    first, *widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [f"{'':{first}}   predicted"]
+    for name, *row in cells:
+        lines.append("   ".join([name.ljust(first), *[cell.rjust(n) for cell, n in zip(row, widths, strict=True)]]))
     return lines
 
 
@@ -245,8 +247,11 @@ def _graph(trained: TabularModel, data: str | None, row: int) -> tuple[Value, st
 
 
 def _inputs(trained: TabularModel, numbers: Sequence[float]) -> list[Value]:
-    """The features as leaves with their names, so that they have gradients, too."""
-    return [Value(number, name) for number, name in zip(numbers, trained.feature_names, strict=True)]
+    """The features as leaves, so that they have gradients, too: by name, or x₁, x₂, … where many become one box."""
+    names = trained.feature_names
+    if len(names) > _FEATURES_BY_NAME:
+        names = [notation("x", None, k) for k in range(1, len(names) + 1)]
+    return [Value(number, name) for number, name in zip(numbers, names, strict=True)]
 
 
 def export(model: str, *, out: str = "-") -> None:
@@ -331,5 +336,5 @@ def _deliver(text: str, output: str) -> None:
         print(f"python -m nn: wrote {output}", file=sys.stderr)
         return
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
-        sys.stdout.reconfigure(encoding="utf-8")
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     print(text, end="")

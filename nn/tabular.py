@@ -87,12 +87,12 @@ class TabularModel:
         """The probability of each class, for a network trained by cross-entropy."""
         return [softmax(a) for a in outputs]
 
-    def scores(self, features: Sequence[Sequence[float]], targets: Sequence[Any]) -> dict[str, Any]:
+    def scores(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
         """How well it does: the mean loss, and the accuracy, or R² and the root of the mean squared error.
 
         R² = 1 − Σ (a − y)² / Σ (y − mean of y)²         (nan, if all y are the same)
         """
-        outputs, n = self.outputs(features), len(targets)
+        n = len(targets)
         loss = math.fsum(map(LOSSES[self.loss], outputs, self.as_trained(targets))) / n
         if self.class_names:
             return {"samples": n, "loss": loss, "accuracy": accuracy(outputs, targets)}

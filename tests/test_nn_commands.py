@@ -232,6 +232,13 @@ def test_evaluation_counts_what_was_taken_for_what(trained: Path, capsys: pytest
     assert (found["samples"], found["accuracy"]) == (6, 0.5)
 
 
+def test_columns_of_counts_are_aligned_below_short_names(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (trained / "bits.csv").write_text("x,bit\n" + "".join(f"{i},{int(i > 60)}\n" for i in range(120)))
+    run(capsys, "train", "bits.csv", "--target", "bit", "--out", "bits.json", "--epochs", "300")
+    _, out, _ = run(capsys, "evaluate", "bits.json", "bits.csv")
+    assert out.splitlines()[3:] == ["         predicted", "actual    0    1", "0        61    0", "1         0   59"]
+
+
 def test_evaluation_of_numbers(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (trained / "some.csv").write_text("y,x\n1000,0\n1100,1\n1100,2\n")
     _, out, _ = run(capsys, "evaluate", "line.json", "some.csv", "--json")
@@ -297,6 +304,18 @@ def test_without_data_the_average_is_drawn(trained: Path, capsys: pytest.Capture
     weight = load_model("line.json")[0].parameters()[0].data
     text = (trained / "line.dot").read_text(encoding="utf-8")
     assert f'label="x\\ndata 0\\ngrad {weight:.4g}"' in text
+
+
+def test_many_features_are_drawn_as_one_box(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"f{i}" for i in range(30)]
+    rows = [",".join([*[str((i * k) % 7) for k in range(30)], str(i % 2)]) for i in range(20)]
+    (folder / "wide.csv").write_text("\n".join([",".join([*names, "y"]), *rows]))
+    run(capsys, "train", "wide.csv", "--target", "y", "--epochs", "1")
+    status, _, _ = run(capsys, "draw", "model.json", "--data", "wide.csv", "--out", "wide.dot")
+    assert status == 0
+    text = (folder / "wide.dot").read_text(encoding="utf-8")
+    assert 'label="30 inputs\\n' in text
+    assert "neuron 16 of layer 2" in text
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,8 @@ def test_numbers_are_predicted_in_the_unit_of_the_column() -> None:
 
 def test_the_scores_of_numbers() -> None:
     # predictions 10, 14 and 8 for targets 10, 13 and 10
-    found = regressor().scores([[1.0], [3.0], [0.0]], [10.0, 13.0, 10.0])
+    trained = regressor()
+    found = trained.scores(trained.outputs([[1.0], [3.0], [0.0]]), [10.0, 13.0, 10.0])
     assert found == pytest.approx({
         "samples": 3, "loss": (0 + 1 + 4) / 16 / 3, "r2": 1 - 5 / 6, "rmse": math.sqrt(5 / 3),
     })  # fmt: skip
@@ -56,14 +57,14 @@ def test_no_square_overflows() -> None:
     trained = TabularModel(
         regressor().model, "y", ["x"], [], "l1_loss", Standardizer([0.0], [1.0]), Standardizer([0.0], [1e200])
     )
-    found = trained.scores([[0.0], [1.0]], [2e200, 1e200])
+    found = trained.scores(trained.outputs([[0.0], [1.0]]), [2e200, 1e200])
     assert (found["loss"], found["rmse"], found["r2"]) == pytest.approx((1.0, math.sqrt(2) * 1e200, -7.0))
 
 
 def test_the_scores_of_classes() -> None:
     trained = classifier()
     outputs = trained.outputs(IRIS.features)
-    found = trained.scores(IRIS.features, IRIS.targets)
+    found = trained.scores(outputs, IRIS.targets)
     assert found["samples"] == 150
     assert found["loss"] == pytest.approx(cross_entropy(outputs, IRIS.targets))
     names = trained.predictions(outputs)
@@ -76,7 +77,7 @@ def test_squared_errors_of_classes_are_those_to_vectors() -> None:
     trained = classifier("mse_loss")
     assert trained.as_trained([2, 0]) == [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     (output,) = trained.outputs(IRIS.features[:1])
-    assert trained.scores(IRIS.features[:1], [1])["loss"] == mse_loss(output, [0.0, 1.0, 0.0])
+    assert trained.scores([output], [1])["loss"] == mse_loss(output, [0.0, 1.0, 0.0])
 
 
 def test_probabilities_are_the_softmax() -> None:
