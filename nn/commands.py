@@ -306,10 +306,10 @@ def _note_unused(table: Table, used: Sequence[str]) -> None:
 
 
 def _in_words(scores: dict[str, Any]) -> str:
-    loss, n = f"loss {scores['loss']:.5f}", scores["samples"]
+    loss, n = f"loss {scores['loss']:.4g}", scores["samples"]
     if "accuracy" in scores:
         return f"{loss}   accuracy {scores['accuracy']:6.1%}   ({round(scores['accuracy'] * n)} of {n})"
-    return f"{loss}   R² {scores['r2']:.4f}   RMSE {scores['rmse']:.5g}"
+    return f"{loss}   R² {scores['r2']:.4f}   RMSE {scores['rmse']:.4g}"
 
 
 def _json(content: Any) -> str:

@@ -40,7 +40,8 @@ def to_torch(model: Any) -> str:
     """The source of a ``torch.nn.Sequential`` that computes what a network computes, in double precision.
 
     The weights stand in it to the last bit, as ``torch.nn.Linear`` keeps them: a row per neuron.  It takes a tensor of
-    one sample or of many, and always gives a tensor, where an MLP with one output gives the Value alone.
+    one sample or of many, and always gives a tensor, where an MLP with one output gives the Value alone.  (For the
+    expression that one graph computes, with its numbers, there is ``autograd.viz.to_torch``.)
 
     Args:
         model: an ``MLP``, a ``Layer`` or a ``Neuron``.
