@@ -157,6 +157,7 @@ class ModuleDropout(Module):
     ids=["own", "numpy", "module"],
 )
 def test_chance_is_noticed_also_where_it_changes_nothing_for_a_while(dropout: Callable[[int], Any], seed: int) -> None:
+    pytest.importorskip("llvmlite")
     model = Sequential(Layer(2, 2, activation="tanh"), dropout(seed), Layer(2, 1, activation="identity"), first)
     with pytest.warns(RuntimeWarning, match="something random in it, such as dropout; compile=False says that"):
         assert type(steps(model)) is EagerSteps
@@ -184,6 +185,7 @@ def test_to_find_out_draws_nothing() -> None:
 
 
 def test_training_without_chance_is_compiled_and_the_same() -> None:
+    pytest.importorskip("llvmlite")
     ends = []
     for compile in (False, True):
         model = network().eval()
