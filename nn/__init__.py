@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, make_circles, make_line, make_moons, make_spirals, make_xor
+from nn.export import to_torch
 from nn.files import FileError
 from nn.history import History
 from nn.layers import MLP, Layer, Neuron, load_model
@@ -55,5 +56,5 @@ __all__ = [  # noqa: RUF022 - classes first
     "accuracy", "binary_cross_entropy", "binary_cross_entropy_with_logits", "clip_grad_norm_", "clip_grad_value_",
     "cross_entropy", "fit", "half_mse_loss", "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty",
     "load_iris", "load_model", "make_circles", "make_line", "make_moons", "make_spirals", "make_xor", "minibatches",
-    "mse_loss", "one_hot", "predict", "read_csv", "train_test_split",
+    "mse_loss", "one_hot", "predict", "read_csv", "to_torch", "train_test_split",
 ]  # fmt: skip

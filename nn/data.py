@@ -1,38 +1,26 @@
 """Tables of numbers for training: read a CSV file, standardize, split, and cut into mini-batches.
 
 What comes out is plain lists: ``X`` is a list of samples, each a list of floats (one per feature), and ``y`` is a list
-with one target per sample. Arrays of numpy and tables of pandas may go in. Nothing depends on the rest of the package.
+with one target per sample. Arrays of numpy and tables of pandas may go in.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, NoReturn, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
-from autograd import AutogradError
+from nn.tables import DataError, DataFile, read_table, shorten
+
+__all__ = ["DataError", "Dataset", "Standardizer", "minibatches", "one_hot", "read_csv", "train_test_split"]
 
 A = TypeVar("A")
 B = TypeVar("B")
 Target = TypeVar("Target", int, float)
-FilePath = str | os.PathLike[str]
 Task = Literal["classification", "regression"]
-
-
-class DataError(AutogradError, ValueError):
-    """The data cannot be used as they are; the message says where, why, and what to do.
-
-    >>> train_test_split([[1.0], [2.0]], [0], test_size=1)
-    Traceback (most recent call last):
-        ...
-    nn.data.DataError: X has 2 samples but y has 1 targets: give one target per sample
-    """
 
 
 @dataclass(frozen=True)
@@ -57,17 +45,17 @@ class Dataset(Generic[Target]):
 
 
 @overload
-def read_csv(path: FilePath, target: str, *, task: Literal["classification"] = ...) -> Dataset[int]: ...
+def read_csv(path: DataFile, target: str, *, task: Literal["classification"] = ...) -> Dataset[int]: ...
 @overload
-def read_csv(path: FilePath, target: str, *, task: Literal["regression"]) -> Dataset[float]: ...
-def read_csv(path: FilePath, target: str, *, task: Task = "classification") -> Dataset[int] | Dataset[float]:
+def read_csv(path: DataFile, target: str, *, task: Literal["regression"]) -> Dataset[float]: ...
+def read_csv(path: DataFile, target: str, *, task: Task = "classification") -> Dataset[int] | Dataset[float]:
     """Read a comma-separated UTF-8 file with a header line into a ``Dataset``.
 
     Every column but ``target`` is a feature and must hold finite numbers. Class labels may be any
     text; classes are numbered in sorted order (numerically where every label is a number).
 
     Args:
-        path: the file.
+        path: the file, or one that is open for reading bytes.
         target: the name of the column to predict.
         task: "classification" reads the target as labels, "regression" as numbers.
 
@@ -85,107 +73,18 @@ def read_csv(path: FilePath, target: str, *, task: Task = "classification") -> D
     """
     if task not in ("classification", "regression"):
         raise DataError(f"task must be 'classification' or 'regression', got {task!r}")
-    (_, header), *rows = _read_rows(path)
-    _check_header(path, header, target)
-    _check_rows(path, header, rows)
-    at = header.index(target)
-    features = [
-        [_number(cell, path, line, name) for name, cell in zip(header, row, strict=True) if name != target]
-        for line, row in rows
-    ]
-    feature_names = [name for name in header if name != target]
+    table = read_table(path, needed=[target])
+    if len(table.header) == 1:
+        raise DataError(f"{table.name}: {target!r} is the only column: add at least one feature column")
+    feature_names = [name for name in table.header if name != target]
+    features = table.numbers(feature_names)
     if task == "regression":
-        return Dataset(features, [_number(row[at], path, line, target) for line, row in rows], feature_names, [])
-    indices, class_names = _class_indices(path, target, [(line, row[at]) for line, row in rows])
-    return Dataset(features, indices, feature_names, class_names)
-
-
-def _read_rows(path: FilePath) -> list[tuple[int, list[str]]]:
-    """Every row that is not blank, header first, with the number of its last line; cells are stripped."""
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    try:
-        rows.extend((reader.line_num, [cell.strip() for cell in row]) for row in reader if row)
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: not valid CSV: {error}") from error
-    if not rows:
-        raise DataError(f"{path}: the file is empty: a header line and rows of data are needed")
-    return rows
-
-
-def _read_text(path: FilePath) -> str:
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    if b"\0" in content:
-        raise DataError(f"{path}: the file holds zero bytes, so it is not UTF-8 text: export it as CSV (UTF-8)")
-    try:
-        return content.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8 text: save the file as CSV (UTF-8)"
-        ) from error
-
-
-def _check_header(path: FilePath, header: list[str], target: str) -> None:
-    if target not in header:
-        hint = "; columns must be separated by commas" if len(header) == 1 else ""
-        raise DataError(f"{path}: there is no column {target!r}: the columns are {_listing(header)}{hint}")
-    if "" in header:
-        raise DataError(f"{path}, line 1: column {header.index('') + 1} has no name")
-    name, count = Counter(header).most_common(1)[0]
-    if count > 1:
-        raise DataError(f"{path}, line 1: {count} columns are named {name!r}: rename or remove one")
-    if len(header) == 1:
-        raise DataError(f"{path}: {target!r} is the only column: add at least one feature column")
-
-
-def _check_rows(path: FilePath, header: list[str], rows: list[tuple[int, list[str]]]) -> None:
-    if not rows:
-        raise DataError(f"{path}: there is a header line but no row of data below it")
-    for line, row in rows:
-        if len(row) != len(header):
-            raise DataError(f"{path}, line {line}: the row has {len(row)} fields but the header has {len(header)}")
-
-
-def _number(cell: str, path: FilePath, line: int, column: str) -> float:
-    if not cell:
-        _refuse(path, line, column, "the cell is empty: fill it in or remove the row")
-    try:
-        number = float("not a number" if "_" in cell else cell)  # float() would read 1_0 as 10
-    except ValueError:
-        _refuse(path, line, column, f"{_shorten(cell)} is not a number: encode or remove the column")
-    if not math.isfinite(number):
-        _refuse(path, line, column, f"{_shorten(cell)} is not finite: replace it or remove the row")
-    return number
-
-
-def _refuse(path: FilePath, line: int, column: str, reason: str) -> NoReturn:
-    raise DataError(f"{path}, line {line}, column {column!r}: {reason}") from None
-
-
-def _shorten(cell: str) -> str:
-    return repr(cell if len(cell) <= 40 else cell[:37] + "...")
-
-
-def _listing(names: list[str]) -> str:
-    shown = ", ".join(_shorten(name) for name in names[:10])
-    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
-
-
-def _class_indices(path: FilePath, target: str, labels: list[tuple[int, str]]) -> tuple[list[int], list[str]]:
-    for line, label in labels:
-        if not label:
-            _refuse(path, line, target, "the label is empty: fill it in or remove the row")
-    class_names = _sorted_labels({label for _, label in labels})
+        return Dataset(features, [number for (number,) in table.numbers([target])], feature_names, [])
+    class_names = _sorted_labels(set(table.labels(target)))
     if len(class_names) == 1:
-        only = _shorten(class_names[0])
-        raise DataError(f"{path}: column {target!r} holds one class only, {only}: there is nothing to tell apart")
-    index = {name: i for i, name in enumerate(class_names)}
-    return [index[label] for _, label in labels], class_names
+        only = shorten(class_names[0])
+        raise DataError(f"{table.name}: column {target!r} holds one class only, {only}: there is nothing to tell apart")
+    return Dataset(features, table.class_indices(target, class_names), feature_names, class_names)
 
 
 def _sorted_labels(labels: set[str]) -> list[str]:
@@ -255,6 +154,18 @@ class Standardizer:
         X = samples_of(X)
         _check_widths(X, len(self.mean))
         return [[(float(x) - m) / s for x, m, s in zip(sample, self.mean, self.scale, strict=True)] for sample in X]
+
+    def inverse_transform(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
+        """Go back from standardized samples to those in the features' units.
+
+        Raises:
+            DataError: a sample does not have one value per feature.
+
+        >>> Standardizer(mean=[2.0], scale=[4.0]).inverse_transform([[0.0], [1.0]])
+        [[2.0], [6.0]]
+        """
+        _check_widths(X, len(self.mean))
+        return [[x * s + m for x, m, s in zip(sample, self.mean, self.scale, strict=True)] for sample in X]
 
 
 def _check_widths(X: Sequence[Sequence[float]], width: int) -> None:

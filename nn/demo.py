@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from autograd import Value
 from autograd.errors import DrawingError
@@ -21,6 +20,7 @@ from nn.history import History
 from nn.layers import MLP, notation
 from nn.losses import LOSSES
 from nn.optim import SGD
+from nn.tabular import TabularModel
 from nn.training import fit
 from nn.validation import accuracy, predict
 
@@ -52,6 +52,8 @@ class Task:
     """A table, split and standardized; targets are vectors with a 1 at the class."""
 
     table: Dataset[int]
+    target: str
+    loss: str
     scaling: Standardizer
     X_train: list[list[float]]
     X_test: list[list[float]]
@@ -102,8 +104,8 @@ def prepare(settings: Settings) -> Task:
     )
     scaling = Standardizer.fit(X_train)
     return Task(
-        table, scaling, scaling.transform(X_train), scaling.transform(X_test),
-        one_hot(y_train, classes), one_hot(y_test, classes),
+        table, settings.target or "species", settings.loss, scaling,
+        scaling.transform(X_train), scaling.transform(X_test), one_hot(y_train, classes), one_hot(y_test, classes),
     )  # fmt: skip
 
 
@@ -190,12 +192,8 @@ def write(out: Path, task: Task, model: MLP, history: History, neuron: Value) ->
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"cannot make the folder {out}: {error.strerror or error}") from error
-    metadata: dict[str, Any] = {
-        "feature_names": task.table.feature_names,
-        "class_names": task.table.class_names,
-        "standardizer": asdict(task.scaling),
-    }
-    model.save(out / "model.json", metadata)
+    names, classes = task.table.feature_names, task.table.class_names
+    TabularModel(model, task.target, names, classes, task.loss, task.scaling).save(out / "model.json")
     yield f"{out / 'model.json'}   the trained network"
     chart = line_chart(history.loss, title="Loss while training", x_label="epoch", y_label="mean loss J")
     write_text(out / "loss.svg", chart)

@@ -11,6 +11,7 @@ from typing import Any
 from autograd import Value, fsum, no_grad
 from nn.data import DataError, one_hot
 from nn.losses import cross_entropy
+from nn.module import Module
 from nn.optim import Optimizer
 
 __all__ = ["CompiledSteps", "EagerSteps", "by_sample", "evaluator_of", "not_drawn", "steps_for"]
@@ -56,7 +57,7 @@ class EagerSteps:
         """Refuse an optimiser of other parameters than those that the loss of any sample depends on."""
         own = set(self.optimizer.parameters)
         if not any(parameter.grad for parameter in own):
-            with not_drawn():
+            with not_drawn(self.model):
                 if not any(_depends(self.loss(self.model(x), target), own) for x, target in zip(self.X, self.y)):
                     raise ValueError(
                         "the optimizer has no parameter of this model: make one from model.parameters(); "
@@ -103,7 +104,7 @@ class CompiledSteps:
             return loss(model(x), target)
 
         self.optimizer = optimizer
-        with not_drawn() as has_drawn:
+        with not_drawn(model) as has_drawn:
             self.trainer = Trainer(
                 loss_of_sample, (X, y), optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper()
             )
@@ -157,7 +158,7 @@ class CompiledSteps:
             return [loss(output, target), *([] if not outputs else [output] if single else output)]
 
         data = X, _as_numbers(model, loss, X, y)
-        evaluator = evaluator_of(loss_and_outputs, data, self.trainer.captured)
+        evaluator = evaluator_of(model, loss_and_outputs, data, self.trainer.captured)
 
         def evaluate() -> tuple[list[float], list[Any]]:
             found = evaluator(self.trainer.live[: len(self.trainer.captured)])
@@ -166,15 +167,20 @@ class CompiledSteps:
         return evaluate
 
 
-def evaluator_of(f: Callable[..., list[Any]], data: Sequence[Sequence[Any]], leaves: Sequence[Value] = ()) -> Any:
-    """A native ``Evaluator`` of a function of one sample.
+def evaluator_of(
+    model: Callable[[Any], Any],
+    f: Callable[..., list[Any]],
+    data: Sequence[Sequence[Any]],
+    leaves: Sequence[Value] = (),
+) -> Any:
+    """A native ``Evaluator`` of a function of one sample that uses a model.
 
     Raises:
         Exception: of any kind, if it cannot be compiled.
     """
     from autograd.compiler.evaluation import Evaluator
 
-    with not_drawn() as has_drawn:
+    with not_drawn(model) as has_drawn:
         evaluator = Evaluator(f, data, leaves)
         _check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, has_drawn)
     return evaluator
@@ -205,7 +211,7 @@ def steps_for(
 
     if not native_available():
         return eager
-    with not_drawn():  # what is drawn to find out does not count
+    with not_drawn(model):
         try:
             compiled = CompiledSteps(model, loss, optimizer, X, _as_numbers(model, loss, X, y))
             if not compiled.trainer.reaches_parameters:
@@ -216,21 +222,35 @@ def steps_for(
         except Exception as error:
             with no_grad():
                 loss(model(X[0]), y[0])  # an error that has nothing to do with compiling is raised here
-            warnings.warn(
-                f"training runs without the compiler, many times slower: {error}", RuntimeWarning, stacklevel=3
-            )
+            message = f"training runs without the compiler, many times slower: {error}"
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
             return eager
     return compiled
 
 
 @contextmanager
-def not_drawn() -> Iterator[Callable[[], bool]]:
-    """What is drawn from ``random`` inside does not count; a function says whether something was."""
-    before = random.getstate()
+def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
+    """Whatever is drawn at random inside does not count; a function says whether something was.
+
+    Generators are the module ``random``, and those of Python and numpy that modules keep.  To compare losses is not
+    enough: dropout with p = 0.1 often leaves all of a sample's numbers as they are, several times in a row.
+    """
+    modules = model.modules() if isinstance(model, Module) else []
+    parts = [part for module in modules for part in vars(module).values()]
+    generators: list[Any] = [random, *[part for part in parts if isinstance(part, random.Random)]]
+    numpys: list[Any] = [part.bit_generator for part in parts if hasattr(part, "bit_generator")]
+
+    def states() -> tuple[list[Any], list[Any]]:
+        return [generator.getstate() for generator in generators], [generator.state for generator in numpys]
+
+    before = states()
     try:
-        yield lambda: random.getstate() != before
+        yield lambda: repr(states()) != repr(before)
     finally:
-        random.setstate(before)
+        for generator, state in zip(generators, before[0]):
+            generator.setstate(state)
+        for generator, state in zip(numpys, before[1]):
+            generator.state = state
 
 
 def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has_drawn: Callable[[], bool]) -> None:
@@ -244,7 +264,10 @@ def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has
     with no_grad():
         calls = [[float(f"{number:.17g}") for number in f()] for _ in range(3)]
     if has_drawn() or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
-        raise TypeError("a sample gives other numbers at each call, there is something random in it")
+        raise TypeError(
+            "a sample gives other numbers at each call, there is something random in it, such as dropout; "
+            "compile=False says that this is meant"
+        )
 
 
 def _depends(loss: Any, on: set[Value]) -> bool:

@@ -57,7 +57,7 @@ def _predict_natively(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any
     if not native_available():
         return None
     try:
-        return by_sample(evaluator_of(outputs, (X,))([]), single)
+        return by_sample(evaluator_of(model, outputs, (X,))([]), single)
     except Exception:
         return None
 
@@ -125,7 +125,7 @@ class Measure:
     ) -> None:
         self.steps, self.model, self.loss, self.X, self.y, self.metrics = steps, model, loss, X, y, metrics
         self.targets = [target.tolist() if hasattr(target, "tolist") else target for target in y]
-        with not_drawn(), evaluating(model), no_grad():
+        with not_drawn(model), evaluating(model), no_grad():
             loss(model(X[0]), y[0])  # what does not fit is refused before the first step
         self._evaluate = self._eagerly
         if isinstance(steps, CompiledSteps):

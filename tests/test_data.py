@@ -178,6 +178,14 @@ def test_large_numbers_do_not_overflow() -> None:
     assert Standardizer.fit([[1e308], [-1e308], [1e308], [-1e308]]) == Standardizer([0.0], [1e308])
 
 
+def test_standardized_features_can_be_brought_back() -> None:
+    fitted = Standardizer([2.0, -1.0], [4.0, 0.5])
+    X = [[1.0, 2.0], [-3.0, 0.25]]
+    assert fitted.inverse_transform(fitted.transform(X)) == X
+    with pytest.raises(DataError, match="sample 0 has 1 features but 2 are expected"):
+        fitted.inverse_transform([[1.0]])
+
+
 def test_a_standardizer_is_saved_as_a_dictionary() -> None:
     fitted = Standardizer.fit([[1.0, 2.0], [3.0, 5.0]])
     assert Standardizer(**dataclasses.asdict(fitted)) == fitted

@@ -1,4 +1,4 @@
-"""Every code block of the README runs, and prints what it says.
+"""Every code block of the README and of the pages in ``docs`` runs, and prints what it says.
 
 ``python`` blocks run in order in one namespace, as a reader would type them.  What one prints is claimed by
 ``# prints …`` at the ends of its lines, or by a ``text`` block right after it.  ``console`` blocks hold commands after
@@ -12,6 +12,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 
 
 class Block(NamedTuple):
@@ -30,6 +31,10 @@ class Block(NamedTuple):
     language: str
     text: str
     line: int
+
+
+def page_named(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def blocks(page: str) -> list[Block]:
@@ -44,7 +49,7 @@ def claimed(block: Block, following: Block | None) -> str:
     return "".join(f"{said}\n" for said in re.findall(r"# prints (.*)$", block.text, flags=re.MULTILINE))
 
 
-def run_python(page: str) -> Iterator[tuple[int, str, str]]:
+def run_python(page: str, name: str = "page") -> Iterator[tuple[int, str, str]]:
     """Run the ``python`` blocks of a page; for each its line, what it claims to print, and what it prints."""
     namespace: dict[str, object] = {"__name__": "__main__"}
     found = blocks(page)
@@ -53,7 +58,7 @@ def run_python(page: str) -> Iterator[tuple[int, str, str]]:
             padded = "\n" * (block.line - 1) + block.text  # so that a traceback shows the line of the page
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
-                exec(compile(padded, "README.md", "exec"), namespace)
+                exec(compile(padded, name, "exec"), namespace)
             yield block.line, claimed(block, following), output.getvalue()
 
 
@@ -73,7 +78,7 @@ def run_console(page: str, folder: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def test_the_readme_gives_exactly_two_set_up_commands() -> None:
-    commands = [block.text for block in blocks(README) if block.language == "sh"]
+    commands = [block.text for block in blocks(page_named("README.md")) if block.language == "sh"]
     assert len(commands) == 2
     for command, extra, job in zip(commands, ["draw", "test"], ["nn", "pytest"], strict=True):
         assert command.count("\n") == 1
@@ -84,30 +89,38 @@ def test_the_readme_gives_exactly_two_set_up_commands() -> None:
         assert run == f".venv/bin/python -m {job}"
 
 
-def test_every_block_is_of_a_kind_that_is_checked() -> None:
-    found = blocks(README)
-    assert 2 * len(found) == len(re.findall(r"^\s*```", README, flags=re.MULTILINE))
-    assert {block.language for block in found} <= {"sh", "python", "text", "console"}
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_is_of_a_kind_that_is_checked(name: str) -> None:
+    found = blocks(page_named(name))
+    assert 2 * len(found) == len(re.findall(r"^\s*```", page_named(name), flags=re.MULTILINE))
+    languages = {block.language for block in found}
+    assert languages <= {"sh", "python", "text", "console"}
+    assert languages & {"python", "console"}
+    assert name != "README.md" or {"python", "console"} <= languages
     for before, block in zip([None, *found], found, strict=False):
         assert block.language != "text" or (before and before.language == "python"), f"line {block.line}"
 
 
-def test_python_blocks_print_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_python_blocks_print_what_they_say(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a block may write files
-    results = list(run_python(README))
-    assert results
+    results = list(run_python(page_named(name), name))
+    assert len(results) == page_named(name).count("```python\n")
     for line, said, printed in results:
-        assert printed == said, f"the block at README.md, line {line}"
+        assert printed == said, f"the block at {name}, line {line}"
 
 
-def test_console_blocks_print_what_they_say(tmp_path: Path) -> None:
-    for command, said, printed in run_console(README, tmp_path):
+@pytest.mark.parametrize("name", PAGES)
+def test_console_blocks_print_what_they_say(name: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "nn" / "iris.csv", tmp_path)  # a table to work on
+    for command, said, printed in run_console(page_named(name), tmp_path):
         assert printed == said, f"$ {command}"
 
 
-def test_links_within_the_repository_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("name", PAGES)
+def test_links_within_the_repository_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page_named(name)):
+        assert (ROOT / name).parent.joinpath(target).exists(), target
 
 
 # --- the runner itself ----------------------------------------------------------------------------------------------

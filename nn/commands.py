@@ -1,0 +1,341 @@
+"""What ``python -m nn train``, ``predict``, ``evaluate``, ``draw`` and ``export`` do, with a table of the user.
+
+Results go to stdout and all else to stderr, so that both can be sent elsewhere.  Files appear in one piece or not at
+all; ``-`` as the table is standard input.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from autograd import Value
+from autograd.viz import save, write_html
+from nn.data import DataError, Dataset, Standardizer, Task, read_csv, train_test_split
+from nn.export import to_torch
+from nn.files import FileError, write_text
+from nn.history import History
+from nn.layers import MLP, notation
+from nn.losses import LOSSES
+from nn.optim import OPTIMIZERS
+from nn.tables import DataFile, Table, listing, read_table
+from nn.tabular import TABULAR_LOSSES, TabularModel
+from nn.training import fit
+
+__all__ = ["RATES", "draw", "evaluate", "export", "predict", "train"]
+
+RATES = {"adam": 0.01, "adamw": 0.01, "rmsprop": 0.01, "sgd": 0.1}  # what suits standardized features
+_HALF_OFF = ("relu", "leaky_relu", "elu", "silu", "gelu")  # activations that pass on about half of the spread
+_PREDICTION = "prediction"
+_FEATURES_BY_NAME = 20  # drawn as a box each
+
+
+# ---- train -----------------------------------------------------------------------------------------------------------
+def train(
+    data: str,
+    target: str,
+    *,
+    task: Task = "classification",
+    hidden: Sequence[int] = (16,),
+    activation: str = "relu",
+    loss: str | None = None,
+    optimizer: str = "adam",
+    epochs: int = 100,
+    batch_size: int = 32,
+    lr: float | None = None,
+    seed: int = 0,
+    test_size: float = 0.25,
+    out: str = "model.json",
+    as_json: bool = False,
+) -> None:
+    """Train a network on a table, save it, and print how well it does on the rows it has not seen."""
+    loss = _loss(loss, task)
+    _check_writable(out, data)
+    table = read_csv(_file(data), target, task=task)
+    train_rows, test_rows = _split(table, test_size, seed, _name(data), target)
+    classes = table.class_names
+    trained = TabularModel(
+        MLP(
+            len(table.feature_names), [*hidden, len(classes) or 1], activation=activation, seed=seed,
+            init="he_normal" if activation in _HALF_OFF else "xavier_uniform",
+        ),
+        target, table.feature_names, classes, loss, Standardizer.fit(train_rows[0]),
+        None if classes else Standardizer.fit([[y] for y in train_rows[1]]),
+    )  # fmt: skip
+    if not as_json:
+        print(_introduction(_name(data), trained, len(train_rows[1]), len(test_rows[1]), optimizer), flush=True)
+    history = fit(
+        trained.model, trained.scaling.transform(train_rows[0]), trained.as_trained(train_rows[1]), loss=loss,
+        optimizer=OPTIMIZERS[optimizer](trained.model.parameters(), lr=RATES[optimizer] if lr is None else lr),
+        epochs=epochs, batch_size=batch_size, seed=seed, **_progress(epochs),
+    )  # fmt: skip
+    parts = {"train": train_rows, "test": test_rows}
+    scores = {name: trained.scores(trained.outputs(X), y) for name, (X, y) in parts.items() if y}
+    trained.save(out)
+    if as_json:
+        _print_json({"model": out, "parameters": len(trained.model.parameters()), "epochs": len(history), **scores})
+        return
+    for name, found in scores.items():
+        print(f"{'trained on' if name == 'train' else 'held out':10}   {_in_words(found)}")
+    print(f"wrote {out}")
+
+
+def _loss(given: str | None, task: Task) -> str:
+    fitting = TABULAR_LOSSES[task]
+    if given is not None and given not in fitting:
+        raise DataError(f"the loss {given} does not suit {task}: there are {', '.join(fitting)}")
+    return given or fitting[0]
+
+
+Rows = tuple[list[list[float]], list[Any]]
+
+
+def _split(table: Dataset[Any], test_size: float, seed: int, name: str, target: str) -> tuple[Rows, Rows]:
+    """Features and targets to train on, and those to hold out: of each class the same part."""
+    classes, n = len(table.class_names), len(table.targets)
+    if 2 * classes > n:
+        raise DataError(
+            f"{name}: column {target!r} holds {classes} different values in {n} rows: a column of classes is needed, "
+            "with several rows of each; for a column of numbers add --task regression"
+        )
+    if not test_size:
+        return (table.features, table.targets), ([], [])
+    X_train, X_test, y_train, y_test = train_test_split(
+        table.features, table.targets, test_size=test_size, seed=seed, stratify=classes > 0
+    )
+    return (X_train, y_train), (X_test, y_test)
+
+
+def _introduction(name: str, trained: TabularModel, n_train: int, n_test: int, optimizer: str) -> str:
+    shape = trained.model.architecture()
+    sizes = "-".join(map(str, [shape["nin"], *shape["nouts"]]))
+    kind = f"{len(trained.class_names)} classes" if trained.class_names else f"{trained.target} as a number"
+    return (
+        f"{name}: {n_train + n_test} rows, {shape['nin']} features, {kind}; {n_train} to train on, {n_test} held out\n"
+        f"{sizes} network{', ' + shape['activation'] if len(shape['nouts']) > 1 else ''}, "
+        f"{len(trained.model.parameters())} parameters; {trained.loss}, {optimizer}"
+    )
+
+
+def _progress(epochs: int) -> dict[str, Any]:
+    """Options for ``fit``: tqdm's bar where it is installed and someone watches, else about ten lines on stderr."""
+    if sys.stderr and sys.stderr.isatty() and find_spec("tqdm"):
+        return {"progress": True}
+    every = max(1, epochs // 10)
+
+    def report(history: History) -> None:
+        epoch = len(history)
+        if epoch % every == 0 or epoch in (1, epochs):
+            print(f"epoch {epoch:4}   loss {history.loss[-1]:.5f}", file=sys.stderr)
+
+    return {"progress": False, "callbacks": [report]}
+
+
+# ---- predict and evaluate --------------------------------------------------------------------------------------------
+def predict(model: str, data: str, *, output: str = "-", probabilities: bool = False, as_json: bool = False) -> None:
+    """Print the prediction for each row, beside the columns of the table that are no features."""
+    _check_writable(output, model, data)
+    trained = TabularModel.load(model)
+    if probabilities and trained.loss != "cross_entropy":
+        raise DataError(f"{model} was trained by {trained.loss}, so that its outputs are no probabilities")
+    table = read_table(_file(data), needed=trained.feature_names)
+    outputs = trained.outputs(table.numbers(trained.feature_names))
+    predictions = trained.predictions(outputs)
+    shares = trained.probabilities(outputs) if probabilities else [[] for _ in outputs]
+    if as_json:
+        found: dict[str, Any] = {"target": trained.target, "predictions": predictions}
+        if probabilities:
+            found["probabilities"] = [dict(zip(trained.class_names, row)) for row in shares]
+        _deliver(_json(found) + "\n", output)
+        return
+    carried = _columns_left(table, trained.feature_names)
+    added = [_PREDICTION, *[f"probability_{name}" for name in trained.class_names if probabilities]]
+    for name in added:
+        if name in carried:
+            raise DataError(f"{table.name}: {name!r} is a column that predict writes itself: rename yours")
+    places = [table.header.index(name) for name in carried]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*carried, *added])
+    for (_, row), prediction, share in zip(table.rows, predictions, shares, strict=True):
+        writer.writerow([*[row[at] for at in places], prediction, *share])
+    _deliver(text.getvalue(), output)
+
+
+def evaluate(model: str, data: str, *, as_json: bool = False) -> None:
+    """Print how well a network does on a table that has the target, too."""
+    trained = TabularModel.load(model)
+    used = [*trained.feature_names, trained.target]
+    table = read_table(_file(data), needed=used)
+    targets = trained.targets(table)
+    outputs = trained.outputs(table.numbers(trained.feature_names))
+    scores = trained.scores(outputs, targets)
+    confusion = _confusion(trained.class_names, trained.predictions(outputs), targets) if trained.class_names else []
+    _note_unused(table, used)
+    if as_json:
+        counts = {"class_names": trained.class_names, "confusion_matrix": confusion} if confusion else {}
+        _print_json(scores | counts)
+        return
+    print(f"{_name(data)}: {scores['samples']} rows\n{_in_words(scores)}")
+    if confusion:
+        print("\n" + "\n".join(_aligned(trained.class_names, confusion)))
+
+
+def _confusion(names: list[str], predictions: Sequence[str], targets: Sequence[int]) -> list[list[int]]:
+    """How many rows of each class (down) were taken for each class (across)."""
+    counts = [[0] * len(names) for _ in names]
+    for target, found in zip(targets, predictions, strict=True):
+        counts[target][names.index(found)] += 1
+    return counts
+
+
+def _aligned(names: list[str], counts: list[list[int]]) -> list[str]:
+    cells = [["actual", *names], *[[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]]
+    first, *widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [f"{'':{first}}   predicted"]
+    for name, *row in cells:
+        lines.append("   ".join([name.ljust(first), *[cell.rjust(n) for cell, n in zip(row, widths, strict=True)]]))
+    return lines
+
+
+# ---- draw and export -------------------------------------------------------------------------------------------------
+def draw(model: str, *, data: str | None = None, row: int | None = None, out: str = "net.svg") -> None:
+    """Draw the graph of one row and its gradients: of the loss, where the table has the target, or of the output."""
+    if Path(out).suffix.lower() not in (".html", ".svg", ".png", ".jpg", ".jpeg", ".pdf", ".dot", ".gv"):
+        raise FileError(f"cannot tell the format of {out!r}: end it in .svg, .png, .jpg, .pdf, .dot or .html")
+    if row and data is None:
+        raise DataError("--row needs --data: the file to take the row from")
+    _check_writable(out, model, data)
+    trained = TabularModel.load(model)
+    root, story = _graph(trained, data, row or 1)
+    root.backward()
+    try:
+        if Path(out).suffix.lower() == ".html":
+            write_html(root, out, parameters=trained.model)
+        else:
+            save(root, out, parameters=trained.model)
+    except OSError as error:
+        raise FileError(f"cannot write {out}: {error.strerror or error}") from error
+    print(f"{story}, and its gradients\nwrote {out}")
+
+
+def _graph(trained: TabularModel, data: str | None, row: int) -> tuple[Value, str]:
+    """What to draw, and what it is."""
+    features, place = [trained.scaling.mean], "with every feature at its mean"
+    if data is not None:
+        table = read_table(_file(data), needed=trained.feature_names)
+        if row > len(table.rows):
+            raise DataError(f"{table.name}: there is no row {row}: the last one is {len(table.rows)}")
+        table = Table(table.name, table.header, [table.rows[row - 1]])
+        features, place = table.numbers(trained.feature_names), f"of row {row} of {_name(data)}"
+    outputs = trained.model(_inputs(trained, trained.scaling.transform(features)[0]))
+    if data is not None and trained.target in table.header:
+        (target,) = trained.as_trained(trained.targets(table))
+        loss: Value = LOSSES[trained.loss](outputs, target)
+        loss.label = "J"
+        return loss, f"the loss J = {loss.data:.6g} {place}"
+    if isinstance(outputs, Value):
+        return outputs, f"the output {outputs.data:.6g} {place}"
+    largest = max(outputs, key=lambda a: a.data)
+    return largest, f"the output {largest.data:.6g} for {trained.class_names[outputs.index(largest)]!r} {place}"
+
+
+def _inputs(trained: TabularModel, numbers: Sequence[float]) -> list[Value]:
+    """The features as leaves, so that they have gradients, too: by name, or x₁, x₂, … where many become one box."""
+    names = trained.feature_names
+    if len(names) > _FEATURES_BY_NAME:
+        names = [notation("x", None, k) for k in range(1, len(names) + 1)]
+    return [Value(number, name) for number, name in zip(numbers, names, strict=True)]
+
+
+def export(model: str, *, out: str = "-") -> None:
+    """Print the network as a program for PyTorch, and what its inputs and outputs mean."""
+    _check_writable(out, model)
+    trained = TabularModel.load(model)
+    scaling = trained.target_scaling
+    if scaling:
+        answer = f"(model(x)[:, 0] * {scaling.scale[0]!r} + {scaling.mean[0]!r}).tolist()"
+    else:
+        answer = "[classes[i] for i in model(x).argmax(1).tolist()]"
+    lines = [
+        "",
+        f"features = {trained.feature_names!r}",
+        f"mean = torch.tensor({trained.scaling.mean!r}, dtype=torch.float64)",
+        f"scale = torch.tensor({trained.scaling.scale!r}, dtype=torch.float64)",
+        *([] if scaling else [f"classes = {trained.class_names!r}"]),
+        "\n\ndef predict(rows):",
+        "    x = (torch.tensor(rows, dtype=torch.float64) - mean) / scale",
+        f"    return {answer}",
+    ]
+    _deliver("\n".join([to_torch(trained.model), *lines, ""]), out)
+
+
+# ---- words and files -------------------------------------------------------------------------------------------------
+def _file(data: str) -> DataFile:
+    return sys.stdin.buffer if data == "-" else data
+
+
+def _name(data: str) -> str:
+    return "standard input" if data == "-" else Path(data).name
+
+
+def _check_writable(out: str, *read: str | None) -> None:
+    """Refuse at the start what could not be written at the end, and what would replace a file that is read."""
+    path = Path(out)
+    if path.is_dir():
+        raise FileError(f"cannot write {out}: it is a folder, not a file")
+    if not path.parent.is_dir():
+        raise FileError(f"cannot write {out}: there is no folder {path.parent}")
+    if out != "-" and any(path.exists() and Path(name).exists() and path.samefile(name) for name in read if name):
+        raise FileError(f"cannot write {out}: it is the file to read")
+
+
+def _columns_left(table: Table, used: Sequence[str]) -> list[str]:
+    return [name for name in table.header if name not in used]
+
+
+def _note_unused(table: Table, used: Sequence[str]) -> None:
+    if unused := _columns_left(table, used):
+        print(f"python -m nn: note: {table.name}: not used: {listing(unused)}", file=sys.stderr)
+
+
+def _in_words(scores: dict[str, Any]) -> str:
+    loss, n = f"loss {scores['loss']:.4g}", scores["samples"]
+    if "accuracy" in scores:
+        return f"{loss}   accuracy {scores['accuracy']:6.1%}   ({round(scores['accuracy'] * n)} of {n})"
+    return f"{loss}   R² {scores['r2']:.4f}   RMSE {scores['rmse']:.4g}"
+
+
+def _json(content: Any) -> str:
+    """As JSON, which has no nan and no infinity: null stands for them."""
+    return json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _finite(part) for name, part in content.items()}
+    if isinstance(content, list):
+        return [_finite(part) for part in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _print_json(content: Any) -> None:
+    _deliver(_json(content) + "\n", "-")
+
+
+def _deliver(text: str, output: str) -> None:
+    """Write data to a file or, for ``-``, to stdout: in UTF-8 too, as they are read, unless a person reads them."""
+    if output != "-":
+        write_text(output, text)
+        print(f"python -m nn: wrote {output}", file=sys.stderr)
+        return
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    print(text, end="")

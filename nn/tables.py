@@ -1,0 +1,188 @@
+"""Comma-separated files: the cells as text, and columns of them as numbers or as labels.
+
+Every message names the file and, where there is one, the line and the column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, NoReturn
+
+from autograd import AutogradError
+
+__all__ = ["DataError", "DataFile", "Table", "listing", "read_table", "shorten"]
+
+DataFile = str | os.PathLike[str] | BinaryIO
+
+
+class DataError(AutogradError, ValueError):
+    """The data cannot be used as they are; the message says where, why, and what to do.
+
+    >>> from nn import train_test_split
+    >>> train_test_split([[1.0], [2.0]], [0], test_size=1)
+    Traceback (most recent call last):
+        ...
+    nn.tables.DataError: X has 2 samples but y has 1 targets: give one target per sample
+    """
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cells of a file, without spaces around them.
+
+    Attributes:
+        name: of the file.
+        header: the name of each column.
+        rows: the number of the line in the file, and the cells, of each row.
+
+    >>> table = Table("fruit.csv", ["weight", "fruit"], [(2, ["150", "apple"]), (3, ["6", "cherry"])])
+    >>> table.numbers(["weight"]), table.labels("fruit")
+    ([[150.0], [6.0]], ['apple', 'cherry'])
+    """
+
+    name: str
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+
+    def numbers(self, columns: Sequence[str]) -> list[list[float]]:
+        """Of each row the numbers in these columns, in this order.
+
+        Raises:
+            DataError: a cell holds no finite number.
+        """
+        places = [(name, self.header.index(name)) for name in columns]
+        return [[self._number(row[at], line, name) for name, at in places] for line, row in self.rows]
+
+    def labels(self, column: str) -> list[str]:
+        """Of each row the text in a column.
+
+        Raises:
+            DataError: a cell is empty.
+        """
+        at = self.header.index(column)
+        for line, row in self.rows:
+            if not row[at]:
+                self._refuse(line, column, "the label is empty: fill it in or remove the row")
+        return [row[at] for _, row in self.rows]
+
+    def class_indices(self, column: str, class_names: Sequence[str]) -> list[int]:
+        """Of each row the index of its label among the classes.
+
+        Raises:
+            DataError: a cell is empty, or its label is not among them.
+        """
+        index = {name: i for i, name in enumerate(class_names)}
+        labels = self.labels(column)
+        for (line, _), label in zip(self.rows, labels, strict=True):
+            if label not in index:
+                known = listing(class_names)
+                self._refuse(line, column, f"{shorten(label)} is none of the classes: they are {known}")
+        return [index[label] for label in labels]
+
+    def _number(self, cell: str, line: int, column: str) -> float:
+        if not cell:
+            self._refuse(line, column, "the cell is empty: fill it in or remove the row")
+        try:
+            number = float("not a number" if "_" in cell else cell)  # float() would read 1_0 as 10
+        except ValueError:
+            self._refuse(line, column, f"{shorten(cell)} is not a number: encode or remove the column")
+        if not math.isfinite(number):
+            self._refuse(line, column, f"{shorten(cell)} is not finite: replace it or remove the row")
+        return number
+
+    def _refuse(self, line: int, column: str, reason: str) -> NoReturn:
+        raise DataError(f"{self.name}, line {line}, column {column!r}: {reason}") from None
+
+
+def read_table(file: DataFile, needed: Iterable[str] = ()) -> Table:
+    """Read a comma-separated UTF-8 file with a header line.
+
+    Args:
+        file: the path, or a file that is open for reading bytes, such as ``sys.stdin.buffer``.
+        needed: columns that must be there.
+
+    Raises:
+        DataError: the file cannot be read, is no table with one name per column, or lacks a column.
+
+    >>> import io
+    >>> read_table(io.BytesIO(b"weight,fruit\\n150, apple\\n"))
+    Table(name='data', header=['weight', 'fruit'], rows=[(2, ['150', 'apple'])])
+    """
+    is_path = isinstance(file, (str, os.PathLike))
+    name = os.fspath(file) if is_path else str(getattr(file, "name", "data"))  # type: ignore[arg-type]
+    (_, header), *rows = _rows(name, _text(name, _content(name, file)))
+    _check_header(name, header, needed)
+    _check_rows(name, header, rows)
+    return Table(name, header, rows)
+
+
+def _content(name: str, file: DataFile) -> bytes:
+    try:
+        if not isinstance(file, (str, os.PathLike)):
+            return file.read()
+        with open(file, "rb") as opened:
+            return opened.read()
+    except OSError as error:
+        raise DataError(f"cannot read {name}: {error.strerror or error}") from error
+
+
+def _text(name: str, content: bytes) -> str:
+    if b"\0" in content:
+        raise DataError(f"{name}: the file holds zero bytes, so it is not UTF-8 text: export it as CSV (UTF-8)")
+    try:
+        return content.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8 text: save the file as CSV (UTF-8)"
+        ) from error
+
+
+def _rows(name: str, text: str) -> list[tuple[int, list[str]]]:
+    """Every row that is not blank, header first, with the number of its last line; cells are stripped."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        rows.extend((reader.line_num, [cell.strip() for cell in row]) for row in reader if row)
+    except csv.Error as error:
+        raise DataError(f"{name}, line {reader.line_num}: not valid CSV: {error}") from error
+    if not rows:
+        raise DataError(f"{name}: the file is empty: a header line and rows of data are needed")
+    return rows
+
+
+def _check_header(name: str, header: list[str], needed: Iterable[str]) -> None:
+    for column in needed:
+        if column not in header:
+            hint = "; columns must be separated by commas" if len(header) == 1 else ""
+            raise DataError(f"{name}: there is no column {column!r}: the columns are {listing(header)}{hint}")
+    if "" in header:
+        raise DataError(f"{name}, line 1: column {header.index('') + 1} has no name")
+    repeated, count = Counter(header).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{name}, line 1: {count} columns are named {repeated!r}: rename or remove one")
+
+
+def _check_rows(name: str, header: list[str], rows: list[tuple[int, list[str]]]) -> None:
+    if not rows:
+        raise DataError(f"{name}: there is a header line but no row of data below it")
+    for line, row in rows:
+        if len(row) != len(header):
+            raise DataError(f"{name}, line {line}: the row has {len(row)} fields but the header has {len(header)}")
+
+
+def shorten(cell: str) -> str:
+    """A cell in quotes, for a message."""
+    return repr(cell if len(cell) <= 40 else cell[:37] + "...")
+
+
+def listing(names: Sequence[str]) -> str:
+    """Up to ten names in quotes, for a message."""
+    shown = ", ".join(shorten(name) for name in names[:10])
+    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"

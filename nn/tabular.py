@@ -1,0 +1,164 @@
+"""A network together with what its numbers mean: names of columns and classes, scales, all saved in one file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from autograd import softmax
+from nn.data import Standardizer, Task, one_hot
+from nn.files import FileError, FilePath
+from nn.layers import MLP, load_model
+from nn.losses import LOSSES
+from nn.tables import Table
+from nn.validation import accuracy, predict
+
+__all__ = ["TABULAR_LOSSES", "TabularModel"]
+
+# What a network can be trained by, of each task the default first.
+TABULAR_LOSSES: dict[Task, list[str]] = {
+    "classification": ["cross_entropy", "mse_loss", "half_mse_loss"],
+    "regression": ["mse_loss", "half_mse_loss", "l1_loss", "huber_loss"],
+}
+_WORTH_COMPILING = 1_000  # rows; the compiler takes a tenth of a second, as a few hundred rows without it
+
+
+@dataclass(frozen=True)
+class TabularModel:
+    """A network for the rows of tables: one output per class, or one output for a number.
+
+    Attributes:
+        model: the network; its inputs are standardized features.
+        target: the name of the column that it predicts.
+        feature_names: the names of the columns it needs.
+        class_names: the label that each output stands for; empty for regression.
+        loss: what it was trained by, one of ``TABULAR_LOSSES``.
+        scaling: of the features.
+        target_scaling: of the target, for regression.
+
+    >>> numbers = Standardizer([2.0], [1.0])
+    >>> line = TabularModel(MLP(1, [1], init="zeros"), "y", ["x"], [], "mse_loss", numbers, Standardizer([5.0], [2.0]))
+    >>> line.predictions(line.outputs([[1.0], [2.0]]))
+    [5.0, 5.0]
+    """
+
+    model: MLP
+    target: str
+    feature_names: list[str]
+    class_names: list[str]
+    loss: str
+    scaling: Standardizer
+    target_scaling: Standardizer | None = None
+
+    @property
+    def task(self) -> Task:
+        """Which of the two it is trained for."""
+        return "classification" if self.class_names else "regression"
+
+    # ---- rows in, numbers or names out -------------------------------------------------------------------------------
+    def targets(self, table: Table) -> Sequence[Any]:
+        """The targets in a table: indices of classes, or numbers in the column's unit.
+
+        Raises:
+            DataError: a cell is not what it should be.
+        """
+        if self.class_names:
+            return table.class_indices(self.target, self.class_names)
+        return [number for (number,) in table.numbers([self.target])]
+
+    def as_trained(self, targets: Sequence[Any]) -> Sequence[Any]:
+        """The targets as the loss wants them: indices or vectors of classes, or standardized numbers."""
+        if self.target_scaling:
+            return [number for (number,) in self.target_scaling.transform([[y] for y in targets])]
+        return targets if self.loss == "cross_entropy" else one_hot(targets, len(self.class_names))
+
+    def outputs(self, features: Sequence[Sequence[float]]) -> list[Any]:
+        """What the network gives for features in the columns' units."""
+        return predict(self.model, self.scaling.transform(features), compile=len(features) >= _WORTH_COMPILING)
+
+    def predictions(self, outputs: Sequence[Any]) -> list[Any]:
+        """The name of the class with the largest output, or the number in the column's unit."""
+        if self.target_scaling:
+            return [number for (number,) in self.target_scaling.inverse_transform([[a] for a in outputs])]
+        return [self.class_names[max(range(len(a)), key=a.__getitem__)] for a in outputs]
+
+    def probabilities(self, outputs: Sequence[Any]) -> list[list[float]]:
+        """The probability of each class, for a network trained by cross-entropy."""
+        return [softmax(a) for a in outputs]
+
+    def scores(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
+        """How well it does: the mean loss, and the accuracy, or R² and the root of the mean squared error.
+
+        R² = 1 − Σ (a − y)² / Σ (y − mean of y)²         (nan, if all y are the same)
+        """
+        n = len(targets)
+        loss = math.fsum(map(LOSSES[self.loss], outputs, self.as_trained(targets))) / n
+        if self.class_names:
+            return {"samples": n, "loss": loss, "accuracy": accuracy(outputs, targets)}
+        errors = [a - y for a, y in zip(self.predictions(outputs), targets, strict=True)]
+        mean = math.fsum(targets) / n
+        around = math.hypot(*[y - mean for y in targets])  # scaled inside, so that no square overflows
+        left = math.hypot(*errors)
+        r2 = 1.0 - (left / around) ** 2 if around else math.nan
+        return {"samples": n, "loss": loss, "r2": r2, "rmse": left / math.sqrt(n)}
+
+    # ---- one file ----------------------------------------------------------------------------------------------------
+    def save(self, path: FilePath) -> None:
+        """Write the network and all that belongs to it as one JSON file, which ``nn.load_model`` reads, too.
+
+        Raises:
+            FileError: the file cannot be written.
+        """
+        metadata: dict[str, Any] = {
+            "task": self.task,
+            "target": self.target,
+            "feature_names": self.feature_names,
+            "class_names": self.class_names,
+            "loss": self.loss,
+            "standardizer": asdict(self.scaling),
+        }
+        if self.target_scaling:
+            metadata["target_standardizer"] = asdict(self.target_scaling)
+        self.model.save(path, metadata)
+
+    @classmethod
+    def load(cls, path: FilePath) -> TabularModel:
+        """Read back what ``save`` wrote.
+
+        Raises:
+            FileError: the file cannot be used; the message names what is wrong in it.
+        """
+        model, metadata = load_model(path)
+        shape = model.architecture()
+        task, target, loss = (metadata.get(name) for name in ("task", "target", "loss"))
+        features, classes = metadata.get("feature_names"), metadata.get("class_names")
+        scalings: list[Standardizer | None] = []
+        for name in ("standardizer", "target_standardizer"):
+            try:
+                scalings.append(Standardizer(**metadata[name]) if name in metadata else None)
+            except (TypeError, ValueError) as error:
+                raise FileError(f"{path}: metadata: {name!r}: {error}") from error
+        nin, nout = shape["nin"], shape["nouts"][-1]
+        widths = [len(scaling.mean) if scaling else 0 for scaling in scalings]
+        names = nout if task == "classification" else 0
+        losses = TABULAR_LOSSES["classification" if names else "regression"]
+        for is_right, complaint in [
+            (task in [*TABULAR_LOSSES], f"'task' must be one of {', '.join(TABULAR_LOSSES)}, not {task!r}"),
+            (isinstance(target, str), "'target' must be the name of a column"),
+            (_are_names(features, nin), f"'feature_names' must be a list of {nin} different names, one per input"),
+            (_are_names(classes, names), f"'class_names' must be a list of {names} different names for a {task}"),
+            (names != 1 and (names or nout == 1), f"a network with {nout} outputs is none for a {task}"),
+            (loss in losses, f"'loss' must be one of {', '.join(losses)} for a {task}, not {loss!r}"),
+            (widths == [nin, 0 if names else 1], "the standardizers do not fit the network"),
+        ]:
+            if not is_right:
+                raise FileError(f"{path}: metadata: {complaint}; python -m nn train writes files that have all of it")
+        assert scalings[0]
+        return cls(model, str(target), features, classes, str(loss), scalings[0], scalings[1])  # type: ignore[arg-type]
+
+
+def _are_names(given: Any, count: int) -> bool:
+    """Whether this is a list of so many different texts."""
+    return isinstance(given, list) and all(isinstance(x, str) for x in given) and len(set(given)) == len(given) == count

@@ -1,0 +1,63 @@
+"""Tables: columns by name, as numbers and as labels (what files are refused is in ``test_data``)."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from nn.data import read_csv
+from nn.tables import DataError, Table, read_table
+
+TABLE = Table("t.csv", ["a", "kind", "b"], [(2, ["1", "x", "2.5"]), (4, ["-3", "y", "1e2"])])
+
+
+def test_columns_are_found_by_name_in_the_order_asked_for() -> None:
+    assert TABLE.numbers(["b", "a"]) == [[2.5, 1.0], [100.0, -3.0]]
+    assert TABLE.numbers([]) == [[], []]
+    assert TABLE.labels("kind") == ["x", "y"]
+    assert TABLE.class_indices("kind", ["y", "z", "x"]) == [2, 0]
+
+
+def test_a_label_of_no_class_is_refused_by_place() -> None:
+    with pytest.raises(DataError, match=r"^t.csv, line 4, column 'kind': 'y' is none of the classes: they are 'x'$"):
+        TABLE.class_indices("kind", ["x"])
+
+
+def test_a_column_of_text_is_refused_by_place() -> None:
+    with pytest.raises(DataError, match=r"^t.csv, line 2, column 'kind': 'x' is not a number"):
+        TABLE.numbers(["a", "kind"])
+
+
+def test_an_open_file_is_read_and_named() -> None:
+    assert read_table(io.BytesIO(b"a,b\n1,2\n")) == Table("data", ["a", "b"], [(2, ["1", "2"])])
+    with pytest.raises(DataError, match=r"^data, line 2: the row has 1 fields but the header has 2$"):
+        read_table(io.BytesIO(b"a,b\n1\n"))
+
+
+def test_an_open_file_of_the_disk_has_its_own_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a,kind\n1,x\n2,y\n")
+    with open(path, "rb") as file:
+        assert read_csv(file, "kind") == read_csv(path, "kind")
+    path.write_bytes(b"")
+    with open(path, "rb") as file, pytest.raises(DataError) as error:
+        read_table(file)
+    assert str(error.value).startswith(f"{path}: the file is empty")
+
+
+def test_a_file_that_fails_while_it_is_read_is_refused() -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(DataError, match=r"^cannot read data: Input/output error$"):
+        read_table(Broken())
+
+
+def test_a_column_that_is_needed_must_be_there() -> None:
+    with pytest.raises(DataError, match=r"^data: there is no column 'c': the columns are 'a', 'b'$"):
+        read_table(io.BytesIO(b"a,b\n1,2\n"), needed=["a", "c"])
+    with pytest.raises(DataError, match="columns must be separated by commas"):
+        read_table(io.BytesIO(b"a;b\n1;2\n"), needed=["a"])
