@@ -13,7 +13,7 @@ from typing import Any
 from autograd import no_grad
 from autograd.errors import NumericError
 from nn.data import minibatches
-from nn.losses import LOSSES
+from nn.losses import loss_named
 from nn.optim import OPTIMIZERS, Optimizer
 from nn.steps import CompiledSteps, EagerSteps, steps_for
 
@@ -100,7 +100,7 @@ def fit(
     n = _count_samples(X, y)
     size = _batch_size(batch_size, n)
     optimizer = _optimizer(optimizer, model)
-    steps = steps_for(model, _loss(loss), optimizer, X, y, size, compile)
+    steps = steps_for(model, loss_named(loss), optimizer, X, y, size, compile)
     rng = seed if isinstance(seed, random.Random) else random.Random(seed)
     history, watch = History(), _Watch(tol, n_iter_no_change)
     ahead = 1  # how many epochs to run before the next look
@@ -194,12 +194,6 @@ def _count_samples(X: Sequence[Any], y: Sequence[Any]) -> int:
     if not len(X):
         raise ValueError("there are no samples to train on")
     return len(X)
-
-
-def _loss(given: str | Loss) -> Loss:
-    if isinstance(given, str) and given not in LOSSES:
-        raise ValueError(f"there is no loss {given!r}: there are {', '.join(LOSSES)}, or give a function")
-    return LOSSES[given] if isinstance(given, str) else given
 
 
 def _optimizer(given: str | Optimizer, model: Any) -> Optimizer:

@@ -30,8 +30,11 @@ LEVELS: dict[str, list[set[str]]] = {
         {"data", "files", "init", "chart"},
         {"datasets", "module"},
         {"layers", "losses", "optim"},
-        {"formulas", "schedules", "steps"},
-        {"training", "doctor", "plots"},
+        {"formulas", "schedules", "steps", "probe"},
+        {"training", "symptoms"},
+        {"doctor", "surface"},
+        {"plots"},
+        {"animation"},
         {"__init__"},
         {"demo"},
         {"__main__"},
@@ -47,7 +50,8 @@ REQUIRED = {"graphviz"}
 NEED_NUMPY = {
     f"autograd.compiler.{name}" for name in ("arrange", "native_kernel", "points", "training", "update")
 }  # fmt: skip
-LOADED_LATE = NEED_NUMPY | {"autograd.compiler.kernels"}  # what takes time to import, and is not always needed
+# What takes time to import, and is not always needed.
+LOADED_LATE = NEED_NUMPY | {"autograd.compiler.kernels", "autograd.viz"}
 
 
 class Import(NamedTuple):
