@@ -15,7 +15,7 @@ from autograd import abs, clip, exp, fsum, log, logsumexp, relu, softplus, squar
 
 __all__ = [
     "LOSSES", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "half_mse_loss",
-    "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "mse_loss",
+    "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "loss_named", "mse_loss",
 ]  # fmt: skip
 
 
@@ -170,6 +170,17 @@ LOSSES: dict[str, Callable[..., Any]] = {
         binary_cross_entropy_with_logits, cross_entropy,
     )
 }  # fmt: skip
+
+
+def loss_named(given: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The loss of that name; a function stands for itself.
+
+    >>> loss_named("mse_loss")(1.0, 3.0)
+    4.0
+    """
+    if isinstance(given, str) and given not in LOSSES:
+        raise ValueError(f"there is no loss {given!r}: there are {', '.join(LOSSES)}, or give a function")
+    return LOSSES[given] if isinstance(given, str) else given
 
 
 # ---- shapes ----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from nn.checkpoint import Checkpoint, Moment
 from nn.data import minibatches, samples_of
 from nn.files import FilePath
 from nn.history import History
-from nn.losses import LOSSES
+from nn.losses import loss_named
 from nn.optim import OPTIMIZERS, Optimizer
 from nn.schedules import ReduceLROnPlateau
 from nn.steps import CompiledSteps, EagerSteps, steps_for
@@ -126,7 +126,7 @@ def fit(
     (X, y), held_out = set_apart(X, y, validation_data, validation_split, split_seed)
     _check_options(held_out, early_stopping, checkpoint, checkpoint_every, resume)
     size = _batch_size(batch_size, len(X))
-    loss = _loss(loss)
+    loss = loss_named(loss)
     optimizer = _optimizer(optimizer, model)
     if schedule is not None and getattr(schedule, "optimizer", optimizer) is not optimizer:
         raise ValueError("the schedule is of another optimizer: make it from the one that fit gets, optimizer=...")
@@ -327,12 +327,6 @@ def _check_options(
         raise ValueError("resume=True goes on from a file: give its path, checkpoint=...")
     if every < 1:
         raise ValueError(f"checkpoint_every must be at least 1, got {every}")
-
-
-def _loss(given: str | Loss) -> Loss:
-    if isinstance(given, str) and given not in LOSSES:
-        raise ValueError(f"there is no loss {given!r}: there are {', '.join(LOSSES)}, or give a function")
-    return LOSSES[given] if isinstance(given, str) else given
 
 
 def _optimizer(given: str | Optimizer, model: Any) -> Optimizer:

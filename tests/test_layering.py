@@ -32,9 +32,11 @@ LEVELS: dict[str, list[set[str]]] = {
         {"data"},
         {"datasets", "history", "module"},
         {"layers", "losses", "optim"},
-        {"checkpoint", "export", "formulas", "schedules", "steps"},
-        {"validation"},
-        {"training", "doctor", "plots"},
+        {"checkpoint", "export", "formulas", "probe", "schedules", "steps"},
+        {"symptoms", "validation"},
+        {"doctor", "surface", "training"},
+        {"plots"},
+        {"animation"},
         {"__init__"},
         {"tabular"},
         {"demo", "commands"},
@@ -52,7 +54,8 @@ NEED_NUMPY = {
     f"autograd.compiler.{name}"
     for name in ("arrange", "evaluation", "native_kernel", "points", "samples", "training", "update")
 }  # fmt: skip
-LOADED_LATE = NEED_NUMPY | {"autograd.compiler.kernels"}  # what takes time to import, and is not always needed
+# What takes time to import, and is not always needed.
+LOADED_LATE = NEED_NUMPY | {"autograd.compiler.kernels", "autograd.viz"}
 
 
 class Import(NamedTuple):

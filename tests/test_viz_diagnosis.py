@@ -93,6 +93,14 @@ def test_what_is_already_cut_off_is_not_blamed_again() -> None:
     assert [f.kind for f in diagnose((x * 2).relu() * x.relu()).findings] == ["product with 0", "product with 0"]
 
 
+def test_everywhere_lists_what_is_cut_off_further_on_too() -> None:
+    x = x_at(-1.0)
+    root = (x.relu() * 2).relu()
+    assert [f.kind for f in diagnose(root, everywhere=True).findings] == ["dead ReLU", "dead ReLU"]
+    healthy = diagnose(random_graph(4), everywhere=True)
+    assert healthy.findings == diagnose(random_graph(4)).findings == []
+
+
 def test_a_gradient_that_grows_or_fades_on_a_long_way_is_noted_once() -> None:
     y = x = x_at(1.0)
     for _ in range(40):

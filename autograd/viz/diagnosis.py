@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from autograd import ops
@@ -64,7 +65,7 @@ class Finding:
         return self.number == 0.0
 
 
-def diagnose(root: Value | Sequence[Value], *, number_format: str = ".4g") -> Diagnosis:
+def diagnose(root: Value | Sequence[Value], *, number_format: str = ".4g", everywhere: bool = False) -> Diagnosis:
     """Find where gradients die (dead ReLU, product with 0), fade (saturation), blow up or become nan.
 
     Only live places are listed: what is already cut off further on is not blamed again.
@@ -72,6 +73,7 @@ def diagnose(root: Value | Sequence[Value], *, number_format: str = ".4g") -> Di
     Args:
         root: the output, or several.
         number_format: how numbers are written.
+        everywhere: list the places that are cut off further on, too.
 
     Returns:
         The findings; text when printed, a table in a notebook, and a drawing with the places marked by ``draw()``.
@@ -86,8 +88,9 @@ def diagnose(root: Value | Sequence[Value], *, number_format: str = ".4g") -> Di
     order = topological_order(*roots)
     gradients = adjoints(roots, order)
     alive = _alive(roots, order)
-    found = [finding for node in reversed(order) for finding in _findings(node, gradients, alive)]
-    return Diagnosis(roots, found, gradients, alive, Names(order, number_format))
+    looked_at = set(order) if everywhere else alive
+    found = [finding for node in reversed(order) if node.parents for finding in _findings(node, gradients, looked_at)]
+    return Diagnosis(roots, found, gradients, alive, number_format)
 
 
 def _alive(roots: Sequence[Value], order: Sequence[Value]) -> set[Value]:
@@ -164,7 +167,12 @@ class Diagnosis:
     findings: list[Finding]
     gradients: dict[Value, float] = field(repr=False)
     alive: set[Value] = field(repr=False)
-    names: Names = field(repr=False)
+    number_format: str
+
+    @cached_property
+    def names(self) -> Names:
+        """What the nodes are called."""
+        return Names(list(self.gradients), self.number_format)
 
     @property
     def leaves(self) -> list[Value]:

@@ -1,0 +1,180 @@
+"""Moving pictures of training: callbacks for ``fit`` that collect frames, or draw while it runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nn.history import History
+from nn.plots import draw_surface, plot_history, pyplot
+from nn.surface import Surface
+
+if TYPE_CHECKING:
+    from matplotlib.animation import FuncAnimation
+    from matplotlib.axes import Axes
+
+__all__ = ["BoundaryFilm", "LivePlot", "animate_boundary"]
+
+
+class BoundaryFilm:
+    """The boundary of a classifier of two features, epoch by epoch: see ``animate_boundary``.
+
+    Attributes:
+        frames: of each the epoch, the loss (None before training), and the outputs at all points.
+    """
+
+    def __init__(self, surface: Surface, every: int, threshold: float) -> None:
+        if every < 1:
+            raise ValueError(f"every must be at least 1, got {every}")
+        self.surface, self.every, self.threshold = surface, every, threshold
+        self.frames: list[tuple[int, float | None, list[list[float]]]] = [(0, None, surface.outputs())]
+
+    def __call__(self, history: History) -> None:
+        if len(history) % self.every == 0:
+            self.frames.append((len(history), history.loss[-1], self.surface.outputs()))
+
+    def draw(self, frame: int, ax: Axes) -> Axes:
+        """Draw one of the frames."""
+        epoch, loss, outputs = self.frames[frame]
+        draw_surface(self.surface, outputs, ax, self.threshold)
+        ax.set_title("before training" if loss is None else f"epoch {epoch}, loss {loss:.3f}", fontsize="medium")
+        return ax
+
+    def animation(self, fps: int = 8, figsize: tuple[float, float] = (4.5, 3.6), dpi: int = 80) -> FuncAnimation:
+        """All frames as one of matplotlib's animations; the last one stays for a second."""
+        plt = pyplot()
+        from matplotlib.animation import FuncAnimation
+
+        figure, ax = plt.subplots(figsize=figsize, dpi=dpi, layout="constrained")
+        plt.close(figure)  # a notebook would show it as well
+
+        def update(frame: int) -> list[Any]:
+            ax.clear()
+            self.draw(frame, ax)
+            return []
+
+        count = len(self.frames)
+        order = [*range(count), *[count - 1] * fps]
+        return FuncAnimation(figure, update, order, init_func=list, interval=1000.0 / fps, repeat_delay=0)
+
+    def save(self, path: str | os.PathLike[str], fps: int = 8, **options: Any) -> Path:
+        """Write a GIF, a page (.html), or what else matplotlib can write; returns the path."""
+        path = Path(path)
+        if path.suffix.lower() in (".html", ".htm"):
+            path.write_text(self.to_html(fps, **options), encoding="utf-8")
+        else:
+            writer = "pillow" if path.suffix.lower() == ".gif" else None
+            self.animation(fps, **options).save(path, writer=writer)
+        return path
+
+    def to_html(self, fps: int = 8, **options: Any) -> str:
+        """A player with a slider, as HTML that a notebook can show."""
+        return str(self.animation(fps, **options).to_jshtml(fps=fps))
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def animate_boundary(
+    model: Callable[[Any], Any],
+    X: Sequence[Sequence[float]],
+    y: Sequence[Any],
+    *,
+    every: int = 1,
+    threshold: float = 0.0,
+    resolution: int = 60,
+) -> BoundaryFilm:
+    """Film the boundary of a classifier of two features while it is trained: a callback for ``fit``.
+
+        film = animate_boundary(model, X, y, every=5)
+        fit(model, X, y, callbacks=[film])
+        film.save("boundary.gif")                # or film, as the last line of a notebook's cell
+
+    Args:
+        model, X, y, threshold, resolution: as for ``plot_boundary``.
+        every: how many epochs there are from one frame to the next; the first one is drawn before training.
+
+    Raises:
+        ValueError: as for ``plot_boundary``; or ``every`` is less than 1.
+
+    >>> from nn import MLP, fit, make_xor
+    >>> X, y = make_xor()
+    >>> model = MLP(2, [4, 1], activation="tanh", seed=0)
+    >>> film = animate_boundary(model, X, y, every=5, resolution=4)
+    >>> _ = fit(model, X, y, epochs=10, callbacks=[film], progress=False)
+    >>> [epoch for epoch, loss, outputs in film.frames]
+    [0, 5, 10]
+    """
+    return BoundaryFilm(Surface(model, X, y, resolution), every, threshold)
+
+
+class LivePlot:
+    """Draw the history while ``fit`` runs: a callback.
+
+        fit(model, X, y, callbacks=[LivePlot()])
+
+    In a notebook the picture below the cell is replaced; elsewhere the axes are drawn anew, which a window shows.
+
+    Args:
+        draw: what to draw, from the history and the axes.
+        ax: where; by default in a new figure.
+        interval: the least time in seconds from one picture to the next; the last one is always drawn in a notebook.
+    """
+
+    def __init__(
+        self, draw: Callable[[History, Axes], Any] = plot_history, *, ax: Axes | None = None, interval: float = 0.5
+    ) -> None:
+        self.plt = pyplot()
+        self.draw, self.interval = draw, interval
+        self.ax: Any = self.plt.subplots(figsize=(5.5, 3.4), layout="constrained")[1] if ax is None else ax
+        self.history: History | None = None
+        self.handle: Any = None
+        self.shell = _notebook()
+        self.drawn = -interval
+        if self.shell is not None:
+            self.plt.close(self.ax.figure)  # the notebook would show it once more at the end of the cell
+            self.shell.events.register("post_run_cell", self._finish)
+
+    def __call__(self, history: History) -> None:
+        self.history = history
+        if time.monotonic() - self.drawn >= self.interval:
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the history as it is now."""
+        if self.history is None:
+            return
+        for other in self.ax.figure.axes[:]:
+            if other is not self.ax and other.bbox.bounds == self.ax.bbox.bounds:
+                other.remove()  # the axis of the metrics
+        self.ax.clear()
+        self.draw(self.history, self.ax)
+        if self.shell is None:
+            self.ax.figure.canvas.draw_idle()
+            self.ax.figure.canvas.flush_events()
+        elif self.handle is None:
+            from IPython.display import display
+
+            show: Any = display
+            self.handle = show(self.ax.figure, display_id=True)
+        else:
+            self.handle.update(self.ax.figure)
+        self.drawn = time.monotonic()
+
+    def _finish(self, *result: Any) -> None:
+        """The cell has ended: draw what came after the last picture."""
+        self.shell.events.unregister("post_run_cell", self._finish)
+        self.redraw()
+
+
+def _notebook() -> Any:
+    """The shell of the notebook that this runs in; None elsewhere."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    shell = get_ipython()
+    return shell if shell is not None and hasattr(shell, "kernel") else None

@@ -1,0 +1,130 @@
+"""What is wrong with this training?  Illnesses of networks, found by trying one on a batch, with their remedies."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nn.losses import loss_named
+from nn.optim import Optimizer
+from nn.probe import Probe
+from nn.symptoms import SYMPTOMS, Finding
+
+__all__ = ["Finding", "Report", "doctor"]
+
+WIDTH = 110  # of the text
+SEVERITIES = ("error", "warning", "note")
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What ``doctor`` found: text when printed, a table in a notebook; true if something is wrong.
+
+    Attributes:
+        findings: the worst first.
+        checked: what was looked for, each with what was measured, or why it could not be looked for.
+        scope: on what.
+    """
+
+    findings: list[Finding]
+    checked: dict[str, str]
+    scope: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong; notes do not count."""
+        return all(finding.severity == "note" for finding in self.findings)
+
+    def __bool__(self) -> bool:
+        return not self.ok
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def _head(self) -> str:
+        notes = sum(finding.severity == "note" for finding in self.findings)
+        wrong = len(self.findings) - notes
+        verdict = _counted(wrong, "finding") if wrong else "Healthy"
+        verdict += f", {_counted(notes, 'note')}" if notes else ""
+        return f"{verdict}: {self.scope}."
+
+    def __repr__(self) -> str:
+        found = [line for finding in self.findings for line in f"[{finding.severity}] {finding}".splitlines()]
+        lines = [self._head(), *found, "Looked at:", *[f"  {what}: {how}" for what, how in self.checked.items()]]
+        return "\n".join([textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in lines])
+
+    def _repr_html_(self) -> str:
+        def row(tag: str, *cells: str) -> str:
+            return (
+                "<tr>" + "".join([f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in cells]) + "</tr>"
+            )
+
+        rows = "".join([row("td", f.severity, f.kind, f.sentence, f.remedy) for f in self.findings])
+        table = f"<table>{row('th', '', 'what', 'measured', 'remedy')}{rows}</table>" if rows else ""
+        items = "".join([f"<li>{html.escape(what)}: {html.escape(how)}</li>" for what, how in self.checked.items()])
+        return (
+            f"<p>{html.escape(self._head())}</p>{table}<details><summary>looked at</summary><ul>{items}</ul></details>"
+        )
+
+
+def doctor(
+    model: Any,
+    loss: str | Callable[[Any, Any], Any],
+    batch: tuple[Sequence[Any], Sequence[Any]],
+    *,
+    optimizer: Optimizer | None = None,
+) -> Report:
+    """Look for what commonly goes wrong in training, by trying the model, the loss and the optimiser on a batch.
+
+    Of a large batch some hundred samples are looked at, as the report says.  Parameters, gradients, the optimiser and
+    the module ``random`` are left as they were; a model that keeps count of its own calls will count these.
+
+    Args:
+        model: as for ``fit``.
+        loss: as for ``fit``.
+        batch: the samples X and the targets y.
+        optimizer: whose steps are tried; without it the learning rate is not judged.
+
+    Returns:
+        The findings, each with a sentence that has the numbers, and a remedy.
+
+    Raises:
+        ValueError: the batch is no pair (X, y) of equal lengths, or empty; or there are no parameters.
+        TypeError: the model or the loss gives no Value.
+
+    >>> from nn import MLP, make_moons
+    >>> model = MLP(2, [4, 1], activation="tanh", init="xavier_uniform", seed=0)
+    >>> X, y = make_moons(40)
+    >>> doctor(model, "binary_cross_entropy_with_logits", (X, y)).ok
+    True
+    >>> model.layers[0].neurons[0].b.data = 9.0
+    >>> print(*doctor(model, "binary_cross_entropy_with_logits", (X, y)))
+    saturated tanh: a²₁ is saturated in all 40 samples: its slope is ...
+      Start with smaller weights (init="xavier_uniform"), scale the features, or lower the learning rate.
+    """
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise ValueError("the batch must be a pair (X, y) of samples and targets")
+    probe = Probe(model, loss_named(loss), *batch, optimizer)
+    findings: list[Finding] = []
+    checked: dict[str, str] = {}
+    for title, look in SYMPTOMS.items():
+        found, checked[title] = look(probe)
+        findings += found
+        if found and title == "finite numbers":
+            break  # all others would only see nan
+    findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    n = f"{probe.total:,}" if probe.total == len(probe.X) else f"{len(probe.X)} (picked at random) of {probe.total:,}"
+    scope = f"{n} samples, {len(probe.parameters):,} parameters"
+    if probe.losses:
+        scope += f", mean loss {sum(probe.losses) / len(probe.losses):.4g}"
+    return Report(findings, checked, scope)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count > 1)}"

@@ -1,0 +1,332 @@
+"""What a batch does to a model, measured sample by sample: outputs, losses, gradients, slopes of the activations.
+
+The measurements that ``nn.doctor`` judges.  Nothing is left changed: gradients come from ``autograd.grad``, which does
+not touch ``.grad``, and a step of the optimiser is computed beside it and taken back.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from autograd import Value, grad, no_grad
+from nn.optim import Optimizer
+
+__all__ = ["Layer", "Probe", "Unit", "layer_of", "numbers_of"]
+
+MOST_SAMPLES, FEWEST_SAMPLES = 256, 8
+GRADIENTS_AT_MOST = 500_000  # samples times parameters: two or three seconds
+
+
+@dataclass
+class Unit:
+    """One place of the model's graph with a local derivative that is 0 or close to it, over all samples.
+
+    Attributes:
+        name: the label of the node, or its expression.
+        layer: the part of the model that it belongs to.
+        op: the name of its primitive.
+        kind: what ``diagnose`` calls it: "dead ReLU", "saturated tanh".
+        reason: why.
+        output: its place among the outputs of the model; None inside.
+        samples: those in which it is so.
+    """
+
+    name: str
+    layer: str
+    op: str
+    kind: str
+    reason: str
+    output: int | None
+    samples: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Layer:
+    """A part of the model, such as the layer of an MLP, with the errors that arrive there.
+
+    Attributes:
+        name: "layer 2" in an MLP, else its path.
+        members: the positions of its parameters.
+        error: the root mean square, over samples and neurons, of δ = ∂J/∂z: the gradient of the nodes that use them.
+    """
+
+    name: str
+    members: list[int]
+    error: float = 0.0
+
+
+class Probe:
+    """One look at every sample of a batch.
+
+    Args:
+        model, loss, X, y: as for ``fit``; the loss is a function.
+        optimizer: whose step is measured, if there is one.
+
+    Attributes:
+        names: of the parameters: the path, and the label where there is one.
+        parameters: those of the model, then those that only the optimiser has.
+        outputs: of each sample, a list.
+        losses: of each sample.
+        not_finite: where there is a nan or infinity in parameters or data, and what; then nothing is measured.
+        reached: the parameters that are in the graph of some sample's loss.
+        gradient: of the mean loss, by each parameter.
+        nonzero: for each parameter, whether some sample's gradient is not 0.
+        norms: the length of each sample's gradient.
+        units: the places with small slopes.
+        output_ops: the primitives that made the outputs.
+        aligned: whether all samples have the same graph, so that a neuron is the same node in each.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        loss: Callable[[Any, Any], Any],
+        X: Sequence[Any],
+        y: Sequence[Any],
+        optimizer: Optimizer | None = None,
+    ) -> None:
+        self.model, self.loss, self.optimizer = model, loss, optimizer
+        named = dict(model.named_parameters()) if hasattr(model, "named_parameters") else {}
+        self.paths = {parameter: path for path, parameter in named.items()}
+        self.own = len(named)
+        for i, parameter in enumerate(optimizer.parameters if optimizer else ()):
+            self.paths.setdefault(parameter, f"parameter {i} of the optimizer")
+        self.parameters = list(self.paths)
+        if not self.parameters:
+            raise ValueError("the model has no parameters: give a Module that has some, or the optimizer that has them")
+        self.names = [p.label or self.paths[p] for p in self.parameters]
+        if len(set(self.names)) < len(self.names):  # labels of layers that no network has numbered
+            self.names = [f"{p.label} ({self.paths[p]})" if p.label else self.paths[p] for p in self.parameters]
+        self.X, self.y, self.total = *_chosen(X, y, len(self.parameters)), len(X)
+        self.outputs: list[list[float]] = []
+        self.losses: list[float] = []
+        self.reached: set[Value] = set()
+        self.layers = self._layers()  # those furthest from the output first
+        self.not_finite = self._not_finite()
+        if not self.not_finite:
+            self._measure()
+
+    def _not_finite(self) -> tuple[str, str] | None:
+        """What is nan or infinite before anything is computed: the parameters, or the place in the batch; and what."""
+        if broken := [name for name, p in zip(self.names, self.parameters) if not math.isfinite(p.data)]:
+            return "parameters", ", ".join(broken[:6]) + (f" and {len(broken) - 6} more" if len(broken) > 6 else "")
+        for what, rows in (("sample", self.X), ("target", self.y)):
+            for i, row in enumerate(rows):
+                if bad := [x for x in numbers_of(row) or () if not math.isfinite(x)]:
+                    return f"{what} {i}", f"{bad[0]}"
+        return None
+
+    # ---- every sample --------------------------------------------------------------------------------------------
+    def _measure(self) -> None:
+        self.gradient, self.nonzero = [0.0] * len(self.parameters), [False] * len(self.parameters)
+        self.norms: list[float] = []
+        self.aligned = True
+        found: dict[tuple[int, int, str], Unit] = {}
+        errors: dict[str, list[float]] = {}
+        with _same_draws():
+            for i, (x, target) in enumerate(zip(self.X, self.y)):
+                outputs, cost = self._run(x, target)
+                self.losses.append(cost.data)
+                self.outputs.append([output.data for output in outputs])
+                order = self._look(i, outputs, cost, found)
+                self._differentiate(cost, order, errors)
+                ops = [node.op for node in order]
+                if i == 0:
+                    first, self._first = ops, order
+                    self.output_ops = [output.op.name for output in outputs]
+                self.aligned &= ops == first
+        self._sort_layers(self._first)
+        for layer in self.layers:
+            squares = [error * error for error in errors.get(layer.name, [0.0])]
+            layer.error = math.sqrt(math.fsum(squares) / len(squares))
+        place = {layer.name: i for i, layer in enumerate(self.layers)}
+        units = sorted(found.values(), key=lambda unit: (place.get(unit.layer, -1), len(unit.name), unit.name))
+        self.units = units if self.aligned else []
+
+    def _differentiate(self, cost: Value, order: list[Value], errors: dict[str, list[float]]) -> None:
+        """The gradients of one sample, by the parameters and by the nodes that use them."""
+        users = {
+            node: layer_of(parent, self.paths[parent])
+            for node in order
+            for parent in node.parents
+            if parent in self.paths
+        }
+        gradients = grad(cost, [*self.parameters, *users])
+        for layer, error in zip(users.values(), gradients[len(self.parameters) :]):
+            errors.setdefault(layer, []).append(error)
+        for i, g in enumerate(gradients[: len(self.parameters)]):
+            self.gradient[i] += g / len(self.X)
+            self.nonzero[i] |= g != 0.0
+        self.norms.append(math.hypot(*gradients[: len(self.parameters)]))
+
+    def _run(self, x: Any, target: Any) -> tuple[list[Value], Value]:
+        output = self.model(x)
+        outputs = list(output) if isinstance(output, (list, tuple)) else [output]
+        for node in outputs:
+            if not isinstance(node, Value):
+                raise TypeError(
+                    f"the model gave {node!r} of type {type(node).__name__}, not a Value: does it use .data?"
+                )
+        cost = self.loss(output, target)
+        if not isinstance(cost, Value):
+            raise TypeError(f"the loss gave {cost!r}, which depends on no parameter: does the model use any?")
+        return outputs, cost
+
+    def _look(
+        self, sample: int, outputs: list[Value], cost: Value, found: dict[tuple[int, int, str], Unit]
+    ) -> list[Value]:
+        """Note the small slopes between the parameters and the outputs; returns the nodes of that graph, in order."""
+        from autograd.viz import diagnose
+
+        diagnosis = diagnose(outputs, everywhere=True)
+        order = list(diagnosis.gradients)
+        position = {node: i for i, node in enumerate(order)}
+        self.reached.update(position.keys() & self.paths.keys())
+        for finding in diagnosis.findings:
+            if finding.operand is None or finding.kind.startswith("product"):
+                continue
+            key = (position[finding.node], position[finding.operand], finding.kind)
+            unit = found.get(key)
+            if unit is None:
+                output = outputs.index(finding.node) if finding.node in outputs else None
+                name, layer = self._place(finding.node, diagnosis.names.title[finding.node])
+                unit = found[key] = Unit(name, layer, finding.node.op.name, finding.kind, finding.reason, output)
+            if unit.samples[-1:] != [sample]:
+                unit.samples.append(sample)
+        if self.reached != self.paths.keys():  # a penalty in the loss is a path, too
+            self.reached.update(diagnose(cost).gradients.keys() & self.paths.keys())
+        return order
+
+    def _place(self, node: Value, title: str) -> tuple[str, str]:
+        """What a node is called, and the layer of the parameter nearest to it."""
+        near = list(node.parents)
+        for candidate in near:  # which grows: breadth first
+            if candidate in self.paths:
+                return node.label or title, layer_of(candidate, self.paths[candidate])
+            if len(near) < 1000:
+                near += candidate.parents
+        return node.label or title, ""
+
+    def count(self, layer: str, op: str) -> int:
+        """How many nodes of a primitive a layer has, for one sample."""
+        return sum(self._place(node, "")[1] == layer for node in self._first if node.op.name == op)
+
+    def _layers(self) -> list[Layer]:
+        groups: dict[str, list[int]] = {}
+        for i, parameter in enumerate(self.parameters[: self.own]):
+            groups.setdefault(layer_of(parameter, self.paths[parameter]), []).append(i)
+        return [Layer(name, members) for name, members in groups.items()]
+
+    def _sort_layers(self, order: Sequence[Value]) -> None:
+        """Those that are furthest from the output first."""
+        distance = dict.fromkeys(order, 0)
+        for node in reversed(order):
+            for parent in node.parents:
+                distance[parent] = max(distance[parent], distance[node] + 1)
+        self.layers.sort(key=lambda layer: -max(distance.get(self.parameters[i], 0) for i in layer.members))
+
+    # ---- steps of the optimiser ----------------------------------------------------------------------------------
+    def after_step(self, factor: float = 1.0) -> list[float]:
+        """The parameters after one step of the optimiser against the mean gradient, with its rate times a factor."""
+        assert self.optimizer is not None
+        at = {parameter: i for i, parameter in enumerate(self.parameters)}
+        hyper = SimpleNamespace(**vars(self.optimizer.hyper))
+        hyper.step, hyper.lr = hyper.step + 1, hyper.lr * factor
+        moved = [parameter.data for parameter in self.parameters]
+        for parameter, state in zip(self.optimizer.parameters, self.optimizer.state):
+            i = at[parameter]
+            moved[i] = self.optimizer.rule(parameter.data, self.gradient[i], state, hyper)[0]
+        return moved
+
+    def loss_after(self, steps: int) -> float:
+        """The mean loss after several steps of the optimiser on this batch; infinite where it cannot be computed."""
+        assert self.optimizer is not None
+        parameters, rule = self.optimizer.parameters, self.optimizer.rule
+        before, states = [parameter.data for parameter in parameters], list(self.optimizer.state)
+        hyper = SimpleNamespace(**vars(self.optimizer.hyper))
+        try:
+            for _ in range(steps):
+                hyper.step += 1
+                moved = [
+                    rule(parameter.data, g, state, hyper)
+                    for parameter, g, state in zip(parameters, self._mean_gradient(parameters), states)
+                ]
+                states = [state for _, state in moved]
+                for parameter, (number, _) in zip(parameters, moved):
+                    parameter.data = number
+            return self.loss_at([parameter.data for parameter in self.parameters])
+        except (ArithmeticError, ValueError):
+            return math.inf
+        finally:
+            for parameter, number in zip(parameters, before):
+                parameter.data = number
+
+    def _mean_gradient(self, parameters: Sequence[Value]) -> list[float]:
+        with _same_draws():
+            rows = [grad(self.loss(self.model(x), target), parameters) for x, target in zip(self.X, self.y)]
+        return [math.fsum(column) / len(rows) for column in zip(*rows)]
+
+    def loss_at(self, numbers: Sequence[float]) -> float:
+        """The mean loss of the samples with these parameters; infinite where it cannot be computed."""
+        before = [parameter.data for parameter in self.parameters]
+        try:
+            for parameter, number in zip(self.parameters, numbers):
+                parameter.data = number
+            with _same_draws(), no_grad():
+                losses = [self.loss(self.model(x), target) for x, target in zip(self.X, self.y)]
+            mean = math.fsum([loss.data for loss in losses]) / len(losses)
+        except (ArithmeticError, ValueError):  # math.fsum of inf and -inf, a probability of nan
+            mean = math.inf
+        finally:
+            for parameter, number in zip(self.parameters, before):
+                parameter.data = number
+        return mean if math.isfinite(mean) else math.inf
+
+
+def numbers_of(x: Any) -> list[float] | None:
+    """A sample or target as a list of numbers; None if it is something else."""
+    try:
+        return [float(v) for v in x] if hasattr(x, "__len__") else [float(x)]
+    except (TypeError, ValueError):
+        return None
+
+
+@contextmanager
+def _same_draws() -> Iterator[None]:
+    """What is drawn in here does not count: the same numbers come again afterwards."""
+    before = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+def _chosen(X: Sequence[Any], y: Sequence[Any], parameters: int) -> tuple[list[Any], list[Any]]:
+    """All samples, or as many as can be looked at in seconds, picked at random (always the same)."""
+    if len(X) != len(y):
+        raise ValueError(f"X has {len(X)} samples but y has {len(y)} targets: give one target per sample")
+    if not len(X):
+        raise ValueError("there are no samples in the batch")
+    limit = min(MOST_SAMPLES, max(FEWEST_SAMPLES, GRADIENTS_AT_MOST // parameters))
+    indices = range(len(X)) if len(X) <= limit else sorted(random.Random(0).sample(range(len(X)), limit))
+    return [X[i] for i in indices], [y[i] for i in indices]
+
+
+def layer_of(parameter: Value, path: str) -> str:
+    """The part of the model that a parameter is in: "layer 2" by the label w²₁₃, or ``hidden`` by ``hidden.w.1``."""
+    if labelled := re.match("[wb]([⁰¹²³⁴-⁹]+)", parameter.label):
+        return f"layer {labelled[1].translate(_SUPERSCRIPTS)}"
+    if ".neurons." in path:
+        return path.partition(".neurons.")[0]
+    found = re.match(r"\w+(\.\d+)?(?=\.\D)|\w+", path)
+    return found[0] if found else path
+
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
