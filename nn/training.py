@@ -79,7 +79,8 @@ def fit(
         compile: run compiled steps where there is a compiler; the trajectory is the same to rounding.
         progress: show a bar, if tqdm is installed and someone is watching.
         callbacks: functions that get the history at the end of every epoch.
-        executor: where to compute gradients; None for here.
+        executor: where to compute gradients: ``Workers``, or any executor of PEP 3148, such as a
+            ``ProcessPoolExecutor`` or Dask's ``Client(...).get_executor()``; None for here.
 
     Returns:
         The loss of every epoch.
@@ -87,6 +88,8 @@ def fit(
     Raises:
         ValueError: there are no samples, or X and y differ in length; or a name is unknown.
         NumericError: the loss became nan or infinite; the parameters are those before that epoch.
+        ExecutorError: the workers are gone, the parameters are those after the last finished step; or the model cannot
+            be compiled for them.
 
     >>> from nn import MLP, SGD
     >>> line = MLP(1, [1], init="zeros")
@@ -95,12 +98,10 @@ def fit(
     >>> [round(p.data, 3) for p in line.parameters()]
     [2.0, 1.0]
     """
-    if executor is not None:
-        raise NotImplementedError("training on an executor is not available yet: use executor=None")
     n = _count_samples(X, y)
     size = _batch_size(batch_size, n)
     optimizer = _optimizer(optimizer, model)
-    steps = steps_for(model, _loss(loss), optimizer, X, y, size, compile)
+    steps = steps_for(model, _loss(loss), optimizer, X, y, size, compile, executor)
     rng = seed if isinstance(seed, random.Random) else random.Random(seed)
     history, watch = History(), _Watch(tol, n_iter_no_change)
     ahead = 1  # how many epochs to run before the next look

@@ -27,11 +27,12 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "nn": [
-        {"data", "files", "init", "chart"},
+        {"data", "executor", "files", "init", "chart"},
         {"datasets", "module"},
         {"layers", "losses", "optim"},
         {"formulas", "schedules", "steps"},
         {"training", "doctor", "plots"},
+        {"sweep"},
         {"__init__"},
         {"demo"},
         {"__main__"},
@@ -40,12 +41,12 @@ LEVELS: dict[str, list[set[str]]] = {
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
     "autograd", "autograd.errors", "autograd.functional", "autograd.viz",
-    "autograd.compiler.kernels", "autograd.compiler.training",
+    "autograd.compiler.gradients", "autograd.compiler.kernels", "autograd.compiler.training",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
 # Ours, but built on the optional numpy: they may import it, and are imported inside the function that needs them.
 NEED_NUMPY = {
-    f"autograd.compiler.{name}" for name in ("arrange", "native_kernel", "points", "training", "update")
+    f"autograd.compiler.{name}" for name in ("arrange", "gradients", "native_kernel", "points", "training", "update")
 }  # fmt: skip
 LOADED_LATE = NEED_NUMPY | {"autograd.compiler.kernels"}  # what takes time to import, and is not always needed
 
