@@ -50,6 +50,10 @@ class _Missing(NamedTuple):
 class Workers:
     """The workers behind an executor.
 
+    What happens when one dies is the executor's business: Dask gives its tasks to another, three times over, and the
+    results are the same, since tasks change nothing; a ``ProcessPoolExecutor`` breaks, which is an ``ExecutorError``.
+    Dask warns of a large graph where a parcel has more than 10 MB; that is so once per worker, not in each step.
+
     Args:
         executor: anything with the ``submit`` of ``concurrent.futures``: a ``ProcessPoolExecutor`` or
             ``ThreadPoolExecutor``, Dask's ``Client(...).get_executor()``, ``mpi4py.futures.MPIPoolExecutor``.
