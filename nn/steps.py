@@ -237,8 +237,9 @@ def steps_for(
         with no_grad():
             loss(model(X[0]), y[0])  # an error that has nothing to do with compiling is raised here
         if workers is not None:
+            install = ' (pip install "scalar-autograd[compile]")' if isinstance(error, ImportError) else ""
             raise ExecutorError(
-                f"workers get a compiled program, and this model gives none: {error}; executor=None trains it here"
+                f"workers get a compiled program, and there is none: {error}{install}; executor=None trains here"
             ) from error
         warnings.warn(f"training runs without the compiler, many times slower: {error}", RuntimeWarning, stacklevel=3)
         return eager

@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -18,7 +19,7 @@ import pytest
 
 from autograd import Value, ops, primitive, relu
 from autograd.errors import NumericError
-from nn import MLP, SGD, Adam, ExecutorError, History, Module, Optimizer, RMSprop, Workers, clip_grad_norm_, fit
+from nn import MLP, SGD, Adam, ExecutorError, History, Module, Optimizer, RMSprop, Workers, clip_grad_norm_, fit, sweep
 from nn import executor as executor_module
 from nn.executor import Parcel
 
@@ -398,9 +399,15 @@ class Decides(Module):
 
 def test_a_model_that_cannot_be_compiled_is_refused(threads: Any) -> None:
     model = Decides()
-    with pytest.raises(ExecutorError, match=r"gives none: the loss .* autograd.where.*; executor=None trains it here"):
+    with pytest.raises(ExecutorError, match=r"there is none: the loss .* autograd.where.*; executor=None trains here"):
         Trained(threads, model=model, loss="mse_loss")
     assert model.w.data == 1.0
+
+
+def test_without_numpy_the_extra_is_named(threads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "autograd.compiler.training", None)
+    with pytest.raises(ExecutorError, match=r'pip install "scalar-autograd\[compile\]"'):
+        Trained(threads)
 
 
 def test_no_executor_and_no_parameter(threads: Any) -> None:
@@ -464,6 +471,18 @@ def test_a_worker_of_dask_that_dies_in_an_epoch_changes_no_bit(dask: Any, tmp_pa
     assert mark.exists()
     disturbed.is_identical_to(undisturbed)
     disturbed.agrees_with(Trained(batch_size=15))
+
+
+def test_a_sweep_runs_on_dask_with_any_function(dask: Any) -> None:
+    def factory(width: int) -> MLP:
+        return MLP(3, [width, 3], activation="tanh", seed=0)
+
+    options: dict[str, Any] = {"loss": "cross_entropy", "epochs": 3, "progress": False}
+    there, here = [
+        sweep(factory, {"width": [1, 2, 3]}, (X, CLASSES), executor=executor, **options)
+        for executor in (dask.executor, None)
+    ]
+    assert [(run.parameters, run.numbers) for run in there] == [(run.parameters, run.numbers) for run in here]
 
 
 def test_when_all_workers_of_dask_are_gone_the_model_is_as_after_the_last_step(threads: Any) -> None:
