@@ -33,7 +33,7 @@ sys.path[:] = [str(Path(HERE).parent), *[path for path in sys.path if path != HE
 
 PROBLEMS = {
     "784-128-10, relu, batches of 4,096": ([784, 128, 10], "relu", 4096),
-    "64-256-128-10, tanh, batches of 32,768": ([64, 256, 128, 10], "tanh", 32768),
+    "64-256-128-10, tanh, batches of 16,384": ([64, 256, 128, 10], "tanh", 16384),
 }
 NETWORK = 1e9 / 8  # bytes per second: 1 Gbit/s
 STEPS = 3  # after which the losses are compared
@@ -175,7 +175,7 @@ def print_costs(costs: dict[str, Costs], results: dict[str, Result], samples: in
 
 
 # --- asking ---------------------------------------------------------------------------------------
-def ask(question: Question, rounds: int, seconds: float) -> bool:
+def ask(question: Question, rounds: int, seconds: float, pause: float) -> bool:
     """Compare losses, measure in turns, and print; returns whether all went well."""
     results = {name: Result(name) for name in CONTESTANTS}
     running: dict[str, tuple[Any, int]] = {}
@@ -199,6 +199,7 @@ def ask(question: Question, rounds: int, seconds: float) -> bool:
                 continue
             running[name] = steps, max(1, round(seconds / least_seconds(lambda run=steps.run: run(batch), 3)))
         for _ in range(rounds):
+            time.sleep(pause)
             for name, (steps, repeat) in running.items():
                 start_time = time.perf_counter()
                 steps.run(batch, repeat)
@@ -213,13 +214,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15, help="rounds of measurement (default 15)")
     parser.add_argument("--seconds", type=float, default=0.2, help="length of a round (default 0.2)")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between rounds, where others are at work")
     parser.add_argument("--only", default="", metavar="TEXT", help="problems with TEXT in the title")
     options = parser.parse_args()
     well = True
     for title, problem in PROBLEMS.items():
         if options.only.lower() in title.lower():
             question = Question(f"step: {title}", lambda p=problem: classifier_problem(*p), contestants=[], unit="step")
-            well = ask(question, options.rounds, options.seconds) and well
+            well = ask(question, options.rounds, options.seconds, options.pause) and well
     sys.exit(0 if well else 1)
 
 
