@@ -29,6 +29,7 @@ from nn.animation import LivePlot, animate_boundary
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, make_circles, make_line, make_moons, make_spirals, make_xor
 from nn.doctor import doctor
+from nn.executor import ExecutorError, Workers
 from nn.export import to_torch
 from nn.files import FileError
 from nn.history import History
@@ -49,16 +50,17 @@ from nn.module import Module
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_
 from nn.plots import plot_boundary, plot_gradients, plot_history, plot_network
 from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, StepLR
+from nn.sweep import Run, Sweep, sweep
 from nn.training import fit
 from nn.validation import accuracy, predict
 
 __all__ = [  # noqa: RUF022 - classes first
-    "Adam", "AdamW", "CosineAnnealingLR", "DataError", "Dataset", "ExponentialLR", "FileError", "History", "Layer",
-    "LinearLR", "LivePlot", "MLP", "Module", "Neuron", "Optimizer", "RMSprop", "ReduceLROnPlateau", "SGD",
-    "Standardizer", "StepLR",
+    "Adam", "AdamW", "CosineAnnealingLR", "DataError", "Dataset", "ExecutorError", "ExponentialLR", "FileError",
+    "History", "Layer", "LinearLR", "LivePlot", "MLP", "Module", "Neuron", "Optimizer", "RMSprop",
+    "ReduceLROnPlateau", "Run", "SGD", "Standardizer", "StepLR", "Sweep", "Workers",
     "accuracy", "animate_boundary", "binary_cross_entropy", "binary_cross_entropy_with_logits", "clip_grad_norm_",
     "clip_grad_value_", "cross_entropy", "doctor", "fit", "half_mse_loss", "hinge_loss", "huber_loss", "l1_loss",
     "l1_penalty", "l2_penalty", "load_iris", "load_model", "make_circles", "make_line", "make_moons", "make_spirals",
     "make_xor", "minibatches", "mse_loss", "one_hot", "plot_boundary", "plot_gradients", "plot_history",
-    "plot_network", "predict", "read_csv", "to_torch", "train_test_split",
+    "plot_network", "predict", "read_csv", "sweep", "to_torch", "train_test_split",
 ]  # fmt: skip

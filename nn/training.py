@@ -98,7 +98,8 @@ def fit(
         compile: run compiled steps where there is a compiler; the trajectory is the same to rounding.
         progress: show a bar, if tqdm is installed and someone is watching.
         callbacks: functions that get the history at the end of every epoch; to stop there, set ``history.stopped``.
-        executor: where to compute gradients; None for here.
+        executor: where to compute gradients: ``Workers``, or any executor of PEP 3148, such as a
+            ``ProcessPoolExecutor`` or Dask's ``Client(...).get_executor()``; None for here.
 
     Returns:
         The losses and metrics of every epoch.
@@ -108,6 +109,8 @@ def fit(
             other; or the loss depends on no parameter of the optimiser.
         NumericError: the loss became nan or infinite; the parameters are those before that epoch.
         FileError: the checkpoint cannot be written; or not be read, or is of another training: nothing has changed.
+        ExecutorError: the workers are gone, the parameters are those after the last finished step; or the model cannot
+            be compiled for them.
 
     >>> from nn import MLP, SGD
     >>> line = MLP(1, [1], init="zeros")
@@ -116,8 +119,6 @@ def fit(
     >>> [round(p.data, 3) for p in line.parameters()]
     [2.0, 1.0]
     """
-    if executor is not None:
-        raise NotImplementedError("training on an executor is not available yet: use executor=None")
     X, y = samples_of(X), samples_of(y)
     _count_samples(X, y)
     if epochs < 0:
@@ -132,7 +133,7 @@ def fit(
         raise ValueError("the schedule is of another optimizer: make it from the one that fit gets, optimizer=...")
     measures = metrics_by_name(metrics, loss)
     keeps_best = early_stopping and restore_best
-    steps = steps_for(model, loss, optimizer, X, y, size, compile)
+    steps = steps_for(model, loss, optimizer, X, y, size, compile, executor)
     training = _Training(
         steps, len(X), size,
         rng=seed if isinstance(seed, random.Random) else random.Random(seed),

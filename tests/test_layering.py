@@ -28,14 +28,14 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "nn": [
-        {"tables", "files", "init", "chart", "stopping"},
+        {"executor", "tables", "files", "init", "chart", "stopping"},
         {"data"},
         {"datasets", "history", "module"},
         {"layers", "losses", "optim"},
         {"checkpoint", "export", "formulas", "probe", "schedules", "steps"},
         {"symptoms", "validation"},
         {"doctor", "surface", "training"},
-        {"plots"},
+        {"plots", "sweep"},
         {"animation"},
         {"__init__"},
         {"tabular"},
@@ -46,13 +46,14 @@ LEVELS: dict[str, list[set[str]]] = {
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
     "autograd", "autograd.errors", "autograd.functional", "autograd.viz",
-    "autograd.compiler.evaluation", "autograd.compiler.kernels", "autograd.compiler.training",
+    "autograd.compiler.evaluation", "autograd.compiler.gradients", "autograd.compiler.kernels",
+    "autograd.compiler.training",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
 # Ours, but built on the optional numpy: they may import it, and are imported inside the function that needs them.
 NEED_NUMPY = {
     f"autograd.compiler.{name}"
-    for name in ("arrange", "evaluation", "native_kernel", "points", "samples", "training", "update")
+    for name in ("arrange", "evaluation", "gradients", "native_kernel", "points", "samples", "training", "update")
 }  # fmt: skip
 # What takes time to import, and is not always needed.
 LOADED_LATE = NEED_NUMPY | {"autograd.compiler.kernels", "autograd.viz"}

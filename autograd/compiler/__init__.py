@@ -7,7 +7,8 @@
     arrange    find the matrices                                                array program
     native     machine code (llvmlite), or python_source: readable Python
 
-``autograd.compile`` is the way in; ``training`` runs whole training steps.
+``autograd.compile`` is the way in; ``training`` runs whole training steps, ``gradients`` a part of one for another
+machine.
 """
 
 from autograd.compiler.compiled import Compiled

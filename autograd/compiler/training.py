@@ -17,12 +17,10 @@ from autograd import ops
 from autograd.compiler.arrange import arrange
 from autograd.compiler.arrays import Array, ArrayProgram, Step, View
 from autograd.compiler.builder import collector_paused
-from autograd.compiler.derive import differentiate
 from autograd.compiler.flatten import flatten
+from autograd.compiler.gradients import loss_and_gradients, rows_of
 from autograd.compiler.kernels import inlined
-from autograd.compiler.lanes import spread
 from autograd.compiler.native import Kernel
-from autograd.compiler.program import PARAMETER, TOTAL
 from autograd.compiler.record import program_of
 from autograd.compiler.samples import record_sample, table_of
 from autograd.compiler.update import Place, Rule, write_update
@@ -31,6 +29,7 @@ from autograd.value import Value
 __all__ = ["Trainer"]
 
 _set_data = vars(Value)["_data"].__set__
+_GIVEN = 0  # the size of a batch whose gradients are given
 _MOST_NUMBERS = 1 << 20  # of samples copied for one native call: 8 MB, a few milliseconds of work
 
 
@@ -134,15 +133,12 @@ class Trainer:
             repeat: how often to go through the batches; for one batch that is one native call.
         """
         if len(batches) == 1:
-            return self._on_frame(len(batches[0]), lr).repeat(self._samples(batches[0]), repeat)
+            return self._on_frame(len(batches[0]), lr).repeat(rows_of(self.columns, batches[0]), repeat)
         losses: list[float] = []
         for group in _of_equal_length([*batches] * repeat, _MOST_NUMBERS // self.columns.shape[1]):
             kernel = self._on_frame(len(group[0]), lr)
             losses.extend(kernel.run(self.columns[np.array(group)]))
         return losses
-
-    def _samples(self, batch: Sequence[int]) -> Any:
-        return self.columns[batch.start : batch.stop : batch.step] if isinstance(batch, range) else self.columns[batch]
 
     def _on_frame(self, lanes: int, lr: float) -> _StepKernel:
         """The kernel for batches of a size, with the live numbers in its memory."""
@@ -154,24 +150,48 @@ class Trainer:
             self._ahead = kernel
         return kernel
 
+    @property
+    def captured_numbers(self) -> Any:
+        """A copy of the numbers of all captured leaves, the trained ones first."""
+        return self.live[: len(self.captured)].copy()
+
+    def can_update(self) -> bool:
+        """Whether the rule has machine code."""
+        try:
+            self.kernel(_GIVEN)
+        except Exception:  # whatever it does that registers cannot: on floats it may
+            return False
+        return True
+
+    def update(self, loss: float, gradients: Any, *, lr: float) -> None:
+        """One step along gradients that were computed elsewhere: to the machine code they are the only sample.
+
+        Args:
+            loss: the mean loss of the batch.
+            gradients: its derivatives by the trained parameters, an array.
+            lr: the learning rate.
+        """
+        self._on_frame(_GIVEN, lr).run(np.concatenate(([loss], gradients))[None, None])
+
     def kernel(self, lanes: int) -> _StepKernel:
         """The machine code of a step on batches of a size, compiled when it is first asked for."""
         if lanes not in self.kernels:
             with collector_paused():
-                self.kernels[lanes] = _StepKernel(*self._step_program(lanes))
+                arrays = self._gradients_given() if lanes == _GIVEN else self._gradients_of(lanes)
+                self.kernels[lanes] = _StepKernel(*self._step_program(arrays))
         return self.kernels[lanes]
 
-    def _step_program(self, lanes: int) -> tuple[ArrayProgram, list[tuple[int, Place]]]:
-        """The program of a step on a batch, and which of its outputs replace which live numbers."""
-        builder, (loss, *_) = spread(self.program, lanes)
-        if builder.instructions[loss].lanes > 1:
-            loss = builder.emit(ops.mul, (builder.emit(TOTAL, (loss,)), builder.constant(1.0 / lanes)))
-        leaves = {step.payload: i for i, step in enumerate(builder.instructions) if step.op is PARAMETER}
-        gradients = [builder.constant(0.0)] * self.trained
-        used = [i for i in range(self.trained) if i in leaves]
-        for i, gradient in zip(used, differentiate(builder, loss, [leaves[i] for i in used])):
-            gradients[i] = gradients[i] if gradient is None else gradient
-        arrays = arrange(inlined(flatten(builder.program([loss, *gradients]))).verify())
+    def _gradients_of(self, lanes: int) -> ArrayProgram:
+        """The program of the mean loss of a batch and of its gradient."""
+        return arrange(inlined(loss_and_gradients(self.program, self.trained, lanes, mean=True)).verify())
+
+    def _gradients_given(self) -> ArrayProgram:
+        """The same where both are the arguments."""
+        numbers = range(1 + self.trained)
+        return ArrayProgram([Array(len(numbers), 1, "argument", tuple(numbers))], [], [(0, i) for i in numbers])
+
+    def _step_program(self, arrays: ArrayProgram) -> tuple[ArrayProgram, list[tuple[int, Place]]]:
+        """A program of loss and gradients with the update behind them, and which outputs replace which live numbers."""
         place = {
             number: (i, row)
             for i, array in enumerate(arrays.arrays)

@@ -87,7 +87,8 @@ class Kernel:
 
     def rows(self, frame: Doubles, array: int) -> Doubles:
         """A live view of an array in a frame (in batches)."""
-        return memory.rows(frame, self.layout.places[array])
+        memory_of = self.assembly.constants if self.program.arrays[array].kind == "constant" else frame
+        return memory.rows(memory_of, self.layout.places[array])
 
     def read(self, frame: Doubles) -> list[Any]:
         """The outputs of the last evaluation: a float each, or an array over the lanes.
@@ -97,11 +98,8 @@ class Kernel:
         return [self._output(frame, array, row) for array, row in self.program.outputs]
 
     def _output(self, frame: Doubles, array: int, row: int) -> Any:
-        place = self.layout.places[array]
-        if self.program.arrays[array].kind == "constant":
-            frame = self.assembly.constants
-        values = memory.rows(frame, place)[row]
-        return float(values) if place.lanes == 1 else values.copy()
+        values = self.rows(frame, array)[row]
+        return values.copy() if values.ndim else float(values)
 
     # ---- calls -----------------------------------------------------------------------------------------------------
     @cached_property

@@ -1,0 +1,270 @@
+"""Trying out hyper-parameters: one training for each combination, on as many workers as there are."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, overload
+
+from nn.executor import Parcel, Workers
+from nn.files import FilePath, write_text
+from nn.losses import loss_named
+from nn.training import fit
+from nn.validation import accuracy, predict
+
+__all__ = ["Run", "Sweep", "sweep"]
+
+Factory = Callable[..., Any]
+Data = tuple[Sequence[Any], Sequence[Any]]
+
+# The losses of classifiers, and above which output a class is the positive one.
+_THRESHOLDS = {
+    "cross_entropy": 0.0,
+    "binary_cross_entropy": 0.5,
+    "binary_cross_entropy_with_logits": 0.0,
+    "hinge_loss": 0.0,
+}
+_COLUMNS = ("loss", "val_loss", "accuracy", "epochs", "seconds", "error")
+
+
+@dataclass
+class Run:
+    """One training.
+
+    Attributes:
+        parameters: what the factory was called with.
+        loss: the mean loss in the last epoch; nan if the run failed.
+        val_loss: the mean loss of the trained model over the validation data; None without any.
+        accuracy: of the trained model, on the validation data if there are any; None where the loss knows no classes.
+        epochs: how many it took.
+        seconds: how long.
+        error: what went wrong; empty if nothing did.
+        numbers: what training made of the model's parameters.
+    """
+
+    parameters: dict[str, Any]
+    loss: float = math.nan
+    val_loss: float | None = None
+    accuracy: float | None = None
+    epochs: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    numbers: Sequence[float] = ()
+
+    @property
+    def score(self) -> float:
+        """What is to be small: the validation loss, or the loss where there are no validation data."""
+        return self.loss if self.val_loss is None else self.val_loss
+
+
+class Sweep(Sequence[Run]):
+    """The runs as a table, the best first and those that failed at the end.
+
+    Attributes:
+        runs: in that order; also those of the table itself: ``table[0]``, ``len(table)``, ``for run in table``.
+    """
+
+    def __init__(self, runs: Sequence[Run], factory: Factory) -> None:
+        self.runs = sorted(runs, key=lambda run: run.score if math.isfinite(run.score) else math.inf)
+        self._factory = factory
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Run]: ...
+    def __getitem__(self, index: int | slice) -> Run | Sequence[Run]:
+        return self.runs[index]
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @property
+    def best(self) -> Run:
+        """The run with the smallest validation loss, or loss."""
+        return self.runs[0]
+
+    def model(self, run: Run | None = None) -> Any:
+        """The trained model of a run, by default of the best: made anew, with the numbers that training found.
+
+        Raises:
+            ValueError: the run failed.
+        """
+        run = run or self.best
+        if run.error:
+            raise ValueError(f"the run with {_listing(run.parameters)} left no model: {run.error}")
+        model, _ = _made(self._factory, run.parameters)
+        for parameter, number in zip(model.parameters(), run.numbers):
+            parameter.data = number
+        return model
+
+    def _columns(self) -> dict[str, list[Any]]:
+        """Names and contents, without columns in which there is nothing."""
+        names = dict.fromkeys(name for run in self.runs for name in run.parameters)
+        columns = {name: [run.parameters.get(name) for run in self.runs] for name in names}
+        for name in _COLUMNS:
+            found = [getattr(run, name) for run in self.runs]
+            if any(value not in (None, "") for value in found):
+                columns[name] = found
+        return columns
+
+    def __str__(self) -> str:
+        """One aligned line per run."""
+        blocks = []
+        for name, values in self._columns().items():
+            cells = [name, *map(_cell, values)]
+            width = max(map(len, cells))
+            is_text = any(isinstance(value, str) for value in values)
+            blocks.append([cell.ljust(width) if is_text else cell.rjust(width) for cell in cells])
+        return "\n".join(["  ".join(line).rstrip() for line in zip(*blocks)])
+
+    __repr__ = __str__
+
+    def to_csv(self, path: FilePath) -> None:
+        """Write the table as a CSV file, numbers to the last digit.
+
+        Raises:
+            FileError: the file cannot be written.
+        """
+        columns = self._columns()
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values()))
+        write_text(path, text.getvalue())
+
+
+def sweep(
+    factory: Factory,
+    grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]],
+    data: Data,
+    *,
+    validation_data: Data | None = None,
+    executor: Any = None,
+    progress: bool = True,
+    **options: Any,
+) -> Sweep:
+    """Train a model for each combination of hyper-parameters, and compare.
+
+    Args:
+        factory: called with the hyper-parameters of a run by their names, gives the model, or a pair (model, options
+            for ``fit`` in this run, such as its optimiser).  It has a seed of its own if runs are to be repeatable.
+        grid: for each name the values to try, all combinations of which are run; or a list of the combinations.
+        data: X and y, as for ``fit``.
+        validation_data: X and y to judge the trained models by.
+        executor: where to run: ``Workers``, or any executor of PEP 3148, whose workers get the data once and then one
+            run after the other; None for here, one by one.  Processes import the factory, so it is defined at the top
+            of a module; Dask takes any function.
+        progress: show a bar, if tqdm is installed and someone is watching.
+        **options: for ``fit``, the same in all runs.
+
+    Returns:
+        The runs, sorted.  One that raised an error (the loss became infinite, say) is a row that says so.
+
+    Raises:
+        ValueError: there is nothing to try, data are no pair (X, y), or every single run failed.
+        ExecutorError: the workers are gone, or something cannot be sent to them.
+
+    >>> from nn import MLP, SGD, make_line
+    >>> def line(lr):
+    ...     model = MLP(1, [1], init="zeros")
+    ...     return model, {"optimizer": SGD(model.parameters(), lr=lr)}
+    >>> table = sweep(line, {"lr": [0.01, 0.1, 10.0]}, ([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]), epochs=200)
+    >>> [run.parameters for run in table]
+    [{'lr': 0.1}, {'lr': 0.01}, {'lr': 10.0}]
+    >>> table[-1].error.split(":")[0], [round(p.data, 3) for p in table.model().parameters()]
+    ('NumericError', [2.0, 1.0])
+    """
+    points = _points(grid)
+    for name, pair in ("data", data), ("validation_data", validation_data):
+        if pair is not None and len(pair) != 2:
+            raise ValueError(f"{name} must be a pair (X, y), got {len(pair)} things")
+    tasks = [(factory, point, options) for point in points]
+    contents = (data, validation_data)
+    if executor is None:
+        finished: Iterator[tuple[int, Run]] = ((k, _run(contents, *task)) for k, task in enumerate(tasks))
+    else:
+        workers = executor if isinstance(executor, Workers) else Workers(executor, timeout=None)
+        finished = workers.as_completed(_run, [Parcel(contents)], tasks)
+    runs: dict[int, Run] = {}
+    with _progress_bar(len(tasks), progress) as report:
+        for k, run in finished:
+            runs[k] = run
+            report()
+    table = Sweep([runs[k] for k in range(len(tasks))], factory)
+    if all(run.error for run in table):
+        raise ValueError(f"no run came to its end; the one with {_listing(points[0])}: {runs[0].error}")
+    return table
+
+
+def _points(grid: Any) -> list[dict[str, Any]]:
+    """What the factory is called with, run by run."""
+    if isinstance(grid, Mapping):
+        for name, values in grid.items():
+            if isinstance(values, str) or not hasattr(values, "__iter__"):
+                raise ValueError(f"the grid has {values!r} for {name!r}: give a list of values, [{values!r}] for one")
+        grid = [dict(zip(grid, values)) for values in itertools.product(*grid.values())]
+    if not grid:
+        raise ValueError("the grid has no combination to try")
+    return [dict(point) for point in grid]
+
+
+def _run(contents: tuple[Data, Data | None], factory: Factory, point: dict[str, Any], options: dict[str, Any]) -> Run:
+    """One training, wherever it runs."""
+    (X, y), validation_data = contents
+    run = Run(point)
+    begun = time.perf_counter()
+    try:
+        model, own = _made(factory, point)
+        settings = {"progress": False, **options, **own}
+        history = fit(model, X, y, **settings)
+        run.loss, run.epochs, run.numbers = history.loss[-1], len(history), [p.data for p in model.parameters()]
+        _judge(run, model, settings.get("loss", "mse_loss"), *(validation_data or (X, y)), validation_data is not None)
+    except Exception as error:  # of the factory, too: the other runs go on
+        run.error = f"{type(error).__name__}: {error}"
+    run.seconds = time.perf_counter() - begun
+    return run
+
+
+def _made(factory: Factory, point: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    made = factory(**point)
+    return made if isinstance(made, tuple) else (made, {})
+
+
+def _judge(run: Run, model: Any, loss: Any, X: Sequence[Any], y: Sequence[Any], is_validation: bool) -> None:
+    """Note how good the trained model is."""
+    outputs = predict(model, X)
+    if is_validation:
+        function = loss_named(loss)
+        run.val_loss = math.fsum(float(function(output, target)) for output, target in zip(outputs, y)) / len(y)
+    if loss in _THRESHOLDS:
+        run.accuracy = accuracy(outputs, y, threshold=_THRESHOLDS[loss])
+
+
+def _listing(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in parameters.items()) or "no parameters"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def _progress_bar(runs: int, wanted: bool) -> Iterator[Callable[[], Any]]:
+    """What to call after each run: it moves a bar on stderr if tqdm is there and stderr is a terminal."""
+    try:
+        if not wanted:
+            raise ImportError
+        from tqdm.auto import tqdm
+    except ImportError:
+        yield lambda: None
+        return
+    with tqdm(total=runs, unit="run", disable=None) as bar:
+        yield bar.update
