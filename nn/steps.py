@@ -275,9 +275,10 @@ def steps_for(
         ExecutorError: there is an executor, but the model or the loss cannot be compiled.
     """
     if executor is not None:
+        workers = executor if isinstance(executor, Workers) else Workers(executor)
         if not compile:
             raise ValueError("compile=False trains by graphs, which stay here: with an executor use compile=True")
-        return _steps_on(executor, model, loss, optimizer, X, y)
+        return _steps_on(workers, model, loss, optimizer, X, y)
     eager = EagerSteps(model, loss, optimizer, X, y)
     if not compile or type(optimizer).step is not Optimizer.step:
         return eager
@@ -302,14 +303,13 @@ def steps_for(
 
 
 def _steps_on(
-    executor: Any,
+    workers: Workers,
     model: Callable[[Any], Any],
     loss: Loss,
     optimizer: Optimizer,
     X: Sequence[Any],
     y: Sequence[Any],
 ) -> EagerSteps | CompiledSteps:
-    workers = executor if isinstance(executor, Workers) else Workers(executor)
     with not_drawn(model):
         try:
             steps = ExecutorSteps(model, loss, optimizer, X, _as_numbers(model, loss, X, y), workers)
