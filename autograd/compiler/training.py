@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.arguments import arguments_of
 from autograd.compiler.arrange import arrange
 from autograd.compiler.arrays import Array, ArrayProgram, Step, View
 from autograd.compiler.builder import collector_paused
@@ -23,7 +24,7 @@ from autograd.compiler.kernels import inlined
 from autograd.compiler.lanes import spread
 from autograd.compiler.native import Kernel
 from autograd.compiler.program import PARAMETER, TOTAL
-from autograd.compiler.record import arguments_of, program_of, record
+from autograd.compiler.record import program_of, record
 from autograd.compiler.update import Place, Rule, write_update
 from autograd.errors import AutogradError
 from autograd.value import Value
