@@ -130,8 +130,8 @@ def _known(x: object) -> float | None:
 
 def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool) -> Callable[[Value, Operand], bool]:
     def method(self: Value, other: Operand) -> bool:
-        if open_contexts.count and current_modes().recorder is not None:
-            return Value.apply(op, (other, self) if swap else (self, other))  # type: ignore[return-value]
+        if open_contexts.count and (recorder := current_modes().recorder) is not None:
+            return recorder.truth(Value.apply(op, (other, self) if swap else (self, other)))  # type: ignore[no-any-return]
         number = other._data if isinstance(other, Value) else _known(other)
         return NotImplemented if number is None else compare(self._data, number)
 

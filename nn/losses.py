@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import nan
 from typing import Any
 
-from autograd import abs, clip, exp, fsum, log, logsumexp, relu, softplus, square, sumprod, where
+from autograd import Value, abs, clip, exp, fsum, log, logsumexp, relu, softplus, square, sumprod, where
 
 __all__ = [
     "LOSSES", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "half_mse_loss",
@@ -89,7 +89,8 @@ def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean") -> An
 
 def _binary_cross_entropy(p: Any, y: Any) -> Any:
     q = 1.0 - p
-    if False in (p >= 0.0, q >= 0.0):  # while a graph is recorded for the compiler these are no truths but nodes
+    truths = (p >= 0.0, q >= 0.0)
+    if not all(isinstance(truth, Value) or truth for truth in truths):  # a Value while the compiler records a graph
         raise ValueError(f"{p:g} is no probability: binary_cross_entropy_with_logits takes any number")
     log_p, log_q = (log(where(x < 0.0, nan, clip(x, low=_E_MINUS_100))) for x in (p, q))
     return -(y * log_p + (1.0 - y) * log_q)

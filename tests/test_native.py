@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd import ops
+import autograd
+from autograd import functional, ops, sin
 from autograd.compiler.arrays import Array, ArrayProgram, Step, View
 from autograd.compiler.program import DOT, TOTAL
 from tests.array_reference import evaluate, outputs
@@ -21,6 +22,7 @@ np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
 from autograd.compiler.native import Kernel  # noqa: E402  (needs the packages above)
+from autograd.compiler.native.plan import Plan  # noqa: E402
 
 LANES = [1, 1, 2, 7, 8, 13, 16, 100]
 OPS = [ops.add, ops.mul, ops.sub, ops.tanh, ops.sin, ops.neg, ops.maximum, ops.step, ops.relu, ops.select]
@@ -319,3 +321,28 @@ def test_a_function_outlives_its_kernel_and_frees_everything() -> None:
     del f
     gc.collect()
     assert memory() is None
+
+
+def test_what_is_computed_again_is_found_in_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step of a pendulum is read twice by the next: there are 2^80 ways through it."""
+    calls = 0
+    recipe = Plan._recipe
+
+    def counted(self: Plan, *args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return recipe(self, *args)
+
+    monkeypatch.setattr(Plan, "_recipe", counted)
+
+    def pendulum(angle: Any, speed: Any) -> Any:
+        for _ in range(80):
+            speed = speed - 0.1 * sin(angle)
+            angle = angle + 0.02 * speed
+        return angle * speed
+
+    compiled = autograd.compile(pendulum, backend="native")
+    value, gradient = compiled.value_and_grad(1.0, 0.5)
+    expected, slope = functional.value_and_grad(pendulum, argnums=(0, 1))(1.0, 0.5)
+    assert (value, gradient) == (pytest.approx(expected), pytest.approx(slope))
+    assert 0 < calls < 10 * len(compiled.program)

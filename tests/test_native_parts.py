@@ -14,7 +14,7 @@ import pytest
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from autograd.compiler.native import matmul  # noqa: E402  (needs the packages above)
+from autograd.compiler.native import jit, matmul  # noqa: E402  (needs the packages above)
 from autograd.compiler.native.code import Code  # noqa: E402
 from autograd.compiler.native.jit import NativeModule, codegen_level, host, join  # noqa: E402
 from autograd.compiler.native.matmul import Matrix, declarations, emit_matmul  # noqa: E402
@@ -48,6 +48,15 @@ def test_a_function_declared_twice_is_declared_once() -> None:
 
 def test_long_code_is_compiled_with_less_effort() -> None:
     assert [codegen_level(n) for n in (1, 2000, 2001)] == [2, 2, 0]
+
+
+def test_one_list_of_passes_serves_all_modules() -> None:
+    text = "define double @one() {\n  ret double 1.0\n}"
+    NativeModule(text, passes=1)
+    made = jit._passes.cache_info().misses
+    for _ in range(3):
+        assert NativeModule(text, passes=1).function("one", ctypes.c_double)() == 1.0
+    assert jit._passes.cache_info().misses == made  # llvmlite never frees one
 
 
 def test_threads_build_modules_at_the_same_time() -> None:

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from autograd.compiler.arguments import is_whole, structure
 from autograd.errors import AutogradError
 from autograd.ops import as_float
 
@@ -27,13 +28,14 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
     if not arrays:
         raise TypeError("map needs one array of numbers per argument of the function")
     columns = [_column(array, i) for i, array in enumerate(arrays)]
+    kinds = [int if is_whole(array) else float for array in arrays]
     lengths = [len(column) for column in columns]
     if len(set(lengths)) > 1:
         raise ValueError(f"map needs arrays of one length, got {', '.join(map(str, lengths))}")
     results: list[Any] | None = None
     pending: Any = list(range(lengths[0])) if lengths[0] else []
     for attempt in range(MOST_RECORDINGS):
-        found, failed = _evaluate(compiled, columns, pending, attempt)
+        found, failed = _evaluate(compiled, columns, kinds, pending, attempt)
         if results is None:
             results, pending = found, failed
         else:
@@ -49,12 +51,14 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
     )
 
 
-def _evaluate(compiled: Compiled, columns: list[Any], points: Any, attempt: int) -> tuple[list[Any], Any]:
+def _evaluate(
+    compiled: Compiled, columns: list[Any], kinds: Sequence[type], points: Any, attempt: int
+) -> tuple[list[Any], Any]:
     """Value and gradients at some of the points by one variant; and the positions at which its guards do not hold."""
     every = len(points) == len(columns[0])
     here = columns if every else [_chosen(column, points) for column in columns]
-    first = [float(column[0]) for column in here] if points else [0.0] * len(columns)
-    variant = compiled.variant(len(columns), attempt, first)
+    first = [kind(column[0] if points else 0.0) for kind, column in zip(kinds, here)]
+    variant = compiled.variant(structure(first)[0], attempt, first)
     outputs = variant.point_plan().at(here, variant.live())
     if not variant.recording.guards:
         return outputs, []

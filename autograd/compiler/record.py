@@ -8,19 +8,19 @@ hold must be recorded again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product, zip_longest
 from typing import Any, NamedTuple
 
 from autograd import ops
+from autograd.compiler.arguments import arguments_of, called, labels_of, rebuilt
 from autograd.compiler.builder import Builder
 from autograd.compiler.program import ARGUMENT, PARAMETER, Instruction, Program
+from autograd.compiler.whole import Whole
 from autograd.errors import AutogradError
 from autograd.graph import topological_order
 from autograd.modes import switched, transformation
-from autograd.ops import as_float
 from autograd.value import Value, constant
 
-__all__ = ["Guard", "Recording", "arguments_of", "program_of", "record"]
+__all__ = ["Guard", "Recording", "program_of", "record", "recording_of"]
 
 
 class Guard(NamedTuple):
@@ -40,6 +40,9 @@ class _Recorder:
 
     def on_node(self, node: Value) -> None:
         self.nodes.add(node)
+
+    def truth(self, comparison: Value) -> Value:
+        return Whole.of(comparison)
 
     def on_branch(self, node: Value) -> None:
         self.guards[node, True] = Guard(node, float(node._data != 0.0), True)
@@ -63,39 +66,6 @@ class Recording(NamedTuple):
         return self.outputs[0]
 
 
-def arguments_of(x: Any, where: str = "argument") -> Iterator[Any]:
-    """The numbers and Values of an argument in order: a number, a nested list or tuple, or a numpy array.
-
-    Raises:
-        TypeError: anything else, naming where it stands.
-    """
-    if isinstance(x, (list, tuple)):
-        for i, item in enumerate(x):
-            yield from arguments_of(item, f"{where}[{i}]")
-    elif isinstance(x, Value):
-        yield x
-    elif hasattr(x, "flat") and hasattr(x, "tolist"):
-        yield from (item if isinstance(item, Value) else as_float(item) for item in x.flat)
-    else:
-        try:
-            yield as_float(x)
-        except TypeError as error:
-            raise TypeError(
-                f"{where} of a compiled function must be a number, a Value, a nested list or an array: {error}"
-            ) from None
-
-
-def rebuilt(x: Any, supply: Iterator[Any]) -> Any:
-    """An argument of the same structure with other numbers, taken from ``supply`` in order."""
-    if isinstance(x, (list, tuple)):
-        return type(x)([rebuilt(item, supply) for item in x])
-    if hasattr(x, "flat") and hasattr(x, "tolist") and not isinstance(x, Value) and x.ndim:
-        out = x.astype(object)
-        out.flat = [next(supply) for _ in range(x.size)]
-        return out
-    return next(supply)
-
-
 def record(f: Callable[..., Any], args: Sequence[Any], *, several: bool = False) -> Recording:
     """Run ``f`` once with fresh leaves in place of the numbers in ``args``.
 
@@ -104,12 +74,15 @@ def record(f: Callable[..., Any], args: Sequence[Any], *, several: bool = False)
         args: where to run it.
         several: ``f`` returns a list of them instead.
     """
-    numbers = [x._data if isinstance(x, Value) else x for arg in args for x in arguments_of(arg)]
-    leaves = [Value(number, label) for number, label in zip(numbers, _labels_of(f, args))]
-    supply = iter(leaves)
+    given = [x for arg in args for x in arguments_of(arg)]
+    leaves = [
+        (Whole if isinstance(x, int) else Value)(x._data if isinstance(x, Value) else x, label)
+        for x, label in zip(given, labels_of(f, args))
+    ]
+    supply: Iterator[Value] = iter(leaves)
     recorder = _Recorder()
     with switched(recorder=recorder, recording=True, strict=False), transformation():
-        output = f(*[rebuilt(arg, supply) for arg in args])
+        output = called(f, [rebuilt(arg, supply) for arg in args])
     outputs = [_as_node(x) for x in output] if several else [_as_node(output)]
     return recording_of(outputs, leaves, list(recorder.guards.values()), recorder.nodes)
 
@@ -123,25 +96,6 @@ def _as_node(output: Any) -> Value:
             "compute the rest, such as an accuracy, outside"
         )
     return constant(output)
-
-
-def _labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:
-    """What the numbers in the arguments are called: x, or X[0][2]; nothing if they have no name of their own."""
-    code = getattr(f, "__code__", None)
-    names = code.co_varnames[: code.co_argcount] if code else ()
-    for name, arg in zip_longest(names[: len(args)], args, fillvalue=""):
-        yield from _places(arg, name)
-
-
-def _places(x: Any, name: str) -> Iterator[str]:
-    if isinstance(x, (list, tuple)):
-        for i, item in enumerate(x):
-            yield from _places(item, f"{name}[{i}]" if name else "")
-    elif hasattr(x, "flat") and hasattr(x, "tolist") and not isinstance(x, Value):
-        for index in product(*map(range, x.shape)):
-            yield name + "".join([f"[{i}]" for i in index]) if name else ""
-    else:
-        yield name
 
 
 def recording_of(

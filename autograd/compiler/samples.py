@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd.compiler.arguments import arguments_of
 from autograd.compiler.builder import collector_paused
-from autograd.compiler.record import Recording, arguments_of, record
+from autograd.compiler.record import Recording, record
 from autograd.errors import AutogradError
 
 __all__ = ["DataDependentError", "record_sample", "table_of"]

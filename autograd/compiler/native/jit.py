@@ -93,6 +93,18 @@ def pointer(address: int) -> str:
     return f"inttoptr (i64 {address} to ptr)"
 
 
+@functools.cache  # llvmlite does not free one
+def _passes(level: int) -> Any:
+    """What generated code needs and no more: the standard level 1 takes 3 times as long for the same speed."""
+    passes = llvm().create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    if level == 1:
+        passes.add_sroa_pass()
+        passes.add_instruction_combine_pass()
+        passes.add_simplify_cfg_pass()
+    return passes
+
+
 class NativeModule:
     """One loaded module.
 
@@ -111,26 +123,20 @@ class NativeModule:
     def __init__(self, text: str, passes: int = 1, codegen: int = 2) -> None:
         host()
         with _BUILD_LOCK:
-            module = llvm().parse_assembly(text)
+            # In a context of its own: the constants in the shared one are never freed.
+            module = llvm().parse_assembly(text, context=llvm().create_context())
             module.triple = host().triple
             self._optimise(module, passes)
             # An engine owns its target machine, so every module gets one of its own.
             self._engine = llvm().create_mcjit_compiler(module, _target_machine(codegen))
             self._engine.finalize_object()
+            self._engine.remove_module(module)  # what it was made from, many times as large as the code
 
     @staticmethod
     def _optimise(module: Any, level: int) -> None:
-        """What generated code needs and no more: the standard level 1 takes 3 times as long for the same speed."""
         options = llvm().create_pipeline_tuning_options(speed_level=level)
         with llvm().create_pass_builder(_target_machine(level), options) as builder:
-            passes = llvm().create_new_module_pass_manager()
-            passes.add_always_inliner_pass()
-            if level == 1:
-                passes.add_sroa_pass()
-                passes.add_instruction_combine_pass()
-                passes.add_simplify_cfg_pass()
-            if level >= 2:
-                passes = builder.getModulePassManager()
+            passes = builder.getModulePassManager() if level >= 2 else _passes(level)
             passes.run(module, builder)
 
     def address(self, name: str) -> int:

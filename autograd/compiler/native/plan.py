@@ -118,11 +118,14 @@ class Plan:
                     again.update({step.target: step for step in steps})
         return again
 
-    def _recipe(self, step: Step, kept: set[int]) -> tuple[list[Step], set[int]]:
-        """The cheap steps that compute what a step computes from arrays that are kept, and those; too many if dear."""
+    def _recipe(self, step: Step, kept: set[int], most: int = _MOST_AGAIN) -> tuple[list[Step], set[int]]:
+        """The cheap steps that compute what a step computes from arrays that are kept, and those; too many if dear.
+
+        It looks no further than ``most`` steps: through two operands each, all ways down would be exponentially many.
+        """
         steps: list[Step] = [step]
         read: set[int] = set()
-        if step.kind != "map" or step.op.name not in _CHEAP:
+        if step.kind != "map" or step.op.name not in _CHEAP or most < 1:
             return steps * (_MOST_AGAIN + 1), read
         for view in step.operands:
             if known_number(self.program, view, step.ni, step.nj) is not None:
@@ -130,7 +133,7 @@ class Plan:
             if view.array in kept:
                 read.add(view.array)
             else:
-                more, others = self._recipe(self.writer[view.array], kept)
+                more, others = self._recipe(self.writer[view.array], kept, most - len(steps))
                 steps, read = steps + more, read | others
         return steps, read
 

@@ -1,0 +1,167 @@
+"""The arguments of a compiled function: their numbers in order, their structure, and the same structure anew.
+
+An argument is a number, a Value, a list, tuple or dictionary of arguments, or a numpy array.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product, zip_longest
+from numbers import Integral
+from typing import Any
+
+from autograd.ops import as_float
+from autograd.value import Value
+
+__all__ = [
+    "Keywords", "arguments_of", "called", "flat_shape", "is_plain", "is_whole", "labels_of", "positional", "rebuilt",
+    "shaped", "structure",
+]  # fmt: skip
+
+
+class Keywords(dict[str, Any]):
+    """Arguments that a function takes by name only: the last one of a call."""
+
+
+def positional(f: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any]) -> tuple[Any, ...]:
+    """All arguments of a call in the order of the signature; those that have no place there behind, as Keywords."""
+    if not keywords:
+        return tuple(args)
+    bound = inspect.signature(f).bind(*args, **keywords)
+    return (*bound.args, Keywords(bound.kwargs)) if bound.kwargs else bound.args
+
+
+def called(f: Callable[..., Any], args: Sequence[Any]) -> Any:
+    """What the function gives for arguments as ``positional`` orders them."""
+    if args and isinstance(args[-1], Keywords):
+        return f(*args[:-1], **args[-1])
+    return f(*args)
+
+
+def arguments_of(x: Any, where: str = "argument", whole: bool = True) -> Iterator[Any]:
+    """The numbers and Values of an argument in order: an int where it is one to the function, else a float.
+
+    In a list that is so if all its numbers are: [1, 2] may be indices, [1, 0.5] are data of which one has no decimals.
+
+    Raises:
+        TypeError: anything else, naming where it stands.
+    """
+    if isinstance(x, (list, tuple, dict)):
+        whole = is_whole(x)
+        for place, item in x.items() if isinstance(x, dict) else enumerate(x):
+            yield from arguments_of(item, f"{where}[{place!r}]", whole)
+    elif isinstance(x, Value):
+        yield x
+    elif _is_array(x):
+        whole = whole and is_whole(x)
+        yield from (item if isinstance(item, Value) else _number(item, whole) for item in x.flat)
+    else:
+        try:
+            yield _number(x, whole)
+        except TypeError as error:
+            raise TypeError(
+                f"{where} of a compiled function must be a number, a Value, a nested list, a dictionary or an array: "
+                f"{error}"
+            ) from None
+
+
+def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """What kind of call this is (hashable), and its numbers and Values in order."""
+    if all(arg.__class__ is float for arg in args):
+        return len(args), list(args)
+    leaves = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
+    shapes = tuple([_shape(arg) for arg in args])
+    return shapes if any(shapes) else len(args), leaves
+
+
+def rebuilt(x: Any, supply: Iterator[Any]) -> Any:
+    """An argument of the same structure with other numbers, taken from ``supply`` in order."""
+    if isinstance(x, (list, tuple)):
+        items = [rebuilt(item, supply) for item in x]
+        return x._make(items) if hasattr(x, "_make") else type(x)(items)  # a named tuple
+    if isinstance(x, dict):
+        kind = Keywords if isinstance(x, Keywords) else dict
+        return kind({key: rebuilt(item, supply) for key, item in x.items()})
+    if _is_array(x) and x.ndim:
+        out = x.astype(object)
+        out.flat = [next(supply) for _ in range(x.size)]
+        return out
+    return next(supply)
+
+
+def shaped(x: Any, supply: Iterator[Any]) -> Any:
+    """The next numbers in the shape of an argument: a number, lists, or a numpy array of floats."""
+    if isinstance(x, (list, tuple)):
+        items = [shaped(item, supply) for item in x]
+        return x._make(items) if hasattr(x, "_make") else type(x)(items)
+    if isinstance(x, dict):
+        return {key: shaped(item, supply) for key, item in x.items()}
+    out = rebuilt(x, supply)
+    return out.astype(float) if hasattr(out, "astype") else out
+
+
+def labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:
+    """What the numbers in the arguments are called: x, or X[0][2]; nothing if they have no name of their own."""
+    code = getattr(getattr(f, "__func__", f), "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code else ()
+    names = names[1:] if hasattr(f, "__self__") else names
+    for name, arg in zip_longest(names[: len(args)], args, fillvalue=""):
+        yield from _places(arg, name)
+
+
+def is_plain(arg: Any) -> bool:
+    """Whether an argument is what machine code can take apart: floats, or lists of them."""
+    return arg.__class__ is float or (arg.__class__ in (list, tuple) and len(arg) > 0 and all(map(is_plain, arg)))
+
+
+def flat_shape(arg: Any) -> Any:
+    """How lists are nested in a plain argument: None for a number, a tuple for a list."""
+    return tuple(map(flat_shape, arg)) if isinstance(arg, (list, tuple)) else None
+
+
+def _is_array(x: Any) -> bool:
+    return hasattr(x, "flat") and hasattr(x, "tolist") and not isinstance(x, Value)
+
+
+def is_whole(x: Any) -> bool:
+    """Whether a number is an int or a bool, or all numbers are that stand in an array or directly in a list."""
+    if x.__class__ is float or isinstance(x, Value):
+        return False
+    if isinstance(x, (list, tuple, dict)):
+        items = x.values() if isinstance(x, dict) else x
+        return all(is_whole(item) for item in items if not isinstance(item, (list, tuple, dict)))
+    return x.dtype.kind in "biu" if _is_array(x) else isinstance(x, Integral)
+
+
+def _number(x: Any, whole: bool) -> float:
+    number = as_float(x)  # what is no number raises
+    return int(x) if whole and is_whole(x) else number
+
+
+def _shape(x: Any, whole: bool = True) -> Any:
+    """Empty for a number that is no int, so that a function of numbers is known by how many they are."""
+    if isinstance(x, dict):
+        whole = is_whole(x)
+        return tuple([(key, _shape(item, whole)) for key, item in x.items()])
+    if isinstance(x, (list, tuple)):
+        if all(item.__class__ is float for item in x):
+            return type(x), len(x)
+        whole = is_whole(x)
+        return type(x), tuple([_shape(item, whole) for item in x])
+    kind = (int,) if whole and is_whole(x) else ()
+    return (*getattr(x, "shape", ()), *kind) if _is_array(x) else kind
+
+
+def _places(x: Any, name: str) -> Iterator[str]:
+    if isinstance(x, (list, tuple)):
+        for i, item in enumerate(x):
+            yield from _places(item, f"{name}[{i}]" if name else "")
+    elif isinstance(x, dict):
+        for key, item in x.items():
+            yield from _places(item, f"{name}[{key}]" if name else str(key))
+    elif _is_array(x):
+        for index in product(*map(range, x.shape)):
+            yield name + "".join([f"[{i}]" for i in index]) if name else ""
+    else:
+        yield name

@@ -1,0 +1,129 @@
+"""One recording of a function, and what is made from it: programs with gradients, and the kernels that run them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd.compiler.builder import Builder, collector_paused
+from autograd.compiler.derive import derivatives
+from autograd.compiler.flatten import flatten
+from autograd.compiler.kernels import Kernel, kernel_for, point_kernel_for
+from autograd.compiler.lanes import find_lanes
+from autograd.compiler.program import ARGUMENT, PARAMETER, Program
+from autograd.compiler.python_source import PythonKernel
+from autograd.compiler.record import Recording, program_of
+
+__all__ = ["Plan", "PointPlan", "Variant"]
+
+
+class Plan:
+    """A program that also computes the gradients by some inputs, and the kernel that runs it.
+
+    The outputs of the program are the value, the number of guards that do not hold (if there are any), and the
+    gradients in the order of ``sources``: of each, the payload of the instruction it belongs to.
+    """
+
+    def __init__(self, program: Program, by_parameters: bool, by_arguments: Sequence[int], backend: str) -> None:
+        registers = [
+            i
+            for i, step in enumerate(program.instructions)
+            if (step.op is PARAMETER and by_parameters)
+            or (step.op is ARGUMENT and not _arguments(step.payload).isdisjoint(by_arguments))
+        ]
+        builder = Builder()
+        where, found = derivatives(program, program.outputs[0], registers, builder)
+        pairs = [(i, d) for i, d in zip(registers, found) if d is not None]
+        outputs = [*[where[i] for i in program.outputs], *[d for _, d in pairs]]
+        self.guarded = len(program.outputs) > 1
+        self.sources = [(program.instructions[i].op, program.instructions[i].payload) for i, _ in pairs]
+        self.program = flatten(builder.program(outputs)).verify()
+        self.kernel: Kernel = kernel_for(self.program, backend)
+
+    def run(
+        self, numbers: Sequence[float], parameters: Sequence[float]
+    ) -> tuple[float, list[float], list[float]] | None:
+        """The value and the derivatives by all arguments and by all parameters; None if a guard does not hold."""
+        outputs = self.kernel(numbers, parameters)
+        if self.guarded and outputs[1] != 0.0:
+            return None
+        by_arguments = [0.0] * len(numbers)
+        by_parameters = [0.0] * len(parameters)
+        for (op, payload), gradient in zip(self.sources, outputs[1 + self.guarded :]):
+            if op is PARAMETER:
+                by_parameters[payload] += gradient
+            elif isinstance(payload, tuple):
+                lanes = gradient if isinstance(gradient, list) else [gradient] * len(payload)
+                for source, number in zip(payload, lanes):
+                    if isinstance(source, int):
+                        by_arguments[source] += number
+            else:
+                by_arguments[payload] += gradient
+        return outputs[0], by_arguments, by_parameters
+
+
+def _arguments(payload: Any) -> set[int]:
+    return {source for source in payload if isinstance(source, int)} if isinstance(payload, tuple) else {payload}
+
+
+class PointPlan:
+    """Value, guards and one gradient per number of the arguments, for a program without lanes."""
+
+    def __init__(self, program: Program, numbers: int, parameters: int, backend: str) -> None:
+        builder = Builder()
+        registers = [i for i, step in enumerate(program.instructions) if step.op is ARGUMENT]
+        where, found = derivatives(program, program.outputs[0], registers, builder)
+        by_number = {program.instructions[i].payload: d for i, d in zip(registers, found)}
+        gradients = [by_number.get(i) for i in range(numbers)]
+        zero = builder.constant(0.0)
+        outputs = [*[where[i] for i in program.outputs], *[zero if d is None else d for d in gradients]]
+        self.program = flatten(builder.program(outputs)).verify()
+        self.kernel: Any = point_kernel_for(self.program, numbers, parameters, backend)
+
+    def at(self, columns: Sequence[Any], parameters: Sequence[float]) -> list[Any]:
+        """Every output at N points: one array of N numbers per argument."""
+        if not isinstance(self.kernel, PythonKernel):
+            self.kernel.refresh(parameters)
+            found: list[Any] = self.kernel.at(columns)
+            return found
+        rows = [self.kernel(point, parameters) for point in zip(*columns)]
+        return [list(column) for column in zip(*rows)] or [[] for _ in self.program.outputs]
+
+
+class Variant:
+    """One recording of a function, and the plans made from it so far."""
+
+    def __init__(self, recording: Recording, backend: str) -> None:
+        self.recording = recording
+        self.backend = backend
+        self.scalar = flatten(program_of(recording))
+        self.program = find_lanes(self.scalar).verify()
+        self.plans: dict[Any, Any] = {}
+
+    def plan(self, by_parameters: bool, by_arguments: tuple[int, ...]) -> Plan:
+        """The plan for the gradients by the captured leaves and/or by some arguments."""
+        return self._planned(  # type: ignore[no-any-return]
+            (by_parameters, by_arguments), lambda: Plan(self.program, by_parameters, by_arguments, self.backend)
+        )
+
+    def point_plan(self) -> PointPlan:
+        """The plan for value and gradient at points given as plain numbers."""
+        numbers, parameters = len(self.recording.arguments), len(self.recording.parameters)
+        return self._planned(  # type: ignore[no-any-return]
+            "points", lambda: PointPlan(self.scalar, numbers, parameters, self.backend)
+        )
+
+    def _planned(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self.plans:
+            with collector_paused():
+                self.plans[key] = make()
+        return self.plans[key]
+
+    @property
+    def has_lanes(self) -> bool:
+        """Whether a loop over samples was found."""
+        return any(step.lanes > 1 for step in self.program.instructions)
+
+    def live(self) -> list[float]:
+        """The data of the captured leaves, as it is now."""
+        return [parameter._data for parameter in self.recording.parameters]

@@ -1,0 +1,254 @@
+"""How a compiled function may be called, defined and kept: ints, keywords, dictionaries, methods, models, copies."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import weakref
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import Value, functional
+from nn import MLP, Module, cross_entropy
+
+numpy = pytest.importorskip("numpy")
+BACKENDS = ["python", "native"]
+RATE: Any = 2.0
+
+
+# ---- whole numbers: what an int or a comparison can do besides arithmetic --------------------------------------------
+def of_index(x: Any, n: int) -> Any:
+    return x[n] * x[-n] + x[n - 1]
+
+
+def of_range(x: Any, n: int) -> Any:
+    return sum((i + 1) * x[i] for i in range(n)) + x[0]
+
+
+def of_equality(x: Any, n: int) -> Any:
+    if n == 2 or n - 1 == 0:
+        return x[0] * n
+    return x[1] * 7.0 if n != 0 else x[2]
+
+
+def of_remainders(x: Any, n: int) -> Any:
+    return x[n // 2] if n % 2 == 0 else x[0] * (n & 1) * 3.0 + x[1] * (7 % (n + 1))
+
+
+def of_recursion(x: Any, n: int) -> Any:
+    return x[0] if n == 0 else x[1] * of_recursion(x, n - 1)
+
+
+def of_membership(x: Any, n: int) -> Any:
+    return x[0] * 5.0 if n in (1, 3) else x[1]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", [of_index, of_range, of_equality, of_remainders, of_recursion, of_membership])
+def test_an_int_is_an_int_where_only_that_will_do(f: Callable[[Any, int], Any], backend: str) -> None:
+    compiled = autograd.compile(f, backend=backend)
+    for x in ([1.0, 2.0, 3.0, 4.0], [-1.5, 0.5, 2.5, 0.25]):
+        for n in (0, 1, 2, 3, 2, 0, True, numpy.int64(1)):
+            value, (dx, _) = compiled.value_and_grad(x, n)
+            assert (value, dx) == functional.value_and_grad(lambda v, n=n: f(v, int(n)))(x)
+            assert compiled(x, n).data == value
+
+
+def test_an_int_and_a_float_of_the_same_size_are_recorded_apart() -> None:
+    compiled = autograd.compile(lambda x, n: x * 10.0 if n == 2 else x)
+    assert [compiled(1.0, n).data for n in (2.5, 2, 3)] == [1.0, 10.0, 1.0]
+
+
+def test_ints_among_floats_are_data() -> None:
+    compiled = autograd.compile(lambda x: x[0] * x[1])
+    for x in ([1, 0.5], [0.5, 2], [0.5, 0.25], [3, 0.5]):
+        assert compiled(x).data == x[0] * x[1]
+    assert compiled.recordings == 2  # lists of floats, and lists with ints among them
+
+
+def same_side(x: Any, y: Any) -> Any:
+    return x * y if (x > 0) == (y > 0) else x - y
+
+
+def counted(x: Any, y: Any) -> Any:
+    return x * [x > 0, y > 0].count(True) + y * ((x > 0) & (y > 0)) + (7.0 if sum(v > 0 for v in (x, y)) == 1 else 0.0)
+
+
+def chosen(x: Any, y: Any) -> Any:
+    return (x, y)[x > y] * 2.0 if (x > 1) != (y > 1) else x
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", [same_side, counted, chosen])
+def test_comparisons_are_compared_and_counted_as_truths(f: Callable[[Any, Any], Any], backend: str) -> None:
+    compiled, mapped = autograd.compile(f, backend=backend), autograd.compile(f, backend=backend)
+    points = [(x, y) for x in (2.0, -0.5, 0.5, -2.0) for y in (1.5, -1.0, 3.0)]
+    expected = [functional.value_and_grad(f, argnums=(0, 1))(*point) for point in points]
+    for point, (value, gradient) in zip(points, expected):
+        assert compiled.value_and_grad(*point) == (value, pytest.approx(gradient))
+    values, gradients = mapped.map(*zip(*points))
+    assert list(values) == [value for value, _ in expected]
+    assert list(zip(*gradients)) == [gradient for _, gradient in expected]
+
+
+def test_map_takes_ints_for_ints() -> None:
+    compiled = autograd.compile(lambda x, n: x if n == 2 else x * 10.0)
+    for ns in ([1, 2, 2], numpy.array([1, 2, 2])):
+        values, _ = compiled.map([1.0, 2.0, 3.0], ns)
+        assert list(values) == [10.0, 2.0, 3.0]
+
+
+def test_classes_by_index_in_a_naive_loop_over_the_samples_become_lanes() -> None:
+    model = MLP(2, [3, 3], activation="tanh")
+    X = [[0.1 * i, 1.0 - 0.03 * i] for i in range(60)]
+
+    def loss(X: Any, y: Any) -> Any:
+        return sum(cross_entropy(model(x), t) for x, t in zip(X, y)) * (1 / len(y))
+
+    compiled = autograd.compile(loss)
+    for y in ([i % 3 for i in range(60)], [i % 2 for i in range(60)]):
+        for labels in (y, numpy.array(y)):
+            out, expected = compiled(X, labels), loss(X, y)
+            assert out.data == pytest.approx(expected.data, rel=1e-12)
+            found = autograd.grad(out, model.parameters())
+            assert found == pytest.approx(autograd.grad(expected, model.parameters()), rel=1e-9, abs=1e-12)
+    assert any(step.lanes >= 20 for step in compiled.program.instructions)
+
+
+# ---- names, dictionaries ---------------------------------------------------------------------------------------------
+def weighted(x: Any, y: Any = 2.0, *, scale: Any = 1.0) -> Any:
+    return x * y * scale
+
+
+def test_arguments_by_name() -> None:
+    compiled = autograd.compile(weighted)
+    assert compiled(3.0).data == 6.0
+    assert compiled(3.0, y=4.0).data == 12.0
+    assert compiled(y=4.0, x=5.0, scale=0.5).data == 10.0
+    assert compiled.value_and_grad(3.0, y=4.0) == (12.0, (4.0, 3.0))
+    assert compiled.value_and_grad(3.0, 4.0) == (12.0, (4.0, 3.0))
+    assert compiled.value_and_grad(y=4.0, x=3.0) == (12.0, (4.0, 3.0))
+    assert compiled.value_and_grad(3.0, scale=0.5) == (3.0, (1.0, {"scale": 6.0}))
+    scale = Value(3.0)
+    compiled(2.0, scale=scale).backward()
+    assert scale.grad == 4.0
+    with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
+        compiled(1.0, z=2.0)
+
+
+def test_dictionaries_and_named_tuples_keep_their_kind() -> None:
+    Point = namedtuple("Point", "x y")
+    compiled = autograd.compile(lambda p, q: p["w"][0] * q.x + p["b"] * q.y)
+    value, (dp, dq) = compiled.value_and_grad({"w": [2.0, 9.0], "b": 3.0}, Point(5.0, 7.0))
+    assert (value, dp, dq) == (31.0, {"w": [5.0, 0.0], "b": 7.0}, Point(2.0, 3.0))
+    assert type(dq) is Point
+    assert compiled({"b": 3.0, "w": [2.0, 9.0]}, Point(5.0, 7.0)).data == 31.0
+    with pytest.raises(TypeError, match=r"argument 0\['w'\] of a compiled function must be a number"):
+        compiled({"w": "text"}, Point(1.0, 2.0))
+
+
+# ---- what stands outside ---------------------------------------------------------------------------------------------
+def test_names_outside_are_seen_also_from_inside_of_a_loop_and_if_they_come_later(monkeypatch: Any) -> None:
+    compiled = autograd.compile(lambda xs: sum(x * RATE for x in xs))
+    assert compiled([1.0, 2.0]).data == 6.0
+    monkeypatch.setitem(globals(), "RATE", 3.0)
+    assert compiled([1.0, 2.0]).data == 9.0
+    late = autograd.compile(lambda x: x * LATER)  # type: ignore[name-defined]  # noqa: F821
+    for number in (2.0, 5.0):
+        monkeypatch.setitem(globals(), "LATER", number)
+        assert late(1.0).data == number
+
+
+def test_a_function_that_is_decorated_where_it_is_defined_may_call_itself() -> None:
+    @autograd.compile
+    def power(x: Any, n: int) -> Any:
+        return x * power(x, n - 1) if n > 0 else x
+
+    assert power(2.0, 3).data == 16.0
+    assert power.value_and_grad(2.0, 2) == (8.0, (12.0, 0.0))
+
+
+# ---- methods, models, copies -----------------------------------------------------------------------------------------
+class Line(Module):
+    def __init__(self, slope: float) -> None:
+        self.slope, self.offset, self.calls = Value(slope), 1.0, 100
+
+    @autograd.compile
+    def loss(self, x: Any, y: Any = 0.0) -> Any:
+        return (self.slope * x + self.offset - y) ** 2
+
+    @autograd.compile
+    def __call__(self, x: Any) -> Any:
+        return self.slope * x + (self.offset if self.training else 0.0)
+
+
+class Steeper(Line):
+    @autograd.compile
+    def loss(self, x: Any, y: Any = 0.0) -> Any:
+        return super().loss(x, y) + 10.0
+
+
+def test_a_method_is_compiled_for_each_object() -> None:
+    first, second = Line(2.0), Line(5.0)
+    for _ in range(2):
+        assert (first.loss(1.0).data, second.loss(1.0).data) == (9.0, 36.0)
+        assert first.loss.value_and_grad(1.0, y=1.0) == (4.0, (8.0, -4.0))
+        assert (first(3.0).data, Steeper(2.0).loss(1.0).data) == (7.0, 19.0)
+    assert first.loss.recordings == 2  # with one argument and with two
+    assert first.parameters() == [first.slope]
+    first.slope.data = 3.0
+    assert first.loss(1.0).data == 16.0
+    first.offset = 2.0
+    assert first.loss(1.0).data == 25.0
+    first.loss(1.0).backward()
+    assert first.slope.grad == 10.0
+    second.eval()
+    assert second(3.0).data == 15.0
+
+
+def test_super_finds_the_method_of_the_base_and_leaves_the_own_one_in_place() -> None:
+    line = Steeper(2.0)
+    assert [line.loss(1.0).data for _ in range(3)] == [19.0] * 3
+    assert line.loss.recordings == 1
+
+
+def test_a_copy_of_an_object_has_methods_of_its_own() -> None:
+    line = Line(2.0)
+    line.loss(1.0)
+    for twin in (copy.deepcopy(line), pickle.loads(pickle.dumps(line))):
+        twin.slope.data = 4.0
+        assert (twin.loss(1.0).data, line.loss(1.0).data) == (25.0, 9.0)
+    gone = weakref.ref(line)
+    del line
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_model_compiled_as_it_is_and_its_copies() -> None:
+    model = MLP(2, [4, 1])
+    compiled = autograd.compile(model)
+    x = [Value(1.0), Value(-2.0)]
+    out, expected = compiled(x), model(x)
+    assert autograd.grad(out, model.parameters() + x) == pytest.approx(autograd.grad(expected, model.parameters() + x))
+    for twin in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
+        twin.f.parameters()[0].data += 1.0
+        assert twin(x).data == twin.f(x).data
+        assert compiled(x).data == model(x).data
+    line = Line(3.0)
+    assert autograd.compile(line.loss)(1.0).data == 16.0
+    assert autograd.compile(line).recordings == 0  # whatever attributes it has
+
+
+def test_a_decorated_function_is_saved_by_its_name() -> None:
+    assert pickle.loads(pickle.dumps(decorated)) is decorated
+    assert str(autograd.compile(weighted)) == "<compiled weighted, recorded 0 times>"
+
+
+@autograd.compile
+def decorated(x: Any) -> Any:
+    return x * x
