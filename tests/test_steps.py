@@ -347,7 +347,7 @@ class Looks(Decides):
         (Decides(), {}, "decides by its data"),
         (Noisy(), {}, "something random"),
         (NoisyOfItsOwn(), {}, "something random"),
-        (Looks(), {"data": CLASSES}, "cannot be an index"),
+        (Looks(), {"data": CLASSES}, "decides by its data"),
         (mlp(3, 1), {"loss": lambda output, label: mse_loss(output, float(label == "a")), "y": ["a"] * 23}, "'a'"),
         (
             mlp(3, 1),
