@@ -38,7 +38,6 @@ from typing import TYPE_CHECKING, Any
 
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, make_circles, make_line, make_moons, make_spirals, make_xor
-from nn.executor import ExecutorError, Workers
 from nn.files import FileError
 from nn.history import History
 from nn.layers import MLP, Layer, Neuron, load_model
@@ -63,6 +62,7 @@ from nn.validation import accuracy, predict
 if TYPE_CHECKING:
     from nn.animation import LivePlot, animate_boundary
     from nn.diagnosis import doctor
+    from nn.executor import ExecutorError, Workers
     from nn.export import to_torch
     from nn.plots import plot_boundary, plot_gradients, plot_history, plot_network
     from nn.sweeps import Run, Sweep, sweep
@@ -81,9 +81,11 @@ __all__ = [  # noqa: RUF022 - classes first
 # Imported when first used, by the module that has it.  No such name is that of a module as well: importing the module
 # would put it in the place of the name.
 _LAZY = {
+    "ExecutorError": "nn.executor",
     "LivePlot": "nn.animation",
     "Run": "nn.sweeps",
     "Sweep": "nn.sweeps",
+    "Workers": "nn.executor",
     "animate_boundary": "nn.animation",
     "doctor": "nn.diagnosis",
     "plot_boundary": "nn.plots",
