@@ -78,13 +78,15 @@ PAIRS = {"2 processes": ["1 process", "this process"], "Dask, 2 workers": ["Dask
 def steps_of(problem: dict[str, Any], executor: Any, parts: int) -> Any:
     """The steps that ``fit`` would take."""
     from nn import MLP, SGD, Workers, cross_entropy
+    from nn.distributed import steps_on
     from nn.steps import steps_for
 
     X, y = problem["X"], problem["y"]
     model = MLP(len(X[0]), [len(layer) for layer in problem["layers"]], activation=problem["activation"], seed=0)
     optimizer = SGD(model.parameters(), lr=problem["rate"])
-    workers = Workers(executor, parts=parts) if executor else None
-    return steps_for(model, cross_entropy, optimizer, X, y, len(X), True, workers)
+    if executor:
+        return steps_on(Workers(executor, parts=parts), model, cross_entropy, optimizer, X, y, True)
+    return steps_for(model, cross_entropy, optimizer, X, y, len(X), True)
 
 
 # --- what a step costs ---------------------------------------------------------------------------

@@ -24,7 +24,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 from autograd import Value, draw_dot  # noqa: E402
 from autograd.viz import save, write_html  # noqa: E402
-from nn import MLP, Adam, binary_cross_entropy_with_logits, fit, make_moons, predict  # noqa: E402
+from nn import MLP, Adam, binary_cross_entropy_with_logits, fit, make_moons, plot_boundary  # noqa: E402
 
 
 def expression() -> None:
@@ -42,18 +42,9 @@ def moons() -> None:
     model = MLP(2, [16, 16, 1], activation="tanh", init="xavier_uniform", seed=0)
     optimizer = Adam(model.parameters(), lr=0.02)
     fit(model, X, y, loss="binary_cross_entropy_with_logits", optimizer=optimizer, epochs=50, progress=False)
-    xs, ys = [-1.5 + 0.08 * i for i in range(52)], [-1.0 + 0.08 * i for i in range(33)]
-    scores = [predict(model, [[x1, x2] for x1 in xs]) for x2 in ys]
-    figure, axes = plt.subplots(figsize=(5, 3.2))
-    axes.contourf(xs, ys, scores, levels=[-1e9, -2, -1, 0, 1, 2, 1e9], cmap="RdBu_r", alpha=0.5)
-    axes.contour(xs, ys, scores, levels=[0.0], colors="#1a1a1a")
-    for label, marker, colour in [(0, "o", "#0072b2"), (1, "^", "#d55e00")]:
-        points = [x for x, target in zip(X, y) if target == label]
-        axes.scatter(*zip(*points), marker=marker, color=colour, edgecolor="white", linewidth=0.5, s=28)
-    axes.set(xlabel="x₁", ylabel="x₂")
-    figure.tight_layout()
+    ax = plot_boundary(model, X, y, plt.subplots(figsize=(5, 3.2), layout="constrained")[1])
     matplotlib.rcParams["svg.hashsalt"] = "moons"
-    figure.savefig(FOLDER / "moons.svg", metadata={"Date": None})
+    ax.figure.savefig(FOLDER / "moons.svg", metadata={"Date": None})
 
 
 def folded() -> None:
@@ -80,6 +71,7 @@ def page() -> None:
         view.goto(path.as_uri())
         for _ in range(9):
             view.keyboard.press("ArrowRight")
+        view.wait_for_timeout(400)  # the dot is on its way
         view.screenshot(path=FOLDER / "page.png")
         browser.close()
 

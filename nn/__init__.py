@@ -16,21 +16,28 @@ Optimisers, and what steers them
     StepLR ExponentialLR CosineAnnealingLR LinearLR ReduceLROnPlateau
 Training
     fit (which returns a History), predict, accuracy
+    sweep (which gives a Sweep, a Run each) all combinations of hyper-parameters
+    Workers                                 for ``executor=`` of both: other processes and machines
+    doctor                                  what is wrong with this training, and what to do
+Pictures, by matplotlib
+    plot_history plot_boundary plot_network plot_gradients
+    LivePlot animate_boundary, callbacks of ``fit``
 Data
     read_csv and load_iris (a Dataset); make_moons make_circles make_spirals make_xor make_line
     train_test_split Standardizer minibatches one_hot
+Elsewhere
+    to_torch                                the same network as a program for PyTorch
 Errors
-    DataError FileError
+    DataError FileError ExecutorError
 """
 
 from __future__ import annotations
 
-from nn.animation import LivePlot, animate_boundary
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, make_circles, make_line, make_moons, make_spirals, make_xor
-from nn.doctor import doctor
-from nn.executor import ExecutorError, Workers
-from nn.export import to_torch
 from nn.files import FileError
 from nn.history import History
 from nn.layers import MLP, Layer, Neuron, load_model
@@ -48,11 +55,17 @@ from nn.losses import (
 )
 from nn.module import Module
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_
-from nn.plots import plot_boundary, plot_gradients, plot_history, plot_network
 from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, StepLR
-from nn.sweep import Run, Sweep, sweep
 from nn.training import fit
 from nn.validation import accuracy, predict
+
+if TYPE_CHECKING:
+    from nn.animation import LivePlot, animate_boundary
+    from nn.diagnosis import doctor
+    from nn.executor import ExecutorError, Workers
+    from nn.export import to_torch
+    from nn.plots import plot_boundary, plot_gradients, plot_history, plot_network
+    from nn.sweeps import Run, Sweep, sweep
 
 __all__ = [  # noqa: RUF022 - classes first
     "Adam", "AdamW", "CosineAnnealingLR", "DataError", "Dataset", "ExecutorError", "ExponentialLR", "FileError",
@@ -64,3 +77,31 @@ __all__ = [  # noqa: RUF022 - classes first
     "make_xor", "minibatches", "mse_loss", "one_hot", "plot_boundary", "plot_gradients", "plot_history",
     "plot_network", "predict", "read_csv", "sweep", "to_torch", "train_test_split",
 ]  # fmt: skip
+
+# Imported when first used, by the module that has it.  No such name is that of a module as well: importing the module
+# would put it in the place of the name.
+_LAZY = {
+    "ExecutorError": "nn.executor",
+    "LivePlot": "nn.animation",
+    "Run": "nn.sweeps",
+    "Sweep": "nn.sweeps",
+    "Workers": "nn.executor",
+    "animate_boundary": "nn.animation",
+    "doctor": "nn.diagnosis",
+    "plot_boundary": "nn.plots",
+    "plot_gradients": "nn.plots",
+    "plot_history": "nn.plots",
+    "plot_network": "nn.plots",
+    "sweep": "nn.sweeps",
+    "to_torch": "nn.export",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

@@ -122,6 +122,13 @@ class LivePlot:
         draw: what to draw, from the history and the axes.
         ax: where; by default in a new figure.
         interval: the least time in seconds from one picture to the next; the last one is always drawn in a notebook.
+
+    >>> from nn import MLP, fit, make_xor
+    >>> live = LivePlot(interval=0.0)
+    >>> _ = fit(MLP(2, [1], seed=0), *make_xor(), epochs=3, callbacks=[live], progress=False)
+    >>> len(live.ax.lines[0].get_xdata())
+    3
+    >>> live.plt.close(live.ax.figure)
     """
 
     def __init__(
@@ -144,7 +151,15 @@ class LivePlot:
             self.redraw()
 
     def redraw(self) -> None:
-        """Draw the history as it is now."""
+        """Draw the history as it is now.
+
+        >>> live = LivePlot()
+        >>> live(History(loss=[0.5]))
+        >>> live.history.loss.append(0.25); live.redraw()
+        >>> [float(loss) for loss in live.ax.lines[0].get_ydata()]
+        [0.5, 0.25]
+        >>> live.plt.close(live.ax.figure)
+        """
         if self.history is None:
             return
         for other in self.ax.figure.axes[:]:

@@ -25,7 +25,14 @@ _MOST_KEPT = 8  # parcels on a worker: the programs and data of several training
 
 
 class ExecutorError(AutogradError, RuntimeError):
-    """The workers of an executor gave no result; the message says what became of them."""
+    """The workers of an executor gave no result; the message says what became of them.
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> Workers(ThreadPoolExecutor()).run(int, [], [("one",)])
+    Traceback (most recent call last):
+        ...
+    nn.executor.ExecutorError: the workers gave no result: ValueError: invalid literal for int() with base 10: 'one'
+    """
 
 
 class Parcel:
@@ -97,13 +104,22 @@ class Workers:
 
         Raises:
             ExecutorError: a task failed, the workers are gone, or nobody answered in time.
+
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> Workers(ThreadPoolExecutor()).run(pow, [Parcel(2)], [(3,), (4,)])
+        [8, 16]
         """
         return [result for _, result in sorted(self.as_completed(function, parcels, tasks))]
 
     def as_completed(
         self, function: Callable[..., Any], parcels: Sequence[Parcel], tasks: Sequence[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any]]:
-        """The same as pairs (number of the task, result), each as soon as it is there."""
+        """The same as pairs (number of the task, result), each as soon as it is there.
+
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> dict(Workers(ThreadPoolExecutor()).as_completed(pow, [Parcel(2)], [(3,), (4,)])) == {0: 8, 1: 16}
+        True
+        """
         data = {parcel.key: parcel.data for parcel in parcels}
         supplied: list[dict[str, bytes]] = [{} for _ in tasks]
         running: dict[Any, int] = {}

@@ -60,6 +60,11 @@ def plot_history(history: History, ax: Axes | None = None) -> Axes:
     Raises:
         ImportError: matplotlib is not installed.
         ValueError: the history has no epochs.
+
+    >>> ax = plot_history(History(loss=[0.5, 0.3, 0.2], val_loss=[0.6, 0.4, 0.5]))
+    >>> ax.get_xlabel(), [line.get_label() for line in ax.lines]
+    ('epoch', ['loss', 'validation loss', 'best epoch, 2'])
+    >>> pyplot().close(ax.figure)
     """
     if not len(history):
         raise ValueError("the history has no epochs: train first")
@@ -124,6 +129,12 @@ def plot_boundary(
     Raises:
         ImportError: matplotlib is not installed.
         ValueError: samples do not have two features, or X and y differ in length.
+
+    >>> from nn import MLP, make_xor
+    >>> ax = plot_boundary(MLP(2, [1], seed=0), *make_xor(), resolution=4)
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('x₁', 'x₂')
+    >>> pyplot().close(ax.figure)
     """
     pyplot()  # before anything is computed
     surface = Surface(model, X, y, resolution)
@@ -193,6 +204,12 @@ def plot_network(
     Raises:
         ImportError: matplotlib is not installed.
         TypeError: the model has no layers one after the other.
+
+    >>> from nn import MLP
+    >>> ax = plot_network(MLP(2, [3, 1], seed=0))
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['inputs', 'layer 2\\nrelu', 'layer 3\\nidentity']
+    >>> pyplot().close(ax.figure)
     """
     layers = [part for part in model.modules() if isinstance(part, Layer)]
     sizes = [len(layers[0].neurons[0].w), *[len(layer.neurons) for layer in layers]] if layers else []
@@ -302,6 +319,12 @@ def plot_gradients(
     Raises:
         ImportError: matplotlib is not installed.
         ValueError: there are no gradients, or only one of ``loss`` and ``batch`` is given.
+
+    >>> from nn import MLP
+    >>> ax = plot_gradients(MLP(1, [2, 1], seed=0), loss="mse_loss", batch=([[1.0]], [2.0]))
+    >>> ax.get_xlabel(), [label.get_text() for label in ax.get_yticklabels()]
+    ('size of the gradient', ['layer 2', 'layer 3'])
+    >>> pyplot().close(ax.figure)
     """
     if (loss is None) != (batch is None):
         raise ValueError("give both a loss and a batch (X, y), or none of them")

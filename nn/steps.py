@@ -1,23 +1,31 @@
-"""The steps of training: by the graph of each batch, compiled, or on many machines; one trajectory, to rounding."""
+"""The steps of training: by the graph of each batch, or compiled; one trajectory, to rounding."""
 
 from __future__ import annotations
 
 import random
 import warnings
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import Any
 
 from autograd import Value, fsum, no_grad
 from nn.data import DataError, one_hot
-from nn.executor import ExecutorError, Parcel, Workers
 from nn.losses import cross_entropy
 from nn.module import Module
 from nn.optim import Optimizer
 
-__all__ = ["CompiledSteps", "EagerSteps", "ExecutorSteps", "by_sample", "evaluator_of", "not_drawn", "steps_for"]
+__all__ = [
+    "Batch",
+    "CompiledSteps",
+    "EagerSteps",
+    "Loss",
+    "as_numbers",
+    "by_sample",
+    "evaluator_of",
+    "not_drawn",
+    "raise_what_is_no_fault_of_the_compiler",
+    "steps_for",
+]
 
 Loss = Callable[[Any, Any], Any]
 Batch = Sequence[int]  # indices of samples
@@ -160,7 +168,7 @@ class CompiledSteps:
             single = not isinstance(output, list)
             return [loss(output, target), *([] if not outputs else [output] if single else output)]
 
-        data = X, _as_numbers(model, loss, X, y)
+        data = X, as_numbers(model, loss, X, y)
         evaluator = evaluator_of(model, loss_and_outputs, data, self.trainer.captured)
 
         def evaluate() -> tuple[list[float], list[Any]]:
@@ -197,68 +205,6 @@ def by_sample(columns: Any, single: bool) -> list[Any]:
     return rows
 
 
-class ExecutorSteps(CompiledSteps):
-    """Steps whose gradients come from the workers of an executor: each batch is cut into parts, the sums are added up.
-
-    The compiled program and the data travel to each worker once.  A step sends it the parameters and the indices of its
-    samples and gets the sums over these; the update is made here.
-
-    Args:
-        model, loss, optimizer, X, y: as for ``fit``.
-        workers: who computes.
-
-    Raises:
-        Exception: of any kind, if the model or the loss cannot be compiled.
-    """
-
-    def __init__(
-        self,
-        model: Callable[[Any], Any],
-        loss: Loss,
-        optimizer: Optimizer,
-        X: Sequence[Any],
-        y: Sequence[Any],
-        workers: Workers,
-    ) -> None:
-        super().__init__(model, loss, optimizer, X, y)
-        from autograd.compiler.gradients import Gradients
-
-        self.workers = workers
-        self.parcels = [Parcel(Gradients(self.trainer.program, self.trainer.trained)), Parcel(self.trainer.columns)]
-        self.by_rule = type(optimizer).step is Optimizer.step and self.trainer.can_update()
-
-    def run(self, batches: Sequence[Batch], repeat: int = 1) -> list[float]:
-        """One step per batch; returns the mean loss of each, measured before its step."""
-        return [self._step(batch) for _ in range(repeat) for batch in batches]
-
-    def _step(self, batch: Batch) -> float:
-        parts, parameters = self.workers.parts, self.trainer.captured_numbers
-        samples = batch if isinstance(batch, range) else array("q", batch)  # compact
-        bounds = [len(batch) * k // parts for k in range(parts + 1)]
-        tasks = [(samples[start:stop], parameters) for start, stop in pairwise(bounds) if start < stop]
-        # Added up in the order of the parts: the result does not depend on who is done first.
-        means = sum(self.workers.run(_sums, self.parcels, tasks)) / len(batch)
-        loss = float(means[0])
-        if self.by_rule:
-            self.trainer.update(loss, means[1:], lr=self.optimizer.lr)
-        else:
-            self._update_by_optimizer(means[1:].tolist())
-        return loss
-
-    def _update_by_optimizer(self, gradient: Sequence[float]) -> None:
-        """A step of an optimiser that does more than its rule says."""
-        self.store()
-        for parameter, derivative in zip(self.optimizer.parameters, gradient):
-            parameter.grad = derivative
-        self.optimizer.step()
-        self.load()
-
-
-def _sums(gradients: Any, columns: Any, batch: Batch, parameters: Any) -> Any:
-    """On a worker: the sums over some samples."""
-    return gradients(columns, batch, parameters)
-
-
 def steps_for(
     model: Callable[[Any], Any],
     loss: Loss,
@@ -267,18 +213,8 @@ def steps_for(
     y: Sequence[Any],
     batch_size: int,
     compile: bool,
-    executor: Any = None,
 ) -> EagerSteps | CompiledSteps:
-    """Compiled steps if they are wanted and possible, else eager ones; a warning says why not.
-
-    Raises:
-        ExecutorError: there is an executor, but the model or the loss cannot be compiled.
-    """
-    if executor is not None:
-        workers = executor if isinstance(executor, Workers) else Workers(executor)
-        if not compile:
-            raise ValueError("compile=False trains by graphs, which stay here: with an executor use compile=True")
-        return _steps_on(workers, model, loss, optimizer, X, y)
+    """Compiled steps if they are wanted and possible, else eager ones; a warning says why not."""
     eager = EagerSteps(model, loss, optimizer, X, y)
     if not compile or type(optimizer).step is not Optimizer.step:
         return eager
@@ -288,45 +224,24 @@ def steps_for(
         return eager
     with not_drawn(model):
         try:
-            compiled = CompiledSteps(model, loss, optimizer, X, _as_numbers(model, loss, X, y))
+            compiled = CompiledSteps(model, loss, optimizer, X, as_numbers(model, loss, X, y))
             if not compiled.trainer.reaches_parameters:
                 return eager  # whose first step says so
             compiled.trainer.kernel(batch_size)
         except DataError:  # a class that there is not
             raise
         except Exception as error:
-            _raise_what_is_no_fault_of_the_compiler(model, loss, X, y)
+            raise_what_is_no_fault_of_the_compiler(model, loss, X, y)
             message = f"training runs without the compiler, many times slower: {error}"
             warnings.warn(message, RuntimeWarning, stacklevel=3)
             return eager
     return compiled
 
 
-def _steps_on(
-    workers: Workers,
-    model: Callable[[Any], Any],
-    loss: Loss,
-    optimizer: Optimizer,
-    X: Sequence[Any],
-    y: Sequence[Any],
-) -> EagerSteps | CompiledSteps:
-    with not_drawn(model):
-        try:
-            steps = ExecutorSteps(model, loss, optimizer, X, _as_numbers(model, loss, X, y), workers)
-        except DataError:
-            raise
-        except Exception as error:
-            _raise_what_is_no_fault_of_the_compiler(model, loss, X, y)
-            install = ' (pip install "scalar-autograd[compile]")' if isinstance(error, ImportError) else ""
-            raise ExecutorError(
-                f"workers get a compiled program, and there is none: {error}{install}; executor=None trains here"
-            ) from error
-    return steps if steps.trainer.reaches_parameters else EagerSteps(model, loss, optimizer, X, y)
-
-
-def _raise_what_is_no_fault_of_the_compiler(
+def raise_what_is_no_fault_of_the_compiler(
     model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]
 ) -> None:
+    """The error of a model or a loss that does not work without the compiler either, if there is one."""
     with no_grad():
         loss(model(X[0]), y[0])
 
@@ -386,7 +301,7 @@ def _depends(loss: Any, on: set[Value]) -> bool:
     return False
 
 
-def _as_numbers(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]) -> Sequence[Any]:
+def as_numbers(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]) -> Sequence[Any]:
     """The targets; indices of classes as vectors: an index is no number to compute with."""
     if loss is not cross_entropy:
         return y

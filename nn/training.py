@@ -133,7 +133,12 @@ def fit(
         raise ValueError("the schedule is of another optimizer: make it from the one that fit gets, optimizer=...")
     measures = metrics_by_name(metrics, loss)
     keeps_best = early_stopping and restore_best
-    steps = steps_for(model, loss, optimizer, X, y, size, compile, executor)
+    if executor is None:
+        steps = steps_for(model, loss, optimizer, X, y, size, compile)
+    else:
+        from nn.distributed import steps_on
+
+        steps = steps_on(executor, model, loss, optimizer, X, y, compile)
     training = _Training(
         steps, len(X), size,
         rng=seed if isinstance(seed, random.Random) else random.Random(seed),

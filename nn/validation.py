@@ -15,7 +15,7 @@ from nn.losses import LOSSES, binary_cross_entropy
 from nn.module import Module
 from nn.steps import CompiledSteps, by_sample, evaluator_of, not_drawn
 
-__all__ = ["Measure", "accuracy", "evaluating", "metrics_by_name", "predict", "set_apart"]
+__all__ = ["Measure", "accuracy", "evaluating", "metrics_by_name", "native_outputs", "predict", "set_apart"]
 
 Metric = Callable[[Any, Any], float]
 
@@ -35,15 +35,17 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
     [[0.0, 0.0]]
     """
     X = samples_of(X)
-    found = _predict_natively(model, X) if compile and len(X) > 1 else None
-    if found is not None:
-        return found
+    if compile and len(X) > 1 and (natively := native_outputs(model, X)):
+        return natively()
     with no_grad():
         return [_numbers(model(x)) for x in X]
 
 
-def _predict_natively(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any] | None:
-    """None if that is not possible, for whatever reason: if it has nothing to do with compiling, it comes up again."""
+def native_outputs(model: Callable[[Any], Any], X: Sequence[Any]) -> Callable[[], list[Any]] | None:
+    """What gives the outputs for some samples natively, with the parameters as they are at each call.
+
+    None if that is not possible, for whatever reason: if it has nothing to do with compiling, it comes up again.
+    """
     from autograd.compiler.kernels import native_available
 
     single = False
@@ -57,9 +59,10 @@ def _predict_natively(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any
     if not native_available():
         return None
     try:
-        return by_sample(evaluator_of(model, outputs, (X,))([]), single)
+        evaluator = evaluator_of(model, outputs, (X,))
     except Exception:
         return None
+    return lambda: by_sample(evaluator([]), single)
 
 
 def _numbers(output: Any) -> Any:

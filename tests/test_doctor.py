@@ -27,7 +27,7 @@ from nn import (
     mse_loss,
     one_hot,
 )
-from nn.doctor import Finding, Report
+from nn.diagnosis import Finding, Report
 from nn.probe import Probe
 
 X, Y = make_moons(60, noise=0.1, seed=1)

@@ -33,9 +33,9 @@ LEVELS: dict[str, list[set[str]]] = {
         {"datasets", "history", "module"},
         {"layers", "losses", "optim"},
         {"checkpoint", "export", "formulas", "probe", "schedules", "steps"},
-        {"symptoms", "validation"},
-        {"doctor", "surface", "training"},
-        {"plots", "sweep"},
+        {"distributed", "symptoms", "validation"},
+        {"diagnosis", "surface", "training"},
+        {"plots", "sweeps"},
         {"animation"},
         {"__init__"},
         {"tabular"},
@@ -56,7 +56,7 @@ NEED_NUMPY = {
     for name in ("arrange", "evaluation", "gradients", "native_kernel", "points", "samples", "training", "update")
 }  # fmt: skip
 # What takes time to import, and is not always needed.
-LOADED_LATE = NEED_NUMPY | {"autograd.compiler.kernels", "autograd.viz"}
+LOADED_LATE = NEED_NUMPY | {"autograd.compiler.kernels", "autograd.viz", "nn.distributed"}
 
 
 class Import(NamedTuple):

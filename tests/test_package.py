@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import autograd
+import nn
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,3 +48,26 @@ def test_every_exception_has_the_one_base() -> None:
 def test_importing_raises_the_collector_s_threshold_only(before: str, after: str) -> None:
     program = f"import gc; {before or 'pass'}\nimport autograd\nprint(gc.isenabled(), gc.get_threshold())"
     assert in_a_fresh_interpreter(program).startswith(after)
+
+
+def test_every_public_name_of_nn_is_there_once_also_after_all_modules_were_imported() -> None:
+    """A function that is loaded late must not have the name of a module: importing that would take its place."""
+    program = (
+        "import importlib, pkgutil, types, nn\n"
+        "for module in pkgutil.iter_modules(nn.__path__):\n"
+        "    importlib.import_module(f'nn.{module.name}')\n"
+        "assert len(set(nn.__all__)) == len(nn.__all__) and set(dir(nn)) >= set(nn.__all__)\n"
+        "print([name for name in nn.__all__ if isinstance(getattr(nn, name), types.ModuleType)])\n"
+    )
+    assert in_a_fresh_interpreter(program) == "[]"
+
+
+def test_importing_nn_loads_only_what_a_training_needs() -> None:
+    program = "import sys, autograd, nn; print(*[name for name in nn._LAZY.values() if name in sys.modules])"
+    assert in_a_fresh_interpreter(program) == ""
+    assert in_a_fresh_interpreter("import nn; print(nn.doctor.__name__, nn.sweep.__name__)") == "doctor sweep"
+
+
+def test_an_unknown_name_of_nn_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'MLQ'"):
+        nn.MLQ  # noqa: B018

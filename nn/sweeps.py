@@ -46,6 +46,9 @@ class Run:
         seconds: how long.
         error: what went wrong; empty if nothing did.
         numbers: what training made of the model's parameters.
+
+    >>> Run({"lr": 0.1}, loss=0.25, epochs=10).loss
+    0.25
     """
 
     parameters: dict[str, Any]
@@ -59,7 +62,11 @@ class Run:
 
     @property
     def score(self) -> float:
-        """What is to be small: the validation loss, or the loss where there are no validation data."""
+        """What is to be small: the validation loss, or the loss where there are no validation data.
+
+        >>> Run({}, loss=0.25).score, Run({}, loss=0.25, val_loss=0.5).score
+        (0.25, 0.5)
+        """
         return self.loss if self.val_loss is None else self.val_loss
 
 
@@ -68,6 +75,13 @@ class Sweep(Sequence[Run]):
 
     Attributes:
         runs: in that order; also those of the table itself: ``table[0]``, ``len(table)``, ``for run in table``.
+
+    >>> from nn import MLP
+    >>> Sweep([Run({"lr": 0.1}, 0.5), Run({"lr": 1.0}, error="NumericError"), Run({"lr": 0.2}, 0.25)], MLP)
+     lr  loss  epochs  seconds  error
+    0.2  0.25       0        0
+    0.1   0.5       0        0
+      1   nan       0        0  NumericError
     """
 
     def __init__(self, runs: Sequence[Run], factory: Factory) -> None:
@@ -86,7 +100,12 @@ class Sweep(Sequence[Run]):
 
     @property
     def best(self) -> Run:
-        """The run with the smallest validation loss, or loss."""
+        """The run with the smallest validation loss, or loss.
+
+        >>> from nn import MLP
+        >>> Sweep([Run({"lr": 0.1}, 0.5), Run({"lr": 0.2}, 0.25)], MLP).best.parameters
+        {'lr': 0.2}
+        """
         return self.runs[0]
 
     def model(self, run: Run | None = None) -> Any:
@@ -94,6 +113,10 @@ class Sweep(Sequence[Run]):
 
         Raises:
             ValueError: the run failed.
+
+        >>> from nn import MLP
+        >>> Sweep([Run({"nin": 1, "nouts": [1]}, 0.25, numbers=[2.0, 1.0])], MLP).model()([3.0]).data
+        7.0
         """
         run = run or self.best
         if run.error:
@@ -130,6 +153,14 @@ class Sweep(Sequence[Run]):
 
         Raises:
             FileError: the file cannot be written.
+
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from nn import MLP
+        >>> with TemporaryDirectory() as folder:
+        ...     Sweep([Run({"lr": 0.1}, 0.5)], MLP).to_csv(Path(folder, "sweep.csv"))
+        ...     Path(folder, "sweep.csv").read_text()
+        'lr,loss,epochs,seconds\\n0.1,0.5,0,0.0\\n'
         """
         columns = self._columns()
         text = io.StringIO()

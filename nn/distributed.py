@@ -1,0 +1,117 @@
+"""Steps of training on the workers of an executor: they compute the gradients, the update is made here."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from nn.data import DataError
+from nn.executor import ExecutorError, Parcel, Workers
+from nn.optim import Optimizer
+from nn.steps import (
+    Batch,
+    CompiledSteps,
+    EagerSteps,
+    Loss,
+    as_numbers,
+    not_drawn,
+    raise_what_is_no_fault_of_the_compiler,
+)
+
+__all__ = ["ExecutorSteps", "steps_on"]
+
+
+class ExecutorSteps(CompiledSteps):
+    """Steps whose gradients come from the workers of an executor: each batch is cut into parts, the sums are added up.
+
+    The compiled program and the data travel to each worker once.  A step sends it the parameters and the indices of its
+    samples and gets the sums over these; the update is made here.
+
+    Args:
+        model, loss, optimizer, X, y: as for ``fit``.
+        workers: who computes.
+
+    Raises:
+        Exception: of any kind, if the model or the loss cannot be compiled.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[Any], Any],
+        loss: Loss,
+        optimizer: Optimizer,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        workers: Workers,
+    ) -> None:
+        super().__init__(model, loss, optimizer, X, y)
+        from autograd.compiler.gradients import Gradients
+
+        self.workers = workers
+        self.parcels = [Parcel(Gradients(self.trainer.program, self.trainer.trained)), Parcel(self.trainer.columns)]
+        self.by_rule = type(optimizer).step is Optimizer.step and self.trainer.can_update()
+
+    def run(self, batches: Sequence[Batch], repeat: int = 1) -> list[float]:
+        """One step per batch; returns the mean loss of each, measured before its step."""
+        return [self._step(batch) for _ in range(repeat) for batch in batches]
+
+    def _step(self, batch: Batch) -> float:
+        parts, parameters = self.workers.parts, self.trainer.captured_numbers
+        samples = batch if isinstance(batch, range) else array("q", batch)  # compact
+        bounds = [len(batch) * k // parts for k in range(parts + 1)]
+        tasks = [(samples[start:stop], parameters) for start, stop in pairwise(bounds) if start < stop]
+        # Added up in the order of the parts: the result does not depend on who is done first.
+        means = sum(self.workers.run(_sums, self.parcels, tasks)) / len(batch)
+        loss = float(means[0])
+        if self.by_rule:
+            self.trainer.update(loss, means[1:], lr=self.optimizer.lr)
+        else:
+            self._update_by_optimizer(means[1:].tolist())
+        return loss
+
+    def _update_by_optimizer(self, gradient: Sequence[float]) -> None:
+        """A step of an optimiser that does more than its rule says."""
+        self.store()
+        for parameter, derivative in zip(self.optimizer.parameters, gradient):
+            parameter.grad = derivative
+        self.optimizer.step()
+        self.load()
+
+
+def _sums(gradients: Any, columns: Any, batch: Batch, parameters: Any) -> Any:
+    """On a worker: the sums over some samples."""
+    return gradients(columns, batch, parameters)
+
+
+def steps_on(
+    executor: Any,
+    model: Callable[[Any], Any],
+    loss: Loss,
+    optimizer: Optimizer,
+    X: Sequence[Any],
+    y: Sequence[Any],
+    compile: bool,
+) -> EagerSteps | CompiledSteps:
+    """Steps whose gradients come from an executor; eager ones, whose first step says so, if they reach no parameter.
+
+    Raises:
+        ExecutorError: the model or the loss cannot be compiled.
+        ValueError: they are not to be.
+    """
+    workers = executor if isinstance(executor, Workers) else Workers(executor)
+    if not compile:
+        raise ValueError("compile=False trains by graphs, which stay here: with an executor use compile=True")
+    with not_drawn(model):
+        try:
+            steps = ExecutorSteps(model, loss, optimizer, X, as_numbers(model, loss, X, y), workers)
+        except DataError:
+            raise
+        except Exception as error:
+            raise_what_is_no_fault_of_the_compiler(model, loss, X, y)
+            install = ' (pip install "scalar-autograd[compile]")' if isinstance(error, ImportError) else ""
+            raise ExecutorError(
+                f"workers get a compiled program, and there is none: {error}{install}; executor=None trains here"
+            ) from error
+    return steps if steps.trainer.reaches_parameters else EagerSteps(model, loss, optimizer, X, y)

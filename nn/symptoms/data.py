@@ -1,0 +1,129 @@
+"""Illnesses of samples, targets and outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from nn.layers import notation
+from nn.probe import Probe, numbers_of
+from nn.symptoms.finding import Finding, Result, aligned
+
+__all__ = ["features", "finite_numbers", "targets"]
+
+SCALES_APART = 100.0
+
+# What an output can be, by the primitive that makes it.
+RANGES: dict[str, tuple[float, float]] = {
+    "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "erf": (-1.0, 1.0), "sin": (-1.0, 1.0), "cos": (-1.0, 1.0),
+    "relu": (0.0, math.inf), "softplus": (0.0, math.inf), "exp": (0.0, math.inf), "square": (0.0, math.inf),
+    "abs": (0.0, math.inf),
+}  # fmt: skip
+BOUNDED = {op for op, (_, high) in RANGES.items() if high < math.inf}
+PROBABILITIES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")  # losses that take them as targets
+LOGITS = ("binary_cross_entropy_with_logits", "cross_entropy")  # losses that take logits as outputs
+
+
+def finite_numbers(probe: Probe) -> Result:
+    """Is anything nan or infinite?  Then nothing else can be said."""
+    if probe.not_finite:
+        where, what = probe.not_finite
+        if where == "parameters":
+            sentence = f"nan or infinite are the parameters {what}: the training diverged."
+            remedy = "Go back to earlier parameters; use a smaller learning rate, or clip_grad_norm_."
+        else:
+            sentence = f"{where} of the batch holds {what}."
+            remedy = "Drop it or fill it in: a single nan makes every parameter nan."
+        return [Finding("not finite", "error", (where,), sentence, remedy)], f"{where}: not finite"
+    ill = [i for i, cost in enumerate(probe.losses) if not math.isfinite(cost)]
+    if ill or not all(map(math.isfinite, probe.gradient)):
+        sentence = (
+            f"the loss of sample {ill[0]} is {probe.losses[ill[0]]}." if ill else "a gradient is nan or infinite."
+        )
+        remedy = "Compute it inside autograd.strict(), which names the first operation that gives nan or inf."
+        return [Finding("not finite", "error", (), sentence, remedy)], "the loss or its gradients are not finite"
+    return [], "data, parameters, losses and gradients are finite"
+
+
+def features(probe: Probe) -> Result:
+    """Do all of them vary, on scales that are alike?"""
+    rows = [numbers_of(x) for x in probe.X]
+    if len(rows) < 2 or any(row is None or len(row) != len(rows[0] or ()) for row in rows):
+        return [], "not looked at: that takes two samples or more, each of the same number of numbers"
+    columns = {notation("x", None, k): column for k, column in enumerate(zip(*[row or () for row in rows]), start=1)}
+    found = []
+    for name, column in columns.items():
+        if min(column) == max(column):
+            effect = "its weights get no gradient" if column[0] == 0.0 else "it can only act as a second bias"
+            sentence = f"{name} is {column[0]:g} in all {len(rows)} samples: {effect}."
+            remedy = "Leave the feature out, or look for a mistake in the data; or the batch is too small to tell."
+            found.append(Finding("constant feature", "warning", (name,), sentence, remedy))
+    spread = {name: _spread(column) for name, column in columns.items() if min(column) < max(column)}
+    if spread:
+        least, most = min(spread, key=spread.__getitem__), max(spread, key=spread.__getitem__)
+        if spread[most] > SCALES_APART * spread[least]:
+            sentence = (
+                f"the spread of {most} is {spread[most]:.3g} and that of {least} {spread[least]:.3g}, "
+                "and no learning rate suits both."
+            )
+            remedy = "Scale the features: Standardizer.fit(X).transform(X)."
+            found.append(Finding("feature scales", "warning", (most, least), sentence, remedy))
+    return found, f"{len(spread)} of {len(columns)} features vary"
+
+
+def targets(probe: Probe) -> Result:
+    """Can the outputs become what the targets ask for, and does the loss take such outputs and targets?"""
+    loss = getattr(probe.loss, "__name__", "")
+    pairs = [(j, y) for outputs, target in zip(probe.outputs, probe.y) for j, y in aligned(outputs, target)]
+    found = [*_squashed(probe, loss)]
+    if loss in PROBABILITIES and (bad := [y for _, y in pairs if not 0.0 <= y <= 1.0]):
+        sentence = f"{loss} takes targets from 0 to 1, but {_share(bad, pairs)} are not: {_extent(bad)}."
+        remedy = "Give the classes as 0 and 1; for other numbers use mse_loss."
+        found.append(Finding("targets", "error", (), sentence, remedy))
+    elif loss == "hinge_loss" and (bad := [y for _, y in pairs if y not in (-1.0, 1.0)]):
+        sentence = f"hinge_loss takes the targets -1 and 1, but {_share(bad, pairs)} are others: {_extent(bad)}."
+        found.append(Finding("targets", "error", (), sentence, "Give 2 * y - 1 for classes y of 0 and 1."))
+    elif loss not in LOGITS:
+        for j, op in enumerate(probe.output_ops):
+            low, high = RANGES.get(op, (-math.inf, math.inf))
+            own = [y for i, y in pairs if i == j]
+            if bad := [y for y in own if not low <= y <= high]:
+                sentence = (
+                    f"output {j + 1} is a {op}, which gives {_range(low, high)}, "
+                    f"but {_share(bad, own)} are not: {_extent(bad)}."
+                )
+                remedy = 'Use output="identity", or scale the targets into that range.'
+                found.append(Finding("targets out of range", "error", (f"output {j + 1}",), sentence, remedy))
+    return found, "outputs, targets and loss " + ("do not fit together" if found else "fit together")
+
+
+def _squashed(probe: Probe, loss: str) -> list[Finding]:
+    ops = set(probe.output_ops)
+    if loss == "cross_entropy" and all(min(o) >= 0.0 and math.isclose(math.fsum(o), 1.0) for o in probe.outputs):
+        what = "probabilities, which add up to 1"
+    elif loss in LOGITS and len(ops) == 1 and ops <= (BOUNDED if loss == "cross_entropy" else RANGES.keys()):
+        what = f"each a {min(ops)}, which gives {_range(*RANGES[min(ops)])}"
+    else:
+        return []
+    sentence = f"{loss} takes logits, which may be any numbers, but the outputs are {what}."
+    remedy = 'Leave out the last activation (output="identity"): the loss contains it.'
+    return [Finding("squashed logits", "error", (), sentence, remedy)]
+
+
+def _spread(column: Sequence[float]) -> float:
+    mean = math.fsum(column) / len(column)
+    return math.sqrt(math.fsum([(x - mean) ** 2 for x in column]) / len(column))
+
+
+def _share(some: Sequence[Any], every: Sequence[Any]) -> str:
+    return f"{len(some)} of {len(every)} targets"
+
+
+def _extent(numbers: Sequence[float]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:g}" if low == high else f"from {low:g} to {high:g}"
+
+
+def _range(low: float, high: float) -> str:
+    return f"numbers from {low:g} to {high:g}" if math.isfinite(high) else f"numbers from {low:g}"

@@ -1,0 +1,49 @@
+"""What a look at a network gives: findings, each with a sentence and a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nn.probe import numbers_of
+
+__all__ = ["Finding", "Result", "aligned", "listed"]
+
+LISTED = 6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or a note.
+
+    Attributes:
+        kind: what, in two or three words.
+        severity: "error" if training cannot work like this, "warning" if it suffers, "note" if it may be all right.
+        where: the parameters, neurons, layers or features by name.
+        sentence: what was measured.
+        remedy: what to do.
+    """
+
+    kind: str
+    severity: str
+    where: tuple[str, ...]
+    sentence: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.sentence}\n  {self.remedy}"
+
+
+Result = tuple[list[Finding], str]
+
+
+def listed(names: Sequence[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def aligned(outputs: Sequence[float], target: Any) -> list[tuple[int, float]]:
+    """Each output's place with its target, where they are as many; nothing where the target is a class, or unknown."""
+    numbers = numbers_of(target)
+    return list(enumerate(numbers)) if numbers is not None and len(numbers) == len(outputs) else []

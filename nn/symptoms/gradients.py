@@ -1,0 +1,184 @@
+"""Illnesses of gradients, and of the neurons that stop them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from nn.probe import Probe, Unit, numbers_of
+from nn.symptoms.finding import Finding, Result, aligned, listed
+
+__all__ = ["dead_neurons", "gradients_by_layer", "paths", "saturation", "zero_grad"]
+
+CONSTANT = 0.95  # a neuron that is saturated in this share of the samples is as good as a constant
+AT_THE_WRONG_END = 0.1  # of the samples
+FADED, GROWN, TOO_LARGE = 1e-3, 1e2, 1e3  # the errors δ of a layer by those of a later one; and by themselves
+FAR_LONGER, RARE = 3.0, 0.05  # a stored gradient than that of the batch; the samples with one as long
+EPS = 1e-6  # of rounding
+CLEAR = "Call optimizer.zero_grad() or model.zero_grad() before each backward()."
+
+
+def zero_grad(probe: Probe) -> Result:
+    """Do the stored gradients come from one backward pass, or from several?
+
+    The mean over a mini-batch is no longer than the longest gradient of one of its samples: if the stored one is longer
+    than that of every sample, it is a sum, and if it is longer than nearly all of them, it probably is.  So is a
+    multiple of the gradient of this batch, except n times, which is the sum over its n samples.  In all other cases
+    nobody can tell, since a step that clears first leaves its gradient, too: there is only a note.
+    """
+    stored = [float(p.grad) for p in probe.parameters]
+    held = tuple([name for name, g in zip(probe.names, stored) if g != 0.0])
+    if not held:
+        return [], "no gradients are stored"
+    norm, own, n = math.hypot(*stored), math.hypot(*probe.gradient), len(probe.X)
+    ratio = norm / own if own else math.inf
+    multiple = own > 0.0 and all(abs(s - ratio * g) <= EPS * norm for s, g in zip(stored, probe.gradient))
+    if multiple and any(math.isclose(ratio, once, rel_tol=EPS) for once in (1.0, n)):
+        return [], "the stored gradients are those of this batch, once"
+    as_long = sum(size * (1.0 + EPS) >= norm for size in probe.norms)
+    if (multiple and ratio > 1.0) or as_long == 0:
+        severity = "error"
+        what = "so several backward passes have added up (or the loss is a sum over samples, not a mean)"
+    elif ratio > FAR_LONGER and as_long <= RARE * n:
+        severity = "warning"
+        what = "so probably several backward passes have added up (or the loss is a sum over samples, not a mean)"
+    else:
+        severity = "note"
+        what = "so one backward pass may have left it, or several; the next one adds to it"
+    sentence = (
+        f"{len(held)} of {len(stored)} parameters already hold a gradient, {ratio:.3g} times as long as that of this "
+        f"batch; {as_long} of {n} samples have one as long as that, {what}."
+    )
+    kind = "stored gradients" if severity == "note" else "forgotten zero_grad"
+    remark = f"gradients are stored, {ratio:.3g} times those of this batch"
+    return [Finding(kind, severity, held, sentence, CLEAR)], remark
+
+
+def paths(probe: Probe) -> Result:
+    """Does the loss depend on every parameter, and does the optimiser move them?"""
+    total = len(probe.parameters)
+    found = []
+    if cut := [name for name, p in zip(probe.names, probe.parameters) if p not in probe.reached]:
+        sentence = f"the loss does not depend on {listed(cut)}: {len(cut)} of {total} parameters have no path to it."
+        remedy = "Use them in __call__, and make no new Value from .data, no detach() and no no_grad() on the way."
+        found.append(Finding("no path to the loss", "error", tuple(cut), sentence, remedy))
+    moved = set(probe.optimizer.parameters if probe.optimizer else probe.parameters)
+    if left := [name for name, p in zip(probe.names, probe.parameters) if p not in moved]:
+        sentence = f"the optimizer does not have {listed(left)}: {len(left)} of {total} parameters never move."
+        remedy = "Make it from model.parameters() after the last change of the model; or they are frozen on purpose."
+        found.append(Finding("not optimized", "warning", tuple(left), sentence, remedy))
+    stuck = [n for n, p, moves in zip(probe.names, probe.parameters, probe.nonzero) if not moves and p in probe.reached]
+    if stuck and not probe.units and not _zero_feature(probe):
+        sentence = (
+            f"{listed(stuck)}: {len(stuck)} of {total} parameters have a path to the loss, "
+            f"but in all {len(probe.X)} samples the gradient is exactly 0."
+        )
+        remedy = 'Weights that are 0 do this to each other: use init="xavier_uniform" or init="he_normal".'
+        found.append(Finding("zero gradients", "error", tuple(stuck), sentence, remedy))
+    return found, f"{len(probe.reached)} of {total} parameters have a path, {sum(probe.nonzero)} get a gradient"
+
+
+def dead_neurons(probe: Probe) -> Result:
+    """Is there a neuron through which no sample's gradient gets?"""
+    found = []
+    for units in _by_kind(_flat(probe)):
+        names, count, share = _members(probe, units)
+        stuck = len(probe.parameters) - sum(probe.nonzero)
+        sentence = (
+            f"{listed(names)} {_is(names)} off in all {len(probe.X)} samples: {units[0].reason}. That is {share}, "
+            f"and {stuck} of {len(probe.parameters)} parameters get no gradient."
+        )
+        remedy = "Start again with a smaller learning rate or another init, or use leaky_relu or elu."
+        severity = "error" if 2 * len(names) >= count else "warning" if 4 * len(names) >= count else "note"
+        found.append(Finding(units[0].kind, severity, names, sentence, remedy))
+    return found, _not_aligned(probe) or ("some neurons are off" if found else "no neuron is off in all samples")
+
+
+def saturation(probe: Probe) -> Result:
+    """Is there a hidden neuron that is saturated nearly always, or an output that is so at the wrong end?"""
+    found = []
+    n = len(probe.X)
+    saturated = [unit for unit in probe.units if unit.kind.startswith("saturated")]
+    for units in _by_kind([u for u in saturated if u.output is None and len(u.samples) >= CONSTANT * n]):
+        names, _, share = _members(probe, units)
+        least = min(len(unit.samples) for unit in units)
+        most = f"all {n}" if least == n else f"{least} or more of {n}"
+        sentence = f"{listed(names)} {_is(names)} saturated in {most} samples: {units[0].reason}. That is {share}."
+        remedy = 'Start with smaller weights (init="xavier_uniform"), scale the features, or lower the learning rate.'
+        found.append(Finding(units[0].kind, "warning", names, sentence, remedy))
+    for unit in saturated:
+        if unit.output is not None:
+            wrong = [i for i in unit.samples if _is_far(probe, i, unit.output)]
+            if len(wrong) >= AT_THE_WRONG_END * n:
+                sentence = (
+                    f"the output {unit.name} is saturated at the wrong end in {len(wrong)} of {n} samples: "
+                    f"{unit.reason}, so that they hardly teach it anything."
+                )
+                remedy = 'Use a loss on logits with output="identity", or start with smaller weights.'
+                found.append(Finding(unit.kind, "error", (unit.name,), sentence, remedy))
+    return found, _not_aligned(probe) or ("some neurons are saturated" if found else "no neuron nearly always is")
+
+
+def gradients_by_layer(probe: Probe) -> Result:
+    """Do the errors δ keep their size on the way back through the layers?"""
+    layers = [layer for layer in probe.layers if layer.error > 0.0]
+    found = []
+    sizes = ", ".join([f"{layer.name}: {layer.error:.2g}" for layer in layers])
+    for i, layer in enumerate(layers):
+        later = max(layers[i:], key=lambda other: other.error)
+        if layer.error < FADED * later.error:
+            sentence = (
+                f"a typical error δ is {layer.error:.2g} in {layer.name}, but {later.error:.2g} in {later.name}; "
+                f"from the first layer on: {sizes}."
+            )
+            remedy = 'Use relu or tanh with init="he_normal" or "xavier_uniform", or fewer layers.'
+            found.append(Finding("vanishing gradients", "warning", (layer.name,), sentence, remedy))
+            break
+    if layers:
+        most = max(layers, key=lambda layer: layer.error)
+        if most.error > max(GROWN * layers[-1].error, 1.0) or most.error > TOO_LARGE:
+            sentence = f"a typical error δ is {most.error:.2g} in {most.name}; from the first layer on: {sizes}."
+            remedy = 'Use init="he_normal" or "xavier_uniform", scale features and targets, or use clip_grad_norm_.'
+            found.append(Finding("exploding gradients", "warning", (most.name,), sentence, remedy))
+    return found, f"a typical error δ is {sizes or 0}"
+
+
+def _flat(probe: Probe) -> list[Unit]:
+    """The places that have a local derivative of exactly 0 in all samples."""
+    others = ("saturated", "steep", "nan", "infinite")
+    return [u for u in probe.units if len(u.samples) == len(probe.X) and not u.kind.startswith(others)]
+
+
+def _by_kind(units: Sequence[Unit]) -> list[list[Unit]]:
+    groups: dict[str, list[Unit]] = {}
+    for unit in units:
+        groups.setdefault(unit.kind, []).append(unit)
+    return list(groups.values())
+
+
+def _members(probe: Probe, units: Sequence[Unit]) -> tuple[tuple[str, ...], int, str]:
+    """The names of these places, how many there are in their layers, and both in words."""
+    layers = Counter([unit.layer for unit in units])
+    counts = {layer: probe.count(layer, units[0].op) for layer in layers}
+    share = ", ".join([f"{n} of {counts[layer]} in {layer or 'the model'}" for layer, n in layers.items()])
+    return tuple([unit.name for unit in units]), sum(counts.values()), share
+
+
+def _not_aligned(probe: Probe) -> str:
+    return "" if probe.aligned else "not looked at: the model's graph is another one from sample to sample"
+
+
+def _zero_feature(probe: Probe) -> bool:
+    rows = [numbers_of(x) or [] for x in probe.X]
+    return any(not any(column) for column in zip(*rows))
+
+
+def _is_far(probe: Probe, sample: int, output: int) -> bool:
+    """Whether an output is nearer to the other end of a sigmoid than to its target."""
+    pairs = dict(aligned(probe.outputs[sample], probe.y[sample]))
+    return output in pairs and abs(probe.outputs[sample][output] - pairs[output]) > 0.5
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
