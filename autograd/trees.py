@@ -6,6 +6,7 @@ A tree is a number, or one of these with trees inside.  Numbers are taken out in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import Any
 
 __all__ = ["aligned", "flatten", "is_tree", "rebuild"]
@@ -62,7 +63,9 @@ def rebuild(tree: Any, numbers: Iterable[Any]) -> Any:
 
 def _rebuilt(tree: Any, supply: Iterator[Any]) -> Any:
     if isinstance(tree, dict):
-        return {key: _rebuilt(branch, supply) for key, branch in tree.items()}
+        out = copy(tree)  # of its own kind
+        out.update([(key, _rebuilt(branch, supply)) for key, branch in tree.items()])
+        return out
     if isinstance(tree, (list, tuple)):
         branches = [_rebuilt(branch, supply) for branch in tree]
         return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)  # a namedtuple, or not

@@ -15,8 +15,7 @@ from autograd.ops import as_float
 from autograd.value import Value
 
 __all__ = [
-    "Keywords", "arguments_of", "called", "flat_shape", "is_plain", "is_whole", "labels_of", "positional", "rebuilt",
-    "shaped", "structure",
+    "Keywords", "arguments_of", "called", "flat_shape", "is_plain", "is_whole", "labels_of", "positional", "structure",
 ]  # fmt: skip
 
 
@@ -73,32 +72,6 @@ def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     leaves = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
     shapes = tuple([_shape(arg) for arg in args])
     return shapes if any(shapes) else len(args), leaves
-
-
-def rebuilt(x: Any, supply: Iterator[Any]) -> Any:
-    """An argument of the same structure with other numbers, taken from ``supply`` in order."""
-    if isinstance(x, (list, tuple)):
-        items = [rebuilt(item, supply) for item in x]
-        return x._make(items) if hasattr(x, "_make") else type(x)(items)  # a named tuple
-    if isinstance(x, dict):
-        kind = Keywords if isinstance(x, Keywords) else dict
-        return kind({key: rebuilt(item, supply) for key, item in x.items()})
-    if _is_array(x) and x.ndim:
-        out = x.astype(object)
-        out.flat = [next(supply) for _ in range(x.size)]
-        return out
-    return next(supply)
-
-
-def shaped(x: Any, supply: Iterator[Any]) -> Any:
-    """The next numbers in the shape of an argument: a number, lists, or a numpy array of floats."""
-    if isinstance(x, (list, tuple)):
-        items = [shaped(item, supply) for item in x]
-        return x._make(items) if hasattr(x, "_make") else type(x)(items)
-    if isinstance(x, dict):
-        return {key: shaped(item, supply) for key, item in x.items()}
-    out = rebuilt(x, supply)
-    return out.astype(float) if hasattr(out, "astype") else out
 
 
 def labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:

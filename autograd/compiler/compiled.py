@@ -11,7 +11,7 @@ from functools import update_wrapper
 from operator import is_
 from typing import Any
 
-from autograd.compiler.arguments import called, flat_shape, is_plain, positional, rebuilt, shaped
+from autograd.compiler.arguments import called, flat_shape, is_plain, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.builder import collector_paused
 from autograd.compiler.kernels import BACKENDS
@@ -25,6 +25,7 @@ from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Op
+from autograd.trees import rebuild
 from autograd.value import Value
 
 __all__ = ["Compiled", "compile_function"]
@@ -106,7 +107,7 @@ class Compiled:
         numbers = [x.data if isinstance(x, Value) else float(x) for x in leaves]
         _, (value, by_arguments, _) = self._run(args, structure, numbers, False, tuple(range(len(numbers))))
         supply = iter(by_arguments)
-        return value, tuple([shaped(arg, supply) for arg in args])
+        return value, tuple([rebuild(arg, supply) for arg in args])
 
     def _make_fast(self, args: Sequence[Any], structure: Any) -> bool:
         """From now on let machine code take arguments of this shape, if it can do all there is to do."""
@@ -118,7 +119,7 @@ class Compiled:
         plan = variant.point_plan()
         if not isinstance(plan.kernel, PythonKernel):
             supply = iter(range(1, plan.kernel.outputs))
-            result = (0, tuple([rebuilt(arg, supply) for arg in args]))
+            result = (0, tuple([rebuild(arg, supply) for arg in args]))
             self._fast = plan.kernel.caller([flat_shape(arg) for arg in args], result, self._value_and_grad)
             self.latest = plan
         return self._fast is not None
@@ -273,7 +274,7 @@ class _CompiledCall(Op):
             for i, operand in zip(chosen, operands[parameters:]):
                 supply[i] = operand
             numbers = iter(supply)
-            out = called(compiled.f, [rebuilt(arg, numbers) for arg in args])
+            out = called(compiled.f, [rebuild(arg, numbers) for arg in args])
             return out if isinstance(out, Value) else Value(out)
 
         def partials(result: Any, *operands: Any) -> Sequence[Any]:

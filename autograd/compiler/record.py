@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.arguments import arguments_of, called, labels_of, rebuilt
+from autograd.compiler.arguments import arguments_of, called, labels_of
 from autograd.compiler.builder import Builder
 from autograd.compiler.program import ARGUMENT, PARAMETER, Instruction, Program
 from autograd.compiler.whole import Whole
 from autograd.errors import AutogradError
 from autograd.graph import topological_order
 from autograd.modes import switched, transformation
+from autograd.trees import rebuild
 from autograd.value import Value, constant
 
 __all__ = ["Guard", "Recording", "program_of", "record", "recording_of"]
@@ -82,7 +83,7 @@ def record(f: Callable[..., Any], args: Sequence[Any], *, several: bool = False)
     supply: Iterator[Value] = iter(leaves)
     recorder = _Recorder()
     with switched(recorder=recorder, recording=True, strict=False), transformation():
-        output = called(f, [rebuilt(arg, supply) for arg in args])
+        output = called(f, [rebuild(arg, supply) for arg in args])
     outputs = [_as_node(x) for x in output] if several else [_as_node(output)]
     return recording_of(outputs, leaves, list(recorder.guards.values()), recorder.nodes)
 
