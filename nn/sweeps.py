@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 from nn.executor import Parcel, Workers
@@ -58,7 +58,7 @@ class Run:
     epochs: int = 0
     seconds: float = 0.0
     error: str = ""
-    numbers: Sequence[float] = ()
+    numbers: Sequence[float] = field(default=(), repr=False)
 
     @property
     def score(self) -> float:
