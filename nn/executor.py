@@ -170,7 +170,7 @@ def _count(executor: Any) -> int:
 
 def _reason(error: Exception) -> str:
     text = f"{type(error).__name__}: {error}".rstrip(": ")
-    if "pickle" in text:
+    if "pickle" in text or "local object" in text:  # from Python 3.13 on
         text += "; what goes to another process must be defined at the top of a module, not inside a function"
     return text
 

@@ -161,7 +161,7 @@ def test_the_table_is_the_same_wherever_it_is_made() -> None:
 def test_a_factory_that_processes_cannot_import_is_refused() -> None:
     with (
         ProcessPoolExecutor(1) as pool,
-        pytest.raises(ExecutorError, match=r"pickle.*must be defined at the top of a module"),
+        pytest.raises(ExecutorError, match=r"local object.*must be defined at the top of a module"),
     ):
         tried({"lr": [0.1]}, factory=lambda lr: line(lr), executor=pool)
 
