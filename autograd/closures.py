@@ -12,7 +12,8 @@
 
 What the closure adds to the gradients of the parents is linear in the gradient of the node.  So the local derivatives
 are what it adds where the node's gradient is 1 and theirs are 0: it is called once, when it is assigned, and the node
-is one like all others.  What such a node cannot have is what only a formula gives: see ``primitive``.
+is one like all others.  Such a node has no formula, hence no second derivative, no check and no compilation: see
+``primitive``.
 """
 
 from __future__ import annotations

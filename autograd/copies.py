@@ -14,7 +14,7 @@ def deepcopy(root: Any, memo: dict[int, Any]) -> Any:
     """What ``copy.deepcopy`` does to a node: nodes that are copied together stay connected."""
     for node in topological_order(root):
         if id(node) not in memo:
-            twin = memo[id(node)] = _restore_leaf(type(node), node._data, node.label, node.grad, node.op)
+            twin = memo[id(node)] = _restore_leaf(*_leaf_state(node))
             twin.parents, twin.partials = tuple([memo[id(parent)] for parent in node.parents]), node.partials
     return memo[id(root)]
 
@@ -22,7 +22,7 @@ def deepcopy(root: Any, memo: dict[int, Any]) -> Any:
 def reduce(root: Any) -> tuple[Any, ...]:
     """What ``pickle`` writes of a node: its graph, in which other nodes that are pickled too share the leaves only."""
     if not root.parents:
-        return _restore_leaf, (type(root), root._data, root.label, root.grad, root.op)
+        return _restore_leaf, _leaf_state(root)
     order = topological_order(root)
     position = {node: i for i, node in enumerate(order)}
     return _restore_graph, ([node if not node.parents else _state(node, position) for node in order],)
@@ -30,11 +30,17 @@ def reduce(root: Any) -> tuple[Any, ...]:
 
 def _state(node: Any, position: dict[Any, int]) -> tuple[Any, ...]:
     parents = tuple([position[parent] for parent in node.parents])
-    return type(node), node._data, node.label, node.grad, node.op, parents, node.partials
+    return *_leaf_state(node), parents, node.partials
 
 
-def _restore_leaf(kind: Any, data: float, label: str, grad: float, op: Op) -> Any:
-    out = kind.__new__(kind)  # a subclass may be made from other arguments
+def _leaf_state(node: Any) -> tuple[Any, ...]:
+    return type(node), getattr(node, "__dict__", {}), node._data, node.label, node.grad, node.op
+
+
+def _restore_leaf(kind: Any, attributes: dict[str, Any], data: float, label: str, grad: float, op: Op) -> Any:
+    out = kind.__new__(kind)  # a subclass may be made from other arguments, and keep more
+    for name, attribute in attributes.items():
+        setattr(out, name, attribute)
     out._data, out.label, out.grad, out.op = data, label, grad, op
     out.parents = out.partials = ()
     return out

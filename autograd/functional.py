@@ -170,8 +170,8 @@ class _Call:
         self.single = isinstance(argnums, int)
         self.trees = [args[i] for i in chosen]
         flat = flatten(self.trees)
-        # What comes back can be differentiated again if the caller differentiates too: he passes Values, or this call
-        # is inside a function that is being transformed, whose Values may get in unseen, through a closure.
+        # What comes back can be differentiated again if the caller differentiates as well: it passes Values, or this
+        # call is inside a function that is being transformed, whose Values may get in unseen, through a closure.
         self.nested = in_transformation() or any(isinstance(x, Value) for x in flatten([*args, *options.values()]))
         with recording():
             # A Value becomes a node of its own, so that a use of it elsewhere in f does not count as this argument.

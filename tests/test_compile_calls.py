@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import math
 import pickle
 import weakref
 from collections import namedtuple
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 import autograd
-from autograd import Value, functional
+from autograd import NumericError, Value, compile, functional, strict
 from nn import MLP, Module, cross_entropy
 
 numpy = pytest.importorskip("numpy")
@@ -252,3 +253,47 @@ def test_a_decorated_function_is_saved_by_its_name() -> None:
 @autograd.compile
 def decorated(x: Any) -> Any:
     return x * x
+
+
+# --- what kinds of calls are told apart -----------------------------------------------------------------------------
+
+
+def test_an_empty_dictionary_is_no_number_and_arguments_by_name_are_no_dictionary() -> None:
+    compiled = compile(lambda a, b: (0.0 if isinstance(a, dict) else a) + b * b)
+    assert [compiled({}, 3.0).data, compiled(2.0, 3.0).data] == [9.0, 11.0]
+
+    @compile
+    def first(*places: Any, **names: Any) -> Any:
+        return places[0]["x"] * 10 if places else names["x"]
+
+    assert [first({"x": 3.0}).data, first(x=3.0).data] == [30.0, 3.0]
+
+
+def test_an_int_can_do_what_an_int_can() -> None:
+    def f(x: float, n: int) -> Any:
+        q, r = divmod(n, 2)
+        return x * (sum(range(n**2)) + (n << 1) + q + r + len(f"w{n}"))
+
+    compiled = compile(f)
+    for n in (3, 4, 12):
+        assert compiled(2.0, n).data == f(2.0, n)
+
+
+def test_strict_looks_at_each_operation_of_a_compiled_function() -> None:
+    compiled = compile(lambda x: x.log() * 2.0)
+    assert compiled.value_and_grad(1.0) == (0.0, (2.0,))
+    with strict():
+        assert compiled.value_and_grad(Value(1.0)) == (0.0, (2.0,))
+        values, (slopes,) = compiled.map([1.0, 2.0])
+        assert [list(values), list(slopes)] == [[0.0, 2.0 * math.log(2.0)], [2.0, 1.0]]
+        for fails in (lambda: compiled.value_and_grad(-1.0), lambda: compiled.map([1.0, -1.0])):
+            with pytest.raises(NumericError, match="log"):
+                fails()
+
+
+def test_map_notices_a_name_outside_that_changed() -> None:
+    factor = 2.0
+    compiled = compile(lambda x: x * factor)
+    assert list(compiled.map([1.0])[0]) == [2.0]
+    factor = 3.0
+    assert list(compiled.map([1.0])[0]) == [3.0]

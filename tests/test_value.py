@@ -411,3 +411,14 @@ def test_where_gives_a_value_also_where_a_plain_number_is_taken() -> None:
     y = autograd.where(x > 5, x, 0.0)
     y.backward()
     assert (y.data, x.grad) == (0.0, 0)
+
+
+def test_a_copy_of_a_subclass_keeps_what_it_holds() -> None:
+    x = Tagged(2.0)
+    x.tag = "t"
+    for twin in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert (type(twin), twin.tag, twin.data) == (Tagged, "t", 2.0)
+
+
+class Tagged(Value):
+    tag: str

@@ -116,7 +116,7 @@ def _shape(x: Any, whole: bool = True) -> Any:
     """Empty for a number that is no int, so that a function of numbers is known by how many they are."""
     if isinstance(x, dict):
         whole = is_whole(x)
-        return tuple([(key, _shape(item, whole)) for key, item in x.items()])
+        return type(x), tuple([(key, _shape(item, whole)) for key, item in x.items()])
     if isinstance(x, (list, tuple)):
         if all(item.__class__ is float for item in x):
             return type(x), len(x)

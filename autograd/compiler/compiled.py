@@ -21,16 +21,16 @@ from autograd.compiler.program import Program
 from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import record, recording_of
 from autograd.compiler.variants import Plan, PointPlan, Variant
-from autograd.functional import gradients
+from autograd.functional import gradients, value_and_grad
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Op
-from autograd.trees import rebuild
+from autograd.trees import flatten, rebuild
 from autograd.value import Value
 
 __all__ = ["Compiled", "compile_function"]
 
-MOST_VARIANTS = 16  # recordings kept per shape of the arguments; the one used longest ago goes first
+MOST_VARIANTS = 16  # recordings kept per shape of the arguments; the oldest goes first
 
 
 class Compiled:
@@ -94,9 +94,18 @@ class Compiled:
         """
         self._look_outside()
         fast = self._fast
+        if open_contexts.count and current_modes().strict:
+            return self._strictly(*positional(self.f, args, keywords))
         if fast is not None:
             return fast(*args, **keywords)  # type: ignore[no-any-return]
         return self._value_and_grad(*args, **keywords)
+
+    def _strictly(self, *args: Any) -> tuple[float, tuple[Any, ...]]:
+        """The function as it is, since ``strict()`` looks at each operation."""
+        numbers = [x.data if isinstance(x, Value) else x for x in flatten(list(args))]
+        both = value_and_grad(lambda *given: called(self.f, given), range(len(args)))
+        found: tuple[float, tuple[Any, ...]] = both(*rebuild(list(args), numbers))
+        return found
 
     def _value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The general way: any kind of arguments, and guards."""
@@ -140,6 +149,7 @@ class Compiled:
         >>> list(map(float, values)), list(map(float, dx))
         ([1.0, 4.0, 9.0], [2.0, 4.0, 6.0])
         """
+        self._look_outside()
         return map_points(self, arrays)
 
     def _run(

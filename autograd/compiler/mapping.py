@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd.compiler.arguments import is_whole, structure
 from autograd.errors import AutogradError
+from autograd.modes import current_modes, open_contexts
 from autograd.ops import as_float
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
     lengths = [len(column) for column in columns]
     if len(set(lengths)) > 1:
         raise ValueError(f"map needs arrays of one length, got {', '.join(map(str, lengths))}")
+    if open_contexts.count and current_modes().strict:  # which looks at each operation
+        rows = [compiled.value_and_grad(*[kind(x) for kind, x in zip(kinds, point)]) for point in zip(*columns)]
+        slopes = zip(*[row[1] for row in rows]) if rows else [() for _ in columns]
+        return _column([row[0] for row in rows], 0), tuple([_column(list(column), 0) for column in slopes])
     results: list[Any] | None = None
     pending: Any = list(range(lengths[0])) if lengths[0] else []
     for attempt in range(MOST_RECORDINGS):

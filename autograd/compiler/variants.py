@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from autograd.compiler.builder import Builder, collector_paused
 from autograd.compiler.derive import derivatives
@@ -15,6 +15,8 @@ from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import Recording, program_of
 
 __all__ = ["Plan", "PointPlan", "Variant"]
+
+P = TypeVar("P", "Plan", "PointPlan")
 
 
 class Plan:
@@ -102,22 +104,20 @@ class Variant:
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...]) -> Plan:
         """The plan for the gradients by the captured leaves and/or by some arguments."""
-        return self._planned(  # type: ignore[no-any-return]
-            (by_parameters, by_arguments), lambda: Plan(self.program, by_parameters, by_arguments, self.backend)
-        )
+        key = (by_parameters, by_arguments)
+        return self._planned(key, lambda: Plan(self.program, by_parameters, by_arguments, self.backend))
 
     def point_plan(self) -> PointPlan:
         """The plan for value and gradient at points given as plain numbers."""
         numbers, parameters = len(self.recording.arguments), len(self.recording.parameters)
-        return self._planned(  # type: ignore[no-any-return]
-            "points", lambda: PointPlan(self.scalar, numbers, parameters, self.backend)
-        )
+        return self._planned("points", lambda: PointPlan(self.scalar, numbers, parameters, self.backend))
 
-    def _planned(self, key: Any, make: Callable[[], Any]) -> Any:
+    def _planned(self, key: Any, make: Callable[[], P]) -> P:
         if key not in self.plans:
             with collector_paused():
                 self.plans[key] = make()
-        return self.plans[key]
+        found: P = self.plans[key]
+        return found
 
     @property
     def has_lanes(self) -> bool:

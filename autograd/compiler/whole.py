@@ -42,6 +42,10 @@ class Whole(Value):
 
     __int__ = __index__  # type: ignore[assignment]
 
+    def __pow__(self, exponent: Any) -> Value:
+        out = super().__pow__(exponent)
+        return Whole.of(out) if isinstance(exponent, int) and exponent >= 0 else out
+
     def __eq__(self, other: object) -> Any:
         return Whole.of(Value.apply(ops.equal, (self, other))) if isinstance(other, (Value, Real)) else NotImplemented
 
@@ -58,7 +62,7 @@ def _same(name: str) -> Callable[..., Any]:
 
 
 def _read(name: str) -> Callable[..., Any]:
-    """The operator of an int, which no Value has."""
+    """The operator of an int, which no Value has, or has for another purpose."""
 
     def operator(self: Whole, *others: Any) -> Any:
         return getattr(int(self), name)(*[int(x) if isinstance(x, Whole) else x for x in others])
@@ -68,5 +72,8 @@ def _read(name: str) -> Callable[..., Any]:
 
 for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "neg", "pos", "abs"):
     setattr(Whole, f"__{_name}__", _same(f"__{_name}__"))
-for _name in ("mod", "rmod", "floordiv", "rfloordiv", "and", "rand", "or", "ror", "xor", "rxor", "invert"):
+for _name in (
+    "mod", "rmod", "floordiv", "rfloordiv", "divmod", "rdivmod", "lshift", "rlshift", "rshift", "rrshift",
+    "and", "rand", "or", "ror", "xor", "rxor", "invert", "str", "format",
+):  # fmt: skip
     setattr(Whole, f"__{_name}__", _read(f"__{_name}__"))
