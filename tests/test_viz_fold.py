@@ -67,11 +67,20 @@ def test_a_whole_model_becomes_one_box() -> None:
     assert titles(figure_of([batch_loss()], fold="model"))[:2] == ["2 inputs  ×10", "model: 1 output  ×10"]
 
 
+@pytest.mark.parametrize("nouts", [[4, 1], [4, 3]])
+def test_an_output_that_is_drawn_is_a_neuron_of_its_layer(nouts: list[int]) -> None:
+    output = MLP(2, nouts, activation="tanh", seed=1)([1.0, 2.0])
+    roots = output if isinstance(output, list) else [output]
+    count = {1: "1 neuron", 3: "3 neurons"}[nouts[-1]]
+    assert titles(figure_of(roots, fold="layer")) == ["2 inputs", "layer 2: 4 neurons", f"layer 3: {count}"]
+    assert titles(figure_of(roots, fold="model"))[1].startswith(f"model: {nouts[-1]} output")
+
+
 def test_indices_above_nine_are_one_index() -> None:
     model = MLP(2, [12, 1], activation="tanh", seed=1)
     figure = figure_of([model([1.0, 2.0])], fold="neuron")
     assert "a²₁₂: neuron 12 of layer 2" in titles(figure)
-    assert len(figure.boxes) == 1 + 12 + 1 + 1
+    assert len(figure.boxes) == 1 + 12 + 1
     assert textbook("w²₁₁,₂") == ("w", "2", ("11", "2"))
 
 

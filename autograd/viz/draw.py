@@ -21,7 +21,7 @@ from autograd.viz.theme import theme_named
 
 __all__ = ["draw_dot", "figure_of", "save"]
 
-LEGIBLE = 60  # boxes on a page
+LEGIBLE = 60  # boxes on a page, with twice as many arrows
 FEASIBLE = 3_000  # boxes that are laid out in about a second, if there are not many more arrows than boxes
 
 

@@ -49,7 +49,7 @@ def keys_of(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[
 
     Args:
         order: the nodes in topological order.
-        roots: each of them keeps a box of its own.
+        roots: each of them keeps a box of its own, or that of the part of a network that it is in.
         level: "neuron", "layer" or "model": the parts of a network by textbook labels, over all samples;
             "repeat": nodes that do the same work on different data;
             "expression": a labelled node with all that is used for it alone.
@@ -77,7 +77,7 @@ def _homes(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[V
         if label not in modules:
             modules[label] = _module(textbook(label), level)
         home: Any = modules[label]
-        if home is None or node in outputs:
+        if home is None:
             user = users.get(node, _MIXED)
             home = user if node not in outputs and _is_inside(node, user, level) else Own(node)
         homes[node] = home

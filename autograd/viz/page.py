@@ -17,6 +17,7 @@ from typing import Any
 
 from autograd import ops
 from autograd.value import Value
+from autograd.viz.draw import LEGIBLE
 from autograd.viz.figure import Box, Figure, Graph, scalar_figure
 from autograd.viz.fold import folded_figure
 from autograd.viz.keys import NETWORK_LEVELS, OTHER_LEVELS, keys_of
@@ -30,7 +31,6 @@ from autograd.viz.theme import THEMES, Theme
 
 __all__ = ["html_page", "write_html"]
 
-LEGIBLE = 150  # boxes to start with, and twice as many arrows, if there is a choice
 SCRIPTS = ("model.js", "view.js", "panel.js", "quiz.js", "main.js")
 DELTAS = (-1.0, -0.75, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 MOST_REPLAYED = 1_000_000  # nodes to compute again for nudging; leaves beyond that cannot be nudged
