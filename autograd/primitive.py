@@ -77,6 +77,12 @@ def primitive(partials: Callable[..., Any], *, name: str = "") -> Callable[[Call
     """
 
     def decorate(function: Callable[..., float]) -> Primitive:
+        given: object = function
+        if not callable(given):
+            bare = getattr(partials, "__name__", "the function")
+            raise PrimitiveError(
+                f"@primitive stands bare above {bare}: write @primitive(lambda y, x: …), its derivatives"
+            )
         row = Primitive(function, partials, name)
         if row.name in TABLE and not isinstance(TABLE[row.name], Primitive):
             raise PrimitiveError(f"{row.name!r} is a built-in primitive: give yours another name")

@@ -174,13 +174,21 @@ class Value(MicrogradNames):
     partials: Sequence[float]
 
     def __init__(self, data: float, label: str = "", _op: str = "", _children: Iterable[Value] = ()) -> None:
-        self._data = data if data.__class__ is float else as_float(data)
         self.grad = 0
         self.label = label
         self.op = ops.leaf
         self.parents = self.partials = ()
+        self._data = data if data.__class__ is float else self._number(data)
         if _op or _children:
             self._adopt(_children, _op)
+
+    def _number(self, data: Any) -> float:
+        """A number of any kind; while a function is compiled a number may be a node, of which this becomes a copy."""
+        if isinstance(data, Value) and open_contexts.count and (recorder := current_modes().recorder) is not None:
+            self.op, self.parents, self.partials = ops.identity, (data,), (1.0,)
+            recorder.on_node(self)
+            return data._data
+        return as_float(data)
 
     @property
     def data(self) -> float:

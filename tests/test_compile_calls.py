@@ -15,7 +15,7 @@ import pytest
 
 import autograd
 from autograd import NumericError, Value, compile, functional, strict
-from nn import MLP, Module, cross_entropy
+from nn import MLP, Module, cross_entropy, make_moons
 
 numpy = pytest.importorskip("numpy")
 BACKENDS = ["python", "native"]
@@ -297,3 +297,22 @@ def test_map_notices_a_name_outside_that_changed() -> None:
     assert list(compiled.map([1.0])[0]) == [2.0]
     factor = 3.0
     assert list(compiled.map([1.0])[0]) == [3.0]
+
+
+def test_numbers_may_be_made_values_inside_as_in_the_demo_of_micrograd() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    X, y = make_moons(20, noise=0.1)
+
+    def loss(X: Any, y: Any) -> Any:
+        scores = [model(list(map(Value, x))) for x in X]
+        return sum((1 + -t * s).relu() for t, s in zip(y, scores))
+
+    compiled = compile(loss)
+    loss(X, y).backward()
+    expected = [p.grad for p in model.parameters()]
+    model.zero_grad()
+    out = compiled(X, y)
+    out.backward()
+    assert out.data == pytest.approx(loss(X, y).data)
+    assert [p.grad for p in model.parameters()] == pytest.approx(expected)
+    assert "# each line holds in each of 20 lanes" in str(compiled)

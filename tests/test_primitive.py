@@ -202,3 +202,14 @@ def test_a_rule_may_differentiate_the_graph_it_is_part_of() -> None:
     (dx,) = autograd.grad(cubed(y), [x], create_graph=True)
     assert dx.data == pytest.approx(6 * 1.5**5)
     assert x.grad == 3.0
+
+
+def test_a_primitive_without_derivatives_says_how_to_give_them() -> None:
+    @primitive
+    def cube(x: float) -> float:
+        return x**3
+
+    with pytest.raises(
+        PrimitiveError, match=r"@primitive stands bare above cube: write @primitive\(lambda y, x: …\), its"
+    ):
+        cube(Value(2.0))  # type: ignore[arg-type]

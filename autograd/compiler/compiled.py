@@ -204,7 +204,8 @@ class Compiled:
             variants = self.variants.setdefault(structure, [])
             variants.append(variant)
             del variants[:-MOST_VARIANTS]
-            if self.calls >= 10 and self.recordings > self.calls // 2 and not self._warned:
+            again = self.recordings - len(self.variants)  # the first of each kind of call does not count
+            if self.calls >= 10 and again > self.calls // 2 and not self._warned:
                 self._warned = True
                 warnings.warn(
                     f"{getattr(self.f, '__name__', 'the function')} was recorded {self.recordings} times in "
