@@ -47,10 +47,10 @@ def test_layers_of_a_network_over_all_samples() -> None:
         "2 inputs  ×10",
         "layer 2: 3 neurons  ×10",
         "layer 3: 1 neuron  ×10",
-        "z³₁ - □  ×10",
-        "□**2  ×10",
+        "z³₁ - …  ×10",
+        "…**2  ×10",
         "Σ",
-        "loss = □/10",
+        "loss = …/10",
     ]
     assert figure.boxes[1].lines[2] == "9 parameters"
     assert len(figure.boxes[1].nodes) == 9 + 10 * 3 * 2
@@ -119,22 +119,22 @@ def test_a_weight_used_outside_of_its_layer_stays_inside_and_sends_an_arrow() ->
     loss = (model([1.0]) - 1) ** 2 + 0.1 * fsum([p * p for p in model.parameters()])
     figure = figure_of([loss], fold="layer")
     twice = [2 * p.data for p in model.parameters()[:4]]
-    assert label(figure, "layer 2", "□*□  ×4") == spread(twice)
+    assert label(figure, "layer 2", "…*…  ×4") == spread(twice)
 
 
 def test_partial_sums_of_a_sum_are_one_box() -> None:
     xs = [Value(float(i), f"x{i}") for i in range(8)]
     total = sum((x.sin() for x in xs[1:]), xs[0].sin())
     total = total * 2
-    assert titles(figure_of([total], fold="repeat"))[-2:] == ["Σ", "□*2"]
+    assert titles(figure_of([total], fold="repeat"))[-2:] == ["Σ", "…*2"]
 
 
 def test_repeated_structure_is_found_in_any_graph() -> None:
     a, b = Value(2.0, "a"), Value(3.0, "b")
     loss = fsum([(a * x + b).sin() for x in range(50)])
     figure = figure_of([loss], fold="repeat")
-    assert titles(figure) == ["b", "a", "a*□  ×50", "□ + b  ×50", "sin(□)  ×50", "Σ of 50"]
-    assert label(figure, "a", "a*□") == "0 … 49"
+    assert titles(figure) == ["b", "a", "a*…  ×50", "… + b  ×50", "sin(…)  ×50", "Σ of 50"]
+    assert label(figure, "a", "a*…") == "0 … 49"
 
 
 def test_expressions_fold_to_named_values() -> None:

@@ -143,7 +143,7 @@ def _box(key: Hashable, nodes: list[Value], exits: set[Value], graph: Graph) -> 
 
 
 def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:
-    """What nodes of the same structure have in common, with □ where they differ or have no name.
+    """What nodes of the same structure have in common, with … where they differ or have no name.
 
     Args:
         nodes: what the box puts out.
@@ -176,7 +176,7 @@ def _same_names(nodes: Sequence[Value], names: Names) -> bool:
 def _common(nodes: Sequence[Value], names: Names) -> tuple[str, int]:
     first = nodes[0]
     if first in names.numbered or not _same_names(nodes, names):
-        return "□", ATOM
+        return "…", ATOM
     return names.name[first], names.strength[first]
 
 
