@@ -251,7 +251,10 @@ def train_test_split(
     X, y = samples_of(X), samples_of(y)
     n = len(X)
     check_pairs(X, y)
-    held_out = test_size if isinstance(test_size, int) else round(test_size * n) if 0 < test_size < 1 else 0
+    if hasattr(test_size, "__index__"):
+        held_out = whole_number("test_size", test_size)
+    else:
+        held_out = round(test_size * n) if 0 < test_size < 1 else 0
     if not 0 < held_out < n:
         raise DataError(f"test_size={test_size} holds out {held_out} of {n} samples: both sides need at least 1")
     order = list(range(n))

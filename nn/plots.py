@@ -323,8 +323,7 @@ def plot_gradients(
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there are no gradients, only one of ``loss`` and ``batch`` is given, or the batch is empty or has
-            not one target per sample.
+        ValueError: there are no gradients, only one of ``loss`` and ``batch`` is given, or X and y differ in length.
 
     >>> from nn import MLP
     >>> ax = plot_gradients(MLP(1, [2, 1], seed=0), loss="mse_loss", batch=([[1.0]], [2.0]))

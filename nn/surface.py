@@ -46,7 +46,7 @@ def _class_of(target: Any) -> float:
     """A target as a number: the place of the largest in a vector."""
     if isinstance(target, str):
         raise ValueError(
-            f"the class {target!r} is text: give y as indices of classes, sorted(set(y)).index(...) of each for example"
+            f"the class {target!r} is text: give indices of classes, [sorted(set(y)).index(label) for label in y]"
         )
     target = single(target)
     return float(argmax(target) if hasattr(target, "__len__") else target)

@@ -333,12 +333,12 @@ def _stored(steps: EagerSteps | CompiledSteps) -> Iterator[None]:
 
 
 def _check_options(
-    held_out: Samples | None, early_stopping: bool, tol: float | None, checkpoint: FilePath | None, resume: bool
+    held_out: Samples | None, early_stopping: bool, tol: Any, checkpoint: FilePath | None, resume: bool
 ) -> None:
     if early_stopping and held_out is None:
         raise ValueError("early_stopping looks at validation data: give validation_data=(X, y) or validation_split=0.2")
-    if tol is not None and not 0.0 <= tol < math.inf:
-        raise ValueError(f"tol must be at least 0 and finite, got {tol}; None trains to the last epoch")
+    if tol is not None and (isinstance(tol, str) or not 0.0 <= tol < math.inf):
+        raise ValueError(f"tol must be at least 0 and finite, got {tol!r}; None trains to the last epoch")
     if resume and checkpoint is None:
         raise ValueError("resume=True continues from a file: give its path, checkpoint=...")
 

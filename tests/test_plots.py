@@ -244,7 +244,7 @@ def test_a_plane_on_which_all_outputs_are_equal_is_drawn() -> None:
     [
         ([[1.0], [2.0]], [0, 1], {}, "two features"),
         ([], [], {}, "there are no samples"),
-        (X, ["cat"] * len(X), {}, "the class 'cat' is text: give y as indices of classes"),
+        (X, ["cat"] * len(X), {}, "the class 'cat' is text: give indices of classes"),
         (X, Y[:3], {}, "X has 40 samples but y has 3 targets"),
         (X, Y, {"resolution": 1}, "resolution must be at least 2, got 1"),
     ],

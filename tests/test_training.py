@@ -176,6 +176,7 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
         ({"n_iter_no_change": 0}, ValueError, "n_iter_no_change must be at least 1, got 0"),
         ({"n_iter_no_change": -1}, ValueError, "n_iter_no_change must be at least 1, got -1"),
         ({"tol": -1.0}, ValueError, r"tol must be at least 0 and finite, got -1\.0; None trains to the last epoch"),
+        ({"tol": "small"}, ValueError, "tol must be at least 0 and finite, got 'small'"),
         ({"tol": math.nan}, ValueError, "tol must be at least 0 and finite, got nan"),
         ({"seed": "0"}, TypeError, r"seed must be a whole number, got '0'; random\.Random\(\) gives other batches"),
         ({"seed": None}, TypeError, "seed must be a whole number, got None"),
