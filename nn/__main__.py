@@ -83,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         program += f" {command}" if command else ""
         with warnings.catch_warnings():
             warnings.showwarning = _note
+            if not command:  # the demonstration takes seconds, with machine code or without
+                warnings.filterwarnings("ignore", r".* not installed: compiled functions run as Python source")
             getattr(commands, command)(**given) if command else run(Settings(**given))
         print(end="", flush=True)
     except (DataError, FileError, DrawingError) as error:

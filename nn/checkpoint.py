@@ -1,4 +1,4 @@
-"""Training in a file: all that the next epoch depends on, so that it goes on to the bit where it was cut off."""
+"""Training in a file: all that the next epoch depends on, so that it continues to the bit where it was cut off."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Checkpoint:
         steps: of the training, with the optimiser.
         schedule: of the learning rate; None if there is none.
         batches: the random generator of the batches.
-        setting: what must be the same when training goes on: anything that JSON can hold.
+        setting: what must be the same when training continues: anything that JSON can hold.
 
     Raises:
         TypeError: the schedule does not say what its state is.
@@ -116,11 +116,11 @@ class Checkpoint:
 
     # ---- reading ---------------------------------------------------------------------------------------------------
     def exists(self) -> bool:
-        """Whether there is a file to go on from."""
+        """Whether there is a file to continue from."""
         return Path(self.path).exists()
 
     def read(self, history: History) -> Any:
-        """Go on from the file: set everything, the history too.
+        """Continue from the checkpoint: set everything, the history too.
 
         Returns:
             What the steps saved in the best epoch; None if there is none.

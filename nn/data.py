@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, overload
 
+from nn.options import whole_number
 from nn.tables import DataError, DataFile, read_table, shorten
 
 __all__ = ["DataError", "Dataset", "Standardizer", "minibatches", "one_hot", "read_csv", "train_test_split"]
@@ -183,6 +184,29 @@ def samples_of(table: Any) -> Any:
     return table.to_numpy() if hasattr(table, "to_numpy") else table
 
 
+def check_pairs(X: Sequence[Any], y: Sequence[Any], place: str = "") -> None:
+    """Refuse samples and targets that are not as many, or none.
+
+    Args:
+        X: the samples.
+        y: the targets.
+        place: where they are from, for the message.
+
+    Raises:
+        DataError: X and y differ in length, or are empty.
+    """
+    where = f"{place}: " if place else ""
+    if len(X) != len(y):
+        raise DataError(f"{where}X has {len(X)} samples but y has {len(y)} targets: give one target per sample")
+    if not len(X):
+        raise DataError(f"{where}there are no samples: X and y are empty")
+
+
+def argmax(numbers: Sequence[float]) -> int:
+    """The place of the largest number, the first of them if there are several."""
+    return max(range(len(numbers)), key=numbers.__getitem__)
+
+
 def _mean_and_scale(numbers: Sequence[float], at: int) -> tuple[float, float]:
     column = list(map(float, numbers))
     if not all(map(math.isfinite, column)):
@@ -217,7 +241,7 @@ def train_test_split(
         X_train, X_test, y_train, y_test, in the order of scikit-learn's function of this name.
 
     Raises:
-        DataError: X and y differ in length, or one side of the split would be empty.
+        DataError: X and y differ in length or are empty, or one side of the split would be empty.
 
     >>> X_train, X_test, y_train, y_test = train_test_split(
     ...     [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], test_size=0.5, stratify=True)
@@ -226,9 +250,11 @@ def train_test_split(
     """
     X, y = samples_of(X), samples_of(y)
     n = len(X)
-    if len(y) != n:
-        raise DataError(f"X has {n} samples but y has {len(y)} targets: give one target per sample")
-    held_out = test_size if isinstance(test_size, int) else round(test_size * n) if 0 < test_size < 1 else 0
+    check_pairs(X, y)
+    if hasattr(test_size, "__index__"):
+        held_out = whole_number("test_size", test_size)
+    else:
+        held_out = round(test_size * n) if 0 < test_size < 1 else 0
     if not 0 < held_out < n:
         raise DataError(f"test_size={test_size} holds out {held_out} of {n} samples: both sides need at least 1")
     order = list(range(n))
@@ -305,4 +331,4 @@ def one_hot(labels: Iterable[int], num_classes: int) -> list[list[float]]:
 
 
 def _random(seed: int | random.Random) -> random.Random:
-    return seed if isinstance(seed, random.Random) else random.Random(seed)
+    return seed if isinstance(seed, random.Random) else random.Random(whole_number("seed", seed))

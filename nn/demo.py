@@ -12,7 +12,7 @@ from autograd import Value
 from autograd.errors import DrawingError
 from autograd.viz import draw_dot, save
 from nn.chart import line_chart
-from nn.data import DataError, Dataset, Standardizer, one_hot, read_csv, train_test_split
+from nn.data import DataError, Dataset, Standardizer, argmax, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris
 from nn.files import FileError, write_text
 from nn.formulas import COSTS, LayerGradients, by_formulas, by_graph
@@ -154,7 +154,7 @@ def gradients(settings: Settings, task: Task, model: MLP) -> tuple[str, Value]:
     """A table of one sample's gradients, from the graph and by the four formulas; and a neuron to draw."""
     loss = LOSSES[settings.loss]
     costs = list(map(loss, predict(model, task.X_test), task.y_test))
-    worst = max(range(len(costs)), key=costs.__getitem__)
+    worst = argmax(costs)
     x, y = task.X_test[worst], task.y_test[worst]
     graph, activations = by_graph(model, x, y, loss)
     formula = by_formulas(model, x, y, settings.loss)

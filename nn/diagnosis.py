@@ -82,8 +82,9 @@ def doctor(
 ) -> Report:
     """Look for what commonly goes wrong in training, by trying the model, the loss and the optimiser on a batch.
 
-    Of a large batch some hundred samples are looked at, as the report says.  Parameters, gradients, the optimiser and
-    the module ``random`` are left as they were; a model that keeps count of its own calls will count these.
+    Of a large batch some hundred samples are looked at, as the report says.  Parameters, gradients, the optimiser, the
+    module ``random`` and the random generators that the model's modules keep are left as they were; a model that counts
+    its own calls will count these.
 
     Args:
         model: as for ``fit``.

@@ -15,9 +15,9 @@ from nn.steps import (
     CompiledSteps,
     EagerSteps,
     Loss,
-    as_numbers,
+    check_eagerly,
     not_drawn,
-    raise_what_is_no_fault_of_the_compiler,
+    numeric_targets,
 )
 
 __all__ = ["ExecutorSteps", "steps_on"]
@@ -105,11 +105,11 @@ def steps_on(
         raise ValueError("compile=False trains by graphs, which stay here: with an executor use compile=True")
     with not_drawn(model):
         try:
-            steps = ExecutorSteps(model, loss, optimizer, X, as_numbers(model, loss, X, y), workers)
+            steps = ExecutorSteps(model, loss, optimizer, X, numeric_targets(model, loss, X, y), workers)
         except DataError:
             raise
         except Exception as error:
-            raise_what_is_no_fault_of_the_compiler(model, loss, X, y)
+            check_eagerly(model, loss, X, y)
             install = ' (pip install "scalar-autograd[compile]")' if isinstance(error, ImportError) else ""
             raise ExecutorError(
                 f"workers get a compiled program, and there is none: {error}{install}; executor=None trains here"

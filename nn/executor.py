@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from autograd.errors import AutogradError
+from nn.options import whole_number
 
 __all__ = ["ExecutorError", "Parcel", "Workers"]
 
@@ -87,8 +88,8 @@ class Workers:
                 f"an executor has a method submit, but {executor!r} of type {type(executor).__name__} has none: give a "
                 "concurrent.futures.ProcessPoolExecutor(), or a Dask client's client.get_executor()"
             )
-        if parts is not None and parts < 1:
-            raise ValueError(f"parts must be at least 1, got {parts}")
+        if parts is not None:
+            parts = whole_number("parts", parts, 1)
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be positive, got {timeout}; None waits for ever")
         self.executor, self.timeout = executor, timeout
@@ -191,7 +192,7 @@ def _call(function: Callable[..., Any], keys: list[str], supplied: dict[str, byt
             return _Missing(missing)
         for key in keys:
             _kept.move_to_end(key)
-        while len(_kept) > _MOST_KEPT:
+        while len(_kept) > max(_MOST_KEPT, len(keys)):  # all that this task needs
             _kept.popitem(last=False)
         contents = [_kept[key] for key in keys]
     return function(*contents, *task)

@@ -1,15 +1,18 @@
-"""Documents on disk: JSON that is written in one piece, and read without executing anything."""
+"""Documents on disk: JSON and CSV, written in one piece and read without executing anything."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from autograd.errors import AutogradError
 
-__all__ = ["FileError", "read_document", "write_document", "write_text"]
+__all__ = ["FileError", "read_document", "write_csv", "write_document", "write_text"]
 
 FilePath = str | os.PathLike[str]
 
@@ -43,6 +46,19 @@ def write_text(path: FilePath, text: str) -> None:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_csv(path: FilePath, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write columns of equal lengths as a CSV file with their names in the first line; floats read back to the bit.
+
+    Raises:
+        FileError: the file cannot be written; an old file of that name is as it was.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    write_text(path, text.getvalue())
 
 
 def write_document(path: FilePath, kind: str, version: int, content: dict[str, Any]) -> None:

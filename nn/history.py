@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from nn.files import FilePath, write_text
+from nn.files import FilePath, write_csv
 
 __all__ = ["COLUMNS", "History"]
 
@@ -25,7 +23,8 @@ class History:
         lr: the learning rate of the steps of the epoch.
         seconds: how long these took, without validation and callbacks; the mean of epochs that ran in one call.
         val_loss: the mean loss of the validation data, with the parameters of the end of the epoch.
-        metrics: for each metric what it was then, on the same data; on those of the training if there are no others.
+        metrics: the value of each metric at the end of the epoch, on the validation data, or on the training data if
+            there are none.
         stopped: why training ended before the last epoch; empty if it did not.
 
     >>> history = History(loss=[0.5, 0.3, 0.2], val_loss=[0.6, 0.4, 0.5], lr=[0.1] * 3, seconds=[0.0] * 3)
@@ -65,7 +64,7 @@ class History:
         if self.val_loss:
             columns["val_loss"] = list(self.val_loss)
         columns |= {name: list(values) for name, values in self.metrics.items()}
-        return columns | {"lr": list(self.lr), "seconds": list(self.seconds)}
+        return columns | {name: list(values) for name, values in (("lr", self.lr), ("seconds", self.seconds)) if values}
 
     def to_csv(self, path: FilePath) -> None:
         """Write the columns of ``to_dict`` as a CSV file, in one piece; floats read back to the bit.
@@ -81,12 +80,7 @@ class History:
         epoch,loss,lr,seconds
         1,0.5,0.1,0.0
         """
-        columns = self.to_dict()
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
-        write_text(path, text.getvalue())
+        write_csv(path, self.to_dict())
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the curves of the losses and of the metrics with matplotlib.

@@ -12,6 +12,7 @@ from math import nan
 from typing import Any
 
 from autograd import Value, abs, clip, exp, fsum, log, logsumexp, relu, softplus, square, sumprod, where
+from nn.options import check_name
 
 __all__ = [
     "LOSSES", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "half_mse_loss",
@@ -179,9 +180,10 @@ def loss_named(given: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
     >>> loss_named("mse_loss")(1.0, 3.0)
     4.0
     """
-    if isinstance(given, str) and given not in LOSSES:
-        raise ValueError(f"there is no loss {given!r}: there are {', '.join(LOSSES)}, or give a function")
-    return LOSSES[given] if isinstance(given, str) else given
+    if isinstance(given, str):
+        check_name("loss", given, LOSSES, "give a function")
+        return LOSSES[given]
+    return given
 
 
 # ---- shapes ----------------------------------------------------------------------------------------------------------

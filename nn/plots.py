@@ -12,6 +12,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import autograd
+from nn.data import argmax, check_pairs
 from nn.history import History
 from nn.layers import ACTIVATIONS, Layer, notation
 from nn.losses import loss_named
@@ -69,7 +70,7 @@ def plot_history(history: History, ax: Axes | None = None) -> Axes:
     if not len(history):
         raise ValueError("the history has no epochs: train first")
     ax = _axes(ax, (5.5, 3.4))
-    validation, best = getattr(history, "val_loss", []), getattr(history, "best_epoch", None)
+    validation, best = history.val_loss, history.best_epoch
     epochs, colours = range(1, len(history) + 1), palette()
     lone: dict[str, Any] = {"marker": "o"} if len(history) == 1 else {}
     lines = ax.plot(epochs, history.loss, color=colours[0], label="loss", **lone)
@@ -87,7 +88,7 @@ def plot_history(history: History, ax: Axes | None = None) -> Axes:
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter(NullFormatter())
-    metrics = {name: numbers for name, numbers in getattr(history, "metrics", {}).items() if numbers}
+    metrics = {name: numbers for name, numbers in history.metrics.items() if numbers}
     if metrics:
         right = ax.twinx()
         for (name, numbers), colour in zip(metrics.items(), cycle(colours[2:])):
@@ -116,7 +117,8 @@ def plot_boundary(
 
         plot_boundary(model, X, y).set_title("two moons")
 
-    With one output the colour is stronger the further it is from the threshold; with several the largest one decides.
+    With one output the colour is stronger the further it is from the threshold, and samples have that of the side
+    where they belong: their class is positive, or not.  With several outputs the largest one decides.
 
     Args:
         model: takes a list of two numbers.
@@ -128,7 +130,7 @@ def plot_boundary(
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: samples do not have two features, or X and y differ in length.
+        ValueError: samples do not have two features, X and y differ in length, or a class is text.
 
     >>> from nn import MLP, make_xor
     >>> ax = plot_boundary(MLP(2, [1], seed=0), *make_xor(), resolution=4)
@@ -156,11 +158,11 @@ def draw_surface(surface: Surface, outputs: Sequence[Sequence[float]], ax: Axes,
         size = sorted(map(abs, scores))[int(0.9 * len(scores))] or 1.0  # the most extreme would make the rest pale
         levels = [size * k / 5.0 for k in range(-5, 6)]
         colouring = _diverging(colours[0], colours[1], 0.5)
-        areas = ax.contourf(surface.xs, surface.ys, grid(scores), levels, cmap=colouring, extend="both")
-        areas.set_rasterized(True)  # in an SVG 5x smaller
+        ax.set_rasterization_zorder(0.0)  # the areas only: in an SVG 5x smaller
+        ax.contourf(surface.xs, surface.ys, grid(scores), levels, cmap=colouring, extend="both", zorder=-1.0)
         ax.contour(surface.xs, surface.ys, grid(scores), [0.0], colors=[_foreground()], linewidths=1.2)
     else:
-        winners = [max(range(len(row)), key=row.__getitem__) for row in outputs]
+        winners = [argmax(row) for row in outputs]
         count = len(outputs[0])
         cmap = ListedColormap([to_rgba(colours[j % len(colours)], 0.35) for j in range(count)])
         ax.pcolormesh(surface.xs, surface.ys, grid(winners), cmap=cmap, vmin=-0.5, vmax=count - 0.5,
@@ -204,6 +206,7 @@ def plot_network(
     Raises:
         ImportError: matplotlib is not installed.
         TypeError: the model has no layers one after the other.
+        ValueError: there is a sample without its target, or a target without its sample.
 
     >>> from nn import MLP
     >>> ax = plot_network(MLP(2, [3, 1], seed=0))
@@ -211,6 +214,8 @@ def plot_network(
     ['inputs', 'layer 2\\nrelu', 'layer 3\\nidentity']
     >>> pyplot().close(ax.figure)
     """
+    if (sample is None) != (target is None):
+        raise ValueError("give both a sample and its target, or neither")
     layers = [part for part in model.modules() if isinstance(part, Layer)]
     sizes = [len(layers[0].neurons[0].w), *[len(layer.neurons) for layer in layers]] if layers else []
     if not layers or any(len(layer.neurons[0].w) != n for layer, n in zip(layers, sizes)):
@@ -318,7 +323,7 @@ def plot_gradients(
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there are no gradients, or only one of ``loss`` and ``batch`` is given.
+        ValueError: there are no gradients, only one of ``loss`` and ``batch`` is given, or X and y differ in length.
 
     >>> from nn import MLP
     >>> ax = plot_gradients(MLP(1, [2, 1], seed=0), loss="mse_loss", batch=([[1.0]], [2.0]))
@@ -333,6 +338,7 @@ def plot_gradients(
     gradients = [float(p.grad) for p in parameters]
     if loss is not None and batch is not None:
         f, (X, y) = loss_named(loss), batch
+        check_pairs(X, y)
         rows = [autograd.grad(f(model(x), target), parameters) for x, target in zip(X, y)]
         gradients = [math.fsum(column) / len(rows) for column in zip(*rows)]
     sizes: dict[str, list[float]] = {}

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from autograd import Value, grad, no_grad
+from nn.data import check_pairs
 from nn.optim import Optimizer
+from nn.steps import not_drawn
 
 __all__ = ["Layer", "Probe", "Unit", "layer_of", "numbers_of"]
 
@@ -130,7 +131,7 @@ class Probe:
         self.aligned = True
         found: dict[tuple[int, int, str], Unit] = {}
         errors: dict[str, list[float]] = {}
-        with _same_draws():
+        with not_drawn(self.model):
             for i, (x, target) in enumerate(zip(self.X, self.y)):
                 outputs, cost = self._run(x, target)
                 self.losses.append(cost.data)
@@ -269,7 +270,7 @@ class Probe:
                 parameter.data = number
 
     def _mean_gradient(self, parameters: Sequence[Value]) -> list[float]:
-        with _same_draws():
+        with not_drawn(self.model):
             rows = [grad(self.loss(self.model(x), target), parameters) for x, target in zip(self.X, self.y)]
         return [math.fsum(column) / len(rows) for column in zip(*rows)]
 
@@ -279,7 +280,7 @@ class Probe:
         try:
             for parameter, number in zip(self.parameters, numbers):
                 parameter.data = number
-            with _same_draws(), no_grad():
+            with not_drawn(self.model), no_grad():
                 losses = [self.loss(self.model(x), target) for x, target in zip(self.X, self.y)]
             mean = math.fsum([loss.data for loss in losses]) / len(losses)
         except (ArithmeticError, ValueError):  # math.fsum of inf and -inf, a probability of nan
@@ -298,22 +299,9 @@ def numbers_of(x: Any) -> list[float] | None:
         return None
 
 
-@contextmanager
-def _same_draws() -> Iterator[None]:
-    """What is drawn in here does not count: the same numbers come again afterwards."""
-    before = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(before)
-
-
 def _chosen(X: Sequence[Any], y: Sequence[Any], parameters: int) -> tuple[list[Any], list[Any]]:
     """All samples, or as many as can be looked at in seconds, picked at random (always the same)."""
-    if len(X) != len(y):
-        raise ValueError(f"X has {len(X)} samples but y has {len(y)} targets: give one target per sample")
-    if not len(X):
-        raise ValueError("there are no samples in the batch")
+    check_pairs(X, y)
     limit = min(MOST_SAMPLES, max(FEWEST_SAMPLES, GRADIENTS_AT_MOST // parameters))
     indices = range(len(X)) if len(X) <= limit else sorted(random.Random(0).sample(range(len(X)), limit))
     return [X[i] for i in indices], [y[i] for i in indices]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nn.optim import Optimizer
+from nn.options import whole_number
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LinearLR", "ReduceLROnPlateau", "Schedule", "StepLR"]
 
@@ -82,7 +83,7 @@ class StepLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        self.step_size, self.gamma = _at_least_1("step_size", step_size), gamma
+        self.step_size, self.gamma = whole_number("step_size", step_size, 1), gamma
         super().__init__(optimizer)
 
     def rate(self, epoch: int) -> float:
@@ -119,7 +120,7 @@ class CosineAnnealingLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        self.T_max, self.eta_min = _at_least_1("T_max", T_max), eta_min
+        self.T_max, self.eta_min = whole_number("T_max", T_max, 1), eta_min
         super().__init__(optimizer)
 
     def rate(self, epoch: int) -> float:
@@ -140,7 +141,7 @@ class LinearLR(Schedule):
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
         self.start_factor, self.end_factor = start_factor, end_factor
-        self.total_iters = _at_least_1("total_iters", total_iters)
+        self.total_iters = whole_number("total_iters", total_iters, 1)
         super().__init__(optimizer)
 
     def rate(self, epoch: int) -> float:
@@ -198,9 +199,3 @@ class ReduceLROnPlateau(_Stateful):
         if self.bad_epochs > self.patience:
             self.optimizer.lr = max(self.optimizer.lr * self.factor, self.min_lr)
             self.bad_epochs = 0
-
-
-def _at_least_1(name: str, number: int) -> int:
-    if number < 1:
-        raise ValueError(f"{name} must be at least 1, got {number}")
-    return number

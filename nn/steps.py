@@ -19,11 +19,11 @@ __all__ = [
     "CompiledSteps",
     "EagerSteps",
     "Loss",
-    "as_numbers",
     "by_sample",
+    "check_eagerly",
     "evaluator_of",
     "not_drawn",
-    "raise_what_is_no_fault_of_the_compiler",
+    "numeric_targets",
     "steps_for",
 ]
 
@@ -168,11 +168,11 @@ class CompiledSteps:
             single = not isinstance(output, list)
             return [loss(output, target), *([] if not outputs else [output] if single else output)]
 
-        data = X, as_numbers(model, loss, X, y)
+        data = X, numeric_targets(model, loss, X, y)
         evaluator = evaluator_of(model, loss_and_outputs, data, self.trainer.captured)
 
         def evaluate() -> tuple[list[float], list[Any]]:
-            found = evaluator(self.trainer.live[: len(self.trainer.captured)])
+            found = evaluator(self.trainer.captured_numbers)
             return found[0].tolist(), by_sample(found[1:], single)
 
         return evaluate
@@ -224,23 +224,21 @@ def steps_for(
         return eager
     with not_drawn(model):
         try:
-            compiled = CompiledSteps(model, loss, optimizer, X, as_numbers(model, loss, X, y))
+            compiled = CompiledSteps(model, loss, optimizer, X, numeric_targets(model, loss, X, y))
             if not compiled.trainer.reaches_parameters:
                 return eager  # whose first step says so
             compiled.trainer.kernel(batch_size)
-        except DataError:  # a class that there is not
+        except DataError:  # an index beyond the classes: the data's fault, not the compiler's
             raise
         except Exception as error:
-            raise_what_is_no_fault_of_the_compiler(model, loss, X, y)
+            check_eagerly(model, loss, X, y)
             message = f"training runs without the compiler, many times slower: {error}"
             warnings.warn(message, RuntimeWarning, stacklevel=3)
             return eager
     return compiled
 
 
-def raise_what_is_no_fault_of_the_compiler(
-    model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]
-) -> None:
+def check_eagerly(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]) -> None:
     """The error of a model or a loss that does not work without the compiler either, if there is one."""
     with no_grad():
         loss(model(X[0]), y[0])
@@ -283,8 +281,8 @@ def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has
         calls = [[float(f"{number:.17g}") for number in f()] for _ in range(3)]
     if has_drawn() or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
         raise TypeError(
-            "a sample gives other numbers at each call, there is something random in it, such as dropout; "
-            "compile=False says that this is meant"
+            "the loss of a sample differs between calls: something in it is random, such as dropout; "
+            "if that is intended, give compile=False"
         )
 
 
@@ -301,7 +299,7 @@ def _depends(loss: Any, on: set[Value]) -> bool:
     return False
 
 
-def as_numbers(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]) -> Sequence[Any]:
+def numeric_targets(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]) -> Sequence[Any]:
     """The targets; indices of classes as vectors: an index is no number to compute with."""
     if loss is not cross_entropy:
         return y

@@ -13,7 +13,7 @@ class Stalling:
 
     Args:
         name: of the loss, for the reason.
-        tol: an improvement is one by more than this; None: never stop.
+        tol: the least decrease that counts as an improvement; None: never stop.
         epochs: how many in a row may have none.
 
     Attributes:

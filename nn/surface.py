@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nn.validation import native_outputs, predict
+from nn.data import argmax, check_pairs, samples_of
+from nn.validation import native_outputs, predict, single
 
 __all__ = ["Surface"]
 
@@ -24,9 +25,9 @@ class Surface:
     def __init__(
         self, model: Callable[[Any], Any], X: Sequence[Sequence[float]], y: Sequence[Any], resolution: int = 100
     ) -> None:
-        if len(X) != len(y):
-            raise ValueError(f"X has {len(X)} samples but y has {len(y)} targets: give one target per sample")
-        if not len(X) or any(len(x) != 2 for x in X):
+        X, y = samples_of(X), samples_of(y)
+        check_pairs(X, y)
+        if any(len(x) != 2 for x in X):
             raise ValueError("a boundary is drawn for samples of two features: give X as pairs of numbers")
         if resolution < 2:
             raise ValueError(f"resolution must be at least 2, got {resolution}")
@@ -43,9 +44,12 @@ class Surface:
 
 def _class_of(target: Any) -> float:
     """A target as a number: the place of the largest in a vector."""
-    if hasattr(target, "__len__"):
-        return float(max(range(len(target)), key=target.__getitem__))
-    return float(target)
+    if isinstance(target, str):
+        raise ValueError(
+            f"the class {target!r} is text: give indices of classes, [sorted(set(y)).index(label) for label in y]"
+        )
+    target = single(target)
+    return float(argmax(target) if hasattr(target, "__len__") else target)
 
 
 def _spaced(numbers: Sequence[float], count: int) -> list[float]:

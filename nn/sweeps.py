@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+from nn.data import check_pairs, samples_of
 from nn.executor import Parcel, Workers
-from nn.files import FilePath, write_text
+from nn.files import FilePath, write_csv
 from nn.losses import loss_named
+from nn.options import whole_number
+from nn.progress import progress_bar
 from nn.training import fit
-from nn.validation import accuracy, predict
+from nn.validation import accuracy, evaluating, predict, threshold_of
 
 __all__ = ["Run", "Sweep", "sweep"]
 
 Factory = Callable[..., Any]
 Data = tuple[Sequence[Any], Sequence[Any]]
 
-# The losses of classifiers, and above which output a class is the positive one.
-_THRESHOLDS = {
-    "cross_entropy": 0.0,
-    "binary_cross_entropy": 0.5,
-    "binary_cross_entropy_with_logits": 0.0,
-    "hinge_loss": 0.0,
-}
 _COLUMNS = ("loss", "val_loss", "accuracy", "epochs", "seconds", "error")
 
 
@@ -72,6 +65,8 @@ class Run:
 
 class Sweep(Sequence[Run]):
     """The runs as a table, the best first and those that failed at the end.
+
+    A hyper-parameter with the name of a result has the column ``param_loss``, say.
 
     Attributes:
         runs: in that order; also those of the table itself: ``table[0]``, ``len(table)``, ``for run in table``.
@@ -129,7 +124,10 @@ class Sweep(Sequence[Run]):
     def _columns(self) -> dict[str, list[Any]]:
         """Names and contents, without columns in which there is nothing."""
         names = dict.fromkeys(name for run in self.runs for name in run.parameters)
-        columns = {name: [run.parameters.get(name) for run in self.runs] for name in names}
+        columns = {
+            f"param_{name}" if name in _COLUMNS else name: [run.parameters.get(name) for run in self.runs]
+            for name in names
+        }
         for name in _COLUMNS:
             found = [getattr(run, name) for run in self.runs]
             if any(value not in (None, "") for value in found):
@@ -162,12 +160,7 @@ class Sweep(Sequence[Run]):
         ...     Path(folder, "sweep.csv").read_text()
         'lr,loss,epochs,seconds\\n0.1,0.5,0,0.0\\n'
         """
-        columns = self._columns()
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values()))
-        write_text(path, text.getvalue())
+        write_csv(path, self._columns())
 
 
 def sweep(
@@ -198,7 +191,7 @@ def sweep(
         The runs, sorted.  One that raised an error (the loss became infinite, say) is a row that says so.
 
     Raises:
-        ValueError: there is nothing to try, data are no pair (X, y), or every single run failed.
+        ValueError: there is nothing to try, data are no pair (X, y) of equal lengths, or every single run failed.
         ExecutorError: the workers are gone, or something cannot be sent to them.
 
     >>> from nn import MLP, SGD, make_line
@@ -215,6 +208,8 @@ def sweep(
     for name, pair in ("data", data), ("validation_data", validation_data):
         if pair is not None and len(pair) != 2:
             raise ValueError(f"{name} must be a pair (X, y), got {len(pair)} things")
+        if pair is not None:
+            check_pairs(samples_of(pair[0]), samples_of(pair[1]), name)
     tasks = [(factory, point, options) for point in points]
     contents = (data, validation_data)
     if executor is None:
@@ -223,10 +218,10 @@ def sweep(
         workers = executor if isinstance(executor, Workers) else Workers(executor, timeout=None)
         finished = workers.as_completed(_run, [Parcel(contents)], tasks)
     runs: dict[int, Run] = {}
-    with _progress_bar(len(tasks), progress) as report:
+    with progress_bar(len(tasks), "run", progress) as report:
         for k, run in finished:
             runs[k] = run
-            report()
+            report(len(runs))
     table = Sweep([runs[k] for k in range(len(tasks))], factory)
     if all(run.error for run in table):
         raise ValueError(f"no run came to its end; the one with {_listing(points[0])}: {runs[0].error}")
@@ -253,9 +248,11 @@ def _run(contents: tuple[Data, Data | None], factory: Factory, point: dict[str, 
     try:
         model, own = _made(factory, point)
         settings = {"progress": False, **options, **own}
+        whole_number("epochs", settings.get("epochs", 1), 1)  # without one there is no loss to compare
         history = fit(model, X, y, **settings)
         run.loss, run.epochs, run.numbers = history.loss[-1], len(history), [p.data for p in model.parameters()]
-        _judge(run, model, settings.get("loss", "mse_loss"), *(validation_data or (X, y)), validation_data is not None)
+        loss = loss_named(settings.get("loss", "mse_loss"))
+        _judge(run, model, loss, *(validation_data or (X, y)), validation_data is not None)
     except Exception as error:  # of the factory, too: the other runs go on
         run.error = f"{type(error).__name__}: {error}"
     run.seconds = time.perf_counter() - begun
@@ -269,12 +266,13 @@ def _made(factory: Factory, point: dict[str, Any]) -> tuple[Any, dict[str, Any]]
 
 def _judge(run: Run, model: Any, loss: Any, X: Sequence[Any], y: Sequence[Any], is_validation: bool) -> None:
     """Note how good the trained model is."""
-    outputs = predict(model, X)
+    y = samples_of(y)
+    with evaluating(model):
+        outputs = predict(model, X)
     if is_validation:
-        function = loss_named(loss)
-        run.val_loss = math.fsum(float(function(output, target)) for output, target in zip(outputs, y)) / len(y)
-    if loss in _THRESHOLDS:
-        run.accuracy = accuracy(outputs, y, threshold=_THRESHOLDS[loss])
+        run.val_loss = math.fsum(float(loss(output, target)) for output, target in zip(outputs, y)) / len(y)
+    if (threshold := threshold_of(loss)) is not None:
+        run.accuracy = accuracy(outputs, y, threshold=threshold)
 
 
 def _listing(parameters: Mapping[str, Any]) -> str:
@@ -285,17 +283,3 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-@contextmanager
-def _progress_bar(runs: int, wanted: bool) -> Iterator[Callable[[], Any]]:
-    """What to call after each run: it moves a bar on stderr if tqdm is there and stderr is a terminal."""
-    try:
-        if not wanted:
-            raise ImportError
-        from tqdm.auto import tqdm
-    except ImportError:
-        yield lambda: None
-        return
-    with tqdm(total=runs, unit="run", disable=None) as bar:
-        yield bar.update

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autograd import softmax
-from nn.data import Standardizer, Task, one_hot
+from nn.data import Standardizer, Task, argmax, one_hot
 from nn.files import FileError, FilePath
 from nn.layers import MLP, load_model
 from nn.losses import LOSSES
@@ -82,7 +82,7 @@ class TabularModel:
         """The name of the class with the largest output, or the number in the column's unit."""
         if self.target_scaling:
             return [number for (number,) in self.target_scaling.inverse_transform([[a] for a in outputs])]
-        return [self.class_names[max(range(len(a)), key=a.__getitem__)] for a in outputs]
+        return [self.class_names[argmax(a)] for a in outputs]
 
     def probabilities(self, outputs: Sequence[Any]) -> list[list[float]]:
         """The probability of each class, for a network trained by cross-entropy."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,22 +12,22 @@ from typing import Any
 
 from autograd.errors import NumericError
 from nn.checkpoint import Checkpoint, Moment
-from nn.data import minibatches, samples_of
+from nn.data import check_pairs, minibatches, samples_of
 from nn.files import FilePath
 from nn.history import History
 from nn.losses import loss_named
 from nn.optim import OPTIMIZERS, Optimizer
+from nn.options import check_name, name_of, whole_number
+from nn.progress import GLANCE, progress_bar
 from nn.schedules import ReduceLROnPlateau
 from nn.steps import CompiledSteps, EagerSteps, steps_for
 from nn.stopping import Stalling
-from nn.validation import Measure, Metric, Samples, metrics_by_name, set_apart
+from nn.validation import Measure, Metric, Samples, metrics_by_name, split_validation
 
 __all__ = ["fit"]
 
 Loss = Callable[[Any, Any], Any]
 Callback = Callable[[History], None]
-
-_GLANCE = 0.05  # seconds of compiled training between two looks at it, where nobody else looks
 
 
 def fit(
@@ -62,12 +60,12 @@ def fit(
 
         θ ← θ − α · mean over the batch of ∂loss/∂θ         (for plain gradient descent)
 
-    Validation is on samples that are not trained on, after each epoch, with modules in the mode of ``eval()``.  A
+    Validation is on samples that are not trained on, after each epoch, with the modules in evaluation mode.  A
     ``validation_split`` holds out random samples, the same ones for the same ``seed`` (those of seed 0 if that is a
     generator): the last samples, which Keras takes, are one class only where a table is sorted.
 
     With ``early_stopping``, training stops once the validation loss has not improved; then, or after the last epoch,
-    model and optimiser go back to the epoch with the least validation loss, so that further training goes on from
+    model and optimiser go back to the epoch with the least validation loss, so that further training continues from
     there (with the learning rate of the end).  After Ctrl-C they are as after the last step.
 
     A ``checkpoint`` holds all that the next epoch depends on, but for what callbacks keep and what the model draws at
@@ -86,14 +84,16 @@ def fit(
         validation_data: a pair (X, y) to measure the loss on after each epoch.
         validation_split: or which part of the samples to hold out for that, between 0 and 1.
         metrics: "accuracy", the name of a loss, or functions (outputs, targets) -> number; measured on the validation
-            data, on those of the training if there are no others.
+            data, on those of the training if there are no others.  Accuracy takes a single output as the positive class
+            above 0, or above ½ after ``binary_cross_entropy``; another threshold: ``functools.partial(accuracy,
+            threshold=0.5)``.
         tol: stop once the loss has not become better by more than this for ``n_iter_no_change`` epochs in a row.
         n_iter_no_change: how long to wait for an improvement.
         early_stopping: look at the validation loss for that; ``tol`` is 0 if not given.
         restore_best: go back to the best epoch after early stopping.
         checkpoint: a file to write the state of the training to, in one piece; also at the end and at Ctrl-C.
         checkpoint_every: after how many epochs.
-        resume: go on from the checkpoint if there is one.
+        resume: continue from the checkpoint if there is one.
         seed: of the batches.
         compile: run compiled steps where there is a compiler; the trajectory is the same to rounding.
         progress: show a bar, if tqdm is installed and someone is watching.
@@ -107,6 +107,7 @@ def fit(
     Raises:
         ValueError: there are no samples, or X and y differ in length; a name is unknown; options contradict each
             other; or the loss depends on no parameter of the optimiser.
+        TypeError: an option is of another kind than it should be.
         NumericError: the loss became nan or infinite; the parameters are those before that epoch.
         FileError: the checkpoint cannot be written; or not be read, or is of another training: nothing has changed.
         ExecutorError: the workers are gone, the parameters are those after the last finished step; or the model cannot
@@ -120,17 +121,19 @@ def fit(
     [2.0, 1.0]
     """
     X, y = samples_of(X), samples_of(y)
-    _count_samples(X, y)
-    if epochs < 0:
-        raise ValueError(f"epochs must be at least 0, got {epochs}")
-    split_seed = seed if isinstance(seed, int) else 0
-    (X, y), held_out = set_apart(X, y, validation_data, validation_split, split_seed)
-    _check_options(held_out, early_stopping, checkpoint, checkpoint_every, resume)
+    check_pairs(X, y)
+    epochs = whole_number("epochs", epochs, 0)
+    checkpoint_every = whole_number("checkpoint_every", checkpoint_every, 1)
+    n_iter_no_change = whole_number("n_iter_no_change", n_iter_no_change, 1)
+    if not isinstance(seed, random.Random):
+        seed = whole_number("seed", seed, otherwise="random.Random() gives other batches each time")
+    split_seed = 0 if isinstance(seed, random.Random) else seed
+    (X, y), held_out = split_validation(X, y, validation_data, validation_split, split_seed)
+    _check_options(held_out, early_stopping, tol, checkpoint, resume)
     size = _batch_size(batch_size, len(X))
     loss = loss_named(loss)
     optimizer = _optimizer(optimizer, model)
-    if schedule is not None and getattr(schedule, "optimizer", optimizer) is not optimizer:
-        raise ValueError("the schedule is of another optimizer: make it from the one that fit gets, optimizer=...")
+    _check_schedule(schedule, optimizer)
     measures = metrics_by_name(metrics, loss)
     keeps_best = early_stopping and restore_best
     if executor is None:
@@ -156,7 +159,7 @@ def fit(
     )  # fmt: skip
     if checkpoint is not None:
         setting = {
-            "samples": len(X), "batch_size": size, "loss": getattr(loss, "__name__", type(loss).__name__),
+            "samples": len(X), "batch_size": size, "loss": name_of(loss),
             "validation_samples": len(held_out[0]) if held_out else 0,
             "validation_split": [validation_split, split_seed] if validation_split else None,
             "metrics": list(measures), "restores_best": keeps_best,
@@ -165,7 +168,7 @@ def fit(
         training.every = checkpoint_every
         if resume and training.checkpoint.exists():
             training.best = training.checkpoint.read(training.history)
-    with _progress_bar(epochs, len(training.history), progress) as report, _stored(steps):
+    with progress_bar(epochs, "epoch", progress, len(training.history)) as report, _stored(steps):
         training.run(epochs, report)
     return training.history
 
@@ -175,15 +178,22 @@ class _Training:
     """The epochs of a training, one after the other.
 
     Attributes:
-        steps: what trains.
-        n, batch_size: the number of samples, and of those in a batch.
-        rng: of the batches.
-        history: of the epochs that are over.
-        measure: gives the loss and the metrics after an epoch, if they are wanted;
-        validates: on validation data.
-        watched: the column of the history that may end the training;
-        stalling: once it stalls.
-        best: what the steps saved at the end of the best epoch, if it keeps that.
+        steps: compute the gradients and move the parameters.
+        n: the number of samples.
+        batch_size: the number of samples in a batch.
+        rng: the random generator that cuts the batches.
+        history: the record of the epochs that are over.
+        measure: gives the loss and the metrics at the end of an epoch; None if nobody wants them.
+        validates: whether it measures on validation data.
+        watched: the column of the history whose stalling ends the training.
+        stalling: decides whether that column still improves.
+        keeps_best: whether to go back to the best epoch at the end.
+        schedule: of the learning rate; None if there is none.
+        callbacks: are called at the end of every epoch.
+        best: what the steps saved at the end of the best epoch; None if that is not kept.
+        checkpoint: the file of the training; None if there is none.
+        every: how many epochs there are from one checkpoint to the next.
+        written: the epoch that the checkpoint is of.
     """
 
     steps: EagerSteps | CompiledSteps
@@ -201,36 +211,42 @@ class _Training:
     best: Any = None
     checkpoint: Checkpoint | None = None
     every: int = 1
+    written: int = 0
 
-    def run(self, epochs: int, report: Callback) -> None:
+    def run(self, epochs: int, report: Callable[..., Any]) -> None:
         """Train up to so many epochs; go back to the best of them if that is wanted."""
         self._look(getattr(self.history, self.watched))  # that of resumed training
         moment = self._moment()
-        written = moment.epoch
+        self.written = moment.epoch
         try:
             while len(self.history) < epochs and not self.history.stopped:
                 self._train(min(self._ahead(), epochs - len(self.history)), moment)
                 self._end_epoch()
-                report(self.history)
+                shown = {"loss": self.history.loss[-1:], "val_loss": self.history.val_loss[-1:]}
+                last = {name: number for name, numbers in shown.items() for number in numbers}
+                report(len(self.history), over=bool(self.history.stopped), **last)
                 moment = self._moment()
-                if self.checkpoint and moment.epoch % self.every == 0:
-                    self.checkpoint.write(moment, self.history)
-                    written = moment.epoch
+                if moment.epoch % self.every == 0:
+                    self._write(moment)
         except KeyboardInterrupt:
-            if self.checkpoint and moment.epoch > written:
-                self.checkpoint.write(moment, self.history)
+            self._write(moment)
             raise
-        if self.checkpoint and moment.epoch > written:
-            self.checkpoint.write(moment, self.history)
+        self._write(moment)
         if self.best is not None:
             self.steps.restore(self.best)
+
+    def _write(self, moment: Moment) -> None:
+        """Write the checkpoint, if there is to be one and it is not there already."""
+        if self.checkpoint and moment.epoch > self.written:
+            self.checkpoint.write(moment, self.history)
+            self.written = moment.epoch
 
     def _ahead(self) -> int:
         """How many epochs to train before the next look at them: several, where they are fast and nobody else looks."""
         history = self.history
         if not history or self.measure or self.schedule or self.callbacks or not isinstance(self.steps, CompiledSteps):
             return 1
-        ahead = max(1, int(_GLANCE / max(history.seconds[-1], 1e-9)))
+        ahead = max(1, int(GLANCE / max(history.seconds[-1], 1e-9)))
         return min(ahead, self.every - len(history) % self.every) if self.checkpoint else ahead
 
     def _train(self, epochs: int, start: Moment) -> None:
@@ -316,64 +332,38 @@ def _stored(steps: EagerSteps | CompiledSteps) -> Iterator[None]:
         steps.optimizer.fetch_state()
 
 
-def _count_samples(X: Sequence[Any], y: Sequence[Any]) -> int:
-    if len(X) != len(y):
-        raise ValueError(f"X has {len(X)} samples but y has {len(y)} targets: give one target per sample")
-    if not len(X):
-        raise ValueError("there are no samples to train on")
-    return len(X)
-
-
 def _check_options(
-    held_out: Samples | None, early_stopping: bool, checkpoint: FilePath | None, every: int, resume: bool
+    held_out: Samples | None, early_stopping: bool, tol: Any, checkpoint: FilePath | None, resume: bool
 ) -> None:
     if early_stopping and held_out is None:
         raise ValueError("early_stopping looks at validation data: give validation_data=(X, y) or validation_split=0.2")
+    if tol is not None and (isinstance(tol, str) or not 0.0 <= tol < math.inf):
+        raise ValueError(f"tol must be at least 0 and finite, got {tol!r}; None trains to the last epoch")
     if resume and checkpoint is None:
-        raise ValueError("resume=True goes on from a file: give its path, checkpoint=...")
-    if every < 1:
-        raise ValueError(f"checkpoint_every must be at least 1, got {every}")
+        raise ValueError("resume=True continues from a file: give its path, checkpoint=...")
+
+
+def _check_schedule(schedule: Any, optimizer: Optimizer) -> None:
+    if schedule is None:
+        return
+    if isinstance(schedule, type) or not callable(getattr(schedule, "step", None)):
+        raise TypeError(f"a schedule is made from the optimizer, as StepLR(optimizer, step_size=10), got {schedule!r}")
+    if getattr(schedule, "optimizer", optimizer) is not optimizer:
+        raise ValueError("the schedule is of another optimizer: make it from the one that fit gets, optimizer=...")
 
 
 def _optimizer(given: str | Optimizer, model: Any) -> Optimizer:
-    if not isinstance(given, str):
-        return given
-    if given not in OPTIMIZERS:
-        raise ValueError(f"there is no optimizer {given!r}: there are {', '.join(OPTIMIZERS)}, or make one yourself")
-    made: Optimizer = OPTIMIZERS[given](model.parameters())
-    return made
+    if isinstance(given, str):
+        check_name("optimizer", given, OPTIMIZERS, "make one yourself")
+        made: Optimizer = OPTIMIZERS[given](model.parameters())
+        return made
+    if not isinstance(given, Optimizer):
+        raise TypeError(
+            "optimizer must be a name, such as 'adam', or made from parameters, such as Adam(model.parameters()); "
+            f"got {given!r}"
+        )
+    return given
 
 
 def _batch_size(given: int | None, n: int) -> int:
-    if given is not None and given < 1:
-        raise ValueError(f"batch_size must be at least 1, got {given}; None takes all samples")
-    return n if given is None else min(given, n)
-
-
-@contextmanager
-def _progress_bar(epochs: int, done: int, wanted: bool) -> Iterator[Callback]:
-    """Something to report each epoch to: a bar, if tqdm is there and someone watches at a terminal or in a notebook."""
-    try:
-        if not wanted:
-            raise ImportError
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # in a notebook without ipywidgets the bar is made of text
-            from tqdm.auto import tqdm
-    except ImportError:
-        yield lambda history: None
-        return
-    notebook = "ipykernel.zmqshell" in sys.modules  # its stderr is no terminal, but shown
-    with tqdm(total=epochs, initial=done, unit="epoch", disable=False if notebook else None) as bar:
-        next_look = 0.0
-
-        def report(history: History) -> None:
-            nonlocal next_look
-            now, over = time.perf_counter(), len(history) == epochs or history.stopped
-            if bar.disable or (now < next_look and not over):  # to write an epoch takes longer than many a one
-                return
-            next_look = now + _GLANCE
-            shown = {"loss": history.loss, "val_loss": history.val_loss}
-            bar.set_postfix({name: f"{losses[-1]:.4g}" for name, losses in shown.items() if losses}, refresh=False)
-            bar.update(len(history) - bar.n)
-
-        yield report
+    return n if given is None else min(whole_number("batch_size", given, 1, "None takes all samples"), n)

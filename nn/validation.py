@@ -9,15 +9,33 @@ from functools import partial
 from typing import Any
 
 from autograd import Value, fsum, no_grad
-from nn.data import DataError, samples_of, train_test_split
+from nn.data import DataError, argmax, check_pairs, samples_of, train_test_split
 from nn.history import COLUMNS
-from nn.losses import LOSSES, binary_cross_entropy
+from nn.losses import (
+    LOSSES,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_loss,
+)
 from nn.module import Module
+from nn.options import check_name, name_of
 from nn.steps import CompiledSteps, by_sample, evaluator_of, not_drawn
 
-__all__ = ["Measure", "accuracy", "evaluating", "metrics_by_name", "native_outputs", "predict", "set_apart"]
+__all__ = [
+    "Measure", "accuracy", "evaluating", "metrics_by_name", "native_outputs", "predict", "single",
+    "split_validation", "threshold_of",
+]  # fmt: skip
 
 Metric = Callable[[Any, Any], float]
+
+# The losses of classifiers, each with the single output above which the class is the positive one.
+_THRESHOLDS: list[tuple[Callable[..., Any], float]] = [
+    (cross_entropy, 0.0),
+    (binary_cross_entropy, 0.5),
+    (binary_cross_entropy_with_logits, 0.0),
+    (hinge_loss, 0.0),
+]
 
 
 def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = False) -> list[Any]:
@@ -44,7 +62,7 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
 def native_outputs(model: Callable[[Any], Any], X: Sequence[Any]) -> Callable[[], list[Any]] | None:
     """What gives the outputs for some samples natively, with the parameters as they are at each call.
 
-    None if that is not possible, for whatever reason: if it has nothing to do with compiling, it comes up again.
+    None if that fails. An error that is not the compiler's comes up again when the model is run eagerly.
     """
     from autograd.compiler.kernels import native_available
 
@@ -75,13 +93,13 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
     """The share of samples whose class was predicted right.
 
     Args:
-        outputs: per sample one number per class, of which the largest decides; or one number, which decides by being
-            above the threshold or not.
+        outputs: per sample one number per class, of which the largest decides; or one number, alone or in a list,
+            which decides by being above the threshold or not.
         targets: per sample the index of the class or a list with 1 at it; for one number anything positive, or not.
         threshold: 0 for scores and logits, 0.5 for probabilities.
 
     Raises:
-        ValueError: there are no samples, or the lengths differ.
+        ValueError: there are no samples, or the lengths differ, also those of one sample's outputs and targets.
 
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1]), accuracy([2.5, -0.1], [1, -1])
     (0.5, 1.0)
@@ -95,14 +113,23 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
 
 
 def _is_right(output: Any, target: Any, threshold: float) -> bool:
-    if not hasattr(output, "__len__"):
+    output, target = single(output), single(target)
+    widths = [len(x) if hasattr(x, "__len__") else 1 for x in (output, target)]
+    if widths[1] not in (1, widths[0]):
+        raise ValueError(f"a sample has outputs for {widths[0]} but targets for {widths[1]}: give one of each")
+    if widths[0] == 1:
         return bool((output > threshold) == (target > 0))
-    label = _argmax(target) if hasattr(target, "__len__") else target
-    return bool(_argmax(output) == label)
+    return bool(argmax(output) == (target if widths[1] == 1 else argmax(target)))
 
 
-def _argmax(numbers: Sequence[float]) -> int:
-    return max(range(len(numbers)), key=numbers.__getitem__)
+def threshold_of(loss: Callable[[Any, Any], Any]) -> float | None:
+    """Above which single output a class is the positive one, for the loss of a classifier; None for other losses."""
+    return next((threshold for known, threshold in _THRESHOLDS if known is loss), None)
+
+
+def single(x: Any) -> Any:
+    """What is in a list of one; anything else as it is."""
+    return x[0] if hasattr(x, "__len__") and len(x) == 1 else x
 
 
 # ---- after each epoch of a training ----------------------------------------------------------------------------------
@@ -135,7 +162,7 @@ class Measure:
             try:
                 with evaluating(model):
                     self._evaluate = steps.evaluator(model, loss, X, y, outputs=bool(metrics))
-            except DataError:  # a class that there is not
+            except DataError:  # an index beyond the classes: the data's fault, not the compiler's
                 raise
             except Exception as error:
                 warnings.warn(f"validation runs without the compiler: {error}", RuntimeWarning, stacklevel=3)
@@ -157,7 +184,7 @@ class Measure:
 
 @contextmanager
 def evaluating(model: Any) -> Iterator[None]:
-    """A module in the mode of ``eval()`` for a while; each module inside returns to the mode it was in."""
+    """A module in evaluation mode for a while; each module inside returns to the mode it was in."""
     modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
     for module, _ in modes:
         module.training = False
@@ -178,13 +205,12 @@ def metrics_by_name(given: Sequence[str | Metric], loss: Callable[[Any, Any], An
     Raises:
         ValueError: a name is unknown, or serves twice, or for another column of the history.
     """
-    threshold = 0.5 if loss is binary_cross_entropy else 0.0
-    known: dict[str, Metric] = {"accuracy": partial(accuracy, threshold=threshold), **LOSSES}
+    known: dict[str, Metric] = {"accuracy": partial(accuracy, threshold=threshold_of(loss) or 0.0), **LOSSES}
     found: dict[str, Metric] = {}
     for metric in [given] if isinstance(given, str) else given:
-        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-        if isinstance(metric, str) and metric not in known:
-            raise ValueError(f"there is no metric {name!r}: there are {', '.join(known)}, or give a function")
+        name = metric if isinstance(metric, str) else name_of(metric)
+        if isinstance(metric, str):
+            check_name("metric", metric, known, "give a function")
         if name in found or name in COLUMNS:
             raise ValueError(f"two columns of the history would be called {name!r}: give the metric another __name__")
         found[name] = known[metric] if isinstance(metric, str) else metric
@@ -194,7 +220,7 @@ def metrics_by_name(given: Sequence[str | Metric], loss: Callable[[Any, Any], An
 Samples = tuple[Sequence[Any], Sequence[Any]]
 
 
-def set_apart(
+def split_validation(
     X: Sequence[Any], y: Sequence[Any], data: Samples | None, split: float, seed: int
 ) -> tuple[Samples, Samples | None]:
     """The samples to train on, and those to validate on, if there are any.
@@ -214,8 +240,7 @@ def set_apart(
         if len(data) != 2:
             raise ValueError(f"validation_data must be a pair (X, y), got {len(data)} things")
         X_test, y_test = map(samples_of, data)
-        if len(X_test) != len(y_test) or not len(X_test):
-            raise ValueError(f"validation_data has {len(X_test)} samples and {len(y_test)} targets")
+        check_pairs(X_test, y_test, "validation_data")
         return (X, y), (X_test, y_test)
     if not split:
         return (X, y), None

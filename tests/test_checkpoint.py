@@ -291,7 +291,7 @@ def test_epochs_between_two_of_them_run_in_one_call(tmp_path: Path, monkeypatch:
         return run(self, batches, repeat)
 
     monkeypatch.setattr(CompiledSteps, "run", counted)
-    monkeypatch.setattr("nn.training._GLANCE", 1e9)
+    monkeypatch.setattr("nn.training.GLANCE", 1e9)
     epochs = written_epochs(monkeypatch)
     Run("Adam").train(epochs=45, batch_size=None, checkpoint=tmp_path / "c.json", checkpoint_every=20)
     assert epochs == [20, 40, 45]
@@ -433,7 +433,7 @@ def test_a_damaged_checkpoint_is_refused_and_nothing_changes(tmp_path: Path, pat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"resume": True}, "resume=True goes on from a file: give its path"),
+        ({"resume": True}, "resume=True continues from a file: give its path"),
         ({"checkpoint": "c.json", "checkpoint_every": 0}, "checkpoint_every must be at least 1, got 0"),
     ],
 )

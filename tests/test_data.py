@@ -283,6 +283,14 @@ def test_a_split_refuses_different_lengths_with_both_numbers() -> None:
 # --- minibatches and one_hot ----------------------------------------------------------------------------------------
 
 
+def test_whole_numbers_of_numpy_split_as_others_do() -> None:
+    numpy = pytest.importorskip("numpy")
+    X, y = [[float(i)] for i in range(8)], list(range(8))
+    as_given = train_test_split(X, y, test_size=numpy.int64(3), seed=numpy.int32(5))
+    assert as_given == train_test_split(X, y, test_size=3, seed=5)
+    assert len(as_given[1]) == 3
+
+
 @given(st.integers(1, 100), st.integers(1, 120), st.integers(0, 3))
 def test_an_epoch_visits_every_sample_once_in_full_batches_but_the_last(n: int, batch_size: int, seed: int) -> None:
     batches = minibatches(n, batch_size, seed)

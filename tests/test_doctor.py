@@ -539,8 +539,12 @@ def test_a_loss_that_overflows_is_found() -> None:
 class Noisy(MLP):
     """Draws while it computes, as dropout does."""
 
+    def __init__(self, *sizes: Any, **options: Any) -> None:
+        super().__init__(*sizes, **options)
+        self.own = random.Random(0)
+
     def __call__(self, x: Any) -> Any:
-        return super().__call__([v + random.gauss(0.0, 0.01) for v in x])
+        return super().__call__([v + random.gauss(0.0, 0.01) + self.own.gauss(0.0, 0.01) for v in x])
 
 
 @pytest.mark.parametrize("make", [lambda p: Adam(p, lr=0.02), lambda p: SGD(p, lr=100.0, momentum=0.9)])
@@ -553,7 +557,7 @@ def test_nothing_is_left_changed(make: Any) -> None:
 
     def everything() -> Any:
         parameters = [(p.data, p.grad, p.label) for p in model.parameters()]
-        return parameters, optimizer.state, vars(optimizer.hyper).copy(), random.getstate()
+        return parameters, optimizer.state, vars(optimizer.hyper).copy(), random.getstate(), model.own.getstate()
 
     before = everything()
     doctor(model, "mse_loss", (X, Y), optimizer=optimizer)

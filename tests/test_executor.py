@@ -264,6 +264,12 @@ def test_workers_keep_the_parcels_used_last(monkeypatch: pytest.MonkeyPatch, thr
     assert observed.parcels == [a.key, b.key, c.key, b.key]
 
 
+def test_a_task_may_need_more_parcels_than_are_kept_for_others(threads: Any) -> None:
+    parcels = list(map(Parcel, "abcdefghijkl"))
+    assert len(parcels) > executor_module._MOST_KEPT
+    assert Workers(threads).run(_joined, parcels, [("!",), ("?",)]) == ["abcdefghijkl!", "abcdefghijkl?"]
+
+
 def _joined(*texts: str) -> str:
     return "".join(texts)
 

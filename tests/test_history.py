@@ -53,6 +53,11 @@ def test_a_csv_file_reads_back_to_the_bit(tmp_path: Path) -> None:
     assert [float(row["accuracy"]) for row in rows] == FULL.metrics["accuracy"]
 
 
+def test_columns_that_were_not_recorded_are_left_out(tmp_path: Path) -> None:
+    History(loss=[1.0, 0.5]).to_csv(tmp_path / "history.csv")
+    assert (tmp_path / "history.csv").read_text() == "epoch,loss\n1,1.0\n2,0.5\n"
+
+
 def test_a_csv_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot write"):
         FULL.to_csv(tmp_path / "missing" / "history.csv")

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -160,6 +161,24 @@ def test_the_options_choose_the_network_and_the_training(folder: Path, capsys: p
 def test_the_same_seed_gives_the_same_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second, other = (run(capsys, "--epochs", "2", "--seed", seed)[1:] for seed in "778")
     assert first == second != other
+
+
+def test_the_demonstration_does_not_ask_for_the_compiler(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a second without; to train a network of one's own, the compiler is worth a line."""
+    for package in ("numpy", "llvmlite"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("autograd.compiler.kernels._notice_given", False)
+    (folder / "fruit.csv").write_text(FRUIT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        _, _, shown = run(capsys, "--epochs", "1")
+        assert [line.split()[0] for line in shown.splitlines()] == ["epoch"]
+        monkeypatch.setattr("autograd.compiler.kernels._notice_given", False)
+        _, _, shown = run(capsys, "train", "fruit.csv", "--target", "fruit", "--epochs", "1")
+    assert shown.startswith("python -m nn: note: numpy and llvmlite not installed: ")
+    assert [line.split()[0] for line in shown.splitlines()] == ["python", "epoch"]
 
 
 def test_without_graphviz_all_but_the_picture_is_written(

@@ -243,7 +243,8 @@ def test_a_plane_on_which_all_outputs_are_equal_is_drawn() -> None:
     ("points", "targets", "options", "message"),
     [
         ([[1.0], [2.0]], [0, 1], {}, "two features"),
-        ([], [], {}, "two features"),
+        ([], [], {}, "there are no samples"),
+        (X, ["cat"] * len(X), {}, "the class 'cat' is text: give indices of classes"),
         (X, Y[:3], {}, "X has 40 samples but y has 3 targets"),
         (X, Y, {"resolution": 1}, "resolution must be at least 2, got 1"),
     ],
@@ -252,6 +253,26 @@ def test_a_boundary_that_cannot_be_drawn_is_refused(points: Any, targets: Any, o
     with pytest.raises(ValueError, match=message):
         plot_boundary(network(), points, targets, **options)
     assert plt.get_fignums() == []
+
+
+def test_the_areas_are_an_image_in_an_svg_and_the_line_is_not(tmp_path: Path) -> None:
+    """On every version of matplotlib, without a warning: areas as paths make the file several times larger."""
+    ax = plot_boundary(network(), X, Y, resolution=30)
+    ax.figure.savefig(tmp_path / "boundary.svg")
+    text = (tmp_path / "boundary.svg").read_text(encoding="utf-8")
+    assert text.count("<image") == 1
+    assert 'id="QuadContourSet_' in text  # the line, drawn as a path
+    assert len(text) < 60_000
+
+
+def test_a_class_may_be_in_a_list_of_one() -> None:
+    ax, alone = (plot_boundary(network(), X, targets, resolution=4) for targets in ([[y] for y in Y], Y))
+    assert [len(group.get_offsets()) for group in _groups(ax)] == [len(group.get_offsets()) for group in _groups(alone)]
+    assert len(_groups(ax)) == 2
+
+
+def _groups(ax: Any) -> list[Any]:
+    return [artist for artist in ax.collections if isinstance(artist, PathCollection)]
 
 
 # ---- the network -----------------------------------------------------------------------------------------------------
@@ -325,6 +346,13 @@ def test_layers_of_ones_own_module_are_drawn_if_they_follow_each_other() -> None
             plot_network(model)
 
 
+@pytest.mark.parametrize("given", [{"sample": [1.0, 2.0]}, {"target": 1.0}])
+def test_a_sample_and_its_target_come_together(given: Any) -> None:
+    with pytest.raises(ValueError, match="give both a sample and its target, or neither"):
+        plot_network(network(), **given)
+    assert plt.get_fignums() == []
+
+
 # ---- gradients -------------------------------------------------------------------------------------------------------
 
 
@@ -356,6 +384,10 @@ def test_the_gradients_of_a_batch_are_those_of_its_mean_loss() -> None:
 def test_gradients_that_are_not_there_are_asked_for() -> None:
     with pytest.raises(ValueError, match="call backward first"):
         plot_gradients(network())
+    with pytest.raises(ValueError, match="X has 2 samples but y has 1 targets"):
+        plot_gradients(MLP(1, [1]), loss="mse_loss", batch=([[1.0], [2.0]], [3.0]))
+    with pytest.raises(ValueError, match="there are no samples"):
+        plot_gradients(MLP(1, [1]), loss="mse_loss", batch=([], []))
     with pytest.raises(ValueError, match="both a loss and a batch"):
         plot_gradients(network(), loss="mse_loss")
 

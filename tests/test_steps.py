@@ -257,7 +257,7 @@ def test_what_stops_in_the_epoch_before_a_divergence_has_not_diverged(
     monkeypatch: pytest.MonkeyPatch, compile: bool
 ) -> None:
     """Also where the epoch after that was run already."""
-    monkeypatch.setattr("nn.training._GLANCE", 1e9)
+    monkeypatch.setattr("nn.training.GLANCE", 1e9)
 
     def train(**options: Any) -> History:
         w = Value(1.0)
@@ -370,8 +370,8 @@ class Looks(Decides):
     ("model", "options", "reason"),
     [
         (Decides(), {}, "decides by its data"),
-        (Noisy(), {}, "something random"),
-        (NoisyOfItsOwn(), {}, "something random"),
+        (Noisy(), {}, "something in it is random"),
+        (NoisyOfItsOwn(), {}, "something in it is random"),
         (Looks(), {"data": CLASSES}, "decides by its data"),
         (mlp(3, 1), {"loss": lambda output, label: mse_loss(output, float(label == "a")), "y": ["a"] * 23}, "'a'"),
         (

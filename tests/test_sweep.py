@@ -7,12 +7,13 @@ import math
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from nn import MLP, SGD, Adam, ExecutorError, FileError, Run, Sweep, Workers, accuracy, fit, make_moons, predict, sweep
-from nn.losses import mse_loss
+from nn.losses import cross_entropy, mse_loss
 
 LINE = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
 MOONS = make_moons(40, noise=0.1, seed=0)
@@ -166,6 +167,42 @@ def test_a_factory_that_processes_cannot_import_is_refused() -> None:
         tried({"lr": [0.1]}, factory=lambda lr: line(lr), executor=pool)
 
 
+class Dropping(MLP):
+    """Gives nothing in training mode."""
+
+    def __call__(self, x: Any) -> Any:
+        output = super().__call__(x)
+        return output * 0.0 if self.training else output
+
+
+def test_models_are_judged_in_evaluation_mode() -> None:
+    table = tried([{}], factory=lambda: Dropping(1, [1], init="he_normal", seed=0), validation_data=LINE)
+    model = table.model().eval()
+    assert model.layers[0].neurons[0].w[0].data != 0.0
+    expected = sum(map(mse_loss, predict(model, LINE[0]), LINE[1])) / 3
+    assert table.best.val_loss == pytest.approx(expected)
+    assert expected != pytest.approx(35 / 3)  # that of outputs of 0
+
+
+def test_a_loss_is_one_of_a_classifier_by_its_function_too() -> None:
+    by_name, by_function = (
+        tried([{"width": 2}], MOONS, classifier, loss=loss) for loss in ("cross_entropy", cross_entropy)
+    )
+    assert by_function.best.accuracy == by_name.best.accuracy
+    assert by_name.best.accuracy is not None
+    assert tried({"lr": [0.1]}).best.accuracy is None
+
+
+def test_a_hyper_parameter_with_the_name_of_a_result_has_a_column_of_its_own(tmp_path: Path) -> None:
+    table = Sweep([Run({"loss": "mse_loss", "epochs": 7, "lr": 0.1}, 0.5, epochs=3)], line)
+    table.to_csv(tmp_path / "sweep.csv")
+    with open(tmp_path / "sweep.csv", encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    found = {"param_loss": "mse_loss", "param_epochs": "7", "lr": "0.1", "loss": "0.5", "epochs": "3", "seconds": "0.0"}
+    assert row == found
+    assert str(table).split() == [*found, "mse_loss", "7", "0.1", "0.5", "3", "0"]
+
+
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +217,13 @@ def test_a_factory_that_processes_cannot_import_is_refused() -> None:
         ({"lr": [0.1]}, {"data": (1, 2, 3)}, r"data must be a pair \(X, y\), got 3 things"),
         ({"lr": [0.1]}, {"validation_data": ()}, r"validation_data must be a pair \(X, y\), got 0 things"),
         ({"rate": [0.1, 0.2]}, {}, "no run came to its end; the one with rate=0.1: TypeError: .*'rate'"),
+        ({"lr": [0.1]}, {"data": (LINE[0], [1.0])}, "data: X has 3 samples but y has 1 targets"),
+        (
+            {"lr": [0.1]},
+            {"validation_data": (LINE[0][:2], LINE[1])},
+            "validation_data: X has 2 samples but y has 3",
+        ),
+        ({"lr": [0.1]}, {"epochs": 0}, "the one with lr=0.1: ValueError: epochs must be at least 1, got 0"),
         ({"lr": [0.1]}, {"epohs": 1}, "no run came to its end; the one with lr=0.1: TypeError: .*'epohs'"),
     ],
 )
@@ -199,6 +243,16 @@ def test_a_bar_counts_the_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     tried({"lr": [0.1, 0.2]}, progress=True)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_counts_the_runs_in_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where stderr is no terminal, but shown below the cell."""
+    pytest.importorskip("tqdm")
+    monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", ModuleType("zmqshell"))
+    tried({"lr": [0.1, 0.2]}, progress=True)
+    assert "2/2" in capsys.readouterr().err
 
 
 def test_adam_is_the_default() -> None:

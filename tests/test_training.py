@@ -150,7 +150,7 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
     ("options", "error", "message"),
     [
         ({"Y": Y[:3]}, ValueError, "X has 4 samples but y has 3 targets"),
-        ({"X": [], "Y": []}, ValueError, "there are no samples to train on"),
+        ({"X": [], "Y": []}, ValueError, "there are no samples: X and y are empty"),
         ({"loss": "mse"}, ValueError, "there is no loss 'mse': there are mse_loss, half_mse_loss"),
         ({"optimizer": "lbfgs"}, ValueError, "there is no optimizer 'lbfgs': there are sgd, adam, adamw, rmsprop"),
         ({"epochs": -1}, ValueError, "epochs must be at least 0, got -1"),
@@ -165,6 +165,21 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
             "no parameter of this model: make one from model.* none of the 2 that it has",
         ),
         ({"schedule": StepLR(SGD([Value(1.0)]), 3)}, ValueError, "the schedule is of another optimizer"),
+        ({"schedule": "step"}, TypeError, r"a schedule is made from the optimizer, as StepLR\(.*\), got 'step'"),
+        ({"schedule": StepLR}, TypeError, "a schedule is made from the optimizer, .* got <class"),
+        ({"optimizer": SGD}, TypeError, "optimizer must be a name, such as 'adam', or made from parameters, .* <class"),
+        ({"optimizer": None}, TypeError, "optimizer must be a name, such as 'adam', or made .*; got None"),
+        ({"optimizer": "Adam"}, ValueError, "there is no optimizer 'Adam': .*; did you mean 'adam'?"),
+        ({"loss": "cross"}, ValueError, "there is no loss 'cross': .*; did you mean 'cross_entropy'?"),
+        ({"epochs": 1.5}, TypeError, r"epochs must be a whole number, got 1\.5"),
+        ({"batch_size": 2.5}, TypeError, r"batch_size must be a whole number, got 2\.5; None takes all samples"),
+        ({"n_iter_no_change": 0}, ValueError, "n_iter_no_change must be at least 1, got 0"),
+        ({"n_iter_no_change": -1}, ValueError, "n_iter_no_change must be at least 1, got -1"),
+        ({"tol": -1.0}, ValueError, r"tol must be at least 0 and finite, got -1\.0; None trains to the last epoch"),
+        ({"tol": "small"}, ValueError, "tol must be at least 0 and finite, got 'small'"),
+        ({"tol": math.nan}, ValueError, "tol must be at least 0 and finite, got nan"),
+        ({"seed": "0"}, TypeError, r"seed must be a whole number, got '0'; random\.Random\(\) gives other batches"),
+        ({"seed": None}, TypeError, "seed must be a whole number, got None"),
     ],
 )
 @pytest.mark.parametrize("compile", [True, False])
@@ -176,6 +191,15 @@ def test_what_cannot_be_trained_is_refused(
     with pytest.raises(error, match=message):
         train(model, compile=compile, **options)
     assert [p.data for p in model.parameters()] == before
+
+
+def test_numbers_of_numpy_are_whole_numbers() -> None:
+    numpy = pytest.importorskip("numpy")
+    three, two = numpy.int64(3), numpy.int32(2)
+    given, own = MLP(1, [1], seed=0), MLP(1, [1], seed=0)
+    train(given, epochs=three, batch_size=two, seed=three, validation_split=0.25)
+    train(own, epochs=3, batch_size=2, seed=3, validation_split=0.25)
+    assert [p.data for p in given.parameters()] == [p.data for p in own.parameters()]
 
 
 def test_parameters_that_only_some_samples_reach_are_trained() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import warnings
+from functools import partial
 from typing import Any
 
 import pytest
@@ -309,8 +310,8 @@ def test_a_plateau_is_one_of_the_validation_loss(compile: bool) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"validation_data": (X, Y[:3])}, "validation_data has 90 samples and 3 targets"),
-        ({"validation_data": ([], [])}, "validation_data has 0 samples and 0 targets"),
+        ({"validation_data": (X, Y[:3])}, "validation_data: X has 90 samples but y has 3 targets"),
+        ({"validation_data": ([], [])}, "validation_data: there are no samples"),
         ({"validation_data": (X, Y, X)}, r"validation_data must be a pair \(X, y\), got 3 things"),
         ({"validation_data": HELD_OUT, "validation_split": 0.2}, "validation_data or validation_split=0.2, not both"),
         ({"validation_split": 1.5}, "validation_split=1.5 of 60 samples leaves nothing on one side"),
@@ -400,6 +401,10 @@ def test_an_error_of_the_model_is_its_own_error_compiled_too() -> None:
         ([2.5, -0.1, -3.0], [1, -1, 1], {}, 2 / 3),
         ([0.4, 0.6], [0, 1], {"threshold": 0.5}, 1.0),
         ([0.4, 0.6], [0.0, 1.0], {}, 1 / 2),
+        ([[2.5], [-0.1]], [1, 0], {}, 1.0),
+        ([2.5, -0.1], [[1], [0]], {}, 1.0),
+        ([[0.4], [0.6]], [[0], [1]], {"threshold": 0.5}, 1.0),
+        ([[0.1, 0.9], [0.8, 0.2]], [[1], [1]], {}, 1 / 2),
     ],
 )
 def test_accuracy(outputs: Any, targets: Any, options: dict[str, float], share: float) -> None:
@@ -411,3 +416,22 @@ def test_accuracy_refuses_nothing_and_different_lengths() -> None:
         accuracy([], [])
     with pytest.raises(ValueError, match="there are 2 outputs but 1 targets"):
         accuracy([1.0, 2.0], [1])
+    with pytest.raises(ValueError, match="a sample has outputs for 2 but targets for 3"):
+        accuracy([[0.1, 0.9]], [[0, 1, 0]])
+    with pytest.raises(ValueError, match="a sample has outputs for 1 but targets for 2"):
+        accuracy([0.1], [[0, 1]])
+
+
+def test_accuracy_of_arrays_with_one_column() -> None:
+    numpy = pytest.importorskip("numpy")
+    assert accuracy(numpy.array([[2.5], [-0.1]]), numpy.array([[1], [0]])) == 1.0
+
+
+def test_a_metric_with_arguments_filled_in_has_the_name_of_its_function() -> None:
+    model, X = mlp(1, output="sigmoid"), TRAIN[0]
+    y = [float(a > b) for a, b in X]
+    half = train(model, X, y, metrics=[partial(accuracy, threshold=0.5)], epochs=3)
+    by_loss = train(mlp(1, output="sigmoid"), X, y, loss="binary_cross_entropy", metrics=["accuracy"], epochs=1)
+    assert list(half.metrics) == ["accuracy"]
+    assert half.metrics["accuracy"][-1] == accuracy(predict(model, X), y, threshold=0.5)
+    assert 0.0 < by_loss.metrics["accuracy"][0] < 1.0

@@ -1,0 +1,52 @@
+"""A bar that shows how far something is, where tqdm is installed and someone watches."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["GLANCE", "progress_bar"]
+
+GLANCE = 0.05  # seconds between two looks
+
+
+@contextmanager
+def progress_bar(total: int, unit: str, wanted: bool, done: int = 0) -> Iterator[Callable[..., Any]]:
+    """Something to report to: a bar, if tqdm is there and someone watches at a terminal or in a notebook.
+
+        report(done, over=False, loss=0.25)
+
+    Args:
+        total: how many there are to do.
+        unit: what.
+        wanted: whether to show a bar at all.
+        done: how many are done already.
+    """
+    try:
+        if not wanted:
+            raise ImportError
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without ipywidgets the bar is made of text
+            from tqdm.auto import tqdm
+    except ImportError:
+        yield lambda *done, **shown: None
+        return
+    notebook = "ipykernel.zmqshell" in sys.modules  # its stderr is no terminal, but shown
+    with tqdm(total=total, initial=done, unit=unit, disable=False if notebook else None) as bar:
+        next_look = 0.0
+
+        def report(done: int, over: bool = False, **shown: float) -> None:
+            nonlocal next_look
+            now = time.perf_counter()
+            if bar.disable or (now < next_look and done < total and not over):  # to write takes longer than many a one
+                return
+            next_look = now + GLANCE
+            if shown:
+                bar.set_postfix({name: f"{number:.4g}" for name, number in shown.items()}, refresh=False)
+            bar.update(done - bar.n)
+
+        yield report
