@@ -332,3 +332,21 @@ def one_hot(labels: Iterable[int], num_classes: int) -> list[list[float]]:
 
 def _random(seed: int | random.Random) -> random.Random:
     return seed if isinstance(seed, random.Random) else random.Random(whole_number("seed", seed))
+
+
+def numbers_of(x: Any) -> list[float] | None:
+    """A sample or target as a list of numbers; None if it is something else."""
+    try:
+        return [float(v) for v in x] if hasattr(x, "__len__") else [float(x)]
+    except (TypeError, ValueError):
+        return None
+
+
+def place_of_nan(X: Sequence[Any], y: Sequence[Any]) -> str:
+    """Which sample or target holds a number that is nan or infinite, for a message; empty if none does."""
+    for name, rows in (("X", X), ("y", y)):
+        for i, row in enumerate(rows):
+            for x in numbers_of(row) or ():
+                if not math.isfinite(x):
+                    return f"{name}[{i}] holds {x}"
+    return ""

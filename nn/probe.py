@@ -15,11 +15,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from autograd import Value, grad, no_grad
-from nn.data import check_pairs
+from nn.data import check_pairs, numbers_of
 from nn.optim import Optimizer
 from nn.steps import not_drawn
 
-__all__ = ["Layer", "Probe", "Unit", "layer_of", "numbers_of"]
+__all__ = ["Layer", "Probe", "Unit", "layer_of"]
 
 MOST_SAMPLES, FEWEST_SAMPLES = 256, 8
 GRADIENTS_AT_MOST = 500_000  # samples times parameters: two or three seconds
@@ -289,14 +289,6 @@ class Probe:
             for parameter, number in zip(self.parameters, before):
                 parameter.data = number
         return mean if math.isfinite(mean) else math.inf
-
-
-def numbers_of(x: Any) -> list[float] | None:
-    """A sample or target as a list of numbers; None if it is something else."""
-    try:
-        return [float(v) for v in x] if hasattr(x, "__len__") else [float(x)]
-    except (TypeError, ValueError):
-        return None
 
 
 def _chosen(X: Sequence[Any], y: Sequence[Any], parameters: int) -> tuple[list[Any], list[Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd.errors import NumericError
 from nn.checkpoint import Checkpoint, Moment
-from nn.data import check_pairs, minibatches, samples_of
+from nn.data import check_pairs, minibatches, place_of_nan, samples_of
 from nn.files import FilePath
 from nn.history import History
 from nn.losses import loss_named
@@ -143,7 +143,7 @@ def fit(
 
         steps = steps_on(executor, model, loss, optimizer, X, y, compile)
     training = _Training(
-        steps, len(X), size,
+        steps, (X, y), size,
         rng=seed if isinstance(seed, random.Random) else random.Random(seed),
         history=History(metrics={name: [] for name in measures}),
         measure=Measure(steps, model, loss, *(held_out or (X, y)), measures) if held_out or measures else None,
@@ -179,7 +179,7 @@ class _Training:
 
     Attributes:
         steps: compute the gradients and move the parameters.
-        n: the number of samples.
+        samples: what is trained on, X and y.
         batch_size: the number of samples in a batch.
         rng: the random generator that cuts the batches.
         history: the record of the epochs that are over.
@@ -197,7 +197,7 @@ class _Training:
     """
 
     steps: EagerSteps | CompiledSteps
-    n: int
+    samples: Samples
     batch_size: int
     rng: random.Random
     history: History
@@ -252,23 +252,22 @@ class _Training:
     def _train(self, epochs: int, start: Moment) -> None:
         """Some epochs, up to the first that is to be the last."""
         begun, history = time.perf_counter(), self.history
-        losses = _run_epochs(self.steps, epochs, self.n, self.batch_size, self.rng)
+        losses = _run_epochs(self.steps, epochs, len(self.samples[0]), self.batch_size, self.rng)
         seconds = (time.perf_counter() - begun) / len(losses)
         finite = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
         good = self._look(losses[:finite]) if self.watched == "loss" else finite
         if good < len(losses):  # back, and again up to there
             self.steps.restore(start.numbers)
             self.rng.setstate(start.batches)
-            _run_epochs(self.steps, good, self.n, self.batch_size, self.rng)
+            _run_epochs(self.steps, good, len(self.samples[0]), self.batch_size, self.rng)
         rate = self.steps.optimizer.lr
         history.loss += losses[:good]
         history.lr += [rate] * good
         history.seconds += [seconds] * good
         if good == finite < len(losses) and not history.stopped:
-            raise NumericError(
-                f"the loss became {losses[good]} in epoch {len(history) + 1}: "
-                f"use a smaller learning rate than {rate:g}, or standardize the features"
-            )
+            remedy = f"use a smaller learning rate than {rate:g}, or standardize the features"
+            reason = place_of_nan(*self.samples) or remedy
+            raise NumericError(f"the loss became {losses[good]} in epoch {len(history) + 1}: {reason}")
 
     def _look(self, losses: Sequence[float]) -> int:
         """How many of these epochs count: all, or those up to where it stops."""

@@ -96,7 +96,7 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
         outputs: per sample one number per class, of which the largest decides; or one number, alone or in a list,
             which decides by being above the threshold or not.
         targets: per sample the index of the class or a list with 1 at it; for one number anything positive, or not.
-        threshold: 0 for scores and logits, 0.5 for probabilities.
+        threshold: 0 for scores and logits, 0.5 for probabilities; a warning says where that looks wrong.
 
     Raises:
         ValueError: there are no samples, or the lengths differ, also those of one sample's outputs and targets.
@@ -109,7 +109,23 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
         raise ValueError(f"there are {len(outputs)} outputs but {len(targets)} targets")
     if not len(outputs):
         raise ValueError("there are no samples")
+    if not threshold and _look_like_probabilities(outputs) and any(_is_negative(target) for target in targets):
+        warnings.warn(
+            "all outputs are between 0 and 1, so that each counts as positive: "
+            "give threshold=0.5 if they are probabilities",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return sum(_is_right(output, target, threshold) for output, target in zip(outputs, targets)) / len(outputs)
+
+
+def _look_like_probabilities(outputs: Sequence[Any]) -> bool:
+    return all(isinstance(a := single(output), float) and 0.0 < a <= 1.0 for output in outputs)
+
+
+def _is_negative(target: Any) -> bool:
+    y = single(target)
+    return not hasattr(y, "__len__") and y <= 0
 
 
 def _is_right(output: Any, target: Any, threshold: float) -> bool:

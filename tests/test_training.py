@@ -258,3 +258,13 @@ def test_a_loss_of_users_is_a_function_of_one_sample() -> None:
     train(model, loss=lambda output, target: 0.5 * (output - target) ** 2, optimizer="sgd", epochs=2)
     train(named, loss="half_mse_loss", optimizer="sgd", epochs=2)
     assert [p.data for p in model.parameters()] == pytest.approx([p.data for p in named.parameters()])
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_nan_in_the_data_is_not_blamed_on_the_learning_rate(compile: bool) -> None:
+    for rows, targets, place in (
+        ([[0.0], [math.nan]], [1.0, 2.0], r"X\[1\] holds nan"),
+        ([[0.0], [1.0]], [math.inf, 2.0], r"y\[0\] holds inf"),
+    ):
+        with pytest.raises(NumericError, match=f"the loss became .* in epoch 1: {place}"):
+            fit(MLP(1, [1], seed=0), rows, targets, epochs=3, compile=compile, progress=False)

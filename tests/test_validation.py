@@ -400,7 +400,6 @@ def test_an_error_of_the_model_is_its_own_error_compiled_too() -> None:
         ([[0.1, 0.9], [0.8, 0.2]], [[0.0, 1.0], [0.0, 1.0]], {}, 1 / 2),
         ([2.5, -0.1, -3.0], [1, -1, 1], {}, 2 / 3),
         ([0.4, 0.6], [0, 1], {"threshold": 0.5}, 1.0),
-        ([0.4, 0.6], [0.0, 1.0], {}, 1 / 2),
         ([[2.5], [-0.1]], [1, 0], {}, 1.0),
         ([2.5, -0.1], [[1], [0]], {}, 1.0),
         ([[0.4], [0.6]], [[0], [1]], {"threshold": 0.5}, 1.0),
@@ -435,3 +434,12 @@ def test_a_metric_with_arguments_filled_in_has_the_name_of_its_function() -> Non
     assert list(half.metrics) == ["accuracy"]
     assert half.metrics["accuracy"][-1] == accuracy(predict(model, X), y, threshold=0.5)
     assert 0.0 < by_loss.metrics["accuracy"][0] < 1.0
+
+
+def test_probabilities_without_a_threshold_are_noticed() -> None:
+    with pytest.warns(RuntimeWarning, match=r"each counts as positive: give threshold=0\.5 if they are probabilities"):
+        assert accuracy([0.4, 0.6], [0.0, 1.0]) == 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert accuracy([0.4, 0.6], [1, 1]) == 1.0  # nobody is negative
+        assert accuracy([0.4, 1.6], [0, 1]) == 0.5

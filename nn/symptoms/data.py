@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from nn.data import numbers_of
 from nn.layers import notation
-from nn.probe import Probe, numbers_of
+from nn.probe import Probe
 from nn.symptoms.finding import Finding, Result, aligned
 
 __all__ = ["features", "finite_numbers", "targets"]

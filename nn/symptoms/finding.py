@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nn.probe import numbers_of
+from nn.data import numbers_of
 
 __all__ = ["Finding", "Result", "aligned", "listed"]
 

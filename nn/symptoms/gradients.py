@@ -6,7 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from nn.probe import Probe, Unit, numbers_of
+from nn.data import numbers_of
+from nn.probe import Probe, Unit
 from nn.symptoms.finding import Finding, Result, aligned, listed
 
 __all__ = ["dead_neurons", "gradients_by_layer", "paths", "saturation", "zero_grad"]
