@@ -133,6 +133,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("data", metavar="DATA.csv", help="a file with a header line; all columns but the target are numbers; or -")
     add("--target", metavar="COLUMN", required=True, help="the column to predict")
+    add("--drop", metavar="COLUMN", nargs="+", help="columns to leave out, such as a number of the row")
     add("--task", choices=TABULAR_LOSSES, help="whether that holds classes or numbers (classification)")
     add("--hidden", metavar="N", type=_whole, nargs="*", help="neurons of each hidden layer (16), or none")
     add("--activation", choices=layers.ACTIVATIONS, help="of the hidden layers (relu)")

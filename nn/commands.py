@@ -43,6 +43,7 @@ def train(
     target: str,
     *,
     task: Task = "classification",
+    drop: Sequence[str] = (),
     hidden: Sequence[int] = (16,),
     activation: str = "relu",
     loss: str | None = None,
@@ -58,7 +59,7 @@ def train(
     """Train a network on a table, save it, and print how well it does on the rows it has not seen."""
     loss = _loss(loss, task)
     _check_writable(out, data)
-    table = read_csv(_file(data), target, task=task)
+    table = read_csv(_file(data), target, task=task, drop=drop)
     train_rows, test_rows = _split(table, test_size, seed, _name(data), target)
     classes = table.class_names
     trained = TabularModel(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from nn.options import whole_number
-from nn.tables import DataError, DataFile, read_table, shorten
+from nn.tables import DataError, DataFile, listing, read_table, shorten
 
 __all__ = ["DataError", "Dataset", "Standardizer", "minibatches", "one_hot", "read_csv", "train_test_split"]
 
@@ -46,19 +46,26 @@ class Dataset(Generic[Target]):
 
 
 @overload
-def read_csv(path: DataFile, target: str, *, task: Literal["classification"] = ...) -> Dataset[int]: ...
+def read_csv(
+    path: DataFile, target: str, *, task: Literal["classification"] = ..., drop: Sequence[str] = ...
+) -> Dataset[int]: ...
 @overload
-def read_csv(path: DataFile, target: str, *, task: Literal["regression"]) -> Dataset[float]: ...
-def read_csv(path: DataFile, target: str, *, task: Task = "classification") -> Dataset[int] | Dataset[float]:
+def read_csv(
+    path: DataFile, target: str, *, task: Literal["regression"], drop: Sequence[str] = ...
+) -> Dataset[float]: ...
+def read_csv(
+    path: DataFile, target: str, *, task: Task = "classification", drop: Sequence[str] = ()
+) -> Dataset[int] | Dataset[float]:
     """Read a comma-separated UTF-8 file with a header line into a ``Dataset``.
 
-    Every column but ``target`` is a feature and must hold finite numbers. Class labels may be any
+    Every column but ``target`` and those to drop is a feature and must hold finite numbers. Class labels may be any
     text; classes are numbered in sorted order (numerically where every label is a number).
 
     Args:
         path: the file, or one that is open for reading bytes.
         target: the name of the column to predict.
         task: "classification" reads the target as labels, "regression" as numbers.
+        drop: the names of columns to leave out, such as a number of the row.
 
     Raises:
         DataError: the file cannot be read or a value cannot be used; names file, line and column.
@@ -74,10 +81,13 @@ def read_csv(path: DataFile, target: str, *, task: Task = "classification") -> D
     """
     if task not in ("classification", "regression"):
         raise DataError(f"task must be 'classification' or 'regression', got {task!r}")
-    table = read_table(path, needed=[target])
-    if len(table.header) == 1:
-        raise DataError(f"{table.name}: {target!r} is the only column: add at least one feature column")
-    feature_names = [name for name in table.header if name != target]
+    if target in drop:
+        raise DataError(f"column {target!r} is to be predicted and to be dropped: choose one")
+    table = read_table(path, needed=[target, *drop])
+    feature_names = [name for name in table.header if name != target and name not in drop]
+    if not feature_names:
+        kept = "column" + (f" but {listing(drop)}" if drop else "")
+        raise DataError(f"{table.name}: {target!r} is the only {kept}: add at least one feature column")
     features = table.numbers(feature_names)
     if task == "regression":
         return Dataset(features, [number for (number,) in table.numbers([target])], feature_names, [])

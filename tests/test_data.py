@@ -186,6 +186,19 @@ def test_standardized_features_can_be_brought_back() -> None:
         fitted.inverse_transform([[1.0]])
 
 
+def test_columns_can_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "fruit.csv"
+    path.write_text("id,weight,fruit,note\n1,150,apple,a\n2,6,cherry,b\n")
+    data = read_csv(path, "fruit", drop=["id", "note"])
+    assert (data.features, data.feature_names) == ([[150.0], [6.0]], ["weight"])
+    with pytest.raises(DataError, match="there is no column 'colour'"):
+        read_csv(path, "fruit", drop=["colour"])
+    with pytest.raises(DataError, match="column 'fruit' is to be predicted and to be dropped: choose one"):
+        read_csv(path, "fruit", drop=["fruit"])
+    with pytest.raises(DataError, match="'fruit' is the only column but 'id', 'weight', 'note': add at least one"):
+        read_csv(path, "fruit", drop=["id", "weight", "note"])
+
+
 def test_a_standardizer_is_saved_as_a_dictionary() -> None:
     fitted = Standardizer.fit([[1.0, 2.0], [3.0, 5.0]])
     assert Standardizer(**dataclasses.asdict(fitted)) == fitted

@@ -72,6 +72,16 @@ def test_the_options_of_training_are_used(folder: Path, capsys: pytest.CaptureFi
     assert metadata["loss"] == "mse_loss"
 
 
+def test_columns_can_be_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "numbered.csv").write_text("id,x,kind\n" + "".join(f"no. {i},{i % 2},{'ab'[i % 2]}\n" for i in range(20)))
+    status, out, err = run(capsys, "train", "numbered.csv", "--target", "kind", "--drop", "id", "--epochs", "1")
+    assert status == 0, err
+    assert "20 rows, 1 features, 2 classes" in out
+    status, out, err = run(capsys, "predict", "model.json", "numbered.csv")
+    assert status == 0, err
+    assert out.splitlines()[0] == "id,kind,prediction"
+
+
 def test_results_as_json_are_all_that_is_on_stdout(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "train", "fruit.csv", "--target", "fruit", "--json")
     assert status == 0, err
