@@ -179,6 +179,8 @@ class Value(MicrogradNames):
         self.op = ops.leaf
         self.parents = self.partials = ()
         self._data = data if data.__class__ is float else self._number(data)
+        if open_contexts.count and (recorder := current_modes().recorder) is not None:
+            recorder.on_leaf(self)
         if _op or _children:
             self._adopt(_children, _op)
 

@@ -316,3 +316,31 @@ def test_numbers_may_be_made_values_inside_as_in_the_demo_of_micrograd() -> None
     assert out.data == pytest.approx(loss(X, y).data)
     assert [p.grad for p in model.parameters()] == pytest.approx(expected)
     assert "# each line holds in each of 20 lanes" in str(compiled)
+
+
+def test_numbers_that_become_values_inside_are_data_and_parameters_that_are_kept_are_live() -> None:
+    X, y = make_moons(20, noise=0.1)
+    model = MLP(2, [3, 1], seed=0)
+
+    @compile
+    def loss() -> Any:
+        return sum((1 - t * model(list(map(Value, x)))).relu() for x, t in zip(X, y))
+
+    assert loss().data == pytest.approx(loss.f().data)
+    assert "# each line holds in each of 20 lanes" in str(loss)
+
+    kept: list[Value] = []
+
+    @compile
+    def lazily(x: float) -> Any:
+        if not kept:
+            kept.append(Value(2.0))
+        return kept[0] * x
+
+    assert lazily(3.0).data == 6.0
+    kept[0].data = 5.0
+    assert lazily(3.0).data == 15.0
+
+
+def test_a_value_made_inside_can_be_what_is_returned() -> None:
+    assert compile(lambda x: Value(2.0))(1.0).data == 2.0
