@@ -180,15 +180,14 @@ class Value(MicrogradNames):
         self.parents = self.partials = ()
         self._data = data if data.__class__ is float else self._number(data)
         if open_contexts.count and (recorder := current_modes().recorder) is not None:
-            recorder.on_leaf(self)
+            recorder.on_node(self)
         if _op or _children:
             self._adopt(_children, _op)
 
     def _number(self, data: Any) -> float:
         """A number of any kind; while a function is compiled a number may be a node, of which this becomes a copy."""
-        if isinstance(data, Value) and open_contexts.count and (recorder := current_modes().recorder) is not None:
+        if isinstance(data, Value) and open_contexts.count and current_modes().recorder is not None:
             self.op, self.parents, self.partials = ops.identity, (data,), (1.0,)
-            recorder.on_node(self)
             return data._data
         return as_float(data)
 

@@ -270,7 +270,7 @@ def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
 
 
 def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has_drawn: Callable[[], bool]) -> None:
-    """Refuse a loss, or outputs, that are others at each call.
+    """Refuse a loss, or outputs, that differ between calls.
 
     Args:
         f: computes them for the sample that was recorded.

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from nn import Standardizer, load_iris, load_model
-from nn.__main__ import main
+from tests.command_line import run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,16 +29,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """The exit status, stdout and stderr of the command line."""
-    try:
-        status = main(arguments)
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 # --- the demonstration ----------------------------------------------------------------------------------------------

@@ -40,14 +40,10 @@ class _Recorder:
 
     def __init__(self) -> None:
         self.guards: dict[tuple[Value, bool], Guard] = {}
-        self.nodes: set[Value] = set()  # those of the function; others existed before and are captured as they are
-        self.leaves: list[Value] = []  # that the function made
+        self.nodes: set[Value] = set()  # those that the function made; others are captured as they are
 
     def on_node(self, node: Value) -> None:
         self.nodes.add(node)
-
-    def on_leaf(self, leaf: Value) -> None:
-        self.leaves.append(leaf)
 
     def truth(self, comparison: Value) -> Value:
         return Whole.of(comparison)
@@ -93,21 +89,21 @@ def record(f: Callable[..., Any], args: Sequence[Any], *, several: bool = False)
         output = called(f, [rebuild(arg, supply) for arg in args])
     outputs = [_as_node(x) for x in output] if several else [_as_node(output)]
     del output
-    for leaf in _forgotten(recorder.leaves, recorder.nodes):
+    for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
     return recording_of(outputs, leaves, list(recorder.guards.values()), recorder.nodes)
 
 
-def _forgotten(leaves: list[Value], nodes: set[Value]) -> list[Value]:
-    """Leaves that nothing but the recorded graph refers to.
+def _forgotten(nodes: set[Value]) -> list[Value]:
+    """The leaves among the nodes of a recording that nothing but these refers to.
 
     A number that a function makes a Value (``Value(x)``, as micrograd wants its inputs) is data; but a parameter that
     it makes and keeps, in an attribute say, may be changed later.
     """
     uses = Counter(map(id, chain.from_iterable([node.parents for node in nodes])))
-    leaves.append(Value(0.0))  # to compare with: nobody else knows this one
-    counts = [getrefcount(leaf) - uses[id(leaf)] for leaf in leaves]
-    return [leaf for leaf, count in zip(leaves, counts) if count == counts[-1] and not leaf.parents]
+    leaves = [Value(0.0), *[node for node in nodes if not node.parents]]
+    unknown, *counts = [getrefcount(leaf) - uses[id(leaf)] for leaf in leaves]  # of the first only this list knows,
+    return [leaf for leaf, count in zip(leaves[1:], counts) if count == unknown + 1]  # of the others ``nodes``, too
 
 
 def _as_node(output: Any) -> Value:
