@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd import Value
-from nn.files import FileError, FilePath, read_document, write_document
+from nn.files import FileError, FilePath, read_document, replace_not_finite, write_document
 from nn.history import History
 from nn.optim import Optimizer
 
@@ -103,7 +103,7 @@ class Checkpoint:
             "batches": moment.batches,
             "history": _up_to(moment.epoch, history),
         }
-        write_document(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, _as_text_if_not_finite(content))
+        write_document(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, replace_not_finite(content, repr))
 
     def _numbers(self, saved: Any) -> dict[str, Any]:
         self.steps.restore(saved)
@@ -195,7 +195,7 @@ def _kind_of_model(model: Any) -> dict[str, Any]:
     return kind | {f"model.{name}": value for name, value in (architecture or {}).items()}
 
 
-# ---- the history, and numbers that JSON has no form for --------------------------------------------------------------
+# ---- the history -----------------------------------------------------------------------------------------------------
 def _up_to(epoch: int, history: History) -> dict[str, Any]:
     lists = {name: values[:epoch] for name, values in vars(history).items() if isinstance(values, list)}
     return {**lists, "metrics": {name: values[:epoch] for name, values in history.metrics.items()}}
@@ -213,16 +213,8 @@ def _history(saved: Mapping[str, Any], epoch: int) -> History:
     return History(**lists, metrics=metrics)
 
 
-def _as_text_if_not_finite(content: Any) -> Any:
-    """Infinite numbers and nan as the text that ``float`` reads."""
-    if isinstance(content, dict):
-        return {name: _as_text_if_not_finite(part) for name, part in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_as_text_if_not_finite(part) for part in content]
-    return content if not isinstance(content, float) or math.isfinite(content) else repr(content)
-
-
 def _number(saved: Any) -> Any:
+    """A number, also one that was written as text."""
     if isinstance(saved, (bool, int)):
         return saved
     return float(saved)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -20,13 +19,13 @@ from autograd import Value
 from autograd.viz import save, write_html
 from nn.data import DataError, Dataset, Standardizer, Task, read_csv, train_test_split
 from nn.export import to_torch
-from nn.files import FileError, write_text
+from nn.files import FileError, replace_not_finite, write_text
 from nn.history import History
 from nn.layers import MLP, notation
 from nn.losses import LOSSES
 from nn.optim import OPTIMIZERS
 from nn.tables import DataFile, Table, listing, read_table
-from nn.tabular import TABULAR_LOSSES, TabularModel
+from nn.tabular import TABULAR_LOSSES, TabularModel, check_classes
 from nn.training import fit
 
 __all__ = ["RATES", "draw", "evaluate", "export", "predict", "train"]
@@ -100,16 +99,11 @@ Rows = tuple[list[list[float]], list[Any]]
 
 def _split(table: Dataset[Any], test_size: float, seed: int, name: str, target: str) -> tuple[Rows, Rows]:
     """Features and targets to train on, and those to hold out: of each class the same part."""
-    classes, n = len(table.class_names), len(table.targets)
-    if 2 * classes > n:
-        raise DataError(
-            f"{name}: column {target!r} holds {classes} different values in {n} rows: a column of classes is needed, "
-            "with several rows of each; for a column of numbers add --task regression"
-        )
+    check_classes(table, name, target, "; for a column of numbers add --task regression")
     if not test_size:
         return (table.features, table.targets), ([], [])
     X_train, X_test, y_train, y_test = train_test_split(
-        table.features, table.targets, test_size=test_size, seed=seed, stratify=classes > 0
+        table.features, table.targets, test_size=test_size, seed=seed, stratify=bool(table.class_names)
     )
     return (X_train, y_train), (X_test, y_test)
 
@@ -316,15 +310,7 @@ def _in_words(scores: dict[str, Any]) -> str:
 
 def _json(content: Any) -> str:
     """As JSON, which has no nan and no infinity: null stands for them."""
-    return json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {name: _finite(part) for name, part in content.items()}
-    if isinstance(content, list):
-        return [_finite(part) for part in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+    return json.dumps(replace_not_finite(content, lambda _: None), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def _print_json(content: Any) -> None:

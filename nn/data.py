@@ -352,11 +352,10 @@ def numbers_of(x: Any) -> list[float] | None:
         return None
 
 
-def place_of_nan(X: Sequence[Any], y: Sequence[Any]) -> str:
-    """Which sample or target holds a number that is nan or infinite, for a message; empty if none does."""
-    for name, rows in (("X", X), ("y", y)):
-        for i, row in enumerate(rows):
-            for x in numbers_of(row) or ():
-                if not math.isfinite(x):
-                    return f"{name}[{i}] holds {x}"
-    return ""
+def first_not_finite(rows: Sequence[Any]) -> tuple[int, float] | None:
+    """The first sample or target that holds a number that is nan or infinite, and that number."""
+    for i, row in enumerate(rows):
+        for x in numbers_of(row) or ():
+            if not math.isfinite(x):
+                return i, x
+    return None

@@ -12,7 +12,7 @@ from autograd import Value
 from autograd.errors import DrawingError
 from autograd.viz import draw_dot, save
 from nn.chart import line_chart
-from nn.data import DataError, Dataset, Standardizer, argmax, one_hot, read_csv, train_test_split
+from nn.data import Dataset, Standardizer, argmax, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris
 from nn.files import FileError, write_text
 from nn.formulas import COSTS, LayerGradients, by_formulas, by_graph
@@ -20,7 +20,7 @@ from nn.history import History
 from nn.layers import MLP, notation
 from nn.losses import LOSSES
 from nn.optim import SGD
-from nn.tabular import TabularModel
+from nn.tabular import TabularModel, check_classes
 from nn.training import fit
 from nn.validation import accuracy, predict
 
@@ -94,11 +94,7 @@ def prepare(settings: Settings) -> Task:
     """Read the table, hold a third out, and standardize by what the rest has."""
     table = load_iris() if settings.data is None else read_csv(settings.data, str(settings.target))
     classes = len(table.class_names)
-    if 2 * classes > len(table.targets):
-        raise DataError(
-            f"{settings.data}: column {settings.target!r} holds {classes} different values "
-            f"in {len(table.targets)} rows: a column of classes is needed, with several rows of each"
-        )
+    check_classes(table, str(settings.data), str(settings.target))
     X_train, X_test, y_train, y_test = train_test_split(
         table.features, table.targets, test_size=1 / 3, seed=settings.seed, stratify=True
     )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from autograd.errors import AutogradError
 
-__all__ = ["FileError", "read_document", "write_csv", "write_document", "write_text"]
+__all__ = ["FileError", "read_document", "replace_not_finite", "write_csv", "write_document", "write_text"]
 
 FilePath = str | os.PathLike[str]
 
@@ -105,3 +106,16 @@ def read_document(path: FilePath, kind: str, version: int) -> dict[str, Any]:
     if type(found) is not int or not 1 <= found <= version:
         raise FileError(f"{path}: version {found!r} of a {kind}: this program reads up to version {version}")
     return document
+
+
+def replace_not_finite(content: Any, replacement: Callable[[float], Any]) -> Any:
+    """Content for JSON, which has no form for nan and infinity: with what stands for them.
+
+    >>> replace_not_finite({"loss": [0.5, float("inf")]}, repr)
+    {'loss': [0.5, 'inf']}
+    """
+    if isinstance(content, dict):
+        return {name: replace_not_finite(part, replacement) for name, part in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [replace_not_finite(part, replacement) for part in content]
+    return replacement(content) if isinstance(content, float) and not math.isfinite(content) else content

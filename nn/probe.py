@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from autograd import Value, grad, no_grad
-from nn.data import check_pairs, numbers_of
+from nn.data import check_pairs, first_not_finite
 from nn.optim import Optimizer
 from nn.steps import not_drawn
 
@@ -119,9 +119,8 @@ class Probe:
         if broken := [name for name, p in zip(self.names, self.parameters) if not math.isfinite(p.data)]:
             return "parameters", ", ".join(broken[:6]) + (f" and {len(broken) - 6} more" if len(broken) > 6 else "")
         for what, rows in (("sample", self.X), ("target", self.y)):
-            for i, row in enumerate(rows):
-                if bad := [x for x in numbers_of(row) or () if not math.isfinite(x)]:
-                    return f"{what} {i}", f"{bad[0]}"
+            if bad := first_not_finite(rows):
+                return f"{what} {bad[0]}", f"{bad[1]}"
         return None
 
     # ---- every sample --------------------------------------------------------------------------------------------

@@ -288,15 +288,9 @@ def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has
 
 def _depends(loss: Any, on: set[Value]) -> bool:
     """Whether any of these leaves is in the graph of the loss."""
-    stack, seen = [loss] if isinstance(loss, Value) else [], set()
-    while stack:
-        node = stack.pop()
-        if node in on:
-            return True
-        if node not in seen:
-            seen.add(node)
-            stack.extend(node.parents)
-    return False
+    from autograd.viz import diagnose
+
+    return isinstance(loss, Value) and not on.isdisjoint(diagnose(loss).gradients)
 
 
 def numeric_targets(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]) -> Sequence[Any]:

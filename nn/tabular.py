@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autograd import softmax
-from nn.data import Standardizer, Task, argmax, one_hot
+from nn.data import DataError, Dataset, Standardizer, Task, argmax, one_hot
 from nn.files import FileError, FilePath
 from nn.layers import MLP, load_model
 from nn.losses import LOSSES
 from nn.tables import Table
 from nn.validation import accuracy, predict
 
-__all__ = ["TABULAR_LOSSES", "TabularModel"]
+__all__ = ["TABULAR_LOSSES", "TabularModel", "check_classes"]
 
 # What a network can be trained by, of each task the default first.
 TABULAR_LOSSES: dict[Task, list[str]] = {
@@ -162,3 +162,17 @@ class TabularModel:
 def _are_names(given: Any, count: int) -> bool:
     """Whether this is a list of so many different texts."""
     return isinstance(given, list) and all(isinstance(x, str) for x in given) and len(set(given)) == len(given) == count
+
+
+def check_classes(table: Dataset[Any], name: str, target: str, otherwise: str = "") -> None:
+    """Refuse a column as classes that has nearly as many values as rows: a measurement, or a number of the row.
+
+    Raises:
+        DataError: with the name of the table and of the column, and what else can be done.
+    """
+    classes, rows = len(table.class_names), len(table.targets)
+    if 2 * classes > rows:
+        raise DataError(
+            f"{name}: column {target!r} holds {classes} different values in {rows} rows: a column of classes is "
+            f"needed, with several rows of each{otherwise}"
+        )

@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd.errors import NumericError
 from nn.checkpoint import Checkpoint, Moment
-from nn.data import check_pairs, minibatches, place_of_nan, samples_of
+from nn.data import check_pairs, first_not_finite, minibatches, samples_of
 from nn.files import FilePath
 from nn.history import History
 from nn.losses import loss_named
@@ -266,8 +266,11 @@ class _Training:
         history.seconds += [seconds] * good
         if good == finite < len(losses) and not history.stopped:
             remedy = f"use a smaller learning rate than {rate:g}, or standardize the features"
-            reason = place_of_nan(*self.samples) or remedy
-            raise NumericError(f"the loss became {losses[good]} in epoch {len(history) + 1}: {reason}")
+            for name, rows in zip("Xy", self.samples):
+                if bad := first_not_finite(rows):
+                    remedy = f"{name}[{bad[0]}] holds {bad[1]}"
+                    break
+            raise NumericError(f"the loss became {losses[good]} in epoch {len(history) + 1}: {remedy}")
 
     def _look(self, losses: Sequence[float]) -> int:
         """How many of these epochs count: all, or those up to where it stops."""
