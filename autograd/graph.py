@@ -72,8 +72,7 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -
         partials: a node's local derivatives, aligned with its parents; floats, or nodes that can be differentiated
             again, or registers of a program: whatever they are, the gradients are of the same kind.
     """
-    backwards = order[::-1]
-    for node, local in zip(backwards, map(partials, backwards)):
+    for node, local in zip(reversed(order), map(partials, reversed(order))):
         if len(local) == 2:  # most nodes; without the loop 2x faster
             upstream = node.grad
             left, right = node.parents

@@ -161,12 +161,11 @@ class Value(MicrogradNames):
     (0.0, 2.0, 8.0)
     """
 
-    __slots__ = ("_data", "_origin", "grad", "label", "op", "parents", "partials")
+    __slots__ = ("_data", "grad", "label", "op", "parents", "partials")
 
     __array_ufunc__ = None  # numpy leaves `np.float64(2) * v` and `array * v` to us
 
     _data: float
-    _origin: str
     grad: float
     label: str
     op: Op
@@ -220,7 +219,7 @@ class Value(MicrogradNames):
         >>> line.isdigit(), (y * 2).origin
         (True, None)
         """
-        return getattr(self, "_origin", None)
+        return getattr(self.partials, "origin", None)
 
     # ---- differentiation -------------------------------------------------------------------------------------------
     def backward(self, gradient: float = 1.0, retain_graph: bool | None = None) -> None:
@@ -289,7 +288,7 @@ class Value(MicrogradNames):
         out = new_node(data, op, nodes, op.partials(data, *numbers))
         if modes is not None:
             if modes.strict:
-                out._origin = provenance.caller()
+                out.partials = provenance.located(out.partials)
                 provenance.check_result(out)
             if modes.recorder is not None:
                 modes.recorder.on_node(out)
