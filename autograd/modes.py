@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 __all__ = [
+    "UNRECORDED",
     "Modes",
     "current_modes",
     "in_transformation",
@@ -26,6 +27,9 @@ class Modes(NamedTuple):
     recording: bool = True  # False inside no_grad()
     strict: bool = False  # True inside strict()
     recorder: Any = None  # the compiler's recorder, told of every decision that depends on data
+
+
+UNRECORDED = Modes(recording=False)  # inside no_grad() and nothing else
 
 
 class _Open:

@@ -15,10 +15,10 @@ from autograd import copies, ops, provenance
 from autograd.closures import MicrogradNames
 from autograd.errors import AutogradError
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
-from autograd.modes import current_modes, open_contexts
+from autograd.modes import UNRECORDED, current_modes, open_contexts
 from autograd.ops import Binary, Op, Unary, as_float
 
-__all__ = ["Operand", "Value", "constant", "new_node"]
+__all__ = ["Operand", "Value", "constant", "new_node", "unrecorded"]
 
 Operand = Any  # a Value, a number of any kind, or a numpy array (which makes an array of Values)
 
@@ -50,6 +50,11 @@ def new_node(data: float, op: Op, parents: tuple[Value, ...], partials: Sequence
     return out
 
 
+def unrecorded(data: float) -> Value:
+    """A result inside ``no_grad()``: a leaf."""
+    return new_node(data, ops.leaf, (), ())
+
+
 # ---- how a row of the table becomes a method -----------------------------------------------------------------------
 # These three record the same as `Value.apply`, 3x faster, since a row's functions are bound once and not looked up.
 def _unary(op: Unary) -> Callable[[Value], Value]:
@@ -57,7 +62,7 @@ def _unary(op: Unary) -> Callable[[Value], Value]:
 
     def method(self: Value) -> Value:
         if open_contexts.count:
-            return Value.apply(op, (self,))
+            return unrecorded(value(self._data)) if current_modes() == UNRECORDED else Value.apply(op, (self,))
         x = self._data
         y = value(x)
         out: Value = _new(Value)
@@ -81,9 +86,9 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
             if other.__class__ is not float:
                 return _mixed(method, op, self, other)  # type: ignore[no-any-return]
             other = constant(other)
-        if open_contexts.count:
-            return Value.apply(op, (self, other))
         x, y = self._data, other._data
+        if open_contexts.count:
+            return unrecorded(value(x, y)) if current_modes() == UNRECORDED else Value.apply(op, (self, other))
         z = value(x, y)
         out: Value = _new(Value)
         out._data = z
@@ -283,8 +288,8 @@ class Value(MicrogradNames):
             numbers = [node._data for node in nodes]
         data = op.value(*numbers)
         modes = current_modes() if open_contexts.count else None
-        if modes is not None and not (modes.recording or modes.strict or modes.recorder):
-            return Value(data)  # inside no_grad(): 1.25x faster without the derivatives, which nobody wants
+        if modes == UNRECORDED:
+            return unrecorded(data)
         out = new_node(data, op, nodes, op.partials(data, *numbers))
         if modes is not None:
             if modes.strict:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import autograd
-from autograd import NumericError, Value, log, no_grad, sqrt, strict, sumprod
+from autograd import NumericError, Value, linear, log, no_grad, sqrt, strict, sumprod
 from autograd.modes import Modes, current_modes, open_contexts, switched
 
 
@@ -41,6 +41,8 @@ def test_no_graph_is_recorded() -> None:
             x.exp(),
             log(x),
             sumprod([x], [x]),
+            *linear([x, x], [[x, x], [x, 3.0]], [x, x]),
+            *linear([x, x], [[x, x], [x, x]], [x, x]),
             x.clip(0, 1),
             autograd.where(x > 1, x, 0),
         ]
@@ -48,7 +50,7 @@ def test_no_graph_is_recorded() -> None:
         assert (y.parents, y.partials, y.op) == ((), (), x.op)
         y.backward()
     assert x.grad == 0
-    assert results[0].data == 4.0
+    assert [y.data for y in results[:11]] == [4, 3, 4, -2, math.exp(2), math.log(2), 4, 10, 12, 10, 10]
 
 
 def test_recording_goes_on_after_the_block_and_after_an_exception_in_it() -> None:
