@@ -36,13 +36,13 @@ def topological_order(*roots: T) -> list[T]:
     """
     order: list[T] = []
     seen: set[T] = set()
-    stack: list[T | None] = [*reversed(roots)]
+    stack: list[Any] = [*reversed(roots)]  # nodes and, above one whose parents are still to come, None
     pop, push, extend, emit = stack.pop, stack.append, stack.extend, order.append
     mark, known = seen.add, seen.issuperset
     while stack:
         node = pop()
         if node is None:  # the parents of the node below are done: they were above it on the stack
-            emit(pop())  # type: ignore[arg-type]
+            emit(pop())
         elif node not in seen:
             mark(node)
             parents = node.parents
@@ -96,7 +96,7 @@ _get_grad = attrgetter("grad")
 
 
 def sweep(
-    order: Sequence[T], seeds: Mapping[T, Any], partials: Callable[[T], Sequence[Any]], zero: Any = 0.0
+    order: Sequence[T], seeds: Mapping[Any, Any], partials: Callable[[T], Sequence[Any]], zero: Any = 0.0
 ) -> dict[T, Any]:
     """The gradient of every node as a dictionary, the nodes' own ``grad`` left as it was: see ``accumulate``.
 
@@ -113,7 +113,7 @@ def sweep(
             for node in nodes:
                 node.grad = zero
             for root, seed in seeds.items():
-                root.grad = seed  # type: ignore[attr-defined]
+                root.grad = seed
             accumulate(nodes, partials)
             found = dict(zip(order, map(_get_grad, nodes)))
             restore(nodes, before)

@@ -141,7 +141,7 @@ def nary(name: str, value: Callable[..., float], partials: Callable[..., Sequenc
     return row
 
 
-def as_float(x: object) -> float:
+def as_float(x: Any) -> float:
     """A real number of any kind as a float.
 
     Raises:
@@ -150,7 +150,7 @@ def as_float(x: object) -> float:
     """
     kind = type(x).__name__
     if isinstance(x, (int, float, numbers.Real)) or kind in ("bool", "bool_"):  # numpy's bool is no numbers.Real
-        return float(x)  # type: ignore[arg-type]
+        return float(x)
     if isinstance(x, Number):
         raise TypeError(f"expected a plain number, not a {kind}: use it as it is, or its .data, or .detach()")
     if isinstance(x, str):

@@ -81,10 +81,10 @@ def _unary(op: Unary) -> Callable[[Value], Value]:
 def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
     value, partials = op.value, op.partials
 
-    def method(self: Value, other: Operand) -> Value:
+    def method(self: Value, other: Operand) -> Any:
         if other.__class__ is not Value:
             if other.__class__ is not float:
-                return _mixed(method, op, self, other)  # type: ignore[no-any-return]
+                return _mixed(method, op, self, other)
             other = constant(other)
         x, y = self._data, other._data
         if open_contexts.count:
@@ -104,9 +104,9 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
 
 
 def _reflected(op: Binary) -> Callable[[Value, Operand], Value]:
-    def method(self: Value, other: Operand) -> Value:
+    def method(self: Value, other: Operand) -> Any:
         if other.__class__ is not float and not isinstance(other, Value):
-            return _mixed(method, op, self, other)  # type: ignore[no-any-return]
+            return _mixed(method, op, self, other)
         return Value.apply(op, (other, self))
 
     return method
@@ -134,9 +134,9 @@ def _known(x: object) -> float | None:
 
 
 def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool) -> Callable[[Value, Operand], bool]:
-    def method(self: Value, other: Operand) -> bool:
+    def method(self: Value, other: Operand) -> Any:
         if open_contexts.count and (recorder := current_modes().recorder) is not None:
-            return recorder.truth(Value.apply(op, (other, self) if swap else (self, other)))  # type: ignore[no-any-return]
+            return recorder.truth(Value.apply(op, (other, self) if swap else (self, other)))
         number = other._data if isinstance(other, Value) else _known(other)
         return NotImplemented if number is None else compare(self._data, number)
 
@@ -338,13 +338,16 @@ class Value(MicrogradNames):
     relu, gelu, identity = _unary(ops.relu), _unary(ops.gelu), _unary(ops.identity)
     atan2, hypot, logaddexp = _binary(ops.atan2), _binary(ops.hypot), _binary(ops.logaddexp)
     maximum, minimum = _binary(ops.maximum), _binary(ops.minimum)
+    # The names that numpy calls on an array of Values, and PyTorch has, too.
+    arcsin, arccos, arctan, arcsinh, arccosh, arctanh, arctan2 = asin, acos, atan, asinh, acosh, atanh, atan2
 
     def __pow__(self, exponent: Operand) -> Value:
         # With a plain number as exponent only the base is differentiated: no log of a negative base.
         if isinstance(exponent, Value):
             return self._power(exponent)
         if _is_array(exponent):
-            return _elementwise(Value.__pow__, self, exponent)
+            powers: Value = _elementwise(Value.__pow__, self, exponent)
+            return powers
         return self._constant_power(exponent)
 
     def __pos__(self) -> Value:
@@ -439,13 +442,13 @@ def _check_gradients(leaves: Sequence[Value]) -> None:
             raise TypeError(f"the gradient of {name} was set to {gradient!r}: set it to 0.0 before backward")
 
 
-def _elementwise(method: Callable[[Value, Any], Value], value: Value, array: Any) -> Value:
+def _elementwise(method: Callable[[Value, Any], Value], value: Value, array: Any) -> Any:
     """An object array of the results, one per element of a numpy array."""
     if not hasattr(array, "flat"):  # a pandas Series, say: it knows how to be multiplied with a scalar
-        return NotImplemented  # type: ignore[no-any-return]
+        return NotImplemented
     elements = [method(value, x) for x in array.flat]
     if NotImplemented in elements:
-        return NotImplemented  # type: ignore[no-any-return]
+        return NotImplemented
     results = array.astype(object)
     results.flat = elements
-    return results  # type: ignore[no-any-return]
+    return results

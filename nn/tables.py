@@ -114,8 +114,7 @@ def read_table(file: DataFile, needed: Iterable[str] = ()) -> Table:
     >>> read_table(io.BytesIO(b"weight,fruit\\n150, apple\\n"))
     Table(name='data', header=['weight', 'fruit'], rows=[(2, ['150', 'apple'])])
     """
-    is_path = isinstance(file, (str, os.PathLike))
-    name = os.fspath(file) if is_path else str(getattr(file, "name", "data"))  # type: ignore[arg-type]
+    name = os.fspath(file) if isinstance(file, (str, os.PathLike)) else str(getattr(file, "name", "data"))
     (_, header), *rows = _rows(name, _text(name, _content(name, file)))
     _check_header(name, header, needed)
     _check_rows(name, header, rows)

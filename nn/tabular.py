@@ -133,7 +133,8 @@ class TabularModel:
         model, metadata = load_model(path)
         shape = model.architecture()
         task, target, loss = (metadata.get(name) for name in ("task", "target", "loss"))
-        features, classes = metadata.get("feature_names"), metadata.get("class_names")
+        features: Any = metadata.get("feature_names")
+        classes: Any = metadata.get("class_names")
         scalings: list[Standardizer | None] = []
         for name in ("standardizer", "target_standardizer"):
             try:
@@ -156,7 +157,7 @@ class TabularModel:
             if not is_right:
                 raise FileError(f"{path}: metadata: {complaint}; python -m nn train writes files that have all of it")
         assert scalings[0]
-        return cls(model, str(target), features, classes, str(loss), scalings[0], scalings[1])  # type: ignore[arg-type]
+        return cls(model, str(target), features, classes, str(loss), scalings[0], scalings[1])
 
 
 def _are_names(given: Any, count: int) -> bool:

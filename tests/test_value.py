@@ -215,8 +215,12 @@ def test_arrays_of_values_work_with_numpy() -> None:
     assert [node.grad for node in x] == [2.0, 4.0]
     assert np.sum(v).data == 3.0
     assert np.mean(v).data == 1.5
-    for ufunc in (np.exp, np.log, np.sqrt, np.sin, np.tanh):
+    for ufunc in (np.exp, np.log, np.sqrt, np.sin, np.tanh, np.arctan, np.arcsinh):
         assert [node.data for node in ufunc(v)] == pytest.approx(list(ufunc(np.array([1.0, 2.0]))))
+    for ufunc in (np.arcsin, np.arccos, np.arctanh):
+        assert [node.data for node in ufunc(v / 4)] == pytest.approx(list(ufunc(np.array([0.25, 0.5]))))
+    assert [node.data for node in np.arccosh(v)] == pytest.approx(list(np.arccosh(np.array([1.0, 2.0]))))
+    assert [node.data for node in np.arctan2(v, 2.0)] == pytest.approx(list(np.arctan2(np.array([1.0, 2.0]), 2.0)))
     assert [node.data for node in (v * Value(3.0))] == [3.0, 6.0]
     exponents = Value(-2.0) ** np.array([2.0, Value(2.0)], dtype=object)
     assert [node.op for node in exponents] == [ops.constant_power, ops.power]

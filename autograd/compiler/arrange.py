@@ -257,8 +257,8 @@ class _Arrangement:
         return self.gathers[places]
 
 
-def _first(payload: Any) -> float:
-    return payload[0] if isinstance(payload, tuple) else payload  # type: ignore[no-any-return]
+def _first(payload: float | tuple[float, ...]) -> float:
+    return payload[0] if isinstance(payload, tuple) else payload
 
 
 def affine_view(array: int, rows: Rows, ni: int, nj: int) -> View | None:

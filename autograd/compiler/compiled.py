@@ -93,12 +93,9 @@ class Compiled:
         (10.0, (3.0, [2.0, 1.0]))
         """
         self._look_outside()
-        fast = self._fast
         if open_contexts.count and current_modes().strict:
             return self._strictly(*positional(self.f, args, keywords))
-        if fast is not None:
-            return fast(*args, **keywords)  # type: ignore[no-any-return]
-        return self._value_and_grad(*args, **keywords)
+        return (self._fast or self._value_and_grad)(*args, **keywords)
 
     def _strictly(self, *args: Any) -> tuple[float, tuple[Any, ...]]:
         """The function as it is, since ``strict()`` looks at each operation."""
@@ -247,10 +244,11 @@ class Compiled:
         """As a method: compiled for each object apart, which keeps it in its attribute ``_compiled``."""
         if instance is None:
             return self
-        kept, name = vars(instance).setdefault("_compiled", {}), self.f.__qualname__
+        kept: dict[str, Compiled] = vars(instance).setdefault("_compiled", {})
+        name = self.f.__qualname__
         if name not in kept:
             kept[name] = Compiled(self.f.__get__(instance, owner), self.backend)
-        return kept[name]  # type: ignore[no-any-return]
+        return kept[name]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
         f = deepcopy(self.f, memo)  # a function is its own copy, the method of a copy is not the same method
@@ -344,14 +342,14 @@ def compile_function(
     leaves = list(inputs or [])
     recording = recording_of(f, leaves)
 
-    def replay(*args: Any) -> Value:
+    def replay(*args: Any) -> Any:
         if len(args) != len(leaves):
             raise TypeError(f"this graph has {len(leaves)} inputs, but {len(args)} arguments were given")
         place: dict[Value, Any] = dict(zip(leaves, args))
         for node in topological_order(f):
             if node.parents:
                 place[node] = node.op(*[place.get(parent, parent) for parent in node.parents])
-        return place.get(f, f)  # type: ignore[no-any-return]
+        return place.get(f, f)
 
     compiled = Compiled(replay, backend)
     compiled.variants[len(leaves)] = [Variant(recording, backend)]

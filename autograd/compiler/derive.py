@@ -145,7 +145,7 @@ def differentiate(builder: Builder, output: int, inputs: Sequence[int]) -> list[
                 _name(builder.adjoints, adjoint[node], written, node.register)
     found: list[int | None] = []
     for i in inputs:
-        derivative = adjoint.get(nodes.get(i))  # type: ignore[arg-type]
+        derivative = adjoint.get(nodes[i]) if i in nodes else None
         found.append(derivative.index if isinstance(derivative, Register) else None)
     return found
 

@@ -200,8 +200,8 @@ class _Lanes:
             if missing:
                 stack.extend(missing)
                 continue
-            mapped = tuple([self._written(operand) for operand in operands])
-            self._write(members, self.builder.emit(op, mapped))  # type: ignore[arg-type]
+            mapped: Any = tuple([self._written(operand) for operand in operands])
+            self._write(members, self.builder.emit(op, mapped))
         found = self._written(root)
         assert found is not None
         return found

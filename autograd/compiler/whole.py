@@ -32,15 +32,16 @@ class Whole(Value):
     __hash__ = Value.__hash__
 
     @classmethod
-    def of(cls, node: Value) -> Whole:
+    def of(cls, node: Any) -> Whole:
         """The node itself, which is whole from now on."""
-        node.__class__ = cls
-        return node  # type: ignore[return-value]
+        whole: Whole = node
+        whole.__class__ = cls
+        return whole
 
     def __index__(self) -> int:  # type: ignore[override]  # of no other Value
         return int(self.data)
 
-    __int__ = __index__  # type: ignore[assignment]
+    __int__ = __index__  # type: ignore[assignment]  # nor is this
 
     def __pow__(self, exponent: Any) -> Value:
         out = super().__pow__(exponent)

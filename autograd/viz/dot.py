@@ -170,7 +170,8 @@ def _defaults(theme: Theme, rankdir: str) -> dict[str, dict[str, str]]:
 def _quoted(lines: Iterable[str]) -> str:
     """Lines of text as a DOT label in which nothing is markup: no escapes, no entities, no HTML."""
     escaped = [line.replace("\\", "\\\\").replace("&", "&amp;") for line in lines]
-    return graphviz.nohtml("\\n".join(escaped))  # type: ignore[no-any-return]
+    label: str = graphviz.nohtml("\\n".join(escaped))
+    return label
 
 
 def _with_alt_text(svg: bytes, text: str) -> bytes:
