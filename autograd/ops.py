@@ -93,7 +93,9 @@ class Unary(Op):
     @overload
     def __call__(self, x: N) -> N: ...
     def __call__(self, x: Any) -> Any:
-        return self.value(x) if x.__class__ is float else Op.__call__(self, x)
+        if x.__class__ is float:
+            return self.value(x)
+        return x.apply(self, (x,)) if isinstance(x, Number) else self.value(as_float(x))
 
 
 class Binary(Op):
@@ -108,7 +110,7 @@ class Binary(Op):
     def __call__(self, x: Any, y: Any) -> Any:
         if x.__class__ is float and y.__class__ is float:
             return self.value(x, y)
-        return Op.__call__(self, x, y)
+        return x.apply(self, (x, y)) if isinstance(x, Number) else Op.__call__(self, x, y)
 
 
 TABLE: dict[str, Op] = {}

@@ -33,8 +33,12 @@ def constant(number: float, label: str = "") -> Value:
     >>> (x * 3).parents[1].op is constant(3.0).op
     True
     """
-    out = Value(number, label)
-    out.op = ops.constant
+    if open_contexts.count or number.__class__ is not float:
+        out = Value(number)
+        out.op = ops.constant
+    else:
+        out = new_node(number, ops.constant, (), ())
+    out.label = label
     return out
 
 
@@ -56,7 +60,11 @@ def unrecorded(data: float) -> Value:
 
 
 # ---- how a row of the table becomes a method -----------------------------------------------------------------------
-# These three record the same as `Value.apply`, 3x faster, since a row's functions are bound once and not looked up.
+# They record the same as `Value.apply`, 3x faster, since a row's functions are bound once and not looked up.
+_methods: dict[Op, Callable[..., Value]] = {}
+_plain: set[Any] = {int, float}  # the kinds of number that most operands are
+
+
 def _unary(op: Unary) -> Callable[[Value], Value]:
     value, derivative = op.value, op.derivative
 
@@ -75,6 +83,7 @@ def _unary(op: Unary) -> Callable[[Value], Value]:
         return out
 
     method.__name__, method.__doc__ = op.name, op.__doc__
+    _methods[op] = method
     return method
 
 
@@ -83,9 +92,10 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
 
     def method(self: Value, other: Operand) -> Any:
         if other.__class__ is not Value:
-            if other.__class__ is not float:
-                return _mixed(method, op, self, other)
-            other = constant(other)
+            if other.__class__ in _plain:
+                other = constant(float(other))
+            elif not isinstance(other, Value):
+                return _mixed(method, self, other)
         x, y = self._data, other._data
         if open_contexts.count:
             return unrecorded(value(x, y)) if current_modes() == UNRECORDED else Value.apply(op, (self, other))
@@ -100,24 +110,26 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
         return out
 
     method.__name__, method.__doc__ = op.name, op.__doc__
+    _methods[op] = method
     return method
 
 
-def _reflected(op: Binary) -> Callable[[Value, Operand], Value]:
-    def method(self: Value, other: Operand) -> Any:
-        if other.__class__ is not float and not isinstance(other, Value):
-            return _mixed(method, op, self, other)
-        return Value.apply(op, (other, self))
+def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[Value, Operand], Value]]:
+    """The method for a Value on the left, and the one for a Value on the right of something else."""
+    forward = _binary(op)
 
-    return method
+    def reflected(self: Value, other: Operand) -> Any:
+        if other.__class__ in _plain:
+            return forward(constant(float(other)), self)
+        return forward(other, self) if isinstance(other, Value) else _mixed(reflected, self, other)
+
+    return forward, reflected
 
 
-def _mixed(method: Callable[[Value, Any], Value], op: Op, value: Value, other: Operand) -> Any:
-    """A method whose operand is neither a float nor a Value: another number, an array, a subclass, or a stranger."""
+def _mixed(method: Callable[[Value, Any], Value], value: Value, other: Operand) -> Any:
+    """A method whose other operand is neither a float nor a Value: another number, an array, or a stranger."""
     if isinstance(other, (int, float)):  # bool and np.float64 are among them
         return method(value, float(other))
-    if isinstance(other, Value):
-        return Value.apply(op, (value, other))
     if _is_array(other):
         return _elementwise(method, value, other)
     return method(value, number) if (number := _known(other)) is not None else NotImplemented
@@ -280,12 +292,10 @@ class Value(MicrogradNames):
         >>> Value.apply(ops.add, (Value(1.0), 2.0))
         Value(data=3.0, grad=0)
         """
-        try:
-            numbers = [v._data for v in operands]
-            nodes = tuple(operands)
-        except AttributeError:  # a plain number among them
-            nodes = tuple([v if isinstance(v, Value) else constant(v) for v in operands])
-            numbers = [node._data for node in nodes]
+        if not open_contexts.count and op in _methods and isinstance(operands[0], Value):
+            return _methods[op](*operands)
+        nodes = tuple([v if isinstance(v, Value) else constant(v) for v in operands])
+        numbers = [node._data for node in nodes]
         data = op.value(*numbers)
         modes = current_modes() if open_contexts.count else None
         if modes == UNRECORDED:
@@ -317,11 +327,11 @@ class Value(MicrogradNames):
         return Value.apply(ops.identity, (x if self._data else y,))
 
     # ---- the table, as operators and methods -----------------------------------------------------------------------
-    __add__, __radd__ = _binary(ops.add), _reflected(ops.add)
-    __sub__, __rsub__ = _binary(ops.sub), _reflected(ops.sub)
-    __mul__, __rmul__ = _binary(ops.mul), _reflected(ops.mul)
-    __truediv__, __rtruediv__ = _binary(ops.div), _reflected(ops.div)
-    _power, __rpow__ = _binary(ops.power), _reflected(ops.power)
+    __add__, __radd__ = _operator(ops.add)
+    __sub__, __rsub__ = _operator(ops.sub)
+    __mul__, __rmul__ = _operator(ops.mul)
+    __truediv__, __rtruediv__ = _operator(ops.div)
+    _power, __rpow__ = _operator(ops.power)
     _constant_power = _binary(ops.constant_power)
     __neg__, __abs__, abs = _unary(ops.neg), _unary(ops.abs), _unary(ops.abs)
     __floor__, floor = _unary(ops.floor), _unary(ops.floor)
@@ -343,6 +353,8 @@ class Value(MicrogradNames):
 
     def __pow__(self, exponent: Operand) -> Value:
         # With a plain number as exponent only the base is differentiated: no log of a negative base.
+        if exponent.__class__ in _plain:
+            return self._constant_power(exponent)
         if isinstance(exponent, Value):
             return self._power(exponent)
         if _is_array(exponent):

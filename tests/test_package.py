@@ -39,8 +39,8 @@ def test_every_exception_has_the_one_base() -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("", "True (200000, 16, "),  # documented where it is set: the collector finds nothing in a graph
-        ("gc.set_threshold(50000, 5, 5)", "True (50000, 5, 5)"),  # a user who asked for more has it
+        ("", "True (50000, 100, "),  # documented where it is set: the collector finds nothing in a graph
+        ("gc.set_threshold(90000, 5, 5)", "True (90000, 5, 5)"),  # a user who asked for more has it
         ("gc.set_threshold(0, 5, 5)", "True (0, 5, 5)"),  # and one who asked for none
         ("gc.disable()", "False ("),
     ],
@@ -48,19 +48,6 @@ def test_every_exception_has_the_one_base() -> None:
 def test_importing_raises_the_collector_s_threshold_only(before: str, after: str) -> None:
     program = f"import gc; {before or 'pass'}\nimport autograd\nprint(gc.isenabled(), gc.get_threshold())"
     assert in_a_fresh_interpreter(program).startswith(after)
-
-
-def test_the_collector_waits_longer_while_it_finds_nothing() -> None:
-    program = (
-        "import gc, autograd\n"
-        "def look(): gc.collect(); print(gc.get_threshold()[0], end=' ')\n"
-        "gc.collect(); a = []; a.append(a); del a; look()\n"
-        "for _ in range(5): look()\n"
-        "a = []; a.append(a); look(); look(); del a; look()\n"
-        "gc.set_threshold(5, 5, 5); look(); look()\n"
-    )
-    waits = "200000 400000 800000 1600000 3200000 3200000 3200000 3200000 200000 5 5"
-    assert in_a_fresh_interpreter(program) == waits
 
 
 def test_every_public_name_of_nn_is_there_once_also_after_all_modules_were_imported() -> None:
