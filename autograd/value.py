@@ -20,7 +20,7 @@ from autograd.ops import Binary, Op, Unary, as_float
 
 __all__ = ["Operand", "Value", "constant", "new_node", "unrecorded"]
 
-Operand = Any  # a Value, a number of any kind, or a numpy array (which makes an array of Values)
+Operand = Any  # a Value, a number of any kind, or a numpy array (which takes it from there, element by element)
 
 _new = object.__new__
 recorded_partials = attrgetter("partials")
@@ -127,11 +127,9 @@ def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[
 
 
 def _mixed(method: Callable[[Value, Any], Value], value: Value, other: Operand) -> Any:
-    """A method whose other operand is neither a float nor a Value: another number, an array, or a stranger."""
+    """A method whose other operand is neither a float nor a Value: another number, or a stranger."""
     if isinstance(other, (int, float)):  # bool and np.float64 are among them
         return method(value, float(other))
-    if _is_array(other):
-        return _elementwise(method, value, other)
     return method(value, number) if (number := _known(other)) is not None else NotImplemented
 
 
@@ -179,8 +177,6 @@ class Value(MicrogradNames):
     """
 
     __slots__ = ("_data", "grad", "label", "op", "parents", "partials")
-
-    __array_ufunc__ = None  # numpy leaves `np.float64(2) * v` and `array * v` to us
 
     _data: float
     grad: float
@@ -348,19 +344,13 @@ class Value(MicrogradNames):
     relu, gelu, identity = _unary(ops.relu), _unary(ops.gelu), _unary(ops.identity)
     atan2, hypot, logaddexp = _binary(ops.atan2), _binary(ops.hypot), _binary(ops.logaddexp)
     maximum, minimum = _binary(ops.maximum), _binary(ops.minimum)
-    # The names that numpy calls on an array of Values, and PyTorch has, too.
+    # The names that numpy calls, on a Value and on the elements of an array; PyTorch has most of them, too.
     arcsin, arccos, arctan, arcsinh, arccosh, arctanh, arctan2 = asin, acos, atan, asinh, acosh, atanh, atan2
+    conjugate = identity
 
     def __pow__(self, exponent: Operand) -> Value:
         # With a plain number as exponent only the base is differentiated: no log of a negative base.
-        if exponent.__class__ in _plain:
-            return self._constant_power(exponent)
-        if isinstance(exponent, Value):
-            return self._power(exponent)
-        if _is_array(exponent):
-            powers: Value = _elementwise(Value.__pow__, self, exponent)
-            return powers
-        return self._constant_power(exponent)
+        return self._power(exponent) if isinstance(exponent, Value) else self._constant_power(exponent)
 
     def __pos__(self) -> Value:
         return self
@@ -433,10 +423,6 @@ class Value(MicrogradNames):
         return copies.reduce(self)
 
 
-def _is_array(x: object) -> bool:
-    return hasattr(x, "__array_ufunc__") and not isinstance(x, (Value, numbers.Real))
-
-
 def first_order(order: Sequence[Value], seeds: Mapping[Value, Any]) -> dict[Value, Any]:
     """The adjoints by the partials that were recorded; checked inside ``strict()``."""
     adjoint = sweep(order, seeds, recorded_partials)
@@ -452,15 +438,3 @@ def _check_gradients(leaves: Sequence[Value]) -> None:
         if not isinstance(gradient, numbers.Real):
             name = leaf.label or repr(leaf)
             raise TypeError(f"the gradient of {name} was set to {gradient!r}: set it to 0.0 before backward")
-
-
-def _elementwise(method: Callable[[Value, Any], Value], value: Value, array: Any) -> Any:
-    """An object array of the results, one per element of a numpy array."""
-    if not hasattr(array, "flat"):  # a pandas Series, say: it knows how to be multiplied with a scalar
-        return NotImplemented
-    elements = [method(value, x) for x in array.flat]
-    if NotImplemented in elements:
-        return NotImplemented
-    results = array.astype(object)
-    results.flat = elements
-    return results

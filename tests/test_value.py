@@ -193,8 +193,8 @@ def test_unary_plus_is_the_node_itself() -> None:
 @pytest.mark.parametrize("name", BINARY_OPERATORS)
 @pytest.mark.parametrize(
     "array",
-    [np.array([1.0, 2.0]), np.array([[1, 2], [3, 4]]), np.array([0.5], dtype=np.float32), np.array(2.0), np.array([])],
-    ids=["floats", "ints", "float32", "0-d", "empty"],
+    [np.array([1.0, 2.0]), np.array([[1, 2], [3, 4]]), np.array([0.5], dtype=np.float32), np.array([])],
+    ids=["floats", "ints", "float32", "empty"],
 )
 def test_arrays_work_elementwise_on_either_side(name: str, array: Any) -> None:
     apply, v = BINARY_OPERATORS[name], Value(3.0)
@@ -226,13 +226,36 @@ def test_arrays_of_values_work_with_numpy() -> None:
     assert [node.op for node in exponents] == [ops.constant_power, ops.power]
 
 
+def test_numpy_functions_take_a_value() -> None:
+    x = Value(2.0)
+    assert isinstance(x * np.array(3.0), Value)  # what numpy makes of an array without axes is a scalar
+    assert isinstance(np.array(3.0) * x, Value)
+    for y, op in ((np.exp(x), ops.exp), (np.sqrt(x), ops.sqrt), (np.arctan2(x, 3.0), ops.atan2), (np.abs(x), ops.abs)):
+        assert (y.op, y.parents[0]) == (op, x)
+    assert np.maximum(x, 0.0) is x
+    for statistic in (np.linalg.norm, np.std, np.var, np.mean):
+        xs = [Value(3.0), Value(4.0), Value(8.0)]
+        y = statistic(np.array(xs))
+        y.backward()
+        up, down = [statistic(np.array([3.0 + h, 4.0, 8.0])) for h in (1e-6, -1e-6)]
+        assert y.data == pytest.approx(statistic(np.array([3.0, 4.0, 8.0])))
+        assert xs[0].grad == pytest.approx((up - down) / 2e-6)
+    array = np.array(xs)
+    array -= xs[0]
+    assert [v.data for v in array] == [0.0, 1.0, 5.0]
+
+
+def test_numpy_compares_element_by_element() -> None:
+    x = Value(2.0)
+    assert list(np.array([1.0, 2.0, 3.0]) < x) == [True, False, False]
+    assert list(x <= np.array([1.0, 2.0, 3.0])) == [False, True, True]
+
+
 def test_numpy_cannot_drop_a_gradient_in_silence() -> None:
     x = Value(1.0)
     for attempt in (
         lambda: np.array([x], dtype=float),
-        lambda: np.exp(x),
         lambda: np.zeros(3).__setitem__(0, x),
-        lambda: np.linalg.norm([x]),
         lambda: operator.imul(np.array([1.0]), x),
     ):
         with pytest.raises(TypeError):
@@ -255,9 +278,7 @@ def test_an_object_of_another_class_gets_its_turn() -> None:
     for result in (v + m, v - m, v * m, v / m, v**m, v < m):
         assert result == "meters was asked"
     assert m * v == "meters * other"
-    objects = np.array([m], dtype=object)
-    with pytest.raises(TypeError):
-        v * objects
+    assert list(v * np.array([m], dtype=object)) == ["meters was asked"]
 
 
 @pytest.mark.parametrize("name", BINARY_OPERATORS)
@@ -315,7 +336,7 @@ def test_comparisons_are_about_data(compare: Callable[[Any, Any], bool], x: floa
     assert compare(Value(x), Value(y)) is compare(Value(x), y) is compare(x, Value(y)) is expected
 
 
-@pytest.mark.parametrize("stranger", ["a", None, [1], object(), np.array([1.0, 2.0])], ids=repr)
+@pytest.mark.parametrize("stranger", ["a", None, [1], object()], ids=repr)
 def test_comparing_with_what_is_no_number_is_a_type_error(stranger: Any) -> None:
     for attempt in (lambda: Value(1.0) < stranger, lambda: stranger >= Value(1.0)):
         with pytest.raises(TypeError, match=r"expected|not supported"):
