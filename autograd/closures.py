@@ -83,6 +83,8 @@ class MicrogradNames(Number):
     def _backward(self: Any, closure: Callable[[], None]) -> None:
         if not isinstance(self.label, str):  # children, of an operation without a name
             self._adopt()
+        if not self.parents:  # no children were named: they are the nodes that the closure knows
+            _adopt(self, [x for x in _captured(closure) if isinstance(x, Number) and x is not self], self._op)
         self.partials = _derivatives(self, closure)
 
 
@@ -94,7 +96,7 @@ def _adopt(node: Any, children: Iterable[Any], name: str) -> None:
             raise TypeError(f"the children of a node must be Values, got {child!r} of type {type(child).__name__}")
     if current_modes().recorder is not None:
         raise _refusal(name, "cannot be compiled")
-    if found and current_modes().recording:
+    if (found or name) and current_modes().recording:
         node.op = Closure(name, node._data, [child._data for child in found])
         node.parents, node.partials = tuple(found), (0.0,) * len(found)
 

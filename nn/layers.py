@@ -62,21 +62,46 @@ class Neuron(Module):
         if nin < 1:
             raise ValueError(f"a neuron needs at least 1 input, not {nin}")
         self.activation = activation if nonlin else "identity"
-        self._activate = _named_activation(self.activation)
         draw = _named("initializer", init, INITIALIZERS)
         source: Any = random if rng is None else rng
         self.w = [Value(draw(source, nin, fan_out)) for _ in range(nin)]
         self.b = Value(0.0)
         self.label()
 
+    # For a subclass that makes w and b by itself.
+    _activation: str | Activation = "relu"
+    _activate: Activation | None = methodcaller("relu")
+    _z, _a = "z", "a"
+
+    @property
+    def activation(self) -> str | Activation:
+        """The activation, one of ``ACTIVATIONS`` or a function of a Value; it may be set.
+
+        >>> neuron = Neuron(2)
+        >>> neuron.activation = "tanh"
+        >>> neuron
+        TanhNeuron(2)
+        """
+        return self._activation
+
+    @activation.setter
+    def activation(self, activation: str | Activation) -> None:
+        self._activate = _named_activation(activation)
+        self._activation = activation
+
     @property
     def nonlin(self) -> bool:
-        """Whether there is an activation.
+        """Whether there is an activation; it may be set, as in micrograd.
 
         >>> Neuron(2).nonlin, Neuron(2, nonlin=False).nonlin
         (True, False)
         """
         return self.activation != "identity"
+
+    @nonlin.setter
+    def nonlin(self, nonlin: bool) -> None:
+        if bool(nonlin) != self.nonlin:
+            self.activation = "relu" if nonlin else "identity"
 
     def label(self, layer: int | None = None, index: int | None = None) -> None:
         """Label the parameters, and from now on z and a, for the place of the neuron: w²₁₃, b²₁, z²₁, a²₁.
@@ -113,6 +138,9 @@ class Neuron(Module):
         return f"{ACTIVATIONS.get(str(self.activation), '')}Neuron({len(self.w)})"
 
 
+_of_a_neuron = Neuron.__call__
+
+
 class Layer(Module):
     """``nout`` neurons that share their inputs; always a list of activations, also of one.
 
@@ -143,6 +171,8 @@ class Layer(Module):
             neuron.label(layer, index)
 
     def __call__(self, x: Sequence[Any]) -> list[Value]:
+        if not all(type(neuron).__call__ is _of_a_neuron for neuron in self.neurons):
+            return [neuron(x) for neuron in self.neurons]  # one that somebody wrote says itself what it computes
         _check_inputs("layer", x, len(self.neurons[0].w))
         shared = [v if isinstance(v, Value) else constant(v) for v in x]  # one node per input, not one per weight
         zs = linear(shared, [neuron.w for neuron in self.neurons], [neuron.b for neuron in self.neurons])
@@ -191,6 +221,7 @@ class MLP(Module):
             )
         if not len(nouts):
             raise ValueError("an MLP needs at least one layer: give the sizes, as in MLP(2, [16, 16, 1])")
+        _named_activation(activation)  # also where no layer has it
         rng = None if seed is None else random.Random(seed)
         sizes = [nin, *nouts]
         activations = [activation] * (len(nouts) - 1) + [output]
@@ -201,9 +232,13 @@ class MLP(Module):
             layer.label(number)
         self._x = [notation("x", None, k) for k in range(1, nin + 1)]
 
+    _x: Sequence[str] = ()  # as it stays in a subclass that makes the layers by itself
+
     def __call__(self, x: Sequence[Any]) -> Any:
-        _check_inputs("MLP", x, len(self._x))
-        a = [v if isinstance(v, Value) else constant(v, label) for v, label in zip(x, self._x)]
+        a: Any = x
+        if self._x:
+            _check_inputs("MLP", x, len(self._x))
+            a = [v if isinstance(v, Value) else constant(v, label) for v, label in zip(x, self._x)]
         for layer in self.layers:
             a = layer(a)
         return a[0] if len(a) == 1 else a

@@ -338,3 +338,58 @@ def test_a_network_with_a_function_of_users_is_loaded_by_their_code(tmp_path: Pa
     again = MLP(2, [3, 1], activation=cube)
     again.load(tmp_path / "m.json")
     assert again.state_dict() == model.state_dict()
+
+
+# ---- neurons that somebody wrote -------------------------------------------------------------------------------------
+class Seven(Neuron):
+    def __call__(self, x: Any) -> Value:
+        return Value(7.0)
+
+
+class Bare(Neuron):
+    """Makes its own parameters, as a copy of micrograd's class does."""
+
+    def __init__(self, nin: int, nonlin: bool = True) -> None:
+        self.w = [Value(1.0) for _ in range(nin)]
+        self.b = Value(-5.0)
+        self.nonlin = nonlin
+
+
+class Stack(MLP):
+    def __init__(self) -> None:
+        self.layers = [Layer(2, 3), Layer(3, 1, nonlin=False)]
+
+
+def test_a_layer_asks_each_neuron_what_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = Layer(2, 2)
+    layer.neurons = [Seven(2), Neuron(2, nonlin=False)]
+    seven, z = layer([1.0, 0.0])
+    assert (seven.data, z.data) == (7.0, layer.neurons[1].w[0].data)
+    monkeypatch.setattr(Neuron, "__call__", lambda self, x: self.b + 1.0)
+    assert [a.data for a in Layer(2, 2)([1.0, -2.0])] == [1.0, 1.0]
+
+
+def test_a_neuron_and_a_network_may_make_their_own_parts() -> None:
+    assert Bare(2)([1.0, 1.0]).data == 0.0
+    assert Bare(2, nonlin=False)([1.0, 1.0]).data == -3.0
+    model = Stack()
+    assert isinstance(model([1.0, 2.0]), Value)
+    assert len(model.parameters()) == 13
+
+
+def test_the_activation_may_be_set() -> None:
+    neuron = Neuron(1, activation="tanh")
+    neuron.w[0].data = 1.0
+    neuron.nonlin = True
+    assert neuron.activation == "tanh"
+    neuron.nonlin = False
+    assert (neuron.activation, neuron([-2.0]).data) == ("identity", -2.0)
+    neuron.nonlin = True
+    assert (neuron.activation, neuron([-2.0]).data) == ("relu", 0.0)
+    neuron.activation = "tanh"
+    assert neuron([-2.0]).data == math.tanh(-2.0)
+    with pytest.raises(ValueError, match="there is no activation 'tanhh'"):
+        neuron.activation = "tanhh"
+    assert neuron.activation == "tanh"
+    with pytest.raises(ValueError, match="there is no activation 'selu'"):
+        MLP(2, [3], activation="selu")

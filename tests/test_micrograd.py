@@ -365,9 +365,25 @@ def test_a_closure_that_adds_to_a_stranger_is_refused_and_leaves_no_trace() -> N
     x = Value(3.0, "x")
     with pytest.raises(PrimitiveError, match=r"'?x'?, which is not among its children: name them all"):
         square_of(x, children=(Value(1.0),))
-    with pytest.raises(PrimitiveError, match="not among its children"):
-        square_of(x, children=())
     assert x.grad == 0
+
+
+def test_without_children_they_are_what_the_closure_knows() -> None:
+    x = Value(3.0, "x")
+    y = square_of(x, children=())
+    y.backward()
+    assert (y.parents, x.grad) == ((x,), 6.0)
+
+
+def test_a_leaf_keeps_the_name_of_an_operation() -> None:
+    x: Any = Value(0.5, _op="w0")
+    y = x * x
+    y.backward()
+    assert (x._op, x.parents, x.grad) == ("w0", (), 1.0)
+    assert "0.5" in draw_dot(y).source
+    assert Value(0.5, (), "input")._op == "input"  # type: ignore[arg-type]
+    assert autograd.compile(lambda v: v * x)(2.0).data == 1.0
+    assert pickle.loads(pickle.dumps(y)).data == 0.25
 
 
 def test_a_closure_that_adds_nodes_is_refused() -> None:
