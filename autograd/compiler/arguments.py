@@ -12,11 +12,15 @@ from numbers import Integral
 from typing import Any
 
 from autograd.ops import as_float
+from autograd.trees import all_floats
 from autograd.value import Value
 
 __all__ = [
-    "Keywords", "arguments_of", "called", "flat_shape", "is_plain", "is_whole", "labels_of", "positional", "structure",
+    "Keywords", "arguments_of", "called", "flat_shape", "is_plain", "is_whole", "labels_of", "numbers_of",
+    "positional", "structure",
 ]  # fmt: skip
+
+_DOUBLE = 8  # bytes
 
 
 class Keywords(dict[str, Any]):
@@ -38,40 +42,57 @@ def called(f: Callable[..., Any], args: Sequence[Any]) -> Any:
     return f(*args)
 
 
-def arguments_of(x: Any, where: str = "argument", whole: bool = True) -> Iterator[Any]:
+def arguments_of(x: Any, where: Any = "argument", whole: bool = True) -> list[Any]:
     """The numbers and Values of an argument in order: an int where it is one to the function, else a float.
 
     In a list that is so if all its numbers are: [1, 2] may be indices, [1, 0.5] are data of which one has no decimals.
 
+    Args:
+        x: the argument.
+        where: what it is called, or a pair of what it stands in and its place there.
+        whole: whether ints stay ints.
+
     Raises:
         TypeError: anything else, naming where it stands.
     """
+    if isinstance(x, (list, tuple)) and all_floats(x):
+        return list(x)
     if isinstance(x, (list, tuple, dict)):
         whole = is_whole(x)
-        for place, item in x.items() if isinstance(x, dict) else enumerate(x):
-            yield from arguments_of(item, f"{where}[{place!r}]", whole)
-    elif isinstance(x, Value):
-        yield x
-    elif _is_array(x):
+        places = x.items() if isinstance(x, dict) else enumerate(x)
+        return [number for place, item in places for number in arguments_of(item, (where, place), whole)]
+    if isinstance(x, Value):
+        return [x]
+    if _is_array(x):
+        if x.dtype.kind == "f" and x.itemsize <= _DOUBLE:
+            return x.ravel().tolist()  # type: ignore[no-any-return]
         whole = whole and is_whole(x)
-        yield from (item if isinstance(item, Value) else _number(item, whole) for item in x.flat)
-    else:
-        try:
-            yield _number(x, whole)
-        except TypeError as error:
-            raise TypeError(
-                f"{where} of a compiled function must be a number, a Value, a nested list, a dictionary or an array: "
-                f"{error}"
-            ) from None
+        return [item if isinstance(item, Value) else _number(item, whole) for item in x.flat]
+    try:
+        return [_number(x, whole)]
+    except TypeError as error:
+        raise TypeError(
+            f"{_place(where)} of a compiled function must be a number, a Value, a nested list, a dictionary or an "
+            f"array: {error}"
+        ) from None
+
+
+def _place(where: Any) -> str:
+    return f"{_place(where[0])}[{where[1]!r}]" if isinstance(where, tuple) else where
 
 
 def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     """What kind of call this is (hashable), and its numbers and Values in order."""
-    if all(arg.__class__ is float for arg in args):
+    if all_floats(args):
         return len(args), list(args)
     leaves = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
     shapes = tuple([_shape(arg) for arg in args])
     return shapes if any(shapes) else len(args), leaves
+
+
+def numbers_of(leaves: list[Any]) -> list[float]:
+    """The numbers and the data of the Values."""
+    return leaves if all_floats(leaves) else [x.data if isinstance(x, Value) else float(x) for x in leaves]
 
 
 def labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:
@@ -85,7 +106,9 @@ def labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:
 
 def is_plain(arg: Any) -> bool:
     """Whether an argument is what machine code can take apart: floats, or lists of them."""
-    return arg.__class__ is float or (arg.__class__ in (list, tuple) and len(arg) > 0 and all(map(is_plain, arg)))
+    if arg.__class__ in (list, tuple):
+        return len(arg) > 0 and (all_floats(arg) or all(map(is_plain, arg)))
+    return arg.__class__ is float
 
 
 def flat_shape(arg: Any) -> Any:
@@ -118,7 +141,7 @@ def _shape(x: Any, whole: bool = True) -> Any:
         whole = is_whole(x)
         return type(x), tuple([(key, _shape(item, whole)) for key, item in x.items()])
     if isinstance(x, (list, tuple)):
-        if all(item.__class__ is float for item in x):
+        if all_floats(x):
             return type(x), len(x)
         whole = is_whole(x)
         return type(x), tuple([_shape(item, whole) for item in x])

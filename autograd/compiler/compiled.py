@@ -11,7 +11,7 @@ from functools import update_wrapper
 from operator import is_
 from typing import Any
 
-from autograd.compiler.arguments import called, flat_shape, is_plain, positional
+from autograd.compiler.arguments import called, flat_shape, is_plain, numbers_of, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.builder import collector_paused
 from autograd.compiler.kernels import BACKENDS
@@ -68,7 +68,7 @@ class Compiled:
             return self.f(*args, **keywords)  # another recording wants the graph itself, strict() each operation
         args = positional(self.f, args, keywords)
         structure, leaves = structure_of(args)
-        numbers = [x.data if isinstance(x, Value) else float(x) for x in leaves]
+        numbers = numbers_of(leaves)
         recording = not open_contexts.count or current_modes().recording
         chosen = tuple([i for i, x in enumerate(leaves) if isinstance(x, Value)]) if recording else ()
         variant, (value, by_arguments, by_parameters) = self._run(args, structure, numbers, recording, chosen)
@@ -110,7 +110,7 @@ class Compiled:
         structure, leaves = structure_of(args)
         if self._fast is None and self._make_fast(args, structure):
             return self.value_and_grad(*args)
-        numbers = [x.data if isinstance(x, Value) else float(x) for x in leaves]
+        numbers = numbers_of(leaves)
         _, (value, by_arguments, _) = self._run(args, structure, numbers, False, tuple(range(len(numbers))))
         supply = iter(by_arguments)
         return value, tuple([rebuild(arg, supply) for arg in args])

@@ -63,7 +63,7 @@ def _rows(values: Sequence[Any]) -> Any:
         table = np.empty(0, object)
     if table.dtype.kind in "biuf":
         return table.reshape(len(values), -1).astype(float, copy=False)
-    rows = [list(arguments_of(value, f"sample {i}")) for i, value in enumerate(values)]
+    rows = [arguments_of(value, f"sample {i}") for i, value in enumerate(values)]
     for i, row in enumerate(rows):
         if len(row) != len(rows[0]):
             raise ValueError(f"sample 0 has {len(rows[0])} numbers, but sample {i} has {len(row)}")
