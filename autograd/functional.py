@@ -9,6 +9,7 @@ Values, so that transformations nest: ``grad(grad(f))``.
     jacobian, hessian       all first derivatives of several outputs; all second ones of one
     jvp, vjp, hvp           a Jacobian or Hessian times a vector, without forming it
     gradients               on graphs instead of functions: this is ``autograd.grad``
+    transformation          a context in which the derivatives are Values, also those by floats
 
 >>> grad(lambda x: x**3)(2.0), hessian(lambda x: x**3)(2.0)
 (12.0, 12.0)
@@ -27,7 +28,7 @@ from autograd.modes import current_modes, in_transformation, open_contexts, reco
 from autograd.trees import aligned, flatten, is_tree, rebuild
 from autograd.value import Value, constant, first_order
 
-__all__ = ["grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+__all__ = ["grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "transformation", "value_and_grad", "vjp"]
 
 
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})

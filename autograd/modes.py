@@ -77,7 +77,19 @@ in_transformation = _in_transformation.get
 
 @contextmanager
 def transformation(inside: bool = True) -> Iterator[None]:
-    """Mark a call of a function that is being differentiated (no entry in ``Modes``, so that operators stay fast)."""
+    """Inside this context the derivatives of functions are Values, also those by floats: they are differentiated again.
+
+    So they are inside a function that is being transformed, and in a loss that ``nn.fit`` trains with.
+
+    >>> from autograd import Value
+    >>> from autograd.functional import grad, transformation
+    >>> w = Value(3.0)
+    >>> with transformation():
+    ...     slope = grad(lambda x: w * x * x)(2.0)   # without it the float 12.0
+    >>> slope.backward(); w.grad
+    4.0
+    """
+    # No entry in Modes, so that operators stay fast.
     before = _in_transformation.get()
     try:
         _in_transformation.set(inside)

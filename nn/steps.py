@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from autograd import Value, fsum, no_grad
+from autograd.functional import transformation
 from nn.data import DataError, one_hot
 from nn.losses import cross_entropy
 from nn.module import Module
@@ -54,7 +55,8 @@ class EagerSteps:
         mean = 0.0
         for start in range(0, len(batch), _ALIVE_AT_ONCE):
             samples = batch[start : start + _ALIVE_AT_ONCE]
-            part = fsum([self.loss(self.model(self.X[i]), self.y[i]) for i in samples]) / len(batch)
+            with transformation():  # so that a derivative in the loss depends on the parameters
+                part = fsum([self.loss(self.model(self.X[i]), self.y[i]) for i in samples]) / len(batch)
             if not isinstance(part, Value):
                 raise TypeError(f"the loss gave {part!r}, which depends on no parameter: does the model use any?")
             part.backward()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import autograd.functional
 from autograd import Value, softplus, tanh, where
 from autograd.errors import NumericError
 from nn import MLP, SGD, Adam, AdamW, CosineAnnealingLR, ExponentialLR, History, Module, Optimizer, RMSprop, fit
@@ -429,3 +430,24 @@ def test_a_wrong_class_is_refused_before_the_first_step() -> None:
     with pytest.raises(ValueError, match="label 3 is not one of the classes 0 … 2"):
         fit(model, X, [*CLASSES[:-1], 3], loss=cross_entropy, progress=False)
     assert numbers(model) == before
+
+
+class Slope(Module):
+    """u'(x) + u(x), as in a network that is to solve a differential equation."""
+
+    def __init__(self) -> None:
+        self.u = MLP(1, [3, 1], activation="tanh", seed=0)
+
+    def __call__(self, x: Any) -> Any:
+        return autograd.functional.grad(lambda t: self.u([t]))(x[0]) + self.u(x)
+
+
+def test_a_derivative_by_the_input_depends_on_the_parameters_eagerly_and_compiled() -> None:
+    X, y = [[i / 10] for i in range(5)], [1.0] * 5
+    losses = []
+    for compiled in (True, False):
+        model = Slope()
+        options: Any = {"optimizer": SGD(model.parameters(), lr=0.1), "epochs": 3, "batch_size": None}
+        losses.append(fit(model, X, y, **options, compile=compiled, progress=False).loss)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+    assert losses[0][-1] < 0.2
