@@ -12,16 +12,17 @@ from typing import Any
 
 __all__ = ["aligned", "all_floats", "flatten", "is_tree", "rebuild"]
 
-_FLOATS: set[type] = {float}
-
 
 def all_floats(numbers: Iterable[Any]) -> bool:
-    """Whether these are floats and nothing else, found out 20x faster than one by one.
+    """Whether these are Python's floats and nothing else.
 
     >>> all_floats([1.0, 2.0]), all_floats([1.0, 2])
     (True, False)
     """
-    return {*map(type, numbers)} <= _FLOATS
+    for number in numbers:  # noqa: SIM110 - 2x faster than all()
+        if number.__class__ is not float:
+            return False
+    return True
 
 
 def is_array(x: Any) -> bool:
@@ -44,7 +45,7 @@ def flatten(tree: Any) -> list[Any]:
         return list(tree)
     if isinstance(tree, (list, tuple, dict)):
         return [number for branch in _branches(tree) for number in flatten(branch)]
-    return list(tree.flat) if is_array(tree) else [tree]
+    return tree.ravel().tolist() if is_array(tree) else [tree]
 
 
 def aligned(tree: Any, like: Any, what: str, of: str) -> list[Any]:

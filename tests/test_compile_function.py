@@ -141,3 +141,24 @@ def test_a_name_outside_that_gets_another_object_is_seen() -> None:
     assert compiled.value_and_grad(3.0) == (15.0, (5.0,))
     assert compiled(1.0).data == 5.0
     assert compiled.recordings == 2
+
+
+def test_a_compiled_function_differentiates_itself_in_transformations() -> None:
+    np = pytest.importorskip("numpy")
+
+    def f(x: Any, w: Any) -> Any:
+        return sum(a * a * b for a, b in zip(x, w)) * w[0]
+
+    compiled, x, w = autograd.compile(f), [1.0, 2.0], [3.0, 4.0]
+    for argnums in (0, 1, -1, (1, 0), (0,)):
+        assert functional.value_and_grad(compiled, argnums)(x, w) == functional.value_and_grad(f, argnums)(x, w)
+    assert functional.grad(lambda a: functional.grad(compiled)([a, a], w)[0])(2.0) == functional.grad(
+        lambda a: functional.grad(f)([a, a], w)[0]
+    )(2.0)
+    assert functional.grad(compiled)([1, 2], w) == functional.grad(f)([1, 2], w)
+    gradient = functional.grad(compiled)(np.array(x), w)
+    assert (type(gradient), list(gradient)) == (np.ndarray, functional.grad(f)(x, w))
+    v = Value(2.0)
+    assert isinstance(functional.grad(compiled)([1.0, v], w)[1], Value)
+    with pytest.raises(ValueError, match="argnums has 2, but the function was called with 2 arguments"):
+        functional.grad(compiled, 2)(x, w)
