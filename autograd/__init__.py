@@ -30,11 +30,11 @@ More
                             StaleGraphError
 """
 
-import gc
 import importlib
 from typing import TYPE_CHECKING, Any
 
 from autograd import errors, functional
+from autograd.collector import make_room
 from autograd.errors import (
     AutogradError,
     DrawingError,
@@ -123,9 +123,4 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
-# A graph is many small objects without a cycle: the cyclic collector finds nothing in it, but as Python sets it up it
-# looks through all of it several times while it is built, which doubles the time of a step.  So let it look after
-# 50,000 new objects (the graph of 20,000 nodes), and at what it has seen once not again before 5,000,000, unless
-# somebody has set it up otherwise.
-if gc.isenabled() and gc.get_threshold()[0] in (700, 2_000):  # the defaults, before and from Python 3.13
-    gc.set_threshold(50_000, 100, gc.get_threshold()[2])
+make_room()

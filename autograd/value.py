@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from autograd import copies, ops, provenance
 from autograd.closures import MicrogradNames
+from autograd.collector import make_room
 from autograd.errors import AutogradError
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
 from autograd.modes import UNRECORDED, current_modes, open_contexts
@@ -258,6 +259,7 @@ class Value(MicrogradNames):
             )
         start = as_float(gradient)
         order = topological_order(self)
+        make_room(len(order))
         with walking:
             before = list(map(attrgetter("grad"), order))
             try:

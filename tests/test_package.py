@@ -50,6 +50,20 @@ def test_importing_raises_the_collector_s_threshold_only(before: str, after: str
     assert in_a_fresh_interpreter(program).startswith(after)
 
 
+def test_the_collector_waits_for_a_graph_like_the_last() -> None:
+    program = (
+        "import gc\nfrom autograd import Value\n"
+        "def step(n):\n"
+        "    y = x = Value(1.0)\n"
+        "    for _ in range(n): y = y + x\n"
+        "    y.backward(); print(gc.get_threshold()[:2], end=' ')\n"
+        "step(10); step(49_999); step(2_000_000); step(10)\n"
+        "gc.set_threshold(5, 5, 5); step(200_000)\n"
+    )
+    waits = "(50000, 100) (150000, 33) (3000000, 1) (50000, 100) (5, 5)"
+    assert in_a_fresh_interpreter(program) == waits
+
+
 def test_every_public_name_of_nn_is_there_once_also_after_all_modules_were_imported() -> None:
     """A function that is loaded late must not have the name of a module: importing that would take its place."""
     program = (
