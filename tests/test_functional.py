@@ -378,3 +378,18 @@ def test_arguments_and_results_may_be_dictionaries_and_named_tuples() -> None:
 def test_wrong_arguments_are_refused(attempt: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         attempt()
+
+
+def test_numpy_s_functions_are_differentiated_twice_and_compiled() -> None:
+    np = pytest.importorskip("numpy")
+    x = np.array([3.0, 4.0])
+    assert list(grad(np.linalg.norm)(x)) == pytest.approx([0.6, 0.8])
+    rows = hessian(lambda v: np.linalg.norm(v) ** 3)(x)  # 3 (|x| I + x x^T / |x|)
+    assert rows.tolist() == [pytest.approx([20.4, 7.2]), pytest.approx([7.2, 24.6])]
+
+    def f(v: Any) -> Any:
+        return np.sqrt(np.sum(v * v)) + np.exp(v[0])
+
+    value, (gradient,) = autograd.compile(f).value_and_grad(x)
+    assert value == pytest.approx(5.0 + math.exp(3.0))
+    assert list(gradient) == pytest.approx(list(grad(f)(x)))
