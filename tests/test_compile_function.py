@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import autograd
-from autograd import AutogradError, NumericError, Value, functional, no_grad, sin, strict, tanh
+from autograd import AutogradError, NumericError, PrimitiveError, Value, functional, no_grad, sin, strict, tanh, viz
 
 W = Value(2.0)
 
@@ -141,3 +142,33 @@ def test_a_name_outside_that_gets_another_object_is_seen() -> None:
     assert compiled.value_and_grad(3.0) == (15.0, (5.0,))
     assert compiled(1.0).data == 5.0
     assert compiled.recordings == 2
+
+
+def test_a_call_depends_on_what_the_function_captured_as_on_its_arguments() -> None:
+    w, x = Value(3.0, "w"), Value(2.0, "x")
+    y = autograd.compile(lambda x: x * x * w)(x)
+    assert [y.op.value(3.0, 2.0), y.op.value(3.0, 5.0), y.op.value(4.0, 2.0)] == [12.0, 75.0, 16.0]
+    assert [*y.op.partials(12.0, 4.0, 2.0)] == [4.0, 16.0]
+    assert "finite differences give 4" in str(viz.explain(w, y))
+    twin = copy.deepcopy(y)
+    found = autograd.grad(twin, list(twin.parents), create_graph=True)
+    assert [derivative.data for derivative in found] == [4.0, 12.0]
+    assert autograd.grad(found[1], list(twin.parents)) == (4.0, 6.0)
+    with pytest.raises(PrimitiveError, match="detach"):
+        pickle.dumps(y)
+
+
+def test_the_graph_of_a_call_has_nothing_of_a_branch_that_was_not_taken() -> None:
+    x = Value(0.0)
+    y = autograd.compile(lambda x: autograd.where(x > 0, x.log(), x * x))(x)
+    (slope,) = autograd.grad(y, [x], create_graph=True)
+    assert (slope.data, autograd.grad(slope, [x])) == (0.0, (2.0,))
+
+
+def test_a_graph_that_holds_a_call_is_compiled_with_the_graph_of_the_call() -> None:
+    w, x = Value(3.0, "w"), Value(2.0, "x")
+    outer = autograd.compile((autograd.compile(lambda x: x * w * w)(x) + w).tanh(), inputs=[x])
+    assert outer.value_and_grad(0.1) == functional.value_and_grad(lambda x: tanh(x * w * w + w), [0])(0.1)
+    w.data = -1.0
+    assert outer.value_and_grad(0.5) == functional.value_and_grad(lambda x: tanh(x * w * w + w), [0])(0.5)
+    assert outer.recordings == 1

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import update_wrapper
 from operator import is_
-from typing import Any
+from typing import Any, NoReturn
 
+from autograd import ops
 from autograd.compiler.arguments import called, flat_shape, is_plain, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.builder import collector_paused
@@ -19,8 +20,9 @@ from autograd.compiler.mapping import map_points
 from autograd.compiler.outside import names_outside
 from autograd.compiler.program import Program
 from autograd.compiler.python_source import PythonKernel
-from autograd.compiler.record import record, recording_of
+from autograd.compiler.record import Recording, record, recording_of
 from autograd.compiler.variants import Plan, PointPlan, Variant
+from autograd.errors import PrimitiveError
 from autograd.functional import gradients, value_and_grad
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts
@@ -78,8 +80,7 @@ class Compiled:
             partials = (*by_parameters, *[by_arguments[i] for i in chosen])
             if parents:
                 out.parents, out.partials = parents, partials
-                at = tuple([parent._data for parent in parents])
-                out.op = _CompiledCall(self, args, leaves, chosen, len(by_parameters), at, value)
+                out.op = _CompiledCall(variant.recording, leaves, chosen, parents, value)
         return out
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
@@ -265,35 +266,55 @@ class Compiled:
 
 
 class _CompiledCall(Op):
-    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the function."""
+    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording."""
 
     def __init__(
         self,
-        compiled: Compiled,
-        args: Sequence[Any],
-        leaves: list[Any],
-        chosen: tuple[int, ...],
-        parameters: int,
-        at: tuple[float, ...],
+        recording: Recording,
+        leaves: Sequence[Any],
+        chosen: Sequence[int],
+        parents: Sequence[Value],
         data: float,
     ) -> None:
-        def again(*operands: Any) -> Value:
-            """The function on the operands in place of the arguments that were Values."""
-            supply = list(leaves)
-            for i, operand in zip(chosen, operands[parameters:]):
-                supply[i] = operand
-            numbers = iter(supply)
-            out = called(compiled.f, [rebuild(arg, numbers) for arg in args])
-            return out if isinstance(out, Value) else Value(out)
+        at = tuple([parent._data for parent in parents])
 
-        def partials(result: Any, *operands: Any) -> Sequence[Any]:
-            nodes = [x if isinstance(x, Value) else Value(x) for x in operands]
-            return gradients(again(*nodes), nodes, create_graph=True)
+        def again(*operands: Any) -> Any:
+            """The recorded graph of other captured leaves and arguments."""
+            inputs = [*recording.parameters, *[recording.arguments[i] for i in chosen]]
+            return replayed(recording.output, dict(zip([*recording.arguments, *inputs], [*leaves, *operands])))
 
         def value(*numbers: float) -> float:
-            return data if numbers == at else again(*numbers)._data  # eagerly it would differ by rounding
+            return data if numbers == at else _as_node(again(*numbers))._data  # eagerly it would differ by rounding
+
+        def partials(result: Any, *operands: Any) -> Sequence[Any]:
+            nodes = list(map(_as_node, operands))
+            is_graph = any(isinstance(x, Value) for x in operands)
+            return gradients(_as_node(again(*nodes)), nodes, create_graph=is_graph)
 
         super().__init__("compiled", value, partials)
+        self.again = again
+
+    def __call__(self, *operands: Any) -> Any:
+        """The recorded graph itself, of the operands: a replay, which may be compiled, has no use for this one call."""
+        return self.again(*operands)
+
+    def __reduce__(self) -> NoReturn:
+        raise PrimitiveError("cannot save the result of a compiled function with its graph: save it.detach()")
+
+
+def _as_node(x: Any) -> Value:
+    return x if isinstance(x, Value) else Value(x)
+
+
+def replayed(output: Value, place: dict[Value, Any]) -> Any:
+    """A graph once more, with other numbers or nodes in the place of some of its nodes."""
+    for node in topological_order(output):
+        if node.parents and node not in place:
+            apply = ops.where if node.op is ops.select else node.op  # the side not taken is no parent
+            place[node] = apply(*[place.get(parent, parent) for parent in node.parents])
+            if isinstance(place[node], Value):
+                place[node].label = node.label
+    return place.get(output, output)
 
 
 def compile_function(
@@ -340,16 +361,15 @@ def compile_function(
             raise TypeError("inputs= goes with a graph: compile(root, inputs=[...]); a function gets its arguments")
         return Compiled(f, backend)
     leaves = list(inputs or [])
-    recording = recording_of(f, leaves)
+    graph: Value = f
+    if any(isinstance(node.op, _CompiledCall) for node in topological_order(f)):
+        graph = replayed(f, {})  # with the graphs of these calls in their place
+    recording = recording_of(graph, leaves)
 
     def replay(*args: Any) -> Any:
         if len(args) != len(leaves):
             raise TypeError(f"this graph has {len(leaves)} inputs, but {len(args)} arguments were given")
-        place: dict[Value, Any] = dict(zip(leaves, args))
-        for node in topological_order(f):
-            if node.parents:
-                place[node] = node.op(*[place.get(parent, parent) for parent in node.parents])
-        return place.get(f, f)
+        return replayed(graph, dict(zip(leaves, args)))
 
     compiled = Compiled(replay, backend)
     compiled.variants[len(leaves)] = [Variant(recording, backend)]
