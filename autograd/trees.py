@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Any
 
-__all__ = ["aligned", "flatten", "is_tree", "rebuild"]
+__all__ = ["aligned", "flatten", "is_array", "is_tree", "rebuild"]
 
 
 def is_array(x: Any) -> bool:

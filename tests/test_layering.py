@@ -18,11 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
         {"differences", "errors", "ieee", "modes", "rowdocs"},
-        {"ops", "graph", "provenance"},
-        {"closures", "copies", "trees"},
+        {"ops", "graph"},
+        {"closures", "copies", "provenance", "trees"},
         {"value", "primitive"},
         {"functions"},
-        {"functional", "check", "expression"},
+        {"functional", "expression"},
+        {"check"},
         {"compiler", "viz"},
         {"__init__"},  # the names for users, collected
         {"__main__"},
