@@ -24,6 +24,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+from autograd import provenance
 from autograd.errors import AutogradError, PrimitiveError
 from autograd.graph import accumulate, restore, walking
 from autograd.modes import current_modes
@@ -84,6 +85,9 @@ class MicrogradNames(Number):
         if not isinstance(self.label, str):  # children, of an operation without a name
             self._adopt()
         self.partials = _derivatives(self, closure)
+        if current_modes().strict:
+            self.partials = provenance.located(self.partials)
+            provenance.check_result(self)
 
 
 def _adopt(node: Any, children: Iterable[Any], name: str) -> None:

@@ -19,7 +19,8 @@ LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
         {"differences", "errors", "ieee", "modes", "rowdocs"},
         {"ops", "graph"},
-        {"closures", "copies", "provenance", "trees"},
+        {"copies", "provenance", "trees"},
+        {"closures"},
         {"value", "primitive"},
         {"functions"},
         {"functional", "expression"},
