@@ -172,8 +172,7 @@ class Compiled:
         plan = self.latest = variant.plan(by_parameters, by_arguments)
         result = plan.run(numbers, variant.live())
         if result is None:  # a number that was read differs by rounding: what was recorded is right for it
-            output = variant.recording.output
-            return variant, self._eagerly(variant, output)
+            return variant, self._eagerly(variant.recording)
         return variant, result
 
     def _look_outside(self) -> None:
@@ -184,11 +183,10 @@ class Compiled:
             self._fast = None
             self._seen = outside
 
-    def _eagerly(self, variant: Variant, output: Value) -> tuple[float, list[float], list[float]]:
-        recording = variant.recording
-        found = gradients(output, [*recording.arguments, *recording.parameters])
+    def _eagerly(self, recording: Recording) -> tuple[float, list[float], list[float]]:
+        found = gradients(recording.output, [*recording.arguments, *recording.parameters])
         n = len(recording.arguments)
-        return output._data, list(found[:n]), list(found[n:])
+        return recording.output._data, list(found[:n]), list(found[n:])
 
     def record(self, args: Sequence[Any], structure: Any) -> Variant:
         """Record the function at these arguments, and keep the recording."""
