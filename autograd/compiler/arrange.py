@@ -194,18 +194,12 @@ class _Arrangement:
     def _dot(self, members: list[int]) -> None:
         operands = np.array([self.instructions[i].operands for i in members])
         rows = self._rows(operands)
-        for swapped in (False, True):  # the rows of the result are those of the first factor
-            factor = rows[:, ::-1] if swapped else rows
-            order = np.lexsort(factor.T[::-1])
-            left, right = np.unique(factor[:, 0]), np.unique(factor[:, 1])
-            if len(left) * len(right) == len(members) and len(np.unique(factor, axis=0)) == len(members):
-                break
-        else:  # no full grid: pairs of rows
-            order = np.lexsort(rows.T[::-1])
-            left, right, swapped = rows[order, 0], rows[:0, 1], False
+        order = np.lexsort(rows.T[::-1])
+        ni, nj = [len(np.unique(column)) for column in rows.T]
+        if not ni * nj == len(members) == len(np.unique(rows, axis=0)):  # no full grid: pairs of rows
+            ni, nj = len(members), 1
         members = [members[i] for i in order]
-        x, y = (operands[order, 1], operands[order, 0]) if swapped else (operands[order, 0], operands[order, 1])
-        ni, nj = (len(left), len(right)) if len(right) else (len(members), 1)
+        x, y = operands[order].T
         views = (self._view(x, ni, nj), self._view(y, ni, nj))
         self.steps.append(Step(DOT, "reduce", self._computed(members), ni, nj, views))
 
@@ -241,10 +235,10 @@ class _Arrangement:
                 return view
         grid = registers.reshape(ni, nj)
         if ni > 1 and (grid == grid[0]).all():
-            return View(self._gathered(grid[0]), 0, 0, 1 if nj > 1 else 0)
+            return View.of_all(self._gathered(grid[0]), 1, nj)
         if nj > 1 and (grid == grid[:, :1]).all():
-            return View(self._gathered(grid[:, 0]), 0, 1, 0)
-        return View(self._gathered(registers), 0, nj if ni > 1 else 0, 1 if nj > 1 else 0)
+            return View.of_all(self._gathered(grid[:, 0]), ni, 1)
+        return View.of_all(self._gathered(registers), ni, nj)
 
     def _gathered(self, registers: Rows) -> int:
         """The array in which these registers are copied together."""
