@@ -144,11 +144,8 @@ class _Arrangement:
 
     def _product_key(self, i: int) -> tuple[Any, ...]:
         """Rows of a matrix product read the same right-hand side."""
-        operands = self.instructions[i].operands
-        n = len(operands) // 2
-        arrays = {self.array_of[x] for x in operands[:n]}
-        start = [self.array_of[x] for x in operands[2 * n :]]
-        return tuple(sorted(operands[n : 2 * n])), tuple(sorted(arrays)), tuple(start)
+        ps, qs, start = ops.factors(self.instructions[i].operands)
+        return tuple(sorted(qs)), tuple(sorted({self.array_of[x] for x in ps})), *[self.array_of[x] for x in start]
 
     # ---- leaves ----------------------------------------------------------------------------------------------------
     def _leaves(self, kind: str, members: list[int]) -> None:
@@ -206,10 +203,9 @@ class _Arrangement:
     def _product(self, members: list[int]) -> None:
         terms = []
         for member in members:
-            operands = self.instructions[member].operands
-            n = len(operands) // 2
-            pairs = sorted(zip(operands[n : 2 * n], operands[:n]), key=self._place)
-            terms.append(([p for _, p in pairs], [q for q, _ in pairs], operands[2 * n :]))
+            ps, qs, rest = ops.factors(self.instructions[member].operands)
+            pairs = sorted(zip(qs, ps), key=self._place)
+            terms.append(([p for _, p in pairs], [q for q, _ in pairs], rest))
         first = np.array([self.row_of[p[0]] for p, _, _ in terms])
         order = np.argsort(first, kind="stable")
         members = [members[i] for i in order]
