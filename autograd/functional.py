@@ -84,13 +84,13 @@ def gradients(
     with recording():
         # First all the rules, a user's own among them: they may do anything, also differentiate these very nodes.
         local = {node: _partials_as_graph(node, depends) for node in order}
-        adjoint = sweep(order, seeds, local.__getitem__, _NOTHING)
+        adjoint = sweep(order, seeds, local.__getitem__, NOTHING)
     found = [adjoint.get(node, 0.0) for node in wanted]
-    return tuple([d if isinstance(d, Value) else constant(0.0 if d is _NOTHING else d) for d in found])
+    return tuple([d if isinstance(d, Value) else constant(0.0 if d is NOTHING else d) for d in found])
 
 
 class _Nothing:
-    """The empty sum of nodes: adding it to x gives x itself and a product with it is empty, without one more node."""
+    """The empty sum: adding it to x gives x itself and a product with it is empty, without one more node or step."""
 
     def __add__(self, other: Any) -> Any:
         return other
@@ -101,7 +101,7 @@ class _Nothing:
     __radd__, __rmul__ = __add__, __mul__
 
 
-_NOTHING = _Nothing()
+NOTHING = _Nothing()
 
 
 def _several(given: Any) -> list[Any]:
@@ -139,7 +139,7 @@ def _partials_as_graph(node: Value, wanted: set[Value]) -> Sequence[Any]:
     # Plain numbers stay plain, which saves nodes; inputs of a network have a label, by which formulas know them.
     operands = [p._data if p.op is ops.constant and not p.label else p for p in node.parents]
     local = node.op.partials(node, *operands)
-    return [derivative if parent in wanted else _NOTHING for parent, derivative in zip(node.parents, local)]
+    return [derivative if parent in wanted else NOTHING for parent, derivative in zip(node.parents, local)]
 
 
 def check_data(node: Value, use: str) -> None:
