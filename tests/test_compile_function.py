@@ -158,6 +158,23 @@ def test_a_call_depends_on_what_the_function_captured_as_on_its_arguments() -> N
         pickle.dumps(y)
 
 
+def test_what_a_call_depends_on_may_depend_on_each_other() -> None:
+    w, x = Value(0.3), Value(0.2)
+    captured = (x * w).exp()
+
+    def f(s: Any, t: Any) -> Any:
+        return (s * captured + t * w).tanh()
+
+    expected = autograd.grad(f(x, x * w), [x, w], create_graph=True)
+    found = autograd.grad(autograd.compile(f)(x, x * w), [x, w], create_graph=True)
+    for one, other in zip(found, expected):
+        assert one.data == pytest.approx(other.data, rel=1e-12)
+        assert autograd.grad(one, [x, w]) == pytest.approx(autograd.grad(other, [x, w]), rel=1e-12)
+    y = autograd.compile(lambda t: t * w)(x)
+    with no_grad():
+        assert [*y.op.partials(0.06, 5.0, 0.2)] == [0.2, 5.0]
+
+
 def test_the_graph_of_a_call_has_nothing_of_a_branch_that_was_not_taken() -> None:
     x = Value(0.0)
     y = autograd.compile(lambda x: autograd.where(x > 0, x.log(), x * x))(x)

@@ -26,6 +26,7 @@ from autograd.errors import PrimitiveError
 from autograd.functional import gradients, value_and_grad
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts
+from autograd.modes import recording as recording_on
 from autograd.ops import Op
 from autograd.trees import flatten, rebuild
 from autograd.value import Value
@@ -285,9 +286,11 @@ class _CompiledCall(Op):
             return data if numbers == at else _as_node(again(*numbers))._data  # eagerly it would differ by rounding
 
         def partials(result: Any, *operands: Any) -> Sequence[Any]:
-            nodes = list(map(_as_node, operands))
-            is_graph = any(isinstance(x, Value) for x in operands)
-            return gradients(_as_node(again(*nodes)), nodes, create_graph=is_graph)
+            with recording_on():
+                # Nodes of their own, since one operand may have been computed from another.
+                nodes = [ops.identity(_as_node(x)) for x in operands]
+                is_graph = any(isinstance(x, Value) for x in operands)
+                return gradients(_as_node(again(*nodes)), nodes, create_graph=is_graph)
 
         super().__init__("compiled", value, partials)
         self.again = again
