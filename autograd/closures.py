@@ -24,6 +24,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+from autograd import provenance
 from autograd.errors import AutogradError, PrimitiveError
 from autograd.graph import accumulate, restore, walking
 from autograd.modes import current_modes
@@ -86,6 +87,9 @@ class MicrogradNames(Number):
         if not self.parents:  # no children were named: they are the nodes that the closure knows
             _adopt(self, [x for x in _captured(closure) if isinstance(x, Number) and x is not self], self._op)
         self.partials = _derivatives(self, closure)
+        if current_modes().strict:
+            self.partials = provenance.located(self.partials)
+            provenance.check_result(self)
 
 
 def _adopt(node: Any, children: Iterable[Any], name: str) -> None:

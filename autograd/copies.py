@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from autograd.graph import topological_order
@@ -12,10 +13,19 @@ __all__ = ["deepcopy", "reduce"]
 
 def deepcopy(root: Any, memo: dict[int, Any]) -> Any:
     """What ``copy.deepcopy`` does to a node: nodes that are copied together stay connected."""
-    for node in topological_order(root):
-        if id(node) not in memo:
-            twin = memo[id(node)] = _restore_leaf(*_leaf_state(node))
-            twin.parents, twin.partials = tuple([memo[id(parent)] for parent in node.parents]), node.partials
+    stack = [root]  # no topological_order, which does not end at what was copied before: a list of nodes would be slow
+    while stack:
+        node = stack.pop()
+        if id(node) in memo:
+            continue
+        if missing := [parent for parent in node.parents if id(parent) not in memo]:
+            stack += [node, *missing]
+            continue
+        kind, attributes, *state = _leaf_state(node)
+        twin = memo[id(node)] = _restore_leaf(kind, {}, *state)
+        twin.parents, twin.partials = tuple([memo[id(parent)] for parent in node.parents]), node.partials
+        for name, attribute in attributes.items():  # which may refer to the node itself
+            setattr(twin, name, copy.deepcopy(attribute, memo))
     return memo[id(root)]
 
 

@@ -18,6 +18,7 @@ Values, so that transformations nest: ``grad(grad(f))``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isnan
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,7 @@ from autograd import ops
 from autograd.errors import StaleGraphError
 from autograd.graph import sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
+from autograd.provenance import describe
 from autograd.trees import aligned, all_floats, flatten, is_tree, rebuild
 from autograd.value import Value, constant, first_order
 
@@ -83,13 +85,13 @@ def gradients(
     with recording():
         # First all the rules, a user's own among them: they may do anything, also differentiate these very nodes.
         local = {node: _partials_as_graph(node, depends) for node in order}
-        adjoint = sweep(order, seeds, local.__getitem__, _NOTHING)
+        adjoint = sweep(order, seeds, local.__getitem__, NOTHING)
     found = [adjoint.get(node, 0.0) for node in wanted]
-    return tuple([d if isinstance(d, Value) else constant(0.0 if d is _NOTHING else d) for d in found])
+    return tuple([d if isinstance(d, Value) else constant(0.0 if d is NOTHING else d) for d in found])
 
 
 class _Nothing:
-    """The empty sum of nodes: adding it to x gives x itself and a product with it is empty, without one more node."""
+    """The empty sum: adding it to x gives x itself and a product with it is empty, without one more node or step."""
 
     def __add__(self, other: Any) -> Any:
         return other
@@ -100,7 +102,7 @@ class _Nothing:
     __radd__, __rmul__ = __add__, __mul__
 
 
-_NOTHING = _Nothing()
+NOTHING = _Nothing()
 
 
 def _several(given: Any) -> list[Any]:
@@ -134,21 +136,22 @@ def _partials_as_graph(node: Value, wanted: set[Value]) -> Sequence[Any]:
     """The row of the table applied to nodes: local derivatives that can be differentiated in turn."""
     if node not in wanted or not node.parents:
         return ()
-    numbers = [parent._data for parent in node.parents]
-    if not _same(node.op.value(*numbers), node._data):
-        changed = {parent.label or f"Value({parent._data})": None for parent in node.parents if not parent.parents}
-        raise StaleGraphError(
-            f"{node.op.name}({', '.join(map(str, numbers))}) was recorded as {node._data}: the data of "
-            f"{' or '.join(changed) or 'a node'} changed since; record the graph again before differentiating it twice"
-        )
+    check_data(node, "differentiating it twice")
     # Plain numbers stay plain, which saves nodes; inputs of a network have a label, by which formulas know them.
     operands = [p._data if p.op is ops.constant and not p.label else p for p in node.parents]
     local = node.op.partials(node, *operands)
-    return [derivative if parent in wanted else _NOTHING for parent, derivative in zip(node.parents, local)]
+    return [derivative if parent in wanted else NOTHING for parent, derivative in zip(node.parents, local)]
 
 
-def _same(x: float, y: float) -> bool:
-    return x == y or (x != x and y != y)
+def check_data(node: Value, use: str) -> None:
+    """Raise a ``StaleGraphError`` if the data of an operand was changed after the node had been computed from it."""
+    now = node.op.value(*[parent._data for parent in node.parents])
+    if now != node._data and not (isnan(now) and isnan(node._data)):
+        changed = {parent.label or f"Value({parent._data})": None for parent in node.parents if not parent.parents}
+        raise StaleGraphError(
+            f"{describe(node)} was recorded as {node._data} but now is {now}: the data of "
+            f"{' or '.join(changed) or 'a node'} changed since; record the graph again before {use}"
+        )
 
 
 # ---- on functions ----------------------------------------------------------------------------------------------------

@@ -61,9 +61,13 @@ def switched(**switches: Any) -> Iterator[None]:
         token = _modes.set(before._replace(**switches))
         yield
     finally:
-        _modes.reset(token) if token else _modes.set(before)
-        with _lock:
-            open_contexts.count -= 1
+        try:
+            _modes.reset(token) if token else _modes.set(before)
+        except ValueError:  # a generator is closed in another context, which has switches of its own
+            pass
+        finally:
+            with _lock:
+                open_contexts.count -= 1
 
 
 def recording() -> AbstractContextManager[None]:

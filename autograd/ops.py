@@ -23,9 +23,10 @@ from autograd import ieee
 from autograd.errors import PrimitiveError
 from autograd.rowdocs import DOCSTRINGS
 
-__all__ = ["TABLE", "Binary", "Number", "Op", "Unary", "as_float"]
+__all__ = ["TABLE", "Binary", "Number", "Op", "Unary", "as_float", "factors"]
 
 N = TypeVar("N", bound="Number")
+T = TypeVar("T")
 
 LOG2_E = 1.4426950408889634  # 1 / log 2
 LOG10_E = 0.4342944819032518  # 1 / log 10
@@ -186,6 +187,12 @@ def choose(condition: Any, x: Callable[[], Any], y: Callable[[], Any]) -> Any:
     if condition.__class__ is not bool and isinstance(condition, Number):
         return condition.select(x(), y())
     return x() if condition else y()
+
+
+def factors(operands: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
+    """The operands of a sumprod: all first factors, all second ones, and what the sum starts from, if it does."""
+    n = len(operands) // 2
+    return operands[:n], operands[n : 2 * n], operands[2 * n :]
 
 
 # fmt: off

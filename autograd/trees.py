@@ -10,7 +10,7 @@ from copy import copy
 from itertools import islice
 from typing import Any
 
-__all__ = ["aligned", "all_floats", "flatten", "is_tree", "rebuild"]
+__all__ = ["aligned", "all_floats", "flatten", "is_array", "is_tree", "rebuild"]
 
 
 def all_floats(numbers: Iterable[Any]) -> bool:

@@ -108,14 +108,25 @@ class Module:
         return self.train(False)
 
     # ---- saving and loading --------------------------------------------------------------------------------------
+    def _by_name(self) -> dict[str, Value]:
+        named: dict[str, Value] = {}
+        for name, parameter in self.named_parameters():
+            if name in named:
+                raise ValueError(f"two parameters are called {name!r}: rename one of the keys that lead to them")
+            named[name] = parameter
+        return named
+
     def state_dict(self) -> dict[str, float]:
         """The number of every parameter by name.
+
+        Raises:
+            ValueError: two parameters have the same name.
 
         >>> from nn import MLP
         >>> MLP(1, [1], init="zeros").state_dict()
         {'layers.0.neurons.0.w.0': 0.0, 'layers.0.neurons.0.b': 0.0}
         """
-        return {name: parameter.data for name, parameter in self.named_parameters()}
+        return {name: parameter.data for name, parameter in self._by_name().items()}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Set every parameter to the number of its name: all of them or, if something does not fit, none.
@@ -130,7 +141,7 @@ class Module:
         >>> model([2.0]).data == other([2.0]).data
         True
         """
-        named, kind = dict(self.named_parameters()), type(self).__name__
+        named, kind = self._by_name(), type(self).__name__
         if missing := [name for name in named if name not in state]:
             raise ValueError(f"the state lacks {len(missing)} of the parameters of this {kind}: {_listing(missing)}")
         if unknown := [name for name in state if name not in named]:

@@ -120,21 +120,22 @@ class Optimizer:
         >>> SGD([x], lr=0.5).step(); x.data
         2.0
         """
-        before = [parameter.data for parameter in self.parameters]
+        before, states = [parameter.data for parameter in self.parameters], self.state
         self.hyper.step += 1
         try:
             moved = [
                 self.rule(number, parameter.grad, state, self.hyper)
-                for number, parameter, state in zip(before, self.parameters, self.state)
+                for number, parameter, state in zip(before, self.parameters, states)
             ]
             for parameter, (number, _) in zip(self.parameters, moved):
                 parameter.data = number
+            self.state = [state for _, state in moved]
         except BaseException:  # Ctrl-C, too
             self.hyper.step -= 1
+            self.state = states
             for parameter, number in zip(self.parameters, before):
                 parameter.data = number
             raise
-        self.state = [state for _, state in moved]
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.

@@ -20,7 +20,7 @@ __all__ = [
     "CompiledSteps",
     "EagerSteps",
     "Loss",
-    "by_sample",
+    "Outputs",
     "check_eagerly",
     "evaluator_of",
     "not_drawn",
@@ -162,20 +162,18 @@ class CompiledSteps:
         Raises:
             Exception: of any kind, if the model or the loss cannot be compiled.
         """
-        single = False
+        found = Outputs()
 
         def loss_and_outputs(x: Any, target: Any) -> list[Any]:
-            nonlocal single
             output = model(x)
-            single = not isinstance(output, list)
-            return [loss(output, target), *([] if not outputs else [output] if single else output)]
+            return [loss(output, target), *(found.listed(output) if outputs else ())]
 
         data = X, numeric_targets(model, loss, X, y)
         evaluator = evaluator_of(model, loss_and_outputs, data, self.trainer.captured)
 
         def evaluate() -> tuple[list[float], list[Any]]:
-            found = evaluator(self.trainer.captured_numbers)
-            return found[0].tolist(), by_sample(found[1:], single)
+            columns = evaluator(self.trainer.captured_numbers)
+            return columns[0].tolist(), found.by_sample(columns[1:])
 
         return evaluate
 
@@ -199,12 +197,19 @@ def evaluator_of(
     return evaluator
 
 
-def by_sample(columns: Any, single: bool) -> list[Any]:
-    """Outputs [output, sample] as one list per sample, or as one number where there is a single output."""
-    if single:
-        return columns[0].tolist() if len(columns) else []
-    rows: list[Any] = columns.T.tolist()
-    return rows
+class Outputs:
+    """What a model gives for a sample as a list, also a single Value, and the way back to what ``predict`` returns."""
+
+    single = False
+
+    def listed(self, output: Any) -> list[Any]:
+        self.single = not hasattr(output, "__len__")
+        return [output] if self.single else list(output)
+
+    def by_sample(self, columns: Any) -> list[Any]:
+        """Outputs [output, sample] as one list per sample, or as one number where there is a single output."""
+        rows: list[Any] = columns[0].tolist() if self.single else columns.T.tolist()
+        return rows
 
 
 def steps_for(
@@ -301,5 +306,5 @@ def numeric_targets(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y
         return y
     with no_grad():
         output = model(X[0])
-    indices = isinstance(output, list) and not hasattr(y[0], "__len__") and not isinstance(y[0], float)
+    indices = hasattr(output, "__len__") and not hasattr(y[0], "__len__") and not isinstance(y[0], float)
     return one_hot(y, len(output)) if indices else y

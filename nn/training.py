@@ -264,7 +264,7 @@ class _Training:
         history.loss += losses[:good]
         history.lr += [rate] * good
         history.seconds += [seconds] * good
-        if good == finite < len(losses) and not history.stopped:
+        if finite < len(losses) and not history.stopped:
             remedy = f"use a smaller learning rate than {rate:g}, or standardize the features"
             for name, rows in zip("Xy", self.samples):
                 if bad := first_not_finite(rows):

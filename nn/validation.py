@@ -20,7 +20,7 @@ from nn.losses import (
 )
 from nn.module import Module
 from nn.options import check_name, name_of
-from nn.steps import CompiledSteps, by_sample, evaluator_of, not_drawn
+from nn.steps import CompiledSteps, Outputs, evaluator_of, not_drawn
 
 __all__ = [
     "Measure", "accuracy", "evaluating", "metrics_by_name", "native_outputs", "predict", "single",
@@ -66,25 +66,18 @@ def native_outputs(model: Callable[[Any], Any], X: Sequence[Any]) -> Callable[[]
     """
     from autograd.compiler.kernels import native_available
 
-    single = False
-
-    def outputs(x: Any) -> list[Any]:
-        nonlocal single
-        output = model(x)
-        single = not isinstance(output, list)
-        return [output] if single else output
-
     if not native_available():
         return None
+    found = Outputs()
     try:
-        evaluator = evaluator_of(model, outputs, (X,))
+        evaluator = evaluator_of(model, lambda x: found.listed(model(x)), (X,))
     except Exception:
         return None
-    return lambda: by_sample(evaluator([]), single)
+    return lambda: found.by_sample(evaluator([]))
 
 
 def _numbers(output: Any) -> Any:
-    if isinstance(output, (list, tuple)):
+    if hasattr(output, "__len__") and not isinstance(output, dict):
         return [_numbers(a) for a in output]
     return output.data if isinstance(output, Value) else output
 

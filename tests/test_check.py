@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import namedtuple
 from collections.abc import Iterator
 from typing import Any
 
@@ -218,6 +219,37 @@ def test_second_derivatives_are_checked_on_demand() -> None:
     report = gradcheck(flat, [5.0], second_order=True, raise_exception=False)
     assert [c.derivative for c in report.wrong] == ["d gradient[0][0] / d argument 0"]
     assert report.wrong[0].found == 0.0
+
+
+def test_second_derivatives_are_those_of_the_graph_that_users_get() -> None:
+    """In which a plain number stays one."""
+    given = []
+
+    def partials(y: Any, x: Any, n: Any) -> Any:
+        given.append(n)
+        return (n * x ** (n - 1), 0.0)
+
+    raised = primitive(partials)(lambda x, n: x**n)
+    assert gradcheck(lambda x: raised(x, 3.0), [2.0], second_order=True).checked == 2
+    assert set(map(type, given)) == {float}
+
+
+Point = namedtuple("Point", "x, y")
+
+
+def test_arguments_and_results_may_be_any_trees() -> None:
+    numpy = pytest.importorskip("numpy")
+
+    def f(v: Any, p: Any, q: Any) -> Any:
+        return {"sum": (v * v).sum() * p["w"][0], "pair": Point(q.x * q.y, v[0, 1])}
+
+    inputs = [numpy.array([[1.0, 2.0]]), {"w": [3.0, 4.0]}, Point(5.0, 6.0)]
+    report = gradcheck(f, inputs, second_order=True)
+    assert (report.checked, len(report.unchecked)) == (3 * 6 + 3 * 6 * 6, 0)
+    assert gradcheck(lambda v: v[0] * v[1], numpy.array([1.0, 2.0])).checked == 2
+    assert gradcheck(lambda p: p["w"] ** 2, {"w": 3.0}).checked == 1
+    wrong = gradcheck(lambda p: wrong_square(3.0)(p["w"][1]), [{"w": numpy.array([1.0, 5.0])}], raise_exception=False)
+    assert "d output / d argument 0['w'][1] at 5 is 15" in str(wrong)
 
 
 def test_derivatives_of_functions_can_be_checked_themselves() -> None:

@@ -212,6 +212,19 @@ def test_a_method_is_compiled_for_each_object() -> None:
     assert second(3.0).data == 15.0
 
 
+def test_an_attribute_that_comes_or_goes_is_seen_among_any_number_of_them() -> None:
+    line = Line(2.0)
+    vars(line).update({f"note_{i}": None for i in range(1000)})
+    for _ in range(3):
+        assert line.loss(1.0).data == 9.0
+    assert line.loss.recordings == 1
+    line.note_1000 = None  # type: ignore[attr-defined]
+    line.loss(1.0)
+    del line.note_1000  # type: ignore[attr-defined]
+    line.loss(1.0)
+    assert line.loss.recordings == 3
+
+
 def test_super_finds_the_method_of_the_base_and_leaves_the_own_one_in_place() -> None:
     line = Steeper(2.0)
     assert [line.loss(1.0).data for _ in range(3)] == [19.0] * 3

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import autograd
-from autograd import AutogradError, NumericError, Value, functional, no_grad, sin, strict, tanh
+from autograd import AutogradError, NumericError, PrimitiveError, Value, functional, no_grad, sin, strict, tanh, viz
 
 W = Value(2.0)
 
@@ -162,3 +163,50 @@ def test_a_compiled_function_differentiates_itself_in_transformations() -> None:
     assert isinstance(functional.grad(compiled)([1.0, v], w)[1], Value)
     with pytest.raises(ValueError, match="argnums has 2, but the function was called with 2 arguments"):
         functional.grad(compiled, 2)(x, w)
+
+
+def test_a_call_depends_on_what_the_function_captured_as_on_its_arguments() -> None:
+    w, x = Value(3.0, "w"), Value(2.0, "x")
+    y = autograd.compile(lambda x: x * x * w)(x)
+    assert [y.op.value(3.0, 2.0), y.op.value(3.0, 5.0), y.op.value(4.0, 2.0)] == [12.0, 75.0, 16.0]
+    assert [*y.op.partials(12.0, 4.0, 2.0)] == [4.0, 16.0]
+    assert "finite differences give 4" in str(viz.explain(w, y))
+    twin = copy.deepcopy(y)
+    found = autograd.grad(twin, list(twin.parents), create_graph=True)
+    assert [derivative.data for derivative in found] == [4.0, 12.0]
+    assert autograd.grad(found[1], list(twin.parents)) == (4.0, 6.0)
+    with pytest.raises(PrimitiveError, match="detach"):
+        pickle.dumps(y)
+
+
+def test_what_a_call_depends_on_may_depend_on_each_other() -> None:
+    w, x = Value(0.3), Value(0.2)
+    captured = (x * w).exp()
+
+    def f(s: Any, t: Any) -> Any:
+        return (s * captured + t * w).tanh()
+
+    expected = autograd.grad(f(x, x * w), [x, w], create_graph=True)
+    found = autograd.grad(autograd.compile(f)(x, x * w), [x, w], create_graph=True)
+    for one, other in zip(found, expected):
+        assert one.data == pytest.approx(other.data, rel=1e-12)
+        assert autograd.grad(one, [x, w]) == pytest.approx(autograd.grad(other, [x, w]), rel=1e-12)
+    y = autograd.compile(lambda t: t * w)(x)
+    with no_grad():
+        assert [*y.op.partials(0.06, 5.0, 0.2)] == [0.2, 5.0]
+
+
+def test_the_graph_of_a_call_has_nothing_of_a_branch_that_was_not_taken() -> None:
+    x = Value(0.0)
+    y = autograd.compile(lambda x: autograd.where(x > 0, x.log(), x * x))(x)
+    (slope,) = autograd.grad(y, [x], create_graph=True)
+    assert (slope.data, autograd.grad(slope, [x])) == (0.0, (2.0,))
+
+
+def test_a_graph_that_holds_a_call_is_compiled_with_the_graph_of_the_call() -> None:
+    w, x = Value(3.0, "w"), Value(2.0, "x")
+    outer = autograd.compile((autograd.compile(lambda x: x * w * w)(x) + w).tanh(), inputs=[x])
+    assert outer.value_and_grad(0.1) == functional.value_and_grad(lambda x: tanh(x * w * w + w), [0])(0.1)
+    w.data = -1.0
+    assert outer.value_and_grad(0.5) == functional.value_and_grad(lambda x: tanh(x * w * w + w), [0])(0.5)
+    assert outer.recordings == 1

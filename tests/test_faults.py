@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import gc
 import signal
 import sys
 import threading
@@ -15,10 +16,12 @@ import pytest
 
 import autograd
 from autograd import PrimitiveError, Value, no_grad, primitive, strict, sumprod
+from autograd.compiler.builder import collector_paused
 from autograd.functional import grad, hessian
 from autograd.graph import topological_order
 from autograd.modes import Modes, current_modes, in_transformation, open_contexts
 from autograd.ops import TABLE
+from nn import SGD
 
 
 def network(width: int = 3) -> tuple[list[Value], Value]:
@@ -67,7 +70,7 @@ def interrupted_at(n: int, work: Callable[[], Any]) -> bool:
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
         nonlocal count
-        if not frame.f_globals.get("__name__", "").startswith("autograd"):
+        if not frame.f_globals.get("__name__", "").startswith(("autograd", "nn.")):
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":
@@ -138,6 +141,38 @@ def test_an_interrupt_at_any_moment_leaves_no_switch_on(work: Callable[[], Any])
     assert n > 30
     assert_engine_works()
     open_contexts.count = 0  # an interrupt may leave it too high, which only makes operators slower
+
+
+def test_an_interrupt_at_any_moment_leaves_the_collector_on() -> None:
+    def pause() -> None:
+        with collector_paused():
+            Value(2.0).exp()
+
+    for n in range(1, 1000):
+        if not interrupted_at(n, pause):
+            break
+        assert gc.isenabled(), f"interrupted at {n}"
+    assert n > 3
+
+
+def test_a_step_of_an_optimizer_interrupted_at_any_moment_moves_all_or_nothing() -> None:
+    def before_a_step() -> SGD:
+        optimizer = SGD([Value(1.0), Value(2.0)], lr=0.5, momentum=0.5)
+        for parameter in optimizer.parameters:
+            parameter.grad = 1.0
+        return optimizer
+
+    def everything(optimizer: SGD) -> Any:
+        return [parameter.data for parameter in optimizer.parameters], optimizer.state, optimizer.hyper.step
+
+    stepped = before_a_step()
+    stepped.step()
+    for n in range(1, 10_000):
+        optimizer = before_a_step()
+        if not interrupted_at(n, optimizer.step):
+            break
+        assert everything(optimizer) in (everything(before_a_step()), everything(stepped)), f"interrupted at {n}"
+    assert n > 10
 
 
 def switch_everything(x: Value) -> None:

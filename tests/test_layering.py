@@ -18,11 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
         {"collector", "differences", "errors", "ieee", "modes", "rowdocs"},
-        {"ops", "graph", "provenance"},
-        {"closures", "copies", "trees"},
+        {"ops", "graph"},
+        {"copies", "provenance", "trees"},
+        {"closures"},
         {"value", "primitive"},
         {"functions"},
-        {"functional", "check", "expression"},
+        {"functional", "expression"},
+        {"check"},
         {"compiler", "viz"},
         {"__init__"},  # the names for users, collected
         {"__main__"},

@@ -14,7 +14,18 @@ import micrograd.engine
 import pytest
 
 import autograd
-from autograd import AutogradError, PrimitiveError, Value, check_graph, draw_dot, grad, gradcheck, no_grad
+from autograd import (
+    AutogradError,
+    NumericError,
+    PrimitiveError,
+    Value,
+    check_graph,
+    draw_dot,
+    grad,
+    gradcheck,
+    no_grad,
+    strict,
+)
 from autograd.functional import hessian
 from autograd.graph import topological_order
 from autograd.viz import explain, to_latex, to_torch
@@ -409,6 +420,19 @@ def test_a_closure_that_raises_leaves_no_trace() -> None:
     with pytest.raises(ZeroDivisionError):
         out._backward = _backward
     assert (x.grad, out.grad) == (0, 0)
+
+
+@pytest.mark.parametrize(("x", "data"), [(0.0, 1.0), (2.0, float("inf"))])
+def test_strict_looks_at_a_closure(x: float, data: float) -> None:
+    leaf = Value(x)
+    with strict():
+        out: Any = Value(data, (leaf,), "reciprocal")  # type: ignore[arg-type]
+
+        def _backward() -> None:
+            leaf.grad += out.grad * (-1.0 / (leaf.data * leaf.data) if leaf.data else float("-inf"))
+
+        with pytest.raises(NumericError, match=rf"reciprocal\({x:g}\) at .*test_micrograd.py:\d+"):
+            out._backward = _backward
 
 
 def test_a_closure_that_uses_a_variable_too_early_raises_what_python_does() -> None:

@@ -220,6 +220,20 @@ def test_a_generator_closed_early_closes_its_block() -> None:
     assert (x * x).parents
 
 
+def test_a_generator_closed_in_another_context_leaves_its_switches_as_they_are() -> None:
+    def numbers() -> Iterator[Value]:
+        with no_grad():
+            yield Value(2.0)
+
+    generator = numbers()
+    x = contextvars.copy_context().run(next, generator)
+    with strict():
+        generator.close()
+        assert current_modes().strict
+        assert (x * x).parents
+    assert open_contexts.count == 0
+
+
 def test_another_context_is_not_affected() -> None:
     x = Value(2.0)
     outside = contextvars.copy_context()

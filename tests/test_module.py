@@ -125,6 +125,16 @@ def test_a_state_that_does_not_fit_is_refused(change: dict[str, Any], error: typ
     assert model.state_dict() == {"p": 1.0}
 
 
+def test_two_parameters_of_one_name_cannot_be_saved(tmp_path: Path) -> None:
+    module = Module()
+    module.parts = {"a.b": Value(1.0), "a": {"b": Value(2.0)}}  # type: ignore[attr-defined]
+    assert len(module.parameters()) == 2
+    for use in (module.state_dict, lambda: module.load_state_dict({}), lambda: module.save(tmp_path / "model.json")):
+        with pytest.raises(ValueError, match=r"two parameters are called 'parts\.a\.b': rename one of the keys"):
+            use()
+    assert not [*tmp_path.iterdir()]
+
+
 def test_missing_names_are_listed_and_nothing_is_set() -> None:
     model = Whole()
     with pytest.raises(

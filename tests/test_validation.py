@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import random
 import warnings
+from collections import namedtuple
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -28,6 +30,7 @@ from nn import (
 )
 
 pytest.importorskip("llvmlite")
+np = pytest.importorskip("numpy")
 
 RNG = random.Random(5)
 X = [[RNG.uniform(-2.0, 2.0) for _ in range(2)] for _ in range(90)]
@@ -182,6 +185,43 @@ def test_data_may_be_arrays() -> None:
     vectors = np.eye(2)[classes]
     given = train(mlp(2), X, vectors.tolist(), validation_data=(np.array(X), vectors), **options)
     assert given.metrics["accuracy"][-1] > 0.5
+
+
+class InAnother(Module):
+    """A network whose outputs come in another kind of list."""
+
+    def __init__(self, kind: Callable[[Any], Any]) -> None:
+        self.net, self.kind = mlp(3, 2), kind
+
+    def __call__(self, x: Any) -> Any:
+        return self.kind(self.net(x))
+
+
+Pair = namedtuple("Pair", "mean, spread")
+
+
+@pytest.mark.parametrize(
+    "kind", [tuple, lambda outputs: Pair(*outputs), np.array], ids=["tuple", "namedtuple", "array"]
+)
+def test_outputs_may_be_any_kind_of_list(kind: Any) -> None:
+    classes = [int(y > 0) for y in Y]
+    options: dict[str, Any] = {"loss": "cross_entropy", "metrics": ["accuracy"], "epochs": 3}
+    plain, other = mlp(3, 2), InAnother(kind)
+    histories = [
+        train(model, X[:60], classes[:60], validation_data=(X[60:], classes[60:]), **options)
+        for model in (plain, other)
+    ]
+    assert histories[1].val_loss == pytest.approx(histories[0].val_loss, rel=1e-12)
+    assert histories[1].metrics["accuracy"] == histories[0].metrics["accuracy"]
+    assert predict(other, X, compile=True) == predict(plain, X, compile=True)
+    assert predict(other, X) == predict(plain, X)
+
+
+def test_a_loss_gets_what_the_model_gives() -> None:
+    def loss(output: Any, target: Any) -> Any:
+        return (output.mean - target) ** 2 + (output.spread - 1.0) ** 2
+
+    train(InAnother(lambda outputs: Pair(*outputs)), loss=loss, validation_data=HELD_OUT, epochs=2)
 
 
 # --- metrics --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import math
 import operator
 import pickle
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -445,5 +446,42 @@ def test_a_copy_of_a_subclass_keeps_what_it_holds() -> None:
         assert (type(twin), twin.tag, twin.data) == (Tagged, "t", 2.0)
 
 
+def test_a_deep_copy_of_a_subclass_shares_nothing_that_it_holds() -> None:
+    x = Tagged(2.0)
+    x.tag, x.notes = "t", [x]
+    twin = copy.deepcopy(x)
+    assert twin.tag == "t"
+    assert twin.notes is not x.notes
+    assert twin.notes[0] is twin
+
+
+def test_nodes_of_a_chain_are_deep_copied_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = [Value(1.0)]
+    for _ in range(100):
+        chain.append(chain[-1] + 1.0)
+    visited: list[Any] = []
+    monkeypatch.setattr(Value, "parents", Looked(Value.parents, visited))
+    twins = copy.deepcopy(chain)
+    assert len(visited) < 10 * len(chain)  # a walk from each node would look 5000 times and more
+    monkeypatch.undo()
+    assert [twin.data for twin in twins] == [node.data for node in chain]
+    assert all(after.parents[0] is before for before, after in pairwise(twins))
+
+
+class Looked:
+    """A slot, and who looked into it."""
+
+    def __init__(self, slot: Any, visited: list[Any]) -> None:
+        self.slot, self.visited = slot, visited
+
+    def __get__(self, node: Any, owner: Any = None) -> Any:
+        self.visited.append(node)
+        return self.slot.__get__(node, owner)
+
+    def __set__(self, node: Any, parents: Any) -> None:
+        self.slot.__set__(node, parents)
+
+
 class Tagged(Value):
     tag: str
+    notes: list[Value]

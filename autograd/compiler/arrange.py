@@ -144,11 +144,8 @@ class _Arrangement:
 
     def _product_key(self, i: int) -> tuple[Any, ...]:
         """Rows of a matrix product read the same right-hand side."""
-        operands = self.instructions[i].operands
-        n = len(operands) // 2
-        arrays = {self.array_of[x] for x in operands[:n]}
-        start = [self.array_of[x] for x in operands[2 * n :]]
-        return tuple(sorted(operands[n : 2 * n])), tuple(sorted(arrays)), tuple(start)
+        ps, qs, start = ops.factors(self.instructions[i].operands)
+        return tuple(sorted(qs)), tuple(sorted({self.array_of[x] for x in ps})), *[self.array_of[x] for x in start]
 
     # ---- leaves ----------------------------------------------------------------------------------------------------
     def _leaves(self, kind: str, members: list[int]) -> None:
@@ -194,28 +191,21 @@ class _Arrangement:
     def _dot(self, members: list[int]) -> None:
         operands = np.array([self.instructions[i].operands for i in members])
         rows = self._rows(operands)
-        for swapped in (False, True):  # the rows of the result are those of the first factor
-            factor = rows[:, ::-1] if swapped else rows
-            order = np.lexsort(factor.T[::-1])
-            left, right = np.unique(factor[:, 0]), np.unique(factor[:, 1])
-            if len(left) * len(right) == len(members) and len(np.unique(factor, axis=0)) == len(members):
-                break
-        else:  # no full grid: pairs of rows
-            order = np.lexsort(rows.T[::-1])
-            left, right, swapped = rows[order, 0], rows[:0, 1], False
+        order = np.lexsort(rows.T[::-1])
+        ni, nj = [len(np.unique(column)) for column in rows.T]
+        if not ni * nj == len(members) == len(np.unique(rows, axis=0)):  # no full grid: pairs of rows
+            ni, nj = len(members), 1
         members = [members[i] for i in order]
-        x, y = (operands[order, 1], operands[order, 0]) if swapped else (operands[order, 0], operands[order, 1])
-        ni, nj = (len(left), len(right)) if len(right) else (len(members), 1)
+        x, y = operands[order].T
         views = (self._view(x, ni, nj), self._view(y, ni, nj))
         self.steps.append(Step(DOT, "reduce", self._computed(members), ni, nj, views))
 
     def _product(self, members: list[int]) -> None:
         terms = []
         for member in members:
-            operands = self.instructions[member].operands
-            n = len(operands) // 2
-            pairs = sorted(zip(operands[n : 2 * n], operands[:n]), key=self._place)
-            terms.append(([p for _, p in pairs], [q for q, _ in pairs], operands[2 * n :]))
+            ps, qs, rest = ops.factors(self.instructions[member].operands)
+            pairs = sorted(zip(qs, ps), key=self._place)
+            terms.append(([p for _, p in pairs], [q for q, _ in pairs], rest))
         first = np.array([self.row_of[p[0]] for p, _, _ in terms])
         order = np.argsort(first, kind="stable")
         members = [members[i] for i in order]
@@ -241,10 +231,10 @@ class _Arrangement:
                 return view
         grid = registers.reshape(ni, nj)
         if ni > 1 and (grid == grid[0]).all():
-            return View(self._gathered(grid[0]), 0, 0, 1 if nj > 1 else 0)
+            return View.of_all(self._gathered(grid[0]), 1, nj)
         if nj > 1 and (grid == grid[:, :1]).all():
-            return View(self._gathered(grid[:, 0]), 0, 1, 0)
-        return View(self._gathered(registers), 0, nj if ni > 1 else 0, 1 if nj > 1 else 0)
+            return View.of_all(self._gathered(grid[:, 0]), ni, 1)
+        return View.of_all(self._gathered(registers), ni, nj)
 
     def _gathered(self, registers: Rows) -> int:
         """The array in which these registers are copied together."""

@@ -50,6 +50,11 @@ class View(NamedTuple):
     step_i: int = 0
     step_j: int = 0
 
+    @classmethod
+    def of_all(cls, array: int, ni: int, nj: int) -> View:
+        """All rows of an array in their order: row ``i * nj + j`` at (i, j)."""
+        return cls(array, 0, nj if ni > 1 else 0, 1 if nj > 1 else 0)
+
 
 class Step(NamedTuple):
     """One instruction over arrays; the result of (i, j) is row ``i * nj + j`` of the target, of i row i (product).

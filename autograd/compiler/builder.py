@@ -153,8 +153,8 @@ class Builder:
 def collector_paused() -> Iterator[None]:
     """Without the cyclic collector, which has nothing to find in a program but looks through it again and again."""
     enabled = gc.isenabled()
-    gc.disable()
-    try:
+    try:  # Ctrl-C may come at any point: it must not leave the collector off
+        gc.disable()
         yield
     finally:
         if enabled:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import update_wrapper
 from operator import is_
-from typing import Any
+from typing import Any, NoReturn
 
+from autograd import ops
 from autograd.compiler.arguments import called, flat_shape, is_plain, numbers_of, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.builder import collector_paused
@@ -19,11 +20,13 @@ from autograd.compiler.mapping import map_points
 from autograd.compiler.outside import names_outside
 from autograd.compiler.program import Program
 from autograd.compiler.python_source import PythonKernel
-from autograd.compiler.record import record, recording_of
+from autograd.compiler.record import Recording, record, recording_of
 from autograd.compiler.variants import Plan, PointPlan, Variant
+from autograd.errors import PrimitiveError
 from autograd.functional import gradients, value_and_grad
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts
+from autograd.modes import recording as recording_on
 from autograd.ops import Op
 from autograd.trees import flatten, rebuild
 from autograd.value import Value
@@ -78,8 +81,7 @@ class Compiled:
             partials = (*by_parameters, *[by_arguments[i] for i in chosen])
             if parents:
                 out.parents, out.partials = parents, partials
-                at = tuple([parent._data for parent in parents])
-                out.op = _CompiledCall(self, args, leaves, chosen, len(by_parameters), at, value)
+                out.op = _CompiledCall(variant.recording, leaves, chosen, parents, value)
         return out
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
@@ -171,8 +173,7 @@ class Compiled:
         plan = self.latest = variant.plan(by_parameters, by_arguments)
         result = plan.run(numbers, variant.live())
         if result is None:  # a number that was read differs by rounding: what was recorded is right for it
-            output = variant.recording.output
-            return variant, self._eagerly(variant, output)
+            return variant, self._eagerly(variant.recording)
         return variant, result
 
     def _look_outside(self) -> None:
@@ -183,11 +184,10 @@ class Compiled:
             self._fast = None
             self._seen = outside
 
-    def _eagerly(self, variant: Variant, output: Value) -> tuple[float, list[float], list[float]]:
-        recording = variant.recording
-        found = gradients(output, [*recording.arguments, *recording.parameters])
+    def _eagerly(self, recording: Recording) -> tuple[float, list[float], list[float]]:
+        found = gradients(recording.output, [*recording.arguments, *recording.parameters])
         n = len(recording.arguments)
-        return output._data, list(found[:n]), list(found[n:])
+        return recording.output._data, list(found[:n]), list(found[n:])
 
     def record(self, args: Sequence[Any], structure: Any) -> Variant:
         """Record the function at these arguments, and keep the recording."""
@@ -265,35 +265,57 @@ class Compiled:
 
 
 class _CompiledCall(Op):
-    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the function."""
+    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording."""
 
     def __init__(
         self,
-        compiled: Compiled,
-        args: Sequence[Any],
-        leaves: list[Any],
-        chosen: tuple[int, ...],
-        parameters: int,
-        at: tuple[float, ...],
+        recording: Recording,
+        leaves: Sequence[Any],
+        chosen: Sequence[int],
+        parents: Sequence[Value],
         data: float,
     ) -> None:
-        def again(*operands: Any) -> Value:
-            """The function on the operands in place of the arguments that were Values."""
-            supply = list(leaves)
-            for i, operand in zip(chosen, operands[parameters:]):
-                supply[i] = operand
-            numbers = iter(supply)
-            out = called(compiled.f, [rebuild(arg, numbers) for arg in args])
-            return out if isinstance(out, Value) else Value(out)
+        at = tuple([parent._data for parent in parents])
 
-        def partials(result: Any, *operands: Any) -> Sequence[Any]:
-            nodes = [x if isinstance(x, Value) else Value(x) for x in operands]
-            return gradients(again(*nodes), nodes, create_graph=True)
+        def again(*operands: Any) -> Any:
+            """The recorded graph of other captured leaves and arguments."""
+            inputs = [*recording.parameters, *[recording.arguments[i] for i in chosen]]
+            return replayed(recording.output, dict(zip([*recording.arguments, *inputs], [*leaves, *operands])))
 
         def value(*numbers: float) -> float:
-            return data if numbers == at else again(*numbers)._data  # eagerly it would differ by rounding
+            return data if numbers == at else _as_node(again(*numbers))._data  # eagerly it would differ by rounding
+
+        def partials(result: Any, *operands: Any) -> Sequence[Any]:
+            with recording_on():
+                # Nodes of their own, since one operand may have been computed from another.
+                nodes = [ops.identity(_as_node(x)) for x in operands]
+                is_graph = any(isinstance(x, Value) for x in operands)
+                return gradients(_as_node(again(*nodes)), nodes, create_graph=is_graph)
 
         super().__init__("compiled", value, partials)
+        self.again = again
+
+    def __call__(self, *operands: Any) -> Any:
+        """The recorded graph itself, of the operands: a replay, which may be compiled, has no use for this one call."""
+        return self.again(*operands)
+
+    def __reduce__(self) -> NoReturn:
+        raise PrimitiveError("cannot save the result of a compiled function with its graph: save it.detach()")
+
+
+def _as_node(x: Any) -> Value:
+    return x if isinstance(x, Value) else Value(x)
+
+
+def replayed(output: Value, place: dict[Value, Any]) -> Any:
+    """A graph once more, with other numbers or nodes in the place of some of its nodes."""
+    for node in topological_order(output):
+        if node.parents and node not in place:
+            apply = ops.where if node.op is ops.select else node.op  # the side not taken is no parent
+            place[node] = apply(*[place.get(parent, parent) for parent in node.parents])
+            if isinstance(place[node], Value):
+                place[node].label = node.label
+    return place.get(output, output)
 
 
 def compile_function(
@@ -340,16 +362,15 @@ def compile_function(
             raise TypeError("inputs= goes with a graph: compile(root, inputs=[...]); a function gets its arguments")
         return Compiled(f, backend)
     leaves = list(inputs or [])
-    recording = recording_of(f, leaves)
+    graph: Value = f
+    if any(isinstance(node.op, _CompiledCall) for node in topological_order(f)):
+        graph = replayed(f, {})  # with the graphs of these calls in their place
+    recording = recording_of(graph, leaves)
 
     def replay(*args: Any) -> Any:
         if len(args) != len(leaves):
             raise TypeError(f"this graph has {len(leaves)} inputs, but {len(args)} arguments were given")
-        place: dict[Value, Any] = dict(zip(leaves, args))
-        for node in topological_order(f):
-            if node.parents:
-                place[node] = node.op(*[place.get(parent, parent) for parent in node.parents])
-        return place.get(f, f)
+        return replayed(graph, dict(zip(leaves, args)))
 
     compiled = Compiled(replay, backend)
     compiled.variants[len(leaves)] = [Variant(recording, backend)]

@@ -33,17 +33,11 @@ from typing import Any
 from autograd import ops
 from autograd.compiler.builder import Builder, LinearMap, Register
 from autograd.compiler.program import DOT, TOTAL, Instruction, Program
+from autograd.functional import NOTHING
 from autograd.graph import sweep
 from autograd.ops import Unary
 
 __all__ = ["derivatives", "differentiate"]
-
-
-class _Nothing:
-    """The empty sum: adding to it gives the other term itself, not one more instruction."""
-
-    def __add__(self, other: Any) -> Any:
-        return other
 
 
 class _Summed(LinearMap):
@@ -138,7 +132,7 @@ def differentiate(builder: Builder, output: int, inputs: Sequence[int]) -> list[
         return chosen
 
     seed = Register(builder, builder.constant(1.0))
-    adjoint = sweep(order, {root: seed}, partials, _Nothing())
+    adjoint = sweep(order, {root: seed}, partials, NOTHING)
     for labelled in (True, False):  # one register may be several adjoints: δ = ∂z is ∂b too
         for node in reversed(order):
             if (node.register in builder.labels) is labelled:

@@ -26,6 +26,8 @@ return %6
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autograd import ops
 from autograd.compiler.builder import Builder
 from autograd.compiler.program import DOT, PARAMETER, TOTAL, Instruction, Program
@@ -85,10 +87,10 @@ class _Flattening:
                     absorbed |= inside
         return absorbed
 
-    def _added(self, i: int) -> tuple[int, ...]:
+    def _added(self, i: int) -> Sequence[int]:
         """The operands of a sum that it adds as they are."""
         op, operands, _, _ = self.instructions[i]
-        return operands[len(operands) // 2 * 2 :] if op is ops.sum_of_products else operands
+        return ops.factors(operands)[2] if op is ops.sum_of_products else operands
 
     def _joins(self, i: int, into: int, *kinds: ops.Op) -> bool:
         """Whether step i serves only step ``into`` and may be written as a part of it."""
@@ -112,9 +114,9 @@ class _Flattening:
             if op is ops.mul:
                 pairs.append(self._ordered(*operands))
             elif op is ops.sum_of_products:
-                n = len(operands) // 2
-                pairs.extend(self._ordered(*pair) for pair in zip(operands[:n], operands[n:]))
-                stack.extend(operands[2 * n :])
+                ps, qs, start = ops.factors(operands)
+                pairs.extend(map(self._ordered, ps, qs))
+                stack.extend(start)
             else:
                 stack.extend(reversed(operands))
         inside.discard(root)

@@ -104,8 +104,8 @@ class _Lanes:
         op, operands, _, _ = self.instructions[i]
         if op is ops.sum_of:
             return [(x,) for x in operands], ()
-        n = len(operands) // 2
-        return list(zip(operands[:n], operands[n:])), operands[2 * n :]
+        ps, qs, start = ops.factors(operands)
+        return list(zip(ps, qs)), tuple(start)
 
     def _groups(self, i: int) -> tuple[list[list[tuple[int, ...]]], list[tuple[int, ...]]]:
         """The terms of a sum by shape: groups large enough to become lanes, and the rest."""

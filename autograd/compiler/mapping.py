@@ -37,28 +37,26 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
         rows = [compiled.value_and_grad(*[kind(x) for kind, x in zip(kinds, point)]) for point in zip(*columns)]
         slopes = zip(*[row[1] for row in rows]) if rows else [() for _ in columns]
         return _column([row[0] for row in rows], 0), tuple([_column(list(column), 0) for column in slopes])
-    results: list[Any] | None = None
-    pending: Any = list(range(lengths[0])) if lengths[0] else []
-    for attempt in range(MOST_RECORDINGS):
+    results, pending = _evaluate(compiled, columns, kinds, range(lengths[0]), 0)
+    for attempt in range(1, MOST_RECORDINGS):
+        if not pending:
+            break
         found, failed = _evaluate(compiled, columns, kinds, pending, attempt)
-        if results is None:
-            results, pending = found, failed
-        else:
-            for result, part in zip(results, found):
-                for k, i in enumerate(pending):
-                    result[i] = part[k]
-            pending = [pending[k] for k in failed]
-        if not len(pending):
-            return results[0], tuple(results[1:])
-    raise AutogradError(
-        f"the function decides by its data (if, max, .data) in more than {MOST_RECORDINGS} ways at these points: "
-        "write such a decision with autograd.where, maximum or relu"
-    )
+        for result, part in zip(results, found):
+            for i, number in zip(pending, part):
+                result[i] = number
+        pending = [pending[k] for k in failed]
+    if pending:
+        raise AutogradError(
+            f"the function decides by its data (if, max, .data) in more than {MOST_RECORDINGS} ways at these points: "
+            "write such a decision with autograd.where, maximum or relu"
+        )
+    return results[0], tuple(results[1:])
 
 
 def _evaluate(
-    compiled: Compiled, columns: list[Any], kinds: Sequence[type], points: Any, attempt: int
-) -> tuple[list[Any], Any]:
+    compiled: Compiled, columns: list[Any], kinds: Sequence[type], points: Sequence[int], attempt: int
+) -> tuple[list[Any], list[int]]:
     """Value and gradients at some of the points by one variant; and the positions at which its guards do not hold."""
     every = len(points) == len(columns[0])
     here = columns if every else [_chosen(column, points) for column in columns]

@@ -8,6 +8,8 @@ from typing import Any
 
 __all__ = ["names_outside"]
 
+_END = object()  # what shows that there are more attributes than before, or fewer
+
 
 def names_outside(f: Callable[..., Any]) -> Callable[[], list[Any]]:
     """A function that looks up what the names that ``f`` reads from outside stand for.
@@ -29,7 +31,7 @@ def names_outside(f: Callable[..., Any]) -> Callable[[], list[Any]]:
 
     def look_up() -> list[Any]:
         found = [space.get(name) for name in names] + [_content(cell) for cell in cells]
-        return [*found, len(attributes), *attributes.values()] if attributes is not None else found
+        return [*found, *attributes.values(), _END] if attributes is not None else found
 
     return look_up
 

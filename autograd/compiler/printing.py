@@ -177,16 +177,15 @@ class _Printer:
 
     def _few_columns(self, step: Step) -> _Part | None:
         """A matrix of few columns times a column, which is written term by term."""
-        n = len(step.operands) // 2
-        p, q, start = step.operands[:n], step.operands[n : 2 * n], step.operands[2 * n :]
+        p, q, start = ops.factors(step.operands)
         gaps = {y.start - x.start for x, y in pairwise(p)}
         is_matrix = len({(x.array, x.step_i) for x in p}) == 1 and len(gaps) == 1 and 0 not in gaps
-        is_column = not any(x.step_i for x in q) and len({(x.array, x.start) for x in q}) == n
+        is_column = not any(x.step_i for x in q) and len({(x.array, x.start) for x in q}) == len(q)
         if not (is_matrix and is_column and step.nj == 1):
             return None
         if step.ni == 1 and len(self.names.indices(p[0].array, p[0].start)) < 2:
             return None
-        matrix = self._part(p[0]._replace(step_j=gaps.pop()), step.ni, n)
+        matrix = self._part(p[0]._replace(step_j=gaps.pop()), step.ni, len(q))
         return _sum([f"{matrix.text} {self._list(q)}", *[self._part(s, step.ni).inside(_NONE) for s in start]])
 
     def _outer(self, step: Step) -> _Part:
@@ -224,9 +223,8 @@ def _elementwise(op: Op, parts: Sequence[_Part]) -> _Part:
     if op is ops.neg:
         return _Part(f"−{parts[0].inside(_SUM)}", _SUM)
     if op is ops.sum_of_products:
-        n = len(parts) // 2
-        products = [_times(*pair).text for pair in zip(parts[:n], parts[n : 2 * n])]
-        return _sum([*products, *[part.inside(_SUM) for part in parts[2 * n :]]])
+        ps, qs, start = ops.factors(parts)
+        return _sum([*[_times(*pair).text for pair in zip(ps, qs)], *[part.inside(_SUM) for part in start]])
     if op is ops.constant_power:
         return _Part(f"{parts[0].inside(_PRODUCT)}^{parts[1].inside(_PRODUCT)}", _PRODUCT)
     if op in _COMPARISONS:

@@ -177,9 +177,3 @@ def _shorten(payload: Any) -> str:
     if isinstance(payload, tuple) and len(payload) > 4:
         return f"({', '.join(map(str, payload[:3]))}, … {len(payload) - 3} more)"
     return str(payload)
-
-
-def constant(program: Program, number: float) -> int:
-    """Append a uniform constant and return its register."""
-    program.instructions.append(Instruction(ops.constant, (), 1, number))
-    return len(program) - 1

@@ -120,20 +120,16 @@ class _Writer:
         for i, (op, _, lanes, payload) in enumerate(self.instructions):
             if self.inlined[i]:
                 continue
-            name = identifier(program.name(i))
-            if not name and op is ARGUMENT:
-                name = self._argument_name(payload)
-            elif not name and op is PARAMETER:
-                name = f"p{payload}"
-            elif not name and program.adjoints.get(i, -1) in names:
-                name = "d_" + names[program.adjoints[i]]
-            elif not name and i == program.outputs[0]:
-                name = "value"
-            elif not name and op is ops.constant:
-                name = "column"
-            if not name:
-                temporaries += 1
-                name = f"t{temporaries}"
+            of = names.get(program.adjoints.get(i, -1))
+            name = (
+                identifier(program.name(i))
+                or (op is ARGUMENT and self._argument_name(payload))
+                or (op is PARAMETER and f"p{payload}")
+                or (of and f"d_{of}")
+                or (i == program.outputs[0] and "value")
+                or (op is ops.constant and "column")
+                or f"t{(temporaries := temporaries + 1)}"
+            )
             names[i] = self._unused(name, lanes > 1)
         return names
 
@@ -210,13 +206,12 @@ class _Writer:
         return f"{x} {_COMPARISON[op]} {y}"
 
     def _sum_of_products(self, parts: Sequence[_Expression]) -> _Expression:
-        n = len(parts) // 2
-        pairs, start = list(zip(parts[:n], parts[n : 2 * n])), parts[2 * n :]
-        if n and len(parts) <= 2 * MOST_TERMS:
-            terms = [f"{p.at(_PRODUCT)} * {q.at(_SIGN)}" for p, q in pairs] + [x.at(_PRODUCT) for x in start]
+        ps, qs, start = ops.factors(parts)
+        if ps and len(parts) <= 2 * MOST_TERMS:
+            terms = [f"{p.at(_PRODUCT)} * {q.at(_SIGN)}" for p, q in zip(ps, qs)] + [x.at(_PRODUCT) for x in start]
             return _Expression(" + ".join(terms), _SUM if len(terms) > 1 else _PRODUCT)
         self.imported.add("sumprod")
-        p, q = [", ".join([pair[k].text for pair in pairs]) for k in range(2)]
+        p, q = [", ".join([x.text for x in factors]) for factors in (ps, qs)]
         return _Expression(f"sumprod([{p}], [{q}]{''.join([', ' + x.text for x in start])})", _ATOM)
 
     def _total(self, operands: Sequence[int]) -> _Expression:

@@ -85,7 +85,7 @@ def _gathered(arrays: ArrayProgram, rows: Sequence[Place], nj: int) -> View:
     arrays.arrays.append(Array(len(rows), 1, "computed"))
     target = len(arrays.arrays) - 1
     arrays.steps.append(Step(ops.identity, "gather", target, len(rows), 1, (), tuple(rows)))
-    return View(target, 0, nj, 1 if nj > 1 else 0)
+    return View.of_all(target, len(rows) // nj, nj)
 
 
 def _written(arrays: ArrayProgram, program: Program, views: dict[str, View], ni: int, nj: int) -> list[View | None]:
@@ -103,5 +103,5 @@ def _written(arrays: ArrayProgram, program: Program, views: dict[str, View], ni:
         target = len(arrays.arrays) - 1
         if op is not ops.constant:
             arrays.steps.append(Step(op, "map", target, ni if spread else 1, nj if spread else 1, read))
-        place.append(View(target, 0, nj if ni > 1 else 0, 1 if nj > 1 else 0) if spread else View(target, 0))
+        place.append(View.of_all(target, ni, nj) if spread else View(target, 0))
     return [None if program.instructions[i].op is ARGUMENT else place[i] for i in program.outputs]

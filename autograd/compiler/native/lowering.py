@@ -12,7 +12,7 @@ from collections.abc import Callable
 from autograd.compiler.native.code import Code, Operand
 from autograd.errors import AutogradError
 from autograd.ieee import INVERSE_SQRT_2PI, SQRT_HALF, SQRT_HALF_HEAD, SQRT_HALF_TAIL, TWO_OVER_SQRT_PI
-from autograd.ops import TABLE, Op
+from autograd.ops import TABLE, Op, factors
 
 __all__ = ["SIMPLE", "UnsupportedError", "lower"]
 
@@ -176,9 +176,9 @@ def _prod(c: Code, *xs: Operand) -> Operand:
 
 def _sumprod(c: Code, *v: Operand) -> Operand:
     """Σ p q + s; exact code adds product by product, as Python's ``sum`` does."""
-    n = len(v) // 2
-    total: Operand = v[-1] if len(v) % 2 else 0.0
-    for x, y in zip(v[:n], v[n : 2 * n]):
+    ps, qs, start = factors(v)
+    total: Operand = start[0] if start else 0.0
+    for x, y in zip(ps, qs):
         total = c.add(total, c.mul(x, y)) if c.functions.exact else c.fma(x, y, total)
     return total
 
