@@ -284,6 +284,7 @@ equal      = binary("equal",      lambda x, y: float(x == y), lambda z, x, y: (0
 select: Op     = nary("select", lambda c, x, y: x if c else y,
                   lambda z, c, x, y: (0.0, where(c, 1.0, 0.0), where(c, 0.0, 1.0)))
 # fmt: on
+COMPARISONS = (less, less_equal, equal)  # no gradient goes through them
 
 
 # ---- local derivatives that need more than a line --------------------------------------------------------------------
