@@ -143,7 +143,7 @@ def _cross_entropy(logits: Sequence[Any], target: Any) -> Any:
 
 def _logit_of(target: Any, logits: Sequence[Any]) -> Any:
     """The logit of the right class; while the compiler records a graph, one that does not depend on which it is."""
-    recorded = isinstance(target, Value) and isinstance(target == 0, Value)  # an int argument, whose `==` is a node
+    recorded = isinstance(target == 0, Value)  # an int argument, whose `==` is a node
     if isinstance(target, float) or not (0 <= target < len(logits) if recorded else target in range(len(logits))):
         raise ValueError(
             f"the target of {len(logits)} logits must be an index from 0 to {len(logits) - 1}, "
