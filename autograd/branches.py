@@ -24,8 +24,10 @@ class LinearMap:
     def __rmul__(self, adjoint: Any) -> Any:
         return self(adjoint)
 
-    def __radd__(self, other: Any) -> LinearMap:
+    def __add__(self, other: Any) -> LinearMap:
         return self  # in a sum of derivatives, which is no number then
+
+    __radd__ = __add__
 
 
 class Where(LinearMap):
