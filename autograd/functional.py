@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autograd import ops
+from autograd.branches import Where, conditions
 from autograd.errors import StaleGraphError
 from autograd.graph import sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
@@ -85,6 +86,7 @@ def gradients(
     with recording():
         # First all the rules, a user's own among them: they may do anything, also differentiate these very nodes.
         local = {node: _partials_as_graph(node, depends) for node in order}
+        _mask_branches(order, roots, local)
         adjoint = sweep(order, seeds, local.__getitem__, NOTHING)
     found = [adjoint.get(node, 0.0) for node in wanted]
     return tuple([d if isinstance(d, Value) else constant(0.0 if d is NOTHING else d) for d in found])
@@ -132,14 +134,14 @@ def _dependents(order: Sequence[Value], inputs: Iterable[Value]) -> set[Value]:
     return found
 
 
-def _partials_as_graph(node: Value, wanted: set[Value]) -> Sequence[Any]:
+def _partials_as_graph(node: Value, wanted: set[Value]) -> list[Any]:
     """The row of the table applied to nodes: local derivatives that can be differentiated in turn."""
-    if node not in wanted or not node.parents:
-        return ()
+    if node not in wanted or not node.parents or node.op in ops.COMPARISONS:
+        return []
     check_data(node, "differentiating it twice")
     # Plain numbers stay plain, which saves nodes; inputs of a network have a label, by which formulas know them.
     operands = [p._data if p.op is ops.constant and not p.label else p for p in node.parents]
-    local = node.op.partials(node, *operands)
+    local = (NOTHING, 1.0, 1.0) if node.op is ops.select else node.op.partials(node, *operands)
     return [derivative if parent in wanted else NOTHING for parent, derivative in zip(node.parents, local)]
 
 
@@ -152,6 +154,19 @@ def check_data(node: Value, use: str) -> None:
             f"{describe(node)} was recorded as {node._data} but now is {now}: the data of "
             f"{' or '.join(changed) or 'a node'} changed since; record the graph again before {use}"
         )
+
+
+def _mask_branches(order: Sequence[Value], roots: Sequence[Value], local: dict[Value, list[Any]]) -> None:
+    """Let the derivatives of a branch, in a graph that the compiler records, count only where that is taken."""
+
+    def edges(node: Value) -> Iterable[tuple[int, Value]]:
+        return [(k, parent) for k, (parent, d) in enumerate(zip(node.parents, local[node])) if d is not NOTHING]
+
+    def chosen(node: Value) -> Value | None:
+        return node.parents[0] if node.op is ops.select else None
+
+    for (node, k), taken in conditions(order, roots, edges, chosen).items():
+        local[node][k] = Where(taken, local[node][k])
 
 
 # ---- on functions ----------------------------------------------------------------------------------------------------
@@ -331,9 +346,14 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     depends = _dependents(order, call.inputs)
     for node in order:
         if node in depends and node not in tangent:
+            if node.op is ops.select:
+                condition, x, y = node.parents
+                tangent[node] = condition.select(tangent.get(x, 0.0), tangent.get(y, 0.0))
+                continue
             local = _partials_as_graph(node, depends) if nested else node.partials
             terms = [d * tangent[p] for p, d in zip(node.parents, local) if p in tangent]
-            tangent[node] = sum(terms[1:], terms[0])
+            if terms:
+                tangent[node] = sum(terms[1:], terms[0])
     return (
         rebuild(call.output, map(call.number, outputs)),
         rebuild(call.output, [tangent.get(out, 0.0) for out in outputs]),

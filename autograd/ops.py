@@ -28,6 +28,7 @@ __all__ = ["TABLE", "Binary", "Number", "Op", "Unary", "as_float", "factors"]
 N = TypeVar("N", bound="Number")
 T = TypeVar("T")
 
+MINUS_ZERO = -0.0  # x - (-0.0) is x, but 0.0 for -0.0, whose reciprocal is inf; the compiler drops x + 0.0
 LOG2_E = 1.4426950408889634  # 1 / log 2
 LOG10_E = 0.4342944819032518  # 1 / log 10
 
@@ -231,14 +232,14 @@ log_sum_exp     = nary("logsumexp", ieee.logsumexp, lambda y, *xs: _softmax(y, x
 # ---- exponentials and logarithms: outside of the domain nan / x, all of whose derivatives are nan too ----------------
 exp: Unary   = unary("exp",   ieee.exp,   lambda y, x: y)
 expm1: Unary = unary("expm1", ieee.expm1, lambda y, x: exp(x))
-log: Unary   = unary("log",   ieee.log,   lambda y, x: div(where(x < 0.0, nan, 1.0), x + 0.0))
-log2  = unary("log2",  ieee.log2,  lambda y, x: div(where(x < 0.0, nan, LOG2_E), x + 0.0))
-log10 = unary("log10", ieee.log10, lambda y, x: div(where(x < 0.0, nan, LOG10_E), x + 0.0))
+log: Unary   = unary("log",   ieee.log,   lambda y, x: div(where(x < 0.0, nan, 1.0), x - MINUS_ZERO))
+log2  = unary("log2",  ieee.log2,  lambda y, x: div(where(x < 0.0, nan, LOG2_E), x - MINUS_ZERO))
+log10 = unary("log10", ieee.log10, lambda y, x: div(where(x < 0.0, nan, LOG10_E), x - MINUS_ZERO))
 log1p = unary("log1p", ieee.log1p, lambda y, x: div(where(x < -1.0, nan, 1.0), 1.0 + x))
 logaddexp = binary("logaddexp", ieee.logaddexp, lambda z, x, y: _softmax(z, (x, y)))
 
 # ---- roots and powers ------------------------------------------------------------------------------------------------
-sqrt: Unary   = unary("sqrt",   ieee.sqrt, lambda y, x: div(0.5, y + 0.0))
+sqrt: Unary   = unary("sqrt",   ieee.sqrt, lambda y, x: div(0.5, y - MINUS_ZERO))
 cbrt   = unary("cbrt",   ieee.cbrt, lambda y, x: div(1.0, y * y) / 3.0)
 square: Unary = unary("square", lambda x: x * x, lambda y, x: 2.0 * x)
 hypot: Binary = binary("hypot", ieee.hypot, lambda z, x, y: (_cosine(x, y), _cosine(y, x)))
@@ -291,6 +292,7 @@ equal      = binary("equal",      lambda x, y: float(x == y), lambda z, x, y: (0
 select: Op     = nary("select", lambda c, x, y: x if c else y,
                   lambda z, c, x, y: (0.0, where(c, 1.0, 0.0), where(c, 0.0, 1.0)))
 # fmt: on
+COMPARISONS = (less, less_equal, equal)  # no gradient goes through them
 
 
 # ---- local derivatives that need more than a line --------------------------------------------------------------------

@@ -127,22 +127,29 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     if not _is_list(input):
         raise ValueError("cross_entropy needs one logit per class; with one logit use binary_cross_entropy_with_logits")
     if len(input) and not _is_list(input[0]):
-        return _cross_entropy(input, target)
+        return _reduce(_cross_entropy(input, target), reduction)
     _check_lengths(input, target)
     return _reduce([_cross_entropy(logits, y) for logits, y in zip(input, target)], reduction)
 
 
 def _cross_entropy(logits: Sequence[Any], target: Any) -> Any:
-    total = logsumexp(logits)
     if _is_list(target):
         _check_lengths(logits, target)
+        total = logsumexp(logits)
         return sumprod(target, [total - z for z in logits])
-    if isinstance(target, float) or target not in range(len(logits)):
+    right = _logit_of(target, logits)
+    return logsumexp([z - right for z in logits])  # logsumexp(z) - right has no digits left where logits are large
+
+
+def _logit_of(target: Any, logits: Sequence[Any]) -> Any:
+    """The logit of the right class; while the compiler records a graph, one that does not depend on which it is."""
+    recorded = isinstance(target == 0, Value)  # an int argument, whose `==` is a node
+    if isinstance(target, float) or not (0 <= target < len(logits) if recorded else target in range(len(logits))):
         raise ValueError(
             f"the target of {len(logits)} logits must be an index from 0 to {len(logits) - 1}, "
-            f"or one probability per class, not {target!r}"
+            f"or one probability per class, not {int(target.data) if recorded else target!r}"
         )
-    return total - logits[target]
+    return fsum([where(target == j, z, 0.0) for j, z in enumerate(logits)]) if recorded else logits[target]
 
 
 # ---- penalties on parameters -----------------------------------------------------------------------------------------

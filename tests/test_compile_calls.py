@@ -118,7 +118,19 @@ def test_classes_by_index_in_a_naive_loop_over_the_samples_become_lanes() -> Non
             assert out.data == pytest.approx(expected.data, rel=1e-12)
             found = autograd.grad(out, model.parameters())
             assert found == pytest.approx(autograd.grad(expected, model.parameters()), rel=1e-9, abs=1e-12)
-    assert any(step.lanes >= 20 for step in compiled.program.instructions)
+    assert compiled.recordings == 2  # for lists and for arrays, whatever the labels
+    assert any(step.lanes == 60 for step in compiled.program.instructions)
+    with pytest.raises(ValueError, match="must be an index from 0 to 2, or one probability per class, not 3"):
+        compiled(X, [3] * 60)
+
+
+def test_a_label_counts_also_where_a_logit_is_infinite() -> None:
+    compiled = autograd.compile(cross_entropy)
+    for z, label in (([1.0, -math.inf, 2.0], 2), ([1.0, -math.inf, 2.0], 0), ([-math.inf, 0.5, 0.5], 1)):
+        value, (dz, _) = compiled.value_and_grad(z, label)
+        expected = functional.value_and_grad(lambda v, label=label: cross_entropy(v, label))(z)
+        assert (value, dz) == (pytest.approx(expected[0]), pytest.approx(expected[1], abs=1e-15))
+    assert compiled.recordings == 1
 
 
 # ---- names, dictionaries ---------------------------------------------------------------------------------------------

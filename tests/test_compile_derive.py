@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import autograd
-from autograd import Value, fsum, log, ops, where
+from autograd import Value, fsum, functional, log, ops, sin, sqrt, where
 from autograd.compiler.builder import Builder
 from autograd.compiler.derive import derivatives
 from autograd.compiler.flatten import flatten
@@ -202,3 +202,54 @@ def test_the_derivative_of_a_deep_program() -> None:
     steps = [X, *[Instruction(ops.tanh, (k,)) for k in range(20_000)]]
     derived = with_gradients(Program(steps, [20_000]), [0])
     assert 0.0 < reference.outputs(derived, [1.0])[1] < 1.0
+
+
+# ---- derivatives inside of a compiled function -----------------------------------------------------------------------
+BRANCHING: dict[str, tuple[Callable[[Any], Any], list[float]]] = {
+    "log": (lambda x: where(x > 0, log(x), x * x), [-1.0, 0.0, 2.0]),
+    "sinc": (lambda x: where(autograd.abs(x) > 1e-6, sin(x) / x, 1 - x * x / 6), [0.0, 1.0]),
+    "entropy": (lambda x: where(x > 0, x * log(x), 0.0), [0.0, 2.0]),
+    "power": (lambda x: where(x >= 0, x**1.5, 0 * x), [-1.0, 2.0]),
+    "sum": (lambda x: sum(where(x > k, sqrt(x - k), 0.0) for k in range(4)), [1.5, -1.0]),
+    "nested": (lambda x: where(x > 0, where(x > 1, log(x - 1), sqrt(1 - x)), log(-x)), [-3.0, 0.5, 2.0]),
+    "condition": (lambda x: where(log(x) > 0, log(x), x * 3), [-1.0, 0.0, 0.5, 3.0]),
+    "above": (lambda x: sqrt(where(x > 0, x, 0 * x)) + where(sqrt(x) > 1, x, log(x - 9)), [4.0, 0.5, 10.0]),
+}
+DERIVED: dict[str, Callable[[Callable[[Any], Any]], Callable[[Any], Any]]] = {
+    "grad": functional.grad,
+    "jvp": lambda f: lambda x: functional.jvp(f, (x,), (1.0,))[1],
+    "grad of grad": lambda f: functional.grad(functional.grad(f)),
+    "hvp": lambda f: lambda x: functional.hvp(f, x, 1.0),
+}
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize("derived", DERIVED)
+@pytest.mark.parametrize("name", BRANCHING)
+def test_a_derivative_that_is_compiled_gets_nothing_from_branches_not_taken(
+    name: str, derived: str, backend: str
+) -> None:
+    f, points = BRANCHING[name]
+    compiled = autograd.compile(DERIVED[derived](f), backend=backend)
+    for x in points:
+        value, (slope,) = compiled.value_and_grad(x)
+        expected = functional.value_and_grad(DERIVED[derived](f))(x)
+        assert (value, slope) == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True), x
+    assert compiled.recordings == 1
+
+
+def test_derivatives_with_branches_for_each_sample_become_lanes() -> None:
+    w = Value(0.7)
+
+    def penalty(X: Any) -> Any:
+        slope = functional.grad(lambda x: where(w * x > 0, log(w * x), w * x * x))
+        return sum(slope(x) ** 2 for x in X)
+
+    compiled = autograd.compile(penalty)
+    X = [0.3 * i - 5.0 for i in range(40)]
+    out = compiled(X)
+    expected = penalty([Value(x) for x in X])
+    assert out.data == pytest.approx(expected.data, rel=1e-12)
+    assert autograd.grad(out, w) == pytest.approx(autograd.grad(expected, w), rel=1e-12)
+    assert len(compiled.program) < 100
+    assert any(step.lanes == 40 for step in compiled.program.instructions)

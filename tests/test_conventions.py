@@ -6,6 +6,7 @@ import copy
 import gc
 import math
 import pickle
+import sys
 import threading
 from collections.abc import Callable
 from fractions import Fraction
@@ -130,7 +131,7 @@ CONVENTIONS = [
 
 
 def same(got: float, want: float) -> bool:
-    return got == want or (got != got and want != want) or abs(got - want) <= 1e-14 * abs(want)
+    return got == want or (got != got and want != want) or abs(got - want) <= 1e-14 * min(abs(want), sys.float_info.max)
 
 
 @every_evaluator
@@ -337,3 +338,15 @@ def test_lengths_that_differ_are_a_value_error_with_both() -> None:
         autograd.sumprod([1.0, 2.0], [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match=r"2.*1|1.*2"):
         grad([Value(1.0), Value(2.0)], [], grad_outputs=[1.0])
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize("f", [sqrt, log, autograd.log2, autograd.log10])
+def test_the_slope_at_minus_zero_is_that_at_zero_however_it_is_computed(f: Any, backend: str) -> None:
+    compiled = autograd.compile(f, backend=backend)
+    slope = autograd.compile(functional.grad(f), backend=backend)
+    for x in (0.0, -0.0):
+        assert functional.grad(f)(x) == inf
+        assert compiled.value_and_grad(x)[1] == (inf,)
+        assert compiled.map([x, 1.0])[1][0][0] == inf
+        assert slope.value_and_grad(x) == (inf, (-inf,))

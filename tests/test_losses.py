@@ -110,6 +110,7 @@ def test_cross_entropy_of_many_samples_is_reduced_over_samples() -> None:
     assert cross_entropy(Z, [0, 1, 1], reduction="none") == each
     assert cross_entropy(Z, [0, 1, 1], reduction="sum") == pytest.approx(sum(each), abs=1e-14)
     assert cross_entropy(Z, [0, 1, 1]) == pytest.approx(sum(each) / 3, abs=1e-14)
+    assert [cross_entropy(Z[0], 0, reduction=word) for word in ("none", "sum", "mean")] == [each[0]] * 3
     assert cross_entropy(Z, [[1, 0], [0, 1], [0, 1]]) == pytest.approx(sum(each) / 3, abs=1e-14)
 
 
@@ -176,6 +177,14 @@ def test_cross_entropy_of_a_certain_right_answer_is_zero() -> None:
     assert cross_entropy([1000.0, -1000.0], 1) == 2000.0
 
 
+@pytest.mark.parametrize("size", [0.0, 1e8, -1e8, 1e16])
+def test_cross_entropy_of_an_index_keeps_its_digits_however_large_the_logits_are(size: float) -> None:
+    value, gradient = value_and_gradient(cross_entropy, [size, size], 0)
+    assert value == pytest.approx(math.log(2.0), rel=1e-15)
+    assert gradient == pytest.approx([-0.5, 0.5], rel=1e-15)
+    assert cross_entropy([size, size - 4.0, size], 2) == pytest.approx(math.log(2.0 + math.exp(-4.0)), rel=1e-15)
+
+
 # --- shapes ---------------------------------------------------------------------------------------------------------
 
 
@@ -231,5 +240,8 @@ def test_what_does_not_fit_is_refused_with_the_numbers(
 def test_an_unknown_reduction_and_a_bad_delta_are_refused() -> None:
     with pytest.raises(ValueError, match="reduction must be 'none', 'sum' or 'mean', not 'avg'"):
         mse_loss([1.0], [1.0], reduction="avg")
+    for target in (1, [0.5, 0.5]):
+        with pytest.raises(ValueError, match="reduction must be 'none', 'sum' or 'mean', not 'foo'"):
+            cross_entropy([1.0, 2.0], target, reduction="foo")
     with pytest.raises(ValueError, match=r"delta must be positive, got 0\.0"):
         huber_loss([1.0], [1.0], delta=0.0)

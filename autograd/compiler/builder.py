@@ -35,10 +35,11 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from autograd import ops
+from autograd.branches import LinearMap
 from autograd.compiler.program import DOT, TOTAL, Instruction, Program
 from autograd.ops import Binary, Number, Op
 
-__all__ = ["Builder", "LinearMap", "Register", "collector_paused"]
+__all__ = ["Builder", "Register", "collector_paused"]
 
 
 class Builder:
@@ -159,15 +160,6 @@ def collector_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-class LinearMap:
-    """A local derivative that is no number: what it does to the adjoint that comes from above."""
-
-    __slots__ = ()
-
-    def __call__(self, adjoint: Register) -> Register:
-        raise NotImplementedError
 
 
 def _operator(op: Op) -> Callable[..., Any]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from functools import update_wrapper
 from operator import is_
 from typing import Any, NoReturn
 
 from autograd import ops
-from autograd.compiler.arguments import called, flat_shape, is_plain, numbers_of, positional
+from autograd.compiler.arguments import flat_shape, is_plain, numbers_of, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.builder import collector_paused
 from autograd.compiler.kernels import BACKENDS
@@ -20,20 +22,27 @@ from autograd.compiler.mapping import map_points
 from autograd.compiler.outside import names_outside
 from autograd.compiler.program import Program
 from autograd.compiler.python_source import PythonKernel
-from autograd.compiler.record import Recording, record, recording_of
-from autograd.compiler.variants import Plan, PointPlan, Variant
+from autograd.compiler.record import (
+    Recording,
+    advice,
+    as_node,
+    first_difference,
+    leaves_for,
+    record,
+    recording_of,
+    run,
+)
+from autograd.compiler.variants import Plan, PointPlan, Variant, Variants
 from autograd.errors import PrimitiveError
-from autograd.functional import gradients, value_and_grad
+from autograd.functional import gradients
 from autograd.graph import topological_order
-from autograd.modes import current_modes, open_contexts
+from autograd.modes import current_modes, open_contexts, switched
 from autograd.modes import recording as recording_on
 from autograd.ops import Op
-from autograd.trees import flatten, rebuild
+from autograd.trees import rebuild
 from autograd.value import Value
 
 __all__ = ["Compiled", "compile_function"]
-
-MOST_VARIANTS = 16  # recordings kept per shape of the arguments; the oldest goes first
 
 
 class Compiled:
@@ -41,6 +50,7 @@ class Compiled:
 
     Attributes:
         recordings: how often the function was recorded.
+        variants: the recordings that are kept, for each structure of the arguments.
     """
 
     def __init__(self, f: Callable[..., Any], backend: str = "auto") -> None:
@@ -51,8 +61,7 @@ class Compiled:
         self.f: Callable[..., Any] = f.f if isinstance(f, Compiled) else f
         self.backend = backend
         self.recordings = 0
-        self.calls = 0
-        self.variants: dict[Any, list[Variant]] = {}
+        self.variants: defaultdict[Any, Variants] = defaultdict(Variants)
         self.latest: Plan | PointPlan | None = None
         self._lock = threading.RLock()
         self._warned = False
@@ -67,14 +76,19 @@ class Compiled:
 
         ``backward``, optimisers and eager code around it work as if the function had been run on Values.
         """
-        if open_contexts.count and (current_modes().recorder is not None or current_modes().strict):
-            return self.f(*args, **keywords)  # another recording wants the graph itself, strict() each operation
+        if open_contexts.count and current_modes().recorder is not None:
+            return self.f(*args, **keywords)  # another recording wants the graph itself
         args = positional(self.f, args, keywords)
+        if open_contexts.count and current_modes().strict:
+            return self._graph(args)
         structure, leaves = structure_of(args)
         numbers = numbers_of(leaves)
         recording = not open_contexts.count or current_modes().recording
         chosen = tuple([i for i, x in enumerate(leaves) if isinstance(x, Value)]) if recording else ()
-        variant, (value, by_arguments, by_parameters) = self._run(args, structure, numbers, recording, chosen)
+        found = self._run(args, structure, numbers, recording, chosen)
+        if found is None:
+            return self._graph(args)
+        variant, (value, by_arguments, by_parameters) = found
         out = Value(value)
         if recording:
             parents = (*variant.recording.parameters, *[leaves[i] for i in chosen])
@@ -96,15 +110,20 @@ class Compiled:
         """
         self._look_outside()
         if open_contexts.count and current_modes().strict:
-            return self._strictly(*positional(self.f, args, keywords))
+            return self.by_graph(positional(self.f, args, keywords))
         return (self._fast or self._value_and_grad)(*args, **keywords)
 
-    def _strictly(self, *args: Any) -> tuple[float, tuple[Any, ...]]:
-        """The function as it is, since ``strict()`` looks at each operation."""
-        numbers = [x.data if isinstance(x, Value) else x for x in flatten(list(args))]
-        both = value_and_grad(lambda *given: called(self.f, given), range(len(args)))
-        found: tuple[float, tuple[Any, ...]] = both(*rebuild(list(args), numbers))
-        return found
+    def _graph(self, args: Sequence[Any]) -> Value:
+        """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
+        return as_node(run(self.f, args, leaves_for(self.f, args, keep=True)))
+
+    def by_graph(self, args: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
+        """The same as ``value_and_grad`` without the compiler."""
+        with switched(recorder=None, recording=True) if open_contexts.count else nullcontext():
+            leaves = leaves_for(self.f, args)
+            output = as_node(run(self.f, args, leaves))
+            supply = iter(gradients(output, leaves))
+        return output._data, tuple([rebuild(arg, supply) for arg in args])
 
     def _value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The general way: any kind of arguments, and guards."""
@@ -113,13 +132,17 @@ class Compiled:
         if self._fast is None and self._make_fast(args, structure):
             return self.value_and_grad(*args)
         numbers = numbers_of(leaves)
-        _, (value, by_arguments, _) = self._run(args, structure, numbers, False, tuple(range(len(numbers))))
+        found = self._run(args, structure, numbers, False, tuple(range(len(numbers))))
+        if found is None:
+            return self.by_graph(args)
+        _, (value, by_arguments, _) = found
         supply = iter(by_arguments)
         return value, tuple([rebuild(arg, supply) for arg in args])
 
     def _make_fast(self, args: Sequence[Any], structure: Any) -> bool:
         """From now on let machine code take arguments of this shape, if it can do all there is to do."""
-        if self.backend == "python" or not all(map(is_plain, args)):
+        variants = self.variants[structure]
+        if self.backend == "python" or not all(map(is_plain, args)) or not (variants.kept or variants.would_pay()):
             return False
         variant = self.variant(structure, 0, args)
         if variant.has_lanes or variant.recording.guards or variant.recording.parameters:
@@ -134,8 +157,8 @@ class Compiled:
 
     def variant(self, structure: Any, number: int, args: Sequence[Any]) -> Variant:
         """A variant for arguments of this structure, recorded at ``args`` if there are not so many yet."""
-        variants = self.variants.setdefault(structure, [])
-        return variants[number] if number < len(variants) else self.record(args, structure)
+        kept = self.variants[structure].kept
+        return kept[number] if number < len(kept) else self.record(args, structure)
 
     def map(self, *arrays: Any) -> tuple[Any, tuple[Any, ...]]:
         """A function of scalars at N points, given as one array of N numbers per argument.
@@ -158,36 +181,37 @@ class Compiled:
         numbers: list[float],
         by_parameters: bool,
         by_arguments: tuple[int, ...],
-    ) -> tuple[Variant, tuple[float, list[float], list[float]]]:
-        """The first variant whose guards hold, and what it gives; a new one if there is none."""
+    ) -> tuple[Variant, tuple[float, list[float], list[float]]] | None:
+        """The first variant whose guards hold, and what it gives; a new one if that would pay, else None."""
         self._look_outside()
-        self.calls += 1
-        variants = self.variants.setdefault(structure, [])
-        for variant in list(variants):
+        variants = self.variants[structure]
+        variants.calls += 1
+        for variant in variants.kept:
             plan = variant.plan(by_parameters, by_arguments)
             result = plan.run(numbers, variant.live())
             if result is not None:
                 self.latest = plan
+                variants.hits += 1
                 return variant, result
+        if not variants.would_pay():
+            self.warn_of_graph(variants, f"{variants.calls} calls")
+            return None
         variant = self.record(args, structure)
         plan = self.latest = variant.plan(by_parameters, by_arguments)
         result = plan.run(numbers, variant.live())
-        if result is None:  # a number that was read differs by rounding: what was recorded is right for it
-            return variant, self._eagerly(variant.recording)
-        return variant, result
+        return None if result is None else (variant, result)  # None: a number that was read differs by rounding
 
     def _look_outside(self) -> None:
         """Forget what was recorded if a name that the function reads from outside has another object since."""
         outside = self._outside()
         if not all(map(is_, outside, self._seen)):
-            self.variants.clear()
-            self._fast = None
+            if self._fast is None:
+                for variants in self.variants.values():
+                    variants.kept = []
+            else:  # of its calls nobody knows how many there were
+                self._fast = None
+                self.variants.clear()
             self._seen = outside
-
-    def _eagerly(self, recording: Recording) -> tuple[float, list[float], list[float]]:
-        found = gradients(recording.output, [*recording.arguments, *recording.parameters])
-        n = len(recording.arguments)
-        return recording.output._data, list(found[:n]), list(found[n:])
 
     def record(self, args: Sequence[Any], structure: Any) -> Variant:
         """Record the function at these arguments, and keep the recording."""
@@ -198,20 +222,28 @@ class Compiled:
             # What is outside may be newer than the function, and the function may have changed it just now.
             self._outside = names_outside(self.f)
             self._seen = self._outside()
-            variants = self.variants.setdefault(structure, [])
-            variants.append(variant)
-            del variants[:-MOST_VARIANTS]
-            again = self.recordings - len(self.variants)  # the first of each kind of call does not count
-            if self.calls >= 10 and again > self.calls // 2 and not self._warned:
-                self._warned = True
-                warnings.warn(
-                    f"{getattr(self.f, '__name__', 'the function')} was recorded {self.recordings} times in "
-                    f"{self.calls} calls: it decides by its data (if, max, .data) differently almost every time; "
-                    "write such a decision with autograd.where, maximum or relu",
-                    RuntimeWarning,
-                    stacklevel=4,
-                )
+            self.variants[structure].add(variant)
         return variant
+
+    def warn_of_graph(self, variants: Variants, calls: str) -> None:
+        """Say once that what none of these recordings fits is evaluated without the compiler, and why."""
+        with self._lock:
+            if self._warned:
+                return
+            self._warned = True
+        if len(variants.kept) > 1:
+            why = advice(first_difference(*[variant.recording for variant in variants.kept[-2:]]))
+        else:
+            why = "reads something from outside that is another object each time: pass it as an argument"
+        depth, frame = 1, sys._getframe()
+        while frame.f_back and frame.f_globals.get("__name__", "").startswith("autograd."):
+            depth, frame = depth + 1, frame.f_back
+        warnings.warn(
+            f"{getattr(self.f, '__name__', 'the function')} was recorded {variants.recorded} times in {calls}; where "
+            f"no recording fits it runs without the compiler, many times slower: it {why}",
+            RuntimeWarning,
+            stacklevel=depth,
+        )
 
     # ---- looking inside --------------------------------------------------------------------------------------------
     @property
@@ -335,7 +367,9 @@ def compile_function(
         backend: "auto", or "native" or "python" to insist on one.
 
     An argument that is an int may be an index, the end of a ``range``, or compared with ``==``; each such use is a
-    decision, like ``if`` and ``max``: a call for which it would be another one records the function again.
+    decision, like ``if`` and ``max``: a call for which it would be another one records the function again.  If it
+    decides differently at nearly every call, so that recordings are hardly ever used again, such calls run without the
+    compiler, with the same result; a warning says why.
 
     Numbers and lists from outside are part of the recording.  It is made again when one of the function's own outside
     names (a global, a name of an enclosing function, an attribute of a method's object) stands for another object.
@@ -373,6 +407,6 @@ def compile_function(
         return replayed(graph, dict(zip(leaves, args)))
 
     compiled = Compiled(replay, backend)
-    compiled.variants[len(leaves)] = [Variant(recording, backend)]
+    compiled.variants[len(leaves)] = Variants([Variant(recording, backend)])
     compiled.recordings = 1
     return compiled

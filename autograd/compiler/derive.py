@@ -27,11 +27,12 @@ return %4 %8
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autograd import ops
-from autograd.compiler.builder import Builder, LinearMap, Register
+from autograd.branches import LinearMap, Where, conditions
+from autograd.compiler.builder import Builder, Register
 from autograd.compiler.program import DOT, TOTAL, Instruction, Program
 from autograd.functional import NOTHING
 from autograd.graph import sweep
@@ -63,19 +64,6 @@ class _Summed(LinearMap):
 
 def _total(x: Register, lanes: int) -> Register:
     return Register.apply(TOTAL, (x,)) if x.lanes > 1 else x * float(lanes)
-
-
-class _Where(LinearMap):
-    """A derivative that counts only where a branch was taken: elsewhere nothing, even if it is inf or nan there."""
-
-    __slots__ = ("derivative", "taken")
-
-    def __init__(self, taken: Register, derivative: Any) -> None:
-        self.taken = taken
-        self.derivative = derivative
-
-    def __call__(self, adjoint: Register) -> Register:
-        return self.taken.select(adjoint * self.derivative, 0.0)
 
 
 class _Node:
@@ -126,7 +114,8 @@ def differentiate(builder: Builder, output: int, inputs: Sequence[int]) -> list[
                 _name(builder.labels, local[0], written, f"{op.name}'({x})")
         chosen = [local[position] for position in node.positions]
         if taken:
-            chosen = [d if (on := taken.get((node, k))) is None else _Where(on, d) for k, d in enumerate(chosen)]
+            edges = zip(node.positions, chosen)
+            chosen = [d if (on := taken.get((node, position))) is None else Where(on, d) for position, d in edges]
         if node.lanes > 1:
             chosen = [d if p.lanes > 1 else _Summed(d, node.lanes) for p, d in zip(node.parents, chosen)]
         return chosen
@@ -177,33 +166,23 @@ def _graph(builder: Builder, output: int, inputs: Sequence[int]) -> dict[int, _N
 def _differentiated(instruction: Instruction) -> list[tuple[int, int]]:
     """The operands with their positions, without those that only decide something: eagerly they are no parents."""
     op, operands, _, _ = instruction
-    if op in (ops.less, ops.less_equal, ops.equal):
+    if op in ops.COMPARISONS:
         return []
     return [*enumerate(operands)][op is ops.select :]
 
 
 def _conditions(builder: Builder, order: list[_Node], root: _Node) -> dict[tuple[_Node, int], Register]:
     """For each edge that only some branch of a ``select`` uses: the register that says whether it was taken."""
-    instructions = builder.instructions
-    if not any(instructions[node.register].op is ops.select for node in order):
-        return {}
-    always: dict[_Node, bool] = {root: True}
-    when: dict[_Node, Register] = {}
-    edges: dict[tuple[_Node, int], Register] = {}
-    for node in reversed(order):
-        condition = None if always.get(node) else when.get(node)
-        is_select = instructions[node.register].op is ops.select
-        for k, (parent, position) in enumerate(zip(node.parents, node.positions)):
-            edge = condition
-            if is_select and position > 0:
-                chosen = Register(builder, instructions[node.register].operands[0])
-                branch = chosen if position == 1 else chosen.select(0.0, 1.0)
-                edge = branch if condition is None else condition.select(branch, 0.0)
-            if edge is None:
-                always[parent] = True
-                continue
-            edges[node, k] = edge
-            if edge.lanes > parent.lanes:  # how many lanes took it: not 0 if any did
-                edge = Register.apply(TOTAL, (edge,))
-            when[parent] = edge if parent not in when else when[parent].select(1.0, edge)
-    return edges
+
+    def edges(node: _Node) -> Iterable[tuple[int, _Node]]:
+        return zip(node.positions, node.parents)
+
+    def chosen(node: _Node) -> Register | None:
+        op, operands, _, _ = builder.instructions[node.register]
+        return Register(builder, operands[0]) if op is ops.select else None
+
+    def seen(parent: _Node, taken: Register) -> Register:
+        """To a number that is used in every lane: how many lanes took it, which is not 0 if any did."""
+        return Register.apply(TOTAL, (taken,)) if taken.lanes > parent.lanes else taken
+
+    return conditions(order, [root], edges, chosen, seen)

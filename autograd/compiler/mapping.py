@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd.compiler.arguments import is_whole, structure
-from autograd.errors import AutogradError
+from autograd.compiler.variants import FEW, MOST
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import as_float
 
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 __all__ = ["map_points"]
 
-MOST_RECORDINGS = 64  # for the points of one call
+ENOUGH = 1000  # points that a recording must serve to be worth another one: it takes as long as these by the graph
 
 
 def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
     """Values and gradients at N points; where guards do not hold, those points are recorded apart.
 
+    Few points that no recording serves are evaluated without the compiler.
+
     Raises:
         TypeError, ValueError: arguments that are no one-dimensional arrays of numbers of one length.
-        AutogradError: the function decides differently at too many points.
     """
     if not arrays:
         raise TypeError("map needs one array of numbers per argument of the function")
@@ -34,24 +35,34 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
     if len(set(lengths)) > 1:
         raise ValueError(f"map needs arrays of one length, got {', '.join(map(str, lengths))}")
     if open_contexts.count and current_modes().strict:  # which looks at each operation
-        rows = [compiled.value_and_grad(*[kind(x) for kind, x in zip(kinds, point)]) for point in zip(*columns)]
-        slopes = zip(*[row[1] for row in rows]) if rows else [() for _ in columns]
-        return _column([row[0] for row in rows], 0), tuple([_column(list(column), 0) for column in slopes])
-    results, pending = _evaluate(compiled, columns, kinds, range(lengths[0]), 0)
-    for attempt in range(1, MOST_RECORDINGS):
-        if not pending:
-            break
+        results = [[0.0] * lengths[0] for _ in range(1 + len(columns))]
+        _by_graph(compiled, columns, kinds, range(lengths[0]), results)
+        return _column(results[0], 0), tuple([_column(result, 0) for result in results[1:]])
+    variants = compiled.variants[structure([kind() for kind in kinds])[0]]
+    pending: Any = list(range(lengths[0]))
+    results, pending = _evaluate(compiled, columns, kinds, pending, 0)
+    served, attempt = lengths[0] - len(pending), 1
+    while len(pending) and (attempt < len(variants.kept) or attempt < FEW or (served >= ENOUGH and attempt < MOST)):
         found, failed = _evaluate(compiled, columns, kinds, pending, attempt)
         for result, part in zip(results, found):
-            for i, number in zip(pending, part):
-                result[i] = number
+            for k, i in enumerate(pending):
+                result[i] = part[k]
+        served, attempt = len(pending) - len(failed), attempt + 1
         pending = [pending[k] for k in failed]
-    if pending:
-        raise AutogradError(
-            f"the function decides by its data (if, max, .data) in more than {MOST_RECORDINGS} ways at these points: "
-            "write such a decision with autograd.where, maximum or relu"
-        )
+    if len(pending) > ENOUGH:
+        compiled.warn_of_graph(variants, f"{lengths[0]} points")
+    _by_graph(compiled, columns, kinds, pending, results)
     return results[0], tuple(results[1:])
+
+
+def _by_graph(
+    compiled: Compiled, columns: list[Any], kinds: Sequence[type], points: Iterable[int], results: Sequence[Any]
+) -> None:
+    """Write value and gradients at some of the points, computed without the compiler."""
+    for i in points:
+        value, gradients = compiled.by_graph([kind(column[i]) for kind, column in zip(kinds, columns)])
+        for result, number in zip(results, (value, *gradients)):
+            result[i] = number
 
 
 def _evaluate(
@@ -60,7 +71,7 @@ def _evaluate(
     """Value and gradients at some of the points by one variant; and the positions at which its guards do not hold."""
     every = len(points) == len(columns[0])
     here = columns if every else [_chosen(column, points) for column in columns]
-    first = [kind(column[0] if points else 0.0) for kind, column in zip(kinds, here)]
+    first = [kind(column[0] if len(points) else 0.0) for kind, column in zip(kinds, here)]
     variant = compiled.variant(structure(first)[0], attempt, first)
     outputs = variant.point_plan().at(here, variant.live())
     if not variant.recording.guards:

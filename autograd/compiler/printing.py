@@ -214,6 +214,8 @@ def _elementwise(op: Op, parts: Sequence[_Part]) -> _Part:
     """A primitive of operands that are taken row by row."""
     if op is ops.add or op is ops.sum_of:
         return _sum([parts[0].inside(_NONE), *[part.inside(_SUM) for part in parts[1:]]])
+    if op is ops.sub and parts[1].text == "−0":  # that makes 0.0 of -0.0, and is no part of the formula
+        return parts[0]
     if op is ops.sub:
         return _Part(f"{parts[0].inside(_NONE)} − {parts[1].inside(_SUM)}", _SUM)
     if op is ops.mul:

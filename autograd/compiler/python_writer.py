@@ -167,6 +167,8 @@ class _Writer:
         if op is TOTAL or op is DOT:
             return self._total(operands)
         parts = [self._expression(k, lists) for k in operands]
+        if op is ops.sub and parts[1].text == "-0.0":
+            return _Expression(f"{parts[0].at(_SUM)} + 0.0", _SUM)
         if op in _INFIX:
             sign, level = _INFIX[op]
             return _Expression(f"{parts[0].at(level)} {sign} {parts[1].at(level + 1)}", level)

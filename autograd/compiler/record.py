@@ -8,7 +8,7 @@ hold must be recorded again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from sys import getrefcount
 from typing import Any, NamedTuple
@@ -24,7 +24,10 @@ from autograd.modes import switched, transformation
 from autograd.trees import rebuild
 from autograd.value import Value, constant
 
-__all__ = ["Guard", "Recording", "program_of", "record", "recording_of"]
+__all__ = [
+    "Guard", "Recording", "advice", "as_node", "first_difference", "leaves_for", "program_of", "record",
+    "recording_of", "run",
+]  # fmt: skip
 
 
 class Guard(NamedTuple):
@@ -70,6 +73,26 @@ class Recording(NamedTuple):
         return self.outputs[0]
 
 
+def leaves_for(f: Callable[..., Any], args: Sequence[Any], *, keep: bool = False) -> list[Value]:
+    """A leaf for each number in the arguments, named after its place; with ``keep`` a Value stands for itself."""
+    given = [x for arg in args for x in arguments_of(arg)]
+    return [
+        x if keep and isinstance(x, Value) else _leaf(x._data if isinstance(x, Value) else x, label)
+        for x, label in zip(given, labels_of(f, args))
+    ]
+
+
+def _leaf(number: Any, label: str) -> Value:
+    return (Whole if isinstance(number, int) else Value)(number, label)
+
+
+def run(f: Callable[..., Any], args: Sequence[Any], leaves: Iterable[Value]) -> Any:
+    """What the function gives with these leaves in place of the numbers in its arguments."""
+    supply = iter(leaves)
+    with transformation():
+        return called(f, [rebuild(arg, supply) for arg in args])
+
+
 def record(f: Callable[..., Any], args: Sequence[Any], *, several: bool = False) -> Recording:
     """Run ``f`` once with fresh leaves in place of the numbers in ``args``.
 
@@ -78,16 +101,11 @@ def record(f: Callable[..., Any], args: Sequence[Any], *, several: bool = False)
         args: where to run it.
         several: ``f`` returns a list of them instead.
     """
-    given = [x for arg in args for x in arguments_of(arg)]
-    leaves = [
-        (Whole if isinstance(x, int) else Value)(x._data if isinstance(x, Value) else x, label)
-        for x, label in zip(given, labels_of(f, args))
-    ]
-    supply: Iterator[Value] = iter(leaves)
+    leaves = leaves_for(f, args)
     recorder = _Recorder()
-    with switched(recorder=recorder, recording=True, strict=False), transformation():
-        output = called(f, [rebuild(arg, supply) for arg in args])
-    outputs = [_as_node(x) for x in output] if several else [_as_node(output)]
+    with switched(recorder=recorder, recording=True, strict=False):
+        output = run(f, args, leaves)
+    outputs = [as_node(x) for x in output] if several else [as_node(output)]
     del output
     for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
@@ -106,7 +124,12 @@ def _forgotten(nodes: set[Value]) -> list[Value]:
     return [leaf for leaf, count in zip(leaves[1:], counts) if count == unknown + 1]  # of the others ``nodes``, too
 
 
-def _as_node(output: Any) -> Value:
+def as_node(output: Any) -> Value:
+    """What a function returned, as a node.
+
+    Raises:
+        TypeError: it is not one number.
+    """
     if isinstance(output, Value):
         return output
     if isinstance(output, (list, tuple, dict)) or output is None:
@@ -183,3 +206,27 @@ def _violation(builder: Builder, node: int, guard: Guard) -> int:
     if guard.is_truth and guard.found:
         return same
     return builder.emit(ops.sub, (builder.constant(1.0), same))
+
+
+def first_difference(before: Recording, after: Recording) -> Guard | None:
+    """The first decision that two recordings of a function took differently; up to there they are the same."""
+    for one, other in zip(before.guards, after.guards):
+        if one[1:] != other[1:]:
+            return other
+    return None
+
+
+def advice(guard: Guard | None) -> str:
+    """How a function decides by its data, and how to write it without.
+
+    >>> advice(record(lambda x, n: x[n], [[1.0, 2.0], 1]).guards[0])
+    'decides by its data (the int n is an index, the end of a range, or compared): give class labels as ...
+    """
+    for node in [] if guard is None else [guard.node, *guard.node.parents]:
+        if isinstance(node, Whole) and not node.parents:
+            name = node.label or "number"
+            return (
+                f"decides by its data (the int {name} is an index, the end of a range, or compared): give class labels "
+                f"as vectors (nn.one_hot), or choose with autograd.where({name} == 0, ...)"
+            )
+    return "decides by its data (if, max, sorted, .data): write that with autograd.where, maximum or relu"

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd.compiler.arguments import arguments_of
 from autograd.compiler.builder import collector_paused
-from autograd.compiler.record import Recording, record
+from autograd.compiler.record import Recording, advice, record
 from autograd.errors import AutogradError
 
 __all__ = ["DataDependentError", "record_sample", "table_of"]
@@ -36,10 +36,7 @@ def record_sample(
     with collector_paused():
         recording = record(f, [values[0] for values in data], several=several)
     if recording.guards:
-        raise DataDependentError(
-            f"{what} of a sample decides by its data (if, max, sorted, .data): write that with autograd.where, "
-            "maximum or relu, or train with compile=False"
-        )
+        raise DataDependentError(f"{what} of a sample {advice(recording.guards[0])}, or train with compile=False")
     return recording
 
 

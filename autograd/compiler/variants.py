@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import add
 from typing import Any, TypeVar
 
@@ -15,7 +15,10 @@ from autograd.compiler.program import ARGUMENT, PARAMETER, Program
 from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import Recording, program_of
 
-__all__ = ["Plan", "PointPlan", "Variant"]
+__all__ = ["FEW", "MOST", "Plan", "PointPlan", "Variant", "Variants"]
+
+MOST = 16  # recordings kept for one kind of call; the oldest goes first
+FEW = 3  # of them may serve no other call than their own
 
 P = TypeVar("P", "Plan", "PointPlan")
 
@@ -140,3 +143,33 @@ class Variant:
     def live(self) -> list[float]:
         """The data of the captured leaves, as it is now."""
         return [parameter._data for parameter in self.recording.parameters]
+
+
+class Variants:
+    """The recordings for one kind of call, whose arguments have one structure, and whether another one would pay.
+
+    To record and compile costs as much as up to some hundred calls without the compiler, which are right, too.
+
+    Attributes:
+        kept: the recordings, the oldest first.
+        calls: how often one was looked for.
+        hits: how often one that was there served.
+        recorded: how many there were.
+    """
+
+    def __init__(self, kept: Iterable[Variant] = ()) -> None:
+        self.kept = list(kept)
+        self.recorded = len(self.kept)
+        self.calls = self.hits = 0
+        self._at = 0  # the number of calls at the last recording
+
+    def add(self, variant: Variant) -> None:
+        """Keep one more, and forget the oldest of too many."""
+        self.kept = [*self.kept, variant][-MOST:]
+        self.recorded += 1
+        self._at = self.calls
+
+    def would_pay(self) -> bool:
+        """Whether to record once more: as long as recordings serve again, else each time the calls have doubled."""
+        served = len(self.kept) < MOST and self.recorded <= FEW + self.hits
+        return served or self.calls >= 2 * self._at

@@ -1,0 +1,87 @@
+"""A branch that is not taken gets no gradient, not even nan: how reverse mode treats a recorded ``select``.
+
+A graph that was recorded for all numbers contains both sides of a ``where``.  On the side that is not taken the local
+derivatives may be inf or nan, and the zero that comes from above would not make them 0.  So each edge that only some
+branch uses passes on a product where that branch was taken, and 0 elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+__all__ = ["LinearMap", "Where", "conditions"]
+
+
+class LinearMap:
+    """A local derivative that is no number: what it does to the adjoint that comes from above."""
+
+    __slots__ = ()
+
+    def __call__(self, adjoint: Any) -> Any:
+        raise NotImplementedError
+
+    def __rmul__(self, adjoint: Any) -> Any:
+        return self(adjoint)
+
+    def __add__(self, other: Any) -> LinearMap:
+        return self  # in a sum of derivatives, which is no number then
+
+    __radd__ = __add__
+
+
+class Where(LinearMap):
+    """A derivative that counts only where a branch was taken: elsewhere nothing, even if it is inf or nan there."""
+
+    __slots__ = ("derivative", "taken")
+
+    def __init__(self, taken: Any, derivative: Any) -> None:
+        self.taken = taken
+        self.derivative = derivative
+
+    def __call__(self, adjoint: Any) -> Any:
+        return self.taken.select(adjoint * self.derivative, 0.0)
+
+
+def conditions(
+    order: Sequence[Any],
+    roots: Iterable[Any],
+    edges: Callable[[Any], Iterable[tuple[int, Any]]],
+    chosen: Callable[[Any], Any],
+    seen: Callable[[Any, Any], Any] = lambda parent, taken: taken,
+) -> dict[tuple[Any, int], Any]:
+    """For each edge that only some branch of a ``select`` uses: the number that is not 0 where it was taken.
+
+    Args:
+        order: the nodes in topological order.
+        roots: those that are differentiated.
+        edges: the operands of a node that get a gradient from it, each with its position.
+        chosen: the condition of a ``select``, and None for any other node.
+        seen: what that number of an edge is to the operand at its end.
+
+    Returns:
+        It by node and position; edges that are always used are not there.
+    """
+    if all(chosen(node) is None for node in order):
+        return {}
+    always = set(roots)
+    when: dict[Any, Any] = {}
+    found: dict[tuple[Any, int], Any] = {}
+    for node in reversed(order):
+        if node not in always and node not in when:  # it only decides something
+            continue
+        condition = None if node in always else when[node]
+        choice = chosen(node)
+        for position, parent in edges(node):
+            taken = condition
+            if choice is not None:
+                branch = choice if position == 1 else choice.select(0.0, 1.0)
+                taken = branch if condition is None else condition.select(branch, 0.0)
+            if taken is None:
+                always.add(parent)
+                continue
+            found[node, position] = taken
+            if parent not in always and parent.parents:
+                here = seen(parent, taken)
+                when[parent] = when[parent].select(1.0, here) if parent in when else here
+    return found

@@ -1,0 +1,156 @@
+"""Functions that decide differently at nearly every call: right numbers, few recordings, one warning that says why."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import NumericError, Value, functional, log, strict
+
+pytest.importorskip("numpy")
+RNG = random.Random(0)
+POINTS = [[RNG.uniform(-1.0, 1.0) for _ in range(5)] for _ in range(200)]  # with 32 patterns of signs
+RATE: Any = 0.0
+
+
+def bent(x: Any) -> Any:
+    return sum(v * v if v > 0 else -v for v in x)
+
+
+def stairs(x: Any, steps: int = 51) -> Any:
+    return x * sum(1 for k in range(1, steps) if x >= k / steps) + x * x
+
+
+def quietly(compiled: Callable[..., Any], points: list[Any]) -> list[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [compiled(point) for point in points]
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+def test_what_no_recording_fits_is_computed_by_the_graph(backend: str) -> None:
+    compiled = autograd.compile(bent, backend=backend)
+    found = quietly(compiled.value_and_grad, POINTS)
+    for point, (value, (gradient,)) in zip(POINTS, found):
+        expected = functional.value_and_grad(bent)(point)
+        assert (value, gradient) == (pytest.approx(expected[0], rel=1e-14), expected[1])
+    assert compiled.recordings < 24
+    before = compiled.recordings
+    quietly(compiled.value_and_grad, POINTS)
+    assert compiled.recordings <= before + 1  # the number of calls has doubled once
+
+
+def test_decisions_that_come_back_are_all_recorded() -> None:
+    compiled = autograd.compile(lambda x, n: x[0] * n if n % 2 else x[1] * n)
+    for _ in range(8):
+        quietly(lambda n: compiled([1.0, 2.0], n), list(range(12)))
+    (variants,) = compiled.variants.values()
+    assert len(variants.kept) == 12
+    before = compiled.recordings
+    assert [compiled([1.0, 2.0], n).data for n in range(12)] == [n * (1.0 if n % 2 else 2.0) for n in range(12)]
+    assert compiled.recordings == before
+
+
+def test_a_call_by_the_graph_passes_gradients_to_parameters_and_arguments() -> None:
+    w, n = Value(2.0), 7
+
+    def f(x: Any, k: int) -> Any:
+        slope = functional.grad(lambda u: w * u**3)(x)  # a graph, though x is a plain number
+        return slope * k + (w if x.data > 0.5 else 0.0) + float(x.data)
+
+    compiled = autograd.compile(f)
+    quietly(lambda x: compiled(x, n), [point[0] for point in POINTS[:40]])
+    recordings, x = compiled.recordings, Value(0.75)
+    out = compiled(x, n)
+    assert compiled.recordings == recordings
+    assert out.data == 3 * 2.0 * 0.75**2 * n + 2.0 + 0.75
+    assert autograd.grad(out, [w, x]) == (3 * 0.75**2 * n + 1.0, 6 * 2.0 * 0.75 * n)
+    assert compiled.value_and_grad(0.75, n) == (out.data, (6 * 2.0 * 0.75 * n, 3 * 2.0 * 0.75**2))
+    assert compiled.recordings == recordings
+    with autograd.no_grad():
+        assert (compiled(x, n).data, compiled(x, n).parents) == (out.data, ())
+        assert compiled.value_and_grad(0.75, n)[1][0] == 6 * 2.0 * 0.75 * n
+    with strict(), pytest.raises(NumericError):
+        compiled(float("inf"), n)
+
+
+@pytest.mark.parametrize("count", [1000, 5000])
+@pytest.mark.parametrize("backend", ["python", "native"])
+def test_map_finishes_however_many_decisions_there_are(backend: str, count: int) -> None:
+    xs = [i / count for i in range(count)]
+    compiled = autograd.compile(stairs, backend=backend)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if count == 1000 else "ignore")
+        values, (slopes,) = compiled.map(xs)
+    assert list(values) == pytest.approx([stairs(x) for x in xs], rel=1e-15)
+    assert list(slopes) == pytest.approx([(stairs(x) - x * x) / x + 2 * x if x else 0.0 for x in xs], rel=1e-15)
+    assert compiled.recordings <= 16
+
+
+def test_map_records_where_it_serves_many_points() -> None:
+    compiled = autograd.compile(lambda x: stairs(x, 10))
+    compiled.map([i / 20000 for i in range(20000)])
+    assert compiled.recordings == 10
+
+
+# ---- the warning -----------------------------------------------------------------------------------------------------
+def looked_up(x: Any, y: Any) -> Any:
+    return sum([0.5, 1.5, 2.5][t] * v for v, t in zip(x, y))
+
+
+def read(x: Any, y: Any) -> Any:
+    return x[0] * int(x[0].data * 1000) + y[0]
+
+
+def scaled(x: Any, y: Any) -> Any:
+    return x[0] * RATE + y[0]
+
+
+@pytest.mark.parametrize(
+    ("f", "reason"),
+    [
+        (looked_up, r"the int y\[\d\] is an index, .*give class labels as vectors \(nn.one_hot\)"),
+        (read, r"decides by its data \(if, max, sorted, \.data\): write that with autograd\.where"),
+        (lambda x, y: bent(x) + y[0], r"decides by its data \(if, max, sorted, \.data\): write that with autograd"),
+        (scaled, r"reads something from outside that is another object each time: pass it as an argument"),
+    ],
+)
+def test_one_warning_names_the_reason_and_the_way_out(
+    f: Callable[..., Any], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = autograd.compile(f)
+
+    def call(i: int) -> None:
+        monkeypatch.setitem(globals(), "RATE", float(i))
+        x, y = POINTS[i], [RNG.randrange(3) for _ in range(5)]
+        assert compiled(x, y).data == pytest.approx(f(list(map(Value, x)), y).data)
+
+    with pytest.warns(RuntimeWarning, match=f"recorded . times in . calls; where no recording fits .*{reason}") as all_:
+        list(map(call, range(30)))
+    assert [warning.filename for warning in all_] == [__file__]
+    assert compiled.recordings < 24
+
+
+def test_a_function_that_decides_now_and_then_is_recorded_without_a_warning() -> None:
+    compiled = autograd.compile(lambda x: max(x, -x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [compiled(x).data for x in (1.0, -2.0, 3.0, -4.0)] == [1.0, 2.0, 3.0, 4.0]
+    assert compiled.recordings == 2
+
+
+def test_strict_looks_at_plain_numbers_too_before_and_after_a_recording() -> None:
+    compiled = autograd.compile(lambda x, n: log(x) * [1.0, 2.0][n])
+    for _ in range(2):
+        with strict():
+            assert compiled(1.0, 1).data == 0.0
+            assert compiled.value_and_grad(1.0, 1) == (0.0, (2.0, 0.0))
+            for fails in (compiled, compiled.value_and_grad):
+                with pytest.raises(NumericError, match=r"log\(-1 \('x'\)\)"):
+                    fails(-1.0, 1)
+        assert compiled(1.0, 1).data == 0.0
