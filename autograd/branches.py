@@ -52,6 +52,8 @@ def conditions(
 ) -> dict[tuple[Any, int], Any]:
     """For each edge that only some branch of a ``select`` uses: the number that is not 0 where it was taken.
 
+    It is a sum, the number of ways on which it was taken, since of a sum over samples the compiler makes lanes.
+
     Args:
         order: the nodes in topological order.
         roots: those that are differentiated.
@@ -62,8 +64,6 @@ def conditions(
     Returns:
         It by node and position; edges that are always used are not there.
     """
-    if all(chosen(node) is None for node in order):
-        return {}
     always = set(roots)
     when: dict[Any, Any] = {}
     found: dict[tuple[Any, int], Any] = {}
@@ -75,7 +75,7 @@ def conditions(
         for position, parent in edges(node):
             taken = condition
             if choice is not None:
-                branch = choice if position == 1 else choice.select(0.0, 1.0)
+                branch = choice.select(1.0, 0.0) if position == 1 else choice.select(0.0, 1.0)
                 taken = branch if condition is None else condition.select(branch, 0.0)
             if taken is None:
                 always.add(parent)
@@ -83,5 +83,5 @@ def conditions(
             found[node, position] = taken
             if parent not in always and parent.parents:
                 here = seen(parent, taken)
-                when[parent] = when[parent].select(1.0, here) if parent in when else here
+                when[parent] = when[parent] + here if parent in when else here
     return found

@@ -86,7 +86,8 @@ def gradients(
     with recording():
         # First all the rules, a user's own among them: they may do anything, also differentiate these very nodes.
         local = {node: _partials_as_graph(node, depends) for node in order}
-        _mask_branches(order, roots, local)
+        if any(node.op is ops.select for node in order):
+            _mask_branches(order, roots, local)
         adjoint = sweep(order, seeds, local.__getitem__, NOTHING)
     found = [adjoint.get(node, 0.0) for node in wanted]
     return tuple([d if isinstance(d, Value) else constant(0.0 if d is NOTHING else d) for d in found])

@@ -253,3 +253,36 @@ def test_derivatives_with_branches_for_each_sample_become_lanes() -> None:
     assert autograd.grad(out, w) == pytest.approx(autograd.grad(expected, w), rel=1e-12)
     assert len(compiled.program) < 100
     assert any(step.lanes == 40 for step in compiled.program.instructions)
+
+
+def test_what_all_samples_share_behind_their_branches_leaves_them_lanes() -> None:
+    w = Value(0.7)
+
+    def steepness(X: Any) -> Any:
+        scale = autograd.exp(w)
+        loss = sum(where(scale * x > 0, log(scale * x), scale * x * x) for x in X)
+        (slope,) = autograd.grad(loss, [w], create_graph=True)
+        return slope * slope
+
+    compiled = autograd.compile(steepness)
+    X = [0.3 * i - 5.0 for i in range(40)]
+    out = compiled(X)
+    expected = steepness([Value(x) for x in X])
+    assert out.data == pytest.approx(expected.data, rel=1e-12)
+    assert autograd.grad(out, w) == pytest.approx(autograd.grad(expected, w), rel=1e-12)
+    assert len(compiled.program) < 100
+    assert any(step.lanes == 40 for step in compiled.program.instructions)
+
+
+def test_a_condition_that_is_any_number_chooses_by_not_being_zero() -> None:
+    def f(a: Any, b: Any, x: Any) -> Any:
+        y = sqrt(x)
+        return where(a, y, 0.0 * x) + where(b, y * y, 1.0) + where(a + b, y, 2.0)
+
+    compiled = autograd.compile(functional.grad(f, 2))
+    for a, b, x in ((1.0, -1.0, 4.0), (0.0, 0.0, -1.0), (0.0, -3.0, 4.0), (-2.0, 0.0, 4.0)):
+        value, slopes = compiled.value_and_grad(a, b, x)
+        expected = functional.value_and_grad(functional.grad(f, 2), (0, 1, 2))(*map(Value, (a, b, x)))
+        assert value == pytest.approx(expected[0].data)
+        assert slopes == pytest.approx([d.data for d in expected[1]])
+    assert compiled.recordings == 1

@@ -162,6 +162,15 @@ def test_numbers_are_folded_with_the_value_of_the_row() -> None:
     assert builder.constant(0.0) != builder.constant(-0.0), "two zeros are not"
 
 
+def test_a_choice_of_one_or_zero_is_a_comparison_itself_and_no_other_number() -> None:
+    builder = Builder()
+    x, one, zero = builder.emit(ARGUMENT, payload=0), builder.constant(1.0), builder.constant(0.0)
+    less = builder.emit(ops.less, (x, one))
+    assert builder.emit(ops.select, (less, one, zero)) == less
+    assert builder.emit(ops.select, (less, zero, one)) != less
+    assert builder.emit(ops.select, (x, one, zero)) != x
+
+
 def test_leaves_with_equal_numbers_stay_apart() -> None:
     v, w = Value(2.0), Value(2.0)
     program = recorded(lambda x, y: (v * x) * (w * y), [5.0, 5.0])

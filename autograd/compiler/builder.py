@@ -106,6 +106,8 @@ class Builder:
             return self.emit(ops.mul, (operands[0], operands[0]))
         elif op is ops.select and numbers[0] is not None:
             return operands[1] if numbers[0] else operands[2]
+        elif op is ops.select and numbers[1:] == [1.0, 0.0] and self.instructions[operands[0]].op in ops.COMPARISONS:
+            return operands[0]
         elif op is ops.select and operands[1] == operands[2]:
             return operands[1]
         return None

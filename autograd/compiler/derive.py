@@ -185,4 +185,5 @@ def _conditions(builder: Builder, order: list[_Node], root: _Node) -> dict[tuple
         """To a number that is used in every lane: how many lanes took it, which is not 0 if any did."""
         return Register.apply(TOTAL, (taken,)) if taken.lanes > parent.lanes else taken
 
-    return conditions(order, [root], edges, chosen, seen)
+    has_branches = any(builder.instructions[node.register].op is ops.select for node in order)
+    return conditions(order, [root], edges, chosen, seen) if has_branches else {}
