@@ -133,7 +133,7 @@ def test_repeated_structure_is_found_in_any_graph() -> None:
     a, b = Value(2.0, "a"), Value(3.0, "b")
     loss = fsum([(a * x + b).sin() for x in range(50)])
     figure = figure_of([loss], fold="repeat")
-    assert titles(figure) == ["b", "a", "a*…  ×50", "… + b  ×50", "sin(…)  ×50", "Σ of 50"]
+    assert titles(figure) == ["a", "a*…  ×50", "b", "… + b  ×50", "sin(…)  ×50", "Σ of 50"]
     assert label(figure, "a", "a*…") == "0 … 49"
 
 
@@ -270,7 +270,7 @@ def test_the_magnitude_of_gradients_widens_arrows() -> None:
     assert "penwidth" not in draw_dot(y, gradients=True).source  # not computed yet
     y.backward()
     source = draw_dot(y, gradients=True).source
-    assert 'n1 -> n2 [label=100 color="#a63f00" penwidth=5.0]' in source.replace(
+    assert 'n0 -> n2 [label=100 color="#a63f00" penwidth=5.0]' in source.replace(
         "penwidth=5 ", "penwidth=5.0 "
     ).replace("penwidth=5]", "penwidth=5.0]")
     assert "penwidth=0.95" in source

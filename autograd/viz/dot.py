@@ -122,12 +122,12 @@ def drawing_of(
     if figure.notice:
         drawing.attr(label=_quoted([figure.notice]), fontname=FONT, fontsize="10", fontcolor=theme.faint)
     identity = {box: f"n{i}" for i, box in enumerate(figure.boxes)}
-    for box in reversed(figure.boxes):  # Graphviz then keeps the first operand above the second
+    for box in figure.boxes:
         drawing.node(identity[box], _quoted(box.text), **_box_style(box, theme))
     size = len(figure.boxes)
     place = "label" if size <= FEW else "xlabel" if size <= MANY else "tooltip"
     strongest = max([arrow.flow or 0.0 for arrow in figure.arrows], default=0.0) if gradients else 0.0
-    for arrow in figure.arrows:
+    for arrow in figure.read_arrows():
         style = _arrow_style(arrow, theme, strongest)
         if text := arrow.label(figure.graph.spec):
             style[place] = _quoted([text])
@@ -156,7 +156,9 @@ def _arrow_style(arrow: Arrow, theme: Theme, strongest: float) -> dict[str, str]
 
 def _defaults(theme: Theme, rankdir: str) -> dict[str, dict[str, str]]:
     return {
-        "graph_attr": {"rankdir": rankdir, "bgcolor": theme.background, "nodesep": "0.2", "ranksep": "0.45"},
+        "graph_attr": {
+            "rankdir": rankdir, "ordering": "in", "bgcolor": theme.background, "nodesep": "0.2", "ranksep": "0.45",
+        },
         "node_attr": {
             "shape": "box", "fontname": FONT, "fontsize": "11", "fontcolor": theme.text,
             "margin": "0.1,0.06", "height": "0.3",

@@ -75,11 +75,11 @@ def draw_dot(
     >>> c.backward()
     >>> print(draw_dot(c).source)  # doctest: +NORMALIZE_WHITESPACE
     digraph autograd { ...
+        n0 [label="a\\ndata -4\\ngrad 2" ...]
+        n1 [label="b\\ndata 2\\ngrad -4" ...]
         n2 [label="a*b\\ndata -8\\ngrad 1" ...]
-        n1 [label="a\\ndata -4\\ngrad 2" ...]
-        n0 [label="b\\ndata 2\\ngrad -4" ...]
-        n1 -> n2 [label=2]
-        n0 -> n2 [label=-4]
+        n0 -> n2 [label=2]
+        n1 -> n2 [label=-4]
     }
     <BLANKLINE>
     """

@@ -12,6 +12,7 @@ from autograd.value import Value
 from autograd.viz.figure import Arrow, Box, Figure, Graph, spread
 from autograd.viz.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, keys_of
 from autograd.viz.notation import ATOM, Names, expression, shorten, textbook
+from autograd.viz.order import reading_order
 from autograd.viz.theme import Kind
 
 __all__ = ["best_level", "cut", "folded_figure"]
@@ -51,7 +52,7 @@ def folded_figure(graph: Graph, keys: Keys) -> Figure:
         tails.setdefault(arrow.head, []).append(arrow.tail)
     for box, parents in tails.items():
         box.parents = tuple(parents)
-    ordered = topological_order(*[boxes[keys[root]] for root in graph.roots])
+    ordered = reading_order(*[boxes[keys[root]] for root in graph.roots])
     return Figure(graph, ordered, list(arrows.values()))
 
 
@@ -80,7 +81,7 @@ class _Inner:
 def _arrows(graph: Graph, keys: Keys, boxes: dict[Hashable, Box]) -> dict[tuple[Hashable, Hashable], Arrow]:
     """One arrow from a box to each that uses it."""
     arrows: dict[tuple[Hashable, Hashable], Arrow] = {}
-    for node in reversed(graph.order):
+    for node in graph.order:
         head = keys[node]
         for parent, partial in zip(node.parents, node.partials):
             tail = keys[parent]
@@ -157,8 +158,9 @@ def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:
     if nested:
         text = "Σ" if first.op is ops.add else "Π"
     else:
-        operands = zip(*[node.parents[:4] for node in nodes])
-        text, _ = expression(first, [_common(same, names) for same in operands], names.spec)
+        operands = [_common(same, names) for same in zip(*[node.parents[:4] for node in nodes])]
+        is_anonymous = first.op in (ops.sum_of, ops.product_of) and ("…", ATOM) in operands
+        text, _ = expression(first, [] if is_anonymous else operands, names.spec)  # Σ of 3 rather than … + … + …
     return f"{names.name[first]} = {text}" if has_label else text
 
 
