@@ -162,6 +162,41 @@ def test_small_graphs_are_not_folded_and_large_ones_are() -> None:
     assert len(figure_of([y.sin()], fold=None).boxes) == 61
 
 
+def test_layers_are_drawn_where_neurons_would_be_a_tangle_of_arrows() -> None:
+    def level(nouts: list[int]) -> str:
+        notice = figure_of([MLP(2, nouts, activation="tanh", seed=1)([1.0, 2.0])]).notice
+        return notice.split(" folded by ")[1].split()[0]
+
+    assert level([6, 5, 1]) == "neuron"
+    assert level([8, 8, 1]) == "layer"
+    assert level([16, 3, 1]) == "layer"
+
+
+def test_leaves_whose_labels_differ_in_their_index_do_the_same_work() -> None:
+    xs = [Value(float(i), f"x{i}") for i in range(100)]
+    total = sum(x * x for x in xs)
+    assert titles(figure_of([total])) == ["x0 … x99  ×100", "x*x  ×100", "Σ"]
+    other = [Value(1.0, chr(97 + i)) for i in range(26)]
+    assert "leaf" not in " ".join(titles(figure_of([fsum([a * a for a in other])], fold="repeat")))
+
+
+def test_a_column_of_boxes_higher_than_a_page_is_folded() -> None:
+    xs = [Value(float(i), f"x{i}") for i in range(40)]
+    assert len(figure_of([fsum([x.sin() for x in xs])]).boxes) == 3
+    assert len(figure_of([fsum([x.sin() for x in xs])], fold="expression").boxes) == 41
+
+
+def test_of_a_long_chain_the_last_steps_are_drawn() -> None:
+    y = x = Value(0.5, "x")
+    for i in range(300):
+        y = y.sin() if i % 2 else y * 1.1
+    figure = figure_of([y])
+    assert titles(figure)[0] == "436 more nodes"
+    assert figure.notice == "451 nodes folded by distance into 16 boxes"
+    assert figure.boxes[-1].nodes == [y]
+    assert titles(figure_of([y], fold="expression"))[0] == x.label
+
+
 def test_above_3000_nodes_all_are_drawn_only_by_force() -> None:
     x = Value(0.5, "x")
     y = x

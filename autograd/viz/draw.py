@@ -21,7 +21,8 @@ from autograd.viz.theme import theme_named
 
 __all__ = ["draw_dot", "figure_of", "save"]
 
-LEGIBLE = 60  # boxes on a page, with twice as many arrows
+LEGIBLE = 60  # boxes on a page, with as many arrows; of single numbers, with twice as many
+ENDING = 16  # boxes of a long chain: its last nodes, and one for all before
 FEASIBLE = 3_000  # boxes that are laid out in about a second, if there are not many more arrows than boxes
 
 
@@ -110,15 +111,19 @@ def figure_of(graph: Graph, *, fold: str | None = "auto", max_nodes: int = LEGIB
         raise ValueError(f"max_nodes must be at least 2, got {max_nodes}")
     size = len(graph.order)
     most = max_nodes if fold == "auto" else size if force else FEASIBLE
-    if fold in ("auto", None) and size <= most:
+    arrows = sum([len(node.parents) for node in graph.order])
+    if fold in ("auto", None) and size <= most and (fold is None or arrows <= 2 * most):
         return scalar_figure(graph)
     if fold in ("auto", None):
         fold_level, keys = best_level(graph, min(most, max_nodes))
     else:
         fold_level, keys = fold, keys_of(graph.order, graph.roots, fold)
-    figure = folded_figure(graph, keys)
-    is_dense = len(figure.arrows) > 2 * FEASIBLE and not force
-    figure = cut(figure, max_nodes if fold is None or is_dense else most)
+    if fold != "expression" and fold_level == "expression" and len(set(keys.values())) <= 2 and size <= 10 * FEASIBLE:
+        figure, fold_level = cut(scalar_figure(graph), min(ENDING, max_nodes)), "distance"  # all is one long chain
+    else:
+        figure = folded_figure(graph, keys)
+        is_dense = len(figure.arrows) > 2 * FEASIBLE and not force
+        figure = cut(figure, max_nodes if fold is None or is_dense else most)
     how = f"by {fold_level}" if fold_level != "repeat" else "by repeated structure"
     figure.notice = f"{size:,} nodes folded {how} into {len(figure.boxes)} boxes"
     if fold is None:

@@ -10,8 +10,8 @@ from autograd import ops
 from autograd.value import Value
 
 __all__ = [
-    "ATOM", "INFIX", "NEGATION", "NOT_COMPUTED", "Names", "Textbook", "expression", "gradient", "nodes_of", "number",
-    "parameters_of", "shorten", "textbook",
+    "ATOM", "INFIX", "NEGATION", "NOT_COMPUTED", "Names", "Textbook", "expression", "factor", "gradient", "nodes_of",
+    "number", "parameters_of", "product", "shorten", "stem", "textbook",
 ]  # fmt: skip
 
 NOT_COMPUTED = "not computed"
@@ -213,14 +213,22 @@ def _pattern(parents: Sequence[Value]) -> str:
     """A sum of products by what the symbols of its operands have in common: Σ w·x + b."""
     half = len(parents) // 2
     left, right, rest = parents[:half], parents[half : 2 * half], parents[2 * half :]
-    products = f"{_stem(left, 'w')}²" if left == right else f"{_stem(left, 'w')}·{_stem(right, 'x')}"
-    return f"Σ {products}" + (f" + {_stem(rest, 'b')}" if rest else "")
+    products = f"{_symbol(left, 'w')}²" if left == right else f"{_symbol(left, 'w')}·{_symbol(right, 'x')}"
+    return f"Σ {products}" + (f" + {_symbol(rest, 'b')}" if rest else "")
 
 
-def _stem(nodes: Sequence[Value], unnamed: str) -> str:
-    """The symbol of labels that differ in indices only."""
-    stem, *others = {node.label.rstrip(_INDICES) for node in nodes}
-    return "…" if others or len(stem) > LONGEST_OPERAND else shorten(stem) or unnamed
+def _symbol(nodes: Sequence[Value], unnamed: str) -> str:
+    return (stem(nodes) or "…") if any(node.label for node in nodes) else unnamed
+
+
+def stem(nodes: Sequence[Value]) -> str:
+    """The symbol of labels that differ in their indices only; nothing if there is none.
+
+    >>> stem([Value(1.0, "x₁"), Value(2.0, "x₂")]), stem([Value(1.0, "x₁"), Value(2.0, "y")])
+    ('x', '')
+    """
+    found = {node.label.rstrip(_INDICES) for node in nodes}
+    return shorten(found.pop(), LONGEST_OPERAND) if len(found) == 1 else ""
 
 
 def _joined(separator: str, parts: Sequence[str]) -> str:
