@@ -240,10 +240,10 @@ def _deltas(layers: list[Layer], sample: Any, target: Any, loss: Any) -> list[li
         biases = [[neuron.b.grad for neuron in layer.neurons] for layer in layers]
         return biases if any(any(row) for row in biases) else None
     signals: list[Any] = [autograd.constant(x) for x in sample]
-    zs = []
+    zs: list[list[Any]] = []
     for layer in layers:
-        signals = layer(signals)
-        zs.append([a.parents[0] if neuron.nonlin else a for neuron, a in zip(layer.neurons, signals)])
+        zs.append(layer.weighted(signals))
+        signals = [neuron.activated(z) for neuron, z in zip(layer.neurons, zs[-1])]
     cost = loss_named(loss)(signals[0] if len(signals) == 1 else signals, target)
     found = iter(autograd.grad(cost, [z for row in zs for z in row]))
     return [[next(found) for _ in row] for row in zs]

@@ -330,6 +330,17 @@ def test_errors_of_a_sample_fill_the_neurons_and_touch_no_gradient() -> None:
     assert again[1:] == biases
 
 
+def test_the_error_of_a_neuron_with_an_activation_of_ones_own_is_that_of_its_weighted_input() -> None:
+    def errors(activation: Any) -> Any:
+        model = MLP(2, [3, 2], activation=activation, output=activation, seed=0)
+        ax = plot_network(model, sample=[0.5, -1.0], target=[1.0, 0.0])
+        layers = {found.get_gid(): found for found in ax.collections if isinstance(found, PathCollection)}
+        return [list(map(float, layers[f"layer {number}"].get_array())) for number in (2, 3)]
+
+    own, named = errors(lambda z: 1.0 / (1.0 + (-z).exp())), errors("sigmoid")
+    assert all(numbers == pytest.approx(expected) for numbers, expected in zip(own, named))
+
+
 def test_without_gradients_there_is_no_scale_of_errors() -> None:
     assert len(plot_network(network()).figure.axes) == 1
     assert len(plot_network(network(), sample=X[0], target=1.0).figure.axes) == 2
