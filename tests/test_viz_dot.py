@@ -197,6 +197,25 @@ def test_a_drawing_is_a_digraph_that_a_notebook_shows() -> None:
     assert set(drawing._repr_mimebundle_(exclude={"text/plain"})) == {"image/svg+xml"}
 
 
+def test_a_notebook_shows_a_wide_drawing_at_the_width_of_its_page() -> None:
+    drawing = draw_dot(product())
+    shown, saved = (ElementTree.fromstring(svg) for svg in (drawing._repr_svg_(), drawing.pipe("svg")))
+    width = float(shown.get("width", "").removesuffix("pt"))
+    assert shown.get("style") == f"max-width:100%;min-width:{0.6 * width:g}pt;height:auto"
+    assert (saved.get("style"), saved.get("width")) == (None, shown.get("width"))
+
+
+def test_pictures_of_pixels_have_the_resolution_asked_for(tmp_path: Path) -> None:
+    def width(**options: Any) -> int:
+        return int.from_bytes(save(product(), tmp_path / "c.png", **options).read_bytes()[16:20], "big")
+
+    assert width(dpi=288) == pytest.approx(3 * width(), abs=3)
+    assert draw_dot(product(), dpi=288).pipe("svg") == draw_dot(product()).pipe("svg")
+    for dpi in (0, -96.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="dpi must be a positive number"):
+            draw_dot(product(), dpi=dpi)
+
+
 def test_fonts_of_other_widths_come_last_so_that_text_stays_inside_its_box() -> None:
     families = {
         text.get("font-family") for text in ElementTree.fromstring(draw_dot(product()).pipe("svg")).iter() if text.text

@@ -277,10 +277,10 @@ def test_wrong_options_are_refused(options: dict[str, object]) -> None:
 def test_a_layout_that_fails_shows_a_folded_drawing_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     real = rendering.render
 
-    def slow(source: str, format: str, *, timeout: float) -> bytes:
+    def slow(source: str, format: str, *, timeout: float, dpi: float) -> bytes:
         if source.count(" -> ") > 100:
             raise rendering.LayoutError(f"the layout was stopped after {timeout:g} s")
-        return real(source, format, timeout=timeout)
+        return real(source, format, timeout=timeout, dpi=dpi)
 
     monkeypatch.setattr("autograd.viz.dot.render", slow)
     drawing = draw_dot(sumprod([Value(1.0)] * 100, [2.0] * 100).sin(), fold=None, timeout=3)

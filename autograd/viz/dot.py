@@ -11,7 +11,7 @@ import graphviz
 
 from autograd.viz.describe import alt_text
 from autograd.viz.figure import Arrow, Box, Figure
-from autograd.viz.render import LayoutError, render, write_bytes
+from autograd.viz.render import DPI, LayoutError, render, write_bytes
 from autograd.viz.theme import Theme
 
 __all__ = ["Drawing", "drawing_of"]
@@ -22,6 +22,7 @@ _FAMILIES = "Helvetica,Arial,Liberation Sans,Nimbus Sans,DejaVu Sans Condensed,s
 # Making room for the numbers on arrows takes 3x the time of all else; then they go where there is room; and to more
 # boxes than anybody reads at once they are shown by the mouse.
 FEW, MANY = 400, 1_000
+SMALLEST = 0.6  # of the size at which text is easy to read
 LARGE = 3_000  # boxes from which on the layout is told to hurry: 4 s instead of 10 to 40 for 10,000
 
 
@@ -31,6 +32,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
     Attributes:
         alt_text: what the drawing shows, in words.
         timeout: seconds after which a layout is stopped.
+        dpi: pixels per inch of a PNG or JPEG.
         simpler: makes the drawing to show instead if the layout fails.
 
     >>> from autograd import Value, draw_dot
@@ -41,6 +43,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
 
     alt_text: str = ""
     timeout: float = 30.0
+    dpi: float = DPI
     simpler: Callable[[str], Drawing] | None = None
 
     def pipe(self, format: str | None = None, *, encoding: str | None = None) -> Any:
@@ -52,7 +55,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         """
         kind = format or self.format
         try:
-            picture = render(self.source, kind, timeout=self.timeout)
+            picture = render(self.source, kind, timeout=self.timeout, dpi=self.dpi)
         except LayoutError as error:
             if self.simpler is None:
                 raise
@@ -101,7 +104,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         }
 
     def _repr_svg_(self) -> str:
-        return str(self.pipe("svg", encoding="utf-8"))
+        return _fitted(self.pipe("svg", encoding="utf-8"))
 
 
 def drawing_of(
@@ -174,6 +177,14 @@ def _quoted(lines: Iterable[str]) -> str:
     escaped = [line.replace("\\", "\\\\").replace("&", "&amp;") for line in lines]
     label: str = graphviz.nohtml("\\n".join(escaped))
     return label
+
+
+def _fitted(svg: str) -> str:
+    """An SVG that shrinks to the width of a page, but not so far that nobody can read it."""
+    start = svg.index("<svg ")
+    width = float(svg[start:].split('width="', 1)[1].split("pt", 1)[0])
+    style = f"max-width:100%;min-width:{SMALLEST * width:g}pt;height:auto"
+    return f'{svg[:start]}<svg style="{style}" {svg[start + 5 :]}'
 
 
 def _with_alt_text(svg: bytes, text: str) -> bytes:

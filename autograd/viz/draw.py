@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -16,7 +17,7 @@ from autograd.viz.figure import Figure, Graph, scalar_figure
 from autograd.viz.fold import best_level, cut, folded_figure
 from autograd.viz.keys import LEVELS, keys_of
 from autograd.viz.notation import nodes_of
-from autograd.viz.render import render, write_bytes
+from autograd.viz.render import DPI, render, write_bytes
 from autograd.viz.theme import theme_named
 
 __all__ = ["draw_dot", "figure_of", "save"]
@@ -41,6 +42,7 @@ def draw_dot(
     faded: Collection[Value] = (),
     force: bool = False,
     timeout: float = 30.0,
+    dpi: float = DPI,
 ) -> Drawing:
     """Draw the graph that a Value was computed by; a notebook shows the result.
 
@@ -66,10 +68,11 @@ def draw_dot(
         faded: Values to draw as of no account.
         force: lay out more than 3,000 boxes if asked to; without it they are folded.
         timeout: seconds for the layout; then a folded drawing is shown, with a notice.
+        dpi: pixels per inch of a PNG or JPEG, such as 200 for a slide.
 
     Raises:
         TypeError: the root is no Value.
-        ValueError: an option that does not exist.
+        ValueError: an option that does not exist, or a resolution that is not positive.
 
     >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
     >>> c = a * b
@@ -86,18 +89,22 @@ def draw_dot(
     """
     if rankdir not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"rankdir must be LR, RL, TB or BT, got {rankdir!r}")
+    if not 0 < dpi < math.inf:
+        raise ValueError(f"dpi must be a positive number of pixels per inch, got {dpi}")
     look = partial(drawing_of, theme=theme_named(theme), format=format, rankdir=rankdir, gradients=gradients)
     roots = nodes_of(root, "draw_dot")
     graph = Graph(roots, parameters=parameters, spec=number_format, notes=notes, faded=faded)
     figure = figure_of(graph, fold=fold, max_nodes=max_nodes, force=force)
     drawing = look(figure)
-    drawing.timeout = timeout
+    drawing.timeout, drawing.dpi = timeout, dpi
     if len(figure.boxes) > LEGIBLE:
 
         def simpler(reason: str) -> Drawing:
             smaller = figure_of(graph)
             smaller.notice = f"{smaller.notice} ({reason})"
-            return look(smaller)
+            shown = look(smaller)
+            shown.dpi = dpi
+            return shown
 
         drawing.simpler = simpler
     return drawing
