@@ -197,12 +197,18 @@ def test_a_drawing_is_a_digraph_that_a_notebook_shows() -> None:
     assert set(drawing._repr_mimebundle_(exclude={"text/plain"})) == {"image/svg+xml"}
 
 
-def test_a_notebook_shows_a_wide_drawing_at_the_width_of_its_page() -> None:
-    drawing = draw_dot(product())
+@pytest.mark.parametrize(("steps", "smallest", "largest"), [(1, 1.0, 1.0), (6, 0.6, 0.99), (50, 0.6, 0.6)])
+def test_a_notebook_shrinks_a_wide_drawing_to_its_page(steps: int, smallest: float, largest: float) -> None:
+    y = Value(0.5, "x")
+    for _ in range(steps):
+        y = y.sin()
+    drawing = draw_dot(y)
     shown, saved = (ElementTree.fromstring(svg) for svg in (drawing._repr_svg_(), drawing.pipe("svg")))
-    width = float(shown.get("width", "").removesuffix("pt"))
-    assert shown.get("style") == f"max-width:100%;min-width:{0.6 * width:g}pt;height:auto"
-    assert (saved.get("style"), saved.get("width")) == (None, shown.get("width"))
+    size = [[float(svg.get(name, "").removesuffix("pt")) for name in ("width", "height")] for svg in (shown, saved)]
+    (width, height), (whole_width, whole_height) = size
+    assert smallest - 1e-4 < width / whole_width < largest + 1e-4
+    assert height / whole_height == pytest.approx(width / whole_width, rel=1e-4)
+    assert shown.get("viewBox") == saved.get("viewBox")
 
 
 def test_pictures_of_pixels_have_the_resolution_asked_for(tmp_path: Path) -> None:
@@ -235,7 +241,9 @@ def test_the_picture_says_what_it_shows() -> None:
 
 @pytest.mark.parametrize("orientation", ["LR", "RL", "TB", "BT"])
 def test_the_graph_runs_in_the_direction_asked_for(orientation: str) -> None:
-    assert f"rankdir={orientation}" in draw_dot(product(), rankdir=orientation).source
+    source = draw_dot(product(), rankdir=orientation).source
+    assert f"rankdir={orientation}" in source
+    assert ('[label=" 2"]' in source) == (orientation in ("TB", "BT"))  # beside an upright arrow
 
 
 @pytest.mark.parametrize(

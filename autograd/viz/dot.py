@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -22,6 +23,7 @@ _FAMILIES = "Helvetica,Arial,Liberation Sans,Nimbus Sans,DejaVu Sans Condensed,s
 # Making room for the numbers on arrows takes 3x the time of all else; then they go where there is room; and to more
 # boxes than anybody reads at once they are shown by the mouse.
 FEW, MANY = 400, 1_000
+PAGE = 650.0  # points across in a notebook
 SMALLEST = 0.6  # of the size at which text is easy to read
 LARGE = 3_000  # boxes from which on the layout is told to hurry: 4 s instead of 10 to 40 for 10,000
 
@@ -127,13 +129,13 @@ def drawing_of(
     identity = {box: f"n{i}" for i, box in enumerate(figure.boxes)}
     for box in figure.boxes:
         drawing.node(identity[box], _quoted(box.text), **_box_style(box, theme))
-    size = len(figure.boxes)
+    size, gap = len(figure.boxes), " " if rankdir in ("TB", "BT") else ""  # beside an upright arrow, not on it
     place = "label" if size <= FEW else "xlabel" if size <= MANY else "tooltip"
     strongest = max([arrow.flow or 0.0 for arrow in figure.arrows], default=0.0) if gradients else 0.0
     for arrow in figure.read_arrows():
         style = _arrow_style(arrow, theme, strongest)
         if text := arrow.label(figure.graph.spec):
-            style[place] = _quoted([text])
+            style[place] = _quoted([gap + text])
         drawing.edge(identity[arrow.tail], identity[arrow.head], **style)
     drawing.alt_text = alt_text(figure)
     return drawing
@@ -180,11 +182,14 @@ def _quoted(lines: Iterable[str]) -> str:
 
 
 def _fitted(svg: str) -> str:
-    """An SVG that shrinks to the width of a page, but not so far that nobody can read it."""
-    start = svg.index("<svg ")
-    width = float(svg[start:].split('width="', 1)[1].split("pt", 1)[0])
-    style = f"max-width:100%;min-width:{SMALLEST * width:g}pt;height:auto"
-    return f'{svg[:start]}<svg style="{style}" {svg[start + 5 :]}'
+    """An SVG that is shrunk to the width of a notebook's page, but not so far that nobody can read it."""
+
+    def shrunk(size: re.Match[str]) -> str:
+        width, height = map(float, size.groups())
+        scale = max(SMALLEST, min(1.0, PAGE / width))
+        return f'<svg width="{scale * width:g}pt" height="{scale * height:g}pt"'
+
+    return re.sub(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', shrunk, svg, count=1)
 
 
 def _with_alt_text(svg: bytes, text: str) -> bytes:
