@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
 from collections.abc import Callable
 from xml.etree import ElementTree
 
@@ -151,6 +152,19 @@ def test_a_node_that_is_a_number_has_the_number_of_the_drawing() -> None:
     assert repr(explain(z)) == "v12.grad = 0.9554 = 1·0.265 (via v13) + 0.6904·1 (via v13*v12)"
     assert "∂v13/∂v12" in repr(explain(z, r))
     assert all(title in draw_dot(r).source for title in ("v12 = v8*exp(cos(x + y))", "v13 = sin(x) + cos(y) + v12"))
+
+
+def test_what_else_lives_in_the_process_is_left_alone() -> None:
+    gone: set[int] = set()
+    dead = weakref.proxy(gone)  # raises whatever it is asked for
+    del gone
+    x = Value(1.0, "x")
+    z = x.exp().sin().cos().tanh().exp()
+    y = z * z
+    y.backward()
+    assert repr(explain(z)).endswith("(via exp(v4)*exp(v4))")
+    with pytest.raises(ReferenceError):
+        bool(dead)
 
 
 # ---- explain(w, loss) ------------------------------------------------------------------------------------------------

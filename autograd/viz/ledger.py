@@ -220,7 +220,7 @@ def _outputs(nodes: Sequence[Value]) -> list[Value]:
     """What has been computed from these nodes, and is no operand of anything that backward has run on."""
     users: dict[Value, list[Value]] = {}
     for user in gc.get_objects():
-        if isinstance(user, Value) and type(user.grad) is not int:
+        if issubclass(type(user), Value) and type(user.grad) is not int:  # isinstance would ask dead proxies
             for parent in user.parents:
                 users.setdefault(parent, []).append(user)
     found = dict.fromkeys(nodes)
