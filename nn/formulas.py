@@ -70,12 +70,13 @@ def by_graph(
     """The same from the graph, with the layers' activation nodes; δ is the gradient of the node z."""
     model.zero_grad()
     signals: list[list[Value]] = [[Value(number, notation("x", None, k)) for k, number in enumerate(x, start=1)]]
+    weighted: list[list[Value]] = []
     for layer in model.layers:
-        signals.append(layer(signals[-1]))
+        weighted.append(layer.weighted(signals[-1]))
+        signals.append([neuron.activated(z) for neuron, z in zip(layer.neurons, weighted[-1])])
     loss(signals[-1], y).backward()
     found = []
-    for layer, nodes in zip(model.layers, signals[1:]):
-        weighted = [a.parents[0] if neuron.nonlin else a for neuron, a in zip(layer.neurons, nodes)]
+    for layer, zs in zip(model.layers, weighted):
         weight = [[w.grad for w in neuron.w] for neuron in layer.neurons]
-        found.append(LayerGradients([z.grad for z in weighted], [neuron.b.grad for neuron in layer.neurons], weight))
+        found.append(LayerGradients([z.grad for z in zs], [neuron.b.grad for neuron in layer.neurons], weight))
     return found, signals[1:]

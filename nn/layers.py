@@ -170,13 +170,22 @@ class Layer(Module):
         for index, neuron in enumerate(self.neurons, start=1):
             neuron.label(layer, index)
 
+    def weighted(self, x: Sequence[Any]) -> list[Value]:
+        """z = Σ w a + b of each neuron: what its activation is computed from.
+
+        >>> layer = Layer(2, 1, init="zeros")
+        >>> (z,) = layer.weighted([1.0, 2.0])
+        >>> z.data, layer.neurons[0].activated(z).label
+        (0.0, 'a₁')
+        """
+        _check_inputs("layer", x, len(self.neurons[0].w))
+        shared = [v if isinstance(v, Value) else constant(v) for v in x]  # one node per input, not one per weight
+        return linear(shared, [neuron.w for neuron in self.neurons], [neuron.b for neuron in self.neurons])
+
     def __call__(self, x: Sequence[Any]) -> list[Value]:
         if not all(type(neuron).__call__ is _of_a_neuron for neuron in self.neurons):
             return [neuron(x) for neuron in self.neurons]  # one that somebody wrote says itself what it computes
-        _check_inputs("layer", x, len(self.neurons[0].w))
-        shared = [v if isinstance(v, Value) else constant(v) for v in x]  # one node per input, not one per weight
-        zs = linear(shared, [neuron.w for neuron in self.neurons], [neuron.b for neuron in self.neurons])
-        return [neuron.activated(z) for neuron, z in zip(self.neurons, zs)]
+        return [neuron.activated(z) for neuron, z in zip(self.neurons, self.weighted(x))]
 
     def __repr__(self) -> str:
         return f"Layer of [{', '.join(map(str, self.neurons))}]"

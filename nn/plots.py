@@ -30,6 +30,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8
 ON_DARK = ("#56b4e9", "#f58a36", "#2cc79b", "#dd97c0", "#4c9be8", "#f0e442", "#a8adb3")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 NAMED_UP_TO = 8  # neurons in a layer
+SMALL, LARGE = 16.0, 25.0  # points that a neuron takes, without its name and with it
 LOG_FROM = 30.0  # the largest loss by the smallest
 
 
@@ -80,8 +81,12 @@ def plot_history(history: History, ax: Axes | None = None) -> Axes:
         )
     if best is not None:
         lines.append(ax.axvline(best, linestyle=":", color=_foreground(), linewidth=1, label=f"best epoch, {best}"))
-    smallest = min([*history.loss, *validation])
-    if smallest > 0.0 and max([*history.loss, *validation]) > LOG_FROM * smallest:
+    finite = [loss for loss in [*history.loss, *validation] if math.isfinite(loss)]
+    if not finite:
+        ax.annotate(f"no loss was finite: {history.loss[0]:g} from the first epoch on", (0.5, 0.5), ha="center",
+                    xycoords="axes fraction", fontsize="small")  # fmt: skip
+        ax.set(xlim=(0.5, len(history) + 0.5), yticks=[])
+    elif min(finite) > 0.0 and max(finite) > LOG_FROM * min(finite):
         from matplotlib.ticker import LogLocator, NullFormatter
 
         ax.set_yscale("log")
@@ -92,7 +97,8 @@ def plot_history(history: History, ax: Axes | None = None) -> Axes:
     if metrics:
         right = ax.twinx()
         for (name, numbers), colour in zip(metrics.items(), cycle(colours[2:])):
-            lines += right.plot(epochs[-len(numbers) :], numbers, "-.", color=colour, label=name, **lone)
+            label = f"validation {name}" if validation else name  # as ``History.metrics`` has it
+            lines += right.plot(epochs[-len(numbers) :], numbers, "-.", color=colour, label=label, **lone)
         right.set_ylabel(", ".join(metrics))
     ax.set(xlabel="epoch", ylabel="loss")
     ax.locator_params(axis="x", integer=True)
@@ -222,9 +228,10 @@ def plot_network(
         raise TypeError(f"plot_network draws layers one after the other, which {type(model).__name__} does not have")
     deltas = _deltas(layers, sample, target, loss)
     ax = _axes(ax, (1.2 + 1.9 * len(sizes), min(1.6 + 0.42 * max(sizes), 8.0)))
+    room = ax.get_window_extent().height * 72.0 / ax.figure.dpi / (max(sizes) + 0.8)
     places = [[(float(column), (n - 1) / 2 - row) for row in range(n)] for column, n in enumerate(sizes)]
-    _draw_weights(ax, layers, places)
-    _draw_neurons(ax, layers, places, deltas)
+    _draw_weights(ax, layers, places, room)
+    _draw_neurons(ax, layers, places, deltas, room)
     ax.set_xlim(-0.45, len(sizes) - 0.55)
     ax.set_ylim(-max(sizes) / 2 - 0.4, max(sizes) / 2 + 0.4)
     ax.set_xticks(range(len(sizes)), ["inputs", *[_caption(i, layer) for i, layer in enumerate(layers, start=2)]])
@@ -240,16 +247,16 @@ def _deltas(layers: list[Layer], sample: Any, target: Any, loss: Any) -> list[li
         biases = [[neuron.b.grad for neuron in layer.neurons] for layer in layers]
         return biases if any(any(row) for row in biases) else None
     signals: list[Any] = [autograd.constant(x) for x in sample]
-    zs = []
+    zs: list[list[Any]] = []
     for layer in layers:
-        signals = layer(signals)
-        zs.append([a.parents[0] if neuron.nonlin else a for neuron, a in zip(layer.neurons, signals)])
+        zs.append(layer.weighted(signals))
+        signals = [neuron.activated(z) for neuron, z in zip(layer.neurons, zs[-1])]
     cost = loss_named(loss)(signals[0] if len(signals) == 1 else signals, target)
     found = iter(autograd.grad(cost, [z for row in zs for z in row]))
     return [[next(found) for _ in row] for row in zs]
 
 
-def _draw_weights(ax: Axes, layers: list[Layer], places: list[list[tuple[float, float]]]) -> None:
+def _draw_weights(ax: Axes, layers: list[Layer], places: list[list[tuple[float, float]]], room: float) -> None:
     from matplotlib.collections import LineCollection
     from matplotlib.lines import Line2D
 
@@ -263,14 +270,17 @@ def _draw_weights(ax: Axes, layers: list[Layer], places: list[list[tuple[float, 
     shares = [abs(w) / largest for w in weights]
     ax.add_collection(LineCollection(
         lines, colors=[positive if w > 0.0 else negative for w in weights],
-        linewidths=[0.3 + 2.7 * share for share in shares], alpha=[0.2 + 0.7 * share for share in shares], zorder=1,
+        linewidths=[min(1.0, room / SMALL) * (0.3 + 2.7 * share) for share in shares],
+        alpha=[0.2 + 0.7 * share for share in shares], zorder=1,
     ))  # fmt: skip
     samples = [Line2D([], [], color=colour, linewidth=3) for colour in (positive, negative)]
     names = [f"w = {largest:.2g}", f"w = −{largest:.2g}"]
     ax.legend(samples, names, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize="small")
 
 
-def _draw_neurons(ax: Axes, layers: list[Layer], places: list[list[tuple[float, float]]], deltas: Any) -> None:
+def _draw_neurons(
+    ax: Axes, layers: list[Layer], places: list[list[tuple[float, float]]], deltas: Any, room: float
+) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -278,12 +288,12 @@ def _draw_neurons(ax: Axes, layers: list[Layer], places: list[list[tuple[float, 
     norm, cmap = Normalize(-(largest or 1.0), largest or 1.0), _diverging(palette()[3], palette()[2], 0.8)
     for column, here in enumerate(places):
         values = deltas[column - 1] if deltas and column else [0.0] * len(here)
-        large = len(here) <= NAMED_UP_TO
+        large = len(here) <= NAMED_UP_TO and room > LARGE
         xs, ys = zip(*here)
-        size = 520 if large else 150
+        size = 520 if large else 150 * min(1.0, room / SMALL) ** 2  # square points
         ax.scatter(xs, ys, s=size, color=ax.get_facecolor(), zorder=2, gid="background")
-        ax.scatter(xs, ys, s=size, c=values, cmap=cmap, norm=norm, edgecolor=_foreground(), linewidth=1.0, zorder=3,
-                   gid=f"layer {column + 1}")  # fmt: skip
+        ax.scatter(xs, ys, s=size, c=values, cmap=cmap, norm=norm, edgecolor=_foreground(),
+                   linewidth=min(1.0, room / SMALL), zorder=3, gid=f"layer {column + 1}")  # fmt: skip
         for j, place in enumerate(here, start=1):
             if large:
                 name = notation("a", column + 1, j) if column else notation("x", None, j)

@@ -32,6 +32,14 @@ def test_graph_and_formulas_agree(loss: str, activation: str, output: str, sizes
         assert found.flat() == [*found.delta, *found.bias, *[w for row in found.weight for w in row]]
 
 
+def test_an_activation_of_ones_own_has_the_errors_of_the_one_that_it_is() -> None:
+    own = MLP(2, [3, 2], activation=lambda z: 1.0 / (1.0 + (-z).exp()), seed=0)
+    named = MLP(2, [3, 2], activation="sigmoid", seed=0)
+    graph, _ = by_graph(own, [0.5, -1.0], [1.0, 0.0], LOSSES["mse_loss"])
+    for found, expected in zip(graph, by_formulas(named, [0.5, -1.0], [1.0, 0.0], "mse_loss"), strict=True):
+        assert found.flat() == pytest.approx(expected.flat(), rel=1e-12)
+
+
 def test_a_wrong_slope_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
     model = MLP(2, [3, 1], activation="tanh", seed=0)
     monkeypatch.setitem(ACTIVATIONS, "tanh", (ACTIVATIONS["tanh"][0], lambda z, a: 1.0 - a))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def test_validation_best_epoch_and_metrics_are_drawn_where_there_are_some() -> N
     assert list(right.lines[0].get_ydata()) == [0.5, 0.9, 0.8]
     assert right.get_ylabel() == "accuracy"
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["loss", "validation loss", "best epoch, 2", "accuracy"]
+    assert labels == ["loss", "validation loss", "best epoch, 2", "validation accuracy"]
 
 
 def test_fields_that_are_there_but_empty_draw_nothing() -> None:
@@ -110,6 +111,20 @@ def test_every_metric_is_drawn_however_many_there_are() -> None:
 
 def test_a_single_epoch_can_be_seen() -> None:
     assert plot_history(History(loss=[1.0])).lines[0].get_marker() == "o"
+
+
+def test_a_metric_of_the_training_data_is_not_called_that_of_the_validation() -> None:
+    ax = plot_history(History(loss=[2.0, 1.0], metrics={"accuracy": [0.5, 0.9]}))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss", "accuracy"]
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf])
+def test_a_loss_that_was_never_finite_is_told(lost: float) -> None:
+    ax = drawn(plot_history(History(loss=[lost] * 3)))
+    (text,) = ax.texts
+    assert text.get_text() == f"no loss was finite: {lost:g} from the first epoch on"
+    ax = plot_history(History(loss=[lost, 100.0, 1.0]))
+    assert (ax.get_yscale(), len(ax.texts)) == ("log", 0)
 
 
 def test_without_epochs_there_is_no_curve() -> None:
@@ -308,6 +323,16 @@ def test_lines_start_and_end_at_the_neurons_that_they_join() -> None:
     assert inputs[0][1] > inputs[1][1] > inputs[2][1]  # x₁ is above x₂
 
 
+@pytest.mark.parametrize("sizes", [[2, 16, 1], [64, 64, 32, 8]])
+def test_neurons_above_each_other_do_not_touch(sizes: list[int]) -> None:
+    ax = drawn(plot_network(MLP(sizes[0], sizes[1:], seed=0)))
+    for group in neurons(ax):
+        heights = [float(y) for _, y in ax.transData.transform(group.get_offsets())]
+        (size,) = set(group.get_sizes())
+        diameter = (math.sqrt(size) + group.get_linewidths()[0]) * ax.figure.dpi / 72.0
+        assert all(above - below > diameter for above, below in itertools.pairwise(heights))
+
+
 def test_small_layers_have_names_and_all_layers_captions() -> None:
     ax = drawn(plot_network(MLP(2, [16, 1], activation="tanh", output="sigmoid", seed=0)))
     assert [text.get_text() for text in ax.texts] == ["x₁", "x₂", "a³₁"]
@@ -328,6 +353,17 @@ def test_errors_of_a_sample_fill_the_neurons_and_touch_no_gradient() -> None:
         assert row == pytest.approx(expected, rel=1e-12)
     again = [list(group.get_array()) for group in neurons(plot_network(model))]
     assert again[1:] == biases
+
+
+def test_the_error_of_a_neuron_with_an_activation_of_ones_own_is_that_of_its_weighted_input() -> None:
+    def errors(activation: Any) -> Any:
+        model = MLP(2, [3, 2], activation=activation, output=activation, seed=0)
+        ax = plot_network(model, sample=[0.5, -1.0], target=[1.0, 0.0])
+        layers = {found.get_gid(): found for found in ax.collections if isinstance(found, PathCollection)}
+        return [list(map(float, layers[f"layer {number}"].get_array())) for number in (2, 3)]
+
+    own, named = errors(lambda z: 1.0 / (1.0 + (-z).exp())), errors("sigmoid")
+    assert all(numbers == pytest.approx(expected) for numbers, expected in zip(own, named))
 
 
 def test_without_gradients_there_is_no_scale_of_errors() -> None:

@@ -133,7 +133,7 @@ def test_repeated_structure_is_found_in_any_graph() -> None:
     a, b = Value(2.0, "a"), Value(3.0, "b")
     loss = fsum([(a * x + b).sin() for x in range(50)])
     figure = figure_of([loss], fold="repeat")
-    assert titles(figure) == ["b", "a", "a*…  ×50", "… + b  ×50", "sin(…)  ×50", "Σ of 50"]
+    assert titles(figure) == ["a", "a*…  ×50", "b", "… + b  ×50", "sin(…)  ×50", "Σ of 50"]
     assert label(figure, "a", "a*…") == "0 … 49"
 
 
@@ -160,6 +160,41 @@ def test_small_graphs_are_not_folded_and_large_ones_are() -> None:
     assert len(folded.boxes) <= 60
     assert folded.notice.startswith("61 nodes folded by ")
     assert len(figure_of([y.sin()], fold=None).boxes) == 61
+
+
+def test_layers_are_drawn_where_neurons_would_be_a_tangle_of_arrows() -> None:
+    def level(nouts: list[int]) -> str:
+        notice = figure_of([MLP(2, nouts, activation="tanh", seed=1)([1.0, 2.0])]).notice
+        return notice.split(" folded by ")[1].split()[0]
+
+    assert level([6, 5, 1]) == "neuron"
+    assert level([8, 8, 1]) == "layer"
+    assert level([16, 3, 1]) == "layer"
+
+
+def test_leaves_whose_labels_differ_in_their_index_do_the_same_work() -> None:
+    xs = [Value(float(i), f"x{i}") for i in range(100)]
+    total = sum(x * x for x in xs)
+    assert titles(figure_of([total])) == ["x0 … x99  ×100", "x*x  ×100", "Σ"]
+    other = [Value(1.0, chr(97 + i)) for i in range(26)]
+    assert "leaf" not in " ".join(titles(figure_of([fsum([a * a for a in other])], fold="repeat")))
+
+
+def test_a_column_of_boxes_higher_than_a_page_is_folded() -> None:
+    xs = [Value(float(i), f"x{i}") for i in range(40)]
+    assert len(figure_of([fsum([x.sin() for x in xs])]).boxes) == 3
+    assert len(figure_of([fsum([x.sin() for x in xs])], fold="expression").boxes) == 41
+
+
+def test_of_a_long_chain_the_last_steps_are_drawn() -> None:
+    y = x = Value(0.5, "x")
+    for i in range(300):
+        y = y.sin() if i % 2 else y * 1.1
+    figure = figure_of([y])
+    assert titles(figure)[0] == "436 more nodes"
+    assert figure.notice == "451 nodes folded by distance into 16 boxes"
+    assert figure.boxes[-1].nodes == [y]
+    assert titles(figure_of([y], fold="expression"))[0] == x.label
 
 
 def test_above_3000_nodes_all_are_drawn_only_by_force() -> None:
@@ -242,10 +277,10 @@ def test_wrong_options_are_refused(options: dict[str, object]) -> None:
 def test_a_layout_that_fails_shows_a_folded_drawing_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     real = rendering.render
 
-    def slow(source: str, format: str, *, timeout: float) -> bytes:
+    def slow(source: str, format: str, *, timeout: float, dpi: float) -> bytes:
         if source.count(" -> ") > 100:
             raise rendering.LayoutError(f"the layout was stopped after {timeout:g} s")
-        return real(source, format, timeout=timeout)
+        return real(source, format, timeout=timeout, dpi=dpi)
 
     monkeypatch.setattr("autograd.viz.dot.render", slow)
     drawing = draw_dot(sumprod([Value(1.0)] * 100, [2.0] * 100).sin(), fold=None, timeout=3)
@@ -270,7 +305,7 @@ def test_the_magnitude_of_gradients_widens_arrows() -> None:
     assert "penwidth" not in draw_dot(y, gradients=True).source  # not computed yet
     y.backward()
     source = draw_dot(y, gradients=True).source
-    assert 'n1 -> n2 [label=100 color="#a63f00" penwidth=5.0]' in source.replace(
+    assert 'n0 -> n2 [label=100 color="#a63f00" penwidth=5.0]' in source.replace(
         "penwidth=5 ", "penwidth=5.0 "
     ).replace("penwidth=5]", "penwidth=5.0]")
     assert "penwidth=0.95" in source

@@ -147,6 +147,19 @@ def test_simplifying_does_not_change_the_number(seed: int) -> None:
     assert evaluate(simplify(raw)) == pytest.approx(root.data, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (lambda a: a - 0, "a - 0 = 2 - 0 = 2"),
+        (lambda a: (a - 0) ** 2, r"\left(a - 0\right)^{2} = \left(2 - 0\right)^{2} = 4"),
+        (lambda a: a + 0, "a + 0 = 2 + 0 = 2"),
+        (lambda a: a - -3, "a + 3 = 2 + 3 = 5"),
+    ],
+)
+def test_a_zero_keeps_the_sign_that_was_written(build: Callable[[Value], Value], expected: str) -> None:
+    assert to_latex(build(Value(2.0, "a"))) == expected
+
+
 def test_a_leaf_alone() -> None:
     x, y = Value(3.0, "x"), Value(2.0, "y")
     assert to_latex(y) == "y = 2"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
 
-from autograd import Value, grad, sumprod
+from autograd import Value, draw_dot, exp, fsum, grad, log, sumprod
 from autograd.graph import topological_order
 from autograd.viz import Ledger, Paths, explain
 from autograd.viz.paths import count_paths, strongest_paths
@@ -95,6 +97,74 @@ def test_long_sums_are_shortened_to_their_largest_terms() -> None:
     text = repr(explain(w))
     assert text.startswith("w.grad = 4950 = 88·1 (via w*88)")
     assert text.endswith(f"99·1 (via w*99) + {4950 - sum(range(88, 100))} from 88 more")
+
+
+@pytest.mark.parametrize(
+    ("x", "function", "text"),
+    [
+        (1000.0, exp, "x.grad = inf = inf·1 (via exp(x))"),
+        (0.0, log, "x.grad = inf = inf·1 (via log(x))"),
+        (0.0, lambda x: x.log() * 0.0, "x.grad = nan = inf·0 (via log(x))"),
+    ],
+)
+def test_an_infinite_gradient_comes_from_where_it_comes_from(
+    x: float, function: Callable[[Value], Value], text: str
+) -> None:
+    leaf = Value(x, "x")
+    y = function(leaf)
+    y.backward()
+    assert repr(explain(leaf)) == text
+    leaf.grad += 1.0  # beside infinity nobody can tell
+    assert ledger(leaf).remainder == 0.0
+
+
+def test_what_came_from_elsewhere_is_told_from_what_is_infinite() -> None:
+    b = Value(2.0, "b")
+    c = b * 3
+    c.backward()
+    b.grad = math.inf
+    assert repr(explain(b)) == "b.grad = inf = 3·1 (via b*3) + inf from elsewhere"
+
+
+def test_infinite_terms_of_both_signs_can_be_listed() -> None:
+    b = Value(0.0, "b")
+    y = fsum([b.log() * i for i in range(-10, 10)])
+    y.backward()
+    assert repr(explain(b)).endswith(" from 8 more")
+    text = repr(explain(b, y))
+    assert "= 1·(-10)·inf = -inf" in text
+    assert "the other 15 are not listed" in text
+
+
+def test_a_negative_number_that_is_not_the_first_has_parentheses() -> None:
+    b = Value(2.0, "b")
+    c, d = b * -3, b * -5
+    (c - d).backward()
+    b.grad -= 13.1
+    assert repr(explain(b)) == "b.grad = -11.1 = -3·1 (via b*(-3)) + (-5)·(-1) (via b*(-5)) + (-13.1) from elsewhere"
+
+
+def test_a_node_that_is_a_number_has_the_number_of_the_drawing() -> None:
+    x, y = Value(1.0, "x"), Value(2.0, "y")
+    z = (x * y).exp().sin().tanh() * (x + y).cos().exp()
+    r = (x.sin() + y.cos() + z) * z
+    r.backward()
+    assert repr(explain(z)) == "v12.grad = 0.9554 = 1·0.265 (via v13) + 0.6904·1 (via v13*v12)"
+    assert "∂v13/∂v12" in repr(explain(z, r))
+    assert all(title in draw_dot(r).source for title in ("v12 = v8*exp(cos(x + y))", "v13 = sin(x) + cos(y) + v12"))
+
+
+def test_what_else_lives_in_the_process_is_left_alone() -> None:
+    gone: set[int] = set()
+    dead = weakref.proxy(gone)  # raises whatever it is asked for
+    del gone
+    x = Value(1.0, "x")
+    z = x.exp().sin().cos().tanh().exp()
+    y = z * z
+    y.backward()
+    assert repr(explain(z)).endswith("(via exp(v4)*exp(v4))")
+    with pytest.raises(ReferenceError):
+        bool(dead)
 
 
 # ---- explain(w, loss) ------------------------------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from autograd.graph import topological_order
 from autograd.value import Value
 from autograd.viz.figure import Box, Figure
-from autograd.viz.notation import number
+from autograd.viz.notation import number, product
 from autograd.viz.steps import Step, backward_steps
 from autograd.viz.theme import Kind
 
@@ -47,12 +48,11 @@ def _backward(figure: Figure) -> list[str]:
         received.setdefault(step.node, []).append(step)
     spec, name = figure.graph.spec, figure.graph.names.name
     parts = []
-    for box in reversed(figure.boxes):
-        (node,) = box.nodes
+    for node in reversed(topological_order(*figure.graph.roots)):
         if node in figure.graph.roots:
             parts.append(f"{name[node]} starts with 1")
-        elif box.kind is not Kind.CONSTANT:
+        elif figure.graph.kinds[node] is not Kind.CONSTANT:
             steps = received[node]
-            terms = " + ".join([f"{number(step.local, spec)}·{number(step.upstream, spec)}" for step in steps])
+            terms = " + ".join([product([s.local, s.upstream], spec, first=not i) for i, s in enumerate(steps)])
             parts.append(f"{name[node]} gets {terms} = {number(steps[-1].after, spec)}")
     return parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,7 +12,7 @@ import graphviz
 
 from autograd.viz.describe import alt_text
 from autograd.viz.figure import Arrow, Box, Figure
-from autograd.viz.render import LayoutError, render, write_bytes
+from autograd.viz.render import DPI, LayoutError, render, write_bytes
 from autograd.viz.theme import Theme
 
 __all__ = ["Drawing", "drawing_of"]
@@ -22,6 +23,8 @@ _FAMILIES = "Helvetica,Arial,Liberation Sans,Nimbus Sans,DejaVu Sans Condensed,s
 # Making room for the numbers on arrows takes 3x the time of all else; then they go where there is room; and to more
 # boxes than anybody reads at once they are shown by the mouse.
 FEW, MANY = 400, 1_000
+PAGE = 650.0  # points across in a notebook
+SMALLEST = 0.6  # of the size at which text is easy to read
 LARGE = 3_000  # boxes from which on the layout is told to hurry: 4 s instead of 10 to 40 for 10,000
 
 
@@ -31,6 +34,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
     Attributes:
         alt_text: what the drawing shows, in words.
         timeout: seconds after which a layout is stopped.
+        dpi: pixels per inch of a PNG or JPEG.
         simpler: makes the drawing to show instead if the layout fails.
 
     >>> from autograd import Value, draw_dot
@@ -41,6 +45,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
 
     alt_text: str = ""
     timeout: float = 30.0
+    dpi: float = DPI
     simpler: Callable[[str], Drawing] | None = None
 
     def pipe(self, format: str | None = None, *, encoding: str | None = None) -> Any:
@@ -52,7 +57,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         """
         kind = format or self.format
         try:
-            picture = render(self.source, kind, timeout=self.timeout)
+            picture = render(self.source, kind, timeout=self.timeout, dpi=self.dpi)
         except LayoutError as error:
             if self.simpler is None:
                 raise
@@ -101,7 +106,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         }
 
     def _repr_svg_(self) -> str:
-        return str(self.pipe("svg", encoding="utf-8"))
+        return _fitted(self.pipe("svg", encoding="utf-8"))
 
 
 def drawing_of(
@@ -122,15 +127,15 @@ def drawing_of(
     if figure.notice:
         drawing.attr(label=_quoted([figure.notice]), fontname=FONT, fontsize="10", fontcolor=theme.faint)
     identity = {box: f"n{i}" for i, box in enumerate(figure.boxes)}
-    for box in reversed(figure.boxes):  # Graphviz then keeps the first operand above the second
+    for box in figure.boxes:
         drawing.node(identity[box], _quoted(box.text), **_box_style(box, theme))
-    size = len(figure.boxes)
+    size, gap = len(figure.boxes), " " if rankdir in ("TB", "BT") else ""  # beside an upright arrow, not on it
     place = "label" if size <= FEW else "xlabel" if size <= MANY else "tooltip"
     strongest = max([arrow.flow or 0.0 for arrow in figure.arrows], default=0.0) if gradients else 0.0
-    for arrow in figure.arrows:
+    for arrow in figure.read_arrows():
         style = _arrow_style(arrow, theme, strongest)
         if text := arrow.label(figure.graph.spec):
-            style[place] = _quoted([text])
+            style[place] = _quoted([gap + text])
         drawing.edge(identity[arrow.tail], identity[arrow.head], **style)
     drawing.alt_text = alt_text(figure)
     return drawing
@@ -156,7 +161,9 @@ def _arrow_style(arrow: Arrow, theme: Theme, strongest: float) -> dict[str, str]
 
 def _defaults(theme: Theme, rankdir: str) -> dict[str, dict[str, str]]:
     return {
-        "graph_attr": {"rankdir": rankdir, "bgcolor": theme.background, "nodesep": "0.2", "ranksep": "0.45"},
+        "graph_attr": {
+            "rankdir": rankdir, "ordering": "in", "bgcolor": theme.background, "nodesep": "0.2", "ranksep": "0.45",
+        },
         "node_attr": {
             "shape": "box", "fontname": FONT, "fontsize": "11", "fontcolor": theme.text,
             "margin": "0.1,0.06", "height": "0.3",
@@ -172,6 +179,17 @@ def _quoted(lines: Iterable[str]) -> str:
     escaped = [line.replace("\\", "\\\\").replace("&", "&amp;") for line in lines]
     label: str = graphviz.nohtml("\\n".join(escaped))
     return label
+
+
+def _fitted(svg: str) -> str:
+    """An SVG that is shrunk to the width of a notebook's page, but not so far that nobody can read it."""
+
+    def shrunk(size: re.Match[str]) -> str:
+        width, height = map(float, size.groups())
+        scale = max(SMALLEST, min(1.0, PAGE / width))
+        return f'<svg width="{scale * width:g}pt" height="{scale * height:g}pt"'
+
+    return re.sub(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', shrunk, svg, count=1)
 
 
 def _with_alt_text(svg: bytes, text: str) -> bytes:

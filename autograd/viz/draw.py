@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -16,12 +17,13 @@ from autograd.viz.figure import Figure, Graph, scalar_figure
 from autograd.viz.fold import best_level, cut, folded_figure
 from autograd.viz.keys import LEVELS, keys_of
 from autograd.viz.notation import nodes_of
-from autograd.viz.render import render, write_bytes
+from autograd.viz.render import DPI, render, write_bytes
 from autograd.viz.theme import theme_named
 
 __all__ = ["draw_dot", "figure_of", "save"]
 
-LEGIBLE = 60  # boxes on a page, with twice as many arrows
+LEGIBLE = 60  # boxes on a page, with as many arrows; of single numbers, with twice as many
+ENDING = 16  # boxes of a long chain: its last nodes, and one for all before
 FEASIBLE = 3_000  # boxes that are laid out in about a second, if there are not many more arrows than boxes
 
 
@@ -40,6 +42,7 @@ def draw_dot(
     faded: Collection[Value] = (),
     force: bool = False,
     timeout: float = 30.0,
+    dpi: float = DPI,
 ) -> Drawing:
     """Draw the graph that a Value was computed by; a notebook shows the result.
 
@@ -65,38 +68,43 @@ def draw_dot(
         faded: Values to draw as of no account.
         force: lay out more than 3,000 boxes if asked to; without it they are folded.
         timeout: seconds for the layout; then a folded drawing is shown, with a notice.
+        dpi: pixels per inch of a PNG or JPEG, such as 200 for a slide.
 
     Raises:
         TypeError: the root is no Value.
-        ValueError: an option that does not exist.
+        ValueError: an option that does not exist, or a resolution that is not positive.
 
     >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
     >>> c = a * b
     >>> c.backward()
     >>> print(draw_dot(c).source)  # doctest: +NORMALIZE_WHITESPACE
     digraph autograd { ...
+        n0 [label="a\\ndata -4\\ngrad 2" ...]
+        n1 [label="b\\ndata 2\\ngrad -4" ...]
         n2 [label="a*b\\ndata -8\\ngrad 1" ...]
-        n1 [label="a\\ndata -4\\ngrad 2" ...]
-        n0 [label="b\\ndata 2\\ngrad -4" ...]
-        n1 -> n2 [label=2]
-        n0 -> n2 [label=-4]
+        n0 -> n2 [label=2]
+        n1 -> n2 [label=-4]
     }
     <BLANKLINE>
     """
     if rankdir not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"rankdir must be LR, RL, TB or BT, got {rankdir!r}")
+    if not 0 < dpi < math.inf:
+        raise ValueError(f"dpi must be a positive number of pixels per inch, got {dpi}")
     look = partial(drawing_of, theme=theme_named(theme), format=format, rankdir=rankdir, gradients=gradients)
     roots = nodes_of(root, "draw_dot")
     graph = Graph(roots, parameters=parameters, spec=number_format, notes=notes, faded=faded)
     figure = figure_of(graph, fold=fold, max_nodes=max_nodes, force=force)
     drawing = look(figure)
-    drawing.timeout = timeout
+    drawing.timeout, drawing.dpi = timeout, dpi
     if len(figure.boxes) > LEGIBLE:
 
         def simpler(reason: str) -> Drawing:
             smaller = figure_of(graph)
             smaller.notice = f"{smaller.notice} ({reason})"
-            return look(smaller)
+            shown = look(smaller)
+            shown.dpi = dpi
+            return shown
 
         drawing.simpler = simpler
     return drawing
@@ -110,15 +118,19 @@ def figure_of(graph: Graph, *, fold: str | None = "auto", max_nodes: int = LEGIB
         raise ValueError(f"max_nodes must be at least 2, got {max_nodes}")
     size = len(graph.order)
     most = max_nodes if fold == "auto" else size if force else FEASIBLE
-    if fold in ("auto", None) and size <= most:
+    arrows = sum([len(node.parents) for node in graph.order])
+    if fold in ("auto", None) and size <= most and (fold is None or arrows <= 2 * most):
         return scalar_figure(graph)
     if fold in ("auto", None):
         fold_level, keys = best_level(graph, min(most, max_nodes))
     else:
         fold_level, keys = fold, keys_of(graph.order, graph.roots, fold)
-    figure = folded_figure(graph, keys)
-    is_dense = len(figure.arrows) > 2 * FEASIBLE and not force
-    figure = cut(figure, max_nodes if fold is None or is_dense else most)
+    if fold != "expression" and fold_level == "expression" and len(set(keys.values())) <= 2 and size <= 10 * FEASIBLE:
+        figure, fold_level = cut(scalar_figure(graph), min(ENDING, max_nodes)), "distance"  # all is one long chain
+    else:
+        figure = folded_figure(graph, keys)
+        is_dense = len(figure.arrows) > 2 * FEASIBLE and not force
+        figure = cut(figure, max_nodes if fold is None or is_dense else most)
     how = f"by {fold_level}" if fold_level != "repeat" else "by repeated structure"
     figure.notice = f"{size:,} nodes folded {how} into {len(figure.boxes)} boxes"
     if fold is None:

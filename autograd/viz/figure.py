@@ -17,6 +17,7 @@ from autograd import ops
 from autograd.graph import topological_order
 from autograd.value import Value
 from autograd.viz.notation import NOT_COMPUTED, Names, gradient, number, parameters_of
+from autograd.viz.order import reading_order
 from autograd.viz.theme import Kind
 
 __all__ = ["Arrow", "Box", "Figure", "Graph", "scalar_figure", "spread"]
@@ -34,7 +35,7 @@ class Graph:
         grad_of: where gradients are read; by default the ``grad`` of each node.
 
     Attributes:
-        order: all nodes in topological order.
+        order: all nodes in topological order, as they are read.
         kinds: what each node is.
     """
 
@@ -53,7 +54,7 @@ class Graph:
         self.notes = notes or {}
         self.faded = set(faded)
         self.grad_of = grad_of
-        self.order = topological_order(*roots)
+        self.order = reading_order(*roots)
         self.kinds = self._kinds(parameters_of(parameters, self.order))
 
     @cached_property
@@ -160,12 +161,18 @@ class Figure:
     arrows: list[Arrow]
     notice: str = ""
 
+    def read_arrows(self) -> list[Arrow]:
+        """The arrows as the boxes are read, and those of a box by operand: what Graphviz is to keep the order of."""
+        place = {box: i for i, box in enumerate(self.boxes)}
+        operand = {box: {parent: i for i, parent in reversed([*enumerate(box.parents)])} for box in self.boxes}
+        return sorted(self.arrows, key=lambda arrow: (place[arrow.head], operand[arrow.head].get(arrow.tail, 0)))
+
 
 def scalar_figure(graph: Graph) -> Figure:
     """One box per node."""
     boxes = {node: _scalar_box(graph, node) for node in graph.order}
     arrows = []
-    for node in reversed(graph.order):
+    for node in reversed(topological_order(*graph.roots)):  # the order of backward
         head = boxes[node]
         head.parents = tuple([boxes[parent] for parent in node.parents])
         for tail, parent, partial in zip(head.parents, node.parents, node.partials):

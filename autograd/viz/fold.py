@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -11,11 +12,13 @@ from autograd.graph import sweep, topological_order
 from autograd.value import Value
 from autograd.viz.figure import Arrow, Box, Figure, Graph, spread
 from autograd.viz.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, keys_of
-from autograd.viz.notation import ATOM, Names, expression, shorten, textbook
+from autograd.viz.notation import ATOM, Names, expression, shorten, stem, textbook
+from autograd.viz.order import reading_order
 from autograd.viz.theme import Kind
 
 __all__ = ["best_level", "cut", "folded_figure"]
 
+TALLEST = 24  # boxes that feed one: more stand in a column higher than a page
 MOST_INSIDE = 1_000_000  # nodes to visit for the derivatives of boxes; arrows beyond that go without
 Keys = dict[Value, Hashable]
 
@@ -23,16 +26,18 @@ Keys = dict[Value, Hashable]
 def best_level(graph: Graph, most: int) -> tuple[str, Keys]:
     """The level of folding with the most detail that is legible, and its keys; if none is, that with the fewest boxes.
 
-    Legible are at most this many boxes, with twice as many arrows.
+    Legible are at most this many boxes with as many arrows (two layers of eight neurons have 64 between them), and not
+    more than ``TALLEST`` boxes beside each other in front of one.
     """
     is_network = any(textbook(label) for label in {node.label for node in graph.order})
-    sizes: dict[str, tuple[int, int]] = {}
+    sizes: dict[str, tuple[int, int, int]] = {}
     found: dict[str, Keys] = {}
     for level in NETWORK_LEVELS if is_network else OTHER_LEVELS:
         keys = found[level] = keys_of(graph.order, graph.roots, level)
-        arrows = {(keys[parent], keys[node]) for node in graph.order for parent in node.parents}
-        sizes[level] = len(set(keys.values())), len(arrows)
-    fitting = [level for level, (boxes, arrows) in sizes.items() if boxes <= most and arrows <= 2 * most]
+        ends = {(keys[parent], keys[node]) for node in graph.order for parent in node.parents}
+        into = Counter([head for tail, head in ends if tail != head])
+        sizes[level] = len(set(keys.values())), into.total(), max(into.values(), default=0)
+    fitting = [level for level, (*size, widest) in sizes.items() if max(size) <= most and widest <= TALLEST]
     best = max(fitting, key=sizes.__getitem__) if fitting else min(sizes, key=sizes.__getitem__)
     return best, found[best]
 
@@ -51,7 +56,7 @@ def folded_figure(graph: Graph, keys: Keys) -> Figure:
         tails.setdefault(arrow.head, []).append(arrow.tail)
     for box, parents in tails.items():
         box.parents = tuple(parents)
-    ordered = topological_order(*[boxes[keys[root]] for root in graph.roots])
+    ordered = reading_order(*[boxes[keys[root]] for root in graph.roots])
     return Figure(graph, ordered, list(arrows.values()))
 
 
@@ -80,7 +85,7 @@ class _Inner:
 def _arrows(graph: Graph, keys: Keys, boxes: dict[Hashable, Box]) -> dict[tuple[Hashable, Hashable], Arrow]:
     """One arrow from a box to each that uses it."""
     arrows: dict[tuple[Hashable, Hashable], Arrow] = {}
-    for node in reversed(graph.order):
+    for node in graph.order:
         head = keys[node]
         for parent, partial in zip(node.parents, node.partials):
             tail = keys[parent]
@@ -152,13 +157,16 @@ def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:
     """
     first = nodes[0]
     if not first.parents:
-        return names.title[first] if _same_names(nodes, names) else first.op.name
+        if _same_names(nodes, names):
+            return names.title[first]
+        return f"{names.name[first]} … {names.name[nodes[-1]]}" if stem(nodes) else first.op.name
     has_label = bool(first.label) and _same_names(nodes, names)
     if nested:
         text = "Σ" if first.op is ops.add else "Π"
     else:
-        operands = zip(*[node.parents[:4] for node in nodes])
-        text, _ = expression(first, [_common(same, names) for same in operands], names.spec)
+        operands = [_common(same, names) for same in zip(*[node.parents[:4] for node in nodes])]
+        is_anonymous = first.op in (ops.sum_of, ops.product_of) and ("…", ATOM) in operands
+        text, _ = expression(first, [] if is_anonymous else operands, names.spec)  # Σ of 3 rather than … + … + …
     return f"{names.name[first]} = {text}" if has_label else text
 
 
@@ -176,7 +184,7 @@ def _same_names(nodes: Sequence[Value], names: Names) -> bool:
 def _common(nodes: Sequence[Value], names: Names) -> tuple[str, int]:
     first = nodes[0]
     if first in names.numbered or not _same_names(nodes, names):
-        return "…", ATOM
+        return stem(nodes) or "…", ATOM
     return names.name[first], names.strength[first]
 
 

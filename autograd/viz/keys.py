@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.value import Value
-from autograd.viz.notation import Textbook, textbook
+from autograd.viz.notation import Textbook, stem, textbook
 
 __all__ = ["INPUTS", "LEVELS", "Module", "keys_of"]
 
@@ -112,7 +112,8 @@ def _is_inside(node: Value, user: Any, level: str) -> bool:
 def _structure(node: Value, kind: dict[Value, Hashable], level: str) -> Hashable:
     """What a node has in common with those that do the same work on other data."""
     if not node.parents:
-        return node.op.name, "" if level == "repeat" and textbook(node.label) else node.label
+        label = node.label
+        return node.op.name, label if level != "repeat" else "" if textbook(label) else stem([node])
     runs: list[list[Any]] = []  # operands of one structure side by side are counted, not listed
     for parent in node.parents:
         found = kind[parent]

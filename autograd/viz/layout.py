@@ -111,18 +111,19 @@ def _source(figure: Figure, sizes: Sequence[tuple[float, float]], rankdir: str, 
     """DOT with nothing but sizes: no text of a user ever gets here."""
     haste = " splines=line nslimit=0.1 nslimit1=0.1 mclimit=0.1" if hurry else ""
     lines = [
-        f"digraph {{ graph [rankdir={rankdir} nodesep=0.27 ranksep=0.75{haste}]",
+        f"digraph {{ graph [rankdir={rankdir} ordering=in nodesep=0.27 ranksep=0.75{haste}]",
         'node [shape=box fixedsize=true label=""]',
         f"edge [dir=none fontname=Helvetica fontsize={_CURVE_FONT_SIZE}]",
     ]
     index = {box: i for i, box in enumerate(figure.boxes)}
-    for box in reversed(figure.boxes):  # Graphviz then keeps the first operand above the second
+    for box in figure.boxes:
         width, height = sizes[index[box]]
         lines.append(f"n{index[box]} [width={width / 72:.3f} height={height / 72:.3f}]")
-    for i, arrow in enumerate(figure.arrows):
+    number = {arrow: i for i, arrow in enumerate(figure.arrows)}
+    for arrow in figure.read_arrows():
         room = "0" * len(arrow.label(figure.graph.spec))
         label = f' label="{room}"' if room and len(figure.arrows) <= FEW else ""
-        lines.append(f"n{index[arrow.tail]} -> n{index[arrow.head]} [id=e{i}{label}]")
+        lines.append(f"n{index[arrow.tail]} -> n{index[arrow.head]} [id=e{number[arrow]}{label}]")
     return "\n".join([*lines, "}"])
 
 

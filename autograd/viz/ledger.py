@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import html
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autograd import ops
 from autograd.graph import topological_order
 from autograd.value import Value
-from autograd.viz.notation import NOT_COMPUTED, Names, nodes_of, number
+from autograd.viz.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product
+from autograd.viz.order import reading_order
 from autograd.viz.paths import Path, count_paths, strongest_paths
 from autograd.viz.replay import finite_difference
 from autograd.viz.steps import adjoints
@@ -20,6 +23,7 @@ __all__ = ["Ledger", "Paths", "Term", "explain"]
 
 MOST_TERMS = 12  # longer sums are shortened to their largest terms
 LONGEST_PATH = 12
+MOST_NUMBERED = 3_000  # nodes of a graph that may have been drawn with numbers for names
 
 
 def explain(node: Value, loss: Value | None = None, *, k: int = 5, number_format: str = ".4g") -> Ledger | Paths:
@@ -68,12 +72,12 @@ def explain(node: Value, loss: Value | None = None, *, k: int = 5, number_format
         count=count_paths(node, loss, order),
         paths=strongest_paths(node, loss, order, k),
         finite_difference=finite_difference(order, loss, node),
-        names=Names(order if node in set(order) else topological_order(loss, node), number_format),
+        names=Names(reading_order(loss) if node in set(order) else reading_order(loss, node), number_format),
     )
 
 
 # ---- one node: the uses it has --------------------------------------------------------------------------------------
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Term:
     """One use of a node: what its gradient gets from there."""
 
@@ -117,9 +121,11 @@ class Ledger:
         >>> explain(b).remainder                     # of the first pass
         3.0
         """
-        total = sum([term.contribution for term in self.terms])
-        left = self.node.grad - total
-        return 0.0 if abs(left) <= 1e-9 * max(abs(self.node.grad), abs(total)) else left
+        grad, total = self.node.grad, sum([term.contribution for term in self.terms])
+        if grad == total or (math.isnan(grad) and math.isnan(total)):  # inf - inf would be nan
+            return 0.0
+        left = grad - total
+        return 0.0 if abs(left) <= 1e-9 * min(max(abs(grad), abs(total)), sys.float_info.max) else left
 
     def __repr__(self) -> str:
         name, spec = self.names.name[self.node], self.names.spec
@@ -132,10 +138,10 @@ class Ledger:
             root = self.node.parents and self.node.grad == 1.0
             return text + (": backward started here" if root else ": the graph that it comes from is gone")
         terms = [
-            f"{number(term.local, spec)}·{number(term.upstream, spec)} (via {self.names.name[term.via]})"
-            for term in self._largest
+            f"{product([term.local, term.upstream], spec, first=not i)} (via {self.names.name[term.via]})"
+            for i, term in enumerate(self._largest)
         ]
-        return text + " = " + " + ".join(terms + self._others("{} from {:,} more", "{} from elsewhere"))
+        return text + " = " + " + ".join(terms + self._others())
 
     @property
     def _largest(self) -> list[Term]:
@@ -144,14 +150,13 @@ class Ledger:
         kept = set(sorted(range(len(self.terms)), key=lambda i: -abs(self.terms[i].contribution))[:MOST_TERMS])
         return [term for i, term in enumerate(self.terms) if i in kept]
 
-    def _others(self, more: str, elsewhere: str) -> list[str]:
+    def _others(self) -> list[str]:
         """What is not listed term by term."""
-        shown, found = self._largest, []
-        if len(shown) < len(self.terms):
-            hidden = math.fsum([t.contribution for t in self.terms]) - math.fsum([t.contribution for t in shown])
-            found.append(more.format(number(hidden, self.names.spec), len(self.terms) - len(shown)))
+        spec, shown, found = self.names.spec, set(self._largest), []
+        if hidden := [term.contribution for term in self.terms if term not in shown]:
+            found.append(f"{factor(sum(hidden), spec)} from {len(hidden):,} more")
         if self.remainder:
-            found.append(elsewhere.format(number(self.remainder, self.names.spec)))
+            found.append(f"{factor(self.remainder, spec)} from elsewhere")
         return found
 
     def to_latex(self) -> str:
@@ -172,7 +177,7 @@ class Ledger:
             rf"_{{{latex_text('via ')}{_latex(t.via, self.names)}}}"
             for t in self._largest
         ]
-        terms += [latex_text(text) for text in self._others("{} from {:,} more", "{} from elsewhere")]
+        terms += [latex_text(text) for text in self._others()]
         return f"{left} = " + (" + ".join(terms) + " = " if terms else "") + latex_number(self.node.grad, spec)
 
     def _repr_html_(self) -> str:
@@ -183,14 +188,14 @@ class Ledger:
             [html.escape(self.names.name[t.via]), *[number(x, spec) for x in (t.local, t.upstream, t.contribution)]]
             for t in self._largest
         ]
-        rows += [[html.escape(text), "", "", ""] for text in self._others("{} from {:,} more", "{} from elsewhere")]
+        rows += [[html.escape(text), "", "", ""] for text in self._others()]
         rows.append([f"<b>{name}.grad</b>", "", "", f"<b>{number(self.node.grad, spec)}</b>"])
         return _table(["via", f"∂via/∂{name}", "gradient of via", "product"], rows)
 
 
 def _ledger(node: Value, spec: str) -> Ledger:
     users = [user for user in _users(node) if type(user.grad) is not int]
-    names = Names(topological_order(*users, node), spec)
+    names = _names(node, users, spec)
     users.sort(key=lambda user: names.name[user])
     terms = [
         Term(user, local, user.grad)
@@ -199,6 +204,32 @@ def _ledger(node: Value, spec: str) -> Ledger:
         if parent is node
     ]
     return Ledger(node, terms, names)
+
+
+def _names(node: Value, users: Sequence[Value], spec: str) -> Names:
+    """Names for a node and its users; where they are only numbers, those of a drawing of the whole graph."""
+    order = reading_order(*users, node)
+    names = Names(order, spec)
+    if not names.numbered.isdisjoint([node, *users]) and len(order) <= MOST_NUMBERED:
+        whole = reading_order(*_outputs([*users, node]))
+        return Names(whole, spec) if len(whole) <= MOST_NUMBERED else names
+    return names
+
+
+def _outputs(nodes: Sequence[Value]) -> list[Value]:
+    """What has been computed from these nodes, and is no operand of anything that backward has run on."""
+    users: dict[Value, list[Value]] = {}
+    for user in gc.get_objects():
+        if issubclass(type(user), Value) and type(user.grad) is not int:  # isinstance would ask dead proxies
+            for parent in user.parents:
+                users.setdefault(parent, []).append(user)
+    found = dict.fromkeys(nodes)
+    to_visit = [*nodes]
+    while to_visit:
+        further = [user for user in users.get(to_visit.pop(), ()) if user not in found]
+        found |= dict.fromkeys(further)
+        to_visit += further
+    return [node for node in found if node not in users]
 
 
 def _users(node: Value) -> list[Value]:
@@ -238,14 +269,15 @@ class Paths:
 
     @property
     def remainder(self) -> float:
-        """What all the paths that are not listed add up to.
+        """What all the paths that are not listed add up to; nan if those that are listed are infinite.
 
         >>> b = Value(2.0, "b")
         >>> c = b * 3 + b * 5
         >>> explain(b, c, k=1).remainder
         3.0
         """
-        return self.gradient - math.fsum([path.product for path in self.paths])
+        listed: float = ops.sum_of(*[path.product for path in self.paths])
+        return self.gradient - listed
 
     def __repr__(self) -> str:
         spec = self.names.spec
@@ -258,7 +290,9 @@ class Paths:
             symbols, numbers = self._factors(path)
             lines.append(f"  {i}. {' · '.join(symbols)} = {'·'.join(numbers)} = {number(path.product, spec)}")
         if self.count > len(self.paths):
-            lines.append(f"  the other {_count(self.count - len(self.paths))} add up to {number(self.remainder, spec)}")
+            rest = self.remainder
+            total = "are not listed" if math.isnan(rest) else f"add up to {number(rest, spec)}"
+            lines.append(f"  the other {_count(self.count - len(self.paths))} {total}")
         lines.append(f"finite differences give {number(self.finite_difference, spec)}")
         return "\n".join(lines)
 
@@ -302,7 +336,8 @@ class Paths:
         if not steps:
             return [self._derivative(self.loss, self.node)], ["1"]
         symbols = [self._derivative(head, tail) for head, tail, _ in steps]
-        return _shortened(symbols), _shortened([number(partial, self.names.spec) for _, _, partial in steps])
+        numbers = [factor(partial, self.names.spec, first=not i) for i, (_, _, partial) in enumerate(steps)]
+        return _shortened(symbols), _shortened(numbers)
 
     def _derivative(self, of: Value, by: Value) -> str:
         return f"∂{_atom(self.names.name[of])}/∂{_atom(self.names.name[by])}"

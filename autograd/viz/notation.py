@@ -10,22 +10,25 @@ from autograd import ops
 from autograd.value import Value
 
 __all__ = [
-    "ATOM", "INFIX", "NEGATION", "NOT_COMPUTED", "Names", "Textbook", "expression", "gradient", "nodes_of", "number",
-    "parameters_of", "shorten", "textbook",
+    "ATOM", "INFIX", "NEGATION", "NOT_COMPUTED", "Names", "Textbook", "expression", "factor", "gradient", "nodes_of",
+    "number", "parameters_of", "product", "shorten", "stem", "textbook",
 ]  # fmt: skip
 
 NOT_COMPUTED = "not computed"
 LONGEST_LABEL = 40
 LONGEST_EXPRESSION = 16  # a node whose expression is longer is called v12: boxes stay narrow
-LONGEST_TITLE = 22
+LONGEST_TITLE = 40
+LONGEST_OPERAND = 12  # in a title that would be longer
+MOST_OPERANDS = 9  # of more, the first and the last are written
 
 # Operators as Python writes them, with their precedence; a function call binds like a name.
 INFIX = {ops.add: ("+", 1), ops.sub: ("-", 1), ops.mul: ("*", 2), ops.div: ("/", 2)}
 INFIX[ops.power] = INFIX[ops.constant_power] = ("**", 4)
-NEGATION, ATOM = 3, 5
+SUM, PRODUCT, NEGATION, ATOM = 1, 2, 3, 5
 
 # The labels that `nn` gives the nodes of a network: w²₁₃ (layer above, neurons below), b²₁, z²₁, a²₁, and x₁.
 _TEXTBOOK = re.compile(r"([wbzax])([⁰¹²³⁴⁵⁶⁷⁸⁹]*)((?:[₀₁₂₃₄₅₆₇₈₉]+,?)*)")
+_INDICES = "0123456789⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉,_"
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
 
 
@@ -59,6 +62,25 @@ def number(x: float, spec: str = ".4g") -> str:
     ('-8', '0.1235', '1e-09', '0')
     """
     return format(x + 0.0, spec)  # -0.0 + 0.0 is 0.0
+
+
+def factor(x: float, spec: str = ".4g", *, first: bool = False) -> str:
+    """A number as a factor or a term: in parentheses if it is negative and not the first.
+
+    >>> factor(-2.0), factor(-2.0, first=True), factor(2.0)
+    ('(-2)', '-2', '2')
+    """
+    text = number(x, spec)
+    return text if first or not text.startswith("-") else f"({text})"
+
+
+def product(factors: Sequence[float], spec: str = ".4g", *, first: bool = True) -> str:
+    """A product of numbers; ``first`` says whether a formula begins with it.
+
+    >>> product([-3.0, -2.0]), product([-3.0, 2.0], first=False)
+    ('-3·(-2)', '(-3)·2')
+    """
+    return "·".join([factor(x, spec, first=first and not i) for i, x in enumerate(factors)])
 
 
 def gradient(grad: float, spec: str = ".4g") -> str:
@@ -144,13 +166,17 @@ class Names:
         if node.parents and name != text:
             title = f"{name} = {text}"
             if len(title) > LONGEST_TITLE:
-                title = f"{name} = {node.op.symbol}"
+                cut = [(shorten(operand, LONGEST_OPERAND), binding) for operand, binding in operands]
+                title = f"{name} = {expression(node, cut, self.spec)[0]}"
         self.name[node], self.expression[node], self.title[node] = name, text, title
         self.strength[node] = strength
 
 
 def expression(node: Value, operands: Sequence[tuple[str, int]], spec: str = ".4g") -> tuple[str, int]:
-    """A node written with the names of its operands, each with how tightly it binds; and how tightly the whole does."""
+    """A node written with the names of its operands, each with how tightly it binds; and how tightly the whole does.
+
+    Of more than four operands only the first may be given: then the text says how many there are.
+    """
     if not node.parents:
         text = number(node._data, spec)
         return text, NEGATION if text.startswith("-") else ATOM
@@ -159,12 +185,60 @@ def expression(node: Value, operands: Sequence[tuple[str, int]], spec: str = ".4
         is_power = symbol == "**"  # binds from the right; all others from the left
         first = _parenthesized(operands[0], strength + is_power)
         second = _parenthesized(operands[1], strength + (not is_power))
+        second = second if is_power else _not_first(second)  # x*(-3), although Python takes x*-3
         return (f"{first} {symbol} {second}" if strength == 1 else f"{first}{symbol}{second}"), strength
     if node.op is ops.neg:
         return "-" + _parenthesized(operands[0], NEGATION), NEGATION
-    if len(node.parents) > 3:
+    is_whole = len(operands) == len(node.parents)
+    if node.op is ops.sum_of_products:
+        return (_joined(" + ", _products(operands)) if is_whole else _pattern(node.parents)), SUM
+    if not is_whole:
         return f"{node.op.symbol} of {len(node.parents):,}", 0
-    return f"{node.op.symbol}({', '.join([text for text, _ in operands])})", ATOM
+    if node.op is ops.sum_of and len(operands) > 1:
+        return _joined(" + ", [_parenthesized(operand, SUM) for operand in operands]), SUM
+    if node.op is ops.product_of and len(operands) > 1:
+        return _joined("*", [_parenthesized(operand, PRODUCT) for operand in operands]), PRODUCT
+    return f"{node.op.symbol}({_joined(', ', [text for text, _ in operands])})", ATOM
+
+
+def _products(operands: Sequence[tuple[str, int]]) -> list[str]:
+    """The terms of a sum of products: first all left factors, then all right ones, then what is added."""
+    half = len(operands) // 2
+    pairs = zip(operands[:half], operands[half:])
+    terms = [f"{_parenthesized(x, PRODUCT)}*{_not_first(_parenthesized(y, PRODUCT + 1))}" for x, y in pairs]
+    return terms + [_parenthesized(operand, SUM) for operand in operands[2 * half :]]
+
+
+def _pattern(parents: Sequence[Value]) -> str:
+    """A sum of products by what the symbols of its operands have in common: Σ w·x + b."""
+    half = len(parents) // 2
+    left, right, rest = parents[:half], parents[half : 2 * half], parents[2 * half :]
+    products = f"{_symbol(left, 'w')}²" if left == right else f"{_symbol(left, 'w')}·{_symbol(right, 'x')}"
+    return f"Σ {products}" + (f" + {_symbol(rest, 'b')}" if rest else "")
+
+
+def _symbol(nodes: Sequence[Value], unnamed: str) -> str:
+    return (stem(nodes) or "…") if any(node.label for node in nodes) else unnamed
+
+
+def stem(nodes: Sequence[Value]) -> str:
+    """The symbol of labels that differ in their indices only; nothing if there is none.
+
+    >>> stem([Value(1.0, "x₁"), Value(2.0, "x₂")]), stem([Value(1.0, "x₁"), Value(2.0, "y")])
+    ('x', '')
+    """
+    found = {node.label.rstrip(_INDICES) for node in nodes}
+    return shorten(found.pop(), LONGEST_OPERAND) if len(found) == 1 else ""
+
+
+def _joined(separator: str, parts: Sequence[str]) -> str:
+    shown = list(parts) if len(parts) <= MOST_OPERANDS else [*parts[:4], "…", parts[-1]]
+    return separator.join(shown if separator == ", " else [shown[0], *map(_not_first, shown[1:])])
+
+
+def _not_first(text: str) -> str:
+    """An operand that comes after another: a sign there needs parentheses."""
+    return f"({text})" if text.startswith("-") else text
 
 
 def _parenthesized(operand: tuple[str, int], needed: int) -> str:

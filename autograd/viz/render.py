@@ -10,8 +10,10 @@ from pathlib import Path
 
 from autograd.errors import DrawingError
 
-__all__ = ["LayoutError", "dot_program", "render", "write_bytes"]
+__all__ = ["DPI", "LayoutError", "dot_program", "render", "write_bytes"]
 
+DPI = 96.0  # what Graphviz takes if it is told nothing
+PIXELS = ("png", "jpg", "jpeg")
 _WHEEL = "graphviz-pure"
 
 
@@ -44,23 +46,23 @@ def _in_wheel() -> Path | None:
     return next((program.resolve() for program in programs if program.is_file()), None)
 
 
-def render(source: str, format: str = "svg", *, timeout: float = 30.0) -> bytes:
+def render(source: str, format: str = "svg", *, timeout: float = 30.0, dpi: float = DPI) -> bytes:
     """Lay out a graph written in DOT and return the picture.
 
     Args:
         source: the DOT text.
         format: svg, png, jpg, dot, or what else the program can write.
         timeout: seconds after which the program is stopped.
+        dpi: pixels per inch of a picture of pixels.
 
     Raises:
         DrawingError: there is no program, it cannot write this format, it failed, or it took too long.
     """
     program = dot_program()
+    command = [str(program), f"-T{format}", *([f"-Gdpi={dpi:g}"] if format in PIXELS else [])]
     try:
         # stderr is captured: graphviz-pure warns about the width of every label outside of ASCII.
-        done = subprocess.run(
-            [program, f"-T{format}"], input=source.encode(), capture_output=True, timeout=timeout, check=False
-        )
+        done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
         raise LayoutError(f"the layout was stopped after {timeout:g} s: draw less, or raise timeout=") from None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -91,7 +92,7 @@ class _Writer:
         """A term with its sign apart."""
         if isinstance(term, Product):
             coefficient, term = coefficient * term.coefficient, Product(1.0, term.factors)
-        sign, size = ("-", -coefficient) if coefficient < 0.0 else ("+", coefficient)
+        sign, size = ("-", -coefficient) if math.copysign(1.0, coefficient) < 0.0 else ("+", coefficient)  # a - 0
         if term == ONE:
             return sign, self.number(size)[0]
         factors = term.factors if isinstance(term, Product) else ((term, ONE),)
