@@ -2,7 +2,12 @@
 // that receives.
 
 const LINE = 17;  // pixels from one line to the next
-const STEPS = 24;  // along an arrow
+const REACH = [120, 150];  // how far from the middle of its arrow a text may be
+const OFFSETS = [];  // the places to try, the nearest first
+for (let dx = -REACH[0]; dx <= REACH[0]; dx += 10) {
+  for (let dy = -REACH[1]; dy <= REACH[1]; dy += 5) OFFSETS.push([dx, dy, Math.hypot(dx, dy)]);
+}
+OFFSETS.sort((p, q) => p[2] - q[2]);
 
 class Badge {
   constructor(picture) {
@@ -37,43 +42,54 @@ class Badge {
     text.setAttribute("y", y);
   }
 
-  // Points along an arrow.
+  // Points along an arrow.  The browser's own getPointAtLength takes 100 ms for the neighbours of one arrow of a network.
   trail(arrow) {
-    if (!this.trails[arrow]) {
-      const path = this.picture.arrows[arrow].querySelector("path");
-      const length = path.getTotalLength();
-      this.trails[arrow] = Array.from({ length: STEPS + 1 }, (_, i) => path.getPointAtLength((length * i) / STEPS));
-    }
+    this.trails[arrow] ??= pointsAlong(this.picture.arrows[arrow].querySelector("path").getAttribute("d"));
     return this.trails[arrow];
   }
 
   // The centre of the place nearest to the middle of an arrow where a text covers no box, nor the arrow, nor much else.
   freePlace(width, height, arrow) {
     const { areas, labelAreas, walk } = this.picture;
-    const middle = this.trail(arrow)[STEPS / 2];
-    const near = ([left, top, right, bottom]) => left < middle.x + 300 && right > middle.x - 300
-      && top < middle.y + 200 && bottom > middle.y - 200;
+    const middle = this.trail(arrow)[Math.floor(this.trail(arrow).length / 2)];
+    const [w, h] = [REACH[0] + width / 2, REACH[1] + height / 2];
+    const near = ([left, top, right, bottom]) => left < middle.x + w && right > middle.x - w
+      && top < middle.y + h && bottom > middle.y - h;
     const around = ({ x, y }, room) => [x - room, y - room, x + room, y + room];
     const taken = [...areas, areaOf(this.plus)].filter(near).map((area) => [area, 100]);
+    for (const point of this.trail(arrow)) taken.push([around(point, 8), 4]);
     for (const area of labelAreas.filter(near)) taken.push([area, 3]);
-    for (const point of this.trail(arrow)) taken.push([around(point, 7), 4]);
     walk.arrows.forEach(({ tail, head }, other) => {
       const [[a, b, c, d], [e, f, g, h]] = [areas[tail], areas[head]];
       if (other === arrow || walk.boxes[tail].k === "constant" || !near([Math.min(a, e), Math.min(b, f), Math.max(c, g), Math.max(d, h)])) return;
       for (const point of this.trail(other)) if (near(around(point, 0))) taken.push([around(point, 2), 0.7]);
     });
-    let best = null;
-    for (let dy = -150; dy <= 150; dy += 5) {
-      for (let dx = -120; dx <= 120; dx += 10) {
-        if (best && Math.hypot(dx, dy) >= best.cost) continue;
-        const [x, y] = [middle.x + dx, middle.y + dy];
-        const area = [x - width / 2, y - height / 2, x + width / 2, y + height / 2];
-        const cost = Math.hypot(dx, dy) + taken.reduce((sum, [other, weight]) => sum + weight * overlap(area, other), 0);
-        if (!best || cost < best.cost) best = { x, y, cost };
+    let best = { cost: Infinity };
+    for (const [dx, dy, far] of OFFSETS) {
+      if (far >= best.cost) break;
+      const [x, y] = [middle.x + dx, middle.y + dy];
+      const area = [x - width / 2, y - height / 2, x + width / 2, y + height / 2];
+      let cost = far;
+      for (const [other, weight] of taken) {
+        cost += weight * overlap(area, other);
+        if (cost >= best.cost) break;
       }
+      if (cost < best.cost) best = { x, y, cost };
     }
     return [best.x, best.y];
   }
+}
+
+// Eight points on each piece of a path "M0,0C1,1 2,1 3,0 …", which is a row of cubic Bézier curves.
+function pointsAlong(path) {
+  const numbers = path.match(/-?[\d.]+/g).map(Number);
+  const found = [];
+  for (let i = 0; i + 7 < numbers.length; i += 6) {
+    const at = (t, k) => (1 - t) ** 3 * numbers[i + k] + 3 * t * (1 - t) ** 2 * numbers[i + k + 2]
+      + 3 * t ** 2 * (1 - t) * numbers[i + k + 4] + t ** 3 * numbers[i + k + 6];
+    for (let t = 1 / 16; t < 1; t += 1 / 8) found.push({ x: at(t, 0), y: at(t, 1) });
+  }
+  return found;
 }
 
 // Areas are [left, top, right, bottom].

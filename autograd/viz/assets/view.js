@@ -93,8 +93,8 @@ class Picture {
   // measured before any is changed, since each change has the whole picture laid out again.
   squeeze(boxes) {
     const lines = boxes.flatMap((box) => {
-      const room = Number([...box.querySelectorAll("rect")].at(-1)?.getAttribute("width")) - 6;  // a polygon has no width
-      return [...box.querySelectorAll("text")].map((line) => [line, room || box.firstChild.getBBox().width - 6]);
+      const room = [...box.querySelectorAll("rect, polygon")].at(-1).getBBox().width - 10;
+      return [...box.querySelectorAll("text")].map((line) => [line, room]);
     });
     for (const [line] of lines) line.removeAttribute("textLength");
     const tight = lines.filter(([line, room]) => line.getComputedTextLength() > room);
