@@ -208,10 +208,11 @@ def test_another_level_keeps_the_place_and_the_selection(open_page: Open) -> Non
     assert page.locator("svg.graph:not([hidden]) .b.sel").count() == 1
     page.click("#levels >> text=number")
     assert page.evaluate("[app.position, app.selected]") == seen
-    press(page, "End")
-    for level in ("model", "layer", "neuron", "number"):
-        page.click(f"#levels >> text={level}")
-        assert page.evaluate("app.position === app.walk.length")
+    for place in ("0", "app.walk.start - 1", "app.walk.start", "app.walk.length"):
+        page.evaluate(f"app.go({place})")
+        for level in ("model", "layer", "neuron", "number"):
+            page.click(f"#levels >> text={level}")
+            assert page.evaluate(f"app.position === {place}")
 
 
 def test_a_network_can_be_seen_by_model_layer_neuron_and_number(open_page: Open) -> None:

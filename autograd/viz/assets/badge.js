@@ -31,7 +31,7 @@ class Badge {
     this.plus.textContent = `+= ${sum}`;
     const [left, , right, bottom] = this.picture.areas[tail];
     this.write(this.plus, (left + right) / 2, bottom + 13);
-    const width = Math.max(...[this.factors, this.product].map((text) => text.getComputedTextLength())) + 8;
+    const width = Math.max(...[this.factors, this.product].map((text) => text.getComputedTextLength())) + 14;
     const [x, y] = this.freePlace(width, 2 * LINE, arrow);
     this.write(this.factors, x, y - 4);
     this.write(this.product, x, y - 4 + LINE);

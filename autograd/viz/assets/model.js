@@ -81,14 +81,13 @@ class Walk {
     return state;
   }
 
-  // How far a position is, whatever the number of steps: from 0 to 1 through forward, from 1 to 2 through backward.
+  // How far a position is, whatever the number of steps: from 0 to 1 through forward, from 2 to 3 through backward.
   shareOf(position) {
-    return position < this.start ? position / this.start : 1 + (position - this.start) / (this.steps.length || 1);
+    return position < this.start ? position / (this.start - 1 || 1) : 2 + (position - this.start) / (this.steps.length || 1);
   }
 
   positionAt(share) {
-    if (share < 1) return Math.floor(share * this.start + 1e-9);
-    return this.start + Math.round((share - 1) * this.steps.length);
+    return Math.round(share <= 1 ? share * (this.start - 1) : this.start + (share - 2) * this.steps.length);
   }
 
   // The number that a box stands for: of a group, the last one; and the box that a number is in.
