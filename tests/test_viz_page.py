@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import random
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,30 +23,17 @@ from autograd.viz.notation import number
 from autograd.viz.order import reading_order
 from autograd.viz.page import DELTAS, html_page
 from nn import MLP
+from tests.browser import (  # noqa: F401 - the fixtures
+    Open,
+    cubic,
+    gradients_on,
+    network,
+    opened_pages,
+    press,
+    started_chromium,
+)
 from tests.test_viz_dot import HOSTILE
 from tests.test_viz_steps import random_graph
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-def cubic() -> Value:
-    """c = a b + b³ at a = -4, b = 2: value 0, gradients 2 and 8."""
-    a, b = Value(-4.0, "a"), Value(2.0, "b")
-    c = a * b + b**3
-    c.label = "c"
-    return c
-
-
-def network() -> Value:
-    """The half mean squared error of a 2-3-2 network for one sample."""
-    model = MLP(2, [3, 2], activation="tanh", output="sigmoid", seed=3)
-    loss: Value = fsum([(a - y) ** 2 for a, y in zip(model([1.0, 2.0]), [0.0, 1.0])]) / 4
-    loss.label = "J"
-    return loss
 
 
 # ---- the file --------------------------------------------------------------------------------------------------------
@@ -190,6 +177,13 @@ def test_the_line_that_recorded_a_node_is_in_the_page_if_it_is_known() -> None:
     assert boxes[-1]["s"].endswith(": c = a * 3  # this very line")
 
 
+@pytest.mark.parametrize("name", ["graph.txt", "graph", "graph.svg"])
+def test_the_path_must_end_in_html(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"end '.*{re.escape(name)}' in \.html"):
+        write_html(cubic(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("digits", [0, 18])
 def test_the_number_of_digits_is_checked(digits: int) -> None:
     with pytest.raises(ValueError, match="digits must be between 1 and 17"):
@@ -197,64 +191,6 @@ def test_the_number_of_digits_is_checked(digits: int) -> None:
 
 
 # ---- in the browser --------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-Open = Callable[..., Any]
-
-
-@pytest.fixture
-def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    """Open the page of a graph in a fresh profile; afterwards nothing may have complained or left the page."""
-    trouble: list[str] = []
-    contexts = []
-
-    def show(root: Value, *, motion: str = "reduce", scheme: str = "light", **options: Any) -> Any:
-        path = write_html(root, tmp_path / "graph.html", **options)
-        context = browser.new_context(
-            color_scheme=scheme, reduced_motion=motion, viewport={"width": 1200, "height": 760}
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: trouble.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.on("dialog", lambda dialog: trouble.append(dialog.message))
-        page.on("request", lambda request: request.url in (path.as_uri(), "data:,") or trouble.append(request.url))
-        page.goto(path.as_uri())
-        return page
-
-    yield show
-    for context in contexts:
-        context.close()
-    assert trouble == []
-
-
-def gradients_on(page: Any) -> list[float | None]:
-    found: list[float | None] = page.locator("svg.graph:not([hidden]) .b").evaluate_all(
-        "boxes => boxes.map(box => 'grad' in box.dataset ? Number(box.dataset.grad) : null)"
-    )
-    return found
-
-
-def window_of(page: Any) -> list[float]:
-    """How far the picture is moved to the right and down, and its scale."""
-    transform = page.locator("svg.graph:not([hidden])").evaluate("svg => svg.style.transform")
-    return [float(number) for number in re.findall(r"-?[\d.]+", transform)]
-
-
-def press(page: Any, key: str, times: int = 1) -> None:
-    for _ in range(times):
-        page.keyboard.press(key)
-
-
 @pytest.mark.parametrize("build", [cubic, network, lambda: random_graph(5), lambda: Value(2.0, "x")])
 def test_at_the_end_the_numbers_are_those_of_the_engine(open_page: Open, build: Callable[[], Value]) -> None:
     root = build()
@@ -348,142 +284,40 @@ def test_a_nudge_is_compared_with_gradient_times_change(open_page: Open) -> None
         assert page.locator("#real").inner_text() == f"{real:.4g}"
 
 
-def test_the_quiz_hides_gradients_and_checks_answers(open_page: Open) -> None:
+def test_nothing_is_said_before_it_is_computed(open_page: Open) -> None:
     page = open_page(cubic())
-    page.click("#quiz")
-    assert page.locator(".b .g").all_text_contents() == ["grad ?", "grad ?", "grad ?", "grad ?", "grad 1"]
-    assert gradients_on(page) == [None, None, None, None, None, 1]
-    page.click("#ask")
-    assert page.locator("#panel h2").nth(1).inner_text() == "b**3"
-    page.fill("#answer", "2")
-    press(page, "Enter")
-    assert page.locator("#verdict").inner_text().startswith("Not yet.")
-    page.fill("#answer", "one")
-    page.click("#check")
-    assert page.locator("#verdict").inner_text().startswith("Please enter a number")
-    page.fill("#answer", "3/3")
-    press(page, "Enter")
-    assert page.locator("#verdict").inner_text() == "Right: 1."
-    assert page.locator("#score").inner_text() == "1 right, 3 of 4 to go"
-    press(page, "Enter")  # the next question
-    page.click("#reveal")
-    assert page.locator("#score").inner_text() == "1 right, 2 of 4 to go"
-    for name, answer in (("b", "8.0"), ("a", "2")):
-        page.click("#ask")
-        assert page.locator("#panel h2").nth(1).inner_text() == name
-        page.fill("#answer", answer)
-        page.click("#check")
-    assert "All gradients found." in page.locator("#panel").inner_text()
-    page.click("#quiz")
-    assert gradients_on(page) == [None] * 6
+    label = "boxes => boxes.map((box) => box.getAttribute('aria-label'))"
+    assert page.locator("#stage .b").evaluate_all(label)[-1] == "c = a*b + b**3, not computed yet"
+    page.locator("#stage .b.output").click()
+    assert page.locator("#data-of").inner_text() == page.locator("#gradient").inner_text() == "not computed yet"
+    assert page.locator("#ledger li").first.inner_text() == "1, when backward starts here"
+    press(page, "ArrowRight", 4)
+    assert page.locator("#stage .b").evaluate_all(label)[-1] == "c = a*b + b**3, data 0, grad 1"
+    assert page.locator("#data-of").inner_text() == "0"
+    assert page.locator("#ledger li").first.inner_text() == "1, since backward starts here"
+    assert page.locator("#position").get_attribute("aria-valuetext") == "backward 0 of 5"
+    assert page.locator("svg.graph").get_attribute("aria-label") == "Computation graph of c = 0, 6 nodes"
 
 
-def test_everything_can_be_done_with_the_keyboard(open_page: Open) -> None:
-    page = open_page(cubic())
-    press(page, "ArrowRight", 9)
-    press(page, "ArrowLeft")
-    assert page.locator("#count").inner_text() == "backward 4 of 5"
-    press(page, "g")
-    title = "() => document.activeElement.querySelector('.t').textContent"
-    walked = [page.evaluate(title)]
-    for key in ("ArrowLeft", "ArrowLeft", "ArrowDown", "ArrowRight", "ArrowUp"):
-        press(page, key)
-        walked.append(page.evaluate(title))
-    assert walked[0] == "c = a*b + b**3"
-    assert len(set(walked)) >= 4
-    press(page, "Enter")
-    assert page.locator("#panel h2").inner_text() == walked[-1]
-    press(page, "p")
-    assert page.locator("svg.paths").count() == 1
-    press(page, "Escape")
-    assert page.locator("#panel h2").inner_text() == "How to read this"
-    press(page, "Home")
-    assert page.locator("#count").inner_text() == "forward 0 of 3"
-    press(page, "q")
-    assert page.locator("#quiz").get_attribute("aria-pressed") == "true"
-    press(page, "q")
-    press(page, "t")
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    press(page, "?")
-    assert page.evaluate("document.activeElement.id") == "keys"
-    seen = window_of(page)
-    press(page, "+")
-    assert window_of(page) != seen
-    press(page, "0")
-    assert window_of(page) == seen
-
-
-def test_play_runs_to_the_end_and_pauses(open_page: Open) -> None:
-    page = open_page(cubic())
-    page.select_option("#speed", "60")
-    press(page, "Escape")
-    press(page, " ")
-    page.get_by_text("backward 5 of 5").wait_for()
-    page.locator("#play[aria-label=Play]").wait_for()
-    assert gradients_on(page) == [2, 8, 1, None, 1, 1]
-    press(page, " ")
-    press(page, " ")
-    assert page.locator("#play").get_attribute("aria-label") == "Play"
-
-
-def test_the_dot_on_the_arrow_respects_reduced_motion(open_page: Open) -> None:
-    for motion, visible in (("reduce", False), ("no-preference", True)):
-        page = open_page(cubic(), motion=motion)
-        press(page, "ArrowRight", 5)
-        if visible:
-            page.wait_for_selector(".pulse[visibility=visible]")
-        else:
-            assert page.locator(".pulse[visibility=hidden]").count() == 1
-
-
-@pytest.mark.parametrize(("scheme", "background"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(21, 24, 28)")])
-def test_dark_mode_is_respected(open_page: Open, scheme: str, background: str) -> None:
-    page = open_page(network(), scheme=scheme)
+def test_the_panel_has_all_digits_below_those_of_the_drawing(open_page: Open) -> None:
+    x = Value(1 / 3, "x")
+    page = open_page(x * math.inf + x)
+    page.locator("#stage .b.leaf").click()
+    assert page.locator("#data-of").inner_text().split() == ["0.3333", "0.3333333333333333"]
     press(page, "End")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == background
-    assert len(page.screenshot()) > 10_000
+    assert page.locator("#gradient").inner_text() == "inf"
+    assert page.locator(".plot").count() == 0
+    assert (
+        page.locator("#nudge-answer p").inner_text() == "The output is inf: no change of it can be measured or drawn."
+    )
 
 
-def test_a_network_can_be_seen_by_model_layer_neuron_and_number(open_page: Open) -> None:
-    page = open_page(network())
-    assert page.locator("#levels button").all_inner_texts() == ["model", "layer", "neuron", "number"]
-    sizes = []
-    for level in ("model", "layer", "neuron", "number"):
-        page.click(f"#levels >> text={level}")
-        press(page, "End")
-        assert page.locator("svg.graph:not([hidden]) .b.off").count() == 0
-        sizes.append(page.locator("svg.graph:not([hidden]) .b").count())
-        page.locator("svg.graph:not([hidden]) .b").first.click()
-        assert page.locator("#panel h2").count() == 1
-    assert sizes == sorted(sizes)
-    assert sizes[-1] == len(topological_order(network()))
-
-
-def test_the_window_follows_the_walk_through_a_picture_too_large_to_read(open_page: Open) -> None:
-    page = open_page(network())
-    assert page.locator("#follow").get_attribute("aria-pressed") == "true"
-    whole = window_of(page)
-    press(page, "ArrowRight", 30)
-    assert window_of(page) != whole
-    area, stage = page.locator(".b.now:visible").bounding_box(), page.locator("#stage").bounding_box()
-    assert stage["x"] < area["x"] < stage["x"] + stage["width"]
-    page.click("#fit")
-    assert window_of(page) == whole
-
-
-def test_the_wheel_zooms_and_dragging_moves_without_selecting(open_page: Open) -> None:
+def test_the_plot_of_a_nudge_has_a_scale(open_page: Open) -> None:
     page = open_page(cubic())
-    before = window_of(page)
-    page.mouse.move(300, 300)
-    page.mouse.wheel(0, -300)
-    zoomed = before
-    while zoomed[2] <= before[2]:  # the wheel is handled in the background
-        zoomed = window_of(page)
-    page.mouse.down()
-    page.mouse.move(360, 320, steps=4)
-    page.mouse.up()
-    assert window_of(page) == pytest.approx([zoomed[0] + 60.0, zoomed[1] + 20.0, zoomed[2]])
-    assert page.locator("#panel h2").inner_text() == "How to read this"
+    page.locator(".b", has_text="data 2").click()
+    heights = [-4.0 * (2.0 + delta) + (2.0 + delta) ** 3 for delta in DELTAS] + [-8.0, 8.0]  # with the tangent's ends
+    shown = page.locator(".plot text").all_text_contents()
+    assert shown == [number(max(heights)), number(min(heights)), "-1", "0", "+1"]
 
 
 @pytest.mark.parametrize("label", HOSTILE)
@@ -510,6 +344,9 @@ def test_numbers_are_written_as_python_writes_them(open_page: Open) -> None:
     page = open_page(cubic())
     assert page.evaluate("numbers => numbers.map((x) => format(x))", numbers) == [number(x) for x in numbers]
     assert page.evaluate("[NaN, Infinity, -Infinity].map((x) => format(x))") == ["nan", "inf", "-inf"]
+    numbers += [1e15, 123456789012345680.0, 1e16, 1e-4, 9.9e-5]
+    exact = [repr(x + 0.0).removesuffix(".0") for x in numbers]
+    assert page.evaluate("numbers => numbers.map((x) => exact(x))", numbers) == exact
 
 
 def test_a_thousand_nodes_open_and_step(open_page: Open) -> None:

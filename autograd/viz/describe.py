@@ -9,7 +9,7 @@ from autograd.viz.notation import number, product
 from autograd.viz.steps import Step, backward_steps
 from autograd.viz.theme import Kind
 
-__all__ = ["alt_text"]
+__all__ = ["alt_text", "summary"]
 
 MOST_SENTENCES = 20
 
@@ -22,15 +22,20 @@ def alt_text(figure: Figure) -> str:
     >>> print(draw_dot(a * b).alt_text)
     Computation graph of a*b = -8, 3 nodes. Backward: a*b starts with 1; a gets 2·1 = 2; b gets -4·1 = -4.
     """
+    if len(figure.boxes) != len(figure.graph.order):
+        details = f"From the output back: {_listing(_boxes(figure.boxes))}."
+    else:
+        details = f"Backward: {_listing(_backward(figure))}."
+    return f"{summary(figure)}. {details}{figure.notice and ' '}{figure.notice}"
+
+
+def summary(figure: Figure) -> str:
+    """What the drawing is of, without a word on gradients."""
     spec, name = figure.graph.spec, figure.graph.names.name
     outputs = ", ".join([f"{name[root]} = {number(root._data, spec)}" for root in figure.graph.roots])
     size = len(figure.graph.order)
     text = f"Computation graph of {outputs}, {size:,} node{'s' * (size > 1)}"
-    if len(figure.boxes) != size:
-        text += f" in {len(figure.boxes):,} boxes. From the output back: {_listing(_boxes(figure.boxes))}."
-    else:
-        text += f". Backward: {_listing(_backward(figure))}."
-    return f"{text} {figure.notice}" if figure.notice else text
+    return f"{text} in {len(figure.boxes):,} boxes" if len(figure.boxes) != size else text
 
 
 def _listing(parts: list[str]) -> str:

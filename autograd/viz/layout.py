@@ -17,6 +17,7 @@ LINE_HEIGHT = 15.0
 PADDING = (10.0, 7.0)
 OUTLINE = 3.0  # between the two outlines of an output
 _CURVE_FONT_SIZE = 11.0
+BOLD = 1.12  # how much wider bold letters are, at most
 LONG = 8_000  # ranks that arrows may cross before the layout is told to hurry
 FEW = 200  # arrows for whose labels room is made, which takes 3x the time; others have theirs in the middle
 
@@ -77,9 +78,11 @@ def text_width(text: str, font_size: float = FONT_SIZE) -> float:
 
 def _box_size(box: Box) -> tuple[float, float]:
     lines = [line.replace("not computed", "") for line in box.lines]  # the page shows nothing there
-    width = max([text_width(box.title) * 1.06, *map(text_width, lines)])  # titles are bold
-    if any(line.startswith("grad") for line in box.lines):
-        width = max(width, text_width("grad -0.00000"))  # sums on the way may be longer than the result
+    bold = [box.title, *[line for line in lines if "grad " in line]]
+    if any(line.startswith("grad") for line in lines):
+        bold.append("grad -0.00000")  # sums on the way may be longer than the result
+    width = max(map(text_width, lines), default=0.0)
+    width = max(width, BOLD * max(map(text_width, bold)))
     room = OUTLINE if box.kind is Kind.OUTPUT else 0.0
     width, height = width + 2 * PADDING[0], LINE_HEIGHT * len(box.text) + 2 * PADDING[1]
     return max(width, 44.0) + 2 * room, height + 2 * room

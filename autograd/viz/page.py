@@ -31,7 +31,7 @@ from autograd.viz.theme import THEMES, Theme
 
 __all__ = ["html_page", "write_html"]
 
-SCRIPTS = ("model.js", "view.js", "panel.js", "quiz.js", "main.js")
+SCRIPTS = ("model.js", "badge.js", "view.js", "panel.js", "quiz.js", "stage.js", "keyboard.js", "main.js")
 DELTAS = (-1.0, -0.75, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 MOST_REPLAYED = 1_000_000  # nodes to compute again for nudging; leaves beyond that cannot be nudged
 
@@ -56,6 +56,7 @@ def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **op
         The path.
 
     Raises:
+        ValueError: the path does not end in .html.
         DrawingError: no Graphviz was found, or no picture could be laid out.
 
     >>> import tempfile
@@ -63,6 +64,8 @@ def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **op
     ...     write_html(Value(2.0, "x") * 3, f"{folder}/graph.html").name
     'graph.html'
     """
+    if Path(path).suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"write_html writes a page: end {os.fspath(path)!r} in .html")
     return write_bytes(path, html_page(root, **options).encode())
 
 
@@ -116,7 +119,7 @@ def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> 
         if len(figure.boxes) <= most:
             with suppress(LayoutError):
                 layout = layout_of(figure, timeout=timeout)
-                level = _scalar_level(figure) if is_scalar else _folded_level(name, figure)
+                level = _scalar_level(figure) if is_scalar else _folded_level(name, figure, most)
                 found.append((level, svg_of(figure, layout)))
     return found
 
@@ -179,7 +182,8 @@ def _nudges(graph: Graph) -> dict[Value, list[float]]:
     return found
 
 
-def _folded_level(name: str, figure: Figure) -> dict[str, Any]:
+def _folded_level(name: str, figure: Figure, most: int) -> dict[str, Any]:
+    """One box per group; and, where a picture of the numbers can be had, the box that each number is in."""
     index = {box: i for i, box in enumerate(figure.boxes)}
     figure.arrows.sort(key=lambda arrow: -index[arrow.head])  # as backward gets to them
     boxes = [
@@ -192,8 +196,10 @@ def _folded_level(name: str, figure: Figure) -> dict[str, Any]:
         }
         for box in figure.boxes
     ]
-    ends = set(figure.graph.roots)
-    return {
+    order, ends = figure.graph.order, set(figure.graph.roots)
+    places = {node: i for box, i in index.items() for node in box.nodes}
+    of = {"of": [places[node] for node in order]} if len(order) <= most else {}
+    return of | {
         "name": name, "scalar": False, "boxes": boxes,
         "roots": [i for box, i in index.items() if not ends.isdisjoint(box.nodes)],
         "arrows": [[index[a.tail], index[a.head], a.label(figure.graph.spec)] for a in figure.arrows],

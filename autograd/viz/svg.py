@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from autograd.viz.describe import alt_text
+from autograd.viz.describe import summary
 from autograd.viz.figure import Arrow, Box, Figure
 from autograd.viz.layout import LINE_HEIGHT, OUTLINE, Layout
 from autograd.viz.notation import NOT_COMPUTED
@@ -26,7 +26,7 @@ def svg_of(figure: Figure, layout: Layout) -> str:
     ]
     boxes = [_box(*found) for found in zip(figure.boxes, layout.centres, layout.sizes)]
     return (
-        f'<svg class="graph" viewBox="{view}" role="group" aria-label="{html.escape(alt_text(figure))}">'
+        f'<svg class="graph" viewBox="{view}" role="group" aria-label="{html.escape(summary(figure))}">'
         f"<g>{''.join(arrows)}</g><g>{''.join(boxes)}</g></svg>"
     )
 

@@ -6,13 +6,14 @@ class App {
   constructor() {
     this.panel = new Panel(byId("panel"), this);
     this.quiz = new Quiz(this);
+    [this.selected, this.node, this.share] = [null, null, 0];  // node, share: the same at every level
     this.pictures = [...document.querySelectorAll("svg.graph")].map((svg, i) => new Picture(svg, new Walk(DATA.levels[i])));
     this.buildLevels();
-    this.listenToStage();
+    listenToStage(byId("stage"), this);
     this.listenToControls();
-    document.addEventListener("keydown", (event) => this.key(event));
-    addEventListener("resize", () => { if (this.picture.fitted) this.picture.fit(); });
+    this.keyboard = new Keyboard(this);
     this.choose(DATA.level);
+    new ResizeObserver(() => this.picture.resized()).observe(byId("stage"));
   }
 
   // ---- levels of detail ----
@@ -23,33 +24,55 @@ class App {
     }, level.name)));
   }
 
+  // Another level shows the same stage of the walk, and the box that holds the number that was selected.
   choose(level) {
     this.pause();
     this.quiz.stop();
     this.level = level;
     this.picture = this.pictures[level];
     this.walk = this.picture.walk;
-    this.selected = null;
+    this.selected = this.node === null ? null : this.walk.boxOf(this.node);
     this.paths = false;
     this.pictures.forEach((picture, i) => picture.svg.toggleAttribute("hidden", i !== level));
-    [...byId("levels").children].forEach((button, i) => button.setAttribute("aria-checked", String(i === level)));
-    byId("quiz").disabled = !this.walk.scalar;
+    [...byId("levels").children].forEach((button, i) => {
+      button.setAttribute("aria-checked", String(i === level));
+      button.setAttribute("tabindex", i === level ? "0" : "-1");
+    });
     byId("position").max = this.walk.length;
     this.picture.highlight(null);
-    this.setFollow(this.picture.fit() < 0.8);
-    this.go(0);
+    this.position = this.walk.positionAt(this.share);
+    this.refresh();
+    const scale = this.picture.fit();
+    this.setFollow(scale < FAR);  // to begin with, if the whole is too small to read
+    if (this.following) this.picture.look(this.picture.goal);  // at once: it is another picture
   }
 
-  // Whether the window goes where the walk is: to begin with, if the whole is too small to read.
+  // ---- the window goes where the walk is ----
   setFollow(on) {
     this.following = on;
     byId("follow").setAttribute("aria-pressed", String(on));
+    this.follow();
+  }
+
+  follow() {
+    if (this.following) this.picture.follow(this.active());
+  }
+
+  // The boxes to look at: those of the step, the one that is computed, or to begin with a leaf and what uses it.
+  active() {
+    const { walk, state } = this;
+    if (this.quiz.on) return [this.selected ?? walk.roots[0]];
+    const arrow = state.step ? walk.arrows[state.step.arrow] : walk.arrows[(walk.operands[walk.forward[0]] || [])[0]];
+    if (state.box !== null && !state.step) return [state.box];
+    return arrow ? [arrow.tail, arrow.head] : [walk.roots[0]];
   }
 
   // ---- positions ----
   go(position) {
     this.position = Math.max(0, Math.min(this.walk.length, position));
+    this.share = this.walk.shareOf(this.position);
     this.refresh();
+    this.follow();
   }
 
   refresh() {
@@ -63,6 +86,7 @@ class App {
     const { start, length } = this.walk;
     byId("count").textContent = this.quiz.on ? "quiz" : this.position < start
       ? `forward ${this.position} of ${start - 1}` : `backward ${this.position - start} of ${length - start}`;
+    byId("position").setAttribute("aria-valuetext", byId("count").textContent);
     for (const id of ["first", "back"]) byId(id).disabled = this.quiz.on || this.position === 0;
     for (const id of ["next", "last"]) byId(id).disabled = this.quiz.on || this.position === length;
     byId("play").disabled = byId("position").disabled = this.quiz.on;
@@ -71,9 +95,6 @@ class App {
 
   step(by) {
     this.go(this.position + by);
-    const arrow = this.state.step && this.walk.arrows[this.state.step.arrow];
-    const active = arrow ? [arrow.tail, arrow.head] : this.state.box === null ? [] : [this.state.box];
-    if (this.following && active.length) this.picture.follow(active);
     if (by > 0 && this.state.step) this.picture.run(this.state.step.arrow, Math.min(600, this.pace() * 0.6));
   }
 
@@ -134,12 +155,25 @@ class App {
 
   // ---- selecting ----
   select(i) {
+    if (i !== this.selected) this.panel.element.scrollTop = 0;
     this.selected = i;
+    this.node = i === null ? null : this.walk.nodeOf(i);
     if (i === null) this.paths = false;
     this.picture.highlight(this.paths ? this.walk.pathsFrom(i) : null);
     if (this.quiz.on) this.quiz.message = null;
     this.refresh();
     if (i !== null) this.picture.reveal(i);
+  }
+
+  // Give up the selection, and then the graph; the focus is never lost with what had it.
+  letGo() {
+    const { selected } = this;
+    const focused = document.activeElement;
+    this.select(null);
+    if (selected !== null) {
+      if (!focused.isConnected) this.picture.boxes[selected].focus({ preventScroll: true });
+    } else if (focused.closest(".b")) byId("play").focus();
+    else focused.blur();
   }
 
   togglePaths() {
@@ -148,12 +182,16 @@ class App {
     this.select(this.selected);
   }
 
+  // The quiz asks for single numbers, and goes to the picture that has them.
   toggleQuiz() {
-    if (!this.walk.scalar) return;
+    const numbers = this.pictures.findIndex((picture) => picture.walk.scalar);
+    if (numbers < 0) return;
+    if (!this.walk.scalar) this.choose(numbers);
     this.pause();
     if (this.quiz.on) this.quiz.stop();
     else this.quiz.start();
     this.select(null);
+    this.panel.element.scrollTop = 0;
   }
 
   toggleTheme() {
@@ -169,49 +207,12 @@ class App {
   }
 
   // ---- input ----
-  listenToStage() {
-    const stage = byId("stage");
-    let from = null;
-    let moved = false;
-    stage.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const area = stage.getBoundingClientRect();
-      const times = Math.exp(event.deltaY * 0.0015);
-      this.picture.zoom(times, (event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height);
-    }, { passive: false });
-    stage.addEventListener("pointerdown", (event) => {
-      from = [event.clientX, event.clientY];
-      moved = false;
-      this.byMouse = true;
-    });
-    stage.addEventListener("pointermove", (event) => {
-      if (!from || !event.buttons) return;
-      const [dx, dy] = [event.clientX - from[0], event.clientY - from[1]];
-      if (!moved && Math.hypot(dx, dy) < 4) return;
-      if (!moved) stage.setPointerCapture(event.pointerId);
-      moved = true;
-      const scale = this.picture.window.width / stage.clientWidth;
-      this.picture.pan(-dx * scale, -dy * scale);
-      from = [event.clientX, event.clientY];
-    });
-    stage.addEventListener("pointerup", () => { from = null; });
-    stage.addEventListener("click", (event) => {
-      if (moved || event.target.closest("button")) return;
-      const box = event.target.closest(".b");
-      this.select(box ? this.picture.boxes.indexOf(box) : null);
-    });
-    stage.addEventListener("focusin", (event) => {
-      const box = event.target.closest(".b");
-      if (box && !this.byMouse) this.picture.reveal(this.picture.boxes.indexOf(box));
-    });
-  }
-
   listenToControls() {
     const actions = {
       first: () => this.go(0), back: () => this.step(-1), play: () => this.toggle(), next: () => this.step(1),
       last: () => this.go(this.walk.length), quiz: () => this.toggleQuiz(), theme: () => this.toggleTheme(),
       help: () => this.showHelp(), closer: () => this.picture.zoom(0.8), farther: () => this.picture.zoom(1.25),
-      fit: () => { this.picture.fit(); this.setFollow(false); }, follow: () => this.setFollow(!this.following),
+      fit: () => { this.setFollow(false); this.picture.fit(); }, follow: () => this.setFollow(!this.following),
     };
     for (const [id, action] of Object.entries(actions)) {
       byId(id).addEventListener("click", () => {
@@ -219,57 +220,14 @@ class App {
         action();
       });
     }
+    if (!this.pictures.some((picture) => picture.walk.scalar)) {
+      byId("quiz").disabled = true;
+      byId("quiz").title = `The quiz needs a box for each number. ${DATA.notice}`;
+    }
     byId("position").addEventListener("input", (event) => { this.pause(); this.go(Number(event.target.value)); });
-  }
-
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const { target } = event;
-    if (event.key === "Tab" || event.key === "g") this.byMouse = false;
-    const box = this.byMouse ? null : target.closest(".b");  // after a click the arrow keys still step
-    if (target.matches("input, select") && event.key !== "Escape") return;
-    if (target.matches("button") && (event.key === " " || event.key === "Enter")) return;
-    const action = (box && this.graphKey(event.key, this.picture.boxes.indexOf(box))) || this.pageKey(event.key);
-    if (!action) return;
-    event.preventDefault();
-    action();
-  }
-
-  pageKey(key) {
-    const still = (action) => () => { this.pause(); if (!this.quiz.on) action(); };
-    return {
-      ArrowRight: still(() => this.step(1)), ArrowLeft: still(() => this.step(-1)),
-      Home: still(() => this.go(0)), End: still(() => this.go(this.walk.length)), " ": () => this.toggle(),
-      g: () => this.picture.boxes[this.selected ?? this.walk.roots[0]].focus(),
-      p: () => this.togglePaths(), q: () => this.toggleQuiz(), t: () => this.toggleTheme(), "?": () => this.showHelp(),
-      "+": () => this.picture.zoom(0.8), "-": () => this.picture.zoom(1.25), 0: () => byId("fit").click(), f: () => byId("follow").click(),
-      Escape: () => { this.select(null); document.activeElement.blur(); },
-    }[key.length === 1 ? key.toLowerCase() : key];
-  }
-
-  // In the graph the arrow keys follow the arrows; up and down go to the boxes above and below.
-  graphKey(key, i) {
-    const centres = this.picture.centres;
-    const nearest = (list) => list.sort((a, b) => distance(centres[a], centres[i]) - distance(centres[b], centres[i]))[0];
-    const beside = (sign) => nearest(this.walk.boxes.map((_, j) => j).filter((j) => {
-      const [dx, dy] = [centres[j][0] - centres[i][0], centres[j][1] - centres[i][1]];
-      return j !== i && dy * sign > 1 && Math.abs(dx) < Math.abs(dy) + 60;
-    }));
-    const targets = {
-      ArrowRight: () => nearest(this.walk.uses[i].map((a) => this.walk.arrows[a].head)),
-      ArrowLeft: () => nearest(this.walk.operands[i].map((a) => this.walk.arrows[a].tail)),
-      ArrowUp: () => beside(-1), ArrowDown: () => beside(1),
-    };
-    if (key === "Enter" || key === " ") return () => this.select(i);
-    if (!targets[key]) return null;
-    return () => {
-      const j = targets[key]();
-      if (j !== undefined) this.picture.boxes[j].focus();
-    };
   }
 }
 
 const atom = (name) => (/[ +*/(-]/.test(name) ? `(${name})` : name);
-const distance = ([x, y], [u, v]) => Math.hypot(x - u, y - v);
 
 window.app = new App();

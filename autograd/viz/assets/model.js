@@ -25,6 +25,14 @@ function toEven(x, digits) {
   return Number(lower.at(-1)) % 2 ? x.toExponential(digits - 1) : `${lower}e${power}`;
 }
 
+// A number with all its digits, written as Python writes it: as few as tell it from its neighbours.
+function exact(x) {
+  if (x === 0 || !Number.isFinite(x)) return format(x);
+  const [mantissa, power] = x.toExponential().split("e");
+  const e = Number(power);
+  return e >= -4 && e < 16 ? String(x) : `${mantissa}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
+}
+
 const factor = (x) => (x < 0 ? `(${format(x)})` : format(x));
 
 // The walk over one picture: forward through the operations, then the output's own gradient, then backward along the
@@ -34,6 +42,7 @@ class Walk {
     this.scalar = level.scalar;
     this.boxes = level.boxes;
     this.roots = level.roots;
+    this.boxOfNode = level.of;  // of groups: the box that each number is in, if there is a picture of the numbers
     this.arrows = level.arrows.map(([tail, head, local]) => ({ tail, head, local: this.scalar ? num(local) : local }));
     this.steps = level.steps.map(([arrow, contribution, after]) => (
       { arrow, contribution: num(contribution), after: num(after) }));
@@ -70,6 +79,25 @@ class Walk {
     state.step = done > 0 ? this.steps[done - 1] : null;
     state.box = state.step ? this.arrows[state.step.arrow].tail : this.roots[0];
     return state;
+  }
+
+  // How far a position is, whatever the number of steps: from 0 to 1 through forward, from 2 to 3 through backward.
+  shareOf(position) {
+    return position < this.start ? position / (this.start - 1 || 1) : 2 + (position - this.start) / (this.steps.length || 1);
+  }
+
+  positionAt(share) {
+    return Math.round(share <= 1 ? share * (this.start - 1) : this.start + (share - 2) * this.steps.length);
+  }
+
+  // The number that a box stands for: of a group, the last one; and the box that a number is in.
+  nodeOf(box) {
+    if (this.scalar) return box;
+    return this.boxOfNode ? this.boxOfNode.lastIndexOf(box) : null;
+  }
+
+  boxOf(node) {
+    return this.scalar ? node : this.boxOfNode[node];
   }
 
   // Whether a box still waits for a part of its gradient.

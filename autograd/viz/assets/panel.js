@@ -54,16 +54,15 @@ class Panel {
     const box = walk.boxes[i];
     const hidden = quiz.hides(i);
     const parts = [
-      make("h2", {}, box.t),
+      make("h2", { id: "selected", tabindex: "-1" }, box.t),
       make("div", { class: "kind" }, box.o ? `${KINDS[box.k]}: ${box.o}` : KINDS[box.k]),
     ];
     if (walk.scalar) {
-      const grad = hidden ? "?" : state.grad[i];
       parts.push(make("dl", {},
-        make("dt", {}, "data"), make("dd", {}, String(num(box.v))),
+        make("dt", {}, "data"), make("dd", { id: "data-of" }, ...written(state.computed[i] ? num(box.v) : undefined)),
         ...(box.k === "constant" ? [] : [
           make("dt", {}, "gradient"),
-          make("dd", { id: "gradient" }, grad === undefined ? "not computed yet" : String(grad))])));
+          make("dd", { id: "gradient" }, ...(hidden ? ["?"] : written(state.grad[i])))])));
       if (box.k !== "constant" && !hidden) parts.push(...this.ledger(i, state));
     } else {
       parts.push(make("ul", {}, ...box.l.map((line) => make("li", {}, line))));
@@ -71,7 +70,7 @@ class Panel {
     if (box.s) parts.push(make("h3", {}, "Written in"), make("p", {}, make("code", {}, box.s)));
     if (walk.uses[i].length && box.k !== "constant") parts.push(this.pathsButton(i));
     if (box.u && !quiz.on) parts.push(...this.nudge(i));
-    parts.push(make("p", {}, make("button", { class: "link", onclick: () => this.app.select(null) }, "Close")));
+    parts.push(make("p", {}, make("button", { class: "link", onclick: () => this.app.letGo() }, "Close")));
     return parts;
   }
 
@@ -85,7 +84,9 @@ class Panel {
       const text = taken ? `${factor(state.grad[head])} × ${factor(local)} = ${format(step.contribution)}` : "…";
       return make("li", { class: index === state.done - 1 ? "now" : "" }, text, " via ", this.link(head));
     });
-    if (walk.roots.includes(i)) lines.unshift(make("li", {}, "1, since backward starts here"));
+    if (walk.roots.includes(i)) {
+      lines.unshift(make("li", {}, state.grad[i] === undefined ? "1, when backward starts here" : "1, since backward starts here"));
+    }
     if (!lines.length) return [];
     const sum = state.grad[i];
     const total = make("li", { class: "sum" }, sum === undefined ? "…" : `${state.complete[i] ? "=" : "so far"} ${format(sum)}`);
@@ -93,7 +94,11 @@ class Panel {
   }
 
   link(i) {
-    return make("button", { onclick: () => this.app.select(i) }, this.app.walk.boxes[i].n);
+    const follow = () => {
+      this.app.select(i);
+      document.getElementById("selected").focus();
+    };
+    return make("button", { onclick: follow }, this.app.walk.boxes[i].n);
   }
 
   pathsButton(i) {
@@ -108,38 +113,53 @@ class Panel {
     const values = this.app.walk.boxes[i].u.map(num);
     const middle = DATA.deltas.length / 2;
     if (!this.nudged || this.nudged.box !== i) this.nudged = { box: i, at: middle + 2 };
+    const slider = make("input", {
+      id: "nudge", type: "range", min: 0, max: DATA.deltas.length - 1, value: this.nudged.at,
+      "aria-label": "Change of the number", oninput: () => update(Number(slider.value)),
+    });
     const answer = make("div", { id: "nudge-answer" });
     const update = (at) => {
       this.nudged.at = at;
+      slider.setAttribute("aria-valuetext", signed(DATA.deltas[at]));
       answer.replaceChildren(...this.nudgeAnswer(i, values, at));
     };
     update(this.nudged.at);
-    return [
-      make("h3", {}, "Nudge it"),
-      make("input", {
-        id: "nudge", type: "range", min: 0, max: DATA.deltas.length - 1, value: this.nudged.at,
-        "aria-label": "Change of the number", oninput: (event) => update(Number(event.target.value)),
-      }),
-      answer,
-    ];
+    return [make("h3", {}, "Nudge it"), slider, answer];
   }
 
   nudgeAnswer(i, values, at) {
     const { walk } = this.app;
     const delta = DATA.deltas[at];
     const before = num(DATA.output);
-    const [real, predicted] = [values[at] - before, walk.gradient(i) * delta];
+    const gradient = walk.gradient(i);
+    const [real, predicted] = [values[at] - before, gradient * delta];
     return [
       make("dl", {},
-        make("dt", {}, "change"), make("dd", {}, `${delta > 0 ? "+" : ""}${format(delta)}`),
+        make("dt", {}, "change"), make("dd", {}, signed(delta)),
         make("dt", {}, "gradient × change"), make("dd", { id: "predicted" }, format(predicted)),
         make("dt", {}, "output really changes by"), make("dd", { id: "real" }, format(real)),
         make("dt", {}, "difference"), make("dd", {}, format(real - predicted))),
-      plot(values, walk.gradient(i), before, at),
-      make("p", { class: "kind" }, "The line is the output, computed again for each change; the dashes are the gradient's word for it."),
-    ];
+      Number.isFinite(before) ? plot(values, gradient, before, at) : null,
+      make("p", { class: "kind" }, nudgeCaption(before, gradient)),
+    ].filter(Boolean);
   }
 }
+
+function nudgeCaption(before, gradient) {
+  if (!Number.isFinite(before)) return `The output is ${format(before)}: no change of it can be measured or drawn.`;
+  const line = "The line is the output, computed again for each change";
+  if (!Number.isFinite(gradient)) return `${line}; the gradient is ${format(gradient)}, and has no line.`;
+  return `${line}; the dashes are the gradient's word for it.`;
+}
+
+// A number as in the drawings, with all of its digits below if there are more; undefined is one not computed yet.
+function written(x) {
+  if (x === undefined) return ["not computed yet"];
+  const digits = exact(x);
+  return digits === format(x) ? [digits] : [format(x), make("small", {}, digits)];
+}
+
+const signed = (x) => `${x > 0 ? "+" : ""}${format(x)}`;
 
 // A box of a kind, for the legend.
 function sample(kind) {
@@ -163,13 +183,19 @@ function plot(values, gradient, before, at) {
   const tangent = Number.isFinite(gradient) ? [-reach, reach].map((x) => [x, before + gradient * x]) : [];
   const heights = [...finite, ...tangent].map(([, y]) => y);
   const [low, high] = [Math.min(...heights), Math.max(...heights)];
-  const room = (high - low || 1) * 0.15;
+  const flat = high === low;
   const X = (x) => 150 + (x / reach) * 140;
-  const Y = (y) => 140 - ((y - low + room) / (high - low + 2 * room || 1)) * 130;
+  const Y = (y) => (flat ? 72 : 120 - ((y - low) / (high - low)) * 96);
   const line = (list) => list.map(([x, y]) => `${X(x).toFixed(1)},${Y(y).toFixed(1)}`).join(" ");
   const svg = draw("svg", { class: "plot", viewBox: "0 0 300 150", role: "img" });
   svg.setAttribute("aria-label", "The output over the change, and its tangent");
-  draw("line", { class: "axis", x1: X(0), x2: X(0), y1: 4, y2: 146 }, svg);
+  draw("line", { class: "axis", x1: X(0), x2: X(0), y1: 4, y2: 134 }, svg);
+  const write = (text, x, y, name = "") => { draw("text", { x, y, class: name }, svg).textContent = text; };
+  write(format(high), 4, 14);
+  if (!flat) write(format(low), 4, 134);
+  write(signed(-reach), X(-reach), 148);
+  write("0", X(0), 148);
+  write(signed(reach), X(reach), 148, "end");
   draw("polyline", { class: "tangent", points: line(tangent) }, svg);
   draw("polyline", { class: "value", points: line(finite) }, svg);
   if (Number.isFinite(values[at])) draw("circle", { r: 4.5, cx: X(DATA.deltas[at]), cy: Y(values[at]) }, svg);
@@ -179,7 +205,7 @@ function plot(values, gradient, before, at) {
 function keyboard() {
   const keys = [
     ["→ ←", "one step on, back"], ["Space", "play, pause"], ["Home End", "start, end"], ["G", "go to the graph"],
-    ["arrows", "in the graph: walk along it"], ["Enter", "select the box"], ["Esc", "let it go"],
+    ["arrows", "in the graph: walk along it"], ["Enter", "select the box"], ["Esc", "let it go, leave the graph"],
     ["P", "paths to the output"], ["Q", "quiz"], ["+ − 0", "zoom, show all"], ["F", "follow the walk"], ["T", "light or dark"],
   ];
   return [

@@ -1,17 +1,22 @@
 // The quiz: gradients are hidden until they are worked out.
 
-// A number as people type it: 0.5, -1/3, 1e-3, and with a real minus sign.
+// A number as people type it: 0.5, -1/3, 1e-3, inf, nan, and with a real minus sign; undefined if it is none.
 function parse(text) {
-  const parts = text.trim().replaceAll("−", "-").split("/");
-  if (parts.length > 2 || parts.some((part) => part.trim() === "")) return NaN;
-  const [top, bottom = 1] = parts.map(Number);
+  const parts = text.trim().toLowerCase().replaceAll("−", "-").split("/").map((part) => part.trim());
+  const numbers = parts.map((part) => {
+    if (part === "nan") return NaN;
+    if (/^[+-]?(inf|infinity|∞)$/.test(part)) return part.startsWith("-") ? -Infinity : Infinity;
+    return part === "" || Number.isNaN(Number(part)) ? undefined : Number(part);
+  });
+  if (numbers.length > 2 || numbers.includes(undefined)) return undefined;
+  const [top, bottom = 1] = numbers;
   return top / bottom;
 }
 
-// Right is what agrees to the digits on the screen, or to half a percent.
+// Right is what agrees to the digits on the screen, or to half a percent; of inf and nan only themselves.
 function agrees(answer, gradient) {
-  if (Number.isNaN(gradient)) return false;
-  return Math.abs(answer - gradient) <= 0.005 * Math.abs(gradient) || format(answer) === format(gradient);
+  if (format(answer) === format(gradient)) return true;
+  return Number.isFinite(gradient) && Math.abs(answer - gradient) <= 0.005 * Math.abs(gradient);
 }
 
 class Quiz {
@@ -49,8 +54,8 @@ class Quiz {
     const { walk } = this.app;
     const answer = parse(text);
     this.typed = text;
-    if (Number.isNaN(answer)) {
-      this.message = ["wrong", "Please enter a number, such as 0.5, −2 or 1/3."];
+    if (answer === undefined) {
+      this.message = ["wrong", "Please enter a number, such as 0.5, −2, 1/3, inf or nan."];
     } else if (agrees(answer, walk.gradient(i))) {
       this.right += 1;
       this.open.delete(i);
@@ -60,7 +65,12 @@ class Quiz {
       this.message = ["wrong", "Not yet. Multiply along each arrow that leaves the box, then add."];
     }
     this.app.refresh();
-    const next = document.getElementById("ask");  // so that Enter goes on
+    this.focusNext();
+  }
+
+  // So that Enter goes on; after a wrong answer the focus stays where it is.
+  focusNext() {
+    const next = this.open.size ? document.getElementById("ask") : document.getElementById("quiz");
     if (next) next.focus();
   }
 
@@ -69,6 +79,7 @@ class Quiz {
     this.typed = "";
     this.message = ["", `It is ${format(this.app.walk.gradient(i))}.`];
     this.app.refresh();
+    this.focusNext();
   }
 
   ask() {

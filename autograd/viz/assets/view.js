@@ -2,6 +2,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const NEAR = 1.15;  // how large a picture is that can be read well: pixels on the screen per pixel of the layout
+const FAR = 0.7;  // below this it cannot be read
 
 function draw(tag, attributes = {}, parent = null) {
   const element = document.createElementNS(SVG, tag);
@@ -16,16 +18,13 @@ class Picture {
     this.walk = walk;
     this.boxes = [...svg.querySelectorAll(".b")];
     this.arrows = [...svg.querySelectorAll(".e")];
-    this.labels = this.arrows.map((arrow) => arrow.querySelector("text"));
     this.lines = this.boxes.map((box) => [...box.querySelectorAll(".g")].map((line) => [line, line.textContent]));
     this.centres = this.boxes.map((box) => box.getAttribute("transform").match(/-?[\d.]+/g).map(Number));
     this.shown = [];
-    this.badge = draw("g", { class: "badge", "aria-hidden": "true" }, svg);
-    this.factors = draw("text", {}, this.badge);  // above the arrow that fires
-    this.product = draw("text", {}, this.badge);  // below it
-    this.plus = draw("text", {}, this.badge);  // at the box that receives
+    this.badge = new Badge(this);
     this.pulse = draw("circle", { class: "pulse", r: 5, visibility: "hidden" }, svg);
     this.stage = svg.parentElement;
+    this.gliding = 0;  // the frame to come, while the window moves
     this.full = svg.getAttribute("viewBox").split(" ").map(Number);
     svg.setAttribute("width", this.full[2]);
     svg.setAttribute("height", this.full[3]);
@@ -35,9 +34,21 @@ class Picture {
     });
   }
 
+  // Where the boxes are, and the numbers on the arrows; only a picture that is shown can be measured.
+  get areas() {
+    this.measured ??= this.boxes.map((box, i) => areaOf(box.querySelector("rect, polygon"), this.centres[i]));
+    return this.measured;
+  }
+
+  get labelAreas() {
+    this.measuredLabels ??= [...this.svg.querySelectorAll(".e:not(.k) text")].map((label) => areaOf(label));
+    return this.measuredLabels;
+  }
+
   // hides(i): whether the gradient of a box is kept secret.
   show(state, selected, hides) {
     const active = state.step ? state.step.arrow : -1;
+    const changed = [];
     this.boxes.forEach((box, i) => {
       const classes = [
         state.computed[i] ? "" : "off", state.box === i ? "now" : "", selected === i ? "sel" : "",
@@ -50,13 +61,17 @@ class Picture {
       box.classList.remove("off", "now", "sel", "complete");
       if (classes) box.classList.add(...classes.split(" "));
       this.writeGradient(i, grad, state.complete[i]);
+      box.setAttribute("aria-label", this.describe(i, state.computed[i]));
+      changed.push(box);
     });
+    this.squeeze(changed);
     this.arrows.forEach((arrow, i) => {
       arrow.classList.toggle("now", i === active);
       arrow.classList.toggle("off", !state.computed[this.walk.arrows[i].head]);
     });
     this.walk.steps.forEach((step, i) => this.arrows[step.arrow].classList.toggle("back", i < state.done));
-    this.showContribution(state, active, hides);
+    if (active >= 0 && this.walk.scalar && !hides(this.walk.arrows[active].tail)) this.badge.show(active, state);
+    else this.badge.hide();
   }
 
   writeGradient(i, grad, complete) {
@@ -67,32 +82,26 @@ class Picture {
     }
     if (typeof grad === "number" && this.walk.scalar) this.boxes[i].dataset.grad = String(grad);
     else delete this.boxes[i].dataset.grad;
-    this.boxes[i].setAttribute("aria-label", this.describe(i));
   }
 
-  describe(i) {
-    return [...this.boxes[i].querySelectorAll("text")].map((line) => line.textContent).filter(Boolean).join(", ");
+  describe(i, computed) {
+    const lines = computed ? this.boxes[i].querySelectorAll("text") : [this.boxes[i].querySelector(".t")];
+    return [...lines].map((line) => line.textContent).concat(computed ? [] : ["not computed yet"]).filter(Boolean).join(", ");
   }
 
-  // upstream × local = contribution on the arrow that fires, and += at the box that receives.
-  showContribution(state, active, hides) {
-    const show = active >= 0 && this.walk.scalar && !hides(this.walk.arrows[active].tail);
-    this.badge.setAttribute("visibility", show ? "visible" : "hidden");
-    if (!show) return;
-    const { tail, head, local } = this.walk.arrows[active];
-    const label = this.labels[active];
-    const [labelX, labelY] = [Number(label.getAttribute("x")), Number(label.getAttribute("y"))];
-    this.write(this.factors, `${factor(state.grad[head])} × ${factor(local)}`, labelX, labelY - 3);
-    this.write(this.product, `= ${format(state.step.contribution)}`, labelX, labelY + 18);
-    const box = this.boxes[tail].getBBox();
-    const [x, y] = this.centres[tail];
-    this.write(this.plus, `+= ${format(state.step.contribution)}`, x, y + box.y + box.height + 13);
-  }
-
-  write(element, text, x, y) {
-    element.textContent = text;
-    element.setAttribute("x", x);
-    element.setAttribute("y", y);
+  // Make texts that are wider than their boxes narrower: the layout knew nothing of the font on this screen.  All are
+  // measured before any is changed, since each change has the whole picture laid out again.
+  squeeze(boxes) {
+    const lines = boxes.flatMap((box) => {
+      const room = [...box.querySelectorAll("rect, polygon")].at(-1).getBBox().width - 10;
+      return [...box.querySelectorAll("text")].map((line) => [line, room]);
+    });
+    for (const [line] of lines) line.removeAttribute("textLength");
+    const tight = lines.filter(([line, room]) => line.getComputedTextLength() > room);
+    for (const [line, room] of tight) {
+      line.setAttribute("textLength", room);
+      line.setAttribute("lengthAdjust", "spacingAndGlyphs");
+    }
   }
 
   // A dot that runs back along an arrow; nobody who asked for less motion sees it.
@@ -120,74 +129,105 @@ class Picture {
     this.arrows.forEach((arrow, i) => arrow.classList.toggle("on", Boolean(found && found.arrows.has(i))));
   }
 
-  // ---- the window: which part of the picture is seen, in the picture's own coordinates ----
+  // ---- the window: the point of the picture that is in the middle of the stage, and the scale ----
+  // The size of the stage, without the buttons that lie over its bottom.
+  get size() {
+    return [this.stage.clientWidth, this.stage.clientHeight - this.stage.querySelector(".zoom").offsetHeight];
+  }
+
   fit() {
     const [x, y, width, height] = this.full;
-    const { clientWidth, clientHeight } = this.stage;
-    const scale = Math.min(1.7, clientWidth / width, clientHeight / height) || 1;  // small graphs do not become huge
-    const [w, h] = [clientWidth / scale, clientHeight / scale];
-    this.look({ x: x - (w - width) / 2, y: y - (h - height) / 2, width: w, height: h });
+    const [w, h] = this.size;
+    const scale = Math.min(1.7, w / width, h / height) || 1;  // small graphs do not become huge
+    this.look({ x: x + width / 2, y: y + height / 2, scale });
     this.fitted = true;
     return scale;
   }
 
-  look(window) {
+  look(goal) {
     cancelAnimationFrame(this.gliding);
-    this.window = window;
-    const scale = this.stage.clientWidth / window.width;
-    const [left, top] = [(this.full[0] - window.x) * scale, (this.full[1] - window.y) * scale];
-    // A transform of the whole: another viewBox would have every text laid out again, 400 ms for 1,000 boxes.
-    this.svg.style.transform = `translate(${left.toFixed(1)}px, ${top.toFixed(1)}px) scale(${scale.toFixed(4)})`;
+    this.gliding = 0;
+    this.goal = goal;
     this.fitted = false;
+    this.put(goal);
   }
 
-  // Move there smoothly, or at once for those who asked for less motion.
-  glide(target) {
-    if (calm.matches) return this.look(target);
+  put(window) {
+    this.window = window;
+    const [w, h] = this.size;
+    const left = w / 2 + (this.full[0] - window.x) * window.scale;
+    const top = h / 2 + (this.full[1] - window.y) * window.scale;
+    // A transform of the whole: another viewBox would have every text laid out again, 400 ms for 1,000 boxes.
+    this.svg.style.transform = `translate(${left.toFixed(1)}px, ${top.toFixed(1)}px) scale(${window.scale.toFixed(4)})`;
+  }
+
+  // The stage has another size: what was all in it still is, or else what was in the middle stays there.
+  resized() {
+    if (this.fitted) this.fit();
+    else this.look(this.goal);
+  }
+
+  // Move there smoothly, or at once for those who asked for less motion.  Fast at first, and faster where one
+  // glide cuts another short, as when a key is held down: the window still gets most of the way.
+  glide(goal) {
+    if (calm.matches) return this.look(goal);
+    cancelAnimationFrame(this.gliding);
+    this.goal = goal;
+    this.fitted = false;
     const from = this.window;
     const began = performance.now();
+    const time = this.gliding ? 100 : 250;
     const move = (now) => {
-      const t = Math.min(1, (now - began) / 250);
-      const share = t * t * (3 - 2 * t);
-      this.look(Object.fromEntries(Object.keys(from).map((side) => [side, from[side] + (target[side] - from[side]) * share])));
-      if (t < 1) this.gliding = requestAnimationFrame(move);
+      const t = Math.min(1, Math.max(0, (now - began) / time));
+      const share = 1 - (1 - t) ** 3;
+      this.put(Object.fromEntries(Object.keys(from).map((key) => [key, from[key] + (goal[key] - from[key]) * share])));
+      this.gliding = t < 1 ? requestAnimationFrame(move) : 0;
     };
     this.gliding = requestAnimationFrame(move);
     return undefined;
   }
 
-  // Zoom so that the point at these shares of the window stays where it is.
-  zoom(times, shareX = 0.5, shareY = 0.5) {
-    const { x, y, width, height } = this.window;
-    const w = Math.min(this.full[2] * 4, Math.max(120, width * times));
-    const h = height * (w / width);
-    this.look({ x: x + (width - w) * shareX, y: y + (height - h) * shareY, width: w, height: h });
+  // Zoom so that what is at a point of the stage stays there; the point is in pixels from the middle.
+  zoom(times, [dx, dy] = [0, 0]) {
+    const [w] = this.size;
+    const { x, y, scale: before } = this.goal;
+    const scale = Math.min(w / 120, Math.max(w / this.full[2] / 4, before / times));
+    const change = 1 / before - 1 / scale;
+    this.look({ x: x + dx * change, y: y + dy * change, scale });
   }
 
+  // Move by pixels of the screen.
   pan(dx, dy) {
-    const { x, y, width, height } = this.window;
-    this.look({ x: x + dx, y: y + dy, width, height });
+    const { x, y, scale } = this.goal;
+    this.look({ x: x - dx / scale, y: y - dy / scale, scale });
   }
 
-  // Move the window if one of these boxes is not well inside of it; a picture too small to read is brought nearer.
+  // How far the window reaches from its middle.
+  get reach() {
+    return this.size.map((side) => side / 2 / this.goal.scale);
+  }
+
+  // Move the window if one of these boxes is not well inside of it; a picture too small to read is brought nearer, and
+  // of boxes too far apart to be read at once, the first is seen.
   follow(boxes) {
-    const near = Math.min(this.window.width, this.stage.clientWidth / 1.15);
-    const aspect = this.window.height / this.window.width;
     const xs = boxes.map((i) => this.centres[i][0]), ys = boxes.map((i) => this.centres[i][1]);
     const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-    const width = Math.max(near, (right - left + 240) / 0.9, (bottom - top + 160) / 0.9 / aspect);
-    const { x, y, width: w, height: h } = this.window;
-    const inside = left > x + 90 && right < x + w - 90 && top > y + 50 && bottom < y + h - 50;
-    if (inside && Math.abs(width - w) < 1) return;
-    this.glide({ x: (left + right - width) / 2, y: (top + bottom - width * aspect) / 2, width, height: width * aspect });
+    const fitting = 0.9 * Math.min(this.size[0] / (right - left + 240), this.size[1] / (bottom - top + 130));
+    if (fitting < FAR && boxes.length > 1) return this.follow(boxes.slice(0, 1));
+    const scale = Math.min(fitting, Math.max(NEAR, this.goal.scale));
+    const { x, y, scale: before } = this.goal;
+    const [w, h] = this.reach;
+    const inside = left > x - w + 90 && right < x + w - 90 && top > y - h + 50 && bottom < y + h - 50;
+    if (!inside || Math.abs(scale / before - 1) > 0.01) this.glide({ x: (left + right) / 2, y: (top + bottom) / 2, scale });
+    return undefined;
   }
 
   // Move the window only if a box is not in it.
   reveal(box) {
     if (this.fitted) return;
-    const { x, y, width, height } = this.window;
-    const [cx, cy] = this.centres[box];
-    const inside = cx > x + width * 0.08 && cx < x + width * 0.92 && cy > y + height * 0.08 && cy < y + height * 0.92;
-    if (!inside) this.glide({ x: cx - width / 2, y: cy - height / 2, width, height });
+    const [w, h] = this.reach;
+    const [x, y] = this.centres[box];
+    const inside = Math.abs(x - this.goal.x) < w * 0.84 && Math.abs(y - this.goal.y) < h * 0.84;
+    if (!inside) this.glide({ x, y, scale: this.goal.scale });
   }
 }

@@ -1,0 +1,132 @@
+"""Open pages in a real browser: for the tests of what `write_html` writes."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograd import Value, fsum
+from autograd.viz import write_html
+from nn import MLP
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+Open = Callable[..., Any]
+
+
+def cubic() -> Value:
+    """c = a b + b³ at a = -4, b = 2: value 0, gradients 2 and 8."""
+    a, b = Value(-4.0, "a"), Value(2.0, "b")
+    c = a * b + b**3
+    c.label = "c"
+    return c
+
+
+def network() -> Value:
+    """The half mean squared error of a 2-3-2 network for one sample."""
+    model = MLP(2, [3, 2], activation="tanh", output="sigmoid", seed=3)
+    loss: Value = fsum([(a - y) ** 2 for a, y in zip(model([1.0, 2.0]), [0.0, 1.0])]) / 4
+    loss.label = "J"
+    return loss
+
+
+@pytest.fixture(scope="module", name="chromium")
+def started_chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(name="open_page")
+def opened_pages(chromium: Any, tmp_path: Path) -> Iterator[Open]:
+    """Open the page of a graph in a fresh profile; afterwards nothing may have complained or left the page."""
+    trouble: list[str] = []
+    contexts = []
+
+    def show(
+        root: Value,
+        *,
+        motion: str = "reduce",
+        scheme: str = "light",
+        size: tuple[int, int] = (1200, 760),
+        **options: Any,
+    ) -> Any:
+        path = write_html(root, tmp_path / "graph.html", **options)
+        context = chromium.new_context(
+            color_scheme=scheme,
+            reduced_motion=motion,
+            viewport=dict(zip(("width", "height"), size)),
+            has_touch=True,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: trouble.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("dialog", lambda dialog: trouble.append(dialog.message))
+        page.on("request", lambda request: request.url in (path.as_uri(), "data:,") or trouble.append(request.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert trouble == []
+
+
+def gradients_on(page: Any) -> list[float | None]:
+    found: list[float | None] = page.locator("svg.graph:not([hidden]) .b").evaluate_all(
+        "boxes => boxes.map(box => 'grad' in box.dataset ? Number(box.dataset.grad) : null)"
+    )
+    return found
+
+
+def window_of(page: Any) -> list[float]:
+    """How far the picture is moved to the right and down, and its scale."""
+    transform = page.locator("svg.graph:not([hidden])").evaluate("svg => svg.style.transform")
+    return [float(number) for number in re.findall(r"-?[\d.]+", transform)]
+
+
+def area_of(page: Any, selector: str) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of an element on the screen."""
+    found = page.locator(selector).bounding_box()
+    return found["x"], found["y"], found["x"] + found["width"], found["y"] + found["height"]
+
+
+def is_in_the_stage(page: Any, selector: str) -> bool:
+    left, top, right, bottom = area_of(page, "#stage")
+    a, b, c, d = area_of(page, selector)
+    return left <= a and top <= b and c <= right and d <= bottom
+
+
+def settle(page: Any) -> None:
+    """Wait until the window is where it goes."""
+    page.evaluate("""() => new Promise((done) => {
+      const look = () => (app.picture.gliding ? requestAnimationFrame(look) : done());
+      look();
+    })""")
+
+
+def focus_of(page: Any) -> str:
+    """The id of what has the focus, or the first line of a box."""
+    found: str = page.evaluate(
+        "() => document.activeElement.id || (document.activeElement.querySelector('.t') || {}).textContent || ''"
+    )
+    return found
+
+
+def press(page: Any, key: str, times: int = 1) -> None:
+    for _ in range(times):
+        page.keyboard.press(key)
