@@ -171,6 +171,20 @@ def test_what_an_arrow_shows_covers_no_box_and_not_the_arrow(open_page: Open) ->
         assert fired == page.evaluate("app.walk.steps.length")
 
 
+def test_the_numbers_of_a_long_arrow_are_where_the_window_is(open_page: Open) -> None:
+    x = y = Value(0.5, "x")
+    for _ in range(30):
+        y = y.sin()
+    page = open_page(x * y)
+    press(page, "End")
+    while page.locator("#caption span").inner_text().split(" +=")[0] != "grad x" or page.evaluate("app.state.done") > 2:
+        press(page, "ArrowLeft")  # to the arrow that crosses the whole picture
+    arrow = page.locator(".e.now").bounding_box()
+    assert arrow["width"] > 3_000.0
+    for text in range(3):
+        assert is_in_the_stage(page, f".badge text >> nth={text}")
+
+
 def test_texts_are_not_wider_than_their_boxes(open_page: Open) -> None:
     price, tax = Value(1e-300, "the price of electricity at noon on the longest day"), Value(-2.0 / 3, "W" * 50)
     page = open_page(price * tax + tax.tanh() / 3e-7, digits=17)

@@ -2,7 +2,8 @@
 // that receives.
 
 const LINE = 17;  // pixels from one line to the next
-const REACH = [120, 150];  // how far from the middle of its arrow a text may be
+const REACH = [120, 150];  // how far from where it should be a text may be
+const FAR_AWAY = 150;  // from the box that receives
 const OFFSETS = [];  // the places to try, the nearest first
 for (let dx = -REACH[0]; dx <= REACH[0]; dx += 10) {
   for (let dy = -REACH[1]; dy <= REACH[1]; dy += 5) OFFSETS.push([dx, dy, Math.hypot(dx, dy)]);
@@ -48,10 +49,17 @@ class Badge {
     return this.trails[arrow];
   }
 
-  // The centre of the place nearest to the middle of an arrow where a text covers no box, nor the arrow, nor much else.
+  // Where the numbers of an arrow should be: in its middle, or if it is long, not far from the box that receives.
+  anchor(arrow) {
+    const trail = this.trail(arrow);
+    const half = trail[Math.floor(trail.length / 2)];
+    return trail.find((point) => point === half || Math.hypot(point.x - trail[0].x, point.y - trail[0].y) > FAR_AWAY);
+  }
+
+  // The centre of the place nearest to it where a text covers no box, nor the arrow, nor much else.
   freePlace(width, height, arrow) {
     const { areas, labelAreas, walk } = this.picture;
-    const middle = this.trail(arrow)[Math.floor(this.trail(arrow).length / 2)];
+    const middle = this.anchor(arrow);
     const [w, h] = [REACH[0] + width / 2, REACH[1] + height / 2];
     const near = ([left, top, right, bottom]) => left < middle.x + w && right > middle.x - w
       && top < middle.y + h && bottom > middle.y - h;
@@ -80,14 +88,16 @@ class Badge {
   }
 }
 
-// Eight points on each piece of a path "M0,0C1,1 2,1 3,0 …", which is a row of cubic Bézier curves.
+// Points on a path "M0,0C1,1 2,1 3,0 …", which is a row of cubic Bézier curves: on each at least eight, and at most 200.
 function pointsAlong(path) {
   const numbers = path.match(/-?[\d.]+/g).map(Number);
   const found = [];
   for (let i = 0; i + 7 < numbers.length; i += 6) {
     const at = (t, k) => (1 - t) ** 3 * numbers[i + k] + 3 * t * (1 - t) ** 2 * numbers[i + k + 2]
       + 3 * t ** 2 * (1 - t) * numbers[i + k + 4] + t ** 3 * numbers[i + k + 6];
-    for (let t = 1 / 16; t < 1; t += 1 / 8) found.push({ x: at(t, 0), y: at(t, 1) });
+    const span = Math.hypot(numbers[i + 6] - numbers[i], numbers[i + 7] - numbers[i + 1]);
+    const step = 1 / Math.min(200, Math.max(8, span / 40));
+    for (let t = step / 2; t < 1; t += step) found.push({ x: at(t, 0), y: at(t, 1) });
   }
   return found;
 }
