@@ -6,15 +6,16 @@ import sys
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from functools import update_wrapper
+from itertools import repeat
 from operator import is_
 from typing import Any, NoReturn
 
 from autograd import ops
-from autograd.compiler.arguments import flat_shape, is_plain, numbers_of, positional
+from autograd.compiler.arguments import called, flat_shape, is_plain, labels_of, numbers_of, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.builder import collector_paused
 from autograd.compiler.kernels import BACKENDS
@@ -79,15 +80,15 @@ class Compiled:
         if open_contexts.count and current_modes().recorder is not None:
             return self.f(*args, **keywords)  # another recording wants the graph itself
         args = positional(self.f, args, keywords)
-        if open_contexts.count and current_modes().strict:
-            return self._graph(args)
         structure, leaves = structure_of(args)
+        if open_contexts.count and current_modes().strict:
+            return self._graph(args, leaves)
         numbers = numbers_of(leaves)
         recording = not open_contexts.count or current_modes().recording
         chosen = tuple([i for i, x in enumerate(leaves) if isinstance(x, Value)]) if recording else ()
         found = self._run(args, structure, numbers, recording, chosen)
         if found is None:
-            return self._graph(args)
+            return self._graph(args, leaves)
         variant, (value, by_arguments, by_parameters) = found
         out = Value(value)
         if recording:
@@ -110,20 +111,30 @@ class Compiled:
         """
         self._look_outside()
         if open_contexts.count and current_modes().strict:
-            return self.by_graph(positional(self.f, args, keywords))
+            args = positional(self.f, args, keywords)
+            return self.by_graph(args, structure_of(args)[1])
         return (self._fast or self._value_and_grad)(*args, **keywords)
 
-    def _graph(self, args: Sequence[Any]) -> Value:
+    def _graph(self, args: Sequence[Any], given: Sequence[Any]) -> Value:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
-        return as_node(run(self.f, args, leaves_for(self.f, args, keep=True)))
+        return as_node(run(self.f, args, leaves_for(given, self._labels(args), keep=True)))
 
-    def by_graph(self, args: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
-        """The same as ``value_and_grad`` without the compiler."""
+    def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
+        """The same as ``value_and_grad`` without the compiler.
+
+        Args:
+            args: the arguments in the order of the signature.
+            given: the numbers and Values in them.
+        """
         with switched(recorder=None, recording=True) if open_contexts.count else nullcontext():
-            leaves = leaves_for(self.f, args)
+            leaves = leaves_for(given, self._labels(args))
             output = as_node(run(self.f, args, leaves))
             supply = iter(gradients(output, leaves))
         return output._data, tuple([rebuild(arg, supply) for arg in args])
+
+    def _labels(self, args: Sequence[Any]) -> Iterable[str]:
+        """Names of the numbers, for the errors of ``strict()``."""
+        return labels_of(self.f, args) if open_contexts.count else repeat("")
 
     def _value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The general way: any kind of arguments, and guards."""
@@ -134,7 +145,7 @@ class Compiled:
         numbers = numbers_of(leaves)
         found = self._run(args, structure, numbers, False, tuple(range(len(numbers))))
         if found is None:
-            return self.by_graph(args)
+            return self.by_graph(args, leaves)
         _, (value, by_arguments, _) = found
         supply = iter(by_arguments)
         return value, tuple([rebuild(arg, supply) for arg in args])

@@ -60,7 +60,8 @@ def _by_graph(
 ) -> None:
     """Write value and gradients at some of the points, computed without the compiler."""
     for i in points:
-        value, gradients = compiled.by_graph([kind(column[i]) for kind, column in zip(kinds, columns)])
+        point = [kind(column[i]) for kind, column in zip(kinds, columns)]
+        value, gradients = compiled.by_graph(point, point)
         for result, number in zip(results, (value, *gradients)):
             result[i] = number
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from sys import getrefcount
 from typing import Any, NamedTuple
 
@@ -73,12 +73,11 @@ class Recording(NamedTuple):
         return self.outputs[0]
 
 
-def leaves_for(f: Callable[..., Any], args: Sequence[Any], *, keep: bool = False) -> list[Value]:
-    """A leaf for each number in the arguments, named after its place; with ``keep`` a Value stands for itself."""
-    given = [x for arg in args for x in arguments_of(arg)]
+def leaves_for(given: Iterable[Any], labels: Iterable[str] = repeat(""), *, keep: bool = False) -> list[Value]:
+    """A leaf for each number or Value that stands in the arguments; with ``keep`` a Value stands for itself."""
     return [
         x if keep and isinstance(x, Value) else _leaf(x._data if isinstance(x, Value) else x, label)
-        for x, label in zip(given, labels_of(f, args))
+        for x, label in zip(given, labels)
     ]
 
 
@@ -101,7 +100,7 @@ def record(f: Callable[..., Any], args: Sequence[Any], *, several: bool = False)
         args: where to run it.
         several: ``f`` returns a list of them instead.
     """
-    leaves = leaves_for(f, args)
+    leaves = leaves_for([x for arg in args for x in arguments_of(arg)], labels_of(f, args))
     recorder = _Recorder()
     with switched(recorder=recorder, recording=True, strict=False):
         output = run(f, args, leaves)
