@@ -15,7 +15,7 @@ from operator import is_
 from typing import Any, NoReturn
 
 from autograd import ops
-from autograd.compiler.arguments import called, flat_shape, is_plain, labels_of, numbers_of, positional
+from autograd.compiler.arguments import flat_shape, is_plain, labels_of, numbers_of, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.builder import collector_paused
 from autograd.compiler.kernels import BACKENDS
