@@ -138,7 +138,8 @@ def _cross_entropy(logits: Sequence[Any], target: Any) -> Any:
         total = logsumexp(logits)
         return sumprod(target, [total - z for z in logits])
     right = _logit_of(target, logits)
-    return logsumexp([z - right for z in logits])  # logsumexp(z) - right has no digits left where logits are large
+    # logsumexp(z) - right has no digits left where logits are large
+    return logsumexp([0.0 if z is right else z - right for z in logits])
 
 
 def _logit_of(target: Any, logits: Sequence[Any]) -> Any:

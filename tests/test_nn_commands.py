@@ -290,7 +290,7 @@ def test_a_row_is_drawn_with_its_loss_and_the_names_of_its_features(
     loss = re.fullmatch(r"the loss J = (\S+) of row 13 of fruit.csv, and its gradients\nwrote net.svg\n", out)
     assert loss
     text = "".join(ElementTree.parse("net.svg").getroot().itertext())
-    for part in ("weight", "width", "neuron 16 of layer 2", f"{float(loss[1]):.4g}"):
+    for part in ("weight", "width", "layer 2: 16 neurons", f"{float(loss[1]):.4g}"):
         assert part in text
     (trained / "first.csv").write_text("\n".join([*FRUIT.splitlines()[:1], FRUIT.splitlines()[13]]))
     _, out, _ = run(capsys, "evaluate", "fruit.json", "first.csv", "--json")

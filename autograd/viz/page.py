@@ -87,12 +87,17 @@ def html_page(
     graph.grad_of = gradients.__getitem__
     levels, pictures, notice = _levels(graph, max_nodes, timeout)
     outputs = ", ".join([f"{graph.names.name[node]} = {number(node._data, graph.spec)}" for node in roots])
-    legible = [i for i, it in enumerate(levels) if max(len(it["boxes"]), len(it["arrows"]) / 2) <= LEGIBLE]
+    legible = [i for i, it in enumerate(levels) if _crowd(it) <= LEGIBLE]
     data = {
         "digits": digits, "deltas": DELTAS, "levels": levels, "level": max(legible, default=0), "notice": notice,
         "output": _json_number(math.fsum([node._data for node in roots])),
     }  # fmt: skip
     return _assembled(shorten(title or outputs, 200), data, pictures)
+
+
+def _crowd(level: dict[str, Any]) -> float:
+    """How many boxes there are to look at, or arrows, of which between single numbers twice as many can be followed."""
+    return max(len(level["boxes"]), len(level["arrows"]) / (2 if level["scalar"] else 1))
 
 
 # ---- the pictures ----------------------------------------------------------------------------------------------------
@@ -149,7 +154,7 @@ def _scalar_box(box: Box, graph: Graph, nudges: dict[Value, list[float]]) -> dic
         "v": _json_number(node._data),
     }
     if node.parents:
-        found |= {"o": node.op.name, "f": _computation(node, graph.names)}
+        found |= {"o": node.op.symbol, "f": _computation(node, graph.names)}
     if node in nudges:
         found["u"] = [_json_number(value) for value in nudges[node]]
     if node.origin:
