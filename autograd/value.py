@@ -127,6 +127,24 @@ def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[
     return forward, reflected
 
 
+def _named(op: Binary) -> Callable[[Value, Operand], Value]:
+    """A method that is no operator: an array is taken element by element, and a stranger is an error."""
+    forward = _binary(op)
+
+    def method(self: Value, other: Operand) -> Any:
+        out = forward(self, other)
+        if out is not NotImplemented:
+            return out
+        if not hasattr(other, "flat"):
+            return Value.apply(op, (self, other))  # which says what is wrong with it
+        results = other.astype(object)
+        results.flat = [method(self, x) for x in other.flat]
+        return results
+
+    method.__name__, method.__doc__ = op.name, op.__doc__
+    return method
+
+
 def _mixed(method: Callable[[Value, Any], Value], value: Value, other: Operand) -> Any:
     """A method whose other operand is neither a float nor a Value: another number, or a stranger."""
     if isinstance(other, (int, float)):  # bool and np.float64 are among them
@@ -291,7 +309,9 @@ class Value(MicrogradNames):
         Value(data=3.0, grad=0)
         """
         if not open_contexts.count and op in _methods and isinstance(operands[0], Value):
-            return _methods[op](*operands)
+            out = _methods[op](*operands)
+            if out is not NotImplemented:
+                return out
         nodes = tuple([v if isinstance(v, Value) else constant(v) for v in operands])
         numbers = [node._data for node in nodes]
         data = op.value(*numbers)
@@ -344,8 +364,8 @@ class Value(MicrogradNames):
     asinh, acosh, atanh = _unary(ops.asinh), _unary(ops.acosh), _unary(ops.atanh)
     sigmoid, softplus, silu = _unary(ops.sigmoid), _unary(ops.softplus), _unary(ops.silu)
     relu, gelu, identity = _unary(ops.relu), _unary(ops.gelu), _unary(ops.identity)
-    atan2, hypot, logaddexp = _binary(ops.atan2), _binary(ops.hypot), _binary(ops.logaddexp)
-    maximum, minimum = _binary(ops.maximum), _binary(ops.minimum)
+    atan2, hypot, logaddexp = _named(ops.atan2), _named(ops.hypot), _named(ops.logaddexp)
+    maximum, minimum = _named(ops.maximum), _named(ops.minimum)
     # The names that numpy calls, on a Value and on the elements of an array; PyTorch has most of them, too.
     arcsin, arccos, arctan, arcsinh, arccosh, arctanh, arctan2 = asin, acos, atan, asinh, acosh, atanh, atan2
     conjugate = identity

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import decimal
 import fractions
+import functools
 import math
 import operator
 import pickle
@@ -271,6 +272,20 @@ def test_numpy_numbers_compare() -> None:
     assert type(np.float64(1) < x) is bool
     assert x != np.float64(2)  # equality is identity, on either side
     assert np.float64(2) != x
+
+
+@pytest.mark.parametrize("name", ["atan2", "hypot", "logaddexp", "maximum", "minimum"])
+def test_named_methods_take_arrays_and_refuse_strangers(name: str) -> None:
+    v, row, array = Value(1.5), ops.TABLE[name], np.array([[1.0, 2.0], [3.0, 4.0]])
+    results: Any = getattr(v, name)(array)
+    assert results.shape == (2, 2)
+    assert [y.data for y in results.flat] == [row(1.5, float(x)) for x in array.flat]
+    for stranger in (decimal.Decimal(2), object(), "2", None):
+        for attempt in (getattr(v, name), functools.partial(row, v), lambda x: Value.apply(row, (v, x))):
+            with pytest.raises(TypeError, match="expected a"):
+                attempt(stranger)
+    with pytest.raises(TypeError, match="a Value is a scalar"):
+        row(v, array)
 
 
 # ---- strangers -------------------------------------------------------------------------------------------------------

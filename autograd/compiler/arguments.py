@@ -65,7 +65,8 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True) -> list[An
         return [x]
     if _is_array(x):
         if x.dtype.kind == "f" and x.itemsize <= _DOUBLE:
-            return x.ravel().tolist()  # type: ignore[no-any-return]
+            floats: list[Any] = x.ravel().tolist()
+            return floats
         whole = whole and is_whole(x)
         return [item if isinstance(item, Value) else _number(item, whole) for item in x.flat]
     try:
