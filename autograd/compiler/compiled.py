@@ -326,14 +326,14 @@ class _CompiledCall(Op):
             return replayed(recording.output, dict(zip([*recording.arguments, *inputs], [*leaves, *operands])))
 
         def value(*numbers: float) -> float:
-            return data if numbers == at else _as_node(again(*numbers))._data  # eagerly it would differ by rounding
+            return data if numbers == at else as_node(again(*numbers))._data  # eagerly it would differ by rounding
 
         def partials(result: Any, *operands: Any) -> Sequence[Any]:
             with recording_on():
                 # Nodes of their own, since one operand may have been computed from another.
-                nodes = [ops.identity(_as_node(x)) for x in operands]
+                nodes = [ops.identity(as_node(x)) for x in operands]
                 is_graph = any(isinstance(x, Value) for x in operands)
-                return gradients(_as_node(again(*nodes)), nodes, create_graph=is_graph)
+                return gradients(as_node(again(*nodes)), nodes, create_graph=is_graph)
 
         super().__init__("compiled", value, partials)
         self.again = again
@@ -344,10 +344,6 @@ class _CompiledCall(Op):
 
     def __reduce__(self) -> NoReturn:
         raise PrimitiveError("cannot save the result of a compiled function with its graph: save it.detach()")
-
-
-def _as_node(x: Any) -> Value:
-    return x if isinstance(x, Value) else Value(x)
 
 
 def replayed(output: Value, place: dict[Value, Any]) -> Any:
