@@ -238,6 +238,18 @@ def test_a_derivative_that_is_compiled_gets_nothing_from_branches_not_taken(
     assert compiled.recordings == 1
 
 
+def check_lanes_of_samples(f: Callable[[Any], Any], w: Value) -> None:
+    """Value and gradient are right, and the program is one for all samples."""
+    compiled = autograd.compile(f)
+    X = [0.3 * i - 5.0 for i in range(40)]
+    out = compiled(X)
+    expected = f([Value(x) for x in X])
+    assert out.data == pytest.approx(expected.data, rel=1e-12)
+    assert autograd.grad(out, w) == pytest.approx(autograd.grad(expected, w), rel=1e-12)
+    assert len(compiled.program) < 100
+    assert any(step.lanes == 40 for step in compiled.program.instructions)
+
+
 def test_derivatives_with_branches_for_each_sample_become_lanes() -> None:
     w = Value(0.7)
 
@@ -245,14 +257,7 @@ def test_derivatives_with_branches_for_each_sample_become_lanes() -> None:
         slope = functional.grad(lambda x: where(w * x > 0, log(w * x), w * x * x))
         return sum(slope(x) ** 2 for x in X)
 
-    compiled = autograd.compile(penalty)
-    X = [0.3 * i - 5.0 for i in range(40)]
-    out = compiled(X)
-    expected = penalty([Value(x) for x in X])
-    assert out.data == pytest.approx(expected.data, rel=1e-12)
-    assert autograd.grad(out, w) == pytest.approx(autograd.grad(expected, w), rel=1e-12)
-    assert len(compiled.program) < 100
-    assert any(step.lanes == 40 for step in compiled.program.instructions)
+    check_lanes_of_samples(penalty, w)
 
 
 def test_what_all_samples_share_behind_their_branches_leaves_them_lanes() -> None:
@@ -264,14 +269,7 @@ def test_what_all_samples_share_behind_their_branches_leaves_them_lanes() -> Non
         (slope,) = autograd.grad(loss, [w], create_graph=True)
         return slope * slope
 
-    compiled = autograd.compile(steepness)
-    X = [0.3 * i - 5.0 for i in range(40)]
-    out = compiled(X)
-    expected = steepness([Value(x) for x in X])
-    assert out.data == pytest.approx(expected.data, rel=1e-12)
-    assert autograd.grad(out, w) == pytest.approx(autograd.grad(expected, w), rel=1e-12)
-    assert len(compiled.program) < 100
-    assert any(step.lanes == 40 for step in compiled.program.instructions)
+    check_lanes_of_samples(steepness, w)
 
 
 def test_a_condition_that_is_any_number_chooses_by_not_being_zero() -> None:
