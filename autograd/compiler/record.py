@@ -43,10 +43,10 @@ class _Recorder:
 
     def __init__(self) -> None:
         self.guards: dict[tuple[Value, bool], Guard] = {}
-        self.nodes: set[Value] = set()  # those that the function made; others are captured as they are
+        self.nodes: dict[Value, None] = {}  # those that the function made, in order; others are captured as they are
 
     def on_node(self, node: Value) -> None:
-        self.nodes.add(node)
+        self.nodes[node] = None
 
     def truth(self, comparison: Value) -> Value:
         return Whole.of(comparison)
@@ -66,6 +66,7 @@ class Recording(NamedTuple):
     arguments: list[Value]
     parameters: list[Value]
     guards: list[Guard]
+    nodes: Sequence[Value] | None = None  # all of them in the order of creation, if it is known
 
     @property
     def output(self) -> Value:
@@ -111,7 +112,7 @@ def record(f: Callable[..., Any], args: Sequence[Any], *, several: bool = False)
     return recording_of(outputs, leaves, list(recorder.guards.values()), recorder.nodes)
 
 
-def _forgotten(nodes: set[Value]) -> list[Value]:
+def _forgotten(nodes: dict[Value, None]) -> list[Value]:
     """The leaves among the nodes of a recording that nothing but these refers to.
 
     A number that a function makes a Value (``Value(x)``, as micrograd wants its inputs) is data; but a parameter that
@@ -143,7 +144,7 @@ def recording_of(
     output: Value | Sequence[Value],
     arguments: list[Value],
     guards: Sequence[Guard] = (),
-    inside: set[Value] | None = None,
+    inside: dict[Value, None] | None = None,
 ) -> Recording:
     """A graph with the leaves that are to be its arguments.
 
@@ -170,7 +171,8 @@ def recording_of(
         for used in node.parents if belongs(node) else (node,) if node in roots else ():
             if not belongs(used) and used not in known and used.op is not ops.constant:
                 captured[used] = None
-    return Recording(outputs, arguments, list(captured), list(guards))
+    nodes = None if inside is None else list(inside)
+    return Recording(outputs, arguments, list(captured), list(guards), nodes)
 
 
 def program_of(recording: Recording) -> Program:

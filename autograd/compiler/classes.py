@@ -1,0 +1,210 @@
+"""The representation of a compiled program: classes of numbers as arrays, and index maps between them.
+
+Everything that a recorded graph computes in the same way is one array: the weighted inputs of a layer for all neurons
+and all samples, or the products q·k of all pairs of tokens.  An array is one of
+
+    ARGUMENT, PARAMETER    numbers that each call brings along
+    CONSTANT               numbers of the program
+    MAP                    y[m] = op(x[i[m]], ...)                          an operation on each member
+    SUM                    y[m] = Σ x[i[t]] z[j[t]] over the terms t with owner[t] = m
+
+An operand is a plain number or a ``Read``: an array, and for each place the member that is read there.  An array may be
+*batched*: it holds one such block for each sample of a batch, and a SUM that is not batched adds up the samples, too.
+
+>>> from autograd.compiler.classbuilder import Builder
+>>> builder = Builder()
+>>> x = builder.leaf(Kind.ARGUMENT, range(3))
+>>> w = builder.leaf(Kind.PARAMETER, range(6))
+>>> z = builder.sum(2, [builder.terms([0, 0, 0, 1, 1, 1], w, builder.read(x, [0, 1, 2, 0, 1, 2]))])
+>>> y = builder.map(ops.tanh, [z])
+>>> print(builder.program([y]))
+a0 [3] = argument 0 … 2
+a1 [6] = parameter 0 … 5
+a2 [2] = Σ a1 a0[2×3: 0 1] over 2×3: 1 0
+a3 [2] = tanh a2
+return a3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+from autograd import ops
+from autograd.compiler.indices import Index
+from autograd.errors import AutogradError
+from autograd.ops import Op
+
+__all__ = ["Array", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "reads_of"]
+
+
+class ProgramError(AutogradError):
+    """A program that breaks a rule of its own: a mistake in this package, found before anything runs."""
+
+
+class Kind(Enum):
+    """How an array gets its numbers."""
+
+    ARGUMENT = "argument"
+    PARAMETER = "parameter"
+    CONSTANT = "constant"
+    MAP = "map"
+    SUM = "sum"
+
+
+class Read(NamedTuple):
+    """What is read at each place: these members of an array."""
+
+    array: int
+    index: Index
+
+
+Operand = Read | float
+
+
+class Terms(NamedTuple):
+    """Some terms of the sums of an array: at each place t the product of the factors is added to member owner[t].
+
+    Attributes:
+        owner: the sum that each term belongs to.
+        factors: one or two numbers per term.
+        batched: whether there is such a term for each sample of a batch.
+    """
+
+    owner: Index
+    factors: tuple[Read, ...]
+    batched: bool = False
+
+
+class Array(NamedTuple):
+    """The members of one class.
+
+    Attributes:
+        kind: how the numbers come about.
+        size: how many members.
+        batched: whether there is one such block for each sample of a batch.
+        op: MAP: the row of the derivative table.
+        operands: MAP: what it is applied to.
+        terms: SUM: what is added up.
+        exact: SUM: whether the result is the exact sum, rounded once (``fsum``).
+        data: CONSTANT: the numbers; ARGUMENT and PARAMETER: which number of the call each member is.
+    """
+
+    kind: Kind
+    size: int
+    batched: bool = False
+    op: Op | None = None
+    operands: tuple[Operand, ...] = ()
+    terms: tuple[Terms, ...] = ()
+    exact: bool = False
+    data: Sequence[Any] = ()
+
+
+def reads_of(array: Array) -> Iterator[Read]:
+    """Everything that an array reads from others."""
+    for operand in array.operands:
+        if isinstance(operand, Read):
+            yield operand
+    for terms in array.terms:
+        yield from terms.factors
+
+
+class Program(NamedTuple):
+    """Arrays in the order of computation, and the results.
+
+    Attributes:
+        arrays: each reads earlier ones only.
+        outputs: the results; each is a number, or members of an array.
+        labels: for arrays that have them: what each member is called.
+        adjoints: for an array of adjoints: the array that these belong to.
+    """
+
+    arrays: list[Array]
+    outputs: list[Operand]
+    labels: dict[int, list[str]] = {}  # noqa: RUF012 - never changed in place
+    adjoints: dict[int, int] = {}  # noqa: RUF012 - never changed in place
+
+    def verify(self) -> Program:
+        """Check every rule of the format, and return the program itself.
+
+        Raises:
+            ProgramError: a read of what is not computed yet or not there, or lists of different lengths.
+        """
+        for number, array in enumerate(self.arrays):
+            for read in reads_of(array):
+                self._check(number, read)
+            if array.kind is Kind.MAP:
+                self._check_map(number, array)
+            elif array.kind is Kind.SUM:
+                self._check_sum(number, array)
+            elif len(array.data) != array.size:
+                raise ProgramError(f"a{number} has {len(array.data)} numbers for {array.size} members")
+        for output in self.outputs:
+            if isinstance(output, Read):
+                self._check(len(self.arrays), output)
+        return self
+
+    def _check(self, number: int, read: Read) -> None:
+        if not 0 <= read.array < number:
+            raise ProgramError(f"a{number} reads a{read.array}, which is not computed yet")
+        size, places = self.arrays[read.array].size, read.index.places
+        if len(places) and not (0 <= min(places) and max(places) < size):
+            raise ProgramError(f"a{number} reads members {min(places)} to {max(places)} of the {size} of a{read.array}")
+
+    def _check_map(self, number: int, array: Array) -> None:
+        for read in reads_of(array):
+            if len(read.index) != array.size:
+                raise ProgramError(f"a{number} has {array.size} members, but reads a{read.array} {len(read.index)} times")
+            if self.arrays[read.array].batched and not array.batched:
+                raise ProgramError(f"a{number} is not batched, but reads a{read.array}, which is")
+
+    def _check_sum(self, number: int, array: Array) -> None:
+        for terms in array.terms:
+            lengths = {len(terms.owner), *[len(read.index) for read in terms.factors]}
+            if len(lengths) != 1 or not 1 <= len(terms.factors) <= 2:
+                raise ProgramError(f"a{number} adds products of {len(terms.factors)} factors, of lengths {lengths}")
+            if not (0 <= min(terms.owner.places) and max(terms.owner.places) < array.size):
+                raise ProgramError(f"a{number} has no member {max(terms.owner.places)}, only {array.size}")
+            if any(self.arrays[read.array].batched for read in terms.factors) and not terms.batched:
+                raise ProgramError(f"a{number} adds terms that are batched as if they were not")
+
+    def __str__(self) -> str:
+        """One line for each array, the results last."""
+        lines = [f"a{number} {_extent(array)} = {_line(array)}" for number, array in enumerate(self.arrays)]
+        return "\n".join([*lines, "return " + " ".join(map(_operand, self.outputs))])
+
+
+def _extent(array: Array) -> str:
+    return f"[{array.size}{' × batch' if array.batched else ''}]"
+
+
+def _line(array: Array) -> str:
+    if array.kind is Kind.MAP and array.op is not None:
+        return " ".join([array.op.name, *map(_operand, array.operands)])
+    if array.kind is Kind.SUM:
+        sums = [
+            f"Σ {' '.join(map(_operand, terms.factors))} over {_loops(terms.owner)}"
+            + (" and the batch" if terms.batched and not array.batched else "")
+            for terms in array.terms
+        ]
+        return ("exactly " if array.exact else "") + " + ".join(sums)
+    data = array.data
+    shown = " ".join(map(str, data)) if len(data) <= 2 else f"{data[0]} … {data[-1]}"
+    return f"{array.kind.value} {shown}"
+
+
+def _operand(operand: Operand) -> str:
+    if not isinstance(operand, Read):
+        return repr(operand)
+    return f"a{operand.array}" + ("" if operand.index.is_identity else f"[{_loops(operand.index)}]")
+
+
+def _loops(index: Index) -> str:
+    """How an index map runs: turns and steps of its loops, or how long its table is."""
+    if index.dims is None:
+        return f"table of {len(index)}"
+    start = f"{index.places[0]} + " if index.places[0] else ""
+    return f"{start}{'×'.join(str(n) for n, _ in index.dims)}: {' '.join(str(step) for _, step in index.dims)}"
+
+

@@ -1,0 +1,267 @@
+"""Differentiation of a program over classes: the rows of the derivative table, by the engine's one sweep.
+
+What a class has and a node has not is an index map, and all there is to add is its transpose.  What was gathered is
+scattered: if y[m] = f(x[i[m]]), the adjoint of x[i[m]] is the sum of those of all y[m] that read it.  A sum of products
+is a list of terms (owner, x, y), and its derivative with respect to x is the same list with the roles exchanged:
+
+    y[owner] += w[i] x[j]        w̄[i] += ȳ[owner] x[j]        x̄[j] += ȳ[owner] w[i]
+
+so that both derivatives of a matrix product are matrix products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from autograd import ops
+from autograd.branches import LinearMap
+from autograd.compiler.classbuilder import Builder, Rows, wrapped
+from autograd.compiler.classes import Array, Kind, Operand, Read, Terms, reads_of
+from autograd.functional import NOTHING
+from autograd.graph import sweep
+
+__all__ = ["differentiate"]
+
+
+def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> list[Operand]:
+    """Write the derivatives of one number with respect to whole arrays behind what is written.
+
+    Args:
+        builder: with the program in it.
+        output: an array of one member.
+        inputs: arrays, each read in the order of its members.
+
+    Returns:
+        For each input an operand of its size: 0.0 where the output does not depend on it.
+    """
+    if not isinstance(output, Read):
+        return [0.0] * len(inputs)
+    nodes = _graph(builder, output.array, [read.array for read in inputs])
+    root = nodes.get(output.array)
+    if root is None:
+        return [0.0] * len(inputs)
+    order = [nodes[number] for number in sorted(nodes)]
+    taken = _branches(builder, order, root)
+    seed = _Adjoint(builder, 1, builder.is_batched(output))
+    seed.known = 1.0
+    adjoint = sweep(order, {root: seed}, lambda node: _edges(builder, node, taken.get(node)), NOTHING)
+    for node in order:
+        found = adjoint[node]
+        if isinstance(found, _Adjoint) and isinstance(read := found.operand, Read) and read.index.is_identity:
+            builder.adjoints.setdefault(read.array, node.number)
+    results: list[Operand] = []
+    for read in inputs:
+        found = adjoint.get(nodes.get(read.array))
+        results.append(found.operand if isinstance(found, _Adjoint) else 0.0)
+    return results
+
+
+class _Node:
+    """An array in the graph that is swept; its parents are what it reads, once for each read."""
+
+    __slots__ = ("array", "grad", "number", "parents", "reads")
+
+    def __init__(self, number: int, array: Array, reads: list[tuple[int, Read]], parents: tuple[_Node, ...]) -> None:
+        self.number = number
+        self.array = array
+        self.reads = reads  # with the position of each among all that the array reads
+        self.parents = parents
+        self.grad: Any = None
+
+
+def _graph(builder: Builder, output: int, inputs: Iterable[int]) -> dict[int, _Node]:
+    """A node for each array on a way from an input to the output."""
+    needed, stack = {output}, [output]
+    while stack:
+        for read in reads_of(builder.arrays[stack.pop()]):
+            if read.array not in needed:
+                needed.add(read.array)
+                stack.append(read.array)
+    nodes: dict[int, _Node] = {}
+    wanted = set(inputs)
+    for number in sorted(needed):
+        array = builder.arrays[number]
+        if number in wanted:
+            nodes[number] = _Node(number, array, [], ())
+        elif array.op is not ops.detached:
+            reads = [(k, read) for k, read in enumerate(reads_of(array)) if read.array in nodes]
+            if reads:
+                nodes[number] = _Node(number, array, reads, tuple([nodes[read.array] for _, read in reads]))
+    return nodes
+
+
+class _Adjoint:
+    """The adjoint of an array while it is collected: terms that its members get from all that reads them."""
+
+    __slots__ = ("batched", "builder", "known", "size", "terms")
+
+    def __init__(self, builder: Builder, size: int, batched: bool, terms: Sequence[Terms] = ()) -> None:
+        self.builder, self.size, self.batched = builder, size, batched
+        self.terms = list(terms)
+        self.known: Operand | None = None
+
+    @property
+    def operand(self) -> Operand:
+        """The sum of all terms, written when it is first asked for."""
+        if self.known is None:
+            self.known = self.builder.sum(self.size, self.terms, batched=self.batched)
+        return self.known
+
+    def __add__(self, other: Any) -> _Adjoint:
+        if other is NOTHING:
+            return self
+        return _Adjoint(self.builder, self.size, self.batched, self.terms + other.terms)
+
+    def __mul__(self, edge: Any) -> Any:
+        return edge(self) if isinstance(edge, LinearMap) else NOTHING
+
+
+def _edges(builder: Builder, node: _Node, taken: Any) -> list[Any]:
+    """What each operand of an array gets from the adjoint of the array."""
+    array = node.array
+    if array.kind is Kind.SUM:
+        return [_SumEdge(builder, array, position, read, taken) for position, read in node.reads]
+    if array.kind is not Kind.MAP:
+        return []
+    here = Rows(builder, Read(node.number, builder.identity(array.size)))
+    operands = [wrapped(builder, operand) for operand in array.operands]
+    if array.op is ops.select:
+        condition = operands[0]
+        sides = {1: condition.select(1.0, 0.0), 2: condition.select(0.0, 1.0)}
+        return [_MapEdge(builder, array, read, 1.0, both(taken, sides[k])) if k else NOTHING for k, read in _by_operand(node)]
+    local = array.op.partials(here, *operands)  # type: ignore[union-attr]
+    return [_MapEdge(builder, array, read, local[k], taken) for k, read in _by_operand(node)]
+
+
+def both(taken: Any, side: Any) -> Any:
+    """Where a branch inside a branch is taken."""
+    return side if taken is None else taken.select(side, 0.0)
+
+
+def _by_operand(node: _Node) -> list[tuple[int, Read]]:
+    """The reads of a MAP with the numbers of the operands that they are."""
+    positions = [k for k, operand in enumerate(node.array.operands) if isinstance(operand, Read)]
+    return [(positions[k], read) for k, read in node.reads]
+
+
+class _MapEdge(LinearMap):
+    """From an operation to one operand: the adjoint times the local derivative, scattered to where it was read."""
+
+    __slots__ = ("array", "builder", "local", "read", "taken")
+
+    def __init__(self, builder: Builder, array: Array, read: Read, local: Any, taken: Any) -> None:
+        self.builder, self.array, self.read, self.local, self.taken = builder, array, read, local, taken
+
+    def __call__(self, adjoint: Any) -> Any:
+        builder, local, target = self.builder, self.local, self.builder.arrays[self.read.array]
+        if local.__class__ is float and local == 0.0:
+            return NOTHING
+        above = adjoint.operand
+        factors: list[Any] = [x.read if isinstance(x, Rows) else x for x in (above, local)]
+        numbers = [x for x in factors if not isinstance(x, Read)]
+        merges = not self.read.index.is_one_to_one or (self.array.batched and not target.batched)
+        if numbers or self.taken is not None or not merges:
+            product = builder.map(ops.mul, factors, self.array.size)
+            if self.taken is not None:
+                condition = self.taken.read if isinstance(self.taken, Rows) else self.taken
+                product = builder.map(ops.select, [condition, product, 0.0])
+            factors = [product]
+        reads = [builder.spread(factor, self.array.size) for factor in factors]
+        terms = Terms(self.read.index, tuple(reads), self.array.batched)
+        return _Adjoint(builder, target.size, target.batched, [terms])
+
+
+class _SumEdge(LinearMap):
+    """From a sum to one factor of its terms: the same terms with the roles of owner and factor exchanged."""
+
+    __slots__ = ("array", "builder", "position", "read", "taken")
+
+    def __init__(self, builder: Builder, array: Array, position: int, read: Read, taken: Any) -> None:
+        self.builder, self.array, self.position, self.read, self.taken = builder, array, position, read, taken
+
+    def __call__(self, adjoint: Any) -> Any:
+        builder, target = self.builder, self.builder.arrays[self.read.array]
+        position, k = self.position, 0
+        while position >= len(self.array.terms[k].factors):
+            position -= len(self.array.terms[k].factors)
+            k += 1
+        terms = self.array.terms[k]
+        others = [factor for j, factor in enumerate(terms.factors) if j != position]
+        above = adjoint.operand
+        count = len(terms.owner)
+        if isinstance(above, Read):
+            above = builder.read(above, terms.owner)
+        factors: list[Any] = [above, *others]
+        if not isinstance(above, Read) or self.taken is not None:
+            product = builder.map(ops.mul, factors, count) if len(factors) == 2 else above
+            if self.taken is not None:
+                condition = self.taken
+                if isinstance(condition, Rows):
+                    condition = builder.read(condition.read, terms.owner)
+                product = builder.map(ops.select, [condition, product, 0.0])
+            factors = [product]
+        reads = [builder.spread(factor, count) for factor in factors]
+        found = Terms(self.read.index, tuple(reads), terms.batched)
+        return _Adjoint(builder, target.size, target.batched, [found])
+
+
+def _branches(builder: Builder, order: Sequence[_Node], root: _Node) -> dict[_Node, Any]:
+    """For each array that only branches of a ``select`` read: how many of the branches that read a member are taken.
+
+    The derivative with respect to what a branch computed may be inf or nan where the branch is not taken; the zero that
+    comes from above would not make it 0 there (see ``autograd.branches``).
+    """
+    found: dict[_Node, Any] = {}
+    if not any(node.array.op is ops.select for node in order):
+        return found
+    always = {root}
+    reads: dict[_Node, list[Terms]] = {node: [] for node in order}
+    conditional: set[_Node] = set()
+    for node in reversed(order):
+        here = _taken_here(builder, node, always, conditional, reads)
+        if here is not None:
+            found[node] = here
+        for (position, read), parent in zip(node.reads, node.parents):
+            taken, owner = here, read.index
+            if node.array.kind is Kind.SUM:
+                part = _part(node.array, position)
+                if isinstance(taken, Rows):
+                    taken = Rows(builder, builder.read(taken.read, part.owner))
+            elif node.array.op is ops.select:
+                operand = [k for k, x in enumerate(node.array.operands) if isinstance(x, Read)][position]
+                condition = wrapped(builder, node.array.operands[0])
+                if operand and isinstance(condition, Rows):
+                    taken = both(taken, condition.select(1.0, 0.0) if operand == 1 else condition.select(0.0, 1.0))
+            if taken is None:
+                if len(set(owner.places)) == parent.array.size:
+                    always.add(parent)
+                taken = 1.0
+            else:
+                conditional.add(parent)
+            known = taken.read if isinstance(taken, Rows) else taken
+            spread = builder.spread(known, len(owner))
+            reads[parent].append(Terms(owner, (spread,), node.array.batched or parent.array.batched))
+    return found
+
+
+def _part(array: Array, position: int) -> Terms:
+    """The terms of a sum that its read number ``position`` belongs to."""
+    for terms in array.terms:
+        if position < len(terms.factors):
+            return terms
+        position -= len(terms.factors)
+    raise IndexError(position)
+
+
+def _taken_here(
+    builder: Builder,
+    node: _Node,
+    always: set[_Node],
+    conditional: set[_Node],
+    reads: dict[_Node, list[Terms]],
+) -> Any:
+    if node in always or node not in conditional:
+        return None
+    total = builder.sum(node.array.size, reads[node], batched=node.array.batched)
+    return wrapped(builder, total)

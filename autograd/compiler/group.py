@@ -1,0 +1,437 @@
+"""Grouping: a recorded graph becomes a program over classes, in one pass over its nodes.
+
+Two nodes are of one class if they are the same operation on operands of the same classes.  Leaves of one kind are all of
+one class, whichever parameters they are, and a sum is known by the *set* of the classes of its terms, however many
+there are.  So the weighted inputs of all neurons of a layer, for all samples, are one class, and the products q·k of all
+pairs of tokens are another: a graph of 100,000 nodes usually has fewer than 100 classes.
+
+    c = a * b + a          two nodes, of which the product is used once    one sum: {(leaf, leaf), (leaf,)}
+
+Members stand in the order in which the function computed them, but that loops over samples go innermost, where machine
+code takes eight of them at a time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+from math import prod
+from operator import attrgetter
+from typing import Any
+
+from autograd import ops
+from autograd.compiler.classbuilder import Builder
+from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
+from autograd.compiler.indices import common_dims, loops, taken
+from autograd.graph import topological_order
+from autograd.value import Value
+
+__all__ = ["group"]
+
+_LEAVES = (Kind.PARAMETER, Kind.ARGUMENT, Kind.CONSTANT)  # the classes 0, 1 and 2
+
+
+def group(
+    outputs: Sequence[Sequence[Value]],
+    arguments: Sequence[Value],
+    parameters: Sequence[Value],
+    nodes: Iterable[Value] | None = None,
+) -> tuple[Builder, list[Operand], dict[Kind, Read]]:
+    """Write the graph of some nodes as a program over classes.
+
+    Args:
+        outputs: lists of nodes; each list becomes one output.
+        arguments: leaves whose numbers each call brings along.
+        parameters: nodes whose numbers are read where they are; what they were computed from does not belong to it.
+        nodes: all nodes of the graph in the order of their creation; by default they are looked for.
+
+    Returns:
+        The builder with the program in it, the outputs, and the arrays of the leaves.
+    """
+    grouping = _Grouping(list(chain.from_iterable(outputs)), arguments, parameters, nodes)
+    return grouping.written(outputs)
+
+
+class _Class:
+    """Nodes that do the same.
+
+    Attributes:
+        key: what they do.
+        members: how many.
+        columns: for an operation the members that each operand reads; for a sum, by the classes of the factors, the
+            owners and the members of each factor, term by term.
+    """
+
+    __slots__ = ("columns", "count", "exponent", "key", "labels", "lists", "op", "operands")
+
+    def __init__(self, key: Any, op: Any, operands: tuple[Any, ...]) -> None:
+        self.key, self.op, self.operands = key, op, operands
+        self.count = 0
+        self.exponent: float | None = None
+        self.columns: list[list[int]] = [[] for operand in operands]
+        self.lists: dict[tuple[int, ...], list[list[int]]] = {}
+        self.labels: list[str] = []
+
+
+class _Grouping:
+    def __init__(
+        self,
+        roots: Sequence[Value],
+        arguments: Sequence[Value],
+        parameters: Sequence[Value],
+        nodes: Iterable[Value] | None,
+    ) -> None:
+        self.classes: list[_Class] = [_Class(kind, None, ()) for kind in _LEAVES]
+        self.known: dict[Any, int] = {}
+        self.class_of: dict[Value, int] = {}
+        self.place_of: dict[Value, int] = {}
+        self.constants: list[float] = []
+        for number, leaves in enumerate((parameters, arguments)):
+            self.class_of.update(zip(leaves, repeat(number)))
+            self.place_of.update(zip(leaves, range(len(leaves))))
+            self.classes[number].count = len(leaves)
+            self.classes[number].labels = list(map(attrgetter("label"), leaves))
+        order = self._needed(roots, nodes)
+        uses = Counter(chain.from_iterable(map(attrgetter("parents"), order)))
+        pinned = set(roots)
+        added = set(chain.from_iterable([node.parents for node in order if node.op is ops.add]))
+        # Sums and products that only one other sum reads are terms of that sum.
+        self.absorbed = {node for node in added if uses[node] == 1 and node not in pinned and node.parents}
+        self._walk(order)
+
+    def _needed(self, roots: Sequence[Value], nodes: Iterable[Value] | None) -> list[Value]:
+        """The nodes that the roots depend on, leaves that are known left out, in the order of their creation."""
+        known = self.class_of
+        if nodes is None:
+            return [node for node in topological_order(*roots) if node not in known]
+        needed = set(roots)
+        found = []
+        for node in reversed(list(nodes)):
+            if node in needed and node not in known:
+                found.append(node)
+                needed.update(node.parents)
+        inside = set(found)
+        outside = [node for node in needed if node not in inside and node not in known]
+        return [*outside, *reversed(found)]
+
+    # ---- the pass over the nodes ------------------------------------------------------------------------------------
+    def _walk(self, order: list[Value]) -> None:
+        terms: dict[Value, list[tuple[Value, ...]]] = {}  # of sums that belong to another sum
+        absorbed = self.absorbed
+        for node in order:
+            op, parents = node.op, node.parents
+            if not parents:
+                self.class_of[node] = 2
+                self.place_of[node] = len(self.constants)
+                self.constants.append(node._data)
+            elif op is ops.mul:
+                if node not in absorbed:
+                    self._write_map(node, op, parents)
+            elif op is ops.sum_of_products:
+                if node in absorbed:
+                    terms[node] = self._sumprod_terms(parents)
+                else:
+                    self._write_sumprod(node, parents)
+            elif op is ops.add:
+                found = self._terms(parents, terms)
+                if node in absorbed:
+                    terms[node] = found
+                else:
+                    self._write_sum(node, found, "sum")
+            elif op is ops.sum_of:
+                self._write_sum(node, [(parent,) for parent in parents], "exact sum")
+            elif op is ops.constant_power:
+                self._write_map(node, op, parents[:1], parents[1]._data)
+            else:
+                self._write_map(node, op, parents)
+
+    def _terms(self, parents: tuple[Value, ...], terms: dict[Value, list[tuple[Value, ...]]]) -> list[Any]:
+        """The terms of a sum of two."""
+        found: list[tuple[Value, ...]] = []
+        for parent in parents:
+            if parent in terms:
+                more = terms.pop(parent)
+                if len(more) <= len(found):  # so that a chain of a million additions takes no quadratic time
+                    found.extend(more)
+                else:
+                    more.extend(found)
+                    found = more
+            elif parent.op is ops.mul and parent in self.absorbed:
+                found.append(parent.parents)
+            elif not (parent.op is ops.constant and parent._data == 0.0):
+                found.append((parent,))
+        return found or [(parents[0],)]
+
+    @staticmethod
+    def _sumprod_terms(parents: tuple[Value, ...]) -> list[Any]:
+        ps, qs, start = ops.factors(parents)
+        return [*zip(ps, qs), *[(x,) for x in start]]
+
+    # ---- members ----------------------------------------------------------------------------------------------------
+    def _member(self, node: Value, key: Any, op: Any, operands: tuple[Any, ...]) -> _Class:
+        """The class of a node, which becomes its newest member."""
+        number = self.known.get(key)
+        if number is None:
+            number = self.known[key] = len(self.classes)
+            self.classes.append(_Class(key, op, operands))
+        found = self.classes[number]
+        self.class_of[node] = number
+        self.place_of[node] = found.count
+        found.count += 1
+        found.labels.append(node.label)
+        return found
+
+    def _write_map(self, node: Value, op: Any, parents: tuple[Value, ...], exponent: float | None = None) -> None:
+        classes = tuple([self.class_of[parent] for parent in parents])
+        found = self._member(node, (op, classes, exponent and repr(exponent)), op, classes)
+        found.exponent = exponent
+        for column, parent in zip(found.columns, parents):
+            column.append(self.place_of[parent])
+
+    def _write_sum(self, node: Value, terms: list[tuple[Value, ...]], kind: str) -> None:
+        lists: dict[tuple[int, ...], list[tuple[Value, ...]]] = {}
+        class_of = self.class_of
+        for term in terms:
+            if len(term) == 2:
+                x, y = term
+                i, j = class_of[x], class_of[y]
+                if j < i:
+                    term, i, j = (y, x), j, i
+                lists.setdefault((i, j), []).append(term)
+            else:
+                lists.setdefault((class_of[term[0]],), []).append(term)
+        found = self._member(node, (kind, frozenset(lists)), kind, ())
+        for key, part in lists.items():
+            self._extend(found, key, *zip(*part))
+
+    def _write_sumprod(self, node: Value, parents: tuple[Value, ...]) -> None:
+        """The same for the sum of products of a neuron, 4x faster: most have one kind of product only."""
+        ps, qs, start = ops.factors(parents)
+        classes = set(map(self.class_of.__getitem__, ps)), set(map(self.class_of.__getitem__, qs))
+        if len(classes[0]) != 1 or len(classes[1]) != 1:
+            self._write_sum(node, self._sumprod_terms(parents), "sum")
+            return
+        (i,), (j,) = classes
+        if j < i:
+            i, j, ps, qs = j, i, qs, ps
+        keys = {(i, j)} | {(self.class_of[x],) for x in start}
+        found = self._member(node, ("sum", frozenset(keys)), "sum", ())
+        self._extend(found, (i, j), ps, qs)
+        for x in start:
+            self._extend(found, (self.class_of[x],), [x])
+
+    def _extend(self, found: _Class, key: tuple[int, ...], *factors: Sequence[Value]) -> None:
+        """Add terms to the newest member of a sum."""
+        columns = found.lists.setdefault(key, [[] for _ in range(1 + len(key))])
+        columns[0].extend(repeat(found.count - 1, len(factors[0])))
+        for column, nodes in zip(columns[1:], factors):
+            column.extend(map(self.place_of.__getitem__, nodes))
+
+    # ---- the program ------------------------------------------------------------------------------------------------
+    def written(self, outputs: Sequence[Sequence[Value]]) -> tuple[Builder, list[Operand], dict[Kind, Read]]:
+        """The classes as arrays of a program, their members in the order that makes the index maps simple."""
+        orders = [_Order() for _ in self.classes]
+        steps = []  # for each class its columns, in the new numbers of the classes that they read
+        for number, found in enumerate(self.classes):
+            if number >= len(_LEAVES):
+                steps.append(self._ordered(number, found, orders))
+        builder = Builder()
+        read: list[Operand] = []
+        for number, kind in enumerate(_LEAVES):
+            order = orders[number].complete(self.classes[number].count)
+            data = self.constants if kind is Kind.CONSTANT else range(len(order))
+            read.append(builder.leaf(kind, taken(data, order)) if order else 0.0)
+        for found, (operands, lists) in zip(self.classes[len(_LEAVES) :], steps):
+            read.append(self._array(builder, found, operands, lists, read))
+        for number, (found, operand) in enumerate(zip(self.classes, read)):
+            if any(found.labels) and isinstance(operand, Read) and operand.index.is_identity:
+                builder.labels.setdefault(operand.array, taken(found.labels, orders[number].members))
+        results = [self._gathered(builder, nodes, orders, read) for nodes in outputs]
+        leaves = {kind: x for kind, x in zip(_LEAVES, read) if isinstance(x, Read)}
+        return builder, results, leaves
+
+    def _array(
+        self,
+        builder: Builder,
+        found: _Class,
+        operands: list[list[int]],
+        lists: dict[tuple[int, ...], list[list[int]]],
+        read: list[Operand],
+    ) -> Operand:
+        if found.op not in ("sum", "exact sum"):
+            given = [_places(builder, read[k], places) for k, places in zip(found.operands, operands)]
+            if found.exponent is not None:
+                given.append(found.exponent)
+            return builder.map(found.op, given, found.count)
+        terms = []
+        for key, (owner, *factors) in lists.items():
+            reads = [_places(builder, read[k], places) for k, places in zip(key, factors)]
+            terms.append(_terms(builder, owner, reads))
+        return builder.sum(found.count, terms, exact=found.op == "exact sum")
+
+    def _gathered(self, builder: Builder, nodes: Sequence[Value], orders: list[_Order], read: list[Operand]) -> Operand:
+        """Some nodes as one output."""
+        groups: dict[int, list[int]] = {}
+        for k, node in enumerate(nodes):
+            groups.setdefault(self.class_of[node], []).append(k)
+        parts = []
+        for number, wanted in groups.items():
+            places = taken(orders[number].numbers, [self.place_of[nodes[k]] for k in wanted])
+            parts.append((wanted, _places(builder, read[number], places)))
+        if len(parts) == 1:
+            return parts[0][1]
+        return builder.sum(len(nodes), [_terms(builder, wanted, [part]) for wanted, part in parts])
+
+    # ---- the order of members ---------------------------------------------------------------------------------------
+    def _ordered(
+        self, number: int, found: _Class, orders: list[_Order]
+    ) -> tuple[list[list[int]], dict[tuple[int, ...], list[list[int]]]]:
+        """The columns of a class in the new numbers, after its own order was chosen."""
+        for k, column in zip(found.operands, found.columns):
+            orders[k].first_read(column)
+        operands = [taken(orders[k].numbers, column) for k, column in zip(found.operands, found.columns)]
+        lists = {}
+        for key, (owner, *factors) in found.lists.items():
+            nest = common_dims([loops(column) for column in (owner, *factors)])
+            for k, column, steps in zip(key, factors, nest[1][1:] if nest else repeat(())):
+                orders[k].first_read(column if not nest else _inside_out(column, nest[0], steps, _samples(key, nest)))
+            lists[key] = [owner, *[taken(orders[k].numbers, column) for k, column in zip(key, factors)]]
+        order = orders[number]
+        order.choose(found.count, self._wanted(found, operands, lists))
+        if order.members is not None and not isinstance(order.members, range):
+            operands = [taken(column, order.members) for column in operands]
+            lists = {key: _sorted_terms(columns, order.numbers) for key, columns in lists.items()}
+        return operands, lists
+
+    def _wanted(
+        self, found: _Class, operands: list[list[int]], lists: dict[tuple[int, ...], list[list[int]]]
+    ) -> list[int] | None:
+        """The new number of each member, if its loops are better run through in another order."""
+        if found.count < 4:
+            return None
+        if not lists:
+            nest = common_dims([loops(column) for column in operands])
+            return _by_steps(nest[0], nest[1], ()) if nest else None
+        for key in sorted(lists):  # with a parameter first
+            nest = common_dims([loops(column) for column in lists[key]])
+            if nest is None:
+                continue
+            turns, (owner, *factors) = nest
+            outer = [k for k, step in enumerate(owner) if step]
+            members = tuple([turns[k] for k in outer])
+            if prod(members) != found.count or [owner[k] for k in outer] != _strides(members):
+                continue
+            samples = [k for k, step in enumerate(_samples(key, nest)) if step]
+            steps = [tuple([column[k] for k in outer]) for column in factors]
+            return _by_steps(members, steps, [outer.index(k) for k in samples if k in outer])
+        return None
+
+
+class _Order:
+    """The order of the members of a class.
+
+    Attributes:
+        numbers: the new number of each member.
+        members: the member that each new number belongs to.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: Any = _Growing()
+        self.members: Any = None
+
+    def first_read(self, places: Iterable[int]) -> None:
+        """Leaves are numbered in the order in which they are first read."""
+        if self.members is None:
+            self.numbers.add(places)
+
+    def complete(self, count: int) -> list[int]:
+        """All leaves are read that will be: the others go last."""
+        self.numbers.add(range(count))
+        self.members = list(self.numbers.order)
+        return self.members
+
+    def choose(self, count: int, numbers: list[int] | None) -> None:
+        self.members = range(count)
+        self.numbers = range(count)
+        if numbers is not None:
+            self.numbers = numbers
+            self.members = sorted(range(count), key=numbers.__getitem__)
+
+
+class _Growing:
+    """Numbers for members in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.order: dict[int, int] = {}
+
+    def add(self, places: Iterable[int]) -> None:
+        for place in dict.fromkeys(places):
+            if place not in self.order:
+                self.order[place] = len(self.order)
+
+    def __getitem__(self, place: int) -> int:
+        return self.order[place]
+
+
+def _samples(key: tuple[int, ...], nest: Any) -> list[bool]:
+    """Which loops are over samples: another sum for each turn, but the same parameter."""
+    _, (owner, *factors) = nest
+    if key[0] != 0:
+        return [False] * len(owner)
+    return [step != 0 and factors[0][k] == 0 for k, step in enumerate(owner)]
+
+
+def _inside_out(column: Sequence[int], turns: Sequence[int], steps: Sequence[int], samples: Sequence[bool]) -> list[int]:
+    """The members that a column reads, loops over samples innermost."""
+    inner = [k for k, step in enumerate(steps) if step and samples[k]]
+    outer = [k for k, step in enumerate(steps) if step and not samples[k]]
+    places = [column[0]]
+    for k in (*outer, *inner):
+        places = [place + turn * steps[k] for place in places for turn in range(turns[k])]
+    return places
+
+
+def _by_steps(turns: Sequence[int], columns: Sequence[Sequence[int]], samples: Sequence[int]) -> list[int] | None:
+    """New numbers for members in nested loops: loops with large steps outside, those over samples inside."""
+    largest = [max([abs(column[k]) for column in columns], default=0) for k in range(len(turns))]
+    wanted = sorted(range(len(turns)), key=lambda k: (k in samples, -largest[k]))
+    if wanted == list(range(len(turns))):
+        return None
+    strides = dict(zip(wanted, _strides([turns[k] for k in wanted])))
+    numbers = [0]
+    for k, count in enumerate(turns):
+        numbers = [number + turn * strides[k] for number in numbers for turn in range(count)]
+    return numbers
+
+
+def _strides(turns: Sequence[int]) -> list[int]:
+    """How many members one turn of each of these loops takes."""
+    strides = [1]
+    for count in reversed(turns[1:]):
+        strides.append(strides[-1] * count)
+    return strides[::-1]
+
+
+def _sorted_terms(columns: list[list[int]], numbers: Sequence[int]) -> list[list[int]]:
+    """Terms in the order of the new numbers of their owners."""
+    owner = taken(numbers, columns[0])
+    order = sorted(range(len(owner)), key=owner.__getitem__)
+    return [taken(owner, order), *[taken(column, order) for column in columns[1:]]]
+
+
+def _places(builder: Builder, operand: Operand, places: Sequence[int]) -> Operand:
+    return builder.read(operand, builder.index(places)) if isinstance(operand, Read) else operand
+
+
+def _terms(builder: Builder, owner: Sequence[int], factors: Sequence[Operand]) -> Terms:
+    """Terms of a sum, of which a factor may be a known number."""
+    known = [builder.known(factor) for factor in factors]
+    numbers = [x for x in known if not isinstance(x, Read)]
+    reads = [x for x in known if isinstance(x, Read)]
+    if not numbers:
+        return builder.terms(owner, *reads)
+    if not reads:
+        constant = builder.leaf(Kind.CONSTANT, [prod(numbers)])
+        return builder.terms(owner, builder.read(constant, builder.index([0] * len(owner))))
+    return builder.terms(owner, builder.map(ops.mul, [reads[0], numbers[0]]))
