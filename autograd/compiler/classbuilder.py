@@ -121,6 +121,7 @@ class Builder:
         """Sums of products; where each sum is one product only, it is that product."""
         if batched is None:
             batched = any(part.batched for part in terms)
+        terms = [part._replace(batched=part.batched or batched) for part in terms]
         if not exact or len(terms) == 1:
             plain = self._without_sum(size, terms, batched)
             if plain is not None:
@@ -200,9 +201,10 @@ class Builder:
 
     # ---- the result ------------------------------------------------------------------------------------------------
     def program(self, outputs: Iterable[Operand]) -> Program:
-        """What was written, without the arrays that no output needs."""
+        """What was written, without the arrays that no output needs; parameters stay."""
         outputs = list(outputs)
         stack = [output.array for output in outputs if isinstance(output, Read)]
+        stack += [number for number, array in enumerate(self.arrays) if array.kind is Kind.PARAMETER]
         needed: set[int] = set()
         while stack:
             number = stack.pop()

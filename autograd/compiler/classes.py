@@ -166,6 +166,8 @@ class Program(NamedTuple):
                 raise ProgramError(f"a{number} adds products of {len(terms.factors)} factors, of lengths {lengths}")
             if not (0 <= min(terms.owner.places) and max(terms.owner.places) < array.size):
                 raise ProgramError(f"a{number} has no member {max(terms.owner.places)}, only {array.size}")
+            if array.batched and not terms.batched:
+                raise ProgramError(f"a{number} is batched, but not its terms")
             if any(self.arrays[read.array].batched for read in terms.factors) and not terms.batched:
                 raise ProgramError(f"a{number} adds terms that are batched as if they were not")
 

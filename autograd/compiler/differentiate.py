@@ -29,7 +29,7 @@ def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> 
 
     Args:
         builder: with the program in it.
-        output: an array of one member.
+        output: one member of an array.
         inputs: arrays, each read in the order of its members.
 
     Returns:
@@ -43,8 +43,12 @@ def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> 
         return [0.0] * len(inputs)
     order = [nodes[number] for number in sorted(nodes)]
     taken = _branches(builder, order, root)
-    seed = _Adjoint(builder, 1, builder.is_batched(output))
-    seed.known = 1.0
+    size, batched = root.array.size, root.array.batched
+    seed = _Adjoint(builder, size, batched)
+    if size == 1:
+        seed.known = 1.0
+    else:
+        seed.terms = [Terms(output.index, (builder.spread(1.0, 1),), batched)]
     adjoint = sweep(order, {root: seed}, lambda node: _edges(builder, node, taken.get(node)), NOTHING)
     for node in order:
         found = adjoint[node]
@@ -124,6 +128,8 @@ def _edges(builder: Builder, node: _Node, taken: Any) -> list[Any]:
         return [_SumEdge(builder, array, position, read, taken) for position, read in node.reads]
     if array.kind is not Kind.MAP:
         return []
+    if array.op in ops.COMPARISONS:
+        return [NOTHING] * len(node.reads)
     here = Rows(builder, Read(node.number, builder.identity(array.size)))
     operands = [wrapped(builder, operand) for operand in array.operands]
     if array.op is ops.select:
@@ -155,8 +161,6 @@ class _MapEdge(LinearMap):
 
     def __call__(self, adjoint: Any) -> Any:
         builder, local, target = self.builder, self.local, self.builder.arrays[self.read.array]
-        if local.__class__ is float and local == 0.0:
-            return NOTHING
         above = adjoint.operand
         factors: list[Any] = [x.read if isinstance(x, Rows) else x for x in (above, local)]
         numbers = [x for x in factors if not isinstance(x, Read)]

@@ -24,7 +24,6 @@ from autograd import ops
 from autograd.compiler.classbuilder import Builder
 from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
 from autograd.compiler.indices import common_dims, loops, taken
-from autograd.graph import topological_order
 from autograd.value import Value
 
 __all__ = ["group"]
@@ -36,7 +35,9 @@ def group(
     outputs: Sequence[Sequence[Value]],
     arguments: Sequence[Value],
     parameters: Sequence[Value],
-    nodes: Iterable[Value] | None = None,
+    nodes: Sequence[Value],
+    *,
+    batched: bool = False,
 ) -> tuple[Builder, list[Operand], dict[Kind, Read]]:
     """Write the graph of some nodes as a program over classes.
 
@@ -44,13 +45,15 @@ def group(
         outputs: lists of nodes; each list becomes one output.
         arguments: leaves whose numbers each call brings along.
         parameters: nodes whose numbers are read where they are; what they were computed from does not belong to it.
-        nodes: all nodes of the graph in the order of their creation; by default they are looked for.
+        nodes: all nodes with operands that belong to it, in the order of their creation.
+
+        batched: whether there are arguments for each sample of a batch; the graph is that of one sample.
 
     Returns:
         The builder with the program in it, the outputs, and the arrays of the leaves.
     """
     grouping = _Grouping(list(chain.from_iterable(outputs)), arguments, parameters, nodes)
-    return grouping.written(outputs)
+    return grouping.written(outputs, batched)
 
 
 class _Class:
@@ -80,7 +83,7 @@ class _Grouping:
         roots: Sequence[Value],
         arguments: Sequence[Value],
         parameters: Sequence[Value],
-        nodes: Iterable[Value] | None,
+        nodes: Sequence[Value],
     ) -> None:
         self.classes: list[_Class] = [_Class(kind, None, ()) for kind in _LEAVES]
         self.known: dict[Any, int] = {}
@@ -92,28 +95,14 @@ class _Grouping:
             self.place_of.update(zip(leaves, range(len(leaves))))
             self.classes[number].count = len(leaves)
             self.classes[number].labels = list(map(attrgetter("label"), leaves))
-        order = self._needed(roots, nodes)
-        uses = Counter(chain.from_iterable(map(attrgetter("parents"), order)))
+        uses = Counter(chain.from_iterable(map(attrgetter("parents"), nodes)))
+        constants = [node for node in chain(uses, roots) if node.op is ops.constant or not node.parents]
+        order = [*dict.fromkeys([node for node in constants if node not in self.class_of]), *nodes]
         pinned = set(roots)
         added = set(chain.from_iterable([node.parents for node in order if node.op is ops.add]))
         # Sums and products that only one other sum reads are terms of that sum.
         self.absorbed = {node for node in added if uses[node] == 1 and node not in pinned and node.parents}
         self._walk(order)
-
-    def _needed(self, roots: Sequence[Value], nodes: Iterable[Value] | None) -> list[Value]:
-        """The nodes that the roots depend on, leaves that are known left out, in the order of their creation."""
-        known = self.class_of
-        if nodes is None:
-            return [node for node in topological_order(*roots) if node not in known]
-        needed = set(roots)
-        found = []
-        for node in reversed(list(nodes)):
-            if node in needed and node not in known:
-                found.append(node)
-                needed.update(node.parents)
-        inside = set(found)
-        outside = [node for node in needed if node not in inside and node not in known]
-        return [*outside, *reversed(found)]
 
     # ---- the pass over the nodes ------------------------------------------------------------------------------------
     def _walk(self, order: list[Value]) -> None:
@@ -140,7 +129,8 @@ class _Grouping:
                 else:
                     self._write_sum(node, found, "sum")
             elif op is ops.sum_of:
-                self._write_sum(node, [(parent,) for parent in parents], "exact sum")
+                kind = "exact sum" if len(parents) > 2 else "sum"  # two numbers are rounded once anyway
+                self._write_sum(node, [(parent,) for parent in parents], kind)
             elif op is ops.constant_power:
                 self._write_map(node, op, parents[:1], parents[1]._data)
             else:
@@ -229,7 +219,9 @@ class _Grouping:
             column.extend(map(self.place_of.__getitem__, nodes))
 
     # ---- the program ------------------------------------------------------------------------------------------------
-    def written(self, outputs: Sequence[Sequence[Value]]) -> tuple[Builder, list[Operand], dict[Kind, Read]]:
+    def written(
+        self, outputs: Sequence[Sequence[Value]], batched: bool
+    ) -> tuple[Builder, list[Operand], dict[Kind, Read]]:
         """The classes as arrays of a program, their members in the order that makes the index maps simple."""
         orders = [_Order() for _ in self.classes]
         steps = []  # for each class its columns, in the new numbers of the classes that they read
@@ -241,7 +233,8 @@ class _Grouping:
         for number, kind in enumerate(_LEAVES):
             order = orders[number].complete(self.classes[number].count)
             data = self.constants if kind is Kind.CONSTANT else range(len(order))
-            read.append(builder.leaf(kind, taken(data, order)) if order else 0.0)
+            sampled = batched and kind is Kind.ARGUMENT
+            read.append(builder.leaf(kind, taken(data, order), batched=sampled) if order else 0.0)
         for found, (operands, lists) in zip(self.classes[len(_LEAVES) :], steps):
             read.append(self._array(builder, found, operands, lists, read))
         for number, (found, operand) in enumerate(zip(self.classes, read)):

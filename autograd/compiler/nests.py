@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from autograd.compiler.indices import common_blocks, common_dims, loops
 
-__all__ = ["Column", "Loop", "Nest", "map_nest", "nest_of"]
+__all__ = ["Column", "Loop", "Nest", "Table", "map_nest", "nest_of", "sum_nest"]
 
 
 class Column(NamedTuple):
@@ -23,11 +23,13 @@ class Column(NamedTuple):
         places: members of an array.
         base: where the array begins in memory.
         scale: how many numbers a member has: 1, or the size of the batch.
+        data: whether it is among the arguments, which have memory of their own.
     """
 
     places: Sequence[int]
     base: int
     scale: int = 1
+    data: bool = False
 
 
 class Loop(NamedTuple):

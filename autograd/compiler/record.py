@@ -66,7 +66,7 @@ class Recording(NamedTuple):
     arguments: list[Value]
     parameters: list[Value]
     guards: list[Guard]
-    nodes: Sequence[Value] | None = None  # all of them in the order of creation, if it is known
+    nodes: Sequence[Value] = ()  # what the function computed and the outputs or guards depend on, in order
 
     @property
     def output(self) -> Value:
@@ -118,8 +118,11 @@ def _forgotten(nodes: dict[Value, None]) -> list[Value]:
     A number that a function makes a Value (``Value(x)``, as micrograd wants its inputs) is data; but a parameter that
     it makes and keeps, in an attribute say, may be changed later.
     """
+    made = [node for node in nodes if not node.parents and node.op is not ops.constant]
+    if not made:
+        return []
     uses = Counter(map(id, chain.from_iterable([node.parents for node in nodes])))
-    leaves = [Value(0.0), *[node for node in nodes if not node.parents]]
+    leaves = [Value(0.0), *made]
     unknown, *counts = [getrefcount(leaf) - uses[id(leaf)] for leaf in leaves]  # of the first only this list knows,
     return [leaf for leaf, count in zip(leaves[1:], counts) if count == unknown + 1]  # of the others ``nodes``, too
 
@@ -160,19 +163,25 @@ def recording_of(
     for argument in arguments:
         if argument.parents:
             raise AutogradError(f"an input must be a leaf, but {argument!r} is the result of {argument.op.name}")
-
-    def belongs(node: Value) -> bool:
-        return bool(node.parents) and (inside is None or node in inside)
-
     outputs = [output] if isinstance(output, Value) else list(output)
-    captured: dict[Value, None] = {}  # in the order of use
     roots = dict.fromkeys([*outputs, *[guard.node for guard in guards]])
-    for node in topological_order(*roots):
-        for used in node.parents if belongs(node) else (node,) if node in roots else ():
-            if not belongs(used) and used not in known and used.op is not ops.constant:
-                captured[used] = None
-    nodes = None if inside is None else list(inside)
-    return Recording(outputs, arguments, list(captured), list(guards), nodes)
+    if inside is None:
+        nodes = [node for node in topological_order(*roots) if node.parents]
+        inside = dict.fromkeys(nodes)
+    else:
+        needed, nodes = set(roots), []
+        for node in reversed(inside):
+            if node.parents and node in needed:
+                nodes.append(node)
+                needed.update(node.parents)
+        nodes.reverse()
+    read = dict.fromkeys(chain(chain.from_iterable([node.parents for node in nodes]), roots))  # in the order of use
+    captured = [
+        node
+        for node in read
+        if not (node.parents and node in inside) and node not in known and node.op is not ops.constant
+    ]
+    return Recording(outputs, arguments, captured, list(guards), nodes)
 
 
 def program_of(recording: Recording) -> Program:

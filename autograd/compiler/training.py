@@ -1,8 +1,6 @@
-"""Whole training steps as one program: loss, gradients and the optimiser's update, run natively many steps at a time.
+"""Training natively: whole steps as one program, many steps in one native call.
 
-One sample is recorded; the batch is its lanes.  The update rule is a function on numbers, so it is applied to the
-registers of the gradients like everything else.  New parameters and optimiser state are carried over to the next step
-inside the machine code.
+Parameters and the optimiser's state stay in the memory of the machine code from step to step.
 """
 
 from __future__ import annotations
@@ -13,17 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd import ops
-from autograd.compiler.arrange import arrange
-from autograd.compiler.arrays import Array, ArrayProgram, Step, View
 from autograd.compiler.builder import collector_paused
-from autograd.compiler.flatten import flatten
-from autograd.compiler.gradients import loss_and_gradients, rows_of
-from autograd.compiler.kernels import inlined
-from autograd.compiler.native import Kernel
-from autograd.compiler.record import program_of
+from autograd.compiler.classes import Kind, Program
+from autograd.compiler.gradients import rows_of
+from autograd.compiler.learning import Rule, StepProgram, loss_and_gradients, step_program
+from autograd.compiler.machine.machine import Machine
 from autograd.compiler.samples import record_sample, table_of
-from autograd.compiler.update import Place, Rule, write_update
 from autograd.value import Value
 
 __all__ = ["Trainer"]
@@ -68,14 +61,13 @@ class Trainer:
         known = set(self.parameters)
         self.captured = self.parameters + [leaf for leaf in recording.parameters if leaf not in known]
         self.reaches_parameters = not known.isdisjoint(recording.parameters)
-        with collector_paused():
-            self.program = flatten(program_of(recording._replace(parameters=self.captured)))
+        self.recording = recording._replace(parameters=self.captured)
         self.trained = len(self.parameters)
         self.rule, self.state_size, self.hyper = rule, state_size, hyper
-        # All live numbers in one vector: captured leaves, then the state number by number, the rate, the step.
+        # All live numbers in one vector: captured leaves, then the state number by number, the rate, the step, …
         self.lr = len(self.captured) + self.trained * state_size
         self.step = self.lr + 1
-        self._live = np.zeros(self.step + 1)
+        self._live = np.zeros(self.step + 2)  # the last one: 1 / the size of the batch
         self._ahead: _StepKernel | None = None  # whose memory holds newer numbers than the vector
         self.kernels: dict[int, _StepKernel] = {}
 
@@ -119,9 +111,11 @@ class Trainer:
         """Continue with other numbers for the rule."""
         self.live, self.hyper, self.kernels = self.live, hyper, {}
 
-    def _state_places(self, parameter: int) -> list[int]:
-        first = len(self.captured) + parameter
-        return [first + k * self.trained for k in range(self.state_size)]
+    @property
+    def program(self) -> Program:
+        """The sum of the loss over a batch and its gradient, for another machine."""
+        with collector_paused():
+            return loss_and_gradients(self.recording, self.trained)
 
     # ---- steps -----------------------------------------------------------------------------------------------------
     def run(self, batches: Sequence[Sequence[int]], *, lr: float, repeat: int = 1) -> list[float]:
@@ -146,6 +140,7 @@ class Trainer:
         if kernel is not self._ahead or self._live[self.lr] != lr:
             live = self.live
             live[self.lr] = lr
+            live[self.step + 1] = 1.0 / (lanes or 1)
             kernel.load(live)
             self._ahead = kernel
         return kernel
@@ -176,91 +171,42 @@ class Trainer:
     def kernel(self, lanes: int) -> _StepKernel:
         """The machine code of a step on batches of a size, compiled when it is first asked for."""
         if lanes not in self.kernels:
+            recording = None if lanes == _GIVEN else self.recording
             with collector_paused():
-                arrays = self._gradients_given() if lanes == _GIVEN else self._gradients_of(lanes)
-                self.kernels[lanes] = _StepKernel(*self._step_program(arrays))
+                program = step_program(recording, self.trained, self.rule, self.state_size, self.hyper)
+                self.kernels[lanes] = _StepKernel(program, lanes or 1)
         return self.kernels[lanes]
-
-    def _gradients_of(self, lanes: int) -> ArrayProgram:
-        """The program of the mean loss of a batch and of its gradient."""
-        return arrange(inlined(loss_and_gradients(self.program, self.trained, lanes, mean=True)).verify())
-
-    def _gradients_given(self) -> ArrayProgram:
-        """The same where both are the arguments."""
-        numbers = range(1 + self.trained)
-        return ArrayProgram([Array(len(numbers), 1, "argument", tuple(numbers))], [], [(0, i) for i in numbers])
-
-    def _step_program(self, arrays: ArrayProgram) -> tuple[ArrayProgram, list[tuple[int, Place]]]:
-        """A program of loss and gradients with the update behind them, and which outputs replace which live numbers."""
-        place = {
-            number: (i, row)
-            for i, array in enumerate(arrays.arrays)
-            if array.kind == "parameter"
-            for row, number in enumerate(array.payload)
-        }
-        missing = [number for number in range(self.step + 1) if number not in place]
-        for kind in (lambda n: n < self.lr, lambda n: n == self.lr, lambda n: n == self.step):
-            numbers = tuple(filter(kind, missing))
-            if numbers:
-                place.update({number: (len(arrays.arrays), row) for row, number in enumerate(numbers)})
-                arrays.arrays.append(Array(len(numbers), 1, "parameter", numbers))
-        carried = write_update(
-            arrays,
-            self.rule,
-            self.hyper,
-            {"lr": place[self.lr], "step": place[self.step]},
-            [place[i] for i in range(self.trained)],
-            arrays.outputs[1:],
-            [[place[k] for k in self._state_places(i)] for i in range(self.trained)],
-        )
-        one, after = len(arrays.arrays), len(arrays.arrays) + 1
-        arrays.arrays.extend([Array(1, 1, "constant", (1.0,)), Array(1, 1, "computed")])
-        arrays.steps.append(Step(ops.add, "map", after, 1, 1, (View(*place[self.step]), View(one, 0))))
-        carried.append(((after, 0), place[self.step]))
-        outputs = [arrays.outputs[0], *[new for new, _ in carried]]
-        return arrays._replace(outputs=outputs), [(k, old) for k, (_, old) in enumerate(carried, start=1)]
 
 
 class _StepKernel:
     """The machine code of a step on batches of one size."""
 
-    def __init__(self, arrays: ArrayProgram, carried: Sequence[tuple[int, Place]]) -> None:
-        self.arrays = arrays
-        self.kernel = Kernel(arrays, carried=carried, recorded=[0])
-        self.frame = self.kernel.frame()
-        numbered = list(enumerate(arrays.arrays))
-        self.data = [(i, np.array(array.payload)) for i, array in numbered if array.kind == "argument"]
-        self.live = [(i, np.array(array.payload)) for i, array in numbered if array.kind == "parameter"]
+    def __init__(self, step: StepProgram, batch: int) -> None:
+        self.machine = Machine(step.program, batch, step.carried)
+        self.frame = self.machine.frame()
+        self.batch = batch
 
     def load(self, live: Any) -> None:
         """Take the live numbers into the memory of the machine code."""
-        for array, index in self.live:
-            self.kernel.write(self.frame, array, live[index])
+        self.machine.fill(self.frame, Kind.PARAMETER, live)
 
     def numbers(self, live: Any) -> Any:
         """The live numbers there, in a copy of the vector."""
-        after = live.copy()
-        for array, index in self.live:
-            after[index] = self.kernel.rows(self.frame, array)
-        return after
+        return self.machine.taken(self.frame, Kind.PARAMETER, live.copy())
 
     def run(self, samples: Any) -> list[float]:
-        """One step per batch: samples[step, lane, column]."""
-        buffer = self.kernel.batches(len(samples))
-        columns = samples.transpose(0, 2, 1) if samples.shape[1] > 1 else samples[:, 0]
-        for array, index in self.data:
-            self.kernel.write(buffer, array, columns[:, index])
-        return self._losses(self.kernel.run_steps(self.frame, buffer))
+        """One step per batch: samples[step, sample, column]."""
+        return self._run(samples.transpose(0, 2, 1), len(samples))
 
     def repeat(self, samples: Any, steps: int) -> list[float]:
-        """Many steps on the same batch: samples[lane, column]."""
-        for array, index in self.data:
-            self.kernel.write(self.frame, array, samples.T[index] if len(samples) > 1 else samples[0, index])
-        return self._losses(self.kernel.run_steps(self.frame, steps=steps))
+        """Many steps on the same batch: samples[sample, column]."""
+        return self._run(samples.T[None], steps)
 
-    def _losses(self, recorded: Any) -> list[float]:
-        found: list[float] = recorded.ravel().tolist()
-        return found
+    def _run(self, columns: Any, steps: int) -> list[float]:
+        data = self.machine.data(len(columns))
+        self.machine.fill(data, Kind.ARGUMENT, columns if self.batch > 1 else columns[..., 0])
+        losses: list[float] = self.machine.run(self.frame, data, steps).tolist()
+        return losses
 
 
 def _of_equal_length(batches: Sequence[Sequence[int]], most: int) -> list[list[Sequence[int]]]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from operator import add
 from typing import Any, TypeVar
 
 from autograd.compiler.builder import Builder, collector_paused
+from autograd.compiler.classes import Kind
 from autograd.compiler.derive import derivatives
 from autograd.compiler.flatten import flatten
-from autograd.compiler.kernels import Kernel, kernel_for, point_kernel_for
+from autograd.compiler.kernels import Kernel, kernel_for, native_available, point_kernel_for
 from autograd.compiler.lanes import find_lanes
+from autograd.compiler.native import UnsupportedError
+from autograd.compiler.pipeline import assemble, inlined
 from autograd.compiler.program import ARGUMENT, PARAMETER, Program
 from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import Recording, program_of
@@ -20,7 +24,7 @@ __all__ = ["FEW", "MOST", "Plan", "PointPlan", "Variant", "Variants"]
 MOST = 16  # recordings kept for one kind of call; the oldest goes first
 FEW = 3  # of them may serve no other call than their own
 
-P = TypeVar("P", "Plan", "PointPlan")
+P = TypeVar("P", "Plan", "ClassPlan", "PointPlan")
 
 
 class Plan:
@@ -84,6 +88,38 @@ def _arguments(payload: Any) -> set[int]:
     return {source for source in payload if isinstance(source, int)} if isinstance(payload, tuple) else {payload}
 
 
+class ClassPlan:
+    """The value, the guards and the gradients of a recording as machine code over its classes."""
+
+    def __init__(self, recording: Recording, by_parameters: bool, by_arguments: Sequence[int], old: Any) -> None:
+        from autograd.compiler.machine.machine import Machine
+
+        wanted = [Kind.PARAMETER] * by_parameters + [Kind.ARGUMENT] * bool(by_arguments)
+        assembled = assemble(recording, wanted)
+        self.guarded = assembled.guarded
+        self.kernel = Machine(inlined(assembled.program))
+        self._gradients = [(kind, list(places)) for kind, places in assembled.gradients]
+        self._old = old
+
+    def run(
+        self, numbers: Sequence[float], parameters: Sequence[float]
+    ) -> tuple[float, list[float], list[float]] | None:
+        """The value and the derivatives by all arguments and by all parameters; None if a guard does not hold."""
+        outputs = self.kernel(numbers, parameters)
+        if self.guarded and outputs[1][0] != 0.0:
+            return None
+        by = {Kind.ARGUMENT: [0.0] * len(numbers), Kind.PARAMETER: [0.0] * len(parameters)}
+        for (kind, places), gradient in zip(self._gradients, outputs[1 + self.guarded :]):
+            by[kind] = self.kernel.placed(places, gradient, len(by[kind]))
+        return float(outputs[0][0]), by[Kind.ARGUMENT], by[Kind.PARAMETER]
+
+    @property
+    def program(self) -> Program:
+        """The same as a flat program, to be printed."""
+        found: Program = self._old().program
+        return found
+
+
 class PointPlan:
     """Value, guards and one gradient per number of the arguments, for a program without lanes."""
 
@@ -114,14 +150,34 @@ class Variant:
     def __init__(self, recording: Recording, backend: str) -> None:
         self.recording = recording
         self.backend = backend
-        self.scalar = flatten(program_of(recording))
-        self.program = find_lanes(self.scalar).verify()
         self.plans: dict[Any, Any] = {}
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...]) -> Plan:
         """The plan for the gradients by the captured leaves and/or by some arguments."""
         key = (by_parameters, by_arguments)
-        return self._planned(key, lambda: Plan(self.program, by_parameters, by_arguments, self.backend))
+
+        def old() -> Plan:
+            return Plan(self.program, by_parameters, by_arguments, self.backend)
+
+        def make() -> Any:
+            if self.backend == "python" or not (self.backend == "native" or native_available()):
+                return old()
+            try:
+                return ClassPlan(self.recording, by_parameters, by_arguments, old)
+            except UnsupportedError:
+                return old()
+
+        return self._planned(key, make)
+
+    @cached_property
+    def scalar(self) -> Program:
+        """The recording as a flat program."""
+        return flatten(program_of(self.recording))
+
+    @cached_property
+    def program(self) -> Program:
+        """The same with lanes."""
+        return find_lanes(self.scalar).verify()
 
     def point_plan(self) -> PointPlan:
         """The plan for value and gradient at points given as plain numbers."""

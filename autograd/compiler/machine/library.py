@@ -8,20 +8,18 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from autograd.compiler.machine.texts import MapKernel, SumKernel
+from autograd.compiler.machine.texts import Kernel
 from autograd.compiler.native.jit import NativeModule, host, join
 from autograd.compiler.native.vector_math import VectorMath
 
 __all__ = ["addresses", "runner"]
 
-KernelKey = MapKernel | SumKernel
-
-_known: dict[KernelKey, int] = {}
+_known: dict[Kernel, int] = {}
 _modules: list[NativeModule] = []
 _lock = threading.Lock()
 
 
-def addresses(kernels: Iterable[KernelKey]) -> list[int]:
+def addresses(kernels: Iterable[Kernel]) -> list[int]:
     """Where the machine code of some kernels is."""
     wanted = list(kernels)
     with _lock:
@@ -31,7 +29,7 @@ def addresses(kernels: Iterable[KernelKey]) -> list[int]:
     return [_known[kernel] for kernel in wanted]
 
 
-def _load(kernels: list[KernelKey]) -> None:
+def _load(kernels: list[Kernel]) -> None:
     functions = {lanes: VectorMath(lanes) for lanes in {kernel.lanes for kernel in kernels}}
     texts = [kernel.text(f"kernel{k}", functions[kernel.lanes]) for k, kernel in enumerate(kernels)]
     module = NativeModule(join(*[f.text() for f in functions.values()], *texts))
@@ -42,29 +40,45 @@ def _load(kernels: list[KernelKey]) -> None:
 
 @cache
 def runner() -> Any:
-    """``run(frame, steps, count)``: one kernel after the other, without the interpreter lock.
+    """``run(frame, data, stride, count, noted, notes, kernels, steps)``, without the interpreter lock.
 
-    Each step is two words: the address of a kernel and that of its descriptor.
+    It runs through the kernels ``count`` times, each time with data that lie ``stride`` numbers further on, and notes
+    number ``noted`` of the frame after each.  A step of the table is two words: the address of a kernel and that of its
+    descriptor.
     """
-    text = f"""define void @run(ptr %f, ptr %steps, i64 %count) {host().attributes} {{
-  br label %test
+    text = f"""define void @run(ptr %f, ptr %data, i64 %stride, i64 %count, i64 %noted, ptr %notes, ptr %steps, i64 %size) {host().attributes} {{
+  %watched = getelementptr double, ptr %f, i64 %noted
+  br label %time
+time:
+  %t = phi i64 [0, %0], [%t.next, %note]
+  %x = phi ptr [%data, %0], [%x.next, %note]
+  %t.more = icmp ult i64 %t, %count
+  br i1 %t.more, label %test, label %end
 test:
-  %k = phi i64 [0, %0], [%next, %step]
-  %at = phi ptr [%steps, %0], [%at.next, %step]
-  %more = icmp ult i64 %k, %count
-  br i1 %more, label %step, label %end
+  %k = phi i64 [0, %time], [%next, %step]
+  %at = phi ptr [%steps, %time], [%at.next, %step]
+  %more = icmp ult i64 %k, %size
+  br i1 %more, label %step, label %note
 step:
   %kernel = load ptr, ptr %at, align 8
   %second = getelementptr i64, ptr %at, i64 1
   %descriptor = load ptr, ptr %second, align 8
-  call void %kernel(ptr %f, ptr %descriptor)
+  call void %kernel(ptr %f, ptr %x, ptr %descriptor)
   %next = add i64 %k, 1
   %at.next = getelementptr i64, ptr %at, i64 2
   br label %test
+note:
+  %number = load double, ptr %watched, align 8
+  %to = getelementptr double, ptr %notes, i64 %t
+  store double %number, ptr %to, align 8
+  %t.next = add i64 %t, 1
+  %x.next = getelementptr double, ptr %x, i64 %stride
+  br label %time
 end:
   ret void
 }}
 """
     module = NativeModule(text)
     _modules.append(module)
-    return module.function("run", None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+    word, address = ctypes.c_size_t, ctypes.c_void_p
+    return module.function("run", None, address, address, word, word, word, address, address, word)

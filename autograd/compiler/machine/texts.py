@@ -4,8 +4,10 @@ A function knows which operations it does and along which strides of 0 or 1 it r
 take, where everything lies and what the other strides are it reads from a descriptor, so that all lengths of a sequence,
 all steps of a recurrence and models of all widths share it.
 
-    void @kernel(ptr frame, ptr descriptor)
+    void @kernel(ptr frame, ptr data, ptr descriptor)
 
+    frame         the memory of an evaluation
+    data          where the numbers of its arguments are: columns of these are written with capital letters
     descriptor    the number of rows, the address of the first row, the strides of the columns by each loop, numbers
     row           the turns of the loops, then the place in the frame at which each column begins
 """
@@ -20,7 +22,7 @@ from autograd.compiler.native.jit import host
 from autograd.compiler.native.lowering import lower
 from autograd.ops import TABLE
 
-__all__ = ["MapKernel", "SumKernel", "Where"]
+__all__ = ["ExactKernel", "Kernel", "MapKernel", "SumKernel"]
 
 
 class MapKernel(NamedTuple):
@@ -29,7 +31,8 @@ class MapKernel(NamedTuple):
     Attributes:
         steps: for each operation its name and its operands: ("register", number of a step), ("column", number),
             ("number", number of a number in the descriptor) or ("literal", the number).
-        loads: how each column that is read advances: "u" by 1, "b" not at all, "g" by another stride.
+        loads: how each column that is read advances: "u" by 1, "b" not at all, "g" by another stride.  Capital letters:
+            it is in the data, not in the frame.
         stores: the same for columns that are written, each with the step whose result it takes.
         lanes: members at a time.
     """
@@ -49,8 +52,8 @@ class SumKernel(NamedTuple):
 
     Attributes:
         way: "n": vectors of members, "k": vectors of terms, "": one at a time.
-        factors: for each factor how it advances along the vector: "u" by 1 or "b" not at all; along m, "b" as well for
-            one that is the same in all rows (only for way "n").
+        factors: for each factor how it advances along the vector: "u" by 1 or "b" not at all, and along m: "b" for one
+            that is the same in all rows.  Capital letters: it is in the data, not in the frame.
         lanes: of a vector.
     """
 
@@ -63,30 +66,43 @@ class SumKernel(NamedTuple):
         return _SumText(self, name, functions).text()
 
 
-class Where(NamedTuple):
-    """The places of what a descriptor holds, in words of 8 bytes."""
+class ExactKernel(NamedTuple):
+    """Exact sums, rounded once: loops over members (columns: sum, first term) and over the terms of each."""
 
-    loops: int
-    columns: int
+    lanes: int = 1
 
-    @property
-    def words(self) -> int:
-        """Where the numbers begin."""
-        return 2 + self.loops * self.columns
+    def text(self, name: str, functions: Functions) -> str:
+        """The function."""
+        functions.pieces.setdefault("exact sum", EXACT_SUM)
+        text = _Text(name, functions, 2, "uu")
+        sums, terms = text.moved("%p0", "%m", "%s0.0"), text.moved("%p1", "%m", "%s0.1")
+        text.code.do(f"call void @exact_sum(ptr {sums}, ptr {terms}, i64 %n1, i64 %s1.1)")
+        return "\n".join([
+            *text.head(),
+            "  br label %m.loop", "m.loop:", "  %m = phi i64 [0, %row], [%m.next, %m.loop]",
+            *text.taken(),
+            "  %m.next = add i64 %m, 1", "  %m.more = icmp ult i64 %m.next, %n0",
+            "  br i1 %m.more, label %m.loop, label %row.last", "row.last:",
+            *text.tail(),
+        ]) + "\n"  # fmt: skip
+
+
+Kernel = ExactKernel | MapKernel | SumKernel
 
 
 class _Text:
     """The head of a function: rows, turns and places."""
 
-    def __init__(self, name: str, functions: Functions, loops: int, columns: int) -> None:
+    def __init__(self, name: str, functions: Functions, loops: int, kinds: Sequence[str]) -> None:
         self.name, self.code = name, Code(functions)
-        self.loops, self.columns = loops, columns
-        self.where = Where(loops, columns)
+        self.loops, self.columns = loops, len(kinds)
+        self.bases = ["%x" if kind.isupper() else "%f" for kind in kinds]
+        self.words = 2 + self.loops * self.columns  # where the numbers of a descriptor begin
         self.lanes = functions.lanes
 
     def head(self, numbers: int = 0) -> list[str]:
         lines = [
-            f"define void @{self.name}(ptr %f, ptr %d) {host().attributes} {{",
+            f"define void @{self.name}(ptr %f, ptr %x, ptr %d) {host().attributes} {{",
             "  %rows = load i64, ptr %d, align 8",
             "  %d.1 = getelementptr i64, ptr %d, i64 1",
             "  %first = load ptr, ptr %d.1, align 8",
@@ -95,7 +111,7 @@ class _Text:
             for c in range(self.columns):
                 lines += self._word(f"%s{d}.{c}", "i64", 2 + d * self.columns + c)
         for number in range(numbers):
-            lines += self._word(f"%number{number}", "double", self.where.words + number)
+            lines += self._word(f"%number{number}", "double", self.words + number)
         lines += [
             "  br label %row",
             "row:",
@@ -106,7 +122,7 @@ class _Text:
             lines += self._cell(f"%n{d}", d)
         for c in range(self.columns):
             lines += self._cell(f"%at{c}", self.loops + c)
-            lines.append(f"  %p{c} = getelementptr double, ptr %f, i64 %at{c}")
+            lines.append(f"  %p{c} = getelementptr double, ptr {self.bases[c]}, i64 %at{c}")
         return lines
 
     @staticmethod
@@ -199,8 +215,8 @@ class _Text:
 
 class _MapText(_Text):
     def __init__(self, kernel: MapKernel, name: str, functions: Functions) -> None:
-        super().__init__(name, functions, 2, len(kernel.loads) + len(kernel.stores))
-        self.kernel = kernel
+        super().__init__(name, functions, 2, [*kernel.loads, *[kind for _, kind in kernel.stores]])
+        self.kernel = kernel._replace(loads=tuple(map(str.lower, kernel.loads)))
 
     def text(self) -> str:
         kernel, code = self.kernel, self.code
@@ -266,13 +282,13 @@ class _SumText(_Text):
     """
 
     def __init__(self, kernel: SumKernel, name: str, functions: Functions) -> None:
-        super().__init__(name, functions, 3, 1 + len(kernel.factors))
-        self.kernel = kernel
+        super().__init__(name, functions, 3, ["u", *kernel.factors])
+        self.kernel = kernel._replace(factors=tuple(map(str.lower, kernel.factors)))
 
     def text(self) -> str:
         lines = self.head()
         lines[-1:-1] = []
-        flag = self._word("%adds", "i64", self.where.words)
+        flag = self._word("%adds", "i64", self.words)
         lines[4:4] = [*flag, "  %fresh = icmp eq i64 %adds, 0"]
         body = {"n": self._along_members, "k": self._along_terms, "": self._one_by_one}[self.kernel.way]()
         return "\n".join([*lines, *body, *self.tail()]) + "\n"
@@ -440,3 +456,126 @@ class _SumText(_Text):
             "m.end:", "  %m.next = add i64 %m, 1", "  %m.more = icmp ult i64 %m.next, %n0",
             "  br i1 %m.more, label %m.loop, label %row.last", "row.last:",
         ]  # fmt: skip
+
+
+# What additions lose is kept in partial sums that do not overlap, smallest first (Shewchuk 1997, as math.fsum); at the
+# end they are added from the largest down until the next one no longer matters, but for a tie. A double has room for at
+# most 40 of them. Where something is not finite, the terms are simply added; that is
+# done, after all terms were made smaller in case that only a partial sum was too large.
+EXACT_SUM = """define internal void @exact_sum(ptr %to, ptr %terms, i64 %count, i64 %stride) noinline {
+  %first = call double @scaled_sum(ptr %terms, i64 %count, i64 %stride, double 1.0)
+  %size = call double @llvm.fabs.f64(double %first)
+  %finite = fcmp olt double %size, 0x7FF0000000000000
+  br i1 %finite, label %end, label %again
+again:
+  %small = call double @scaled_sum(ptr %terms, i64 %count, i64 %stride, double 0x3BF0000000000000)
+  %second = fmul double %small, 0x43F0000000000000
+  br label %end
+end:
+  %sum = phi double [%first, %0], [%second, %again]
+  store double %sum, ptr %to, align 8
+  ret void
+}
+define internal double @scaled_sum(ptr %terms, i64 %count, i64 %stride, double %scale) noinline {
+  %parts = alloca double, i64 64, align 8
+  br label %term
+term:
+  %t = phi i64 [0, %0], [%t.next, %kept]
+  %from = phi ptr [%terms, %0], [%from.next, %kept]
+  %used = phi i64 [0, %0], [%used.next, %kept]
+  %plain = phi double [0.0, %0], [%plain.next, %kept]
+  %more = icmp ult i64 %t, %count
+  br i1 %more, label %take, label %finish
+take:
+  %given = load double, ptr %from, align 8
+  %new = fmul double %given, %scale
+  %plain.next = fadd double %plain, %new
+  br label %part
+part:
+  %k = phi i64 [0, %take], [%k.next, %combine]
+  %x = phi double [%new, %take], [%high, %combine]
+  %left = phi i64 [0, %take], [%left.next, %combine]
+  %any = icmp ult i64 %k, %used
+  br i1 %any, label %combine, label %kept
+combine:
+  %at = getelementptr double, ptr %parts, i64 %k
+  %y = load double, ptr %at, align 8
+  %high = fadd double %x, %y
+  %back = fsub double %high, %x
+  %rest = fsub double %high, %back
+  %lost.x = fsub double %x, %rest
+  %lost.y = fsub double %y, %back
+  %lost = fadd double %lost.x, %lost.y
+  %is = fcmp une double %lost, 0.0
+  %to.part = getelementptr double, ptr %parts, i64 %left
+  store double %lost, ptr %to.part, align 8
+  %one = zext i1 %is to i64
+  %left.next = add i64 %left, %one
+  %k.next = add i64 %k, 1
+  br label %part
+kept:
+  %last = getelementptr double, ptr %parts, i64 %left
+  store double %x, ptr %last, align 8
+  %used.all = add i64 %left, 1
+  %full = icmp ugt i64 %used.all, 62
+  %used.next = select i1 %full, i64 62, i64 %used.all
+  %t.next = add i64 %t, 1
+  %from.next = getelementptr double, ptr %from, i64 %stride
+  br label %term
+finish:
+  %none = icmp eq i64 %used, 0
+  br i1 %none, label %done, label %top
+top:
+  %top.k = sub i64 %used, 1
+  %top.at = getelementptr double, ptr %parts, i64 %top.k
+  %top.x = load double, ptr %top.at, align 8
+  br label %down
+down:
+  %d.k = phi i64 [%top.k, %top], [%d.next, %inexact]
+  %d.x = phi double [%top.x, %top], [%d.high, %inexact]
+  %rest.any = icmp ugt i64 %d.k, 0
+  br i1 %rest.any, label %lower, label %sum
+lower:
+  %d.next = sub i64 %d.k, 1
+  %d.at = getelementptr double, ptr %parts, i64 %d.next
+  %d.y = load double, ptr %d.at, align 8
+  %d.high = fadd double %d.x, %d.y
+  %d.back = fsub double %d.high, %d.x
+  %d.low = fsub double %d.y, %d.back
+  %exact = fcmp oeq double %d.low, 0.0
+  br i1 %exact, label %inexact, label %tie
+inexact:
+  br label %down
+tie:
+  %below = icmp ugt i64 %d.next, 0
+  br i1 %below, label %sign, label %sum
+sign:
+  %b.k = sub i64 %d.next, 1
+  %b.at = getelementptr double, ptr %parts, i64 %b.k
+  %b = load double, ptr %b.at, align 8
+  %b.up = fcmp ogt double %b, 0.0
+  %low.up = fcmp ogt double %d.low, 0.0
+  %b.down = fcmp olt double %b, 0.0
+  %low.down = fcmp olt double %d.low, 0.0
+  %ups = and i1 %b.up, %low.up
+  %downs = and i1 %b.down, %low.down
+  %alike = or i1 %ups, %downs
+  %twice = fmul double %d.low, 2.0
+  %moved = fadd double %d.high, %twice
+  %moved.by = fsub double %moved, %d.high
+  %fits = fcmp oeq double %moved.by, %twice
+  %up = and i1 %alike, %fits
+  %result = select i1 %up, double %moved, double %d.high
+  br label %sum
+sum:
+  %total = phi double [%d.x, %down], [%d.high, %tie], [%result, %sign]
+  %size = call double @llvm.fabs.f64(double %total)
+  %finite = fcmp olt double %size, 0x7FF0000000000000
+  %chosen = select i1 %finite, double %total, double %plain
+  br label %done
+done:
+  %value = phi double [0.0, %finish], [%chosen, %sum]
+  ret double %value
+}
+declare double @llvm.fabs.f64(double)
+"""

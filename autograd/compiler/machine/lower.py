@@ -1,0 +1,181 @@
+"""The steps of a program as kernels and what they run with: this is where index maps meet memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autograd import ops
+from autograd.compiler.classes import Array, Kind, Program, Read
+from autograd.compiler.machine.memory import Memory
+from autograd.compiler.machine.texts import ExactKernel, Kernel, MapKernel, SumKernel
+from autograd.compiler.native.jit import host
+from autograd.compiler.nests import Column, Table, map_nest, sum_nest
+from autograd.compiler.schedule import Region, Step
+
+__all__ = ["Call", "lowered"]
+
+_LITERAL = {"0.0", "1.0", "-1.0", "0.5", "2.0", "inf"}  # known to the code; other numbers are data of the descriptor
+
+
+class Call(NamedTuple):
+    """A kernel and what it runs with.
+
+    Attributes:
+        kernel: what to do.
+        table: turns, places and strides.
+        numbers: plain numbers among the operands.
+        flags: what else the descriptor says: for sums whether they are added to what is there.
+    """
+
+    kernel: Kernel
+    table: Table
+    numbers: tuple[float, ...] = ()
+    flags: tuple[int, ...] = ()
+
+
+def lowered(program: Program, steps: Sequence[Step], kept: set[int], memory: Memory, batch: int) -> list[Call]:
+    """The calls that compute a program."""
+    lowering = _Lowering(program, kept, memory, batch)
+    for step in steps:
+        if isinstance(step, Region):
+            lowering.region(step)
+        elif program.arrays[step].exact:
+            lowering.exact_sum(step)
+        else:
+            lowering.sum(step)
+    return lowering.calls
+
+
+def copied(source: Column, target: Column, batch: int = 1) -> Call:
+    """The call that copies numbers from one place to another."""
+    table = map_nest([source, target], batch)
+    kinds = [_kind(stride) for stride in table.loops[1]]
+    loads = (kinds[0].upper() if source.data else kinds[0],)
+    return Call(MapKernel((("identity", (("column", 0.0),)),), loads, ((0, kinds[1]),), host().lanes), table)
+
+
+class _Lowering:
+    def __init__(self, program: Program, kept: set[int], memory: Memory, batch: int) -> None:
+        self.program, self.kept, self.memory, self.batch = program, kept, memory, batch
+        self.calls: list[Call] = []
+
+    def column(self, array: int, places: Sequence[int]) -> Column:
+        """The places of an array in memory."""
+        found = self.program.arrays[array]
+        scale = self.batch if found.batched else 1
+        return Column(places, self.memory.base[array], scale, found.kind is Kind.ARGUMENT)
+
+    # ---- regions ---------------------------------------------------------------------------------------------------
+    def region(self, region: Region) -> None:
+        """One call for the operations of a region."""
+        position = {number: k for k, number in enumerate(region.arrays)}
+        columns: dict[Read, int] = {}
+        numbers: list[float] = []
+        steps = []
+        for number in region.arrays:
+            array = self.program.arrays[number]
+            operands = [self._operand(array, k, position, columns, numbers) for k in range(len(array.operands))]
+            steps.append((array.op.name, tuple(operands)))  # type: ignore[union-attr]  # a MAP has one
+        stores = [number for number in region.arrays if number in self.kept]
+        touched = [self.column(read.array, read.index) for read in columns]
+        touched += [self.column(number, range(region.size)) for number in stores]
+        table = map_nest(touched, self.batch if region.batched else 1)
+        lanes = host().lanes if max(row[1] for row in table.rows) > 1 else 1
+        kinds = [
+            _cased(_kind(stride) if lanes > 1 else "g", column) for stride, column in zip(table.loops[1], touched)
+        ]
+        kept = tuple([(position[number], kind) for number, kind in zip(stores, kinds[len(columns) :])])
+        kernel = MapKernel(tuple(steps), tuple(kinds[: len(columns)]), kept, lanes)
+        self.calls.append(Call(kernel, table, tuple(numbers)))
+
+    def _operand(
+        self, array: Array, k: int, position: dict[int, int], columns: dict[Read, int], numbers: list[float]
+    ) -> tuple[str, float]:
+        operand = array.operands[k]
+        if isinstance(operand, Read):
+            if operand.array in position and operand.index.is_identity:
+                return "register", position[operand.array]
+            return "column", columns.setdefault(operand, len(columns))
+        if repr(operand) in _LITERAL or (array.op is ops.constant_power and k == 1):
+            return "literal", operand
+        numbers.append(operand)
+        return "number", len(numbers) - 1
+
+    # ---- sums ------------------------------------------------------------------------------------------------------
+    def sum(self, number: int) -> None:
+        """One call for each list of terms; what no list writes afresh is set to 0 first."""
+        parts = []
+        for terms in self.program.arrays[number].terms:
+            columns = [self.column(number, terms.owner), *[self.column(r.array, r.index) for r in terms.factors]]
+            way, table, complete = sum_nest(columns, self.batch if terms.batched else 1)
+            places = set(terms.owner.places)
+            first, end = min(places), max(places) + 1
+            parts.append((complete and len(places) == end - first, first, end, way, table, columns))
+        parts.sort(key=lambda part: (not part[0], part[1] - part[2]))
+        written: list[tuple[int, int]] = []
+        calls = []
+        for dense, first, end, way, table, columns in parts:
+            fresh = dense and all(end <= low or high <= first for low, high in written)
+            if fresh:
+                written.append((first, end))
+            calls.append(self._terms(way, table, columns, fresh))
+        for first, end in _gaps(written, self.program.arrays[number].size):
+            self.zero(number, first, end)
+        self.calls += calls
+
+    @staticmethod
+    def _terms(way: str, table: Table, columns: Sequence[Column], fresh: bool) -> Call:
+        lanes = host().lanes if way else 1
+        along = table.loops[1 if way == "n" else 2]
+        factors = []
+        for c in range(1, len(along)):
+            kind = ("u" if along[c] else "b") if way == "n" else "u"
+            over_rows = "b" if way == "n" and table.loops[0][c] == 0 else "g"
+            factors.append(_cased(kind + over_rows, columns[c]))
+        return Call(SumKernel(way, tuple(factors), lanes), table, flags=(int(not fresh),))
+
+    def zero(self, number: int, first: int, end: int) -> None:
+        """Members of an array set to 0."""
+        column = self.column(number, range(first, end))
+        table = map_nest([column], column.scale)
+        store = _kind(table.loops[1][0])
+        self.calls.append(Call(MapKernel((("identity", (("literal", 0.0),)),), (), ((0, store),), host().lanes), table))
+
+    def exact_sum(self, number: int) -> None:
+        """The terms copied together, owner by owner, then an exact sum of those of each."""
+        array = self.program.arrays[number]
+        batch = self.batch if array.batched else 1
+        scratch = self.memory.scratch
+        terms = sorted([(owner, k, t) for k, part in enumerate(array.terms) for t, owner in enumerate(part.owner)])
+        for k, part in enumerate(array.terms):
+            read = part.factors[0]
+            mine = [place for place, (_, j, _) in enumerate(terms) if j == k]
+            source = self.column(read.array, [read.index[terms[place][2]] for place in mine])
+            self.calls.append(copied(source, Column(mine, scratch, batch), batch))
+        starts = [place for place, (owner, _, _) in enumerate(terms) if not place or terms[place - 1][0] != owner]
+        rows = []
+        for place, end in zip(starts, [*starts[1:], len(terms)]):
+            to = self.memory.base[number] + terms[place][0] * batch
+            rows.append((batch, end - place, to, scratch + place * batch))
+        if len(starts) < array.size:
+            self.zero(number, 0, array.size)
+        self.calls.append(Call(ExactKernel(), Table([(1, 1), (0, batch)], rows)))
+
+
+def _kind(stride: int) -> str:
+    return {0: "b", 1: "u"}.get(stride, "g")
+
+
+def _cased(kind: str, column: Column) -> str:
+    return kind.upper() if column.data else kind
+
+
+def _gaps(written: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """What intervals leave open of 0 … size."""
+    gaps, at = [], 0
+    for first, end in sorted(written):
+        if first > at:
+            gaps.append((at, first))
+        at = max(at, end)
+    return [*gaps, (at, size)] if at < size else gaps

@@ -1,0 +1,122 @@
+"""Where the arrays of a program lie in memory: those that are never needed at the same time may share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.compiler.classes import Array, Kind, Program, Read, reads_of
+from autograd.compiler.schedule import Region, Step
+
+__all__ = ["Memory", "aligned", "memory_of"]
+
+_LINE = 8  # doubles in a cache line, at which every array begins
+
+
+class Memory(NamedTuple):
+    """The places of arrays.
+
+    Attributes:
+        base: where each array begins: arguments in the data, all others in the frame.
+        size: of a frame.
+        data: the size of the data of one evaluation.
+        scratch: where the terms of exact sums are copied together.
+        aliases: for an array that is computed in the memory of another one, which it replaces: that one.
+    """
+
+    base: dict[int, int]
+    size: int
+    data: int
+    scratch: int
+    aliases: dict[int, int]
+
+
+def memory_of(
+    program: Program, steps: Sequence[Step], kept: set[int], batch: int, replaced: Sequence[tuple[int, int]] = ()
+) -> Memory:
+    """Lay out the arrays of a program.
+
+    Args:
+        program: with these arrays.
+        steps: the order of computation.
+        kept: the arrays that need memory.
+        batch: how many samples the batched arrays hold.
+        replaced: pairs (new, old) of arrays: the new one takes the place of the old one for the next evaluation.
+    """
+    first, last = _lives(program, steps)
+    aliases = {new: old for new, old in replaced if _may_replace(program, steps, new, old, first)}
+    pinned = {read.array for read in program.outputs if isinstance(read, Read)} | {new for new, _ in replaced}
+    base: dict[int, int] = {}
+    data = size = 0
+
+    def length(number: int) -> int:
+        array = program.arrays[number]
+        return -(-array.size * (batch if array.batched else 1) // _LINE) * _LINE
+
+    free: list[tuple[int, int]] = []  # places and lengths
+    dying: dict[int, list[int]] = {}
+    for number in sorted(kept):
+        kind = program.arrays[number].kind
+        if kind is Kind.ARGUMENT:
+            base[number], data = data, data + length(number)
+        elif kind not in (Kind.MAP, Kind.SUM):
+            base[number], size = size, size + length(number)
+    computed = sorted([n for n in kept if n not in base and n not in aliases], key=lambda n: (first[n], n))
+    for number in computed:
+        for step in [step for step in dying if step < first[number]]:
+            free += [(base[other], length(other)) for other in dying.pop(step)]
+        fitting = [(size_of, place) for place, size_of in free if size_of >= length(number)]
+        if fitting:
+            size_of, place = min(fitting)
+            free.remove((place, size_of))
+            base[number] = place
+            if size_of > length(number):
+                free.append((place + length(number), size_of - length(number)))
+        else:
+            base[number], size = size, size + length(number)
+        if number not in pinned:
+            dying.setdefault(last[number], []).append(number)
+    for new, old in aliases.items():
+        base[new] = base[old]
+    scratch = max([_copied(array, batch) for array in program.arrays if array.exact], default=0)
+    return Memory(base, size + scratch, data, size, aliases)
+
+
+def _copied(array: Array, batch: int) -> int:
+    """How many numbers an exact sum copies together."""
+    return sum([len(part.owner) for part in array.terms]) * (batch if array.batched else 1)
+
+
+def _lives(program: Program, steps: Sequence[Step]) -> tuple[dict[int, int], dict[int, int]]:
+    """The step that computes each array, and the last one that reads it."""
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for k, step in enumerate(steps):
+        for number in step.arrays if isinstance(step, Region) else [step]:
+            first[number] = k
+            last.setdefault(number, k)
+            for read in reads_of(program.arrays[number]):
+                last[read.array] = max(last.get(read.array, k), k)
+    return first, last
+
+
+def _may_replace(program: Program, steps: Sequence[Step], new: int, old: int, first: dict[int, int]) -> bool:
+    """Whether nothing reads the old numbers once the new ones are written over them."""
+    if program.arrays[new].kind is not Kind.MAP or program.arrays[new].size != program.arrays[old].size:
+        return False
+    for k, step in enumerate(steps):
+        for number in step.arrays if isinstance(step, Region) else [step]:
+            for read in reads_of(program.arrays[number]):
+                if read.array == old and (k > first[new] or (k == first[new] and not read.index.is_identity)):
+                    return False
+    return all(read.array != old for read in program.outputs if isinstance(read, Read))
+
+
+def aligned(*shape: int) -> Any:
+    """Zeros, the first of them at the beginning of a cache line."""
+    size = int(np.prod(shape))
+    raw = np.zeros(size + _LINE)
+    first = -raw.ctypes.data % 64 // 8
+    return raw[first : first + size].reshape(shape)

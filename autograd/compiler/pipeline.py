@@ -1,0 +1,125 @@
+"""From a recording to something that runs: the one place where the passes of the compiler are put together.
+
+    recording   group → differentiate → (inline the primitives of users) → machine code, or Python source
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from autograd import ops
+from autograd.compiler.classbuilder import Builder, Rows, wrapped
+from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
+from autograd.compiler.differentiate import differentiate
+from autograd.compiler.group import group
+from autograd.compiler.record import Recording
+from autograd.primitive import Primitive
+
+__all__ = ["Assembled", "assemble"]
+
+
+class Assembled(NamedTuple):
+    """A program, and what its outputs are.
+
+    Attributes:
+        program: its outputs are those of the recording, the number of guards that do not hold if there are any, then
+            the derivatives of the first output.
+        outputs: how many outputs the recording has.
+        guarded: whether there are guards.
+        gradients: the kinds of leaves that the last outputs are derivatives with respect to, and for each member of
+            these which number of the call it is.
+    """
+
+    program: Program
+    outputs: int
+    guarded: bool
+    gradients: list[tuple[Kind, Sequence[int]]]
+
+
+def assemble(recording: Recording, wanted: Sequence[Kind] = ()) -> Assembled:
+    """The program of a recording.
+
+    Args:
+        recording: what to compute.
+        wanted: the kinds of leaves to differentiate the first output with respect to.
+    """
+    truths = [guard for guard in recording.guards if guard.is_truth]
+    numbers = [guard for guard in recording.guards if not guard.is_truth]
+    lists = [[output] for output in recording.outputs]
+    guards = [kind for kind in (truths, numbers) if kind]
+    builder, found, leaves = group(
+        [*lists, *[[guard.node for guard in kind] for kind in guards]],
+        recording.arguments,
+        recording.parameters,
+        recording.nodes,
+    )
+    outputs, looks = found[: len(lists)], found[len(lists) :]
+    results = list(outputs)
+    if guards:
+        results.append(_violations(builder, guards, looks))
+    kinds = [kind for kind in wanted if kind in leaves]
+    gradients = differentiate(builder, outputs[0], [leaves[kind] for kind in kinds])
+    places = [(kind, builder.arrays[leaves[kind].array].data) for kind in kinds]
+    program = builder.program([*results, *gradients])
+    return Assembled(program, len(lists), bool(guards), places)
+
+
+def _violations(builder: Builder, guards: list[list[Any]], looks: list[Operand]) -> Operand:
+    """How many decisions would be other ones than when they were recorded."""
+    terms = []
+    for kind, look in zip(guards, looks):
+        count = len(kind)
+        if kind[0].is_truth:  # 1 where the number is 0, which it is not where the guard found that something holds
+            look = builder.map(ops.equal, [look, 0.0], count)
+            found = [1.0 - guard.found for guard in kind]
+        else:
+            found = [guard.found for guard in kind]
+        same = builder.map(ops.equal, [look, builder.leaf(Kind.CONSTANT, found)], count)
+        differs = builder.spread(builder.map(ops.sub, [1.0, same], count), count)
+        terms.append(Terms(builder.index([0] * count), (differs,)))
+    return builder.sum(1, terms)
+
+
+def inlined(program: Program) -> Program:
+    """Users' primitives replaced by what their functions do, where these work on arrays as on floats."""
+    if not any(isinstance(array.op, Primitive) or array.op is ops.detached for array in program.arrays):
+        return program
+    builder = Builder()
+    where: list[Operand] = []
+
+    def moved(operand: Any) -> Any:
+        if not isinstance(operand, Read):
+            return operand
+        now = where[operand.array]
+        return builder.read(now, operand.index) if isinstance(now, Read) else now
+
+    for array in program.arrays:
+        if array.kind is Kind.MAP and array.op is not None:
+            operands = [moved(operand) for operand in array.operands]
+            where.append(_called(builder, array.op, operands, array.size))
+        elif array.kind is Kind.SUM:
+            terms = [
+                part._replace(factors=tuple([builder.spread(moved(x), len(part.owner)) for x in part.factors]))
+                for part in array.terms
+            ]
+            where.append(builder.sum(array.size, terms, batched=array.batched, exact=array.exact))
+        else:
+            where.append(builder.append(array))
+    return builder.program([moved(output) for output in program.outputs])
+
+
+def _called(builder: Builder, op: Any, operands: list[Operand], size: int) -> Operand:
+    if op is ops.detached:  # differentiation is over
+        return operands[0]
+    if isinstance(op, Primitive):
+        function: Callable[..., Any] = op.function
+        try:
+            result = function(*[wrapped(builder, operand) for operand in operands])
+        except Exception:  # whatever it does, it is not for arrays: Python will evaluate it
+            result = None
+        if isinstance(result, Rows):
+            return result.read
+        if isinstance(result, float):
+            return result
+    return builder.map(op, operands, size)
