@@ -294,7 +294,7 @@ class _Grouping:
         order.choose(found.count, self._wanted(found, operands, lists))
         if order.members is not None and not isinstance(order.members, range):
             operands = [taken(column, order.members) for column in operands]
-            lists = {key: _sorted_terms(columns, order.numbers) for key, columns in lists.items()}
+            lists = {key: [taken(order.numbers, owner), *factors] for key, (owner, *factors) in lists.items()}
         return operands, lists
 
     def _wanted(
@@ -306,7 +306,7 @@ class _Grouping:
         if not lists:
             nest = common_dims([loops(column) for column in operands])
             return _by_steps(nest[0], nest[1], ()) if nest else None
-        for key in sorted(lists):  # with a parameter first
+        for key in sorted(lists, key=lambda key: (len(key) == 1, key)):  # products with a parameter first
             nest = common_dims([loops(column) for column in lists[key]])
             if nest is None:
                 continue
@@ -318,6 +318,19 @@ class _Grouping:
             samples = [k for k, step in enumerate(_samples(key, nest)) if step]
             steps = [tuple([column[k] for k in outer]) for column in factors]
             return _by_steps(members, steps, [outer.index(k) for k in samples if k in outer])
+        return self._by_first_terms(found, lists)
+
+    @staticmethod
+    def _by_first_terms(found: _Class, lists: dict[tuple[int, ...], list[list[int]]]) -> list[int] | None:
+        """The same for sums of different lengths: what the first term of each reads may show the loops."""
+        for owner, *factors in lists.values():
+            firsts = [t for t, number in enumerate(owner) if not t or owner[t - 1] != number]
+            if [owner[t] for t in firsts] != list(range(found.count)):
+                continue
+            dims = [loops(taken(column, firsts)) for column in factors]
+            nest = common_dims([found_loops for found_loops in dims if found_loops is not None])
+            if nest is not None and len(nest[0]) > 1:
+                return _by_steps(nest[0], nest[1], ())
         return None
 
 
@@ -404,13 +417,6 @@ def _strides(turns: Sequence[int]) -> list[int]:
     for count in reversed(turns[1:]):
         strides.append(strides[-1] * count)
     return strides[::-1]
-
-
-def _sorted_terms(columns: list[list[int]], numbers: Sequence[int]) -> list[list[int]]:
-    """Terms in the order of the new numbers of their owners."""
-    owner = taken(numbers, columns[0])
-    order = sorted(range(len(owner)), key=owner.__getitem__)
-    return [taken(owner, order), *[taken(column, order) for column in columns[1:]]]
 
 
 def _places(builder: Builder, operand: Operand, places: Sequence[int]) -> Operand:

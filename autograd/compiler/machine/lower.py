@@ -130,9 +130,9 @@ class _Lowering:
         along = table.loops[1 if way == "n" else 2]
         factors = []
         for c in range(1, len(along)):
-            kind = ("u" if along[c] else "b") if way == "n" else "u"
-            over_rows = "b" if way == "n" and table.loops[0][c] == 0 else "g"
-            factors.append(_cased(kind + over_rows, columns[c]))
+            kind = "u" if along[c] else "b"
+            steady = ["b" if loop[c] == 0 else "g" for loop in table.loops[: {"n": 1, "k": 2}.get(way, 0)]]
+            factors.append(_cased("".join([kind, *steady]), columns[c]))
         return Call(SumKernel(way, tuple(factors), lanes), table, flags=(int(not fresh),))
 
     def zero(self, number: int, first: int, end: int) -> None:

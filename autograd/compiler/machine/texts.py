@@ -53,7 +53,7 @@ class SumKernel(NamedTuple):
     Attributes:
         way: "n": vectors of members, "k": vectors of terms, "": one at a time.
         factors: for each factor how it advances along the vector: "u" by 1 or "b" not at all, and along m: "b" for one
-            that is the same in all rows.  Capital letters: it is in the data, not in the frame.
+            that is the same in all rows; for way "k" along n, too.  Capital letters: it is in the data, not in the frame.
         lanes: of a vector.
     """
 
@@ -272,6 +272,7 @@ class _MapText(_Text):
         return self.splats[int(number)] if kind == "number" else number
 
 
+_TILE = 4, 2  # rows and columns of a tile of sums along the terms
 _ROWS = 8  # of a tile of sums: each is a vector register, and each of their additions waits 4 cycles for the last
 
 
@@ -371,49 +372,75 @@ class _SumText(_Text):
 
     # ---- vectors of terms ------------------------------------------------------------------------------------------
     def _along_terms(self) -> list[str]:
-        four = self._dots("four", 4)
-        one = self._dots("one", 1)
+        """Tiles of rows by columns, then what is left of the rows, one sum at a time."""
+        tile = self._dots("tile", *_TILE)
+        one = self._dots("one", 1, 1)
+        rows, columns = _TILE
         return [
             "  br label %n.loop", "n.loop:", "  %n = phi i64 [0, %row], [%n.next, %n.end]",
-            "  %few = icmp ult i64 %n0, 4", "  br i1 %few, label %one.test, label %four.loop",
-            "four.loop:", "  %four = phi i64 [0, %n.loop], [%four.next, %four.end]",
-            *four,
-            "  %four.next = add i64 %four, 4", "  %four.last = add i64 %four.next, 4",
-            "  %four.more = icmp ule i64 %four.last, %n0",
-            "  br i1 %four.more, label %four.loop, label %one.test",
-            "one.test:", "  %left = phi i64 [0, %n.loop], [%four.next, %four.end]",
-            "  %some = icmp ult i64 %left, %n0", "  br i1 %some, label %one.loop, label %n.end",
-            "one.loop:", "  %one = phi i64 [%left, %one.test], [%one.next, %one.end]",
+            f"  %n.last = add i64 %n, {columns}", "  %n.fits = icmp ule i64 %n.last, %n1",
+            f"  %m.fits = icmp ule i64 {rows}, %n0", "  %fits = and i1 %n.fits, %m.fits",
+            f"  %wide = select i1 %n.fits, i64 {columns}, i64 1",
+            "  br i1 %fits, label %tile.loop, label %rest",
+            "tile.loop:", "  %tile = phi i64 [0, %n.loop], [%tile.next, %tile.end]", "  %tile.n = add i64 %n, 0",
+            *tile,
+            f"  %tile.next = add i64 %tile, {rows}", f"  %tile.last = add i64 %tile.next, {rows}",
+            "  %tile.more = icmp ule i64 %tile.last, %n0",
+            "  br i1 %tile.more, label %tile.loop, label %rest",
+            "rest:", "  %done = phi i64 [0, %n.loop], [%tile.next, %tile.end]",
+            "  %some = icmp ult i64 %done, %n0", "  br i1 %some, label %column.loop, label %n.end",
+            "column.loop:", "  %column = phi i64 [0, %rest], [%column.next, %column.end]", "  %one.n = add i64 %n, %column",
+            "  br label %one.loop",
+            "one.loop:", "  %one = phi i64 [%done, %column.loop], [%one.next, %one.end]",
             *one,
             "  %one.next = add i64 %one, 1", "  %one.more = icmp ult i64 %one.next, %n0",
-            "  br i1 %one.more, label %one.loop, label %n.end",
-            "n.end:", "  %n.next = add i64 %n, 1", "  %n.more = icmp ult i64 %n.next, %n1",
+            "  br i1 %one.more, label %one.loop, label %column.end",
+            "column.end:", "  %column.next = add i64 %column, 1", "  %column.more = icmp ult i64 %column.next, %wide",
+            "  br i1 %column.more, label %column.loop, label %n.end",
+            "n.end:", "  %n.next = add i64 %n, %wide", "  %n.more = icmp ult i64 %n.next, %n1",
             "  br i1 %n.more, label %n.loop, label %row.last", "row.last:",
         ]  # fmt: skip
 
-    def _dots(self, name: str, rows: int) -> list[str]:
+    def _dots(self, name: str, rows: int, columns: int) -> list[str]:
+        """A tile of sums, each a vector over the terms until the end."""
         code, kind = self.code, self.code.type
-        columns = [self.moved(f"%p{c}", "%n", f"%s1.{c}") for c in range(self.columns)]
-        at = [[self.moved(column, f"%{name}", f"%s0.{c}") for c, column in enumerate(columns)]]
-        for _ in range(rows - 1):
-            at.append([code.let(f"getelementptr double, ptr {x}, i64 %s0.{c}") for c, x in enumerate(at[-1])])
+        factors = range(1, self.columns)
+
+        def at(c: int, row: int, column: int) -> str:
+            place = self.moved(f"%p{c}", f"%{name}.n", f"%s1.{c}")
+            place = self.moved(place, f"%{name}", f"%s0.{c}")
+            for d, turn in ((0, row), (1, column)):
+                if turn:
+                    place = code.let(f"getelementptr double, ptr {place}, i64 {code.let(f'mul i64 %s{d}.{c}, {turn}')}")
+            return place
+
+        # A factor that is the same in all rows, or in all columns, is loaded once for all of them.
+        kinds = self.kernel.factors
+        places = {}
+        for c in factors:
+            for r in range(rows if kinds[c - 1][1] != "b" else 1):
+                for n in range(columns if kinds[c - 1][2] != "b" else 1):
+                    places[c, r, n] = at(c, r, n)
         before = self.taken()
         mask = self.mask(f"%{name}.t", "%n2")
-        sums = []
-        for r in range(rows):
-            x = []
-            for c in range(1, self.columns):
-                x.append(self.load(code.let(f"getelementptr double, ptr {at[r][c]}, i64 %{name}.t"), mask))
-            total = f"%{name}.s{r}"
-            sums.append(code.fma(x[0], x[1], total) if len(x) == 2 else code.add(total, x[0]))
+        loaded = {
+            key: self.load(code.let(f"getelementptr double, ptr {place}, i64 %{name}.t"), mask)
+            for key, place in places.items()
+        }
+        cells = [(r, n) for r in range(rows) for n in range(columns)]
+        sums = {}
+        for r, n in cells:
+            x = [
+                loaded[c, r if (c, r, 0) in loaded else 0, n if (c, 0, n) in loaded else 0] for c in factors
+            ]
+            total = f"%{name}.s{r}.{n}"
+            sums[r, n] = code.fma(x[0], x[1], total) if len(x) == 2 else code.add(total, x[0])
         body = self.taken()
-        phis = [f"  %{name}.s{r} = phi {kind} [zeroinitializer, %{name}.loop], [{new}, %{name}.k]" for r, new in enumerate(sums)]
-        for r, total in enumerate(sums):
-            result = code.sum_of_lanes(total)
-            old = code.let(f"load double, ptr {at[r][0]}, align 8")
-            start = code.let(f"select i1 %fresh, double 0.0, double {old}")
-            new = code.let(f"fadd double {start}, {result}")
-            code.do(f"store double {new}, ptr {at[r][0]}, align 8")
+        phis = [
+            f"  %{name}.s{r}.{n} = phi {kind} [zeroinitializer, %{name}.loop], [{new}, %{name}.k]"
+            for (r, n), new in sums.items()
+        ]
+        self._store_sums([(at(0, r, n), sums[r, n]) for r, n in cells])
         after = self.taken()
         return [
             *before,
@@ -424,6 +451,18 @@ class _SumText(_Text):
             f"  br i1 %{name}.t.more, label %{name}.k, label %{name}.end", f"{name}.end:",
             *after,
         ]  # fmt: skip
+
+    def _store_sums(self, sums: list[tuple[str, str]]) -> None:
+        """Add up the lanes of several vectors, as a tree over all of them at once, and store the totals."""
+        code = self.code
+        for first in range(0, len(sums), self.lanes):
+            group = sums[first : first + self.lanes]
+            totals = code.sums_of_lanes([total for _, total in group])
+            for k, (place, _) in enumerate(group):
+                result = totals if self.lanes == 1 else code.let(f"extractelement {code.type} {totals}, i64 {k}")
+                old = code.let(f"load double, ptr {place}, align 8")
+                start = code.let(f"select i1 %fresh, double 0.0, double {old}")
+                code.do(f"store double {code.let(f'fadd double {start}, {result}')}, ptr {place}, align 8")
 
     # ---- no vectors ------------------------------------------------------------------------------------------------
     def _one_by_one(self) -> list[str]:

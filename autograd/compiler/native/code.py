@@ -167,3 +167,22 @@ class Code:
             indices = f"<{self.lanes} x i32> <{order}>"
             x = self.add(x, self.let(f"shufflevector {self.type} {x}, {self.type} poison, {indices}"))
         return x if self.lanes == 1 else self.let(f"extractelement {self.type} {x}, i64 0")
+
+    def sums_of_lanes(self, vectors: Sequence[str]) -> str:
+        """A vector whose lane i is the sum of the lanes of vectors[i] (at most as many as there are lanes), as a tree.
+
+        7 additions for 8 vectors of 8 lanes, where one after the other takes 24.
+        """
+        level = [*vectors, *["poison"] * (self.lanes - len(vectors))]
+        even = ", ".join(f"i32 {2 * i}" for i in range(self.lanes))
+        odd = ", ".join(f"i32 {2 * i + 1}" for i in range(self.lanes))
+        while len(level) > 1:
+            level = [x if x == y == "poison" else self._neighbours(x, y, even, odd) for x, y in zip(level[::2], level[1::2])]
+        return level[0]
+
+    def _neighbours(self, x: str, y: str, even: str, odd: str) -> str:
+        halves = [
+            self.let(f"shufflevector {self.type} {x}, {self.type} {y}, <{self.lanes} x i32> <{order}>")
+            for order in (even, odd)
+        ]
+        return self.add(*halves)
