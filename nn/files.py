@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from autograd.errors import AutogradError
+from autograd.files import write_file
 
 __all__ = ["FileError", "read_document", "replace_not_finite", "write_csv", "write_document", "write_text"]
 
@@ -34,19 +35,12 @@ def write_text(path: FilePath, text: str) -> None:
     Raises:
         FileError: the file cannot be written; an old file of that name is as it was.
     """
-    target = Path(path).resolve()  # a symbolic link stays one: what it points to is replaced
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        try:
-            with open(part, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        write_file(path, text.encode())
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+    except ValueError as error:  # a path with a zero byte, half of a character
+        raise FileError(f"cannot write {path}: {error}") from error
 
 
 def write_csv(path: FilePath, columns: Mapping[str, Sequence[Any]]) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import graphviz
 
+from autograd.files import write_file
 from autograd.viz.describe import alt_text
 from autograd.viz.figure import Arrow, Box, Figure
-from autograd.viz.render import DPI, LayoutError, render, write_bytes
+from autograd.viz.render import DPI, LayoutError, render
 from autograd.viz.theme import Theme
 
 __all__ = ["Drawing", "drawing_of"]
@@ -90,7 +91,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         picture = self.pipe(format)
         source = self.save(filename, directory=directory)
         path = f"{source}.{format or self.format}"
-        write_bytes(path, picture)
+        write_file(path, picture)
         if cleanup:
             os.unlink(source)
         if view:

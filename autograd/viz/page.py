@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd import ops
+from autograd.files import write_file
 from autograd.value import Value
 from autograd.viz.draw import LEGIBLE
 from autograd.viz.figure import Box, Figure, Graph, scalar_figure
@@ -23,7 +24,7 @@ from autograd.viz.fold import folded_figure
 from autograd.viz.keys import NETWORK_LEVELS, OTHER_LEVELS, keys_of
 from autograd.viz.layout import layout_of
 from autograd.viz.notation import ATOM, NEGATION, Names, expression, nodes_of, number, shorten, textbook
-from autograd.viz.render import LayoutError, write_bytes
+from autograd.viz.render import LayoutError
 from autograd.viz.replay import replay
 from autograd.viz.steps import adjoints, backward_steps
 from autograd.viz.svg import svg_of
@@ -66,7 +67,7 @@ def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **op
     """
     if Path(path).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"write_html writes a page: end {os.fspath(path)!r} in .html")
-    return write_bytes(path, html_page(root, **options).encode())
+    return write_file(path, html_page(root, **options).encode())
 
 
 def html_page(

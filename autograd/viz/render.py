@@ -1,16 +1,15 @@
-"""From DOT to a picture: find a ``dot`` program, run it with a time limit, write the file in one piece."""
+"""From DOT to a picture: find a ``dot`` program, and run it with a time limit."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from autograd.errors import DrawingError
 
-__all__ = ["DPI", "LayoutError", "dot_program", "render", "write_bytes"]
+__all__ = ["DPI", "LayoutError", "dot_program", "render"]
 
 DPI = 96.0  # what Graphviz takes if it is told nothing
 PIXELS = ("png", "jpg", "jpeg")
@@ -76,17 +75,3 @@ def render(source: str, format: str = "svg", *, timeout: float = 30.0, dpi: floa
             )
         raise LayoutError(f"{program.name} failed: {complaint[:500]}")
     return done.stdout
-
-
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a file in one piece: whoever reads it sees the old content or the new, never half of it."""
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return target
