@@ -51,6 +51,8 @@ def draw_dot(
     ∂result/∂operand.  The gradient of a node is the sum over its arrows of the gradient they lead to times the number
     on them.  Leaves are rounded, parameters have cut corners, constants are dashed, the output has a double outline.
     A folded box stands for many nodes, and an arrow to it carries ∂out/∂in, from the smallest to the largest.
+    In an SVG, ``data-node`` of a box is its name in the DOT text (n0, n1, …); ``data-tail`` and ``data-head`` of an
+    arrow are the names of the boxes that it leads from and to.
 
     Args:
         root: the output, or several.

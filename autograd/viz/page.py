@@ -122,12 +122,18 @@ def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> 
     for name in names:
         is_scalar = name == "number"
         figure = scalar_figure(graph) if is_scalar else folded_figure(graph, keys_of(graph.order, graph.roots, name))
-        if len(figure.boxes) <= most:
+        if len(figure.boxes) <= most and not _has_circles(figure):
             with suppress(LayoutError):
                 layout = layout_of(figure, timeout=timeout)
                 level = _scalar_level(figure) if is_scalar else _folded_level(name, figure, most)
                 found.append((level, svg_of(figure, layout)))
     return found
+
+
+def _has_circles(figure: Figure) -> bool:
+    """Whether boxes depend on each other, as a layer whose output comes back to it: there is no order to walk in."""
+    place = {box: i for i, box in enumerate(figure.boxes)}
+    return any(place[arrow.tail] > place[arrow.head] for arrow in figure.arrows)
 
 
 def _scalar_level(figure: Figure) -> dict[str, Any]:
@@ -191,7 +197,6 @@ def _nudges(graph: Graph) -> dict[Value, list[float]]:
 def _folded_level(name: str, figure: Figure, most: int) -> dict[str, Any]:
     """One box per group; and, where a picture of the numbers can be had, the box that each number is in."""
     index = {box: i for i, box in enumerate(figure.boxes)}
-    figure.arrows.sort(key=lambda arrow: -index[arrow.head])  # as backward gets to them
     boxes = [
         {
             "n": box.title,
