@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd import softmax
 from nn.data import DataError, Dataset, Standardizer, Task, argmax, one_hot
-from nn.files import FileError, FilePath
+from nn.files import FileError, FilePath, brief
 from nn.layers import MLP, load_model
 from nn.losses import LOSSES
 from nn.tables import Table
@@ -146,12 +146,12 @@ class TabularModel:
         names = nout if task == "classification" else 0
         losses = TABULAR_LOSSES["classification" if names else "regression"]
         for is_right, complaint in [
-            (task in [*TABULAR_LOSSES], f"'task' must be one of {', '.join(TABULAR_LOSSES)}, not {task!r}"),
+            (task in [*TABULAR_LOSSES], f"'task' must be one of {', '.join(TABULAR_LOSSES)}, not {brief(task)}"),
             (isinstance(target, str), "'target' must be the name of a column"),
             (_are_names(features, nin), f"'feature_names' must be a list of {nin} different names, one per input"),
             (_are_names(classes, names), f"'class_names' must be a list of {names} different names for a {task}"),
             (names != 1 and (names or nout == 1), f"a network with {nout} outputs is none for a {task}"),
-            (loss in losses, f"'loss' must be one of {', '.join(losses)} for a {task}, not {loss!r}"),
+            (loss in losses, f"'loss' must be one of {', '.join(losses)} for a {task}, not {brief(loss)}"),
             (widths == [nin, 0 if names else 1], "the standardizers do not fit the network"),
         ]:
             if not is_right:
