@@ -14,9 +14,13 @@ from reprlib import Repr
 from typing import Any, NoReturn
 
 from autograd.errors import AutogradError
+from autograd.files import check_writable as check_file
 from autograd.files import write_file
 
-__all__ = ["FileError", "brief", "read_document", "replace_not_finite", "write_csv", "write_document", "write_text"]
+__all__ = [
+    "FileError", "brief", "check_writable", "read_document", "replace_not_finite", "write_csv", "write_document",
+    "write_text",
+]  # fmt: skip
 
 FilePath = str | os.PathLike[str]
 
@@ -42,6 +46,20 @@ def write_text(path: FilePath, text: str) -> None:
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from error
     except ValueError as error:  # a path with a zero byte, half of a character
+        raise FileError(f"cannot write {path}: {error}") from error
+
+
+def check_writable(path: FilePath) -> None:
+    """Find out whether ``write_text`` would succeed, before the work whose result it is to write.
+
+    Raises:
+        FileError: it would not.
+    """
+    try:
+        check_file(path)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+    except ValueError as error:
         raise FileError(f"cannot write {path}: {error}") from error
 
 
