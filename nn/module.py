@@ -37,7 +37,7 @@ class Module:
 
     training: bool = True
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **options: Any) -> Any:
         """What the module computes: to be written by each subclass."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes: give it a __call__ method")
 
