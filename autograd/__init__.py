@@ -34,7 +34,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from autograd import errors, functional
-from autograd.collector import make_room
 from autograd.errors import (
     AutogradError,
     DrawingError,
@@ -121,6 +120,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
-
-
-make_room()

@@ -21,6 +21,7 @@ from autograd import Value, viz
 from autograd.errors import AutogradError, ExpressionError
 from autograd.expression import function_names, parse
 from autograd.ops import as_float
+from autograd.terminal import say
 
 
 class Arguments(NamedTuple):
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _write(run(read(words)))
     except (AutogradError, OSError, ValueError, OverflowError) as error:
-        print("python -m autograd:", " ".join(str(error).split()), file=sys.stderr)
+        say(f"python -m autograd: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
 
@@ -124,7 +125,7 @@ def table(cells: Sequence[tuple[str, ...]]) -> list[str]:
 
 def _write(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
+    say(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 if __name__ == "__main__":

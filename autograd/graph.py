@@ -5,6 +5,7 @@ A node is anything with ``parents``, the tuple of the nodes that it was computed
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
@@ -92,6 +93,10 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -
 # A walk uses the nodes' own ``grad``, 3x faster than a dictionary; so one at a time, and a walk inside another's
 # rule (in the same thread) puts back what it found.
 walking = RLock()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    # A forked process has only the thread that forked.  Were another one in the middle of a walk, the process would
+    # start with half of its gradients, and with a lock that nobody opens: so a fork waits for the end of the walk.
+    os.register_at_fork(before=walking.acquire, after_in_parent=walking.release, after_in_child=walking.release)
 _get_grad = attrgetter("grad")
 
 

@@ -92,11 +92,16 @@ def power(x: float, y: float) -> float:
     try:
         return math.pow(x, y)
     except OverflowError:
-        return -inf if x < 0.0 and y % 2.0 == 1.0 else inf
+        return -inf if x < 0.0 and _is_odd(y) else inf
     except ValueError:
         if x != 0.0:
             return nan
-        return math.copysign(inf, x) if y % 2.0 == 1.0 else inf
+        return math.copysign(inf, x) if _is_odd(y) else inf
+
+
+def _is_odd(y: float) -> bool:
+    """Whether y is an odd whole number: by ``fmod``, which is exact, while -0.9999999999999999 % 2.0 rounds to 1.0."""
+    return abs(math.fmod(y, 2.0)) == 1.0
 
 
 def sigmoid(x: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, _GeneratorContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -44,6 +45,16 @@ class _Open:
 
 open_contexts = _Open()
 _lock = Lock()
+
+
+def _new_lock() -> None:
+    """In a forked process: another thread may have held the lock, and that thread does not exist there."""
+    global _lock
+    _lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_new_lock)
 _modes: ContextVar[Modes] = ContextVar("autograd_modes", default=Modes())  # noqa: B039 - immutable
 current_modes = _modes.get
 

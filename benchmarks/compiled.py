@@ -16,8 +16,6 @@ CONTROL = Contestant("control: numpy forward", "numpy", training.numpy_forward)
 CASADI = Contestant("CasADi SX", "casadi", training.casadi_step)
 DDX = Contestant("ddx-ad", "ddx", training.ddx_step)
 MICROGRAD = Contestant("micrograd", "micrograd", training.micrograd_step)
-CASADI_FIRST_STEP = Contestant("CasADi SX", "casadi", training.casadi_first_step)
-FIRST_STEP = Contestant("ours", "ours", training.ours_first_step)
 ARRAYS = [OURS, JAX_LOOP, JAX_STEP, TORCH, NUMPY, CONTROL]
 
 QUESTIONS = [
@@ -79,30 +77,6 @@ QUESTIONS = [
         ],
         unit="point",
         bars=[Bar("ours", 1.0, peer) for peer in ("ddx-ad veclib", "ddx-ad", "PyTorch", "JAX vmap", "CasADi SX map")],
-    ),
-    Question(
-        "first step, moons, naive: the loss of the whole data set, a node per + and *, recorded and compiled",
-        data=problems.moons_problem,
-        contestants=[Contestant("ours", "ours", training.ours_naive_first_step), JAX_STEP, CASADI_FIRST_STEP],
-        unit="program",
-        bars=[Bar("ours", 1.5)],
-        fresh=True,
-    ),
-    Question(
-        "first step, digits: 64-64-10 recorded and compiled",
-        data=lambda: problems.classifier_problem([64, 64, 10], "tanh"),
-        contestants=[FIRST_STEP, JAX_STEP],
-        unit="program",
-        bars=[Bar("ours", 2.0)],
-        fresh=True,
-    ),
-    Question(
-        "first step, mnist: 784-128-10 recorded and compiled",
-        data=lambda: problems.classifier_problem([784, 128, 10], "relu"),
-        contestants=[FIRST_STEP, JAX_STEP],
-        unit="program",
-        bars=[Bar("ours", 5.0)],
-        fresh=True,
     ),
 ]
 

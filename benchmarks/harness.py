@@ -14,6 +14,9 @@ Every contestant runs in a process of its own, on one thread, with the interpret
 answers are compared; contestants that computed different numbers are not timed. Then they take
 turns, round by round, so that noise of the machine hits all alike; the median round counts, and
 for a ratio the median of the ratios within the rounds.
+
+A question about first calls is ``fresh``: every round is a new process and one run in it, and the
+answer is what this run computed (``first_run`` makes such a Work).
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ import pickle
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -42,6 +47,7 @@ ONE_THREAD = {
     "JAX_ENABLE_X64": "1",
     "JAX_PLATFORMS": "cpu",
 }
+CODE_CACHE = "AUTOGRAD_CACHE_DIR"  # our compiler's cache on disk: each process starts with an empty folder of its own
 UNTUNED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # a BLAS held back would flatter us
 
 
@@ -61,6 +67,12 @@ class Reading:
 
     answer: Callable[[], Sequence[float]]
     read: Callable[[], float]
+
+
+def first_run(run: Callable[[], Sequence[float]], per: int = 1) -> Work:
+    """Return the Work of a fresh question: ``run`` returns its answer, and runs once in a process."""
+    answers: list[Sequence[float]] = []
+    return Work(answer=lambda: answers[0], run=lambda: answers.append(run()), per=per)
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ class Question:
     unit: str = "run"  # times are per unit; "bytes" and the like for readings that are no times
     bars: Sequence[Bar] = ()
     tolerance: float = 1e-9
-    fresh: bool = False  # a new process for each round, one run in each: for what caches would hide
+    fresh: bool = False  # a new process for each round, one run in each, then its answer: for what caches would hide
     seconds: bool = True
 
 
@@ -185,11 +197,14 @@ class PeerError(Exception):
 class Process:
     """One contestant at work in its own interpreter."""
 
-    def __init__(self, contestant: Contestant, python: str, data: bytes) -> None:
+    def __init__(self, contestant: Contestant, python: str, data: bytes, limit: float) -> None:
+        self.limit = limit
         module = contestant.prepare.__module__
         if module == "__main__":
             module = Path(sys.argv[0]).stem
         environment = {k: v for k, v in os.environ.items() if k not in UNTUNED} | ONE_THREAD
+        self.cache = tempfile.TemporaryDirectory()
+        environment[CODE_CACHE] = self.cache.name
         environment["PYTHONPATH"] = os.pathsep.join((str(HERE), str(HERE.parent)))
         command = [python, "-c", "import harness; harness.serve()"]
         try:
@@ -202,12 +217,20 @@ class Process:
         """Send one request and return the reply; raises PeerError with the reason if there is none."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
+        late = threading.Event()
+        watch = threading.Timer(self.limit, lambda: (late.set(), self.process.kill()))
+        watch.start()
         try:
             pickle.dump(request, self.process.stdin, protocol=4)
             self.process.stdin.flush()
             status, reply = pickle.load(self.process.stdout)
-        except (EOFError, BrokenPipeError) as error:
-            raise PeerError(f"failed: process ended with status {self.process.wait()}") from error
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+            status = self.process.wait()
+            if late.is_set():
+                raise PeerError(f"cut off after {self.limit:g} s") from error
+            raise PeerError(f"failed: process ended with status {status}") from error
+        finally:
+            watch.cancel()
         if status != "ok":
             self.close()
             raise PeerError(reply if status == "missing" else f"failed: {reply}")
@@ -215,9 +238,10 @@ class Process:
 
     def close(self) -> None:
         self.process.communicate()
+        self.cache.cleanup()
 
 
-def ask(question: Question, pythons: dict[str, str], rounds: int, seconds: float) -> list[Result]:
+def ask(question: Question, pythons: dict[str, str], rounds: int, seconds: float, limit: float) -> list[Result]:
     """Return one Result per contestant: answers compared first, then measured in turns."""
     data = pickle.dumps(question.data(), protocol=4)
     results = {c.name: Result(c.name) for c in question.contestants}
@@ -225,37 +249,42 @@ def ask(question: Question, pythons: dict[str, str], rounds: int, seconds: float
     reference: list[float] | None = None
 
     def start(contestant: Contestant) -> Process:
-        return Process(contestant, pythons.get(contestant.peer, sys.executable), data)
+        return Process(contestant, pythons.get(contestant.peer, sys.executable), data, limit)
+
+    def measure(result: Result, process: Process, calls: int) -> None:
+        value, busy = process.ask("measure", calls)
+        result.samples.append(value)
+        result.cpus = max(result.cpus, busy)
 
     for contestant in question.contestants:
         result = results[contestant.name]
         try:
             process = start(contestant)
+            if question.fresh:  # its answer is that of the first run: this is the first round
+                measure(result, process, 1)
             answer = process.ask("answer")
             reference = reference or answer
             result.difference = largest_difference(answer, reference)
             if not result.difference <= question.tolerance:
                 result.status = f"failed: its answer differs by {result.difference:.1e}"
+                result.samples.clear()
                 process.close()
                 continue
             calls = 1 if question.fresh else process.ask("calibrate", seconds)
             running[contestant.name] = contestant, process, calls
         except PeerError as reason:
             result.status = str(reason)
-    for _ in range(rounds):
+    for _ in range(rounds - 1 if question.fresh else rounds):
         for name, (contestant, process, calls) in list(running.items()):
             try:
                 if question.fresh:
                     process.close()
                     process = start(contestant)
                     running[name] = contestant, process, calls
-                value, busy = process.ask("measure", calls)
+                measure(results[name], process, calls)
             except PeerError as reason:
                 results[name].status = str(reason)
                 del running[name]
-                continue
-            results[name].samples.append(value)
-            results[name].cpus = max(results[name].cpus, busy)
     for _, process, _ in running.values():
         process.close()
     return list(results.values())
@@ -334,8 +363,15 @@ def main(questions: Sequence[Question], argv: Sequence[str] | None = None) -> No
     parser.add_argument("--seconds", type=float, default=0.1, help="length of a round (default 0.1)")
     parser.add_argument("--only", default="", metavar="TEXT", help="questions with TEXT in the title")
     parser.add_argument("--peers", default="", metavar="A,B", help="contestants of these peers only")
+    parser.add_argument(
+        "--limit", type=float, default=300.0, metavar="S", help="cut off what takes longer (default 300)"
+    )
+    parser.add_argument("--quick", action="store_true", help="one short round: --rounds 1 --seconds 0.02")
+    parser.add_argument("--list", action="store_true", help="print the questions and their peers, and ask none")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options = parser.parse_args(argv)
+    if options.quick:
+        options.rounds, options.seconds = 1, 0.02
     prefix = "BENCH_PYTHON_"
     pythons = {k[len(prefix) :].lower(): v for k, v in os.environ.items() if k.startswith(prefix)}
     for pair in options.python:
@@ -356,7 +392,10 @@ def main(questions: Sequence[Question], argv: Sequence[str] | None = None) -> No
             question = Question(**{**vars(question), "contestants": chosen, "bars": bars})
             if not chosen:
                 continue
-        results = ask(question, pythons, options.rounds, options.seconds)
+        if options.list:
+            print(question.title, *[f"    {c.peer:10}{c.name}" for c in question.contestants], sep="\n")
+            continue
+        results = ask(question, pythons, options.rounds, options.seconds, options.limit)
         failed = failed or any(r.status.startswith("failed") for r in results)
         if options.json:
             rows = [{**vars(r), "median": r.median if r.samples else None} for r in results]

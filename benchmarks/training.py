@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from harness import Reading, Work
+from harness import Reading, Work, first_run
 from problems import flat
 
 STEPS = 10
@@ -177,6 +177,15 @@ def jax_step(problem: dict[str, Any]) -> Work:
     return Work(_after_steps(step, lambda: _flat(np, state[0])), step)
 
 
+def jax_first_step(problem: dict[str, Any]) -> Work:
+    """Trace and compile the step, and run it once."""
+    import numpy as np
+
+    jax, update, weights, data = _jax(problem)
+
+    return first_run(lambda: _flat(np, jax.block_until_ready(jax.jit(update)(weights, *data))))
+
+
 def jax_loop(problem: dict[str, Any]) -> Work:
     """The whole training loop inside one jitted ``fori_loop``."""
     import numpy as np
@@ -245,8 +254,11 @@ def casadi_step(problem: dict[str, Any]) -> Work:
 def casadi_first_step(problem: dict[str, Any]) -> Work:
     """Build the graph of the whole data set and of its gradient, and run the first step."""
     import casadi  # noqa: F401  (imported before the clock starts)
+    import numpy as np
 
-    return Work(lambda: casadi_step(problem).answer(), lambda: casadi_step(problem).run())
+    theta = np.array(flat(problem["layers"]))
+
+    return first_run(lambda: _casadi_function(problem, len(theta))(theta).full().ravel().tolist())
 
 
 def ddx_step(problem: dict[str, Any]) -> Work:
@@ -357,10 +369,14 @@ def ours_step(problem: dict[str, Any]) -> Reading:
 
 
 def ours_first_step(problem: dict[str, Any]) -> Work:
-    """``fit`` for one epoch in a new process: record a sample, compile, one step."""
+    """``fit`` for one epoch: record a sample, compile, one step."""
     parameters, train = _ours(problem)
 
-    return Work(_after_training(parameters, train), lambda: train(1))
+    def run() -> list[float]:
+        train(1)
+        return [p.data for p in parameters]
+
+    return first_run(run)
 
 
 def ours_naive_first_step(problem: dict[str, Any]) -> Work:
@@ -379,11 +395,10 @@ def ours_naive_first_step(problem: dict[str, Any]) -> Work:
 
     function = compiled(loss)
 
-    def step() -> None:
-        for p in parameters:
-            p.grad = 0.0
+    def run() -> list[float]:
         function().backward()
         for p in parameters:
             p.data -= problem["rate"] * p.grad
+        return [p.data for p in parameters]
 
-    return Work(_after_steps(step, lambda: [p.data for p in parameters]), step)
+    return first_run(run)

@@ -8,6 +8,8 @@
 
 Models
     Neuron, Layer, MLP, and Module for your own; load_model
+    Sequential Linear Embedding Dropout LayerNorm RMSNorm Conv2d RNNCell LSTMCell MultiheadAttention
+    ELU GELU Identity LeakyReLU LogSoftmax ReLU SiLU Sigmoid Softmax Softplus Tanh; gelu log_softmax softmax
 Losses and penalties
     mse_loss half_mse_loss l1_loss huber_loss hinge_loss l1_penalty l2_penalty
     cross_entropy binary_cross_entropy binary_cross_entropy_with_logits
@@ -36,6 +38,22 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from nn.activations import (
+    ELU,
+    GELU,
+    Identity,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    gelu,
+    log_softmax,
+    softmax,
+)
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, make_circles, make_line, make_moons, make_spirals, make_xor
 from nn.files import FileError
@@ -55,7 +73,9 @@ from nn.losses import (
 )
 from nn.module import Module
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_
+from nn.parts import Conv2d, Dropout, Embedding, LayerNorm, Linear, RMSNorm, Sequential
 from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, StepLR
+from nn.sequences import LSTMCell, MultiheadAttention, RNNCell
 from nn.training import fit
 from nn.validation import accuracy, predict
 
@@ -68,14 +88,17 @@ if TYPE_CHECKING:
     from nn.sweeps import Run, Sweep, sweep
 
 __all__ = [  # noqa: RUF022 - classes first
-    "Adam", "AdamW", "CosineAnnealingLR", "DataError", "Dataset", "ExecutorError", "ExponentialLR", "FileError",
-    "History", "Layer", "LinearLR", "LivePlot", "MLP", "Module", "Neuron", "Optimizer", "RMSprop",
-    "ReduceLROnPlateau", "Run", "SGD", "Standardizer", "StepLR", "Sweep", "Workers",
-    "accuracy", "animate_boundary", "binary_cross_entropy", "binary_cross_entropy_with_logits", "clip_grad_norm_",
-    "clip_grad_value_", "cross_entropy", "doctor", "fit", "half_mse_loss", "hinge_loss", "huber_loss", "l1_loss",
-    "l1_penalty", "l2_penalty", "load_iris", "load_model", "make_circles", "make_line", "make_moons", "make_spirals",
-    "make_xor", "minibatches", "mse_loss", "one_hot", "plot_boundary", "plot_gradients", "plot_history",
-    "plot_network", "predict", "read_csv", "sweep", "to_torch", "train_test_split",
+    "Adam", "AdamW", "Conv2d", "CosineAnnealingLR", "DataError", "Dataset", "Dropout", "ELU", "Embedding",
+    "ExecutorError", "ExponentialLR", "FileError", "GELU", "History", "Identity", "LSTMCell", "Layer", "LayerNorm",
+    "LeakyReLU", "Linear", "LinearLR", "LivePlot", "LogSoftmax", "MLP", "Module", "MultiheadAttention", "Neuron",
+    "Optimizer", "RMSNorm", "RMSprop", "RNNCell", "ReLU", "ReduceLROnPlateau", "Run", "SGD", "Sequential", "SiLU",
+    "Sigmoid", "Softmax", "Softplus", "Standardizer", "StepLR", "Sweep", "Tanh", "Workers", "accuracy",
+    "animate_boundary", "binary_cross_entropy", "binary_cross_entropy_with_logits", "clip_grad_norm_",
+    "clip_grad_value_", "cross_entropy", "doctor", "fit", "gelu", "half_mse_loss", "hinge_loss", "huber_loss",
+    "l1_loss", "l1_penalty", "l2_penalty", "load_iris", "load_model", "log_softmax", "make_circles", "make_line",
+    "make_moons", "make_spirals", "make_xor", "minibatches", "mse_loss", "one_hot", "plot_boundary",
+    "plot_gradients", "plot_history", "plot_network", "predict", "read_csv", "softmax", "sweep", "to_torch",
+    "train_test_split",
 ]  # fmt: skip
 
 # Imported when first used, by the module that has it.  No such name is that of a module as well: importing the module

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from autograd.errors import DrawingError, NumericError
+from autograd.terminal import say
 from nn import commands, formulas, layers
 from nn.data import DataError
 from nn.demo import LEARNING_RATES, Settings, run
@@ -62,7 +63,7 @@ class _Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(_fail(self.prog, message, 2))
 
     def print_help(self, file: Any = None) -> None:
         print(self.format_help(), end="", file=file, flush=True)  # a closed pipe shows here, not when Python ends
@@ -134,7 +135,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("data", metavar="DATA.csv", help="a file with a header line; all columns but the target are numbers; or -")
     add("--target", metavar="COLUMN", required=True, help="the column to predict")
     add("--drop", metavar="COLUMN", nargs="+", help="columns to leave out, such as a number of the row")
-    add("--task", choices=TABULAR_LOSSES, help="whether that holds classes or numbers (classification)")
+    add("--task", choices=TABULAR_LOSSES, help="whether that holds classes or numbers (asked for if it could be both)")
     add("--hidden", metavar="N", type=_whole, nargs="*", help="neurons of each hidden layer (16), or none")
     add("--activation", choices=layers.ACTIVATIONS, help="of the hidden layers (relu)")
     losses = dict.fromkeys(name for names in TABULAR_LOSSES.values() for name in names)
@@ -215,11 +216,11 @@ def _float(text: str) -> float:
 # ---- how it ends -----------------------------------------------------------------------------------------------------
 def _note(message: object, *place: Any, **where: Any) -> None:
     """A warning as one line, without the line of the package that gave it."""
-    print(f"python -m nn: note: {message}", file=sys.stderr)
+    say(f"python -m nn: note: {message}", file=sys.stderr)
 
 
 def _fail(program: str, reason: object, status: int) -> int:
-    print(f"{program}: error: {' '.join(str(reason).splitlines())}", file=sys.stderr)
+    say(f"{program}: error: {' '.join(str(reason).splitlines())}", file=sys.stderr)
     return status
 
 

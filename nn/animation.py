@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nn.files import write_text
 from nn.history import History
 from nn.plots import draw_surface, plot_history, pyplot
 from nn.surface import Surface
@@ -64,7 +65,7 @@ class BoundaryFilm:
         """Write a GIF, a page (.html), or what else matplotlib can write; returns the path."""
         path = Path(path)
         if path.suffix.lower() in (".html", ".htm"):
-            path.write_text(self.to_html(fps, **options), encoding="utf-8")
+            write_text(path, self.to_html(fps, **options))
         else:
             writer = "pillow" if path.suffix.lower() == ".gif" else None
             self.animation(fps, **options).save(path, writer=writer)

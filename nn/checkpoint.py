@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd import Value
-from nn.files import FileError, FilePath, read_document, replace_not_finite, write_document
+from nn.files import FileError, FilePath, brief, read_document, replace_not_finite, write_document
 from nn.history import History
 from nn.optim import Optimizer
 
@@ -131,18 +131,22 @@ class Checkpoint:
         document = read_document(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)
         self._compare(document.get("setting"))
         try:
+            epoch = _count(document["epoch"])
+            past = self._history(document["history"], epoch)
             last = self._checked(document["last"])
             best = None if document["best"] is None else self._checked(document["best"])
+            has_best = self.setting.get("restores_best") and any(loss < math.inf for loss in past.val_loss)
+            if (best is not None) != bool(has_best):
+                raise ValueError(f"the numbers of the best epoch are {'missing' if has_best else 'there'}")
             saved = document["hyper"]
-            hyper = {name: _number(saved[name]) for name in vars(self.optimizer.hyper) if name != "step"}
-            past = _history(document["history"], int(document["epoch"]))
-            schedule = {name: _number(number) for name, number in (document["schedule"] or {}).items()}
-            version, numbers, gauss = document["batches"]
-            batches = version, tuple(numbers), None if gauss is None else float(gauss)
-            random.Random().setstate(batches)
+            hyper = {
+                name: _like(now, saved[name]) for name, now in vars(self.optimizer.hyper).items() if name != "step"
+            }
+            schedule = {name: _exact(number) for name, number in (document["schedule"] or {}).items()}
+            batches = _generator_state(document["batches"])
             if self.schedule is not None:
                 self.schedule.load_state_dict(schedule)  # checks before it sets anything
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise FileError(f"{self.path}: a part of the checkpoint is missing or damaged: {error!r}") from error
         self.batches.setstate(batches)
         vars(self.optimizer.hyper).update(hyper)
@@ -156,7 +160,7 @@ class Checkpoint:
         if not isinstance(found, dict):
             raise FileError(f"{self.path}: the checkpoint does not say of which training it is")
         differing = [
-            f"{name} {found.get(name)!r} instead of {self.setting.get(name)!r}"
+            f"{brief(name)[1:-1]} {brief(found.get(name))} instead of {brief(self.setting.get(name))}"
             for name in {**self.setting, **found}
             if found.get(name) != self.setting.get(name)
         ]
@@ -172,11 +176,26 @@ class Checkpoint:
             odd = set(expected) ^ set(numbers[kind])
             if odd:
                 raise ValueError(f"{kind} of {', '.join(sorted(odd)[:3])} are on one side only")
-        state = {name: tuple(map(float, numbers["state"][name])) for name in self.trained}
+        state = {name: tuple(map(_number, numbers["state"][name])) for name in self.trained}
         if any(len(numbers) != self.optimizer.state_size for numbers in state.values()):
             raise ValueError(f"{type(self.optimizer).__name__} keeps {self.optimizer.state_size} numbers per parameter")
-        parameters = {name: float(numbers["parameters"][name]) for name in self.parameters}
-        return {"parameters": parameters, "state": state, "step": int(numbers["step"])}
+        parameters = {name: _finite(numbers["parameters"][name]) for name in self.parameters}
+        return {"parameters": parameters, "state": state, "step": _count(numbers["step"])}
+
+    def _history(self, saved: Mapping[str, Any], epoch: int) -> History:
+        """The history of so many epochs, if it has the columns of this training."""
+        metrics = {name: list(map(_number, values)) for name, values in saved["metrics"].items()}
+        lists: dict[str, Any] = {name: list(map(_number, saved[name])) for name in saved if name != "metrics"}
+        columns = [name for name, values in vars(History()).items() if isinstance(values, list)]
+        if set(lists) != set(columns) or list(metrics) != self.setting.get("metrics", list(metrics)):
+            raise ValueError(f"the history has the columns {', '.join([*lists, *metrics])}")
+        for name, values in {**lists, **metrics}.items():
+            expected = 0 if name == "val_loss" and not self.setting.get("validation_samples", values) else epoch
+            if len(values) != expected:
+                raise ValueError(f"{name} has {len(values)} entries for {expected} epochs")
+        for number in (number for name in ("loss", "lr", "seconds") for number in lists[name]):
+            _finite(number)
+        return History(**lists, metrics=metrics)
 
     def _set(self, numbers: dict[str, Any]) -> Any:
         """Make these the numbers of the training; returns them as the steps save them."""
@@ -201,20 +220,54 @@ def _up_to(epoch: int, history: History) -> dict[str, Any]:
     return {**lists, "metrics": {name: values[:epoch] for name, values in history.metrics.items()}}
 
 
-def _history(saved: Mapping[str, Any], epoch: int) -> History:
-    """Raises ValueError where a list is not of so many epochs."""
-    lists: dict[str, Any] = {name: list(map(float, values)) for name, values in saved.items() if name != "metrics"}
-    metrics = {name: list(map(float, values)) for name, values in saved["metrics"].items()}
-    if lists.keys() != {name for name, values in vars(History()).items() if isinstance(values, list)}:
-        raise ValueError(f"the history has the columns {', '.join(lists)}")
-    for name, values in {**lists, **metrics}.items():
-        if len(values) != epoch and (values or name != "val_loss"):
-            raise ValueError(f"{name} has {len(values)} entries for {epoch} epochs")
-    return History(**lists, metrics=metrics)
+# ---- numbers as they are saved ---------------------------------------------------------------------------------------
+def _number(saved: Any) -> float:
+    """A number; as text, too, those for which JSON has no form.
+
+    Raises:
+        ValueError: something else.
+    """
+    if saved in ("nan", "inf", "-inf") or type(saved) in (int, float):
+        return float(saved)
+    raise ValueError(f"{brief(saved)} is not a number")
 
 
-def _number(saved: Any) -> Any:
-    """A number, also one that was written as text."""
-    if isinstance(saved, (bool, int)):
+def _exact(saved: Any) -> Any:
+    """A number in which whole ones and switches stay what they are."""
+    return saved if type(saved) in (bool, int) else _number(saved)
+
+
+def _finite(saved: Any) -> float:
+    number = _number(saved)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is not finite")
+    return number
+
+
+def _count(saved: Any) -> int:
+    if type(saved) is not int or not 0 <= saved < 2**53:
+        raise ValueError(f"{brief(saved)} is not a number of epochs or steps")
+    return saved
+
+
+def _like(now: Any, saved: Any) -> Any:
+    """A number that steers the optimiser: a switch stays a switch."""
+    if isinstance(now, bool):
+        if type(saved) is not bool:
+            raise ValueError(f"{brief(saved)} is neither true nor false")
         return saved
-    return float(saved)
+    return _finite(saved)
+
+
+def _generator_state(saved: Any) -> Any:
+    """The state of Python's random generator.
+
+    Raises:
+        TypeError, ValueError: there is no such state.
+    """
+    version, numbers, gauss = saved
+    if not all(type(number) is int and 0 <= number < 2**32 for number in numbers):
+        raise ValueError("a number of the random generator has more than 32 bits")
+    state = version, tuple(numbers), None if gauss is None else _finite(gauss)
+    random.Random().setstate(state)
+    return state

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from autograd import Value
+from autograd.terminal import say
 from autograd.viz import save, write_html
 from nn.data import DataError, Dataset, Standardizer, Task, read_csv, train_test_split
 from nn.export import to_torch
-from nn.files import FileError, replace_not_finite, write_text
+from nn.files import FileError, check_writable, replace_not_finite, write_text
 from nn.history import History
 from nn.layers import MLP, notation
 from nn.losses import LOSSES
 from nn.optim import OPTIMIZERS
 from nn.tables import DataFile, Table, listing, read_table
-from nn.tabular import TABULAR_LOSSES, TabularModel, check_classes
+from nn.tabular import TABULAR_LOSSES, TabularModel, check_classes, diverged
 from nn.training import fit
 
 __all__ = ["RATES", "draw", "evaluate", "export", "predict", "train"]
@@ -35,13 +36,15 @@ _HALF_OFF = ("relu", "leaky_relu", "elu", "silu", "gelu")  # activations that pa
 _PREDICTION = "prediction"
 _FEATURES_BY_NAME = 20  # drawn as a box each
 
+Rows = tuple[list[list[float]], list[Any]]
+
 
 # ---- train -----------------------------------------------------------------------------------------------------------
 def train(
     data: str,
     target: str,
     *,
-    task: Task = "classification",
+    task: Task | None = None,
     drop: Sequence[str] = (),
     hidden: Sequence[int] = (16,),
     activation: str = "relu",
@@ -56,10 +59,14 @@ def train(
     as_json: bool = False,
 ) -> None:
     """Train a network on a table, save it, and print how well it does on the rows it has not seen."""
-    loss = _loss(loss, task)
-    _check_writable(out, data)
-    table = read_csv(_file(data), target, task=task, drop=drop)
-    train_rows, test_rows = _split(table, test_size, seed, _name(data), target)
+    loss = _loss(loss, task or "classification")
+    _check_output(out, data)
+    table = read_csv(_file(data), target, task=task or "classification", drop=drop)
+    check_classes(
+        table, _name(data), target, "; for a column of numbers add --task regression", chosen=task is not None,
+        ask="add --task regression to predict the number, or --task classification if each is a class of its own",
+    )  # fmt: skip
+    train_rows, test_rows = _split(table, test_size, seed)
     classes = table.class_names
     trained = TabularModel(
         MLP(
@@ -69,22 +76,33 @@ def train(
         target, table.feature_names, classes, loss, Standardizer.fit(train_rows[0]),
         None if classes else Standardizer.fit([[y] for y in train_rows[1]]),
     )  # fmt: skip
+    untrained = _loss_on(trained, train_rows)
     if not as_json:
-        print(_introduction(_name(data), trained, len(train_rows[1]), len(test_rows[1]), optimizer), flush=True)
+        say(_introduction(_name(data), trained, len(train_rows[1]), len(test_rows[1]), optimizer), flush=True)
+    rate = RATES[optimizer] if lr is None else lr
     history = fit(
         trained.model, trained.scaling.transform(train_rows[0]), trained.as_trained(train_rows[1]), loss=loss,
-        optimizer=OPTIMIZERS[optimizer](trained.model.parameters(), lr=RATES[optimizer] if lr is None else lr),
+        optimizer=OPTIMIZERS[optimizer](trained.model.parameters(), lr=rate),
         epochs=epochs, batch_size=batch_size, seed=seed, **_progress(epochs),
     )  # fmt: skip
     parts = {"train": train_rows, "test": test_rows}
     scores = {name: trained.scores(trained.outputs(X), y) for name, (X, y) in parts.items() if y}
+    note = diverged(untrained, scores["train"]["loss"], rate)
     trained.save(out)
+    if note:
+        _note(note)
     if as_json:
         _print_json({"model": out, "parameters": len(trained.model.parameters()), "epochs": len(history), **scores})
         return
     for name, found in scores.items():
-        print(f"{'trained on' if name == 'train' else 'held out':10}   {_in_words(found)}")
-    print(f"wrote {out}")
+        say(f"{'trained on' if name == 'train' else 'held out':10}   {_in_words(found)}")
+    say(f"wrote {out}")
+
+
+def _loss_on(trained: TabularModel, rows: Rows) -> float:
+    features, targets = rows
+    loss: float = trained.scores(trained.outputs(features), targets)["loss"]
+    return loss
 
 
 def _loss(given: str | None, task: Task) -> str:
@@ -94,12 +112,8 @@ def _loss(given: str | None, task: Task) -> str:
     return given or fitting[0]
 
 
-Rows = tuple[list[list[float]], list[Any]]
-
-
-def _split(table: Dataset[Any], test_size: float, seed: int, name: str, target: str) -> tuple[Rows, Rows]:
+def _split(table: Dataset[Any], test_size: float, seed: int) -> tuple[Rows, Rows]:
     """Features and targets to train on, and those to hold out: of each class the same part."""
-    check_classes(table, name, target, "; for a column of numbers add --task regression")
     if not test_size:
         return (table.features, table.targets), ([], [])
     X_train, X_test, y_train, y_test = train_test_split(
@@ -136,7 +150,7 @@ def _progress(epochs: int) -> dict[str, Any]:
 # ---- predict and evaluate --------------------------------------------------------------------------------------------
 def predict(model: str, data: str, *, output: str = "-", probabilities: bool = False, as_json: bool = False) -> None:
     """Print the prediction for each row, beside the columns of the table that are no features."""
-    _check_writable(output, model, data)
+    _check_output(output, model, data)
     trained = TabularModel.load(model)
     if probabilities and trained.loss != "cross_entropy":
         raise DataError(f"{model} was trained by {trained.loss}, so that its outputs are no probabilities")
@@ -155,7 +169,8 @@ def predict(model: str, data: str, *, output: str = "-", probabilities: bool = F
     for name in added:
         if name in carried:
             raise DataError(f"{table.name}: {name!r} is a column that predict writes itself: rename yours")
-    places = [table.header.index(name) for name in carried]
+    place_of = {name: at for at, name in enumerate(table.header)}
+    places = [place_of[name] for name in carried]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*carried, *added])
@@ -178,16 +193,17 @@ def evaluate(model: str, data: str, *, as_json: bool = False) -> None:
         counts = {"class_names": trained.class_names, "confusion_matrix": confusion} if confusion else {}
         _print_json(scores | counts)
         return
-    print(f"{_name(data)}: {scores['samples']} rows\n{_in_words(scores)}")
+    say(f"{_name(data)}: {scores['samples']} rows\n{_in_words(scores)}")
     if confusion:
-        print("\n" + "\n".join(_aligned(trained.class_names, confusion)))
+        say("\n" + "\n".join(_aligned(trained.class_names, confusion)))
 
 
 def _confusion(names: list[str], predictions: Sequence[str], targets: Sequence[int]) -> list[list[int]]:
     """How many rows of each class (down) were taken for each class (across)."""
     counts = [[0] * len(names) for _ in names]
+    place_of = {name: at for at, name in enumerate(names)}
     for target, found in zip(targets, predictions, strict=True):
-        counts[target][names.index(found)] += 1
+        counts[target][place_of[found]] += 1
     return counts
 
 
@@ -207,7 +223,7 @@ def draw(model: str, *, data: str | None = None, row: int | None = None, out: st
         raise FileError(f"cannot tell the format of {out!r}: end it in .svg, .png, .jpg, .pdf, .dot or .html")
     if row and data is None:
         raise DataError("--row needs --data: the file to take the row from")
-    _check_writable(out, model, data)
+    _check_output(out, model, data)
     trained = TabularModel.load(model)
     root, story = _graph(trained, data, row or 1)
     root.backward()
@@ -218,7 +234,7 @@ def draw(model: str, *, data: str | None = None, row: int | None = None, out: st
             save(root, out, parameters=trained.model)
     except OSError as error:
         raise FileError(f"cannot write {out}: {error.strerror or error}") from error
-    print(f"{story}, and its gradients\nwrote {out}")
+    say(f"{story}, and its gradients\nwrote {out}")
 
 
 def _graph(trained: TabularModel, data: str | None, row: int) -> tuple[Value, str]:
@@ -252,7 +268,7 @@ def _inputs(trained: TabularModel, numbers: Sequence[float]) -> list[Value]:
 
 def export(model: str, *, out: str = "-") -> None:
     """Print the network as a program for PyTorch, and what its inputs and outputs mean."""
-    _check_writable(out, model)
+    _check_output(out, model)
     trained = TabularModel.load(model)
     scaling = trained.target_scaling
     if scaling:
@@ -281,24 +297,32 @@ def _name(data: str) -> str:
     return "standard input" if data == "-" else Path(data).name
 
 
-def _check_writable(out: str, *read: str | None) -> None:
+def _check_output(out: str, *read: str | None) -> None:
     """Refuse at the start what could not be written at the end, and what would replace a file that is read."""
     path = Path(out)
+    if out == "-":  # standard output
+        return
     if path.is_dir():
         raise FileError(f"cannot write {out}: it is a folder, not a file")
     if not path.parent.is_dir():
         raise FileError(f"cannot write {out}: there is no folder {path.parent}")
-    if out != "-" and any(path.exists() and Path(name).exists() and path.samefile(name) for name in read if name):
+    if any(path.exists() and Path(name).exists() and path.samefile(name) for name in read if name):
         raise FileError(f"cannot write {out}: it is the file to read")
+    check_writable(out)
 
 
 def _columns_left(table: Table, used: Sequence[str]) -> list[str]:
-    return [name for name in table.header if name not in used]
+    taken = set(used)
+    return [name for name in table.header if name not in taken]
 
 
 def _note_unused(table: Table, used: Sequence[str]) -> None:
     if unused := _columns_left(table, used):
-        print(f"python -m nn: note: {table.name}: not used: {listing(unused)}", file=sys.stderr)
+        _note(f"{table.name}: not used: {listing(unused)}")
+
+
+def _note(text: str) -> None:
+    say(f"python -m nn: note: {text}", file=sys.stderr)
 
 
 def _in_words(scores: dict[str, Any]) -> str:
@@ -321,8 +345,11 @@ def _deliver(text: str, output: str) -> None:
     """Write data to a file or, for ``-``, to stdout: in UTF-8 too, as they are read, unless a person reads them."""
     if output != "-":
         write_text(output, text)
-        print(f"python -m nn: wrote {output}", file=sys.stderr)
+        say(f"python -m nn: wrote {output}", file=sys.stderr)
         return
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
-    print(text, end="")
+    if sys.stdout.isatty():
+        say(text, end="")
+    else:
+        print(text, end="")

@@ -84,7 +84,8 @@ def read_csv(
     if target in drop:
         raise DataError(f"column {target!r} is to be predicted and to be dropped: choose one")
     table = read_table(path, needed=[target, *drop])
-    feature_names = [name for name in table.header if name != target and name not in drop]
+    others = {target, *drop}
+    feature_names = [name for name in table.header if name not in others]
     if not feature_names:
         kept = "column" + (f" but {listing(drop)}" if drop else "")
         raise DataError(f"{table.name}: {target!r} is the only {kept}: add at least one feature column")

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from autograd import Value
 from autograd.errors import DrawingError
+from autograd.terminal import say
 from autograd.viz import draw_dot, save
 from nn.chart import line_chart
 from nn.data import Dataset, Standardizer, argmax, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris
-from nn.files import FileError, write_text
+from nn.files import FileError, check_writable, write_text
 from nn.formulas import COSTS, LayerGradients, by_formulas, by_graph
 from nn.history import History
 from nn.layers import MLP, notation
 from nn.losses import LOSSES
 from nn.optim import SGD
-from nn.tabular import TabularModel, check_classes
+from nn.tabular import TabularModel, check_classes, diverged
 from nn.training import fit
 from nn.validation import accuracy, predict
 
@@ -29,6 +31,7 @@ __all__ = ["LEARNING_RATES", "Settings", "run"]
 # What suits standardized features; the squared errors are means over the outputs behind a sigmoid: small gradients.
 LEARNING_RATES = {"half_mse_loss": 2.0, "mse_loss": 1.0, "cross_entropy": 0.1}
 _NEURONS_SHOWN = 6
+_FILES = ["model.json", "loss.svg", "neuron.dot", "neuron.svg"]
 
 
 @dataclass
@@ -70,8 +73,7 @@ def run(settings: Settings) -> None:
         NumericError: training diverged.
     """
     out = Path(settings.out)
-    if out.exists() and not out.is_dir():
-        raise FileError(f"cannot write into {out}: it is a file, not a folder")
+    check_folder(out)
     task = prepare(settings)
     model = MLP(
         len(task.table.feature_names),
@@ -80,13 +82,33 @@ def run(settings: Settings) -> None:
         output="identity" if settings.loss == "cross_entropy" else "sigmoid",
         seed=settings.seed,
     )
-    print(introduction(settings, task, model), flush=True)
+    say(introduction(settings, task, model), flush=True)
+    untrained = mean_loss(predict(model, task.X_train), task.y_train, task.loss)
     history = train(settings, task, model)
-    print(f"\n{result(settings, task, model)}\n")
+    trained = mean_loss(predict(model, task.X_train), task.y_train, task.loss)
+    if note := diverged(untrained, trained, rate_of(settings)):
+        say(f"python -m nn: note: {note}", file=sys.stderr)
+    say(f"\n{result(settings, task, model)}\n")
     text, neuron = gradients(settings, task, model)
-    print(f"{text}\n")
+    say(f"{text}\n")
     for line in write(out, task, model, history, neuron):
-        print(line)
+        say(line)
+
+
+def check_folder(out: Path) -> None:
+    """Find out whether the files can be written, before training.
+
+    Raises:
+        FileError: it is no folder, it cannot be made, or a file in it cannot be written.
+    """
+    folder = out.absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if there == folder and not out.is_dir():
+        raise FileError(f"cannot write into {out}: it is a file, not a folder")
+    if not there.is_dir():
+        raise FileError(f"cannot make the folder {out}: {there} is a file")
+    for name in _FILES if there == folder else folder.relative_to(there).parts[:1]:
+        check_writable(there / name)
 
 
 # ---- data and training -----------------------------------------------------------------------------------------------
@@ -94,7 +116,10 @@ def prepare(settings: Settings) -> Task:
     """Read the table, hold a third out, and standardize by what the rest has."""
     table = load_iris() if settings.data is None else read_csv(settings.data, str(settings.target))
     classes = len(table.class_names)
-    check_classes(table, str(settings.data), str(settings.target))
+    check_classes(
+        table, str(settings.data), str(settings.target),
+        ask="this demonstration needs classes: python -m nn train --task regression predicts numbers",
+    )  # fmt: skip
     X_train, X_test, y_train, y_test = train_test_split(
         table.features, table.targets, test_size=1 / 3, seed=settings.seed, stratify=True
     )
@@ -115,11 +140,21 @@ def train(settings: Settings, task: Task, model: MLP) -> History:
             share = accuracy(predict(model, task.X_train), task.y_train)
             print(f"epoch {epoch:4}   loss {history.loss[-1]:.5f}   accuracy {share:6.1%}", file=sys.stderr)
 
-    rate = LEARNING_RATES[settings.loss] if settings.lr is None else settings.lr
     return fit(
-        model, task.X_train, task.y_train, loss=settings.loss, optimizer=SGD(model.parameters(), lr=rate),
-        epochs=settings.epochs, batch_size=settings.batch_size, seed=settings.seed, progress=False, callbacks=[report],
+        model, task.X_train, task.y_train, loss=settings.loss,
+        optimizer=SGD(model.parameters(), lr=rate_of(settings)), epochs=settings.epochs,
+        batch_size=settings.batch_size, seed=settings.seed, progress=False, callbacks=[report],
     )  # fmt: skip
+
+
+def rate_of(settings: Settings) -> float:
+    """The learning rate: the one asked for, or what suits the loss."""
+    return LEARNING_RATES[settings.loss] if settings.lr is None else settings.lr
+
+
+def mean_loss(outputs: Sequence[Any], y: Sequence[Any], loss: str) -> float:
+    """The mean of the losses of the samples."""
+    return math.fsum(map(LOSSES[loss], outputs, y)) / len(y)
 
 
 # ---- what is printed -------------------------------------------------------------------------------------------------
@@ -140,7 +175,7 @@ def result(settings: Settings, task: Task, model: MLP) -> str:
     lines = []
     for name, X, y in [("trained on", task.X_train, task.y_train), ("held out", task.X_test, task.y_test)]:
         outputs = predict(model, X)
-        mean = math.fsum(map(LOSSES[settings.loss], outputs, y)) / len(y)
+        mean = mean_loss(outputs, y, settings.loss)
         share = accuracy(outputs, y)
         lines.append(f"{name:10}   loss {mean:.5f}   accuracy {share:6.1%}   ({round(share * len(y))} of {len(y)})")
     return "\n".join([*lines, f"This is one random split (seed {settings.seed}); another gives other numbers."])
@@ -200,6 +235,6 @@ def write(out: Path, task: Task, model: MLP, history: History, neuron: Value) ->
     try:
         save(drawing, out / "neuron.svg")
     except DrawingError as error:
-        print(f"python -m nn: note: neuron.svg was not drawn: {error}", file=sys.stderr)
+        say(f"python -m nn: note: neuron.svg was not drawn: {error}", file=sys.stderr)
     else:
         yield f"{out / 'neuron.svg'}   the same, drawn"

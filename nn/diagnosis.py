@@ -15,7 +15,7 @@ from nn.symptoms import SYMPTOMS, Finding
 
 __all__ = ["Finding", "Report", "doctor"]
 
-WIDTH = 110  # of the text
+WIDTH = 96  # of the text: notebooks break longer lines in the middle of a word
 SEVERITIES = ("error", "warning", "note")
 
 

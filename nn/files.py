@@ -7,13 +7,20 @@ import io
 import json
 import math
 import os
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, NoReturn
 
 from autograd.errors import AutogradError
+from autograd.files import check_writable as check_file
+from autograd.files import write_file
 
-__all__ = ["FileError", "read_document", "replace_not_finite", "write_csv", "write_document", "write_text"]
+__all__ = [
+    "FileError", "brief", "check_writable", "read_document", "replace_not_finite", "write_csv", "write_document",
+    "write_text",
+]  # fmt: skip
 
 FilePath = str | os.PathLike[str]
 
@@ -34,19 +41,26 @@ def write_text(path: FilePath, text: str) -> None:
     Raises:
         FileError: the file cannot be written; an old file of that name is as it was.
     """
-    target = Path(path).resolve()  # a symbolic link stays one: what it points to is replaced
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        try:
-            with open(part, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        write_file(path, text.encode())
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+    except ValueError as error:  # a path with a zero byte, half of a character
+        raise FileError(f"cannot write {path}: {error}") from error
+
+
+def check_writable(path: FilePath) -> None:
+    """Find out whether ``write_text`` would succeed, before the work whose result it is to write.
+
+    Raises:
+        FileError: it would not.
+    """
+    try:
+        check_file(path)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise FileError(f"cannot write {path}: {error}") from error
 
 
 def write_csv(path: FilePath, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -63,34 +77,31 @@ def write_csv(path: FilePath, columns: Mapping[str, Sequence[Any]]) -> None:
 
 
 def write_document(path: FilePath, kind: str, version: int, content: dict[str, Any]) -> None:
-    """Write a dictionary as JSON, with a head that says of what kind and version it is.
+    """Write a dictionary as JSON, with its kind, its version, and a checksum of all that it says.
 
     Floats are written so that they read back to the bit.
 
     Raises:
         FileError: the content holds something that JSON has no form for, or the file cannot be written.
     """
-    document = {"format": kind, "version": version, **content}
     try:
-        text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+        # What would not read back is not written either.
+        document = _parse(json.dumps({"format": kind, "version": version, **content}, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise FileError(f"cannot write {path}: {error}: only finite numbers, text, lists and dictionaries") from error
-    write_text(path, text + "\n")
+    document[_CHECKSUM] = _checksum(document)
+    write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_document(path: FilePath, kind: str, version: int) -> dict[str, Any]:
     """Read back what ``write_document`` wrote.
 
     Raises:
-        FileError: the file cannot be read, is not JSON, or is of another kind or of a later version.
+        FileError: the file cannot be read, is not JSON, is of another kind or of a later version, or was changed since
+            it was written.
     """
-
-    def refuse_constant(name: str) -> NoReturn:
-        raise FileError(f"{path}: {name} is not a number that JSON knows")
-
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-        document = json.loads(text, parse_constant=refuse_constant)
+        document = _parse(Path(path).read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -99,13 +110,95 @@ def read_document(path: FilePath, kind: str, version: int) -> dict[str, Any]:
         raise FileError(f"{path}, line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from error
     except RecursionError as error:
         raise FileError(f"{path}: lists nested too deeply for a {kind}") from error
+    except ValueError as error:
+        raise FileError(f"{path}: {error}") from error
     if not isinstance(document, dict) or document.get("format") != kind:
         found = document.get("format") if isinstance(document, dict) else None
-        raise FileError(f"{path}: not a {kind}" + (f" but a {found}" if isinstance(found, str) else ""))
+        is_a_name = isinstance(found, str) and found.isprintable() and len(found) < 80
+        raise FileError(f"{path}: not a {kind}" + (f" but a {found}" if is_a_name else ""))
     found = document.get("version")
     if type(found) is not int or not 1 <= found <= version:
-        raise FileError(f"{path}: version {found!r} of a {kind}: this program reads up to version {version}")
+        raise FileError(f"{path}: version {brief(found)} of a {kind}: this program reads up to version {version}")
+    if document.pop(_CHECKSUM, None) not in (None, _checksum(document)):
+        raise FileError(
+            f"{path}: the content is not what was saved, says its checksum: take another copy of the file, or remove "
+            f'"{_CHECKSUM}" from it if you changed the rest on purpose'
+        )
     return document
+
+
+_CHECKSUM = "checksum"
+_DEEPEST = 100  # lists in lists; far below what any step of the way through Python's stack could choke on
+_LONGEST = 300  # digits of an integer, so that each of them is a float, too
+
+
+def _checksum(document: dict[str, Any]) -> str:
+    """Of the values, not of the text: a file may be indented differently or get other line ends."""
+    return f"{zlib.crc32(json.dumps(document, sort_keys=True).encode()):08x}"
+
+
+def _parse(text: str) -> Any:
+    """JSON as its standard has it, with numbers that floats can hold.
+
+    Raises:
+        ValueError: it is something else.
+        RecursionError: lists are nested too deeply.
+    """
+    document = json.loads(
+        text, parse_constant=_no_constant, parse_int=_integer, parse_float=_float, object_pairs_hook=_object
+    )
+    level = [document]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for part in level
+            if isinstance(part, (dict, list))
+            for inner in (part.values() if isinstance(part, dict) else part)
+        ]
+    if level:
+        raise RecursionError(f"lists nested more than {_DEEPEST} deep")
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number that JSON knows")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _LONGEST:
+        raise ValueError(f"an integer of {len(digits)} digits is too large to be a number here")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{brief(digits)} is too large to be a number here")
+    return number
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"{brief(twice)} stands for two things in one object")
+    return found
+
+
+def brief(content: Any) -> str:
+    """Something from a file, for a message: as ``repr``, but short whatever it is.
+
+    >>> brief([0.5, "text"]), len(brief("x" * 10_000))
+    ("[0.5, 'text']", 80)
+    """
+    return _BRIEF.repr(content)
+
+
+_BRIEF = Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 80
+_BRIEF.maxlist = _BRIEF.maxdict = 10
+_BRIEF.maxlevel = 3
 
 
 def replace_not_finite(content: Any, replacement: Callable[[float], Any]) -> Any:

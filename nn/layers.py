@@ -14,7 +14,7 @@ from operator import methodcaller
 from typing import Any
 
 from autograd import Value, constant, linear, sumprod
-from nn.files import FileError, FilePath, read_document
+from nn.files import FileError, FilePath, brief, read_document
 from nn.init import INITIALIZERS, Initializer
 from nn.module import MODEL_FORMAT, MODEL_VERSION, Module
 
@@ -292,7 +292,7 @@ def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:
     if not all(type(size) is int for size in sizes):
         raise FileError(f"{path}: architecture: 'nin' must be an integer and 'nouts' a list of them")
     if sum((n + 1) * m for n, m in pairwise(sizes)) != len(parameters):  # before any memory is taken for them
-        raise FileError(f"{path}: architecture: {len(parameters)} parameters are not those of layers of {sizes}")
+        raise FileError(f"{path}: architecture: {len(parameters)} parameters are not those of layers of {brief(sizes)}")
     try:
         names = {"activation": architecture["activation"], "output": architecture["output"]}
         model = MLP(sizes[0], sizes[1:], init="zeros", **names)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from autograd import Value
-from nn.files import FileError, FilePath, read_document, write_document
+from nn.files import FileError, FilePath, brief, read_document, write_document
 
 __all__ = ["MODEL_FORMAT", "MODEL_VERSION", "Module"]
 
@@ -37,7 +37,7 @@ class Module:
 
     training: bool = True
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **options: Any) -> Any:
         """What the module computes: to be written by each subclass."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes: give it a __call__ method")
 
@@ -206,11 +206,13 @@ class Module:
             raise FileError(f"{path}: 'parameters' and 'metadata' must be JSON objects")
         for name, number in parameters.items():
             if type(number) not in (int, float) or not abs(number) < float("inf"):
-                raise FileError(f"{path}: parameters: {name!r} must be a finite number, not {number!r}")
+                raise FileError(f"{path}: parameters: {brief(name)} must be a finite number, not {brief(number)}")
         own, other = self.architecture(), document.get("architecture")
         if own and isinstance(other, dict) and parameters.keys() == self.state_dict().keys() and own != other:
             differing = [
-                f"{name} {other.get(name)!r} instead of {own[name]!r}" for name in own if own[name] != other.get(name)
+                f"{name} {brief(other.get(name))} instead of {brief(own[name])}"
+                for name in own
+                if own[name] != other.get(name)
             ]
             raise FileError(f"{path}: the saved {type(self).__name__} has {', '.join(differing)}")
         try:
@@ -244,4 +246,6 @@ def _items(container: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _listing(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(name if name.isprintable() else brief(name) for name in names[:3]) + (
+        f" and {len(names) - 3} more" if len(names) > 3 else ""
+    )

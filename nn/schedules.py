@@ -6,6 +6,7 @@ and defaults are those of ``torch.optim.lr_scheduler``.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -29,11 +30,23 @@ class _Stateful:
         """Go on from what ``state_dict`` returned.
 
         Raises:
-            ValueError: it is of another kind of schedule.
+            ValueError: it is of another kind of schedule, or no learning rate follows from it; nothing has changed.
         """
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"{type(self).__name__} keeps {', '.join(self.state_dict())}, not {', '.join(state)}")
+        trial = copy.copy(self)
+        vars(trial).update(state)
+        try:
+            sound = trial._is_sound()
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise ValueError(f"{type(self).__name__} has no learning rate with these numbers: {error}") from error
+        if not sound:
+            raise ValueError(f"{type(self).__name__} has no learning rate with these numbers")
         vars(self).update(state)
+
+    def _is_sound(self) -> bool:
+        """Whether it has a learning rate."""
+        raise NotImplementedError
 
 
 class Schedule(_Stateful):
@@ -49,6 +62,9 @@ class Schedule(_Stateful):
         self.initial = optimizer.lr
         self.epoch = 0
         optimizer.lr = self.rate(0)
+
+    def _is_sound(self) -> bool:
+        return self.epoch >= 0 and 0.0 <= self.rate(self.epoch) < math.inf
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch.
@@ -181,6 +197,9 @@ class ReduceLROnPlateau(_Stateful):
         self.optimizer = optimizer
         self.factor, self.patience, self.threshold, self.min_lr = factor, patience, threshold, min_lr
         self.best, self.bad_epochs = math.inf, 0
+
+    def _is_sound(self) -> bool:
+        return 0.0 < self.factor < 1.0 and 0 <= self.bad_epochs < math.inf and 0.0 <= self.min_lr < math.inf
 
     def step(self, loss: float) -> None:
         """End an epoch that had this loss.

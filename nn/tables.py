@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import BinaryIO, NoReturn
 
 from autograd import AutogradError
@@ -56,7 +57,8 @@ class Table:
         Raises:
             DataError: a cell holds no finite number.
         """
-        places = [(name, self.header.index(name)) for name in columns]
+        place_of = {name: at for at, name in enumerate(self.header)}
+        places = [(name, place_of[name]) for name in columns]
         return [[self._number(row[at], line, name) for name, at in places] for line, row in self.rows]
 
     def labels(self, column: str) -> list[str]:
@@ -157,10 +159,15 @@ def _rows(name: str, text: str) -> list[tuple[int, list[str]]]:
 
 
 def _check_header(name: str, header: list[str], needed: Iterable[str]) -> None:
+    known = set(header)
     for column in needed:
-        if column not in header:
-            hint = "; columns must be separated by commas" if len(header) == 1 else ""
-            raise DataError(f"{name}: there is no column {column!r}: the columns are {listing(header)}{hint}")
+        if column not in known:
+            similar = {name.casefold(): name for name in reversed(header)}
+            meant = [similar[name] for name in get_close_matches(column.casefold(), similar, n=1)]
+            hint = f": did you mean {shorten(meant[0])}?" if meant else ":"
+            hint += f" the columns are {listing(header)}"
+            hint += "; columns must be separated by commas" if len(header) == 1 else ""
+            raise DataError(f"{name}: there is no column {column!r}{hint}")
     if "" in header:
         raise DataError(f"{name}, line 1: column {header.index('') + 1} has no name")
     repeated, count = Counter(header).most_common(1)[0]

@@ -8,20 +8,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autograd import softmax
+from autograd.errors import NumericError
 from nn.data import DataError, Dataset, Standardizer, Task, argmax, one_hot
-from nn.files import FileError, FilePath
+from nn.files import FileError, FilePath, brief
 from nn.layers import MLP, load_model
 from nn.losses import LOSSES
 from nn.tables import Table
 from nn.validation import accuracy, predict
 
-__all__ = ["TABULAR_LOSSES", "TabularModel", "check_classes"]
+__all__ = ["TABULAR_LOSSES", "TabularModel", "check_classes", "diverged"]
 
 # What a network can be trained by, of each task the default first.
 TABULAR_LOSSES: dict[Task, list[str]] = {
     "classification": ["cross_entropy", "mse_loss", "half_mse_loss"],
     "regression": ["mse_loss", "half_mse_loss", "l1_loss", "huber_loss"],
 }
+_FEW_NUMBERS = 20  # up to so many different ones are taken for classes, such as grades
 _WORTH_COMPILING = 1_000  # rows; the compiler takes a tenth of a second, as a few hundred rows without it
 
 
@@ -146,12 +148,12 @@ class TabularModel:
         names = nout if task == "classification" else 0
         losses = TABULAR_LOSSES["classification" if names else "regression"]
         for is_right, complaint in [
-            (task in [*TABULAR_LOSSES], f"'task' must be one of {', '.join(TABULAR_LOSSES)}, not {task!r}"),
+            (task in [*TABULAR_LOSSES], f"'task' must be one of {', '.join(TABULAR_LOSSES)}, not {brief(task)}"),
             (isinstance(target, str), "'target' must be the name of a column"),
             (_are_names(features, nin), f"'feature_names' must be a list of {nin} different names, one per input"),
             (_are_names(classes, names), f"'class_names' must be a list of {names} different names for a {task}"),
             (names != 1 and (names or nout == 1), f"a network with {nout} outputs is none for a {task}"),
-            (loss in losses, f"'loss' must be one of {', '.join(losses)} for a {task}, not {loss!r}"),
+            (loss in losses, f"'loss' must be one of {', '.join(losses)} for a {task}, not {brief(loss)}"),
             (widths == [nin, 0 if names else 1], "the standardizers do not fit the network"),
         ]:
             if not is_right:
@@ -165,15 +167,57 @@ def _are_names(given: Any, count: int) -> bool:
     return isinstance(given, list) and all(isinstance(x, str) for x in given) and len(set(given)) == len(given) == count
 
 
-def check_classes(table: Dataset[Any], name: str, target: str, otherwise: str = "") -> None:
-    """Refuse a column as classes that has nearly as many values as rows: a measurement, or a number of the row.
+def check_classes(
+    table: Dataset[Any], name: str, target: str, otherwise: str = "", *, chosen: bool = False, ask: str = ""
+) -> None:
+    """Refuse a column as classes that rather holds measurements, or a number of the row.
+
+    That is one with nearly as many values as rows, or one with more than twenty different numbers.
+
+    Args:
+        table: what was read as classes.
+        name: of the table.
+        target: the name of the column.
+        otherwise: what can be done with many values, for the message.
+        chosen: whether it was said that these numbers are classes.
+        ask: what can be done with many numbers, for the message.
 
     Raises:
         DataError: with the name of the table and of the column, and what else can be done.
     """
     classes, rows = len(table.class_names), len(table.targets)
+    numbers = sum(map(_is_number, table.class_names))  # there may be a text such as NA among them
+    if not chosen and 2 * classes <= rows and numbers > _FEW_NUMBERS:
+        raise DataError(f"{name}: column {target!r} holds {numbers} different numbers in {rows} rows: {ask}")
     if 2 * classes > rows:
         raise DataError(
             f"{name}: column {target!r} holds {classes} different values in {rows} rows: a column of classes is "
             f"needed, with several rows of each{otherwise}"
         )
+
+
+def diverged(before: float, after: float, rate: float) -> str:
+    """What to say of a training that left the network worse than it was; nothing if it did not.
+
+    Args:
+        before: the mean loss of the untrained network on the samples that it is trained on.
+        after: that of the trained one.
+        rate: the learning rate.
+
+    Raises:
+        NumericError: the loss is nan or infinite now.
+
+    >>> diverged(1.5, 0.5, 0.1), diverged(1.5, 4e9, 10.0)
+    ('', 'the training diverged: the loss rose from 1.5 to 4e+09: use a smaller learning rate than 10')
+    """
+    remedy = f"use a smaller learning rate than {rate:g}"
+    if not math.isfinite(after):
+        raise NumericError(f"the training diverged: the loss is {after} at its end: {remedy}")
+    return f"the training diverged: the loss rose from {before:.4g} to {after:.4g}: {remedy}" if after > before else ""
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return math.isfinite(float(label))
+    except ValueError:
+        return False

@@ -49,8 +49,8 @@ def test_decisions_that_come_back_are_all_recorded() -> None:
     compiled = autograd.compile(lambda x, n: x[0] * n if n % 2 else x[1] * n)
     for _ in range(8):
         quietly(lambda n: compiled([1.0, 2.0], n), list(range(12)))
-    (variants,) = compiled.variants.values()
-    assert len(variants.kept) == 12
+    (kept,) = compiled.variants.values()
+    assert len(kept) == 12
     before = compiled.recordings
     assert [compiled([1.0, 2.0], n).data for n in range(12)] == [n * (1.0 if n % 2 else 2.0) for n in range(12)]
     assert compiled.recordings == before

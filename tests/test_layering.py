@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module imports from lower levels only; modules of one level do not import each other, except inside one package.
 LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
-        {"branches", "collector", "differences", "errors", "ieee", "modes", "rowdocs"},
+        {"branches", "collector", "differences", "errors", "files", "ieee", "modes", "rowdocs", "terminal"},
         {"ops", "graph"},
         {"copies", "provenance", "trees"},
         {"closures"},
@@ -33,9 +33,9 @@ LEVELS: dict[str, list[set[str]]] = {
         {"tables", "files", "init", "chart", "options", "progress", "stopping"},
         {"data", "executor"},
         {"datasets", "history", "module"},
-        {"layers", "losses", "optim"},
-        {"checkpoint", "export", "formulas", "schedules", "steps"},
-        {"distributed", "probe", "validation"},
+        {"activations", "layers", "losses", "optim"},
+        {"checkpoint", "export", "formulas", "parts", "schedules", "steps"},
+        {"distributed", "probe", "sequences", "validation"},
         {"surface", "symptoms", "training"},
         {"diagnosis", "plots", "sweeps"},
         {"animation"},
@@ -47,7 +47,7 @@ LEVELS: dict[str, list[set[str]]] = {
 }
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
-    "autograd", "autograd.errors", "autograd.functional", "autograd.viz",
+    "autograd", "autograd.errors", "autograd.files", "autograd.functional", "autograd.terminal", "autograd.viz",
     "autograd.compiler.evaluation", "autograd.compiler.gradients", "autograd.compiler.kernels",
     "autograd.compiler.training",
 }  # fmt: skip

@@ -106,6 +106,16 @@ def test_as_a_command() -> None:
 
 
 # ---- what it draws ---------------------------------------------------------------------------------------------------
+def test_the_name_of_the_drawing_cannot_command_the_terminal(run: Run) -> None:
+    status, out, err = run("a*2", "a=1", "--draw", "\x1b[2J.dot")
+    assert (status, err) == (0, "")
+    assert out.endswith("wrote \\x1b[2J.dot\n")
+    status, out, err = run("a*2", "a=1", "--draw", "\x1b[2J.bmp")
+    assert (status, out) == (2, "")
+    assert err.startswith("python -m autograd: ")
+    assert err.removesuffix("\n").isprintable()
+
+
 def test_the_graph_is_drawn(run: Run) -> None:
     status, out, err = run("a*b + b**3", "a=-4", "b=2", "--draw", "graph.svg")
     assert (status, err) == (0, "")

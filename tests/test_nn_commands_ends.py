@@ -68,6 +68,20 @@ def test_the_examples_of_the_help_run(trained: Path, capsys: pytest.CaptureFixtu
         ("train fruit.csv --target weight --task regression", "line 2, column 'fruit': 'apple' is not a number"),
         ("train line.csv --target y", "holds 40 different values in 40 rows: a column of classes is needed"),
         ("train line.csv --target y", "for a column of numbers add --task regression"),
+        ("train many.csv --target y", "many.csv: column 'y' holds 25 different numbers in 75 rows: add --task regr"),
+        ("train many.csv --target y", "or --task classification if each is a class of its own"),
+        ("train gaps.csv --target y", "gaps.csv: column 'y' holds 25 different numbers in 80 rows: add --task regr"),
+        (
+            "train line.csv --target y --task classification",
+            "holds 40 different values in 40 rows: a column of classes",
+        ),
+        ("train fruit.csv --target Fruits", "there is no column 'Fruits': did you mean 'fruit'? the columns are 'wei"),
+        ("train fruit.csv --target fruit --drop widht", "there is no column 'widht': did you mean 'width'?"),
+        ("predict line.json near.csv", "near.csv: there is no column 'x': did you mean 'X'?"),
+        ("train \x1b[31mred.csv --target fruit", "cannot read \\x1b[31mred.csv: No such file or directory"),
+        ("train fruit.csv --target \x1b]0;title\x07", r"there is no column '\x1b]0;title\x07'"),
+        ("train fruit.csv --target fruit \x1b[2J", r"unrecognized arguments: \x1b[2J"),
+        ("train coloured.csv --target fruit", r"coloured.csv, line 2, column '\x9b31mred': '\x1b[0m' is not a number"),
         ("train fruit.csv --target fruit --loss huber_loss", "the loss huber_loss does not suit classification"),
         ("train line.csv --target y --task regression --loss cross_entropy", "cross_entropy does not suit regression"),
         ("train fruit.csv --target fruit --loss mse", "argument --loss: invalid choice: 'mse'"),
@@ -113,6 +127,10 @@ def test_bad_input_gets_one_clear_line(
     (trained / "new.csv").write_text("weight,width\n150,7\n")
     (trained / "plum.csv").write_text("weight,width,fruit\n150,7,apple\n40,4,plum\n")
     (trained / "taken.csv").write_text("x,prediction\n1,2\n")
+    (trained / "many.csv").write_text("x,y\n" + "".join(f"{x},{x % 25 / 2}\n" for x in range(75)))
+    (trained / "gaps.csv").write_text("x,y\n" + "".join(f"{x},{x % 25 / 2}\n" for x in range(75)) + "0,NA\n" * 5)
+    (trained / "near.csv").write_text("X\n1\n")
+    (trained / "coloured.csv").write_text("\x9b31mred,fruit\n\x1b[0m,apple\n1,pear\n", encoding="utf-8")
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
     status, out, err = run(capsys, *arguments.split())
     assert (status, out) == (2, "")
@@ -147,6 +165,7 @@ def test_a_file_with_other_metadata_is_refused(
 ) -> None:
     document = json.loads((trained / "fruit.json").read_text())
     document["metadata"] |= change
+    del document["checksum"]  # which would find any change
     (trained / "fruit.json").write_text(json.dumps(document))
     status, out, err = run(capsys, "predict", "fruit.json", "fruit.csv")
     assert (status, out) == (2, "")
@@ -160,6 +179,113 @@ def test_a_network_that_was_saved_alone_is_refused(trained: Path, capsys: pytest
     assert status == 2
     assert "alone.json: metadata: 'task' must be" in err
     assert "python -m nn train writes files that have all of it" in err
+
+
+# --- what is asked, checked before training, and not obeyed ---------------------------------------------------------
+
+
+def test_many_numbers_are_classes_if_that_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "many.csv").write_text("x,y\n" + "".join(f"{x},{x % 25}\n" for x in range(75)))
+    (folder / "names.csv").write_text("x,y\n" + "".join(f"{x},name {x % 25}\n" for x in range(75)))
+    (folder / "few.csv").write_text("x,y\n" + "".join(f"{x},{x % 20}\n" for x in range(75)))
+    for words, kind in [
+        ("many.csv --task classification", "25 classes"),
+        ("many.csv --task regression", "y as a number"),
+        ("names.csv", "25 classes"),
+        ("few.csv", "20 classes"),
+    ]:
+        status, out, err = run(capsys, "train", *words.split(), "--target", "y", "--epochs", "1")
+        assert status == 0, err
+        assert f"{words.split()[0]}: 75 rows, 1 features, {kind}" in out
+
+
+def test_the_target_file_is_tried_before_training(
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every command: a folder on a disk that is read-only says so only when a file is made."""
+    original = os.open
+
+    def read_only(path: Any, flags: int, *mode: int, **options: Any) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(30, "Read-only file system")
+        return original(path, flags, *mode, **options)
+
+    monkeypatch.setattr(os, "open", read_only)
+    for name in ("fit", "TabularModel"):
+        monkeypatch.setattr(f"nn.commands.{name}", None)
+    for words in (
+        "train fruit.csv --target fruit --out new.json",
+        "predict line.json line.csv --output new.csv",
+        "draw line.json --out new.svg",
+        "export line.json --out new.py",
+    ):
+        status, out, err = run(capsys, *words.split())
+        assert (status, out) == (2, "")
+        assert err.endswith(f"error: cannot write {words.split()[-1]}: Read-only file system\n")
+
+
+def test_a_training_that_makes_the_network_worse_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has a finite loss, so that nothing else would."""
+    words = ["train", "line.csv", "--target", "y", "--task", "regression", "--optimizer", "sgd", "--epochs", "2"]
+    status, out, err = run(capsys, *words, "--hidden", "--lr", "10")
+    assert status == 0
+    note = r"the training diverged: the loss rose from \S+ to \S+: use a smaller learning rate than 10"
+    assert re.search(f"^python -m nn: note: {note}$", err, re.M)
+    assert "wrote model.json" in out
+    assert "diverged" not in run(capsys, *words)[2]
+
+
+def test_parameters_that_overflow_in_the_last_step_are_a_divergence(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The losses of the epochs are measured before their steps, and do not show it."""
+
+    def overflowing(model: Any, *arguments: Any, **options: Any) -> History:
+        model.parameters()[0].data = float("inf")
+        return History(loss=[0.5])
+
+    monkeypatch.setattr("nn.commands.fit", overflowing)
+    status, _, err = run(capsys, "train", "line.csv", "--target", "y", "--task", "regression")
+    assert status == 1
+    assert re.search(
+        r"error: the training diverged: the loss is (nan|inf) at its end: use a smaller learning rate", err
+    )
+    assert not (folder / "model.json").exists()
+
+
+def test_names_cannot_command_the_terminal(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of columns, classes and files with escapes, those of one byte, and marks that turn the writing round."""
+    evil = "\x1b[2J\x9b31m\u202e"
+    table = FRUIT.replace("apple", f"{evil}apple").replace("weight", f"{evil}weight")
+    (folder / f"{evil}.csv").write_text(table.replace(",fruit", f",{evil}fruit", 1), encoding="utf-8")
+    data, model = f"{evil}.csv", f"{evil}.json"
+    said = ""
+    status, out, err = run(capsys, "train", data, "--target", f"{evil}fruit", "--out", model, "--epochs", "1")
+    assert status == 0, err
+    said += out + err
+    for words in (
+        ["evaluate", model, data], ["draw", model, "--data", data, "--out", f"{evil}.svg"],
+        ["export", model, "--out", f"{evil}.py"], ["predict", model, data, "--output", f"{evil}p.csv"],
+        ["evaluate", model, "fruit.csv"], ["train", data, "--target", "fruits"],
+        ["--data", data, "--target", f"{evil}fruit", "--epochs", "1", "--out", f"{evil}demo"],
+    ):  # fmt: skip
+        _, out, err = run(capsys, *words)
+        assert out + err
+        said += out + err
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    for options in ([], ["--json"]):
+        status, out, err = run(capsys, "predict", model, data, *options)
+        assert status == 0
+        said += out + err
+    assert r"\x1b[2J\x9b31m\u202eapple" in said
+    assert [line for line in said.splitlines() if not line.isprintable()] == []
+
+
+def test_what_goes_to_a_file_is_not_changed(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (trained / "line.csv").write_text("x,note\n1,\x1b[2J\tb\n")
+    assert "\x1b[2J\tb" in run(capsys, "predict", "line.json", "line.csv")[1]
 
 
 # --- how it ends ----------------------------------------------------------------------------------------------------

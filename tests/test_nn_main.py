@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -210,6 +211,12 @@ def test_help_gives_examples(capsys: pytest.CaptureFixture[str]) -> None:
         ("a,kind\n1,x\n2,x\n", "column 'kind' holds one class only, 'x'"),
         ("a,kind\n1,x\n2,y\n", "column 'kind' holds 2 different values in 2 rows: a column of classes is needed"),
         ("a,kind\n" + "".join(f"{i},{i / 7}\n" for i in range(9)), "holds 9 different values in 9 rows"),
+        (
+            "a,kind\n" + "".join(f"{i},{i % 30}\n" for i in range(90)),
+            "holds 30 different numbers in 90 rows: this demonstration needs classes: python -m nn train --task regr",
+        ),
+        ("a,Kinds\n1,x\n", "there is no column 'kind': did you mean 'Kinds'? the columns are 'a', 'Kinds'"),
+        ("a,\x1b[2Jk\n1,x\n", "the columns are 'a', '\\x1b[2Jk'"),
     ],
 )
 def test_bad_data_gets_one_clear_line(
@@ -269,6 +276,38 @@ def test_a_folder_that_cannot_be_made_is_refused(folder: Path, capsys: pytest.Ca
     status, _, err = run(capsys, "--epochs", "1", "--out", "taken/demo")
     assert status == 2
     assert err.splitlines()[-1].startswith("python -m nn: error: cannot make the folder taken")
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_training(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder that is there; and where the folder cannot be made."""
+    monkeypatch.setattr("nn.demo.train", None)
+    (folder / "demo" / "loss.svg").mkdir(parents=True)
+    status, out, err = run(capsys, "--out", "demo")
+    assert (status, out) == (2, "")
+    assert err == f"python -m nn: error: cannot write {folder / 'demo' / 'loss.svg'}: Is a directory\n"
+
+    def full(path: Any, flags: int, *mode: int) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", full)
+    status, out, err = run(capsys, "--out", "other/demo")
+    assert (status, out) == (2, "")
+    assert err == f"python -m nn: error: cannot write {folder / 'other'}: Read-only file system\n"
+    assert os.listdir(folder) == ["demo"]
+
+
+def test_a_training_that_makes_the_network_worse_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--loss", "cross_entropy", "--activation", "relu", "--epochs", "3"]
+    status, _, err = run(capsys, *words, "--lr", "1e4")
+    assert status == 0
+    assert re.search(
+        r"^python -m nn: note: the training diverged: the loss rose from 1\.\d+ to .* than 10000$", err, re.M
+    )
+    status, _, err = run(capsys, *words)
+    assert status == 0
+    assert "diverged" not in err
 
 
 def test_a_divergence_has_a_status_of_its_own_and_writes_nothing(

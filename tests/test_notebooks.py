@@ -34,7 +34,7 @@ def solution_of(cell: Any) -> str:
 
 
 def printed(cell: Any) -> str:
-    return "".join(out.get("text", "") for out in cell["outputs"])
+    return "".join("".join(out.get("text", "")) for out in cell.get("outputs", []))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -80,6 +80,22 @@ def test_every_exercise_is_followed_by_its_solution_folded_away(path: Path) -> N
         assert source(cells[i + 1]).startswith("<details>\n<summary>Solution</summary>\n")
         assert source(cells[i + 1]).endswith("</details>")
         assert source(cells[i]).splitlines()[-1] == solution_of(cells[i + 1]).splitlines()[-1]  # the same check
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_an_exercise_asks_and_keeps_its_answer_out_of_sight(path: Path) -> None:
+    lesson = int(path.stem[:2])
+    for i, cell in enumerate(tagged(read(path), "exercise"), start=1):
+        last = source(cell).splitlines()[-1]
+        assert re.fullmatch(rf'check\("{lesson}\.{i}", [a-z_(, )]+\)', last), (
+            last
+        )  # a name and nothing to compare it with
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_line_of_output_is_so_long_that_a_word_is_broken(path: Path) -> None:
+    for cell in read(path)["cells"]:
+        assert [line for line in printed(cell).splitlines() if len(line) > 96] == []
 
 
 def test_the_index_lists_every_lesson_in_order() -> None:

@@ -205,3 +205,18 @@ def test_the_error_measure_counts_units_in_the_last_place() -> None:
     assert ulps(nan, mpf(1)) == inf
     assert ulps(nan, mpf("nan")) == 0.0
     assert ulps(0.5, mpf(0), at_least=1) == 2.0**51
+
+
+@pytest.mark.parametrize("base", [0.0, -0.0, -0.5, -2.0, -1e200, -math.inf, 1e200, 0.5])
+@pytest.mark.parametrize(
+    "whole", [-9007199254740993.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 5.0, 2.0**52 + 1]
+)
+def test_a_power_is_that_of_c_beside_every_whole_exponent(base: float, whole: float) -> None:
+    """Only a whole odd exponent gives a negative result: its neighbours do not, though `% 2.0` rounds them to it."""
+    for exponent in (math.nextafter(whole, -math.inf), whole, math.nextafter(whole, math.inf)):
+        with np.errstate(all="ignore"):
+            expected = float(np.power(base, exponent))
+        found = ieee.power(base, exponent)
+        assert found == pytest.approx(expected, rel=1e-15, abs=0.0, nan_ok=True), (base, exponent)
+        if expected == expected:
+            assert math.copysign(1.0, found) == math.copysign(1.0, expected), (base, exponent)

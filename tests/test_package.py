@@ -36,34 +36,6 @@ def test_every_exception_has_the_one_base() -> None:
         assert issubclass(getattr(autograd.errors, name), autograd.AutogradError)
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("", "True (50000, 100, "),  # documented where it is set: the collector finds nothing in a graph
-        ("gc.set_threshold(90000, 5, 5)", "True (90000, 5, 5)"),  # a user who asked for more has it
-        ("gc.set_threshold(0, 5, 5)", "True (0, 5, 5)"),  # and one who asked for none
-        ("gc.disable()", "False ("),
-    ],
-)
-def test_importing_raises_the_collector_s_threshold_only(before: str, after: str) -> None:
-    program = f"import gc; {before or 'pass'}\nimport autograd\nprint(gc.isenabled(), gc.get_threshold())"
-    assert in_a_fresh_interpreter(program).startswith(after)
-
-
-def test_the_collector_waits_for_a_graph_like_the_last() -> None:
-    program = (
-        "import gc\nfrom autograd import Value\n"
-        "def step(n):\n"
-        "    y = x = Value(1.0)\n"
-        "    for _ in range(n): y = y + x\n"
-        "    y.backward(); print(gc.get_threshold()[:2], end=' ')\n"
-        "step(10); step(49_999); step(2_000_000); step(10)\n"
-        "gc.set_threshold(5, 5, 5); step(200_000)\n"
-    )
-    waits = "(50000, 100) (150000, 33) (3000000, 1) (50000, 100) (5, 5)"
-    assert in_a_fresh_interpreter(program) == waits
-
-
 def test_every_public_name_of_nn_is_there_once_also_after_all_modules_were_imported() -> None:
     """A function that is loaded late must not have the name of a module: importing that would take its place."""
     program = (

@@ -56,6 +56,45 @@ def test_a_file_that_fails_while_it_is_read_is_refused() -> None:
         read_table(Broken())
 
 
+@pytest.mark.parametrize(
+    ("needed", "hint"),
+    [
+        ("petal_lenght", ": did you mean 'petal length'?"),
+        ("PETAL WIDTH", ": did you mean 'Petal Width'?"),
+        ("kind", ": did you mean 'Kinds'?"),
+        ("colour", ":"),
+        ("", ":"),
+    ],
+)
+def test_a_column_with_nearly_this_name_is_offered(needed: str, hint: str) -> None:
+    with pytest.raises(DataError) as error:
+        read_table(io.BytesIO(b"petal length,Petal Width,Kinds\n1,2,x\n"), needed=[needed])
+    columns = "'petal length', 'Petal Width', 'Kinds'"
+    assert str(error.value) == f"data: there is no column {needed!r}{hint} the columns are {columns}"
+
+
+def test_reading_takes_time_in_proportion_to_the_columns() -> None:
+    """Counted in comparisons of names: with n columns, most of them dropped, there were n² of them."""
+    compared = 0
+
+    class Name(str):
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    n = 300
+    names = [f"c{i}" for i in range(n)]
+    file = io.BytesIO(f"{','.join(names)},y\n{'1,' * n}2\n".encode())
+    data = read_csv(file, "y", task="regression", drop=[Name(name) for name in names[:-20]])
+    assert data.feature_names == names[-20:]
+    table = Table("t.csv", [Name(name) for name in names], [(2, ["1"] * n)])
+    assert table.numbers([Name(name) for name in names]) == [[1.0] * n]
+    assert 0 < compared < 10 * n
+
+
 def test_a_column_that_is_needed_must_be_there() -> None:
     with pytest.raises(DataError, match=r"^data: there is no column 'c': the columns are 'a', 'b'$"):
         read_table(io.BytesIO(b"a,b\n1,2\n"), needed=["a", "c"])

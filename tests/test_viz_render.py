@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import graphviz
 import pytest
 
 from autograd import DrawingError, Value, draw_dot
+from autograd.viz import load_renderer, save, set_renderer, write_html
 from autograd.viz import render as rendering
-from autograd.viz import save
 from autograd.viz.render import dot_program, render
 
 SOURCE = "digraph { a -> b }"
@@ -127,3 +128,81 @@ def test_render_writes_source_and_picture_as_graphviz_does(tmp_path: Path) -> No
     drawing.render("other", tmp_path, cleanup=True, format="png")
     assert {file.name for file in tmp_path.iterdir()} == {"graph", "graph.svg", "other.png"}
     assert drawing.pipe("svg", encoding="utf-8").startswith("<?xml")
+
+
+# ---- a renderer of one's own -----------------------------------------------------------------------------------------
+@pytest.fixture(name="no_program")
+def without_a_program(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No Graphviz is found, and whatever renderer is set is gone afterwards."""
+    monkeypatch.setattr(rendering, "dot_program", lambda: pytest.fail("a program was looked for"))
+    yield
+    set_renderer(None)
+
+
+@pytest.mark.usefixtures("no_program")
+def test_a_renderer_of_ones_own_draws_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def elsewhere(source: str, format: str) -> bytes:
+        asked.append((source.split()[0], format))
+        with monkeypatch.context() as usual:
+            usual.setattr(rendering, "_own", None)
+            usual.setattr(rendering, "dot_program", dot_program)
+            return render(source, format)
+
+    set_renderer(elsewhere)
+    c = Value(2.0, "a") * 3
+    assert draw_dot(c).pipe("svg", encoding="utf-8").count('data-node="') == 3
+    assert b"\x89PNG" in save(c, tmp_path / "c.png").read_bytes()
+    assert "data-tail" in write_html(c, tmp_path / "c.html").read_text(encoding="utf-8")
+    assert asked == [("digraph", "svg"), ("digraph", "png"), ("digraph", "json0")]
+
+
+@pytest.mark.usefixtures("no_program")
+@pytest.mark.parametrize("picture", ["<svg>ü</svg>", "<svg>ü</svg>".encode(), bytearray("<svg>ü</svg>".encode())])
+def test_a_renderer_returns_text_or_bytes(picture: str | bytes) -> None:
+    set_renderer(lambda source, format: picture)
+    assert render(SOURCE) == "<svg>ü</svg>".encode()
+
+
+@pytest.mark.usefixtures("no_program")
+def test_what_no_renderer_may_be_or_return() -> None:
+    with pytest.raises(TypeError, match="a renderer is called with DOT text and a format, and this is 'dot'"):
+        set_renderer("dot")  # type: ignore[arg-type]
+    set_renderer(lambda source, format: None)  # type: ignore[arg-type,return-value]
+    with pytest.raises(TypeError, match="must return bytes or text, not NoneType"):
+        render(SOURCE)
+
+
+@pytest.mark.usefixtures("no_program")
+def test_the_error_of_a_renderer_arrives() -> None:
+    def fail(source: str, format: str) -> str:
+        raise ConnectionError("the server is away")
+
+    set_renderer(fail)
+    with pytest.raises(ConnectionError, match="the server is away"):
+        render(SOURCE)
+
+
+def test_none_goes_back_to_what_is_found(program: Program) -> None:
+    program("print('found', end='')")
+    set_renderer(lambda source, format: "own")
+    assert render(SOURCE) == b"own"
+    set_renderer(None)
+    assert render(SOURCE) == b"found"
+
+
+@pytest.mark.parametrize("platform", ["wasi", "ios"])
+def test_where_no_program_can_be_started_the_error_names_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    with pytest.raises(
+        DrawingError, match=rf"\({platform}\) Python cannot start programs: give autograd\.viz\.set_ren"
+    ):
+        render(SOURCE)
+
+
+def test_there_is_nothing_to_load_where_programs_run() -> None:
+    with pytest.raises(DrawingError, match="load_renderer is for Python in a browser"):
+        asyncio.run(load_renderer())

@@ -16,7 +16,7 @@ from autograd.trees import all_floats
 from autograd.value import Value
 
 __all__ = [
-    "Keywords", "arguments_of", "called", "flat_shape", "is_plain", "is_whole", "labels_of", "numbers_of",
+    "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "labels_of", "numbers_of",
     "positional", "structure",
 ]  # fmt: skip
 
@@ -72,6 +72,11 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True) -> list[An
     try:
         return [_number(x, whole)]
     except TypeError as error:
+        if isinstance(x, type):
+            raise TypeError(
+                f"{_place(where)} of a compiled function is the class {x.__name__}, which is no number: "
+                "for a class method write @autograd.compile above @classmethod"
+            ) from None
         raise TypeError(
             f"{_place(where)} of a compiled function must be a number, a Value, a nested list, a dictionary or an "
             f"array: {error}"
@@ -89,6 +94,25 @@ def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     leaves = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
     shapes = tuple([_shape(arg) for arg in args])
     return shapes if any(shapes) else len(args), leaves
+
+
+def form(x: Any) -> str:
+    """The structure of an argument in words that show all that a function can see of it but the numbers.
+
+    >>> form({"a": [1.0, 2.0], "b": (3.0, [4.0])})
+    '{a: [2 numbers], b: tuple (number, [1 number])}'
+    """
+    if isinstance(x, (list, tuple, dict)):
+        if isinstance(x, dict):
+            inside = ", ".join([f"{key}: {form(item)}" for key, item in x.items()])
+        elif any(isinstance(item, (list, tuple, dict)) or _is_array(item) for item in x):
+            inside = ", ".join(map(form, x))
+        else:
+            inside = f"{len(x)} number{'s' * (len(x) != 1)}"
+        name = "" if type(x) in (list, dict) else f"{type(x).__name__} "
+        left, right = "[]" if isinstance(x, list) else "{}" if isinstance(x, dict) else "()"
+        return f"{name}{left}{inside}{right}"
+    return f"array {x.shape}" if _is_array(x) and x.ndim else "number"
 
 
 def numbers_of(leaves: list[Any]) -> list[float]:

@@ -5,41 +5,29 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections import defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from functools import update_wrapper
 from itertools import repeat
-from operator import is_
-from typing import Any, NoReturn
+from time import perf_counter
+from typing import Any
 
-from autograd import ops
 from autograd.compiler.arguments import flat_shape, is_plain, labels_of, numbers_of, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.builder import collector_paused
 from autograd.compiler.kernels import BACKENDS
 from autograd.compiler.mapping import map_points
-from autograd.compiler.outside import names_outside
+from autograd.compiler.outside import Outside
 from autograd.compiler.program import Program
 from autograd.compiler.python_source import PythonKernel
-from autograd.compiler.record import (
-    Recording,
-    advice,
-    as_node,
-    first_difference,
-    leaves_for,
-    record,
-    recording_of,
-    run,
-)
-from autograd.compiler.variants import Plan, PointPlan, Variant, Variants
-from autograd.errors import PrimitiveError
+from autograd.compiler.record import advice, as_node, first_difference, leaves_for, record, recording_of, run
+from autograd.compiler.replay import CompiledCall, at_recording, replayed
+from autograd.compiler.variants import MOST, Budget, Plan, PointPlan, Variant, Variants
 from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts, switched
-from autograd.modes import recording as recording_on
-from autograd.ops import Op
 from autograd.trees import rebuild
 from autograd.value import Value
 
@@ -50,26 +38,38 @@ class Compiled:
     """A compiled function: see ``autograd.compile``.
 
     Attributes:
-        recordings: how often the function was recorded.
-        variants: the recordings that are kept, for each structure of the arguments.
+        recordings: How often the function was recorded.
+        kept: The recordings that can be used again.
+        budget: Whether to record once more.
+        never: Why recordings of the function cannot be used again; empty if they can.
     """
 
     def __init__(self, f: Callable[..., Any], backend: str = "auto") -> None:
         if backend not in BACKENDS:
             raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
-        if not callable(f):
-            raise TypeError(f"expected a function, or a Value and inputs=[...], not {f!r}")
-        self.f: Callable[..., Any] = f.f if isinstance(f, Compiled) else f
+        self._binding: Any = type(f) if isinstance(f, (classmethod, staticmethod)) else None
+        function = f.__func__ if isinstance(f, (classmethod, staticmethod)) else f
+        if not callable(function):
+            raise TypeError(f"expected a function, or a Value and inputs=[...], not {function!r}")
+        self.f: Callable[..., Any] = function.f if isinstance(function, Compiled) else function
         self.backend = backend
         self.recordings = 0
-        self.variants: defaultdict[Any, Variants] = defaultdict(Variants)
-        self.latest: Plan | PointPlan | None = None
+        self.kept = Variants()
+        self.budget = Budget()
         self._lock = threading.RLock()
+        self._latest: tuple[Variant, Any] | None = None  # the recording that served, and what was asked of it
         self._warned = False
-        self._outside = names_outside(self.f)
-        self._seen = self._outside()
+        self.never = ""
+        self._changed = ""  # what the function changed itself when it was recorded
         self._fast: Callable[..., Any] | None = None
+        self._fast_outside: Outside | None = None
+        self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
         update_wrapper(self, self.f, updated=())  # the attributes of an object are its own
+
+    @property
+    def variants(self) -> dict[Any, list[Variant]]:
+        """The recordings that are kept, by the structure of the arguments."""
+        return self.kept.by_structure
 
     # ---- calls -----------------------------------------------------------------------------------------------------
     def __call__(self, *args: Any, **keywords: Any) -> Any:
@@ -96,7 +96,7 @@ class Compiled:
             partials = (*by_parameters, *[by_arguments[i] for i in chosen])
             if parents:
                 out.parents, out.partials = parents, partials
-                out.op = _CompiledCall(variant.recording, leaves, chosen, parents, value)
+                out.op = CompiledCall(variant.recording, leaves, chosen, parents, value)
         return out
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
@@ -109,11 +109,16 @@ class Compiled:
         >>> compile(lambda x, w: x * w[0] + w[1]).value_and_grad(2.0, [3.0, 4.0])
         (10.0, (3.0, [2.0, 1.0]))
         """
-        self._look_outside()
         if open_contexts.count and current_modes().strict:
             args = positional(self.f, args, keywords)
             return self.by_graph(args, structure_of(args)[1])
-        return (self._fast or self._value_and_grad)(*args, **keywords)
+        if self._fast is not None and self._fast_outside is not None:
+            if self._fast_outside.holds():
+                self.budget.hits += 1
+                found: tuple[float, tuple[Any, ...]] = self._fast(*args, **keywords)
+                return found
+            self._fast = None
+        return self._value_and_grad(*args, **keywords)
 
     def _graph(self, args: Sequence[Any], given: Sequence[Any]) -> Value:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
@@ -140,36 +145,33 @@ class Compiled:
         """The general way: any kind of arguments, and guards."""
         args = positional(self.f, args, keywords)
         structure, leaves = structure_of(args)
-        if self._fast is None and self._make_fast(args, structure):
-            return self.value_and_grad(*args)
+        fresh = None
+        if self._fast is None and self.backend != "python" and all(map(is_plain, args)):
+            variant = next(self.kept.holding(structure), None)
+            if variant is None and self._would_pay(structure):
+                variant = fresh = self.record(args, structure)
+            if variant is not None and variant.outside.holds() and self._make_fast(variant, args):
+                return self.value_and_grad(*args)
         numbers = numbers_of(leaves)
-        found = self._run(args, structure, numbers, False, tuple(range(len(numbers))))
+        found = self._run(args, structure, numbers, False, tuple(range(len(numbers))), fresh)
         if found is None:
             return self.by_graph(args, leaves)
         _, (value, by_arguments, _) = found
         supply = iter(by_arguments)
         return value, tuple([rebuild(arg, supply) for arg in args])
 
-    def _make_fast(self, args: Sequence[Any], structure: Any) -> bool:
+    def _make_fast(self, variant: Variant, args: Sequence[Any]) -> bool:
         """From now on let machine code take arguments of this shape, if it can do all there is to do."""
-        variants = self.variants[structure]
-        if self.backend == "python" or not all(map(is_plain, args)) or not (variants.kept or variants.would_pay()):
-            return False
-        variant = self.variant(structure, 0, args)
         if variant.has_lanes or variant.recording.guards or variant.recording.parameters:
             return False
         plan = variant.point_plan()
         if not isinstance(plan.kernel, PythonKernel):
             supply = iter(range(1, plan.kernel.outputs))
             result = (0, tuple([rebuild(arg, supply) for arg in args]))
+            self._fast_outside = variant.outside
             self._fast = plan.kernel.caller([flat_shape(arg) for arg in args], result, self._value_and_grad)
-            self.latest = plan
+            self._latest = variant, None
         return self._fast is not None
-
-    def variant(self, structure: Any, number: int, args: Sequence[Any]) -> Variant:
-        """A variant for arguments of this structure, recorded at ``args`` if there are not so many yet."""
-        kept = self.variants[structure].kept
-        return kept[number] if number < len(kept) else self.record(args, structure)
 
     def map(self, *arrays: Any) -> tuple[Any, tuple[Any, ...]]:
         """A function of scalars at N points, given as one array of N numbers per argument.
@@ -182,7 +184,6 @@ class Compiled:
         >>> list(map(float, values)), list(map(float, dx))
         ([1.0, 4.0, 9.0], [2.0, 4.0, 6.0])
         """
-        self._look_outside()
         return map_points(self, arrays)
 
     def _run(
@@ -192,65 +193,91 @@ class Compiled:
         numbers: list[float],
         by_parameters: bool,
         by_arguments: tuple[int, ...],
+        fresh: Variant | None = None,
     ) -> tuple[Variant, tuple[float, list[float], list[float]]] | None:
-        """The first variant whose guards hold, and what it gives; a new one if that would pay, else None."""
-        self._look_outside()
-        variants = self.variants[structure]
-        variants.calls += 1
-        for variant in variants.kept:
-            plan = variant.plan(by_parameters, by_arguments)
-            result = plan.run(numbers, variant.live())
-            if result is not None:
-                self.latest = plan
-                variants.hits += 1
-                return variant, result
-        if not variants.would_pay():
-            self.warn_of_graph(variants, f"{variants.calls} calls")
-            return None
-        variant = self.record(args, structure)
-        plan = self.latest = variant.plan(by_parameters, by_arguments)
-        result = plan.run(numbers, variant.live())
-        return None if result is None else (variant, result)  # None: a number that was read differs by rounding
+        """The first variant whose guards hold, and what it gives; a new one if that would pay, else None.
 
-    def _look_outside(self) -> None:
-        """Forget what was recorded if a name that the function reads from outside has another object since."""
-        outside = self._outside()
-        if not all(map(is_, outside, self._seen)):
-            if self._fast is None:
-                for variants in self.variants.values():
-                    variants.kept = []
-            else:  # of its calls nobody knows how many there were
-                self._fast = None
-                self.variants.clear()
-            self._seen = outside
+        Args:
+            args: The arguments in the order of the signature.
+            structure: The structure of the arguments.
+            numbers: The numbers in the arguments.
+            by_parameters: Whether to differentiate with respect to what the function captured.
+            by_arguments: Positions of the numbers to differentiate with respect to.
+            fresh: A recording of this very call, if there is one.
+        """
+        if fresh is None:
+            for variant in self.kept.holding(structure):
+                plan = variant.plan(by_parameters, by_arguments)
+                result = plan.run(numbers, variant.live())
+                if result is not None:
+                    self._latest = variant, (by_parameters, by_arguments)
+                    self.budget.hits += 1
+                    return variant, result
+            if not self._would_pay(structure):
+                return None
+            fresh = self.record(args, structure)
+        # The function has run for this call.  Where it would see something else from now on, or a number that it read
+        # differs by rounding in machine code, the numbers of that run are the answer: it does not run again.
+        self._latest = fresh, (by_parameters, by_arguments)
+        result = None
+        if fresh.outside.holds():
+            result = fresh.plan(by_parameters, by_arguments).run(numbers, fresh.live())
+        return fresh, at_recording(fresh.recording) if result is None else result
+
+    def _would_pay(self, structure: Any) -> bool:
+        """Whether to record a call that no recording serves; if not, a warning says why, once."""
+        self.budget.misses += 1
+        if not self.never and self.budget.would_pay(structure, len(self.variants.get(structure, ()))):
+            return True
+        self.warn_of_graph(structure, f"{self.budget.calls} calls")
+        return False
 
     def record(self, args: Sequence[Any], structure: Any) -> Variant:
-        """Record the function at these arguments, and keep the recording."""
+        """Record the function at these arguments, and keep the recording if it can be used again."""
+        before = Outside(self.f)
+        outside = next((v.outside for kept in self.variants.values() for v in kept if v.outside.holds()), before)
+        drawn = outside.draws()
+        started = perf_counter()
         with collector_paused():
-            variant = Variant(record(self.f, args), self.backend)
+            recording = record(self.f, args)
+        seconds = perf_counter() - started
+        if outside.draws() != drawn:
+            outside.never = "draws random numbers: draw them outside and pass them as arguments"
         with self._lock:
             self.recordings += 1
-            # What is outside may be newer than the function, and the function may have changed it just now.
-            self._outside = names_outside(self.f)
-            self._seen = self._outside()
-            self.variants[structure].add(variant)
+            self.budget.add(structure, seconds)
+            variant = Variant(recording, self.backend, outside, self.budget)
+            self._changed = outside.changed()
+            if outside.never:
+                self.never = outside.never
+            elif not self._changed:
+                self.kept.add(structure, variant)
         return variant
 
-    def warn_of_graph(self, variants: Variants, calls: str) -> None:
+    def warn_of_graph(self, structure: Any, calls: str) -> None:
         """Say once that what none of these recordings fits is evaluated without the compiler, and why."""
         with self._lock:
             if self._warned:
                 return
             self._warned = True
-        if len(variants.kept) > 1:
-            why = advice(first_difference(*[variant.recording for variant in variants.kept[-2:]]))
+        kept = self.variants.get(structure, [])
+        outside = kept[-1].outside.changed() if kept else self._changed
+        if self.never:
+            why = self.never
+        elif outside:
+            why = (
+                "reads something from outside that is another object each time: pass it as an argument, or make a "
+                f"number a Value, which is read at each call ({outside})"
+            )
+        elif len(kept) > 1:
+            why = advice(first_difference(*[variant.recording for variant in kept[-2:]]))
         else:
-            why = "reads something from outside that is another object each time: pass it as an argument"
+            why = "gets arguments of another structure (lengths, keys, ints or floats) at nearly every call"
         depth, frame = 1, sys._getframe()
         while frame.f_back and frame.f_globals.get("__name__", "").startswith("autograd."):
             depth, frame = depth + 1, frame.f_back
         warnings.warn(
-            f"{getattr(self.f, '__name__', 'the function')} was recorded {variants.recorded} times in {calls}; where "
+            f"{getattr(self.f, '__name__', 'the function')} was recorded {self.recordings} times in {calls}; where "
             f"no recording fits it runs without the compiler, many times slower: it {why}",
             RuntimeWarning,
             stacklevel=depth,
@@ -258,40 +285,60 @@ class Compiled:
 
     # ---- looking inside --------------------------------------------------------------------------------------------
     @property
+    def latest(self) -> Plan | PointPlan:
+        """The plan of the last call that did not run without the compiler."""
+        if self._latest is None:
+            raise ValueError("nothing is recorded yet: call the function once")
+        variant, asked = self._latest
+        return variant.plan(*asked) if asked else variant.point_plan()
+
+    @property
     def program(self) -> Program:
         """The program of the last call, gradient included; it prints one line per instruction."""
-        return self._latest().program
+        return self.latest.program
 
     def source(self) -> str:
         """The same program as Python source: the forward lines, then the backward pass that was derived."""
-        return PythonKernel(self._latest().program).source
-
-    def _latest(self) -> Plan | PointPlan:
-        if self.latest is None:
-            raise ValueError("nothing is recorded yet: call the function once")
-        return self.latest
+        return PythonKernel(self.latest.program).source
 
     def __str__(self) -> str:
         """The program in matrix form, as far as one is found; without numpy instruction by instruction."""
-        if self.latest is None:
+        if self._latest is None:
             return repr(self)
-        program = self._latest().program
         try:
             from autograd.compiler.arrange import arrange
         except ImportError:
-            return str(program)
-        return str(arrange(program, fewest=2))
+            return str(self.program)
+        return str(arrange(self.program, fewest=2))
 
     # ---- methods, copies -------------------------------------------------------------------------------------------
     def __get__(self, instance: Any, owner: Any = None) -> Compiled:
-        """As a method: compiled for each object apart, which keeps it in its attribute ``_compiled``."""
+        """As a method: compiled for each object apart.
+
+        An object with a dictionary keeps its compiled methods there, in its attribute ``_compiled``.  The last 16
+        others, such as classes and objects with slots, are kept here, together with what was compiled for them.
+        """
+        if self._binding is staticmethod:
+            return self
+        if self._binding is classmethod:
+            instance = owner or type(instance)
         if instance is None:
             return self
-        kept: dict[str, Compiled] = vars(instance).setdefault("_compiled", {})
-        name = self.f.__qualname__
-        if name not in kept:
-            kept[name] = Compiled(self.f.__get__(instance, owner), self.backend)
-        return kept[name]
+        space = getattr(instance, "__dict__", None)
+        if isinstance(space, dict):
+            own = space.get("_compiled")
+            if not isinstance(own, _Methods) or own.owner is not instance:
+                own = space["_compiled"] = _Methods(instance)
+            if self not in own:
+                own[self] = Compiled(self.f.__get__(instance, owner), self.backend)
+            return own[self]
+        with self._lock:
+            if id(instance) not in self._methods:
+                self._methods[id(instance)] = instance, Compiled(self.f.__get__(instance, owner), self.backend)
+            self._methods.move_to_end(id(instance))
+            while len(self._methods) > MOST:
+                self._methods.popitem(last=False)
+            return self._methods[id(instance)][1]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
         f = deepcopy(self.f, memo)  # a function is its own copy, the method of a copy is not the same method
@@ -307,54 +354,17 @@ class Compiled:
         return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"
 
 
-class _CompiledCall(Op):
-    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording."""
+class _Methods(dict[Compiled, Compiled]):
+    """The compiled methods of one object, by the method of its class; a copy of the object has none of them yet."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        leaves: Sequence[Any],
-        chosen: Sequence[int],
-        parents: Sequence[Value],
-        data: float,
-    ) -> None:
-        at = tuple([parent._data for parent in parents])
+    def __init__(self, owner: Any = None) -> None:
+        self.owner = owner
 
-        def again(*operands: Any) -> Any:
-            """The recorded graph of other captured leaves and arguments."""
-            inputs = [*recording.parameters, *[recording.arguments[i] for i in chosen]]
-            return replayed(recording.output, dict(zip([*recording.arguments, *inputs], [*leaves, *operands])))
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Methods:
+        return _Methods()
 
-        def value(*numbers: float) -> float:
-            return data if numbers == at else as_node(again(*numbers))._data  # eagerly it would differ by rounding
-
-        def partials(result: Any, *operands: Any) -> Sequence[Any]:
-            with recording_on():
-                # Nodes of their own, since one operand may have been computed from another.
-                nodes = [ops.identity(as_node(x)) for x in operands]
-                is_graph = any(isinstance(x, Value) for x in operands)
-                return gradients(as_node(again(*nodes)), nodes, create_graph=is_graph)
-
-        super().__init__("compiled", value, partials)
-        self.again = again
-
-    def __call__(self, *operands: Any) -> Any:
-        """The recorded graph itself, of the operands: a replay, which may be compiled, has no use for this one call."""
-        return self.again(*operands)
-
-    def __reduce__(self) -> NoReturn:
-        raise PrimitiveError("cannot save the result of a compiled function with its graph: save it.detach()")
-
-
-def replayed(output: Value, place: dict[Value, Any]) -> Any:
-    """A graph once more, with other numbers or nodes in the place of some of its nodes."""
-    for node in topological_order(output):
-        if node.parents and node not in place:
-            apply = ops.where if node.op is ops.select else node.op  # the side not taken is no parent
-            place[node] = apply(*[place.get(parent, parent) for parent in node.parents])
-            if isinstance(place[node], Value):
-                place[node].label = node.label
-    return place.get(output, output)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Methods, ()
 
 
 def compile_function(
@@ -378,10 +388,11 @@ def compile_function(
     decides differently at nearly every call, so that recordings are hardly ever used again, such calls run without the
     compiler, with the same result; a warning says why.
 
-    Numbers and lists from outside are part of the recording.  It is made again when one of the function's own outside
-    names (a global, a name of an enclosing function, an attribute of a method's object) stands for another object.
-    What a function that it calls reads from outside, a list that is changed in place, random numbers drawn inside and
-    the time stay as they were: pass such things as arguments.
+    Numbers and lists from outside are part of the recording.  Before each call they are compared with what is there
+    then: globals, names of enclosing functions, members of lists and dictionaries, attributes of objects and classes,
+    and code, also those that only functions know which this one calls.  A call that finds something else records
+    again.  A number that changes at every call is better a Value, which is read where it is, or an argument.
+    A function that draws random numbers, or takes the next item of an iterator, runs without the compiler.
 
     Raises:
         TypeError: arguments that are no numbers, or a function that does not return one number.
@@ -404,7 +415,7 @@ def compile_function(
         return Compiled(f, backend)
     leaves = list(inputs or [])
     graph: Value = f
-    if any(isinstance(node.op, _CompiledCall) for node in topological_order(f)):
+    if any(isinstance(node.op, CompiledCall) for node in topological_order(f)):
         graph = replayed(f, {})  # with the graphs of these calls in their place
     recording = recording_of(graph, leaves)
 
@@ -414,6 +425,6 @@ def compile_function(
         return replayed(graph, dict(zip(leaves, args)))
 
     compiled = Compiled(replay, backend)
-    compiled.variants[len(leaves)] = Variants([Variant(recording, backend)])
+    compiled.kept.add(len(leaves), Variant(recording, backend, Outside(replay), compiled.budget))
     compiled.recordings = 1
     return compiled

@@ -135,6 +135,7 @@ class _Grouping:
                 self._write_map(node, op, parents[:1], parents[1]._data)
             else:
                 self._write_map(node, op, parents)
+        self.classes[2].count = len(self.constants)
 
     def _terms(self, parents: tuple[Value, ...], terms: dict[Value, list[tuple[Value, ...]]]) -> list[Any]:
         """The terms of a sum of two."""

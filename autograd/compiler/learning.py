@@ -15,7 +15,7 @@ from autograd.compiler.classbuilder import Builder, Rows, wrapped
 from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.group import group
-from autograd.compiler.pipeline import inlined
+from autograd.compiler.pipeline import in_order, inlined
 from autograd.compiler.record import Recording
 
 __all__ = ["Rule", "StepProgram", "gradients_given", "loss_and_gradients", "step_program"]
@@ -42,11 +42,8 @@ def loss_and_gradients(recording: Recording, trained: int) -> Program:
     leaf = _parameters(builder)
     if leaf is None:
         return builder.program([loss, *[0.0] * trained])
-    order = list(builder.arrays[leaf.array].data)
-    place = {number: k for k, number in enumerate(order)}
-    wanted = builder.index([place[number] for number in range(trained)])
-    ordered = builder.read(builder.spread(gradients, len(order)), wanted)
-    return inlined(builder.program([loss, ordered]))
+    ordered = in_order(builder, leaf, gradients)
+    return inlined(builder.program([loss, builder.read(ordered, builder.identity(trained))]))
 
 
 def _differentiated(recording: Recording, scale: int | None) -> tuple[Builder, Operand, Operand]:
@@ -78,7 +75,7 @@ def _parameters(builder: Builder) -> Read | None:
 
 
 def step_program(
-    recording: Recording | None, trained: int, rule: Rule, state_size: int, hyper: dict[str, Any]
+    recording: Recording | None, captured: int, trained: int, rule: Rule, state_size: int, hyper: dict[str, Any]
 ) -> StepProgram:
     """The program of a step of training.
 
@@ -87,12 +84,12 @@ def step_program(
 
     Args:
         recording: the loss of one sample; its first parameters are trained.  None: loss and gradients are the arguments.
+        captured: the number of captured leaves, trained or not.
         trained: the number of parameters that are trained.
         rule: the update of one parameter.
         state_size: how many numbers the rule carries along for each parameter.
         hyper: the numbers that the rule finds in ``hyper``; ``lr`` and ``step`` may change from step to step.
     """
-    captured = trained if recording is None else len(recording.parameters)
     lr = captured + state_size * trained
     step, scale = lr + 1, lr + 2
     if recording is None:

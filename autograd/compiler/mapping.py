@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd.compiler.arguments import is_whole, structure
-from autograd.compiler.variants import FEW, MOST
+from autograd.compiler.variants import FEW, MOST, Variant
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import as_float
 
@@ -34,24 +34,36 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
     lengths = [len(column) for column in columns]
     if len(set(lengths)) > 1:
         raise ValueError(f"map needs arrays of one length, got {', '.join(map(str, lengths))}")
+    results: list[Any] = [[0.0] * lengths[0] for _ in range(1 + len(columns))]
     if open_contexts.count and current_modes().strict:  # which looks at each operation
-        results = [[0.0] * lengths[0] for _ in range(1 + len(columns))]
         _by_graph(compiled, columns, kinds, range(lengths[0]), results)
         return _column(results[0], 0), tuple([_column(result, 0) for result in results[1:]])
-    variants = compiled.variants[structure([kind() for kind in kinds])[0]]
-    pending: Any = list(range(lengths[0]))
-    results, pending = _evaluate(compiled, columns, kinds, pending, 0)
-    served, attempt = lengths[0] - len(pending), 1
-    while len(pending) and (attempt < len(variants.kept) or attempt < FEW or (served >= ENOUGH and attempt < MOST)):
-        found, failed = _evaluate(compiled, columns, kinds, pending, attempt)
-        for result, part in zip(results, found):
-            for k, i in enumerate(pending):
-                result[i] = part[k]
+    kind_of_call = structure([kind() for kind in kinds])[0]
+    kept = list(compiled.kept.holding(kind_of_call))
+    pending: Sequence[int] = range(lengths[0])
+    served = attempt = 0
+    while not attempt or (pending and (attempt < len(kept) or attempt < FEW or (served >= ENOUGH and attempt < MOST))):
+        if attempt >= len(kept) and compiled.never:
+            break
+        here = columns if not attempt else [_chosen(column, pending) for column in columns]
+        first = [kind(column[0] if len(pending) else 0.0) for kind, column in zip(kinds, here)]
+        variant = kept[attempt] if attempt < len(kept) else compiled.record(first, kind_of_call)
+        if not variant.outside.holds():
+            break
+        found, failed = _evaluate(variant, here)
+        if attempt:
+            for result, part in zip(results, found):
+                for k, i in enumerate(pending):
+                    result[i] = part[k]
+        else:
+            results = found
         served, attempt = len(pending) - len(failed), attempt + 1
         pending = [pending[k] for k in failed]
     if len(pending) > ENOUGH:
-        compiled.warn_of_graph(variants, f"{lengths[0]} points")
+        compiled.warn_of_graph(kind_of_call, f"{lengths[0]} points")
     _by_graph(compiled, columns, kinds, pending, results)
+    if isinstance(results[0], list):
+        results = [_column(result, 0) for result in results]
     return results[0], tuple(results[1:])
 
 
@@ -66,15 +78,9 @@ def _by_graph(
             result[i] = number
 
 
-def _evaluate(
-    compiled: Compiled, columns: list[Any], kinds: Sequence[type], points: Sequence[int], attempt: int
-) -> tuple[list[Any], list[int]]:
-    """Value and gradients at some of the points by one variant; and the positions at which its guards do not hold."""
-    every = len(points) == len(columns[0])
-    here = columns if every else [_chosen(column, points) for column in columns]
-    first = [kind(column[0] if len(points) else 0.0) for kind, column in zip(kinds, here)]
-    variant = compiled.variant(structure(first)[0], attempt, first)
-    outputs = variant.point_plan().at(here, variant.live())
+def _evaluate(variant: Variant, columns: list[Any]) -> tuple[list[Any], list[int]]:
+    """Value and gradients at all points by one variant; and the positions at which its guards do not hold."""
+    outputs = variant.point_plan().at(columns, variant.live())
     if not variant.recording.guards:
         return outputs, []
     value, violations, *gradients = outputs

@@ -16,7 +16,7 @@ from autograd.compiler.group import group
 from autograd.compiler.record import Recording
 from autograd.primitive import Primitive
 
-__all__ = ["Assembled", "assemble"]
+__all__ = ["Assembled", "assemble", "in_order", "inlined"]
 
 
 class Assembled(NamedTuple):
@@ -27,14 +27,13 @@ class Assembled(NamedTuple):
             the derivatives of the first output.
         outputs: how many outputs the recording has.
         guarded: whether there are guards.
-        gradients: the kinds of leaves that the last outputs are derivatives with respect to, and for each member of
-            these which number of the call it is.
+        gradients: the kinds of leaves that the last outputs are derivatives with respect to, in the order of the call.
     """
 
     program: Program
     outputs: int
     guarded: bool
-    gradients: list[tuple[Kind, Sequence[int]]]
+    gradients: list[Kind]
 
 
 def assemble(recording: Recording, wanted: Sequence[Kind] = ()) -> Assembled:
@@ -60,9 +59,15 @@ def assemble(recording: Recording, wanted: Sequence[Kind] = ()) -> Assembled:
         results.append(_violations(builder, guards, looks))
     kinds = [kind for kind in wanted if kind in leaves]
     gradients = differentiate(builder, outputs[0], [leaves[kind] for kind in kinds])
-    places = [(kind, builder.arrays[leaves[kind].array].data) for kind in kinds]
-    program = builder.program([*results, *gradients])
-    return Assembled(program, len(lists), bool(guards), places)
+    ordered = [in_order(builder, leaves[kind], gradient) for kind, gradient in zip(kinds, gradients)]
+    return Assembled(builder.program([*results, *ordered]), len(lists), bool(guards), kinds)
+
+
+def in_order(builder: Builder, leaf: Read, numbers: Operand) -> Read:
+    """Numbers of the members of a leaf in the order of the call."""
+    data = builder.arrays[leaf.array].data
+    order = sorted(range(len(data)), key=data.__getitem__)
+    return builder.read(builder.spread(numbers, len(data)), order)
 
 
 def _violations(builder: Builder, guards: list[list[Any]], looks: list[Operand]) -> Operand:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from autograd.compiler.arguments import arguments_of
+from autograd.compiler.arguments import arguments_of, form
 from autograd.compiler.builder import collector_paused
 from autograd.compiler.record import Recording, advice, record
 from autograd.errors import AutogradError
+from autograd.ops import as_float
+from autograd.trees import rebuild
 
 __all__ = ["DataDependentError", "record_sample", "table_of"]
 
@@ -25,16 +28,16 @@ def record_sample(
     """The recording of a function at the first sample.
 
     Args:
-        f: of one sample, ``f(*sample)``.
-        data: for each argument of ``f`` what it is for each sample.
-        what: it computes, for the message.
-        several: it returns a list of Values.
+        f: A function of one sample, ``f(*sample)``.
+        data: For each argument of ``f`` what it is for each sample.
+        what: Name of what ``f`` computes, used in the error message.
+        several: Whether ``f`` returns a list of Values instead of one.
 
     Raises:
         DataDependentError: the recording has guards.
     """
     with collector_paused():
-        recording = record(f, [values[0] for values in data], several=several)
+        recording = record(f, [_first(values) for values in data], several=several)
     if recording.guards:
         raise DataDependentError(f"{what} of a sample {advice(recording.guards[0])}, or train with compile=False")
     return recording
@@ -44,24 +47,62 @@ def table_of(data: Sequence[Sequence[Any]]) -> Any:
     """The numbers of each sample in a row.
 
     Args:
-        data: for each argument what it is for each sample: numbers, nested lists of them, or one array.
+        data: For each argument what it is for each sample: numbers, nested lists of them, or one array.
 
     Raises:
         TypeError: something is no number.
-        ValueError: the samples are of different shapes.
+        ValueError: two samples have different structures.  They must agree in the kinds of their containers, in
+            the keys of dictionaries and the order of these keys, and in all lengths.
     """
     return np.hstack([_rows(values) for values in data])
 
 
 def _rows(values: Sequence[Any]) -> Any:
+    table = _regular(values)
+    if table is not None:
+        return table.reshape(len(values), -1).astype(float, copy=False)
+    rows = [arguments_of(value, f"sample {i}") for i, value in enumerate(values)]
+    first = form(values[0])
+    for i, (value, row) in enumerate(zip(values, rows)):
+        if len(row) != len(rows[0]):
+            raise ValueError(f"sample 0 has {len(rows[0])} numbers, but sample {i} has {len(row)}")
+        if form(value) != first:
+            raise ValueError(f"sample 0 has the structure {first}, but sample {i} has {form(value)}")
+    return np.array(rows, dtype=float)
+
+
+def _regular(values: Sequence[Any]) -> Any:
+    """The samples as one array, if all of them are nested in the same way and numpy sees that; else None."""
     try:
         table = np.asarray(values)
     except ValueError:  # rows of different lengths
-        table = np.empty(0, object)
-    if table.dtype.kind in "biuf":
-        return table.reshape(len(values), -1).astype(float, copy=False)
-    rows = [arguments_of(value, f"sample {i}") for i, value in enumerate(values)]
-    for i, row in enumerate(rows):
-        if len(row) != len(rows[0]):
-            raise ValueError(f"sample 0 has {len(rows[0])} numbers, but sample {i} has {len(row)}")
-    return np.array(rows, dtype=float)
+        return None
+    if table.dtype.kind not in "biuf":
+        return None
+    # numpy takes a list, a tuple and an array of the same numbers for the same thing; a model may not.
+    level: Any = values
+    for _ in range(table.ndim):
+        if isinstance(level, np.ndarray):
+            break
+        kinds = {*map(type, level)}
+        if len(kinds) > 1 and not all(issubclass(kind, (int, float, np.generic)) for kind in kinds):
+            return None
+        if not issubclass(next(iter(kinds), float), (list, tuple)):
+            break  # numbers, or arrays, whose lengths numpy has compared
+        level = list(chain.from_iterable(level))
+    return table
+
+
+def _first(values: Sequence[Any]) -> Any:
+    """The first sample, with a float in the place of each int that is a float in another sample."""
+    first = values[0]
+    if not any(map(_is_int, arguments_of(first))):
+        return first
+    whole = [*map(_is_int, arguments_of(first))]
+    for value in values if getattr(values, "dtype", None) is None else ():
+        whole = [a and b for a, b in zip(whole, map(_is_int, arguments_of(value)))]
+    return rebuild(first, [x if stays else as_float(x) for x, stays in zip(arguments_of(first), whole)])
+
+
+def _is_int(x: Any) -> bool:
+    return isinstance(x, int)

@@ -173,7 +173,9 @@ class Trainer:
         if lanes not in self.kernels:
             recording = None if lanes == _GIVEN else self.recording
             with collector_paused():
-                program = step_program(recording, self.trained, self.rule, self.state_size, self.hyper)
+                program = step_program(
+                    recording, len(self.captured), self.trained, self.rule, self.state_size, self.hyper
+                )
                 self.kernels[lanes] = _StepKernel(program, lanes or 1)
         return self.kernels[lanes]
 

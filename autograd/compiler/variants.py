@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from operator import add
+from time import perf_counter
 from typing import Any, TypeVar
 
 from autograd.compiler.builder import Builder, collector_paused
@@ -14,15 +16,18 @@ from autograd.compiler.flatten import flatten
 from autograd.compiler.kernels import Kernel, kernel_for, native_available, point_kernel_for
 from autograd.compiler.lanes import find_lanes
 from autograd.compiler.native import UnsupportedError
+from autograd.compiler.outside import Outside
 from autograd.compiler.pipeline import assemble, inlined
 from autograd.compiler.program import ARGUMENT, PARAMETER, Program
 from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import Recording, program_of
 
-__all__ = ["FEW", "MOST", "Plan", "PointPlan", "Variant", "Variants"]
+__all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Plan", "PointPlan", "Variant", "Variants"]
 
-MOST = 16  # recordings kept for one kind of call; the oldest goes first
-FEW = 3  # of them may serve no other call than their own
+MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
+MOST_IN_ALL = 64  # recordings kept for a function
+FEW = 3  # recordings that may serve no other call than their own
+_CHEAP = 1.0  # seconds of compiling that nobody has to save first
 
 P = TypeVar("P", "Plan", "ClassPlan", "PointPlan")
 
@@ -98,7 +103,7 @@ class ClassPlan:
         assembled = assemble(recording, wanted)
         self.guarded = assembled.guarded
         self.kernel = Machine(inlined(assembled.program))
-        self._gradients = [(kind, list(places)) for kind, places in assembled.gradients]
+        self._gradients = assembled.gradients
         self._old = old
 
     def run(
@@ -109,8 +114,8 @@ class ClassPlan:
         if self.guarded and outputs[1][0] != 0.0:
             return None
         by = {Kind.ARGUMENT: [0.0] * len(numbers), Kind.PARAMETER: [0.0] * len(parameters)}
-        for (kind, places), gradient in zip(self._gradients, outputs[1 + self.guarded :]):
-            by[kind] = self.kernel.placed(places, gradient, len(by[kind]))
+        for kind, gradient in zip(self._gradients, outputs[1 + self.guarded :]):
+            by[kind] = gradient.tolist()
         return float(outputs[0][0]), by[Kind.ARGUMENT], by[Kind.PARAMETER]
 
     @property
@@ -145,12 +150,31 @@ class PointPlan:
 
 
 class Variant:
-    """One recording of a function, and the plans made from it so far."""
+    """One recording of a function, and the plans made from it so far.
 
-    def __init__(self, recording: Recording, backend: str) -> None:
+    Args:
+        recording: Of the function.
+        backend: What is to run it.
+        outside: What the function saw besides its arguments.
+        budget: Where to note the time that compiling takes.
+    """
+
+    def __init__(self, recording: Recording, backend: str, outside: Outside, budget: Budget) -> None:
         self.recording = recording
         self.backend = backend
+        self.outside = outside
+        self.budget = budget
         self.plans: dict[Any, Any] = {}
+
+    @cached_property
+    def scalar(self) -> Program:
+        """The program of the recording without a loop over samples."""
+        return flatten(program_of(self.recording))
+
+    @cached_property
+    def program(self) -> Program:
+        """The program with the loop over samples, if one was found."""
+        return find_lanes(self.scalar).verify()
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...]) -> Plan:
         """The plan for the gradients by the captured leaves and/or by some arguments."""
@@ -169,16 +193,6 @@ class Variant:
 
         return self._planned(key, make)
 
-    @cached_property
-    def scalar(self) -> Program:
-        """The recording as a flat program."""
-        return flatten(program_of(self.recording))
-
-    @cached_property
-    def program(self) -> Program:
-        """The same with lanes."""
-        return find_lanes(self.scalar).verify()
-
     def point_plan(self) -> PointPlan:
         """The plan for value and gradient at points given as plain numbers."""
         numbers, parameters = len(self.recording.arguments), len(self.recording.parameters)
@@ -186,8 +200,10 @@ class Variant:
 
     def _planned(self, key: Any, make: Callable[[], P]) -> P:
         if key not in self.plans:
+            started = perf_counter()
             with collector_paused():
                 self.plans[key] = make()
+            self.budget.spent += perf_counter() - started
         found: P = self.plans[key]
         return found
 
@@ -202,30 +218,83 @@ class Variant:
 
 
 class Variants:
-    """The recordings for one kind of call, whose arguments have one structure, and whether another one would pay.
+    """The recordings of a function that are kept, by the structure of the arguments of the call."""
 
-    To record and compile costs as much as up to some hundred calls without the compiler, which are right, too.
+    def __init__(self) -> None:
+        self.by_structure: dict[Any, list[Variant]] = {}
+        self._ages: deque[tuple[Any, Variant]] = deque()  # the oldest first
+
+    def add(self, structure: Any, variant: Variant) -> None:
+        """Keep one more, and forget the oldest of too many."""
+        kept = self.by_structure.get(structure, [])
+        self._ages.append((structure, variant))
+        self.by_structure[structure] = [*kept, variant]
+        if len(kept) == MOST:
+            self._forget(next(age for age in self._ages if age[1] is kept[0]))
+        elif len(self._ages) > MOST_IN_ALL:
+            self._forget(self._ages[0])
+
+    def _forget(self, age: tuple[Any, Variant]) -> None:
+        structure, variant = age
+        self._ages.remove(age)
+        left = [other for other in self.by_structure.pop(structure) if other is not variant]
+        if left:
+            self.by_structure[structure] = left
+
+    def holding(self, structure: Any) -> Iterator[Variant]:
+        """Those for a structure that saw from outside what is there now."""
+        looked: dict[Outside, bool] = {}  # most have seen the same
+        for variant in self.by_structure.get(structure, ()):
+            outside = variant.outside
+            if outside not in looked:
+                looked[outside] = outside.holds()
+            if looked[outside]:
+                yield variant
+
+
+class Budget:
+    """Whether another recording of a function would pay.
+
+    To record and compile costs as much as up to some hundred calls without the compiler, which are right, too.  So it
+    is done as long as recordings serve again, else each time the calls have doubled; and where it takes long, only
+    if compiling has cost less than it has saved, or than ten calls.
 
     Attributes:
-        kept: the recordings, the oldest first.
-        calls: how often one was looked for.
-        hits: how often one that was there served.
-        recorded: how many there were.
+        hits: How many calls were served by a recording that was there.
+        misses: How many were not.
+        recorded: How many recordings there were.
+        cost: Seconds that the function takes without the compiler.
+        spent: Seconds that compiling has taken.
     """
 
-    def __init__(self, kept: Iterable[Variant] = ()) -> None:
-        self.kept = list(kept)
-        self.recorded = len(self.kept)
-        self.calls = self.hits = 0
+    def __init__(self) -> None:
+        self.hits = self.misses = self.recorded = 0
+        self.cost = self.spent = 0.0
+        self._structures: set[Any] = set()
         self._at = 0  # the number of calls at the last recording
 
-    def add(self, variant: Variant) -> None:
-        """Keep one more, and forget the oldest of too many."""
-        self.kept = [*self.kept, variant][-MOST:]
+    @property
+    def calls(self) -> int:
+        """The number of calls so far."""
+        return self.hits + self.misses
+
+    def add(self, structure: Any, seconds: float) -> None:
+        """Note one more recording, which took so long."""
         self.recorded += 1
+        if len(self._structures) < MOST:
+            self._structures.add(structure)
+        self.cost = seconds
         self._at = self.calls
 
-    def would_pay(self) -> bool:
-        """Whether to record once more: as long as recordings serve again, else each time the calls have doubled."""
-        served = len(self.kept) < MOST and self.recorded <= FEW + self.hits
-        return served or self.calls >= 2 * self._at
+    def would_pay(self, structure: Any, kept: int) -> bool:
+        """Whether to record once more.
+
+        Args:
+            structure: The structure of the arguments.
+            kept: The number of recordings that there are for it.
+        """
+        if self.spent > max(_CHEAP, self.cost * max(self.hits, 10)):
+            return False
+        if structure not in self._structures and len(self._structures) < MOST:  # sequences have different lengths
+            return True
+        return (kept < MOST and self.recorded <= FEW + self.hits) or self.calls >= 2 * self._at

@@ -4,6 +4,7 @@ Everything here reads a recorded graph; nothing computes a derivative of its own
 
     draw_dot, save                      a drawing (a Drawing), in a notebook or a file
     write_html                          a page to step through, forward and backward
+    set_renderer, load_renderer         what draws, where the usual Graphviz cannot
     explain                             what a gradient is the sum of (a Ledger), or its Paths
     diagnose                            where gradients die, fade or blow up (a Diagnosis)
     backward_steps                      the walk, one Step at a time
@@ -25,9 +26,12 @@ from autograd.viz.draw import draw_dot, save
 from autograd.viz.formula import to_latex, to_latex_gradient
 from autograd.viz.ledger import Ledger, Paths, explain
 from autograd.viz.page import write_html
+from autograd.viz.render import set_renderer
 from autograd.viz.steps import Step, backward_steps
+from autograd.viz.webassembly import load_renderer
 
 __all__ = [
-    "Diagnosis", "Drawing", "Ledger", "Paths", "Step", "backward_steps", "diagnose", "draw_dot", "explain", "save",
-    "to_jax", "to_latex", "to_latex_gradient", "to_python", "to_torch", "write_html",
+    "Diagnosis", "Drawing", "Ledger", "Paths", "Step", "backward_steps", "diagnose", "draw_dot", "explain",
+    "load_renderer", "save", "set_renderer", "to_jax", "to_latex", "to_latex_gradient", "to_python", "to_torch",
+    "write_html",
 ]  # fmt: skip

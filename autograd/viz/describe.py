@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autograd.graph import topological_order
 from autograd.value import Value
 from autograd.viz.figure import Box, Figure
@@ -43,7 +45,7 @@ def _listing(parts: list[str]) -> str:
     return "; ".join(parts[:MOST_SENTENCES]) + (f"; and {more:,} more" if more > 0 else "")
 
 
-def _boxes(boxes: list[Box]) -> list[str]:
+def _boxes(boxes: Sequence[Box]) -> list[str]:
     return [", ".join(box.text) for box in reversed(boxes)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,7 @@ STEEP = 1e3  # a local derivative above this blows a gradient up
 HUGE, TINY = 1e6, 1e-8  # gradients grown or shrunk to this on a long way, each step of which is harmless
 FLAT = 0.01  # a squashing function is saturated where its slope is below this share of its largest
 LISTED = 6
+WIDTH = 96  # of the text
 LARGEST_SLOPE: dict[Op, float] = {
     ops.sigmoid: 0.25, ops.tanh: 1.0, ops.atan: 1.0, ops.erf: 2.0 / math.pi**0.5, ops.normal_cdf: 0.399,
 }  # fmt: skip
@@ -237,7 +239,7 @@ class Diagnosis:
             lines.append(f"{kind}: {places}, {reason}")
             if cut:
                 lines.append(f"  cut off behind it: {cut}")
-        return "\n".join([*lines, self._summary()])
+        return "\n".join([_wrapped(line) for line in [*lines, self._summary()]])
 
     def _summary(self) -> str:
         total, cut = len(self.leaves), len(self.cut_off)
@@ -256,6 +258,11 @@ class Diagnosis:
         ])  # fmt: skip
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
         return f"{table}<p>{html.escape(self._summary())}</p>"
+
+
+def _wrapped(line: str) -> str:
+    """A line in several if it is long: a notebook breaks lines wherever it is full, in the middle of a word."""
+    return textwrap.fill(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def _listed(names: list[str], separator: str) -> str:

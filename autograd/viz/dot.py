@@ -10,9 +10,10 @@ from typing import Any
 
 import graphviz
 
+from autograd.files import write_file
 from autograd.viz.describe import alt_text
 from autograd.viz.figure import Arrow, Box, Figure
-from autograd.viz.render import DPI, LayoutError, render, write_bytes
+from autograd.viz.render import DPI, LayoutError, render
 from autograd.viz.theme import Theme
 
 __all__ = ["Drawing", "drawing_of"]
@@ -66,6 +67,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         else:
             if kind == "svg":
                 picture = picture.replace(b'"Helvetica,sans-Serif"', f'"{_FAMILIES}"'.encode())
+                picture = _with_identities(picture)
                 if self.alt_text:
                     picture = _with_alt_text(picture, self.alt_text)
         return picture.decode(encoding) if encoding else picture
@@ -90,7 +92,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         picture = self.pipe(format)
         source = self.save(filename, directory=directory)
         path = f"{source}.{format or self.format}"
-        write_bytes(path, picture)
+        write_file(path, picture)
         if cleanup:
             os.unlink(source)
         if view:
@@ -126,7 +128,7 @@ def drawing_of(
         drawing.attr(newrank="true", nslimit="1", nslimit1="1")
     if figure.notice:
         drawing.attr(label=_quoted([figure.notice]), fontname=FONT, fontsize="10", fontcolor=theme.faint)
-    identity = {box: f"n{i}" for i, box in enumerate(figure.boxes)}
+    identity = figure.identity
     for box in figure.boxes:
         drawing.node(identity[box], _quoted(box.text), **_box_style(box, theme))
     size, gap = len(figure.boxes), " " if rankdir in ("TB", "BT") else ""  # beside an upright arrow, not on it
@@ -190,6 +192,16 @@ def _fitted(svg: str) -> str:
         return f'<svg width="{scale * width:g}pt" height="{scale * height:g}pt"'
 
     return re.sub(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', shrunk, svg, count=1)
+
+
+def _with_identities(svg: bytes) -> bytes:
+    """Say of each box which it is (``data-node``), and of each arrow between which it leads.
+
+    Graphviz writes the names of boxes as titles: n0, and n0&#45;&gt;n2 for an arrow.
+    """
+    svg = re.sub(rb'(<g id="node\d+" class="node")(>\s*<title>(n\d+)</title>)', rb'\1 data-node="\3"\2', svg)
+    arrow = rb'(<g id="edge\d+" class="edge")(>\s*<title>(n\d+)&#45;&gt;(n\d+)</title>)'
+    return re.sub(arrow, rb'\1 data-tail="\3" data-head="\4"\2', svg)
 
 
 def _with_alt_text(svg: bytes, text: str) -> bytes:

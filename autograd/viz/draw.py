@@ -11,13 +11,14 @@ from typing import Any
 
 import graphviz
 
+from autograd.files import write_file
 from autograd.value import Value
 from autograd.viz.dot import Drawing, drawing_of
 from autograd.viz.figure import Figure, Graph, scalar_figure
 from autograd.viz.fold import best_level, cut, folded_figure
 from autograd.viz.keys import LEVELS, keys_of
 from autograd.viz.notation import nodes_of
-from autograd.viz.render import DPI, render, write_bytes
+from autograd.viz.render import DPI, render
 from autograd.viz.theme import theme_named
 
 __all__ = ["draw_dot", "figure_of", "save"]
@@ -50,6 +51,8 @@ def draw_dot(
     ∂result/∂operand.  The gradient of a node is the sum over its arrows of the gradient they lead to times the number
     on them.  Leaves are rounded, parameters have cut corners, constants are dashed, the output has a double outline.
     A folded box stands for many nodes, and an arrow to it carries ∂out/∂in, from the smallest to the largest.
+    In an SVG, ``data-node`` of a box is its name in the DOT text (n0, n1, …); ``data-tail`` and ``data-head`` of an
+    arrow are the names of the boxes that it leads from and to.
 
     Args:
         root: the output, or several.
@@ -163,4 +166,4 @@ def save(picture: Value | Sequence[Value] | graphviz.Digraph, path: str | os.Pat
         content = drawing.source.encode()
     else:
         content = drawing.pipe(suffix) if isinstance(drawing, Drawing) else render(drawing.source, suffix)
-    return write_bytes(path, content)
+    return write_file(path, content)

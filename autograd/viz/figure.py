@@ -154,12 +154,27 @@ class Arrow:
 
 @dataclass(eq=False)
 class Figure:
-    """A whole drawing: boxes in topological order, arrows by head and operand, and a line to put below."""
+    """A whole drawing.
+
+    A layout, an SVG and the data of a page refer to boxes and arrows by their place in here, and each is made on its
+    own.  So the places never change: both are tuples.
+
+    Attributes:
+        graph: what is drawn.
+        boxes: in topological order.
+        arrows: in the order in which backward gets to them: the last box first.
+        notice: a line to put below.
+    """
 
     graph: Graph = field(repr=False)
-    boxes: list[Box]
-    arrows: list[Arrow]
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
     notice: str = ""
+
+    @cached_property
+    def identity(self) -> dict[Box, str]:
+        """What a box is called in DOT, and in the ``data-`` attributes of an SVG: n0, n1, …"""
+        return {box: f"n{i}" for i, box in enumerate(self.boxes)}
 
     def read_arrows(self) -> list[Arrow]:
         """The arrows as the boxes are read, and those of a box by operand: what Graphviz is to keep the order of."""
@@ -177,7 +192,7 @@ def scalar_figure(graph: Graph) -> Figure:
         head.parents = tuple([boxes[parent] for parent in node.parents])
         for tail, parent, partial in zip(head.parents, node.parents, node.partials):
             arrows.append(Arrow(tail, head, [partial], tail.kind is Kind.CONSTANT, graph.flow(node, parent, partial)))
-    return Figure(graph, list(boxes.values()), arrows)
+    return Figure(graph, tuple(boxes.values()), tuple(arrows))
 
 
 def _scalar_box(graph: Graph, node: Value) -> Box:

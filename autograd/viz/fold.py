@@ -57,7 +57,9 @@ def folded_figure(graph: Graph, keys: Keys) -> Figure:
     for box, parents in tails.items():
         box.parents = tuple(parents)
     ordered = reading_order(*[boxes[keys[root]] for root in graph.roots])
-    return Figure(graph, ordered, list(arrows.values()))
+    place = {box: i for i, box in enumerate(ordered)}
+    backward = sorted(arrows.values(), key=lambda arrow: -place[arrow.head])
+    return Figure(graph, tuple(ordered), tuple(backward))
 
 
 def _exits(graph: Graph, keys: Keys) -> set[Value]:
@@ -215,4 +217,6 @@ def cut(figure: Figure, most: int) -> Figure:
             merged.setdefault(arrow.head, Arrow(rest, arrow.head, is_constant=True)).merge(arrow)
     for box in figure.boxes[len(hidden) :]:
         box.parents = tuple(dict.fromkeys([rest if parent in away else parent for parent in box.parents]))
-    return replace(figure, boxes=[rest, *figure.boxes[len(hidden) :]], arrows=[*inside, *merged.values()])
+    place = {box: i for i, box in enumerate(figure.boxes)}
+    backward = sorted([*inside, *merged.values()], key=lambda arrow: -place[arrow.head])
+    return replace(figure, boxes=(rest, *figure.boxes[len(hidden) :]), arrows=tuple(backward))

@@ -61,7 +61,7 @@ def layout_of(figure: Figure, *, rankdir: str = "LR", timeout: float = 30.0) -> 
     found = [edges[f"e{i}"] for i in range(len(figure.arrows))]
     return Layout(
         size=(width, height),
-        centres=[nodes[f"n{i}"] for i in range(len(figure.boxes))],
+        centres=[nodes[name] for name in figure.identity.values()],
         sizes=sizes,
         curves=[_flipped(edge["pos"], height) for edge in found],
         labels=[
@@ -118,15 +118,14 @@ def _source(figure: Figure, sizes: Sequence[tuple[float, float]], rankdir: str, 
         'node [shape=box fixedsize=true label=""]',
         f"edge [dir=none fontname=Helvetica fontsize={_CURVE_FONT_SIZE}]",
     ]
-    index = {box: i for i, box in enumerate(figure.boxes)}
-    for box in figure.boxes:
-        width, height = sizes[index[box]]
-        lines.append(f"n{index[box]} [width={width / 72:.3f} height={height / 72:.3f}]")
+    identity = figure.identity
+    for box, (width, height) in zip(figure.boxes, sizes):
+        lines.append(f"{identity[box]} [width={width / 72:.3f} height={height / 72:.3f}]")
     number = {arrow: i for i, arrow in enumerate(figure.arrows)}
     for arrow in figure.read_arrows():
         room = "0" * len(arrow.label(figure.graph.spec))
         label = f' label="{room}"' if room and len(figure.arrows) <= FEW else ""
-        lines.append(f"n{index[arrow.tail]} -> n{index[arrow.head]} [id=e{number[arrow]}{label}]")
+        lines.append(f"{identity[arrow.tail]} -> {identity[arrow.head]} [id=e{number[arrow]}{label}]")
     return "\n".join([*lines, "}"])
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd import ops
+from autograd.files import write_file
 from autograd.value import Value
 from autograd.viz.draw import LEGIBLE
 from autograd.viz.figure import Box, Figure, Graph, scalar_figure
@@ -23,7 +24,7 @@ from autograd.viz.fold import folded_figure
 from autograd.viz.keys import NETWORK_LEVELS, OTHER_LEVELS, keys_of
 from autograd.viz.layout import layout_of
 from autograd.viz.notation import ATOM, NEGATION, Names, expression, nodes_of, number, shorten, textbook
-from autograd.viz.render import LayoutError, write_bytes
+from autograd.viz.render import LayoutError
 from autograd.viz.replay import replay
 from autograd.viz.steps import adjoints, backward_steps
 from autograd.viz.svg import svg_of
@@ -66,7 +67,7 @@ def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **op
     """
     if Path(path).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"write_html writes a page: end {os.fspath(path)!r} in .html")
-    return write_bytes(path, html_page(root, **options).encode())
+    return write_file(path, html_page(root, **options).encode())
 
 
 def html_page(
@@ -121,12 +122,18 @@ def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> 
     for name in names:
         is_scalar = name == "number"
         figure = scalar_figure(graph) if is_scalar else folded_figure(graph, keys_of(graph.order, graph.roots, name))
-        if len(figure.boxes) <= most:
+        if len(figure.boxes) <= most and not _has_circles(figure):
             with suppress(LayoutError):
                 layout = layout_of(figure, timeout=timeout)
                 level = _scalar_level(figure) if is_scalar else _folded_level(name, figure, most)
                 found.append((level, svg_of(figure, layout)))
     return found
+
+
+def _has_circles(figure: Figure) -> bool:
+    """Whether boxes depend on each other, as a layer whose output comes back to it: there is no order to walk in."""
+    place = {box: i for i, box in enumerate(figure.boxes)}
+    return any(place[arrow.tail] > place[arrow.head] for arrow in figure.arrows)
 
 
 def _scalar_level(figure: Figure) -> dict[str, Any]:
@@ -190,7 +197,6 @@ def _nudges(graph: Graph) -> dict[Value, list[float]]:
 def _folded_level(name: str, figure: Figure, most: int) -> dict[str, Any]:
     """One box per group; and, where a picture of the numbers can be had, the box that each number is in."""
     index = {box: i for i, box in enumerate(figure.boxes)}
-    figure.arrows.sort(key=lambda arrow: -index[arrow.head])  # as backward gets to them
     boxes = [
         {
             "n": box.title,

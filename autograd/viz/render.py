@@ -1,20 +1,30 @@
-"""From DOT to a picture: find a ``dot`` program, run it with a time limit, write the file in one piece."""
+"""From DOT to a picture: by a renderer of one's own, a ``dot`` program, or Graphviz as WebAssembly.
+
+Everything that draws goes through ``render``, which takes the first of these that there is.
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from autograd.errors import DrawingError
+from autograd.viz import webassembly
 
-__all__ = ["DPI", "LayoutError", "dot_program", "render", "write_bytes"]
+__all__ = ["DPI", "LayoutError", "Renderer", "dot_program", "render", "set_renderer"]
 
 DPI = 96.0  # what Graphviz takes if it is told nothing
 PIXELS = ("png", "jpg", "jpeg")
 _WHEEL = "graphviz-pure"
+NO_PROGRAMS = ("emscripten", "wasi", "ios")  # platforms on which Python cannot start a program
+
+# Makes a picture of DOT text, given that and a format.
+Renderer = Callable[[str, str], "bytes | str"]
+_own: Renderer | None = None
 
 
 class LayoutError(DrawingError):
@@ -46,18 +56,78 @@ def _in_wheel() -> Path | None:
     return next((program.resolve() for program in programs if program.is_file()), None)
 
 
+def set_renderer(renderer: Renderer | None) -> None:
+    """Let a function draw from now on, in place of the Graphviz that is found.
+
+    For platforms on which none is found, or for one that runs elsewhere, as on a server.
+
+    Args:
+        renderer: is called with DOT text and a format, and returns the picture as bytes or text.  Drawings ask for the
+            format "svg" unless they are told otherwise; pages ask for "json0", which is Graphviz's layout as JSON.
+            None goes back to what is found.
+
+    Raises:
+        TypeError: it cannot be called.
+
+    >>> from autograd import Value, draw_dot
+    >>> set_renderer(lambda source, format: f"<svg>{len(source.splitlines())} lines of DOT</svg>")
+    >>> draw_dot(Value(2.0, "x")).pipe("svg", encoding="utf-8")
+    '<svg>6 lines of DOT</svg>'
+    >>> set_renderer(None)
+    """
+    global _own  # one for the whole process, as the program on PATH is
+    if renderer is not None and not callable(renderer):
+        raise TypeError(f"a renderer is called with DOT text and a format, and this is {renderer!r}")
+    _own = renderer
+
+
 def render(source: str, format: str = "svg", *, timeout: float = 30.0, dpi: float = DPI) -> bytes:
     """Lay out a graph written in DOT and return the picture.
 
     Args:
         source: the DOT text.
-        format: svg, png, jpg, dot, or what else the program can write.
-        timeout: seconds after which the program is stopped.
+        format: svg, png, jpg, dot, or what else Graphviz can write.
+        timeout: seconds after which the program is stopped; nothing else than a program can be.
         dpi: pixels per inch of a picture of pixels.
 
     Raises:
-        DrawingError: there is no program, it cannot write this format, it failed, or it took too long.
+        DrawingError: there is no Graphviz, it cannot write this format, it failed, or it took too long.
     """
+    if _own is not None:
+        return _by_own(_own, source, format)
+    if sys.platform in NO_PROGRAMS:
+        return _by_webassembly(source, format)
+    return _by_program(source, format, timeout, dpi)
+
+
+def _by_own(renderer: Renderer, source: str, format: str) -> bytes:
+    picture = renderer(source, format)
+    if isinstance(picture, str):
+        return picture.encode()
+    if not isinstance(picture, (bytes, bytearray)):
+        raise TypeError(f"the renderer set by set_renderer must return bytes or text, not {type(picture).__name__}")
+    return bytes(picture)
+
+
+def _by_webassembly(source: str, format: str) -> bytes:
+    if sys.platform not in webassembly.BROWSERS:
+        raise DrawingError(
+            f"drawing needs Graphviz, and on this platform ({sys.platform}) Python cannot start programs: give "
+            "autograd.viz.set_renderer a function that draws DOT text, or take that from draw_dot(…).source elsewhere"
+        )
+    viz = webassembly.loaded()
+    if viz is None:
+        raise DrawingError(
+            "drawing needs Graphviz, which a browser has to load: run `await autograd.viz.load_renderer()` once, "
+            "in a cell of its own"
+        )
+    picture, complaint = webassembly.drawn(viz, source, format)
+    if not picture:
+        raise _failure("Graphviz", format, complaint)
+    return picture.encode()
+
+
+def _by_program(source: str, format: str, timeout: float, dpi: float) -> bytes:
     program = dot_program()
     command = [str(program), f"-T{format}", *([f"-Gdpi={dpi:g}"] if format in PIXELS else [])]
     try:
@@ -69,24 +139,17 @@ def render(source: str, format: str = "svg", *, timeout: float = 30.0, dpi: floa
         raise DrawingError(f"{program} could not be run: {error}") from error
     if done.returncode != 0 or not done.stdout:
         complaint = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
-        if "not recognized" in complaint:
-            raise DrawingError(
-                f"{program.name} cannot write {format}: save as svg or png, "
-                "or install Graphviz (https://graphviz.org/download), which writes pdf too"
-            )
-        raise LayoutError(f"{program.name} failed: {complaint[:500]}")
+        raise _failure(program.name, format, complaint)
     return done.stdout
 
 
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a file in one piece: whoever reads it sees the old content or the new, never half of it."""
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return target
+def _failure(who: str, format: str, complaint: str) -> DrawingError:
+    """The error for what a Graphviz complained about."""
+    if "not recognized" in complaint and sys.platform in NO_PROGRAMS:
+        return DrawingError(f"{who} cannot write {format} in a browser: save as svg")
+    if "not recognized" in complaint:
+        return DrawingError(
+            f"{who} cannot write {format}: save as svg or png, "
+            "or install Graphviz (https://graphviz.org/download), which writes pdf too"
+        )
+    return LayoutError(f"{who} failed: {complaint[:500]}")

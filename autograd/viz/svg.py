@@ -20,11 +20,8 @@ def svg_of(figure: Figure, layout: Layout) -> str:
     """The picture; boxes and arrows come in the order of the figure, each as one ``<g>``."""
     width, height = layout.size
     view = f"{-MARGIN:g} {-MARGIN:g} {_short(width + 2 * MARGIN)} {_short(height + 2 * MARGIN)}"
-    arrows = [
-        _arrow(arrow, curve, label, figure.graph.spec)
-        for arrow, curve, label in zip(figure.arrows, layout.curves, layout.labels)
-    ]
-    boxes = [_box(*found) for found in zip(figure.boxes, layout.centres, layout.sizes)]
+    arrows = [_arrow(figure, *found) for found in zip(figure.arrows, layout.curves, layout.labels)]
+    boxes = [_box(figure, *found) for found in zip(figure.boxes, layout.centres, layout.sizes)]
     return (
         f'<svg class="graph" viewBox="{view}" role="group" aria-label="{html.escape(summary(figure))}">'
         f"<g>{''.join(arrows)}</g><g>{''.join(boxes)}</g></svg>"
@@ -39,19 +36,22 @@ def _points(points: Iterable[tuple[float, float]]) -> str:
     return " ".join([f"{_short(x)},{_short(y)}" for x, y in points])
 
 
-def _arrow(arrow: Arrow, curve: list[tuple[float, float]], label: tuple[float, float] | None, spec: str) -> str:
+def _arrow(figure: Figure, arrow: Arrow, curve: list[tuple[float, float]], label: tuple[float, float] | None) -> str:
     path = f'<path d="M{_points(curve[:1])}C{_points(curve[1:])}"/>'
-    text = f'<text x="{_short(label[0])}" y="{_short(label[1])}">{arrow.label(spec)}</text>' if label else ""
-    return f'<g class="e{" k" if arrow.is_constant else ""}">{path}{text}</g>'
+    number = arrow.label(figure.graph.spec)
+    text = f'<text x="{_short(label[0])}" y="{_short(label[1])}">{number}</text>' if label else ""
+    ends = f'data-tail="{figure.identity[arrow.tail]}" data-head="{figure.identity[arrow.head]}"'
+    return f'<g class="e{" k" if arrow.is_constant else ""}" {ends}>{path}{text}</g>'
 
 
-def _box(box: Box, centre: tuple[float, float], size: tuple[float, float]) -> str:
+def _box(figure: Figure, box: Box, centre: tuple[float, float], size: tuple[float, float]) -> str:
     top = LINE_HEIGHT * (0.78 - len(box.text) / 2)
     lines = []
     for i, (name, text) in enumerate([("t", box.title)] * bool(box.title) + [_line(line) for line in box.lines]):
         lines.append(f'<text class="{name}" y="{_short(top + i * LINE_HEIGHT)}">{text and html.escape(text)}</text>')
     where = f"translate({_short(centre[0])} {_short(centre[1])})"
-    return f'<g class="b {box.kind.value}" transform="{where}">{_outline(box.kind, *size)}{"".join(lines)}</g>'
+    which = f'class="b {box.kind.value}" data-node="{figure.identity[box]}"'
+    return f'<g {which} transform="{where}">{_outline(box.kind, *size)}{"".join(lines)}</g>'
 
 
 def _line(line: str) -> tuple[str, str]:

@@ -55,8 +55,9 @@ class Machine:
     def _carry(self, new: Operand, old: Read) -> Call:
         if not isinstance(new, Read):
             raise ValueError(f"the number {new} is carried over: it must be an array")
-        target = Column(old.index, self.memory.base[old.array])
-        return copied(Column(new.index, self.memory.base[new.array]), target)
+        given = self.program.arrays[new.array].kind is Kind.ARGUMENT
+        source = Column(new.index, self.memory.base[new.array], data=given)
+        return copied(source, Column(old.index, self.memory.base[old.array]))
 
     # ---- memory ----------------------------------------------------------------------------------------------------
     def frame(self) -> Any:
@@ -94,16 +95,17 @@ class Machine:
                 numbers[places] = frame[base : base + len(places)]
         return numbers
 
-    def read(self, frame: Any, operand: Operand) -> Any:
-        """The numbers of an output: [member], or [member, sample]."""
+    def read(self, frame: Any, data: Any, operand: Operand) -> Any:
+        """The numbers of an output after an evaluation: [member], or [member, sample]."""
         if not isinstance(operand, Read):
             return np.array([operand])
         array = self.program.arrays[operand.array]
         base = self.memory.base[operand.array]
+        memory = data[-1] if array.kind is Kind.ARGUMENT else frame
         if not array.batched:
-            block = frame[base : base + array.size]
+            block = memory[base : base + array.size]
         else:
-            block = frame[base : base + array.size * self.batch].reshape(array.size, self.batch)
+            block = memory[base : base + array.size * self.batch].reshape(array.size, self.batch)
         index = operand.index
         if index.is_identity and len(index) == array.size:
             return block
@@ -118,20 +120,23 @@ class Machine:
             data: the arguments [times, size]; if there are those of one evaluation only, they serve all.
             times: how often.
             noted: number of the output, of one member, to note after each.
+
+        Returns:
+            The notes [times].
         """
         notes = np.empty(times)
         watched = self.program.outputs[noted]
         place = 0
         if isinstance(watched, Read):
             place = self.memory.base[watched.array] + watched.index[0]
+            if self.program.arrays[watched.array].kind is Kind.ARGUMENT:
+                watched, place = data[:, place].copy(), 0
         stride = self.memory.data if len(data) > 1 else 0
         runner()(
             frame.ctypes.data, data.ctypes.data, stride, times, place, notes.ctypes.data,
             self.table.ctypes.data, len(self.table),
         )  # fmt: skip
-        if not isinstance(watched, Read):
-            notes[:] = watched
-        return notes
+        return notes if isinstance(watched, Read) else np.broadcast_to(np.array(watched, dtype=float), (times,))
 
     def __call__(self, arguments: Any, parameters: Any) -> list[Any]:
         """The outputs at these numbers."""
@@ -139,7 +144,7 @@ class Machine:
         self.fill(data, Kind.ARGUMENT, np.asarray(arguments, dtype=float))
         self.fill(frame, Kind.PARAMETER, np.asarray(parameters, dtype=float))
         self.run(frame, data)
-        found = [self.read(frame, output).copy() for output in self.program.outputs]
+        found = [self.read(frame, data, output).copy() for output in self.program.outputs]
         self._free.append((frame, data))
         return found
 

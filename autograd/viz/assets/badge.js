@@ -20,6 +20,7 @@ class Badge {
 
   hide() {
     this.group.setAttribute("visibility", "hidden");
+    this.picture.svg.classList.remove("badged");
   }
 
   show(arrow, state) {
@@ -27,6 +28,7 @@ class Badge {
     const { tail, head, local } = walk.arrows[arrow];
     const sum = format(state.step.contribution);
     this.group.setAttribute("visibility", "visible");
+    this.picture.svg.classList.add("badged");
     this.factors.textContent = `${factor(state.grad[head])} × ${factor(local)}`;
     this.product.textContent = `= ${sum}`;
     this.plus.textContent = `+= ${sum}`;

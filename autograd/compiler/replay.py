@@ -1,0 +1,93 @@
+"""A recording as a graph again: for derivatives of derivatives, and where machine code has no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from autograd import ops
+from autograd.compiler.record import Recording, as_node
+from autograd.errors import PrimitiveError
+from autograd.functional import gradients
+from autograd.graph import topological_order
+from autograd.modes import recording as recording_on
+from autograd.modes import switched
+from autograd.ops import Op
+from autograd.value import Value
+
+__all__ = ["CompiledCall", "at_recording", "replayed"]
+
+
+class CompiledCall(Op):
+    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        leaves: Sequence[Any],
+        chosen: Sequence[int],
+        parents: Sequence[Value],
+        data: float,
+    ) -> None:
+        at = tuple([parent._data for parent in parents])
+
+        def again(*operands: Any) -> Any:
+            """The recorded graph of other captured leaves and arguments."""
+            inputs = [*recording.parameters, *[recording.arguments[i] for i in chosen]]
+            return replayed(recording.output, dict(zip([*recording.arguments, *inputs], [*leaves, *operands])))
+
+        def value(*numbers: float) -> float:
+            return data if numbers == at else as_node(again(*numbers))._data  # eagerly it would differ by rounding
+
+        def partials(result: Any, *operands: Any) -> Sequence[Any]:
+            with recording_on():
+                # Nodes of their own, since one operand may have been computed from another.
+                nodes = [ops.identity(as_node(x)) for x in operands]
+                is_graph = any(isinstance(x, Value) for x in operands)
+                return gradients(as_node(again(*nodes)), nodes, create_graph=is_graph)
+
+        super().__init__("compiled", value, partials)
+        self.again = again
+
+    def __call__(self, *operands: Any) -> Any:
+        """The recorded graph itself, of the operands: a replay, which may be compiled, has no use for this one call."""
+        return self.again(*operands)
+
+    def __reduce__(self) -> NoReturn:
+        raise PrimitiveError("cannot save the result of a compiled function with its graph: save it.detach()")
+
+
+def replayed(output: Value, place: dict[Value, Any]) -> Any:
+    """A recorded graph once more, as eager code would have made it.
+
+    Args:
+        output: The node to compute again.
+        place: Other numbers or nodes in the place of some of its nodes.
+    """
+    for node in topological_order(output):
+        if node.parents and node not in place:
+            operands = [place.get(parent, parent) for parent in node.parents]
+            # The side that is not taken is no parent, nor is what was detached.
+            apply = ops.where if node.op is ops.select else _detached if node.op is ops.detached else node.op
+            place[node] = apply(*operands)
+            if isinstance(place[node], Value):
+                place[node].label = node.label
+    return place.get(output, output)
+
+
+def _detached(x: Any) -> Any:
+    return x.detach() if isinstance(x, Value) else x
+
+
+def at_recording(recording: Recording) -> tuple[float, list[float], list[float]]:
+    """What the recording gave where it was made: the value, the gradients of the arguments and of the parameters.
+
+    These are the numbers of the call that was recorded, for which the function need not run again.
+    """
+    known = [*recording.arguments, *recording.parameters]
+    with switched(recorder=None, recording=True, strict=False):
+        leaves = [Value(node._data) for node in known]
+        output = as_node(replayed(recording.output, dict(zip(known, leaves))))
+        found = gradients(output, leaves)
+    count = len(recording.arguments)
+    return recording.output._data, list(found[:count]), list(found[count:])

@@ -1,0 +1,1 @@
+"""Graphs without a network behind them: operations drawn at random, long lists of arguments."""

@@ -1,0 +1,1 @@
+"""Recurrent networks over a sequence of vectors: tanh RNN, GRU, LSTM, written for each peer."""

@@ -1,0 +1,216 @@
+"""Activations as PyTorch names them: functions of one number or of a row, and the modules that ``Sequential`` wants."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from autograd import elu, leaky_relu, logsumexp, relu, sigmoid, silu, softmax, softplus, tanh
+from autograd import gelu as gelu_by_erf
+from nn.module import Module
+from nn.options import check_name
+
+__all__ = [
+    "ELU", "GELU", "Identity", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
+    "each_number", "each_row", "gelu", "log_softmax", "softmax",
+]  # fmt: skip
+
+
+# ---- functions -------------------------------------------------------------------------------------------------------
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """x Φ(x), where Φ is the normal distribution function; with ``approximate="tanh"`` as the first GPTs computed it.
+
+        ½ x (1 + tanh(sqrt(2/π) (x + 0.044715 x³)))
+
+    Source: D. Hendrycks and K. Gimpel, "Gaussian Error Linear Units (GELUs)" (2016).
+
+    Raises:
+        ValueError: ``approximate`` is neither "none" nor "tanh".
+
+    >>> round(gelu(1.0), 4), round(gelu(1.0, approximate="tanh"), 4)
+    (0.8413, 0.8412)
+    """
+    check_name("approximation", approximate, ["none", "tanh"], "leave it out")
+    if approximate == "none":
+        return gelu_by_erf(x)
+    return 0.5 * x * (1.0 + tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
+
+
+def log_softmax(xs: Iterable[Any]) -> list[Any]:
+    """[x_i − log Σ e^x_j for each i]: the logarithms of ``softmax``, without overflow.
+
+    >>> [round(a, 6) for a in log_softmax([0.0, 1000.0])]
+    [-1000.0, 0.0]
+    """
+    terms = list(xs)
+    total = logsumexp(terms)
+    return [x - total for x in terms]
+
+
+# ---- modules ---------------------------------------------------------------------------------------------------------
+def each_number(f: Callable[[Any], Any], x: Any) -> Any:
+    """f of every number in a list of any depth, in lists of the same form.
+
+    >>> each_number(abs, [[-1.0], [2.0, -3.0]])
+    [[1.0], [2.0, 3.0]]
+    """
+    return [each_number(f, part) for part in x] if hasattr(x, "__len__") else f(x)
+
+
+def each_row(f: Callable[[Any], Any], x: Any) -> Any:
+    """f of every innermost list; PyTorch calls it the last dimension.
+
+    >>> each_row(sum, [[1.0, 2.0], [3.0]])
+    [3.0, 3.0]
+    """
+    return [each_row(f, part) for part in x] if len(x) and hasattr(x[0], "__len__") else f(x)
+
+
+class _Activation(Module):
+    """A module without parameters."""
+
+    def __repr__(self) -> str:
+        options = [f"{name}={given!r}" for name, given in vars(self).items() if name != "training"]
+        return f"{type(self).__name__}({', '.join(options)})"
+
+
+class _OfNumbers(_Activation):
+    """An activation of each number by itself, without options."""
+
+    _f: ClassVar[Any]
+
+    def __call__(self, x: Any) -> Any:
+        return each_number(type(self)._f, x)
+
+
+class Identity(_OfNumbers):
+    """x: where a part is wanted that does nothing.
+
+    >>> Identity()([1.0, 2.0])
+    [1.0, 2.0]
+    """
+
+    _f = staticmethod(lambda x: x)
+
+
+class ReLU(_OfNumbers):
+    """x where it is positive, else 0.
+
+    >>> ReLU()([[-1.0, 2.0]])
+    [[0.0, 2.0]]
+    """
+
+    _f = staticmethod(relu)
+
+
+class Sigmoid(_OfNumbers):
+    """1 / (1 + e^−x).
+
+    >>> Sigmoid()([0.0])
+    [0.5]
+    """
+
+    _f = staticmethod(sigmoid)
+
+
+class Tanh(_OfNumbers):
+    """The hyperbolic tangent.
+
+    >>> Tanh()([0.0])
+    [0.0]
+    """
+
+    _f = staticmethod(tanh)
+
+
+class SiLU(_OfNumbers):
+    """x σ(x).
+
+    >>> [round(a, 4) for a in SiLU()([1.0, -1.0])]
+    [0.7311, -0.2689]
+    """
+
+    _f = staticmethod(silu)
+
+
+class Softplus(_OfNumbers):
+    """log(1 + e^x), for every x; PyTorch's takes x itself for it from 20 on, which is off by up to 2e-9.
+
+    >>> [round(a, 4) for a in Softplus()([0.0, 50.0])]
+    [0.6931, 50.0]
+    """
+
+    _f = staticmethod(softplus)
+
+
+class LeakyReLU(_Activation):
+    """x where it is positive, else ``negative_slope`` x.
+
+    >>> LeakyReLU()([-1.0, 2.0])
+    [-0.01, 2.0]
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def __call__(self, x: Any) -> Any:
+        return each_number(lambda a: leaky_relu(a, self.negative_slope), x)
+
+
+class ELU(_Activation):
+    """x where it is positive, else ``alpha`` (e^x − 1).
+
+    >>> ELU()([2.0, -1000.0])
+    [2.0, -1.0]
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def __call__(self, x: Any) -> Any:
+        return each_number(lambda a: elu(a, self.alpha), x)
+
+
+class GELU(_Activation):
+    """x Φ(x), or its approximation by tanh: see ``gelu``.
+
+    >>> [round(a, 4) for a in GELU()([1.0, -1.0])]
+    [0.8413, -0.1587]
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        self.approximate = approximate
+        gelu(0.0, approximate)  # refuses an unknown name
+
+    def __call__(self, x: Any) -> Any:
+        return each_number(lambda a: gelu(a, self.approximate), x)
+
+
+class Softmax(_Activation):
+    """e^x_i / Σ e^x_j along the innermost lists.
+
+    Raises:
+        ValueError: ``dim`` is not -1.
+
+    >>> Softmax()([[0.0, 0.0], [-1000.0, 1000.0]])
+    [[0.5, 0.5], [0.0, 1.0]]
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        if dim != -1:
+            raise ValueError(f"{type(self).__name__} works along the innermost lists, dim=-1, not {dim}")
+
+    def __call__(self, x: Any) -> Any:
+        return each_row(softmax, x)
+
+
+class LogSoftmax(Softmax):
+    """The logarithm of ``Softmax``, without overflow.
+
+    >>> [round(a, 6) for a in LogSoftmax()([0.0, 1000.0])]
+    [-1000.0, 0.0]
+    """
+
+    def __call__(self, x: Any) -> Any:
+        return each_row(log_softmax, x)

@@ -1,0 +1,137 @@
+"""How often a function is recorded, and how often its body runs: once a call at most."""
+
+from __future__ import annotations
+
+import io
+import random
+import warnings
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import Value, functional
+from autograd.compiler import variants
+from autograd.compiler.variants import Budget
+
+pytest.importorskip("numpy")
+RNG = random.Random(1)
+
+
+def total(x: Any) -> Any:
+    return sum(v * v for v in x)
+
+
+def call_quietly(compiled: Any, calls: list[Any]) -> list[float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [compiled(call).data for call in calls]
+
+
+# ---- one budget for a function ---------------------------------------------------------------------------------------
+def test_ever_new_shapes_are_recorded_a_few_times_only_and_the_warning_says_so() -> None:
+    compiled = autograd.compile(total, backend="python")
+    calls = [[float(i) for i in range(n)] for n in range(1, 301)]
+    with pytest.warns(RuntimeWarning, match="gets arguments of another structure .* at nearly every call"):
+        assert [compiled(call).data for call in calls] == [total(call) for call in calls]
+    assert compiled.recordings <= 24
+    assert sum(map(len, compiled.variants.values())) <= 24
+
+
+def test_decisions_in_ever_new_shapes_share_the_budget() -> None:
+    def f(x: Any) -> Any:
+        return sum(v if v > 0 else -v for v in x)
+
+    compiled = autograd.compile(f, backend="python")
+    calls = [[RNG.gauss(0.0, 1.0) for _ in range(RNG.randrange(8, 16))] for _ in range(300)]
+    assert call_quietly(compiled, calls) == pytest.approx([f(call) for call in calls], rel=1e-14)
+    assert compiled.recordings <= 26
+
+
+def test_shapes_that_come_back_are_all_recorded() -> None:
+    compiled = autograd.compile(total, backend="python")
+    calls = [[1.0 * i for i in range(RNG.randrange(1, 17))] for _ in range(400)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [compiled(call).data for call in calls] == [total(call) for call in calls]
+    assert compiled.recordings == len(compiled.variants) == 16
+
+
+def test_recordings_of_many_shapes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variants, "MOST_IN_ALL", 5)
+    compiled = autograd.compile(total, backend="python")
+    for n in range(1, 31):
+        call_quietly(compiled, [[1.0] * n] * 3)
+    assert compiled.recordings == 30
+    assert [structure for structure, kept in compiled.variants.items() if kept] == list(compiled.variants)
+    assert sum(map(len, compiled.variants.values())) == 5
+    assert compiled([1.0] * 30).data == 30.0
+    assert compiled.recordings == 30
+
+
+def test_what_takes_long_to_compile_must_have_saved_as_much() -> None:
+    budget = Budget()
+    assert budget.would_pay(1, 0)
+    budget.add(1, 0.1)
+    budget.spent = 5.0
+    budget.misses, budget.hits = 10, 20
+    assert not budget.would_pay(1, 1)  # 5 s for 20 calls of 0.1 s
+    budget.hits = 60
+    assert budget.would_pay(1, 1)
+    budget.hits, budget.misses, budget.spent = 0, 1000, 0.9
+    assert budget.would_pay(1, 1)  # cheap, and the calls have doubled
+
+
+# ---- once a call -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("backend", ["python", "native"])
+def test_the_body_runs_once_where_a_number_that_was_read_differs_by_rounding(backend: str) -> None:
+    def f(x: Any) -> Any:
+        print("run", file=log)
+        y = sum(v.exp() * v.sin() for v in x) / 3.0
+        return y * y.data + x[0] * (y * 7.0).data
+
+    log = io.StringIO()
+    for _ in range(30):
+        x = [RNG.gauss(0.0, 1.0) for _ in range(9)]
+        expected = functional.value_and_grad(f)(x)
+        for ask in (lambda compiled, x=x: compiled.value_and_grad(x), lambda compiled, x=x: graph_of(compiled, x)):
+            compiled = autograd.compile(f, backend=backend)
+            before = log.getvalue().count("run")
+            value, (gradient,) = ask(compiled)
+            assert log.getvalue().count("run") == before + 1
+            assert value == pytest.approx(expected[0], rel=1e-12)
+            assert gradient == pytest.approx(expected[1], rel=1e-9, abs=1e-12)
+
+
+def graph_of(compiled: Any, x: list[float]) -> Any:
+    leaves = [Value(v) for v in x]
+    out = compiled(leaves)
+    out.backward()
+    return out.data, ([leaf.grad for leaf in leaves],)
+
+
+def test_numbers_of_the_recording_have_nothing_of_a_branch_that_was_not_taken() -> None:
+    seen: list[float] = []
+
+    def f(x: Any, w: Any) -> Any:
+        seen.append(x.data)  # changes what is outside, so that the numbers of the recording are the answer
+        return autograd.where(x > 0, x.log() * x.detach(), x * x.detach() * w) * w
+
+    compiled = autograd.compile(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert compiled.value_and_grad(0.0, 3.0) == (0.0, (0.0, 0.0))
+        assert compiled.value_and_grad(-2.0, 3.0) == (36.0, (-18.0, 24.0))
+    assert seen == [0.0, -2.0]
+
+
+def test_side_effects_happen_once_a_call() -> None:
+    seen: list[float] = []
+
+    def f(x: Any) -> Any:
+        seen.append(1.0)
+        return x * 2.0
+
+    compiled = autograd.compile(f)
+    assert call_quietly(compiled, [1.0] * 20) == [2.0] * 20
+    assert len(seen) == 20

@@ -1,0 +1,486 @@
+"""What a function reads from outside and another one changes: used as it is now, never as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import itertools
+import math
+import random
+import threading
+import types
+import warnings
+from array import array
+from collections import OrderedDict, UserDict, defaultdict, deque, namedtuple
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, ClassVar
+
+import pytest
+
+import autograd
+from autograd import Value
+from autograd.compiler.outside import Outside
+from nn import MLP, Module, mse_loss
+
+np = pytest.importorskip("numpy")
+Change = tuple[Callable[..., Any], Callable[[], Any]]  # a function of one number, and what changes something it reads
+
+RATE: Any = 2.0
+TABLE: Any = [2.0]
+
+
+class Config:
+    rate = 2.0
+    table: ClassVar[list[float]] = [2.0]
+
+    @classmethod
+    def doubled(cls) -> float:
+        return 2.0 * cls.rate
+
+    @property
+    def inner(self) -> Any:
+        return self._rate  # type: ignore[attr-defined]
+
+
+class Special(Config):
+    pass
+
+
+class Slotted:
+    __slots__ = ("rate", "table")
+
+    def __init__(self) -> None:
+        self.rate, self.table = 2.0, [2.0]
+
+
+@dataclasses.dataclass
+class Data:
+    rate: Any = 2.0
+
+
+class Called:
+    def __init__(self) -> None:
+        self.rate = 2.0
+
+    def __call__(self, x: Any) -> Any:
+        return x * self.rate
+
+    def method(self, x: Any) -> Any:
+        return x * self.rate
+
+
+def helper(x: Any, rate: Any = None) -> Any:
+    return x * (TABLE[0] if rate is None else rate)
+
+
+def _list() -> Change:
+    m = [2.0]
+    return lambda x: x * m[0], lambda: m.__setitem__(0, 5.0)
+
+
+def _appended() -> Change:
+    m = [2.0]
+    return lambda x: x * sum(m), lambda: m.append(5.0)
+
+
+def _reordered() -> Change:
+    m = [2.0, 3.0]
+    return lambda x: x * m[0], lambda: m.reverse()
+
+
+def _nested() -> Change:
+    m = {"a": [(1.0, [2.0])]}
+    return lambda x: x * m["a"][0][1][0], lambda: m["a"][0][1].__setitem__(0, 5.0)
+
+
+def _equal_list_in_its_place() -> Change:
+    m = [[2.0]]
+
+    def change() -> None:
+        m[0] = [2.0]
+        m[0][0] = 5.0
+
+    return lambda x: x * m[0][0], change
+
+
+def _dict() -> Change:
+    m = {"a": 2.0}
+    return lambda x: x * m["a"], lambda: m.update(a=5.0)
+
+
+def _keys() -> Change:
+    m = OrderedDict(a=2.0, b=3.0)
+    return lambda x: x * next(iter(m.values())), lambda: m.move_to_end("a")
+
+
+def _default_dict() -> Change:
+    m = defaultdict(lambda: 2.0, a=1.0)
+    return lambda x: x * m["a"] + len(m), lambda: m["b"]
+
+
+def _deque() -> Change:
+    m = deque([2.0])
+    return lambda x: x * m[0], lambda: m.appendleft(5.0)
+
+
+def _set() -> Change:
+    m = {2.0}
+    return lambda x: x * sum(m), lambda: m.add(5.0)
+
+
+def _array() -> Change:
+    m = array("d", [2.0])
+    return lambda x: x * m[0], lambda: m.__setitem__(0, 5.0)
+
+
+def _numpy() -> Change:
+    m = np.array([2.0, 3.0])
+    return lambda x: x * m[0], lambda: m.__setitem__(0, 5.0)
+
+
+def _numpy_objects() -> Change:
+    m = np.array([2.0, None], dtype=object)
+    return lambda x: x * m[0], lambda: m.__setitem__(0, 5.0)
+
+
+def _sign_of_zero() -> Change:
+    m = [0.0]
+    return lambda x: x * math.copysign(1.0, m[0]), lambda: m.__setitem__(0, -0.0)
+
+
+def _kind_of_number() -> Change:
+    m = [1]
+    return lambda x: x * (2.0 if isinstance(m[0], int) else 3.0), lambda: m.__setitem__(0, 1.0)  # type: ignore[call-overload]
+
+
+def _cell() -> Change:
+    rate = 2.0
+
+    def change() -> None:
+        nonlocal rate
+        rate = 5.0
+
+    return lambda x: x * rate, change
+
+
+def _cell_of_what_is_called() -> Change:
+    rate = 2.0
+
+    def inner(x: Any) -> Any:
+        return x * rate
+
+    def change() -> None:
+        nonlocal rate
+        rate = 5.0
+
+    return lambda x: inner(x) + 1.0, change
+
+
+def _attribute() -> Change:
+    c = Called()
+    return lambda x: x * c.rate, lambda: setattr(c, "rate", 5.0)
+
+
+def _attribute_of_a_method() -> Change:
+    c = Called()
+    return c.method, lambda: setattr(c, "rate", 5.0)
+
+
+def _attribute_of_a_callable() -> Change:
+    c = Called()
+    return c, lambda: setattr(c, "rate", 5.0)
+
+
+def _attribute_by_name() -> Change:
+    c, name = Called(), "ra" + "te"
+    return lambda x: x * getattr(c, name), lambda: setattr(c, "rate", 5.0)
+
+
+def _attribute_behind_a_property() -> Change:
+    c = Config()
+    c._rate = 2.0  # type: ignore[attr-defined]
+    return lambda x: x * c.inner, lambda: setattr(c, "_rate", 5.0)
+
+
+def _attribute_in_a_list_in_an_attribute() -> Change:
+    c = types.SimpleNamespace(parts=[Called()])
+    return lambda x: c.parts[0](x), lambda: setattr(c.parts[0], "rate", 5.0)
+
+
+def _attribute_over_that_of_the_class() -> Change:
+    c = Special()
+    return lambda x: x * c.rate, lambda: setattr(c, "rate", 5.0)
+
+
+def _slot() -> Change:
+    c = Slotted()
+    return lambda x: x * c.rate, lambda: setattr(c, "rate", 5.0)
+
+
+def _list_in_a_slot() -> Change:
+    c = Slotted()
+    return lambda x: x * c.table[0], lambda: c.table.__setitem__(0, 5.0)
+
+
+def _dataclass() -> Change:
+    c = Data()
+    return lambda x: x * c.rate, lambda: setattr(c, "rate", 5.0)
+
+
+def _another_class() -> Change:
+    class Faster(Called):
+        def method(self, x: Any) -> Any:
+            return x * 5.0
+
+    c = Called()
+    return lambda x: c.method(x), lambda: setattr(c, "__class__", Faster)
+
+
+def _partial() -> Change:
+    m = [2.0]
+    return functools.partial(lambda r, x: x * r[0], m), lambda: m.__setitem__(0, 5.0)
+
+
+def _local_to_a_thread() -> Change:
+    local = threading.local()
+    local.rate = 2.0
+    return lambda x: x * local.rate, lambda: setattr(local, "rate", 5.0)
+
+
+def _context_variable() -> Change:
+    variable: ContextVar[float] = ContextVar("rate", default=2.0)
+    return lambda x: x * variable.get(), lambda: variable.set(5.0)
+
+
+def _user_dict() -> Change:
+    m = UserDict(a=2.0)
+    return lambda x: x * m["a"], lambda: m.update(a=5.0)
+
+
+def _keywords_of_a_partial() -> Change:
+    f = functools.partial(helper, rate=2.0)
+    return lambda x: f(x), lambda: f.keywords.update(rate=5.0)
+
+
+def _attribute_behind_a_partial() -> Change:
+    c = Called()
+    return functools.partial(c.method), lambda: setattr(c, "rate", 5.0)
+
+
+def _default() -> Change:
+    def f(x: Any, r: Any = [2.0]) -> Any:  # noqa: B006 - it is changed
+        return x * r[0]
+
+    return lambda x: f(x), lambda: f.__defaults__[0].__setitem__(0, 5.0)  # type: ignore[index]
+
+
+def _code() -> Change:
+    def inner(x: Any) -> Any:
+        return x * 2.0
+
+    def other(x: Any) -> Any:
+        return x * 5.0
+
+    return lambda x: inner(x), lambda: setattr(inner, "__code__", other.__code__)
+
+
+def _attribute_of_a_function() -> Change:
+    def f(x: Any) -> Any:
+        return x * f.rate  # type: ignore[attr-defined]
+
+    f.rate = 2.0  # type: ignore[attr-defined]
+    return f, lambda: setattr(f, "rate", 5.0)
+
+
+def _behind_a_decorator() -> Change:
+    rate = [2.0]
+
+    @functools.wraps(helper)
+    def wrapper(x: Any) -> Any:
+        return inner(x)
+
+    def inner(x: Any) -> Any:
+        return x * rate[0]
+
+    return wrapper, lambda: rate.__setitem__(0, 5.0)
+
+
+def _behind_another_compiled_function() -> Change:
+    rate = [2.0]
+    inner = autograd.compile(lambda x: x * rate[0])
+    return lambda x: inner(x) + 1.0, lambda: rate.__setitem__(0, 5.0)
+
+
+def _module() -> Change:
+    module = types.ModuleType("settings")
+    module.rate = 2.0  # type: ignore[attr-defined]
+    return lambda x: x * module.rate, lambda: setattr(module, "rate", 5.0)
+
+
+def _named_tuple() -> Change:
+    Pair = namedtuple("Pair", "a b")
+    p = Pair([2.0], 1.0)
+    return lambda x: x * p.a[0], lambda: p.a.__setitem__(0, 5.0)
+
+
+def _mode_of_a_model() -> Change:
+    model = Dropped()
+    return lambda x: model(x), lambda: model.eval()
+
+
+def _parameter_replaced() -> Change:
+    ws = [Value(2.0) for _ in range(20)]
+    return lambda x: x * ws[3], lambda: ws.__setitem__(3, Value(5.0))
+
+
+class Dropped(Module):
+    def __call__(self, x: Any) -> Any:
+        return x * (2.0 if self.training else 5.0)
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+def _enum() -> Change:
+    c = types.SimpleNamespace(colour=Colour.RED)
+    return lambda x: x * (2.0 if c.colour is Colour.RED else 5.0), lambda: setattr(c, "colour", Colour.BLUE)
+
+
+CHANGES = [make for name, make in list(globals().items()) if isinstance(make, types.FunctionType) and name[0] == "_"]
+
+
+@pytest.mark.parametrize("way", ["call", "value_and_grad", "map"])
+@pytest.mark.parametrize("make", CHANGES, ids=lambda make: make.__name__)
+def test_a_change_outside_is_seen(make: Callable[[], Change], way: str) -> None:
+    f, change = make()
+    compiled = autograd.compile(f)
+
+    def value() -> float:
+        if way == "map":
+            return float(compiled.map([3.0])[0][0])
+        return float(compiled(3.0).data if way == "call" else compiled.value_and_grad(3.0)[0])
+
+    def eager() -> float:
+        y = f(3.0)
+        return y.data if isinstance(y, Value) else y
+
+    before = eager()
+    assert [value(), value()] == [before, before]
+    assert compiled.recordings == 1
+    change()
+    after = eager()
+    assert before != after
+    assert [value(), value()] == [after, after]
+    assert compiled.recordings == 2
+
+
+def test_class_attributes_globals_and_what_helpers_read_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    functions: list[Callable[[Any], Any]] = [
+        lambda x: x * Config.rate,
+        lambda x: x * Special.rate,
+        lambda x: x * Special().rate,
+        lambda x: x * Config.doubled(),
+        lambda x: helper(x) * RATE,
+        lambda x: sum(map(helper, [x, x])) * Special.table[0],
+    ]
+    for f in functions:
+        compiled = autograd.compile(f)
+        assert compiled(3.0).data == f(3.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(Config, "rate", 5.0)
+            patch.setitem(globals(), "RATE", 7.0)
+            patch.setitem(globals(), "TABLE", [11.0])
+            patch.setattr(Config, "table", [13.0])
+            changed = f(3.0)
+            assert compiled(3.0).data == changed
+        assert compiled(3.0).data == f(3.0) != changed
+        assert compiled.recordings == 2  # the first recording holds again
+
+
+def test_what_a_function_changes_itself_is_never_stale() -> None:
+    class Counter:
+        count = 0
+
+        def loss(self, x: Any) -> Any:
+            self.count += 1
+            return x * self.count
+
+    counter, seen = Counter(), []
+    compiled = autograd.compile(counter.loss)
+    with pytest.warns(RuntimeWarning, match=r"reads something from outside that is another object .*Counter\.count"):
+        seen = [compiled(2.0).data for _ in range(10)]
+    assert seen == [2.0 * k for k in range(1, 11)]
+    assert counter.count == 10
+
+
+@pytest.mark.parametrize(
+    ("source", "draw"),
+    [
+        (random, lambda source: source.gauss(0.0, 1.0)),
+        (random.Random(0), lambda source: source.random()),
+        (np.random.default_rng(0), lambda source: source.normal()),
+        (itertools.count(1), next),
+    ],
+    ids=["module", "Random", "numpy", "iterator"],
+)
+def test_what_is_drawn_inside_is_drawn_at_each_call(source: Any, draw: Callable[[Any], float]) -> None:
+    compiled = autograd.compile(lambda x: x * draw(source))
+    with warnings.catch_warnings(record=True) as all_:
+        warnings.simplefilter("always")
+        found = [compiled(1.0).data for _ in range(20)]
+    assert len(set(found)) == 20
+    assert [("draws random numbers" in str(w.message)) or ("an iterator" in str(w.message)) for w in all_] == [True]
+    assert compiled.recordings == 1
+
+
+def test_random_numbers_of_others_do_no_harm() -> None:
+    compiled = autograd.compile(lambda x: x * 2.0 if x is not None else random.random())
+    for _ in range(5):
+        assert compiled(random.random()).data > 0.0
+    assert compiled.recordings == 1
+
+
+def test_numbers_of_parameters_are_read_where_they_are() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    compiled = autograd.compile(lambda x, y: mse_loss(model(x), y))
+    for k in range(5):
+        for parameter in model.parameters():
+            parameter.data += 0.1 * k
+        assert compiled([1.0, 2.0], 3.0).data == pytest.approx(mse_loss(model([1.0, 2.0]), 3.0).data, rel=1e-14)
+    assert compiled.recordings == 1
+
+
+def test_looking_costs_no_python_per_parameter() -> None:
+    """Lists of Values are compared by one call each, whatever their length."""
+    model = MLP(50, [40, 10])
+    outside = Outside(lambda x: model(x))
+    assert len(outside.values) == 50 * 40 + 40 + 40 * 10 + 10
+    assert outside.count < 1500
+    assert len(outside._watches) < 250
+
+
+def test_the_warning_names_what_changes_at_each_call() -> None:
+    settings = {"temperature": 1.0}
+    compiled = autograd.compile(lambda x: x / settings["temperature"])
+
+    def call(k: int) -> float:
+        settings["temperature"] = k / 8
+        return float(compiled(1.0).data)
+
+    with pytest.warns(RuntimeWarning, match=r"pass it as an argument, or make a number a Value.*settings"):
+        assert [call(k) for k in range(1, 20)] == [8 / k for k in range(1, 20)]
+    assert compiled.recordings < 10
+
+
+def test_too_much_from_outside_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.compiler.outside._MOST", 100)
+    table = [float(i) for i in range(200)]
+    compiled = autograd.compile(lambda x: x * table[3])
+    with pytest.warns(RuntimeWarning, match="more than 100 numbers and objects from outside"):
+        assert [compiled(1.0).data, compiled(1.0).data] == [3.0, 3.0]
+    table[3] = 7.0
+    assert compiled(1.0).data == 7.0
