@@ -130,11 +130,12 @@ def map_nest(columns: Sequence[Column], batch: int = 1) -> Table:
     return arranged(nest, (outer, inner))
 
 
-def sum_nest(columns: Sequence[Column], batch: int = 1) -> tuple[str, Table, bool]:
+def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[str, Table, bool]:
     """The nest of the terms of a sum, for a kernel with loops m, n and k, of which k stays within one sum.
 
     Args:
-        columns: of the owners, and of one or two factors.
+        columns: of the owners, of one or two factors, and perhaps of the numbers that the sums start from.
+        factors: how many factors.
         batch: the samples of a batch.
 
     Returns:
@@ -146,10 +147,12 @@ def sum_nest(columns: Sequence[Column], batch: int = 1) -> tuple[str, Table, boo
     sizes = [max(turns[k] for turns, _ in nest.blocks) for k in numbers]
     inside = [k for k in numbers if nest.loops[k].strides[0] == 0]
     outside = [k for k in numbers if nest.loops[k].strides[0] != 0]
-    easy = [k for k in numbers if sizes[k] > 1 and all(s in (0, 1) for s in nest.loops[k].strides[1:])]
+    steps = [loop.strides[1 : 1 + factors] for loop in nest.loops]
+    easy = [k for k in numbers if sizes[k] > 1 and all(step in (0, 1) for step in steps[k])]
     by_size = lambda k: sizes[k]  # noqa: E731
     along = [k for k in outside if k in easy and nest.loops[k].strides[0] == 1]
-    within = [k for k in inside if k in easy and all(s == 1 for s in nest.loops[k].strides[1:])]
+    along = [k for k in along if all(stride in (0, 1) for stride in nest.loops[k].strides)]
+    within = [k for k in inside if k in easy and all(step == 1 for step in steps[k])]
     n = max(along, key=by_size, default=-1)
     k = max(inside, key=by_size, default=-1)
     dot = max(within, key=by_size, default=-1)

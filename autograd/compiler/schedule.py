@@ -38,7 +38,9 @@ Step = Region | int  # a region, or the number of a sum
 
 def schedule(program: Program) -> list[Step]:
     """The steps of a program, in order."""
-    return _Schedule(program).steps
+    found = _Schedule(program)
+    found.sink()
+    return [step for step in found.steps if not isinstance(step, Region) or step.arrays]
 
 
 def stored(program: Program, steps: list[Step]) -> set[int]:
@@ -89,19 +91,76 @@ class _Schedule:
                 return
         self._add(number, Region([number], *key))
         at = self.step_of[number]
-        self.spaces[at] = _Space(self._columns(at, array))
+        self.spaces[at] = _Space(self._columns(array))
         self.open.setdefault(key, []).append(at)
 
     def _key(self, number: int) -> tuple[int, bool]:
         array = self.program.arrays[number]
         return array.size, array.batched
 
-    def _columns(self, at: int, array: Array) -> set[Index]:
+    @staticmethod
+    def _columns(array: Array) -> set[Index]:
         """The index maps, other than the identity, by which an operation reads what is outside of its region."""
         return {read.index for read in reads_of(array) if not read.index.is_identity}
 
     def _joins(self, at: int, array: Array) -> bool:
-        return self.spaces[at].extend(self._columns(at, array))
+        return self.spaces[at].extend(self._columns(array))
+
+
+    def sink(self) -> None:
+        """Move operations to the region that needs them, where what they read is in memory anyway.
+
+        The derivative of an activation, say, is needed when the gradients come back only: until then it would be
+        stored beside the activation.
+        """
+        readers: dict[int, list[tuple[int, bool]]] = {}
+        for number, array in enumerate(self.program.arrays):
+            for read in reads_of(array):
+                readers.setdefault(read.array, []).append((number, read.index.is_identity))
+        results = {read.array for read in self.program.outputs if isinstance(read, Read)}
+        for number in reversed(range(len(self.program.arrays))):
+            if self.program.arrays[number].kind is not Kind.MAP or number in results:
+                continue
+            group = self._movable(number, readers, results)
+            to = {self.step_of.get(reader) for reader, _ in readers.get(number, ())}
+            if group and len(to) == 1:
+                self._move(group, to.pop())
+
+    def _movable(
+        self, number: int, readers: dict[int, list[tuple[int, bool]]], results: set[int]
+    ) -> list[int] | None:
+        """An operation and those that only it needs, if all else that they read is in memory anyway."""
+        at = self.step_of[number]
+        group, stack = {number}, [number]
+        while stack:
+            for read in reads_of(self.program.arrays[stack.pop()]):
+                operand = read.array
+                if operand in group or self.program.arrays[operand].kind is not Kind.MAP or operand in results:
+                    continue
+                users = {reader for reader, _ in readers[operand]}
+                if self.step_of[operand] != at or any(self.step_of[user] != at for user in users):
+                    continue
+                if not users <= group:
+                    return None
+                group.add(operand)
+                stack.append(operand)
+        every = [identity for member in group for _, identity in readers[member]]
+        return sorted(group) if all(every) else None
+
+    def _move(self, group: list[int], to: int | None) -> None:
+        """Put operations of one region into a later one, if that has as many members and loops for them."""
+        step, other = self.steps[self.step_of[group[0]]], self.steps[to]  # type: ignore[index]  # readers are computed
+        if other is step or not isinstance(other, Region) or not isinstance(step, Region):
+            return
+        if (step.size, step.batched) != (other.size, other.batched):
+            return
+        columns = set().union(*[self._columns(self.program.arrays[number]) for number in group])
+        if self.spaces[to].extend(columns):  # type: ignore[index]
+            for number in group:
+                step.arrays.remove(number)
+                other.arrays.append(number)
+                self.step_of[number] = to  # type: ignore[assignment]
+            other.arrays.sort()
 
 
 class _Space:

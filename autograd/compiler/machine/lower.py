@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.classes import Array, Kind, Program, Read
+from autograd.compiler.classes import Array, Kind, Program, Read, Terms
 from autograd.compiler.machine.memory import Memory
 from autograd.compiler.machine.texts import ExactKernel, Kernel, MapKernel, SumKernel
 from autograd.compiler.native.jit import host
@@ -105,35 +105,44 @@ class _Lowering:
     # ---- sums ------------------------------------------------------------------------------------------------------
     def sum(self, number: int) -> None:
         """One call for each list of terms; what no list writes afresh is set to 0 first."""
+        array = self.program.arrays[number]
+        lists = sorted(array.terms, key=lambda terms: -len(terms.owner))
+        starts = [terms for terms in lists if len(terms.factors) == 1 and terms.owner.is_one_to_one]
         parts = []
-        for terms in self.program.arrays[number].terms:
-            columns = [self.column(number, terms.owner), *[self.column(r.array, r.index) for r in terms.factors]]
-            way, table, complete = sum_nest(columns, self.batch if terms.batched else 1)
-            places = set(terms.owner.places)
-            first, end = min(places), max(places) + 1
-            parts.append((complete and len(places) == end - first, first, end, way, table, columns))
-        parts.sort(key=lambda part: (not part[0], part[1] - part[2]))
+        for terms in lists:
+            start = next((other for other in starts if _starts(other, terms)), None)
+            if start is not None:
+                starts.remove(start)
+                lists.remove(start)
+            parts.append(self._part(number, terms, start))
+        parts.sort(key=lambda part: (not part.dense, part.first - part.end))
         written: list[tuple[int, int]] = []
         calls = []
-        for dense, first, end, way, table, columns in parts:
-            fresh = dense and all(end <= low or high <= first for low, high in written)
+        for part in parts:
+            fresh = part.dense and all(part.end <= low or high <= part.first for low, high in written)
             if fresh:
-                written.append((first, end))
-            calls.append(self._terms(way, table, columns, fresh))
-        for first, end in _gaps(written, self.program.arrays[number].size):
+                written.append((part.first, part.end))
+            calls += part.calls(fresh)
+        for first, end in _gaps(written, array.size):
             self.zero(number, first, end)
         self.calls += calls
 
-    @staticmethod
-    def _terms(way: str, table: Table, columns: Sequence[Column], fresh: bool) -> Call:
-        lanes = host().lanes if way else 1
-        along = table.loops[1 if way == "n" else 2]
-        factors = []
-        for c in range(1, len(along)):
-            kind = "u" if along[c] else "b"
-            steady = ["b" if loop[c] == 0 else "g" for loop in table.loops[: {"n": 1, "k": 2}.get(way, 0)]]
-            factors.append(_cased("".join([kind, *steady]), columns[c]))
-        return Call(SumKernel(way, tuple(factors), lanes), table, flags=(int(not fresh),))
+    def _part(self, number: int, terms: Terms, start: Terms | None) -> _Part:
+        columns = [self.column(number, terms.owner), *[self.column(r.array, r.index) for r in terms.factors]]
+        batch = self.batch if terms.batched else 1
+        places = set(terms.owner.places)
+        first, end = min(places), max(places) + 1
+        if start is not None:
+            (read,) = start.factors
+            place = dict(zip(start.owner.places, read.index.places))
+            begins = self.column(read.array, [place[owner] for owner in terms.owner.places])
+            way, table, complete = sum_nest([*columns, begins], len(terms.factors), batch)
+            if complete and len(places) == end - first:
+                return _Part(True, first, end, way, table, [*columns, begins], len(terms.factors))
+            plain, other = self._part(number, start, None), self._part(number, terms, None)
+            return plain._replace(more=(other,))
+        way, table, complete = sum_nest(columns, len(terms.factors), batch)
+        return _Part(complete and len(places) == end - first, first, end, way, table, columns, len(terms.factors))
 
     def zero(self, number: int, first: int, end: int) -> None:
         """Members of an array set to 0."""
@@ -161,6 +170,48 @@ class _Lowering:
         if len(starts) < array.size:
             self.zero(number, 0, array.size)
         self.calls.append(Call(ExactKernel(), Table([(1, 1), (0, batch)], rows)))
+
+
+class _Part(NamedTuple):
+    """A list of terms as a call.
+
+    Attributes:
+        dense: whether it completes the sums from ``first`` to ``end``, each in one place.
+        columns: of the owners, of the factors, and perhaps of what the sums start from.
+        more: parts that are added afterwards.
+    """
+
+    dense: bool
+    first: int
+    end: int
+    way: str
+    table: Table
+    columns: list[Column]
+    factors: int
+    more: tuple[Any, ...] = ()
+
+    def calls(self, fresh: bool) -> list[Call]:
+        """The call, and those for what is added afterwards."""
+        way, table = self.way, self.table
+        lanes = host().lanes if way else 1
+        along = table.loops[1 if way == "n" else 2]
+        factors = []
+        for c in range(1, 1 + self.factors):
+            kind = "u" if along[c] else "b"
+            steady = ["b" if loop[c] == 0 else "g" for loop in table.loops[: {"n": 1, "k": 2}.get(way, 0)]]
+            factors.append(_cased("".join([kind, *steady]), self.columns[c]))
+        start = ""
+        if len(self.columns) > 1 + self.factors:
+            start = _cased("u" if way == "n" and along[-1] else "b", self.columns[-1])
+        call = Call(SumKernel(way, tuple(factors), start, lanes), table, flags=(int(not fresh),))
+        return [call, *[more for part in self.more for more in part.calls(False)]]
+
+
+def _starts(start: Terms, terms: Terms) -> bool:
+    """Whether these terms, one for each sum, may be what the sums of some products start from."""
+    if start is terms or start.batched != terms.batched or len(terms.owner) <= len(start.owner):
+        return False
+    return set(start.owner.places) == set(terms.owner.places)
 
 
 def _kind(stride: int) -> str:

@@ -54,11 +54,13 @@ class SumKernel(NamedTuple):
         way: "n": vectors of members, "k": vectors of terms, "": one at a time.
         factors: for each factor how it advances along the vector: "u" by 1 or "b" not at all, and along m: "b" for one
             that is the same in all rows; for way "k" along n, too.  Capital letters: it is in the data, not in the frame.
+        start: how what the sums start from advances along the vector, if it is a column of its own, else empty.
         lanes: of a vector.
     """
 
     way: str
     factors: tuple[str, ...]
+    start: str
     lanes: int
 
     def text(self, name: str, functions: Functions) -> str:
@@ -283,8 +285,9 @@ class _SumText(_Text):
     """
 
     def __init__(self, kernel: SumKernel, name: str, functions: Functions) -> None:
-        super().__init__(name, functions, 3, ["u", *kernel.factors])
-        self.kernel = kernel._replace(factors=tuple(map(str.lower, kernel.factors)))
+        super().__init__(name, functions, 3, ["u", *kernel.factors, *([kernel.start] if kernel.start else [])])
+        self.kernel = kernel._replace(factors=tuple(map(str.lower, kernel.factors)), start=kernel.start.lower())
+        self.factors = range(1, 1 + len(kernel.factors))
 
     def text(self) -> str:
         lines = self.head()
@@ -302,7 +305,8 @@ class _SumText(_Text):
         kept = code.let(f"select i1 %fresh, {truth} zeroinitializer, {truth} {mask}")
         columns = []
         for c in range(self.columns):
-            moves = c == 0 or self.kernel.factors[c - 1][0] == "u"
+            kind = ["u", *self.kernel.factors, self.kernel.start][c]
+            moves = kind[0] == "u"
             columns.append(code.let(f"getelementptr double, ptr %p{c}, i64 %n") if moves else f"%p{c}")
         head = self.taken()
         many = self._rows_of_members("many", _ROWS, columns, mask, kept)
@@ -333,31 +337,35 @@ class _SumText(_Text):
         at = [first]
         for _ in range(rows - 1):
             at.append([code.let(f"getelementptr double, ptr {x}, i64 %s0.{c}") for c, x in enumerate(at[-1])])
-        starts = [self.load(at[r][0], kept) for r in range(rows)]
+        if not self.kernel.start:
+            starts = [self.load(at[r][0], kept) for r in range(rows)]
+        elif self.kernel.start == "u":
+            starts = [self.load(at[r][-1], mask) for r in range(rows)]
+        else:
+            starts = [code.broadcast(code.let(f"load double, ptr {at[r][-1]}, align 8")) for r in range(rows)]
         before = self.taken()
-        factors = range(1, self.columns)
+        factors = self.factors
         shared = [c for c in factors if self.kernel.factors[c - 1][1] == "b"]
-        now = {}
+        values: dict[tuple[int, int], str] = {}
         for c in factors:
             for r in range(1 if c in shared else rows):
-                now[c, r] = f"%{name}.p{c}.{r}"
-        values: dict[tuple[int, int], str] = {}
-        for c, r in now:
-            if self.kernel.factors[c - 1][0] == "u":
-                values[c, r] = self.load(now[c, r], mask)
-            else:
-                values[c, r] = code.broadcast(code.let(f"load double, ptr {now[c, r]}, align 8"))
+                place = code.let(f"getelementptr double, ptr {at[r][c]}, i64 %{name}.o{c}")
+                if self.kernel.factors[c - 1][0] == "u":
+                    values[c, r] = self.load(place, mask)
+                else:
+                    values[c, r] = code.broadcast(code.let(f"load double, ptr {place}, align 8"))
         sums = []
         for r in range(rows):
             x = [values[c, 0 if c in shared else r] for c in factors]
             before_sum = f"%{name}.s{r}"
             sums.append(code.fma(x[0], x[1], before_sum) if len(x) == 2 else code.add(before_sum, x[0]))
         body = self.taken()
-        phis = [f"  %{name}.s{r} = phi {kind} [{start}, %{name}.loop], [{new}, %{name}.k]" for r, (start, new) in enumerate(zip(starts, sums))]
-        steps = []
-        for (c, r), pointer in now.items():
-            phis.append(f"  {pointer} = phi ptr [{at[r][c]}, %{name}.loop], [{pointer}.next, %{name}.k]")
-            steps.append(f"  {pointer}.next = getelementptr double, ptr {pointer}, i64 %s2.{c}")
+        phis = [
+            f"  %{name}.s{r} = phi {kind} [{start}, %{name}.loop], [{new}, %{name}.k]"
+            for r, (start, new) in enumerate(zip(starts, sums))
+        ]
+        phis += [f"  %{name}.o{c} = phi i64 [0, %{name}.loop], [%{name}.o{c}.next, %{name}.k]" for c in factors]
+        steps = [f"  %{name}.o{c}.next = add i64 %{name}.o{c}, %s2.{c}" for c in factors]
         for r, total in enumerate(sums):
             self.store(total, at[r][0], mask)
         after = self.taken()
@@ -404,7 +412,7 @@ class _SumText(_Text):
     def _dots(self, name: str, rows: int, columns: int) -> list[str]:
         """A tile of sums, each a vector over the terms until the end."""
         code, kind = self.code, self.code.type
-        factors = range(1, self.columns)
+        factors = self.factors
 
         def at(c: int, row: int, column: int) -> str:
             place = self.moved(f"%p{c}", f"%{name}.n", f"%s1.{c}")
@@ -440,7 +448,8 @@ class _SumText(_Text):
             f"  %{name}.s{r}.{n} = phi {kind} [zeroinitializer, %{name}.loop], [{new}, %{name}.k]"
             for (r, n), new in sums.items()
         ]
-        self._store_sums([(at(0, r, n), sums[r, n]) for r, n in cells])
+        starts = self.columns - 1 if self.kernel.start else 0
+        self._store_sums([(at(0, r, n), at(starts, r, n) if starts else "", sums[r, n]) for r, n in cells])
         after = self.taken()
         return [
             *before,
@@ -452,17 +461,24 @@ class _SumText(_Text):
             *after,
         ]  # fmt: skip
 
-    def _store_sums(self, sums: list[tuple[str, str]]) -> None:
-        """Add up the lanes of several vectors, as a tree over all of them at once, and store the totals."""
+    def _store_sums(self, sums: list[tuple[str, str, str]]) -> None:
+        """Add up the lanes of several vectors, as a tree over all of them at once, and store the totals.
+
+        Args:
+            sums: of each the place, the place of what it starts from (if that is another one), and the vector.
+        """
         code = self.code
         for first in range(0, len(sums), self.lanes):
             group = sums[first : first + self.lanes]
-            totals = code.sums_of_lanes([total for _, total in group])
-            for k, (place, _) in enumerate(group):
-                result = totals if self.lanes == 1 else code.let(f"extractelement {code.type} {totals}, i64 {k}")
-                old = code.let(f"load double, ptr {place}, align 8")
-                start = code.let(f"select i1 %fresh, double 0.0, double {old}")
-                code.do(f"store double {code.let(f'fadd double {start}, {result}')}, ptr {place}, align 8")
+            totals = code.sums_of_lanes([total for _, _, total in group])
+            for k, (place, begin, _) in enumerate(group):
+                result = code.let(f"extractelement {code.type} {totals}, i64 {k}")
+                code.do(f"store double {code.let(f'fadd double {self._start(place, begin)}, {result}')}, ptr {place}, align 8")
+
+    def _start(self, place: str, begin: str) -> str:
+        """What a single sum starts from."""
+        old = self.code.let(f"load double, ptr {begin or place}, align 8")
+        return old if begin else self.code.let(f"select i1 %fresh, double 0.0, double {old}")
 
     # ---- no vectors ------------------------------------------------------------------------------------------------
     def _one_by_one(self) -> list[str]:
@@ -470,15 +486,14 @@ class _SumText(_Text):
         rows = [self.moved(f"%p{c}", "%m", f"%s0.{c}") for c in range(self.columns)]
         outer = self.taken()
         at = [self.moved(rows[c], "%n", f"%s1.{c}") for c in range(self.columns)]
-        old = code.let(f"load double, ptr {at[0]}, align 8")
-        start = code.let(f"select i1 %fresh, double 0.0, double {old}")
+        start = self._start(at[0], at[-1] if self.kernel.start else "")
         middle = self.taken()
-        x = [code.let(f"load double, ptr %q{c}, align 8") for c in range(1, self.columns)]
+        x = [code.let(f"load double, ptr %q{c}, align 8") for c in self.factors]
         total = code.let(f"fmul double {x[0]}, {x[1]}") if len(x) == 2 else x[0]
         new = code.let(f"fadd double %sum, {total}")
         inner = self.taken()
-        phis = [f"  %q{c} = phi ptr [{at[c]}, %n.loop], [%q{c}.next, %k.loop]" for c in range(1, self.columns)]
-        steps = [f"  %q{c}.next = getelementptr double, ptr %q{c}, i64 %s2.{c}" for c in range(1, self.columns)]
+        phis = [f"  %q{c} = phi ptr [{at[c]}, %n.loop], [%q{c}.next, %k.loop]" for c in self.factors]
+        steps = [f"  %q{c}.next = getelementptr double, ptr %q{c}, i64 %s2.{c}" for c in self.factors]
         return [
             "  br label %m.loop", "m.loop:", "  %m = phi i64 [0, %row], [%m.next, %m.end]",
             *outer,
