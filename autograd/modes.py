@@ -28,6 +28,7 @@ class Modes(NamedTuple):
     recording: bool = True  # False inside no_grad()
     strict: bool = False  # True inside strict()
     recorder: Any = None  # the compiler's recorder, told of every decision that depends on data
+    nodes: Any = None  # where nothing else is switched on, the recorder's nodes: operators write theirs there themselves
 
 
 UNRECORDED = Modes(recording=False)  # inside no_grad() and nothing else
@@ -59,6 +60,11 @@ _modes: ContextVar[Modes] = ContextVar("autograd_modes", default=Modes())  # noq
 current_modes = _modes.get
 
 
+def _with_nodes(modes: Modes) -> Modes:
+    plain = modes.recorder is not None and modes.recording and not modes.strict
+    return modes._replace(nodes=modes.recorder.nodes if plain else None)
+
+
 @contextmanager
 def switched(**switches: Any) -> Iterator[None]:
     """Change switches for the duration of a ``with`` block, in this thread or task only.
@@ -69,7 +75,7 @@ def switched(**switches: Any) -> Iterator[None]:
         open_contexts.count += 1
     before, token = _modes.get(), None
     try:  # Ctrl-C may come at any point: it must not leave a switch on (a count too high is only slow)
-        token = _modes.set(before._replace(**switches))
+        token = _modes.set(_with_nodes(before._replace(**switches)))
         yield
     finally:
         try:

@@ -34,11 +34,7 @@ def constant(number: float, label: str = "") -> Value:
     >>> (x * 3).parents[1].op is constant(3.0).op
     True
     """
-    if open_contexts.count or number.__class__ is not float:
-        out = Value(number)
-        out.op = ops.constant
-    else:
-        out = new_node(number, ops.constant, (), ())
+    out = new_node(number if number.__class__ is float else as_float(number), ops.constant, (), ())
     out.label = label
     return out
 
@@ -66,14 +62,24 @@ _methods: dict[Op, Callable[..., Value]] = {}
 _plain: set[Any] = {int, float}  # the kinds of number that most operands are
 
 
+def _in_context(op: Op, data: float, parents: tuple[Value, ...], numbers: tuple[float, ...]) -> Value:
+    """A result where some context is open; where only the compiler records, 3x faster than ``Value.apply``."""
+    modes = current_modes()
+    if modes.nodes is not None:
+        out = new_node(data, op, parents, op.partials(data, *numbers))
+        modes.nodes[out] = None
+        return out
+    return unrecorded(data) if modes == UNRECORDED else Value.apply(op, parents)
+
+
 def _unary(op: Unary) -> Callable[[Value], Value]:
     value, derivative = op.value, op.derivative
 
     def method(self: Value) -> Value:
-        if open_contexts.count:
-            return unrecorded(value(self._data)) if current_modes() == UNRECORDED else Value.apply(op, (self,))
         x = self._data
         y = value(x)
+        if open_contexts.count:
+            return _in_context(op, y, (self,), (x,))
         out: Value = _new(Value)
         out._data = y
         out.grad = 0
@@ -98,9 +104,9 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
             elif not isinstance(other, Value):
                 return _mixed(method, self, other)
         x, y = self._data, other._data
-        if open_contexts.count:
-            return unrecorded(value(x, y)) if current_modes() == UNRECORDED else Value.apply(op, (self, other))
         z = value(x, y)
+        if open_contexts.count:
+            return _in_context(op, z, (self, other), (x, y))
         out: Value = _new(Value)
         out._data = z
         out.grad = 0

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from copy import deepcopy
 from functools import update_wrapper
 from itertools import repeat
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 from autograd.compiler.arguments import flat_shape, is_plain, labels_of, numbers_of, positional
@@ -24,7 +24,7 @@ from autograd.compiler.program import Program
 from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import advice, as_node, first_difference, leaves_for, record, recording_of, run
 from autograd.compiler.replay import CompiledCall, at_recording, replayed
-from autograd.compiler.variants import MOST, Budget, Plan, PointPlan, Variant, Variants
+from autograd.compiler.variants import FEW_NODES, MOST, Budget, Plan, PointPlan, Variant, Variants
 from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts, switched
@@ -162,14 +162,14 @@ class Compiled:
 
     def _make_fast(self, variant: Variant, args: Sequence[Any]) -> bool:
         """From now on let machine code take arguments of this shape, if it can do all there is to do."""
-        if variant.has_lanes or variant.recording.guards or variant.recording.parameters:
+        if len(variant.recording.nodes) > FEW_NODES or variant.recording.guards or variant.recording.parameters:
             return False
         plan = variant.point_plan()
-        if not isinstance(plan.kernel, PythonKernel):
-            supply = iter(range(1, plan.kernel.outputs))
+        if plan.is_small:
+            supply = iter(range(1, 1 + len(variant.recording.arguments)))
             result = (0, tuple([rebuild(arg, supply) for arg in args]))
             self._fast_outside = variant.outside
-            self._fast = plan.kernel.caller([flat_shape(arg) for arg in args], result, self._value_and_grad)
+            self._fast = plan.caller([flat_shape(arg) for arg in args], result, self._value_and_grad)
             self._latest = variant, None
         return self._fast is not None
 
@@ -237,10 +237,10 @@ class Compiled:
         before = Outside(self.f)
         outside = next((v.outside for kept in self.variants.values() for v in kept if v.outside.holds()), before)
         drawn = outside.draws()
-        started = perf_counter()
+        started = thread_time()
         with collector_paused():
             recording = record(self.f, args)
-        seconds = perf_counter() - started
+        seconds = thread_time() - started
         if outside.draws() != drawn:
             outside.never = "draws random numbers: draw them outside and pass them as arguments"
         with self._lock:

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.arrange import arrange
 from autograd.compiler.builder import collector_paused
-from autograd.compiler.flatten import flatten
-from autograd.compiler.kernels import inlined
-from autograd.compiler.lanes import spread
-from autograd.compiler.native import Kernel
-from autograd.compiler.record import program_of
+from autograd.compiler.classes import Kind
+from autograd.compiler.group import group
+from autograd.compiler.machine.machine import Machine
+from autograd.compiler.pipeline import inlined
 from autograd.compiler.samples import record_sample, table_of
 from autograd.value import Value
 
@@ -43,32 +41,28 @@ class Evaluator:
         self.others = [leaf for leaf in recording.parameters if leaf not in known]
         columns = table_of(data)
         self.count = len(columns)
-        lanes = min(_LANES, max(self.count, 2))
+        self.lanes = lanes = min(_LANES, max(self.count, 2))
         with collector_paused():
-            program = flatten(program_of(recording._replace(parameters=[*leaves, *self.others])))
-            builder, outputs = spread(program, lanes)
-            arrays = arrange(inlined(flatten(builder.program(outputs))).verify())
-            self.kernel = Kernel(arrays)
-        self.frame = self.kernel.frame()
+            builder, outputs, _ = group(
+                [[output] for output in recording.outputs],
+                recording.arguments,
+                [*leaves, *self.others],
+                recording.nodes,
+                batched=True,
+            )
+            self.machine = Machine(inlined(builder.program(outputs)), lanes)
+        self.frame = self.machine.frame()
         # The last call is filled up with the last sample.
-        last = self.count - 1
-        calls = [columns[np.minimum(np.arange(first, first + lanes), last)].T for first in range(0, self.count, lanes)]
-        numbered = list(enumerate(arrays.arrays))
-        self.parameters = [(i, np.array(array.payload)) for i, array in numbered if array.kind == "parameter"]
-        arguments = [(i, np.array(array.payload)) for i, array in numbered if array.kind == "argument"]
-        self.calls = [[(i, call[index]) for i, index in arguments] for call in calls]
-        self.lanes = lanes
+        places = np.minimum(np.arange(-(-self.count // lanes) * lanes), self.count - 1).reshape(-1, lanes)
+        self.data = self.machine.data(len(places))
+        self.machine.fill(self.data, Kind.ARGUMENT, columns[places].transpose(0, 2, 1))
 
     def __call__(self, numbers: Any) -> Any:
         """Every output for every sample, [output, sample], with these numbers of the leaves."""
-        live = np.concatenate([numbers, [leaf._data for leaf in self.others]])
-        for array, index in self.parameters:
-            self.kernel.write(self.frame, array, live[index])
-        found = np.empty((len(self.recorded), len(self.calls), self.lanes))
-        for k, arguments in enumerate(self.calls):
-            for array, values in arguments:
-                self.kernel.write(self.frame, array, values)
-            self.kernel.run(self.frame)
-            for row, output in zip(found[:, k], self.kernel.read(self.frame)):
-                row[:] = output
+        self.machine.fill(self.frame, Kind.PARAMETER, np.concatenate([numbers, [leaf._data for leaf in self.others]]))
+        found = np.empty((len(self.recorded), len(self.data), self.lanes))
+        for k, data in enumerate(self.data):
+            self.machine.run(self.frame, data[None])
+            for row, output in zip(found[:, k], self.machine.program.outputs):
+                row[:] = self.machine.read(self.frame, data[None], output)
         return found.reshape(len(found), -1)[:, : self.count]

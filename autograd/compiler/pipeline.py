@@ -36,12 +36,13 @@ class Assembled(NamedTuple):
     gradients: list[Kind]
 
 
-def assemble(recording: Recording, wanted: Sequence[Kind] = ()) -> Assembled:
+def assemble(recording: Recording, wanted: Sequence[Kind] = (), *, batched: bool = False) -> Assembled:
     """The program of a recording.
 
     Args:
         recording: what to compute.
         wanted: the kinds of leaves to differentiate the first output with respect to.
+        batched: whether it is evaluated for many samples at once; the arguments are other ones for each.
     """
     truths = [guard for guard in recording.guards if guard.is_truth]
     numbers = [guard for guard in recording.guards if not guard.is_truth]
@@ -52,6 +53,7 @@ def assemble(recording: Recording, wanted: Sequence[Kind] = ()) -> Assembled:
         recording.arguments,
         recording.parameters,
         recording.nodes,
+        batched=batched,
     )
     outputs, looks = found[: len(lists)], found[len(lists) :]
     results = list(outputs)
@@ -82,7 +84,7 @@ def _violations(builder: Builder, guards: list[list[Any]], looks: list[Operand])
             found = [guard.found for guard in kind]
         same = builder.map(ops.equal, [look, builder.leaf(Kind.CONSTANT, found)], count)
         differs = builder.spread(builder.map(ops.sub, [1.0, same], count), count)
-        terms.append(Terms(builder.index([0] * count), (differs,)))
+        terms.append(Terms(builder.index([0] * count), (differs,), builder.is_batched(differs)))
     return builder.sum(1, terms)
 
 

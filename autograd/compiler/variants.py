@@ -6,16 +6,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from operator import add
-from time import perf_counter
+from time import thread_time
 from typing import Any, TypeVar
 
 from autograd.compiler.builder import Builder, collector_paused
 from autograd.compiler.classes import Kind
+from autograd.compiler.classes import Program as ClassProgram
 from autograd.compiler.derive import derivatives
 from autograd.compiler.flatten import flatten
-from autograd.compiler.kernels import Kernel, kernel_for, native_available, point_kernel_for
+from autograd.compiler.kernels import Kernel, kernel_for, native_available
 from autograd.compiler.lanes import find_lanes
 from autograd.compiler.native import UnsupportedError
+from autograd.compiler.native.lowering import lower
 from autograd.compiler.outside import Outside
 from autograd.compiler.pipeline import assemble, inlined
 from autograd.compiler.program import ARGUMENT, PARAMETER, Program
@@ -27,9 +29,11 @@ __all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Plan", "PointPlan", "Variant
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 MOST_IN_ALL = 64  # recordings kept for a function
 FEW = 3  # recordings that may serve no other call than their own
+FEW_NODES = 300  # of a function that may be small enough for that:
+_SMALL = 600  # operations of a function that is called with nothing of Python in between
 _CHEAP = 1.0  # seconds of compiling that nobody has to save first
 
-P = TypeVar("P", "Plan", "ClassPlan", "PointPlan")
+P = TypeVar("P", "Plan", "ClassPlan", "PointPlan", "PythonPointPlan")
 
 
 class Plan:
@@ -126,9 +130,52 @@ class ClassPlan:
 
 
 class PointPlan:
-    """Value, guards and one gradient per number of the arguments, for a program without lanes."""
+    """Value, guards and one gradient per number of the arguments: at one point, or at many."""
 
-    def __init__(self, program: Program, numbers: int, parameters: int, backend: str) -> None:
+    def __init__(self, recording: Recording, old: Any) -> None:
+        self.recording = recording
+        self._old = old
+
+    @cached_property
+    def single(self) -> ClassProgram:
+        """The program of one point."""
+        return inlined(assemble(self.recording, [Kind.ARGUMENT]).program)
+
+    @cached_property
+    def _points(self) -> Any:
+        from autograd.compiler.machine.points import points
+
+        return points(inlined(assemble(self.recording, [Kind.ARGUMENT], batched=True).program))
+
+    @property
+    def is_small(self) -> bool:
+        """Whether machine code for each single number is worth its compilation."""
+        from autograd.compiler.machine.points import operations
+
+        return operations(self.single) <= _SMALL
+
+    def caller(self, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
+        """A builtin function of arguments of these shapes."""
+        from autograd.compiler.machine.points import caller
+
+        return caller(self.single, shapes, result, slow)
+
+    def at(self, columns: Sequence[Any], parameters: Sequence[float]) -> list[Any]:
+        """Every output at N points: one array of N numbers per argument."""
+        found: list[Any] = self._points(columns, parameters)
+        return found
+
+    @property
+    def program(self) -> Program:
+        """The same as a flat program, to be printed."""
+        found: Program = self._old().program
+        return found
+
+
+class PythonPointPlan:
+    """The same where there is no machine code."""
+
+    def __init__(self, program: Program, numbers: int) -> None:
         builder = Builder()
         registers = [i for i, step in enumerate(program.instructions) if step.op is ARGUMENT]
         where, found = derivatives(program, program.outputs[0], registers, builder)
@@ -137,14 +184,12 @@ class PointPlan:
         zero = builder.constant(0.0)
         outputs = [*[where[i] for i in program.outputs], *[zero if d is None else d for d in gradients]]
         self.program = flatten(builder.program(outputs)).verify()
-        self.kernel: Any = point_kernel_for(self.program, numbers, parameters, backend)
+        self.kernel: Any = PythonKernel(self.program)
+
+    is_small = False
 
     def at(self, columns: Sequence[Any], parameters: Sequence[float]) -> list[Any]:
         """Every output at N points: one array of N numbers per argument."""
-        if not isinstance(self.kernel, PythonKernel):
-            self.kernel.refresh(parameters)
-            found: list[Any] = self.kernel.at(columns)
-            return found
         rows = [self.kernel(point, parameters) for point in zip(*columns)]
         return [list(column) for column in zip(*rows)] or [[] for _ in self.program.outputs]
 
@@ -195,22 +240,32 @@ class Variant:
 
     def point_plan(self) -> PointPlan:
         """The plan for value and gradient at points given as plain numbers."""
-        numbers, parameters = len(self.recording.arguments), len(self.recording.parameters)
-        return self._planned("points", lambda: PointPlan(self.scalar, numbers, parameters, self.backend))
+
+        def old() -> PythonPointPlan:
+            return PythonPointPlan(self.scalar, len(self.recording.arguments))
+
+        def make() -> Any:
+            if self.backend == "python" or not (self.backend == "native" or native_available()):
+                return old()
+            plan = PointPlan(self.recording, old)
+            try:
+                for array in plan.single.arrays:
+                    if array.op is not None:
+                        lower(array.op)
+            except UnsupportedError:
+                return old()
+            return plan
+
+        return self._planned("points", make)
 
     def _planned(self, key: Any, make: Callable[[], P]) -> P:
         if key not in self.plans:
-            started = perf_counter()
+            started = thread_time()
             with collector_paused():
                 self.plans[key] = make()
-            self.budget.spent += perf_counter() - started
+            self.budget.spent += thread_time() - started
         found: P = self.plans[key]
         return found
-
-    @property
-    def has_lanes(self) -> bool:
-        """Whether a loop over samples was found."""
-        return any(step.lanes > 1 for step in self.program.instructions)
 
     def live(self) -> list[float]:
         """The data of the captured leaves, as it is now."""

@@ -1,0 +1,134 @@
+"""Functions of a few numbers at one point or at many: machine code with nothing of Python in between."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.compiler.classes import Array, Kind, Operand, Program, Read
+from autograd.compiler.machine.machine import Machine
+from autograd.compiler.native.code import Code
+from autograd.compiler.native.code import Operand as Register
+from autograd.compiler.native.jit import host
+from autograd.compiler.native.lowering import lower
+from autograd.compiler.native.pycall import available, builtin
+from autograd.compiler.native.vector_math import VectorMath
+
+__all__ = ["caller", "operations", "points"]
+
+_BLOCK = 4096  # points at a time: a few hundred kilobytes for a function of a few numbers
+
+
+def operations(program: Program) -> int:
+    """How many operations on single numbers a program does."""
+    sums = sum([len(terms.owner) for array in program.arrays for terms in array.terms])
+    return sums + sum([array.size for array in program.arrays if array.kind is Kind.MAP])
+
+
+def caller(
+    program: Program, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]
+) -> Callable[..., Any] | None:
+    """A builtin function that evaluates a program, number by number; None where the interpreter has no room for one.
+
+    Args:
+        program: reads arguments only; it is not batched.
+        shapes: of the arguments of the function, see ``pycall.builtin``.
+        result: what the function returns, in terms of the numbers of all outputs, one after the other.
+        slow: a bound method, held weakly: it is called where the arguments are not what the shapes say.
+    """
+    if not available():
+        return None
+    method = weakref.WeakMethod(slow)
+
+    def other(*args: Any, **keywords: Any) -> Any:
+        found = method()
+        if found is None:
+            raise ReferenceError("the compiled function is gone")
+        return found(*args, **keywords)
+
+    text, outputs = _straight_line(program)
+    return builtin("value_and_grad", text, shapes, outputs, result, other)
+
+
+def _straight_line(program: Program) -> tuple[str, int]:
+    """``void kernel(ptr inputs, ptr outputs, ptr unused)`` with one register for every number, and how many outputs."""
+    functions = VectorMath(1)
+    code = Code(functions)
+    registers: list[list[Register]] = []
+
+    def number(operand: Operand, place: int) -> Register:
+        return registers[operand.array][operand.index[place]] if isinstance(operand, Read) else operand
+
+    def computed(array: Array, member: int) -> Register:
+        if array.op is None:
+            raise TypeError(f"{array.kind} is no operation")
+        return lower(array.op)(code, *[number(operand, member) for operand in array.operands])
+
+    for array in program.arrays:
+        if array.kind is Kind.MAP:
+            registers.append([computed(array, member) for member in range(array.size)])
+        elif array.kind is Kind.SUM:
+            registers.append(_sums(code, array, number))
+        elif array.kind is Kind.CONSTANT:
+            registers.append([float(x) for x in array.data])
+        else:
+            places = [code.let(f"getelementptr double, ptr %in, i64 {k}") for k in array.data]
+            registers.append([code.let(f"load double, ptr {place}, align 8") for place in places])
+    count = 0
+    for output in program.outputs:
+        for place in range(len(output.index) if isinstance(output, Read) else 1):
+            to = code.let(f"getelementptr double, ptr %out, i64 {count}")
+            code.do(f"store double {code.value(number(output, place))}, ptr {to}, align 8")
+            count += 1
+    body = "\n".join(code.lines)
+    head = f"define internal void @kernel(ptr %in, ptr %out, ptr %live) {host().attributes} {{"
+    return f"{functions.text()}{head}\n{body}\n  ret void\n}}\n", count
+
+
+def _sums(code: Code, array: Array, number: Callable[[Operand, int], Register]) -> list[Register]:
+    totals: list[Register | None] = [None] * array.size
+    for terms in array.terms:
+        for place, owner in enumerate(terms.owner):
+            x = [number(factor, place) for factor in terms.factors]
+            before = totals[owner]
+            if before is None:
+                totals[owner] = x[0] if len(x) == 1 else code.mul(x[0], x[1])
+            else:
+                totals[owner] = code.add(before, x[0]) if len(x) == 1 else code.fma(x[0], x[1], before)
+    return [0.0 if total is None else total for total in totals]
+
+
+class points:  # noqa: N801 - called like a function
+    """The outputs of a batched program at many points, [output][point].
+
+    Args:
+        program: whose arguments are single numbers, batched.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.machine = Machine(program, _BLOCK)
+        self.memory: list[tuple[Any, Any]] = []
+
+    def __call__(self, columns: Sequence[Any], parameters: Any) -> list[Any]:
+        """Evaluate at points given as one array of numbers per argument."""
+        count = len(columns[0])
+        frame, data = self.memory.pop() if self.memory else (self.machine.frame(), self.machine.data())
+        self.machine.fill(frame, Kind.PARAMETER, np.asarray(parameters, dtype=float))
+        outputs = [np.empty((len(x.index) if isinstance(x, Read) else 1, count)) for x in self.machine.program.outputs]
+        block = np.empty((len(columns), _BLOCK))
+        for first in range(0, count, _BLOCK):
+            here = slice(first, min(first + _BLOCK, count))
+            size = here.stop - first
+            for row, column in zip(block, columns):
+                row[:size] = column[here]
+                row[size:] = row[0]  # as harmless as a point that counts
+            self.machine.fill(data, Kind.ARGUMENT, block)
+            self.machine.run(frame, data)
+            for found, output in zip(outputs, self.machine.program.outputs):
+                numbers = self.machine.read(frame, data, output)
+                found[:, here] = numbers[:, :size] if numbers.ndim == 2 else numbers[:, None]
+        self.memory.append((frame, data))
+        return [row for found in outputs for row in found]
