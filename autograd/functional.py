@@ -19,13 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isnan
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
 from autograd import ops
 from autograd.branches import Where, conditions
-from autograd.errors import StaleGraphError
-from autograd.graph import sweep, topological_order
+from autograd.errors import AutogradError, StaleGraphError
+from autograd.graph import check_derivatives, sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
 from autograd.provenance import describe
 from autograd.trees import aligned, all_floats, flatten, is_tree, rebuild
@@ -88,7 +89,9 @@ def gradients(
         local = {node: _partials_as_graph(node, depends) for node in order}
         if any(node.op is ops.select for node in order):
             _mask_branches(order, roots, local)
-        adjoint = sweep(order, seeds, local.__getitem__, NOTHING)
+        between = [node for node in order if node in depends]  # the inputs and what depends on them
+        starts = {root: seed for root, seed in seeds.items() if root in depends}
+        adjoint = sweep(between, starts, local.__getitem__, NOTHING)
     found = [adjoint.get(node, 0.0) for node in wanted]
     return tuple([d if isinstance(d, Value) else constant(0.0 if d is NOTHING else d) for d in found])
 
@@ -137,7 +140,9 @@ def _dependents(order: Sequence[Value], inputs: Iterable[Value]) -> set[Value]:
 
 def _partials_as_graph(node: Value, wanted: set[Value]) -> list[Any]:
     """The row of the table applied to nodes: local derivatives that can be differentiated in turn."""
-    if node not in wanted or not node.parents or node.op in ops.COMPARISONS:
+    if node not in wanted or node.op in ops.COMPARISONS:
+        return [NOTHING] * len(node.parents)
+    if not node.parents:
         return []
     check_data(node, "differentiating it twice")
     # Plain numbers stay plain, which saves nodes; inputs of a network have a label, by which formulas know them.
@@ -148,6 +153,9 @@ def _partials_as_graph(node: Value, wanted: set[Value]) -> list[Any]:
 
 def check_data(node: Value, use: str) -> None:
     """Raise a ``StaleGraphError`` if the data of an operand was changed after the node had been computed from it."""
+    check_derivatives([node], attrgetter("partials"))
+    if not isinstance(node.op, ops.Op):
+        raise AutogradError(f"{node!r} has the operation {node.op!r}, which was set by hand: it has no rule for {use}")
     now = node.op.value(*[parent._data for parent in node.parents])
     if now != node._data and not (isnan(now) and isnan(node._data)):
         changed = {parent.label or f"Value({parent._data})": None for parent in node.parents if not parent.parents}
@@ -345,6 +353,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     order = topological_order(*roots)
     tangent: dict[Any, Any] = dict(zip(call.inputs, directions))
     depends = _dependents(order, call.inputs)
+    if not nested:
+        check_derivatives(order, attrgetter("partials"))
     for node in order:
         if node in depends and node not in tangent:
             if node.op is ops.select:

@@ -20,7 +20,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"branches", "collector", "differences", "errors", "files", "ieee", "modes", "rowdocs", "terminal"},
         {"ops", "graph"},
         {"copies", "provenance", "trees"},
-        {"closures"},
+        {"micrograd", "subclasses"},
         {"value", "primitive"},
         {"functions"},
         {"functional", "expression"},
