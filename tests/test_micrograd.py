@@ -29,7 +29,7 @@ from autograd import (
 from autograd.functional import hessian
 from autograd.graph import topological_order
 from autograd.viz import explain, to_latex, to_torch
-from autograd.viz.page import html_page
+from autograd.viz.pages import html_page
 
 README = """
 from micrograd.engine import Value
