@@ -72,7 +72,8 @@ def gradients(
     wanted = _nodes("inputs", inputs)
     if not create_graph and open_contexts.count and current_modes().recorder is not None:
         graph = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
-        return tuple([d.detach() for d in graph])  # numbers to what follows, but computed anew at every replay
+        number = current_modes().recorder.number
+        return tuple([number(d.detach()) for d in graph])  # numbers to what follows, but computed anew at every replay
     weights = [1.0] * len(roots) if grad_outputs is None else list(map(_weight, _several(grad_outputs)))
     if len(weights) != len(roots):
         raise ValueError(f"got {len(weights)} grad_outputs for {len(roots)} outputs")
@@ -116,13 +117,13 @@ def _several(given: Any) -> list[Any]:
 
 
 def _weight(x: Any) -> Any:
-    return x if isinstance(x, Value) else ops.as_float(x)
+    return x.node if isinstance(x, ops.Traced) else x if isinstance(x, Value) else ops.as_float(x)
 
 
 def _nodes(what: str, given: Any) -> list[Value]:
     if callable(given):
         raise TypeError(f"{what} must be Values: for the derivative of a function there is autograd.functional.grad")
-    nodes = _several(given)
+    nodes = [x.node if isinstance(x, ops.Traced) else x for x in _several(given)]
     for node in nodes:
         if not isinstance(node, Value):
             raise TypeError(f"{what} must be Values, got {node!r} of type {type(node).__name__}")

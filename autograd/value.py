@@ -17,7 +17,7 @@ from autograd.errors import AutogradError
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
 from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts
-from autograd.ops import Binary, Op, Unary, as_float
+from autograd.ops import Binary, Number, Op, Traced, Unary, as_float
 from autograd.subclasses import Subclassed, as_kind, kind_of, kinds, lifted
 
 __all__ = ["Operand", "Value", "constant", "new_node", "unrecorded"]
@@ -36,7 +36,11 @@ def constant(number: float, label: str = "") -> Value:
     >>> (x * 3).parents[1].op is constant(3.0).op
     True
     """
-    if open_contexts.count or number.__class__ is not float:
+    if open_contexts.count or type(number) is not float:
+        given: object = number
+        if isinstance(given, Traced):
+            node: Value = given.node
+            return node
         out = Value(number)
         out.op = ops.constant
     else:
@@ -103,7 +107,7 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
 
     def method(self: Value, other: Operand) -> Any:
         if other.__class__ is not Value:
-            if other.__class__ in _plain:
+            if type(other) in _plain:
                 other = constant(float(other))
             elif not isinstance(other, Value):
                 return _mixed(method, self, other)
@@ -129,7 +133,7 @@ def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[
     forward = _binary(op)
 
     def reflected(self: Value, other: Operand) -> Any:
-        if other.__class__ in _plain:
+        if type(other) in _plain:
             return forward(constant(float(other)), self)
         return forward(other, self) if isinstance(other, Value) else _mixed(reflected, self, other)
 
@@ -155,6 +159,8 @@ def _named(op: Binary) -> Callable[[Value, Operand], Value]:
 
 def _mixed(method: Callable[[Value, Any], Value], value: Value, other: Operand) -> Any:
     """A method whose other operand is neither a float nor a Value: another number, or a stranger."""
+    if isinstance(other, Traced):
+        return method(value, other.node)
     if isinstance(other, (int, float)):  # bool and np.float64 are among them
         return method(value, float(other))
     return method(value, number) if (number := _known(other)) is not None else NotImplemented
@@ -162,6 +168,9 @@ def _mixed(method: Callable[[Value, Any], Value], value: Value, other: Operand) 
 
 def _known(x: object) -> float | None:
     """A plain number as a float; None for an object of someone's own class, which may know how to meet a Value."""
+    if isinstance(x, Traced):
+        number: float = x.node._data
+        return number
     try:
         return as_float(x)
     except TypeError:
@@ -221,7 +230,7 @@ class Value(Subclassed, MicrogradNames):
         self.label = label
         self.op = ops.leaf
         self.parents = self.partials = ()
-        self._data = data if data.__class__ is float else self._number(data)
+        self._data = data if type(data) is float else self._number(data)
         if open_contexts.count and (recorder := current_modes().recorder) is not None:
             recorder.on_node(self)
         if others or names or label.__class__ is not str:
@@ -231,10 +240,11 @@ class Value(Subclassed, MicrogradNames):
                 self._adopt(others, {"label": label, **names})
 
     def _number(self, data: Any) -> float:
-        """A number of any kind; while a function is compiled a number may be a node, of which this becomes a copy."""
-        if isinstance(data, Value) and open_contexts.count and current_modes().recorder is not None:
-            self.op, self.parents, self.partials = ops.identity, (data,), (1.0,)
-            return data._data
+        """A number of any kind; of one that is traced this becomes a copy, to which a gradient goes."""
+        if isinstance(data, Traced):
+            self.op, self.parents, self.partials = ops.identity, (data.node,), (1.0,)
+            traced: float = data.node._data
+            return traced
         return as_float(data)
 
     @property
@@ -253,7 +263,7 @@ class Value(Subclassed, MicrogradNames):
     def data(self, data: float) -> None:
         if open_contexts.count and current_modes().recorder is not None:
             raise AutogradError("a compiled function cannot set .data: a replay would not do it; compute a new Value")
-        self._data = data if data.__class__ is float else as_float(data)
+        self._data = data if type(data) is float else as_float(data)
 
     @property
     def origin(self) -> str | None:
@@ -389,7 +399,7 @@ class Value(Subclassed, MicrogradNames):
 
     def __pow__(self, exponent: Operand) -> Value:
         # With a plain number as exponent only the base is differentiated: no log of a negative base.
-        return self._power(exponent) if isinstance(exponent, Value) else self._constant_power(exponent)
+        return self._power(exponent) if isinstance(exponent, Number) else self._constant_power(exponent)
 
     def __pos__(self) -> Value:
         return self

@@ -18,6 +18,7 @@ from autograd.compiler.outside import Outside
 from autograd.compiler.program import ARGUMENT, PARAMETER, Program
 from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import Recording, program_of
+from autograd.compiler.traced import drops_gradient
 
 __all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Plan", "PointPlan", "Variant", "Variants"]
 
@@ -164,6 +165,15 @@ class Variant:
     def has_lanes(self) -> bool:
         """Whether a loop over samples was found."""
         return any(step.lanes > 1 for step in self.program.instructions)
+
+    def check_gradients(self) -> None:
+        """Refuse the gradient of arguments that became plain floats.
+
+        Raises:
+            TypeError: the function uses ``float(x)``, or a function of ``math``, on an argument.
+        """
+        if self.recording.dropped:
+            raise drops_gradient(self.recording.dropped)
 
     def live(self) -> list[float]:
         """The data of the captured leaves, as it is now."""
