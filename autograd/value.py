@@ -265,6 +265,14 @@ class Value(Subclassed, MicrogradNames):
             raise AutogradError("a compiled function cannot set .data: a replay would not do it; compute a new Value")
         self._data = data if type(data) is float else as_float(data)
 
+    def item(self) -> float:
+        """The number that this node holds, by the name that it has in PyTorch.
+
+        >>> (Value(2.0) * 3.0).item()
+        6.0
+        """
+        return self.data
+
     @property
     def origin(self) -> str | None:
         """Where the node was recorded, as ``file:line``; known only for nodes made inside ``strict()``.
