@@ -41,7 +41,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "nn": [
-        {"tables", "files", "init", "chart", "options", "progress", "stopping"},
+        {"tables", "files", "chance", "init", "chart", "options", "progress", "stopping"},
         {"data", "executor"},
         {"datasets", "history", "module"},
         {"activations", "layers", "losses", "optim"},
