@@ -31,6 +31,7 @@ More
 """
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograd import errors, functional
@@ -44,6 +45,7 @@ from autograd.errors import (
 )
 from autograd.functional import gradients as grad
 from autograd.functions import clip, elu, fsum, leaky_relu, linear, logsumexp, prod, softmax, sumprod
+from autograd.installation import warn_if_mixed
 from autograd.modes import no_grad, strict
 from autograd.ops import (
     abs,
@@ -120,3 +122,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+warn_if_mixed(Path(__file__).parent)

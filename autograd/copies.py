@@ -10,6 +10,8 @@ from autograd.ops import Op
 
 __all__ = ["deepcopy", "reduce"]
 
+_OF_EVERY_NODE = {"_data", "grad", "label", "op", "parents", "partials", "__dict__", "__weakref__"}
+
 
 def deepcopy(root: Any, memo: dict[int, Any]) -> Any:
     """What ``copy.deepcopy`` does to a node: nodes that are copied together stay connected."""
@@ -44,7 +46,18 @@ def _state(node: Any, position: dict[Any, int]) -> tuple[Any, ...]:
 
 
 def _leaf_state(node: Any) -> tuple[Any, ...]:
-    return type(node), getattr(node, "__dict__", {}), node._data, node.label, node.grad, node.op
+    return type(node), _own_attributes(node), node._data, node.label, node.grad, node.op
+
+
+def _own_attributes(node: Any) -> dict[str, Any]:
+    """What a subclass keeps in its nodes, in a dictionary and in slots."""
+    found = dict(getattr(node, "__dict__", {}))
+    for kind in type(node).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in _OF_EVERY_NODE and hasattr(node, name):
+                found[name] = getattr(node, name)
+    return found
 
 
 def _restore_leaf(kind: Any, attributes: dict[str, Any], data: float, label: str, grad: float, op: Op) -> Any:

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isnan
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
 from autograd import ops
 from autograd.branches import Where, conditions
-from autograd.errors import StaleGraphError
-from autograd.graph import sweep, topological_order
+from autograd.errors import AutogradError, StaleGraphError
+from autograd.graph import check_derivatives, sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
 from autograd.provenance import describe
 from autograd.trees import aligned, all_floats, flatten, is_tree, rebuild
@@ -71,7 +72,8 @@ def gradients(
     wanted = _nodes("inputs", inputs)
     if not create_graph and open_contexts.count and current_modes().recorder is not None:
         graph = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
-        return tuple([d.detach() for d in graph])  # numbers to what follows, but computed anew at every replay
+        number = current_modes().recorder.number
+        return tuple([number(d.detach()) for d in graph])  # numbers to what follows, but computed anew at every replay
     weights = [1.0] * len(roots) if grad_outputs is None else list(map(_weight, _several(grad_outputs)))
     if len(weights) != len(roots):
         raise ValueError(f"got {len(weights)} grad_outputs for {len(roots)} outputs")
@@ -88,7 +90,9 @@ def gradients(
         local = {node: _partials_as_graph(node, depends) for node in order}
         if any(node.op is ops.select for node in order):
             _mask_branches(order, roots, local)
-        adjoint = sweep(order, seeds, local.__getitem__, NOTHING)
+        between = [node for node in order if node in depends]  # the inputs and what depends on them
+        starts = {root: seed for root, seed in seeds.items() if root in depends}
+        adjoint = sweep(between, starts, local.__getitem__, NOTHING)
     found = [adjoint.get(node, 0.0) for node in wanted]
     return tuple([d if isinstance(d, Value) else constant(0.0 if d is NOTHING else d) for d in found])
 
@@ -113,13 +117,13 @@ def _several(given: Any) -> list[Any]:
 
 
 def _weight(x: Any) -> Any:
-    return x if isinstance(x, Value) else ops.as_float(x)
+    return x.node if isinstance(x, ops.Traced) else x if isinstance(x, Value) else ops.as_float(x)
 
 
 def _nodes(what: str, given: Any) -> list[Value]:
     if callable(given):
         raise TypeError(f"{what} must be Values: for the derivative of a function there is autograd.functional.grad")
-    nodes = _several(given)
+    nodes = [x.node if isinstance(x, ops.Traced) else x for x in _several(given)]
     for node in nodes:
         if not isinstance(node, Value):
             raise TypeError(f"{what} must be Values, got {node!r} of type {type(node).__name__}")
@@ -137,7 +141,9 @@ def _dependents(order: Sequence[Value], inputs: Iterable[Value]) -> set[Value]:
 
 def _partials_as_graph(node: Value, wanted: set[Value]) -> list[Any]:
     """The row of the table applied to nodes: local derivatives that can be differentiated in turn."""
-    if node not in wanted or not node.parents or node.op in ops.COMPARISONS:
+    if node not in wanted or node.op in ops.COMPARISONS:
+        return [NOTHING] * len(node.parents)
+    if not node.parents:
         return []
     check_data(node, "differentiating it twice")
     # Plain numbers stay plain, which saves nodes; inputs of a network have a label, by which formulas know them.
@@ -148,6 +154,9 @@ def _partials_as_graph(node: Value, wanted: set[Value]) -> list[Any]:
 
 def check_data(node: Value, use: str) -> None:
     """Raise a ``StaleGraphError`` if the data of an operand was changed after the node had been computed from it."""
+    check_derivatives([node], attrgetter("partials"))
+    if not isinstance(node.op, ops.Op):
+        raise AutogradError(f"{node!r} has the operation {node.op!r}, which was set by hand: it has no rule for {use}")
     now = node.op.value(*[parent._data for parent in node.parents])
     if now != node._data and not (isnan(now) and isnan(node._data)):
         changed = {parent.label or f"Value({parent._data})": None for parent in node.parents if not parent.parents}
@@ -345,6 +354,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     order = topological_order(*roots)
     tangent: dict[Any, Any] = dict(zip(call.inputs, directions))
     depends = _dependents(order, call.inputs)
+    if not nested:
+        check_derivatives(order, attrgetter("partials"))
     for node in order:
         if node in depends and node not in tangent:
             if node.op is ops.select:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from operator import mul
 from typing import Any
 
 from autograd import ops
 from autograd.modes import UNRECORDED, current_modes, open_contexts
+from autograd.subclasses import kind_of, kinds
 from autograd.value import new_node, unrecorded
 
 __all__ = ["clip", "elu", "fsum", "leaky_relu", "linear", "logsumexp", "prod", "softmax", "sumprod"]
@@ -57,7 +59,8 @@ def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[
             raise ValueError(f"linear needs as many weights as inputs in every row, got {len(w)} for {len(x)} inputs")
     op = ops.sum_of_products
     recorded = not open_contexts.count
-    if recorded or current_modes() == UNRECORDED:
+    plain = not kinds or kind_of([*x, *biases, *chain.from_iterable(weights)]) is None
+    if plain and (recorded or current_modes() == UNRECORDED):
         try:
             numbers = [v._data for v in x]
             inputs = tuple(x)

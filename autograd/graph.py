@@ -14,7 +14,9 @@ from operator import attrgetter
 from threading import RLock
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["accumulate", "clear", "leaves", "restore", "sweep", "topological_order", "walking"]
+from autograd.errors import PrimitiveError
+
+__all__ = ["accumulate", "check_derivatives", "clear", "leaves", "restore", "sweep", "topological_order", "walking"]
 
 
 class Node(Protocol):
@@ -73,21 +75,44 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -
         partials: a node's local derivatives, aligned with its parents; floats, or nodes that can be differentiated
             again, or registers of a program: whatever they are, the gradients are of the same kind.
     """
-    for node, local in zip(reversed(order), map(partials, reversed(order))):
-        if len(local) == 2:  # most nodes; without the loop 2x faster
-            upstream = node.grad
-            left, right = node.parents
-            by_left, by_right = local
-            left.grad += upstream * by_left
-            right.grad += upstream * by_right
-        elif local:
-            upstream = node.grad
-            if upstream == 0.0:  # nothing to pass on (half of all ReLUs are off), but 0 * inf is nan
-                total = sum(local)
-                if total.__class__ is float and isfinite(total):
-                    continue
-            for parent, derivative in zip(node.parents, local):
-                parent.grad += upstream * derivative
+    try:
+        for node, local in zip(reversed(order), map(partials, reversed(order))):
+            if len(local) == 2:  # most nodes; without the loop 2x faster
+                upstream = node.grad
+                left, right = node.parents
+                by_left, by_right = local
+                left.grad += upstream * by_left
+                right.grad += upstream * by_right
+            elif local:
+                upstream = node.grad
+                if upstream == 0.0:  # nothing to pass on (half of all ReLUs are off), but 0 * inf is nan
+                    total = sum(local)
+                    if total.__class__ is float and isfinite(total) and len(local) == len(node.parents):
+                        continue
+                for parent, derivative in zip(node.parents, local, strict=True):
+                    parent.grad += upstream * derivative
+            elif node.parents:
+                raise ValueError("a node without local derivatives")
+    except ValueError:
+        check_derivatives(order, partials)
+        raise
+
+
+def check_derivatives(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -> None:
+    """Look for a node without a local derivative for each of its parents, as programs can make it by hand.
+
+    Raises:
+        PrimitiveError: there is one.
+    """
+    for node in order:
+        parents, local = len(node.parents), len(partials(node))
+        if parents and not local:
+            raise PrimitiveError(
+                f"{node!r} has children, but nobody gave its local derivatives: make it Value(data, (x, y), (by_x, "
+                "by_y)) with a number for each child, or assign a closure to its _backward"
+            )
+        if parents != local:
+            raise PrimitiveError(f"{node!r} has {parents} children, but {local} local derivatives")
 
 
 # A walk uses the nodes' own ``grad``, 3x faster than a dictionary; so one at a time, and a walk inside another's

@@ -48,6 +48,16 @@ class Number:
         raise NotImplementedError
 
 
+class Traced(Number):
+    """A plain number of a call that the compiler records: ``node`` is what it is computed from.
+
+    It passes for the float, int or bool that it stands for, so its real type is asked with ``type(x)``.
+    """
+
+    __slots__ = ("node",)
+    node: Any
+
+
 _FLOATS = {float}
 
 
@@ -95,7 +105,7 @@ class Unary(Op):
     @overload
     def __call__(self, x: N) -> N: ...
     def __call__(self, x: Any) -> Any:
-        if x.__class__ is float:
+        if type(x) is float:
             return self.value(x)
         return x.apply(self, (x,)) if isinstance(x, Number) else self.value(as_float(x))
 
@@ -110,7 +120,7 @@ class Binary(Op):
     @overload
     def __call__(self, x: float, y: N) -> N: ...
     def __call__(self, x: Any, y: Any) -> Any:
-        if x.__class__ is float and y.__class__ is float:
+        if type(x) is float and type(y) is float:
             return self.value(x, y)
         return x.apply(self, (x, y)) if isinstance(x, Number) else Op.__call__(self, x, y)
 
@@ -173,10 +183,10 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     >>> y.backward(); x.grad
     2.0
     """
-    if condition.__class__ is not bool and isinstance(condition, Number):
+    if type(condition) is not bool and isinstance(condition, Number):
         return condition.select(x, y)
     taken, other = (x, y) if condition else (y, x)
-    if taken.__class__ is not float or other.__class__ is not float:
+    if type(taken) is not float or type(other) is not float:
         for operand in (taken, other):
             if isinstance(operand, Number):
                 return operand.apply(identity, (taken,))
@@ -185,7 +195,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 def choose(condition: Any, x: Callable[[], Any], y: Callable[[], Any]) -> Any:
     """``where`` for the rows of the table, of which only the taken side is computed if the condition is known."""
-    if condition.__class__ is not bool and isinstance(condition, Number):
+    if type(condition) is not bool and isinstance(condition, Number):
         return condition.select(x(), y())
     return x() if condition else y()
 

@@ -20,7 +20,7 @@ def all_floats(numbers: Iterable[Any]) -> bool:
     (True, False)
     """
     for number in numbers:  # noqa: SIM110 - 2x faster than all()
-        if number.__class__ is not float:
+        if type(number) is not float:  # a traced number passes for one
             return False
     return True
 

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter, ge, gt, le, lt
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from autograd import copies, ops, provenance
-from autograd.closures import MicrogradNames
 from autograd.collector import make_room
 from autograd.errors import AutogradError
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
+from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts
-from autograd.ops import Binary, Op, Unary, as_float
+from autograd.ops import Binary, Number, Op, Traced, Unary, as_float
+from autograd.subclasses import Subclassed, as_kind, kind_of, kinds, lifted
 
 __all__ = ["Operand", "Value", "constant", "new_node", "unrecorded"]
 
+M = TypeVar("M", bound=Callable[..., Any])
 Operand = Any  # a Value, a number of any kind, or a numpy array (which takes it from there, element by element)
 
 _new = object.__new__
@@ -34,14 +36,23 @@ def constant(number: float, label: str = "") -> Value:
     >>> (x * 3).parents[1].op is constant(3.0).op
     True
     """
-    out = new_node(number if number.__class__ is float else as_float(number), ops.constant, (), ())
+    given: object = number
+    if type(given) is float:
+        out = new_node(number, ops.constant, (), ())
+    elif isinstance(given, Traced):
+        node: Value = given.node
+        return node
+    else:
+        out = new_node(as_float(number), ops.constant, (), ())
     out.label = label
     return out
 
 
-def new_node(data: float, op: Op, parents: tuple[Value, ...], partials: Sequence[float]) -> Value:
+def new_node(
+    data: float, op: Op, parents: tuple[Value, ...], partials: Sequence[float], kind: type[Value] | None = None
+) -> Value:
     """A node as recorded: nothing is checked."""
-    out: Value = _new(Value)
+    out: Value = _new(kind or Value)
     out._data = data
     out.grad = 0  # an int until the first backward, which lets a drawing tell "not computed" from 0.0
     out.label = ""
@@ -51,9 +62,9 @@ def new_node(data: float, op: Op, parents: tuple[Value, ...], partials: Sequence
     return out
 
 
-def unrecorded(data: float) -> Value:
+def unrecorded(data: float, kind: type[Value] | None = None) -> Value:
     """A result inside ``no_grad()``: a leaf."""
-    return new_node(data, ops.leaf, (), ())
+    return new_node(data, ops.leaf, (), (), kind)
 
 
 # ---- how a row of the table becomes a method -----------------------------------------------------------------------
@@ -70,6 +81,11 @@ def _in_context(op: Op, data: float, parents: tuple[Value, ...], numbers: tuple[
         modes.nodes[out] = None
         return out
     return unrecorded(data) if modes == UNRECORDED else Value.apply(op, parents)
+def _described(method: M, op: Op) -> M:
+    """The method under the name of its row, which Python's messages about wrong arguments use."""
+    method.__name__, method.__qualname__, method.__doc__ = op.name, f"Value.{op.name}", op.__doc__
+    lifted.add(method)
+    return method
 
 
 def _unary(op: Unary) -> Callable[[Value], Value]:
@@ -89,9 +105,8 @@ def _unary(op: Unary) -> Callable[[Value], Value]:
         out.partials = (derivative(y, x),)
         return out
 
-    method.__name__, method.__doc__ = op.name, op.__doc__
     _methods[op] = method
-    return method
+    return _described(method, op)
 
 
 def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
@@ -99,7 +114,7 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
 
     def method(self: Value, other: Operand) -> Any:
         if other.__class__ is not Value:
-            if other.__class__ in _plain:
+            if type(other) in _plain:
                 other = constant(float(other))
             elif not isinstance(other, Value):
                 return _mixed(method, self, other)
@@ -116,9 +131,8 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
         out.partials = partials(z, x, y)
         return out
 
-    method.__name__, method.__doc__ = op.name, op.__doc__
     _methods[op] = method
-    return method
+    return _described(method, op)
 
 
 def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[Value, Operand], Value]]:
@@ -126,11 +140,11 @@ def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[
     forward = _binary(op)
 
     def reflected(self: Value, other: Operand) -> Any:
-        if other.__class__ in _plain:
+        if type(other) in _plain:
             return forward(constant(float(other)), self)
         return forward(other, self) if isinstance(other, Value) else _mixed(reflected, self, other)
 
-    return forward, reflected
+    return forward, _described(reflected, op)
 
 
 def _named(op: Binary) -> Callable[[Value, Operand], Value]:
@@ -147,12 +161,13 @@ def _named(op: Binary) -> Callable[[Value, Operand], Value]:
         results.flat = [method(self, x) for x in other.flat]
         return results
 
-    method.__name__, method.__doc__ = op.name, op.__doc__
-    return method
+    return _described(method, op)
 
 
 def _mixed(method: Callable[[Value, Any], Value], value: Value, other: Operand) -> Any:
     """A method whose other operand is neither a float nor a Value: another number, or a stranger."""
+    if isinstance(other, Traced):
+        return method(value, other.node)
     if isinstance(other, (int, float)):  # bool and np.float64 are among them
         return method(value, float(other))
     return method(value, number) if (number := _known(other)) is not None else NotImplemented
@@ -160,6 +175,9 @@ def _mixed(method: Callable[[Value, Any], Value], value: Value, other: Operand) 
 
 def _known(x: object) -> float | None:
     """A plain number as a float; None for an object of someone's own class, which may know how to meet a Value."""
+    if isinstance(x, Traced):
+        number: float = x.node._data
+        return number
     try:
         return as_float(x)
     except TypeError:
@@ -175,16 +193,17 @@ def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool)
         number = other._data if isinstance(other, Value) else _known(other)
         return NotImplemented if number is None else compare(self._data, number)
 
-    return method
+    return _described(method, op)
 
 
-class Value(MicrogradNames):
+class Value(Subclassed, MicrogradNames):
     """One scalar in the computation graph.
 
     Args:
         data: a real number of any kind; it becomes a float.
-        label: a name for drawings and messages.
-        _op, _children: for operations written as micrograd's users do, see ``autograd.closures``.
+        label: a name for drawings and messages; the second argument: ``Value(2.0, "x")``.
+        others, names: the arguments of micrograd's and microgpt's nodes, such as ``Value(data, (x, y), "op")``: see
+            ``autograd.micrograd``.
 
     Attributes:
         data: the number.
@@ -199,6 +218,9 @@ class Value(MicrogradNames):
     >>> c.backward()
     >>> c.data, a.grad, b.grad           # dc/da = b, dc/db = a + 3 b²
     (0.0, 2.0, 8.0)
+
+    A node has no other attributes, which keeps it small.  One of a subclass of your own may have, and what is computed
+    from it is of that subclass, too: see ``autograd.subclasses``.
     """
 
     __slots__ = ("_data", "grad", "label", "op", "parents", "partials")
@@ -210,22 +232,26 @@ class Value(MicrogradNames):
     parents: tuple[Value, ...]
     partials: Sequence[float]
 
-    def __init__(self, data: float, label: str = "", _op: str = "", _children: Iterable[Value] = ()) -> None:
+    def __init__(self, data: float, *others: Any, label: str = "", **names: Any) -> None:
         self.grad = 0
         self.label = label
         self.op = ops.leaf
         self.parents = self.partials = ()
-        self._data = data if data.__class__ is float else self._number(data)
+        self._data = data if type(data) is float else self._number(data)
         if open_contexts.count and (recorder := current_modes().recorder) is not None:
             recorder.on_node(self)
-        if _op or _children:
-            self._adopt(_children, _op)
+        if others or names or label.__class__ is not str:
+            if len(others) == 1 and others[0].__class__ is str and not label and not names:
+                self.label = others[0]
+            else:
+                self._adopt(others, {"label": label, **names})
 
     def _number(self, data: Any) -> float:
-        """A number of any kind; while a function is compiled a number may be a node, of which this becomes a copy."""
-        if isinstance(data, Value) and open_contexts.count and current_modes().recorder is not None:
-            self.op, self.parents, self.partials = ops.identity, (data,), (1.0,)
-            return data._data
+        """A number of any kind; of one that is traced this becomes a copy, to which a gradient goes."""
+        if isinstance(data, Traced):
+            self.op, self.parents, self.partials = ops.identity, (data.node,), (1.0,)
+            traced: float = data.node._data
+            return traced
         return as_float(data)
 
     @property
@@ -244,7 +270,15 @@ class Value(MicrogradNames):
     def data(self, data: float) -> None:
         if open_contexts.count and current_modes().recorder is not None:
             raise AutogradError("a compiled function cannot set .data: a replay would not do it; compute a new Value")
-        self._data = data if data.__class__ is float else as_float(data)
+        self._data = data if type(data) is float else as_float(data)
+
+    def item(self) -> float:
+        """The number that this node holds, by the name that it has in PyTorch.
+
+        >>> (Value(2.0) * 3.0).item()
+        6.0
+        """
+        return self.data
 
     @property
     def origin(self) -> str | None:
@@ -304,8 +338,9 @@ class Value(MicrogradNames):
         3.0
         """
         if open_contexts.count and current_modes().recorder is not None:
-            return Value.apply(ops.detached, (self,))
-        return Value(self._data, self.label)
+            return self.apply(ops.detached, (self,))
+        out: Value = as_kind(self._kind, Value(self._data, self.label))
+        return out
 
     @classmethod
     def apply(cls, op: Op, operands: Sequence[Operand]) -> Value:
@@ -314,17 +349,18 @@ class Value(MicrogradNames):
         >>> Value.apply(ops.add, (Value(1.0), 2.0))
         Value(data=3.0, grad=0)
         """
+        kind = (kind_of(operands) or cls._kind) if kinds else None
         if not open_contexts.count and op in _methods and isinstance(operands[0], Value):
             out = _methods[op](*operands)
             if out is not NotImplemented:
-                return out
+                return as_kind(kind, out)  # type: ignore[no-any-return]
         nodes = tuple([v if isinstance(v, Value) else constant(v) for v in operands])
         numbers = [node._data for node in nodes]
         data = op.value(*numbers)
         modes = current_modes() if open_contexts.count else None
         if modes == UNRECORDED:
-            return unrecorded(data)
-        out = new_node(data, op, nodes, op.partials(data, *numbers))
+            return unrecorded(data, kind)
+        out = new_node(data, op, nodes, op.partials(data, *numbers), kind)
         if modes is not None:
             if modes.strict:
                 out.partials = provenance.located(out.partials)
@@ -332,7 +368,7 @@ class Value(MicrogradNames):
             if modes.recorder is not None:
                 modes.recorder.on_node(out)
                 if not modes.recording:  # the number is still wanted at every replay, its gradient is not
-                    out = new_node(data, ops.detached, (out,), (0.0,))
+                    out = new_node(data, ops.detached, (out,), (0.0,), kind)
                     modes.recorder.on_node(out)
             elif not modes.recording:
                 out.op, out.parents, out.partials = ops.leaf, (), ()
@@ -347,8 +383,8 @@ class Value(MicrogradNames):
         True
         """
         if open_contexts.count and current_modes().recorder is not None:
-            return Value.apply(ops.select, (self, x, y))
-        return Value.apply(ops.identity, (x if self._data else y,))
+            return self.apply(ops.select, (self, x, y))
+        return self.apply(ops.identity, (x if self._data else y,))
 
     # ---- the table, as operators and methods -----------------------------------------------------------------------
     __add__, __radd__ = _operator(ops.add)
@@ -378,7 +414,7 @@ class Value(MicrogradNames):
 
     def __pow__(self, exponent: Operand) -> Value:
         # With a plain number as exponent only the base is differentiated: no log of a negative base.
-        return self._power(exponent) if isinstance(exponent, Value) else self._constant_power(exponent)
+        return self._power(exponent) if isinstance(exponent, Number) else self._constant_power(exponent)
 
     def __pos__(self) -> Value:
         return self
@@ -394,7 +430,7 @@ class Value(MicrogradNames):
         >>> Value(-2.0).leaky_relu()
         Value(data=-0.02, grad=0)
         """
-        return Value.apply(ops.leaky_relu, (self, negative_slope))
+        return self.apply(ops.leaky_relu, (self, negative_slope))
 
     def elu(self, alpha: Operand = 1.0) -> Value:
         """x where x > 0, else alpha * (e^x - 1).
@@ -402,7 +438,7 @@ class Value(MicrogradNames):
         >>> Value(2.0).elu()
         Value(data=2.0, grad=0)
         """
-        return Value.apply(ops.elu, (self, alpha))
+        return self.apply(ops.elu, (self, alpha))
 
     def clip(self, low: Operand = -math.inf, high: Operand = math.inf) -> Value:
         """x, but at least low and at most high.
@@ -410,7 +446,7 @@ class Value(MicrogradNames):
         >>> Value(2.0).clip(0.0, 1.0)
         Value(data=1.0, grad=0)
         """
-        return Value.apply(ops.clip, (self, low, high))
+        return self.apply(ops.clip, (self, low, high))
 
     # ---- comparisons are about data; equality and hash are about identity --------------------------------------------
     __lt__ = _comparison(lt, ops.less, swap=False)
@@ -421,6 +457,11 @@ class Value(MicrogradNames):
     def __bool__(self) -> bool:
         if open_contexts.count and (recorder := current_modes().recorder) is not None:
             recorder.on_branch(self)
+        elif self._data == 0.0:
+            raise TypeError(
+                f'bool({self!r}) can mean two things: for "is there one?" write `v is not None`, and for "is it other '
+                'than 0?" `v.data != 0`'
+            )
         return self._data != 0.0
 
     # ---- what would drop the gradient in silence is refused ----------------------------------------------------------

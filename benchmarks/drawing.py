@@ -81,7 +81,7 @@ def folded(shape: Any) -> Work:
 
 def page(shape: Any) -> Work:
     """The page to step through."""
-    from autograd.viz.page import html_page
+    from autograd.viz.pages import html_page
 
     loss, weight = build(shape)
 

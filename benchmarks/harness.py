@@ -69,10 +69,10 @@ class Reading:
     read: Callable[[], float]
 
 
-def first_run(run: Callable[[], Sequence[float]], per: int = 1) -> Work:
-    """Return the Work of a fresh question: ``run`` returns its answer, and runs once in a process."""
-    answers: list[Sequence[float]] = []
-    return Work(answer=lambda: answers[0], run=lambda: answers.append(run()), per=per)
+def first_run(run: Callable[[], Any], numbers: Callable[[Any], Sequence[float]] = list, per: int = 1) -> Work:
+    """Return the Work of a fresh question: its answer is what ``run`` returned, listed by ``numbers`` off the clock."""
+    results: list[Any] = []
+    return Work(answer=lambda: numbers(results[0]), run=lambda: results.append(run()), per=per)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import functools
 
+import gpt.in_c
 import gpt.ours
+import gpt.plain
 import gpt.problem
 import gpt.with_jax
+import gpt.with_numpy
+import gpt.with_torch
 import graphs.ours
 import graphs.problem
 import graphs.with_jax
+import graphs.with_torch
 import recurrent.ours
 import recurrent.problem
 import recurrent.with_jax
@@ -58,6 +63,10 @@ GPT = [
             Contestant("ours, eager", "ours", gpt.ours.gradient_eager),
             Contestant("JAX fori_loop", "jax", gpt.with_jax.gradient_loop),
             Contestant("JAX call", "jax", gpt.with_jax.gradient),
+            Contestant("PyTorch", "torch", gpt.with_torch.gradient),
+            Contestant("numpy by hand", "numpy", gpt.with_numpy.gradient),
+            Contestant("Python, own Value", "python", gpt.plain.gradient),
+            Contestant("C by hand", "c", gpt.in_c.gradient),
         ],
         unit="gradient",
         bars=[Bar("ours, one-hot", 1.0, "JAX fori_loop")],
@@ -73,9 +82,17 @@ GPT = [
             Contestant("ours, eager", "ours", gpt.ours.steps_eager),
             Contestant("JAX fori_loop", "jax", gpt.with_jax.step_loop),
             Contestant("JAX step", "jax", gpt.with_jax.steps),
+            Contestant("PyTorch", "torch", gpt.with_torch.steps),
+            Contestant("numpy by hand", "numpy", gpt.with_numpy.steps),
+            Contestant("Python, own Value", "python", gpt.plain.steps),
+            Contestant("C by hand", "c", gpt.in_c.steps),
         ],
         unit="step",
-        bars=[Bar("ours", 0.5, "JAX fori_loop"), Bar("ours, loss only", 1 / 8, "ours, eager")],
+        bars=[
+            Bar("ours", 0.5, "JAX fori_loop"),
+            Bar("ours", 1.0, "C by hand"),
+            Bar("ours, loss only", 1 / 8, "ours, eager"),
+        ],
     ),
 ]
 
@@ -131,6 +148,7 @@ GRAPHS = [
         contestants=[
             Contestant("ours", "ours", graphs.ours.unstructured_first),
             Contestant("ours, eager", "ours", graphs.ours.unstructured_eager),
+            Contestant("PyTorch", "torch", graphs.with_torch.unstructured_first),
             Contestant("JAX", "jax", graphs.with_jax.unstructured_first),
         ],
         unit="program",
@@ -172,10 +190,11 @@ GRAPHS = [
         contestants=[
             Contestant("ours", "ours", graphs.ours.west),
             Contestant("ours, eager", "ours", graphs.ours.west_eager),
+            Contestant("PyTorch", "torch", graphs.with_torch.west),
             Contestant("JAX", "jax", graphs.with_jax.west),
         ],
         unit="graph",
-        bars=[Bar("ours", 1 / 3, "JAX")],
+        bars=[Bar("ours", 1 / 20, "PyTorch"), Bar("ours", 1 / 3, "JAX")],
         fresh=True,
     ),
     Question(
@@ -184,10 +203,11 @@ GRAPHS = [
         contestants=[
             Contestant("ours", "ours", graphs.ours.west),
             Contestant("ours, eager", "ours", graphs.ours.west_eager),
+            Contestant("PyTorch", "torch", graphs.with_torch.west),
             Contestant("JAX", "jax", graphs.with_jax.west),
         ],
         unit="graph",
-        bars=[Bar("ours", 1 / 3, "JAX")],
+        bars=[Bar("ours", 1 / 20, "PyTorch"), Bar("ours", 1 / 3, "JAX")],
         fresh=True,
     ),
 ]

@@ -183,7 +183,10 @@ def jax_first_step(problem: dict[str, Any]) -> Work:
 
     jax, update, weights, data = _jax(problem)
 
-    return first_run(lambda: _flat(np, jax.block_until_ready(jax.jit(update)(weights, *data))))
+    def run() -> Any:
+        return jax.block_until_ready(jax.jit(update)(weights, *data))
+
+    return first_run(run, lambda weights: _flat(np, weights))
 
 
 def jax_loop(problem: dict[str, Any]) -> Work:
@@ -258,7 +261,9 @@ def casadi_first_step(problem: dict[str, Any]) -> Work:
 
     theta = np.array(flat(problem["layers"]))
 
-    return first_run(lambda: _casadi_function(problem, len(theta))(theta).full().ravel().tolist())
+    return first_run(
+        lambda: _casadi_function(problem, len(theta))(theta), lambda result: result.full().ravel().tolist()
+    )
 
 
 def ddx_step(problem: dict[str, Any]) -> Work:
@@ -372,11 +377,7 @@ def ours_first_step(problem: dict[str, Any]) -> Work:
     """``fit`` for one epoch: record a sample, compile, one step."""
     parameters, train = _ours(problem)
 
-    def run() -> list[float]:
-        train(1)
-        return [p.data for p in parameters]
-
-    return first_run(run)
+    return first_run(lambda: train(1), lambda _: [p.data for p in parameters])
 
 
 def ours_naive_first_step(problem: dict[str, Any]) -> Work:
@@ -395,10 +396,9 @@ def ours_naive_first_step(problem: dict[str, Any]) -> Work:
 
     function = compiled(loss)
 
-    def run() -> list[float]:
+    def run() -> None:
         function().backward()
         for p in parameters:
             p.data -= problem["rate"] * p.grad
-        return [p.data for p in parameters]
 
-    return first_run(run)
+    return first_run(run, lambda _: [p.data for p in parameters])

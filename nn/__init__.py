@@ -38,6 +38,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+import autograd
+
+if getattr(autograd, "Value", None) is None:
+    raise ImportError(
+        f"`import autograd` gives another package than scalar-autograd ({getattr(autograd, '__file__', None)}), most "
+        "likely HIPS autograd, whose files overwrote ours or come first on the path: keep each in an environment of "
+        "its own, or run `pip uninstall autograd` and then `pip install --force-reinstall --no-deps scalar-autograd`"
+    )
+
 from nn.activations import (
     ELU,
     GELU,

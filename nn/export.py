@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from autograd import Value
+from nn import activations, parts, sequences
 from nn.layers import ACTIVATIONS, MLP, Layer, Neuron
+from nn.module import Module
 
 __all__ = ["to_torch"]
 
@@ -36,6 +39,16 @@ class Sin(torch.nn.Module):
 """
 
 
+_FILLED = """\
+def filled(part, tensors):
+    part = part.double()
+    with torch.no_grad():
+        for name, numbers in tensors.items():
+            part.get_parameter(name).copy_(torch.tensor(numbers, dtype=torch.float64))
+    return part
+"""
+
+
 def to_torch(model: Any) -> str:
     """The source of a ``torch.nn.Sequential`` that computes what a network computes, in double precision.
 
@@ -43,8 +56,10 @@ def to_torch(model: Any) -> str:
     one sample or of many, and always gives a tensor, where an MLP with one output gives the Value alone.  (For the
     expression that one graph computes, with its numbers, there is ``autograd.viz.to_torch``.)
 
+    A part that has PyTorch's name becomes that of PyTorch, with its numbers.
+
     Args:
-        model: an ``MLP``, a ``Layer`` or a ``Neuron``.
+        model: an ``MLP``, a ``Layer`` or a ``Neuron``; a ``Sequential`` or another part with PyTorch's name.
 
     Raises:
         TypeError: it is a module of your own, or no module.
@@ -81,6 +96,8 @@ def to_torch(model: Any) -> str:
         ),
     )
     """
+    if _arguments_of(model):
+        return "\n\n".join(["import torch\n", _FILLED, f"model = {_part(model, '')}\n"])
     modules: list[str] = []
     for number, neurons in enumerate(_layers(model), start=2):
         modules.append(_linear(neurons))
@@ -115,12 +132,15 @@ def _activation(layer: int, neurons: Sequence[Neuron]) -> str:
 
 
 def _linear(neurons: Sequence[Neuron]) -> str:
-    for parameter in [p for neuron in neurons for p in neuron.parameters()]:
-        if not math.isfinite(parameter.data):
-            raise ValueError(f"{parameter.label} is {parameter.data}: the training diverged")
-    rows = [_wrapped([w.data for w in neuron.w], " " * 12) for neuron in neurons]
-    bias = _wrapped([neuron.b.data for neuron in neurons], " " * 8, "bias=")
+    rows = [_wrapped([_finite(w) for w in neuron.w], " " * 12) for neuron in neurons]
+    bias = _wrapped([_finite(neuron.b) for neuron in neurons], " " * 8, "bias=")
     return "".join(["    linear(\n        weight=[\n", *rows, "        ],\n", bias, "    ),\n"])
+
+
+def _finite(parameter: Value) -> float:
+    if not math.isfinite(parameter.data):
+        raise ValueError(f"{parameter.label} is {parameter.data}: the training diverged")
+    return parameter.data
 
 
 def _wrapped(numbers: Sequence[float], indent: str, name: str = "") -> str:
@@ -131,3 +151,87 @@ def _wrapped(numbers: Sequence[float], indent: str, name: str = "") -> str:
     inside = " " * 4 + indent
     lines = textwrap.wrap(text, _WIDTH, initial_indent=inside, subsequent_indent=inside, break_on_hyphens=False)
     return "\n".join([f"{indent}{name}[", *lines, f"{indent}],\n"])
+
+
+# ---- parts with PyTorch's names --------------------------------------------------------------------------------------
+def _nothing(part: Any) -> str:
+    return ""
+
+
+def _cell(part: Any) -> str:
+    return f"{len(part.weight_ih[0])}, {part.hidden_size}, bias={bool(part.bias_ih)}"
+
+
+def _convolution(part: Any) -> str:
+    outputs, inputs, *window = len(part.weight), *map(len, (part.weight[0], part.weight[0][0], part.weight[0][0][0]))
+    return f"{inputs}, {outputs}, {tuple(window)}, {part.stride}, {part.padding}, bias={bool(part.bias)}"
+
+
+# For each part the arguments that make PyTorch's.
+_ARGUMENTS: dict[type, Callable[[Any], str]] = {
+    activations.Identity: _nothing,
+    activations.ReLU: _nothing,
+    activations.Sigmoid: _nothing,
+    activations.SiLU: _nothing,
+    activations.Tanh: _nothing,
+    activations.Softplus: lambda part: "threshold=40",
+    activations.ELU: lambda part: repr(part.alpha),
+    activations.LeakyReLU: lambda part: repr(part.negative_slope),
+    activations.GELU: lambda part: f"approximate={part.approximate!r}",
+    activations.Softmax: lambda part: "dim=-1",
+    activations.LogSoftmax: lambda part: "dim=-1",
+    parts.Sequential: _nothing,
+    parts.Linear: lambda part: f"{len(part.weight[0])}, {len(part.weight)}, bias={bool(part.bias)}",
+    parts.Embedding: lambda part: f"{len(part.weight)}, {len(part.weight[0])}",
+    parts.Dropout: lambda part: repr(part.p),
+    parts.LayerNorm: lambda part: f"{part.n}, {part.eps!r}, {bool(part.weight)}, bias={bool(part.bias)}",
+    parts.RMSNorm: lambda part: f"{part.n}, {part.eps!r}, {bool(part.weight)}",
+    parts.Conv2d: _convolution,
+    sequences.RNNCell: lambda part: f"{_cell(part)}, nonlinearity={part.activation!r}",
+    sequences.LSTMCell: _cell,
+    sequences.MultiheadAttention: lambda part: (
+        f"{len(part.in_proj_weight[0])}, {part.num_heads}, bias={bool(part.in_proj_bias)}"
+    ),
+}
+
+
+def _arguments_of(part: Any) -> Callable[[Any], str] | None:
+    return _ARGUMENTS.get(type(part))
+
+
+def _part(part: Any, indent: str) -> str:
+    """What makes a part in PyTorch, with its numbers, as an expression whose further lines are indented."""
+    arguments, inside = _arguments_of(part), indent + " " * 4
+    if arguments is None:
+        raise TypeError(
+            f"to_torch writes the parts with PyTorch's names in a Sequential, not {_kind(part)}: "
+            "only its own code says what it computes"
+        )
+    if isinstance(part, parts.Sequential):
+        lines = [f"{inside}{_part(inner, inside)},\n" for inner in part]
+        return f"torch.nn.Sequential(\n{''.join(lines)}{indent})"
+    made = f"torch.nn.{type(part).__name__}({arguments(part)})"
+    tensors = "".join(_tensor(name, numbers, inside) for name, numbers in _tensors(part))
+    return f"filled({made}, {{\n{tensors}{indent}}})" if tensors else made
+
+
+def _tensors(part: Module) -> Iterator[tuple[str, Any]]:
+    """The parameters by PyTorch's names, in lists of the shapes that its tensors have."""
+    for name, held in vars(part).items():
+        if isinstance(held, Module):
+            yield from ((f"{name}.{inner}", numbers) for inner, numbers in _tensors(held))
+        elif isinstance(held, list):
+            yield name, held
+
+
+def _tensor(name: str, held: list[Any], indent: str) -> str:
+    """One entry of a dictionary."""
+    start = f'"{name}": ' if name else ""
+    if isinstance(held[0], list):
+        rows = "".join(_tensor("", row, indent + " " * 4) for row in held)
+        return f"{indent}{start}[\n{rows}{indent}],\n"
+    return _wrapped([_finite(parameter) for parameter in held], indent, start)
+
+
+def _kind(part: Any) -> str:
+    return str(getattr(part, "__name__", type(part).__name__))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import nan
 from typing import Any
 
-from autograd import Value, abs, clip, exp, fsum, log, logsumexp, relu, softplus, square, sumprod, where
+from autograd import abs, clip, exp, fsum, log, logsumexp, relu, softplus, square, sumprod, where
 from nn.options import check_name
 
 __all__ = [
@@ -91,7 +91,7 @@ def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean") -> An
 def _binary_cross_entropy(p: Any, y: Any) -> Any:
     q = 1.0 - p
     truths = (p >= 0.0, q >= 0.0)
-    if not all(isinstance(truth, Value) or truth for truth in truths):  # a Value while the compiler records a graph
+    if any(truth is False for truth in truths):  # none is while the compiler records a graph
         raise ValueError(f"{p:g} is no probability: binary_cross_entropy_with_logits takes any number")
     log_p, log_q = (log(where(x < 0.0, nan, clip(x, low=_E_MINUS_100))) for x in (p, q))
     return -(y * log_p + (1.0 - y) * log_q)
@@ -144,11 +144,11 @@ def _cross_entropy(logits: Sequence[Any], target: Any) -> Any:
 
 def _logit_of(target: Any, logits: Sequence[Any]) -> Any:
     """The logit of the right class; while the compiler records a graph, one that does not depend on which it is."""
-    recorded = isinstance(target == 0, Value)  # an int argument, whose `==` is a node
+    recorded = hasattr(target == 0, "node")  # a truth that the compiler records, to compare anew at each replay
     if isinstance(target, float) or not (0 <= target < len(logits) if recorded else target in range(len(logits))):
         raise ValueError(
             f"the target of {len(logits)} logits must be an index from 0 to {len(logits) - 1}, "
-            f"or one probability per class, not {int(target.data) if recorded else target!r}"
+            f"or one probability per class, not {target!r}"
         )
     return fsum([where(target == j, z, 0.0) for j, z in enumerate(logits)]) if recorded else logits[target]
 

@@ -11,11 +11,11 @@ compiled like any other function.  Names, rules and defaults are those of ``torc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
-from autograd import Value, sqrt
+from autograd import Value, maximum, sqrt
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
 
@@ -42,7 +42,7 @@ class Optimizer:
     2.5
     """
 
-    state_size: ClassVar[int]  # how many numbers of state a parameter has; all start at 0
+    state_size: int  # how many numbers of state a parameter has; all start at 0
 
     def __init__(self, parameters: Iterable[Value], **hyper: float) -> None:
         if hasattr(parameters, "parameters"):
@@ -148,6 +148,37 @@ class Optimizer:
         for parameter in self.parameters:
             parameter.grad = 0.0
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next step depends on, but for the parameters: what JSON and ``load_state_dict`` can take.
+
+        >>> x = Value(3.0)
+        >>> optimizer = SGD([x], lr=0.1, momentum=0.5)
+        >>> (x * x).backward(); optimizer.step(); optimizer.state_dict()["state"]
+        [[6.0]]
+        """
+        return {"state": [list(numbers) for numbers in self.state], "hyper": dict(vars(self.hyper))}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned; its parameters were in the same order.
+
+        Raises:
+            ValueError: it is of another kind of optimiser, or of another number of parameters; nothing has changed.
+
+        >>> x = Value(3.0)
+        >>> optimizer, other = SGD([x], lr=0.1, momentum=0.5), SGD([x], lr=0.2, momentum=0.9)
+        >>> other.load_state_dict(optimizer.state_dict()); other.lr
+        0.1
+        """
+        hyper, numbers = dict(state["hyper"]), [tuple(map(float, row)) for row in state["state"]]
+        if hyper.keys() != vars(self.hyper).keys() or any(len(row) != self.state_size for row in numbers):
+            raise ValueError(f"the state is not one of {self!r}, but with {', '.join(hyper)}")
+        if len(numbers) != len(self.parameters):
+            raise ValueError(
+                f"the state is of {len(numbers)} parameters, but this optimizer has {len(self.parameters)}"
+            )
+        vars(self.hyper).update(hyper)
+        self.state = numbers
+
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value:g}" for name, value in vars(self.hyper).items())
         return f"{type(self).__name__}({len(self.parameters)} parameters, {options})"
@@ -199,7 +230,10 @@ class Adam(Optimizer):
         m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
         θ ← θ − α m / (1 − β₁ᵗ) / (sqrt(v / (1 − β₂ᵗ)) + eps)       in step t = 1, 2, …
 
-    Source: D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization" (2015).
+    With ``amsgrad`` the largest v so far takes the place of v, so that no step becomes longer again.
+
+    Source: D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization" (2015); S. J. Reddi, S. Kale and
+    S. Kumar, "On the Convergence of Adam and Beyond" (2018) for ``amsgrad``.
 
     >>> x = Value(3.0)
     >>> optimizer = Adam([x], lr=0.5)
@@ -216,11 +250,15 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
     ) -> None:
         beta1, beta2 = betas
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
             raise ValueError(f"betas must be at least 0 and less than 1, got {betas}")
-        super().__init__(parameters, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+        self.state_size = 3 if amsgrad else 2
+        super().__init__(
+            parameters, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
+        )
 
     @staticmethod
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
@@ -247,8 +285,9 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
     ) -> None:
-        super().__init__(parameters, lr, betas, eps, weight_decay)
+        super().__init__(parameters, lr, betas, eps, weight_decay, amsgrad)
 
     @staticmethod
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
@@ -256,11 +295,14 @@ class AdamW(Adam):
 
 
 def _adam(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
-    m, v = state
+    m, v, *largest = state
     m = hyper.beta1 * m + (1.0 - hyper.beta1) * gradient
     v = hyper.beta2 * v + (1.0 - hyper.beta2) * gradient * gradient
-    mean, mean_square = m / (1.0 - hyper.beta1**hyper.step), v / (1.0 - hyper.beta2**hyper.step)
-    return parameter - hyper.lr * mean / (sqrt(mean_square) + hyper.eps), (m, v)
+    if largest:
+        largest = [maximum(largest[0], v)]
+    square = largest[0] if largest else v
+    mean, mean_square = m / (1.0 - hyper.beta1**hyper.step), square / (1.0 - hyper.beta2**hyper.step)
+    return parameter - hyper.lr * mean / (sqrt(mean_square) + hyper.eps), (m, v, *largest)
 
 
 class RMSprop(Optimizer):
@@ -270,6 +312,8 @@ class RMSprop(Optimizer):
         v ← alpha v + (1 − alpha) g²
         b ← momentum b + g / (sqrt(v) + eps)
         θ ← θ − α b
+
+    With ``centered``, v − m² takes the place of v, where m is the running mean of g: the variance of the gradient.
 
     Source: G. Hinton, "Neural Networks for Machine Learning", lecture 6e (2012).
 
@@ -289,21 +333,28 @@ class RMSprop(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         momentum: float = 0.0,
+        centered: bool = False,
     ) -> None:
         if not 0 <= alpha < 1:
             raise ValueError(f"alpha must be at least 0 and less than 1, got {alpha}")
-        super().__init__(parameters, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
+        self.state_size = 3 if centered else 2
+        super().__init__(
+            parameters, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered
+        )
 
     @staticmethod
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
-        v, velocity = state
+        v, velocity, *mean = state
         if hyper.weight_decay:
             gradient = gradient + hyper.weight_decay * parameter
         v = hyper.alpha * v + (1.0 - hyper.alpha) * gradient * gradient
-        direction = gradient / (sqrt(v) + hyper.eps)
+        if mean:
+            mean = [hyper.alpha * mean[0] + (1.0 - hyper.alpha) * gradient]
+        spread = v - mean[0] * mean[0] if mean else v
+        direction = gradient / (sqrt(spread) + hyper.eps)
         if hyper.momentum:
             direction = velocity = hyper.momentum * velocity + direction
-        return parameter - hyper.lr * direction, (v, velocity)
+        return parameter - hyper.lr * direction, (v, velocity, *mean)
 
 
 OPTIMIZERS: dict[str, Any] = {kind.__name__.lower(): kind for kind in (SGD, Adam, AdamW, RMSprop)}

@@ -15,6 +15,7 @@ from typing import Any
 import autograd
 from autograd import Value, constant, fsum, linear, square, sumprod
 from nn.activations import each_row
+from nn.chance import random_number
 from nn.layers import notation
 from nn.module import Module
 from nn.options import whole_number
@@ -150,6 +151,9 @@ class Embedding(Module):
 class Dropout(Module):
     """While training, each number is 0 with probability p, and the others are divided by 1 − p, so that the mean stays.
 
+    ``fit`` compiles it, and draws for each sample in each step as without the compiler.  (``autograd.compile``, like
+    ``jax.jit``, keeps what was drawn while it recorded: use it in eval mode.)
+
     Source: N. Srivastava and others, "Dropout" (2014).
 
     >>> dropout = Dropout(0.25, rng=random.Random(0))
@@ -165,9 +169,13 @@ class Dropout(Module):
     def __call__(self, x: Any) -> Any:
         if hasattr(x, "__len__"):
             return [self(part) for part in x]
-        if not self.training or not self.p:
-            return x
-        return 0.0 * x if self.rng.random() < self.p else x / (1.0 - self.p)
+        return random_number(self._factor) * x if self.training else x
+
+    def _factor(self) -> float:
+        """Of one number; p and the mode as they are now, since a compiled training comes back here for each step."""
+        if not self.training:
+            return 1.0
+        return 0.0 if self.rng.random() < self.p else 1.0 / (1.0 - self.p)
 
 
 # ---- normalization ---------------------------------------------------------------------------------------------------

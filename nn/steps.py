@@ -10,6 +10,7 @@ from typing import Any
 
 from autograd import Value, fsum, no_grad
 from autograd.functional import transformation
+from nn.chance import draws_given, draws_of
 from nn.data import DataError, one_hot
 from nn.losses import cross_entropy
 from nn.module import Module
@@ -113,15 +114,20 @@ class CompiledSteps:
     ) -> None:
         from autograd.compiler.training import Trainer
 
-        def loss_of_sample(x: Any, target: Any) -> Any:
-            return loss(model(x), target)
+        def loss_of_sample(drawn: list[Any], x: Any, target: Any) -> Any:
+            with draws_given(drawn):
+                return loss(model(x), target)
 
         self.optimizer = optimizer
         with not_drawn(model) as has_drawn:
+            with no_grad():
+                self.draws = draws_of(lambda: loss(model(X[0]), y[0]))
+            drawn = [1.0] * len(self.draws)  # as the first numbers of every sample, and anew in every step
+            data = [drawn] * len(X), X, y
             self.trainer = Trainer(
-                loss_of_sample, (X, y), optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper()
+                loss_of_sample, data, optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper()
             )
-            _check_repeatable(lambda: [loss_of_sample(X[0], y[0])], [self.trainer.recorded_loss], has_drawn)
+            _check_repeatable(lambda: [loss_of_sample(drawn, X[0], y[0])], [self.trainer.recorded_loss], has_drawn)
         self.load()
 
     def _hyper(self) -> dict[str, Any]:
@@ -129,7 +135,14 @@ class CompiledSteps:
 
     def run(self, batches: Sequence[Batch], repeat: int = 1) -> list[float]:
         """One step per batch; returns the mean loss of each, measured before its step."""
-        return self.trainer.run(batches, lr=self.optimizer.lr, repeat=repeat)
+        if not self.draws:
+            return self.trainer.run(batches, lr=self.optimizer.lr, repeat=repeat)
+        losses: list[float] = []
+        for batch in [*batches] * repeat:
+            for i in batch:
+                self.trainer.columns[i, : len(self.draws)] = [draw() for draw in self.draws]
+            losses += self.trainer.run([batch], lr=self.optimizer.lr)
+        return losses
 
     def save(self) -> Any:
         """The parameters and the state of the optimiser, for ``restore``."""

@@ -244,7 +244,9 @@ class _Training:
     def _ahead(self) -> int:
         """How many epochs to train before the next look at them: several, where they are fast and nobody else looks."""
         history = self.history
-        if not history or self.measure or self.schedule or self.callbacks or not isinstance(self.steps, CompiledSteps):
+        if not history or self.measure or self.schedule or self.callbacks:
+            return 1
+        if not isinstance(self.steps, CompiledSteps) or self.steps.draws:  # what was drawn cannot be drawn again
             return 1
         ahead = max(1, int(GLANCE / max(history.seconds[-1], 1e-9)))
         return min(ahead, self.every - len(history) % self.every) if self.checkpoint else ahead

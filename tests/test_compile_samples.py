@@ -75,6 +75,12 @@ def test_an_int_that_is_a_float_in_another_sample_is_a_float_in_the_recording() 
         kinds.append([isinstance(v, int) for v in (*x, y)])
         return x[0] * x[1] * y
 
-    for X, y in (([[1, 2], [0.5, 2.0]], [3, 4]), ([[1, 2], [3, 4]], [1, 0.5]), (np.array([[1, 2], [3, 4]]), [1, 2])):
+    data: list[Any] = [
+        ([[1, 2], [0.5, 2.0]], [3, 4]),
+        ([[1, 2], [3, 4]], [1, 0.5]),
+        (np.array([[1, 2], [3, 4]]), [1, 2]),
+    ]
+    for X, y in data:
         record_sample(f, (X, y), "the loss")
         assert table_of([X, y]).tolist() == [[*map(float, x), float(t)] for x, t in zip(X, y)]
+    assert kinds == [[False, False, True], [True, True, False], [True, True, True]]

@@ -17,6 +17,8 @@ import nn
 from autograd import Value
 from nn import MLP, Layer, Module, Neuron, predict, to_torch
 from nn.layers import ACTIVATIONS
+from tests.test_parts import PARTS, flat, made
+from tests.torch_parts import CASES, on_sample
 
 # Around the kinks, in the tails, and where PyTorch's softplus would switch to x by default.
 SAMPLES = [[0.0, 0.0], [0.5, -1.0], [-2.0, 3.0], [30.0, -40.0], [1e-9, -1e-9], [700.0, 900.0], [21.0, -21.0]]
@@ -177,6 +179,68 @@ def test_pytorch_computes_the_same() -> None:
         for found in (together, one_by_one):
             for a, b in zip(ours, found, strict=True):
                 assert b == pytest.approx(a, rel=1e-12, abs=1e-12), name
+
+
+# Makes the models of cases of torch_parts from their sources, and applies them as these say.
+PARTS_PROGRAM = """
+import json, math, sys, torch
+sys.path.insert(0, sys.argv[1])
+from tests.torch_parts import on_sample
+found = []
+for source, case in json.load(sys.stdin):
+    names = {}
+    exec(source, names)
+    rows = []
+    for x in case["samples"]:
+        t = torch.tensor(x) if isinstance(x[0], int) else torch.tensor(x, dtype=torch.float64)
+        mask = torch.triu(torch.full((len(x), len(x)), -math.inf, dtype=torch.float64), 1)
+        y = on_sample(case, names["model"].eval(), t, mask if case["part"] == "MultiheadAttention" else None)
+        rows.append([a for one in (y if isinstance(y, tuple) else (y,)) for a in one.flatten().tolist()])
+    found.append(rows)
+json.dump(found, sys.stdout)
+"""
+
+
+@pytest.mark.skipif(not torch_python(), reason="torch is not installed, and TORCH_PYTHON names no Python that has it")
+def test_pytorch_computes_the_same_with_every_part() -> None:
+    deep = {"name": "deep", "part": "Sequential", "samples": [[0.5, -1.0], [2.0, 0.1]]}
+    inner = nn.Sequential(nn.Linear(5, 4, bias=False), nn.RMSNorm(4), nn.Dropout(0.5))
+    models = [made(case) for case in CASES] + [
+        nn.Sequential(nn.Linear(2, 5), nn.GELU(), inner, nn.LayerNorm(4), nn.Tanh(), nn.Softmax()).eval()
+    ]
+    cases = [*CASES, deep]
+    python = torch_python()
+    assert python
+    done = subprocess.run(
+        [python, "-c", PARTS_PROGRAM, os.getcwd()], capture_output=True, text=True, check=False,
+        input=json.dumps([[to_torch(model), case] for model, case in zip(models, cases, strict=True)]),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for case, model, found in zip(cases, models, json.loads(done.stdout), strict=True):
+        for x, theirs in zip(case["samples"], found, strict=True):
+            ours = [float(getattr(a, "data", a)) for a in flat(on_sample(case, model, x))]
+            assert theirs == pytest.approx(ours, rel=1e-12, abs=1e-12), case["name"]
+
+
+def test_every_part_with_the_name_of_pytorch_can_be_written() -> None:
+    assert {kind.__name__ for kind in nn.export._ARGUMENTS} == {*PARTS, "Sequential"}
+
+
+def test_a_part_that_pytorch_does_not_have_is_refused_by_name() -> None:
+    def doubled(x: list[Value]) -> list[Value]:
+        return [2.0 * a for a in x]
+
+    with pytest.raises(TypeError, match="not doubled: only its own code says what it computes"):
+        to_torch(nn.Sequential(nn.Linear(1, 1), doubled))
+    with pytest.raises(TypeError, match="not Negated: only its own code says what it computes"):
+        to_torch(nn.Sequential(nn.Linear(1, 1), Negated(1, [1])))
+
+
+def test_a_number_of_a_part_that_is_none_is_refused_by_name() -> None:
+    part = nn.Linear(2, 2)
+    part.bias[1].data = math.inf
+    with pytest.raises(ValueError, match="b₂ is inf: the training diverged"):
+        to_torch(part)
 
 
 def test_it_is_a_public_name() -> None:

@@ -98,7 +98,7 @@ MISTAKES: list[tuple[Any, str, str, int]] = [
     (graph.accumulate, "+=", "=", 2),
     (graph.accumulate, "upstream * ", "", 0),
     (graph.accumulate, "upstream * ", "", 2),
-    (graph.accumulate, "zip(node.parents, local)", "zip(node.parents, local[::-1])", 0),
+    (graph.accumulate, "zip(node.parents, local,", "zip(node.parents, local[::-1],", 0),
     # Wrong topological orders.
     (graph.accumulate, "zip(reversed(order), map(partials, reversed(order)))", "zip(order, map(partials, order))", 0),
     (graph.topological_order, "if known(parents)", "if True", 0),

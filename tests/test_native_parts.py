@@ -242,13 +242,14 @@ e:
 
 
 @needs_builtins
-def test_a_builtin_takes_floats_and_ints_in_the_shape_it_was_made_for() -> None:
+def test_a_builtin_takes_floats_in_the_shape_it_was_made_for() -> None:
     f = builtin("f", KERNEL, [None, (None, None)], 4, (0, (1, [2, 3])), lambda *_: "slow")
     assert type(f) is type(len)
     assert f.__name__ == "f"
     assert f(2.0, [3.0, 0.0]) == (7.0, (3.0, [2.0, 1.0]))
-    assert f(2, (3, -1)) == (6 + math.exp(-1), (3.0, [2.0, math.exp(-1)]))
-    assert f(-1, [-1, 0]) == (2.0, (-1.0, [-1.0, 1.0]))
+    assert f(2.0, (3.0, -1.0)) == (6 + math.exp(-1), (3.0, [2.0, math.exp(-1)]))
+    assert f(-1.0, [-1.0, 0.0]) == (2.0, (-1.0, [-1.0, 1.0]))
+    assert f(2, (3.0, -1.0)) == f(2.0, (3.0, -1)) == "slow"  # an int may mean something else to the function
 
 
 @needs_builtins

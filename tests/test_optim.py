@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -267,3 +268,62 @@ def test_a_schedule_goes_on_from_its_state() -> None:
 def test_a_model_instead_of_its_parameters_is_refused() -> None:
     with pytest.raises(TypeError, match=r"SGD needs parameters, not their model: give model\.parameters\(\)"):
         SGD(MLP(1, [1]))  # type: ignore[arg-type]
+
+
+# --- the state of an optimiser --------------------------------------------------------------------------------------
+
+KINDS: dict[str, Callable[[list[Value]], Optimizer]] = {
+    "SGD": lambda parameters: SGD(parameters, lr=0.1, momentum=0.5),
+    "Adam": lambda parameters: Adam(parameters, lr=0.1),
+    "amsgrad": lambda parameters: Adam(parameters, lr=0.1, betas=(0.5, 0.5), amsgrad=True),
+    "AdamW": lambda parameters: AdamW(parameters, lr=0.1),
+    "RMSprop": lambda parameters: RMSprop(parameters, lr=0.1, momentum=0.5),
+    "centered": lambda parameters: RMSprop(parameters, lr=0.1, centered=True),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_optimizer_goes_on_from_its_state(kind: str) -> None:
+    """Through JSON, and with the options of the one that was saved."""
+    whole = trajectory(KINDS[kind])
+    p = Value(START)
+    optimizer = KINDS[kind]([p])
+    for g in GRADIENTS[:3]:
+        p.grad = g
+        optimizer.step()
+    saved = json.loads(json.dumps(optimizer.state_dict()))
+    other = KINDS[kind]([p])
+    other.lr = 9.0
+    other.load_state_dict(saved)
+    assert other.state_dict() == optimizer.state_dict()
+    for g, expected in zip(GRADIENTS[3:], whole[3:], strict=True):
+        p.grad = g
+        other.step()
+        assert p.data == expected
+
+
+@pytest.mark.parametrize(
+    ("saved", "message"),
+    [
+        (Adam([Value(1.0)]), "the state is not one of SGD"),
+        (SGD([Value(1.0), Value(2.0)]), "the state is of 2 parameters, but this optimizer has 1"),
+    ],
+)
+def test_the_state_of_another_optimizer_is_refused(saved: Optimizer, message: str) -> None:
+    optimizer = SGD([Value(1.0)], lr=0.5)
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(saved.state_dict())
+    assert optimizer.state_dict() == before
+
+
+def test_the_state_with_another_option_is_refused() -> None:
+    with pytest.raises(ValueError, match="the state is not one of Adam"):
+        Adam([Value(1.0)]).load_state_dict(Adam([Value(1.0)], amsgrad=True).state_dict())
+
+
+@pytest.mark.parametrize(("kind", "plain"), [("amsgrad", {"betas": (0.5, 0.5)}), ("centered", {})])
+def test_the_options_matter_here(kind: str, plain: dict[str, Any]) -> None:
+    """Otherwise the tests above and those against PyTorch could not fail."""
+    without: Any = Adam if kind == "amsgrad" else RMSprop
+    assert trajectory(KINDS[kind]) != trajectory(lambda parameters: without(parameters, lr=0.1, **plain))

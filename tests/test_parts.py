@@ -6,6 +6,7 @@ import json
 import math
 import random
 import re
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import nn
 from autograd import Value, gradcheck, sumprod
 from nn import SGD, Module, fit, mse_loss
+from nn.steps import CompiledSteps, steps_for
 from tests.torch_parts import ACTIVATIONS, CASES, FILE, FRESH, RATE, STEPS, on_sample, targets, wave
 
 REFERENCE = json.loads(FILE.read_text(encoding="utf-8"))
@@ -173,10 +175,66 @@ def test_dropout_keeps_the_mean_and_is_off_in_eval_mode() -> None:
     assert [a.data for a in nn.Dropout(1.0)(x[:3])] == [0.0, 0.0, 0.0]
 
 
-def test_dropout_trains_without_the_compiler_and_says_so() -> None:
-    model = nn.Sequential(nn.Linear(1, 8, rng=random.Random(0)), nn.Dropout(0.2, rng=random.Random(1)), nn.Linear(8, 1))
-    with pytest.warns(RuntimeWarning, match="training runs without the compiler"):
-        fit(model, [[0.0], [1.0], [2.0], [3.0]], [[1.0]] * 4, epochs=2, progress=False)
+def dropout_network(seed: int = 1) -> nn.Sequential:
+    rng = random.Random(seed)
+    return nn.Sequential(
+        nn.Dropout(0.1, rng=rng),
+        nn.Linear(2, 8, rng=rng),
+        nn.Tanh(),
+        nn.Dropout(0.4, rng=rng),
+        nn.Linear(8, 1, rng=rng),
+    )
+
+
+@pytest.mark.parametrize("batch_size", [3, None])
+def test_dropout_is_compiled_and_draws_as_without_the_compiler(batch_size: int | None) -> None:
+    """Anew for each number of each sample in each step, from the same generator in the same order."""
+    pytest.importorskip("llvmlite")
+    rng = random.Random(0)
+    X = [[rng.uniform(-1.0, 1.0), rng.uniform(-1.0, 1.0)] for _ in range(10)]
+    y = [[a * b] for a, b in X]
+    found = []
+    for compile in (True, False):
+        model = dropout_network()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            history = fit(
+                model, X, y, optimizer=nn.Adam(model.parameters(), lr=0.05), epochs=12, batch_size=batch_size,
+                validation_split=0.2, compile=compile, progress=False,
+            )  # fmt: skip
+        found.append((history.loss, history.val_loss, list(model.state_dict().values()), model[0].rng.getstate()))
+    (loss, val_loss, numbers, state), eager = found
+    assert len(set(loss)) == 12
+    assert loss == pytest.approx(eager[0], rel=1e-9)
+    assert val_loss == pytest.approx(eager[1], rel=1e-9)
+    assert numbers == pytest.approx(eager[2], rel=1e-9, abs=1e-12)
+    assert state == eager[3]
+
+
+def test_compiled_steps_are_taken_with_dropout() -> None:
+    pytest.importorskip("llvmlite")
+    model = dropout_network()
+    steps = steps_for(model, mse_loss, SGD(model.parameters()), [[0.5, 1.0]] * 4, [[1.0]] * 4, 2, compile=True)
+    assert isinstance(steps, CompiledSteps)
+    assert len(steps.draws) == 2 + 8
+    first, again = steps.run([[0, 1]]), steps.run([[0, 1]])
+    assert first != again
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_a_callback_may_change_the_probability(compile: bool) -> None:
+    """With everything dropped but the bias, the weight stands still."""
+    model = nn.Sequential(nn.Dropout(0.0, rng=random.Random(0)), nn.Linear(1, 1))
+    weights: list[float] = []
+
+    def drop_all(history: nn.History) -> None:
+        weights.append(model[1].weight[0][0].data)
+        model[0].p = 1.0
+
+    optimizer = SGD(model.parameters(), lr=0.1)
+    fit(model, [[1.0]] * 8, [[9.0]] * 8, optimizer=optimizer, epochs=4, callbacks=[drop_all], compile=compile,
+        progress=False)  # fmt: skip
+    assert len(set(weights)) == 1
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Value, ops
+from autograd import Value, no_grad, ops
 from autograd.modes import switched
 
 BINARY_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -371,8 +371,19 @@ def test_equality_and_hash_are_identity() -> None:
 
 def test_truth_is_about_data() -> None:
     assert Value(2.0)
-    assert not Value(0.0)
     assert Value(math.nan)
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+@pytest.mark.parametrize(
+    "use", [bool, lambda v: v or 1.0, lambda v: 1 if v else 2, lambda v: any([v]), lambda v: list(filter(None, [v]))]
+)
+def test_the_truth_of_zero_is_an_error(zero: float, use: Callable[[Value], object]) -> None:
+    """A program that writes `if self.bias:` means "is there one?", as in micrograd: a bias of 0 must not vanish."""
+    with pytest.raises(TypeError, match=r"`v is not None`.*`v.data != 0`"):
+        use(Value(zero))
+    with no_grad(), pytest.raises(TypeError, match="is not None"):
+        use(Value(zero))
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from autograd.viz.keys import LEVELS, NETWORK_LEVELS, keys_of
 from autograd.viz.layout import Layout, layout_of
 from autograd.viz.notation import Names, number
 from autograd.viz.order import reading_order
-from autograd.viz.page import html_page
+from autograd.viz.pages import html_page
 from nn import MLP, half_mse_loss, make_moons
 from tests.browser import Open, cubic, network, opened_pages, started_chromium  # noqa: F401 - the fixtures
 from tests.test_viz_steps import random_graph
@@ -293,7 +293,7 @@ def test_the_check_notices_two_arrows_that_changed_places(monkeypatch: pytest.Mo
         layout = layout_of(figure, **options)
         return layout._replace(curves=[*layout.curves[1:], layout.curves[0]])
 
-    monkeypatch.setattr("autograd.viz.page.layout_of", exchanged)
+    monkeypatch.setattr("autograd.viz.pages.layout_of", exchanged)
     picture, _ = pages_of(cubic())["number"]
     with pytest.raises(AssertionError):
         assert_curves_end_at_their_boxes(picture)

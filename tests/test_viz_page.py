@@ -21,7 +21,7 @@ from autograd.viz import render as rendering
 from autograd.viz import write_html
 from autograd.viz.notation import number
 from autograd.viz.order import reading_order
-from autograd.viz.page import DELTAS, html_page
+from autograd.viz.pages import DELTAS, html_page
 from nn import MLP
 from tests.browser import (  # noqa: F401 - the fixtures
     Open,

@@ -42,7 +42,7 @@ console.log(await python.runPythonAsync(`%(code)s`));
 # The same on both sides.
 PICTURES = """
 from autograd import Value, draw_dot, fsum
-from autograd.viz.page import html_page
+from autograd.viz.pages import html_page
 from nn import MLP
 
 def cubic():

@@ -16,11 +16,12 @@ from autograd.trees import all_floats
 from autograd.value import Value
 
 __all__ = [
-    "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "labels_of", "numbers_of",
-    "positional", "structure",
+    "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "kind_of", "labels_of",
+    "numbers_of", "positional", "structure",
 ]  # fmt: skip
 
 _DOUBLE = 8  # bytes
+_EXACT = 2**53  # up to here every int is a float
 
 
 class Keywords(dict[str, Any]):
@@ -155,9 +156,24 @@ def is_whole(x: Any) -> bool:
     return x.dtype.kind in "biu" if _is_array(x) else isinstance(x, Integral)
 
 
+def kind_of(column: Any) -> type:
+    """What the numbers of a list or an array are: bools, ints or floats."""
+    if not is_whole(column):
+        return float
+    return bool if len(column) and all(map(_is_bool, column)) else int
+
+
+def _is_bool(x: Any) -> bool:
+    return isinstance(x, bool) or getattr(getattr(x, "dtype", None), "kind", "") == "b"
+
+
 def _number(x: Any, whole: bool) -> float:
     number = as_float(x)  # what is no number raises
-    return int(x) if whole and is_whole(x) else number
+    if not whole or not is_whole(x):
+        return number
+    if abs(number) > _EXACT:
+        raise OverflowError(f"the int {x} is beyond 2**53, where a compiled function cannot count: pass float({x})")
+    return bool(x) if _is_bool(x) else int(x)
 
 
 def _shape(x: Any, whole: bool = True) -> Any:
@@ -170,7 +186,9 @@ def _shape(x: Any, whole: bool = True) -> Any:
             return type(x), len(x)
         whole = is_whole(x)
         return type(x), tuple([_shape(item, whole) for item in x])
-    kind = (int,) if whole and is_whole(x) else ()
+    if isinstance(x, Value):
+        return (type(x),)  # equal to itself only, as a number is not
+    kind = () if not whole or not is_whole(x) else (bool,) if _is_bool(x) else (int,)
     return (*getattr(x, "shape", ()), *kind) if _is_array(x) else kind
 
 

@@ -22,9 +22,10 @@ from autograd.compiler.mapping import map_points
 from autograd.compiler.outside import Outside
 from autograd.compiler.program import Program
 from autograd.compiler.python_source import PythonKernel
-from autograd.compiler.record import advice, as_node, first_difference, leaves_for, record, recording_of, run
+from autograd.compiler.record import advice, as_node, first_difference, inputs_for, record, recording_of, run
 from autograd.compiler.replay import CompiledCall, at_recording, replayed
 from autograd.compiler.variants import FEW_NODES, MOST, Budget, Plan, PointPlan, Variant, Variants
+from autograd.compiler.traced import node_of
 from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts, switched
@@ -122,7 +123,7 @@ class Compiled:
 
     def _graph(self, args: Sequence[Any], given: Sequence[Any]) -> Value:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
-        return as_node(run(self.f, args, leaves_for(given, self._labels(args), keep=True)))
+        return as_node(run(self.f, args, inputs_for(given, self._labels(args), keep=True)))
 
     def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
         """The same as ``value_and_grad`` without the compiler.
@@ -132,9 +133,9 @@ class Compiled:
             given: the numbers and Values in them.
         """
         with switched(recorder=None, recording=True) if open_contexts.count else nullcontext():
-            leaves = leaves_for(given, self._labels(args))
-            output = as_node(run(self.f, args, leaves))
-            supply = iter(gradients(output, leaves))
+            inputs = inputs_for(given, self._labels(args), differentiated=True)
+            output = as_node(run(self.f, args, inputs))
+            supply = iter(gradients(output, list(map(node_of, inputs))))
         return output._data, tuple([rebuild(arg, supply) for arg in args])
 
     def _labels(self, args: Sequence[Any]) -> Iterable[str]:
@@ -150,13 +151,16 @@ class Compiled:
             variant = next(self.kept.holding(structure), None)
             if variant is None and self._would_pay(structure):
                 variant = fresh = self.record(args, structure)
+            if variant is not None:
+                variant.check_gradients()
             if variant is not None and variant.outside.holds() and self._make_fast(variant, args):
                 return self.value_and_grad(*args)
         numbers = numbers_of(leaves)
         found = self._run(args, structure, numbers, False, tuple(range(len(numbers))), fresh)
         if found is None:
             return self.by_graph(args, leaves)
-        _, (value, by_arguments, _) = found
+        variant, (value, by_arguments, _) = found
+        variant.check_gradients()
         supply = iter(by_arguments)
         return value, tuple([rebuild(arg, supply) for arg in args])
 
@@ -239,7 +243,7 @@ class Compiled:
         drawn = outside.draws()
         started = thread_time()
         with collector_paused():
-            recording = record(self.f, args)
+            recording = record(self.f, args, outside)
         seconds = thread_time() - started
         if outside.draws() != drawn:
             outside.never = "draws random numbers: draw them outside and pass them as arguments"
@@ -425,6 +429,7 @@ def compile_function(
         return replayed(graph, dict(zip(leaves, args)))
 
     compiled = Compiled(replay, backend)
-    compiled.kept.add(len(leaves), Variant(recording, backend, Outside(replay), compiled.budget))
+    for structure in (len(leaves), structure_of([Value(0.0)] * len(leaves))[0]):
+        compiled.kept.add(structure, Variant(recording, backend, Outside(replay), compiled.budget))
     compiled.recordings = 1
     return compiled

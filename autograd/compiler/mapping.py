@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from autograd.compiler.arguments import is_whole, structure
+from autograd.compiler.arguments import kind_of, structure
 from autograd.compiler.variants import FEW, MOST, Variant
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import as_float
@@ -30,7 +30,7 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
     if not arrays:
         raise TypeError("map needs one array of numbers per argument of the function")
     columns = [_column(array, i) for i, array in enumerate(arrays)]
-    kinds = [int if is_whole(array) else float for array in arrays]
+    kinds = [kind_of(array) for array in arrays]
     lengths = [len(column) for column in columns]
     if len(set(lengths)) > 1:
         raise ValueError(f"map needs arrays of one length, got {', '.join(map(str, lengths))}")
@@ -50,6 +50,7 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
         variant = kept[attempt] if attempt < len(kept) else compiled.record(first, kind_of_call)
         if not variant.outside.holds():
             break
+        variant.check_gradients()
         found, failed = _evaluate(variant, here)
         if attempt:
             for result, part in zip(results, found):

@@ -26,7 +26,7 @@ from typing import Any
 from autograd.ops import Op
 from autograd.value import Value
 
-__all__ = ["Outside", "names_read"]
+__all__ = ["Outside", "compares_with_true", "names_read"]
 
 _MOST = 1_000_000  # objects that are compared before each call: 20 ms
 _ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
@@ -79,7 +79,7 @@ class Outside:
 
     Attributes:
         values: The Values among it.
-        codes: The code of the functions among it.
+        codes: The code of the user's functions among it.
         never: Why no look can tell whether it is as it was; empty if a look can.
     """
 
@@ -209,7 +209,6 @@ class Outside:
             return
         codes = list(_codes(f.__code__))
         names = {name for code in codes for name in names_read(code)}
-        self.codes += codes
         self.names |= names
         where = where or f.__name__
         self._push(enumerate(f.__defaults__ or ()), f"a default of {where}")
@@ -223,6 +222,7 @@ class Outside:
             self._see(space[name], name)
         if package not in _READ_ONLY:
             self._functions.append(f)
+            self.codes += codes
             self._spaces.setdefault(id(space), (space, set()))[1].update(names)
             if vars(f):
                 self._attributes(f, where)
@@ -333,6 +333,18 @@ def names_read(code: CodeType) -> frozenset[str]:
     """
     steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
     return frozenset([step.argval for step in steps if not step.opname.startswith(("STORE", "DELETE"))])
+
+
+@functools.lru_cache(maxsize=10_000)
+def compares_with_true(code: CodeType) -> bool:
+    """Whether a piece of code asks if something ``is`` True or False, or matches with these.
+
+    >>> compares_with_true((lambda x: (x > 0) is True).__code__), compares_with_true((lambda x: x is None).__code__)
+    (True, False)
+    """
+    if not any(constant is True or constant is False for constant in code.co_consts):
+        return False
+    return any(step.opname == "IS_OP" for step in dis.get_instructions(code))
 
 
 def _content(cell: Any) -> Any:

@@ -16,16 +16,18 @@ from typing import Any, NamedTuple
 from autograd import ops
 from autograd.compiler.arguments import arguments_of, called, labels_of
 from autograd.compiler.builder import Builder
+from autograd.compiler.outside import Outside, compares_with_true
 from autograd.compiler.program import ARGUMENT, PARAMETER, Instruction, Program
-from autograd.compiler.whole import Whole
+from autograd.compiler.traced import IntLeaf, TracedBool, TracedFloat, node_of, traced
 from autograd.errors import AutogradError
 from autograd.graph import topological_order
 from autograd.modes import switched, transformation
+from autograd.subclasses import as_kind
 from autograd.trees import rebuild
 from autograd.value import Value, constant
 
 __all__ = [
-    "Guard", "Recording", "advice", "as_node", "first_difference", "leaves_for", "program_of", "record",
+    "Guard", "Recording", "advice", "as_node", "first_difference", "inputs_for", "program_of", "record",
     "recording_of", "run",
 ]  # fmt: skip
 
@@ -41,15 +43,23 @@ class Guard(NamedTuple):
 class _Recorder:
     """Told by the nodes of every look at their data while it is switched on in ``autograd.modes``."""
 
-    def __init__(self) -> None:
+    def __init__(self, plain_truths: bool) -> None:
         self.guards: dict[tuple[Value, bool], Guard] = {}
         self.nodes: dict[Value, None] = {}  # those that the function made, in order; others are captured as they are
+        self.dropped: list[Value] = []  # those that became plain floats, to which no gradient goes
+        self.plain_truths = plain_truths  # whether a comparison must be True or False itself
 
     def on_node(self, node: Value) -> None:
         self.nodes[node] = None
 
-    def truth(self, comparison: Value) -> Value:
-        return Whole.of(comparison)
+    def truth(self, comparison: Value) -> Any:
+        return bool(TracedBool(comparison)) if self.plain_truths else TracedBool(comparison)
+
+    def number(self, node: Value) -> Any:
+        return TracedFloat(node)
+
+    def on_drop(self, node: Value) -> None:
+        self.dropped.append(node)
 
     def on_branch(self, node: Value) -> None:
         self.guards[node, True] = Guard(node, float(node._data != 0.0), True)
@@ -67,6 +77,7 @@ class Recording(NamedTuple):
     parameters: list[Value]
     guards: list[Guard]
     nodes: Sequence[Value] = ()  # what the function computed and the outputs or guards depend on, in order
+    dropped: str = ""  # the name of an argument that became a plain float, so that its gradient would be wrong
 
     @property
     def output(self) -> Value:
@@ -74,42 +85,67 @@ class Recording(NamedTuple):
         return self.outputs[0]
 
 
-def leaves_for(given: Iterable[Any], labels: Iterable[str] = repeat(""), *, keep: bool = False) -> list[Value]:
-    """A leaf for each number or Value that stands in the arguments; with ``keep`` a Value stands for itself."""
+def inputs_for(
+    given: Iterable[Any], labels: Iterable[str] = repeat(""), *, keep: bool = False, differentiated: bool = False
+) -> list[Any]:
+    """What a function gets in the place of the numbers and Values in its arguments: traced numbers, and leaves.
+
+    Args:
+        given: The numbers and Values.
+        labels: Their names.
+        keep: Whether a Value stands for itself.
+        differentiated: Whether to refuse what would drop the gradient of a number.
+    """
     return [
-        x if keep and isinstance(x, Value) else _leaf(x._data if isinstance(x, Value) else x, label)
+        (x if keep else as_kind(x._kind, Value(x._data, label)))
+        if isinstance(x, Value)
+        else traced(x, label, differentiated=differentiated)
         for x, label in zip(given, labels)
     ]
 
 
-def _leaf(number: Any, label: str) -> Value:
-    return (Whole if isinstance(number, int) else Value)(number, label)
-
-
-def run(f: Callable[..., Any], args: Sequence[Any], leaves: Iterable[Value]) -> Any:
-    """What the function gives with these leaves in place of the numbers in its arguments."""
-    supply = iter(leaves)
+def run(f: Callable[..., Any], args: Sequence[Any], inputs: Iterable[Any]) -> Any:
+    """What the function gives with these inputs in the place of the numbers in its arguments."""
+    supply = iter(inputs)
     with transformation():
         return called(f, [rebuild(arg, supply) for arg in args])
 
 
-def record(f: Callable[..., Any], args: Sequence[Any], *, several: bool = False) -> Recording:
-    """Run ``f`` once with fresh leaves in place of the numbers in ``args``.
+def record(
+    f: Callable[..., Any], args: Sequence[Any], outside: Outside | None = None, *, several: bool = False
+) -> Recording:
+    """Run ``f`` once with traced numbers and fresh leaves in the place of the numbers in ``args``.
 
     Args:
-        f: returns one Value.
-        args: where to run it.
-        several: ``f`` returns a list of them instead.
+        f: A function that returns one number.
+        args: Where to run it.
+        outside: What the function can see besides its arguments.
+        several: Whether ``f`` returns a list of numbers instead.
     """
-    leaves = leaves_for([x for arg in args for x in arguments_of(arg)], labels_of(f, args))
-    recorder = _Recorder()
+    outside = outside or Outside(f)
+    recorder = _Recorder(any(map(compares_with_true, outside.codes)))
+    given = [x for arg in args for x in arguments_of(arg)]
+    inputs = inputs_for(given, labels_of(f, args))
+    leaves = list(map(node_of, inputs))
     with switched(recorder=recorder, recording=True, strict=False):
-        output = run(f, args, leaves)
+        if recorder.plain_truths:
+            inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
+        output = run(f, args, inputs)
+        del inputs
     outputs = [as_node(x) for x in output] if several else [as_node(output)]
     del output
     for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
-    return recording_of(outputs, leaves, list(recorder.guards.values()), recorder.nodes)
+    recording = recording_of(outputs, leaves, list(recorder.guards.values()), recorder.nodes)
+    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)))
+
+
+def _dropped(nodes: list[Value], leaves: set[Value]) -> str:
+    """The name of an argument that is a float and that one of these nodes depends on; empty if there is none."""
+    for node in topological_order(*nodes):
+        if node in leaves and not isinstance(node, IntLeaf):
+            return node.label or "x"
+    return ""
 
 
 def _forgotten(nodes: dict[Value, None]) -> list[Value]:
@@ -133,6 +169,7 @@ def as_node(output: Any) -> Value:
     Raises:
         TypeError: it is not one number.
     """
+    output = node_of(output)
     if isinstance(output, Value):
         return output
     if isinstance(output, (list, tuple, dict)) or output is None:
@@ -233,10 +270,13 @@ def advice(guard: Guard | None) -> str:
     'decides by its data (the int n is an index, the end of a range, or compared): give class labels as ...
     """
     for node in [] if guard is None else [guard.node, *guard.node.parents]:
-        if isinstance(node, Whole) and not node.parents:
+        if isinstance(node, IntLeaf):
             name = node.label or "number"
             return (
                 f"decides by its data (the int {name} is an index, the end of a range, or compared): give class labels "
                 f"as vectors (nn.one_hot), or choose with autograd.where({name} == 0, ...)"
             )
-    return "decides by its data (if, max, sorted, .data): write that with autograd.where, maximum or relu"
+    return (
+        "decides by its data (if, max, sorted, .data): write that with autograd.where, maximum or relu, "
+        "and .detach() for .data where a number without its gradient is wanted, as in a norm or a log"
+    )

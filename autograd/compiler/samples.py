@@ -96,11 +96,13 @@ def _regular(values: Sequence[Any]) -> Any:
 def _first(values: Sequence[Any]) -> Any:
     """The first sample, with a float in the place of each int that is a float in another sample."""
     first = values[0]
-    if not any(map(_is_int, arguments_of(first))):
-        return first
     whole = [*map(_is_int, arguments_of(first))]
+    if not any(whole):
+        return first
     for value in values if getattr(values, "dtype", None) is None else ():
         whole = [a and b for a, b in zip(whole, map(_is_int, arguments_of(value)))]
+    if all(whole):
+        return first
     return rebuild(first, [x if stays else as_float(x) for x, stays in zip(arguments_of(first), whole)])
 
 

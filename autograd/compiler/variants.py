@@ -23,6 +23,7 @@ from autograd.compiler.pipeline import assemble, inlined
 from autograd.compiler.program import ARGUMENT, PARAMETER, Program
 from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import Recording, program_of
+from autograd.compiler.traced import drops_gradient
 
 __all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Plan", "PointPlan", "Variant", "Variants"]
 
@@ -266,6 +267,15 @@ class Variant:
             self.budget.spent += thread_time() - started
         found: P = self.plans[key]
         return found
+
+    def check_gradients(self) -> None:
+        """Refuse the gradient of arguments that became plain floats.
+
+        Raises:
+            TypeError: the function uses ``float(x)``, or a function of ``math``, on an argument.
+        """
+        if self.recording.dropped:
+            raise drops_gradient(self.recording.dropped)
 
     def live(self) -> list[float]:
         """The data of the captured leaves, as it is now."""

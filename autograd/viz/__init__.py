@@ -3,7 +3,7 @@
 Everything here reads a recorded graph; nothing computes a derivative of its own.
 
     draw_dot, save                      a drawing (a Drawing), in a notebook or a file
-    write_html                          a page to step through, forward and backward
+    show, page, write_html              a page (a Page) to step through: in a notebook or browser, or as a file
     set_renderer, load_renderer         what draws, where the usual Graphviz cannot
     explain                             what a gradient is the sum of (a Ledger), or its Paths
     diagnose                            where gradients die, fade or blow up (a Diagnosis)
@@ -25,13 +25,13 @@ from autograd.viz.dot import Drawing
 from autograd.viz.draw import draw_dot, save
 from autograd.viz.formula import to_latex, to_latex_gradient
 from autograd.viz.ledger import Ledger, Paths, explain
-from autograd.viz.page import write_html
+from autograd.viz.notebook import Page, page, show, write_html
 from autograd.viz.render import set_renderer
 from autograd.viz.steps import Step, backward_steps
 from autograd.viz.webassembly import load_renderer
 
 __all__ = [
-    "Diagnosis", "Drawing", "Ledger", "Paths", "Step", "backward_steps", "diagnose", "draw_dot", "explain",
-    "load_renderer", "save", "set_renderer", "to_jax", "to_latex", "to_latex_gradient", "to_python", "to_torch",
-    "write_html",
+    "Diagnosis", "Drawing", "Ledger", "Page", "Paths", "Step", "backward_steps", "diagnose", "draw_dot", "explain",
+    "load_renderer", "page", "save", "set_renderer", "show", "to_jax", "to_latex", "to_latex_gradient", "to_python",
+    "to_torch", "write_html",
 ]  # fmt: skip

@@ -58,9 +58,9 @@ def _first_gradients(problem: dict[str, Any], loss: Callable[..., Any], texts: l
             value = compiled(text)
             value.backward()
             values.append(value.data)
-        return [*values, *(p.grad for p in parameters)]
+        return values
 
-    return first_run(run)
+    return first_run(run, lambda values: [*values, *(p.grad for p in parameters)])
 
 
 def first_gradients_one_hot(problem: dict[str, Any]) -> Work:
@@ -157,13 +157,12 @@ def first_steps(problem: dict[str, Any]) -> Work:
 
     w, parameters = _values(problem)
 
-    def run() -> list[float]:
+    def run() -> None:
         step = _whole_step(w, parameters)
         for text in problem["texts"]:
             step(text)
-        return [p.data for p in parameters]
 
-    return first_run(run)
+    return first_run(run, lambda nothing: [p.data for p in parameters])
 
 
 def _stream(problem: dict[str, Any], parameters: list[Any], step: Callable[[Any], Any], texts: Any) -> Work:

@@ -35,17 +35,18 @@ def _jitted(program: dict[str, Any]) -> Any:
     return jax.jit(jax.value_and_grad(lambda xs: run_program(program, functions, xs)))
 
 
+def _numbers(result: Any) -> list[float]:
+    value, gradient = result
+    return [float(value), *gradient.ravel().tolist()]
+
+
 def unstructured_first(program: dict[str, Any]) -> Work:
     """Trace, compile, first value and gradient."""
     import jax
 
     point = jax.numpy.array(program["point"])
 
-    def run() -> list[float]:
-        value, gradient = jax.block_until_ready(_jitted(program)(point))
-        return [float(value), *gradient.tolist()]
-
-    return first_run(run)
+    return first_run(lambda: jax.block_until_ready(_jitted(program)(point)), _numbers)
 
 
 def west(problem: dict[str, Any]) -> Work:
@@ -54,16 +55,18 @@ def west(problem: dict[str, Any]) -> Work:
 
     points = [jax.numpy.array(point) for point in problem["points"]]
 
-    def run() -> list[float]:
-        answer: list[float] = []
+    def run() -> list[Any]:
+        results = []
         for program in problem["programs"]:
             function = _jitted(program)
             for point in points:
-                value, gradient = jax.block_until_ready(function(point))
-            answer += [float(value), *gradient.tolist()]
-        return answer
+                result = jax.block_until_ready(function(point))
+            results.append(result)
+        return results
 
-    return first_run(run, per=len(problem["programs"]))
+    return first_run(
+        run, lambda results: [x for result in results for x in _numbers(result)], per=len(problem["programs"])
+    )
 
 
 def long_list_first(xs: list[float]) -> Work:
@@ -85,8 +88,7 @@ def long_list_first(xs: list[float]) -> Work:
     def f(xs: Any) -> Any:
         return two(jax.lax.scan(step, 0.0, xs[:-1])[0], xs[-1])
 
-    def run() -> list[float]:
-        value, gradient = jax.block_until_ready(jax.jit(jax.value_and_grad(f))(array))
-        return [float(value), *gradient.ravel().tolist()[:-1]]
+    def run() -> Any:
+        return jax.block_until_ready(jax.jit(jax.value_and_grad(f))(array))
 
-    return first_run(run)
+    return first_run(run, lambda result: _numbers(result)[:-1])

@@ -31,8 +31,3 @@ def problem(cell: str, width: int, steps: int) -> dict[str, Any]:
             "readout": matrix(1, width),
         },
     }
-
-
-def flat(weights: dict[str, Any]) -> list[float]:
-    """Return all weights in one list."""
-    return [float(x) for matrix in weights.values() for row in matrix for x in row]

@@ -6,8 +6,6 @@ from typing import Any
 
 from harness import Work, first_run
 
-from recurrent.problem import flat
-
 LOOP = 256  # gradients inside one native loop
 TINY = 1e-9  # the rate of a gradient descent that is only there to make each gradient depend on the last
 
@@ -56,11 +54,7 @@ def gradient(problem: dict[str, Any]) -> Work:
     def run() -> Any:
         return jax.block_until_ready(function(weights, *data))
 
-    def answer() -> list[float]:
-        value, g = run()
-        return [float(value), *flat(_in_order(problem, g))]
-
-    return Work(answer, run)
+    return Work(lambda: _numbers(problem, *run()), run)
 
 
 def gradient_loop(problem: dict[str, Any]) -> Work:
@@ -86,13 +80,12 @@ def first_gradient(problem: dict[str, Any]) -> Work:
 
     loss, weights, data = _setup(problem)
 
-    def run() -> list[float]:
-        value, g = jax.block_until_ready(jax.jit(jax.value_and_grad(loss))(weights, *data))
-        return [float(value), *flat(_in_order(problem, g))]
+    def run() -> Any:
+        return jax.block_until_ready(jax.jit(jax.value_and_grad(loss))(weights, *data))
 
-    return first_run(run)
+    return first_run(run, lambda result: _numbers(problem, *result))
 
 
-def _in_order(problem: dict[str, Any], gradient: dict[str, Any]) -> dict[str, Any]:
-    """Return the matrices in the order of the problem: JAX sorts the keys of a dictionary."""
-    return {name: gradient[name] for name in problem["weights"]}
+def _numbers(problem: dict[str, Any], value: Any, gradient: dict[str, Any]) -> list[float]:
+    """Return the value and the gradient in the order of the problem: JAX sorts the keys of a dictionary."""
+    return [float(value), *(x for name in problem["weights"] for x in gradient[name].ravel().tolist())]

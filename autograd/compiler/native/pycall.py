@@ -250,25 +250,8 @@ def _unpack(w: _Writer, item: str, shape: Shape, cells: Iterator[int]) -> None:
 
 
 def _unpack_float(w: _Writer, item: str, kind: str, cell: str) -> None:
-    exact, other, done = w.label(), w.label(), w.label()
-    is_float = w.let(f"icmp eq ptr {kind}, {pointer(id(float))}")
-    w.do(f"br i1 {is_float}, label %{exact}, label %{other}, !prof !0")
-    w.block(exact)
+    w.require(w.let(f"icmp eq ptr {kind}, {pointer(id(float))}"), "slow")  # an int is another kind of call
     w.do(f"store double {w.field(item, _FLOAT_VALUE, 'double')}, ptr {cell}")
-    w.do(f"br label %{done}")
-    w.block(other)
-    w.require(w.let(f"icmp eq ptr {kind}, {pointer(id(int))}"), "slow")
-    number = w.call("double", "PyLong_AsDouble", f"ptr {item}")
-    w.do(f"store double {number}, ptr {cell}")
-    raised, clear = w.label(), w.label()
-    w.do(f"br i1 {w.let(f'fcmp oeq double {number}, -1.0')}, label %{raised}, label %{done}")
-    w.block(raised)  # -1 is also how a too large int is reported
-    fine = w.let(f"icmp eq ptr {w.call('ptr', 'PyErr_Occurred')}, null")
-    w.do(f"br i1 {fine}, label %{done}, label %{clear}")
-    w.block(clear)
-    w.run("PyErr_Clear")
-    w.do("br label %slow")
-    w.block(done)
 
 
 def _pack(w: _Writer, result: Result) -> str:

@@ -14,6 +14,7 @@ class App {
     this.keyboard = new Keyboard(this);
     this.choose(DATA.level);
     new ResizeObserver(() => this.picture.resized()).observe(byId("stage"));
+    embed(this);
   }
 
   // ---- levels of detail ----
@@ -198,6 +199,7 @@ class App {
     const root = document.documentElement;
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
+    this.themeChosen = true;
   }
 
   showHelp() {

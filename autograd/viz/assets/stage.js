@@ -12,6 +12,7 @@ function listenToStage(stage, app) {
   };
 
   stage.addEventListener("wheel", (event) => {
+    if (isEmbedded && !event.ctrlKey && !event.metaKey) return;  // the wheel scrolls the notebook around it
     event.preventDefault();
     app.picture.zoom(Math.exp(event.deltaY * 0.0015), place(event));
   }, { passive: false });

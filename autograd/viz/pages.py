@@ -12,11 +12,9 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from autograd import ops
-from autograd.files import write_file
 from autograd.value import Value
 from autograd.viz.draw import LEGIBLE
 from autograd.viz.figure import Box, Figure, Graph, scalar_figure
@@ -30,44 +28,11 @@ from autograd.viz.steps import adjoints, backward_steps
 from autograd.viz.svg import svg_of
 from autograd.viz.theme import THEMES, Theme
 
-__all__ = ["html_page", "write_html"]
+__all__ = ["html_page"]
 
-SCRIPTS = ("model.js", "badge.js", "view.js", "panel.js", "quiz.js", "stage.js", "keyboard.js", "main.js")
+SCRIPTS = ("model.js", "badge.js", "view.js", "panel.js", "quiz.js", "stage.js", "keyboard.js", "embed.js", "main.js")
 DELTAS = (-1.0, -0.75, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 MOST_REPLAYED = 1_000_000  # nodes to compute again for nudging; leaves beyond that cannot be nudged
-
-
-def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **options: Any) -> Path:
-    """Write a page on which the forward and backward pass of a graph can be stepped through.
-
-    The page is one file: it needs no network, no server and no installation.  Each step of backward shows upstream ×
-    local = contribution and the sum that it is added to; a box shows where its gradient comes from, the line that
-    recorded it (for graphs recorded inside ``strict()``), all paths to the output, and what a small change of a leaf
-    does.  In the quiz, gradients are hidden until they are worked out.  Graphs of networks can be looked at by model,
-    layer, neuron or number.  No ``.grad`` is read or written: the page shows a pass of its own.
-
-    Args:
-        root: the output, or several (whose sum is differentiated).
-        path: the file, ending in .html.
-        **options: of the page: ``title``; ``digits``, how many significant digits numbers have (4); ``parameters``
-            as in ``draw_dot``; ``max_nodes``, up to which every number has a box (1,500); ``timeout``, the seconds for
-            a layout (30).
-
-    Returns:
-        The path.
-
-    Raises:
-        ValueError: the path does not end in .html.
-        DrawingError: no Graphviz was found, or no picture could be laid out.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_html(Value(2.0, "x") * 3, f"{folder}/graph.html").name
-    'graph.html'
-    """
-    if Path(path).suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"write_html writes a page: end {os.fspath(path)!r} in .html")
-    return write_file(path, html_page(root, **options).encode())
 
 
 def html_page(
@@ -79,8 +44,8 @@ def html_page(
     max_nodes: int = 1_500,
     timeout: float = 30.0,
 ) -> str:
-    """The text of the page: see ``write_html``."""
-    roots = nodes_of(root, "write_html")
+    """The text of the page: see ``page``."""
+    roots = nodes_of(root, "a page")
     if not 1 <= digits <= 17:
         raise ValueError(f"digits must be between 1 and 17, got {digits}")
     graph = Graph(roots, parameters=parameters, spec=f".{digits}g")

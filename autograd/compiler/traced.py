@@ -1,0 +1,352 @@
+"""The plain numbers of a call while it is recorded: what the function gets in the place of a float, an int or a bool.
+
+A node has its own identity and no truth of its own; a number is equal to another one, can be a key, an index or a
+condition.  So an argument that is a plain number does not come as a node but as an object that has one: arithmetic
+makes nodes, hence is computed anew at every replay, and whatever only a number can do is done with the number of this
+call, which becomes a guard of the recording.
+
+>>> from autograd import compile
+>>> @compile
+... def f(x, n, k):
+...     return sum(x[(k + i) % 3] for i in range(n)) if n != 0 else x[0] * 0
+>>> f.value_and_grad([1.0, 2.0, 3.0], 2, 1)
+(5.0, ([0.0, 1.0, 1.0], 0.0, 0.0))
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any, NoReturn
+
+from autograd import ops
+from autograd.modes import current_modes, open_contexts
+from autograd.ops import Op, Traced
+from autograd.value import Value, constant
+
+__all__ = ["IntLeaf", "TracedBool", "TracedFloat", "TracedInt", "node_of", "traced"]
+
+_EXACT = 2.0**53  # up to here every int is a float
+
+
+class IntLeaf(Value):
+    """The node of an argument that is an int, which a message can tell from others."""
+
+    __slots__ = ()
+
+
+def traced(number: Any, label: str = "", *, differentiated: bool = False) -> TracedNumber:
+    """What stands for a plain number in the arguments.
+
+    Args:
+        number: A float, an int or a bool.
+        label: A name for the node.
+        differentiated: Whether to refuse uses that would drop the gradient, such as ``float(x)``.
+    """
+    if isinstance(number, bool):
+        return TracedBool(IntLeaf(number, label))
+    if isinstance(number, int):
+        return TracedInt(IntLeaf(number, label))
+    return (DifferentiatedFloat if differentiated else TracedFloat)(Value(number, label))
+
+
+def node_of(x: Any) -> Any:
+    """The node of a traced number; anything else as it is."""
+    return x.node if isinstance(x, Traced) else x
+
+
+def _recorder() -> Any:
+    return current_modes().recorder if open_contexts.count else None
+
+
+class TracedNumber(Traced):
+    """A plain number that is computed from the arguments: see the module."""
+
+    __slots__ = ()
+    kind: Any = float  # what it is to the function
+
+    def __init__(self, node: Value) -> None:
+        super().__setattr__("node", node)
+
+    def __setattr__(self, name: str, found: Any) -> None:
+        if not hasattr(Value, name):
+            raise AttributeError(f"{self.kind.__name__!r} object has no attribute {name!r}")
+        setattr(self.node, name, found)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # isinstance(x, float) holds as without the compiler
+        return self.kind
+
+    def read(self) -> Any:
+        """The plain number of this call, which is a guard from now on."""
+        if (recorder := _recorder()) is not None:
+            recorder.on_read(self.node)
+        return self.kind(self.node._data)
+
+    # ---- primitives ------------------------------------------------------------------------------------------------
+    @classmethod
+    def apply(cls, op: Op, operands: Sequence[Any]) -> Any:
+        """A node if a Value is among the operands, else a number."""
+        out = Value.apply(op, [node_of(x) for x in operands])
+        return out if any(isinstance(x, Value) for x in operands) else cls._float(out)
+
+    @classmethod
+    def _float(cls, node: Value) -> Any:
+        return (cls if issubclass(cls, TracedFloat) else TracedFloat)(node)
+
+    def select(self, x: Any, y: Any) -> Any:
+        out = self.node.select(node_of(x), node_of(y))
+        if isinstance(x, Value) or isinstance(y, Value):
+            return out
+        return TracedInt(out) if all(isinstance(z, int) for z in (x, y)) else TracedFloat(out)
+
+    # ---- as a key, as a truth, as text -----------------------------------------------------------------------------
+    def __bool__(self) -> bool:
+        if (recorder := _recorder()) is not None:
+            recorder.on_branch(self.node)
+        return bool(self.node._data != 0.0)
+
+    def __hash__(self) -> int:
+        return hash(self.read())
+
+    def __str__(self) -> str:
+        return str(self.read())
+
+    def __repr__(self) -> str:
+        return repr(self.read())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.read(), spec)
+
+    def __complex__(self) -> complex:
+        return complex(float(self))
+
+    def __copy__(self) -> TracedNumber:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TracedNumber:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return self.kind, (self.read(),)
+
+    def __getattr__(self, name: str) -> Any:
+        """The attributes of a plain number, and the methods and attributes of a node."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if hasattr(Value, name):
+            return getattr(self.node, name)
+        if not hasattr(self.kind, name):
+            raise AttributeError(f"{self.kind.__name__!r} object has no attribute {name!r}")
+        return getattr(self.read(), name)
+
+    # ---- rounding --------------------------------------------------------------------------------------------------
+    def __pos__(self) -> Any:
+        return self
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.read(), digits) if digits is not None else self._whole(round, lambda x: x.round())
+
+    def __floor__(self) -> Any:
+        return self._whole(math.floor, lambda x: x.floor())
+
+    def __ceil__(self) -> Any:
+        return self._whole(math.ceil, lambda x: -((-x).floor()))
+
+    def __trunc__(self) -> int:
+        return int(self.read())
+
+    def __int__(self) -> int:
+        return int(self.read())
+
+    def _whole(self, rounded: Callable[[Any], int], node: Callable[[Value], Value]) -> Any:
+        if not abs(self.node._data) < _EXACT:
+            return rounded(self.read())  # an error for nan
+        return TracedInt(node(self.node))
+
+
+class TracedFloat(TracedNumber):
+    """A float."""
+
+    __slots__ = ()
+
+    def __float__(self) -> float:
+        if (recorder := _recorder()) is not None:
+            recorder.on_drop(self.node)
+        return float(self.read())
+
+
+class DifferentiatedFloat(TracedFloat):
+    """A float of a call that wants its gradient, where the function runs without the compiler."""
+
+    __slots__ = ()
+
+    def __float__(self) -> NoReturn:
+        raise drops_gradient(self.node.label)
+
+
+class TracedInt(TracedNumber):
+    """An int.  Sums, differences and products of ints are ints as long as a float is exact."""
+
+    __slots__ = ()
+    kind: Any = int
+
+    def __index__(self) -> int:
+        return int(self.read())
+
+    def __float__(self) -> float:
+        return float(self.read())
+
+
+class TracedBool(TracedInt):
+    """A truth: a bool argument, or what a comparison gave."""
+
+    __slots__ = ()
+    kind: Any = bool
+
+    def read(self) -> Any:
+        return bool(self)
+
+
+def drops_gradient(name: str) -> TypeError:
+    """The error for a number whose gradient is wanted and which is used as a plain float."""
+    return TypeError(
+        f"float({name or 'x'}), or a function of math, would drop the gradient: use the function of the same "
+        "name from autograd (or the method), or .data for the number alone"
+    )
+
+
+# ---- operators -------------------------------------------------------------------------------------------------------
+def _is_number(x: Any) -> bool:
+    return isinstance(x, (Traced, Real))  # numpy's scalars are among them
+
+
+def _is_int(x: Any) -> bool:
+    return isinstance(x, int)
+
+
+def _kind_of(self: TracedNumber, out: Value, operands: Sequence[Any], plain: Callable[..., Any]) -> Any:
+    """The result of arithmetic with plain numbers: an int of ints."""
+    if not all(map(_is_int, operands)):
+        return type(self)._float(out)
+    if abs(out._data) > _EXACT:
+        return plain(*[x.read() if isinstance(x, TracedNumber) else x for x in operands])
+    return TracedInt(out)
+
+
+def _arithmetic(name: str, op: Op, plain: Callable[..., Any]) -> None:
+    def forward(self: TracedNumber, other: Any) -> Any:
+        if isinstance(other, Value):
+            return getattr(self.node, f"__{name}__")(other)
+        if not _is_number(other):
+            return NotImplemented  # a sequence among them, which Python repeats
+        out = Value.apply(op, (self.node, node_of(other)))
+        return _kind_of(self, out, (self, other), plain)
+
+    def reflected(self: TracedNumber, other: Any) -> Any:
+        if not _is_number(other):
+            return NotImplemented
+        out = Value.apply(op, (constant(other), self.node))
+        return _kind_of(self, out, (other, self), plain)
+
+    setattr(TracedNumber, f"__{name}__", forward)
+    setattr(TracedNumber, f"__r{name}__", reflected)
+
+
+for _name in ("add", "sub", "mul"):
+    _arithmetic(_name, getattr(ops, _name), getattr(operator, _name))
+
+
+def _divide(self: TracedNumber, other: Any) -> Any:
+    if isinstance(other, Value):
+        return self.node / other
+    return type(self)._float(self.node / node_of(other)) if _is_number(other) else NotImplemented
+
+
+def _divide_into(self: TracedNumber, other: Any) -> Any:
+    return type(self)._float(other / self.node) if _is_number(other) else NotImplemented
+
+
+def _raise(self: TracedNumber, exponent: Any, modulus: Any = None) -> Any:
+    if isinstance(exponent, Value):
+        return self.node**exponent
+    if not _is_number(exponent):
+        return NotImplemented
+    if modulus is not None or (_is_int(self) and _is_int(exponent)):
+        if isinstance(exponent, TracedNumber):
+            exponent = exponent.read()
+        if modulus is not None or exponent < 0 or abs(self.node._data) ** exponent > _EXACT:
+            return pow(self.read(), exponent, modulus)
+        return TracedInt(self.node**exponent)
+    return type(self)._float(self.node ** node_of(exponent))
+
+
+def _raise_to(self: TracedNumber, base: Any) -> Any:
+    if not _is_number(base):
+        return NotImplemented
+    return base ** self.read() if _is_int(self) and _is_int(base) else type(self)._float(base**self.node)
+
+
+def _same_kind(name: str) -> Callable[[TracedNumber], Any]:
+    def method(self: TracedNumber) -> Any:
+        out = getattr(self.node, name)()
+        return TracedInt(out) if _is_int(self) else type(self)(out)
+
+    return method
+
+
+def _of_plain_numbers(name: str) -> Callable[..., Any]:
+    """An operator that is done with the plain numbers of this call."""
+
+    def method(self: TracedNumber, *others: Any) -> Any:
+        if not all(map(_is_number, others)):
+            return NotImplemented
+        function = getattr(self.read(), name, None)
+        if function is None:
+            return NotImplemented
+        found = function(*[x.read() if isinstance(x, TracedNumber) else x for x in others])
+        if name in ("__mod__", "__rmod__", "__divmod__", "__rdivmod__") and not _is_int(self):
+            float(self)  # whose derivative is not 0
+        return found
+
+    return method
+
+
+def _comparison(op: Op, plain: Callable[[Any, Any], Any], *, swap: bool = False, negate: bool = False) -> Any:
+    def method(self: TracedNumber, other: Any) -> Any:
+        if isinstance(other, Value) or not _is_number(other):
+            # Equality with a node is about identity, as it is for a float; an order is about the data.
+            if isinstance(other, Value) and op is not ops.equal:
+                return plain(self.node, other)
+            return NotImplemented
+        recorder = _recorder()
+        if recorder is None:
+            return plain(self.read(), other.read() if isinstance(other, TracedNumber) else other)
+        left, right = self.node, constant(other)
+        out = Value.apply(op, (right, left) if swap else (left, right))
+        return recorder.truth(1.0 - out if negate else out)
+
+    return method
+
+
+_METHODS: dict[str, Any] = {
+    "__truediv__": _divide, "__rtruediv__": _divide_into, "__pow__": _raise, "__rpow__": _raise_to,
+    "__neg__": _same_kind("__neg__"), "__abs__": _same_kind("__abs__"),
+    "__eq__": _comparison(ops.equal, operator.eq), "__ne__": _comparison(ops.equal, operator.ne, negate=True),
+    "__lt__": _comparison(ops.less, operator.lt), "__le__": _comparison(ops.less_equal, operator.le),
+    "__gt__": _comparison(ops.less, operator.gt, swap=True),
+    "__ge__": _comparison(ops.less_equal, operator.ge, swap=True),
+}  # fmt: skip
+_METHODS |= {
+    name: _of_plain_numbers(name)
+    for name in [
+        f"__{reflected}{name}__"
+        for name in ("mod", "floordiv", "divmod", "lshift", "rshift", "and", "or", "xor")
+        for reflected in ("", "r")
+    ]
+}
+_METHODS["__invert__"] = _of_plain_numbers("__invert__")
+for _name, _method in _METHODS.items():
+    setattr(TracedNumber, _name, _method)

@@ -1,0 +1,153 @@
+"""The page to step through a graph: in the cell of a notebook, in a browser, or as a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograd.files import write_file
+from autograd.value import Value
+from autograd.viz.pages import html_page
+
+__all__ = ["Page", "page", "show", "write_html"]
+
+HEIGHT = 480  # pixels in a notebook, until the page has measured what it needs
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page to step through a graph; as the result of a cell, a notebook shows it.
+
+    Attributes:
+        html: the whole page as text; it needs no network, no server and no other file.
+
+    >>> c = Value(2.0, "x") * 3
+    >>> page(c)
+    <page to step through a graph: save(path) writes it, a notebook shows it>
+    """
+
+    html: str = field(repr=False)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page into a file, in one piece.
+
+        Args:
+            path: ends in .html.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: the path does not end in .html.
+
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page(Value(2.0, "x") * 3).save(f"{folder}/graph.html").name
+        'graph.html'
+        """
+        if Path(path).suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"this writes a page: end {os.fspath(path)!r} in .html")
+        return write_file(path, self.html.encode())
+
+    def __repr__(self) -> str:
+        return "<page to step through a graph: save(path) writes it, a notebook shows it>"
+
+    def _repr_html_(self) -> str:
+        # The page has a document of its own, so that nothing in it meets anything of the notebook.  Of the two kinds
+        # of quotes, single ones are rare in it: each " in the text would take six characters.
+        text = self.html.replace("&", "&amp;").replace("'", "&#39;").replace("<", "&lt;")
+        style = f"width: 100%; height: {HEIGHT}px; border: 0; border-radius: 6px"
+        return f"<iframe title='Computation graph' style='{style}' allow='fullscreen' srcdoc='{text}'></iframe>"
+
+
+def page(root: Value | Sequence[Value], **options: Any) -> Page:
+    """Make a page on which the forward and backward pass of a graph can be stepped through.
+
+    Each step of backward shows upstream × local = contribution and the sum that it is added to; a box shows where its
+    gradient comes from, the line that recorded it (for graphs recorded inside ``strict()``), all paths to the output,
+    and what a small change of a leaf does.  In the quiz, gradients are hidden until they are worked out.  Graphs of
+    networks can be looked at by model, layer, neuron or number.  No ``.grad`` is read or written: the page shows a pass
+    of its own.
+
+    Args:
+        root: the output, or several (whose sum is differentiated).
+        **options: ``title``; ``digits``, how many significant digits numbers have (4); ``parameters`` as in
+            ``draw_dot``; ``max_nodes``, up to which every number has a box (1,500); ``timeout``, the seconds for a
+            layout (30).
+
+    Returns:
+        The page: a notebook shows it, ``save(path)`` writes it.
+
+    Raises:
+        DrawingError: no Graphviz was found, or no picture could be laid out.
+
+    >>> b = Value(2.0, "b")
+    >>> "grad" in page(b**3).html
+    True
+    """
+    return Page(html_page(root, **options))
+
+
+def show(root: Value | Sequence[Value], **options: Any) -> None:
+    """Show the page of a graph: below the cell of a notebook, or else in the browser.
+
+    Args:
+        root: the output, or several (whose sum is differentiated).
+        **options: as for ``page``.
+
+    Raises:
+        DrawingError: no Graphviz was found, or no picture could be laid out.
+    """
+    made = page(root, **options)
+    display = _display_of_notebook()
+    if display is not None:
+        display(made)
+        return
+    path = made.save(Path(tempfile.mkdtemp(prefix="autograd-"), "graph.html"))
+    opened = webbrowser.open(path.as_uri())
+    print(f"{'opened' if opened else 'no browser was found; the page is'} {path}")
+
+
+def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **options: Any) -> Path:
+    """Write the page of a graph into a file: ``page(root, **options).save(path)``.
+
+    Args:
+        root: the output, or several (whose sum is differentiated).
+        path: the file, ending in .html.
+        **options: as for ``page``.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: the path does not end in .html.
+        DrawingError: no Graphviz was found, or no picture could be laid out.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_html(Value(2.0, "x") * 3, f"{folder}/graph.html").name
+    'graph.html'
+    """
+    return page(root, **options).save(path)
+
+
+def _display_of_notebook() -> Callable[[Page], Any] | None:
+    """What shows an object below the running cell of a notebook; None outside of one.
+
+    Whoever runs a notebook has imported these packages; nothing is imported to find out.
+    """
+    marimo = sys.modules.get("marimo")
+    if marimo is not None and marimo.running_in_notebook():
+        found: Callable[[Page], Any] = marimo.output.append
+        return found
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    if shell is None or type(shell).__name__ == "TerminalInteractiveShell":
+        return None
+    from IPython.display import display
+
+    return display
