@@ -108,7 +108,7 @@ class Builder:
         source = self.arrays[reads[0].array].size
         if (
             not index.is_identity
-            and source <= len(index)
+            and source == index.distinct  # what nobody reads may be inf, and its derivative nan
             and all(read.index is index and self.arrays[read.array].size == source for read in reads)
         ):
             every = self.identity(source)

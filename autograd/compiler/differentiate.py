@@ -12,12 +12,13 @@ so that both derivatives of a matrix product are matrix products.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.branches import LinearMap
 from autograd.compiler.classbuilder import Builder, Rows, wrapped
 from autograd.compiler.classes import Array, Kind, Operand, Read, Terms, reads_of
+from autograd.compiler.indices import Index
 from autograd.functional import NOTHING
 from autograd.graph import sweep
 
@@ -42,7 +43,7 @@ def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> 
     if root is None:
         return [0.0] * len(inputs)
     order = [nodes[number] for number in sorted(nodes)]
-    taken = _branches(builder, order, root)
+    taken = _branches(builder, order, root, output.index)
     size, batched = root.array.size, root.array.batched
     seed = _Adjoint(builder, size, batched)
     if size == 1:
@@ -210,43 +211,51 @@ class _SumEdge(LinearMap):
         return _Adjoint(builder, target.size, target.batched, [found])
 
 
-def _branches(builder: Builder, order: Sequence[_Node], root: _Node) -> dict[_Node, Any]:
-    """For each array that only branches of a ``select`` read: how many of the branches that read a member are taken.
+def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Index) -> dict[_Node, Any]:
+    """For arrays of which the output depends on some members only: a number that is not 0 at these.
 
-    The derivative with respect to what a branch computed may be inf or nan where the branch is not taken; the zero that
-    comes from above would not make it 0 there (see ``autograd.branches``).
+    The derivative with respect to what a branch of a ``select`` computed may be inf or nan where the branch is not
+    taken; the zero that comes from above would not make it 0 there (see ``autograd.branches``).  The same holds for
+    members that only a condition, a guard or another output needs.
     """
     found: dict[_Node, Any] = {}
-    if not any(node.array.op is ops.select for node in order):
-        return found
-    always = {root}
-    reads: dict[_Node, list[Terms]] = {node: [] for node in order}
-    conditional: set[_Node] = set()
+    reads: dict[_Node, list[_Edge]] = {node: [] for node in order}
+    reads[root].append(_Edge(output, None, root.array.batched))
     for node in reversed(order):
-        here = _taken_here(builder, node, always, conditional, reads)
+        here = _taken_here(builder, node, reads[node])
         if here is not None:
             found[node] = here
         for (position, read), parent in zip(node.reads, node.parents):
-            taken, owner = here, read.index
-            if node.array.kind is Kind.SUM:
-                part = _part(node.array, position)
-                if isinstance(taken, Rows):
-                    taken = Rows(builder, builder.read(taken.read, part.owner))
-            elif node.array.op is ops.select:
-                operand = [k for k, x in enumerate(node.array.operands) if isinstance(x, Read)][position]
-                condition = wrapped(builder, node.array.operands[0])
-                if operand and isinstance(condition, Rows):
-                    taken = both(taken, condition.select(1.0, 0.0) if operand == 1 else condition.select(0.0, 1.0))
-            if taken is None:
-                if len(set(owner.places)) == parent.array.size:
-                    always.add(parent)
-                taken = 1.0
-            else:
-                conditional.add(parent)
-            known = taken.read if isinstance(taken, Rows) else taken
-            spread = builder.spread(known, len(owner))
-            reads[parent].append(Terms(owner, (spread,), node.array.batched or parent.array.batched))
+            edge = _edge(builder, node, position, read, here)
+            if edge is not None:
+                reads[parent].append(edge)
     return found
+
+
+class _Edge(NamedTuple):
+    """What reads members of an array: where, and a number that is not 0 where it counts (None: everywhere)."""
+
+    index: Index
+    taken: Any
+    batched: bool
+
+
+def _edge(builder: Builder, node: _Node, position: int, read: Read, here: Any) -> _Edge | None:
+    """The edge from an array to what it reads; None where no gradient goes that way."""
+    taken = here
+    if node.array.kind is Kind.SUM:
+        if isinstance(taken, Rows):
+            taken = Rows(builder, builder.read(taken.read, _part(node.array, position).owner))
+    elif node.array.op in ops.COMPARISONS:
+        return None
+    elif node.array.op is ops.select:
+        operand = [k for k, x in enumerate(node.array.operands) if isinstance(x, Read)][position]
+        condition = wrapped(builder, node.array.operands[0])
+        if operand == 0:
+            return None
+        if isinstance(condition, Rows):
+            taken = both(taken, condition.select(1.0, 0.0) if operand == 1 else condition.select(0.0, 1.0))
+    return _Edge(read.index, taken, node.array.batched)
 
 
 def _part(array: Array, position: int) -> Terms:
@@ -258,14 +267,19 @@ def _part(array: Array, position: int) -> Terms:
     raise IndexError(position)
 
 
-def _taken_here(
-    builder: Builder,
-    node: _Node,
-    always: set[_Node],
-    conditional: set[_Node],
-    reads: dict[_Node, list[Terms]],
-) -> Any:
-    if node in always or node not in conditional:
+def _taken_here(builder: Builder, node: _Node, edges: list[_Edge]) -> Any:
+    """How many of the edges that read each member count; None if one does for every member."""
+    size = node.array.size
+    if any(edge.taken is None and edge.index.distinct == size for edge in edges):
         return None
-    total = builder.sum(node.array.size, reads[node], batched=node.array.batched)
-    return wrapped(builder, total)
+    always = set().union(*[edge.index.places for edge in edges if edge.taken is None])
+    if len(always) == size:
+        return None
+    if all(edge.taken is None for edge in edges):
+        return Rows(builder, builder.leaf(Kind.CONSTANT, [float(member in always) for member in range(size)]))
+    terms = []
+    for edge in edges:
+        number = 1.0 if edge.taken is None else edge.taken.read if isinstance(edge.taken, Rows) else edge.taken
+        spread = builder.spread(number, len(edge.index))
+        terms.append(Terms(edge.index, (spread,), edge.batched or node.array.batched))
+    return wrapped(builder, builder.sum(size, terms, batched=node.array.batched))

@@ -63,10 +63,15 @@ class Index(Sequence[int]):
         return isinstance(self.places, range) and self.places.start == 0 and self.places.step == 1
 
     @cached_property
+    def distinct(self) -> int:
+        """How many members are read."""
+        places = self.places
+        return len(places) if isinstance(places, range) else len(set(places))
+
+    @property
     def is_one_to_one(self) -> bool:
         """Whether no member is read twice."""
-        places = self.places
-        return (isinstance(places, range) and places.step != 0) or len(set(places)) == len(places)
+        return self.distinct == len(self.places)
 
     def __repr__(self) -> str:
         return f"Index({list(self.places)!r})" if len(self) <= 8 else f"Index of {len(self)}"
