@@ -17,7 +17,7 @@ from autograd.compiler.classes import Operand, Read, Terms
 from autograd.compiler.indices import taken
 from autograd.compiler.python.expressions import Expression, added, times
 from autograd.compiler.python.lines import Lines, Loop
-from autograd.compiler.python.walks import Walk, refined, slice_of
+from autograd.compiler.python.walks import Walk, range_text, refined, slice_of
 
 __all__ = ["sum_text"]
 
@@ -235,10 +235,10 @@ class _Clauses:
                 return self._element(k, str(moved), walk.name)
             end = walk.start + self.turns[k] * steps[k]
             row = slice_of(walk._replace(start=0), "i", count, width)
-            rows = f"[{row} for i in range({walk.start}, {end}, {steps[k]})]"
+            rows = f"[{row} for i in {range_text(walk.start, end, steps[k])}]"
             name = f"{walk.name}_{'rows' if width == 1 else 'columns'}"
+            lines.columns[rows] += 1
             if len(self.turns) == 1 and rows not in lines.shared:
-                lines.columns[rows] += 1
                 return self._element(k, rows, walk.name)
             if rows not in lines.written:
                 lines.written[rows] = lines.names.new(name)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from autograd.compiler.indices import loops
 
-__all__ = ["Walk", "refined", "slice_of", "walk_of"]
+__all__ = ["Walk", "range_text", "refined", "slice_of", "walk_of"]
 
 Loops = tuple[tuple[int, int], ...]  # (turns, step), from the outside in
 
@@ -70,7 +70,7 @@ class Walk(NamedTuple):
                 clauses.append(f"for x in {slice_of(self._replace(start=start), ' + '.join(offsets), turns, step)}")
             elif step:
                 letter = "ijklmn"[len(offsets)] if len(offsets) < 6 else f"i{len(offsets)}"
-                clauses.append(f"for {letter} in range({start}, {start + turns * step}, {step})")
+                clauses.append(f"for {letter} in {range_text(start, start + turns * step, step)}")
                 offsets.append(letter)
                 start = 0
             else:
@@ -88,6 +88,13 @@ def slice_of(walk: Walk, offset: str, turns: int, step: int) -> str:
         return f"{walk.name}[{first}:{end}" + (f":{step}]" if step != 1 else "]")
     first_text = f"{offset} + {walk.start}" if walk.start else offset
     return f"{walk.name}[{first_text}:{offset} + {walk.start + turns * step}" + (f":{step}]" if step != 1 else "]")
+
+
+def range_text(start: int, end: int, step: int) -> str:
+    """A range, without what need not be said."""
+    if step == 1:
+        return f"range({start}, {end})" if start else f"range({end})"
+    return f"range({start}, {end}, {step})"
 
 
 def walk_of(name: str, size: int, places: Sequence[int], turns: int = 1, step: int = 0) -> Walk | None:
