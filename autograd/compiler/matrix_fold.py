@@ -15,13 +15,14 @@ __all__ = ["folded"]
 FEWEST = 3  # repetitions that make a loop
 LONGEST = 24  # lines of a step of a recurrence
 
-_NUMBERED = re.compile(r"\b([xptc])(\d+)\b")
+_NUMBERED = re.compile(r"(?<![^\W\d])([xptc](?=\d)|[^\W\d₀-₉]+(?=[₀-₉]))([\d]+|[₀-₉]+)(?!\w)")
+_TO_DIGIT = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
 def folded(lines: Sequence[str]) -> list[str]:
     """Lines with their repetitions written once."""
     texts = [_NUMBERED.sub(r"\1", line) for line in lines]
-    numbers = [[int(found[2]) for found in _NUMBERED.finditer(line)] for line in lines]
+    numbers = [[int(found[2].translate(_TO_DIGIT)) for found in _NUMBERED.finditer(line)] for line in lines]
     result: list[str] = []
     at = 0
     while at < len(lines):

@@ -1,7 +1,8 @@
 """Programs in print as a textbook writes them: δ² = (W³ᵀ δ³) ⊙ σ'(z²).
 
 One line a class.  Names come from labels where there are any.  What is used once, in its place, and has no name that a
-reader looks for, is written where it is used.  A line holds for each lane (each sample), Σ adds them up.
+reader looks for, is written where it is used.  A line holds for each lane (each sample), Σ adds them up.  Where terms are
+looked up in a table, Σ_4 adds 4 for each result, and Σ_1…7 adds from 1 to 7.
 """
 
 from __future__ import annotations
@@ -67,12 +68,19 @@ class _Printer:
                 continue
             expression = self._map(number, array) if array.kind is Kind.MAP else self._sum(number, array)
             expression = expression._replace(rows=self.names.count(number))
-            if number in once and len(expression.text) <= LONGEST:
+            if self._is_alias(array) or (number in once and len(expression.text) <= LONGEST):
                 self.inlined[number] = expression
             else:
                 lines.append(f"{self.names.of(number)} = {expression.text}")
         results = dict.fromkeys([self._result(output) for output in self.program.outputs])
         return "\n".join([*self._header(), *folded(lines), f"return {_some(results)}"])
+
+    def _is_alias(self, array: Array) -> bool:
+        """Whether an array is another one, but for -0.0, of which x - (-0.0) makes 0.0."""
+        if array.op is not ops.sub:
+            return False
+        x, y = array.operands
+        return isinstance(x, Read) and x.index.is_identity and repr(y) == "-0.0"
 
     def _result(self, output: Operand) -> str:
         return self._part(output).text
@@ -93,10 +101,11 @@ class _Printer:
         uses.update([output.array for output in self.program.outputs if isinstance(output, Read)] * 2)
         found = set()
         for array in self.arrays:
+            operands = [x for x in array.operands if isinstance(x, Read) and x.index.is_identity]
             alone = [terms.factors[0] for terms in array.terms if len(terms.factors) == 1]
-            for read in [*[x for x in array.operands if isinstance(x, Read)], *alone]:
-                same = array.kind is Kind.SUM or self.arrays[read.array].size == array.size
-                if read.index.is_identity and same and uses[read.array] == 1 and not self.names.is_looked_for(read.array):
+            for read in [*operands, *[x for x in alone if x.index.is_one_to_one]]:
+                whole = self.arrays[read.array].size == len(read.index)
+                if whole and uses[read.array] == 1 and not self.names.is_looked_for(read.array):
                     found.add(read.array)
         return found
 
@@ -129,7 +138,7 @@ class _Printer:
             return _Part("0")
         if len(terms) == 1:
             return terms[0]
-        return _added([term.inside(_NONE) for term in terms])
+        return _added([term.inside(_SUM if k else _NONE) for k, term in enumerate(terms)])
 
     def _terms(self, number: int, terms: Terms) -> _Part:
         return self._total(number, terms) if len(terms.factors) == 1 else self._product(number, terms)

@@ -1,10 +1,11 @@
-"""Which members of an array are lanes: the samples, or the positions, that a formula in matrix form does not mention."""
+"""Which members of an array are lanes: the samples, or positions, that a formula in matrix form does not mention."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from autograd.compiler.classes import Array, Kind, Program, Read, Terms
+from autograd.compiler.indices import Index
 from autograd.compiler.matrix_names import Lanes
 from autograd.compiler.nests import Column, Loop, nest_of
 
@@ -35,7 +36,10 @@ def _apart(loop: Loop, column: int, lanes: Lanes | None) -> list[Loop]:
         return [loop]
     turns, step = lanes
     if loop.strides[column] == step and loop.turns > turns and loop.turns % turns == 0:
-        return [Loop(loop.turns // turns, tuple([stride * turns for stride in loop.strides])), Loop(turns, loop.strides)]
+        return [
+            Loop(loop.turns // turns, tuple([stride * turns for stride in loop.strides])),
+            Loop(turns, loop.strides),
+        ]
     return [loop]
 
 
@@ -53,12 +57,20 @@ def lanes_of(program: Program) -> dict[int, Lanes]:
         for number, array in enumerate(program.arrays):
             if array.kind is Kind.SUM:
                 _by_weights(program, number, array, lanes)
-            elif array.kind is Kind.MAP:
-                _together(program, number, array, lanes)
+            for terms in _terms_of(array):
+                _together(program, number, terms, lanes)
         for adjoint, of in program.adjoints.items():
             if of in lanes and program.arrays[adjoint].size == program.arrays[of].size:
                 lanes.setdefault(adjoint, lanes[of])
     return lanes
+
+
+def _terms_of(array: Array) -> Iterator[Terms]:
+    """The terms of a sum; for an operation each operand as if it were one."""
+    yield from array.terms
+    for operand in array.operands:
+        if isinstance(operand, Read):
+            yield Terms(Index(range(array.size)), (operand,), array.batched)
 
 
 def _repeated(labels: Sequence[str]) -> Lanes | None:
@@ -86,13 +98,13 @@ def _by_weights(program: Program, number: int, array: Array, lanes: dict[int, La
             lanes.setdefault(terms.factors[data - 1].array, (shared[0].turns, shared[0].strides[data]))
 
 
-def _together(program: Program, number: int, array: Array, lanes: dict[int, Lanes]) -> None:
-    """Operations on members have the lanes of what they read in place."""
-    same = [number]
-    for operand in array.operands:
-        if isinstance(operand, Read) and operand.index.is_identity and program.arrays[operand.array].size == array.size:
-            same.append(operand.array)
-    known = next((lanes[k] for k in same if k in lanes), None)
-    if known is not None and not array.batched:
-        for k in same:
-            lanes.setdefault(k, known)
+def _together(program: Program, number: int, terms: Terms, lanes: dict[int, Lanes]) -> None:
+    """A loop that runs over the lanes of one array runs over those of the others, too."""
+    arrays = [number, *[read.array for read in terms.factors]]
+    if not any(k in lanes for k in arrays) or all(k in lanes for k in arrays):
+        return
+    for loop in loops_of(program, number, terms, lanes) or []:
+        if any(k in lanes and lanes[k] == (loop.turns, loop.strides[c]) for c, k in enumerate(arrays)):
+            for c, k in enumerate(arrays):
+                if loop.strides[c] > 0:
+                    lanes.setdefault(k, (loop.turns, loop.strides[c]))

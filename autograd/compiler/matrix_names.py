@@ -80,7 +80,7 @@ class MatrixNames:
             if array.kind is Kind.CONSTANT and array.size == 1:
                 return f"{array.data[0]:.6g}".replace("-", "−")
             of = self.program.adjoints.get(number)
-            name = "J" if number == self._result else f"∂{self.of(of)}" if of is not None else ""
+            name = "J" if number == self._result else f"∂{self._names[of]}" if of in self._names else ""
             letter = _LETTERS.get(array.kind, "t")
             while not name or name in self._taken:
                 self._counts[letter] = self._counts.get(letter, 0) + 1
@@ -124,7 +124,7 @@ class MatrixNames:
     def is_looked_for(self, number: int) -> bool:
         """Whether a reader looks for the line of an array; the derivative by an activation is a part of another."""
         labels = self.labels.get(number)
-        return bool(labels and all(labels)) and (labels[0][0] != "∂" or labels[0].startswith("∂z"))
+        return labels is not None and all(labels) and (labels[0][0] != "∂" or labels[0].startswith("∂z"))
 
     def _called(self, labels: Sequence[str]) -> str:
         """What rows with these labels are called together; empty if nothing."""

@@ -1,8 +1,8 @@
 """Sums of products in Python: by slices where the terms are a grid, by tables of places where they are not.
 
-    few terms            z = [v * x + w * y for x, y in zip(xs, ys)]
-    a grid               z = [sumprod(w, x) for w in w_rows for x in x_columns]
-    anything else        z = sums(map(mul, take(w, places1), take(x, places2)), places3)
+few terms            z = [v * x + w * y for x, y in zip(xs, ys)]
+a grid               z = [sumprod(w, x) for w in w_rows for x in x_columns]
+anything else        z = sums(map(mul, take(w, places1), take(x, places2)), places3)
 """
 
 from __future__ import annotations
@@ -187,24 +187,28 @@ class _Grid:
         clauses = _Clauses(self.lines, turns)
         sliced = self.inner[self.slices]
         others = [loop for k, loop in enumerate(self.inner) if k != self.slices]
-        letters = [f"{letter}" for letter, _ in zip("stuvw", others)]
+        letters = list("stuvw"[: len(others)])
         factors = []
         for c, walk in enumerate(self.walks):
             steps = [loop.strides[c + 1] for loop in self.outer]
-            inside = [_multiple(loop.strides[c + 1], letter) for loop, letter in zip(others, letters) if loop.strides[c + 1]]
+            inside = [
+                _multiple(loop.strides[c + 1], letter) for loop, letter in zip(others, letters) if loop.strides[c + 1]
+            ]
             factors.append(clauses.factor(walk, steps, sliced.turns, sliced.strides[c + 1], inside))
         total = f"sum({factors[0]})" if len(factors) == 1 else f"sumprod({factors[0]}, {factors[1]})"
         if others:
-            total = f"sum([{total} {' '.join([f'for {x} in range({loop.turns})' for x, loop in zip(letters, others)])}])"
+            total = (
+                f"sum([{total} {' '.join([f'for {x} in range({loop.turns})' for x, loop in zip(letters, others)])}])"
+            )
         terms = [Expression(total)]
         loop = Loop(self.lines.names, 1)
         for walks in few:
             parts = []
-            for walk in walks:
-                if isinstance(walk, Read) or walk.is_uniform:
-                    parts.append(_factor(self.lines, loop, walk))
-                elif (steps_found := refined(walk, turns)) is not None:
-                    parts.append(Expression(clauses.factor(walk, steps_found, 0, 0, [])))
+            for one in walks:
+                if isinstance(one, Read) or one.is_uniform:
+                    parts.append(_factor(self.lines, loop, one))
+                elif (steps_found := refined(one, turns)) is not None:
+                    parts.append(Expression(clauses.factor(one, steps_found, 0, 0, [])))
                 else:
                     return ""
             terms.append(times(*parts) if len(parts) == 2 else parts[0])

@@ -88,7 +88,7 @@ def _inlined(program: Program, batch: int) -> set[int]:
 
 def _is_quantity(program: Program, number: int) -> bool:
     """Whether an array has a name, so that a reader looks for its line; σ'(z) is read as a part of one."""
-    labels = program.labels.get(number, ())
+    labels = program.labels.get(number, [])
     return bool(labels) and all(labels) and "'" not in labels[0]
 
 
@@ -125,7 +125,9 @@ class _Writer(Lines):
 
     def _header(self, lines: Sequence[str]) -> list[str]:
         words = set(re.findall(r"[^\W\d]\w*", "\n".join(lines)))
-        imports = [f"from {module} import {', '.join(sorted(words & names))}" for module, names in _MODULES if words & names]
+        imports = [
+            f"from {module} import {', '.join(sorted(words & names))}" for module, names in _MODULES if words & names
+        ]
         return imports + [f"# {name}: a primitive of your own" for name in self.primitives]
 
     # ---- where numbers come from and go to -------------------------------------------------------------------------
