@@ -1,8 +1,8 @@
 """Programs in print as a textbook writes them: δ² = (W³ᵀ δ³) ⊙ σ'(z²).
 
 One line a class.  Names come from labels where there are any.  What is used once, in its place, and has no name that a
-reader looks for, is written where it is used.  A line holds for each lane (each sample), Σ adds them up.  Where terms are
-looked up in a table, Σ_4 adds 4 for each result, and Σ_1…7 adds from 1 to 7.
+reader looks for, is written where it is used.  A line holds for each lane (each sample), Σ adds them up.  Where terms
+are looked up in a table, Σ_4 adds 4 for each result, and Σ_1…7 adds from 1 to 7.
 """
 
 from __future__ import annotations

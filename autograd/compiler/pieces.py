@@ -25,6 +25,7 @@ from typing import NamedTuple
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read, Terms, reads_of
 from autograd.compiler.indices import Index
 from autograd.compiler.labels import stem
+from autograd.compiler.singles import singled
 
 __all__ = ["Pieces", "split"]
 
@@ -43,9 +44,17 @@ class Pieces(NamedTuple):
     parts: list[int]
 
 
-def split(program: Program) -> Pieces:
-    """Cut leaves and sums into pieces that nothing reads across, each sum as early as it can be computed."""
-    return _Splitter(program).pieces()
+def split(program: Program, tables: bool = False) -> Pieces:
+    """Cut leaves and sums into pieces that nothing reads across, each sum as early as it can be computed.
+
+    Args:
+        program: to be split.
+        tables: whether small classes that read others without any order are taken apart, too.
+    """
+    single, counts = singled(program, tables)
+    pieces = _Splitter(single).pieces()
+    rest = iter(pieces.parts)
+    return pieces._replace(parts=[sum([next(rest) for _ in range(count)]) for count in counts])
 
 
 class _Splitter:

@@ -21,8 +21,8 @@ def python_source(program: Program, batch: int = 1) -> str:
 class PythonKernel:
     """A program as a Python function.
 
-    ``kernel(arguments, parameters)`` gives for each output of the program the list of its numbers, or of a batched output
-    a list for each member.
+    ``kernel(arguments, parameters)`` gives for each output of the program the list of its numbers; of a batched
+    output, a list for each member.
 
     Args:
         program: what to run.

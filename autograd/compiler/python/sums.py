@@ -191,15 +191,13 @@ class _Grid:
         factors = []
         for c, walk in enumerate(self.walks):
             steps = [loop.strides[c + 1] for loop in self.outer]
-            inside = [
-                _multiple(loop.strides[c + 1], letter) for loop, letter in zip(others, letters) if loop.strides[c + 1]
-            ]
+            moves = [(loop.strides[c + 1], letter) for loop, letter in zip(others, letters)]
+            inside = [_multiple(step, letter) for step, letter in moves if step]
             factors.append(clauses.factor(walk, steps, sliced.turns, sliced.strides[c + 1], inside))
         total = f"sum({factors[0]})" if len(factors) == 1 else f"sumprod({factors[0]}, {factors[1]})"
         if others:
-            total = (
-                f"sum([{total} {' '.join([f'for {x} in range({loop.turns})' for x, loop in zip(letters, others)])}])"
-            )
+            ranges = [f"for {letter} in range({loop.turns})" for letter, loop in zip(letters, others)]
+            total = f"sum([{total} {' '.join(ranges)}])"
         terms = [Expression(total)]
         loop = Loop(self.lines.names, 1)
         for walks in few:

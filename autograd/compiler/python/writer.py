@@ -57,7 +57,7 @@ def python_text(program: Program, batch: int = 1) -> Text:
         program: what to write.
         batch: how many samples the batched arrays hold.
     """
-    pieces, parts = split(program)
+    pieces, parts = split(program, tables=True)
     inlined = _inlined(pieces, batch)
     first = _Writer(pieces, inlined, batch, set())
     text = first.text(parts)
