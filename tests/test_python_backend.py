@@ -72,7 +72,7 @@ def test_random_formulas_over_samples_give_the_numbers_of_the_engine(
     numbers = st.integers(-16, 16).map(lambda k: k / 8.0)
     xs = data.draw(st.lists(numbers, min_size=2 * samples, max_size=2 * samples))
     ws = [Value(w) for w in data.draw(st.lists(numbers, min_size=2, max_size=2))]
-    together = data.draw(st.sampled_from([fsum, sum]))
+    together: Any = data.draw(st.sampled_from([fsum, sum]))
 
     def loss(*v: Any) -> Any:
         return together([formula(recipe, [*ws, *v[k : k + 2]]) for k in range(0, 2 * samples, 2)])

@@ -78,14 +78,19 @@ class _Splitter:
         for adjoint, of in self.program.adjoints.items():  # w and ∂w are cut at the same places
             if arrays[adjoint].size == arrays[of].size:
                 spans[adjoint] = spans[of] = spans[adjoint] | spans[of]
-        for output in self.program.outputs:
-            if isinstance(output, Read) and not output.index.is_identity:
+        reads = [output for output in self.program.outputs if isinstance(output, Read)]
+        whole = {output.array for output in reads if self._is_whole(output)}
+        for output in reads:
+            if not self._is_whole(output):
                 spans[output.array].add(_span(output.index))
-        whole = {output.array for output in self.program.outputs if isinstance(output, Read)}
         return [
             _merged(found, array.size, number in whole, self.program.labels.get(number))
             for number, (array, found) in enumerate(zip(arrays, spans))
         ]
+
+    def _is_whole(self, read: Read) -> bool:
+        """Whether all members are read in order."""
+        return read.index.is_identity and len(read.index) == self.program.arrays[read.array].size
 
     # ---- the new arrays --------------------------------------------------------------------------------------------
     def pieces(self) -> Pieces:
@@ -151,7 +156,7 @@ class _Splitter:
     def _output(self, output: Operand) -> list[Operand]:
         if not isinstance(output, Read):
             return [output]
-        if not output.index.is_identity:
+        if not self._is_whole(output):
             return [self._moved(output)]
         spans = self.spans[output.array]
         return [Read(self.where[output.array, first], Index(range(end - first))) for first, end in spans]

@@ -13,7 +13,7 @@ from autograd.compiler.python import runtime
 
 __all__ = ["FUNCTIONS", "Names"]
 
-FUNCTIONS = {name: f for name, f in vars(ieee).items() if callable(f) and getattr(f, "__module__", "") != "typing"}
+FUNCTIONS = {name: f for name, f in vars(ieee).items() if getattr(f, "__module__", "") in ("math", ieee.__name__)}
 _RESERVED = {
     *keyword.kwlist,
     *dir(builtins),

@@ -180,7 +180,7 @@ class _Writer(Lines):
                 return f"[{name}]"
             places = [place * self.batch for place in part.index]
             return f"*[{name}[k:k + {self.batch}] for k in {_tuple(places)}]"
-        if part.index.is_identity and length > 1:
+        if part.index.is_identity and len(part.index) == length > 1:
             return f"*{name}"
         walk = self.walk(part.array, part.index.places)
         return walk.element() if len(part.index) == 1 else f"*{walk}"
