@@ -17,7 +17,7 @@ BATCH = 2  # samples that a batch is taken to have: any number above 1 shows the
 def loops_of(program: Program, number: int, terms: Terms, lanes: dict[int, Lanes]) -> list[Loop] | None:
     """The loops over the terms of a sum, those over lanes apart from those over rows; None if there are none."""
     arrays = [number, *[read.array for read in terms.factors]]
-    places = [terms.owner.places, *[read.index.places for read in terms.factors]]
+    places = [terms.owner, *[read.index for read in terms.factors]]
     batched = terms.batched or program.arrays[number].batched
     scales = [BATCH if program.arrays[k].batched else 1 for k in arrays]
     columns = [Column(column, 0, scale) for column, scale in zip(places, scales)]

@@ -125,7 +125,7 @@ class Lines:
             return number(operand)
         if operand.array in self.inlined:
             return self.operation(loop, self.arrays[operand.array])
-        return self.element(loop, self.walk(operand.array, self.spread(operand.array, operand.index.places, batched)))
+        return self.element(loop, self.walk(operand.array, self.spread(operand.array, operand.index, batched)))
 
     def operation(self, loop: Loop, array: Array) -> Expression:
         """An operation on a member, in a loop over the members."""

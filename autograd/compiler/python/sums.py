@@ -68,7 +68,7 @@ def _factor(lines: Lines, loop: Loop, factor: Walk | Operand) -> Expression:
 def _columns(lines: Lines, number: int, terms: Terms) -> list[Sequence[int]]:
     """The places of owners and factors in the lists of numbers, term by term."""
     batched = terms.batched or lines.arrays[number].batched
-    places = [terms.owner.places, *[read.index.places for read in terms.factors]]
+    places = [terms.owner, *[read.index for read in terms.factors]]
     arrays = [number, *[read.array for read in terms.factors]]
     return [lines.spread(array, column, batched) for array, column in zip(arrays, places)]
 
@@ -123,7 +123,7 @@ def _counts(lines: Lines, number: int, owner: Sequence[int]) -> str:
 def _grid(lines: Lines, number: int, terms: Terms) -> _Grid | None:
     """The loops of the terms, if those over members run through all of them in order."""
     batched = terms.batched or lines.arrays[number].batched
-    places = [terms.owner.places, *[read.index.places for read in terms.factors]]
+    places = [terms.owner, *[read.index for read in terms.factors]]
     arrays = [number, *[read.array for read in terms.factors]]
     columns = [nests.Column(column, 0, lines.scale(array)) for array, column in zip(arrays, places)]
     nest = nests.nest_of(columns, lines.batch if batched else 1)
