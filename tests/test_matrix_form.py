@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, fsum, where
+from autograd import Value, where
 from autograd.compiler.classes import Kind
 from autograd.compiler.matrix_fold import folded
 from autograd.compiler.matrix_form import matrix_form
 from nn import MLP
-from tests.arranged import data, network_loss
+from tests.arranged import network_loss
 from tests.class_programs import PROGRAMS, Derived, attention, recurrence
 from tests.test_python_backend import batched_layer
 
@@ -76,8 +76,8 @@ def test_one_input_is_a_matrix_of_one_column() -> None:
 
 def test_the_lines_that_the_readme_shows() -> None:
     lines = printed(*PROGRAMS["network"])
-    for line in ["δ³ = (W⁴ᵀ δ⁴) ⊙ tanh'(z³)", "∂W³ = Σ δ³ a²ᵀ", "∂b³ = Σ δ³", "δ² = (W³ᵀ δ³) ⊙ tanh'(z²)"]:
-        assert line.replace("δ⁴)", "δ⁴₁)") in lines
+    for line in ["δ³ = (W⁴ᵀ δ⁴₁) ⊙ tanh'(z³)", "∂W³ = Σ δ³ a²ᵀ", "∂b³ = Σ δ³", "δ² = (W³ᵀ δ³) ⊙ tanh'(z²)"]:
+        assert line in lines
 
 
 def test_a_batched_program_says_what_its_sums_add_up() -> None:
@@ -144,8 +144,9 @@ def test_the_same_label_on_different_rows_is_used_for_one_of_them_only() -> None
 
 
 def test_many_terms_are_counted() -> None:
-    lines = printed(lambda *xs: fsum([x.sin() * k for k, x in enumerate(xs, start=2)]), data(3), ())
-    assert lines[-1].startswith("return J")
+    functions = ("sin", "cos", "exp", "tanh", "atan", "sinh", "cosh", "sigmoid", "softplus", "erf")
+    lines = printed(lambda x: sum(getattr(x, name)() for name in functions), [0.5], ())
+    assert any("+ … 4 more" in line for line in lines)
 
 
 def test_lines_that_do_not_go_on_evenly_are_not_folded() -> None:

@@ -206,7 +206,6 @@ def test_a_network_reads_layer_by_layer() -> None:
     for line in (
         "a2 = [tanh(z) for z in z2]",
         "z3 = [sumprod(w, a) + b for w, b in zip(w3_rows, b3) for a in a2_columns]",
-        "d_b4 = [sum(d_z) for d_z in d_z4_rows]" if "d_b4" in text else "# forward",
         "d_w3 = [sumprod(d_z, a) for d_z in d_z3_rows for a in a2_rows]",
         "# backward",
     ):
@@ -251,7 +250,7 @@ def test_places_without_loops_have_no_walk() -> None:
     assert str(Walk("a", 9, 0, (), "places1")) == "take(a, places1)"
 
 
-def test_outputs_that_are_the_same_array_are_not_the_same_list() -> None:
+def test_one_array_can_be_two_outputs() -> None:
     builder = Builder()
     x = builder.leaf(Kind.ARGUMENT, range(2))
     y = builder.map(ops.exp, [x])
