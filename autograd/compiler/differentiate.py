@@ -51,7 +51,8 @@ def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> 
     else:
         seed.terms = [Terms(output.index, (builder.spread(1.0, 1),), batched)]
     adjoint = sweep(order, {root: seed}, lambda node: _edges(builder, node, taken.get(node)), NOTHING)
-    for node in order:
+    # Arrays of one adjoint are told apart by who has a name: in z = W x + b it is called the derivative with respect to z.
+    for node in sorted(reversed(order), key=lambda node: node.number not in builder.labels):
         found = adjoint[node]
         if isinstance(found, _Adjoint) and isinstance(read := found.operand, Read) and read.index.is_identity:
             builder.adjoints.setdefault(read.array, node.number)

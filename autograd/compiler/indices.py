@@ -79,6 +79,8 @@ class Index(Sequence[int]):
 
 def loops(places: Sequence[int]) -> Dims | None:
     """The loops (turns, step) that give these places, from the outside in; None if they do not."""
+    if isinstance(places, Index):
+        return places.dims  # which it has found before
     if isinstance(places, range):
         return ((len(places), places.step),)
     dims: list[tuple[int, int]] = []

@@ -1,0 +1,1 @@
+"""The back end without dependencies: programs as readable Python source."""

@@ -1,0 +1,287 @@
+"""Sums of products in Python: by slices where the terms are a grid, by tables of places where they are not.
+
+few terms            z = [v * x + w * y for x, y in zip(xs, ys)]
+a grid               z = [sumprod(w, x) for w in w_rows for x in x_columns]
+anything else        z = sums(map(mul, take(w, places1), take(x, places2)), places3)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import product
+from math import prod
+
+from autograd.compiler import nests
+from autograd.compiler.classes import Operand, Read, Terms
+from autograd.compiler.indices import taken
+from autograd.compiler.python.expressions import Expression, added, times
+from autograd.compiler.python.lines import Lines, Loop
+from autograd.compiler.python.walks import Walk, range_text, refined, slice_of
+
+__all__ = ["sum_text"]
+
+FEW = 3  # terms are written with plus signs
+
+
+def sum_text(lines: Lines, number: int) -> str:
+    """The right-hand side of a sum: a number, or a list of numbers."""
+    array, length = lines.arrays[number], lines.length(number)
+    if not array.terms:
+        return "0.0" if length == 1 else f"[0.0] * {length}"
+    few: list[list[Walk | Read]] = []  # products, member by member
+    grids: list[_Grid] = []
+    others: list[str] = []
+    for terms in array.terms:
+        if length == 1 and len(terms.owner) == 1:
+            few.append(list(terms.factors))
+            continue
+        grid = _grid(lines, number, terms)
+        if grid is not None and prod([loop.turns for loop in grid.inner]) <= FEW:
+            few += grid.unrolled()
+        elif array.exact:
+            return _exactly(lines, number)
+        elif grid is not None and grid.slices is not None:
+            grids.append(grid)
+        else:
+            others.append(_gathered(lines, number, terms))
+    if len(grids) == 1 and not others and (text := grids[0].text(few)):
+        return text
+    loop = Loop(lines.names, length)
+    summed = [*[grid.text(()) for grid in grids], *others]
+    terms_of_one = [Expression(text if length == 1 else loop.element(text, "t")) for text in summed]
+    for factors in few:
+        parts = [_factor(lines, loop, factor) for factor in factors]
+        terms_of_one.append(times(*parts) if len(parts) == 2 else parts[0])
+    if array.exact:
+        return loop.text(Expression(f"fsum({', '.join([term.text for term in terms_of_one])})"))
+    if length > 1 and len(summed) == 1 and not few:
+        return summed[0]
+    return loop.text(added(terms_of_one))
+
+
+def _factor(lines: Lines, loop: Loop, factor: Walk | Operand) -> Expression:
+    return lines.element(loop, factor) if isinstance(factor, Walk) else lines.operand(loop, factor, False)
+
+
+# ---- any terms -------------------------------------------------------------------------------------------------------
+def _columns(lines: Lines, number: int, terms: Terms) -> list[Sequence[int]]:
+    """The places of owners and factors in the lists of numbers, term by term."""
+    batched = terms.batched or lines.arrays[number].batched
+    places = [terms.owner, *[read.index for read in terms.factors]]
+    arrays = [number, *[read.array for read in terms.factors]]
+    return [lines.spread(array, column, batched) for array, column in zip(arrays, places)]
+
+
+def _products(lines: Lines, terms: Terms, columns: Sequence[Sequence[int]]) -> str:
+    """What gives the terms one after the other."""
+    texts = []
+    for read, places in zip(terms.factors, columns):
+        walk = lines.walk(read.array, places)
+        if walk.is_uniform:
+            texts.append(f"[{walk.element()}] * {len(places)}")
+        else:
+            texts.append(lines.column(str(walk), f"{walk.name}_taken"))
+    return texts[0] if len(texts) == 1 else f"map(mul, {texts[0]}, {texts[1]})"
+
+
+def _gathered(lines: Lines, number: int, terms: Terms) -> str:
+    """Terms in the order of their owners, and how many each has."""
+    owner, *factors = _columns(lines, number, terms)
+    order = sorted(range(len(owner)), key=owner.__getitem__)
+    products = _products(lines, terms, [taken(places, order) for places in factors])
+    if lines.length(number) == 1:
+        return f"sum({products})"
+    return f"sums({products}, {_counts(lines, number, owner)})"
+
+
+def _exactly(lines: Lines, number: int) -> str:
+    """All terms of each exact sum together."""
+    owners: list[int] = []
+    texts = []
+    for terms in lines.arrays[number].terms:
+        owner, *factors = _columns(lines, number, terms)
+        owners += owner
+        texts.append(_products(lines, terms, factors))
+    order = sorted(range(len(owners)), key=owners.__getitem__)
+    everything = texts[0] if len(texts) == 1 else f"[{', '.join(['*' + text for text in texts])}]"
+    if order != list(range(len(order))):
+        everything = everything if everything[0] == "[" else f"list({everything})"
+        everything = f"take({everything}, {lines.table(order)})"
+    if lines.length(number) == 1:
+        return f"fsum(*{everything})"
+    return f"exact_sums({everything}, {_counts(lines, number, owners)})"
+
+
+def _counts(lines: Lines, number: int, owner: Sequence[int]) -> str:
+    found = Counter(owner)
+    counts = [found[member] for member in range(lines.length(number))]
+    return f"[{counts[0]}] * {len(counts)}" if len(set(counts)) == 1 else lines.table(counts)
+
+
+# ---- terms that form a grid ------------------------------------------------------------------------------------------
+def _grid(lines: Lines, number: int, terms: Terms) -> _Grid | None:
+    """The loops of the terms, if those over members run through all of them in order."""
+    batched = terms.batched or lines.arrays[number].batched
+    places = [terms.owner, *[read.index for read in terms.factors]]
+    arrays = [number, *[read.array for read in terms.factors]]
+    columns = [nests.Column(column, 0, lines.scale(array)) for array, column in zip(arrays, places)]
+    nest = nests.nest_of(columns, lines.batch if batched else 1)
+    if nest.ragged:
+        return None
+    loops = [loop for loop in nest.loops if loop.turns > 1]
+    starts = nest.blocks[0][1]
+    outer = sorted([loop for loop in loops if loop.strides[0]], key=lambda loop: -loop.strides[0])
+    size = 1
+    for loop in reversed(outer):
+        if loop.strides[0] != size:
+            return None
+        size *= loop.turns
+    if starts[0] or size != lines.length(number):
+        return None
+    inner = sorted([loop for loop in loops if not loop.strides[0]], key=lambda loop: loop.turns)
+    return _Grid(lines, arrays[1:], starts[1:], outer, inner)
+
+
+class _Grid:
+    """Sums in nested loops.
+
+    Attributes:
+        outer: the loops over members, from the outside in.
+        inner: those over the terms of one sum, the longest last.
+        slices: the number of the inner loop that slices of all factors run through; None if none does.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        factors: Sequence[int],
+        starts: Sequence[int],
+        outer: Sequence[nests.Loop],
+        inner: Sequence[nests.Loop],
+    ) -> None:
+        self.lines, self.outer, self.inner = lines, outer, inner
+        self.walks = [
+            Walk(lines.variable(factor), size if (size := lines.length(factor)) > 1 else 0, start, ())
+            for factor, start in zip(factors, starts)
+        ]
+        able = [k for k, loop in enumerate(inner) if min(loop.strides[1:]) > 0]
+        self.slices = able[-1] if able else None
+
+    def unrolled(self) -> list[list[Walk | Read]]:
+        """For each term of a sum its factors as ways through all members."""
+        found: list[list[Walk | Read]] = []
+        for turns in product(*[range(loop.turns) for loop in self.inner]):
+            factors: list[Walk | Read] = []
+            for c, walk in enumerate(self.walks):
+                start = walk.start + sum([turn * loop.strides[c + 1] for turn, loop in zip(turns, self.inner)])
+                loops = tuple([(loop.turns, loop.strides[c + 1]) for loop in self.outer])
+                factors.append(walk._replace(start=start, loops=_joined(loops)))
+            found.append(factors)
+        return found
+
+    def text(self, few: Sequence[Sequence[Walk | Read]]) -> str:
+        """The sums, with further terms; empty if these do not run in the same loops."""
+        assert self.slices is not None
+        turns = [loop.turns for loop in self.outer]
+        clauses = _Clauses(self.lines, turns)
+        sliced = self.inner[self.slices]
+        others = [loop for k, loop in enumerate(self.inner) if k != self.slices]
+        letters = list("stuvw"[: len(others)])
+        factors = []
+        for c, walk in enumerate(self.walks):
+            steps = [loop.strides[c + 1] for loop in self.outer]
+            moves = [(loop.strides[c + 1], letter) for loop, letter in zip(others, letters)]
+            inside = [_multiple(step, letter) for step, letter in moves if step]
+            factors.append(clauses.factor(walk, steps, sliced.turns, sliced.strides[c + 1], inside))
+        total = f"sum({factors[0]})" if len(factors) == 1 else f"sumprod({factors[0]}, {factors[1]})"
+        if others:
+            ranges = [f"for {letter} in range({loop.turns})" for letter, loop in zip(letters, others)]
+            total = f"sum([{total} {' '.join(ranges)}])"
+        terms = [Expression(total)]
+        loop = Loop(self.lines.names, 1)
+        for walks in few:
+            parts = []
+            for one in walks:
+                if isinstance(one, Read) or one.is_uniform:
+                    parts.append(_factor(self.lines, loop, one))
+                elif (steps_found := refined(one, turns)) is not None:
+                    parts.append(Expression(clauses.factor(one, steps_found, 0, 0, [])))
+                else:
+                    return ""
+            terms.append(times(*parts) if len(parts) == 2 else parts[0])
+        text = added(terms).text
+        return f"[{text} {clauses.text()}]" if self.outer else text
+
+
+class _Clauses:
+    """``for w in w_rows for i, x in zip(range(9), xs)``: the loops over members, and what each hands out."""
+
+    def __init__(self, lines: Lines, turns: Sequence[int]) -> None:
+        self.lines = lines
+        self.turns = turns
+        self.elements: list[dict[str, str]] = [{} for _ in turns]  # for each loop what it runs over, by name
+        self.letters = ["ijklmn"[k % 6] + str(k // 6 or "") for k in range(len(turns))]
+
+    def factor(self, walk: Walk, steps: Sequence[int], count: int, width: int, inside: Sequence[str]) -> str:
+        """A slice of so many numbers (or, of none, one number) that moves along with the loops."""
+        lines = self.lines
+        moving = [k for k, step in enumerate(steps) if step]
+        if not moving and not inside:
+            text = slice_of(walk, "", count, width) if count else walk.element()
+            return lines.column(text, f"{walk.name}_part")
+        if len(moving) == 1 and not inside:
+            (k,) = moving
+            moved = walk._replace(loops=((self.turns[k], steps[k]),))
+            if not count:
+                return self._element(k, str(moved), walk.name)
+            end = walk.start + self.turns[k] * steps[k]
+            row = slice_of(walk._replace(start=0), "i", count, width)
+            rows = f"[{row} for i in {range_text(walk.start, end, steps[k])}]"
+            name = f"{walk.name}_{'rows' if width == 1 else 'columns'}"
+            lines.columns[rows] += 1
+            if len(self.turns) == 1 and rows not in lines.shared:
+                return self._element(k, rows, walk.name)
+            if rows not in lines.written:
+                lines.written[rows] = lines.names.new(name)
+                lines.lines.append(f"{lines.written[rows]} = {rows}")
+            return self._element(k, lines.written[rows], walk.name)
+        for k in moving:
+            self.elements[k].setdefault(self.letters[k], f"range({self.turns[k]})")
+        offset = " + ".join([*[_multiple(steps[k], self.letters[k]) for k in moving], *inside])
+        if count:
+            return slice_of(walk, offset, count, width)
+        return f"{walk.name}[{offset}{f' + {walk.start}' if walk.start else ''}]"
+
+    def _element(self, k: int, column: str, name: str) -> str:
+        for element, known in self.elements[k].items():
+            if known == column:
+                return element
+        used = [*self.letters, *[element for elements in self.elements for element in elements]]
+        element = self.lines.names.element(name, used)
+        self.elements[k][element] = column
+        return element
+
+    def text(self) -> str:
+        """The clauses."""
+        clauses = []
+        for turns, elements in zip(self.turns, self.elements):
+            columns = list(elements.values()) or [f"range({turns})"]
+            source = columns[0] if len(columns) == 1 else f"zip({', '.join(columns)})"
+            clauses.append(f"for {', '.join(elements) or '_'} in {source}")
+        return " ".join(clauses)
+
+
+def _multiple(step: int, letter: str) -> str:
+    return letter if step == 1 else f"{step} * {letter}"
+
+
+def _joined(loops: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Two loops that go on without a jump as one."""
+    result: list[tuple[int, int]] = []
+    for turns, step in reversed(loops):
+        if result and step == result[0][0] * result[0][1]:
+            result[0] = turns * result[0][0], result[0][1]
+        else:
+            result.insert(0, (turns, step))
+    return tuple(result)

@@ -1,0 +1,133 @@
+"""How a list is read: the loops of an index map as slices, repetitions and comprehensions, or a table of places.
+
+>>> str(Walk("a", 6, 0, ((3, 2),))), str(Walk("a", 6, 0, ((6, 1),))), str(Walk("a", 6, 4, ()))
+('a[0:6:2]', 'a', 'a[4]')
+>>> str(Walk("a", 3, 0, ((2, 0), (3, 1)))), str(Walk("a", 3, 0, ((3, 1), (2, 0))))
+('a * 2', '[x for x in a for _ in range(2)]')
+>>> str(Walk("a", 99, 1, ((2, 30), (3, 2))))
+'[x for i in range(1, 61, 30) for x in a[i:i + 6:2]]'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autograd.compiler.indices import loops
+
+__all__ = ["Walk", "range_text", "refined", "slice_of", "walk_of"]
+
+Loops = tuple[tuple[int, int], ...]  # (turns, step), from the outside in
+
+
+class Walk(NamedTuple):
+    """A way through a list: from its member ``start``, in nested loops; or the members of a table.
+
+    Attributes:
+        name: what the list is called.
+        size: how long it is; 0: a plain number.
+        start: the first member that is read.
+        loops: turns and step of each loop, from the outside in.
+        table: the name of a tuple with the members instead.
+    """
+
+    name: str
+    size: int
+    start: int
+    loops: Loops
+    table: str = ""
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether it stays at one member."""
+        return not self.table and (not self.size or not any(step for _, step in self.loops))
+
+    def element(self) -> str:
+        """The first member."""
+        return f"{self.name}[{self.start}]" if self.size else self.name
+
+    def __str__(self) -> str:
+        """What gives the members in order; for no loop the member itself."""
+        if self.table:
+            return f"take({self.name}, {self.table})"
+        if not self.loops:
+            return self.element()
+        (turns, step), *rest = self.loops
+        if not rest:
+            return slice_of(self, "", turns, step) if step and self.size else f"[{self.element()}] * {turns}"
+        if step == 0:
+            return f"{self._replace(loops=tuple(rest))} * {turns}"
+        return self._comprehension()
+
+    def _comprehension(self) -> str:
+        """Loops of which the outer one moves."""
+        clauses: list[str] = []
+        offsets: list[str] = []
+        moving = [k for k, (_, step) in enumerate(self.loops) if step]
+        start = self.start
+        for k, (turns, step) in enumerate(self.loops):
+            if k == moving[-1]:
+                clauses.append(f"for x in {slice_of(self._replace(start=start), ' + '.join(offsets), turns, step)}")
+            elif step:
+                letter = "ijklmn"[len(offsets)] if len(offsets) < 6 else f"i{len(offsets)}"
+                clauses.append(f"for {letter} in {range_text(start, start + turns * step, step)}")
+                offsets.append(letter)
+                start = 0
+            else:
+                clauses.append(f"for _ in range({turns})")
+        return f"[x {' '.join(clauses)}]"
+
+
+def slice_of(walk: Walk, offset: str, turns: int, step: int) -> str:
+    """So many members of a list from an offset on, which is added to the start of the walk."""
+    if not offset:
+        first, last = walk.start, walk.start + turns * step
+        if (first, last, step) == (0, walk.size, 1):
+            return walk.name
+        end = str(last) if last >= 0 else ""
+        return f"{walk.name}[{first}:{end}" + (f":{step}]" if step != 1 else "]")
+    first_text = f"{offset} + {walk.start}" if walk.start else offset
+    return f"{walk.name}[{first_text}:{offset} + {walk.start + turns * step}" + (f":{step}]" if step != 1 else "]")
+
+
+def range_text(start: int, end: int, step: int) -> str:
+    """A range, without what need not be said."""
+    if step == 1:
+        return f"range({start}, {end})" if start else f"range({end})"
+    return f"range({start}, {end}, {step})"
+
+
+def walk_of(name: str, size: int, places: Sequence[int], turns: int = 1, step: int = 0) -> Walk | None:
+    """The loops that visit these members, the innermost of them with given turns and step; None if there are none."""
+    dims = loops(places)
+    if dims is None or (len(dims) > 1 and any(s < 0 for _, s in dims)):
+        return None
+    joined: list[tuple[int, int]] = []
+    for count, width in [(turns, step), *reversed(dims)]:
+        if count > 1 and joined and width == joined[-1][0] * joined[-1][1]:
+            joined[-1] = count * joined[-1][0], joined[-1][1]
+        elif count > 1:
+            joined.append((count, width))
+    return Walk(name, size, places[0], tuple(reversed(joined)))
+
+
+def refined(walk: Walk, turns: Sequence[int]) -> list[int] | None:
+    """The steps of a walk for loops of these turns; None if they are not those of the walk.
+
+    >>> refined(Walk("a", 12, 0, ((12, 1),)), [3, 4]), refined(Walk("a", 3, 0, ((3, 1), (4, 0))), [3, 4])
+    ([4, 1], [1, 0])
+    """
+    if walk.table:
+        return None
+    steps: list[int] = []
+    rest = list(walk.loops)
+    for count in reversed(turns):
+        if not rest:
+            return None
+        have, step = rest.pop()
+        if have % count:
+            return None
+        steps.append(step)
+        if have > count:
+            rest.append((have // count, step * count))
+    return steps[::-1] if not rest else None

@@ -1,0 +1,203 @@
+"""Writing a program over classes in Python: one line a class, lists for arrays, plain variables for single numbers.
+
+>>> from autograd.compiler.classbuilder import Builder
+>>> builder = Builder()
+>>> x, w = builder.leaf(Kind.ARGUMENT, range(4)), builder.leaf(Kind.PARAMETER, range(8))
+>>> rows = builder.read(x, [0, 1, 2, 3] * 2)
+>>> y = builder.map(ops.tanh, [builder.sum(2, [builder.terms([0] * 4 + [1] * 4, w, rows)])])
+>>> print(python_text(builder.program([y])).source())
+from autograd.ieee import tanh
+from autograd.compiler.python.runtime import sumprod
+<BLANKLINE>
+<BLANKLINE>
+def value(arguments, parameters):
+    x1 = arguments[0:4]
+    p1 = parameters[0:8]
+<BLANKLINE>
+    # forward
+    t1 = [sumprod(p, x1) for p in [p1[i:i + 4] for i in range(0, 8, 4)]]
+    t2 = [tanh(t) for t in t1]
+    return [t2]
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from autograd import ops
+from autograd.compiler.classes import Kind, Operand, Program, Read, reads_of
+from autograd.compiler.pieces import split
+from autograd.compiler.python import runtime
+from autograd.compiler.python.lines import Lines, Loop
+from autograd.compiler.python.names import FUNCTIONS
+from autograd.compiler.python.sums import sum_text
+from autograd.compiler.python.walks import Walk, walk_of
+from autograd.compiler.python_text import WIDTH, Text
+
+__all__ = ["python_text"]
+
+MOST_STEPS = 8  # in one expression
+
+_MODULES = (
+    ("math", {"inf", "nan"}),
+    ("operator", {"mul"}),
+    ("autograd.ieee", set(FUNCTIONS)),
+    (runtime.__name__, set(runtime.__all__)),
+)
+_SOURCES = {Kind.ARGUMENT: "arguments", Kind.PARAMETER: "parameters"}
+
+
+def python_text(program: Program, batch: int = 1) -> Text:
+    """A program as the lines of a Python module.
+
+    Args:
+        program: what to write.
+        batch: how many samples the batched arrays hold.
+    """
+    pieces, parts = split(program, tables=True)
+    inlined = _inlined(pieces, batch)
+    first = _Writer(pieces, inlined, batch, set())
+    text = first.text(parts)
+    shared = {column for column, count in first.columns.items() if count > 1}
+    return _Writer(pieces, inlined, batch, shared).text(parts) if shared else text
+
+
+def _inlined(program: Program, batch: int) -> set[int]:
+    """The operations that have no line of their own: used once, in place, under no name."""
+    arrays = program.arrays
+    uses = Counter([read.array for array in arrays for read in reads_of(array)])
+    uses.update([output.array for output in program.outputs if isinstance(output, Read)] * 2)
+    steps = dict.fromkeys(range(len(arrays)), 1)
+    inlined: set[int] = set()
+    for number, array in enumerate(arrays):
+        if array.kind is Kind.SUM and (array.size > 1 or array.batched or any(len(t.owner) > 1 for t in array.terms)):
+            continue
+        for read in reads_of(array):
+            inner = arrays[read.array]
+            if inner.kind is not Kind.MAP or uses[read.array] > 1 or _is_quantity(program, read.array):
+                continue
+            same = (inner.size, inner.batched) == (array.size, array.batched) and read.index.is_identity
+            if same and array.op is not ops.square and steps[number] + steps[read.array] <= MOST_STEPS:
+                inlined.add(read.array)
+                steps[number] += steps[read.array]
+    return inlined
+
+
+def _is_quantity(program: Program, number: int) -> bool:
+    """Whether an array has a name, so that a reader looks for its line; σ'(z) is read as a part of one."""
+    labels = program.labels.get(number, [])
+    return bool(labels) and all(labels) and "'" not in labels[0]
+
+
+class _Writer(Lines):
+    def text(self, parts: Sequence[int]) -> Text:
+        """The whole module; parts: how many outputs make one result."""
+        loads, counts = self._loads()
+        boundary = _first_of_backward(self.program)
+        data: list[str] = []
+        forward: list[str] = []
+        for number, array in enumerate(self.arrays):
+            if number == boundary:
+                forward, self.lines = self.lines, []
+            if array.kind is Kind.CONSTANT and array.size > 1:
+                data.append(f"{self.names.of[number]} = {_tuple(list(map(float, array.data)))}")
+            elif array.kind is Kind.MAP and number not in self.inlined:
+                loop = Loop(self.names, self.length(number))
+                self._line(number, loop.text(self.operation(loop, array)))
+            elif array.kind is Kind.SUM:
+                self._line(number, sum_text(self, number))
+        results = f"[{', '.join(self._results(parts))}]"
+        backward = self.lines if boundary < len(self.arrays) else []
+        forward = forward if backward else self.lines
+        body = [*loads, *(["", "# forward", *forward] if forward else [])]
+        body += ["", "# backward", *backward] if backward else []
+        data += [f"{name} = {_tuple(places)}" for places, name in self.tables.items()]
+        header = self._header([*data, *body, results])
+        header += [""] * bool(header and data) + data
+        loops = sum([line.count(" for ") for line in body])
+        return Text(header, "value_and_grad" if backward else "value", body, results, self.primitives, counts, loops)
+
+    def _line(self, number: int, text: str) -> None:
+        self.lines.append(f"{self.names.of[number]} = {text}")
+
+    def _header(self, lines: Sequence[str]) -> list[str]:
+        words = set(re.findall(r"[^\W\d]\w*", "\n".join(lines)))
+        imports = [
+            f"from {module} import {', '.join(sorted(words & names))}" for module, names in _MODULES if words & names
+        ]
+        return imports + [f"# {name}: a primitive of your own" for name in self.primitives]
+
+    # ---- where numbers come from and go to -------------------------------------------------------------------------
+    def _loads(self) -> tuple[list[str], tuple[int | None, int | None]]:
+        """The lines that take arguments and parameters apart, and how many of each a line unpacks."""
+        lines: list[str] = []
+        counts: list[int | None] = []
+        for kind, source in _SOURCES.items():
+            leaves = [k for k, array in enumerate(self.arrays) if array.kind is kind]
+            single = {self.arrays[k].data[0]: self.names.of[k] for k in leaves if self.length(k) == 1}
+            count = max(single, default=-1) + 1
+            unpacks = len(single) == len(leaves) and count <= 2 * len(single)
+            unpacks = unpacks and not any(self.arrays[k].batched for k in leaves)
+            counts.append(count if unpacks else None)
+            if unpacks and leaves:
+                targets = ", ".join([single.get(k, "_") for k in range(count)])
+                short = count > 1 and len(targets) < WIDTH // 2
+                lines.append(f"{targets} = {source}" if short else f"({targets}{',' * (count == 1)}) = {source}")
+            elif not unpacks:
+                lines += [f"{self.names.of[k]} = {self._load(source, k)}" for k in leaves]
+        return lines, (counts[0], counts[1])
+
+    def _load(self, source: str, number: int) -> str:
+        """The numbers of a leaf."""
+        array = self.arrays[number]
+        if self.length(number) == 1:
+            return f"{source}[{array.data[0]}]" + "[0]" * array.batched
+        walk = walk_of(source, -1, list(array.data)) or Walk(source, -1, 0, (), self.table(array.data))
+        text = f"[{walk}]" if array.size == 1 else str(walk)
+        return f"[x for row in {text} for x in row]" if array.batched else text
+
+    def _results(self, parts: Sequence[int]) -> list[str]:
+        outputs = iter(self.program.outputs)
+        return [self._result([next(outputs) for _ in range(count)]) for count in parts]
+
+    def _result(self, parts: Sequence[Operand]) -> str:
+        """The list of what the parts of an output hold."""
+        texts = [self._part(part) for part in parts]
+        if len(texts) == 1 and texts[0].startswith("*"):
+            return texts[0][1:]
+        return f"[{', '.join(texts)}]"
+
+    def _part(self, part: Operand) -> str:
+        """What stands for a part in a list: a number, or several with a star."""
+        if not isinstance(part, Read):
+            return repr(part)
+        name, length = self.variable(part.array), self.length(part.array)
+        if self.arrays[part.array].batched:
+            if length == 1:
+                return f"[{name}]"
+            places = [place * self.batch for place in part.index]
+            return f"*[{name}[k:k + {self.batch}] for k in {_tuple(places)}]"
+        if part.index.is_identity and len(part.index) == length > 1:
+            return f"*{name}"
+        walk = self.walk(part.array, part.index.places)
+        return walk.element() if len(part.index) == 1 else f"*{walk}"
+
+
+def _first_of_backward(program: Program) -> int:
+    """The first array behind all those that are needed for outputs other than derivatives."""
+    stack = [x.array for x in program.outputs if isinstance(x, Read) and x.array not in program.adjoints]
+    needed = set(stack)
+    while stack:
+        for read in reads_of(program.arrays[stack.pop()]):
+            if read.array not in needed:
+                needed.add(read.array)
+                stack.append(read.array)
+    computed = [k for k, array in enumerate(program.arrays) if array.kind in (Kind.MAP, Kind.SUM)]
+    return next((k for k in computed if k > max(needed, default=-1)), len(program.arrays))
+
+
+def _tuple(numbers: Sequence[Any]) -> str:
+    return f"({', '.join(map(repr, numbers))}{',' * (len(numbers) == 1)})"

@@ -1,0 +1,217 @@
+"""Functions as programs over classes with all their gradients, and the same numbers from the engine."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import autograd
+from autograd import Value, fsum, logsumexp, prod, where
+from autograd.compiler.classes import Kind, Program
+from autograd.compiler.differentiate import differentiate
+from autograd.compiler.group import group
+from autograd.compiler.record import record
+from nn import MLP, binary_cross_entropy_with_logits
+
+Function = Callable[..., Any]
+
+
+class Derived:
+    """The program of a function, with its value and its derivatives with respect to parameters and arguments."""
+
+    def __init__(
+        self, f: Function, args: Sequence[Any], kinds: Sequence[Kind] = (Kind.PARAMETER, Kind.ARGUMENT)
+    ) -> None:
+        recording = record(f, list(args))
+        self.arguments = [x.data for x in recording.arguments]
+        self.parameters = [p.data for p in recording.parameters]
+        builder, outputs, leaves = group(
+            [recording.outputs], recording.arguments, recording.parameters, recording.nodes
+        )
+        wanted = [kind for kind in kinds if kind in leaves]
+        found = differentiate(builder, outputs[0], [leaves[kind] for kind in wanted])
+        self.program: Program = builder.program([outputs[0], *found]).verify()
+        leaves_of_arguments: list[Value] = []
+        root = f(*[_values(x, leaves_of_arguments) for x in args])
+        nodes = {Kind.PARAMETER: recording.parameters, Kind.ARGUMENT: leaves_of_arguments}
+        self.expected: list[list[float]] = [[root.data]]
+        for kind, read, derivative in zip(wanted, [leaves[kind] for kind in wanted], found):
+            gradients = autograd.grad(root, nodes[kind])
+            data = builder.arrays[read.array].data
+            # A derivative that is known to be 0 is one number, however many members the leaf has.
+            self.expected.append([gradients[k] for k in data] if not isinstance(derivative, float) else [0.0])
+
+
+def _values(x: Any, leaves: list[Value]) -> Any:
+    """An argument as Values, which are noted in order."""
+    if isinstance(x, list):
+        return [_values(y, leaves) for y in x]
+    leaves.append(Value(x))
+    return leaves[-1]
+
+
+def numbers(count: int, seed: int = 7) -> list[float]:
+    rng = random.Random(seed)
+    return [rng.uniform(-1.0, 1.0) for _ in range(count)]
+
+
+def matrix(rows: int, columns: int, seed: int = 3) -> list[list[Value]]:
+    values = iter(numbers(rows * columns, seed))
+    return [[Value(next(values)) for _ in range(columns)] for _ in range(rows)]
+
+
+def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]]) -> list[Any]:
+    return [sum(w * v for w, v in zip(row, x)) for row in weights]
+
+
+def softmax(z: Sequence[Any]) -> list[Any]:
+    exponentials = [v.exp() for v in z]
+    total = sum(exponentials)
+    return [v / total for v in exponentials]
+
+
+# ---- programs that people write --------------------------------------------------------------------------------------
+def scalars() -> tuple[Function, list[Any]]:
+    def f(x: Any, y: Any, z: Any) -> Any:
+        a = (x * y).sin() + z.exp() * x
+        return (a * a + where(x > 0, x.log(), y) * z) / (1.0 + y * y) + a.tanh()
+
+    return f, [0.5, -0.3, 0.2]
+
+
+def network(samples: int = 9) -> tuple[Function, list[Any]]:
+    model = MLP(2, [5, 4, 1], activation="tanh", seed=0)
+
+    def loss(X: Any, y: Any) -> Any:
+        return sum(binary_cross_entropy_with_logits(model(x), t) for x, t in zip(X, y)) / len(X)
+
+    return loss, [[numbers(2, k) for k in range(samples)], [float(k % 2) for k in range(samples)]]
+
+
+def recurrence(steps: int = 7) -> tuple[Function, list[Any]]:
+    W, U, b, out = matrix(5, 3), matrix(5, 5, 4), matrix(1, 5, 5)[0], matrix(1, 5, 6)[0]
+
+    def loss(xs: Any, y: Any) -> Any:
+        h: list[Any] = [0.0] * 5
+        for x in xs:
+            h = [(u + v + c).tanh() for u, v, c in zip(linear(x, W), linear(h, U), b)]
+        return (sum(a * c for a, c in zip(out, h)) - y) ** 2
+
+    return loss, [[numbers(3, k) for k in range(steps)], 0.5]
+
+
+def attention(tokens: int = 6, width: int = 4) -> tuple[Function, list[Any]]:
+    queries, keys, values = matrix(width, width, 1), matrix(width, width, 2), matrix(width, width, 3)
+
+    def loss(xs: Any) -> Any:
+        total, ks, vs = 0.0, [], []
+        for x in xs:
+            q = linear(x, queries)
+            ks.append(linear(x, keys))
+            vs.append(linear(x, values))
+            weights = softmax([sum(a * b for a, b in zip(q, k)) / width**0.5 for k in ks])
+            mixed = [sum(w * v[j] for w, v in zip(weights, vs)) for j in range(width)]
+            total = total + sum(v * v for v in mixed)
+        return total
+
+    return loss, [[numbers(width, k) for k in range(tokens)]]
+
+
+def convolution() -> tuple[Function, list[Any]]:
+    kernels, out = [matrix(3, 3, k) for k in range(2)], matrix(1, 32, 9)[0]
+
+    def f(image: Any) -> Any:
+        features = [
+            sum(k[a][b] * image[i + a][j + b] for a in range(3) for b in range(3)).relu()
+            for k in kernels
+            for i in range(4)
+            for j in range(4)
+        ]
+        return sum(w * x for w, x in zip(out, features)).tanh()
+
+    return f, [[numbers(6, k) for k in range(6)]]
+
+
+def cholesky(n: int = 4) -> tuple[Function, list[Any]]:
+    w = matrix(n, n)
+
+    def f(d: Any) -> Any:
+        a = [[sum(x * y for x, y in zip(w[i], w[j])) + (d[i] if i == j else 0.0) for j in range(n)] for i in range(n)]
+        low: list[list[Any]] = [[0.0] * n for _ in range(n)]
+        for i in range(n):
+            for j in range(i + 1):
+                s = a[i][j] - sum(low[i][k] * low[j][k] for k in range(j))
+                low[i][j] = s.sqrt() if i == j else s / low[j][j]
+        return sum(low[i][i].log() for i in range(n))
+
+    return f, [[2.0 + x for x in numbers(n)]]
+
+
+def soft_path(n: int = 4) -> tuple[Function, list[Any]]:
+    """The soft minimum over all alignments of two sequences, by dynamic programming."""
+
+    def f(a: Any, b: Any) -> Any:
+        cost: dict[tuple[int, int], Any] = {(-1, -1): 0.0}
+        for i in range(n):
+            for j in range(n):
+                ways = [cost[k] for k in ((i - 1, j), (i, j - 1), (i - 1, j - 1)) if k in cost]
+                best = ways[0] if len(ways) == 1 else -logsumexp([-way for way in ways])
+                cost[i, j] = (a[i] - b[j]) ** 2 + best
+        return cost[n - 1, n - 1]
+
+    return f, [numbers(n, 1), numbers(n, 2)]
+
+
+def exact_sums() -> tuple[Function, list[Any]]:
+    w = matrix(1, 6)[0]
+
+    def f(X: Any) -> Any:
+        rows = fsum([fsum([a * b for a, b in zip(w, x)]).tanh() for x in X])
+        mixed = fsum([w[0] * w[1], *[a.sin() for a in w], X[0][0], w[2]])
+        return rows + logsumexp([a * a for a in w]) + mixed * fsum(w) + fsum([fsum(w[k:]).exp() for k in range(4)])
+
+    return f, [[numbers(6, k) for k in range(5)]]
+
+
+def branches() -> tuple[Function, list[Any]]:
+    w = matrix(3, 4)
+
+    def f(X: Any) -> Any:
+        total = 0.0
+        for x in X:
+            for z in linear(x, w):
+                total = total + where(z > 0.1, z.log() * z.sqrt(), -z * 0.5)
+        return total
+
+    return f, [[numbers(4, k) for k in range(6)]]
+
+
+def polynomial() -> tuple[Function, list[Any]]:
+    coefficients = matrix(1, 12)[0]
+
+    def f(xs: Any) -> Any:
+        total = 0.0
+        for x in xs:
+            r: Any = 0.0
+            for c in coefficients:
+                r = r * x + c
+            total = total + r * r
+        return total * prod([xs[0], xs[1], xs[2]])
+
+    return f, [numbers(5)]
+
+
+PROGRAMS: dict[str, tuple[Function, list[Any]]] = {
+    "scalars": scalars(),
+    "network": network(),
+    "one sample": network(1),
+    "recurrence": recurrence(),
+    "attention": attention(),
+    "convolution": convolution(),
+    "cholesky": cholesky(),
+    "soft path": soft_path(),
+    "exact sums": exact_sums(),
+    "branches": branches(),
+    "polynomial": polynomial(),
+}
