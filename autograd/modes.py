@@ -28,7 +28,9 @@ class Modes(NamedTuple):
     recording: bool = True  # False inside no_grad()
     strict: bool = False  # True inside strict()
     recorder: Any = None  # the compiler's recorder, told of every decision that depends on data
-    nodes: Any = None  # where nothing else is switched on, the recorder's nodes: operators write theirs there themselves
+    nodes: Any = (
+        None  # where nothing else is switched on, the recorder's nodes: operators write theirs there themselves
+    )
 
 
 UNRECORDED = Modes(recording=False)  # inside no_grad() and nothing else

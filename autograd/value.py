@@ -81,6 +81,8 @@ def _in_context(op: Op, data: float, parents: tuple[Value, ...], numbers: tuple[
         modes.nodes[out] = None
         return out
     return unrecorded(data) if modes == UNRECORDED else Value.apply(op, parents)
+
+
 def _described(method: M, op: Op) -> M:
     """The method under the name of its row, which Python's messages about wrong arguments use."""
     method.__name__, method.__qualname__, method.__doc__ = op.name, f"Value.{op.name}", op.__doc__

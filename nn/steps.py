@@ -238,7 +238,7 @@ def steps_for(
     eager = EagerSteps(model, loss, optimizer, X, y)
     if not compile or type(optimizer).step is not Optimizer.step:
         return eager
-    from autograd.compiler.kernels import native_available
+    from autograd.compiler.backends import native_available
 
     if not native_available():
         return eager

@@ -64,7 +64,7 @@ def native_outputs(model: Callable[[Any], Any], X: Sequence[Any]) -> Callable[[]
 
     None if that fails. An error that is not the compiler's comes up again when the model is run eagerly.
     """
-    from autograd.compiler.kernels import native_available
+    from autograd.compiler.backends import native_available
 
     if not native_available():
         return None

@@ -159,7 +159,7 @@ def test_what_is_captured_but_not_trained_travels_too(threads: Any) -> None:
 
 def test_without_a_compiler_workers_run_python(threads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     here = Trained()
-    monkeypatch.setattr("autograd.compiler.kernels.native_available", lambda: False)
+    monkeypatch.setattr("autograd.compiler.backends.native_available", lambda: False)
     monkeypatch.setattr("autograd.compiler.native_kernel.NativeKernel.array", None)
     Trained(threads).agrees_with(here)
 

@@ -59,7 +59,7 @@ LEVELS: dict[str, list[set[str]]] = {
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
     "autograd", "autograd.errors", "autograd.files", "autograd.functional", "autograd.terminal", "autograd.viz",
-    "autograd.compiler.evaluation", "autograd.compiler.gradients", "autograd.compiler.kernels",
+    "autograd.compiler.evaluation", "autograd.compiler.gradients", "autograd.compiler.backends",
     "autograd.compiler.training",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
@@ -69,7 +69,7 @@ NEED_NUMPY = {
     for name in ("arrange", "evaluation", "gradients", "native_kernel", "points", "samples", "training", "update")
 }  # fmt: skip
 # What takes time to import, and is not always needed.
-LOADED_LATE = NEED_NUMPY | {"autograd.compiler.kernels", "autograd.viz", "nn.distributed"}
+LOADED_LATE = NEED_NUMPY | {"autograd.compiler.backends", "autograd.viz", "nn.distributed"}
 
 
 class Import(NamedTuple):

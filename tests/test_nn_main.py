@@ -160,13 +160,13 @@ def test_the_demonstration_does_not_ask_for_the_compiler(
     """It takes a second without; to train a network of one's own, the compiler is worth a line."""
     for package in ("numpy", "llvmlite"):
         monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.setattr("autograd.compiler.kernels._notice_given", False)
+    monkeypatch.setattr("autograd.compiler.backends._notice_given", False)
     (folder / "fruit.csv").write_text(FRUIT)
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         _, _, shown = run(capsys, "--epochs", "1")
         assert [line.split()[0] for line in shown.splitlines()] == ["epoch"]
-        monkeypatch.setattr("autograd.compiler.kernels._notice_given", False)
+        monkeypatch.setattr("autograd.compiler.backends._notice_given", False)
         _, _, shown = run(capsys, "train", "fruit.csv", "--target", "fruit", "--epochs", "1")
     assert shown.startswith("python -m nn: note: numpy and llvmlite not installed: ")
     assert [line.split()[0] for line in shown.splitlines()] == ["python", "epoch"]

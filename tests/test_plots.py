@@ -243,7 +243,7 @@ def test_a_model_that_decides_in_many_ways_is_computed_as_it_is() -> None:
 
 def test_without_a_compiler_the_picture_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = boundary_points(plot_boundary(network(), X, Y, resolution=20))
-    monkeypatch.setattr("autograd.compiler.kernels.native_available", lambda: False)
+    monkeypatch.setattr("autograd.compiler.backends.native_available", lambda: False)
     assert not Surface(network(), X, Y, 5).compiled
     slow = boundary_points(plot_boundary(network(), X, Y, resolution=20))
     assert [v for point in fast for v in point] == pytest.approx([v for point in slow for v in point], abs=1e-9)

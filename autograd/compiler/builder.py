@@ -1,200 +1,268 @@
-"""Writing programs: registers that compute like numbers, so that the rows of the derivative table write instructions.
+"""Writing programs over classes: arrays that compute like numbers, so that the rows of the table write programs.
 
-The builder folds constants, leaves out steps that change nothing (x * 1, x + 0), never writes the same step twice, and
-drops what no output needs.
-
->>> before = Program.parse('''
-... %0 = argument 0
-... %1 = constant 2.0
-... %2 = constant 3.0
-... %3 = mul %1 %2
-... %4 = constant 1.0
-... %5 = mul %0 %4
-... %6 = sin %5
-... %7 = sin %0
-... %8 = mul %6 %7
-... %9 = cos %8
-... %10 = mul %3 %8
-... return %10''')
->>> builder = Builder()
->>> where = builder.copy(before)
->>> print(builder.program([where[10]]))
-%0        = argument 0
-%1        = constant 6.0
-%2        = sin %0
-%3        = mul %2 %2
-%4        = mul %1 %3
-return %4
+The builder folds constants, leaves out what changes nothing (x * 1, x + 0), never writes the same array twice, computes
+what is read many times before it is read (``cos(x[i])`` becomes ``cos(x)[i]``), and drops what no output needs.
 """
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from autograd import ops
 from autograd.branches import LinearMap
-from autograd.compiler.program import DOT, TOTAL, Instruction, Program
+from autograd.compiler.classes import Array, Kind, Operand, Program, Read, Terms, reads_of
+from autograd.compiler.indices import Index, taken
 from autograd.ops import Binary, Number, Op
 
-__all__ = ["Builder", "Register", "collector_paused"]
+__all__ = ["Builder", "Rows"]
 
 
 class Builder:
     """A program being written."""
 
     def __init__(self) -> None:
-        self.instructions: list[Instruction] = []
-        self.labels: dict[int, str] = {}
-        self.adjoints: dict[int, int] = {}  # as in Program
+        self.arrays: list[Array] = []
+        self.labels: dict[int, list[str]] = {}
+        self.adjoints: dict[int, int] = {}
         self._written: dict[Any, int] = {}
+        self._indices: dict[Any, Index] = {}
 
-    def emit(self, op: Op, operands: tuple[int, ...] = (), lanes: int | None = None, payload: Any = None) -> int:
-        """The register that holds ``op`` of these operands: an earlier one if there is one."""
-        summed = op is TOTAL or op is DOT
-        if lanes is None:
-            lanes = 1 if summed else max([self.instructions[i].lanes for i in operands], default=1)
-        if operands and not summed:
-            same = self._simplified(op, operands, lanes)
-            if same is not None and self.instructions[same].lanes == lanes:
-                return same
-        key = (op, operands, lanes, repr(payload) if op is ops.constant else payload)
-        register = self._written.get(key)
-        if register is None:
-            register = self._written[key] = len(self.instructions)
-            self.instructions.append(Instruction(op, operands, lanes, payload))
-        return register
+    # ---- index maps ------------------------------------------------------------------------------------------------
+    def index(self, places: Sequence[int]) -> Index:
+        """The index map with these places: the same object for the same places."""
+        if isinstance(places, Index):
+            return places
+        key: Any = places
+        if not isinstance(places, range):
+            step = places[1] - places[0] if len(places) > 1 else 1
+            line = range(places[0], places[0] + step * len(places), step) if step and len(places) else None
+            key = line if line is not None and list(line) == list(places) else tuple(places)
+        found = self._indices.get(key)
+        if found is None:
+            found = self._indices[key] = Index(key)
+        return found
 
-    def append(self, instruction: Instruction) -> int:
-        """Write a step as it is, one that cannot be simplified and is not written yet."""
-        self.instructions.append(instruction)
-        return len(self.instructions) - 1
+    def identity(self, size: int) -> Index:
+        """The index map that reads every member in its place."""
+        return self.index(range(size))
 
-    def constant(self, number: float) -> int:
-        """The register of a uniform constant."""
-        return self.emit(ops.constant, (), 1, float(number))
+    def read(self, array: Operand, places: Sequence[int]) -> Read:
+        """An operand read once more by other places."""
+        assert isinstance(array, Read)
+        if isinstance(places, Index) and array.index.is_identity:
+            return Read(array.array, places)
+        return Read(array.array, self.index(taken(array.index.places, places)))
 
-    def number(self, register: int) -> float | None:
-        """The number that a register always holds, if it is a uniform constant."""
-        op, _, _, payload = self.instructions[register]
-        return payload if op is ops.constant and payload.__class__ is float else None
+    def terms(self, owner: Sequence[int], *factors: Operand) -> Terms:
+        """Terms of a sum."""
+        reads = tuple([factor for factor in factors if isinstance(factor, Read)])
+        return Terms(self.index(owner), reads, any(self.is_batched(read) for read in reads))
 
-    def _simplified(self, op: Op, operands: tuple[int, ...], lanes: int) -> int | None:
-        """A register that holds the same without a new step.  Only what is true of every float: x * 0 is not 0."""
+    def spread(self, operand: Operand, size: int) -> Read:
+        """An operand as something that is read at so many places: a number becomes a constant that all of them read."""
+        if isinstance(operand, Read):
+            return operand
+        return self.read(self.leaf(Kind.CONSTANT, [operand]), self.index([0] * size))
+
+    # ---- arrays ----------------------------------------------------------------------------------------------------
+    def append(self, array: Array) -> Read:
+        """Write an array as it is, unless the same one is there."""
+        key = (
+            array._replace(data=(), op=None),
+            array.op and id(array.op),
+            array.kind.value,
+            repr(array.operands) if any(isinstance(x, float) for x in array.operands) else None,
+        )
+        if array.kind is Kind.MAP or array.kind is Kind.SUM:
+            number = self._written.get(key)
+            if number is None:
+                number = self._written[key] = len(self.arrays)
+                self.arrays.append(array)
+        else:
+            number = len(self.arrays)
+            self.arrays.append(array)
+        return Read(number, self.identity(array.size))
+
+    def leaf(self, kind: Kind, data: Sequence[Any], *, batched: bool = False) -> Read:
+        """An array of numbers that come from elsewhere."""
+        return self.append(Array(kind, len(data), batched, data=data))
+
+    def is_batched(self, operand: Operand) -> bool:
+        """Whether an operand is another number for each sample of a batch."""
+        return isinstance(operand, Read) and self.arrays[operand.array].batched
+
+    def map(self, op: Op, operands: Sequence[Operand], size: int = 1) -> Operand:
+        """An operation on each member.
+
+        Args:
+            op: a row of the derivative table.
+            operands: numbers and reads of one length.
+            size: of the result, if all operands are numbers.
+        """
+        operands = [self.known(operand) for operand in operands]
+        same = self._simplified(op, operands)
+        if same is not None:
+            return same
+        reads = [operand for operand in operands if isinstance(operand, Read)]
+        if not reads:
+            return op.value(*operands)
+        index = reads[0].index
+        source = self.arrays[reads[0].array].size
+        if (
+            not index.is_identity
+            and source == index.distinct  # what nobody reads may be inf, and its derivative nan
+            and all(read.index is index and self.arrays[read.array].size == source for read in reads)
+        ):
+            every = self.identity(source)
+            inner = self.map(op, [Read(x.array, every) if isinstance(x, Read) else x for x in operands])
+            return self.read(inner, index) if isinstance(inner, Read) else inner
+        batched = any(self.arrays[read.array].batched for read in reads)
+        return self.append(Array(Kind.MAP, len(index), batched, op, tuple(operands)))
+
+    def sum(self, size: int, terms: Sequence[Terms], *, batched: bool | None = None, exact: bool = False) -> Operand:
+        """Sums of products; where each sum is one product only, it is that product."""
+        if batched is None:
+            batched = any(part.batched for part in terms)
+        terms = [part._replace(batched=part.batched or batched) for part in terms]
+        if not exact or len(terms) == 1:
+            plain = self._without_sum(size, terms, batched)
+            if plain is not None:
+                return plain
+        return self.append(Array(Kind.SUM, size, batched, terms=tuple(terms), exact=exact))
+
+    def _without_sum(self, size: int, terms: Sequence[Terms], batched: bool) -> Operand | None:
+        """Sums in which every member has exactly one term in each list, as additions."""
+        if any(len(part.owner) != size or (part.batched and not batched) for part in terms):
+            return None
+        if len(terms) > 8:
+            return None
+        parts: list[Operand] = []
+        for part in terms:
+            factors = list(part.factors)
+            if not part.owner.is_identity:
+                if not part.owner.is_one_to_one:
+                    return None
+                back = sorted(range(size), key=part.owner.places.__getitem__)
+                factors = [self.read(factor, back) for factor in factors]
+            parts.append(self.map(ops.mul, factors) if len(factors) == 2 else factors[0])
+        total = parts[0]
+        for more in parts[1:]:
+            total = self.map(ops.add, [total, more])
+        if batched and not self.is_batched(total):
+            return None
+        return total
+
+    # ---- what needs no array ---------------------------------------------------------------------------------------
+    def known(self, operand: Operand) -> Operand:
+        """A read of constants that are all the same, as that number."""
+        if isinstance(operand, Read) and (array := self.arrays[operand.array]).kind is Kind.CONSTANT:
+            numbers = {repr(array.data[i]) for i in set(operand.index.places)}
+            if len(numbers) == 1:
+                return float(array.data[operand.index[0]])
+        return operand
+
+    def _simplified(self, op: Op, operands: list[Operand]) -> Operand | None:
+        """The same without a new array.  Only what is true of every float: x * 0 is not 0."""
+        numbers = [None if isinstance(operand, Read) else operand for operand in operands]
         if op is ops.identity:
             return operands[0]
-        numbers = [self.number(operand) for operand in operands]
-        if lanes == 1 and None not in numbers:
-            return self.constant(op.value(*numbers))
         if op is ops.mul:
             for number, other in zip(numbers, reversed(operands)):
                 if number == 1.0:
                     return other
                 if number == -1.0:
-                    return self.emit(ops.neg, (other,))
+                    return self.map(ops.neg, [other])
         elif op is ops.add and 0.0 in numbers:
             return operands[1 - numbers.index(0.0)]
         elif op is ops.div and numbers[1] == 1.0:
             return operands[0]
-        elif op is ops.neg and self.instructions[operands[0]].op is ops.neg:
-            return self.instructions[operands[0]].operands[0]
+        elif op is ops.neg and (inner := self._op(operands[0])) is not None and inner.op is ops.neg:
+            return self._through(operands[0], inner.operands[0])
         elif op is ops.constant_power and numbers[1] == 1.0:
             return operands[0]
         elif op is ops.constant_power and numbers[1] == 2.0:
-            return self.emit(ops.mul, (operands[0], operands[0]))
-        elif op is ops.select and numbers[0] is not None:
-            return operands[1] if numbers[0] else operands[2]
-        elif op is ops.select and numbers[1:] == [1.0, 0.0] and self.instructions[operands[0]].op in ops.COMPARISONS:
-            return operands[0]
-        elif op is ops.select and operands[1] == operands[2]:
-            return operands[1]
+            return self.map(ops.mul, [operands[0], operands[0]])
+        elif op is ops.select:
+            return self._selected(operands, numbers)
         return None
 
-    def copy(self, program: Program) -> list[int]:
-        """Append another program; where each of its registers went."""
-        where: list[int] = []
-        for op, operands, lanes, payload in program.instructions:
-            where.append(self.emit(op, tuple([where[operand] for operand in operands]), lanes, payload))
-        self.take_names(program, where)
-        return where
+    def _selected(self, operands: list[Operand], numbers: list[Any]) -> Operand | None:
+        if numbers[0] is not None:
+            return operands[1] if numbers[0] else operands[2]
+        condition = self._op(operands[0])
+        if numbers[1:] == [1.0, 0.0] and condition is not None and condition.op in ops.COMPARISONS:
+            return operands[0]
+        return operands[1] if operands[1] == operands[2] else None
 
-    def take_names(self, program: Program, where: Sequence[int]) -> None:
-        """Name the registers as in a program whose own went ``where`` (-1: nowhere)."""
-        for i, label in program.labels.items():
-            if where[i] >= 0:
-                self.labels.setdefault(where[i], label)
-        for i, of in program.adjoints.items():
-            if where[i] >= 0 and where[of] >= 0:
-                self.adjoints.setdefault(where[i], where[of])
+    def _op(self, operand: Operand) -> Array | None:
+        return self.arrays[operand.array] if isinstance(operand, Read) else None
 
-    def program(self, outputs: Iterable[int]) -> Program:
-        """What was written, without the steps that no output needs."""
+    def _through(self, outer: Operand, inner: Operand) -> Operand:
+        """What an array reads, read by the places at which the array is read."""
+        return self.read(inner, outer.index) if isinstance(inner, Read) and isinstance(outer, Read) else inner
+
+    # ---- the result ------------------------------------------------------------------------------------------------
+    def program(self, outputs: Iterable[Operand]) -> Program:
+        """What was written, without the arrays that no output needs; parameters stay."""
         outputs = list(outputs)
-        needed = [False] * len(self.instructions)
-        stack = list(outputs)
+        stack = [output.array for output in outputs if isinstance(output, Read)]
+        stack += [number for number, array in enumerate(self.arrays) if array.kind is Kind.PARAMETER]
+        needed: set[int] = set()
         while stack:
-            register = stack.pop()
-            if not needed[register]:
-                needed[register] = True
-                stack.extend(self.instructions[register].operands)
-        if all(needed):
-            return Program(self.instructions, outputs, self.labels, self.adjoints)
-        where: dict[int, int] = {}
-        kept: list[Instruction] = []
-        for i, (op, operands, lanes, payload) in enumerate(self.instructions):
-            if needed[i]:
-                where[i] = len(kept)
-                kept.append(Instruction(op, tuple([where[operand] for operand in operands]), lanes, payload))
-        labels = {where[i]: label for i, label in self.labels.items() if needed[i]}
-        adjoints = {where[i]: where[of] for i, of in self.adjoints.items() if needed[i] and needed[of]}
-        return Program(kept, [where[output] for output in outputs], labels, adjoints)
+            number = stack.pop()
+            if number not in needed:
+                needed.add(number)
+                stack += [read.array for read in reads_of(self.arrays[number])]
+        kept = sorted(needed)
+        where = {old: new for new, old in enumerate(kept)}
 
+        def moved(operand: Any) -> Any:
+            return Read(where[operand.array], operand.index) if isinstance(operand, Read) else operand
 
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Without the cyclic collector, which has nothing to find in a program but looks through it again and again."""
-    enabled = gc.isenabled()
-    try:  # Ctrl-C may come at any point: it must not leave the collector off
-        gc.disable()
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+        arrays = [
+            array._replace(
+                operands=tuple(map(moved, array.operands)),
+                terms=tuple([part._replace(factors=tuple(map(moved, part.factors))) for part in array.terms]),
+            )
+            for array in map(self.arrays.__getitem__, kept)
+        ]
+        labels = {where[k]: names for k, names in self.labels.items() if k in where}
+        adjoints = {where[k]: where[of] for k, of in self.adjoints.items() if k in where and of in where}
+        return Program(arrays, list(map(moved, outputs)), labels, adjoints)
 
 
 def _operator(op: Op) -> Callable[..., Any]:
-    def method(self: Register, *others: Any) -> Register:
-        return Register.apply(op, (self, *others))
+    def method(self: Rows, *others: Any) -> Any:
+        return Rows.apply(op, (self, *others))
 
     return method
 
 
-def _reflected(op: Binary) -> Callable[[Register, Any], Register]:
-    def method(self: Register, other: Any) -> Register:
-        return Register.apply(op, (other, self))
+def _reflected(op: Binary) -> Callable[[Rows, Any], Any]:
+    def method(self: Rows, other: Any) -> Any:
+        return Rows.apply(op, (other, self))
 
     return method
 
 
-class Register(Number):
-    """A register as a number: arithmetic on it writes instructions."""
+class Rows(Number):
+    """One number per place, as a number: arithmetic on it writes arrays."""
 
-    __slots__ = ("builder", "index")
+    __slots__ = ("builder", "read")
 
-    def __init__(self, builder: Builder, index: int) -> None:
+    def __init__(self, builder: Builder, read: Read) -> None:
         self.builder = builder
-        self.index = index
+        self.read = read
 
     @classmethod
-    def apply(cls, op: Op, operands: Sequence[Any]) -> Register:
-        builder = next(x.builder for x in operands if isinstance(x, Register))
-        indices = [x.index if isinstance(x, Register) else builder.constant(x) for x in operands]
-        return Register(builder, builder.emit(op, tuple(indices)))
+    def apply(cls, op: Op, operands: Sequence[Any]) -> Any:
+        builder = next(x.builder for x in operands if isinstance(x, Rows))
+        given = [x.read if isinstance(x, Rows) else float(x) for x in operands]
+        return wrapped(builder, builder.map(op, given))
 
-    def select(self, x: Any, y: Any) -> Register:
-        return Register.apply(ops.select, (self, x, y))
+    def select(self, x: Any, y: Any) -> Any:
+        return Rows.apply(ops.select, (self, x, y))
 
     __add__, __radd__ = _operator(ops.add), _reflected(ops.add)
     __sub__, __rsub__ = _operator(ops.sub), _reflected(ops.sub)
@@ -204,18 +272,18 @@ class Register(Number):
     __lt__, __gt__ = _operator(ops.less), _reflected(ops.less)
     __le__, __ge__ = _operator(ops.less_equal), _reflected(ops.less_equal)
 
-    def __mul__(self, other: Any) -> Register:
-        return other(self) if isinstance(other, LinearMap) else Register.apply(ops.mul, (self, other))
+    def __mul__(self, other: Any) -> Any:
+        return other(self) if isinstance(other, LinearMap) else Rows.apply(ops.mul, (self, other))
 
-    def __pow__(self, exponent: Any) -> Register:
-        return Register.apply(ops.power if isinstance(exponent, Register) else ops.constant_power, (self, exponent))
+    def __pow__(self, exponent: Any) -> Any:
+        return Rows.apply(ops.power if isinstance(exponent, Rows) else ops.constant_power, (self, exponent))
 
     __rpow__ = _reflected(ops.power)
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a rule of a primitive branches on data with `if`: write it with autograd.where")
 
-    @property
-    def lanes(self) -> int:
-        """How many lanes it has; 1 if uniform."""
-        return self.builder.instructions[self.index].lanes
+
+def wrapped(builder: Builder, operand: Operand) -> Any:
+    """An operand as a number that the rows of the table take."""
+    return Rows(builder, operand) if isinstance(operand, Read) else operand

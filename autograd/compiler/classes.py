@@ -11,7 +11,8 @@ and all samples, or the products q·k of all pairs of tokens.  An array is one o
 An operand is a plain number or a ``Read``: an array, and for each place the member that is read there.  An array may be
 *batched*: it holds one such block for each sample of a batch, and a SUM that is not batched adds up the samples, too.
 
->>> from autograd.compiler.classbuilder import Builder
+>>> from autograd import ops
+>>> from autograd.compiler.builder import Builder
 >>> builder = Builder()
 >>> x = builder.leaf(Kind.ARGUMENT, range(3))
 >>> w = builder.leaf(Kind.PARAMETER, range(6))
@@ -31,7 +32,6 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from autograd import ops
 from autograd.compiler.indices import Index
 from autograd.errors import AutogradError
 from autograd.ops import Op
@@ -57,7 +57,7 @@ class Read(NamedTuple):
     """What is read at each place: these members of an array."""
 
     array: int
-    index: Index
+    index: Index  # type: ignore[assignment]  # in the place of tuple.index
 
 
 Operand = Read | float
@@ -149,13 +149,15 @@ class Program(NamedTuple):
         if not 0 <= read.array < number:
             raise ProgramError(f"a{number} reads a{read.array}, which is not computed yet")
         size, places = self.arrays[read.array].size, read.index.places
-        if len(places) and not (0 <= min(places) and max(places) < size):
+        if len(places) and not (min(places) >= 0 and max(places) < size):
             raise ProgramError(f"a{number} reads members {min(places)} to {max(places)} of the {size} of a{read.array}")
 
     def _check_map(self, number: int, array: Array) -> None:
         for read in reads_of(array):
             if len(read.index) != array.size:
-                raise ProgramError(f"a{number} has {array.size} members, but reads a{read.array} {len(read.index)} times")
+                raise ProgramError(
+                    f"a{number} has {array.size} members, but reads a{read.array} {len(read.index)} times"
+                )
             if self.arrays[read.array].batched and not array.batched:
                 raise ProgramError(f"a{number} is not batched, but reads a{read.array}, which is")
 
@@ -164,7 +166,7 @@ class Program(NamedTuple):
             lengths = {len(terms.owner), *[len(read.index) for read in terms.factors]}
             if len(lengths) != 1 or not 1 <= len(terms.factors) <= 2:
                 raise ProgramError(f"a{number} adds products of {len(terms.factors)} factors, of lengths {lengths}")
-            if not (0 <= min(terms.owner.places) and max(terms.owner.places) < array.size):
+            if not (min(terms.owner.places) >= 0 and max(terms.owner.places) < array.size):
                 raise ProgramError(f"a{number} has no member {max(terms.owner.places)}, only {array.size}")
             if array.batched and not terms.batched:
                 raise ProgramError(f"a{number} is batched, but not its terms")
@@ -208,5 +210,3 @@ def _loops(index: Index) -> str:
         return f"table of {len(index)}"
     start = f"{index.places[0]} + " if index.places[0] else ""
     return f"{start}{'×'.join(str(n) for n, _ in index.dims)}: {' '.join(str(step) for _, step in index.dims)}"
-
-

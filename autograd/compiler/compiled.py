@@ -16,16 +16,17 @@ from typing import Any
 
 from autograd.compiler.arguments import flat_shape, is_plain, labels_of, numbers_of, positional
 from autograd.compiler.arguments import structure as structure_of
-from autograd.compiler.builder import collector_paused
-from autograd.compiler.kernels import BACKENDS
+from autograd.compiler.backends import BACKENDS
+from autograd.compiler.classes import Program
+from autograd.compiler.collecting import collector_paused
 from autograd.compiler.mapping import map_points
+from autograd.compiler.matrix_form import matrix_form
 from autograd.compiler.outside import Outside
-from autograd.compiler.program import Program
-from autograd.compiler.python_source import PythonKernel
+from autograd.compiler.python.kernel import python_source
 from autograd.compiler.record import advice, as_node, first_difference, inputs_for, record, recording_of, run
 from autograd.compiler.replay import CompiledCall, at_recording, replayed
-from autograd.compiler.variants import FEW_NODES, MOST, Budget, Plan, PointPlan, Variant, Variants
 from autograd.compiler.traced import node_of
+from autograd.compiler.variants import FEW_NODES, MOST, Budget, Plan, PointPlan, Variant, Variants
 from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts, switched
@@ -168,12 +169,12 @@ class Compiled:
         """From now on let machine code take arguments of this shape, if it can do all there is to do."""
         if len(variant.recording.nodes) > FEW_NODES or variant.recording.guards or variant.recording.parameters:
             return False
-        plan = variant.point_plan()
-        if plan.is_small:
-            supply = iter(range(1, 1 + len(variant.recording.arguments)))
-            result = (0, tuple([rebuild(arg, supply) for arg in args]))
+        supply = iter(range(1, 1 + len(variant.recording.arguments)))
+        result = (0, tuple([rebuild(arg, supply) for arg in args]))
+        shapes = [flat_shape(arg) for arg in args]
+        self._fast = variant.point_plan().caller(shapes, result, self._value_and_grad)
+        if self._fast is not None:
             self._fast_outside = variant.outside
-            self._fast = plan.caller([flat_shape(arg) for arg in args], result, self._value_and_grad)
             self._latest = variant, None
         return self._fast is not None
 
@@ -303,17 +304,11 @@ class Compiled:
 
     def source(self) -> str:
         """The same program as Python source: the forward lines, then the backward pass that was derived."""
-        return PythonKernel(self.latest.program).source
+        return python_source(self.latest.program)
 
     def __str__(self) -> str:
-        """The program in matrix form, as far as one is found; without numpy instruction by instruction."""
-        if self._latest is None:
-            return repr(self)
-        try:
-            from autograd.compiler.arrange import arrange
-        except ImportError:
-            return str(self.program)
-        return str(arrange(self.program, fewest=2))
+        """The program in matrix form, as far as one is found."""
+        return repr(self) if self._latest is None else matrix_form(self.program)
 
     # ---- methods, copies -------------------------------------------------------------------------------------------
     def __get__(self, instance: Any, owner: Any = None) -> Compiled:

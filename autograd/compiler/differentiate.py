@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.branches import LinearMap
-from autograd.compiler.classbuilder import Builder, Rows, wrapped
+from autograd.compiler.builder import Builder, Rows, wrapped
 from autograd.compiler.classes import Array, Kind, Operand, Read, Terms, reads_of
 from autograd.compiler.indices import Index
 from autograd.functional import NOTHING
@@ -51,14 +51,14 @@ def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> 
     else:
         seed.terms = [Terms(output.index, (builder.spread(1.0, 1),), batched)]
     adjoint = sweep(order, {root: seed}, lambda node: _edges(builder, node, taken.get(node)), NOTHING)
-    # Arrays of one adjoint are told apart by who has a name: in z = W x + b it is called the derivative with respect to z.
-    for node in sorted(reversed(order), key=lambda node: node.number not in builder.labels):
+    # One adjoint may be that of several arrays: in z = W x + b it is called the derivative with respect to z.
+    for node in sorted(order, key=lambda node: (node.number not in builder.labels, -node.number)):
         found = adjoint[node]
         if isinstance(found, _Adjoint) and isinstance(read := found.operand, Read) and read.index.is_identity:
             builder.adjoints.setdefault(read.array, node.number)
     results: list[Operand] = []
     for read in inputs:
-        found = adjoint.get(nodes.get(read.array))
+        found = adjoint[nodes[read.array]] if read.array in nodes else None
         results.append(found.operand if isinstance(found, _Adjoint) else 0.0)
     return results
 
@@ -137,7 +137,10 @@ def _edges(builder: Builder, node: _Node, taken: Any) -> list[Any]:
     if array.op is ops.select:
         condition = operands[0]
         sides = {1: condition.select(1.0, 0.0), 2: condition.select(0.0, 1.0)}
-        return [_MapEdge(builder, array, read, 1.0, both(taken, sides[k])) if k else NOTHING for k, read in _by_operand(node)]
+        return [
+            _MapEdge(builder, array, read, 1.0, both(taken, sides[k])) if k else NOTHING
+            for k, read in _by_operand(node)
+        ]
     local = array.op.partials(here, *operands)  # type: ignore[union-attr]
     return [_MapEdge(builder, array, read, local[k], taken) for k, read in _by_operand(node)]
 
@@ -236,7 +239,7 @@ def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Ind
 class _Edge(NamedTuple):
     """What reads members of an array: where, and a number that is not 0 where it counts (None: everywhere)."""
 
-    index: Index
+    places: Index
     taken: Any
     batched: bool
 
@@ -271,9 +274,9 @@ def _part(array: Array, position: int) -> Terms:
 def _taken_here(builder: Builder, node: _Node, edges: list[_Edge]) -> Any:
     """How many of the edges that read each member count; None if one does for every member."""
     size = node.array.size
-    if any(edge.taken is None and edge.index.distinct == size for edge in edges):
+    if any(edge.taken is None and edge.places.distinct == size for edge in edges):
         return None
-    always = set().union(*[edge.index.places for edge in edges if edge.taken is None])
+    always = set().union(*[edge.places.places for edge in edges if edge.taken is None])
     if len(always) == size:
         return None
     if all(edge.taken is None for edge in edges):
@@ -281,6 +284,6 @@ def _taken_here(builder: Builder, node: _Node, edges: list[_Edge]) -> Any:
     terms = []
     for edge in edges:
         number = 1.0 if edge.taken is None else edge.taken.read if isinstance(edge.taken, Rows) else edge.taken
-        spread = builder.spread(number, len(edge.index))
-        terms.append(Terms(edge.index, (spread,), edge.batched or node.array.batched))
+        spread = builder.spread(number, len(edge.places))
+        terms.append(Terms(edge.places, (spread,), edge.batched or node.array.batched))
     return wrapped(builder, builder.sum(size, terms, batched=node.array.batched))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.builder import collector_paused
 from autograd.compiler.classes import Kind
+from autograd.compiler.collecting import collector_paused
 from autograd.compiler.group import group
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.pipeline import inlined

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.builder import collector_paused
+from autograd.compiler.backends import Kernel, kernel_for
 from autograd.compiler.classes import Program
-from autograd.compiler.machine.machine import Machine
+from autograd.compiler.collecting import collector_paused
 
 __all__ = ["Gradients", "rows_of"]
 
@@ -38,7 +38,7 @@ class Gradients:
 
     def __init__(self, program: Program, trained: int) -> None:
         self.program, self.trained = program, trained
-        self._kernels: dict[int, Machine] = {}
+        self._kernels: dict[int, Kernel] = {}
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -60,8 +60,8 @@ class Gradients:
             sums[1:] += gradient
         return sums
 
-    def _kernel(self, lanes: int) -> Machine:
+    def _kernel(self, lanes: int) -> Kernel:
         with self._lock, collector_paused():
             if lanes not in self._kernels:
-                self._kernels[lanes] = Machine(self.program, lanes)
+                self._kernels[lanes] = kernel_for(self.program, batch=lanes)
             return self._kernels[lanes]

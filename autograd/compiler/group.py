@@ -1,9 +1,9 @@
 """Grouping: a recorded graph becomes a program over classes, in one pass over its nodes.
 
-Two nodes are of one class if they are the same operation on operands of the same classes.  Leaves of one kind are all of
-one class, whichever parameters they are, and a sum is known by the *set* of the classes of its terms, however many
-there are.  So the weighted inputs of all neurons of a layer, for all samples, are one class, and the products q·k of all
-pairs of tokens are another: a graph of 100,000 nodes usually has fewer than 100 classes.
+Two nodes are of one class if they are the same operation on operands of the same classes.  Leaves of one kind are all
+of one class, whichever parameters they are, and a sum is known by the *set* of the classes of its terms, however many
+there are.  So the weighted inputs of all neurons of a layer, for all samples, are one class, and the products q·k of
+all pairs of tokens are another: a graph of 100,000 nodes usually has fewer than 100 classes.
 
     c = a * b + a          two nodes, of which the product is used once    one sum: {(leaf, leaf), (leaf,)}
 
@@ -21,8 +21,8 @@ from operator import attrgetter
 from typing import Any
 
 from autograd import ops
-from autograd.compiler.classbuilder import Builder
-from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
+from autograd.compiler.builder import Builder
+from autograd.compiler.classes import Kind, Operand, Read, Terms
 from autograd.compiler.indices import common_dims, loops, taken
 from autograd.value import Value
 
@@ -356,7 +356,8 @@ class _Order:
         """All leaves are read that will be: the others go last."""
         self.numbers.add(range(count))
         self.members = list(self.numbers.order)
-        return self.members
+        found: list[int] = self.members
+        return found
 
     def choose(self, count: int, numbers: list[int] | None) -> None:
         self.members = range(count)
@@ -389,7 +390,9 @@ def _samples(key: tuple[int, ...], nest: Any) -> list[bool]:
     return [step != 0 and factors[0][k] == 0 for k, step in enumerate(owner)]
 
 
-def _inside_out(column: Sequence[int], turns: Sequence[int], steps: Sequence[int], samples: Sequence[bool]) -> list[int]:
+def _inside_out(
+    column: Sequence[int], turns: Sequence[int], steps: Sequence[int], samples: Sequence[bool]
+) -> list[int]:
     """The members that a column reads, loops over samples innermost."""
     inner = [k for k, step in enumerate(steps) if step and samples[k]]
     outer = [k for k, step in enumerate(steps) if step and not samples[k]]

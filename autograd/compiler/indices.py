@@ -20,13 +20,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from math import gcd
 from operator import itemgetter, sub
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 __all__ = ["Blocks", "Index", "common_blocks", "common_dims", "loops", "taken"]
 
+T = TypeVar("T")
 Dims = tuple[tuple[int, int], ...]  # (turns, step) of each loop, from the outside in
 
 
@@ -43,7 +44,7 @@ class Index(Sequence[int]):
     def __len__(self) -> int:
         return len(self.places)
 
-    def __getitem__(self, place):  # type: ignore[no-untyped-def, override]
+    def __getitem__(self, place):  # type: ignore[no-untyped-def]
         return self.places[place]
 
     def __iter__(self) -> Iterator[int]:
@@ -130,10 +131,10 @@ def common_dims(columns: Sequence[Dims | None]) -> tuple[tuple[int, ...], list[t
             size *= turns
             inner.add(size)
     sizes = sorted(inner)
-    if any(larger % smaller for smaller, larger in zip(sizes, sizes[1:])):
+    if any(larger % smaller for smaller, larger in pairwise(sizes)):
         return None
-    turns = tuple([larger // smaller for smaller, larger in zip(sizes, sizes[1:])][::-1])
-    return turns, [_refined(dims, sizes) for dims in columns if dims is not None]
+    outside_in = tuple([larger // smaller for smaller, larger in pairwise(sizes)][::-1])
+    return outside_in, [_refined(dims, sizes) for dims in columns if dims is not None]
 
 
 def _refined(dims: Dims, sizes: list[int]) -> tuple[int, ...]:
@@ -164,8 +165,8 @@ class Blocks(NamedTuple):
 def common_blocks(columns: Sequence[Sequence[int]]) -> Blocks:
     """Lists that belong together, cut into blocks in which all of them are two nested loops.
 
-    >>> common_blocks([[0, 1, 2, 3, 4, 5], [7, 7, 7, 8, 8, 9]])
-    Blocks(steps=[(3, 1), (1, 0)], table=[(1, 3, 0, 7), (1, 2, 3, 8), (1, 1, 5, 9)])
+    >>> common_blocks([[0, 1, 2, 3, 4, 5, 6, 7, 8], [7, 7, 8, 8, 9, 9, 1, 1, 1]])
+    Blocks(steps=[(2, 1), (1, 0)], table=[(3, 2, 0, 7), (1, 3, 6, 1)])
     """
     first = _runs(list(zip(*columns)), repeat(1))
     inner, lengths = first
@@ -194,7 +195,7 @@ def _runs(rows: list[Row], sizes: object) -> tuple[Row, list[tuple[Row, int]]]:
     steps = list(zip(*[map(sub, column[1:], column) for column in map(list, zip(*rows))]))
     same: list[bool]
     if isinstance(sizes, list):
-        same = [x == y for x, y in zip(sizes, sizes[1:])]
+        same = [x == y for x, y in pairwise(sizes)]
         counted = Counter([step for step, alike in zip(steps, same) if alike])
     else:
         same, counted = [True] * (n - 1), Counter(steps)
@@ -205,10 +206,10 @@ def _runs(rows: list[Row], sizes: object) -> tuple[Row, list[tuple[Row, int]]]:
     return usual, [(rows[start], end - start) for start, end in zip(chain([0], ends), [*ends, n])]
 
 
-def taken(places: Sequence[int], index: Sequence[int]) -> list[int]:
+def taken(places: Sequence[T], index: Sequence[int]) -> list[T]:
     """``[places[i] for i in index]``, for long lists."""
     if isinstance(places, range) and places.start == 0 and places.step == 1:
-        return list(index)
+        return list(index)  # type: ignore[arg-type]  # the places are the numbers themselves
     if len(index) == 1:
         return [places[index[0]]]
     return list(itemgetter(*index)(places)) if index else []

@@ -11,14 +11,14 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.classbuilder import Builder, Rows, wrapped
+from autograd.compiler.builder import Builder, Rows, wrapped
 from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.group import group
 from autograd.compiler.pipeline import in_order, inlined
 from autograd.compiler.record import Recording
 
-__all__ = ["Rule", "StepProgram", "gradients_given", "loss_and_gradients", "step_program"]
+__all__ = ["Rule", "StepProgram", "loss_and_gradients", "step_program"]
 
 # rule(parameter, gradient, state, hyper) -> (new parameter, new state), on any numbers
 Rule = Callable[[Any, Any, tuple[Any, ...], Any], tuple[Any, Sequence[Any]]]
@@ -83,7 +83,7 @@ def step_program(
     the step, and one over the size of the batch.
 
     Args:
-        recording: the loss of one sample; its first parameters are trained.  None: loss and gradients are the arguments.
+        recording: the loss of one sample; its first parameters are trained.  None: loss and gradients are arguments.
         captured: the number of captured leaves, trained or not.
         trained: the number of parameters that are trained.
         rule: the update of one parameter.
@@ -139,9 +139,7 @@ def step_program(
 
 def _carried(program: Program, builder: Builder, carried: list[tuple[int, Read]]) -> StepProgram:
     """The leaves that are replaced, by their numbers in the program; leaves keep their order."""
-    where = {
-        tuple(array.data): number for number, array in enumerate(program.arrays) if array.kind is Kind.PARAMETER
-    }
+    where = {tuple(array.data): number for number, array in enumerate(program.arrays) if array.kind is Kind.PARAMETER}
     moved = []
     for output, leaf in carried:
         moved.append((output, Read(where[tuple(builder.arrays[leaf.array].data)], leaf.index)))

@@ -65,9 +65,7 @@ def nest_of(columns: Sequence[Column], batch: int = 1) -> Nest:
         joined = _joined([*nest, *inner]) or [Loop(1, (0,) * len(columns))]
         return Nest(joined, [(tuple([loop.turns for loop in joined]), starts)], False)
     blocks = common_blocks([list(column.places) for column in columns])
-    outside = [
-        Loop(0, tuple([step[k] * scale for step, scale in zip(blocks.steps, scales)])) for k in range(2)
-    ]
+    outside = [Loop(0, tuple([step[k] * scale for step, scale in zip(blocks.steps, scales)])) for k in range(2)]
     rows = [
         ((*row[:2], *[loop.turns for loop in inner]), tuple([c.base + p * c.scale for c, p in zip(columns, row[2:])]))
         for row in blocks.table

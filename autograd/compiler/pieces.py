@@ -3,7 +3,7 @@
 An array of leaves or of sums falls into pieces where nothing reads, or adds, across: its members are cut wherever no
 index map passes.  A member that everybody reads alone becomes an array of its own, which is a plain number in print.
 
->>> from autograd.compiler.classbuilder import Builder
+>>> from autograd.compiler.builder import Builder
 >>> from autograd.compiler.classes import Kind
 >>> builder = Builder()
 >>> x = builder.leaf(Kind.ARGUMENT, range(3))

@@ -1,6 +1,6 @@
 """From a recording to something that runs: the one place where the passes of the compiler are put together.
 
-    recording   group → differentiate → (inline the primitives of users) → machine code, or Python source
+recording   group → differentiate → (inline the primitives of users) → machine code, or Python source
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.classbuilder import Builder, Rows, wrapped
+from autograd.compiler.builder import Builder, Rows, wrapped
 from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.group import group

@@ -15,9 +15,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.arguments import arguments_of, called, labels_of
-from autograd.compiler.builder import Builder
 from autograd.compiler.outside import Outside, compares_with_true
-from autograd.compiler.program import ARGUMENT, PARAMETER, Instruction, Program
 from autograd.compiler.traced import IntLeaf, TracedBool, TracedFloat, node_of, traced
 from autograd.errors import AutogradError
 from autograd.graph import topological_order
@@ -27,7 +25,7 @@ from autograd.trees import rebuild
 from autograd.value import Value, constant
 
 __all__ = [
-    "Guard", "Recording", "advice", "as_node", "first_difference", "inputs_for", "program_of", "record",
+    "Guard", "Recording", "advice", "as_node", "first_difference", "inputs_for", "record",
     "recording_of", "run",
 ]  # fmt: skip
 
@@ -219,40 +217,6 @@ def recording_of(
         if not (node.parents and node in inside) and node not in known and node.op is not ops.constant
     ]
     return Recording(outputs, arguments, captured, list(guards), nodes)
-
-
-def program_of(recording: Recording) -> Program:
-    """The recorded graph as a program of uniform registers.
-
-    Its outputs are those of the recording and, if there are guards, how many of them do not hold.
-    """
-    builder = Builder()
-    register: dict[Value, int] = {}
-    leaf = {node: (ARGUMENT, i) for i, node in enumerate(recording.arguments)}
-    leaf |= {node: (PARAMETER, i) for i, node in enumerate(recording.parameters)}
-    for node in topological_order(*recording.outputs, *[guard.node for guard in recording.guards]):
-        if node in leaf:
-            op, number = leaf[node]
-            register[node] = builder.emit(op, payload=number)
-        elif node.parents:
-            register[node] = builder.append(Instruction(node.op, tuple([register[parent] for parent in node.parents])))
-        else:
-            register[node] = builder.append(Instruction(ops.constant, payload=node._data))
-        if node.label:
-            builder.labels.setdefault(register[node], node.label)
-    outputs = [register[output] for output in recording.outputs]
-    if recording.guards:
-        violations = [_violation(builder, register[guard.node], guard) for guard in recording.guards]
-        outputs.append(builder.emit(ops.sum_of, tuple(violations)))
-    return builder.program(outputs)
-
-
-def _violation(builder: Builder, node: int, guard: Guard) -> int:
-    """The register that is 1 where the decision would be another one than when it was recorded, else 0."""
-    same = builder.emit(ops.equal, (node, builder.constant(0.0 if guard.is_truth else guard.found)))
-    if guard.is_truth and guard.found:
-        return same
-    return builder.emit(ops.sub, (builder.constant(1.0), same))
 
 
 def first_difference(before: Recording, after: Recording) -> Guard | None:

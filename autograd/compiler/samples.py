@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler.arguments import arguments_of, form
-from autograd.compiler.builder import collector_paused
+from autograd.compiler.collecting import collector_paused
 from autograd.compiler.record import Recording, advice, record
 from autograd.errors import AutogradError
 from autograd.ops import as_float

@@ -106,7 +106,6 @@ class _Schedule:
     def _joins(self, at: int, array: Array) -> bool:
         return self.spaces[at].extend(self._columns(array))
 
-
     def sink(self) -> None:
         """Move operations to the region that needs them, where what they read is in memory anyway.
 
@@ -126,9 +125,7 @@ class _Schedule:
             if group and len(to) == 1:
                 self._move(group, to.pop())
 
-    def _movable(
-        self, number: int, readers: dict[int, list[tuple[int, bool]]], results: set[int]
-    ) -> list[int] | None:
+    def _movable(self, number: int, readers: dict[int, list[tuple[int, bool]]], results: set[int]) -> list[int] | None:
         """An operation and those that only it needs, if all else that they read is in memory anyway."""
         at = self.step_of[number]
         group, stack = {number}, [number]

@@ -3,7 +3,7 @@
 In sin(x) + sin(y) the two sines are one class, and so are x and y.  Members of different names become arrays of their
 own, and so does what is computed from them, as long as no class is larger than a few members:
 
->>> from autograd.compiler.classbuilder import Builder
+>>> from autograd.compiler.builder import Builder
 >>> builder = Builder()
 >>> x = builder.leaf(Kind.ARGUMENT, range(2))
 >>> builder.labels[0] = ["x", "y"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.builder import collector_paused
 from autograd.compiler.classes import Kind, Program
+from autograd.compiler.collecting import collector_paused
 from autograd.compiler.gradients import rows_of
 from autograd.compiler.learning import Rule, StepProgram, loss_and_gradients, step_program
 from autograd.compiler.machine.machine import Machine

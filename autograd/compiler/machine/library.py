@@ -1,4 +1,4 @@
-"""The kernels that this process has, by what they do: compiled when one is first asked for, then shared by all programs."""
+"""The kernels that this process has, by what they do: compiled when first asked for, then shared by all programs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def runner() -> Any:
     number ``noted`` of the frame after each.  A step of the table is two words: the address of a kernel and that of its
     descriptor.
     """
-    text = f"""define void @run(ptr %f, ptr %data, i64 %stride, i64 %count, i64 %noted, ptr %notes, ptr %steps, i64 %size) {host().attributes} {{
+    arguments = "ptr %f, ptr %data, i64 %stride, i64 %count, i64 %noted, ptr %notes, ptr %steps, i64 %size"
+    text = f"""define void @run({arguments}) {host().attributes} {{
   %watched = getelementptr double, ptr %f, i64 %noted
   br label %time
 time:

@@ -82,9 +82,7 @@ class _Lowering:
         touched += [self.column(number, range(region.size)) for number in stores]
         table = map_nest(touched, self.batch if region.batched else 1)
         lanes = host().lanes if max(row[1] for row in table.rows) > 1 else 1
-        kinds = [
-            _cased(_kind(stride) if lanes > 1 else "g", column) for stride, column in zip(table.loops[1], touched)
-        ]
+        kinds = [_cased(_kind(stride) if lanes > 1 else "g", column) for stride, column in zip(table.loops[1], touched)]
         kept = tuple([(position[number], kind) for number, kind in zip(stores, kinds[len(columns) :])])
         kernel = MapKernel(tuple(steps), tuple(kinds[: len(columns)]), kept, lanes)
         self.calls.append(Call(kernel, table, tuple(numbers)))
@@ -163,7 +161,7 @@ class _Lowering:
             source = self.column(read.array, [read.index[terms[place][2]] for place in mine])
             self.calls.append(copied(source, Column(mine, scratch, batch), batch))
         starts = [place for place, (owner, _, _) in enumerate(terms) if not place or terms[place - 1][0] != owner]
-        rows = []
+        rows: list[tuple[int, ...]] = []
         for place, end in zip(starts, [*starts[1:], len(terms)]):
             to = self.memory.base[number] + terms[place][0] * batch
             rows.append((batch, end - place, to, scratch + place * batch))

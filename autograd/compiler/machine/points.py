@@ -28,9 +28,7 @@ def operations(program: Program) -> int:
     return sums + sum([array.size for array in program.arrays if array.kind is Kind.MAP])
 
 
-def caller(
-    program: Program, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]
-) -> Callable[..., Any] | None:
+def caller(program: Program, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
     """A builtin function that evaluates a program, number by number; None where the interpreter has no room for one.
 
     Args:

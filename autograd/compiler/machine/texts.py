@@ -1,8 +1,8 @@
 """The machine code of the steps of a program, as LLVM IR: one function for each *kind* of step.
 
-A function knows which operations it does and along which strides of 0 or 1 it runs in vectors.  How many turns its loops
-take, where everything lies and what the other strides are it reads from a descriptor, so that all lengths of a sequence,
-all steps of a recurrence and models of all widths share it.
+A function knows which operations it does and along which strides of 0 or 1 it runs in vectors.  How many turns its
+loops take, where everything lies and what the other strides are it reads from a descriptor, so that all lengths of a
+sequence, all steps of a recurrence and models of all widths share it.
 
     void @kernel(ptr frame, ptr data, ptr descriptor)
 
@@ -53,7 +53,7 @@ class SumKernel(NamedTuple):
     Attributes:
         way: "n": vectors of members, "k": vectors of terms, "": one at a time.
         factors: for each factor how it advances along the vector: "u" by 1 or "b" not at all, and along m: "b" for one
-            that is the same in all rows; for way "k" along n, too.  Capital letters: it is in the data, not in the frame.
+            that is the same in all rows; for way "k" along n, too.  Capital letters: it is in the data.
         start: how what the sums start from advances along the vector, if it is a column of its own, else empty.
         lanes: of a vector.
     """
@@ -129,11 +129,17 @@ class _Text:
 
     @staticmethod
     def _word(name: str, kind: str, place: int) -> list[str]:
-        return [f"  {name}.at = getelementptr i64, ptr %d, i64 {place}", f"  {name} = load {kind}, ptr {name}.at, align 8"]
+        return [
+            f"  {name}.at = getelementptr i64, ptr %d, i64 {place}",
+            f"  {name} = load {kind}, ptr {name}.at, align 8",
+        ]
 
     @staticmethod
     def _cell(name: str, place: int) -> list[str]:
-        return [f"  {name}.at = getelementptr i64, ptr %place, i64 {place}", f"  {name} = load i64, ptr {name}.at, align 8"]
+        return [
+            f"  {name}.at = getelementptr i64, ptr %place, i64 {place}",
+            f"  {name} = load i64, ptr {name}.at, align 8",
+        ]
 
     def tail(self) -> list[str]:
         return [
@@ -154,7 +160,9 @@ class _Text:
         code, lanes = self.code, self.lanes
         left = code.let(f"sub i64 {count}, {index}")
         one = code.let(f"insertelement <{lanes} x i64> poison, i64 {left}, i64 0")
-        lefts = code.let(f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer")
+        lefts = code.let(
+            f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
+        )
         return code.let(f"icmp ult <{lanes} x i64> {self.iota()}, {lefts}")
 
     def iota(self) -> str:
@@ -196,7 +204,9 @@ class _Text:
     def _pointers(self, pointer: str, stride: str) -> str:
         code, lanes = self.code, self.lanes
         one = code.let(f"insertelement <{lanes} x i64> poison, i64 {stride}, i64 0")
-        strides = code.let(f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer")
+        strides = code.let(
+            f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
+        )
         offsets = code.let(f"mul <{lanes} x i64> {strides}, {self.iota()}")
         return code.let(f"getelementptr double, ptr {pointer}, <{lanes} x i64> {offsets}")
 
@@ -371,7 +381,8 @@ class _SumText(_Text):
         after = self.taken()
         return [
             *before,
-            f"  br label %{name}.k", f"{name}.k:", f"  %{name}.t = phi i64 [0, %{name}.loop], [%{name}.t.next, %{name}.k]",
+            f"  br label %{name}.k", f"{name}.k:",
+            f"  %{name}.t = phi i64 [0, %{name}.loop], [%{name}.t.next, %{name}.k]",
             *phis, *body, *steps,
             f"  %{name}.t.next = add i64 %{name}.t, 1", f"  %{name}.t.more = icmp ult i64 %{name}.t.next, %n2",
             f"  br i1 %{name}.t.more, label %{name}.k, label %{name}.end", f"{name}.end:",
@@ -397,8 +408,8 @@ class _SumText(_Text):
             "  br i1 %tile.more, label %tile.loop, label %rest",
             "rest:", "  %done = phi i64 [0, %n.loop], [%tile.next, %tile.end]",
             "  %some = icmp ult i64 %done, %n0", "  br i1 %some, label %column.loop, label %n.end",
-            "column.loop:", "  %column = phi i64 [0, %rest], [%column.next, %column.end]", "  %one.n = add i64 %n, %column",
-            "  br label %one.loop",
+            "column.loop:", "  %column = phi i64 [0, %rest], [%column.next, %column.end]",
+            "  %one.n = add i64 %n, %column", "  br label %one.loop",
             "one.loop:", "  %one = phi i64 [%done, %column.loop], [%one.next, %one.end]",
             *one,
             "  %one.next = add i64 %one, 1", "  %one.more = icmp ult i64 %one.next, %n0",
@@ -438,9 +449,7 @@ class _SumText(_Text):
         cells = [(r, n) for r in range(rows) for n in range(columns)]
         sums = {}
         for r, n in cells:
-            x = [
-                loaded[c, r if (c, r, 0) in loaded else 0, n if (c, 0, n) in loaded else 0] for c in factors
-            ]
+            x = [loaded[c, r if (c, r, 0) in loaded else 0, n if (c, 0, n) in loaded else 0] for c in factors]
             total = f"%{name}.s{r}.{n}"
             sums[r, n] = code.fma(x[0], x[1], total) if len(x) == 2 else code.add(total, x[0])
         body = self.taken()
@@ -453,7 +462,8 @@ class _SumText(_Text):
         after = self.taken()
         return [
             *before,
-            f"  br label %{name}.k", f"{name}.k:", f"  %{name}.t = phi i64 [0, %{name}.loop], [%{name}.t.next, %{name}.k]",
+            f"  br label %{name}.k", f"{name}.k:",
+            f"  %{name}.t = phi i64 [0, %{name}.loop], [%{name}.t.next, %{name}.k]",
             *phis, *body,
             f"  %{name}.t.next = add i64 %{name}.t, {self.lanes}",
             f"  %{name}.t.more = icmp ult i64 %{name}.t.next, %n2",
@@ -473,7 +483,8 @@ class _SumText(_Text):
             totals = code.sums_of_lanes([total for _, _, total in group])
             for k, (place, begin, _) in enumerate(group):
                 result = code.let(f"extractelement {code.type} {totals}, i64 {k}")
-                code.do(f"store double {code.let(f'fadd double {self._start(place, begin)}, {result}')}, ptr {place}, align 8")
+                total = code.let(f"fadd double {self._start(place, begin)}, {result}")
+                code.do(f"store double {total}, ptr {place}, align 8")
 
     def _start(self, place: str, begin: str) -> str:
         """What a single sum starts from."""

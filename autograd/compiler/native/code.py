@@ -177,7 +177,9 @@ class Code:
         even = ", ".join(f"i32 {2 * i}" for i in range(self.lanes))
         odd = ", ".join(f"i32 {2 * i + 1}" for i in range(self.lanes))
         while len(level) > 1:
-            level = [x if x == y == "poison" else self._neighbours(x, y, even, odd) for x, y in zip(level[::2], level[1::2])]
+            level = [
+                x if x == y == "poison" else self._neighbours(x, y, even, odd) for x, y in zip(level[::2], level[1::2])
+            ]
         return level[0]
 
     def _neighbours(self, x: str, y: str, even: str, odd: str) -> str:

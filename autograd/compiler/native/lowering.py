@@ -9,24 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from autograd.compiler.backends import UnsupportedError
 from autograd.compiler.native.code import Code, Operand
-from autograd.errors import AutogradError
 from autograd.ieee import INVERSE_SQRT_2PI, SQRT_HALF, SQRT_HALF_HEAD, SQRT_HALF_TAIL, TWO_OVER_SQRT_PI
 from autograd.ops import TABLE, Op, factors
 
-__all__ = ["SIMPLE", "UnsupportedError", "lower"]
-
-# Rows of one or two instructions, and the sums over lanes.
-SIMPLE = {
-    "add", "sub", "mul", "div", "neg", "identity", "detached", "abs", "square", "relu", "step", "sign", "leaky_relu",
-    "less", "less_equal", "equal", "select", "maximum", "minimum", "total", "dot",
-}  # fmt: skip
+__all__ = ["lower"]
 
 Lowering = Callable[..., Operand]
-
-
-class UnsupportedError(AutogradError):
-    """The program needs something that has no machine code; it runs as Python instead."""
 
 
 def lower(op: Op) -> Lowering:

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from autograd.compiler.classes import Program
+from autograd.compiler.python.text import Function, Text
 from autograd.compiler.python.writer import python_text
-from autograd.compiler.python_text import Function, Text
 
 __all__ = ["PythonKernel", "python_source"]
 

@@ -1,6 +1,6 @@
 """Writing a program over classes in Python: one line a class, lists for arrays, plain variables for single numbers.
 
->>> from autograd.compiler.classbuilder import Builder
+>>> from autograd.compiler.builder import Builder
 >>> builder = Builder()
 >>> x, w = builder.leaf(Kind.ARGUMENT, range(4)), builder.leaf(Kind.PARAMETER, range(8))
 >>> rows = builder.read(x, [0, 1, 2, 3] * 2)
@@ -34,8 +34,8 @@ from autograd.compiler.python import runtime
 from autograd.compiler.python.lines import Lines, Loop
 from autograd.compiler.python.names import FUNCTIONS
 from autograd.compiler.python.sums import sum_text
+from autograd.compiler.python.text import WIDTH, Text
 from autograd.compiler.python.walks import Walk, walk_of
-from autograd.compiler.python_text import WIDTH, Text
 
 __all__ = ["python_text"]
 

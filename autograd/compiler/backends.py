@@ -1,0 +1,84 @@
+"""What runs a program: machine code where llvmlite is installed, generated Python source elsewhere.
+
+Both are called alike: ``kernel(arguments, parameters)``, with the numbers of the call, gives the numbers of each output
+of the program in a list; where an output is batched, a list over the batch for each of its members.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd.compiler.classes import Program
+from autograd.compiler.python.kernel import PythonKernel
+from autograd.errors import AutogradError
+
+__all__ = ["BACKENDS", "Kernel", "UnsupportedError", "first_that_can", "kernel_for", "native_available"]
+
+Kernel = Callable[[Sequence[Any], Sequence[float]], list[Any]]
+BACKENDS = ("auto", "native", "python")
+
+_notice_lock = threading.Lock()
+_notice_given = False
+
+
+class UnsupportedError(AutogradError):
+    """The program needs something that has no machine code; it runs as Python instead."""
+
+
+def native_available() -> bool:
+    """Whether there is machine code on this platform and its packages are installed; says once what is missing."""
+    global _notice_given
+    missing = [name for name in ("numpy", "llvmlite") if importlib.util.find_spec(name) is None]
+    reason = f"{' and '.join(missing)} not installed" if missing else ""
+    if sys.platform == "emscripten":
+        reason = "no machine code can be made in a browser"
+    with _notice_lock:
+        if reason and not _notice_given:
+            _notice_given = True
+            remedy = '; pip install "scalar-autograd[compile]"' if missing and sys.platform != "emscripten" else ""
+            warnings.warn(
+                f"{reason}: compiled functions run as Python source, which is slower than machine code{remedy}",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+    return not reason
+
+
+def first_that_can(native: Callable[[], Any], python: Callable[[], Any], backend: str) -> Any:
+    """Machine code if it is wanted and can be made, else Python.
+
+    Args:
+        native: makes machine code, or raises UnsupportedError.
+        python: makes Python source.
+        backend: "auto", or "native" or "python" to insist on one.
+    """
+    if backend != "python" and (backend == "native" or native_available()):
+        try:
+            return native()
+        except UnsupportedError:  # a user's primitive that only Python can evaluate
+            if backend == "native":
+                raise
+    return python()
+
+
+def kernel_for(program: Program, backend: str = "auto", batch: int = 1) -> Kernel:
+    """The fastest kernel that can run a program.
+
+    Args:
+        program: what to run.
+        backend: "auto", or "native" or "python" to insist on one.
+        batch: how many samples the batched arrays hold.
+    """
+
+    def native() -> Kernel:
+        from autograd.compiler.machine.machine import Machine
+
+        return Machine(program, batch)
+
+    found: Kernel = first_that_can(native, lambda: PythonKernel(program, batch), backend)
+    return found
