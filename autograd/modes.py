@@ -15,6 +15,7 @@ __all__ = [
     "current_modes",
     "in_transformation",
     "no_grad",
+    "recorders",
     "recording",
     "strict",
     "switched",
@@ -30,6 +31,7 @@ class Modes(NamedTuple):
     recorder: Any = None  # the compiler's recorder, told of every decision that depends on data
 
 
+recorders: list[Any] = []  # those that are at work, in any thread
 UNRECORDED = Modes(recording=False)  # inside no_grad() and nothing else
 
 
