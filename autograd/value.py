@@ -464,7 +464,7 @@ class Value(Subclassed, MicrogradNames):
     def __bool__(self) -> bool:
         if open_contexts.count and (recorder := _recorder(read=self)) is not None:
             recorder.on_branch(self)
-        elif self._data == 0.0:
+        if self._data == 0.0:
             raise TypeError(
                 f'bool({self!r}) can mean two things: for "is there one?" write `v is not None`, and for "is it other '
                 'than 0?" `v.data != 0`'

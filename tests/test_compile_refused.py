@@ -149,3 +149,13 @@ def test_gradients_stay_what_they_were() -> None:
         p.grad = gradient
     autograd.compile(f)(1.0, False)
     assert [(type(p.grad), p.grad) for p in MODEL.parameters()] == [(int, 0), (float, 2.5)]
+
+
+def test_the_truth_of_a_node_is_what_it_is_without_the_compiler() -> None:
+    b = Value(2.0)
+    compiled = autograd.compile(lambda x: x * b if b else x)
+    assert compiled(3.0).data == 6.0
+    b.data = 0.0
+    for f in (compiled, compiled.f):
+        with pytest.raises(TypeError, match="can mean two things"):
+            f(3.0)

@@ -141,7 +141,8 @@ class Outside:
             names = [f"the function {f.__name__}" for f in functions] * 2
             self._watch(names, lambda: [*map(_code, functions), *map(_defaults, functions)])
         for space, chosen in self._spaces.values():
-            self._watch_space(chosen, space)
+            if chosen:
+                self._watch_space(chosen, space)
         if cells:
             self._watch([name for name, _ in self._cells], lambda: [*map(_content, cells)])
 
