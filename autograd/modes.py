@@ -15,6 +15,7 @@ __all__ = [
     "current_modes",
     "in_transformation",
     "no_grad",
+    "recorders",
     "recording",
     "strict",
     "switched",
@@ -33,6 +34,7 @@ class Modes(NamedTuple):
     )
 
 
+recorders: list[Any] = []  # those that are at work, in any thread
 UNRECORDED = Modes(recording=False)  # inside no_grad() and nothing else
 
 

@@ -16,7 +16,7 @@ from autograd.collector import make_room
 from autograd.errors import AutogradError
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
 from autograd.micrograd import MicrogradNames
-from autograd.modes import UNRECORDED, current_modes, open_contexts
+from autograd.modes import UNRECORDED, current_modes, open_contexts, recorders
 from autograd.ops import Binary, Number, Op, Traced, Unary, as_float
 from autograd.subclasses import Subclassed, as_kind, kind_of, kinds, lifted
 
@@ -64,7 +64,19 @@ def new_node(
 
 def unrecorded(data: float, kind: type[Value] | None = None) -> Value:
     """A result inside ``no_grad()``: a leaf."""
-    return new_node(data, ops.leaf, (), (), kind)
+    out = new_node(data, ops.leaf, (), (), kind)
+    if recorders:
+        _recorder(made=out)
+    return out
+
+
+def _recorder(made: Value | None = None, read: Value | None = None) -> Any:
+    """The compiler's recorder in this thread; one that is at work in another thread only is told what it misses."""
+    recorder = current_modes().recorder
+    if recorder is None:
+        for other in recorders:
+            other.on_other_thread(made, read)
+    return recorder
 
 
 # ---- how a row of the table becomes a method -----------------------------------------------------------------------
@@ -190,7 +202,7 @@ def _known(x: object) -> float | None:
 
 def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool) -> Callable[[Value, Operand], bool]:
     def method(self: Value, other: Operand) -> Any:
-        if open_contexts.count and (recorder := current_modes().recorder) is not None:
+        if open_contexts.count and (recorder := _recorder(read=self)) is not None:
             return recorder.truth(Value.apply(op, (other, self) if swap else (self, other)))
         number = other._data if isinstance(other, Value) else _known(other)
         return NotImplemented if number is None else compare(self._data, number)
@@ -240,7 +252,7 @@ class Value(Subclassed, MicrogradNames):
         self.op = ops.leaf
         self.parents = self.partials = ()
         self._data = data if type(data) is float else self._number(data)
-        if open_contexts.count and (recorder := current_modes().recorder) is not None:
+        if open_contexts.count and (recorder := _recorder(made=self)) is not None:
             recorder.on_node(self)
         if others or names or label.__class__ is not str:
             if len(others) == 1 and others[0].__class__ is str and not label and not names:
@@ -264,7 +276,7 @@ class Value(Subclassed, MicrogradNames):
         >>> x.data += 1; x.data
         3.0
         """
-        if open_contexts.count and (recorder := current_modes().recorder) is not None:
+        if open_contexts.count and (recorder := _recorder(read=self)) is not None:
             recorder.on_read(self)
         return self._data
 
@@ -372,7 +384,9 @@ class Value(Subclassed, MicrogradNames):
                 if not modes.recording:  # the number is still wanted at every replay, its gradient is not
                     out = new_node(data, ops.detached, (out,), (0.0,), kind)
                     modes.recorder.on_node(out)
-            elif not modes.recording:
+            elif recorders:
+                _recorder(made=out)
+            if modes.recorder is None and not modes.recording:
                 out.op, out.parents, out.partials = ops.leaf, (), ()
         return out
 
@@ -457,9 +471,9 @@ class Value(Subclassed, MicrogradNames):
     __ge__ = _comparison(ge, ops.less_equal, swap=True)
 
     def __bool__(self) -> bool:
-        if open_contexts.count and (recorder := current_modes().recorder) is not None:
+        if open_contexts.count and (recorder := _recorder(read=self)) is not None:
             recorder.on_branch(self)
-        elif self._data == 0.0:
+        if self._data == 0.0:
             raise TypeError(
                 f'bool({self!r}) can mean two things: for "is there one?" write `v is not None`, and for "is it other '
                 'than 0?" `v.data != 0`'
@@ -486,11 +500,24 @@ class Value(Subclassed, MicrogradNames):
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
 
+    def __copy__(self) -> Value:
+        if open_contexts.count and current_modes().recorder is not None:
+            # A leaf becomes a number of its own, computed anew at every replay; a result shares its leaves.
+            return Value.apply(ops.identity, (self,)) if self.parents else self.detach()
+        make, arguments = copies.reduce(self)
+        twin: Value = make(*arguments)
+        return twin
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        if open_contexts.count and current_modes().recorder is not None:
+            found: Value = memo.setdefault(id(self), self.detach())
+            return found
         twin: Value = copies.deepcopy(self, memo)
         return twin
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if open_contexts.count and current_modes().recorder is not None:
+            raise AutogradError("a compiled function cannot pickle a Value: a replay would not do it; use .detach()")
         return copies.reduce(self)
 
 

@@ -46,12 +46,15 @@ class ExecutorSteps(CompiledSteps):
         y: Sequence[Any],
         workers: Workers,
     ) -> None:
+        self.workers = workers
         super().__init__(model, loss, optimizer, X, y)
+
+    def _record(self) -> None:
+        super()._record()
         from autograd.compiler.gradients import Gradients
 
-        self.workers = workers
         self.parcels = [Parcel(Gradients(self.trainer.program, self.trainer.trained)), Parcel(self.trainer.columns)]
-        self.by_rule = type(optimizer).step is Optimizer.step and self.trainer.can_update()
+        self.by_rule = type(self.optimizer).step is Optimizer.step and self.trainer.can_update()
 
     def run(self, batches: Sequence[Batch], repeat: int = 1) -> list[float]:
         """One step per batch; returns the mean loss of each, measured before its step."""

@@ -23,6 +23,7 @@ __all__ = [
     "Loss",
     "Outputs",
     "check_eagerly",
+    "evaluating",
     "evaluator_of",
     "not_drawn",
     "numeric_targets",
@@ -112,13 +113,23 @@ class CompiledSteps:
     def __init__(
         self, model: Callable[[Any], Any], loss: Loss, optimizer: Optimizer, X: Sequence[Any], y: Sequence[Any]
     ) -> None:
+        self.model, self.loss, self.optimizer, self.data = model, loss, optimizer, (X, y)
+        self.looks = 0  # how often somebody else may have changed something
+        self._record()
+        self.load()
+
+    def _record(self) -> None:
+        """Record the loss of a sample, with all that the model and the loss read from outside as it is now."""
+        from autograd.compiler.outside import Outside
         from autograd.compiler.training import Trainer
+
+        model, loss, optimizer, (X, y) = self.model, self.loss, self.optimizer, self.data
 
         def loss_of_sample(drawn: list[Any], x: Any, target: Any) -> Any:
             with draws_given(drawn):
                 return loss(model(x), target)
 
-        self.optimizer = optimizer
+        self.outside = Outside(loss_of_sample)
         with not_drawn(model) as has_drawn:
             with no_grad():
                 self.draws = draws_of(lambda: loss(model(X[0]), y[0]))
@@ -128,7 +139,6 @@ class CompiledSteps:
                 loss_of_sample, data, optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper()
             )
             _check_repeatable(lambda: [loss_of_sample(drawn, X[0], y[0])], [self.trainer.recorded_loss], has_drawn)
-        self.load()
 
     def _hyper(self) -> dict[str, Any]:
         return vars(self.optimizer.hyper) | {"lr": None, "step": None}  # these two may change from step to step
@@ -146,11 +156,20 @@ class CompiledSteps:
 
     def save(self) -> Any:
         """The parameters and the state of the optimiser, for ``restore``."""
-        return self.trainer.live.copy()
+        return self.trainer, self.trainer.live.copy()
 
     def restore(self, saved: Any) -> None:
         """Go back to what ``save`` returned."""
-        self.trainer.live = saved.copy()
+        trainer, numbers = saved
+        new = self.trainer
+        if trainer is new:
+            new.live = numbers.copy()
+            return
+        # The loss was recorded again since, and may use other leaves besides the trained ones: these stay as they are.
+        live = new.live.copy()
+        live[: new.trained] = numbers[: new.trained]
+        live[len(new.captured) :] = numbers[len(trainer.captured) :]
+        new.live = live
 
     def store(self) -> None:
         """Bring the parameters and the optimiser up to date."""
@@ -159,7 +178,15 @@ class CompiledSteps:
         self.optimizer.deferred_state = lambda: self.trainer.state
 
     def load(self) -> None:
-        """Continue from the parameters and the optimiser as they are now."""
+        """Continue from the parameters and the optimiser, and from all that the loss reads, as they are now.
+
+        Raises:
+            Exception: of any kind, if the model or the loss can be compiled no longer.
+        """
+        self.looks += 1
+        if not self.outside.holds():
+            self.optimizer.fetch_state()
+            self._record()
         unchanged = self.optimizer.deferred_state is not None
         self.trainer.load(self.optimizer.hyper.step, None if unchanged else self.optimizer.state)
         if self._hyper() != self.trainer.hyper:
@@ -175,17 +202,28 @@ class CompiledSteps:
         Raises:
             Exception: of any kind, if the model or the loss cannot be compiled.
         """
-        found = Outputs()
+        from autograd.compiler.outside import Outside
+
+        found, data = Outputs(), (X, numeric_targets(model, loss, X, y))
 
         def loss_and_outputs(x: Any, target: Any) -> list[Any]:
             output = model(x)
             return [loss(output, target), *(found.listed(output) if outputs else ())]
 
-        data = X, numeric_targets(model, loss, X, y)
-        evaluator = evaluator_of(model, loss_and_outputs, data, self.trainer.captured)
+        def made() -> tuple[Any, Any, Any]:
+            outside = Outside(lambda x, target: loss(model(x), target))
+            return self.trainer, outside, evaluator_of(model, loss_and_outputs, data, self.trainer.captured)
+
+        current, looks = made(), self.looks
 
         def evaluate() -> tuple[list[float], list[Any]]:
-            columns = evaluator(self.trainer.captured_numbers)
+            nonlocal current, looks
+            if looks != self.looks:
+                looks = self.looks
+                with evaluating(model):
+                    if current[0] is not self.trainer or not current[1].holds():
+                        current = made()
+            columns = current[2](self.trainer.captured_numbers)
             return columns[0].tolist(), found.by_sample(columns[1:])
 
         return evaluate
@@ -287,6 +325,19 @@ def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
             generator.setstate(state)
         for generator, state in zip(numpys, before[1]):
             generator.state = state
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """A module in evaluation mode for a while; each module inside returns to the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
+    for module, _ in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has_drawn: Callable[[], bool]) -> None:

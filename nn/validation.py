@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,9 +17,8 @@ from nn.losses import (
     cross_entropy,
     hinge_loss,
 )
-from nn.module import Module
 from nn.options import check_name, name_of
-from nn.steps import CompiledSteps, Outputs, evaluator_of, not_drawn
+from nn.steps import CompiledSteps, Outputs, evaluating, evaluator_of, not_drawn
 
 __all__ = [
     "Measure", "accuracy", "evaluating", "metrics_by_name", "native_outputs", "predict", "single",
@@ -189,19 +187,6 @@ class Measure:
             outputs = [self.model(x) for x in self.X]
             losses = [_numbers(self.loss(output, target)) for output, target in zip(outputs, self.y)]
         return losses, [_numbers(output) for output in outputs]
-
-
-@contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """A module in evaluation mode for a while; each module inside returns to the mode it was in."""
-    modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
-    for module, _ in modes:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def metrics_by_name(given: Sequence[str | Metric], loss: Callable[[Any, Any], Any]) -> dict[str, Metric]:

@@ -60,7 +60,7 @@ LEVELS: dict[str, list[set[str]]] = {
 PUBLIC_MODULES = {
     "autograd", "autograd.errors", "autograd.files", "autograd.functional", "autograd.terminal", "autograd.viz",
     "autograd.compiler.evaluation", "autograd.compiler.gradients", "autograd.compiler.backends",
-    "autograd.compiler.training",
+    "autograd.compiler.outside", "autograd.compiler.training",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
 # Ours, but built on the optional numpy: they may import it, and are imported inside the function that needs them.
@@ -69,7 +69,7 @@ NEED_NUMPY = {
     for name in ("arrange", "evaluation", "gradients", "native_kernel", "points", "samples", "training", "update")
 }  # fmt: skip
 # What takes time to import, and is not always needed.
-LOADED_LATE = NEED_NUMPY | {"autograd.compiler.backends", "autograd.viz", "nn.distributed"}
+LOADED_LATE = NEED_NUMPY | {"autograd.compiler.backends", "autograd.compiler.outside", "autograd.viz", "nn.distributed"}
 
 
 class Import(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import stat
 import sys
@@ -163,6 +164,15 @@ def test_a_renderer_of_ones_own_draws_everything(tmp_path: Path, monkeypatch: py
 def test_a_renderer_returns_text_or_bytes(picture: str | bytes) -> None:
     set_renderer(lambda source, format: picture)
     assert render(SOURCE) == "<svg>ü</svg>".encode()
+
+
+@pytest.mark.usefixtures("no_program")
+@pytest.mark.parametrize("svg", ["<svg></svg>", '<?xml version="1.0"?><svg width="1"><g/></svg>', "no SVG at all"])
+def test_the_svg_of_a_renderer_may_look_as_it_likes(svg: str) -> None:
+    set_renderer(lambda source, format: svg)
+    shown = draw_dot(Value(2.0, "a")).pipe("svg", encoding="utf-8")
+    assert re.sub(r' role="img"|<desc>.*</desc>', "", shown) == svg
+    assert ("<desc>Computation graph of a = 2" in shown) == ("<svg" in svg)
 
 
 @pytest.mark.usefixtures("no_program")

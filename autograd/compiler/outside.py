@@ -109,6 +109,10 @@ class Outside:
         """The name of something that is not as it was; empty if there is none."""
         return next(filter(None, map(_Watch.changed, self._watches)), "")
 
+    def sets(self, attribute: str) -> bool:
+        """Whether some code may set an attribute of this name."""
+        return attribute in self._stored or "setattr" in self.names
+
     def draws(self) -> list[Any]:
         """The states of the random generators that the function can see."""
         return [state() for state in self._states.values()]
@@ -123,6 +127,7 @@ class Outside:
         self._seen: dict[int, Any] = {}  # objects by id, which keeps them alive
         self.values: list[Value] = []
         self.codes: list[CodeType] = []
+        self._stored: set[str] = set()
         self.never = ""
         self.count = 0
         self._pending: list[tuple[Any, str]] = [(f, "")]
@@ -136,7 +141,8 @@ class Outside:
             names = [f"the function {f.__name__}" for f in functions] * 2
             self._watch(names, lambda: [*map(_code, functions), *map(_defaults, functions)])
         for space, chosen in self._spaces.values():
-            self._watch_space(chosen, space)
+            if chosen:
+                self._watch_space(chosen, space)
         if cells:
             self._watch([name for name, _ in self._cells], lambda: [*map(_content, cells)])
 
@@ -209,6 +215,10 @@ class Outside:
             return
         codes = list(_codes(f.__code__))
         names = {name for code in codes for name in names_read(code)}
+        self._stored.update(*map(names_stored, codes))
+        if package in _READ_ONLY:  # which asks for attributes by names that it spells out
+            constants = [constant for code in codes for constant in code.co_consts if isinstance(constant, str)]
+            names = names.difference(("getattr", "hasattr", "attrgetter")).union(filter(str.isidentifier, constants))
         self.names |= names
         where = where or f.__name__
         self._push(enumerate(f.__defaults__ or ()), f"a default of {where}")
@@ -333,6 +343,12 @@ def names_read(code: CodeType) -> frozenset[str]:
     """
     steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
     return frozenset([step.argval for step in steps if not step.opname.startswith(("STORE", "DELETE"))])
+
+
+@functools.lru_cache(maxsize=10_000)
+def names_stored(code: CodeType) -> frozenset[str]:
+    """The names of attributes that a piece of code sets."""
+    return frozenset([step.argval for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"])
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -8,7 +8,8 @@ hold must be recorded again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, repeat
 from sys import getrefcount
 from typing import Any, NamedTuple
@@ -18,8 +19,8 @@ from autograd.compiler.arguments import arguments_of, called, labels_of
 from autograd.compiler.outside import Outside, compares_with_true
 from autograd.compiler.traced import IntLeaf, TracedBool, TracedFloat, node_of, traced
 from autograd.errors import AutogradError
-from autograd.graph import topological_order
-from autograd.modes import switched, transformation
+from autograd.graph import restore, topological_order
+from autograd.modes import recorders, switched, transformation
 from autograd.subclasses import as_kind
 from autograd.trees import rebuild
 from autograd.value import Value, constant
@@ -45,6 +46,8 @@ class _Recorder:
         self.guards: dict[tuple[Value, bool], Guard] = {}
         self.nodes: dict[Value, None] = {}  # those that the function made, in order; others are captured as they are
         self.dropped: list[Value] = []  # those that became plain floats, to which no gradient goes
+        self.strangers: set[int] = set()  # ids of the nodes that other threads made meanwhile
+        self.missed = False  # whether another thread read a number that the function computed
         self.plain_truths = plain_truths  # whether a comparison must be True or False itself
 
     def on_node(self, node: Value) -> None:
@@ -58,6 +61,12 @@ class _Recorder:
 
     def on_drop(self, node: Value) -> None:
         self.dropped.append(node)
+
+    def on_other_thread(self, made: Value | None, read: Value | None) -> None:
+        if made is not None:
+            self.strangers.add(id(made))
+            read = next((parent for parent in made.parents if parent in self.nodes), None)
+        self.missed |= read is not None and read in self.nodes
 
     def on_branch(self, node: Value) -> None:
         self.guards[node, True] = Guard(node, float(node._data != 0.0), True)
@@ -125,17 +134,62 @@ def record(
     given = [x for arg in args for x in arguments_of(arg)]
     inputs = inputs_for(given, labels_of(f, args))
     leaves = list(map(node_of, inputs))
-    with switched(recorder=recorder, recording=True, strict=False):
+    recorder.nodes.update(leaves)
+    switches = switched(recorder=recorder, recording=True, strict=False)
+    with _at_work(recorder), _gradients_watched(outside, leaves), switches:
         if recorder.plain_truths:
             inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
         output = run(f, args, inputs)
         del inputs
     outputs = [as_node(x) for x in output] if several else [as_node(output)]
     del output
+    recorder.nodes.difference_update(leaves)
     for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
     recording = recording_of(outputs, leaves, list(recorder.guards.values()), recorder.nodes)
+    if recorder.missed or not recorder.strangers.isdisjoint(map(id, recording.parameters)):
+        raise AutogradError(
+            "a compiled function computes with Values in another thread, which is not recorded: compute in the thread "
+            "that calls it, or run it without the compiler"
+        )
     return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)))
+
+
+@contextmanager
+def _at_work(recorder: _Recorder) -> Iterator[None]:
+    """Let other threads tell the recorder what they do to its nodes."""
+    recorders.append(recorder)
+    try:
+        yield
+    finally:
+        recorders.remove(recorder)
+
+
+class _Untouched(float):
+    """A gradient that nobody has set since."""
+
+    __slots__ = ()
+
+
+@contextmanager
+def _gradients_watched(outside: Outside, leaves: Sequence[Value]) -> Iterator[None]:
+    """Refuse a function that sets gradients, as ``zero_grad()`` does: a replay would not do it."""
+    watched = [*leaves, *outside.values] if outside.sets("grad") else []
+    before = [node.grad for node in watched]
+    marks = [_Untouched(gradient) if isinstance(gradient, (int, float)) else gradient for gradient in before]
+    restore(watched, marks)
+    untouched = [True] * len(watched)
+    try:
+        yield
+    finally:
+        untouched = [node.grad is mark for node, mark in zip(watched, marks)]
+        kept = [k for k, same in enumerate(untouched) if same]
+        restore([watched[k] for k in kept], [before[k] for k in kept])
+    if not all(untouched):
+        raise AutogradError(
+            "a compiled function cannot set .grad, and so cannot call zero_grad(): a replay would not do it; "
+            "do it outside, before the call"
+        )
 
 
 def _dropped(nodes: list[Value], leaves: set[Value]) -> str:

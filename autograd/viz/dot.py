@@ -207,5 +207,5 @@ def _with_identities(svg: bytes) -> bytes:
 def _with_alt_text(svg: bytes, text: str) -> bytes:
     """Name an SVG for those who cannot see it."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    end = svg.index(b">", svg.index(b"<svg "))
-    return svg[:end] + b' role="img">' + f"<desc>{escaped}</desc>".encode() + svg[end + 1 :]
+    inside = f'role="img"><desc>{escaped}</desc>'.encode()
+    return re.sub(rb"<svg\b([^>]*)>", lambda found: b"<svg" + found[1] + b" " + inside, svg, count=1)

@@ -102,6 +102,11 @@ def show(root: Value | Sequence[Value], **options: Any) -> None:
 
     Raises:
         DrawingError: no Graphviz was found, or no picture could be laid out.
+
+    >>> from unittest import mock
+    >>> with mock.patch("webbrowser.open", return_value=True):      # in place of a real browser
+    ...     show(Value(2.0, "x") * 3)
+    opened ...graph.html
     """
     made = page(root, **options)
     display = _display_of_notebook()

@@ -70,9 +70,9 @@ def set_renderer(renderer: Renderer | None) -> None:
         TypeError: it cannot be called.
 
     >>> from autograd import Value, draw_dot
-    >>> set_renderer(lambda source, format: f"<svg>{len(source.splitlines())} lines of DOT</svg>")
-    >>> draw_dot(Value(2.0, "x")).pipe("svg", encoding="utf-8")
-    '<svg>6 lines of DOT</svg>'
+    >>> set_renderer(lambda source, format: f"{len(source.splitlines())} lines of DOT as {format}")
+    >>> draw_dot(Value(2.0, "x")).pipe("png", encoding="utf-8")
+    '6 lines of DOT as png'
     >>> set_renderer(None)
     """
     global _own  # one for the whole process, as the program on PATH is

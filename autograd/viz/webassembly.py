@@ -27,6 +27,13 @@ async def load_renderer(address: str = ADDRESS) -> None:
 
     Raises:
         DrawingError: Python does not run in a browser, where Graphviz is a program.
+
+    >>> import asyncio
+    >>> try:
+    ...     asyncio.run(load_renderer())
+    ... except DrawingError:
+    ...     print("Graphviz is a program here")
+    Graphviz is a program here
     """
     if sys.platform not in BROWSERS:
         raise DrawingError("load_renderer is for Python in a browser: here Graphviz is a program, and found by itself")

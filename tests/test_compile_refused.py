@@ -1,0 +1,161 @@
+"""What a replay could not repeat: done right, or refused with an error that says what to do."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import AutogradError, Value, no_grad
+from nn import MLP, SGD
+
+
+def in_a_thread(task: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(task).result()
+
+
+def without_gradients(task: Callable[[], Any]) -> Any:
+    with no_grad():
+        return task()
+
+
+W = Value(3.0)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: in_a_thread(lambda: x * 2.0),
+        lambda x: x * in_a_thread(lambda: (x * 2.0).data),
+        lambda x: x * in_a_thread(lambda: Value(2.0)),
+        lambda x: x * in_a_thread(lambda: W * W),
+        lambda x: x * in_a_thread(lambda: Value((W * W).data)),
+        lambda x: x * in_a_thread(lambda: without_gradients(lambda: W * W)),
+        lambda x: x if in_a_thread(lambda: x * 2.0 > 1.0) else x * 3.0,
+        lambda x: x * sum(in_a_thread(lambda: [v * 1.0 for v in (W, x)])),
+    ],
+)
+def test_values_in_another_thread_are_refused(f: Callable[[Any], Any]) -> None:
+    with pytest.raises(AutogradError, match="computes with Values in another thread"):
+        autograd.compile(f)(Value(1.0))
+
+
+def test_other_threads_go_on_while_a_function_is_recorded() -> None:
+    """What they do to their own Values, and to parameters that are shared, is no business of the recording."""
+    done, started = threading.Event(), threading.Event()
+    found: list[float] = []
+
+    def work() -> None:
+        v = Value(1.0)
+        while not done.is_set():
+            y = v * 2.0 + W * 0.5
+            found.append(y.data if y > 0 else 0.0)
+            started.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait()
+
+    def f(x: Any) -> Any:
+        for _ in range(2000):
+            x = x * 1.0 + W * 0.0
+        return x
+
+    try:
+        assert autograd.compile(f, backend="python")(Value(5.0)).data == 5.0
+    finally:
+        done.set()
+        thread.join()
+    assert set(found) == {3.5}
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda v: copy.deepcopy([v, v])[1]])
+def test_a_copy_of_a_node_is_a_number_of_this_call(copied: Callable[[Any], Any]) -> None:
+    def f(x: Any) -> Any:
+        return x * copied(x) + copied(x * W) * x
+
+    compiled = autograd.compile(f)
+    for number in (2.0, 5.0):
+        x, y = Value(number), Value(number)
+        out, expected = compiled(x), f(y)
+        out.backward()
+        expected.backward()
+        slope = 7.0 if copied is copy.copy else 4.0  # a shallow copy of a result shares its leaves
+        assert (out.data, x.grad) == (expected.data, y.grad) == (4.0 * number * number, slope * number)
+        assert compiled(number).data == 4.0 * number * number
+    assert [type(copied(W)), copied(W) is W, copied(W * W).data] == [Value, False, 9.0]
+
+
+def test_pickling_inside_is_refused() -> None:
+    with pytest.raises(AutogradError, match=r"cannot pickle a Value.*use \.detach\(\)"):
+        autograd.compile(lambda x: pickle.loads(pickle.dumps(x)) * 2.0)(Value(1.0))
+
+
+MODEL = MLP(1, [1], seed=0)
+OPTIMIZER = SGD(MODEL.parameters(), lr=0.1)
+
+
+def by_hand(x: Any) -> Any:
+    for p in MODEL.parameters():
+        p.grad = 0
+    return MODEL([x])
+
+
+def by_model(x: Any) -> Any:
+    MODEL.zero_grad()
+    return MODEL([x])
+
+
+def by_optimizer(x: Any) -> Any:
+    OPTIMIZER.zero_grad()
+    return MODEL([x])
+
+
+def of_an_argument(x: Any) -> Any:
+    x.grad = 0.0
+    return MODEL([x])
+
+
+def by_name(x: Any) -> Any:
+    for p in MODEL.parameters():
+        setattr(p, "grad", 0.0)  # noqa: B010 - another way to do it
+    return MODEL([x])
+
+
+@pytest.mark.parametrize("f", [by_hand, by_model, by_optimizer, of_an_argument, by_name])
+@pytest.mark.parametrize("before", [0, 0.0, 7.0])
+def test_setting_gradients_is_refused(f: Callable[[Any], Any], before: float) -> None:
+    for p in MODEL.parameters():
+        p.grad = before
+    with pytest.raises(AutogradError, match=r"cannot set \.grad, and so cannot call zero_grad\(\)"):
+        autograd.compile(f)(Value(1.0))
+
+
+def test_gradients_stay_what_they_were() -> None:
+    def f(x: Any, reset: bool) -> Any:
+        if reset:
+            MODEL.zero_grad()
+        y = MODEL([x])
+        return y + autograd.grad(y * y, MODEL.parameters())[0]
+
+    for p, gradient in zip(MODEL.parameters(), (0, 2.5)):
+        p.grad = gradient
+    autograd.compile(f)(1.0, False)
+    assert [(type(p.grad), p.grad) for p in MODEL.parameters()] == [(int, 0), (float, 2.5)]
+
+
+def test_the_truth_of_a_node_is_what_it_is_without_the_compiler() -> None:
+    b = Value(2.0)
+    compiled = autograd.compile(lambda x: x * b if b else x)
+    assert compiled(3.0).data == 6.0
+    b.data = 0.0
+    for f in (compiled, compiled.f):
+        with pytest.raises(TypeError, match="can mean two things"):
+            f(3.0)

@@ -1,0 +1,133 @@
+"""What callbacks of a training change is used, compiled as without the compiler."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from autograd import Value
+from nn import MLP, SGD, Adam, Module, fit, mse_loss
+
+pytest.importorskip("numpy")
+pytest.importorskip("llvmlite")
+
+X = [[0.1 * i, 1.0 - 0.05 * i] for i in range(20)]
+Y = [0.3 * x[0] - x[1] for x in X]
+TEMPERATURE: list[float] = [1.0]
+
+
+class Tempered(Module):
+    def __init__(self) -> None:
+        self.net = MLP(2, [3, 1], activation="tanh", seed=0)
+        self.temperature = 1.0
+        self.parts = {"scale": [1.0]}
+        self.mode = "plain"
+
+    def __call__(self, x: Any) -> Any:
+        out = self.net(x) / self.temperature * self.parts["scale"][0]
+        return out if self.mode == "plain" else out * 2.0 + self.net([x[1], x[0]])
+
+
+def attribute(model: Any, epoch: int) -> None:
+    model.temperature = 1.0 + 0.5 * epoch
+
+
+def nested(model: Any, epoch: int) -> None:
+    model.parts["scale"][0] = 1.0 + epoch
+
+
+def another_graph(model: Any, epoch: int) -> None:
+    model.mode = "other" if epoch >= 2 else "plain"
+
+
+def closed_over(model: Any, epoch: int) -> None:
+    TEMPERATURE[0] = 1.0 + epoch
+
+
+def nothing(model: Any, epoch: int) -> None:
+    model.notes = [epoch]
+
+
+def loss_of(output: Any, target: Any) -> Any:
+    return mse_loss(output / TEMPERATURE[0], target)
+
+
+def trained(change: Callable[[Any, int], None], executor: Any = None, **options: Any) -> Any:
+    TEMPERATURE[0] = 1.0
+    model = Tempered()
+    optimizer = options.pop("make", Adam)(model.parameters(), lr=0.05)
+
+    def callback(history: Any) -> None:
+        change(model, len(history))
+
+    history = fit(
+        model, X, Y, loss=loss_of, optimizer=optimizer, epochs=5, batch_size=8, callbacks=[callback],
+        validation_data=(X[:5], Y[:5]), progress=False, executor=executor, **options,
+    )  # fmt: skip
+    return history, [p.data for p in model.parameters()], optimizer.state, optimizer.hyper.step
+
+
+CHANGES = [attribute, nested, another_graph, closed_over, nothing]
+
+
+@pytest.mark.parametrize("options", [{}, {"make": functools.partial(SGD, momentum=0.9)}], ids=["adam", "momentum"])
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_what_a_callback_changes_is_used_in_the_next_epoch(change: Any, options: Any) -> None:
+    found, parameters, state, step = trained(change, **options)
+    expected, wanted, wanted_state, wanted_step = trained(change, compile=False, **options)
+    assert found.loss == pytest.approx(expected.loss, rel=1e-9)
+    assert found.val_loss == pytest.approx(expected.val_loss, rel=1e-9)
+    assert parameters == pytest.approx(wanted, rel=1e-9)
+    assert [number for row in state for number in row] == pytest.approx(
+        [number for row in wanted_state for number in row], rel=1e-8, abs=1e-12
+    )
+    assert step == wanted_step
+
+
+def test_the_best_epoch_may_be_one_before_the_change() -> None:
+    options = {"early_stopping": True, "n_iter_no_change": 2}
+    found, parameters, *_ = trained(another_graph, **options)
+    expected, wanted, *_ = trained(another_graph, compile=False, **options)
+    assert found.val_loss == pytest.approx(expected.val_loss, rel=1e-9)
+    assert parameters == pytest.approx(wanted, rel=1e-9)
+
+
+def test_workers_use_it_too() -> None:
+    with ThreadPoolExecutor(2) as executor:
+        found, parameters, *_ = trained(attribute, executor)
+    expected, wanted, *_ = trained(attribute, compile=False)
+    assert found.loss == pytest.approx(expected.loss, rel=1e-9)
+    assert parameters == pytest.approx(wanted, rel=1e-9)
+
+
+def test_what_does_not_concern_the_loss_records_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nn.steps import CompiledSteps
+
+    counts = dict.fromkeys(("nothing", "attribute"), 0)
+    record = CompiledSteps._record
+    for change in (nothing, attribute):
+
+        def counting(self: Any, name: str = change.__name__) -> None:
+            counts[name] += 1
+            record(self)
+
+        monkeypatch.setattr(CompiledSteps, "_record", counting)
+        trained(change)
+    assert counts == {"nothing": 1, "attribute": 6}
+
+
+def test_a_change_that_cannot_be_compiled_is_an_error() -> None:
+    class Deciding(Module):
+        def __init__(self) -> None:
+            self.w, self.decides = Value(0.5), False
+
+        def __call__(self, x: Any) -> Any:
+            return self.w * x[0] * (2.0 if self.decides and x[0] > 0.5 else 1.0)
+
+    model = Deciding()
+    with pytest.raises(Exception, match=r"decides by its data .* compile=False"):
+        fit(model, X, Y, callbacks=[lambda history: setattr(model, "decides", True)], epochs=3, progress=False)
