@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
-from autograd.compiler.machine.texts import Kernel
+from autograd.compiler.native.code import Functions
 from autograd.compiler.native.jit import NativeModule, host, join
 from autograd.compiler.native.vector_math import VectorMath
 
-__all__ = ["addresses", "runner"]
+__all__ = ["Kernel", "addresses", "runner"]
+
+
+class Kernel(Hashable, Protocol):
+    """What a function does; kernels that do the same are equal, and their ``repr`` is the same in every process."""
+
+    @property
+    def lanes(self) -> int:
+        """Of its vectors."""
+
+    def text(self, name: str, functions: Functions) -> str:
+        """The function, as LLVM IR."""
+
 
 _known: dict[Kernel, int] = {}
 _modules: list[NativeModule] = []
