@@ -11,8 +11,8 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from functools import cache
-from itertools import accumulate, chain, count
-from operator import attrgetter
+from itertools import accumulate, chain, compress, count
+from operator import attrgetter, not_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,10 +62,10 @@ class Tape:
         guarded = [guard.node for guard in recording.guards]
         order = topological_order(*recording.outputs, *guarded, known=leaves)
         parents = list(map(_parents, order))
-        steps = [node for node, above in zip(order, parents) if above]
-        constants = [node for node, above in zip(order, parents) if not above]
+        steps = list(compress(order, parents))
+        constants = list(compress(order, map(not_, parents)))
         number = dict(zip(chain(leaves, constants, steps), count()))
-        parents = [above for above in parents if above]
+        parents = list(filter(None, parents))
         self.size, self.steps = len(number), len(steps)
         ends = np.fromiter(accumulate(map(len, parents), initial=0), np.int64, self.steps + 1)
         self.operands = np.fromiter(map(number.__getitem__, chain.from_iterable(parents)), np.int32, ends[-1])
