@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from math import inf, nan
 from typing import Any
 
@@ -65,11 +66,25 @@ def test_a_row_at_hard_and_at_random_points(op: Op) -> None:
     check(op, [*hard_points(op, rng), *random_points(op, rng, 100)])
 
 
-@pytest.mark.parametrize("op", [ops.sum_of_products, ops.sum_of, ops.product_of, ops.log_sum_exp], ids=lambda op: op.name)
+LISTS = [ops.sum_of_products, ops.sum_of, ops.product_of, ops.log_sum_exp]
+
+
+@pytest.mark.parametrize("op", LISTS, ids=lambda op: op.name)
 @pytest.mark.parametrize("arity", [1, 2, 3, 4, 17, 200])
 def test_rows_of_any_length(op: Op, arity: int) -> None:
     rng = random.Random(arity)
     check(op, [tuple([rng.gauss(0, 1) for _ in range(arity)]) for _ in range(20)])
+
+
+def test_exact_sums_are_rounded_once() -> None:
+    rng = random.Random(0)
+    tape = tape_of(ops.sum_of, 9)
+    for _ in range(200):
+        xs = [rng.gauss(0, 1) * 10.0 ** rng.randint(-30, 30) for _ in range(4)]
+        xs += [-x for x in xs] + [rng.gauss(0, 1)]
+        rng.shuffle(xs)
+        assert tape(xs, []).outputs == [math.fsum(xs)]
+    assert tape([1.7e308, 1.7e308, -1.7e308, *[0.0] * 6], []).outputs == [1.7e308]
 
 
 @pytest.mark.parametrize("exponent", [2.0, 3.0, 8.0, 9.0, 0.5, -0.5, -1.0, -8.0, 0.0, 1.0, 1.5, 2.7, -1.3, 100.0, 0.01])
@@ -124,7 +139,7 @@ def test_the_same_additions_in_the_same_order_as_the_engine() -> None:
     w = [Value(rng.gauss(0, 1)) for _ in range(9)]
 
     def f(xs: Any) -> Any:
-        return sum([(x * a + a / (x * x + 1.0)).tanh() * b for x in xs for a, b in zip(w, w[1:])])
+        return sum([(x * a + a / (x * x + 1.0)).tanh() * b for x in xs for a, b in pairwise(w)])
 
     xs = [rng.gauss(0, 1) for _ in range(7)]
     tape, leaves = Tape(recording := record(f, [xs])), [Value(x) for x in xs]
@@ -165,6 +180,11 @@ def test_guards_that_do_not_hold_are_counted() -> None:
     assert tape([2.6, 2.5], []).violated == 2
     assert tape([nan, 2.0], []).violated == 0  # nan is not larger either
     assert Tape(record(lambda x: x if x > 0.0 else -x, [1.0]))([nan], []).violated == 1
+
+
+def test_a_whole_number_that_is_a_truth() -> None:
+    tape = Tape(record(lambda x, n: x if n else -x, [1.0, 3]))
+    assert [tape([1.0, n], []).violated for n in (3, 7, 0)] == [0, 0, 1]
 
 
 # ---- ends ------------------------------------------------------------------------------------------------------------
@@ -218,9 +238,9 @@ def test_threads_share_a_tape() -> None:
     assert [x.by_arguments.tolist() for x in together] == [x.by_arguments.tolist() for x in one_by_one]
 
 
-@pytest.mark.parametrize(
-    ("nodes", "classes", "better"),
-    [(208, 88, True), (6064, 2584, True), (7747, 8314, True), (38345, 239, False), (44066, 135, False), (16, 19, False)],
-)
+FEW, MANY = [(16, 19), (38345, 239), (44066, 135)], [(208, 88), (6064, 2584), (7747, 8314)]
+
+
+@pytest.mark.parametrize(("nodes", "classes", "better"), [*[(*x, False) for x in FEW], *[(*x, True) for x in MANY]])
 def test_which_graphs_are_better_run_node_by_node(nodes: int, classes: int, better: bool) -> None:
     assert prefers_tape(nodes, classes) is better

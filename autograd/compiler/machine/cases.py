@@ -1,6 +1,6 @@
 """The machine code of single nodes, as LLVM IR: one function for each operation, forward and back.
 
-    double @forward(ptr values, ptr operands, i64 count)
+    double @forward(ptr values, ptr operands, i64 count, ptr scratch)
     void @backward(ptr values, ptr adjoints, ptr reached, ptr operands, i64 count, double z, double above, ptr scratch)
 
 Operands are the numbers of nodes.  Forward gives the value of the row.  Backward adds to the adjoint of each operand
@@ -17,10 +17,11 @@ from typing import NamedTuple
 from autograd import ops
 from autograd.compiler.classbuilder import Builder, Rows, wrapped
 from autograd.compiler.classes import Kind, Operand, Read
+from autograd.compiler.machine.texts import EXACT_SUM
 from autograd.compiler.native.code import Code, Functions
 from autograd.compiler.native.code import Operand as Name
 from autograd.compiler.native.jit import host
-from autograd.compiler.native.lowering import added, complete, lower
+from autograd.compiler.native.lowering import lower
 from autograd.ops import TABLE, Op
 
 __all__ = ["Case", "case_of"]
@@ -74,7 +75,7 @@ class _Text:
             arguments = "ptr %v, ptr %a, ptr %r, ptr %o, i64 %n, double %z, double %above, ptr %s"
             self._backward()
         else:
-            head, arguments = "double", "ptr %v, ptr %o, i64 %n"
+            head, arguments = "double", "ptr %v, ptr %o, i64 %n, ptr %s"
             result = f"double {self.code.value(self._forward())}"
         lines = "\n".join(self.code.lines)
         return f"define {head} @{name}({arguments}) {host().attributes} {{\nentry:\n{lines}\n  ret {result}\n}}\n"
@@ -127,6 +128,10 @@ class _Text:
         pairs = code.let("lshr i64 %n, 1")
         return pairs, code.let(f"shl i64 {pairs}, 1"), code.let("and i64 %n, 1")
 
+    def scratch(self, k: str) -> str:
+        """The place of number k of the scratch memory, which holds one more than the longest row has operands."""
+        return self.code.let(f"getelementptr double, ptr %s, i64 {k}")
+
     def shifted(self, k: str, by: str) -> str:
         return self.code.let(f"add i64 {k}, {by}")
 
@@ -155,9 +160,20 @@ class _Text:
         result = code.add(largest, code.function("log1p", others))
         return code.where("olt", code.abs(largest), math.inf, result, largest)
 
-    def exact_sum(self, start: float, term: Callable[[str], Name]) -> Name:
-        """A number and one term for each operand."""
-        return complete(self.code, *self.loop("%n", [start, 0.0], lambda k, *sums: added(self.code, *sums, term(k))))
+    def exact_sum(self, start: float, term: Callable[[str], Name]) -> str:
+        """A number and one term for each operand, rounded once."""
+        code = self.code
+        code.functions.pieces.setdefault("exact sum", EXACT_SUM)
+        code.do(f"store double {code.value(start)}, ptr %s, align 8")
+
+        def turn(k: str) -> list[Name]:
+            place = self.scratch(self.shifted(k, "1"))
+            code.do(f"store double {code.value(term(k))}, ptr {place}, align 8")
+            return []
+
+        self.loop("%n", [], turn)
+        code.do(f"call void @exact_sum(ptr %s, ptr %s, i64 {self.shifted('%n', '1')}, i64 1)")
+        return code.let("load double, ptr %s, align 8")
 
     # ---- backward --------------------------------------------------------------------------------------------------
     def _backward(self) -> None:
@@ -187,16 +203,13 @@ class _Text:
         """What multiplies each factor, as ``ieee.others``: the product before it times that after it."""
         code = self.code
 
-        def scratch(k: str) -> str:
-            return code.let(f"getelementptr double, ptr %s, i64 {k}")
-
         def before(k: str, product: str) -> list[Name]:
-            code.do(f"store double {product}, ptr {scratch(k)}, align 8")
+            code.do(f"store double {product}, ptr {self.scratch(k)}, align 8")
             return [code.mul(product, self.operand(k))]
 
         def after(k: str, product: str) -> list[Name]:
             at = code.let(f"sub i64 {code.let('sub i64 %n, 1')}, {k}")
-            self.pass_on(at, code.mul(code.let(f"load double, ptr {scratch(at)}, align 8"), product))
+            self.pass_on(at, code.mul(code.let(f"load double, ptr {self.scratch(at)}, align 8"), product))
             return [code.mul(product, self.operand(at))]
 
         self.loop("%n", [1.0], before)
@@ -217,7 +230,12 @@ class _Text:
 
         self.loop(pairs or "%n", [], turn)
         if pairs:
-            self.loop(start, [], lambda k: self.pass_on(self.shifted(k, last), 1.0) or [])
+
+            def begin(k: str) -> list[Name]:
+                self.pass_on(self.shifted(k, last), 1.0)
+                return []
+
+            self.loop(start, [], begin)
 
 
 class _Derivatives:

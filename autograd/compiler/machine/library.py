@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
 from autograd.compiler.native.code import Functions
-from autograd.compiler.native.jit import NativeModule, host, join
+from autograd.compiler.native.jit import NativeModule, join
 from autograd.compiler.native.vector_math import VectorMath
 
 __all__ = ["Kernel", "addresses", "runner"]
@@ -50,6 +51,17 @@ def _load(kernels: list[Kernel]) -> None:
         _known[kernel] = module.address(f"kernel{k}")
 
 
+@dataclass(frozen=True)
+class _Steps:
+    """The loop over the steps of a table."""
+
+    lanes: int = 1
+
+    def text(self, name: str, functions: Functions) -> str:
+        """The function."""
+        return f"define void @{name}({_ARGUMENTS}) {_STEPS}"
+
+
 @cache
 def runner() -> Any:
     """``run(frame, data, stride, count, noted, notes, kernels, steps)``, without the interpreter lock.
@@ -58,7 +70,13 @@ def runner() -> Any:
     number ``noted`` of the frame after each.  A step of the table is two words: the address of a kernel and that of its
     descriptor.
     """
-    text = f"""define void @run(ptr %f, ptr %data, i64 %stride, i64 %count, i64 %noted, ptr %notes, ptr %steps, i64 %size) {host().attributes} {{
+    (where,) = addresses([_Steps()])
+    word, address = ctypes.c_size_t, ctypes.c_void_p
+    return ctypes.CFUNCTYPE(None, address, address, word, word, word, address, address, word)(where)
+
+
+_ARGUMENTS = "ptr %f, ptr %data, i64 %stride, i64 %count, i64 %noted, ptr %notes, ptr %steps, i64 %size"
+_STEPS = """nounwind {
   %watched = getelementptr double, ptr %f, i64 %noted
   br label %time
 time:
@@ -88,9 +106,5 @@ note:
   br label %time
 end:
   ret void
-}}
+}
 """
-    module = NativeModule(text)
-    _modules.append(module)
-    word, address = ctypes.c_size_t, ctypes.c_void_p
-    return module.function("run", None, address, address, word, word, word, address, address, word)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, chain, compress, count
 from operator import attrgetter, not_
@@ -20,7 +21,7 @@ import numpy as np
 from autograd import ops
 from autograd.compiler.machine.cases import case_of
 from autograd.compiler.machine.library import addresses
-from autograd.compiler.native.jit import NativeModule, host
+from autograd.compiler.native.code import Functions
 from autograd.compiler.record import Guard, Recording
 from autograd.graph import topological_order
 from autograd.value import Value
@@ -30,8 +31,8 @@ __all__ = ["Outcome", "Tape", "prefers_tape"]
 _op, _parents, _data = attrgetter("op"), attrgetter("parents"), attrgetter("_data")
 
 
-# Measured: a tape takes 9 ns for each node; a program over classes 60 ns for each class and 1 to 5 ns for each node, but
-# 2 to 4 ms for each class before it starts.
+# Measured: a tape takes 9 ns for each node; a program over classes takes 60 ns for each class and 1 to 5 ns for each
+# node, but 2 to 4 ms for each class before it starts.
 _CLASSES, _MEMBERS = 64, 16
 
 
@@ -86,7 +87,7 @@ class Tape:
         ends = np.fromiter(accumulate(map(len, parents), initial=0), np.int64, self.steps + 1)
         self.operands = np.fromiter(map(number.__getitem__, chain.from_iterable(parents)), np.int32, ends[-1])
         self.ends = ends
-        self.scratch = max(map(len, parents), default=0)
+        self.scratch = 1 + max(map(len, parents), default=0)
         self._write(steps)
         self.outputs = [number[output] for output in recording.outputs]
         self.guards = _Guards(recording.guards, [number[node] for node in guarded])
@@ -97,12 +98,12 @@ class Tape:
         """The operation code of each step, and the functions that belong to the codes."""
         used: list[Any] = list(map(_op, steps))
         if ops.constant_power in used:
-            used = [(op, node.parents[1]._data) if op is ops.constant_power else op for op, node in zip(used, steps)]
+            used = [(op, _exponent(node)) if op is ops.constant_power else op for op, node in zip(used, steps)]
         cases = {key: case_of(*key) if isinstance(key, tuple) else case_of(key) for key in dict.fromkeys(used)}
         code = dict(zip(dict.fromkeys(cases.values()), count()))
         codes = {key: code[case] for key, case in cases.items()}
         self.codes = np.fromiter(map(codes.__getitem__, used), np.int32, self.steps)
-        found = addresses([direction for pair in code for direction in pair])
+        found = addresses([*chain.from_iterable(code), _Loop(False), _Loop(True)])[:-2]
         self.functions = np.array(found, dtype=np.int64).reshape(-1, 2)
 
     def __call__(self, arguments: Sequence[float], parameters: Sequence[float], *, gradient: bool = True) -> Outcome:
@@ -118,18 +119,23 @@ class Tape:
         frame.values[self.arguments : self.leaves] = parameters
         words = [array.ctypes.data for array in (self.functions, self.codes, self.ends, self.operands, frame.values)]
         forward, backward = _runners()
-        forward(*words, self.steps, self.size - self.steps)
+        forward(*words, self.steps, self.size - self.steps, frame.scratch.ctypes.data)
         frame.adjoints.fill(0.0)
         if gradient:
             frame.reached.fill(0)
             frame.adjoints[self.outputs[0]] = frame.reached[self.outputs[0]] = 1
-            more = [array.ctypes.data for array in (frame.adjoints, frame.reached, frame.scratch)]
+            more = [array.ctypes.data for array in (frame.scratch, frame.adjoints, frame.reached)]
             backward(*words, self.steps, self.size - self.steps, *more)
         outputs = frame.values[self.outputs].tolist()
         found = frame.adjoints[: self.leaves].copy()
         result = Outcome(outputs, self.guards.violated(frame.values), found[: self.arguments], found[self.arguments :])
         self.free.append(frame)
         return result
+
+
+def _exponent(node: Value) -> float | None:
+    number = node.parents[1]
+    return number._data if number.op is ops.constant else None
 
 
 class _Frame:
@@ -158,11 +164,7 @@ class _Guards:
         return int(np.count_nonzero(now != self.found))
 
 
-@cache
-def _runners() -> tuple[Any, Any]:
-    """The loops over a tape: ``forward(functions, codes, ends, operands, values, steps, first)``, and ``backward`` with
-    adjoints, the bytes that say which of them were reached, and scratch memory besides."""
-    step = """
+_STEP = """
   %code.at = getelementptr i32, ptr %codes, i64 %k
   %code32 = load i32, ptr %code.at, align 4
   %code = zext i32 %code32 to i64
@@ -172,26 +174,27 @@ def _runners() -> tuple[Any, Any]:
   %end = load i64, ptr %end.at, align 8
   %count = sub i64 %end, %begin
   %o = getelementptr i32, ptr %operands, i64 %begin
-  %z.at = getelementptr double, ptr %values, i64 %node"""
-    arguments = "ptr %functions, ptr %codes, ptr %ends, ptr %operands, ptr %values, i64 %steps, i64 %first"
-    text = f"""define void @forward({arguments}) {host().attributes} {{
+  %z.at = getelementptr double, ptr %v, i64 %node"""
+_ARGUMENTS = "ptr %functions, ptr %codes, ptr %ends, ptr %operands, ptr %v, i64 %steps, i64 %first, ptr %s"
+_FORWARD = f"""({_ARGUMENTS}) nounwind {{
   br label %test
 test:
   %k = phi i64 [0, %0], [%k.next, %step]
   %more = icmp ult i64 %k, %steps
   br i1 %more, label %step, label %done
 step:
-  %node = add i64 %k, %first{step}
+  %node = add i64 %k, %first{_STEP}
   %pair = getelementptr [2 x ptr], ptr %functions, i64 %code
   %function = load ptr, ptr %pair, align 8
-  %z = call double %function(ptr %values, ptr %o, i64 %count)
+  %z = call double %function(ptr %v, ptr %o, i64 %count, ptr %s)
   store double %z, ptr %z.at, align 8
   %k.next = add i64 %k, 1
   br label %test
 done:
   ret void
 }}
-define void @backward({arguments}, ptr %adjoints, ptr %reached, ptr %scratch) {host().attributes} {{
+"""
+_BACKWARD = f"""({_ARGUMENTS}, ptr %a, ptr %reached) nounwind {{
   br label %test
 test:
   %left = phi i64 [%steps, %0], [%k, %next]
@@ -204,13 +207,13 @@ look:
   %mark = load i8, ptr %mark.at, align 1
   %is.reached = icmp ne i8 %mark, 0
   br i1 %is.reached, label %step, label %next
-step:{step}
+step:{_STEP}
   %z = load double, ptr %z.at, align 8
-  %above.at = getelementptr double, ptr %adjoints, i64 %node
-  %above = load double, ptr %above.at, align 8
+  %above.at = getelementptr double, ptr %a, i64 %node
+  %up = load double, ptr %above.at, align 8
   %function.at = getelementptr [2 x ptr], ptr %functions, i64 %code, i64 1
-  %function = load ptr, ptr %function.at, align 8
-  call void %function(ptr %values, ptr %adjoints, ptr %reached, ptr %o, i64 %count, double %z, double %above, ptr %scratch)
+  %back = load ptr, ptr %function.at, align 8
+  call void %back(ptr %v, ptr %a, ptr %reached, ptr %o, i64 %count, double %z, double %up, ptr %s)
   br label %next
 next:
   br label %test
@@ -218,7 +221,25 @@ done:
   ret void
 }}
 """
-    module = NativeModule(text)
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """The loop over the nodes of a tape, in one direction."""
+
+    backward: bool
+    lanes: int = 1
+
+    def text(self, name: str, functions: Functions) -> str:
+        """The function."""
+        return f"define void @{name}{_BACKWARD if self.backward else _FORWARD}"
+
+
+@cache
+def _runners() -> tuple[Any, Any]:
+    """The loops: ``forward(functions, codes, ends, operands, values, steps, first, scratch)``, and ``backward`` with
+    adjoints and the bytes that say which of them were reached besides."""
+    forward, backward = addresses([_Loop(False), _Loop(True)])
     pointer, number = ctypes.c_void_p, ctypes.c_size_t
-    forward = module.function("forward", None, *[pointer] * 5, number, number)
-    return forward, module.function("backward", None, *[pointer] * 5, number, number, *[pointer] * 3)
+    kinds = [*[pointer] * 5, number, number, pointer]
+    return ctypes.CFUNCTYPE(None, *kinds)(forward), ctypes.CFUNCTYPE(None, *kinds, pointer, pointer)(backward)

@@ -14,7 +14,7 @@ from autograd.errors import AutogradError
 from autograd.ieee import INVERSE_SQRT_2PI, SQRT_HALF, SQRT_HALF_HEAD, SQRT_HALF_TAIL, TWO_OVER_SQRT_PI
 from autograd.ops import TABLE, Op, factors
 
-__all__ = ["SIMPLE", "UnsupportedError", "added", "complete", "lower"]
+__all__ = ["SIMPLE", "UnsupportedError", "lower"]
 
 # Rows of one or two instructions, and the sums over lanes.
 SIMPLE = {
@@ -160,19 +160,10 @@ def _fsum(c: Code, *xs: Operand) -> Operand:
         return 0.0
     total, lost = c.value(xs[0]), c.value(0.0)
     for x in xs[1:]:
-        total, lost = added(c, total, lost, x)
-    return complete(c, total, lost)
-
-
-def added(c: Code, total: str, lost: str, x: Operand) -> tuple[str, str]:
-    """A sum and what its additions lost, after one more term."""
-    new = c.add(total, x)
-    rounded = c.sub(new, total)
-    return new, c.add(lost, c.add(c.sub(total, c.sub(new, rounded)), c.sub(x, rounded)))
-
-
-def complete(c: Code, total: str, lost: str) -> str:
-    """A sum with what its additions lost."""
+        new = c.add(total, x)
+        added = c.sub(new, total)
+        lost = c.add(lost, c.add(c.sub(total, c.sub(new, added)), c.sub(x, added)))
+        total = new
     return c.where("olt", c.abs(total), math.inf, c.add(total, lost), total)
 
 
