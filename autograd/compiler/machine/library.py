@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
+from autograd.compiler.machine.store import Batch, name_of, store
 from autograd.compiler.native.code import Functions
-from autograd.compiler.native.jit import NativeModule, join
-from autograd.compiler.native.vector_math import VectorMath
+from autograd.compiler.native.jit import NativeModule, declared, join
+from autograd.compiler.native.vector_math import VectorMath, is_known
 
 __all__ = ["Kernel", "addresses", "runner"]
 
@@ -43,12 +44,31 @@ def addresses(kernels: Iterable[Kernel]) -> list[int]:
 
 
 def _load(kernels: list[Kernel]) -> None:
-    functions = {lanes: VectorMath(lanes) for lanes in {kernel.lanes for kernel in kernels}}
-    texts = [kernel.text(f"kernel{k}", functions[kernel.lanes]) for k, kernel in enumerate(kernels)]
-    module = NativeModule(join(*[f.text() for f in functions.values()], *texts))
+    """Take kernels from the disk, compile the others, and keep these there."""
+    disk = store()
+    names = {name_of(kernel): kernel for kernel in kernels} if disk else {}
+    if disk:
+        for batch in disk.batches(names):
+            if all(map(is_known, batch.symbols)):
+                _take(NativeModule(code=batch.code), [names.get(name) for name in batch.kernels])
+    missing = [kernel for kernel in kernels if kernel not in _known]
+    if not missing:
+        return
+    functions = {lanes: VectorMath(lanes) for lanes in {kernel.lanes for kernel in missing}}
+    texts = [kernel.text(f"kernel{k}", functions[kernel.lanes]) for k, kernel in enumerate(missing)]
+    text = join(*[f.text() for f in functions.values()], *texts)
+    module = NativeModule(text)
+    _take(module, missing)
+    if disk:
+        disk.keep(Batch(list(map(name_of, missing)), declared(text), module.code))
+
+
+def _take(module: NativeModule, kernels: Sequence[Kernel | None]) -> None:
+    """Note where the kernels of a module are, those that nobody has asked for (None) left out."""
     _modules.append(module)
     for k, kernel in enumerate(kernels):
-        _known[kernel] = module.address(f"kernel{k}")
+        if kernel is not None:
+            _known[kernel] = module.address(f"kernel{k}")
 
 
 @dataclass(frozen=True)
