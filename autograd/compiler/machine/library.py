@@ -57,10 +57,10 @@ def _load(kernels: list[Kernel]) -> None:
     functions = {lanes: VectorMath(lanes) for lanes in {kernel.lanes for kernel in missing}}
     texts = [kernel.text(f"kernel{k}", functions[kernel.lanes]) for k, kernel in enumerate(missing)]
     text = join(*[f.text() for f in functions.values()], *texts)
-    module = NativeModule(text)
-    _take(module, missing)
-    if disk:
-        disk.keep(Batch(list(map(name_of, missing)), declared(text), module.code))
+    made: list[bytes] = []
+    _take(NativeModule(text, compiled=made.append), missing)
+    if disk and made:
+        disk.keep(Batch(list(map(name_of, missing)), declared(text), made[0]))
 
 
 def _take(module: NativeModule, kernels: Sequence[Kernel | None]) -> None:

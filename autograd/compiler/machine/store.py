@@ -2,8 +2,9 @@
 
     <cache>/scalar-autograd/<digest of all that code depends on>/<digest of the kernels in it>.code
 
-A file is one line that says what is in it, and the object code of a module.  ``AUTOGRAD_CACHE`` names another folder, or
-switches the cache off (0, off).  Since it holds code that is run, it is used only where nobody but the user can write.
+A file is one line that says what is in it, and the object code of a module.  The environment variable AUTOGRAD_CACHE
+names another folder, or switches the cache off (0, off).  Since the cache holds code that is run, it is used only where
+nobody but the user can write.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import autograd
 from autograd.compiler.native.jit import host, llvm
@@ -29,6 +30,7 @@ __all__ = ["Batch", "Store", "name_of", "store"]
 LIMIT = 64 << 20  # bytes of all files; a small one counts as _SMALLEST, so that there are not too many to look through
 _SMALLEST = 64 << 10
 _LONGEST_LINE = 1 << 20
+_BINARY = getattr(os, "O_BINARY", 0)
 
 
 class Batch(NamedTuple):
@@ -63,12 +65,15 @@ class Batch(NamedTuple):
         return batch if batch._checksum() == head["sha256"] else None
 
 
-def _head(line: bytes) -> dict[str, list[str]] | None:
+def _head(line: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
-        return found if found.keys() == {"kernels", "symbols", "sha256"} else None
-    except (ValueError, AttributeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
+    if not isinstance(found, dict) or found.keys() != {"kernels", "symbols", "sha256"}:
+        return None
+    lists = found["kernels"], found["symbols"]
+    return found if all(isinstance(x, list) and all(isinstance(name, str) for name in x) for x in lists) else None
 
 
 def name_of(kernel: object) -> str:
@@ -99,22 +104,26 @@ def folder() -> Path | None:
         elif sys.platform == "darwin":
             base = Path.home() / "Library" / "Caches"
         else:
-            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+            base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+            if not base.is_absolute():
+                base = Path.home() / ".cache"
     except RuntimeError:  # the user has no home
         return None
-    return base / "scalar-autograd" if base.is_absolute() else None
+    return base / "scalar-autograd"
 
 
 def _environment() -> str:
     """A digest of all that code depends on besides what a kernel does."""
-    package = Path(autograd.__file__).parent
-    sources = sorted([*package.glob("*.py"), *package.glob("compiler/**/*.py")])
-    if not sources:
-        raise FileNotFoundError("the sources are not files")
     about = [host(), autograd.__version__, llvm().llvm_version_info, vector_library(), sys.byteorder]
     digest = sha256(repr(about).encode())
-    for source in sources:
-        digest.update(source.read_bytes())
+    package = os.path.dirname(autograd.__file__)
+    places = [(package, os.listdir(package))]
+    places += sorted([(place, names) for place, _, names in os.walk(os.path.join(package, "compiler"))])
+    for place, names in places:
+        for name in sorted(names):
+            if name.endswith(".py"):
+                with open(os.path.join(place, name), "rb") as file:
+                    digest.update(file.read())
     return digest.hexdigest()[:32]
 
 
@@ -129,10 +138,9 @@ class Store:
     """
 
     def __init__(self, place: Path) -> None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            place.parent.chmod(0o700) if not any(place.parent.iterdir()) else None
-        place.mkdir(mode=0o700, exist_ok=True)
+        for folder in (*reversed(place.parents), place):
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
         self.place = place.resolve()
         if not is_private(self.place):
             raise PermissionError(f"others than the user can write to {self.place}")
@@ -157,18 +165,17 @@ class Store:
 
     def _look(self) -> None:
         """Read the first lines of new files."""
-        for path in self.place.glob("*.code"):
-            if path not in self._files:
-                with suppress(OSError), open(path, "rb") as file:
+        for name in os.listdir(self.place):
+            path = self.place / name
+            if name.endswith(".code") and path not in self._files:
+                with suppress(OSError), _opened(path) as file:
                     head = _head(file.readline(_LONGEST_LINE))
                     self._files[path] = head["kernels"] if head else []
 
     @staticmethod
     def _read(path: Path) -> Batch | None:
         try:
-            with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-                if not _is_own(os.fstat(file.fileno())):
-                    return None
+            with _opened(path) as file:
                 content = file.read()
             os.utime(path)  # what is used is kept
         except OSError:
@@ -182,8 +189,7 @@ class Store:
         part = self.place / f"{secrets.token_hex(8)}.part"
         with suppress(OSError):
             try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-                with open(os.open(part, flags, 0o600), "wb") as file:
+                with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "wb") as file:
                     file.write(batch.written())
                 os.replace(part, path)
                 self._files[path] = batch.kernels
@@ -206,6 +212,20 @@ class Store:
                 path.unlink()
                 total -= size
                 path.parent.rmdir()  # if that was the last one
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file that only the user can write to.
+
+    Raises:
+        OSError: it is not such a file, or a link.
+    """
+    file = open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _BINARY), "rb")  # noqa: SIM115 - handed on
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or not _is_own(status):
+        file.close()
+        raise PermissionError(f"others than the user can write to {path}")
+    return file
 
 
 def is_private(place: Path) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,15 +121,23 @@ class NativeModule:
             merged blocks): right for loops and calls from Python; 2 and 3 are LLVM's standard levels.
         codegen: level 0..3 of the code generator (instruction selection, scheduling, registers).
         code: object code of such a module, to be loaded instead; it must be right to the last byte.
+        compiled: is called with the object code that was made.
 
     Attributes:
         keep: whatever must live as long as the code.
-        code: the object code.
     """
 
     keep: object = None
 
-    def __init__(self, text: str = "", passes: int = 1, codegen: int = 2, *, code: bytes = b"") -> None:
+    def __init__(
+        self,
+        text: str = "",
+        passes: int = 1,
+        codegen: int = 2,
+        *,
+        code: bytes = b"",
+        compiled: Callable[[bytes], object] | None = None,
+    ) -> None:
         host()
         with _BUILD_LOCK:
             # In a context of its own: the constants in the shared one are never freed.
@@ -140,13 +149,10 @@ class NativeModule:
             self._engine = llvm().create_mcjit_compiler(module, _target_machine(codegen))
             if code:
                 self._engine.add_object_file(llvm().ObjectFileRef.from_data(code))
-            self.code = code
-            self._engine.set_object_cache(self._compiled)
+            if compiled is not None:
+                self._engine.set_object_cache(lambda _, made: compiled(bytes(made)))
             self._engine.finalize_object()
             self._engine.remove_module(module)  # what it was made from, many times as large as the code
-
-    def _compiled(self, module: object, code: bytes) -> None:
-        self.code = self.code or bytes(code)
 
     @staticmethod
     def _optimise(module: Any, level: int) -> None:
