@@ -118,8 +118,8 @@ def renamed(content: bytes) -> bytes:
 
 
 DAMAGES = [cut, flipped, renamed, lambda c: b"", lambda c: b"\n" + c, lambda c: b"[" * 100_000, lambda c: b"{}\n" + c,
-           lambda c: c.partition(b"\n")[0], lambda c: b'{"kernels": 3, "symbols": [], "sha256": ""}\n', lambda c: b"\xff" + c,
-           lambda c: b'{"kernels": [[]], "symbols": [], "sha256": ""}\n']  # fmt: skip
+           lambda c: c.partition(b"\n")[0], lambda c: b'{"kernels": 3, "symbols": [], "sha256": ""}\n',
+           lambda c: b"\xff" + c, lambda c: b'{"kernels": [[]], "symbols": [], "sha256": ""}\n']  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from autograd import Value, exp, fsum, grad, log, logsumexp, maximum, ops, prod, relu, sin, sumprod, tanh, where
-from autograd.compiler.record import record, recording_of
+from autograd.compiler.group import TooManyClassesError, group, most_classes
+from autograd.compiler.record import Recording, record, recording_of
 from autograd.ops import Op
 from tests.points import PRIMITIVES, hard_points, random_points
 
 pytest.importorskip("llvmlite")
 pytest.importorskip("numpy")
 
-from autograd.compiler.machine.tape import Outcome, Tape, prefers_tape
+from autograd.compiler.machine.tape import Outcome, Tape
 from autograd.compiler.native import UnsupportedError
 
 Points = list[tuple[float, ...]]
@@ -238,9 +239,24 @@ def test_threads_share_a_tape() -> None:
     assert [x.by_arguments.tolist() for x in together] == [x.by_arguments.tolist() for x in one_by_one]
 
 
-FEW, MANY = [(16, 19), (38345, 239), (44066, 135)], [(208, 88), (6064, 2584), (7747, 8314)]
+def grouped(recording: Recording) -> int:
+    """How many classes a graph has, if it is not given up."""
+    assert recording.nodes is not None
+    most = most_classes(len(recording.nodes))
+    builder, *_ = group([recording.outputs], recording.arguments, recording.parameters, recording.nodes, most=most)
+    return len(builder.arrays)
 
 
-@pytest.mark.parametrize(("nodes", "classes", "better"), [*[(*x, False) for x in FEW], *[(*x, True) for x in MANY]])
-def test_which_graphs_are_better_run_node_by_node(nodes: int, classes: int, better: bool) -> None:
-    assert prefers_tape(nodes, classes) is better
+def test_a_graph_without_repetition_is_for_a_tape() -> None:
+    with pytest.raises(TooManyClassesError):
+        grouped(record(random_function(1, size=3000), [[0.1, 0.2, 0.3, 0.4]]))
+
+
+def test_others_are_not() -> None:
+    w = [Value(0.1 * k) for k in range(12)]
+
+    def f(xs: Any) -> Any:
+        return sum([sum([a * x for a in w]).tanh() for x in xs])
+
+    assert grouped(record(f, [[0.01 * k for k in range(100)]])) < 10
+    assert grouped(record(random_function(2, size=20), [[0.1, 0.2, 0.3, 0.4]])) > 20  # a small one, whatever it is

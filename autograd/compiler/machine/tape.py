@@ -26,25 +26,9 @@ from autograd.compiler.record import Guard, Recording
 from autograd.graph import topological_order
 from autograd.value import Value
 
-__all__ = ["Outcome", "Tape", "prefers_tape"]
+__all__ = ["Outcome", "Tape"]
 
 _op, _parents, _data = attrgetter("op"), attrgetter("parents"), attrgetter("_data")
-
-
-# Measured: a tape takes 9 ns for each node; a program over classes takes 60 ns for each class and 1 to 5 ns for each
-# node, but 2 to 4 ms for each class before it starts.
-_CLASSES, _MEMBERS = 64, 16
-
-
-def prefers_tape(nodes: int, classes: int) -> bool:
-    """Whether a graph is better run node by node than class by class: many classes, of few nodes each.
-
-    >>> prefers_tape(nodes=1459, classes=619)       # dynamic programming with logsumexp, 15 times 15
-    True
-    >>> prefers_tape(nodes=44066, classes=135)      # a recurrent network, 64 steps
-    False
-    """
-    return classes > _CLASSES and nodes < _MEMBERS * classes
 
 
 class Outcome(NamedTuple):
