@@ -40,6 +40,8 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
     >>> a = Value(2.0, label="a"); b = a * a; c = a * b
     >>> topological_order(c) == [a, b, c]
     True
+    >>> topological_order(c, known=[b]) == [a, c]
+    True
     """
     order: list[T] = []
     seen: set[T] = set(known)

@@ -295,11 +295,12 @@ def test_code_for_another_processor_is_in_another_folder(monkeypatch: pytest.Mon
 
 
 def test_so_is_code_of_other_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "compiler" / "native").mkdir(parents=True)
+    for name in ("native", "machine"):
+        (tmp_path / "compiler" / name).mkdir(parents=True)
     sources = [tmp_path / "ops.py", tmp_path / "compiler" / "group.py", tmp_path / "compiler" / "native" / "code.py"]
     for source in sources:
         source.write_text("x = 1")
-    monkeypatch.setattr(module.autograd, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "compiler" / "machine" / "store.py"))
     digests = {module._environment()}
     for source in sources:
         source.write_text("x = 2")

@@ -21,7 +21,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import autograd
 from autograd.compiler.native.jit import host, llvm
 from autograd.compiler.native.vector_math import vector_library
 
@@ -114,9 +113,8 @@ def folder() -> Path | None:
 
 def _environment() -> str:
     """A digest of all that code depends on besides what a kernel does."""
-    about = [host(), autograd.__version__, llvm().llvm_version_info, vector_library(), sys.byteorder]
-    digest = sha256(repr(about).encode())
-    package = os.path.dirname(autograd.__file__)
+    digest = sha256(repr([host(), llvm().llvm_version_info, vector_library(), sys.byteorder]).encode())
+    package = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
     places = [(package, os.listdir(package))]
     places += sorted([(place, names) for place, _, names in os.walk(os.path.join(package, "compiler"))])
     for place, names in places:
