@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from math import isfinite
 from operator import attrgetter
@@ -29,16 +29,22 @@ class Node(Protocol):
 T = TypeVar("T", bound=Node)
 
 
-def topological_order(*roots: T) -> list[T]:
+def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
     """Every node that the roots depend on, roots included; each one once, and after all of its parents.
+
+    Args:
+        roots: where the walk begins.
+        known: nodes that are left out, with all that only they depend on.
 
     >>> from autograd import Value
     >>> a = Value(2.0, label="a"); b = a * a; c = a * b
     >>> topological_order(c) == [a, b, c]
     True
+    >>> topological_order(c, known=[b]) == [a, c]
+    True
     """
     order: list[T] = []
-    seen: set[T] = set()
+    seen: set[T] = set(known)
     stack: list[Any] = [*reversed(roots)]  # nodes and, above one whose parents are still to come, None
     pop, push, extend, emit = stack.pop, stack.append, stack.extend, order.append
     mark, known = seen.add, seen.issuperset

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
-from math import prod
+from math import inf, prod
 from operator import attrgetter
 from typing import Any
 
@@ -24,11 +24,30 @@ from autograd import ops
 from autograd.compiler.builder import Builder
 from autograd.compiler.classes import Kind, Operand, Read, Terms
 from autograd.compiler.indices import common_dims, loops, taken
+from autograd.errors import AutogradError
 from autograd.value import Value
 
-__all__ = ["group"]
+__all__ = ["TooManyClassesError", "group", "most_classes"]
 
 _LEAVES = (Kind.PARAMETER, Kind.ARGUMENT, Kind.CONSTANT)  # the classes 0, 1 and 2
+
+
+class TooManyClassesError(AutogradError):
+    """A graph in which few nodes do the same: it is better run node by node, as a tape."""
+
+
+def most_classes(nodes: int) -> int:
+    """With more classes than that, a graph of so many nodes is better run node by node.
+
+    A tape takes 9 ns for each node.  A program over classes takes 1 to 3 ns for each node and 20 ns for each class, but
+    1 to 10 ms for each class before it starts.  So with 16 nodes in a class it pays after 20,000 evaluations.
+
+    >>> most_classes(1_459)         # dynamic programming, 15 times 15 cells, has 620: a tape
+    91
+    >>> most_classes(44_066)        # a recurrent network, 64 steps, has 135: a program over classes
+    2754
+    """
+    return max(64, nodes // 16)
 
 
 def group(
@@ -38,6 +57,7 @@ def group(
     nodes: Sequence[Value],
     *,
     batched: bool = False,
+    most: float = inf,
 ) -> tuple[Builder, list[Operand], dict[Kind, Read]]:
     """Write the graph of some nodes as a program over classes.
 
@@ -48,11 +68,15 @@ def group(
         nodes: all nodes with operands that belong to it, in the order of their creation.
 
         batched: whether there are arguments for each sample of a batch; the graph is that of one sample.
+        most: with more classes than that it is given up.
 
     Returns:
         The builder with the program in it, the outputs, and the arrays of the leaves.
+
+    Raises:
+        TooManyClassesError: there are more than ``most``.
     """
-    grouping = _Grouping(list(chain.from_iterable(outputs)), arguments, parameters, nodes)
+    grouping = _Grouping(list(chain.from_iterable(outputs)), arguments, parameters, nodes, most)
     return grouping.written(outputs, batched)
 
 
@@ -84,7 +108,9 @@ class _Grouping:
         arguments: Sequence[Value],
         parameters: Sequence[Value],
         nodes: Sequence[Value],
+        most: float,
     ) -> None:
+        self.most = most
         self.classes: list[_Class] = [_Class(kind, None, ()) for kind in _LEAVES]
         self.known: dict[Any, int] = {}
         self.class_of: dict[Value, int] = {}
@@ -165,6 +191,8 @@ class _Grouping:
         number = self.known.get(key)
         if number is None:
             number = self.known[key] = len(self.classes)
+            if number >= self.most:
+                raise TooManyClassesError(f"more than {self.most} classes")
             self.classes.append(_Class(key, op, operands))
         found = self.classes[number]
         self.class_of[node] = number

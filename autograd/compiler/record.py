@@ -134,7 +134,7 @@ def record(
     given = [x for arg in args for x in arguments_of(arg)]
     inputs = inputs_for(given, labels_of(f, args))
     leaves = list(map(node_of, inputs))
-    recorder.nodes.update(leaves)
+    recorder.nodes.update(dict.fromkeys(leaves))
     switches = switched(recorder=recorder, recording=True, strict=False)
     with _at_work(recorder), _gradients_watched(outside, leaves), switches:
         if recorder.plain_truths:
@@ -143,7 +143,8 @@ def record(
         del inputs
     outputs = [as_node(x) for x in output] if several else [as_node(output)]
     del output
-    recorder.nodes.difference_update(leaves)
+    for leaf in leaves:
+        recorder.nodes.pop(leaf, None)
     for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
     recording = recording_of(outputs, leaves, list(recorder.guards.values()), recorder.nodes)
@@ -211,6 +212,7 @@ def _forgotten(nodes: dict[Value, None]) -> list[Value]:
         return []
     uses = Counter(map(id, chain.from_iterable([node.parents for node in nodes])))
     leaves = [Value(0.0), *made]
+    del made
     unknown, *counts = [getrefcount(leaf) - uses[id(leaf)] for leaf in leaves]  # of the first only this list knows,
     return [leaf for leaf, count in zip(leaves[1:], counts) if count == unknown + 1]  # of the others ``nodes``, too
 

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
-from autograd.compiler.machine.texts import Kernel
-from autograd.compiler.native.jit import NativeModule, host, join
-from autograd.compiler.native.vector_math import VectorMath
+from autograd.compiler.machine.store import Batch, name_of, store
+from autograd.compiler.native.code import Functions
+from autograd.compiler.native.jit import NativeModule, declared, join
+from autograd.compiler.native.vector_math import VectorMath, is_known
 
-__all__ = ["addresses", "runner"]
+__all__ = ["Kernel", "addresses", "runner"]
+
+
+class Kernel(Hashable, Protocol):
+    """What a function does; kernels that do the same are equal, and their ``repr`` is the same in every process."""
+
+    @property
+    def lanes(self) -> int:
+        """Of its vectors."""
+
+    def text(self, name: str, functions: Functions) -> str:
+        """The function, as LLVM IR."""
+
 
 _known: dict[Kernel, int] = {}
 _modules: list[NativeModule] = []
@@ -30,12 +44,42 @@ def addresses(kernels: Iterable[Kernel]) -> list[int]:
 
 
 def _load(kernels: list[Kernel]) -> None:
-    functions = {lanes: VectorMath(lanes) for lanes in {kernel.lanes for kernel in kernels}}
-    texts = [kernel.text(f"kernel{k}", functions[kernel.lanes]) for k, kernel in enumerate(kernels)]
-    module = NativeModule(join(*[f.text() for f in functions.values()], *texts))
+    """Take kernels from the disk, compile the others, and keep these there."""
+    disk = store()
+    names = {name_of(kernel): kernel for kernel in kernels} if disk else {}
+    if disk:
+        for batch in disk.batches(names):
+            if all(map(is_known, batch.symbols)):
+                _take(NativeModule(code=batch.code), [names.get(name) for name in batch.kernels])
+    missing = [kernel for kernel in kernels if kernel not in _known]
+    if not missing:
+        return
+    functions = {lanes: VectorMath(lanes) for lanes in {kernel.lanes for kernel in missing}}
+    texts = [kernel.text(f"kernel{k}", functions[kernel.lanes]) for k, kernel in enumerate(missing)]
+    text = join(*[f.text() for f in functions.values()], *texts)
+    made: list[bytes] = []
+    _take(NativeModule(text, compiled=made.append), missing)
+    if disk and made:
+        disk.keep(Batch(list(map(name_of, missing)), declared(text), made[0]))
+
+
+def _take(module: NativeModule, kernels: Sequence[Kernel | None]) -> None:
+    """Note where the kernels of a module are, those that nobody has asked for (None) left out."""
     _modules.append(module)
     for k, kernel in enumerate(kernels):
-        _known[kernel] = module.address(f"kernel{k}")
+        if kernel is not None:
+            _known[kernel] = module.address(f"kernel{k}")
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The loop over the steps of a table."""
+
+    lanes: int = 1
+
+    def text(self, name: str, functions: Functions) -> str:
+        """The function."""
+        return f"define void @{name}({_ARGUMENTS}) {_STEPS}"
 
 
 @cache
@@ -46,8 +90,13 @@ def runner() -> Any:
     number ``noted`` of the frame after each.  A step of the table is two words: the address of a kernel and that of its
     descriptor.
     """
-    arguments = "ptr %f, ptr %data, i64 %stride, i64 %count, i64 %noted, ptr %notes, ptr %steps, i64 %size"
-    text = f"""define void @run({arguments}) {host().attributes} {{
+    (where,) = addresses([_Steps()])
+    word, address = ctypes.c_size_t, ctypes.c_void_p
+    return ctypes.CFUNCTYPE(None, address, address, word, word, word, address, address, word)(where)
+
+
+_ARGUMENTS = "ptr %f, ptr %data, i64 %stride, i64 %count, i64 %noted, ptr %notes, ptr %steps, i64 %size"
+_STEPS = """nounwind {
   %watched = getelementptr double, ptr %f, i64 %noted
   br label %time
 time:
@@ -77,9 +126,5 @@ note:
   br label %time
 end:
   ret void
-}}
+}
 """
-    module = NativeModule(text)
-    _modules.append(module)
-    word, address = ctypes.c_size_t, ctypes.c_void_p
-    return module.function("run", None, address, address, word, word, word, address, address, word)

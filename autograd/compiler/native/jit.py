@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,12 @@ def join(*pieces: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def declared(text: str) -> list[str]:
+    """The functions that a module text calls and that are to be found elsewhere."""
+    names = [line[line.index("@") + 1 : line.index("(")] for line in text.splitlines() if line.startswith("declare")]
+    return sorted([name for name in names if not name.startswith("llvm.")])
+
+
 def pointer(address: int) -> str:
     """An address as a constant of the IR."""
     return f"inttoptr (i64 {address} to ptr)"
@@ -113,6 +120,8 @@ class NativeModule:
         passes: 0 inlines what is marked alwaysinline; 1 also tidies up (scalars out of memory, combined instructions,
             merged blocks): right for loops and calls from Python; 2 and 3 are LLVM's standard levels.
         codegen: level 0..3 of the code generator (instruction selection, scheduling, registers).
+        code: object code of such a module, to be loaded instead; it must be right to the last byte.
+        compiled: is called with the object code that was made.
 
     Attributes:
         keep: whatever must live as long as the code.
@@ -120,15 +129,28 @@ class NativeModule:
 
     keep: object = None
 
-    def __init__(self, text: str, passes: int = 1, codegen: int = 2) -> None:
+    def __init__(
+        self,
+        text: str = "",
+        passes: int = 1,
+        codegen: int = 2,
+        *,
+        code: bytes = b"",
+        compiled: Callable[[bytes], object] | None = None,
+    ) -> None:
         host()
         with _BUILD_LOCK:
             # In a context of its own: the constants in the shared one are never freed.
             module = llvm().parse_assembly(text, context=llvm().create_context())
             module.triple = host().triple
-            self._optimise(module, passes)
+            if not code:
+                self._optimise(module, passes)
             # An engine owns its target machine, so every module gets one of its own.
             self._engine = llvm().create_mcjit_compiler(module, _target_machine(codegen))
+            if code:
+                self._engine.add_object_file(llvm().ObjectFileRef.from_data(code))
+            if compiled is not None:
+                self._engine.set_object_cache(lambda _, made: compiled(bytes(made)))
             self._engine.finalize_object()
             self._engine.remove_module(module)  # what it was made from, many times as large as the code
 

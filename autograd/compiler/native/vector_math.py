@@ -22,7 +22,7 @@ from collections.abc import Callable
 from autograd.compiler.native.code import PURE, Code, Functions
 from autograd.compiler.native.jit import host, llvm
 
-__all__ = ["VectorMath", "scalar_symbol"]
+__all__ = ["VectorMath", "is_known", "scalar_symbol", "vector_library"]
 
 _LIBM = (
     "exp",
@@ -61,7 +61,8 @@ _ROUND = 1.5 * 2.0**52  # x + _ROUND has round(x) in its low bits, for |x| < 2**
 
 
 @functools.cache
-def _libmvec() -> bool:
+def vector_library() -> bool:
+    """Whether there is glibc's library of vector functions, which then is loaded."""
     if not host().triple.startswith("x86_64") or "linux" not in host().triple:
         return False
     try:
@@ -78,6 +79,13 @@ def scalar_symbol(name: str) -> str:
         library = ctypes.CDLL(ctypes.util.find_library("m") or ctypes.util.find_library("c"))
         llvm().add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
     return name
+
+
+def is_known(symbol: str) -> bool:
+    """Whether machine code that calls this function can be loaded."""
+    if symbol in ARITY:
+        scalar_symbol(symbol)
+    return llvm().address_of_symbol(symbol) is not None
 
 
 class VectorMath(Functions):
@@ -102,7 +110,7 @@ class VectorMath(Functions):
         if self.lanes == 1:
             return self.declare(scalar_symbol(name), ARITY[name])
         symbol = f"_ZGV{'e' if self.lanes == 8 else 'd'}N{self.lanes}{'v' * ARITY[name]}_{name}"
-        if not self.exact and self.lanes in (4, 8) and _libmvec() and llvm().address_of_symbol(symbol):
+        if not self.exact and self.lanes in (4, 8) and vector_library() and llvm().address_of_symbol(symbol):
             return self.declare(symbol, ARITY[name])
         return self._lane_by_lane(name)
 

@@ -1,0 +1,229 @@
+"""A tape: the nodes of a graph one after the other, for graphs in which hardly two nodes do the same.
+
+Where grouping finds thousands of classes of one or two members, there is nothing for machine code to gain.  Then each
+node is an operation and the numbers of its operands, and two loops run over them, forward and back; both call one
+function for each operation (see ``cases``), which all tapes share.  So a tape costs about a microsecond a node, and
+what it computes is what the engine does, in the same order.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate, chain, compress, count
+from operator import attrgetter, not_
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.machine.cases import case_of
+from autograd.compiler.machine.library import addresses
+from autograd.compiler.native.code import Functions
+from autograd.compiler.record import Guard, Recording
+from autograd.graph import topological_order
+from autograd.value import Value
+
+__all__ = ["Outcome", "Tape"]
+
+_op, _parents, _data = attrgetter("op"), attrgetter("parents"), attrgetter("_data")
+
+
+class Outcome(NamedTuple):
+    """What one run of a tape gives.
+
+    Attributes:
+        outputs: the numbers of the outputs.
+        violated: how many guards do not hold.
+        by_arguments: the gradient of the first output with respect to the arguments.
+        by_parameters: the same with respect to the parameters.
+    """
+
+    outputs: list[float]
+    violated: int
+    by_arguments: Any
+    by_parameters: Any
+
+
+class Tape:
+    """A recorded graph that runs node by node, for any number of threads at a time.
+
+    Args:
+        recording: what to run.
+
+    Raises:
+        UnsupportedError: a primitive that a user has defined.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        leaves = [*recording.arguments, *recording.parameters]
+        self.arguments, self.leaves = len(recording.arguments), len(leaves)
+        guarded = [guard.node for guard in recording.guards]
+        order = topological_order(*recording.outputs, *guarded, known=leaves)
+        parents = list(map(_parents, order))
+        steps = list(compress(order, parents))
+        constants = list(compress(order, map(not_, parents)))
+        number = dict(zip(chain(leaves, constants, steps), count()))
+        parents = list(filter(None, parents))
+        self.size, self.steps = len(number), len(steps)
+        ends = np.fromiter(accumulate(map(len, parents), initial=0), np.int64, self.steps + 1)
+        self.operands = np.fromiter(map(number.__getitem__, chain.from_iterable(parents)), np.int32, ends[-1])
+        self.ends = ends
+        self.scratch = 1 + max(map(len, parents), default=0)
+        self._write(steps)
+        self.outputs = [number[output] for output in recording.outputs]
+        self.guards = _Guards(recording.guards, [number[node] for node in guarded])
+        self.constants = np.fromiter(map(_data, constants), float, len(constants))
+        self.free: list[_Frame] = []
+
+    def _write(self, steps: Sequence[Value]) -> None:
+        """The operation code of each step, and the functions that belong to the codes."""
+        used: list[Any] = list(map(_op, steps))
+        if ops.constant_power in used:
+            used = [(op, _exponent(node)) if op is ops.constant_power else op for op, node in zip(used, steps)]
+        cases = {key: case_of(*key) if isinstance(key, tuple) else case_of(key) for key in dict.fromkeys(used)}
+        code = dict(zip(dict.fromkeys(cases.values()), count()))
+        codes = {key: code[case] for key, case in cases.items()}
+        self.codes = np.fromiter(map(codes.__getitem__, used), np.int32, self.steps)
+        found = addresses([*chain.from_iterable(code), _Loop(False), _Loop(True)])[:-2]
+        self.functions = np.array(found, dtype=np.int64).reshape(-1, 2)
+
+    def __call__(self, arguments: Sequence[float], parameters: Sequence[float], *, gradient: bool = True) -> Outcome:
+        """Evaluate once.
+
+        Args:
+            arguments: a number for each argument of the recording.
+            parameters: a number for each of its parameters.
+            gradient: whether to differentiate the first output, too; if not, the gradients are 0.
+        """
+        frame = self.free.pop() if self.free else _Frame(self)
+        frame.values[: self.arguments] = arguments
+        frame.values[self.arguments : self.leaves] = parameters
+        words = [array.ctypes.data for array in (self.functions, self.codes, self.ends, self.operands, frame.values)]
+        forward, backward = _runners()
+        forward(*words, self.steps, self.size - self.steps, frame.scratch.ctypes.data)
+        frame.adjoints.fill(0.0)
+        if gradient:
+            frame.reached.fill(0)
+            frame.adjoints[self.outputs[0]] = frame.reached[self.outputs[0]] = 1
+            more = [array.ctypes.data for array in (frame.scratch, frame.adjoints, frame.reached)]
+            backward(*words, self.steps, self.size - self.steps, *more)
+        outputs = frame.values[self.outputs].tolist()
+        found = frame.adjoints[: self.leaves].copy()
+        result = Outcome(outputs, self.guards.violated(frame.values), found[: self.arguments], found[self.arguments :])
+        self.free.append(frame)
+        return result
+
+
+def _exponent(node: Value) -> float | None:
+    number = node.parents[1]
+    return number._data if number.op is ops.constant else None
+
+
+class _Frame:
+    """Memory for one evaluation at a time."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.values, self.adjoints = np.zeros(tape.size), np.zeros(tape.size)
+        self.reached, self.scratch = np.zeros(tape.size, dtype=np.uint8), np.zeros(tape.scratch)
+        self.values[tape.leaves : tape.leaves + len(tape.constants)] = tape.constants
+
+
+class _Guards:
+    """What was decided when the graph was recorded."""
+
+    def __init__(self, guards: Sequence[Guard], numbers: Sequence[int]) -> None:
+        self.numbers = np.array(numbers, dtype=np.int64)
+        self.found = np.array([guard.found for guard in guards])
+        self.is_truth = np.array([guard.is_truth for guard in guards], dtype=bool)
+
+    def violated(self, values: Any) -> int:
+        """How many decisions would be other ones now."""
+        if not len(self.numbers):
+            return 0
+        now = values[self.numbers]
+        now = np.where(self.is_truth, now != 0.0, now)
+        return int(np.count_nonzero(now != self.found))
+
+
+_STEP = """
+  %code.at = getelementptr i32, ptr %codes, i64 %k
+  %code32 = load i32, ptr %code.at, align 4
+  %code = zext i32 %code32 to i64
+  %begin.at = getelementptr i64, ptr %ends, i64 %k
+  %begin = load i64, ptr %begin.at, align 8
+  %end.at = getelementptr i64, ptr %begin.at, i64 1
+  %end = load i64, ptr %end.at, align 8
+  %count = sub i64 %end, %begin
+  %o = getelementptr i32, ptr %operands, i64 %begin
+  %z.at = getelementptr double, ptr %v, i64 %node"""
+_ARGUMENTS = "ptr %functions, ptr %codes, ptr %ends, ptr %operands, ptr %v, i64 %steps, i64 %first, ptr %s"
+_FORWARD = f"""({_ARGUMENTS}) nounwind {{
+  br label %test
+test:
+  %k = phi i64 [0, %0], [%k.next, %step]
+  %more = icmp ult i64 %k, %steps
+  br i1 %more, label %step, label %done
+step:
+  %node = add i64 %k, %first{_STEP}
+  %pair = getelementptr [2 x ptr], ptr %functions, i64 %code
+  %function = load ptr, ptr %pair, align 8
+  %z = call double %function(ptr %v, ptr %o, i64 %count, ptr %s)
+  store double %z, ptr %z.at, align 8
+  %k.next = add i64 %k, 1
+  br label %test
+done:
+  ret void
+}}
+"""
+_BACKWARD = f"""({_ARGUMENTS}, ptr %a, ptr %reached) nounwind {{
+  br label %test
+test:
+  %left = phi i64 [%steps, %0], [%k, %next]
+  %more = icmp ne i64 %left, 0
+  br i1 %more, label %look, label %done
+look:
+  %k = sub i64 %left, 1
+  %node = add i64 %k, %first
+  %mark.at = getelementptr i8, ptr %reached, i64 %node
+  %mark = load i8, ptr %mark.at, align 1
+  %is.reached = icmp ne i8 %mark, 0
+  br i1 %is.reached, label %step, label %next
+step:{_STEP}
+  %z = load double, ptr %z.at, align 8
+  %above.at = getelementptr double, ptr %a, i64 %node
+  %up = load double, ptr %above.at, align 8
+  %function.at = getelementptr [2 x ptr], ptr %functions, i64 %code, i64 1
+  %back = load ptr, ptr %function.at, align 8
+  call void %back(ptr %v, ptr %a, ptr %reached, ptr %o, i64 %count, double %z, double %up, ptr %s)
+  br label %next
+next:
+  br label %test
+done:
+  ret void
+}}
+"""
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """The loop over the nodes of a tape, in one direction."""
+
+    backward: bool
+    lanes: int = 1
+
+    def text(self, name: str, functions: Functions) -> str:
+        """The function."""
+        return f"define void @{name}{_BACKWARD if self.backward else _FORWARD}"
+
+
+@cache
+def _runners() -> tuple[Any, Any]:
+    """The loops: ``forward(functions, codes, ends, operands, values, steps, first, scratch)``, and ``backward`` with
+    adjoints and the bytes that say which of them were reached besides."""
+    forward, backward = addresses([_Loop(False), _Loop(True)])
+    pointer, number = ctypes.c_void_p, ctypes.c_size_t
+    kinds = [*[pointer] * 5, number, number, pointer]
+    return ctypes.CFUNCTYPE(None, *kinds)(forward), ctypes.CFUNCTYPE(None, *kinds, pointer, pointer)(backward)
