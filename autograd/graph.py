@@ -47,7 +47,7 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
     seen: set[T] = set(known)
     stack: list[Any] = [*reversed(roots)]  # nodes and, above one whose parents are still to come, None
     pop, push, extend, emit = stack.pop, stack.append, stack.extend, order.append
-    mark, known = seen.add, seen.issuperset
+    mark, done = seen.add, seen.issuperset
     while stack:
         node = pop()
         if node is None:  # the parents of the node below are done: they were above it on the stack
@@ -55,7 +55,7 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
         elif node not in seen:
             mark(node)
             parents = node.parents
-            if known(parents):  # none, or all of them are done: a graph has no cycles
+            if done(parents):  # none, or all of them are done: a graph has no cycles
                 emit(node)
             else:
                 push(node)

@@ -6,14 +6,15 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd import Value, fsum, ops
 from autograd.compiler.arrange import arrange
 from autograd.compiler.arrays import ArrayProgram, Step, View
-from autograd.compiler.builder import Builder
 from autograd.compiler.derive import derivatives
 from autograd.compiler.flatten import flatten
 from autograd.compiler.lanes import find_lanes
 from autograd.compiler.program import PARAMETER, Program
+
+from autograd import Value, fsum, ops
+from autograd.compiler.builder import Builder
 from autograd.compiler.record import program_of, record
 from nn import MLP
 from nn.losses import half_mse_loss

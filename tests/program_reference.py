@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from autograd.compiler.derive import derivatives
+from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, ops, prod, sumprod, where
 from autograd.compiler.builder import Builder
-from autograd.compiler.derive import derivatives
-from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program
 from autograd.compiler.record import program_of, record
 
 LEAVES = (ops.constant, ARGUMENT, PARAMETER)

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from autograd.compiler.arrange import affine_view, arrange, index_space
+from autograd.compiler.arrays import View
+from autograd.compiler.program import ARGUMENT, DOT, TOTAL, Instruction, Program
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, ops, sumprod
-from autograd.compiler.arrange import affine_view, arrange, index_space
-from autograd.compiler.arrays import View
-from autograd.compiler.program import ARGUMENT, DOT, TOTAL, Instruction, Program
 from nn import MLP
 from tests import program_reference
 from tests.arranged import Arranged, data, network_loss, run

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from autograd.compiler.derive import derivatives
+from autograd.compiler.flatten import flatten
+from autograd.compiler.lanes import find_lanes
+from autograd.compiler.program import ARGUMENT, PARAMETER, TOTAL, Instruction, Program
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import autograd
 from autograd import Value, fsum, functional, log, ops, sin, sqrt, where
 from autograd.compiler.builder import Builder
-from autograd.compiler.derive import derivatives
-from autograd.compiler.flatten import flatten
-from autograd.compiler.lanes import find_lanes
-from autograd.compiler.program import ARGUMENT, PARAMETER, TOTAL, Instruction, Program
 from autograd.compiler.record import program_of, record
 from tests import program_reference as reference
 from tests.program_reference import (

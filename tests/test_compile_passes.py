@@ -9,14 +9,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from autograd.compiler.flatten import flatten
+from autograd.compiler.lanes import find_lanes, spread
+from autograd.compiler.program import ARGUMENT, PARAMETER, TOTAL, Instruction, Program
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, ops, relu, sumprod, tanh, where
 from autograd.compiler.builder import Builder
-from autograd.compiler.flatten import flatten
-from autograd.compiler.lanes import find_lanes, spread
-from autograd.compiler.program import ARGUMENT, PARAMETER, TOTAL, Instruction, Program
 from autograd.compiler.record import program_of, record
 from tests import program_reference as reference
 from tests.program_reference import (

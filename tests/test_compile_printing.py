@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-
-import autograd
-from autograd import Value, fsum, logsumexp, ops, sumprod
 from autograd.compiler.arrange import arrange
 from autograd.compiler.arrays import Array, ArrayProgram, Step, View
 from autograd.compiler.flatten import flatten
 from autograd.compiler.program import ARGUMENT
+
+import autograd
+from autograd import Value, fsum, logsumexp, ops, sumprod
 from autograd.compiler.record import program_of, record
 from nn import MLP
 from nn.losses import half_mse_loss

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program, ProgramError
 from hypothesis import given
 
 from autograd import Value, ops, where
 from autograd.compiler.builder import Builder, Register
-from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program, ProgramError
 from tests import program_reference as reference
 from tests.program_reference import (
     ROUGH,

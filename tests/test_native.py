@@ -9,20 +9,21 @@ import weakref
 from typing import Any
 
 import pytest
+from autograd.compiler.arrays import Array, ArrayProgram, Step, View
+from autograd.compiler.program import DOT, TOTAL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd
 from autograd import functional, ops, sin
-from autograd.compiler.arrays import Array, ArrayProgram, Step, View
-from autograd.compiler.program import DOT, TOTAL
 from tests.array_reference import evaluate, outputs
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from autograd.compiler.native import Kernel  # noqa: E402  (needs the packages above)
 from autograd.compiler.native.plan import Plan  # noqa: E402
+
+from autograd.compiler.native import Kernel  # noqa: E402  (needs the packages above)
 
 LANES = [1, 1, 2, 7, 8, 13, 16, 100]
 OPS = [ops.add, ops.mul, ops.sub, ops.tanh, ops.sin, ops.neg, ops.maximum, ops.step, ops.relu, ops.select]

@@ -14,11 +14,12 @@ import pytest
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
+from autograd.compiler.native.memory import allocate  # noqa: E402
+
 from autograd.compiler.native import jit, matmul  # noqa: E402  (needs the packages above)
 from autograd.compiler.native.code import Code  # noqa: E402
 from autograd.compiler.native.jit import NativeModule, codegen_level, host, join  # noqa: E402
 from autograd.compiler.native.matmul import Matrix, declarations, emit_matmul  # noqa: E402
-from autograd.compiler.native.memory import allocate  # noqa: E402
 from autograd.compiler.native.pycall import available, buffer_builtin, builtin  # noqa: E402
 from autograd.compiler.native.vector_math import ARITY, VectorMath  # noqa: E402
 

@@ -7,9 +7,9 @@ import math
 import random
 
 import pytest
+from autograd.compiler.arrays import Array, ArrayProgram, Step, View
 
 from autograd import ops
-from autograd.compiler.arrays import Array, ArrayProgram, Step, View
 from autograd.ops import TABLE, Op
 from autograd.primitive import Primitive
 from tests.array_reference import outputs
@@ -17,7 +17,7 @@ from tests.array_reference import outputs
 pytest.importorskip("llvmlite")
 pytest.importorskip("numpy")
 
-from autograd.compiler.native import Kernel, UnsupportedError
+from autograd.compiler.backends import UnsupportedError
 
 INF = math.inf
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 1e-310, -1e-310, 1e-20, -1e-20, 3.5, -2.5, 25.0, -25.0, 39.9,

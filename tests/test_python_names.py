@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from autograd.compiler.derive import derivatives
+from autograd.compiler.flatten import flatten
+from autograd.compiler.lanes import find_lanes, spread
+from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program
+from autograd.compiler.python_source import PythonKernel
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, ops, primitive
 from autograd.compiler import python_text
 from autograd.compiler.builder import Builder
-from autograd.compiler.derive import derivatives
-from autograd.compiler.flatten import flatten
 from autograd.compiler.labels import identifier
-from autograd.compiler.lanes import find_lanes, spread
-from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program
-from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import program_of, record
 from tests import program_reference as reference
 from tests.program_reference import same

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from autograd.compiler.derive import derivatives
+from autograd.compiler.flatten import flatten
+from autograd.compiler.lanes import find_lanes
+from autograd.compiler.program import ARGUMENT, PARAMETER, Instruction, Program
+from autograd.compiler.python_source import PythonKernel
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import autograd
 from autograd import Value, fsum, ops, sumprod, where
 from autograd.compiler.builder import Builder
-from autograd.compiler.derive import derivatives
-from autograd.compiler.flatten import flatten
-from autograd.compiler.lanes import find_lanes
-from autograd.compiler.program import ARGUMENT, PARAMETER, Instruction, Program
-from autograd.compiler.python_source import PythonKernel
 from autograd.compiler.record import program_of, record
 from nn import MLP
 from nn.losses import half_mse_loss

@@ -21,8 +21,8 @@ from tests.points import PRIMITIVES, hard_points, random_points
 pytest.importorskip("llvmlite")
 pytest.importorskip("numpy")
 
+from autograd.compiler.backends import UnsupportedError
 from autograd.compiler.machine.tape import Outcome, Tape
-from autograd.compiler.native import UnsupportedError
 
 Points = list[tuple[float, ...]]
 

@@ -6,6 +6,7 @@ recording   group → differentiate → (inline the primitives of users) → mac
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from autograd import ops
@@ -36,13 +37,19 @@ class Assembled(NamedTuple):
     gradients: list[Kind]
 
 
-def assemble(recording: Recording, wanted: Sequence[Kind] = (), *, batched: bool = False) -> Assembled:
+def assemble(
+    recording: Recording, wanted: Sequence[Kind] = (), *, batched: bool = False, most: float = inf
+) -> Assembled:
     """The program of a recording.
 
     Args:
         recording: what to compute.
         wanted: the kinds of leaves to differentiate the first output with respect to.
         batched: whether it is evaluated for many samples at once; the arguments are other ones for each.
+        most: with more classes than that it is given up.
+
+    Raises:
+        TooManyClassesError: there are more than ``most``.
     """
     truths = [guard for guard in recording.guards if guard.is_truth]
     numbers = [guard for guard in recording.guards if not guard.is_truth]
@@ -54,6 +61,7 @@ def assemble(recording: Recording, wanted: Sequence[Kind] = (), *, batched: bool
         recording.parameters,
         recording.nodes,
         batched=batched,
+        most=most,
     )
     outputs, looks = found[: len(lists)], found[len(lists) :]
     results = list(outputs)

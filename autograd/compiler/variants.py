@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from time import thread_time
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from autograd.compiler.backends import UnsupportedError, first_that_can, kernel_for
-from autograd.compiler.classes import Kind
+from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can
+from autograd.compiler.classes import Kind, Program
 from autograd.compiler.collecting import collector_paused
+from autograd.compiler.group import TooManyClassesError, most_classes
 from autograd.compiler.outside import Outside
-from autograd.compiler.pipeline import assemble, inlined
+from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.compiler.record import Recording
 from autograd.compiler.traced import drops_gradient
@@ -25,30 +27,66 @@ FEW_NODES = 300  # of a function that may be small enough for that:
 _SMALL = 600  # operations of a function that is called with nothing of Python in between
 _CHEAP = 1.0  # seconds of compiling that nobody has to save first
 
+if TYPE_CHECKING:
+    from autograd.compiler.machine.tape import Tape
+
 P = TypeVar("P", "Plan", "PointPlan")
 
 
+Found = tuple[float, list[float], list[float]]  # the value, the derivatives by all arguments and by all parameters
+
+
 class Plan:
-    """The value, the guards and the gradients of a recording, and the kernel that computes them."""
+    """What computes the value, the guards and the gradients of a recording.
+
+    Attributes:
+        run: Gives them for the numbers of a call, in the arguments and in the captured leaves; None if a guard does
+            not hold.
+    """
 
     def __init__(self, recording: Recording, wanted: Sequence[Kind], backend: str) -> None:
-        assembled = assemble(recording, wanted)
-        self.program = assembled.program
-        self.guarded = assembled.guarded
-        self.kernel = kernel_for(inlined(self.program), backend)
-        self._gradients = assembled.gradients
+        self.recording, self.wanted = recording, wanted
+        self.run: Callable[[Sequence[float], Sequence[float]], Found | None] = first_that_can(
+            self._natively, self._in_python, backend
+        )
 
-    def run(
-        self, numbers: Sequence[float], parameters: Sequence[float]
-    ) -> tuple[float, list[float], list[float]] | None:
-        """The value and the derivatives by all arguments and by all parameters; None if a guard does not hold."""
-        outputs = self.kernel(numbers, parameters)
-        if self.guarded and outputs[1][0] != 0.0:
-            return None
-        by = {Kind.ARGUMENT: [0.0] * len(numbers), Kind.PARAMETER: [0.0] * len(parameters)}
-        for kind, gradient in zip(self._gradients, outputs[1 + self.guarded :]):
-            by[kind] = gradient if isinstance(gradient, list) else gradient.tolist()
-        return float(outputs[0][0]), by[Kind.ARGUMENT], by[Kind.PARAMETER]
+    @cached_property
+    def program(self) -> Program:
+        """The program over classes."""
+        return assemble(self.recording, self.wanted).program
+
+    def _natively(self) -> Any:
+        from autograd.compiler.machine.machine import Machine
+        from autograd.compiler.machine.tape import Tape
+
+        try:
+            assembled = assemble(self.recording, self.wanted, most=most_classes(len(self.recording.nodes)))
+        except TooManyClassesError:
+            return partial(_by_tape, Tape(self.recording), bool(self.wanted))
+        return partial(_by_classes, assembled, Machine(inlined(assembled.program)))
+
+    def _in_python(self) -> Any:
+        assembled = assemble(self.recording, self.wanted)
+        return partial(_by_classes, assembled, PythonKernel(inlined(assembled.program)))
+
+
+def _by_classes(
+    assembled: Assembled, kernel: Kernel, numbers: Sequence[float], parameters: Sequence[float]
+) -> Found | None:
+    outputs = kernel(numbers, parameters)
+    if assembled.guarded and outputs[1][0] != 0.0:
+        return None
+    by = {Kind.ARGUMENT: [0.0] * len(numbers), Kind.PARAMETER: [0.0] * len(parameters)}
+    for kind, gradient in zip(assembled.gradients, outputs[1 + assembled.guarded :]):
+        by[kind] = gradient if isinstance(gradient, list) else gradient.tolist()
+    return float(outputs[0][0]), by[Kind.ARGUMENT], by[Kind.PARAMETER]
+
+
+def _by_tape(tape: Tape, gradient: bool, numbers: Sequence[float], parameters: Sequence[float]) -> Found | None:
+    found = tape(numbers, parameters, gradient=gradient)
+    if found.violated:
+        return None
+    return found.outputs[0], found.by_arguments.tolist(), found.by_parameters.tolist()
 
 
 class PointPlan:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from autograd import ops
-from autograd.compiler.classbuilder import Builder, Rows, wrapped
+from autograd.compiler.builder import Builder, Rows, wrapped
 from autograd.compiler.classes import Kind, Operand, Read
 from autograd.compiler.machine.texts import EXACT_SUM
 from autograd.compiler.native.code import Code, Functions
