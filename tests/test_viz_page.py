@@ -239,7 +239,7 @@ def test_an_arrow_that_fires_shows_its_product_and_the_running_sum(open_page: Op
     press(page, "ArrowRight")
     assert page.locator(".badge text").all_text_contents() == ["1 × 12", "= 12", "+= 12"]
     assert page.locator("#caption small").inner_text() == (
-        "the gradient of b**3 times ∂(b**3)/∂b; grad b is now 8, complete"
+        "the gradient of b**3 times ∂(b**3)/∂b = 3b² = 3·2² = 12; grad b is now 8, complete"
     )
 
 
@@ -256,9 +256,11 @@ def test_a_box_shows_its_ledger(open_page: Open) -> None:
     press(page, "ArrowRight", 8)
     page.locator(".b", has_text="data 2").click()
     assert page.locator("#panel h2").inner_text() == "b"
-    assert page.locator("#ledger li").all_inner_texts() == ["1 × (-4) = -4 via a*b", "… via b**3", "so far -4"]
+    first = "1 × (-4) = -4 via a*b\n∂(a*b)/∂b = a = -4"
+    assert page.locator("#ledger li").all_inner_texts() == [first, "… via b**3", "so far -4"]
     press(page, "ArrowRight")
-    assert page.locator("#ledger li").all_inner_texts() == ["1 × (-4) = -4 via a*b", "1 × 12 = 12 via b**3", "= 8"]
+    second = "1 × 12 = 12 via b**3\n∂(b**3)/∂b = 3b² = 3·2² = 12"
+    assert page.locator("#ledger li").all_inner_texts() == [first, second, "= 8"]
     assert page.locator("#gradient").inner_text() == "8"
     page.click("#ledger button >> text=b**3")
     assert page.locator("#panel h2").inner_text() == "b**3"

@@ -16,7 +16,7 @@ from autograd.viz.notation import nodes_of
 from autograd.viz.texmath import latex_name, latex_number
 from autograd.viz.typeset import latex
 
-__all__ = ["to_latex", "to_latex_gradient"]
+__all__ = ["Formulas", "to_latex", "to_latex_gradient"]
 
 LARGEST_SHARED = 30  # a part used more than once is written out each time if it is no larger than this
 DEEPEST = 40  # parts nested deeper get a name of their own
@@ -106,6 +106,7 @@ class Formulas:
         given: the nodes of the function that was differentiated; all others were made by the rules of derivatives.
         variable: by what was differentiated: always a symbol.
         tidy: what to do to each expression.
+        name_of: how a label is written as a symbol.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Formulas:
         given: set[Value] | None = None,
         variable: Value | None = None,
         tidy: Callable[[Expression], Expression] = lambda expression: expression,
+        name_of: Callable[[str], str] = latex_name,
     ) -> None:
         self.spec = spec
         self.given = given
@@ -135,9 +137,7 @@ class Formulas:
                 depth[node] > DEEPEST or (uses[node] > 1 and size[node] > LARGEST_SHARED)
             )
             if node is variable or ((node is not whole or not node.parents) and (has_label or too_large)):
-                name = (
-                    latex_name(node.label) if node.label else "x" if node is variable else f"v_{{{len(self.symbols)}}}"
-                )
+                name = name_of(node.label) if node.label else "x" if node is variable else f"v_{{{len(self.symbols)}}}"
                 self.symbols[node] = Symbol(name, node.data)
                 size[node] = depth[node] = 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import html
 import math
 import sys
@@ -12,21 +11,24 @@ from dataclasses import dataclass
 from autograd import ops
 from autograd.graph import topological_order
 from autograd.value import Value
+from autograd.viz.local import LocalDerivative, local_derivatives
 from autograd.viz.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product
 from autograd.viz.order import reading_order
 from autograd.viz.paths import Path, count_paths, strongest_paths
 from autograd.viz.replay import finite_difference
 from autograd.viz.steps import adjoints
 from autograd.viz.texmath import latex_name, latex_number, latex_text
+from autograd.viz.uses import names_of, users_of
 
 __all__ = ["Ledger", "Paths", "Term", "explain"]
 
 MOST_TERMS = 12  # longer sums are shortened to their largest terms
 LONGEST_PATH = 12
-MOST_NUMBERED = 3_000  # nodes of a graph that may have been drawn with numbers for names
 
 
-def explain(node: Value, loss: Value | None = None, *, k: int = 5, number_format: str = ".4g") -> Ledger | Paths:
+def explain(
+    node: Value, loss: Value | None = None, *, k: int = 5, number_format: str = ".4g", formulas: bool = False
+) -> Ledger | Paths:
     """Where the gradient of a node comes from.
 
     ``explain(v)`` takes ``v.grad`` apart: one term per use of v, the local derivative times the gradient there.  It
@@ -43,6 +45,7 @@ def explain(node: Value, loss: Value | None = None, *, k: int = 5, number_format
         loss: of what; any node that was computed from ``node``.
         k: how many paths to list, the strongest first.
         number_format: how numbers are written, as in ``format(x, ".4g")``.
+        formulas: say of each local derivative where its number comes from; the table in a notebook always does.
 
     Returns:
         Text when printed, a table in a notebook, LaTeX by ``to_latex()``; with all numbers as attributes.
@@ -57,10 +60,17 @@ def explain(node: Value, loss: Value | None = None, *, k: int = 5, number_format
       1. ∂(b*3 + b*5)/∂(b*5) · ∂(b*5)/∂b = 1·5 = 5
       2. ∂(b*3 + b*5)/∂(b*3) · ∂(b*3)/∂b = 1·3 = 3
     finite differences give 8
+    >>> cube = b**3
+    >>> cube.backward()
+    >>> explain(b, cube, formulas=True)
+    ∂(b**3)/∂b = 12, the sum of 1 path
+      1. ∂(b**3)/∂b = 12 = 12
+         ∂(b**3)/∂b = 3b² = 3·2² = 12
+    finite differences give 12
     """
     (node,) = nodes_of(node, "explain")
     if loss is None:
-        return _ledger(node, number_format)
+        return _ledger(node, number_format, formulas)
     (loss,) = nodes_of(loss, "explain")
     if k < 1:
         raise ValueError(f"k is the number of paths to list and must be at least 1, got {k}")
@@ -73,6 +83,7 @@ def explain(node: Value, loss: Value | None = None, *, k: int = 5, number_format
         paths=strongest_paths(node, loss, order, k),
         finite_difference=finite_difference(order, loss, node),
         names=Names(reading_order(loss) if node in set(order) else reading_order(loss, node), number_format),
+        with_formulas=formulas,
     )
 
 
@@ -84,6 +95,7 @@ class Term:
     via: Value
     local: float
     upstream: float
+    position: int = 0  # of the node among the operands of ``via``
 
     @property
     def contribution(self) -> float:
@@ -99,6 +111,7 @@ class Ledger:
         node: whose gradient.
         terms: one per use in a graph that backward has run on.
         names: what the nodes are called.
+        with_formulas: whether the text has the formula of each local derivative.
 
     >>> b = Value(2.0, "b")
     >>> c = b * 3
@@ -110,6 +123,19 @@ class Ledger:
     node: Value
     terms: list[Term]
     names: Names
+    with_formulas: bool = False
+
+    def formula(self, term: Term) -> LocalDerivative:
+        """The local derivative of a term, as a formula with its numbers.
+
+        >>> b = Value(2.0, "b")
+        >>> cube = b**3
+        >>> cube.backward()
+        >>> found = explain(b)
+        >>> print(found.formula(found.terms[0]))
+        ∂(b**3)/∂b = 3b² = 3·2² = 12
+        """
+        return local_derivatives(term.via, self.names)[term.position]
 
     @property
     def remainder(self) -> float:
@@ -141,7 +167,11 @@ class Ledger:
             f"{product([term.local, term.upstream], spec, first=not i)} (via {self.names.name[term.via]})"
             for i, term in enumerate(self._largest)
         ]
-        return text + " = " + " + ".join(terms + self._others())
+        lines = [text + " = " + " + ".join(terms + self._others())]
+        if self.with_formulas:
+            found = [self.formula(term) for term in self._largest]
+            lines += dict.fromkeys([f"  {derivative}" for derivative in found if derivative.symbols])
+        return "\n".join(lines)
 
     @property
     def _largest(self) -> list[Term]:
@@ -173,70 +203,44 @@ class Ledger:
         if type(self.node.grad) is int:
             return rf"{left} = {latex_text(NOT_COMPUTED)}"
         terms = [
-            rf"\underbrace{{{_latex_factor(t.local, spec)} \cdot {_latex_factor(t.upstream, spec)}}}"
+            rf"\underbrace{{{self._latex_local(t)} \cdot {_latex_factor(t.upstream, spec)}}}"
             rf"_{{{latex_text('via ')}{_latex(t.via, self.names)}}}"
             for t in self._largest
         ]
         terms += [latex_text(text) for text in self._others()]
         return f"{left} = " + (" + ".join(terms) + " = " if terms else "") + latex_number(self.node.grad, spec)
 
+    def _latex_local(self, term: Term) -> str:
+        """The local derivative of a term: its number, or its formula in parentheses."""
+        formula = self.formula(term).latex if self.with_formulas else ""
+        return rf"\left({formula}\right)" if " = " in formula else formula or _latex_factor(term.local, self.names.spec)
+
     def _repr_html_(self) -> str:
         spec, name = self.names.spec, html.escape(self.names.name[self.node])
         if not self.terms:
             return f"<p>{html.escape(repr(self))}</p>"
         rows = [
-            [html.escape(self.names.name[t.via]), *[number(x, spec) for x in (t.local, t.upstream, t.contribution)]]
+            [html.escape(text) for text in (
+                self.names.name[t.via], self.formula(t).steps, number(t.upstream, spec), number(t.contribution, spec)
+            )]
             for t in self._largest
-        ]
+        ]  # fmt: skip
         rows += [[html.escape(text), "", "", ""] for text in self._others()]
         rows.append([f"<b>{name}.grad</b>", "", "", f"<b>{number(self.node.grad, spec)}</b>"])
         return _table(["via", f"∂via/∂{name}", "gradient of via", "product"], rows)
 
 
-def _ledger(node: Value, spec: str) -> Ledger:
-    users = [user for user in _users(node) if type(user.grad) is not int]
-    names = _names(node, users, spec)
+def _ledger(node: Value, spec: str, with_formulas: bool) -> Ledger:
+    users = [user for user in users_of(node) if type(user.grad) is not int]
+    names = names_of(node, users, spec)
     users.sort(key=lambda user: names.name[user])
     terms = [
-        Term(user, local, user.grad)
+        Term(user, local, user.grad, position)
         for user in users
-        for parent, local in zip(user.parents, user.partials)
+        for position, (parent, local) in enumerate(zip(user.parents, user.partials))
         if parent is node
     ]
-    return Ledger(node, terms, names)
-
-
-def _names(node: Value, users: Sequence[Value], spec: str) -> Names:
-    """Names for a node and its users; where they are only numbers, those of a drawing of the whole graph."""
-    order = reading_order(*users, node)
-    names = Names(order, spec)
-    if not names.numbered.isdisjoint([node, *users]) and len(order) <= MOST_NUMBERED:
-        whole = reading_order(*_outputs([*users, node]))
-        return Names(whole, spec) if len(whole) <= MOST_NUMBERED else names
-    return names
-
-
-def _outputs(nodes: Sequence[Value]) -> list[Value]:
-    """What has been computed from these nodes, and is no operand of anything that backward has run on."""
-    users: dict[Value, list[Value]] = {}
-    for user in gc.get_objects():
-        if issubclass(type(user), Value) and type(user.grad) is not int:  # isinstance would ask dead proxies
-            for parent in user.parents:
-                users.setdefault(parent, []).append(user)
-    found = dict.fromkeys(nodes)
-    to_visit = [*nodes]
-    while to_visit:
-        further = [user for user in users.get(to_visit.pop(), ()) if user not in found]
-        found |= dict.fromkeys(further)
-        to_visit += further
-    return [node for node in found if node not in users]
-
-
-def _users(node: Value) -> list[Value]:
-    """The nodes computed directly from this one.  A reference from it to them would be a cycle, but Python knows."""
-    holders = [holder for holder in gc.get_referrers(node) if type(holder) is tuple]
-    found = gc.get_referrers(*holders) if holders else []
-    return [user for user in found if isinstance(user, Value) and any(user.parents is tuple_ for tuple_ in holders)]
+    return Ledger(node, terms, names, with_formulas)
 
 
 # ---- two nodes: the paths between them -------------------------------------------------------------------------------
@@ -266,6 +270,7 @@ class Paths:
     paths: list[Path]
     finite_difference: float
     names: Names
+    with_formulas: bool = False
 
     @property
     def remainder(self) -> float:
@@ -289,12 +294,23 @@ class Paths:
         for i, path in enumerate(self.paths, 1):
             symbols, numbers = self._factors(path)
             lines.append(f"  {i}. {' · '.join(symbols)} = {'·'.join(numbers)} = {number(path.product, spec)}")
+            if self.with_formulas:
+                lines += [f"     {derivative}" for derivative in self._formulas(path)]
         if self.count > len(self.paths):
             rest = self.remainder
             total = "are not listed" if math.isnan(rest) else f"add up to {number(rest, spec)}"
             lines.append(f"  the other {_count(self.count - len(self.paths))} {total}")
         lines.append(f"finite differences give {number(self.finite_difference, spec)}")
         return "\n".join(lines)
+
+    def _formulas(self, path: Path) -> list[LocalDerivative]:
+        """The local derivatives along a path of which the formula says more than the number, from the loss back."""
+        found = []
+        for head, tail, partial in list(zip(path.nodes[1:], path.nodes, path.partials))[::-1][:LONGEST_PATH]:
+            of_head = local_derivatives(head, self.names)
+            places = [i for i, (p, d) in enumerate(zip(head.parents, head.partials)) if p is tail and d == partial]
+            found += [of_head[i] for i in places[:1] if of_head[i].symbols]
+        return found
 
     def to_latex(self) -> str:
         r"""The sum over the paths as lines of an ``aligned`` environment.

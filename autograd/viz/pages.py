@@ -9,18 +9,20 @@ import json
 import linecache
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from typing import Any
 
 from autograd import ops
+from autograd.graph import topological_order
 from autograd.value import Value
 from autograd.viz.draw import LEGIBLE
 from autograd.viz.figure import Box, Figure, Graph, scalar_figure
 from autograd.viz.fold import folded_figure
 from autograd.viz.keys import NETWORK_LEVELS, OTHER_LEVELS, keys_of
 from autograd.viz.layout import layout_of
+from autograd.viz.local import local_derivatives
 from autograd.viz.notation import ATOM, NEGATION, Names, expression, nodes_of, number, shorten, textbook
 from autograd.viz.render import LayoutError
 from autograd.viz.replay import replay
@@ -110,11 +112,19 @@ def _scalar_level(figure: Figure) -> dict[str, Any]:
     steps = zip(figure.arrows, backward_steps(graph.roots))  # both are in the order of the walk
     return {
         "name": "number", "scalar": True, "boxes": boxes, "roots": [index[node] for node in graph.roots],
-        "arrows": [[index[a.tail.nodes[0]], index[a.head.nodes[0]], *map(_json_number, a.derivatives)]
-                   for a in figure.arrows],
+        "arrows": [[index[a.tail.nodes[0]], index[a.head.nodes[0]], *map(_json_number, a.derivatives), *formula]
+                   for a, formula in zip(figure.arrows, _formulas(figure))],
         "steps": [[i, _json_number(step.contribution), _json_number(step.after)]
                   for i, (arrow, step) in enumerate(steps) if not arrow.is_constant],
     }  # fmt: skip
+
+
+def _formulas(figure: Figure) -> Iterator[list[str]]:
+    """For each arrow its derivative as a formula, if that says more than the number."""
+    nodes = reversed(topological_order(*figure.graph.roots))  # the order of the arrows
+    for node in nodes:
+        for derivative in local_derivatives(node, figure.graph.names):
+            yield [derivative.steps] if derivative.symbols else []
 
 
 def _scalar_box(box: Box, graph: Graph, nudges: dict[Value, list[float]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from autograd.viz.algebra import ONE, Expression, Function, Number, Product, Sum, Symbol
 from autograd.viz.texmath import latex_number, latex_text
 
-__all__ = ["latex"]
+__all__ = ["ATOM", "POWER", "PRODUCT", "SUM", "Writer", "latex"]
 
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 MOST_TERMS = 14  # longer sums show their first and last terms
@@ -41,7 +41,7 @@ def latex(expression: Expression, *, numbers: bool = False, spec: str = ".4g") -
     >>> print(latex(square), "=", latex(square, numbers=True))
     3 x^{2} = 3 \cdot 2^{2}
     """
-    return _bare(_Writer(numbers, spec).write(expression)[0])
+    return _bare(Writer(numbers, spec).write(expression)[0])
 
 
 def _bare(text: str) -> str:
@@ -49,7 +49,9 @@ def _bare(text: str) -> str:
     return re.sub(r"^\\left\((-[\d.]+)\\right\)(?!\^)", r"\1", text)
 
 
-class _Writer:
+class Writer:
+    """Writes LaTeX; what another dialect writes otherwise are the methods under "dialect"."""
+
     def __init__(self, numbers: bool, spec: str) -> None:
         self.numbers = numbers
         self.spec = spec
@@ -72,7 +74,37 @@ class _Writer:
 
     def inside(self, expression: Expression, needed: int) -> str:
         text, strength = self.write(expression)
-        return text if strength >= needed else rf"\left({text}\right)"
+        return text if strength >= needed else self.parenthesized(text)
+
+    # ---- dialect -------------------------------------------------------------------------------------------------
+    dots = r"\cdots"
+    dot = r" \cdot "
+
+    def parenthesized(self, text: str) -> str:
+        return rf"\left({text}\right)"
+
+    def bare(self, text: str) -> str:
+        """A text that comes first, where a negative number needs no parentheses."""
+        return _bare(text)
+
+    def runs_together(self, before: str, after: str) -> bool:
+        """Whether two factors need a dot between them."""
+        return after[0].isdigit() or (after.startswith(r"\left(-") and before[-1].isdigit())
+
+    def beside(self, before: str, after: str) -> str:
+        """Two factors without a dot between them."""
+        return f"{before} {after}"
+
+    def fraction(self, above: tuple[str, int], below: tuple[str, int]) -> str:
+        return rf"\frac{{{above[0]}}}{{{below[0]}}}"
+
+    def root(self, degree: int, text: str) -> str:
+        return rf"\sqrt{{{text}}}" if degree == 2 else rf"\sqrt[{degree}]{{{text}}}"
+
+    def raised(self, text: str, exponent: str) -> str:
+        if "^" in text and not text.startswith(r"\left("):
+            text = self.parenthesized(text)
+        return f"{text}^{{{exponent}}}"
 
     # ---- sums ----------------------------------------------------------------------------------------------------
     def sum(self, terms: Sequence[tuple[Expression, float]]) -> str:
@@ -80,12 +112,12 @@ class _Writer:
             terms = [*terms[1:], terms[0]]  # y - 1 rather than -1 + y
         shown = [self.term(term, coefficient) for term, coefficient in terms[: MOST_TERMS // 2]]
         if len(terms) > MOST_TERMS:
-            shown += [("+", r"\cdots")]
+            shown += [("+", self.dots)]
             shown += [self.term(term, coefficient) for term, coefficient in terms[-2:]]
         else:
             shown += [self.term(term, coefficient) for term, coefficient in terms[MOST_TERMS // 2 :]]
         (sign, first), *others = shown
-        text = f"-{first}" if sign == "-" else _bare(first)
+        text = f"-{first}" if sign == "-" else self.bare(first)
         return " ".join([text, *[f"{sign} {body}" for sign, body in others]])
 
     def term(self, term: Expression, coefficient: float) -> tuple[str, str]:
@@ -97,7 +129,7 @@ class _Writer:
             return sign, self.number(size)[0]
         factors = term.factors if isinstance(term, Product) else ((term, ONE),)
         text, strength = self.product(size, factors)
-        return sign, text if strength > SUM else rf"\left({text}\right)"
+        return sign, text if strength > SUM else self.parenthesized(text)
 
     # ---- products ------------------------------------------------------------------------------------------------
     def product(self, coefficient: float, factors: Sequence[tuple[Expression, Expression]]) -> tuple[str, int]:
@@ -114,12 +146,12 @@ class _Writer:
         numerator = self.row([size] if divisor == 1 and (size != 1.0 or not above) else [], above)
         if below or divisor > 1:
             denominator = self.row([float(divisor)] if divisor > 1 else [], below)
-            text, strength = rf"\frac{{{numerator[0]}}}{{{denominator[0]}}}", PRODUCT
+            text, strength = self.fraction(numerator, denominator), PRODUCT
         else:
             text, strength = numerator
         if coefficient >= 0.0:
             return text, strength
-        return "-" + (text if strength >= PRODUCT else rf"\left({text}\right)"), SUM
+        return "-" + (text if strength >= PRODUCT else self.parenthesized(text)), SUM
 
     def row(self, numbers: Sequence[float], factors: Sequence[tuple[Expression, Expression]]) -> tuple[str, int]:
         """Factors side by side; a dot where two numbers would run together."""
@@ -129,26 +161,23 @@ class _Writer:
             text, strength = self.power(base, exponent)
             if single:
                 return text, strength
-            parts.append(text if strength >= PRODUCT else rf"\left({text}\right)")
+            parts.append(text if strength >= PRODUCT else self.parenthesized(text))
         if not parts:
             return "1", ATOM
         text = parts[0]
         for part in parts[1:]:
-            dot = self.numbers or part[0].isdigit() or (part.startswith(r"\left(-") and text[-1].isdigit())
-            text += (r" \cdot " if dot else " ") + part
+            with_dot = self.numbers or self.runs_together(text, part)
+            text = text + self.dot + part if with_dot else self.beside(text, part)
         return text, PRODUCT if len(parts) > 1 else ATOM
 
     def power(self, base: Expression, exponent: Expression) -> tuple[str, int]:
         if exponent == ONE:
             return self.write(base)
         if exponent == Number(0.5):
-            return rf"\sqrt{{{self.write(base)[0]}}}", ATOM
+            return self.root(2, self.write(base)[0]), ATOM
         if exponent == Number(1 / 3):
-            return rf"\sqrt[3]{{{self.write(base)[0]}}}", ATOM
-        text = self.inside(base, ATOM)
-        if "^" in text and not text.startswith(r"\left("):
-            text = rf"\left({text}\right)"
-        return f"{text}^{{{self.exponent(exponent)}}}", POWER
+            return self.root(3, self.write(base)[0]), ATOM
+        return self.raised(self.inside(base, ATOM), self.exponent(exponent)), POWER
 
     def exponent(self, exponent: Expression) -> str:
         """An exponent, with fractions such as 2/3 as such."""

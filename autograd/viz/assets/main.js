@@ -114,14 +114,15 @@ class App {
       const names = walk.roots.map((root) => `grad ${walk.boxes[root].n} = 1`);
       return [names.join(", "), "Backward starts: the derivative of the output by itself is 1."];
     }
-    const { tail, head, local } = walk.arrows[state.step.arrow];
+    const { tail, head, local, formula } = walk.arrows[state.step.arrow];
     const [to, from] = [walk.boxes[tail].n, walk.boxes[head].n];
     if (!walk.scalar) return [`${from} hands its gradient back to ${to}`, `∂out/∂in: ${local}`];
     const { contribution, after } = state.step;
     const rest = walk.missing(tail, state.done) ? "more is to come" : "complete";
     return [
       `grad ${to} += ${factor(state.grad[head])} × ${factor(local)} = ${format(contribution)}`,
-      `the gradient of ${from} times ∂${atom(from)}/∂${atom(to)}; grad ${to} is now ${format(after)}, ${rest}`,
+      `the gradient of ${from} times ∂${atom(from)}/∂${atom(to)}${formula ? ` = ${formula}` : ""}; `
+        + `grad ${to} is now ${format(after)}, ${rest}`,
     ];
   }
 

@@ -43,7 +43,8 @@ class Walk {
     this.boxes = level.boxes;
     this.roots = level.roots;
     this.boxOfNode = level.of;  // of groups: the box that each number is in, if there is a picture of the numbers
-    this.arrows = level.arrows.map(([tail, head, local]) => ({ tail, head, local: this.scalar ? num(local) : local }));
+    this.arrows = level.arrows.map(([tail, head, local, formula]) => (
+      { tail, head, local: this.scalar ? num(local) : local, formula }));  // formula: 3b² = 3·2² = 12
     this.steps = level.steps.map(([arrow, contribution, after]) => (
       { arrow, contribution: num(contribution), after: num(after) }));
     this.operands = this.boxes.map(() => []);

@@ -79,10 +79,11 @@ class Panel {
     const { walk } = this.app;
     const lines = walk.received[i].map((index) => {
       const step = walk.steps[index];
-      const { head, local } = walk.arrows[step.arrow];
+      const { head, local, formula } = walk.arrows[step.arrow];
       const taken = index < state.done;
       const text = taken ? `${factor(state.grad[head])} × ${factor(local)} = ${format(step.contribution)}` : "…";
-      return make("li", { class: index === state.done - 1 ? "now" : "" }, text, " via ", this.link(head));
+      return make("li", { class: index === state.done - 1 ? "now" : "" }, text, " via ", this.link(head),
+        formula && taken ? make("small", {}, `∂${atom(walk.boxes[head].n)}/∂${atom(walk.boxes[i].n)} = ${formula}`) : null);
     });
     if (walk.roots.includes(i)) {
       lines.unshift(make("li", {}, state.grad[i] === undefined ? "1, when backward starts here" : "1, since backward starts here"));
