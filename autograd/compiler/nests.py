@@ -92,6 +92,12 @@ class Table(NamedTuple):
     loops: list[tuple[int, ...]]  # strides, from the outside in
     rows: list[tuple[int, ...]]  # turns, then starts
 
+    def of_columns(self, kept: Sequence[int]) -> Table:
+        """The same for some of the columns, in another order."""
+        head = len(self.loops)
+        loops = [tuple([strides[c] for c in kept]) for strides in self.loops]
+        return Table(loops, [(*row[:head], *[row[head + c] for c in kept]) for row in self.rows])
+
 
 def arranged(nest: Nest, kept: Sequence[int]) -> Table:
     """The loops with these numbers as the loops of a kernel (-1: one of one turn), all others unrolled into rows."""

@@ -24,12 +24,14 @@ class Call(NamedTuple):
     Attributes:
         kernel: what to do.
         table: turns, places and strides.
+        columns: what the kernel touches.
         numbers: plain numbers among the operands.
         flags: what else the descriptor says: for sums whether they are added to what is there.
     """
 
     kernel: Kernel
     table: Table
+    columns: Sequence[Column] = ()
     numbers: tuple[float, ...] = ()
     flags: tuple[int, ...] = ()
 
@@ -51,8 +53,8 @@ def copied(source: Column, target: Column, batch: int = 1) -> Call:
     """The call that copies numbers from one place to another."""
     table = map_nest([source, target], batch)
     kinds = [_kind(stride) for stride in table.loops[1]]
-    loads = (kinds[0].upper() if source.data else kinds[0],)
-    return Call(MapKernel((("identity", (("column", 0.0),)),), loads, ((0, kinds[1]),), host().lanes), table)
+    kernel = MapKernel((("identity", (("column", 0),)),), (kinds[0],), ((0, kinds[1]),), host().lanes)
+    return Call(kernel, table, [source, target])
 
 
 class _Lowering:
@@ -82,10 +84,10 @@ class _Lowering:
         touched += [self.column(number, range(region.size)) for number in stores]
         table = map_nest(touched, self.batch if region.batched else 1)
         lanes = host().lanes if max(row[1] for row in table.rows) > 1 else 1
-        kinds = [_cased(_kind(stride) if lanes > 1 else "g", column) for stride, column in zip(table.loops[1], touched)]
+        kinds = [_kind(stride) if lanes > 1 else "g" for stride in table.loops[1]]
         kept = tuple([(position[number], kind) for number, kind in zip(stores, kinds[len(columns) :])])
         kernel = MapKernel(tuple(steps), tuple(kinds[: len(columns)]), kept, lanes)
-        self.calls.append(Call(kernel, table, tuple(numbers)))
+        self.calls.append(Call(kernel, table, touched, tuple(numbers)))
 
     def _operand(
         self, array: Array, k: int, position: dict[int, int], columns: dict[Read, int], numbers: list[float]
@@ -147,7 +149,8 @@ class _Lowering:
         column = self.column(number, range(first, end))
         table = map_nest([column], column.scale)
         store = _kind(table.loops[1][0])
-        self.calls.append(Call(MapKernel((("identity", (("literal", 0.0),)),), (), ((0, store),), host().lanes), table))
+        kernel = MapKernel((("identity", (("literal", 0.0),)),), (), ((0, store),), host().lanes)
+        self.calls.append(Call(kernel, table, [column]))
 
     def exact_sum(self, number: int) -> None:
         """The terms copied together, owner by owner, then an exact sum of those of each."""
@@ -167,7 +170,7 @@ class _Lowering:
             rows.append((batch, end - place, to, scratch + place * batch))
         if len(starts) < array.size:
             self.zero(number, 0, array.size)
-        self.calls.append(Call(ExactKernel(), Table([(1, 1), (0, batch)], rows)))
+        self.calls.append(Call(ExactKernel(), Table([(1, 1), (0, batch)], rows)))  # no column is in the data
 
 
 class _Part(NamedTuple):
@@ -191,18 +194,38 @@ class _Part(NamedTuple):
     def calls(self, fresh: bool) -> list[Call]:
         """The call, and those for what is added afterwards."""
         way, table = self.way, self.table
-        lanes = host().lanes if way else 1
         along = table.loops[1 if way == "n" else 2]
-        factors = []
-        for c in range(1, 1 + self.factors):
-            kind = "u" if along[c] else "b"
-            steady = ["b" if loop[c] == 0 else "g" for loop in table.loops[: {"n": 1, "k": 2}.get(way, 0)]]
-            factors.append(_cased("".join([kind, *steady]), self.columns[c]))
+        kinds = [
+            ("u" if along[c] else "b", ["b" if loop[c] == 0 else "g" for loop in table.loops[:2]])
+            for c in range(1, 1 + self.factors)
+        ]
+        order, factors = _variant(way, kinds)
         start = ""
         if len(self.columns) > 1 + self.factors:
-            start = _cased("u" if way == "n" and along[-1] else "b", self.columns[-1])
-        call = Call(SumKernel(way, tuple(factors), start, lanes), table, flags=(int(not fresh),))
+            start = "u" if way == "n" and along[-1] else "b"
+        kept = [0, *[1 + k for k in order], *range(1 + self.factors, len(self.columns))]
+        kernel = SumKernel(way, factors, start, host().lanes if way else 1)
+        columns = [self.columns[c] for c in kept]
+        call = Call(kernel, table.of_columns(kept), columns, flags=(int(not fresh),))
         return [call, *[more for part in self.more for more in part.calls(False)]]
+
+
+def _variant(way: str, kinds: Sequence[tuple[str, list[str]]]) -> tuple[list[int], tuple[str, ...]]:
+    """The order of the factors of a sum, and how its kernel loads them: few kernels serve all sums.
+
+    A factor that is the same in all rows may be loaded as if it were not; only in matrix products is that a loss.
+    """
+    order = list(range(len(kinds)))
+    if way == "n":
+        order.sort(key=lambda k: kinds[k][0])
+        if [kinds[k][0] for k in order] == ["b", "u"] and kinds[order[1]][1][0] == "b":
+            return order, ("bg", "ub")
+        return order, tuple([kinds[k][0] + "g" for k in order])
+    if way == "k" and len(kinds) == 2:
+        for i, j in ((0, 1), (1, 0)):
+            if kinds[i][1][1] == "b" and kinds[j][1][0] == "b":
+                return [i, j], ("ugb", "ubg")
+    return order, ("ugg" if way == "k" else "u",) * len(kinds)
 
 
 def _starts(start: Terms, terms: Terms) -> bool:
@@ -214,10 +237,6 @@ def _starts(start: Terms, terms: Terms) -> bool:
 
 def _kind(stride: int) -> str:
     return {0: "b", 1: "u"}.get(stride, "g")
-
-
-def _cased(kind: str, column: Column) -> str:
-    return kind.upper() if column.data else kind
 
 
 def _gaps(written: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:

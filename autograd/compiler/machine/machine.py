@@ -153,6 +153,7 @@ def _descriptor(call: Call) -> tuple[Any, Any]:
     """The words that a kernel finds its work in, and the table that they point to."""
     rows = np.array(call.table.rows, dtype=np.int64)
     strides = [stride for loop in call.table.loops for stride in loop]
-    head = np.array([len(rows), rows.ctypes.data, *strides], dtype=np.int64)
+    given = sum([1 << c for c, column in enumerate(call.columns) if column.data])
+    head = np.array([len(rows), rows.ctypes.data, given, *strides], dtype=np.int64)
     numbers = np.array(call.numbers, dtype=float).view(np.int64)
     return np.concatenate([head, numbers, np.array(call.flags, dtype=np.int64)]), rows

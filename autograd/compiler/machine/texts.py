@@ -7,8 +7,9 @@ sequence, all steps of a recurrence and models of all widths share it.
     void @kernel(ptr frame, ptr data, ptr descriptor)
 
     frame         the memory of an evaluation
-    data          where the numbers of its arguments are: columns of these are written with capital letters
-    descriptor    the number of rows, the address of the first row, the strides of the columns by each loop, numbers
+    data          where the numbers of its arguments are
+    descriptor    the number of rows, the address of the first row, which columns are in the data (a bit each), the
+                  strides of the columns by each loop, numbers
     row           the turns of the loops, then the place in the frame at which each column begins
 """
 
@@ -31,8 +32,7 @@ class MapKernel(NamedTuple):
     Attributes:
         steps: for each operation its name and its operands: ("register", number of a step), ("column", number),
             ("number", number of a number in the descriptor) or ("literal", the number).
-        loads: how each column that is read advances: "u" by 1, "b" not at all, "g" by another stride.  Capital letters:
-            it is in the data, not in the frame.
+        loads: how each column that is read advances: "u" by 1, "b" not at all, "g" by another stride.
         stores: the same for columns that are written, each with the step whose result it takes.
         lanes: members at a time.
     """
@@ -53,7 +53,7 @@ class SumKernel(NamedTuple):
     Attributes:
         way: "n": vectors of members, "k": vectors of terms, "": one at a time.
         factors: for each factor how it advances along the vector: "u" by 1 or "b" not at all, and along m: "b" for one
-            that is the same in all rows; for way "k" along n, too.  Capital letters: it is in the data.
+            that is the same in all rows, and therefore loaded once; for way "k" along n, too.
         start: how what the sums start from advances along the vector, if it is a column of its own, else empty.
         lanes: of a vector.
     """
@@ -98,8 +98,7 @@ class _Text:
     def __init__(self, name: str, functions: Functions, loops: int, kinds: Sequence[str]) -> None:
         self.name, self.code = name, Code(functions)
         self.loops, self.columns = loops, len(kinds)
-        self.bases = ["%x" if kind.isupper() else "%f" for kind in kinds]
-        self.words = 2 + self.loops * self.columns  # where the numbers of a descriptor begin
+        self.words = 3 + self.loops * self.columns  # where the numbers of a descriptor begin
         self.lanes = functions.lanes
 
     def head(self, numbers: int = 0) -> list[str]:
@@ -109,9 +108,15 @@ class _Text:
             "  %d.1 = getelementptr i64, ptr %d, i64 1",
             "  %first = load ptr, ptr %d.1, align 8",
         ]
-        for d in range(self.loops):
-            for c in range(self.columns):
-                lines += self._word(f"%s{d}.{c}", "i64", 2 + d * self.columns + c)
+        lines += self._word("%given", "i64", 2)
+        for c in range(self.columns):
+            lines += [
+                f"  %bit{c} = and i64 %given, {1 << c}",
+                f"  %is{c} = icmp eq i64 %bit{c}, 0",
+                f"  %base{c} = select i1 %is{c}, ptr %f, ptr %x",
+            ]
+            for d in range(self.loops):
+                lines += self._word(f"%s{d}.{c}", "i64", 3 + d * self.columns + c)
         for number in range(numbers):
             lines += self._word(f"%number{number}", "double", self.words + number)
         lines += [
@@ -124,7 +129,7 @@ class _Text:
             lines += self._cell(f"%n{d}", d)
         for c in range(self.columns):
             lines += self._cell(f"%at{c}", self.loops + c)
-            lines.append(f"  %p{c} = getelementptr double, ptr {self.bases[c]}, i64 %at{c}")
+            lines.append(f"  %p{c} = getelementptr double, ptr %base{c}, i64 %at{c}")
         return lines
 
     @staticmethod
@@ -228,7 +233,7 @@ class _Text:
 class _MapText(_Text):
     def __init__(self, kernel: MapKernel, name: str, functions: Functions) -> None:
         super().__init__(name, functions, 2, [*kernel.loads, *[kind for _, kind in kernel.stores]])
-        self.kernel = kernel._replace(loads=tuple(map(str.lower, kernel.loads)))
+        self.kernel = kernel
 
     def text(self) -> str:
         kernel, code = self.kernel, self.code
@@ -296,7 +301,7 @@ class _SumText(_Text):
 
     def __init__(self, kernel: SumKernel, name: str, functions: Functions) -> None:
         super().__init__(name, functions, 3, ["u", *kernel.factors, *([kernel.start] if kernel.start else [])])
-        self.kernel = kernel._replace(factors=tuple(map(str.lower, kernel.factors)), start=kernel.start.lower())
+        self.kernel = kernel
         self.factors = range(1, 1 + len(kernel.factors))
 
     def text(self) -> str:
