@@ -124,7 +124,8 @@ class Builder:
         """Sums of products; where each sum is one product only, it is that product."""
         if batched is None:
             batched = any(part.batched for part in terms)
-        terms = [part._replace(batched=part.batched or batched) for part in terms]
+        if batched:
+            terms = [part if part.batched else part._replace(batched=True) for part in terms]
         if not exact or len(terms) == 1:
             plain = self._without_sum(size, terms, batched)
             if plain is not None:
@@ -220,6 +221,8 @@ class Builder:
         def moved(operand: Any) -> Any:
             return Read(where[operand.array], operand.index) if isinstance(operand, Read) else operand
 
+        if len(kept) == len(self.arrays):
+            return Program(list(self.arrays), outputs, dict(self.labels), dict(self.adjoints))
         arrays = [
             array._replace(
                 operands=tuple(map(moved, array.operands)),

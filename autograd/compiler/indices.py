@@ -69,6 +69,16 @@ class Index(Sequence[int]):
         places = self.places
         return len(places) if isinstance(places, range) else len(set(places))
 
+    @cached_property
+    def first(self) -> int:
+        """The lowest member."""
+        return min(self.places)
+
+    @cached_property
+    def end(self) -> int:
+        """The number behind the highest member."""
+        return max(self.places) + 1
+
     @property
     def is_one_to_one(self) -> bool:
         """Whether no member is read twice."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from math import prod
-from typing import NamedTuple
+from operator import add
+from typing import Any, NamedTuple
 
 from autograd.compiler.indices import common_blocks, common_dims, loops
 
-__all__ = ["Column", "Loop", "Nest", "Table", "map_nest", "nest_of", "sum_nest"]
+__all__ = ["Column", "Loop", "Nest", "Nests", "Table", "map_nest", "nest_of", "sum_nest"]
 
 
 class Column(NamedTuple):
@@ -92,6 +93,13 @@ class Table(NamedTuple):
     loops: list[tuple[int, ...]]  # strides, from the outside in
     rows: list[tuple[int, ...]]  # turns, then starts
 
+    def moved(self, by: Sequence[int]) -> Table:
+        """The same with each column so much further on."""
+        if not any(by):
+            return self
+        shift = [0] * len(self.loops) + list(by)
+        return Table(self.loops, [tuple(map(add, row, shift)) for row in self.rows])
+
     def of_columns(self, kept: Sequence[int]) -> Table:
         """The same for some of the columns, in another order."""
         head = len(self.loops)
@@ -114,6 +122,41 @@ def arranged(nest: Nest, kept: Sequence[int]) -> Table:
                     at[c] += turn * stride
             rows.append((*kept_turns, *at))
     return Table(strides, rows)
+
+
+class Nests:
+    """The nests of a program; steps whose columns run through memory in the same way share the work.
+
+    All steps of a recurrence do, so that a long one costs little more than a short one.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Any] = {}
+
+    def of_map(self, columns: Sequence[Column], batch: int = 1) -> Table:
+        """See ``map_nest``."""
+        found: Table = self._shared(map_nest, columns, batch)[0]
+        return found
+
+    def of_sum(self, columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[str, Table, bool]:
+        """See ``sum_nest``."""
+        table, way, complete = self._shared(sum_nest, columns, batch, factors)
+        return way, table, complete
+
+    def _shared(self, make: Any, columns: Sequence[Column], batch: int, *more: int) -> tuple[Any, ...]:
+        dims = [loops(column.places) for column in columns]
+        if None in dims:
+            return _table_first(make(columns, *more, batch))
+        key = make, tuple(dims), tuple([column.scale for column in columns]), batch, *more
+        starts = [column.base + column.places[0] * column.scale for column in columns]
+        if key not in self._known:
+            self._known[key] = _table_first(make(columns, *more, batch)), starts
+        (table, *rest), known = self._known[key]
+        return table.moved([start - before for start, before in zip(starts, known)]), *rest
+
+
+def _table_first(found: Any) -> tuple[Any, ...]:
+    return (found,) if isinstance(found, Table) else (found[1], found[0], found[2])
 
 
 def map_nest(columns: Sequence[Column], batch: int = 1) -> Table:

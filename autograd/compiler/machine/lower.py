@@ -10,7 +10,7 @@ from autograd.compiler.classes import Array, Kind, Program, Read, Terms
 from autograd.compiler.machine.memory import Memory
 from autograd.compiler.machine.texts import ExactKernel, Kernel, MapKernel, SumKernel
 from autograd.compiler.native.jit import host
-from autograd.compiler.nests import Column, Table, map_nest, sum_nest
+from autograd.compiler.nests import Column, Nests, Table, map_nest
 from autograd.compiler.schedule import Region, Step
 
 __all__ = ["Call", "lowered"]
@@ -61,6 +61,7 @@ class _Lowering:
     def __init__(self, program: Program, kept: set[int], memory: Memory, batch: int) -> None:
         self.program, self.kept, self.memory, self.batch = program, kept, memory, batch
         self.calls: list[Call] = []
+        self.nests = Nests()
 
     def column(self, array: int, places: Sequence[int]) -> Column:
         """The places of an array in memory."""
@@ -82,7 +83,7 @@ class _Lowering:
         stores = [number for number in region.arrays if number in self.kept]
         touched = [self.column(read.array, read.index) for read in columns]
         touched += [self.column(number, range(region.size)) for number in stores]
-        table = map_nest(touched, self.batch if region.batched else 1)
+        table = self.nests.of_map(touched, self.batch if region.batched else 1)
         lanes = host().lanes if max(row[1] for row in table.rows) > 1 else 1
         kinds = [_kind(stride) if lanes > 1 else "g" for stride in table.loops[1]]
         kept = tuple([(position[number], kind) for number, kind in zip(stores, kinds[len(columns) :])])
@@ -107,14 +108,20 @@ class _Lowering:
         """One call for each list of terms; what no list writes afresh is set to 0 first."""
         array = self.program.arrays[number]
         lists = sorted(array.terms, key=lambda terms: -len(terms.owner))
-        starts = [terms for terms in lists if len(terms.factors) == 1 and terms.owner.is_one_to_one]
-        parts = []
+        starts: dict[Any, list[Terms]] = {}
         for terms in lists:
-            start = next((other for other in starts if _starts(other, terms)), None)
-            if start is not None:
-                starts.remove(start)
-                lists.remove(start)
-            parts.append(self._part(number, terms, start))
+            if len(terms.factors) == 1 and terms.owner.is_one_to_one:
+                starts.setdefault(_span(terms), []).append(terms)
+        parts: list[_Part] = []
+        used: list[Terms] = []
+        for terms in lists:
+            if any(terms is start for start in used):
+                continue
+            found = [start for start in starts.get(_span(terms), ()) if _starts(start, terms)]
+            if found:
+                starts[_span(terms)].remove(found[0])
+                used.append(found[0])
+            parts.append(self._part(number, terms, found[0] if found else None))
         parts.sort(key=lambda part: (not part.dense, part.first - part.end))
         written: list[tuple[int, int]] = []
         calls = []
@@ -130,24 +137,24 @@ class _Lowering:
     def _part(self, number: int, terms: Terms, start: Terms | None) -> _Part:
         columns = [self.column(number, terms.owner), *[self.column(r.array, r.index) for r in terms.factors]]
         batch = self.batch if terms.batched else 1
-        places = set(terms.owner.places)
-        first, end = min(places), max(places) + 1
+        places = terms.owner
+        first, end = places.first, places.end
         if start is not None:
             (read,) = start.factors
             place = dict(zip(start.owner.places, read.index.places))
             begins = self.column(read.array, [place[owner] for owner in terms.owner.places])
-            way, table, complete = sum_nest([*columns, begins], len(terms.factors), batch)
-            if complete and len(places) == end - first:
+            way, table, complete = self.nests.of_sum([*columns, begins], len(terms.factors), batch)
+            if complete and places.distinct == end - first:
                 return _Part(True, first, end, way, table, [*columns, begins], len(terms.factors))
             plain, other = self._part(number, start, None), self._part(number, terms, None)
             return plain._replace(more=(other,))
-        way, table, complete = sum_nest(columns, len(terms.factors), batch)
-        return _Part(complete and len(places) == end - first, first, end, way, table, columns, len(terms.factors))
+        way, table, complete = self.nests.of_sum(columns, len(terms.factors), batch)
+        return _Part(complete and places.distinct == end - first, first, end, way, table, columns, len(terms.factors))
 
     def zero(self, number: int, first: int, end: int) -> None:
         """Members of an array set to 0."""
         column = self.column(number, range(first, end))
-        table = map_nest([column], column.scale)
+        table = self.nests.of_map([column], column.scale)
         store = _kind(table.loops[1][0])
         kernel = MapKernel((("identity", (("literal", 0.0),)),), (), ((0, store),), host().lanes)
         self.calls.append(Call(kernel, table, [column]))
@@ -226,6 +233,10 @@ def _variant(way: str, kinds: Sequence[tuple[str, list[str]]]) -> tuple[list[int
             if kinds[i][1][1] == "b" and kinds[j][1][0] == "b":
                 return [i, j], ("ugb", "ubg")
     return order, ("ugg" if way == "k" else "u",) * len(kinds)
+
+
+def _span(terms: Terms) -> tuple[int, int, int]:
+    return terms.owner.first, terms.owner.end, terms.owner.distinct
 
 
 def _starts(start: Terms, terms: Terms) -> bool:
