@@ -159,7 +159,7 @@ def serve() -> None:
         replies.flush()
 
 
-def _measure(work: Work | Reading, calls: int) -> tuple[float, float]:
+def _measure(work: Work | Reading, calls: int, by_cpu: bool) -> tuple[float, float]:
     """Return seconds per unit (or what the contestant read) and how many CPUs were busy."""
     # No gc.collect() here: a graph full of cycles is paid for by its engine's next step, as in real use.
     cpu, start = time.process_time(), time.perf_counter()
@@ -169,7 +169,8 @@ def _measure(work: Work | Reading, calls: int) -> tuple[float, float]:
         run = work.run
         for _ in itertools.repeat(None, calls):
             run()
-        value = (time.perf_counter() - start) / (calls * work.per)
+        seconds = time.process_time() - cpu if by_cpu else time.perf_counter() - start
+        value = seconds / (calls * work.per)
     busy = (time.process_time() - cpu) / (time.perf_counter() - start)
     return value, busy
 
@@ -241,7 +242,7 @@ class Process:
         self.cache.cleanup()
 
 
-def ask(question: Question, pythons: dict[str, str], rounds: int, seconds: float, limit: float) -> list[Result]:
+def ask(question: Question, pythons: dict[str, str], options: argparse.Namespace) -> list[Result]:
     """Return one Result per contestant: answers compared first, then measured in turns."""
     data = pickle.dumps(question.data(), protocol=4)
     results = {c.name: Result(c.name) for c in question.contestants}
@@ -249,10 +250,10 @@ def ask(question: Question, pythons: dict[str, str], rounds: int, seconds: float
     reference: list[float] | None = None
 
     def start(contestant: Contestant) -> Process:
-        return Process(contestant, pythons.get(contestant.peer, sys.executable), data, limit)
+        return Process(contestant, pythons.get(contestant.peer, sys.executable), data, options.limit)
 
     def measure(result: Result, process: Process, calls: int) -> None:
-        value, busy = process.ask("measure", calls)
+        value, busy = process.ask("measure", calls, options.cpu)
         result.samples.append(value)
         result.cpus = max(result.cpus, busy)
 
@@ -270,11 +271,11 @@ def ask(question: Question, pythons: dict[str, str], rounds: int, seconds: float
                 result.samples.clear()
                 process.close()
                 continue
-            calls = 1 if question.fresh else process.ask("calibrate", seconds)
+            calls = 1 if question.fresh else process.ask("calibrate", options.seconds)
             running[contestant.name] = contestant, process, calls
         except PeerError as reason:
             result.status = str(reason)
-    for _ in range(rounds - 1 if question.fresh else rounds):
+    for _ in range(options.rounds - question.fresh):
         for name, (contestant, process, calls) in list(running.items()):
             try:
                 if question.fresh:
@@ -366,6 +367,7 @@ def main(questions: Sequence[Question], argv: Sequence[str] | None = None) -> No
     parser.add_argument(
         "--limit", type=float, default=300.0, metavar="S", help="cut off what takes longer (default 300)"
     )
+    parser.add_argument("--cpu", action="store_true", help="count CPU time, except where a row reads its own clock")
     parser.add_argument("--quick", action="store_true", help="one short round: --rounds 1 --seconds 0.02")
     parser.add_argument("--list", action="store_true", help="print the questions and their peers, and ask none")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
@@ -395,7 +397,7 @@ def main(questions: Sequence[Question], argv: Sequence[str] | None = None) -> No
         if options.list:
             print(question.title, *[f"    {c.peer:10}{c.name}" for c in question.contestants], sep="\n")
             continue
-        results = ask(question, pythons, options.rounds, options.seconds, options.limit)
+        results = ask(question, pythons, options)
         failed = failed or any(r.status.startswith("failed") for r in results)
         if options.json:
             rows = [{**vars(r), "median": r.median if r.samples else None} for r in results]

@@ -55,6 +55,18 @@ GPT = [
         fresh=True,
     ),
     Question(
+        "gpt first gradient, 32 tokens: one text twice as long",
+        data=gpt.problem.twice_as_long,
+        contestants=[
+            Contestant("ours, one-hot", "ours", gpt.ours.first_gradients_one_hot),
+            Contestant("ours, integers", "ours", gpt.ours.first_gradients),
+            Contestant("JAX", "jax", gpt.with_jax.first_gradients),
+        ],
+        unit="program",
+        bars=[Bar("ours, one-hot", 3.0), Bar("ours, integers", 3.0)],
+        fresh=True,
+    ),
+    Question(
         "gpt gradient: forward and backward of one text of 16 tokens",
         data=gpt.problem.longest,
         contestants=[

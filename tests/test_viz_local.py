@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import pytest
 
@@ -233,3 +234,68 @@ def test_the_caption_and_the_panel_say_it(open_page: Open) -> None:
     assert page.locator("#ledger small").all_inner_texts() == ["∂(a*b)/∂b = a = -4", "∂(b**3)/∂b = 3b² = 3·2² = 12"]
     page.click("#back")
     assert page.locator("#ledger small").all_inner_texts() == ["∂(a*b)/∂b = a = -4"]
+
+
+# ---- the quiz --------------------------------------------------------------------------------------------------------
+def numbers_on_arrows(page: Any) -> list[str]:
+    found: list[str] = page.locator("svg.graph:not([hidden]) .e text").all_text_contents()
+    return found
+
+
+def test_the_quiz_of_local_derivatives_hides_the_numbers_on_the_arrows(open_page: Open) -> None:
+    page = open_page(cubic())
+    shown = numbers_on_arrows(page)
+    assert shown == ["1", "1", "2", "-4", "12"]
+    press(page, "q")
+    assert numbers_on_arrows(page) == shown
+    page.click("#quiz-local")
+    assert numbers_on_arrows(page) == ["?"] * 5
+    assert page.locator(".b .g").all_text_contents() == ["grad ?", "grad ?", "grad ?", "grad ?", "grad 1"]
+    assert page.locator("#score").inner_text() == "0 right, 5 of 5 to go"
+    for answer in ("1", "1", "2", "-4"):
+        page.click("#ask")
+        page.keyboard.type(answer)
+        press(page, "Enter")
+        assert page.locator("#verdict").inner_text().startswith("Right: ")
+        assert page.evaluate("document.activeElement.id") == "ask"  # so that Enter goes on
+    assert numbers_on_arrows(page) == ["1", "1", "2", "-4", "?"]
+
+
+def test_an_answer_to_the_quiz_is_told_with_its_formula(open_page: Open) -> None:
+    page = open_page(cubic())
+    press(page, "q")
+    page.click("#quiz-local")
+    for _ in range(4):
+        page.click("#ask")
+        page.click("#reveal")
+    page.click("#ask")
+    assert page.locator("#panel p", has_text="What is").inner_text() == "What is ∂(b**3)/∂b, the number on the arrow?"
+    assert page.locator(".e.now text").text_content() == "?"
+    assert page.evaluate("document.activeElement.id") == "answer"
+    page.keyboard.type("6")
+    press(page, "Enter")
+    assert page.locator("#verdict").inner_text().startswith("Not yet.")
+    assert numbers_on_arrows(page)[-1] == "?"
+    page.fill("#answer", "12")
+    press(page, "Enter")
+    assert page.locator("#verdict").inner_text() == "Right: 3b² = 3·2² = 12."
+    assert page.locator("#score").inner_text() == "1 right, 0 of 5 to go"
+    assert numbers_on_arrows(page) == ["1", "1", "2", "-4", "12"]
+    assert page.locator(".b .g").all_text_contents() == ["grad 2", "grad 8", "grad 1", "grad 1", "grad 1"]
+    assert page.evaluate("document.activeElement.id") == "quiz"
+
+
+def test_nothing_of_the_quiz_stays_when_it_ends(open_page: Open) -> None:
+    page = open_page(cubic())
+    press(page, "q")
+    page.click("#quiz-local")
+    page.click("#ask")
+    page.click("#quiz-gradients")
+    assert numbers_on_arrows(page) == ["1", "1", "2", "-4", "12"]
+    assert page.locator("#score").inner_text() == "0 right, 4 of 4 to go"
+    page.click("#quiz-local")
+    press(page, "q")
+    assert numbers_on_arrows(page) == ["1", "1", "2", "-4", "12"]
+    assert page.locator(".e.now").count() == 0
+    press(page, "q")
+    assert page.locator("#quiz-gradients").get_attribute("aria-pressed") == "true"

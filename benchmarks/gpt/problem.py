@@ -63,9 +63,16 @@ def longest() -> dict[str, Any]:
     return {"weights": weights(), "texts": [tokens("muhammadibrahim")]}
 
 
-def padded(texts: list[list[int]]) -> tuple[list[list[int]], list[int]]:
-    """Return the texts filled up to 17 tokens, and their numbers of positions: for peers that compute with arrays."""
-    return [text + [BOUNDARY] * (POSITIONS + 1 - len(text)) for text in texts], [len(text) - 1 for text in texts]
+def twice_as_long() -> dict[str, Any]:
+    """Return one text of 32 positions, and a model that has so many."""
+    rng = random.Random(1337)
+    rows = [[rng.gauss(0, 0.08) for _ in range(WIDTH)] for _ in range(2 * POSITIONS)]
+    return {"weights": weights() | {"position": rows}, "texts": [tokens("muhammadibrahimchristopherjames")[:33]]}
+
+
+def padded(texts: list[list[int]], positions: int = POSITIONS) -> tuple[list[list[int]], list[int]]:
+    """Return the texts filled up to one length, and their numbers of positions: for peers that compute with arrays."""
+    return [text + [BOUNDARY] * (positions + 1 - len(text)) for text in texts], [len(text) - 1 for text in texts]
 
 
 def flat(matrices: dict[str, Any]) -> list[float]:

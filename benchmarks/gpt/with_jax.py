@@ -7,37 +7,36 @@ from typing import Any
 
 from harness import Work, first_run
 
-from gpt.problem import BETA1, BETA2, EPSILON, EPSILON_NORM, HEAD, HEADS, POSITIONS, RATE, SHAPES, padded
+from gpt.problem import BETA1, BETA2, EPSILON, EPSILON_NORM, HEAD, HEADS, RATE, SHAPES, WIDTH, padded
 
 LOOP = 256  # steps inside one native loop
 TINY = 1e-9  # the rate of a gradient descent that is only there to make each gradient depend on the last
 
 
 def _model() -> Any:
-    """Return loss(weights, text, length): text of 17 integers, of which length + 1 count."""
+    """Return loss(weights, text, length): text of integers, of which length + 1 count."""
     import jax
     import jax.numpy as jnp
-
-    causal = jnp.tril(jnp.ones((POSITIONS, POSITIONS), bool))
 
     def rmsnorm(x: Any) -> Any:
         return x * ((x * x).mean(axis=1, keepdims=True) + EPSILON_NORM) ** -0.5
 
     def heads(x: Any) -> Any:
-        return x.reshape(POSITIONS, HEADS, HEAD).transpose(1, 0, 2)
+        return x.reshape(-1, HEADS, HEAD).transpose(1, 0, 2)
 
     def loss(w: Any, text: Any, length: Any) -> Any:
         x = rmsnorm(w["token"][text[:-1]] + w["position"])
         residual, x = x, rmsnorm(x)
         q, k, v = (heads(x @ w[name].T) for name in ("query", "key", "value"))
+        causal = jnp.tril(jnp.ones((len(x), len(x)), bool))
         scores = jnp.where(causal, q @ k.transpose(0, 2, 1) / HEAD**0.5, -jnp.inf)
-        x = (jax.nn.softmax(scores) @ v).transpose(1, 0, 2).reshape(POSITIONS, -1)
+        x = (jax.nn.softmax(scores) @ v).transpose(1, 0, 2).reshape(-1, WIDTH)
         x = x @ w["output"].T + residual
         residual, x = x, rmsnorm(x)
         x = jax.nn.relu(x @ w["up"].T) @ w["down"].T + residual
         log_shares = jax.nn.log_softmax(x @ w["logits"].T)
         chosen = jnp.take_along_axis(log_shares, text[1:, None], axis=1)[:, 0]
-        return -jnp.where(jnp.arange(POSITIONS) < length, chosen, 0.0).sum() / length
+        return -jnp.where(jnp.arange(len(chosen)) < length, chosen, 0.0).sum() / length
 
     return loss
 
@@ -45,7 +44,7 @@ def _model() -> Any:
 def _arrays(problem: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
     import jax.numpy as jnp
 
-    texts, lengths = padded(problem["texts"])
+    texts, lengths = padded(problem["texts"], len(problem["weights"]["position"]))
     return {name: jnp.array(w) for name, w in problem["weights"].items()}, jnp.array(texts), jnp.array(lengths)
 
 

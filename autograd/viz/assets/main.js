@@ -62,6 +62,10 @@ class App {
   // The boxes to look at: those of the step, the one that is computed, or to begin with a leaf and what uses it.
   active() {
     const { walk, state } = this;
+    if (this.quiz.on && this.quiz.kind === "local" && this.quiz.asking !== null) {
+      const { tail, head } = walk.arrows[this.quiz.asking];
+      return [tail, head];
+    }
     if (this.quiz.on) return [this.selected ?? walk.roots[0]];
     const arrow = state.step ? walk.arrows[state.step.arrow] : walk.arrows[(walk.operands[walk.forward[0]] || [])[0]];
     if (state.box !== null && !state.step) return [state.box];
@@ -80,7 +84,7 @@ class App {
     const position = this.quiz.on ? this.walk.length : this.position;
     this.state = this.walk.at(position);
     if (this.quiz.on) Object.assign(this.state, { step: null, box: null });
-    this.picture.show(this.state, this.selected, (i) => this.quiz.hides(i));
+    this.picture.show(this.state, this.selected, this.quiz);
     this.panel.show(this.state);
     this.writeCaption();
     byId("position").value = this.position;
@@ -101,7 +105,8 @@ class App {
 
   writeCaption() {
     const [line, small] = this.quiz.on
-      ? ["Work out the gradients, from the output back.", "The number on an arrow is the local derivative ∂head/∂tail."]
+      ? [this.quiz.kind === "local" ? "Work out the numbers on the arrows." : "Work out the gradients, from the output back.",
+        "The number on an arrow is the local derivative ∂head/∂tail."]
       : this.caption();
     byId("caption").replaceChildren(make("span", {}, line), make("small", {}, small));
   }

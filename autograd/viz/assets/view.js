@@ -18,6 +18,7 @@ class Picture {
     this.walk = walk;
     this.boxes = [...svg.querySelectorAll(".b")];
     this.arrows = [...svg.querySelectorAll(".e")];
+    this.numbers = this.arrows.map((arrow) => arrow.querySelector("text")).map((text) => [text, text && text.textContent]);
     this.lines = this.boxes.map((box) => [...box.querySelectorAll(".g")].map((line) => [line, line.textContent]));
     this.centres = this.boxes.map((box) => box.getAttribute("transform").match(/-?[\d.]+/g).map(Number));
     this.shown = [];
@@ -45,8 +46,9 @@ class Picture {
     return this.measuredLabels;
   }
 
-  // hides(i): whether the gradient of a box is kept secret.
-  show(state, selected, hides) {
+  // The quiz knows which gradients and which numbers on arrows are kept secret.
+  show(state, selected, quiz) {
+    const hides = (i) => quiz.hides(i);
     const active = state.step ? state.step.arrow : -1;
     const changed = [];
     this.boxes.forEach((box, i) => {
@@ -66,7 +68,9 @@ class Picture {
     });
     this.squeeze(changed);
     this.arrows.forEach((arrow, i) => {
-      arrow.classList.toggle("now", i === active);
+      const [text, final] = this.numbers[i];
+      if (text) text.textContent = quiz.hidesArrow(i) ? "?" : final;
+      arrow.classList.toggle("now", i === active || (quiz.hidesArrow(i) && i === quiz.asking));
       arrow.classList.toggle("off", !state.computed[this.walk.arrows[i].head]);
     });
     this.walk.steps.forEach((step, i) => this.arrows[step.arrow].classList.toggle("back", i < state.done));
