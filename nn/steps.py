@@ -136,8 +136,9 @@ class CompiledSteps:
             drawn = [1.0] * len(self.draws)  # as the first numbers of every sample, and anew in every step
             data = [drawn] * len(X), X, y
             self.trainer = Trainer(
-                loss_of_sample, data, optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper()
-            )
+                loss_of_sample, data, optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper(),
+                self.outside,
+            )  # fmt: skip
             _check_repeatable(lambda: [loss_of_sample(drawn, X[0], y[0])], [self.trainer.recorded_loss], has_drawn)
 
     def _hyper(self) -> dict[str, Any]:

@@ -114,12 +114,18 @@ def loops(places: Sequence[int]) -> Dims | None:
         if turns == 1:
             return None
         outer = starts[::turns]
-        for turn in range(1, turns):
-            if starts[turn::turns] != list(map((turn * step).__add__, outer)):
-                return None
+        if not _repeats(starts, outer, turns, step):
+            return None
         dims.append((turns, step))
         starts = outer
     return tuple(reversed(dims)) or ((1, 0),)
+
+
+def _repeats(places: list[int], outer: list[int], turns: int, step: int) -> bool:
+    """Whether from each of the outer places on so many places follow in equal steps."""
+    if len(outer) < turns:  # few long lines
+        return all(places[k * turns : (k + 1) * turns] == _line(start, step, turns) for k, start in enumerate(outer))
+    return all(places[turn::turns] == list(map((turn * step).__add__, outer)) for turn in range(1, turns))
 
 
 def _line(start: int, step: int, n: int) -> list[int]:

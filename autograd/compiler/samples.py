@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd.compiler.arguments import arguments_of, form
 from autograd.compiler.collecting import collector_paused
+from autograd.compiler.outside import Outside
 from autograd.compiler.record import Recording, advice, record
 from autograd.errors import AutogradError
 from autograd.ops import as_float
@@ -23,7 +24,12 @@ class DataDependentError(AutogradError):
 
 
 def record_sample(
-    f: Callable[..., Any], data: Sequence[Sequence[Any]], what: str, *, several: bool = False
+    f: Callable[..., Any],
+    data: Sequence[Sequence[Any]],
+    what: str,
+    outside: Outside | None = None,
+    *,
+    several: bool = False,
 ) -> Recording:
     """The recording of a function at the first sample.
 
@@ -31,13 +37,14 @@ def record_sample(
         f: A function of one sample, ``f(*sample)``.
         data: For each argument of ``f`` what it is for each sample.
         what: Name of what ``f`` computes, used in the error message.
+        outside: What the function can see besides its arguments, if it is known.
         several: Whether ``f`` returns a list of Values instead of one.
 
     Raises:
         DataDependentError: the recording has guards.
     """
     with collector_paused():
-        recording = record(f, [_first(values) for values in data], several=several)
+        recording = record(f, [_first(values) for values in data], outside, several=several)
     if recording.guards:
         raise DataDependentError(f"{what} of a sample {advice(recording.guards[0])}, or train with compile=False")
     return recording

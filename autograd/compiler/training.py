@@ -16,6 +16,7 @@ from autograd.compiler.collecting import collector_paused
 from autograd.compiler.gradients import rows_of
 from autograd.compiler.learning import Rule, StepProgram, loss_and_gradients, step_program
 from autograd.compiler.machine.machine import Machine
+from autograd.compiler.outside import Outside
 from autograd.compiler.samples import record_sample, table_of
 from autograd.value import Value
 
@@ -38,6 +39,7 @@ class Trainer:
         rule: the update of one parameter, on any numbers.
         state_size: how many numbers the rule carries along for each parameter.
         hyper: the numbers that the rule finds in ``hyper``; of these ``lr`` and ``step`` change from step to step.
+        outside: what the loss can see besides the sample, if it is known.
 
     Raises:
         DataDependentError: the recorded loss has guards.
@@ -53,8 +55,9 @@ class Trainer:
         rule: Rule,
         state_size: int,
         hyper: dict[str, Any],
+        outside: Outside | None = None,
     ) -> None:
-        recording = record_sample(loss, data, "the loss")
+        recording = record_sample(loss, data, "the loss", outside)
         self.recorded_loss = recording.output._data
         self.columns = table_of(data)
         self.parameters = list(parameters)
