@@ -420,7 +420,7 @@ def test_an_optimizer_with_a_step_of_its_own_is_not_compiled() -> None:
 
 
 def test_without_the_packages_training_is_eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.compiler.kernels.native_available", lambda: False)
+    monkeypatch.setattr("autograd.compiler.backends.native_available", lambda: False)
     assert type(chosen(mlp(1))) is EagerSteps
 
 

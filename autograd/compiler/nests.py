@@ -215,7 +215,10 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
     if way == "n":
         kept = (rest[0] if rest else -1, n, k)
     else:
-        kept = (rest[0] if rest else -1, rest[1] if len(rest) > 1 else -1, k)
+        m, n = [*rest, -1, -1][:2]
+        if n >= 0 and nest.loops[m].strides[0] == 1:  # as in a matrix whose rows are one after the other
+            m, n = n, m
+        kept = (m, n, k)
     reached = sum([prod([turns[j] for j in outside]) for turns, _ in nest.blocks])
     owners = len(set(columns[0].places)) * (batch if columns[0].scale > 1 else 1)
     if owners != reached:  # a sum is in several places of the nest: one after the other may add to it

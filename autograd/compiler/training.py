@@ -187,7 +187,7 @@ class _StepKernel:
     """The machine code of a step on batches of one size."""
 
     def __init__(self, step: StepProgram, batch: int) -> None:
-        self.machine = Machine(step.program, batch, step.carried)
+        self.machine = Machine(step.program, batch, step.carried, fixed=True)
         self.frame = self.machine.frame()
         self.batch = batch
 

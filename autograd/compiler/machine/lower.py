@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.classes import Array, Kind, Program, Read, Terms
+from autograd.compiler.machine.library import Kernel
 from autograd.compiler.machine.memory import Memory
-from autograd.compiler.machine.texts import ExactKernel, Kernel, MapKernel, SumKernel
+from autograd.compiler.machine.products import product_of
+from autograd.compiler.machine.texts import ExactKernel, MapKernel, SumKernel
 from autograd.compiler.native.jit import host
 from autograd.compiler.nests import Column, Nests, Table, map_nest
 from autograd.compiler.schedule import Region, Step
@@ -36,9 +38,20 @@ class Call(NamedTuple):
     flags: tuple[int, ...] = ()
 
 
-def lowered(program: Program, steps: Sequence[Step], kept: set[int], memory: Memory, batch: int) -> list[Call]:
-    """The calls that compute a program."""
-    lowering = _Lowering(program, kept, memory, batch)
+def lowered(
+    program: Program, steps: Sequence[Step], kept: set[int], memory: Memory, batch: int, *, fixed: bool = False
+) -> list[Call]:
+    """The calls that compute a program.
+
+    Args:
+        program: with its arrays in this memory.
+        steps: the order of computation.
+        kept: the arrays that are in memory.
+        memory: where they are.
+        batch: how many samples the batched arrays hold.
+        fixed: whether matrix products are compiled for their sizes.
+    """
+    lowering = _Lowering(program, kept, memory, batch, fixed)
     for step in steps:
         if isinstance(step, Region):
             lowering.region(step)
@@ -58,8 +71,8 @@ def copied(source: Column, target: Column, batch: int = 1) -> Call:
 
 
 class _Lowering:
-    def __init__(self, program: Program, kept: set[int], memory: Memory, batch: int) -> None:
-        self.program, self.kept, self.memory, self.batch = program, kept, memory, batch
+    def __init__(self, program: Program, kept: set[int], memory: Memory, batch: int, fixed: bool) -> None:
+        self.program, self.kept, self.memory, self.batch, self.fixed = program, kept, memory, batch, fixed
         self.calls: list[Call] = []
         self.nests = Nests()
 
@@ -129,7 +142,7 @@ class _Lowering:
             fresh = part.dense and all(part.end <= low or high <= part.first for low, high in written)
             if fresh:
                 written.append((part.first, part.end))
-            calls += part.calls(fresh)
+            calls += part.calls(fresh, self.fixed)
         for first, end in _gaps(written, array.size):
             self.zero(number, first, end)
         self.calls += calls
@@ -198,7 +211,7 @@ class _Part(NamedTuple):
     factors: int
     more: tuple[Any, ...] = ()
 
-    def calls(self, fresh: bool) -> list[Call]:
+    def calls(self, fresh: bool, fixed: bool) -> list[Call]:
         """The call, and those for what is added afterwards."""
         way, table = self.way, self.table
         along = table.loops[1 if way == "n" else 2]
@@ -211,10 +224,12 @@ class _Part(NamedTuple):
         if len(self.columns) > 1 + self.factors:
             start = "u" if way == "n" and along[-1] else "b"
         kept = [0, *[1 + k for k in order], *range(1 + self.factors, len(self.columns))]
-        kernel = SumKernel(way, factors, start, host().lanes if way else 1)
-        columns = [self.columns[c] for c in kept]
-        call = Call(kernel, table.of_columns(kept), columns, flags=(int(not fresh),))
-        return [call, *[more for part in self.more for more in part.calls(False)]]
+        table = table.of_columns(kept)
+        kernel: Kernel = SumKernel(way, factors, start, host().lanes if way else 1)
+        if fixed:
+            kernel = product_of(table, factors, fresh) or kernel
+        call = Call(kernel, table, [self.columns[c] for c in kept], flags=(int(not fresh),))
+        return [call, *[more for part in self.more for more in part.calls(False, fixed)]]
 
 
 def _variant(way: str, kinds: Sequence[tuple[str, list[str]]]) -> tuple[list[int], tuple[str, ...]]:

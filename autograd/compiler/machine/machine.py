@@ -24,9 +24,12 @@ class Machine:
         program: what to run.
         batch: how many samples the batched arrays hold.
         carried: pairs (number of an output, leaf): the output takes the place of the leaf for the next evaluation.
+        fixed: whether matrix products are compiled for their sizes, which pays off in a long training.
     """
 
-    def __init__(self, program: Program, batch: int = 1, carried: Sequence[tuple[int, Read]] = ()) -> None:
+    def __init__(
+        self, program: Program, batch: int = 1, carried: Sequence[tuple[int, Read]] = (), *, fixed: bool = False
+    ) -> None:
         self.program, self.batch = program, batch
         steps = schedule(program)
         kept = stored(program, steps) | {read.array for _, read in carried}
@@ -36,7 +39,7 @@ class Machine:
             if isinstance(new := program.outputs[number], Read) and new.index.is_identity and old.index.is_identity
         ]
         self.memory = memory_of(program, steps, kept, batch, whole)
-        self.calls = lowered(program, steps, kept, self.memory, batch)
+        self.calls = lowered(program, steps, kept, self.memory, batch, fixed=fixed)
         for number, old in carried:
             new = program.outputs[number]
             if not isinstance(new, Read) or self.memory.aliases.get(new.array) != old.array:
