@@ -20,9 +20,9 @@ def _sumprod(p: Sequence[float], q: Sequence[float]) -> float:
 sumprod: Callable[[Sequence[float], Sequence[float]], float] = getattr(math, "sumprod", _sumprod)  # from Python 3.12 on
 
 
-def take(xs: Sequence[float], places: Sequence[int]) -> Sequence[float]:
+def take(xs: Sequence[float], places: Sequence[int]) -> list[float]:
     """``[xs[k] for k in places]``, four times as fast."""
-    return itemgetter(*places)(xs) if len(places) > 1 else [xs[k] for k in places]
+    return list(itemgetter(*places)(xs)) if len(places) > 1 else [xs[k] for k in places]
 
 
 def sums(terms: Iterable[float], counts: Iterable[int]) -> list[float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import product
+from itertools import islice, product
 from math import prod
 
 from autograd.compiler import nests
@@ -17,7 +17,7 @@ from autograd.compiler.classes import Operand, Read, Terms
 from autograd.compiler.indices import taken
 from autograd.compiler.python.expressions import Expression, added, times
 from autograd.compiler.python.lines import Lines, Loop
-from autograd.compiler.python.walks import Walk, range_text, refined, slice_of
+from autograd.compiler.python.walks import Walk, letters, range_text, refined, slice_of
 
 __all__ = ["sum_text"]
 
@@ -187,16 +187,16 @@ class _Grid:
         clauses = _Clauses(self.lines, turns)
         sliced = self.inner[self.slices]
         others = [loop for k, loop in enumerate(self.inner) if k != self.slices]
-        letters = list("stuvw"[: len(others)])
+        counters = list(islice(letters(self.lines.names.taken, "stuvw"), len(others)))
         factors = []
         for c, walk in enumerate(self.walks):
             steps = [loop.strides[c + 1] for loop in self.outer]
-            moves = [(loop.strides[c + 1], letter) for loop, letter in zip(others, letters)]
+            moves = [(loop.strides[c + 1], letter) for loop, letter in zip(others, counters)]
             inside = [_multiple(step, letter) for step, letter in moves if step]
             factors.append(clauses.factor(walk, steps, sliced.turns, sliced.strides[c + 1], inside))
         total = f"sum({factors[0]})" if len(factors) == 1 else f"sumprod({factors[0]}, {factors[1]})"
         if others:
-            ranges = [f"for {letter} in range({loop.turns})" for letter, loop in zip(letters, others)]
+            ranges = [f"for {letter} in range({loop.turns})" for letter, loop in zip(counters, others)]
             total = f"sum([{total} {' '.join(ranges)}])"
         terms = [Expression(total)]
         loop = Loop(self.lines.names, 1)
@@ -221,7 +221,7 @@ class _Clauses:
         self.lines = lines
         self.turns = turns
         self.elements: list[dict[str, str]] = [{} for _ in turns]  # for each loop what it runs over, by name
-        self.letters = ["ijklmn"[k % 6] + str(k // 6 or "") for k in range(len(turns))]
+        self.letters = list(islice(letters(lines.names.taken), len(turns)))
 
     def factor(self, walk: Walk, steps: Sequence[int], count: int, width: int, inside: Sequence[str]) -> str:
         """A slice of so many numbers (or, of none, one number) that moves along with the loops."""
@@ -236,8 +236,9 @@ class _Clauses:
             if not count:
                 return self._element(k, str(moved), walk.name)
             end = walk.start + self.turns[k] * steps[k]
-            row = slice_of(walk._replace(start=0), "i", count, width)
-            rows = f"[{row} for i in {range_text(walk.start, end, steps[k])}]"
+            letter = next(letters({walk.name}))
+            row = slice_of(walk._replace(start=0), letter, count, width)
+            rows = f"[{row} for {letter} in {range_text(walk.start, end, steps[k])}]"
             name = f"{walk.name}_{'rows' if width == 1 else 'columns'}"
             lines.columns[rows] += 1
             if len(self.turns) == 1 and rows not in lines.shared:

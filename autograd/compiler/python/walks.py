@@ -10,12 +10,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from autograd.compiler.indices import loops
 
-__all__ = ["Walk", "range_text", "refined", "slice_of", "walk_of"]
+__all__ = ["Walk", "letters", "range_text", "refined", "slice_of", "walk_of"]
 
 Loops = tuple[tuple[int, int], ...]  # (turns, step), from the outside in
 
@@ -63,19 +64,32 @@ class Walk(NamedTuple):
         """Loops of which the outer one moves."""
         clauses: list[str] = []
         offsets: list[str] = []
+        free = letters({self.name})
+        element = "x" if self.name != "x" else "x_i"  # [x for i in range(9) for x in x[i:]] would not find its list
         moving = [k for k, (_, step) in enumerate(self.loops) if step]
         start = self.start
         for k, (turns, step) in enumerate(self.loops):
             if k == moving[-1]:
-                clauses.append(f"for x in {slice_of(self._replace(start=start), ' + '.join(offsets), turns, step)}")
+                part = slice_of(self._replace(start=start), " + ".join(offsets), turns, step)
+                clauses.append(f"for {element} in {part}")
             elif step:
-                letter = "ijklmn"[len(offsets)] if len(offsets) < 6 else f"i{len(offsets)}"
+                letter = next(free)
                 clauses.append(f"for {letter} in {range_text(start, start + turns * step, step)}")
                 offsets.append(letter)
                 start = 0
             else:
                 clauses.append(f"for _ in range({turns})")
-        return f"[x {' '.join(clauses)}]"
+        return f"[{element} {' '.join(clauses)}]"
+
+
+def letters(taken: Collection[str], first: str = "ijklmn") -> Iterator[str]:
+    """Names of the variables that count turns, without those that mean something else.
+
+    >>> [letter for letter, _ in zip(letters({"j"}), range(7))]
+    ['i', 'k', 'l', 'm', 'n', 'i2', 'j2']
+    """
+    more = (f"{letter}{number}" for number in itertools.count(2) for letter in first)
+    return (letter for letter in itertools.chain(first, more) if letter not in taken)
 
 
 def slice_of(walk: Walk, offset: str, turns: int, step: int) -> str:

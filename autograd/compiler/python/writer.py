@@ -35,7 +35,7 @@ from autograd.compiler.python.lines import Lines, Loop
 from autograd.compiler.python.names import FUNCTIONS
 from autograd.compiler.python.sums import sum_text
 from autograd.compiler.python.text import WIDTH, Text
-from autograd.compiler.python.walks import Walk, walk_of
+from autograd.compiler.python.walks import Walk, letters, walk_of
 
 __all__ = ["python_text"]
 
@@ -166,7 +166,8 @@ class _Writer(Lines):
     def _result(self, parts: Sequence[Operand]) -> str:
         """The list of what the parts of an output hold."""
         texts = [self._part(part) for part in parts]
-        if len(texts) == 1 and texts[0].startswith("*"):
+        constant = isinstance(parts[0], Read) and self.arrays[parts[0].array].kind is Kind.CONSTANT  # a tuple
+        if len(texts) == 1 and texts[0].startswith("*") and not constant:
             return texts[0][1:]
         return f"[{', '.join(texts)}]"
 
@@ -179,7 +180,8 @@ class _Writer(Lines):
             if length == 1:
                 return f"[{name}]"
             places = [place * self.batch for place in part.index]
-            return f"*[{name}[k:k + {self.batch}] for k in {_tuple(places)}]"
+            k = next(letters({name}))
+            return f"*[{name}[{k}:{k} + {self.batch}] for {k} in {_tuple(places)}]"
         if part.index.is_identity and len(part.index) == length > 1:
             return f"*{name}"
         walk = self.walk(part.array, part.index.places)
