@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import chain, repeat
-from math import inf, prod
+from itertools import accumulate, chain, repeat
+from math import inf, nan, prod
 from operator import attrgetter
 from typing import Any
 
@@ -283,6 +283,8 @@ class _Grouping:
     ) -> Operand:
         if found.op not in ("sum", "exact sum"):
             given = [_places(builder, read[k], places) for k, places in zip(found.operands, operands)]
+            if found.op is ops.take:
+                return _taken(builder, given[0], given[1:], found.count)
             if found.exponent is not None:
                 given.append(found.exponent)
             return builder.map(found.op, given, found.count)
@@ -466,3 +468,42 @@ def _terms(builder: Builder, owner: Sequence[int], factors: Sequence[Operand]) -
         constant = builder.leaf(Kind.CONSTANT, [prod(numbers)])
         return builder.terms(owner, builder.read(constant, builder.index([0] * len(owner))))
     return builder.terms(owner, builder.map(ops.mul, [reads[0], numbers[0]]))
+
+
+def _taken(builder: Builder, index: Operand, candidates: Sequence[Operand], count: int) -> Operand:
+    """What an index chooses among several numbers, for each of so many members.
+
+    Which one that is is found once for each index: chosen[k, i] = 1 if index i is k.  Then
+
+        y[m] = Σ_k (x[k, m] if chosen[k, i[m]] else 0)
+
+    which no inf or nan among the others disturbs, and whose derivative goes to the one alone.
+    """
+    if not isinstance(index, Read):
+        return candidates[int(index)] if 0.0 <= index < len(candidates) else nan
+    n, members = len(candidates), range(count)
+    indices = {place: i for i, place in enumerate(dict.fromkeys(index.index.places))}
+    numbers = builder.leaf(Kind.CONSTANT, [float(k) for k in range(n)])
+    here = builder.read(Read(index.array, builder.identity(builder.arrays[index.array].size)), [*indices] * n)
+    each = builder.read(numbers, [k for k in range(n) for _ in indices])
+    chosen = builder.map(ops.equal, [here, each])
+    assert isinstance(chosen, Read)
+    wanted = [k * len(indices) + indices[place] for k in range(n) for place in index.index.places]
+    table = _together(builder, [builder.spread(x, count) for x in candidates])
+    found = builder.map(ops.select, [builder.read(chosen, wanted), table, 0.0])
+    return builder.sum(count, [builder.terms([*members] * n, builder.spread(found, n * count))])
+
+
+def _together(builder: Builder, parts: Sequence[Read]) -> Read:
+    """Some reads one after the other, as one read."""
+    arrays = list(dict.fromkeys([part.array for part in parts]))
+    sizes = [builder.arrays[number].size for number in arrays]
+    starts = dict(zip(arrays, accumulate(sizes, initial=0)))
+    whole: Operand = Read(arrays[0], builder.identity(sizes[0]))
+    if len(arrays) > 1:
+        terms = [
+            builder.terms(range(starts[number], starts[number] + size), Read(number, builder.identity(size)))
+            for number, size in zip(arrays, sizes)
+        ]
+        whole = builder.sum(sum(sizes), terms)
+    return builder.read(whole, [starts[part.array] + place for part in parts for place in part.index.places])

@@ -128,6 +128,16 @@ class _Text:
         pairs = code.let("lshr i64 %n, 1")
         return pairs, code.let(f"shl i64 {pairs}, 1"), code.let("and i64 %n, 1")
 
+    def chosen(self) -> tuple[str, str]:
+        """Of a take: which operand its index chooses, and whether there is one; if not, it is the first."""
+        code, index = self.code, self.operand("0")
+        count = code.let(f"uitofp i64 {code.let('sub i64 %n, 1')} to double")
+        above = code.let(f"fcmp oge double {index}, {code.value(0.0)}")
+        below = code.let(f"fcmp olt double {index}, {count}")
+        inside = code.let(f"and i1 {above}, {below}")
+        safe = code.let(f"select i1 {inside}, double {index}, double {code.value(0.0)}")
+        return self.shifted(code.let(f"fptoui double {safe} to i64"), "1"), inside
+
     def scratch(self, k: str) -> str:
         """The place of number k of the scratch memory, which holds one more than the longest row has operands."""
         return self.code.let(f"getelementptr double, ptr %s, i64 {k}")
@@ -138,6 +148,9 @@ class _Text:
     # ---- forward ---------------------------------------------------------------------------------------------------
     def _forward(self) -> Name:
         op, code = self.op, self.code
+        if op is ops.take:
+            place, inside = self.chosen()
+            return code.let(f"select i1 {inside}, double {self.operand(place)}, double {code.value(math.nan)}")
         if op not in _LISTS:
             operands: list[Name] = [self.operand(str(k)) for k in range(_arity(op))]
             if self.case.exponent is not None:
@@ -182,6 +195,10 @@ class _Text:
             return
         if op is ops.select:
             self._selected()
+        elif op is ops.take:
+            place, inside = self.chosen()
+            one, none = self.code.value(1.0), self.code.value(0.0)
+            self.pass_on(place, self.code.let(f"select i1 {inside}, double {one}, double {none}"))
         elif op is ops.product_of:
             self._product()
         elif op in _LISTS:
