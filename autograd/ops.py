@@ -301,6 +301,7 @@ less_equal = binary("less_equal", lambda x, y: float(x <= y), lambda z, x, y: (0
 equal      = binary("equal",      lambda x, y: float(x == y), lambda z, x, y: (0.0, 0.0), "==")
 select: Op     = nary("select", lambda c, x, y: x if c else y,
                   lambda z, c, x, y: (0.0, where(c, 1.0, 0.0), where(c, 0.0, 1.0)))
+largest: Op    = nary("largest", lambda *xs: max(xs), lambda y, *xs: (0.0,) * len(xs), "max")  # of detached numbers
 take: Op       = nary("take", lambda i, *xs: xs[int(i)] if 0.0 <= i < len(xs) else nan, lambda y, i, *xs: (
     0.0, *_one_hot(i, len(xs))))
 # fmt: on

@@ -144,6 +144,8 @@ def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
     computed = any(isinstance(x, (Value, Traced)) for x in items)
     if not computed or not all(isinstance(x, (Value, Traced, int, float)) for x in items):
         return function(*args, **keywords)
+    if all(map(_is_detached, items)):
+        return _largest(items) if function is max else -_largest([-x for x in items])
     best = items[0]
     for x in items[1:]:
         operands = (best, x) if function is max else (x, best)
@@ -154,3 +156,17 @@ def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
             best = TracedFloat(taken).select(x, best)
     return best
 
+
+
+def _is_detached(x: Any) -> bool:
+    """Whether no gradient can go through a number."""
+    if isinstance(x, Traced):
+        return isinstance(x, int) or x.node.op is ops.detached
+    return not isinstance(x, Value)
+
+
+def _largest(items: Sequence[Any]) -> Any:
+    kinds = [bool, int, float]
+    kind = next(kind for kind in kinds if all(isinstance(x, kind) for x in items) or kind is float)
+    node = Value.apply(ops.largest, list(map(node_of, items)))
+    return {bool: TracedBool, int: TracedInt, float: TracedFloat}[kind](node)

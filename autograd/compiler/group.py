@@ -29,6 +29,7 @@ from autograd.value import Value
 
 __all__ = ["TooManyClassesError", "group", "most_classes"]
 
+_SUMS = {"sum": None, "exact sum": None, "largest": ops.largest}
 _LEAVES = (Kind.PARAMETER, Kind.ARGUMENT, Kind.CONSTANT)  # the classes 0, 1 and 2
 
 
@@ -157,6 +158,8 @@ class _Grouping:
             elif op is ops.sum_of:
                 kind = "exact sum" if len(parents) > 2 else "sum"  # two numbers are rounded once anyway
                 self._write_sum(node, [(parent,) for parent in parents], kind)
+            elif op is ops.largest:
+                self._write_sum(node, [(parent,) for parent in parents], "largest")
             elif op is ops.constant_power:
                 self._write_map(node, op, parents[:1], parents[1]._data)
             else:
@@ -220,7 +223,9 @@ class _Grouping:
                 lists.setdefault((i, j), []).append(term)
             else:
                 lists.setdefault((class_of[term[0]],), []).append(term)
-        found = self._member(node, (kind, frozenset(lists)), kind, ())
+        # Of the largest number the first is another one than the others: it may be nan.
+        first = next(iter(lists)) if kind == "largest" else None
+        found = self._member(node, (kind, frozenset(lists), first), kind, ())
         for key, part in lists.items():
             self._extend(found, key, *zip(*part))
 
@@ -235,7 +240,7 @@ class _Grouping:
         if j < i:
             i, j, ps, qs = j, i, qs, ps
         keys = {(i, j)} | {(self.class_of[x],) for x in start}
-        found = self._member(node, ("sum", frozenset(keys)), "sum", ())
+        found = self._member(node, ("sum", frozenset(keys), None), "sum", ())
         self._extend(found, (i, j), ps, qs)
         for x in start:
             self._extend(found, (self.class_of[x],), [x])
@@ -281,7 +286,7 @@ class _Grouping:
         lists: dict[tuple[int, ...], list[list[int]]],
         read: list[Operand],
     ) -> Operand:
-        if found.op not in ("sum", "exact sum"):
+        if found.op not in _SUMS:
             given = [_places(builder, read[k], places) for k, places in zip(found.operands, operands)]
             if found.op is ops.take:
                 return _taken(builder, given[0], given[1:], found.count)
@@ -292,7 +297,7 @@ class _Grouping:
         for key, (owner, *factors) in lists.items():
             reads = [_places(builder, read[k], places) for k, places in zip(key, factors)]
             terms.append(_terms(builder, owner, reads))
-        return builder.sum(found.count, terms, exact=found.op == "exact sum")
+        return builder.sum(found.count, terms, exact=found.op != "sum", op=_SUMS[found.op])
 
     def _gathered(self, builder: Builder, nodes: Sequence[Value], orders: list[_Order], read: list[Operand]) -> Operand:
         """Some nodes as one output."""
@@ -491,6 +496,8 @@ def _taken(builder: Builder, index: Operand, candidates: Sequence[Operand], coun
     wanted = [k * len(indices) + indices[place] for k in range(n) for place in index.index.places]
     table = _together(builder, [builder.spread(x, count) for x in candidates])
     found = builder.map(ops.select, [builder.read(chosen, wanted), table, 0.0])
+    if isinstance(found, Read) and found.index.is_identity:
+        builder.choices[found.array] = count
     return builder.sum(count, [builder.terms([*members] * n, builder.spread(found, n * count))])
 
 

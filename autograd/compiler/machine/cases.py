@@ -28,7 +28,7 @@ __all__ = ["Case", "case_of"]
 
 # Exponents that are part of the code, which multiplies; all others are data.
 _KNOWN = {0.5, -0.5, *[float(n) for n in range(-8, 9) if n]}
-_LISTS = {ops.sum_of_products, ops.sum_of, ops.product_of, ops.log_sum_exp}  # of any number of operands
+_LISTS = {ops.sum_of_products, ops.sum_of, ops.product_of, ops.log_sum_exp, ops.largest}  # of any number of operands
 
 
 class Case(NamedTuple):
@@ -168,6 +168,9 @@ class _Text:
             return self.loop("%n", [1.0], lambda k, x: [code.mul(x, self.operand(k))])[0]
         if op is ops.sum_of:
             return self.exact_sum(0.0, self.operand)
+        if op is ops.largest:
+            larger = lower(op)
+            return self.loop("%n", [self.operand("0")], lambda k, x: [larger(code, x, self.operand(k))])[0]
         largest = self.loop("%n", [-math.inf], lambda k, x: [lower(ops.maximum)(code, x, self.operand(k))])[0]
         others = self.exact_sum(-1.0, lambda k: code.function("exp", code.sub(self.operand(k), largest)))
         result = code.add(largest, code.function("log1p", others))
@@ -191,7 +194,7 @@ class _Text:
     # ---- backward --------------------------------------------------------------------------------------------------
     def _backward(self) -> None:
         op = self.op
-        if op in ops.COMPARISONS or op is ops.detached:
+        if op in (*ops.COMPARISONS, ops.detached, ops.largest):
             return
         if op is ops.select:
             self._selected()

@@ -181,6 +181,13 @@ def _take(c: Code, i: Operand, *xs: Operand) -> Operand:
     return result
 
 
+def _largest(c: Code, *xs: Operand) -> Operand:
+    result = xs[0]
+    for x in xs[1:]:
+        result = c.where("olt", result, x, x, result)
+    return result
+
+
 def _library(name: str) -> Lowering:
     return lambda c, *xs: c.function(name, *xs)
 
@@ -229,4 +236,5 @@ _ROWS: dict[str, Lowering] = {
     "equal": _comparison("oeq"),
     "select": lambda c, k, x, y: c.where("une", k, 0.0, x, y),
     "take": _take,
+    "largest": _largest,
 }  # fmt: skip
