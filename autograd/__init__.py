@@ -15,6 +15,7 @@ Functions of floats or Values, most of them methods of Value, too
     activations             relu leaky_relu elu sigmoid softplus silu gelu erf
     with corners            abs sign floor round maximum minimum clip where
     of several numbers      fsum prod sumprod linear logsumexp logaddexp softmax
+    of a list               take
 Derivatives
     grad                    of nodes by nodes, as ``torch.autograd.grad``
     functional              of functions: grad, jacobian, hessian, jvp, vjp, hvp, as in JAX
@@ -44,7 +45,7 @@ from autograd.errors import (
     StaleGraphError,
 )
 from autograd.functional import gradients as grad
-from autograd.functions import clip, elu, fsum, leaky_relu, linear, logsumexp, prod, softmax, sumprod
+from autograd.functions import clip, elu, fsum, leaky_relu, linear, logsumexp, prod, softmax, sumprod, take
 from autograd.installation import warn_if_mixed
 from autograd.modes import no_grad, strict
 from autograd.ops import (
@@ -101,7 +102,8 @@ __all__ = [  # noqa: RUF022 - classes first
     "constant", "cos", "cosh", "draw_dot", "elu", "erf", "errors", "exp", "expm1", "floor", "fsum", "functional",
     "gelu", "grad", "gradcheck", "hypot", "identity", "leaky_relu", "linear", "log", "log10", "log1p", "log2",
     "logaddexp", "logsumexp", "maximum", "minimum", "no_grad", "primitive", "prod", "relu", "round", "sigmoid", "sign",
-    "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square", "strict", "sumprod", "tan", "tanh", "where",
+    "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square", "strict", "sumprod", "take", "tan", "tanh",
+    "where",
 ]  # fmt: skip
 __version__ = "0.1.0"
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from autograd import ops
 from autograd.modes import UNRECORDED, current_modes, open_contexts
+from autograd.ops import Traced
 from autograd.subclasses import kind_of, kinds
 from autograd.value import new_node, unrecorded
 
-__all__ = ["clip", "elu", "fsum", "leaky_relu", "linear", "logsumexp", "prod", "softmax", "sumprod"]
+__all__ = ["clip", "elu", "fsum", "leaky_relu", "linear", "logsumexp", "prod", "softmax", "sumprod", "take"]
 
 
 def sumprod(p: Sequence[Any], q: Sequence[Any], start: Any = None) -> Any:
@@ -114,6 +115,26 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
     terms = list(xs)
     total = logsumexp(terms)
     return [ops.exp(x - total) for x in terms]
+
+
+def take(xs: Sequence[Any], i: Any) -> Any:
+    """``xs[i]``; inside a compiled function it is computed anew at each call, where i is an int argument.
+
+    Args:
+        xs: a list or tuple of numbers, Values, or lists of these.
+        i: an index, negative ones included.
+
+    Raises:
+        IndexError: there is no such member.
+
+    >>> from autograd import compile
+    >>> f = compile(lambda xs, i: take(xs, i) ** 2)
+    >>> f.value_and_grad([1.0, 2.0, 3.0], -1)
+    (9.0, ([0.0, 0.0, 6.0], 0.0))
+    """
+    if isinstance(i, Traced) and open_contexts.count and (recorder := current_modes().recorder) is not None:
+        return recorder.member(xs, i)
+    return xs[i]
 
 
 def clip(x: Any, low: Any = float("-inf"), high: Any = float("inf")) -> Any:

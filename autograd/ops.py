@@ -301,6 +301,9 @@ less_equal = binary("less_equal", lambda x, y: float(x <= y), lambda z, x, y: (0
 equal      = binary("equal",      lambda x, y: float(x == y), lambda z, x, y: (0.0, 0.0), "==")
 select: Op     = nary("select", lambda c, x, y: x if c else y,
                   lambda z, c, x, y: (0.0, where(c, 1.0, 0.0), where(c, 0.0, 1.0)))
+largest: Op    = nary("largest", lambda *xs: max(xs), lambda y, *xs: (0.0,) * len(xs), "max")  # of detached numbers
+take: Op       = nary("take", lambda i, *xs: xs[int(i)] if 0.0 <= i < len(xs) else nan, lambda y, i, *xs: (
+    0.0, *_one_hot(i, len(xs))))
 # fmt: on
 COMPARISONS = (less, less_equal, equal)  # no gradient goes through them
 
@@ -389,6 +392,16 @@ def _scaled_exp(x: Any, a: Any) -> Any:
 
 def _larger(x: Any, y: Any) -> Any:
     return where(x > y, 1.0, where(x < y, 0.0, where(x <= y, 0.5, nan)))
+
+
+def _one_hot(i: Any, n: int) -> Sequence[Any]:
+    """1 for the one of n numbers that an index chooses, 0 for the others."""
+    if i.__class__ is not float:
+        return [equal(floor(i), float(k)) for k in range(n)]
+    chosen = [0.0] * n
+    if 0.0 <= i < n:
+        chosen[int(i)] = 1.0
+    return chosen
 
 
 def _clip_partials(y: Any, x: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:

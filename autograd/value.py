@@ -277,7 +277,8 @@ class Value(Subclassed, MicrogradNames):
         3.0
         """
         if open_contexts.count and (recorder := _recorder(read=self)) is not None:
-            recorder.on_read(self)
+            number: float = recorder.data(self)
+            return number
         return self._data
 
     @data.setter

@@ -25,6 +25,7 @@ class Builder:
         self.arrays: list[Array] = []
         self.labels: dict[int, list[str]] = {}
         self.adjoints: dict[int, int] = {}
+        self.choices: dict[int, int] = {}  # of selections of which every so-many-th belong together: one is taken
         self._written: dict[Any, int] = {}
         self._indices: dict[Any, Index] = {}
 
@@ -120,7 +121,15 @@ class Builder:
         batched = any(self.arrays[read.array].batched for read in reads)
         return self.append(Array(Kind.MAP, len(index), batched, op, tuple(operands)))
 
-    def sum(self, size: int, terms: Sequence[Terms], *, batched: bool | None = None, exact: bool = False) -> Operand:
+    def sum(
+        self,
+        size: int,
+        terms: Sequence[Terms],
+        *,
+        batched: bool | None = None,
+        exact: bool = False,
+        op: Op | None = None,
+    ) -> Operand:
         """Sums of products; where each sum is one product only, it is that product."""
         if batched is None:
             batched = any(part.batched for part in terms)
@@ -130,7 +139,7 @@ class Builder:
             plain = self._without_sum(size, terms, batched)
             if plain is not None:
                 return plain
-        return self.append(Array(Kind.SUM, size, batched, terms=tuple(terms), exact=exact))
+        return self.append(Array(Kind.SUM, size, batched, op=op, terms=tuple(terms), exact=exact))
 
     def _without_sum(self, size: int, terms: Sequence[Terms], batched: bool) -> Operand | None:
         """Sums in which every member has exactly one term in each list, as additions."""

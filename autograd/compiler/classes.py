@@ -84,10 +84,11 @@ class Array(NamedTuple):
         kind: how the numbers come about.
         size: how many members.
         batched: whether there is one such block for each sample of a batch.
-        op: MAP: the row of the derivative table.
+        op: MAP: the row of the derivative table.  SUM: ``ops.largest`` if it is the largest term instead of the sum.
         operands: MAP: what it is applied to.
         terms: SUM: what is added up.
-        exact: SUM: whether the result is the exact sum, rounded once (``fsum``).
+        exact: SUM: whether all terms of a member are looked at together: for the largest one, or for the exact sum,
+            rounded once (``fsum``).
         data: CONSTANT: the numbers; ARGUMENT and PARAMETER: which number of the call each member is.
     """
 
@@ -192,7 +193,7 @@ def _line(array: Array) -> str:
             + (" and the batch" if terms.batched and not array.batched else "")
             for terms in array.terms
         ]
-        return ("exactly " if array.exact else "") + " + ".join(sums)
+        return ("largest of " if array.op else "exactly " if array.exact else "") + " + ".join(sums)
     data = array.data
     shown = " ".join(map(str, data)) if len(data) <= 2 else f"{data[0]} … {data[-1]}"
     return f"{array.kind.value} {shown}"

@@ -90,7 +90,7 @@ def _graph(builder: Builder, output: int, inputs: Iterable[int]) -> dict[int, _N
         array = builder.arrays[number]
         if number in wanted:
             nodes[number] = _Node(number, array, [], ())
-        elif array.op is not ops.detached:
+        elif array.op not in (ops.detached, ops.largest):
             reads = [(k, read) for k, read in enumerate(reads_of(array)) if read.array in nodes]
             if reads:
                 nodes[number] = _Node(number, array, reads, tuple([nodes[read.array] for _, read in reads]))
@@ -229,19 +229,39 @@ def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Ind
         here = _taken_here(builder, node, reads[node])
         if here is not None:
             found[node] = here
+        groups = _groups(builder, node, here, reads[node])
         for (position, read), parent in zip(node.reads, node.parents):
             edge = _edge(builder, node, position, read, here)
             if edge is not None:
-                reads[parent].append(edge)
+                read_by = [frozenset(map(read.index.places.__getitem__, members)) for members in groups]
+                reads[parent].append(edge._replace(groups=read_by))
     return found
 
 
 class _Edge(NamedTuple):
-    """What reads members of an array: where, and a number that is not 0 where it counts (None: everywhere)."""
+    """What reads members of an array.
+
+    Attributes:
+        places: where.
+        taken: a number that is not 0 where it counts; None: everywhere.
+        batched: whether that is another number for each sample.
+        groups: sets of members of which one counts at least, since an index chooses among what is computed from them.
+    """
 
     places: Index
     taken: Any
     batched: bool
+    groups: Sequence[frozenset[int]] = ()
+
+
+def _groups(builder: Builder, node: _Node, taken: Any, edges: list[_Edge]) -> Sequence[Iterable[int]]:
+    """Sets of members of which one counts at least, as far as that is not known of every member."""
+    if node.array.kind is not Kind.MAP:
+        return ()
+    if taken is not None and node.array.op is not ops.select:
+        return [members for edge in edges for members in edge.groups]
+    choices = builder.choices.get(node.number, 0) if taken is None else 0
+    return [range(member, node.array.size, choices) for member in range(choices)]
 
 
 def _edge(builder: Builder, node: _Node, position: int, read: Read, here: Any) -> _Edge | None:
@@ -277,6 +297,7 @@ def _taken_here(builder: Builder, node: _Node, edges: list[_Edge]) -> Any:
     if any(edge.taken is None and edge.places.distinct == size for edge in edges):
         return None
     always = set().union(*[edge.places.places for edge in edges if edge.taken is None])
+    always.update([next(iter(group)) for edge in edges for group in edge.groups if len(group) == 1])
     if len(always) == size:
         return None
     if all(edge.taken is None for edge in edges):

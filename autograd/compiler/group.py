@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import chain, repeat
-from math import inf, prod
+from itertools import accumulate, chain, repeat
+from math import inf, nan, prod
 from operator import attrgetter
 from typing import Any
 
@@ -30,6 +30,7 @@ from autograd.value import Value
 __all__ = ["TooManyClassesError", "group", "most_classes"]
 
 _TERMS = {ops.add, ops.mul, ops.sum_of_products}
+_SUMS = {"sum": None, "exact sum": None, "largest": ops.largest}
 _LEAVES = (Kind.PARAMETER, Kind.ARGUMENT, Kind.CONSTANT)  # the classes 0, 1 and 2
 
 
@@ -149,6 +150,8 @@ class _Grouping:
             elif op is ops.sum_of:
                 kind = "exact sum" if len(parents) > 2 else "sum"  # two numbers are rounded once anyway
                 self._write_sum(node, [(parent,) for parent in parents], kind)
+            elif op is ops.largest:
+                self._write_sum(node, [(parent,) for parent in parents], "largest")
             elif op is ops.constant_power:
                 self._write_map(node, op, parents[:1], parents[1]._data)
             else:
@@ -221,7 +224,9 @@ class _Grouping:
                 if len(key) == 2 and key[1] < key[0]:
                     term, key = term[::-1], key[::-1]
                 lists.setdefault(key, []).append(term)
-        found = self._member(node, (kind, frozenset(lists)), kind, ())
+        # Of the largest number the first is another one than the others: it may be nan.
+        first = next(iter(lists)) if kind == "largest" else None
+        found = self._member(node, (kind, frozenset(lists), first), kind, ())
         for key, part in lists.items():
             self._extend(found, key, *zip(*part))
 
@@ -236,7 +241,7 @@ class _Grouping:
         if j < i:
             i, j, ps, qs = j, i, qs, ps
         keys = {(i, j)} | {(self.class_of[x],) for x in start}
-        found = self._member(node, ("sum", frozenset(keys)), "sum", ())
+        found = self._member(node, ("sum", frozenset(keys), None), "sum", ())
         self._extend(found, (i, j), ps, qs)
         for x in start:
             self._extend(found, (self.class_of[x],), [x])
@@ -282,8 +287,10 @@ class _Grouping:
         lists: dict[tuple[int, ...], list[list[int]]],
         read: list[Operand],
     ) -> Operand:
-        if found.op not in ("sum", "exact sum"):
+        if found.op not in _SUMS:
             given = [_places(builder, read[k], places) for k, places in zip(found.operands, operands)]
+            if found.op is ops.take:
+                return _taken(builder, given[0], given[1:], found.count)
             if found.exponent is not None:
                 given.append(found.exponent)
             return builder.map(found.op, given, found.count)
@@ -291,7 +298,7 @@ class _Grouping:
         for key, (owner, *factors) in lists.items():
             reads = [_places(builder, read[k], places) for k, places in zip(key, factors)]
             terms.append(_terms(builder, owner, reads))
-        return builder.sum(found.count, terms, exact=found.op == "exact sum")
+        return builder.sum(found.count, terms, exact=found.op != "sum", op=_SUMS[found.op])
 
     def _gathered(self, builder: Builder, nodes: Sequence[Value], orders: list[_Order], read: list[Operand]) -> Operand:
         """Some nodes as one output."""
@@ -467,3 +474,44 @@ def _terms(builder: Builder, owner: Sequence[int], factors: Sequence[Operand]) -
         constant = builder.leaf(Kind.CONSTANT, [prod(numbers)])
         return builder.terms(owner, builder.read(constant, builder.index([0] * len(owner))))
     return builder.terms(owner, builder.map(ops.mul, [reads[0], numbers[0]]))
+
+
+def _taken(builder: Builder, index: Operand, candidates: Sequence[Operand], count: int) -> Operand:
+    """What an index chooses among several numbers, for each of so many members.
+
+    Which one that is is found once for each index: chosen[k, i] = 1 if index i is k.  Then
+
+        y[m] = Σ_k (x[k, m] if chosen[k, i[m]] else 0)
+
+    which no inf or nan among the others disturbs, and whose derivative goes to the one alone.
+    """
+    if not isinstance(index, Read):
+        return candidates[int(index)] if 0.0 <= index < len(candidates) else nan
+    n, members = len(candidates), range(count)
+    indices = {place: i for i, place in enumerate(dict.fromkeys(index.index.places))}
+    numbers = builder.leaf(Kind.CONSTANT, [float(k) for k in range(n)])
+    here = builder.read(Read(index.array, builder.identity(builder.arrays[index.array].size)), [*indices] * n)
+    each = builder.read(numbers, [k for k in range(n) for _ in indices])
+    chosen = builder.map(ops.equal, [here, each])
+    assert isinstance(chosen, Read)
+    wanted = [k * len(indices) + indices[place] for k in range(n) for place in index.index.places]
+    table = _together(builder, [builder.spread(x, count) for x in candidates])
+    found = builder.map(ops.select, [builder.read(chosen, wanted), table, 0.0])
+    if isinstance(found, Read) and found.index.is_identity:
+        builder.choices[found.array] = count
+    return builder.sum(count, [builder.terms([*members] * n, builder.spread(found, n * count))])
+
+
+def _together(builder: Builder, parts: Sequence[Read]) -> Read:
+    """Some reads one after the other, as one read."""
+    arrays = list(dict.fromkeys([part.array for part in parts]))
+    sizes = [builder.arrays[number].size for number in arrays]
+    starts = dict(zip(arrays, accumulate(sizes, initial=0)))
+    whole: Operand = Read(arrays[0], builder.identity(sizes[0]))
+    if len(arrays) > 1:
+        terms = [
+            builder.terms(range(starts[number], starts[number] + size), Read(number, builder.identity(size)))
+            for number, size in zip(arrays, sizes)
+        ]
+        whole = builder.sum(sum(sizes), terms)
+    return builder.read(whole, [starts[part.array] + place for part in parts for place in part.index.places])

@@ -23,6 +23,7 @@ from operator import attrgetter, is_, itemgetter
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
+from autograd.compiler.rewriting import codes_of
 from autograd.ops import Op
 from autograd.value import Value
 
@@ -79,7 +80,8 @@ class Outside:
 
     Attributes:
         values: The Values among it.
-        codes: The code of the user's functions among it.
+        functions: The user's functions among it.
+        codes: Their code.
         never: Why no look can tell whether it is as it was; empty if a look can.
     """
 
@@ -121,7 +123,7 @@ class Outside:
     def _walk(self, f: Any) -> None:
         self._watches: list[_Watch] = []
         self._spaces: dict[int, tuple[dict[str, Any], set[str]]] = {}
-        self._functions: list[FunctionType] = []
+        self.functions: list[FunctionType] = []
         self._cells: list[tuple[str, Any]] = []
         self._states: dict[int, Callable[[], Any]] = {}
         self._seen: dict[int, Any] = {}  # objects by id, which keeps them alive
@@ -136,10 +138,10 @@ class Outside:
             if not isinstance(x, _ATOMS) and id(x) not in self._seen:
                 self._seen[id(x)] = x
                 self._visit(x, where)
-        functions, cells = self._functions, [cell for _, cell in self._cells]
+        functions, cells = self.functions, [cell for _, cell in self._cells]
         if functions:
             names = [f"the function {f.__name__}" for f in functions] * 2
-            self._watch(names, lambda: [*map(_code, functions), *map(_defaults, functions)])
+            self._watch(names, lambda: [*codes_of(functions), *map(_defaults, functions)])
         for space, chosen in self._spaces.values():
             if chosen:
                 self._watch_space(chosen, space)
@@ -241,7 +243,7 @@ class Outside:
         for name in names & space.keys():
             self._see(space[name], name)
         if package not in _READ_ONLY:
-            self._functions.append(f)
+            self.functions.append(f)
             self.codes += codes
             self._spaces.setdefault(id(space), (space, set()))[1].update(names)
             if vars(f):
@@ -327,7 +329,7 @@ def _same(now: Any, seen: Any) -> bool:
     return plain and bool(now == seen or now != now) and repr(now) == repr(seen)
 
 
-_code, _defaults = attrgetter("__code__"), attrgetter("__defaults__")
+_defaults = attrgetter("__defaults__")
 
 
 def _package(module: str | None) -> str:

@@ -118,7 +118,7 @@ def inlined(program: Program) -> Program:
                 part._replace(factors=tuple([builder.spread(moved(x), len(part.owner)) for x in part.factors]))
                 for part in array.terms
             ]
-            where.append(builder.sum(array.size, terms, batched=array.batched, exact=array.exact))
+            where.append(builder.sum(array.size, terms, batched=array.batched, exact=array.exact, op=array.op))
         else:
             where.append(builder.append(array))
     return builder.program([moved(output) for output in program.outputs])

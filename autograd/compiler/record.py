@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.arguments import arguments_of, called, labels_of
+from autograd.compiler.choosing import member
 from autograd.compiler.outside import Outside, compares_with_true
+from autograd.compiler.rewriting import rewritten
 from autograd.compiler.traced import IntLeaf, TracedBool, TracedFloat, node_of, traced
 from autograd.errors import AutogradError
 from autograd.graph import restore, topological_order
@@ -48,6 +50,8 @@ class _Recorder:
         self.dropped: list[Value] = []  # those that became plain floats, to which no gradient goes
         self.strangers: set[int] = set()  # ids of the nodes that other threads made meanwhile
         self.missed = False  # whether another thread read a number that the function computed
+        self.numbers: dict[int, TracedFloat] = {}  # what ``data`` gave, by the id of the node
+        self.places: dict[tuple[int, int], Value] = {}  # what ``place`` gave
         self.plain_truths = plain_truths  # whether a comparison must be True or False itself
 
     def on_node(self, node: Value) -> None:
@@ -58,6 +62,26 @@ class _Recorder:
 
     def number(self, node: Value) -> Any:
         return TracedFloat(node)
+
+    def data(self, node: Value) -> Any:
+        """The number of a node without its gradient."""
+        if node.op is ops.constant:
+            return node._data
+        if id(node) not in self.numbers:
+            self.numbers[id(node)] = TracedFloat(node.detach())
+        return self.numbers[id(node)]
+
+    def member(self, xs: Any, i: Any) -> Any:
+        return member(xs, i, self)
+
+    def place(self, index: Value, n: int) -> Value:
+        """An index into n members, counted from the front; that there is such a member is a guard."""
+        found = self.places.get((id(index), n))
+        if found is None:
+            self.on_branch(Value.apply(ops.less, (abs(index + 0.5), n)))  # -n ≤ index ≤ n - 1
+            below = Value.apply(ops.less, (index, 0.0))
+            found = self.places[id(index), n] = below.select(index + n, index)
+        return found
 
     def on_drop(self, node: Value) -> None:
         self.dropped.append(node)
@@ -136,7 +160,7 @@ def record(
     leaves = list(map(node_of, inputs))
     recorder.nodes.update(dict.fromkeys(leaves))
     switches = switched(recorder=recorder, recording=True, strict=False)
-    with _at_work(recorder), _gradients_watched(outside, leaves), switches:
+    with _at_work(recorder), _gradients_watched(outside, leaves), rewritten(outside.functions), switches:
         if recorder.plain_truths:
             inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
         output = run(f, args, inputs)
@@ -195,9 +219,14 @@ def _gradients_watched(outside: Outside, leaves: Sequence[Value]) -> Iterator[No
 
 def _dropped(nodes: list[Value], leaves: set[Value]) -> str:
     """The name of an argument that is a float and that one of these nodes depends on; empty if there is none."""
-    for node in topological_order(*nodes):
+    seen, stack = set(nodes), list(nodes)
+    while stack:
+        node = stack.pop()
         if node in leaves and not isinstance(node, IntLeaf):
             return node.label or "x"
+        if node.op is not ops.detached:
+            stack += [parent for parent in node.parents if parent not in seen]
+            seen.update(node.parents)
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 from typing import Any, NoReturn
 
 from autograd import ops
@@ -67,9 +68,7 @@ def replayed(output: Value, place: dict[Value, Any]) -> Any:
     for node in topological_order(output):
         if node.parents and node not in place:
             operands = [place.get(parent, parent) for parent in node.parents]
-            # The side that is not taken is no parent, nor is what was detached.
-            apply = ops.where if node.op is ops.select else _detached if node.op is ops.detached else node.op
-            place[node] = apply(*operands)
+            place[node] = _EAGERLY.get(node.op, node.op)(*operands)
             if isinstance(place[node], Value):
                 place[node].label = node.label
     return place.get(output, output)
@@ -77,6 +76,15 @@ def replayed(output: Value, place: dict[Value, Any]) -> Any:
 
 def _detached(x: Any) -> Any:
     return x.detach() if isinstance(x, Value) else x
+
+
+def _taken(i: Any, *xs: Any) -> Any:
+    number = i._data if isinstance(i, Value) else i
+    return ops.identity(xs[int(number)]) if 0.0 <= number < len(xs) else nan
+
+
+# What is not taken is no parent, nor is what was detached.
+_EAGERLY: dict[Op, Any] = {ops.select: ops.where, ops.detached: _detached, ops.take: _taken}
 
 
 def at_recording(recording: Recording) -> tuple[float, list[float], list[float]]:

@@ -66,6 +66,7 @@ class TracedNumber(Traced):
 
     __slots__ = ()
     kind: Any = float  # what it is to the function
+    __array_priority__ = -1.0  # numpy's scalars, whose priority is lower, leave an operator to it
 
     def __init__(self, node: Value) -> None:
         super().__setattr__("node", node)

@@ -28,7 +28,7 @@ __all__ = ["Case", "case_of"]
 
 # Exponents that are part of the code, which multiplies; all others are data.
 _KNOWN = {0.5, -0.5, *[float(n) for n in range(-8, 9) if n]}
-_LISTS = {ops.sum_of_products, ops.sum_of, ops.product_of, ops.log_sum_exp}  # of any number of operands
+_LISTS = {ops.sum_of_products, ops.sum_of, ops.product_of, ops.log_sum_exp, ops.largest}  # of any number of operands
 
 
 class Case(NamedTuple):
@@ -128,6 +128,16 @@ class _Text:
         pairs = code.let("lshr i64 %n, 1")
         return pairs, code.let(f"shl i64 {pairs}, 1"), code.let("and i64 %n, 1")
 
+    def chosen(self) -> tuple[str, str]:
+        """Of a take: which operand its index chooses, and whether there is one; if not, it is the first."""
+        code, index = self.code, self.operand("0")
+        count = code.let(f"uitofp i64 {code.let('sub i64 %n, 1')} to double")
+        above = code.let(f"fcmp oge double {index}, {code.value(0.0)}")
+        below = code.let(f"fcmp olt double {index}, {count}")
+        inside = code.let(f"and i1 {above}, {below}")
+        safe = code.let(f"select i1 {inside}, double {index}, double {code.value(0.0)}")
+        return self.shifted(code.let(f"fptoui double {safe} to i64"), "1"), inside
+
     def scratch(self, k: str) -> str:
         """The place of number k of the scratch memory, which holds one more than the longest row has operands."""
         return self.code.let(f"getelementptr double, ptr %s, i64 {k}")
@@ -138,6 +148,9 @@ class _Text:
     # ---- forward ---------------------------------------------------------------------------------------------------
     def _forward(self) -> Name:
         op, code = self.op, self.code
+        if op is ops.take:
+            place, inside = self.chosen()
+            return code.let(f"select i1 {inside}, double {self.operand(place)}, double {code.value(math.nan)}")
         if op not in _LISTS:
             operands: list[Name] = [self.operand(str(k)) for k in range(_arity(op))]
             if self.case.exponent is not None:
@@ -155,6 +168,9 @@ class _Text:
             return self.loop("%n", [1.0], lambda k, x: [code.mul(x, self.operand(k))])[0]
         if op is ops.sum_of:
             return self.exact_sum(0.0, self.operand)
+        if op is ops.largest:
+            larger = lower(op)
+            return self.loop("%n", [self.operand("0")], lambda k, x: [larger(code, x, self.operand(k))])[0]
         largest = self.loop("%n", [-math.inf], lambda k, x: [lower(ops.maximum)(code, x, self.operand(k))])[0]
         others = self.exact_sum(-1.0, lambda k: code.function("exp", code.sub(self.operand(k), largest)))
         result = code.add(largest, code.function("log1p", others))
@@ -178,10 +194,14 @@ class _Text:
     # ---- backward --------------------------------------------------------------------------------------------------
     def _backward(self) -> None:
         op = self.op
-        if op in ops.COMPARISONS or op is ops.detached:
+        if op in (*ops.COMPARISONS, ops.detached, ops.largest):
             return
         if op is ops.select:
             self._selected()
+        elif op is ops.take:
+            place, inside = self.chosen()
+            one, none = self.code.value(1.0), self.code.value(0.0)
+            self.pass_on(place, self.code.let(f"select i1 {inside}, double {one}, double {none}"))
         elif op is ops.product_of:
             self._product()
         elif op in _LISTS:

@@ -92,7 +92,9 @@ def _sums(code: Code, array: Array, number: Callable[[Operand, int], Register]) 
         for place, owner in enumerate(terms.owner):
             x = [number(factor, place) for factor in terms.factors]
             before = totals[owner]
-            if before is None:
+            if before is not None and array.op is not None:
+                totals[owner] = lower(array.op)(code, before, x[0])
+            elif before is None:
                 totals[owner] = x[0] if len(x) == 1 else code.mul(x[0], x[1])
             else:
                 totals[owner] = code.add(before, x[0]) if len(x) == 1 else code.fma(x[0], x[1], before)

@@ -69,16 +69,17 @@ class SumKernel(NamedTuple):
 
 
 class ExactKernel(NamedTuple):
-    """Exact sums, rounded once: loops over members (columns: sum, first term) and over the terms of each."""
+    """Exact sums, rounded once, or largest terms: loops over members (columns: sum, first term) and over the terms."""
 
+    name: str = "exact_sum"
     lanes: int = 1
 
     def text(self, name: str, functions: Functions) -> str:
         """The function."""
-        functions.pieces.setdefault("exact sum", EXACT_SUM)
+        functions.pieces.setdefault(*_TOGETHER[self.name])
         text = _Text(name, functions, 2, "uu")
         sums, terms = text.moved("%p0", "%m", "%s0.0"), text.moved("%p1", "%m", "%s0.1")
-        text.code.do(f"call void @exact_sum(ptr {sums}, ptr {terms}, i64 %n1, i64 %s1.1)")
+        text.code.do(f"call void @{self.name}(ptr {sums}, ptr {terms}, i64 %n1, i64 %s1.1)")
         return "\n".join([
             *text.head(),
             "  br label %m.loop", "m.loop:", "  %m = phi i64 [0, %row], [%m.next, %m.loop]",
@@ -671,3 +672,25 @@ done:
 }
 declare double @llvm.fabs.f64(double)
 """
+LARGEST = """define internal void @largest(ptr %to, ptr %terms, i64 %count, i64 %stride) noinline {
+  %first = load double, ptr %terms, align 8
+  br label %test
+test:
+  %t = phi i64 [1, %0], [%t.next, %term]
+  %best = phi double [%first, %0], [%best.next, %term]
+  %from = phi ptr [%terms, %0], [%at, %term]
+  %more = icmp ult i64 %t, %count
+  br i1 %more, label %term, label %end
+term:
+  %at = getelementptr double, ptr %from, i64 %stride
+  %x = load double, ptr %at, align 8
+  %is = fcmp olt double %best, %x
+  %best.next = select i1 %is, double %x, double %best
+  %t.next = add i64 %t, 1
+  br label %test
+end:
+  store double %best, ptr %to, align 8
+  ret void
+}
+"""
+_TOGETHER = {"exact_sum": ("exact sum", EXACT_SUM), "largest": ("largest", LARGEST)}

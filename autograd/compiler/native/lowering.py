@@ -173,6 +173,21 @@ def _sumprod(c: Code, *v: Operand) -> Operand:
     return total
 
 
+def _take(c: Code, i: Operand, *xs: Operand) -> Operand:
+    place = c.call("floor", i)
+    result: Operand = math.nan
+    for k, x in enumerate(xs):
+        result = c.where("oeq", place, float(k), x, result)
+    return result
+
+
+def _largest(c: Code, *xs: Operand) -> Operand:
+    result = xs[0]
+    for x in xs[1:]:
+        result = c.where("olt", result, x, x, result)
+    return result
+
+
 def _library(name: str) -> Lowering:
     return lambda c, *xs: c.function(name, *xs)
 
@@ -220,4 +235,6 @@ _ROWS: dict[str, Lowering] = {
     "less_equal": _comparison("ole"),
     "equal": _comparison("oeq"),
     "select": lambda c, k, x, y: c.where("une", k, 0.0, x, y),
+    "take": _take,
+    "largest": _largest,
 }  # fmt: skip

@@ -9,7 +9,7 @@ from operator import itemgetter, mul
 
 from autograd.ieee import fsum
 
-__all__ = ["exact_sums", "sumprod", "sums", "take"]
+__all__ = ["exact_sums", "largest", "sumprod", "sums", "take"]
 
 
 def _sumprod(p: Sequence[float], q: Sequence[float]) -> float:
@@ -39,3 +39,9 @@ def exact_sums(terms: Iterable[float], counts: Iterable[int]) -> list[float]:
     """The same, each sum rounded only once."""
     rest = iter(terms)
     return [fsum(*islice(rest, count)) for count in counts]
+
+
+def largest(terms: Iterable[float], counts: Iterable[int]) -> list[float]:
+    """The largest of the first so many terms, of the next ones, and so on."""
+    rest = iter(terms)
+    return [max(islice(rest, count)) for count in counts]

@@ -29,6 +29,8 @@ def sum_text(lines: Lines, number: int) -> str:
     array, length = lines.arrays[number], lines.length(number)
     if not array.terms:
         return "0.0" if length == 1 else f"[0.0] * {length}"
+    if array.op is not None:
+        return _exactly(lines, number)
     few: list[list[Walk | Read]] = []  # products, member by member
     grids: list[_Grid] = []
     others: list[str] = []
@@ -96,7 +98,7 @@ def _gathered(lines: Lines, number: int, terms: Terms) -> str:
 
 
 def _exactly(lines: Lines, number: int) -> str:
-    """All terms of each exact sum together."""
+    """All terms of each exact sum together, or those of which the largest is wanted."""
     owners: list[int] = []
     texts = []
     for terms in lines.arrays[number].terms:
@@ -108,9 +110,10 @@ def _exactly(lines: Lines, number: int) -> str:
     if order != list(range(len(order))):
         everything = everything if everything[0] == "[" else f"list({everything})"
         everything = f"take({everything}, {lines.table(order)})"
+    together, each = ("max", "largest") if lines.arrays[number].op else ("fsum", "exact_sums")
     if lines.length(number) == 1:
-        return f"fsum(*{everything})"
-    return f"exact_sums({everything}, {_counts(lines, number, owners)})"
+        return f"{together}(*{everything})" if together == "fsum" else f"{together}({everything})"
+    return f"{each}({everything}, {_counts(lines, number, owners)})"
 
 
 def _counts(lines: Lines, number: int, owner: Sequence[int]) -> str:

@@ -1,0 +1,202 @@
+"""Rewriting: what Python lets nobody overload is written as a call of a helper while a function is recorded.
+
+    row = wte[token]                   row = subscript(wte, token)
+    top = max(v.data for v in z)       top = extreme(max, (v.data for v in z))
+
+No list can be told that an index is a traced number, and the built-in ``max`` decides by comparisons.  So the source
+of the function, and of all functions of the user that it can reach, is parsed, rewritten and compiled; for the time of
+the recording, that code stands in the place of their own.  Nothing else changes: line numbers, globals and closures are
+the same, and for numbers that are not traced the helpers do what was there before.  A function without source, or whose
+file has changed since, stays as it is: then an index is a decision, and ``autograd.take`` is the way out.
+"""
+
+from __future__ import annotations
+
+import __future__
+
+import ast
+import dis
+import linecache
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import lru_cache
+from inspect import CO_NESTED
+from operator import attrgetter
+from types import CodeType, FunctionType
+from typing import Any
+
+from autograd.compiler.choosing import extreme
+from autograd.functions import take
+from autograd.ops import Traced
+
+__all__ = ["codes_of", "rewritten"]
+
+_code = attrgetter("__code__")
+
+_FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {CO_NESTED})
+_SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", -1)
+_EXTREMES = {"max", "min"}
+_HELPERS: dict[str, Any] = {}  # by the text that stands for each in the code until that is compiled
+
+
+def subscript(container: Any, index: Any) -> Any:
+    """``container[index]``."""
+    return take(container, index) if isinstance(index, Traced) else container[index]
+
+
+_HELPERS["<autograd: subscript>"] = subscript
+_HELPERS["<autograd: extreme>"] = extreme
+
+
+class _Rewriter(ast.NodeTransformer):
+    """Subscripts that are read, and calls of max and min."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        fixed = isinstance(node.slice, (ast.Slice, ast.Constant, ast.Tuple))
+        return node if fixed or not isinstance(node.ctx, ast.Load) else _call("subscript", node, node.value, node.slice)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in _EXTREMES and (node.args or node.keywords):
+            return _call("extreme", node, node.func, *node.args, keywords=node.keywords)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """``rows[i].grad = 0`` changes the member itself."""
+        if isinstance(node.ctx, ast.Load):
+            return self.generic_visit(node)
+        inner: Any = node
+        while isinstance(inner.value, ast.Subscript):
+            inner = inner.value
+            inner.slice = self.visit(inner.slice)
+        inner.value = self.visit(inner.value)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.target = self.visit(node.target)
+        node.value = node.value and self.visit(node.value)
+        return node
+
+
+def _call(helper: str, at: ast.expr, *args: ast.expr, keywords: Sequence[ast.keyword] = ()) -> ast.Call:
+    function = ast.copy_location(ast.Constant(f"<autograd: {helper}>"), at)
+    return ast.copy_location(ast.Call(function, list(args), list(keywords)), at)
+
+
+# ---- the code of a function ------------------------------------------------------------------------------------------
+@lru_cache(maxsize=64)
+def _parsed(filename: str, lines: tuple[str, ...]) -> ast.Module | None:
+    try:
+        return ast.parse("".join(lines), filename)
+    except (SyntaxError, ValueError, RecursionError):  # it is not the source of what runs
+        return None
+
+
+def _statement(code: CodeType) -> ast.stmt | None:
+    """The statement at the top of a file that a piece of code comes from."""
+    linecache.checkcache(code.co_filename)
+    tree = _parsed(code.co_filename, tuple(linecache.getlines(code.co_filename)))
+    for statement in tree.body if tree else ():
+        decorators = getattr(statement, "decorator_list", [])
+        first = min([statement.lineno, *[decorator.lineno for decorator in decorators]])
+        if first <= code.co_firstlineno <= (statement.end_lineno or 0):
+            return statement
+    return None
+
+
+def _compiled(tree: ast.stmt, filename: str, flags: int) -> CodeType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # a text is called, until it is a helper
+        return compile(ast.Module([tree], []), filename, "exec", flags, dont_inherit=True)
+
+
+@lru_cache(maxsize=1_000)
+def _pairs(statement: ast.stmt, filename: str, flags: int) -> dict[CodeType, CodeType]:
+    """Own code and rewritten code of all functions in a statement."""
+    found: dict[CodeType, CodeType] = {}
+    try:
+        before = _compiled(statement, filename, flags)
+        after = _compiled(_Rewriter().visit(deepcopy(statement)), filename, flags)
+    except (SyntaxError, RecursionError):  # an `await` at the top of a notebook
+        return found
+    _match(before, after, found)
+    return found
+
+
+def _match(before: CodeType, after: CodeType, found: dict[CodeType, CodeType]) -> None:
+    """Code inside of code, in the same places of both."""
+    inside = [[x for x in code.co_consts if isinstance(x, CodeType)] for code in (before, after)]
+    if len(inside[0]) == len(inside[1]):
+        for one, other in zip(*inside):
+            found[one] = _with_helpers(other)
+            _match(one, other, found)
+
+
+def _with_helpers(code: CodeType) -> CodeType:
+    """The helpers in the place of the texts that stand for them."""
+    constants = [
+        _with_helpers(x) if isinstance(x, CodeType) else _HELPERS.get(x, x) if isinstance(x, str) else x
+        for x in code.co_consts
+    ]
+    return code.replace(co_consts=tuple(constants))
+
+
+def _code_for(function: FunctionType) -> CodeType | None:
+    """The rewritten code of a function; None if it is as it was, or cannot be had."""
+    code = function.__code__
+    statement = _statement(code) if _has_work(code) else None
+    if statement is None:
+        return None
+    new = _pairs(statement, code.co_filename, code.co_flags & _FUTURE).get(code)
+    return new if new is not None and new.co_freevars == code.co_freevars else None
+
+
+@lru_cache(maxsize=10_000)
+def _has_work(code: CodeType) -> bool:
+    """Whether there may be something to rewrite in a piece of code."""
+    if _SUBSCRIPT in code.co_code[::2] or not _EXTREMES.isdisjoint(code.co_names):
+        return True
+    return any(_has_work(x) for x in code.co_consts if isinstance(x, CodeType))
+
+
+# ---- for the time of a recording -------------------------------------------------------------------------------------
+_lock = threading.RLock()
+_own: dict[FunctionType, tuple[CodeType, int]] = {}  # of those that run rewritten code now; by how many
+
+
+@contextmanager
+def rewritten(functions: Sequence[FunctionType]) -> Iterator[None]:
+    """For the time of a ``with`` block these functions run rewritten code."""
+    changed: list[FunctionType] = []
+    try:
+        with _lock:
+            for function in functions:
+                if function in _own:
+                    own, count = _own[function]
+                    _own[function] = own, count + 1
+                    changed.append(function)
+                elif (new := _code_for(function)) is not None:
+                    _own[function] = function.__code__, 1
+                    changed.append(function)
+                    function.__code__ = new
+        yield
+    finally:
+        with _lock:
+            for function in changed:
+                own, count = _own.pop(function)
+                if count > 1:
+                    _own[function] = own, count - 1
+                else:
+                    function.__code__ = own
+
+
+def codes_of(functions: Sequence[FunctionType]) -> list[CodeType]:
+    """The code of functions as it was written, also while another thread records them."""
+    if not _own:
+        return list(map(_code, functions))
+    with _lock:
+        return [_own[function][0] if function in _own else function.__code__ for function in functions]
