@@ -11,7 +11,6 @@ file has changed since, stays as it is: then an index is a decision, and ``autog
 """
 
 from __future__ import annotations
-
 import __future__
 
 import ast

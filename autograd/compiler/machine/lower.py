@@ -190,7 +190,7 @@ class _Lowering:
             rows.append((batch, end - place, to, scratch + place * batch))
         if len(starts) < array.size:
             self.zero(number, 0, array.size)
-        self.calls.append(Call(ExactKernel("largest" if array.op else "exact_sum"), Table([(1, 1), (0, batch)], rows)))  # no column is in the data
+        self.calls.append(Call(ExactKernel("largest" if array.op else "exact_sum"), Table([(1, 1), (0, batch)], rows)))
 
 
 class _Part(NamedTuple):
