@@ -214,7 +214,7 @@ class Budget:
 
     To record and compile costs as much as up to some hundred calls without the compiler, which are right, too.  So it
     is done as long as recordings serve again, else each time the calls have doubled; and where it takes long, only
-    if compiling has cost less than it has saved, or than ten calls.
+    if compiling has cost less than it has saved, or than ten calls for each structure of the arguments.
 
     Attributes:
         hits: How many calls were served by a recording that was there.
@@ -250,7 +250,7 @@ class Budget:
             structure: The structure of the arguments.
             kept: The number of recordings that there are for it.
         """
-        if self.spent > max(_CHEAP, self.cost * max(self.hits, 10)):
+        if self.spent > max(_CHEAP, self.cost * max(self.hits, 10 * (1 + len(self._structures)))):
             return False
         if structure not in self._structures and len(self._structures) < MOST:  # sequences have different lengths
             return True
