@@ -157,7 +157,6 @@ def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
     return best
 
 
-
 def _is_detached(x: Any) -> bool:
     """Whether no gradient can go through a number."""
     if isinstance(x, Traced):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from autograd import ops
 from autograd.compiler.builder import Builder, Rows, wrapped
 from autograd.compiler.classes import Kind, Operand, Read
-from autograd.compiler.machine.texts import EXACT_SUM
+from autograd.compiler.machine.exact import EXACT_SUM
 from autograd.compiler.native.code import Code, Functions
 from autograd.compiler.native.code import Operand as Name
 from autograd.compiler.native.jit import host

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.classes import Array, Kind, Program, Read, Terms
+from autograd.compiler.machine.exact import ExactKernel
 from autograd.compiler.machine.library import Kernel
+from autograd.compiler.machine.maps import MapKernel
 from autograd.compiler.machine.memory import Memory
 from autograd.compiler.machine.products import product_of
-from autograd.compiler.machine.texts import ExactKernel, MapKernel, SumKernel
+from autograd.compiler.machine.sums import SumKernel
 from autograd.compiler.native.jit import host
 from autograd.compiler.nests import Column, Nests, Table, map_nest
 from autograd.compiler.schedule import Region, Step
