@@ -13,6 +13,7 @@ from autograd.compiler.differentiate import differentiate
 from autograd.compiler.group import group
 from autograd.compiler.record import record
 from nn import MLP, binary_cross_entropy_with_logits
+from nn.losses import half_mse_loss
 
 Function = Callable[..., Any]
 
@@ -70,6 +71,24 @@ def softmax(z: Sequence[Any]) -> list[Any]:
     exponentials = [v.exp() for v in z]
     total = sum(exponentials)
     return [v / total for v in exponentials]
+
+
+def network_loss(model: MLP, samples: int, nin: int, nout: int) -> tuple[Function, list[float]]:
+    """The mean loss of a model as a function of all inputs and targets in one list, and such a list."""
+    width = nin + nout
+
+    def loss(*flat: Any) -> Any:
+        outputs, targets = [], []
+        for k in range(0, samples * width, width):
+            x, y = flat[k : k + nin], flat[k + nin : k + width]
+            for j, (value, target) in enumerate(zip([*x, *y], [*"x" * nin, *"y" * nout])):
+                value.label = f"{target}{'₁₂₃₄₅₆₇₈₉'[j if j < nin else j - nin]}"
+            out = model(list(x))
+            outputs.append(out if nout > 1 else [out])
+            targets.append(list(y))
+        return fsum([half_mse_loss(a, y) for a, y in zip(outputs, targets)])
+
+    return loss, numbers(samples * width)
 
 
 # ---- programs that people write --------------------------------------------------------------------------------------

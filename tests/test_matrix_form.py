@@ -14,8 +14,7 @@ from autograd.compiler.classes import Kind
 from autograd.compiler.matrix_fold import folded
 from autograd.compiler.matrix_form import matrix_form
 from nn import MLP
-from tests.arranged import network_loss
-from tests.class_programs import PROGRAMS, Derived, attention, recurrence
+from tests.class_programs import PROGRAMS, Derived, attention, network_loss, recurrence
 from tests.test_python_backend import batched_layer
 
 PARAMETERS = (Kind.PARAMETER,)

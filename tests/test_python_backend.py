@@ -19,7 +19,7 @@ from autograd.compiler.python.kernel import PythonKernel, python_source
 from autograd.compiler.python.walks import Walk, walk_of
 from tests.class_programs import PROGRAMS, Derived
 from tests.class_reference import evaluate
-from tests.program_reference import ROUGH, Recipe, formula, recipes, same, size, unusual
+from tests.recipes import ROUGH, Recipe, formula, recipes, same, size, unusual
 from tests.strategies import Expression, expressions
 
 nan, inf = math.nan, math.inf
@@ -167,7 +167,8 @@ def batched_layer(samples: int) -> tuple[Program, list[list[float]], list[float]
 @pytest.mark.parametrize("samples", [1, 2, 7])
 def test_batched_programs_hold_a_block_for_each_sample(samples: int) -> None:
     program, data, parameters = batched_layer(samples)
-    total, y, last, dw, db, dx = PythonKernel(program, samples)(data, parameters)
+    given = data if samples > 1 else [row[0] for row in data]  # of one sample plain numbers
+    total, y, last, dw, db, dx = PythonKernel(program, samples)(given, parameters)
     ws = [Value(p) for p in parameters]
     xs = [[Value(v) for v in row] for row in data]
     outputs = [

@@ -1,7 +1,8 @@
 """What runs a program: machine code where llvmlite is installed, generated Python source elsewhere.
 
 Both are called alike: ``kernel(arguments, parameters)``, with the numbers of the call, gives the numbers of each output
-of the program in a list; where an output is batched, a list over the batch for each of its members.
+of the program in a list; where an output is batched, a list over the batch for each of its members.  So are arguments
+with a batch of two samples or more; one sample has plain numbers.
 """
 
 from __future__ import annotations

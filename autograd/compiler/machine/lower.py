@@ -14,6 +14,7 @@ from autograd.compiler.machine.memory import Memory
 from autograd.compiler.machine.products import product_of
 from autograd.compiler.machine.sums import SumKernel
 from autograd.compiler.native.jit import host
+from autograd.compiler.native.lowering import lower
 from autograd.compiler.nests import Column, Nests, Table, map_nest
 from autograd.compiler.schedule import Region, Step
 
@@ -52,6 +53,9 @@ def lowered(
         memory: where they are.
         batch: how many samples the batched arrays hold.
         fixed: whether matrix products are compiled for their sizes.
+
+    Raises:
+        UnsupportedError: a primitive that a user has defined.
     """
     lowering = _Lowering(program, kept, memory, batch, fixed)
     for step in steps:
@@ -93,8 +97,10 @@ class _Lowering:
         steps = []
         for number in region.arrays:
             array = self.program.arrays[number]
+            assert array.op is not None
+            lower(array.op)  # raises for a primitive that only Python can evaluate
             operands = [self._operand(array, k, position, columns, numbers) for k in range(len(array.operands))]
-            steps.append((array.op.name, tuple(operands)))  # type: ignore[union-attr]  # a MAP has one
+            steps.append((array.op.name, tuple(operands)))
         stores = [number for number in region.arrays if number in self.kept]
         touched = [self.column(read.array, read.index) for read in columns]
         touched += [self.column(number, range(region.size)) for number in stores]

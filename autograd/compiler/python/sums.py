@@ -35,7 +35,8 @@ def sum_text(lines: Lines, number: int) -> str:
     grids: list[_Grid] = []
     others: list[str] = []
     for terms in array.terms:
-        if length == 1 and len(terms.owner) == 1:
+        over_batch = terms.batched and lines.batch > 1
+        if length == 1 and len(terms.owner) == 1 and not over_batch:
             few.append(list(terms.factors))
             continue
         grid = _grid(lines, number, terms)

@@ -73,7 +73,8 @@ def _inlined(program: Program, batch: int) -> set[int]:
     steps = dict.fromkeys(range(len(arrays)), 1)
     inlined: set[int] = set()
     for number, array in enumerate(arrays):
-        if array.kind is Kind.SUM and (array.size > 1 or array.batched or any(len(t.owner) > 1 for t in array.terms)):
+        several = array.size > 1 or array.batched or any(len(t.owner) > 1 or t.batched for t in array.terms)
+        if array.kind is Kind.SUM and several:
             continue
         for read in reads_of(array):
             inner = arrays[read.array]
@@ -154,10 +155,10 @@ class _Writer(Lines):
         """The numbers of a leaf."""
         array = self.arrays[number]
         if self.length(number) == 1:
-            return f"{source}[{array.data[0]}]" + "[0]" * array.batched
+            return f"{source}[{array.data[0]}]"
         walk = walk_of(source, -1, list(array.data)) or Walk(source, -1, 0, (), self.table(array.data))
         text = f"[{walk}]" if array.size == 1 else str(walk)
-        return f"[x for row in {text} for x in row]" if array.batched else text
+        return f"[x for row in {text} for x in row]" if array.batched and self.batch > 1 else text
 
     def _results(self, parts: Sequence[int]) -> list[str]:
         outputs = iter(self.program.outputs)
@@ -178,7 +179,7 @@ class _Writer(Lines):
         name, length = self.variable(part.array), self.length(part.array)
         if self.arrays[part.array].batched:
             if length == 1:
-                return f"[{name}]"
+                return f"[{name}]" if len(part.index) == 1 else f"*[[{name}]] * {len(part.index)}"
             places = [place * self.batch for place in part.index]
             k = next(letters({name}))
             return f"*[{name}[{k}:{k} + {self.batch}] for {k} in {_tuple(places)}]"

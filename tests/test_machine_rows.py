@@ -5,19 +5,21 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections.abc import Callable
 
 import pytest
-from autograd.compiler.arrays import Array, ArrayProgram, Step, View
 
 from autograd import ops
+from autograd.compiler.builder import Builder
+from autograd.compiler.classes import Kind, Program
 from autograd.ops import TABLE, Op
 from autograd.primitive import Primitive
-from tests.array_reference import outputs
 
 pytest.importorskip("llvmlite")
 pytest.importorskip("numpy")
 
 from autograd.compiler.backends import UnsupportedError
+from autograd.compiler.machine.machine import Machine
 
 INF = math.inf
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 1e-310, -1e-310, 1e-20, -1e-20, 3.5, -2.5, 25.0, -25.0, 39.9,
@@ -55,72 +57,70 @@ def overflows(point: tuple[float, ...]) -> bool:
     return any(abs(p * q) == INF and abs(p) < INF and abs(q) < INF for p, q in zip(point[:half], point[half:]))
 
 
-def operands_for(arity: int) -> list[list[float]]:
-    """One list per operand, all of one length."""
+def points_for(op: Op, arity: int) -> list[tuple[float, ...]]:
     rng = random.Random(1)
     numbers = [rng.uniform(-3, 3) for _ in range(40)]
     numbers += [rng.gauss(0, 1) * 10.0 ** rng.uniform(-9, 3) for _ in range(40)]
     if arity == 1:
-        return [SPECIAL + numbers]
-    points = list(itertools.product(SPECIAL, SPECIAL)) if arity == 2 else []
-    points = [point + (rng.choice(SPECIAL),) * (arity - 2) for point in points]
+        return [(x,) for x in SPECIAL + numbers]
+    points = [pair + (rng.choice(SPECIAL),) * (arity - 2) for pair in itertools.product(SPECIAL, SPECIAL)]
+    points = points if arity == 2 else []
     points += [tuple(rng.choice(SPECIAL) for _ in range(arity)) for _ in range(200 if arity > 2 else 0)]
     points += [tuple(rng.choice(numbers) for _ in range(arity)) for _ in range(100)]
-    return [list(column) for column in zip(*points)]
+    return [point for point in points if op is not ops.sum_of_products or not overflows(point)]
 
 
-def run(program: ArrayProgram, given: dict[int, list[list[float]]]) -> list[list[float]]:
-    kernel = Kernel(program)
-    frame = kernel.frame()
-    for array, rows in given.items():
-        kernel.write(frame, array, rows if program.arrays[array].lanes > 1 else [row[0] for row in rows])
-    kernel.run(frame)
-    return [[x] if isinstance(x, float) else x.tolist() for x in kernel.read(frame)]
+Layout = Callable[[Op, list[tuple[float, ...]]], list[float]]
+
+
+def in_members(op: Op, points: list[tuple[float, ...]]) -> list[float]:
+    """One array of all points."""
+    builder, count = Builder(), len(points)
+    x = builder.leaf(Kind.ARGUMENT, range(count * len(points[0])))
+    operands = [builder.read(x, range(k * count, (k + 1) * count)) for k in range(len(points[0]))]
+    program = builder.program([builder.map(op, operands, count)])
+    return list(Machine(program)([x for column in zip(*points) for x in column], [])[0])
+
+
+def in_samples(op: Op, points: list[tuple[float, ...]]) -> list[float]:
+    """A batch of one number each."""
+    builder = Builder()
+    leaves = [builder.leaf(Kind.ARGUMENT, [k], batched=True) for k in range(len(points[0]))]
+    program = builder.program([builder.map(op, leaves)])
+    return list(Machine(program, len(points))([list(column) for column in zip(*points)], [])[0][0])
+
+
+def one_by_one(op: Op, points: list[tuple[float, ...]]) -> list[float]:
+    """A machine for one point."""
+    builder = Builder()
+    program = builder.program([builder.map(op, [builder.leaf(Kind.ARGUMENT, [k]) for k in range(len(points[0]))])])
+    machine = Machine(program)
+    return [machine(point, [])[0][0] for point in points]
 
 
 @pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
-@pytest.mark.parametrize("layout", ["lanes", "uniform rows", "one by one"])
-def test_a_row_of_the_table_has_the_value_it_has_in_python(op: Op, layout: str) -> None:
+@pytest.mark.parametrize("layout", [in_members, in_samples, one_by_one])
+def test_a_row_of_the_table_has_the_value_it_has_in_python(op: Op, layout: Layout) -> None:
     for arity in arities(op):
-        columns = operands_for(arity)
-        if op is ops.sum_of_products:
-            columns = [list(column) for column in zip(*[p for p in zip(*columns) if not overflows(p)])]
-        if layout == "one by one":
-            columns = [column[:: max(1, len(column) // 60)] for column in columns]
-        count = len(columns[0])
-        rows, lanes = (1, count) if layout == "lanes" else (count, 1)
-        arrays = [Array(rows, lanes, "argument") for _ in columns]
-        operands = [View(k, 0, 1) for k in range(arity)]
-        if layout == "one by one":
-            steps = [Step(op, "map", arity + i, 1, 1, tuple([View(k, i) for k in range(arity)])) for i in range(count)]
-            arrays += [Array(1, 1, "computed")] * count
-            found = [(arity + i, 0) for i in range(count)]
-        else:
-            steps = [Step(op, "map", arity, rows, 1, tuple(operands))]
-            arrays.append(Array(rows, lanes, "computed"))
-            found = [(arity, row) for row in range(rows)]
-        program = ArrayProgram(arrays, steps, found)
-        given = {k: [column] if lanes > 1 else [[x] for x in column] for k, column in enumerate(columns)}
-        got = list(itertools.chain(*run(program, given)))
-        want = list(itertools.chain(*outputs(program, given)))
-        points = list(zip(*columns))
+        points = points_for(op, arity)
+        got, want = layout(op, points), [float(op.value(*point)) for point in points]
         sizes = [terms(point) if op is ops.sum_of_products else 0.0 for point in points]
-        wrong = [case for case in zip(points, got, want, sizes) if not same(*case[1:])]
-        assert not wrong, wrong[:5]
+        assert [case for case in zip(points, got, want, sizes, strict=True) if not same(*case[1:])] == []
 
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, 3.0, 4.0, 7.0, 8.0, 9.0, -1.0, -2.0, -3.0, 0.5, -0.5, 1.5, INF])
 def test_a_power_with_a_known_exponent(exponent: float) -> None:
-    (column,) = operands_for(1)
-    lanes = len(column)
-    arrays = [Array(1, lanes, "argument"), Array(1, 1, "constant", (exponent,)), Array(1, lanes, "computed")]
-    program = ArrayProgram(arrays, [Step(ops.constant_power, "map", 2, 1, 1, (View(0, 0), View(1, 0)))], [(2, 0)])
-    (got,), (want,) = run(program, {0: [column]}), outputs(program, {0: [column]})
-    assert [(x, g, w) for x, g, w in zip(column, got, want) if not same(g, w)] == []
+    numbers = [x for (x,) in points_for(ops.exp, 1)]
+    builder = Builder()
+    power = builder.map(ops.constant_power, [builder.leaf(Kind.ARGUMENT, range(len(numbers))), exponent])
+    got = Machine(builder.program([power]))(numbers, [])[0]
+    want = [ops.constant_power.value(x, exponent) for x in numbers]
+    assert [case for case in zip(numbers, got, want) if not same(*case[1:])] == []
 
 
 def test_a_user_s_primitive_is_refused() -> None:
     own = Op("own", lambda x: x, lambda y, x: (1.0,))
-    arrays = [Array(1, 1, "argument"), Array(1, 1, "computed")]
+    builder = Builder()
+    program: Program = builder.program([builder.map(own, [builder.leaf(Kind.ARGUMENT, [0])])])
     with pytest.raises(UnsupportedError, match="'own'"):
-        Kernel(ArrayProgram(arrays, [Step(own, "map", 1, 1, 1, (View(0, 0),))], [(1, 0)]))
+        Machine(program)
