@@ -1,14 +1,12 @@
-"""The compiler: a recorded scalar graph becomes a program, the program machine code or Python source.
+"""The compiler: a recorded scalar graph becomes a program over classes of nodes, and that machine code or Python.
 
-    record     run the function once on Values                                  graph
-    flatten    chains of additions become sums and sums of products             program
-    lanes      find the loop over samples
-    derive     differentiate, by the rows of the derivative table
-    arrange    find the matrices                                                array program
-    native     machine code (llvmlite), or python_source: readable Python
+    record           run the function once on Values                         graph
+    group            nodes that do the same become one array                 program
+    differentiate    by the rows of the derivative table                     program
+    schedule         operations that become one loop
+    machine          machine code (llvmlite), or python: readable source
 
-``autograd.compile`` is the way in; ``training`` runs whole training steps, ``gradients`` a part of one for another
-machine.
+``autograd.compile`` is the way in.  ``README.md`` in this folder has the files in the order in which to read them.
 """
 
 from autograd.compiler.compiled import Compiled
