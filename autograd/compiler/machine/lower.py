@@ -144,10 +144,12 @@ class _Lowering:
                 used.append(found[0])
             parts.append(self._part(number, terms, found[0] if found else None))
         parts.sort(key=lambda part: (not part.dense, part.first - part.end))
-        written: list[tuple[int, int]] = []
+        written: list[tuple[int, int]] = []  # by calls that do not add to what is there
+        touched: list[tuple[int, int]] = []
         calls = []
         for part in parts:
-            fresh = part.dense and all(part.end <= low or high <= part.first for low, high in written)
+            fresh = part.dense and all(part.end <= low or high <= part.first for low, high in touched)
+            touched.append((part.first, part.end))
             if fresh:
                 written.append((part.first, part.end))
             calls += part.calls(fresh, self.fixed)
