@@ -315,14 +315,14 @@ def first_difference(before: Recording, after: Recording) -> Guard | None:
 def advice(guard: Guard | None) -> str:
     """How a function decides by its data, and how to write it without.
 
-    >>> advice(record(lambda x, n: x[n], [[1.0, 2.0], 1]).guards[0])
-    'decides by its data (the int n is an index, the end of a range, or compared): give class labels as ...
+    >>> advice(record(lambda x, n: x * 2 if n == 1 else x, [1.0, 1]).guards[0])
+    'decides by its data (the int n is a key, the end of a range, or compared): give class labels as ...
     """
     for node in [] if guard is None else [guard.node, *guard.node.parents]:
         if isinstance(node, IntLeaf):
             name = node.label or "number"
             return (
-                f"decides by its data (the int {name} is an index, the end of a range, or compared): give class labels "
+                f"decides by its data (the int {name} is a key, the end of a range, or compared): give class labels "
                 f"as vectors (nn.one_hot), or choose with autograd.where({name} == 0, ...)"
             )
     return (

@@ -78,7 +78,7 @@ def _by_classes(
         return None
     by = {Kind.ARGUMENT: [0.0] * len(numbers), Kind.PARAMETER: [0.0] * len(parameters)}
     for kind, gradient in zip(assembled.gradients, outputs[1 + assembled.guarded :]):
-        by[kind] = gradient if isinstance(gradient, list) else gradient.tolist()
+        by[kind] = list(gradient) if isinstance(gradient, (list, tuple)) else gradient.tolist()
     return float(outputs[0][0]), by[Kind.ARGUMENT], by[Kind.PARAMETER]
 
 
