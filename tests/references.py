@@ -70,6 +70,11 @@ def _power(x: mpf, y: mpf) -> Any:
     return mp.exp(y * mp.log(-x)) * (-1 if int(y) % 2 else 1)
 
 
+def _taken_exact(i: float, xs: tuple[float, ...]) -> Exact:
+    inside = 0.0 <= i < len(xs)
+    return xs[int(i)] if inside else nan, (0.0, *[float(inside and int(i) == k) for k in range(len(xs))])
+
+
 def _sum_products(v: Sequence[Any], term: Callable[[Any], Any] = lambda t: t) -> Any:
     n = len(v) // 2
     return sum(term(p * q) for p, q in zip(v[:n], v[n:])) + (term(v[-1]) if len(v) % 2 else 0)
@@ -343,4 +348,5 @@ REFERENCES: dict[str, Reference] = {
     "equal": Reference(lambda x, y: mpf(x == y), lambda x, y: (float(x == y), (0.0, 0.0))),
     "select": Reference(lambda c, x, y: x if c else y,
                         lambda c, x, y: (x if c else y, (0.0, float(c != 0), float(c == 0)))),
+    "take": Reference(lambda i, *xs: xs[int(i)], lambda i, *xs: _taken_exact(i, xs)),
 }  # fmt: skip

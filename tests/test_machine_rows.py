@@ -25,7 +25,7 @@ INF = math.inf
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 1e-310, -1e-310, 1e-20, -1e-20, 3.5, -2.5, 25.0, -25.0, 39.9,
            709.7, -709.7, -745.0, 800.0, -800.0, 1e160, -1e160, 1e300, -1e300, INF, -INF, math.nan]  # fmt: skip
 # How many operands the rows take that are not of one or two.
-ARITIES = {"clip": (3,), "select": (3,), "sumprod": (2, 5, 8), "fsum": (1, 2, 7), "prod": (1, 2, 7),
+ARITIES = {"clip": (3,), "select": (3,), "take": (2, 4), "largest": (1, 2, 4), "sumprod": (2, 5, 8), "fsum": (1, 2, 7), "prod": (1, 2, 7),
            "logsumexp": (1, 2, 7)}  # fmt: skip
 TOLERANCE = 1e-14
 ROWS = [op for op in TABLE.values() if op not in (ops.leaf, ops.constant) and not isinstance(op, Primitive)]

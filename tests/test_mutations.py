@@ -172,7 +172,7 @@ def test_exchanged_derivatives_are_found(monkeypatch: pytest.MonkeyPatch, op: Op
 
 
 STRAIGHT = {"add", "sub", "neg", "identity", "fsum", "relu", "abs", "sign", "step", "floor", "round", "maximum",
-            "minimum", "clip", "less", "less_equal", "equal", "select"}  # fmt: skip
+            "minimum", "clip", "less", "less_equal", "equal", "select", "take"}  # fmt: skip
 
 
 @pytest.mark.parametrize("op", [op for op in PRIMITIVES if op.name not in STRAIGHT], ids=lambda op: op.name)

@@ -25,8 +25,9 @@ from autograd.compiler.outside import Outside
 from autograd.compiler.python.kernel import python_source
 from autograd.compiler.record import advice, as_node, first_difference, inputs_for, record, recording_of, run
 from autograd.compiler.replay import CompiledCall, at_recording, replayed
+from autograd.compiler.results import LazyPartials, is_structure, taken_apart
 from autograd.compiler.traced import node_of
-from autograd.compiler.variants import FEW_NODES, MOST, Budget, Plan, PointPlan, Variant, Variants
+from autograd.compiler.variants import FEW_NODES, MOST, Budget, Found, Plan, PointPlan, Variant, Variants
 from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts, switched
@@ -91,15 +92,13 @@ class Compiled:
         found = self._run(args, structure, numbers, recording, chosen)
         if found is None:
             return self._graph(args, leaves)
-        variant, (value, by_arguments, by_parameters) = found
-        out = Value(value)
-        if recording:
-            parents = (*variant.recording.parameters, *[leaves[i] for i in chosen])
-            partials = (*by_parameters, *[by_arguments[i] for i in chosen])
-            if parents:
-                out.parents, out.partials = parents, partials
-                out.op = CompiledCall(variant.recording, leaves, chosen, parents, value)
-        return out
+        variant, result = found
+        nodes = _Nodes(variant, leaves, numbers, chosen if recording else None, result)
+        form = variant.recording.form
+        if form is None:
+            return nodes.node(0)
+        numbered = enumerate(zip(form.kinds, result[0]))
+        return form.filled([nodes.node(k) if kind is Value else kind(x) for k, (kind, x) in numbered])
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The value as a float, and the gradients: one entry per argument, shaped like it.
@@ -122,9 +121,14 @@ class Compiled:
             self._fast = None
         return self._value_and_grad(*args, **keywords)
 
-    def _graph(self, args: Sequence[Any], given: Sequence[Any]) -> Value:
+    def _graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
-        return as_node(run(self.f, args, inputs_for(given, self._labels(args), keep=True)))
+        inputs = inputs_for(given, self._labels(args), keep=True)
+        result = run(self.f, args, inputs)
+        if not is_structure(result):
+            return as_node(result)
+        form, nodes = taken_apart(result, list(map(node_of, inputs)))
+        return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
 
     def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
         """The same as ``value_and_grad`` without the compiler.
@@ -160,7 +164,7 @@ class Compiled:
         found = self._run(args, structure, numbers, False, tuple(range(len(numbers))), fresh)
         if found is None:
             return self.by_graph(args, leaves)
-        variant, (value, by_arguments, _) = found
+        variant, ((value, *_), by_arguments, _) = found
         variant.check_gradients()
         supply = iter(by_arguments)
         return value, tuple([rebuild(arg, supply) for arg in args])
@@ -199,7 +203,7 @@ class Compiled:
         by_parameters: bool,
         by_arguments: tuple[int, ...],
         fresh: Variant | None = None,
-    ) -> tuple[Variant, tuple[float, list[float], list[float]]] | None:
+    ) -> tuple[Variant, Found] | None:
         """The first variant whose guards hold, and what it gives; a new one if that would pay, else None.
 
         Args:
@@ -351,6 +355,49 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"
+
+
+class _Nodes:
+    """What one call gives, as nodes whose parents are the captured leaves and some arguments.
+
+    Args:
+        variant: the recording that served.
+        leaves: the numbers and Values in the arguments.
+        numbers: their numbers.
+        chosen: which of them are Values; None inside ``no_grad()``.
+        result: the outputs, and the gradients of the first one.
+    """
+
+    def __init__(
+        self,
+        variant: Variant,
+        leaves: list[Any],
+        numbers: list[float],
+        chosen: tuple[int, ...] | None,
+        result: Found,
+    ) -> None:
+        self.variant, self.leaves, self.numbers, self.chosen = variant, leaves, numbers, chosen
+        self.values, by_arguments, by_parameters = result
+        self.parents = (*variant.recording.parameters, *[leaves[i] for i in chosen or ()])
+        self.first = (*by_parameters, *[by_arguments[i] for i in chosen or ()])
+        self.live = variant.live() if len(self.values) > 1 else []
+
+    def node(self, k: int) -> Value:
+        """Output number k; the derivatives of others than the first are computed when somebody asks for them."""
+        out = Value(self.values[k])
+        if self.chosen is not None and self.parents:
+            out.parents = self.parents
+            out.partials = LazyPartials(len(self.parents), lambda: self._partials(k)) if k else self.first
+            recording = self.variant.recording.of(k) if k else self.variant.recording
+            out.op = CompiledCall(recording, self.leaves, self.chosen, self.parents, self.values[k])
+        return out
+
+    def _partials(self, k: int) -> Sequence[float]:
+        chosen = self.chosen or ()
+        found = self.variant.plan(True, chosen, k).run(self.numbers, self.live)
+        if found is None:  # a guard on a number that is now rounded in another way
+            found = at_recording(self.variant.recording.of(k))
+        return *found[2], *[found[1][i] for i in chosen]
 
 
 class _Methods(dict[Compiled, Compiled]):

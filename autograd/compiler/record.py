@@ -18,6 +18,7 @@ from autograd import ops
 from autograd.compiler.arguments import arguments_of, called, labels_of
 from autograd.compiler.choosing import member
 from autograd.compiler.outside import Outside, compares_with_true
+from autograd.compiler.results import Form, depends_on, is_structure, several, taken_apart
 from autograd.compiler.rewriting import rewritten
 from autograd.compiler.traced import IntLeaf, TracedBool, TracedFloat, node_of, traced
 from autograd.errors import AutogradError
@@ -109,11 +110,16 @@ class Recording(NamedTuple):
     guards: list[Guard]
     nodes: Sequence[Value] = ()  # what the function computed and the outputs or guards depend on, in order
     dropped: str = ""  # the name of an argument that became a plain float, so that its gradient would be wrong
+    form: Form | None = None  # of what the function returns, if that is not one number
 
     @property
     def output(self) -> Value:
         """The first output; most functions have this one only."""
         return self.outputs[0]
+
+    def of(self, k: int) -> Recording:
+        """The same of output number k alone."""
+        return self._replace(outputs=[self.outputs[k]], form=None)
 
 
 def inputs_for(
@@ -165,7 +171,13 @@ def record(
             inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
         output = run(f, args, inputs)
         del inputs
-    outputs = [as_node(x) for x in output] if several else [as_node(output)]
+    form = None
+    if several:
+        outputs = [as_node(x) for x in output]
+    elif is_structure(output):
+        form, outputs = taken_apart(output, leaves)
+    else:
+        outputs = [as_node(output)]
     del output
     for leaf in leaves:
         recorder.nodes.pop(leaf, None)
@@ -177,7 +189,7 @@ def record(
             "a compiled function computes with Values in another thread, which is not recorded: compute in the thread "
             "that calls it, or run it without the compiler"
         )
-    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)))
+    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form)
 
 
 @contextmanager
@@ -219,15 +231,8 @@ def _gradients_watched(outside: Outside, leaves: Sequence[Value]) -> Iterator[No
 
 def _dropped(nodes: list[Value], leaves: set[Value]) -> str:
     """The name of an argument that is a float and that one of these nodes depends on; empty if there is none."""
-    seen, stack = set(nodes), list(nodes)
-    while stack:
-        node = stack.pop()
-        if node in leaves and not isinstance(node, IntLeaf):
-            return node.label or "x"
-        if node.op is not ops.detached:
-            stack += [parent for parent in node.parents if parent not in seen]
-            seen.update(node.parents)
-    return ""
+    leaf = depends_on(nodes, leaves)
+    return "" if leaf is None else leaf.label or "x"
 
 
 def _forgotten(nodes: dict[Value, None]) -> list[Value]:
@@ -255,11 +260,10 @@ def as_node(output: Any) -> Value:
     output = node_of(output)
     if isinstance(output, Value):
         return output
-    if isinstance(output, (list, tuple, dict)) or output is None:
-        raise TypeError(
-            f"a compiled function must return one Value, not {type(output).__name__}: return the loss alone, and "
-            "compute the rest, such as an accuracy, outside"
-        )
+    if is_structure(output):
+        raise several(output)
+    if output is None:
+        raise TypeError("a compiled function must return a number, not None: is there a `return`?")
     return constant(output)
 
 
@@ -315,14 +319,14 @@ def first_difference(before: Recording, after: Recording) -> Guard | None:
 def advice(guard: Guard | None) -> str:
     """How a function decides by its data, and how to write it without.
 
-    >>> advice(record(lambda x, n: x[n], [[1.0, 2.0], 1]).guards[0])
-    'decides by its data (the int n is an index, the end of a range, or compared): give class labels as ...
+    >>> advice(record(lambda x, n: x * 2 if n == 1 else x, [1.0, 1]).guards[0])
+    'decides by its data (the int n is a key, the end of a range, or compared): give class labels as ...
     """
     for node in [] if guard is None else [guard.node, *guard.node.parents]:
         if isinstance(node, IntLeaf):
             name = node.label or "number"
             return (
-                f"decides by its data (the int {name} is an index, the end of a range, or compared): give class labels "
+                f"decides by its data (the int {name} is a key, the end of a range, or compared): give class labels "
                 f"as vectors (nn.one_hot), or choose with autograd.where({name} == 0, ...)"
             )
     return (

@@ -87,8 +87,8 @@ def _taken(i: Any, *xs: Any) -> Any:
 _EAGERLY: dict[Op, Any] = {ops.select: ops.where, ops.detached: _detached, ops.take: _taken}
 
 
-def at_recording(recording: Recording) -> tuple[float, list[float], list[float]]:
-    """What the recording gave where it was made: the value, the gradients of the arguments and of the parameters.
+def at_recording(recording: Recording) -> tuple[list[float], list[float], list[float]]:
+    """What the recording gave where it was made: its outputs, the gradients of the arguments and of the parameters.
 
     These are the numbers of the call that was recorded, for which the function need not run again.
     """
@@ -98,4 +98,4 @@ def at_recording(recording: Recording) -> tuple[float, list[float], list[float]]
         output = as_node(replayed(recording.output, dict(zip(known, leaves))))
         found = gradients(output, leaves)
     count = len(recording.arguments)
-    return recording.output._data, list(found[:count]), list(found[count:])
+    return [output._data for output in recording.outputs], list(found[:count]), list(found[count:])

@@ -221,7 +221,9 @@ def drops_gradient(name: str) -> TypeError:
 
 # ---- operators -------------------------------------------------------------------------------------------------------
 def _is_number(x: Any) -> bool:
-    return isinstance(x, (Traced, Real))  # numpy's scalars are among them
+    if isinstance(x, (Traced, Real)):  # numpy's scalars are among them,
+        return True
+    return type(x).__name__ in ("bool", "bool_")  # but not its truths
 
 
 def _is_int(x: Any) -> bool:

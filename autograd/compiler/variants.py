@@ -16,9 +16,10 @@ from autograd.compiler.outside import Outside
 from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.compiler.record import Recording
+from autograd.compiler.results import several
 from autograd.compiler.traced import drops_gradient
 
-__all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Plan", "PointPlan", "Variant", "Variants"]
+__all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Found", "Plan", "PointPlan", "Variant", "Variants"]
 
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 MOST_IN_ALL = 64  # recordings kept for a function
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 P = TypeVar("P", "Plan", "PointPlan")
 
 
-Found = tuple[float, list[float], list[float]]  # the value, the derivatives by all arguments and by all parameters
+Found = tuple[list[float], list[float], list[float]]  # the outputs, the derivatives by all arguments and by all parameters
 
 
 class Plan:
@@ -74,19 +75,20 @@ def _by_classes(
     assembled: Assembled, kernel: Kernel, numbers: Sequence[float], parameters: Sequence[float]
 ) -> Found | None:
     outputs = kernel(numbers, parameters)
-    if assembled.guarded and outputs[1][0] != 0.0:
+    if assembled.guarded and outputs[assembled.outputs][0] != 0.0:
         return None
     by = {Kind.ARGUMENT: [0.0] * len(numbers), Kind.PARAMETER: [0.0] * len(parameters)}
-    for kind, gradient in zip(assembled.gradients, outputs[1 + assembled.guarded :]):
-        by[kind] = gradient if isinstance(gradient, list) else gradient.tolist()
-    return float(outputs[0][0]), by[Kind.ARGUMENT], by[Kind.PARAMETER]
+    for kind, gradient in zip(assembled.gradients, outputs[assembled.outputs + assembled.guarded :]):
+        by[kind] = list(gradient) if isinstance(gradient, (list, tuple)) else gradient.tolist()
+    values = [float(output[0]) for output in outputs[: assembled.outputs]]
+    return values, by[Kind.ARGUMENT], by[Kind.PARAMETER]
 
 
 def _by_tape(tape: Tape, gradient: bool, numbers: Sequence[float], parameters: Sequence[float]) -> Found | None:
     found = tape(numbers, parameters, gradient=gradient)
     if found.violated:
         return None
-    return found.outputs[0], found.by_arguments.tolist(), found.by_parameters.tolist()
+    return found.outputs, found.by_arguments.tolist(), found.by_parameters.tolist()
 
 
 class PointPlan:
@@ -142,10 +144,11 @@ class Variant:
         self.budget = budget
         self.plans: dict[Any, Any] = {}
 
-    def plan(self, by_parameters: bool, by_arguments: tuple[int, ...]) -> Plan:
-        """The plan for the gradients by the captured leaves and/or by some arguments."""
+    def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan:
+        """The plan for the gradients by the captured leaves and/or by some arguments; of one of several outputs."""
         wanted = [Kind.PARAMETER] * by_parameters + [Kind.ARGUMENT] * bool(by_arguments)
-        return self._planned(tuple(wanted), lambda: Plan(self.recording, wanted, self.backend))
+        recording = self.recording.of(output) if output else self.recording
+        return self._planned((*wanted, output), lambda: Plan(recording, wanted, self.backend))
 
     def point_plan(self) -> PointPlan:
         """The plan for value and gradient at points given as plain numbers."""
@@ -161,11 +164,13 @@ class Variant:
         return found
 
     def check_gradients(self) -> None:
-        """Refuse the gradient of arguments that became plain floats.
+        """Refuse the gradient of several numbers, and of arguments that became plain floats.
 
         Raises:
-            TypeError: the function uses ``float(x)``, or a function of ``math``, on an argument.
+            TypeError: the function uses ``float(x)``, or a function of ``math``, on an argument; or it returns a list.
         """
+        if self.recording.form is not None:
+            raise several(self.recording.form.template)
         if self.recording.dropped:
             raise drops_gradient(self.recording.dropped)
 

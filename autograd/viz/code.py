@@ -42,7 +42,7 @@ _PYTHON = Dialect(
         **_same("autograd.", "tanh asinh acosh atanh erf sigmoid softplus silu gelu relu leaky_relu elu abs sign"),
         **_same("autograd.", "floor round identity atan2 hypot logaddexp maximum minimum clip"),
         "fsum": "autograd.fsum([{all}])", "prod": "autograd.prod([{all}])", "logsumexp": "autograd.logsumexp([{all}])",
-        **_same("autograd.ops.", "gauss normal_pdf normal_cdf step less less_equal equal select detached"),
+        **_same("autograd.ops.", "gauss normal_pdf normal_cdf step less less_equal equal select detached take largest"),
     },
 )  # fmt: skip
 _TORCH = Dialect(
@@ -58,6 +58,7 @@ _TORCH = Dialect(
         "logsumexp": "torch.logsumexp(torch.stack([{all}]), 0)", "gauss": "torch.exp(-({0})**2)",
         "normal_pdf": "torch.exp(-({0})**2/2)/math.sqrt(2*math.pi)", "normal_cdf": "torch.special.ndtr({0})",
         "step": "({0} > 0).double()", "select": "torch.where({0} != 0, {1}, {2})",
+        "take": "torch.stack([{all}])[({0}).int() + 1]", "largest": "torch.stack([{all}]).max().detach()",
         "less": "({0} < {1}).double()", "less_equal": "({0} <= {1}).double()", "equal": "({0} == {1}).double()",
     },
     number="torch.tensor({}, dtype=torch.float64)",
@@ -76,7 +77,8 @@ _JAX = Dialect(
         "fsum": "sum([{all}])", "prod": "jnp.prod(jnp.stack([{all}]))", "gauss": "jnp.exp(-({0})**2)",
         "logsumexp": "jax.scipy.special.logsumexp(jnp.stack([{all}]))", "step": "jnp.where({0} > 0, 1.0, 0.0)",
         "normal_pdf": "jnp.exp(-({0})**2/2)/jnp.sqrt(2*jnp.pi)", "select": "jnp.where({0} != 0, {1}, {2})",
-        "less": "1.0*({0} < {1})", "less_equal": "1.0*({0} <= {1})", "equal": "1.0*({0} == {1})",
+        "take": "jnp.stack([{all}])[jnp.int32({0}) + 1]",
+        "largest": "jax.lax.stop_gradient(jnp.max(jnp.stack([{all}])))", "less": "1.0*({0} < {1})", "less_equal": "1.0*({0} <= {1})", "equal": "1.0*({0} == {1})",
     },
     number="jnp.float64({})",
 )  # fmt: skip
