@@ -61,7 +61,9 @@ def _sum(array: Array, values: list[list[Samples]], batch: int) -> list[Samples]
         for owner, members in zip(terms.owner, zip(*factors)):
             columns = [_samples(numbers, batch if terms.batched else 1) for numbers in members]
             for sample, point in enumerate(zip(*columns)):
-                parts[owner][sample if array.batched else 0].append(point[0] if len(point) == 1 else point[0] * point[1])
+                parts[owner][sample if array.batched else 0].append(
+                    point[0] if len(point) == 1 else point[0] * point[1]
+                )
     return [[_total(terms, array.exact) for terms in part] for part in parts]
 
 

@@ -146,7 +146,14 @@ def test_binary_methods_record_the_same_as_functions(name: str) -> None:
 def test_every_public_function_has_a_method_or_is_of_several_numbers() -> None:
     names = [name for name in autograd.__all__ if name in ops.TABLE]
     assert len(names) > 35
-    assert {name for name in names if not hasattr(Value, name)} <= {"fsum", "prod", "sumprod", "logsumexp", "constant", "take"}
+    assert {name for name in names if not hasattr(Value, name)} <= {
+        "fsum",
+        "prod",
+        "sumprod",
+        "logsumexp",
+        "constant",
+        "take",
+    }
 
 
 @pytest.mark.parametrize("name", BINARY_OPERATORS)

@@ -51,7 +51,9 @@ class _Place(NamedTuple):
 
 def is_structure(result: Any) -> bool:
     """Whether a function returned more than one number."""
-    return isinstance(result, (list, tuple, dict)) or (dataclasses.is_dataclass(result) and not isinstance(result, type))
+    return isinstance(result, (list, tuple, dict)) or (
+        dataclasses.is_dataclass(result) and not isinstance(result, type)
+    )
 
 
 def several(result: Any) -> TypeError:

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 P = TypeVar("P", "Plan", "PointPlan")
 
 
-Found = tuple[list[float], list[float], list[float]]  # the outputs, the derivatives by all arguments and by all parameters
+Found = tuple[
+    list[float], list[float], list[float]
+]  # the outputs, the derivatives by all arguments and by all parameters
 
 
 class Plan:

@@ -152,6 +152,10 @@ class _Lowering:
             touched.append((part.first, part.end))
             if fresh:
                 written.append((part.first, part.end))
+            elif part.start is not None:  # a sum with a start of its own would forget what is there
+                apart = self._part(number, part.terms, None), self._part(number, part.start, None)
+                calls += [call for one in apart for call in one.calls(False, self.fixed)]
+                continue
             calls += part.calls(fresh, self.fixed)
         for first, end in _gaps(written, array.size):
             self.zero(number, first, end)
@@ -165,14 +169,14 @@ class _Lowering:
         if start is not None:
             (read,) = start.factors
             place = dict(zip(start.owner.places, read.index.places))
-            begins = self.column(read.array, [place[owner] for owner in terms.owner.places])
+            begins = self.column(read.array, [place[owner] for owner in places.places])
             way, table, complete = self.nests.of_sum([*columns, begins], len(terms.factors), batch)
             if complete and places.distinct == end - first:
-                return _Part(True, first, end, way, table, [*columns, begins], len(terms.factors))
+                return _Part(True, first, end, way, table, [*columns, begins], terms, start)
             plain, other = self._part(number, start, None), self._part(number, terms, None)
             return plain._replace(more=(other,))
         way, table, complete = self.nests.of_sum(columns, len(terms.factors), batch)
-        return _Part(complete and places.distinct == end - first, first, end, way, table, columns, len(terms.factors))
+        return _Part(complete and places.distinct == end - first, first, end, way, table, columns, terms)
 
     def zero(self, number: int, first: int, end: int) -> None:
         """Members of an array set to 0."""
@@ -209,6 +213,8 @@ class _Part(NamedTuple):
     Attributes:
         dense: whether it completes the sums from ``first`` to ``end``, each in one place.
         columns: of the owners, of the factors, and perhaps of what the sums start from.
+        terms: the list itself.
+        start: what the sums start from, if that is a column.
         more: parts that are added afterwards.
     """
 
@@ -218,22 +224,23 @@ class _Part(NamedTuple):
     way: str
     table: Table
     columns: list[Column]
-    factors: int
+    terms: Terms
+    start: Terms | None = None
     more: tuple[Any, ...] = ()
 
     def calls(self, fresh: bool, fixed: bool) -> list[Call]:
         """The call, and those for what is added afterwards."""
-        way, table = self.way, self.table
+        way, table, count = self.way, self.table, len(self.terms.factors)
         along = table.loops[1 if way == "n" else 2]
         kinds = [
             ("u" if along[c] else "b", ["b" if loop[c] == 0 else "g" for loop in table.loops[:2]])
-            for c in range(1, 1 + self.factors)
+            for c in range(1, 1 + count)
         ]
         order, factors = _variant(way, kinds)
         start = ""
-        if len(self.columns) > 1 + self.factors:
+        if len(self.columns) > 1 + count:
             start = "u" if way == "n" and along[-1] else "b"
-        kept = [0, *[1 + k for k in order], *range(1 + self.factors, len(self.columns))]
+        kept = [0, *[1 + k for k in order], *range(1 + count, len(self.columns))]
         table = table.of_columns(kept)
         kernel: Kernel = SumKernel(way, factors, start, host().lanes if way else 1)
         if fixed:
