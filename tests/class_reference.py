@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read
@@ -61,12 +61,16 @@ def _sum(array: Array, values: list[list[Samples]], batch: int) -> list[Samples]
         for owner, members in zip(terms.owner, zip(*factors)):
             columns = [_samples(numbers, batch if terms.batched else 1) for numbers in members]
             for sample, point in enumerate(zip(*columns)):
-                parts[owner][sample if array.batched else 0].append(point[0] if len(point) == 1 else point[0] * point[1])
-    return [[_total(terms, array.exact) for terms in part] for part in parts]
+                parts[owner][sample if array.batched else 0].append(
+                    point[0] if len(point) == 1 else point[0] * point[1]
+                )
+    return [[_total(terms, array) for terms in part] for part in parts]
 
 
-def _total(terms: Iterable[float], exact: bool) -> float:
-    return fsum(*terms) if exact else float(sum(terms))
+def _total(terms: Sequence[float], array: Array) -> float:
+    if array.op is not None:
+        return float(array.op.value(*terms))
+    return fsum(*terms) if array.exact else float(sum(terms))
 
 
 def _output(program: Program, values: list[list[Samples]], output: Operand) -> list[Any]:

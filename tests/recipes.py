@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from autograd import Value, fsum, prod, sumprod, where
 
+
 # ---- comparing -------------------------------------------------------------------------------------------------------
 def size(numbers: Any) -> float:
     """The largest finite number anywhere inside: rounding errors are relative to what was added up."""
