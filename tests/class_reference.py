@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read
@@ -64,11 +64,13 @@ def _sum(array: Array, values: list[list[Samples]], batch: int) -> list[Samples]
                 parts[owner][sample if array.batched else 0].append(
                     point[0] if len(point) == 1 else point[0] * point[1]
                 )
-    return [[_total(terms, array.exact) for terms in part] for part in parts]
+    return [[_total(terms, array) for terms in part] for part in parts]
 
 
-def _total(terms: Iterable[float], exact: bool) -> float:
-    return fsum(*terms) if exact else float(sum(terms))
+def _total(terms: Sequence[float], array: Array) -> float:
+    if array.op is not None:
+        return float(array.op.value(*terms))
+    return fsum(*terms) if array.exact else float(sum(terms))
 
 
 def _output(program: Program, values: list[list[Samples]], output: Operand) -> list[Any]:

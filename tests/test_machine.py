@@ -1,14 +1,16 @@
-"""Machine code and Python source give what a program over classes says, whatever the program; and keep their promises."""
+"""Machine code and Python source give what a program over classes says, whatever the program, and keep promises."""
 
 from __future__ import annotations
 
+import gc
 import math
 import sys
 import threading
+import weakref
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autograd import ops
@@ -20,12 +22,14 @@ from tests.class_reference import evaluate
 from tests.recipes import same, size
 from tests.test_python_backend import batched_layer
 
-np = pytest.importorskip("numpy")
+pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from autograd.compiler.backends import kernel_for
+import numpy as np
+
 from autograd.compiler.machine.machine import Machine
-from autograd.compiler.machine.points import points
+from autograd.compiler.machine.points import caller, points
+from autograd.compiler.native.pycall import available
 
 nan, inf = math.nan, math.inf
 BATCHES = [1, 2, 7, 8, 9, 64]
@@ -136,7 +140,7 @@ def check(program: Program, batch: int, seeds: tuple[int, ...] = (0, 1)) -> None
             assert same(lists(kernel(arguments, parameters)), expected, scale), (kernel, str(program))
 
 
-@settings(max_examples=15)
+@settings(max_examples=40)
 @given(programs())
 def test_a_random_program_of_one_evaluation(program: Program) -> None:
     check(program, 1)
@@ -147,3 +151,185 @@ def test_a_random_program_of_one_evaluation(program: Program) -> None:
 @given(program=programs(batched=True))
 def test_a_random_program_for_a_batch(program: Program, batch: int) -> None:
     check(program, batch)
+
+
+# ---- programs that people write --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_that_people_write_give_the_numbers_of_the_engine(name: str) -> None:
+    derived = Derived(*PROGRAMS[name])
+    machine = machine_on_nan(derived.program)
+    for numbers, expected in zip(lists(machine(derived.arguments, derived.parameters)), derived.expected):
+        assert numbers == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("turned", [[0.0], [1.0, 0.0, -1.0, 0.5], [inf, 1.0, -2.0], [nan, 0.5], [1e200, -1e-200, 3.0]])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_other_numbers_in_the_same_program(name: str, turned: list[float]) -> None:
+    """Zeros, infinities, nan and numbers out of range at some of the places, the first ones among them."""
+    derived = Derived(*PROGRAMS[name])
+    arguments = [turned[k % len(turned)] for k in range(len(derived.arguments))]
+    parameters = [*turned, *derived.parameters][: len(derived.parameters)]
+    expected = evaluate(derived.program, arguments, parameters)
+    for kernel in (machine_on_nan(derived.program), PythonKernel(derived.program)):
+        found = lists(kernel(arguments, parameters))
+        assert same(found, expected, size(expected)), kernel
+
+
+# ---- batches ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("samples", BATCHES)
+def test_a_layer_over_a_batch(samples: int) -> None:
+    program, data, parameters = batched_layer(samples)
+    arguments = data if samples > 1 else [row[0] for row in data]
+    expected = evaluate(program, arguments, parameters, samples)
+    for kernel in (machine_on_nan(program, samples), PythonKernel(program, samples)):
+        assert same(lists(kernel(arguments, parameters)), expected)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.sampled_from([0.0, 1.0, -2.0, inf, -inf, nan]), min_size=3, max_size=3))
+def test_what_fills_up_a_vector_is_not_added(row: list[float]) -> None:
+    builder = Builder()
+    x = builder.leaf(Kind.ARGUMENT, [0], batched=True)
+    y = builder.spread(builder.map(ops.log, [x]), 1)
+    total = builder.sum(1, [builder.terms([0], y)], batched=False)
+    products = builder.sum(1, [builder.terms([0], x, y)], batched=False)
+    program = builder.program([total, products])
+    assert same(lists(machine_on_nan(program, 3)([row], [])), evaluate(program, [row], [], 3))
+
+
+# ---- many evaluations ------------------------------------------------------------------------------------------------
+def update(size: int, whole: bool) -> tuple[Program, list[tuple[int, Read]]]:
+    """w <- w - 0.5 Σ x over a batch of ten, for all or all but the last; and the sum of the first x over the batch."""
+    builder = Builder()
+    x = builder.leaf(Kind.ARGUMENT, range(size), batched=True)
+    w = builder.leaf(Kind.PARAMETER, range(size))
+    sums = builder.spread(builder.sum(size, [builder.terms(range(size), x)], batched=False), size)
+    every = builder.identity(size if whole else size - 1)
+    new = builder.map(ops.sub, [builder.read(w, every), builder.map(ops.mul, [builder.read(sums, every), 0.5])])
+    program = builder.program([builder.read(sums, [0]), new])
+    (leaf,) = [number for number, array in enumerate(program.arrays) if array.kind is Kind.PARAMETER]
+    return program, [(1, Read(leaf, every))]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_steps_read_their_batches_where_they_are_and_replace_parameters(whole: bool) -> None:
+    program, carried = update(5, whole)
+    machine = Machine(program, 10, carried)
+    assert bool(machine.memory.aliases) is whole  # an update of a whole array happens in its memory
+    frame, data = machine.frame(), machine.data(4)
+    x = np.random.default_rng(0).normal(size=(4, 5, 10))
+    machine.fill(data, Kind.ARGUMENT, x)
+    machine.fill(frame, Kind.PARAMETER, np.arange(5.0))
+    noted = machine.run(frame, data, 4)
+    np.testing.assert_allclose(noted, x[:, 0].sum(1))
+    expected = np.arange(5.0) - 0.5 * x.sum((0, 2)) * ([1.0] * 4 + [float(whole)])
+    np.testing.assert_allclose(machine.taken(frame, Kind.PARAMETER, np.full(5, nan)), expected)
+
+
+@settings(max_examples=25)
+@given(programs(most=6), st.data())
+def test_what_is_carried_over_replaces_leaves_after_everything_was_read(program: Program, data: Any) -> None:
+    """Each output of as many members takes the place of the parameters or of a part of them."""
+    (leaf,) = [number for number, array in enumerate(program.arrays) if array.kind is Kind.PARAMETER]
+    size_of = program.arrays[leaf].size
+    fits = [
+        k for k, x in enumerate(program.outputs) if isinstance(x, Read) and len(x.index) <= size_of and x.array != leaf
+    ]
+    assume(fits)
+    output = data.draw(st.sampled_from(fits))
+    places = list(range(len(program.outputs[output].index)))[:: data.draw(st.sampled_from([1, -1]))]
+    carried = [(output, Read(leaf, Builder().index(places)))]
+    machine = Machine(program, 1, carried)
+    arguments, parameters = numbers_for(1, 5)
+    frame, memory = machine.frame(), machine.data()
+    machine.fill(memory, Kind.ARGUMENT, np.array(arguments))
+    machine.fill(frame, Kind.PARAMETER, np.array(parameters))
+    machine.run(frame, memory, 3)
+    for _ in range(3):
+        found = evaluate(program, arguments, parameters)
+        assume(size(found) < 1e6)
+        for place, number in zip(places, found[output]):
+            parameters[place] = number
+    got = machine.taken(frame, Kind.PARAMETER, np.array(parameters))
+    assert same(got.tolist(), parameters, size(parameters))
+
+
+# ---- one point and many ----------------------------------------------------------------------------------------------
+def formula_program(batched: bool) -> Program:
+    builder = Builder()
+    x, y = [builder.leaf(Kind.ARGUMENT, [k], batched=batched) for k in range(2)]
+    z = builder.map(ops.sin, [builder.map(ops.mul, [x, y])])
+    total = builder.sum(1, [builder.terms([0, 0], builder.read(z, [0, 0]), builder.spread(2.0, 2))])
+    return builder.program([builder.map(ops.sub, [total, y]), z, x, 7.0])
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 5000])
+def test_many_points_of_a_formula(count: int) -> None:
+    xs, ys = np.random.default_rng(1).uniform(-1, 1, (2, count))
+    first, second, third, fourth = points(formula_program(True))([xs, ys], [])
+    np.testing.assert_allclose(first, 4.0 * np.sin(xs * ys) - ys, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(second, np.sin(xs * ys), rtol=1e-13)
+    assert third.tolist() == xs.tolist()
+    assert fourth.tolist() == [7.0] * count
+
+
+class Slow:
+    """What a builtin function falls back on."""
+
+    def __call__(self, *args: Any) -> Any:
+        return "slow", args
+
+    def call(self, *args: Any) -> Any:
+        return self(*args)
+
+
+needs_builtins = pytest.mark.skipif(not available(), reason="builtin functions are made on CPython with its lock only")
+
+
+@needs_builtins
+def test_one_point_of_a_formula_is_the_very_numbers_of_python() -> None:
+    slow = Slow()
+    f = caller(formula_program(False), [None, None], (0, [1, (2, 3)]), slow.call)
+    assert f is not None
+    z = math.sin(0.5 * -0.25)
+    assert f(0.5, -0.25) == (2.0 * z + 2.0 * z + 0.25, [z, (0.5, 7.0)])
+    assert f("x", 1.0) == ("slow", ("x", 1.0))
+
+
+@needs_builtins
+def test_a_builtin_of_a_compiled_function_that_is_gone_says_so() -> None:
+    slow = Slow()
+    f = caller(formula_program(False), [None, None], 0, slow.call)
+    assert f is not None
+    gone = weakref.ref(slow)
+    del slow
+    gc.collect()
+    assert gone() is None
+    assert f(0.0, 1.0) == -1.0
+    with pytest.raises(ReferenceError, match="compiled function is gone"):
+        f("x")
+
+
+# ---- threads ---------------------------------------------------------------------------------------------------------
+def test_threads_share_a_machine_each_with_memory_of_its_own() -> None:
+    program, data, parameters = batched_layer(9)
+    machine = Machine(program, 9)
+    expected = {shift: lists(machine([[x + shift for x in row] for row in data], parameters)) for shift in range(4)}
+    wrong: list[int] = []
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+
+    def work(shift: int) -> None:
+        arguments = [[x + shift for x in row] for row in data]
+        for _ in range(100):
+            if lists(machine(arguments, parameters)) != expected[shift]:
+                wrong.append(shift)
+
+    threads = [threading.Thread(target=work, args=(shift,)) for shift in expected]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sys.setswitchinterval(interval)
+    assert wrong == []
+    assert 1 <= len(machine._free) <= 5
