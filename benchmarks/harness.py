@@ -47,7 +47,7 @@ ONE_THREAD = {
     "JAX_ENABLE_X64": "1",
     "JAX_PLATFORMS": "cpu",
 }
-CODE_CACHE = "AUTOGRAD_CACHE_DIR"  # our compiler's cache on disk: each process starts with an empty folder of its own
+CODE_CACHE = "AUTOGRAD_CACHE"  # our compiler's cache on disk: each process starts with an empty folder of its own
 UNTUNED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # a BLAS held back would flatter us
 
 
