@@ -154,7 +154,8 @@ def _partials_as_graph(node: Value, wanted: set[Value]) -> list[Any]:
 
 def check_data(node: Value, use: str) -> None:
     """Raise a ``StaleGraphError`` if the data of an operand was changed after the node had been computed from it."""
-    check_derivatives([node], attrgetter("partials"))
+    if current_modes().recorder is None:  # a recording has no partials: it is differentiated as a whole
+        check_derivatives([node], attrgetter("partials"))
     if not isinstance(node.op, ops.Op):
         raise AutogradError(f"{node!r} has the operation {node.op!r}, which was set by hand: it has no rule for {use}")
     now = node.op.value(*[parent._data for parent in node.parents])
@@ -348,7 +349,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
             raise TypeError(f"primals and tangents must be tuples of one entry per argument, got {arguments!r}")
     call = _Call(f, tuple(primals), range(len(primals)))
     directions = list(map(_weight, aligned(tangents, primals, "tangents", "primals")))
-    nested = call.nested or any(isinstance(t, Value) for t in directions)
+    nested = call.nested or any(isinstance(t, Value) for t in directions) or current_modes().recorder is not None
     outputs = flatten(call.output)
     roots = [out for out in outputs if isinstance(out, Value)]
     order = topological_order(*roots)

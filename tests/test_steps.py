@@ -373,7 +373,7 @@ class Looks(Decides):
         (Decides(), {}, "decides by its data"),
         (Noisy(), {}, "something in it is random"),
         (NoisyOfItsOwn(), {}, "something in it is random"),
-        (Looks(), {"data": CLASSES}, "decides by its data (the int x is an index, "),
+        (Looks(), {"data": CLASSES}, "decides by its data (the int x is an index "),
         (mlp(3, 1), {"loss": lambda output, label: mse_loss(output, float(label == "a")), "y": ["a"] * 23}, "'a'"),
         (
             mlp(3, 1),

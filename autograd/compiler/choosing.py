@@ -66,7 +66,8 @@ def member(xs: Any, i: Any, recorder: Any) -> Any:
     Raises:
         IndexError: as Python does.
     """
-    if not isinstance(i, int) or type(xs) not in (list, tuple, Row) or not _is_regular(xs):
+    whole = isinstance(i, int)
+    if not whole or type(xs) not in (list, tuple, Row) or not _is_regular(xs):
         return xs[i]
     n, number = len(xs), int(i.node._data)
     if not -n <= number < n:
@@ -105,7 +106,7 @@ class Row(list[Any]):
 
     def __init__(self, members: Sequence[Any], lists: Any = (), index: Any = 0) -> None:
         super().__init__(members)
-        self.lists, self.index = lists, index
+        self._lists, self._place = lists, index
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, (list(self),)
@@ -118,7 +119,7 @@ def _changing(name: str) -> Callable[..., Any]:
     change = getattr(list, name)
 
     def method(self: Row, *args: Any, **keywords: Any) -> Any:
-        getattr(self.lists[self.index.read()], name)(*args, **keywords)
+        getattr(self._lists[self._place.read()], name)(*args, **keywords)
         result = change(self, *args, **keywords)
         return self if name in ("__iadd__", "__imul__") else result
 
@@ -159,9 +160,10 @@ def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
 
 def _is_detached(x: Any) -> bool:
     """Whether no gradient can go through a number."""
-    if isinstance(x, Traced):
-        return isinstance(x, int) or x.node.op is ops.detached
-    return not isinstance(x, Value)
+    if isinstance(x, Value) or not isinstance(x, Traced):
+        return not isinstance(x, Value)
+    whole = isinstance(x, int)
+    return whole or x.node.op is ops.detached
 
 
 def _largest(items: Sequence[Any]) -> Any:

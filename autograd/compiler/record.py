@@ -22,6 +22,7 @@ from autograd.compiler.results import Form, depends_on, is_structure, several, t
 from autograd.compiler.rewriting import rewritten
 from autograd.compiler.traced import IntLeaf, TracedBool, TracedFloat, node_of, traced
 from autograd.errors import AutogradError
+from autograd.graph import leaves as leaves_of
 from autograd.graph import restore, topological_order
 from autograd.modes import recorders, switched, transformation
 from autograd.subclasses import as_kind
@@ -320,16 +321,22 @@ def advice(guard: Guard | None) -> str:
     """How a function decides by its data, and how to write it without.
 
     >>> advice(record(lambda x, n: x * 2 if n == 1 else x, [1.0, 1]).guards[0])
-    'decides by its data (the int n is a key, the end of a range, or compared): give class labels as ...
+    'decides by its data (the int n is an index into other things than numbers, a key, the end of a range, or ...
     """
-    for node in [] if guard is None else [guard.node, *guard.node.parents]:
-        if isinstance(node, IntLeaf):
-            name = node.label or "number"
-            return (
-                f"decides by its data (the int {name} is a key, the end of a range, or compared): give class labels "
-                f"as vectors (nn.one_hot), or choose with autograd.where({name} == 0, ...)"
-            )
+    name = "" if guard is None else _int_behind(guard.node)
+    if name:
+        return (
+            f"decides by its data (the int {name} is an index into other things than numbers, a key, the end of a "
+            f"range, or compared): give class labels as vectors (nn.one_hot), or choose with autograd.where({name} == 0, ...)"
+        )
     return (
         "decides by its data (if, max, sorted, .data): write that with autograd.where, maximum or relu, "
         "and .detach() for .data where a number without its gradient is wanted, as in a norm or a log"
     )
+
+
+def _int_behind(node: Value) -> str:
+    """The name of an int argument that a node is computed from, if it is computed from such only."""
+    leaves = [leaf for leaf in leaves_of(node) if leaf.op is not ops.constant]
+    named = [leaf for leaf in leaves if isinstance(leaf, IntLeaf)]
+    return named[0].label or "number" if named and len(named) == len(leaves) else ""

@@ -1,8 +1,8 @@
 """What a compiled function returns: a number, or lists, tuples, dictionaries and dataclasses of numbers.
 
-The same structure comes back from every call.  In it a number to which a gradient can go is a Value, with the captured
-leaves and the arguments as its parents; one that is only counted, compared or read (an accuracy, say) is a plain number,
-as without the compiler.
+The same structure comes back from every call.  In it a number to which a gradient can go is a Value, whose parents are
+the captured leaves and the arguments.  One that is only counted, compared or read (an accuracy, say) is a plain number,
+as it is without the compiler.
 
 >>> from autograd import Value, compile
 >>> w = Value(2.0)
@@ -145,17 +145,17 @@ class LazyPartials(Sequence[float]):
     """
 
     def __init__(self, count: int, compute: Callable[[], Sequence[float]]) -> None:
-        self.count, self.compute = count, compute
-        self.found: Sequence[float] | None = None
+        self._size, self._compute = count, compute
+        self._found: Sequence[float] | None = None
 
     def __len__(self) -> int:
-        return self.count
+        return self._size
 
     def __getitem__(self, k):  # type: ignore[no-untyped-def]
-        if self.found is None:
-            self.found = self.compute()
-            del self.compute
-        return self.found[k]
+        if self._found is None:
+            self._found = self._compute()
+            del self._compute
+        return self._found[k]
 
     def __iter__(self) -> Iterator[float]:
         return iter(self[:])

@@ -110,7 +110,8 @@ def _statement(code: CodeType) -> ast.stmt | None:
 def _compiled(tree: ast.stmt, filename: str, flags: int) -> CodeType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # a text is called, until it is a helper
-        return compile(ast.Module([tree], []), filename, "exec", flags, dont_inherit=True)
+        code: CodeType = compile(ast.Module([tree], []), filename, "exec", flags, dont_inherit=True)
+    return code
 
 
 @lru_cache(maxsize=1_000)

@@ -78,7 +78,8 @@ _JAX = Dialect(
         "logsumexp": "jax.scipy.special.logsumexp(jnp.stack([{all}]))", "step": "jnp.where({0} > 0, 1.0, 0.0)",
         "normal_pdf": "jnp.exp(-({0})**2/2)/jnp.sqrt(2*jnp.pi)", "select": "jnp.where({0} != 0, {1}, {2})",
         "take": "jnp.stack([{all}])[jnp.int32({0}) + 1]",
-        "largest": "jax.lax.stop_gradient(jnp.max(jnp.stack([{all}])))", "less": "1.0*({0} < {1})", "less_equal": "1.0*({0} <= {1})", "equal": "1.0*({0} == {1})",
+        "largest": "jax.lax.stop_gradient(jnp.max(jnp.stack([{all}])))",
+        "less": "1.0*({0} < {1})", "less_equal": "1.0*({0} <= {1})", "equal": "1.0*({0} == {1})",
     },
     number="jnp.float64({})",
 )  # fmt: skip
