@@ -283,8 +283,9 @@ class Value(Subclassed, MicrogradNames):
 
     @data.setter
     def data(self, data: float) -> None:
-        if open_contexts.count and current_modes().recorder is not None:
-            raise AutogradError("a compiled function cannot set .data: a replay would not do it; compute a new Value")
+        if open_contexts.count and (recorder := current_modes().recorder) is not None:
+            recorder.on_set(self, data)
+            return
         self._data = data if type(data) is float else as_float(data)
 
     def item(self) -> float:
@@ -325,11 +326,9 @@ class Value(Subclassed, MicrogradNames):
         >>> y.backward(); x.grad
         54.0
         """
-        if open_contexts.count and current_modes().recorder is not None:
-            raise AutogradError(
-                "a compiled function cannot call backward(), whose gradients a replay would not write: "
-                "use autograd.grad inside it, or call backward() on what it returns"
-            )
+        if open_contexts.count and (recorder := current_modes().recorder) is not None:
+            recorder.on_backward(self, gradient)
+            return
         start = as_float(gradient)
         order = topological_order(self)
         make_room(len(order))

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 from types import SimpleNamespace
 from typing import Any
 
-from autograd import Value, maximum, sqrt
+from autograd import Value, clip, fsum, maximum, sqrt, where
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
 
@@ -375,7 +376,7 @@ def clip_grad_value_(parameters: Iterable[Value], clip_value: float) -> None:
     if not clip_value > 0:
         raise ValueError(f"clip_value must be positive, got {clip_value}")
     for parameter in parameters:
-        parameter.grad = min(max(parameter.grad, -clip_value), clip_value)
+        parameter.grad = clip(parameter.grad, -clip_value, clip_value)
 
 
 def clip_grad_norm_(parameters: Iterable[Value], max_norm: float, norm_type: float = 2.0) -> float:
@@ -401,12 +402,12 @@ def clip_grad_norm_(parameters: Iterable[Value], max_norm: float, norm_type: flo
         raise ValueError(f"max_norm and norm_type must be positive, got {max_norm} and {norm_type}")
     clipped = list(parameters)
     sizes = [abs(parameter.grad) for parameter in clipped]
-    largest = max(sizes, default=0.0)
+    largest = reduce(maximum, sizes, 0.0)
     norm = largest
     if 0.0 < largest < math.inf and norm_type != math.inf:  # scaled, so that no power overflows
-        norm = largest * math.fsum((size / largest) ** norm_type for size in sizes) ** (1.0 / norm_type)
+        norm = largest * fsum((size / largest) ** norm_type for size in sizes) ** (1.0 / norm_type)
     scale = max_norm / (norm + 1e-6)  # PyTorch's guard against a division by 0
-    if scale < 1.0:
-        for parameter in clipped:
-            parameter.grad *= scale
+    shorter = where(scale < 1.0, scale, 1.0)
+    for parameter in clipped:
+        parameter.grad *= shorter
     return norm

@@ -14,20 +14,23 @@ from itertools import repeat
 from time import thread_time
 from typing import Any
 
-from autograd.compiler.arguments import flat_shape, is_plain, labels_of, numbers_of, positional
+from autograd.compiler.arguments import called, flat_shape, is_plain, labels_of, numbers_of, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.backends import BACKENDS
 from autograd.compiler.classes import Program
 from autograd.compiler.collecting import collector_paused
+from autograd.compiler.effects import Changes, NotReplayableError
 from autograd.compiler.mapping import map_points
 from autograd.compiler.matrix_form import matrix_form
 from autograd.compiler.outside import Outside
+from autograd.compiler.places import Place, Places, by_key, changed_numbers
 from autograd.compiler.python.kernel import python_source
-from autograd.compiler.record import advice, as_node, first_difference, inputs_for, record, recording_of, run
-from autograd.compiler.replay import CompiledCall, at_recording, replayed
+from autograd.compiler.record import Recording, advice, as_node, first_difference, inputs_for, record, recording_of, run
+from autograd.compiler.replay import CompiledCall, replayed
 from autograd.compiler.results import LazyPartials, is_structure, taken_apart
+from autograd.compiler.steps import StepPlan
 from autograd.compiler.traced import node_of
-from autograd.compiler.variants import FEW_NODES, MOST, Budget, Found, Plan, PointPlan, Variant, Variants
+from autograd.compiler.variants import FEW_NODES, MOST, Budget, Evaluated, Plan, PointPlan, Variant, Variants
 from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts, switched
@@ -35,6 +38,8 @@ from autograd.trees import rebuild
 from autograd.value import Value
 
 __all__ = ["Compiled", "compile_function"]
+
+_STEP = "step"  # what was asked of a recording: a call with all its effects
 
 
 class Compiled:
@@ -64,6 +69,8 @@ class Compiled:
         self._warned = False
         self.never = ""
         self._changed = ""  # what the function changed itself when it was recorded
+        self._places: dict[tuple[int, Any], Place] = {}  # of numbers outside that it changes
+        self._has_effects: bool | None = None  # whether it changes something; None: nobody knows
         self._fast: Callable[..., Any] | None = None
         self._fast_outside: Outside | None = None
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
@@ -89,7 +96,7 @@ class Compiled:
         numbers = numbers_of(leaves)
         recording = not open_contexts.count or current_modes().recording
         chosen = tuple([i for i, x in enumerate(leaves) if isinstance(x, Value)]) if recording else ()
-        found = self._run(args, structure, numbers, recording, chosen)
+        found = self._run(args, structure, numbers, leaves, recording, chosen)
         if found is None:
             return self._graph(args, leaves)
         variant, result = found
@@ -97,7 +104,7 @@ class Compiled:
         form = variant.recording.form
         if form is None:
             return nodes.node(0)
-        numbered = enumerate(zip(form.kinds, result[0]))
+        numbered = enumerate(zip(form.kinds, result.values))
         return form.filled([nodes.node(k) if kind is Value else kind(x) for k, (kind, x) in numbered])
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
@@ -123,12 +130,21 @@ class Compiled:
 
     def _graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
+        if self._may_change_something():
+            return called(self.f, args)  # what it puts somewhere must be plain numbers
         inputs = inputs_for(given, self._labels(args), keep=True)
         result = run(self.f, args, inputs)
         if not is_structure(result):
             return as_node(result)
         form, nodes = taken_apart(result, list(map(node_of, inputs)))
         return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
+
+    def _may_change_something(self) -> bool:
+        """Whether calls have effects, as far as that is known."""
+        if self._has_effects is None:
+            outside = Outside(self.f)
+            self._has_effects = outside.sets("grad") or outside.sets("data") or "backward" in outside.names
+        return self._has_effects
 
     def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
         """The same as ``value_and_grad`` without the compiler.
@@ -155,23 +171,29 @@ class Compiled:
         if self._fast is None and self.backend != "python" and all(map(is_plain, args)):
             variant = next(self.kept.holding(structure), None)
             if variant is None and self._would_pay(structure):
-                variant = fresh = self.record(args, structure)
+                variant = fresh = self._recorded(args, structure)
+                if variant is None:
+                    return self.by_graph(args, leaves)
             if variant is not None:
                 variant.check_gradients()
             if variant is not None and variant.outside.holds() and self._make_fast(variant, args):
                 return self.value_and_grad(*args)
         numbers = numbers_of(leaves)
-        found = self._run(args, structure, numbers, False, tuple(range(len(numbers))), fresh)
+        found = self._run(args, structure, numbers, leaves, False, tuple(range(len(numbers))), fresh)
         if found is None:
             return self.by_graph(args, leaves)
-        variant, ((value, *_), by_arguments, _) = found
+        variant, result = found
         variant.check_gradients()
-        supply = iter(by_arguments)
-        return value, tuple([rebuild(arg, supply) for arg in args])
+        every = tuple(range(len(numbers)))
+        supply = iter(result.by_arguments or variant.gradients(False, every, numbers, result.live, 0)[0])
+        return result.values[0], tuple([rebuild(arg, supply) for arg in args])
 
     def _make_fast(self, variant: Variant, args: Sequence[Any]) -> bool:
         """From now on let machine code take arguments of this shape, if it can do all there is to do."""
-        if len(variant.recording.nodes) > FEW_NODES or variant.recording.guards or variant.recording.parameters:
+        recording = variant.recording
+        if len(recording.nodes) > FEW_NODES or recording.guards or recording.parameters or recording.numbers:
+            return False
+        if recording.effects.any:
             return False
         supply = iter(range(1, 1 + len(variant.recording.arguments)))
         result = (0, tuple([rebuild(arg, supply) for arg in args]))
@@ -200,38 +222,50 @@ class Compiled:
         args: Sequence[Any],
         structure: Any,
         numbers: list[float],
+        given: Sequence[Any],
         by_parameters: bool,
         by_arguments: tuple[int, ...],
         fresh: Variant | None = None,
-    ) -> tuple[Variant, Found] | None:
+    ) -> tuple[Variant, Evaluated] | None:
         """The first variant whose guards hold, and what it gives; a new one if that would pay, else None.
 
         Args:
             args: The arguments in the order of the signature.
             structure: The structure of the arguments.
             numbers: The numbers in the arguments.
+            given: The numbers and Values there.
             by_parameters: Whether to differentiate with respect to what the function captured.
             by_arguments: Positions of the numbers to differentiate with respect to.
             fresh: A recording of this very call, if there is one.
         """
+        asked = by_parameters, by_arguments
+        if self._has_effects and not _apart(given, self.kept):
+            return None
         if fresh is None:
             for variant in self.kept.holding(structure):
-                plan = variant.plan(by_parameters, by_arguments)
-                result = plan.run(numbers, variant.live())
+                if variant.recording.effects.any and not recording_now():
+                    continue  # backward() has no effect
+                result = variant.evaluate(*asked, numbers, given)
                 if result is not None:
-                    self._latest = variant, (by_parameters, by_arguments)
+                    self._latest = variant, _STEP if variant.recording.effects.any else asked
                     self.budget.hits += 1
                     return variant, result
-            if not self._would_pay(structure):
+            fresh = self._recorded(args, structure) if self._would_pay(structure) else None
+            if fresh is None or (fresh.recording.effects.any and not _apart(given, self.kept)):
                 return None
-            fresh = self.record(args, structure)
         # The function has run for this call.  Where it would see something else from now on, or a number that it read
         # differs by rounding in machine code, the numbers of that run are the answer: it does not run again.
-        self._latest = fresh, (by_parameters, by_arguments)
-        result = None
-        if fresh.outside.holds():
-            result = fresh.plan(by_parameters, by_arguments).run(numbers, fresh.live())
-        return fresh, at_recording(fresh.recording) if result is None else result
+        self._latest = fresh, _STEP if fresh.recording.effects.any else asked
+        result = fresh.evaluate(*asked, numbers, given) if fresh.outside.holds() else None
+        return fresh, result or fresh.at_recording(given)
+
+    def _recorded(self, args: Sequence[Any], structure: Any) -> Variant | None:
+        """A recording of a call; None if it does what a program cannot do."""
+        try:
+            return self.record(args, structure)
+        except NotReplayableError as error:
+            self._changed = str(error)
+            return None
 
     def _would_pay(self, structure: Any) -> bool:
         """Whether to record a call that no recording serves; if not, a warning says why, once."""
@@ -243,18 +277,11 @@ class Compiled:
 
     def record(self, args: Sequence[Any], structure: Any) -> Variant:
         """Record the function at these arguments, and keep the recording if it can be used again."""
-        before = Outside(self.f)
-        outside = next((v.outside for kept in self.variants.values() for v in kept if v.outside.holds()), before)
-        drawn = outside.draws()
         started = thread_time()
-        with collector_paused():
-            recording = record(self.f, args, outside)
-        seconds = thread_time() - started
-        if outside.draws() != drawn:
-            outside.never = "draws random numbers: draw them outside and pass them as arguments"
+        recording, outside = self._run_recorded(args, structure)
         with self._lock:
             self.recordings += 1
-            self.budget.add(structure, seconds)
+            self.budget.add(structure, thread_time() - started)
             variant = Variant(recording, self.backend, outside, self.budget)
             self._changed = outside.changed()
             if outside.never:
@@ -262,6 +289,47 @@ class Compiled:
             elif not self._changed:
                 self.kept.add(structure, variant)
         return variant
+
+    def _run_recorded(self, args: Sequence[Any], structure: Any) -> tuple[Recording, Outside]:
+        """Record, and once more each time that the function turns out to change a number outside.
+
+        Raises:
+            NotReplayableError: it does something that a program cannot do.
+        """
+        if self._has_effects:
+            for kept in self.variants.values():
+                self._places.update(changed_numbers([variant.outside for variant in kept]))
+        while True:
+            outside = Outside(self.f, self._places)
+            known = [variant.outside for kept in self.variants.values() for variant in kept]
+            outside = next((x for x in known if x.live == outside.live and x.holds()), outside)
+            places = Places(outside, [*self._places.values()])
+            gradients = outside.sets("grad") or not {"grad", "backward"}.isdisjoint(outside.names)
+            changes = Changes(outside.values, places, gradients=gradients, differentiates=recording_now())
+            drawn, rewind = outside.draws(), outside.rewind()
+            started = thread_time()
+            try:
+                with collector_paused():
+                    recording = record(self.f, args, outside, changes=changes)
+            except NotReplayableError:
+                rewind()
+                self._has_effects = True
+                with self._lock:
+                    self.recordings += 1
+                    self.budget.add(structure, thread_time() - started)
+                raise
+            self._has_effects = self._has_effects or recording.effects.any
+            if not places.discovered:
+                break
+            rewind()
+            self._places.update(by_key(places.discovered))
+        if outside.draws() != drawn:
+            outside.never = "draws random numbers: draw them outside and pass them as arguments"
+            if recording.effects.any:
+                rewind()
+                self.never = outside.never
+                raise NotReplayableError(outside.never)
+        return recording, outside
 
     def warn_of_graph(self, structure: Any, calls: str) -> None:
         """Say once that what none of these recordings fits is evaluated without the compiler, and why."""
@@ -273,6 +341,8 @@ class Compiled:
         outside = kept[-1].outside.changed() if kept else self._changed
         if self.never:
             why = self.never
+        elif self._has_effects and self._changed:
+            why = self._changed
         elif outside:
             why = (
                 "reads something from outside that is another object each time: pass it as an argument, or make a "
@@ -294,11 +364,13 @@ class Compiled:
 
     # ---- looking inside --------------------------------------------------------------------------------------------
     @property
-    def latest(self) -> Plan | PointPlan:
+    def latest(self) -> Plan | PointPlan | StepPlan:
         """The plan of the last call that did not run without the compiler."""
         if self._latest is None:
             raise ValueError("nothing is recorded yet: call the function once")
         variant, asked = self._latest
+        if asked is _STEP:
+            return variant.step_plan()
         return variant.plan(*asked) if asked else variant.point_plan()
 
     @property
@@ -357,6 +429,22 @@ class Compiled:
         return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"
 
 
+def recording_now() -> bool:
+    """Whether nodes are recorded, as they are not inside ``no_grad()``."""
+    return not open_contexts.count or current_modes().recording
+
+
+def _apart(given: Sequence[Any], kept: Variants) -> bool:
+    """Whether no Value is given twice, or is given and also one that the function knows by itself."""
+    values = [x for x in given if isinstance(x, Value)]
+    if not values:
+        return True
+    captured = [
+        p for variants in kept.by_structure.values() for variant in variants for p in variant.recording.parameters
+    ]
+    return len(set(values)) == len(values) and set(values).isdisjoint(captured)
+
+
 class _Nodes:
     """What one call gives, as nodes whose parents are the captured leaves and some arguments.
 
@@ -365,7 +453,7 @@ class _Nodes:
         leaves: the numbers and Values in the arguments.
         numbers: their numbers.
         chosen: which of them are Values; None inside ``no_grad()``.
-        result: the outputs, and the gradients of the first one.
+        result: what the call gave.
     """
 
     def __init__(
@@ -374,30 +462,31 @@ class _Nodes:
         leaves: list[Any],
         numbers: list[float],
         chosen: tuple[int, ...] | None,
-        result: Found,
+        result: Evaluated,
     ) -> None:
         self.variant, self.leaves, self.numbers, self.chosen = variant, leaves, numbers, chosen
-        self.values, by_arguments, by_parameters = result
+        self.values, self.live = result.values, result.live
         self.parents = (*variant.recording.parameters, *[leaves[i] for i in chosen or ()])
-        self.first = (*by_parameters, *[by_arguments[i] for i in chosen or ()])
-        self.live = variant.live() if len(self.values) > 1 else []
+        self.first: Sequence[float] | None = None
+        if result.by_arguments is not None and result.by_parameters is not None:
+            self.first = (*result.by_parameters, *[result.by_arguments[i] for i in chosen or ()])
 
     def node(self, k: int) -> Value:
-        """Output number k; the derivatives of others than the first are computed when somebody asks for them."""
+        """Output number k; derivatives that are not known are computed when somebody asks for them."""
         out = Value(self.values[k])
         if self.chosen is not None and self.parents:
+            lazy = k or self.first is None
             out.parents = self.parents
-            out.partials = LazyPartials(len(self.parents), lambda: self._partials(k)) if k else self.first
-            recording = self.variant.recording.of(k) if k else self.variant.recording
-            out.op = CompiledCall(recording, self.leaves, self.chosen, self.parents, self.values[k])
+            out.partials = LazyPartials(len(self.parents), lambda: self._partials(k)) if lazy else self.first or ()
+            recording = self.variant.recording.of(k) if lazy else self.variant.recording
+            read = self.live[len(recording.parameters) :]
+            out.op = CompiledCall(recording, self.leaves, self.chosen, self.parents, self.values[k], read)
         return out
 
     def _partials(self, k: int) -> Sequence[float]:
         chosen = self.chosen or ()
-        found = self.variant.plan(True, chosen, k).run(self.numbers, self.live)
-        if found is None:  # a guard on a number that is now rounded in another way
-            found = at_recording(self.variant.recording.of(k))
-        return *found[2], *[found[1][i] for i in chosen]
+        by_arguments, by_parameters = self.variant.gradients(True, chosen, self.numbers, self.live, k)
+        return *by_parameters, *[by_arguments[i] for i in chosen]
 
 
 class _Methods(dict[Compiled, Compiled]):

@@ -22,7 +22,9 @@ from typing import Any
 
 from autograd import ops
 from autograd.compiler.builder import Builder
-from autograd.compiler.classes import Kind, Operand, Read, Terms
+from autograd.compiler.classes import Array, Kind, Operand, Read, Terms
+from autograd.compiler.differentiate import differentiate
+from autograd.compiler.effects import GRADIENT, UPDATED
 from autograd.compiler.indices import common_dims, loops, taken
 from autograd.errors import AutogradError
 from autograd.value import Value
@@ -31,7 +33,8 @@ __all__ = ["TooManyClassesError", "group", "most_classes"]
 
 _TERMS = {ops.add, ops.mul, ops.sum_of_products}
 _SUMS = {"sum": None, "exact sum": None, "largest": ops.largest}
-_LEAVES = (Kind.PARAMETER, Kind.ARGUMENT, Kind.CONSTANT)  # the classes 0, 1 and 2
+# The classes 0 to 3; the last one is of plain numbers, which are read at each call like parameters.
+_LEAVES = (Kind.PARAMETER, Kind.ARGUMENT, Kind.CONSTANT, Kind.PARAMETER)
 
 
 class TooManyClassesError(AutogradError):
@@ -58,6 +61,7 @@ def group(
     parameters: Sequence[Value],
     nodes: Sequence[Value],
     *,
+    numbers: Sequence[Value] = (),
     batched: bool = False,
     most: float = inf,
 ) -> tuple[Builder, list[Operand], dict[Kind, Read]]:
@@ -68,7 +72,7 @@ def group(
         arguments: leaves whose numbers each call brings along.
         parameters: nodes whose numbers are read where they are; what they were computed from does not belong to it.
         nodes: all nodes with operands that belong to it, in the order of their creation.
-
+        numbers: more leaves, whose numbers come behind those of the parameters.
         batched: whether there are arguments for each sample of a batch; the graph is that of one sample.
         most: with more classes than that it is given up.
 
@@ -78,7 +82,7 @@ def group(
     Raises:
         TooManyClassesError: there are more than ``most``.
     """
-    grouping = _Grouping(list(chain.from_iterable(outputs)), arguments, parameters, nodes, most)
+    grouping = _Grouping(list(chain.from_iterable(outputs)), arguments, parameters, nodes, numbers, most)
     return grouping.written(outputs, batched)
 
 
@@ -110,6 +114,7 @@ class _Grouping:
         arguments: Sequence[Value],
         parameters: Sequence[Value],
         nodes: Sequence[Value],
+        numbers: Sequence[Value],
         most: float,
     ) -> None:
         self.most = most
@@ -118,7 +123,7 @@ class _Grouping:
         self.class_of: dict[Value, int] = {}
         self.place_of: dict[Value, int] = {}
         self.constants: list[float] = []
-        for number, leaves in enumerate((parameters, arguments)):
+        for number, leaves in ((0, parameters), (1, arguments), (3, numbers)):
             self.class_of.update(zip(leaves, repeat(number)))
             self.place_of.update(zip(leaves, range(len(leaves))))
             self.classes[number].count = len(leaves)
@@ -267,7 +272,8 @@ class _Grouping:
         read: list[Operand] = []
         for number, kind in enumerate(_LEAVES):
             order = orders[number].complete(self.classes[number].count)
-            data = self.constants if kind is Kind.CONSTANT else range(len(order))
+            first = self.classes[0].count if number == 3 else 0
+            data = self.constants if kind is Kind.CONSTANT else range(first, first + len(order))
             sampled = batched and kind is Kind.ARGUMENT
             read.append(builder.leaf(kind, taken(data, order), batched=sampled) if order else 0.0)
         for found, (operands, lists) in zip(self.classes[len(_LEAVES) :], steps):
@@ -276,7 +282,7 @@ class _Grouping:
             if any(found.labels) and isinstance(operand, Read) and operand.index.is_identity:
                 builder.labels.setdefault(operand.array, taken(found.labels, orders[number].members))
         results = [self._gathered(builder, nodes, orders, read) for nodes in outputs]
-        leaves = {kind: x for kind, x in zip(_LEAVES, read) if isinstance(x, Read)}
+        leaves = {kind: x for kind, x in zip(_LEAVES[:3], read) if isinstance(x, Read)}
         return builder, results, leaves
 
     def _array(
@@ -287,12 +293,18 @@ class _Grouping:
         lists: dict[tuple[int, ...], list[list[int]]],
         read: list[Operand],
     ) -> Operand:
+        if found.op is GRADIENT:
+            return _gradients(builder, [read[k] for k in found.operands], operands)
         if found.op not in _SUMS:
             given = [_places(builder, read[k], places) for k, places in zip(found.operands, operands)]
             if found.op is ops.take:
                 return _taken(builder, given[0], given[1:], found.count)
             if found.exponent is not None:
                 given.append(found.exponent)
+            if found.op is UPDATED:  # a leaf for derivatives, hence an array even if it is known
+                return builder.append(
+                    Array(Kind.MAP, found.count, op=UPDATED, operands=(builder.spread(given[0], found.count),))
+                )
             return builder.map(found.op, given, found.count)
         terms = []
         for key, (owner, *factors) in lists.items():
@@ -461,6 +473,29 @@ def _strides(turns: Sequence[int]) -> list[int]:
 
 def _places(builder: Builder, operand: Operand, places: Sequence[int]) -> Operand:
     return builder.read(operand, builder.index(places)) if isinstance(operand, Read) else operand
+
+
+def _gradients(builder: Builder, operands: Sequence[Operand], places: Sequence[Sequence[int]]) -> Operand:
+    """Derivatives of some numbers with respect to others, as plain numbers: each of one root and one leaf.
+
+    Args:
+        builder: with the program in it.
+        operands: the arrays of the roots and of the leaves.
+        places: for each derivative the member that is its root, and the one that is its leaf.
+    """
+    roots, leaves = operands
+    if not isinstance(roots, Read) or not isinstance(leaves, Read):
+        return 0.0
+    every = Read(leaves.array, builder.identity(builder.arrays[leaves.array].size))
+    parts = []
+    for root in dict.fromkeys(places[0]):
+        members = [k for k, place in enumerate(places[0]) if place == root]
+        (found,) = differentiate(builder, builder.read(roots, [root]), [every])
+        found = builder.spread(builder.map(ops.detached, [found]), len(every.index))
+        parts.append((members, builder.read(found, taken(leaves.index.places, [places[1][k] for k in members]))))
+    if len(parts) == 1:
+        return parts[0][1]
+    return builder.sum(len(places[0]), [_terms(builder, members, [part]) for members, part in parts])
 
 
 def _terms(builder: Builder, owner: Sequence[int], factors: Sequence[Operand]) -> Terms:

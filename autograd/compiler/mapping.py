@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd.compiler.arguments import kind_of, structure
 from autograd.compiler.variants import FEW, MOST, Variant
+from autograd.errors import AutogradError
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import as_float
 
@@ -51,6 +52,11 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
         if not variant.outside.holds():
             break
         variant.check_gradients()
+        if variant.recording.effects.any:
+            raise AutogradError(
+                "map evaluates a function at many points at once, but this one changes something at each call "
+                "(.data, .grad, or a number outside of it): call it point by point"
+            )
         found, failed = _evaluate(variant, here)
         if attempt:
             for result, part in zip(results, found):
@@ -81,7 +87,10 @@ def _by_graph(
 
 def _evaluate(variant: Variant, columns: list[Any]) -> tuple[list[Any], list[int]]:
     """Value and gradients at all points by one variant; and the positions at which its guards do not hold."""
-    outputs = variant.point_plan().at(columns, variant.live())
+    live = variant.live(())
+    if live is None:
+        raise AutogradError("a number that the function reads outside of it is none any more")
+    outputs = variant.point_plan().at(columns, live)
     if not variant.recording.guards:
         return outputs, []
     value, violations, *gradients = outputs

@@ -17,17 +17,17 @@ import random
 import sys
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from operator import attrgetter, is_, itemgetter
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd.compiler.rewriting import codes_of
 from autograd.ops import Op
 from autograd.value import Value
 
-__all__ = ["Outside", "compares_with_true", "names_read"]
+__all__ = ["NO_KEY", "Difference", "Outside", "compares_with_true", "names_read"]
 
 _MOST = 1_000_000  # objects that are compared before each call: 20 ms
 _ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
@@ -40,14 +40,40 @@ _OPEN = {"function", "SimpleNamespace", "Namespace", "_local", "UserDict", "User
 _READ_ONLY = {*_FIXED, "nn"}  # and one whose code is followed, but is not expected to change
 
 
+class _NoKey:
+    """In the place of the key of an object that cannot be set, such as the class of an object."""
+
+
+NO_KEY = _NoKey()
+
+
+class Difference(NamedTuple):
+    """An object outside that is another one now: where it is, its name, and both."""
+
+    space: Any
+    key: Any
+    name: str
+    seen: Any
+    now: Any
+
+
 class _Watch:
     """Some objects that are looked at: how to find them, and which they were."""
 
-    __slots__ = ("find", "identical", "names", "seen")
+    __slots__ = ("find", "first", "identical", "keys", "names", "put", "seen", "space")
 
-    def __init__(self, names: str | list[str], find: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        names: str | list[str],
+        find: Callable[[], Any],
+        space: Any = None,
+        keys: Sequence[Any] = (),
+        put: Callable[[Any], None] | None = None,
+    ) -> None:
         self.names, self.find = names, find
-        self.seen = find()
+        self.space, self.keys = space, keys  # the container, and the key of each object; NO_KEY where it has none
+        self.put = put  # puts objects back as they were seen
+        self.seen = self.first = find()
         # Values are equal if they are identical, and lists compare identities first: 10x faster than one by one.
         self.identical = len(self.seen) > 8 and {*map(type, self.seen)} == {Value}
 
@@ -66,6 +92,46 @@ class _Watch:
         pairs = zip(self.names, self.seen, self.find()) if isinstance(self.names, list) else ()
         return next((name for name, seen, now in pairs if not _same(now, seen)), str(self.names))
 
+    def differences(self) -> list[Difference] | None:
+        """The objects that are other ones now; None if it is not known where they are, or there are more or fewer."""
+        if self.holds():
+            return []
+        now, seen = self.find(), self.seen
+        if self.space is None or len(now) != len(seen) or len(self.keys) != len(seen):
+            return None
+        changed = [k for k, (x, y) in enumerate(zip(now, seen)) if not _same(x, y)]
+        if any(self.keys[k] is NO_KEY for k in changed):
+            return None
+        name = self.changed()
+        return [Difference(self.space, self.keys[k], name, seen[k], now[k]) for k in changed]
+
+    def free(self, keys: set[Any]) -> None:
+        """No longer look at what these keys stand for."""
+        freed = [k for k, key in enumerate(self.keys) if key is not NO_KEY and key in keys]
+        find = self.find
+        if len(freed) == len(self.keys) and isinstance(self.space, list):  # 20x faster than object by object
+            space = self.space
+            self._look_at(lambda: (len(space),))
+            self.keys = [NO_KEY]
+        elif freed:
+
+            def look() -> list[Any]:
+                now = list(find())
+                if len(now) == len(self.keys):
+                    for k in freed:
+                        now[k] = None
+                return now
+
+            self._look_at(look)
+
+    def put_back(self) -> None:
+        """Put the objects back that are other ones now."""
+        if self.put is not None and not self.holds():
+            self.put(self.first)
+
+    def _look_at(self, find: Callable[[], Any]) -> None:
+        self.find, self.seen, self.identical = find, find(), False
+
 
 class Outside:
     """All that a function can see besides its arguments, as it is now.
@@ -79,19 +145,24 @@ class Outside:
     (False, 'rates')
 
     Attributes:
+        live: Numbers that the caller looks at itself: the ids of the containers, and the keys there.
         values: The Values among it.
+        spaces: The namespaces of objects and modules among it, and how the names there are written.
         functions: The user's functions among it.
         codes: Their code.
         never: Why no look can tell whether it is as it was; empty if a look can.
     """
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: Callable[..., Any], live: Iterable[tuple[int, Any]] = ()) -> None:
         self.names: set[str] = set()
+        self.stored: set[str] = set()  # names of attributes and globals that code sets
         self.count = 0
         known = -1
         while len(self.names) > known:  # names that code further on uses may be attributes of what was passed before
             known = len(self.names)
             self._walk(f)
+        self.live = frozenset(live)
+        self._free()
         self._watches.reverse()  # what is nearest to the function changes most often
         self._looks = [(watch, watch.find, watch.seen) for watch in self._watches]
         if self.count > _MOST:
@@ -113,7 +184,51 @@ class Outside:
 
     def sets(self, attribute: str) -> bool:
         """Whether some code may set an attribute of this name."""
-        return attribute in self._stored or "setattr" in self.names
+        return attribute in self.stored or "setattr" in self.names
+
+    def only_set(self) -> list[Difference]:
+        """What code of the function sets and never reads, as it is now: NO_KEY where there is nothing yet."""
+        names = self.stored - self.names - _OWN
+        found = []
+        for space, prefix in self.spaces.values() if names else ():
+            for name in names:
+                now = space.get(name, NO_KEY)
+                found.append(Difference(space, name, prefix + name, now, now))
+        return found
+
+    def differences(self) -> list[Difference] | None:
+        """All objects that are other ones now; None if some are of a kind that cannot be set."""
+        found: list[Difference] = []
+        for watch in self._watches:
+            here = watch.differences()
+            if here is None:
+                return None
+            found += here
+        return found
+
+    def _free(self) -> None:
+        """Leave out what the caller looks at itself."""
+        keys: dict[int, set[Any]] = {}
+        for space, key in self.live:
+            keys.setdefault(space, set()).add(key)
+        for watch in self._watches if keys else ():
+            if id(watch.space) in keys:
+                watch.free(keys[id(watch.space)])
+
+    def put_back(self) -> None:
+        """Put everything back as it was, but for what the caller looks at itself."""
+        for watch in self._watches:
+            watch.put_back()
+
+    def rewind(self) -> Callable[[], None]:
+        """What sets the random generators back to the state in which they are now."""
+        puts = [put() for put in self._puts]
+
+        def rewound() -> None:
+            for put in puts:
+                put()
+
+        return rewound
 
     def draws(self) -> list[Any]:
         """The states of the random generators that the function can see."""
@@ -126,10 +241,11 @@ class Outside:
         self.functions: list[FunctionType] = []
         self._cells: list[tuple[str, Any]] = []
         self._states: dict[int, Callable[[], Any]] = {}
+        self._puts: list[Callable[[], Callable[[], None]]] = []
+        self.spaces: dict[int, tuple[dict[str, Any], str]] = {}
         self._seen: dict[int, Any] = {}  # objects by id, which keeps them alive
         self.values: list[Value] = []
         self.codes: list[CodeType] = []
-        self._stored: set[str] = set()
         self.never = ""
         self.count = 0
         self._pending: list[tuple[Any, str]] = [(f, "")]
@@ -138,18 +254,31 @@ class Outside:
             if not isinstance(x, _ATOMS) and id(x) not in self._seen:
                 self._seen[id(x)] = x
                 self._visit(x, where)
-        functions, cells = self.functions, [cell for _, cell in self._cells]
+        functions = self.functions
         if functions:
             names = [f"the function {f.__name__}" for f in functions] * 2
             self._watch(names, lambda: [*codes_of(functions), *map(_defaults, functions)])
         for space, chosen in self._spaces.values():
             if chosen:
                 self._watch_space(chosen, space)
-        if cells:
-            self._watch([name for name, _ in self._cells], lambda: [*map(_content, cells)])
+        for name, cell in self._cells:
+            self._watch(
+                [name],
+                functools.partial(_contents, cell),
+                cell,
+                ["cell_contents"],
+                functools.partial(_put_content, cell),
+            )
 
-    def _watch(self, names: str | list[str], find: Callable[[], Any]) -> None:
-        watch = _Watch(names, find)
+    def _watch(
+        self,
+        names: str | list[str],
+        find: Callable[[], Any],
+        space: Any = None,
+        keys: Sequence[Any] = (),
+        put: Callable[[Any], None] | None = None,
+    ) -> None:
+        watch = _Watch(names, find, space, keys, put)
         self.count += 0 if watch.identical else len(watch.seen)
         self._watches.append(watch)
 
@@ -181,13 +310,14 @@ class Outside:
         elif isinstance(x, Op):
             self._see(getattr(x, "function", None), where)
         elif isinstance(x, (list, deque, set, frozenset)):
-            self._watch(where, functools.partial(list, x))
+            keys = range(len(x)) if isinstance(x, (list, deque)) else ()
+            self._watch(where, functools.partial(list, x), x, keys, functools.partial(_put_items, x))
             if not self._push_values(x):
                 self._push(enumerate(x), where)
         elif isinstance(x, tuple):
             self._push(enumerate(x), where)
         elif isinstance(x, (dict, MappingProxyType)):
-            self._watch(where, lambda: [*x, *x.values()])
+            self._watch(where, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], functools.partial(_put_dict, x))
             self._push(x.items(), where)
         elif isinstance(x, FunctionType):
             self._visit_function(x, where)
@@ -200,6 +330,7 @@ class Outside:
             self._see(x.keywords, where)
         elif isinstance(x, (property, functools.cached_property)):
             self._see(x.fget if isinstance(x, property) else x.func, where)
+            self._see(getattr(x, "fset", None), where)
         elif isinstance(x, (classmethod, staticmethod)):
             self._see(x.__func__, where)
         elif isinstance(x, ModuleType):
@@ -216,7 +347,7 @@ class Outside:
                 self._watch(where, lambda: x.ravel().tolist())
                 self._push(enumerate(x.ravel().tolist()), where)
             else:
-                self._watch(where, lambda: (repr(x.shape), x.tobytes()))
+                self._watch(where, lambda: (repr(x.shape), x.tobytes()), put=functools.partial(_put_bytes, x))
                 self.count += x.size // 10  # compared as bytes
         else:
             self._visit_object(x, where)
@@ -227,7 +358,7 @@ class Outside:
             return
         codes = list(_codes(f.__code__))
         names = {name for code in codes for name in names_read(code)}
-        self._stored.update(*map(names_stored, codes))
+        self.stored.update(*map(names_stored, codes))
         if package in _READ_ONLY:  # which asks for attributes by names that it spells out
             constants = [constant for code in codes for constant in code.co_consts if isinstance(constant, str)]
             names = names.difference(("getattr", "hasattr", "attrgetter")).union(filter(str.isidentifier, constants))
@@ -246,14 +377,18 @@ class Outside:
             self.functions.append(f)
             self.codes += codes
             self._spaces.setdefault(id(space), (space, set()))[1].update(names)
+            self.stored.update(*map(globals_stored, codes))
+            self.spaces[id(space)] = space, ""
             if vars(f):
                 self._attributes(f, where)
 
     def _visit_module(self, module: ModuleType, where: str) -> None:
         if module is random:
             self._states[id(module)] = random.getstate
+            self._puts.append(lambda: functools.partial(random.setstate, random.getstate()))
         elif module.__name__ == "numpy" and "random" in self.names:
             self._states[id(module)] = lambda: repr(module.random.get_state())
+            self._puts.append(lambda: functools.partial(module.random.set_state, module.random.get_state()))
         elif _package(module.__name__) not in _FIXED:
             space = vars(module)
             names = self.names & space.keys()
@@ -278,8 +413,10 @@ class Outside:
         where = where or type(x).__name__
         if isinstance(x, random.Random):
             self._states[id(x)] = x.getstate
+            self._puts.append(lambda: functools.partial(x.setstate, x.getstate()))
         elif hasattr(x, "bit_generator"):
             self._states[id(x)] = lambda: repr(x.bit_generator.state)
+            self._puts.append(lambda: functools.partial(setattr, x.bit_generator, "state", x.bit_generator.state))
         elif hasattr(x, "__next__") and not hasattr(x, "read"):
             self.never = f"reads {where}, an iterator: pass what comes out of it as an argument"
         self._see(type(x), type(x).__name__)
@@ -292,16 +429,26 @@ class Outside:
         any_name = type(x).__name__ in _OPEN or not _DYNAMIC.isdisjoint(self.names)
         space = getattr(x, "__dict__", None)
         if isinstance(space, dict) and not fixed:
+            self.spaces[id(space)] = space, f"{where}."
             names = ({*space} if any_name else self.names) - _OWN
             if any_name:
-                self._watch(where, lambda: [x.__class__, *space, *space.values()])
+                keys = [NO_KEY, *[NO_KEY] * len(space), *space]
+                put = functools.partial(_put_attributes, space)
+                self._watch(where, lambda: [x.__class__, *space, *space.values()], space, keys, put)
             else:
                 self._watch_space(names, space, f"{where}.", x)
             for name in names & space.keys():
                 self._see(space[name], f"{where}.{name}")
         slots = [name for name in _slots(type(x)) if any_name or name in self.names]
         if slots:
-            self._watch([f"{where}.{name}" for name in slots], lambda: [getattr(x, name, None) for name in slots])
+            names_of_slots = [f"{where}.{name}" for name in slots]
+
+            def put_slots(seen: Any) -> None:
+                for name, y in zip(slots, seen):
+                    if y is not getattr(x, name, None):
+                        setattr(x, name, y)
+
+            self._watch(names_of_slots, lambda: [getattr(x, name, None) for name in slots], x, slots, put_slots)
             self._push([(name, getattr(x, name, None)) for name in slots], where)
 
     def _watch_space(self, names: set[str], space: Any, prefix: str = "", owner: Any = None) -> None:
@@ -318,7 +465,17 @@ class Outside:
             except KeyError:
                 return ()
 
-        self._watch([prefix.rstrip("."), *[prefix + name for name in present]], look)
+        names_here = [prefix.rstrip("."), *[prefix + name for name in present]]
+        if not isinstance(space, dict):  # of a class
+            self._watch(names_here, look)
+            return
+
+        def put(seen: Any) -> None:
+            for name in absent:
+                space.pop(name, None)
+            space.update(zip(present, seen[1:]))
+
+        self._watch(names_here, look, space, [NO_KEY, *present], put)
 
 
 def _same(now: Any, seen: Any) -> bool:
@@ -364,6 +521,12 @@ def names_stored(code: CodeType) -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=10_000)
+def globals_stored(code: CodeType) -> frozenset[str]:
+    """The names of globals that a piece of code sets."""
+    return frozenset([step.argval for step in dis.get_instructions(code) if step.opname == "STORE_GLOBAL"])
+
+
+@functools.lru_cache(maxsize=10_000)
 def compares_with_true(code: CodeType) -> bool:
     """Whether a piece of code asks if something ``is`` True or False, or matches with these.
 
@@ -373,6 +536,41 @@ def compares_with_true(code: CodeType) -> bool:
     if not any(constant is True or constant is False for constant in code.co_consts):
         return False
     return any(step.opname == "IS_OP" for step in dis.get_instructions(code))
+
+
+def _put_items(x: Any, seen: Any) -> None:
+    if isinstance(x, list):
+        x[:] = seen
+    elif not isinstance(x, frozenset):
+        x.clear()
+        x.extend(seen) if isinstance(x, deque) else x.update(seen)
+
+
+def _put_dict(x: Any, seen: Any) -> None:
+    if isinstance(x, dict):
+        x.clear()
+        x.update(zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
+
+
+def _put_attributes(space: dict[str, Any], seen: Any) -> None:
+    count = len(seen) // 2
+    space.clear()
+    space.update(zip(seen[1 : 1 + count], seen[1 + count :]))
+
+
+def _put_content(cell: Any, seen: Any) -> None:
+    cell.cell_contents = seen[0]
+
+
+def _put_bytes(x: Any, seen: Any) -> None:
+    """An array of numpy, whose own type knows how to read bytes."""
+    import numpy as np
+
+    x[...] = np.frombuffer(seen[1], dtype=x.dtype).reshape(x.shape)
+
+
+def _contents(cell: Any) -> tuple[Any]:
+    return (_content(cell),)
 
 
 def _content(cell: Any) -> Any:

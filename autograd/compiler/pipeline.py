@@ -13,20 +13,23 @@ from autograd import ops
 from autograd.compiler.builder import Builder, Rows, wrapped
 from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
 from autograd.compiler.differentiate import differentiate
+from autograd.compiler.effects import UPDATED
 from autograd.compiler.group import group
 from autograd.compiler.record import Recording
 from autograd.primitive import Primitive
 
 __all__ = ["Assembled", "assemble", "in_order", "inlined"]
 
+_NUMBERS = (ops.detached, UPDATED)  # the same numbers, to which no gradient goes
+
 
 class Assembled(NamedTuple):
     """A program, and what its outputs are.
 
     Attributes:
-        program: its outputs are those of the recording, the number of guards that do not hold if there are any, then
-            the derivatives of the first output.
-        outputs: how many outputs the recording has.
+        program: its outputs are those of the recording, those that its effects need, the number of guards that do not
+            hold if there are any, then the derivatives of the first output.
+        outputs: how many outputs the recording and its effects have.
         guarded: whether there are guards.
         gradients: the kinds of leaves that the last outputs are derivatives with respect to, in the order of the call.
     """
@@ -53,13 +56,14 @@ def assemble(
     """
     truths = [guard for guard in recording.guards if guard.is_truth]
     numbers = [guard for guard in recording.guards if not guard.is_truth]
-    lists = [[output] for output in recording.outputs]
+    lists = [*[[output] for output in recording.outputs], *filter(None, recording.effects.outputs)]
     guards = [kind for kind in (truths, numbers) if kind]
     builder, found, leaves = group(
         [*lists, *[[guard.node for guard in kind] for kind in guards]],
         recording.arguments,
         recording.parameters,
         recording.nodes,
+        numbers=recording.numbers,
         batched=batched,
         most=most,
     )
@@ -98,7 +102,7 @@ def _violations(builder: Builder, guards: list[list[Any]], looks: list[Operand])
 
 def inlined(program: Program) -> Program:
     """Users' primitives replaced by what their functions do, where these work on arrays as on floats."""
-    if not any(isinstance(array.op, Primitive) or array.op is ops.detached for array in program.arrays):
+    if not any(isinstance(array.op, Primitive) or array.op in _NUMBERS for array in program.arrays):
         return program
     builder = Builder()
     where: list[Operand] = []
@@ -125,7 +129,7 @@ def inlined(program: Program) -> Program:
 
 
 def _called(builder: Builder, op: Any, operands: list[Operand], size: int) -> Operand:
-    if op is ops.detached:  # differentiation is over
+    if op in _NUMBERS:  # differentiation is over
         return operands[0]
     if isinstance(op, Primitive):
         function: Callable[..., Any] = op.function

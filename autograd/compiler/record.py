@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from autograd import ops
 from autograd.compiler.arguments import arguments_of, called, labels_of
 from autograd.compiler.choosing import member
+from autograd.compiler.effects import Changes, Effects
 from autograd.compiler.outside import Outside, compares_with_true
 from autograd.compiler.results import Form, depends_on, is_structure, several, taken_apart
 from autograd.compiler.rewriting import rewritten
@@ -46,7 +47,8 @@ class Guard(NamedTuple):
 class _Recorder:
     """Told by the nodes of every look at their data while it is switched on in ``autograd.modes``."""
 
-    def __init__(self, plain_truths: bool) -> None:
+    def __init__(self, plain_truths: bool, changes: Changes | None = None) -> None:
+        self.changes = changes  # what the function may change; None: nothing
         self.guards: dict[tuple[Value, bool], Guard] = {}
         self.nodes: dict[Value, None] = {}  # those that the function made, in order; others are captured as they are
         self.dropped: list[Value] = []  # those that became plain floats, to which no gradient goes
@@ -94,6 +96,20 @@ class _Recorder:
             read = next((parent for parent in made.parents if parent in self.nodes), None)
         self.missed |= read is not None and read in self.nodes
 
+    def on_set(self, node: Value, data: Any) -> None:
+        if self.changes is None:
+            raise AutogradError("this function cannot set .data: a replay would not do it; compute a new Value")
+        self.numbers.pop(id(node), None)
+        self.changes.on_set(node, data)
+
+    def on_backward(self, root: Value, gradient: Any) -> None:
+        if self.changes is None:
+            raise AutogradError(
+                "this function cannot call backward(), whose gradients a replay would not write: "
+                "use autograd.grad inside it, or call backward() on what it returns"
+            )
+        self.changes.on_backward(root, gradient)
+
     def on_branch(self, node: Value) -> None:
         self.guards[node, True] = Guard(node, float(node._data != 0.0), True)
 
@@ -112,6 +128,8 @@ class Recording(NamedTuple):
     nodes: Sequence[Value] = ()  # what the function computed and the outputs or guards depend on, in order
     dropped: str = ""  # the name of an argument that became a plain float, so that its gradient would be wrong
     form: Form | None = None  # of what the function returns, if that is not one number
+    numbers: Sequence[Value] = ()  # leaves of plain numbers that each call reads where they are
+    effects: Effects = Effects()  # what the function changes
 
     @property
     def output(self) -> Value:
@@ -119,8 +137,16 @@ class Recording(NamedTuple):
         return self.outputs[0]
 
     def of(self, k: int) -> Recording:
-        """The same of output number k alone."""
-        return self._replace(outputs=[self.outputs[k]], form=None)
+        """The same of output number k alone, without what the function changes."""
+        alone = self._replace(outputs=[self.outputs[k]], form=None)
+        if not self.effects.any:
+            return alone
+        needed, nodes = {self.outputs[k], *[guard.node for guard in self.guards]}, []
+        for node in reversed(self.nodes):
+            if node in needed:
+                nodes.append(node)
+                needed.update(node.parents)
+        return alone._replace(nodes=nodes[::-1], effects=Effects())
 
 
 def inputs_for(
@@ -150,7 +176,12 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Iterable[Any]) -> An
 
 
 def record(
-    f: Callable[..., Any], args: Sequence[Any], outside: Outside | None = None, *, several: bool = False
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    outside: Outside | None = None,
+    *,
+    several: bool = False,
+    changes: Changes | None = None,
 ) -> Recording:
     """Run ``f`` once with traced numbers and fresh leaves in the place of the numbers in ``args``.
 
@@ -159,23 +190,28 @@ def record(
         args: Where to run it.
         outside: What the function can see besides its arguments.
         several: Whether ``f`` returns a list of numbers instead.
+        changes: What it may change; None: it may change nothing.
     """
     outside = outside or Outside(f)
-    recorder = _Recorder(any(map(compares_with_true, outside.codes)))
+    recorder = _Recorder(any(map(compares_with_true, outside.codes)), changes)
     given = [x for arg in args for x in arguments_of(arg)]
     inputs = inputs_for(given, labels_of(f, args))
     leaves = list(map(node_of, inputs))
     recorder.nodes.update(dict.fromkeys(leaves))
     switches = switched(recorder=recorder, recording=True, strict=False)
-    with _at_work(recorder), _gradients_watched(outside, leaves), rewritten(outside.functions), switches:
-        if recorder.plain_truths:
-            inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
-        output = run(f, args, inputs)
-        del inputs
-    form = None
+    form, effects = None, Effects()
+    watched = _gradients_watched(outside, leaves) if changes is None else changes.watched(recorder.nodes, leaves, given)
+    with watched, _at_work(recorder):
+        with rewritten(outside.functions), switches:
+            if recorder.plain_truths:
+                inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
+            output = run(f, args, inputs)
+            del inputs
+        if changes is not None:
+            effects = changes.effects()
     if several:
         outputs = [as_node(x) for x in output]
-    elif is_structure(output):
+    elif is_structure(output) or (output is None and effects.any):
         form, outputs = taken_apart(output, leaves)
     else:
         outputs = [as_node(output)]
@@ -184,7 +220,13 @@ def record(
         recorder.nodes.pop(leaf, None)
     for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
-    recording = recording_of(outputs, leaves, list(recorder.guards.values()), recorder.nodes)
+    more = [node for nodes in effects.outputs for node in nodes]
+    recording = recording_of([*outputs, *more], leaves, list(recorder.guards.values()), recorder.nodes)
+    if changes is not None:
+        numbers, effects = changes.read(recording.parameters, effects)
+        known = set(numbers)
+        parameters = [node for node in recording.parameters if node not in known]
+        recording = recording._replace(outputs=outputs, parameters=parameters, numbers=numbers, effects=effects)
     if recorder.missed or not recorder.strangers.isdisjoint(map(id, recording.parameters)):
         raise AutogradError(
             "a compiled function computes with Values in another thread, which is not recorded: compute in the thread "

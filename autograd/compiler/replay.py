@@ -7,6 +7,7 @@ from math import nan
 from typing import Any, NoReturn
 
 from autograd import ops
+from autograd.compiler.effects import UPDATED
 from autograd.compiler.record import Recording, as_node
 from autograd.errors import PrimitiveError
 from autograd.functional import gradients
@@ -29,13 +30,15 @@ class CompiledCall(Op):
         chosen: Sequence[int],
         parents: Sequence[Value],
         data: float,
+        live: Sequence[float] = (),
     ) -> None:
         at = tuple([parent._data for parent in parents])
 
         def again(*operands: Any) -> Any:
             """The recorded graph of other captured leaves and arguments."""
             inputs = [*recording.parameters, *[recording.arguments[i] for i in chosen]]
-            return replayed(recording.output, dict(zip([*recording.arguments, *inputs], [*leaves, *operands])))
+            known = [*recording.numbers, *recording.arguments, *inputs]
+            return replayed(recording.output, dict(zip(known, [*live, *leaves, *operands])))
 
         def value(*numbers: float) -> float:
             return data if numbers == at else as_node(again(*numbers))._data  # eagerly it would differ by rounding
@@ -84,7 +87,7 @@ def _taken(i: Any, *xs: Any) -> Any:
 
 
 # What is not taken is no parent, nor is what was detached.
-_EAGERLY: dict[Op, Any] = {ops.select: ops.where, ops.detached: _detached, ops.take: _taken}
+_EAGERLY: dict[Op, Any] = {ops.select: ops.where, ops.detached: _detached, UPDATED: _detached, ops.take: _taken}
 
 
 def at_recording(recording: Recording) -> tuple[list[float], list[float], list[float]]:

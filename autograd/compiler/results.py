@@ -19,13 +19,14 @@ from copy import copy
 from typing import Any, NamedTuple
 
 from autograd import ops
+from autograd.compiler.effects import GRADIENT, UPDATED
 from autograd.compiler.traced import IntLeaf
 from autograd.ops import Traced
 from autograd.value import Value, constant
 
 __all__ = ["Form", "LazyPartials", "depends_on", "is_structure", "several", "taken_apart"]
 
-_STOPS = {ops.detached, ops.largest, *ops.COMPARISONS}  # no gradient goes through them
+_STOPS = {ops.detached, GRADIENT, UPDATED, ops.largest, *ops.COMPARISONS}  # no gradient goes through them
 _PLAIN = (int, float, complex, str, bytes, type(None))
 
 

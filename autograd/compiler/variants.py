@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from time import thread_time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can
 from autograd.compiler.classes import Kind, Program
@@ -16,10 +16,12 @@ from autograd.compiler.outside import Outside
 from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.compiler.record import Recording
+from autograd.compiler.replay import at_recording
 from autograd.compiler.results import several
+from autograd.compiler.steps import StepPlan, live_numbers, recorded, write
 from autograd.compiler.traced import drops_gradient
 
-__all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Found", "Plan", "PointPlan", "Variant", "Variants"]
+__all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Evaluated", "Plan", "PointPlan", "Variant", "Variants"]
 
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 MOST_IN_ALL = 64  # recordings kept for a function
@@ -31,12 +33,26 @@ _CHEAP = 1.0  # seconds of compiling that nobody has to save first
 if TYPE_CHECKING:
     from autograd.compiler.machine.tape import Tape
 
-P = TypeVar("P", "Plan", "PointPlan")
+P = TypeVar("P", "Plan", "PointPlan", "StepPlan")
 
 
-Found = tuple[
-    list[float], list[float], list[float]
-]  # the outputs, the derivatives by all arguments and by all parameters
+# The outputs, and the derivatives of the first one with respect to all arguments and to all parameters.
+Found = tuple[list[float], list[float], list[float]]
+
+
+class Evaluated(NamedTuple):
+    """What a call gave.
+
+    Attributes:
+        values: The outputs.
+        by_arguments, by_parameters: The derivatives of the first one; None if they wait for somebody to ask for them.
+        live: The numbers that the call read where they were: the parameters, and others.
+    """
+
+    values: list[float]
+    by_arguments: list[float] | None
+    by_parameters: list[float] | None
+    live: Sequence[float]
 
 
 class Plan:
@@ -149,8 +165,58 @@ class Variant:
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan:
         """The plan for the gradients by the captured leaves and/or by some arguments; of one of several outputs."""
         wanted = [Kind.PARAMETER] * by_parameters + [Kind.ARGUMENT] * bool(by_arguments)
-        recording = self.recording.of(output) if output else self.recording
+        recording = self.recording.of(output) if output or self.recording.effects.any else self.recording
         return self._planned((*wanted, output), lambda: Plan(recording, wanted, self.backend))
+
+    def step_plan(self) -> StepPlan:
+        """The plan for the outputs and what the function changes."""
+        return self._planned("step", lambda: StepPlan(self.recording, self.backend))
+
+    def evaluate(
+        self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
+    ) -> Evaluated | None:
+        """What a call gives; None if it decides otherwise.  All that it changes is changed then.
+
+        Args:
+            by_parameters: Whether to differentiate with respect to what the function captured.
+            by_arguments: Positions of the numbers to differentiate with respect to.
+            numbers: The numbers in the arguments.
+            given: The numbers and Values there.
+        """
+        live = self.live(given)
+        if live is None:
+            return None
+        if not self.recording.effects.any:
+            found = self.plan(by_parameters, by_arguments).run(numbers, live)
+            return None if found is None else Evaluated(*found, live)
+        stepped = self.step_plan().run(numbers, live)
+        if stepped is None:
+            return None
+        write(self.recording.effects, stepped[1], given)
+        return Evaluated(stepped[0], None, None, live)
+
+    def at_recording(self, given: Sequence[Any]) -> Evaluated:
+        """What the call gives that was recorded, for which the function need not run again."""
+        live = [node._data for node in (*self.recording.parameters, *self.recording.numbers)]
+        if not self.recording.effects.any:
+            return Evaluated(*at_recording(self.recording), live)
+        values, lists = recorded(self.recording)
+        write(self.recording.effects, lists, given)
+        return Evaluated(values, None, None, live)
+
+    def gradients(
+        self,
+        by_parameters: bool,
+        by_arguments: tuple[int, ...],
+        numbers: Sequence[float],
+        live: Sequence[float],
+        k: int,
+    ) -> tuple[list[float], list[float]]:
+        """The derivatives of output number k at a call that is over, with respect to arguments and parameters."""
+        found = self.plan(by_parameters, by_arguments, k).run(numbers, live)
+        if found is None:  # a guard on a number that is now rounded in another way
+            found = at_recording(self.recording.of(k))
+        return found[1], found[2]
 
     def point_plan(self) -> PointPlan:
         """The plan for value and gradient at points given as plain numbers."""
@@ -176,9 +242,9 @@ class Variant:
         if self.recording.dropped:
             raise drops_gradient(self.recording.dropped)
 
-    def live(self) -> list[float]:
-        """The data of the captured leaves, as it is now."""
-        return [parameter._data for parameter in self.recording.parameters]
+    def live(self, given: Sequence[Any]) -> list[float] | None:
+        """The numbers that a call with these arguments reads where they are; None if there is something else."""
+        return live_numbers(self.recording, given)
 
 
 class Variants:

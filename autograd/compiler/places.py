@@ -1,0 +1,315 @@
+"""Numbers that a function reads and changes outside: entries of lists and dictionaries, attributes, names around it.
+
+Such a number is no constant of the recording.  While the function is recorded, a traced number stands there; at each
+call the program gets what is there then, and afterwards what the program computed is put there.  In a place there may
+be lists, tuples and dictionaries of numbers instead, if the function puts new ones there: an optimiser's state.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from operator import getitem, setitem
+from typing import Any, NamedTuple
+
+from autograd.compiler.arguments import form
+from autograd.compiler.outside import NO_KEY, Difference, Outside
+from autograd.compiler.traced import TracedFloat, TracedInt
+from autograd.errors import AutogradError
+from autograd.ops import Traced, leaf
+from autograd.trees import all_floats, rebuild
+from autograd.value import Value, new_node
+
+__all__ = ["NotReplayableError", "Place", "Places", "Read", "Written", "by_key", "changed_numbers"]
+
+_EXACT = 2**53  # up to here every int is a float
+_PLAIN = (int, float, str, bool, bytes, type(None))
+
+
+class NotReplayableError(AutogradError):
+    """Something that a program cannot do: the call runs without the compiler."""
+
+
+class Place(NamedTuple):
+    """Where a number is kept: a list or dictionary and the key, or an object and the name of an attribute."""
+
+    space: Any
+    key: Any
+    name: str
+    whole: bool  # whether it is an int, and stays one
+
+    @property
+    def is_item(self) -> bool:
+        """Whether it is in a list or a dictionary."""
+        return isinstance(self.space, (list, deque, dict))
+
+    def get(self) -> Any:
+        """What is there."""
+        return self.space[self.key] if self.is_item else getattr(self.space, self.key)
+
+
+def _is_number(x: Any) -> bool:
+    return type(x) is float or type(x) is int
+
+
+def _numbers(x: Any) -> list[Any] | None:
+    """The numbers in a place, in order; None if there is anything else."""
+    if type(x) in (list, tuple) and all_floats(x):
+        return list(x)
+    if type(x) in (list, tuple, dict):
+        found: list[Any] = []
+        for item in x.values() if type(x) is dict else x:
+            inside = _numbers(item)
+            if inside is None:
+                return None
+            found += inside
+        return found
+    return [x] if _is_number(x) else None
+
+
+def by_key(places: Iterable[Place]) -> dict[tuple[int, Any], Place]:
+    """The places by container and key."""
+    return {(id(place.space), place.key): place for place in places}
+
+
+def changed_numbers(outsides: Iterable[Outside]) -> dict[tuple[int, Any], Place]:
+    """Numbers outside that somebody has changed since, such as a learning rate: they may change again."""
+    differences = chain.from_iterable([outside.differences() or () for outside in dict.fromkeys(outsides)])
+    return by_key([_place(x) for x in differences if _is_number(x.seen) and _is_number(x.now)])
+
+
+def _place(x: Difference) -> Place:
+    return Place(x.space, x.key, x.name, type(x.seen) is int and isinstance(x.now, int))
+
+
+class Places:
+    """What a function can see outside and may change, while it is recorded.
+
+    Args:
+        outside: all that it can see.
+        live: the places of numbers that it is known to change, by container and key.
+    """
+
+    def __init__(self, outside: Outside, live: Sequence[Place]) -> None:
+        self.outside, self.live = outside, list(live)
+        self.discovered: list[Place] = []  # places of numbers that it turned out to change
+        self._before: list[Any] = []
+        self._marks: list[Any] = []
+        self._leaves: list[list[Value]] = []
+        self._only_set: list[Difference] = []
+
+    def install(self) -> Iterable[Value]:
+        """Put traced numbers there; the leaves of these."""
+        self._only_set = self.outside.only_set()
+        for place in [*self.live]:
+            before = place.get()
+            numbers = _numbers(before)
+            if numbers is None:
+                raise NotReplayableError(f"keeps something in {place.name} that is no number")
+            leaves = [new_node(float(number), leaf, (), ()) for number in numbers]
+            single = _is_number(before)
+            traced = [
+                TracedInt(node) if type(x) is int and (place.whole or not single) else TracedFloat(node)
+                for x, node in zip(numbers, leaves)
+            ]
+            if place.whole and single:
+                self.live[len(self._before)] = place._replace(whole=type(before) is int)
+            self._before.append(before)
+            self._leaves.append(leaves)
+            self._marks.append(traced[0] if _is_number(before) else rebuild(before, traced))
+        _put(self.live, self._marks)
+        return chain.from_iterable(self._leaves)
+
+    def restore(self) -> None:
+        """Put everything back."""
+        self.outside.put_back()
+        for space, key, _, before, _ in self._only_set:
+            if before is NO_KEY:
+                space.pop(key, None)
+            else:
+                space[key] = before
+        _put(self.live[: len(self._before)], self._before)
+
+    def written(self) -> Written:
+        """What the function left in these places, and elsewhere."""
+        differences = self.outside.differences()
+        if differences is None:
+            raise NotReplayableError(f"changes the length or the keys of {self.outside.changed()}")
+        found = Written()
+        for difference in differences:
+            seen, now = difference.seen, difference.now
+            if _numbers(seen) is not None and type(now) is not bool:
+                self.discovered.append(_place(difference))
+            elif type(now) in _PLAIN and type(seen) in _PLAIN:
+                found.add(_place(difference), now)
+            else:
+                raise NotReplayableError(f"keeps something in {difference.name} that is no number")
+        for space, key, name, before, _ in self._only_set:
+            now = space.get(key, NO_KEY)
+            if now is NO_KEY and before is not NO_KEY:
+                raise NotReplayableError(f"deletes {name}")
+            if now is not before:
+                found.add(Place(space, key, name, False), now)
+        for place, mark in zip(self.live, self._marks):
+            now = place.get()
+            if now is not mark:
+                found.add(place, now)
+        return found
+
+    def read(self, used: set[Value]) -> tuple[list[Value], Read | None]:
+        """The leaves of the numbers that a call reads, of which these are used, and what reads the numbers."""
+        places: list[Place] = []
+        trees: list[_Tree] = []
+        leaves: list[Value] = []  # of single numbers
+        numbers: list[Value] = []  # of those in trees
+        wanted: list[int] = []
+        for place, before, nodes in zip(self.live, self._before, self._leaves):
+            if _is_number(before):
+                if nodes[0] in used:
+                    places.append(place)
+                    leaves += nodes
+            elif not used.isdisjoint(nodes):
+                trees.append(_Tree(place, before))
+                wanted += [len(numbers) + k for k, node in enumerate(nodes) if node in used]
+                numbers += nodes
+        if not places and not trees:
+            return [], None
+        return [*leaves, *[numbers[k] for k in wanted]], Read(places, trees, wanted)
+
+
+def _put(places: Sequence[Place], objects: Sequence[Any]) -> None:
+    """Put objects into places, by one call into C that Ctrl-C cannot split."""
+    deque(_puts(places, objects), maxlen=0)
+
+
+def _puts(places: Sequence[Place], objects: Sequence[Any]) -> Iterator[Any]:
+    """The calls that put objects into places."""
+    sides: list[Any] = []
+    for is_item, put in ((True, setitem), (False, setattr)):
+        here = [(place.space, place.key, x) for place, x in zip(places, objects) if place.is_item is is_item]
+        if here:
+            sides.append(map(put, *zip(*here)))
+    return chain.from_iterable(sides)
+
+
+class Read:
+    """Reads the numbers of a call that are kept outside.
+
+    Args:
+        places: of single numbers.
+        trees: lists, tuples and dictionaries of numbers.
+        wanted: which of the numbers in the trees are wanted.
+    """
+
+    def __init__(self, places: Sequence[Place], trees: Sequence[_Tree], wanted: Sequence[int]) -> None:
+        items = [place for place in places if place.is_item]
+        self._kinds = [{int} if place.whole else {int, float} for place in places]
+        self._whole = any(place.whole for place in places)
+        self._places = places
+        self._spaces, self._keys = [place.space for place in items], [place.key for place in items]
+        self._all_items = len(items) == len(places)
+        self._trees, self._wanted = trees, wanted
+
+    def __call__(self) -> list[float] | None:
+        """The numbers, in the order of the leaves; None if there is something else."""
+        try:
+            items = map(getitem, self._spaces, self._keys)
+            found: list[Any] = list(items) if self._all_items else [place.get() for place in self._places]
+        except (LookupError, AttributeError):
+            return None
+        kinds = set(map(type, found))
+        if not kinds <= {int, float}:
+            return None
+        if (self._whole or int in kinds) and not all(type(x) in kind for x, kind in zip(found, self._kinds)):
+            return None
+        if int in kinds and any(type(x) is int and abs(x) > _EXACT for x in found):
+            return None
+        if self._trees:
+            numbers: list[Any] = []
+            for tree in self._trees:
+                inside = tree.read()
+                if inside is None:
+                    return None
+                numbers += inside
+            found += [numbers[k] for k in self._wanted]
+        return found
+
+
+class _Tree:
+    """A list, tuple or dictionary of numbers in a place, which must be of the same form at each call."""
+
+    def __init__(self, place: Place, before: Any) -> None:
+        self._place, self._form = place, form(before)
+        self._kinds = list(map(type, _numbers(before) or []))
+        self._size = (len(before), len(before[0])) if _fast(before) is not None else None
+
+    def read(self) -> list[Any] | None:
+        """The numbers; None if there is something else."""
+        try:
+            tree = self._place.get()
+        except (LookupError, AttributeError):
+            return None
+        if self._size is not None and (found := _fast(tree)) is not None:
+            return found if self._size == (len(tree), len(tree[0])) else None
+        found = _numbers(tree)
+        alike = found is not None and form(tree) == self._form and list(map(type, found)) == self._kinds
+        return found if alike else None
+
+
+def _fast(tree: Any) -> list[float] | None:
+    """The numbers of a list of tuples of one length, 10x faster."""
+    if type(tree) is list and tree and set(map(type, tree)) == {tuple} and len(set(map(len, tree))) == 1:
+        numbers = list(chain.from_iterable(tree))
+        return numbers if set(map(type, numbers)) == {float} else None
+    return None
+
+
+class Written:
+    """What a function leaves in places outside.
+
+    Attributes:
+        nodes: the numbers to compute.
+    """
+
+    def __init__(self) -> None:
+        self.places: list[Place] = []
+        self.nodes: list[Value] = []
+        self._makers: list[Callable[[Iterator[float]], Any]] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something."""
+        return bool(self.places)
+
+    def add(self, place: Place, now: Any) -> None:
+        """Note what is in a place now."""
+        self.places.append(place)
+        self._makers.append(self._maker(place, now))
+
+    def _maker(self, place: Place, now: Any) -> Callable[[Iterator[float]], Any]:
+        """What makes the same of other numbers."""
+        if isinstance(now, Traced):
+            self.nodes.append(now.node)
+            kind: Any = now.__class__
+            return next if kind is float else lambda numbers: kind(next(numbers))
+        if type(now) in _PLAIN:
+            return lambda numbers: now
+        if type(now) is list and now and all(type(item) is tuple for item in now):
+            width, flat = len(now[0]), list(chain.from_iterable(now))
+            if width and len(flat) == width * len(now) and all(type(x) is TracedFloat for x in flat):
+                count = len(flat)
+                self.nodes += [x.node for x in flat]
+                return lambda numbers: list(zip(*[iter([next(numbers) for _ in range(count)])] * width))
+        if type(now) in (list, tuple):
+            kind, parts = type(now), [self._maker(place, item) for item in now]
+            return lambda numbers: kind([make(numbers) for make in parts])
+        if type(now) is dict:
+            entries = {key: self._maker(place, item) for key, item in now.items()}
+            return lambda numbers: {key: make(numbers) for key, make in entries.items()}
+        raise NotReplayableError(f"keeps something in {place.name} that is no number")
+
+    def puts(self, numbers: Sequence[float]) -> Iterator[Any]:
+        """The calls that put these numbers there."""
+        supply = iter(numbers)
+        return _puts(self.places, [make(supply) for make in self._makers])

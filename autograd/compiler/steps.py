@@ -1,0 +1,121 @@
+"""Calls of a function that changes something: what it reads is read before, and what it changes is written after.
+
+Everything that may go wrong comes first.  Then all is written by one call into C, which Ctrl-C cannot split.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+from autograd.compiler.backends import Kernel, first_that_can
+from autograd.compiler.classes import Program
+from autograd.compiler.effects import Effects, Target, set_data, set_grad
+from autograd.compiler.pipeline import Assembled, assemble, inlined
+from autograd.compiler.python.kernel import PythonKernel
+from autograd.compiler.record import Recording
+from autograd.value import Value
+
+__all__ = ["StepPlan", "live_numbers", "recorded", "write"]
+
+Found = tuple[list[float], list[list[float]]]  # the outputs, and the numbers that the effects need
+_grads, _data = attrgetter("grad"), attrgetter("_data")
+
+
+class StepPlan:
+    """What computes the outputs of a recording, its guards, and the numbers of its effects.
+
+    Attributes:
+        run: Gives them for the numbers of a call, in the arguments and elsewhere; None if a guard does not hold.
+    """
+
+    def __init__(self, recording: Recording, backend: str) -> None:
+        self.recording = recording
+        self.run: Callable[[Sequence[float], Sequence[float]], Found | None] = first_that_can(
+            self._natively, self._in_python, backend
+        )
+
+    @cached_property
+    def program(self) -> Program:
+        """The program over classes."""
+        return assemble(self.recording).program
+
+    def _natively(self) -> Any:
+        from autograd.compiler.machine.machine import Machine
+
+        assembled = assemble(self.recording)
+        return partial(_run, assembled, len(self.recording.outputs), Machine(inlined(assembled.program)))
+
+    def _in_python(self) -> Any:
+        assembled = assemble(self.recording)
+        return partial(_run, assembled, len(self.recording.outputs), PythonKernel(inlined(assembled.program)))
+
+
+def _run(
+    assembled: Assembled, count: int, kernel: Kernel, numbers: Sequence[float], live: Sequence[float]
+) -> Found | None:
+    outputs = kernel(numbers, live)
+    if assembled.guarded and outputs[assembled.outputs][0] != 0.0:
+        return None
+    lists = [list(x) if isinstance(x, (list, tuple)) else x.tolist() for x in outputs[count : assembled.outputs]]
+    return [float(x[0]) for x in outputs[:count]], lists
+
+
+def recorded(recording: Recording) -> Found:
+    """What the function gave when it was recorded."""
+    lists = [recording.outputs, *filter(None, recording.effects.outputs)]
+    values, *numbers = [[node._data for node in nodes] for nodes in lists]
+    return values, numbers
+
+
+# ---- numbers in and out ----------------------------------------------------------------------------------------------
+def _objects(targets: Sequence[Target], arguments: Sequence[Any]) -> list[Value]:
+    return [arguments[target] if isinstance(target, int) else target for target in targets]
+
+
+def live_numbers(recording: Recording, arguments: Sequence[Any]) -> list[float] | None:
+    """The numbers that a call reads where they are; None if something else is there now.
+
+    Args:
+        recording: Of the function.
+        arguments: The numbers and Values of the call.
+    """
+    found = list(map(_data, recording.parameters))
+    if recording.numbers:
+        effects = recording.effects
+        gradients = list(map(_grads, _objects(effects.reads, arguments)))
+        if not all(issubclass(kind, (int, float)) for kind in {*map(type, gradients)}):
+            return None
+        found += gradients
+        if effects.outside is not None:
+            numbers = effects.outside()
+            if numbers is None:
+                return None
+            found += numbers
+    return found
+
+
+def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[Any]) -> None:
+    """Write what a call changes: all of it or, if something goes wrong before, nothing.
+
+    Args:
+        effects: Of the recording.
+        lists: The numbers that they need.
+        arguments: The numbers and Values of the call.
+    """
+    supply = iter(lists)
+    calls: list[Iterator[Any]] = []
+    if effects.data:
+        calls.append(map(set_data, _objects([target for target, _ in effects.data], arguments), next(supply)))
+    if effects.gradients:
+        calls.append(map(set_grad, _objects([target for target, _ in effects.gradients], arguments), next(supply)))
+    if effects.constants:
+        targets, constants = zip(*effects.constants)
+        calls.append(map(set_grad, _objects(targets, arguments), constants))
+    if effects.written is not None:
+        calls.append(effects.written.puts(next(supply) if effects.written.nodes else []))
+    deque(chain.from_iterable(calls), maxlen=0)

@@ -1,0 +1,644 @@
+"""A whole step of training under one decorator: gradients, parameters and what else it changes, as without it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import random
+import warnings
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import Value, no_grad
+from nn import MLP, SGD, Adam, AdamW, RMSprop, clip_grad_norm_, clip_grad_value_
+
+POINTS = [(random.Random(k).uniform(-1.0, 1.0), random.Random(k + 100).uniform(-1.0, 1.0)) for k in range(8)]
+
+
+@pytest.fixture(autouse=True)
+def _no_warning() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def close(found: Any, expected: Any) -> None:
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+class Task:
+    """A network, and what a step is made of."""
+
+    def __init__(self) -> None:
+        self.model = MLP(2, [4, 1], activation="tanh", seed=1)
+        self.parameters = self.model.parameters()
+
+    def loss(self, x: float, y: float) -> Any:
+        return (self.model([x, y]) - x * y) ** 2
+
+    def numbers(self) -> list[float]:
+        return [p.data for p in self.parameters] + [p.grad for p in self.parameters]
+
+
+def trained(make: Callable[[Task], tuple[Callable[..., Any], Callable[[], Any]]], compiled: bool, steps: int) -> Any:
+    """The losses of some steps, and the numbers afterwards; and how often the step was recorded."""
+    task = Task()
+    step, state = make(task)
+    f = autograd.compile(step) if compiled else step
+    losses = [f(*POINTS[k % len(POINTS)]).data for k in range(steps)]
+    return losses, task.numbers(), state(), f.recordings if compiled else 0
+
+
+def same(make: Callable[[Task], tuple[Callable[..., Any], Callable[[], Any]]], steps: int = 200) -> int:
+    """Compare; the number of recordings."""
+    expected, found = trained(make, False, steps), trained(make, True, steps)
+    for x, y in zip(found[:3], expected[:3]):
+        close(x, y)
+    recordings: int = found[3]
+    return recordings
+
+
+# ---- the optimisers of nn --------------------------------------------------------------------------------------------
+OPTIMIZERS: list[Callable[[Any], Any]] = [
+    lambda parameters: SGD(parameters, lr=0.1),
+    lambda parameters: SGD(parameters, lr=0.1, momentum=0.9),
+    lambda parameters: SGD(parameters, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+    lambda parameters: Adam(parameters, lr=0.01),
+    lambda parameters: Adam(parameters, lr=0.01, amsgrad=True, weight_decay=0.01),
+    lambda parameters: AdamW(parameters, lr=0.01),
+    lambda parameters: RMSprop(parameters, lr=0.01),
+    lambda parameters: RMSprop(parameters, lr=0.01, momentum=0.9, centered=True),
+]
+
+
+def with_optimizer(optimizer_of: Callable[[Any], Any]) -> Any:
+    def make(task: Task) -> Any:
+        optimizer = optimizer_of(task.parameters)
+
+        def step(x: float, y: float) -> Any:
+            value = task.loss(x, y)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            return value
+
+        return step, lambda: [*optimizer.hyper.__dict__.values(), *[x for row in optimizer.state for x in row]]
+
+    return make
+
+
+@pytest.mark.parametrize("optimizer_of", OPTIMIZERS)
+def test_a_step_with_an_optimizer(optimizer_of: Callable[[Any], Any]) -> None:
+    assert same(with_optimizer(optimizer_of)) == 1
+
+
+def test_the_python_back_end_does_the_same() -> None:
+    task, other = Task(), Task()
+    step, _ = with_optimizer(OPTIMIZERS[3])(task)
+    expected, _ = with_optimizer(OPTIMIZERS[3])(other)
+    compiled = autograd.compile(step, backend="python")
+    for x, y in POINTS:
+        close(compiled(x, y).data, expected(x, y).data)
+    close(task.numbers(), other.numbers())
+
+
+def test_clipping() -> None:
+    def make(task: Task) -> Any:
+        optimizer = SGD(task.parameters, lr=0.1)
+
+        def step(x: float, y: float) -> Any:
+            value = task.loss(x, y)
+            optimizer.zero_grad()
+            value.backward()
+            clip_grad_value_(task.parameters, 0.5)
+            clip_grad_norm_(task.parameters, 0.3)
+            clip_grad_norm_(task.parameters, 0.2, norm_type=3.0)
+            optimizer.step()
+            return value
+
+        return step, lambda: optimizer.lr
+
+    assert same(make) == 1
+
+
+# ---- by hand ---------------------------------------------------------------------------------------------------------
+def by_hand(task: Task) -> Any:
+    def step(x: float, y: float) -> Any:
+        value = task.loss(x, y)
+        for p in task.parameters:
+            p.grad = 0
+        value.backward()
+        for p in task.parameters:
+            p.data -= 0.1 * p.grad
+        return value
+
+    return step, list
+
+
+def adam_by_hand(task: Task) -> Any:
+    m, v = [0.0] * len(task.parameters), [0.0] * len(task.parameters)
+    counter = SimpleNamespace(step=0)
+
+    def step(x: float, y: float) -> Any:
+        value = task.loss(x, y)
+        value.backward()
+        rate = 0.01 * (1 - counter.step / 1000)
+        for i, p in enumerate(task.parameters):
+            m[i] = 0.85 * m[i] + (1 - 0.85) * p.grad
+            v[i] = 0.99 * v[i] + (1 - 0.99) * p.grad**2
+            m_hat = m[i] / (1 - 0.85 ** (counter.step + 1))
+            v_hat = v[i] / (1 - 0.99 ** (counter.step + 1))
+            p.data -= rate * m_hat / (v_hat**0.5 + 1e-8)
+            p.grad = 0
+        counter.step += 1
+        return value
+
+    return step, lambda: [*m, *v, counter.step]
+
+
+def accumulating(task: Task) -> Any:
+    def step(x: float, y: float) -> Any:
+        value = task.loss(x, y)
+        value.backward()
+        for p in task.parameters:
+            p.data -= 0.001 * p.grad
+        return value
+
+    return step, list
+
+
+def in_dictionaries(task: Task) -> Any:
+    state: dict[str, Any] = {"lr": 0.1, "velocity": {p.label: 0.0 for p in task.parameters}, "seen": 0}
+
+    def step(x: float, y: float) -> Any:
+        value = task.loss(x, y)
+        task.model.zero_grad()
+        value.backward()
+        for p in task.parameters:
+            state["velocity"][p.label] = 0.9 * state["velocity"][p.label] + p.grad
+            p.data -= state["lr"] * state["velocity"][p.label]
+        state["lr"] *= 0.999
+        state["seen"] += 1
+        return value
+
+    return step, lambda: [state["lr"], state["seen"], *state["velocity"].values()]
+
+
+def around_it(task: Task) -> Any:
+    velocities, count, largest = [0.0] * len(task.parameters), 0, 0.0
+
+    def step(x: float, y: float) -> Any:
+        nonlocal velocities, count, largest
+        value = task.loss(x, y)
+        with no_grad():
+            for p in task.parameters:
+                p.grad = 0.0
+        value.backward(2.0)
+        velocities = [0.5 * v + p.grad for v, p in zip(velocities, task.parameters)]
+        with no_grad():
+            for p, v in zip(task.parameters, velocities):
+                p.data = p.data - 0.05 * v
+        count += 1
+        largest = max(largest, value.data)
+        return value
+
+    return step, lambda: [*velocities, count, largest]
+
+
+def two_losses(task: Task) -> Any:
+    def step(x: float, y: float) -> Any:
+        for p in task.parameters:
+            p.grad = 0.0
+        value = task.loss(x, y)
+        value.backward()
+        (task.loss(y, x) * 0.5).backward()
+        for p in task.parameters:
+            p.data -= 0.1 * p.grad
+        return value
+
+    return step, list
+
+
+def two_steps_in_one(task: Task) -> Any:
+    def step(x: float, y: float) -> Any:
+        for _ in range(2):
+            task.model.zero_grad()
+            value = task.loss(x, y)
+            value.backward()
+            for p in task.parameters:
+                p.data -= 0.1 * p.grad
+        return value + task.loss(x, y)
+
+    return step, list
+
+
+def penalised(task: Task) -> Any:
+    """Weight decay and a gradient of a gradient."""
+
+    def step(x: float, y: float) -> Any:
+        task.model.zero_grad()
+        value = task.loss(x, y)
+        slopes = autograd.grad(value, task.parameters, create_graph=True)
+        total = value + 0.1 * sum((d * d for d in slopes), Value(0.0))
+        total.backward()
+        for p in task.parameters:
+            p.data = p.data * 0.999 - 0.1 * p.grad
+        return total
+
+    return step, list
+
+
+HAND = [by_hand, adam_by_hand, accumulating, in_dictionaries, around_it, two_losses, two_steps_in_one, penalised]
+
+
+@pytest.mark.parametrize("make", HAND)
+def test_a_step_by_hand(make: Any) -> None:
+    assert same(make) == 1
+
+
+class Trainer:
+    """A class that keeps everything in attributes."""
+
+    rate = 0.1
+
+    def __init__(self) -> None:
+        self.task = Task()
+        self.velocity = [0.0 for _ in self.task.parameters]
+        self.steps = 0
+        self.last: Any = None
+
+    def step(self, x: float, y: float) -> Any:
+        value = self.task.loss(x, y)
+        self.task.model.zero_grad()
+        value.backward()
+        self.velocity = [0.9 * v + p.grad for v, p in zip(self.velocity, self.task.parameters)]
+        for p, v in zip(self.task.parameters, self.velocity):
+            p.data -= self.rate * v
+        self.steps += 1
+        self.last = value.data
+        return value
+
+    compiled = autograd.compile(step)
+
+    def numbers(self) -> list[Any]:
+        return [*self.task.numbers(), *self.velocity, self.steps, self.last]
+
+
+def test_a_method() -> None:
+    one, other = Trainer(), Trainer()
+    for x, y in POINTS * 5:
+        close(one.compiled(x, y).data, other.step(x, y).data)
+        close(one.numbers(), other.numbers())
+    assert one.compiled.recordings == 2  # in the first call ``last`` was None
+    assert [type(one.steps), type(one.last), type(one.velocity)] == [int, float, list]
+    twin = copy.deepcopy(one)
+    close(twin.compiled(*POINTS[0]).data, other.step(*POINTS[0]).data)
+    assert pickle.loads(pickle.dumps(one)).numbers() == one.numbers()
+
+
+COUNT, TOTAL = 0, [0.0]
+
+
+def counted(x: Any) -> Any:
+    global COUNT
+    COUNT += 1
+    TOTAL[0] += x
+    return x * COUNT + TOTAL[0]
+
+
+def test_globals_and_numbers_without_parameters() -> None:
+    global COUNT
+    COUNT, TOTAL[0] = 0, 0.0
+    compiled = autograd.compile(counted)
+    assert [compiled(2.0).data for _ in range(4)] == [4.0, 8.0, 12.0, 16.0]
+    assert (COUNT, TOTAL, compiled.recordings) == (4, [8.0], 1)
+    assert type(COUNT) is int
+    COUNT, TOTAL[0] = 10, 1.0
+    assert compiled(2.0).data == 2.0 * 11 + 3.0
+    assert compiled.value_and_grad(2.0) == (2.0 * 12 + 5.0, (13.0,))
+    assert (COUNT, TOTAL, compiled.recordings) == (12, [5.0], 1)
+
+
+# ---- what happens around it ------------------------------------------------------------------------------------------
+def test_others_change_parameters_gradients_and_state_between_calls() -> None:
+    results = []
+    for compiled in (False, True):
+        task = Task()
+        m = [0.0] * len(task.parameters)
+
+        def step(x: float, y: float, task: Task = task, m: list[float] = m) -> Any:
+            value = task.loss(x, y)
+            value.backward()
+            for i, p in enumerate(task.parameters):
+                m[i] = 0.5 * m[i] + p.grad
+                p.data -= 0.1 * m[i]
+                p.grad *= 0.5
+            return value
+
+        f = autograd.compile(step) if compiled else step
+        found = []
+        for k, (x, y) in enumerate(POINTS):
+            found.append(f(x, y).data)
+            if k == 2:
+                task.parameters[0].data = 0.25
+                task.parameters[1].grad = 3
+                m[2] = 1
+            if k == 4:
+                task.model.zero_grad()
+                m[:] = [0.1] * len(m)
+            if k == 5:
+                task.loss(x, y).backward()
+        results.append([found, task.numbers(), m])
+    for x, y in zip(*results):
+        close(y, x)
+
+
+def test_two_functions_on_the_same_parameters() -> None:
+    task, other = Task(), Task()
+    for t in (task, other):
+        step, _ = with_optimizer(OPTIMIZERS[3])(t)
+        decay = decaying(t)
+        if t is task:
+            step, decay = autograd.compile(step), autograd.compile(decay)
+        losses = [(step(x, y).data, decay(x).data) for x, y in POINTS * 2]
+        if t is task:
+            found = losses
+    close([x for pair in found for x in pair], [x for pair in losses for x in pair])
+    close(task.numbers(), other.numbers())
+
+
+def decaying(task: Task) -> Callable[[float], Any]:
+    def decay(x: float) -> Any:
+        for p in task.parameters:
+            p.data *= 0.9
+        return task.parameters[0] * x
+
+    return decay
+
+
+def test_a_parameter_in_two_lists() -> None:
+    results = []
+    for compiled in (False, True):
+        a, b = Value(2.0), Value(3.0)
+        groups = {"fast": [a, b], "slow": [b, a]}
+
+        def step(x: float, groups: dict[str, list[Value]] = groups) -> Any:
+            first, second = groups["fast"]
+            value = (first * x - second) ** 2
+            value.backward()
+            for name, rate in (("fast", 0.1), ("slow", 0.01)):
+                for p in groups[name]:
+                    p.data -= rate * p.grad
+            for p in groups["slow"]:
+                p.grad = 0.0
+            return value
+
+        f = autograd.compile(step) if compiled else step
+        results.append([[f(0.1 * k).data for k in range(20)], [a.data, b.data, a.grad, b.grad]])
+    for x, y in zip(*results):
+        close(y, x)
+
+
+def test_arguments_that_are_parameters() -> None:
+    def step(w: Any, x: float) -> Any:
+        value = (w * x - 1.0) ** 2
+        value.backward()
+        w.data -= 0.1 * w.grad
+        return value
+
+    compiled = autograd.compile(step)
+    ws = [Value(2.0), Value(2.0)]
+    for k in range(10):
+        close(compiled(ws[0], 0.3 * k).data, step(ws[1], 0.3 * k).data)
+        close([ws[0].data, ws[0].grad], [ws[1].data, ws[1].grad])
+    assert compiled.recordings == 1
+
+
+def test_the_same_parameter_as_two_arguments() -> None:
+    def step(v: Any, w: Any) -> Any:
+        value = v * w
+        value.backward()
+        v.data -= 0.1 * v.grad
+        return value + w
+
+    compiled, a, b = autograd.compile(step), Value(2.0), Value(2.0)
+    other, another = Value(1.0), Value(1.0)
+    for one, two in ((a, b), (a, a), (a, b)):
+        u, w = {a: (other), b: another}[one], {a: other, b: another}[two]
+        u.data, w.data = one.data, two.data
+        u.grad, w.grad = one.grad, two.grad
+        close(compiled(one, two).data, step(u, w).data)
+        close([one.data, two.data, one.grad, two.grad], [u.data, w.data, u.grad, w.grad])
+
+
+def test_the_result_has_the_gradients_of_the_graph_before_the_step() -> None:
+    results = []
+    for compiled in (False, True):
+        task = Task()
+        step, _ = by_hand(task)
+        f = autograd.compile(step) if compiled else step
+        outs = [f(*point) for point in POINTS[:3]]
+        for p in task.parameters:
+            p.grad = 0.0
+        outs[1].backward()
+        results.append(task.numbers())
+    close(results[1], results[0])
+
+
+def test_inside_no_grad_backward_has_no_effect() -> None:
+    results = []
+    for compiled in (False, True):
+        task = Task()
+        step, _ = by_hand(task)
+        f = autograd.compile(step) if compiled else step
+        f(*POINTS[0])
+        with warnings.catch_warnings(), no_grad():
+            warnings.simplefilter("ignore")
+            f(*POINTS[1])
+        f(*POINTS[2])
+        results.append(task.numbers())
+    close(results[1], results[0])
+
+
+def test_an_error_leaves_everything_as_it_was() -> None:
+    task = Task()
+    m = [0.0, 1.0]
+
+    def step(x: float, y: float) -> Any:
+        value = task.loss(x, y)
+        value.backward()
+        m[0] = m[0] + value.data
+        for p in task.parameters:
+            p.data -= p.grad
+            p.grad = 0
+        if x > 0.5:
+            raise KeyError("wrong")
+        return value
+
+    compiled = autograd.compile(step)
+    before = task.numbers()
+    with pytest.raises(KeyError, match="wrong"):
+        compiled(0.7, 1.0)
+    assert (task.numbers(), m) == (before, [0.0, 1.0])
+    compiled(0.1, 1.0)
+    before, kept = task.numbers(), [*m]
+    assert kept[0] != 0.0
+    with pytest.raises(KeyError, match="wrong"):
+        compiled(0.7, 1.0)
+    assert (task.numbers(), m) == (before, kept)
+
+
+def test_decisions_are_made_before_anything_is_written() -> None:
+    def make(task: Task) -> Any:
+        count = [0]
+
+        def step(x: float, y: float) -> Any:
+            task.model.zero_grad()
+            value = task.loss(x, y)
+            value.backward()
+            count[0] += 1
+            rate = 0.2 if value.data > 0.05 else 0.01
+            for p in task.parameters:
+                if p.grad > 0:
+                    p.data -= rate * p.grad
+                else:
+                    p.data -= 0.5 * rate * p.grad
+            return value
+
+        return step, lambda: count
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same(make, 60)
+
+
+def test_models_and_optimizers_are_pickled_and_copied_afterwards() -> None:
+    task = Task()
+    optimizer = Adam(task.parameters, lr=0.01)
+
+    def step(x: float, y: float) -> Any:
+        value = task.loss(x, y)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        return value
+
+    compiled = autograd.compile(step)
+    for point in POINTS:
+        compiled(*point)
+    model, twin = pickle.loads(pickle.dumps((task.model, optimizer)))
+    assert [p.data for p in model.parameters()] == [p.data for p in task.parameters]
+    assert (twin.state, vars(twin.hyper)) == (optimizer.state, vars(optimizer.hyper))
+    assert copy.deepcopy(optimizer).state_dict() == optimizer.state_dict()
+    assert [type(x) for row in optimizer.state for x in row] == [float] * (2 * len(task.parameters))
+    assert (type(optimizer.hyper.step), optimizer.hyper.step) == (int, len(POINTS))
+
+
+def test_a_learning_rate_that_is_an_argument_or_is_changed_between_calls() -> None:
+    results = []
+    for compiled in (False, True):
+        task = Task()
+        optimizer = SGD(task.parameters, lr=0.1, momentum=0.5)
+
+        def step(x: float, y: float, rate: float, task: Task = task, optimizer: Any = optimizer) -> Any:
+            value = task.loss(x, y)
+            optimizer.zero_grad()
+            value.backward()
+            for p in task.parameters:
+                p.grad *= rate
+            optimizer.step()
+            return value
+
+        f = autograd.compile(step) if compiled else step
+        losses = []
+        for k in range(100):
+            optimizer.lr = 0.1 / (1 + k)
+            losses.append(f(*POINTS[k % 8], 1.0 / (1 + k)).data)
+        results.append([losses, task.numbers()])
+        if compiled:
+            assert f.recordings <= 2
+    for x, y in zip(*results):
+        close(y, x)
+
+
+@pytest.mark.parametrize("length", [0, 3])
+def test_a_list_that_grows(length: int) -> None:
+    """It cannot be part of a program: the calls run without the compiler, with the same result."""
+    task, other = Task(), Task()
+    seen: list[float] = [0.0] * length
+
+    def step(task: Task, x: float, y: float) -> Any:
+        task.model.zero_grad()
+        value = task.loss(x, y)
+        value.backward()
+        for p in task.parameters:
+            p.data -= 0.1 * p.grad
+        seen.append(value.data)
+        return value
+
+    compiled = autograd.compile(lambda x, y: step(task, x, y))
+    with pytest.warns(RuntimeWarning, match="changes the length"):
+        for point in POINTS:
+            compiled(*point)
+    found, seen[:] = [*seen], [0.0] * length
+    for point in POINTS:
+        step(other, *point)
+    close(found, seen)
+    close(task.numbers(), other.numbers())
+
+
+def test_dropout_draws_at_each_call() -> None:
+    results = []
+    for compiled in (False, True):
+        task, rng = Task(), random.Random(5)
+
+        def step(x: float, y: float, task: Task = task, rng: random.Random = rng) -> Any:
+            task.model.zero_grad()
+            value = task.loss(x, y) * (rng.random() > 0.5)
+            value.backward()
+            for p in task.parameters:
+                p.data -= 0.1 * p.grad
+            return value
+
+        f = autograd.compile(step) if compiled else step
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results.append([[f(*point).data for point in POINTS], task.numbers()])
+    for x, y in zip(*results):
+        close(y, x)
+
+
+def test_map_is_refused() -> None:
+    with pytest.raises(autograd.AutogradError, match="changes something at each call"):
+        autograd.compile(counted).map([1.0, 2.0])
+
+
+def lengths(sizes: Sequence[int]) -> list[list[float]]:
+    return [[random.Random(k).uniform(-1.0, 1.0) for _ in range(size)] for k, size in enumerate(sizes)]
+
+
+def test_arguments_of_many_lengths() -> None:
+    """One recording for each, and one more at most."""
+    rows = lengths([2, 5, 3, 2, 5, 4, 3, 2] * 4)
+    results = []
+    for compiled in (False, True):
+        task = Task()
+        optimizer = Adam(task.parameters, lr=0.05)
+
+        def step(xs: list[float], task: Task = task, optimizer: Any = optimizer) -> Any:
+            value = sum((task.loss(a, b) for a, b in zip(xs, xs[1:])), Value(0.0)) / len(xs)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            return value
+
+        f = autograd.compile(step) if compiled else step
+        results.append([[f(row).data for row in rows], task.numbers()])
+        if compiled:
+            assert f.recordings == 4
+    for x, y in zip(*results):
+        close(y, x)
