@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+MACHINE = "autograd/compiler/machine"  # machine code
 
 # A module imports from lower levels only; modules of one level do not import each other, except inside one package.
 LEVELS: dict[str, list[set[str]]] = {
@@ -63,11 +64,11 @@ PUBLIC_MODULES = {
     "autograd.compiler.outside", "autograd.compiler.training",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
-# Ours, but built on the optional numpy: they may import it, and are imported inside the function that needs them.
+# Ours, but built on the optional numpy: they may import it, and others import them inside the function that needs them.
 NEED_NUMPY = {
-    f"autograd.compiler.{name}"
-    for name in ("arrange", "evaluation", "gradients", "native_kernel", "points", "samples", "training", "update")
-}  # fmt: skip
+    *[f"autograd.compiler.{name}" for name in ("evaluation", "gradients", "samples", "training")],
+    *[".".join(["autograd", "compiler", "machine", path.stem]) for path in (ROOT / MACHINE).glob("[!_]*.py")],
+}
 # What takes time to import, and is not always needed.
 LOADED_LATE = NEED_NUMPY | {"autograd.compiler.backends", "autograd.compiler.outside", "autograd.viz", "nn.distributed"}
 
@@ -140,6 +141,12 @@ def violations(module: str, source: str, *, is_package: bool = False) -> list[st
         allowed = REQUIRED | ({"numpy"} if module in NEED_NUMPY else set())
         if third_party and not found.local and not found.typing_only and target not in allowed:
             broken.append(where + f"{target} is optional: import it inside the function that needs it")
+        if (
+            found.module in NEED_NUMPY - {module}
+            and module not in NEED_NUMPY
+            and not (found.local or found.typing_only)
+        ):
+            broken.append(where + f"{found.module} needs numpy: import it inside the function that needs it")
         if found.local and not third_party and found.module not in LOADED_LATE:
             broken.append(where + f"import {found.module} at the top: only optional packages are imported in functions")
         if target == top:
@@ -186,6 +193,9 @@ def test_imports_point_down(module: str, path: Path) -> None:
         ("autograd.ops", "import numpy", "numpy is optional"),
         ("autograd.ops", "try:\n    import numpy\nexcept ImportError:\n    numpy = None", "numpy is optional"),
         ("autograd.ops", "def f():\n    import math", "import math at the top"),
+        ("autograd.compiler.group", "import numpy", "numpy is optional"),
+        ("autograd.compiler.variants", "from autograd.compiler.machine.tape import Tape", "machine.tape needs numpy"),
+        ("nn.training", "import autograd.compiler.training", "autograd.compiler.training needs numpy"),
         ("nn.data", "from nn.training import fit", "nn.training is not below nn.data"),
         ("nn.data", "from autograd.ops import TABLE", "TABLE of autograd.ops is not a public name"),
         ("nn.data", "from autograd.errors import secret", "secret of autograd.errors is not a public name"),
@@ -200,7 +210,9 @@ def test_a_forbidden_import_is_found(module: str, source: str, complaint: str) -
     ("module", "source"),
     [
         ("autograd.value", "from autograd import ops\nfrom autograd.errors import AutogradError\nimport math"),
-        ("autograd.compiler.emit", "from autograd.compiler.program import Program\nfrom . import lanes"),
+        ("autograd.compiler.emit", "from autograd.compiler.classes import Program\nfrom . import nests"),
+        ("autograd.compiler.emit", "def f():\n    from autograd.compiler.machine.tape import Tape"),
+        ("autograd.compiler.machine.tape", "import numpy\nfrom autograd.compiler.machine.memory import aligned"),
         ("autograd.viz.dot", "import graphviz\ndef show():\n    import IPython"),
         ("autograd.viz.dot", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import IPython"),
         ("nn.layers", "from autograd.errors import AutogradError\nfrom nn.module import Module"),
@@ -208,6 +220,39 @@ def test_a_forbidden_import_is_found(module: str, source: str, complaint: str) -
 )
 def test_an_allowed_import_passes(module: str, source: str) -> None:
     assert violations(module, source) == []
+
+
+def circles(edges: dict[str, set[str]]) -> list[str]:
+    """The modules from which a way through imports leads back to them."""
+
+    def reached(start: str) -> set[str]:
+        found: set[str] = set()
+        stack = list(edges.get(start, ()))
+        while stack:
+            module = stack.pop()
+            if module not in found:
+                found.add(module)
+                stack += edges.get(module, ())
+        return found
+
+    return [module for module in edges if module in reached(module)]
+
+
+def imports_of(module: str, path: Path, known: set[str]) -> set[str]:
+    """The modules that a module imports, for types or inside functions, too."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    found = [(x.module, f"{x.module}.{x.name}") for x in imports(path.read_text(encoding="utf-8"), package)]
+    return {inner if inner in known else outer for outer, inner in found} & known
+
+
+def test_modules_of_the_compiler_do_not_import_in_circles() -> None:
+    own = {module: path for module, path in modules() if module.startswith("autograd.compiler.")}
+    assert len(own) > 30
+    assert circles({module: imports_of(module, path, set(own)) for module, path in own.items()}) == []
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
 
 
 def test_a_module_without_a_level_is_found() -> None:

@@ -14,9 +14,8 @@ import pytest
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from autograd.compiler.native.memory import allocate  # noqa: E402
-
-from autograd.compiler.native import jit, matmul  # noqa: E402  (needs the packages above)
+from autograd.compiler.machine.memory import aligned  # noqa: E402  (needs the packages above)
+from autograd.compiler.native import jit, matmul  # noqa: E402
 from autograd.compiler.native.code import Code  # noqa: E402
 from autograd.compiler.native.jit import NativeModule, codegen_level, host, join  # noqa: E402
 from autograd.compiler.native.matmul import Matrix, declarations, emit_matmul  # noqa: E402
@@ -150,7 +149,7 @@ def test_an_unknown_function_is_named() -> None:
 def matrix(rows: int, columns: int, rng: Any, transposed: bool = False, pad: int = 3) -> Any:
     if transposed:
         return matrix(columns, rows, rng, pad=pad).T
-    full = allocate(rows, columns + pad)
+    full = aligned(rows, columns + pad)
     full[...] = rng.normal(size=full.shape)
     return full[:, :columns]
 
@@ -171,7 +170,7 @@ def test_a_matrix_product(kind: str, start: str, lanes: int, monkeypatch: pytest
     for number, (m, n, k) in enumerate(SHAPES):
         if number == len(SHAPES) - 1:  # as if B were large: panels of it are copied together
             monkeypatch.setattr(matmul, "_SPREAD", 1)
-        whole = allocate(m, n + 3)
+        whole = aligned(m, n + 3)
         whole[...] = 7.0
         c, a = whole[:, :n], matrix(m, k, rng, kind[0] == "T")
         b, s = matrix(k, n, rng, kind[1] == "T"), matrix(m, n, rng)

@@ -29,7 +29,7 @@ from autograd.compiler.native.jit import host
 assert host().lanes == int(lanes)
 sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[2:]]))
 """
-TESTS = ["tests/test_native.py", "tests/test_native_rows.py", "-k", "computes or padding or carried or many or lanes"]
+TESTS = ["tests/test_machine.py", "tests/test_machine_rows.py", "tests/test_native_parts.py"]
 
 
 @pytest.mark.skipif(not host().triple.startswith("x86_64"), reason="the smaller processors are those of x86-64")
