@@ -9,10 +9,10 @@ import pytest
 pytest.importorskip("llvmlite")
 pytest.importorskip("numpy")
 
-from autograd.compiler.builder import Builder  # noqa: E402  (needs the packages above)
-from autograd.compiler.classes import Kind, Read  # noqa: E402
-from autograd.compiler.machine.machine import Machine  # noqa: E402
-from tests.class_reference import evaluate  # noqa: E402
+from autograd.compiler.builder import Builder
+from autograd.compiler.classes import Kind, Read
+from autograd.compiler.machine.machine import Machine
+from tests.class_reference import evaluate
 
 
 @pytest.mark.parametrize("seed", range(60))

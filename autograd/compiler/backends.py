@@ -14,9 +14,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd.compiler.classes import Program
+from autograd.compiler.classes import Program, UnsupportedError
 from autograd.compiler.python.kernel import PythonKernel
-from autograd.errors import AutogradError
 
 __all__ = ["BACKENDS", "Kernel", "UnsupportedError", "first_that_can", "kernel_for", "native_available"]
 
@@ -25,10 +24,6 @@ BACKENDS = ("auto", "native", "python")
 
 _notice_lock = threading.Lock()
 _notice_given = False
-
-
-class UnsupportedError(AutogradError):
-    """The program needs something that has no machine code; it runs as Python instead."""
 
 
 def native_available() -> bool:

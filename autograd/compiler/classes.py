@@ -36,11 +36,15 @@ from autograd.compiler.indices import Index
 from autograd.errors import AutogradError
 from autograd.ops import Op
 
-__all__ = ["Array", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "reads_of"]
+__all__ = ["Array", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "UnsupportedError", "reads_of"]
 
 
 class ProgramError(AutogradError):
     """A program that breaks a rule of its own: a mistake in this package, found before anything runs."""
+
+
+class UnsupportedError(AutogradError):
+    """The program needs something that has no machine code; it runs as Python instead."""
 
 
 class Kind(Enum):

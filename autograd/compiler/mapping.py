@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from autograd.compiler.arguments import kind_of, structure
-from autograd.compiler.variants import FEW, MOST, Variant
+from autograd.compiler.variants import FEW, MOST, Variant, Variants
 from autograd.errors import AutogradError
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import as_float
 
-if TYPE_CHECKING:
-    from autograd.compiler.compiled import Compiled
-
 __all__ = ["map_points"]
 
 ENOUGH = 1000  # points that a recording must serve to be worth another one: it takes as long as these by the graph
+
+
+class Compiled(Protocol):
+    """What is needed of a compiled function."""
+
+    kept: Variants
+    never: str
+
+    def record(self, args: Sequence[Any], structure: Any) -> Variant:
+        """Make one more recording."""
+
+    def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
+        """Value and gradient without the compiler."""
+
+    def warn_of_graph(self, structure: Any, calls: str) -> None:
+        """Say that calls of this structure are not compiled."""
 
 
 def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
