@@ -80,15 +80,20 @@ def test_what_a_replay_could_not_do_is_refused() -> None:
         y.data = 7.0
         return y
 
+    with pytest.raises(AutogradError, match=r"cannot set \.data"):
+        autograd.compile(sets)(1.0)
+
+
+def test_a_number_has_no_gradient_with_and_without_the_compiler() -> None:
     def walks(x: Any) -> Any:
         y = x * x
         y.backward()
         return y * x.grad
 
-    with pytest.raises(AutogradError, match=r"cannot set \.data"):
-        autograd.compile(sets)(1.0)
-    with pytest.raises(AutogradError, match=r"cannot call backward"):
-        autograd.compile(walks)(1.0)
+    for f in (walks, autograd.compile(walks)):
+        assert f(Value(3.0)).data == 54.0
+        with pytest.raises(AttributeError, match="'float' object has no attribute 'backward'"):
+            f(3.0)
 
 
 def test_a_decision_about_a_captured_leaf_is_a_guard() -> None:

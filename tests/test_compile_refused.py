@@ -13,6 +13,7 @@ import pytest
 
 import autograd
 from autograd import AutogradError, Value, no_grad
+from autograd.compiler.record import record
 from nn import MLP, SGD
 
 
@@ -131,11 +132,22 @@ def by_name(x: Any) -> Any:
 
 @pytest.mark.parametrize("f", [by_hand, by_model, by_optimizer, of_an_argument, by_name])
 @pytest.mark.parametrize("before", [0, 0.0, 7.0])
-def test_setting_gradients_is_refused(f: Callable[[Any], Any], before: float) -> None:
-    for p in MODEL.parameters():
-        p.grad = before
+def test_gradients_are_set_as_without_the_compiler(f: Callable[[Any], Any], before: float) -> None:
+    compiled, found = autograd.compile(f), []
+    for call in (f, compiled, compiled):
+        x = Value(1.0)
+        for p in (x, *MODEL.parameters()):
+            p.grad = before
+        call(x)
+        found.append([p.grad for p in (x, *MODEL.parameters())])
+    assert found[0] == found[1] == found[2]
+    assert compiled.recordings == 1
+
+
+@pytest.mark.parametrize("f", [by_hand, by_model, by_optimizer, by_name])
+def test_the_loss_of_fit_sets_no_gradients(f: Callable[[Any], Any]) -> None:
     with pytest.raises(AutogradError, match=r"cannot set \.grad, and so cannot call zero_grad\(\)"):
-        autograd.compile(f)(Value(1.0))
+        record(f, [1.0])
 
 
 def test_gradients_stay_what_they_were() -> None:

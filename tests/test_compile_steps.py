@@ -582,8 +582,8 @@ def test_a_list_that_grows(length: int) -> None:
 
     compiled = autograd.compile(lambda x, y: step(task, x, y))
     with pytest.warns(RuntimeWarning, match="changes the length"):
-        for point in POINTS:
-            compiled(*point)
+        losses = [compiled(*point).data for point in POINTS]
+    close(losses, seen[length:])
     found, seen[:] = [*seen], [0.0] * length
     for point in POINTS:
         step(other, *point)
@@ -630,7 +630,7 @@ def test_arguments_of_many_lengths() -> None:
         optimizer = Adam(task.parameters, lr=0.05)
 
         def step(xs: list[float], task: Task = task, optimizer: Any = optimizer) -> Any:
-            value = sum((task.loss(a, b) for a, b in zip(xs, xs[1:])), Value(0.0)) / len(xs)
+            value = sum((task.loss(a, xs[0]) for a in xs), Value(0.0)) / len(xs)
             optimizer.zero_grad()
             value.backward()
             optimizer.step()

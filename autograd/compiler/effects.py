@@ -233,6 +233,11 @@ class Changes:
         self._inside += inside
         restore(inside, repeat(_UNKNOWN, len(inside)))  # type: ignore[arg-type]
 
+    def on_gradients(self, inputs: Sequence[Value]) -> None:
+        """``autograd.grad(..., inputs)``."""
+        if not self._current.keys().isdisjoint(inputs):  # nodes no longer refer to the parameter itself
+            raise NotReplayableError("calls autograd.grad after backward() and after .data was set: use one of both")
+
     def _add(self, root: Value, leaf: Value, slope: float, gradient: Any) -> None:
         """Add a derivative to the gradient of a parameter."""
         if leaf.op is ops.constant:

@@ -110,6 +110,10 @@ class _Recorder:
             )
         self.changes.on_backward(root, gradient)
 
+    def on_gradients(self, inputs: Sequence[Value]) -> None:
+        if self.changes is not None:
+            self.changes.on_gradients(inputs)
+
     def on_branch(self, node: Value) -> None:
         self.guards[node, True] = Guard(node, float(node._data != 0.0), True)
 
@@ -267,7 +271,7 @@ def _gradients_watched(outside: Outside, leaves: Sequence[Value]) -> Iterator[No
         restore([watched[k] for k in kept], [before[k] for k in kept])
     if not all(untouched):
         raise AutogradError(
-            "a compiled function cannot set .grad, and so cannot call zero_grad(): a replay would not do it; "
+            "this function cannot set .grad, and so cannot call zero_grad(): a replay would not do it; "
             "do it outside, before the call"
         )
 
