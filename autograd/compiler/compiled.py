@@ -31,6 +31,7 @@ from autograd.compiler.results import LazyPartials, is_structure, taken_apart
 from autograd.compiler.steps import StepPlan
 from autograd.compiler.traced import node_of
 from autograd.compiler.variants import FEW_NODES, MOST, Budget, Evaluated, Plan, PointPlan, Variant, Variants
+from autograd.errors import AutogradError
 from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts, switched
@@ -70,7 +71,7 @@ class Compiled:
         self.never = ""
         self._changed = ""  # what the function changed itself when it was recorded
         self._places: dict[tuple[int, Any], Place] = {}  # of numbers outside that it changes
-        self._has_effects: bool | None = None  # whether it changes something; None: nobody knows
+        self._has_effects = False  # whether it turned out to change something
         self._fast: Callable[..., Any] | None = None
         self._fast_outside: Outside | None = None
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
@@ -131,7 +132,8 @@ class Compiled:
     def _graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
         if self._may_change_something():
-            return called(self.f, args)  # what it puts somewhere must be plain numbers
+            result = called(self.f, args)  # what it puts somewhere must be plain numbers
+            return result if result is None or is_structure(result) else as_node(result)
         inputs = inputs_for(given, self._labels(args), keep=True)
         result = run(self.f, args, inputs)
         if not is_structure(result):
@@ -140,11 +142,13 @@ class Compiled:
         return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
 
     def _may_change_something(self) -> bool:
-        """Whether calls have effects, as far as that is known."""
-        if self._has_effects is None:
-            outside = Outside(self.f)
-            self._has_effects = outside.sets("grad") or outside.sets("data") or "backward" in outside.names
-        return self._has_effects
+        """Whether calls have effects, as far as the code tells."""
+        return self._has_effects or self._updates()
+
+    def _updates(self) -> bool:
+        """Whether the code can set data and gradients of Values."""
+        outside = Outside(self.f)
+        return outside.sets("grad") or outside.sets("data") or "backward" in outside.names
 
     def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
         """The same as ``value_and_grad`` without the compiler.
@@ -153,6 +157,11 @@ class Compiled:
             args: the arguments in the order of the signature.
             given: the numbers and Values in them.
         """
+        if self._has_effects and self._updates():
+            raise AutogradError(
+                "this call changes something outside of the function and cannot be recorded, so that value_and_grad "
+                "cannot be computed: call the function itself"
+            )
         with switched(recorder=None, recording=True) if open_contexts.count else nullcontext():
             inputs = inputs_for(given, self._labels(args), differentiated=True)
             output = as_node(run(self.f, args, inputs))
