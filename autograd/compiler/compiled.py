@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
@@ -25,12 +25,23 @@ from autograd.compiler.matrix_form import matrix_form
 from autograd.compiler.outside import Outside
 from autograd.compiler.places import Place, Places, by_key, changed_numbers
 from autograd.compiler.python.kernel import python_source
-from autograd.compiler.record import Recording, advice, as_node, first_difference, inputs_for, record, recording_of, run
+from autograd.compiler.record import Recording, as_node, inputs_for, record, recording_of, run
 from autograd.compiler.replay import CompiledCall, replayed
+from autograd.compiler.report import Entry, cause_of, reason, report
 from autograd.compiler.results import LazyPartials, is_structure, taken_apart
 from autograd.compiler.steps import StepPlan
 from autograd.compiler.traced import node_of
-from autograd.compiler.variants import FEW_NODES, MOST, Budget, Evaluated, Plan, PointPlan, Variant, Variants
+from autograd.compiler.variants import (
+    FEW_NODES,
+    MOST,
+    MOST_IN_ALL,
+    Budget,
+    Evaluated,
+    Plan,
+    PointPlan,
+    Variant,
+    Variants,
+)
 from autograd.errors import AutogradError
 from autograd.functional import gradients
 from autograd.graph import topological_order
@@ -48,8 +59,10 @@ class Compiled:
 
     Attributes:
         recordings: How often the function was recorded.
+        entries: Why the last of them were made.
         kept: The recordings that can be used again.
         budget: Whether to record once more.
+        changes: What the function changed itself when it was recorded.
         never: Why recordings of the function cannot be used again; empty if they can.
     """
 
@@ -63,15 +76,16 @@ class Compiled:
         self.f: Callable[..., Any] = function.f if isinstance(function, Compiled) else function
         self.backend = backend
         self.recordings = 0
+        self.entries: deque[Entry] = deque(maxlen=MOST_IN_ALL)
         self.kept = Variants()
         self.budget = Budget()
         self._lock = threading.RLock()
         self._latest: tuple[Variant, Any] | None = None  # the recording that served, and what was asked of it
         self._warned = False
         self.never = ""
-        self._changed = ""  # what the function changed itself when it was recorded
+        self.changes = ""
         self._places: dict[tuple[int, Any], Place] = {}  # of numbers outside that it changes
-        self._has_effects = False  # whether it turned out to change something
+        self.has_effects = False  # whether it turned out to change something
         self._fast: Callable[..., Any] | None = None
         self._fast_outside: Outside | None = None
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
@@ -143,7 +157,7 @@ class Compiled:
 
     def _may_change_something(self) -> bool:
         """Whether calls have effects, as far as the code tells."""
-        return self._has_effects or self._updates()
+        return self.has_effects or self._updates()
 
     def _updates(self) -> bool:
         """Whether the code can set data and gradients of Values."""
@@ -157,7 +171,7 @@ class Compiled:
             args: the arguments in the order of the signature.
             given: the numbers and Values in them.
         """
-        if self._has_effects and self._updates():
+        if self.has_effects and self._updates():
             raise AutogradError(
                 "this call changes something outside of the function and cannot be recorded, so that value_and_grad "
                 "cannot be computed: call the function itself"
@@ -248,7 +262,7 @@ class Compiled:
             fresh: A recording of this very call, if there is one.
         """
         asked = by_parameters, by_arguments
-        if self._has_effects and not _apart(given, self.kept):
+        if self.has_effects and not _apart(given, self.kept):
             return None
         if fresh is None:
             for variant in self.kept.holding(structure):
@@ -273,7 +287,7 @@ class Compiled:
         try:
             return self.record(args, structure)
         except NotReplayableError as error:
-            self._changed = str(error)
+            self.changes = str(error)
             return None
 
     def _would_pay(self, structure: Any) -> bool:
@@ -290,12 +304,15 @@ class Compiled:
         recording, outside = self._run_recorded(args, structure)
         with self._lock:
             self.recordings += 1
-            self.budget.add(structure, thread_time() - started)
+            seconds = thread_time() - started
+            self.budget.add(structure, seconds)
             variant = Variant(recording, self.backend, outside, self.budget)
-            self._changed = outside.changed()
+            cause = cause_of(variant, self.variants.get(structure, ()), self.entries, args)
+            self.entries.append(Entry(self.recordings, cause, variant, seconds))
+            self.changes = outside.changed()
             if outside.never:
                 self.never = outside.never
-            elif not self._changed:
+            elif not self.changes:
                 self.kept.add(structure, variant)
         return variant
 
@@ -305,7 +322,7 @@ class Compiled:
         Raises:
             NotReplayableError: it does something that a program cannot do.
         """
-        if self._has_effects:
+        if self.has_effects:
             for kept in self.variants.values():
                 self._places.update(changed_numbers([variant.outside for variant in kept]))
         while True:
@@ -322,12 +339,12 @@ class Compiled:
                     recording = record(self.f, args, outside, changes=changes)
             except NotReplayableError:
                 rewind()
-                self._has_effects = True
+                self.has_effects = True
                 with self._lock:
                     self.recordings += 1
                     self.budget.add(structure, thread_time() - started)
                 raise
-            self._has_effects = self._has_effects or recording.effects.any
+            self.has_effects = self.has_effects or recording.effects.any
             if not places.discovered:
                 break
             rewind()
@@ -346,27 +363,12 @@ class Compiled:
             if self._warned:
                 return
             self._warned = True
-        kept = self.variants.get(structure, [])
-        outside = kept[-1].outside.changed() if kept else self._changed
-        if self.never:
-            why = self.never
-        elif self._has_effects and self._changed:
-            why = self._changed
-        elif outside:
-            why = (
-                "reads something from outside that is another object each time: pass it as an argument, or make a "
-                f"number a Value, which is read at each call ({outside})"
-            )
-        elif len(kept) > 1:
-            why = advice(first_difference(*[variant.recording for variant in kept[-2:]]))
-        else:
-            why = "gets arguments of another structure (lengths, keys, ints or floats) at nearly every call"
         depth, frame = 1, sys._getframe()
         while frame.f_back and frame.f_globals.get("__name__", "").startswith("autograd."):
             depth, frame = depth + 1, frame.f_back
         warnings.warn(
             f"{getattr(self.f, '__name__', 'the function')} was recorded {self.recordings} times in {calls}; where "
-            f"no recording fits it runs without the compiler, many times slower: it {why}",
+            f"no recording fits it runs without the compiler, many times slower: it {reason(self, structure)}",
             RuntimeWarning,
             stacklevel=depth,
         )
@@ -386,6 +388,10 @@ class Compiled:
     def program(self) -> Program:
         """The program of the last call, gradient included; it prints one line per instruction."""
         return self.latest.program
+
+    def report(self) -> str:
+        """Each recording and why it was made, the decisions it depends on, times and sizes, as a text to print."""
+        return report(self)
 
     def source(self) -> str:
         """The same program as Python source: the forward lines, then the backward pass that was derived."""

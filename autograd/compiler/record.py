@@ -7,11 +7,14 @@ hold must be recorded again.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, repeat
 from sys import getrefcount
+from types import FrameType
 from typing import Any, NamedTuple
 
 from autograd import ops
@@ -42,6 +45,13 @@ class Guard(NamedTuple):
     node: Value
     found: float  # 1.0 or 0.0 for a truth
     is_truth: bool
+    line: str = ""  # where it was taken first, as "file:line"
+
+    @property
+    def place(self) -> str:
+        """Where it was taken, in words; empty if nobody knows."""
+        file, _, line = self.line.rpartition(":")
+        return f"{os.path.basename(file)}, line {line}" if line else ""
 
 
 class _Recorder:
@@ -115,11 +125,20 @@ class _Recorder:
             self.changes.on_gradients(inputs)
 
     def on_branch(self, node: Value) -> None:
-        self.guards[node, True] = Guard(node, float(node._data != 0.0), True)
+        if (node, True) not in self.guards:
+            self.guards[node, True] = Guard(node, float(node._data != 0.0), True, _line())
 
     def on_read(self, node: Value) -> None:
-        if node.op is not ops.constant:
-            self.guards[node, False] = Guard(node, node._data, False)
+        if node.op is not ops.constant and (node, False) not in self.guards:
+            self.guards[node, False] = Guard(node, node._data, False, _line())
+
+
+def _line() -> str:
+    """The line of the program that runs now, outside of this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("autograd", "nn"):
+        frame = frame.f_back
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 class Recording(NamedTuple):
@@ -358,7 +377,7 @@ def recording_of(
 def first_difference(before: Recording, after: Recording) -> Guard | None:
     """The first decision that two recordings of a function took differently; up to there they are the same."""
     for one, other in zip(before.guards, after.guards):
-        if one[1:] != other[1:]:
+        if (one.found, one.is_truth) != (other.found, other.is_truth):
             return other
     return None
 
@@ -369,15 +388,17 @@ def advice(guard: Guard | None) -> str:
     >>> advice(record(lambda x, n: x * 2 if n == 1 else x, [1.0, 1]).guards[0])
     'decides by its data (the int n is an index into other things than numbers, a key, the end of a range, or ...
     """
+    place = f"; it decides in {guard.place}" if guard is not None and guard.place else ""
     name = "" if guard is None else _int_behind(guard.node)
     if name:
         return (
             f"decides by its data (the int {name} is an index into other things than numbers, a key, the end of a "
-            f"range, or compared): give class labels as vectors (nn.one_hot), or choose with autograd.where({name} == 0, ...)"
+            "range, or compared): give class labels as vectors (nn.one_hot), or choose with "
+            f"autograd.where({name} == 0, ...){place}"
         )
     return (
         "decides by its data (if, max, sorted, .data): write that with autograd.where, maximum or relu, "
-        "and .detach() for .data where a number without its gradient is wanted, as in a norm or a log"
+        f"and .detach() for .data where a number without its gradient is wanted, as in a norm or a log{place}"
     )
 
 

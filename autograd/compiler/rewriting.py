@@ -25,7 +25,7 @@ from functools import lru_cache
 from inspect import CO_NESTED
 from operator import attrgetter
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd.compiler.choosing import extreme
 from autograd.functions import take
@@ -87,40 +87,61 @@ def _call(helper: str, at: ast.expr, *args: ast.expr, keywords: Sequence[ast.key
 
 
 # ---- the code of a function ------------------------------------------------------------------------------------------
+class _Source(NamedTuple):
+    """A statement at the top of a file, and the imports of the file, on which it depends how calls are compiled."""
+
+    statement: ast.stmt
+    imports: tuple[ast.stmt, ...]
+
+
 @lru_cache(maxsize=64)
-def _parsed(filename: str, lines: tuple[str, ...]) -> ast.Module | None:
+def _sources(filename: str, lines: tuple[str, ...]) -> list[_Source]:
     try:
-        return ast.parse("".join(lines), filename)
+        body = ast.parse("".join(lines), filename).body
     except (SyntaxError, ValueError, RecursionError):  # it is not the source of what runs
-        return None
+        return []
+    imports = tuple([x for statement in body for x in _imports(statement)])
+    return [_Source(statement, imports) for statement in body]
 
 
-def _statement(code: CodeType) -> ast.stmt | None:
-    """The statement at the top of a file that a piece of code comes from."""
+def _imports(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """The imports in a statement at the top of a file, in the branches of an ``if`` or a ``try`` too."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        yield statement
+    elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        for inner in ast.iter_child_nodes(statement):
+            if isinstance(inner, (ast.stmt, ast.ExceptHandler)):
+                yield from _imports(inner)  # type: ignore[arg-type]  # a handler has statements like any other
+
+
+def _source(code: CodeType) -> _Source | None:
+    """The statement that a piece of code comes from."""
     linecache.checkcache(code.co_filename)
-    tree = _parsed(code.co_filename, tuple(linecache.getlines(code.co_filename)))
-    for statement in tree.body if tree else ():
+    for source in _sources(code.co_filename, tuple(linecache.getlines(code.co_filename))):
+        statement = source.statement
         decorators = getattr(statement, "decorator_list", [])
         first = min([statement.lineno, *[decorator.lineno for decorator in decorators]])
         if first <= code.co_firstlineno <= (statement.end_lineno or 0):
-            return statement
+            return source
     return None
 
 
-def _compiled(tree: ast.stmt, filename: str, flags: int) -> CodeType:
+def _compiled(source: _Source, filename: str, flags: int) -> CodeType:
+    module = ast.Module([*source.imports, source.statement], [])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # a text is called, until it is a helper
-        code: CodeType = compile(ast.Module([tree], []), filename, "exec", flags, dont_inherit=True)
+        code: CodeType = compile(module, filename, "exec", flags, dont_inherit=True)
     return code
 
 
 @lru_cache(maxsize=1_000)
-def _pairs(statement: ast.stmt, filename: str, flags: int) -> dict[CodeType, CodeType]:
+def _pairs(source: _Source, filename: str, flags: int) -> dict[CodeType, CodeType]:
     """Own code and rewritten code of all functions in a statement."""
     found: dict[CodeType, CodeType] = {}
     try:
-        before = _compiled(statement, filename, flags)
-        after = _compiled(_Rewriter().visit(deepcopy(statement)), filename, flags)
+        before = _compiled(source, filename, flags)
+        new = _Rewriter().visit(deepcopy(source.statement))
+        after = _compiled(source._replace(statement=new), filename, flags)
     except (SyntaxError, RecursionError):  # an `await` at the top of a notebook
         return found
     _match(before, after, found)
@@ -148,10 +169,10 @@ def _with_helpers(code: CodeType) -> CodeType:
 def _code_for(function: FunctionType) -> CodeType | None:
     """The rewritten code of a function; None if it is as it was, or cannot be had."""
     code = function.__code__
-    statement = _statement(code) if _has_work(code) else None
-    if statement is None:
+    source = _source(code) if _has_work(code) else None
+    if source is None:
         return None
-    new = _pairs(statement, code.co_filename, code.co_flags & _FUTURE).get(code)
+    new = _pairs(source, code.co_filename, code.co_flags & _FUTURE).get(code)
     return new if new is not None and new.co_freevars == code.co_freevars else None
 
 

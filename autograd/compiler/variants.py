@@ -161,6 +161,7 @@ class Variant:
         self.outside = outside
         self.budget = budget
         self.plans: dict[Any, Any] = {}
+        self.seconds = 0.0  # of compiling
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan:
         """The plan for the gradients by the captured leaves and/or by some arguments; of one of several outputs."""
@@ -227,7 +228,9 @@ class Variant:
             started = thread_time()
             with collector_paused():
                 self.plans[key] = make()
-            self.budget.spent += thread_time() - started
+            seconds = thread_time() - started
+            self.budget.spent += seconds
+            self.seconds += seconds
         found: P = self.plans[key]
         return found
 
