@@ -7,52 +7,26 @@ import math
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from autograd.compiler.derive import derivatives
-from autograd.compiler.flatten import flatten
-from autograd.compiler.lanes import find_lanes, spread
-from autograd.compiler.program import ARGUMENT, DOT, PARAMETER, TOTAL, Instruction, Program
-from autograd.compiler.python_source import PythonKernel
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, ops, primitive
-from autograd.compiler import python_text
 from autograd.compiler.builder import Builder
+from autograd.compiler.classes import Kind, Program
 from autograd.compiler.labels import identifier
-from autograd.compiler.record import program_of, record
-from tests import program_reference as reference
-from tests.program_reference import same
+from autograd.compiler.python import text
+from autograd.compiler.python.kernel import PythonKernel
+from tests.class_programs import Derived
+from tests.class_reference import evaluate
+from tests.recipes import same
+from tests.test_python_backend import found, lines
 
 nan, inf = math.nan, math.inf
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def differentiated(program: Program) -> Program:
-    """The program with the derivatives by all of its leaves as further outputs."""
-    inputs = [i for i, step in enumerate(program.instructions) if step.op in (ARGUMENT, PARAMETER)]
-    builder = Builder()
-    where_to, found = derivatives(program, program.outputs[0], inputs, builder)
-    gradients = [builder.constant(0.0) if d is None else d for d in found]
-    return flatten(builder.program([*[where_to[i] for i in program.outputs], *gradients])).verify()
-
-
-def program(f: Callable[..., Any], args: Sequence[float], lanes: int = 0) -> tuple[Program, list[float]]:
-    """The program of a function with all gradients, and the data of its parameters."""
-    recording = record(f, list(args))
-    forward = flatten(program_of(recording))
-    return differentiated(find_lanes(forward, lanes) if lanes else forward), [p.data for p in recording.parameters]
-
-
-def lines(source: str) -> list[str]:
-    """The lines inside the function."""
-    text = source.split("def ", 1)[1].splitlines()[1:]
-    return [line.strip() for line in text if line.strip()]
 
 
 # ---- names -----------------------------------------------------------------------------------------------------------
@@ -101,6 +75,10 @@ HOSTILE = [
 ]
 
 
+# Names that mean something in generated source, or that its loops use for themselves.
+LOOPS = ["i", "j", "k", "s", "t", "u", "_", "x", "y", "row", "p1", "places1", "take", "sums", "mul", "fsum"]
+
+
 @given(st.lists(st.sampled_from(HOSTILE) | st.text(max_size=6), min_size=4, max_size=4))
 def test_labels_never_change_what_is_computed(labels: list[str]) -> None:
     def f(*xs: Any) -> Any:
@@ -109,33 +87,63 @@ def test_labels_never_change_what_is_computed(labels: list[str]) -> None:
             node.label = label
         return inner.sigmoid() + inner.exp()
 
-    args = [0.5, -1.5, 2.0]
-    derived, _ = program(f, args)
-    assert same(PythonKernel(derived)(args, []), reference.outputs(derived, args))
+    derived = Derived(f, [0.5, -1.5, 2.0])
+    assert same(found(derived), derived.expected)
 
 
-@given(st.lists(st.sampled_from(HOSTILE), min_size=3, max_size=3))
+@given(st.lists(st.sampled_from([*HOSTILE, *LOOPS]), min_size=4, max_size=4))
 def test_labels_of_lists_never_change_what_is_computed(labels: list[str]) -> None:
-    w = Value(0.5, labels[0])
+    """Rows of a matrix product, a table of places, a detached number in a loop, loops inside loops."""
+    w = [Value(0.1 * k - 0.3, labels[0]) for k in range(12)]
 
     def loss(*xs: Any) -> Any:
         terms = []
         for x in xs:
             x.label = labels[1]
-            z = w * x
+        for k in range(3):
+            z = sum(w[4 * k + j] * xs[(3 * j) % 7] for j in range(4))
             z.label = labels[2]
-            terms.append(z.sigmoid() * z)
-        return fsum(terms)
+            last = z.sigmoid() * z
+            last.label = labels[3]
+            terms.append(last + w[k] * w[0])
+        return fsum(terms) + sum(a * b for a, b in zip(xs[1:6:2], xs[0:3])) * sum(v * w[5] for v in w[2:9])
 
-    xs = [0.1 * k for k in range(5)]
-    derived, parameters = program(loss, xs, lanes=4)
-    assert same(PythonKernel(derived)(xs, parameters), reference.outputs(derived, xs, parameters))
+    derived = Derived(loss, [0.1 * k for k in range(7)])
+    assert same(found(derived), derived.expected)
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_list_may_have_the_name_of_what_runs_over_it(name: str) -> None:
+    """[x for i in range(0, 9, 3) for x in x[i:i + 2]] would not find its list."""
+    builder = Builder()
+    x = builder.leaf(Kind.ARGUMENT, range(9))
+    builder.labels[0] = [name] * 9
+    parts = builder.read(x, [0, 1, 3, 4, 6, 7])
+    rows = builder.read(x, [0, 3, 6, 1, 4, 7, 0, 3, 6])
+    sums = builder.sum(3, [builder.terms([0, 0, 1, 1, 2, 2], parts), builder.terms([0, 0, 0, 1, 1, 1, 2, 2, 2], rows)])
+    outer = [i for i in range(3) for _ in range(9)]
+    inner = [j for _ in range(3) for j in range(9)]
+    grid = builder.sum(27, [builder.terms(range(27), builder.read(x, outer), builder.read(x, inner))])
+    program = builder.program([sums, builder.map(ops.sin, [parts]), builder.read(x, [5, 4, 3]), grid])
+    numbers = [0.5 * k for k in range(9)]
+    assert same(PythonKernel(program)(numbers, []), evaluate(program, numbers, []))
+
+
+def test_a_batch_may_have_the_name_of_what_runs_over_it() -> None:
+    for name in LOOPS:
+        builder = Builder()
+        x = builder.leaf(Kind.ARGUMENT, range(3), batched=True)
+        builder.labels[0] = [name] * 3
+        total = builder.sum(3, [builder.terms(range(3), x)], batched=False)
+        program = builder.program([x, builder.read(x, [2, 0]), total])
+        numbers = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+        assert PythonKernel(program, 2)(numbers, []) == evaluate(program, numbers, [], 2)
 
 
 def test_a_detached_number_is_the_number_itself() -> None:
-    kernel = PythonKernel(flatten(program_of(record(lambda x: x.detach() * x, [3.0]))))
+    kernel = PythonKernel(Derived(lambda x: x.detach() * x, [3.0], ()).program)
     assert "value = x * x" in lines(kernel.source)
-    assert kernel([3.0], []) == [9.0]
+    assert kernel([3.0], []) == [[9.0]]
 
 
 def test_equal_labels_stay_apart() -> None:
@@ -143,50 +151,57 @@ def test_equal_labels_stay_apart() -> None:
         x.label = y.label = "v"
         return x - y * x
 
-    assert PythonKernel(program_of(record(f, [5.0, 3.0])))([5.0, 3.0], []) == [-10.0]
+    assert found(Derived(f, [5.0, 3.0], ())) == [[-10.0]]
 
 
 # ---- leaves ----------------------------------------------------------------------------------------------------------
-def column(payload: Any, lanes: int) -> Instruction:
-    return Instruction(ARGUMENT, (), lanes, payload)
-
-
 @pytest.mark.parametrize(
-    ("payload", "text"),
+    ("places", "text"),
     [
-        ((0, 1, 2), "arguments[0:3]"),
-        ((1, 4, 7), "arguments[1:8:3]"),
-        ((2, 1, 0), "[arguments[2], arguments[1], arguments[0]]"),
-        ((0, 0.5, 2), "[arguments[0], 0.5, arguments[2]]"),
-        ((0, -inf, nan), "[arguments[0], -inf, nan]"),
-        ((3, 3, 3), "[arguments[3], arguments[3], arguments[3]]"),
+        ([0, 1, 2], "arguments[0:3]"),
+        ([1, 4, 7], "arguments[1:10:3]"),
+        ([2, 1, 0], "arguments[2::-1]"),
+        ([3, 3, 3], "[arguments[3]] * 3"),
+        ([5, 0, 1], "take(arguments, places1)"),
     ],
 )
-def test_a_column_of_arguments(payload: tuple[Any, ...], text: str) -> None:
-    columns = Program([column(payload, 3), Instruction(ops.neg, (0,), 3)], [1, 0])
-    kernel = PythonKernel(columns)
+def test_a_column_of_arguments(places: list[int], text: str) -> None:
+    builder = Builder()
+    program = builder.program([builder.map(ops.neg, [builder.leaf(Kind.ARGUMENT, places)])])
+    kernel = PythonKernel(program)
     assert f" = {text}" in kernel.source
-    args = [float(10 + k) for k in range(9)]
-    assert same(kernel(args, []), reference.outputs(columns, args))
+    arguments = [float(10 + k) for k in range(9)]
+    assert kernel(arguments, []) == evaluate(program, arguments, [])
 
 
 def test_a_batch_is_given_as_a_list_per_argument() -> None:
-    builder, outputs = spread(program_of(record(lambda x, y: x * y + x, [1.0, 2.0])), 3)
-    kernel = PythonKernel(builder.program(outputs), ["x", "y"])
-    assert "values = [x * y + x for x, y in zip(xs, ys)]" in kernel.source
-    assert kernel([[1.0, 2.0, 3.0], [4, 5, 6]], []) == [[5.0, 12.0, 21.0]]
-    assert kernel(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), []) == [[5.0, 12.0, 21.0]]
+    numpy = pytest.importorskip("numpy")
+    builder = Builder()
+    x, y = [builder.leaf(Kind.ARGUMENT, [k], batched=True) for k in range(2)]
+    builder.labels.update({0: ["x"], 1: ["y"]})
+    total = builder.map(ops.add, [builder.map(ops.mul, [x, y]), x])
+    kernel = PythonKernel(builder.program([total]), 3)
+    assert lines(kernel.source) == [
+        "x = arguments[0]",
+        "y = arguments[1]",
+        "# forward",
+        "value = [x_i * y_i + x_i for x_i, y_i in zip(x, y)]",
+        "return [[value]]",
+    ]
+    for numbers in ([[1.0, 2.0, 3.0], [4, 5, 6]], numpy.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])):
+        assert kernel(numbers, []) == [[[5.0, 12.0, 21.0]]]
 
 
-def test_numbers_over_lanes_are_written_once_outside_and_cannot_be_changed_from_outside() -> None:
-    steps = [Instruction(ops.constant, (), 3, (1.0, -inf, nan)), Instruction(ARGUMENT, payload=0)]
-    steps += [Instruction(ops.mul, (0, 1), 3), Instruction(TOTAL, (0,)), Instruction(DOT, (0, 0))]
-    kernel = PythonKernel(Program(steps, [3, 2, 0, 4]))
-    assert kernel.source.index("columns = [1.0, -inf, nan]") < kernel.source.index("def ")
+def test_constants_are_written_once_outside_and_cannot_be_changed_from_outside() -> None:
+    builder = Builder()
+    numbers = builder.leaf(Kind.CONSTANT, [1.0, -inf, nan])
+    products = builder.map(ops.mul, [numbers, builder.read(builder.leaf(Kind.ARGUMENT, [0]), [0, 0, 0])])
+    kernel = PythonKernel(builder.program([numbers, products]))
+    assert kernel.source.index("c1 = (1.0, -inf, nan)") < kernel.source.index("def ")
     first = kernel([2.0], [])
-    assert same(first, [nan, [2.0, -inf, nan], [1.0, -inf, nan], nan])
-    first[2].clear()
-    assert same(kernel([2.0], [])[2], [1.0, -inf, nan])
+    assert same(first, [[1.0, -inf, nan], [2.0, -inf, nan]])
+    first[0].clear()
+    assert same(kernel([2.0], [])[0], [1.0, -inf, nan])
 
 
 def test_a_primitive_of_ones_own() -> None:
@@ -194,55 +209,46 @@ def test_a_primitive_of_ones_own() -> None:
     def cube(x: float) -> float:
         return x**3
 
-    derived, _ = program(lambda x: cube(x) * 2.0, [2.0])
-    kernel = PythonKernel(derived)
+    kernel = PythonKernel(Derived(lambda x: cube(x) * 2.0, [2.0]).program)
     assert "# my_cube: a primitive of your own" in kernel.source
-    assert kernel([2.0], []) == [16.0, 24.0]
+    assert kernel([2.0], []) == [[16.0], [24.0]]
 
 
 # ---- size, threads, imports ------------------------------------------------------------------------------------------
-def test_a_hundred_thousand_instructions() -> None:
-    steps = [Instruction(ARGUMENT, payload=0), Instruction(ARGUMENT, payload=1)]
-    for k in range(100_000):
-        op = (ops.add, ops.mul, ops.sin, ops.tanh)[k % 4]
-        steps.append(
-            Instruction(op, (len(steps) - 1,) if op in (ops.sin, ops.tanh) else (len(steps) - 1, len(steps) - 2))
-        )
-    long = Program(steps, [len(steps) - 1])
-    assert same(PythonKernel(long)([0.3, 0.4], []), reference.outputs(long, [0.3, 0.4]))
+def chain(count: int, width: int) -> Program:
+    """Operations one after the other on so many members each."""
+    builder = Builder()
+    x, p = builder.leaf(Kind.ARGUMENT, range(width)), builder.leaf(Kind.PARAMETER, range(1))
+    weight = builder.read(p, [0] * width)
+    y = x
+    for k in range(count):
+        op = (ops.mul, ops.sub, ops.sin, ops.add, ops.tanh)[k % 5]
+        y = builder.map(op, [y] if isinstance(op, ops.Unary) else [y, (x, weight)[k % 2]])
+    return builder.program([builder.sum(1, [builder.terms([0] * width, y, x)]), y])
+
+
+@pytest.mark.parametrize(("count", "width"), [(10_000, 1), (9000, 4)])
+def test_programs_of_any_length_run_and_give_the_same(count: int, width: int) -> None:
+    program = chain(count, width)
+    kernel = PythonKernel(program)
+    assert (kernel._text.loops > text.MOST_LOOPS) is (width > 1)  # these run in pieces
+    for arguments, parameters in (([0.1, 0.2, 0.3, 0.4], [0.5]), ([0.4, 0.3, 0.2, 0.1], [0.25])):
+        assert same(kernel(arguments, parameters), evaluate(program, arguments, parameters))
 
 
 def test_a_sum_of_a_hundred_thousand_terms() -> None:
-    leaves = [Instruction(ARGUMENT, payload=k) for k in range(100_000)]
-    for op in (ops.sum_of, ops.sum_of_products):
-        wide = Program([*leaves, Instruction(op, tuple(range(100_000)))], [100_000])
-        args = [0.5 * (k % 7) for k in range(100_000)]
-        assert same(PythonKernel(wide)(args, []), reference.outputs(wide, args))
-
-
-def test_thousands_of_loops_run_in_pieces_and_give_the_same() -> None:
-    steps = [
-        column(tuple(range(4)), 4),
-        Instruction(PARAMETER, payload=0),
-        Instruction(ops.constant, (), 4, (1.0, 2.0, 3.0, 4.0)),
-    ]
-    for k in range(9000):
-        steps.append(Instruction((ops.mul, ops.sub, ops.add)[k % 3], (len(steps) - 1, (0, 1, 2)[k % 3]), 4))
-        steps.append(Instruction(ops.sin, (len(steps) - 1,), 4))
-    long = Program([*steps, Instruction(DOT, (len(steps) - 1, 0))], [len(steps), len(steps) - 1, 2])
-    kernel = PythonKernel(long)
-    args, parameters = [0.1, 0.2, 0.3, 0.4], [0.5]
-    assert kernel._text.loops > 2000
-    assert same(kernel(args, parameters), reference.outputs(long, args, parameters))
-    assert same(kernel(args[::-1], [0.25]), reference.outputs(long, args[::-1], [0.25]))
+    arguments = [0.5 * (k % 7) for k in range(100_000)]
+    for f in (fsum, sum):
+        derived = Derived(f, [arguments], ())
+        assert found(derived) == derived.expected
 
 
 @pytest.mark.parametrize("pieces", [False, True])
 def test_threads_may_share_a_kernel(pieces: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(python_text, "MOST_LOOPS", 2 if pieces else 1000)
-    derived, _ = program(lambda *xs: fsum([x.sin() * x.cos() * x for x in xs]), [0.1 * k for k in range(20)], lanes=16)
-    kernel = PythonKernel(derived)
-    assert (kernel._text.loops > python_text.MOST_LOOPS) is pieces
+    monkeypatch.setattr(text, "MOST_LOOPS", 2 if pieces else 1000)
+    derived = Derived(lambda xs: fsum([x.sin() * x.cos() * x for x in xs]), [[0.1 * k for k in range(20)]])
+    kernel = PythonKernel(derived.program)
+    assert (kernel._text.loops > text.MOST_LOOPS) is pieces
     expected = {start: kernel([start + 0.1 * k for k in range(20)], []) for start in (0.0, 1.0, 2.0, 3.0)}
     wrong: list[float] = []
     interval = sys.getswitchinterval()
@@ -265,9 +271,8 @@ def test_threads_may_share_a_kernel(pieces: bool, monkeypatch: pytest.MonkeyPatc
 def test_it_needs_no_other_package() -> None:
     code = (
         "import sys; sys.modules['numpy'] = sys.modules['llvmlite'] = None\n"
-        "from autograd.compiler.python_source import PythonKernel\n"
-        "from autograd.compiler.record import program_of, record\n"
-        "print(PythonKernel(program_of(record(lambda x: x.sin() * x, [2.0])))([2.0], []))"
+        "import autograd\n"
+        "print(autograd.compile(lambda x: x.sin() * x, backend='python').value_and_grad(2.0)[0])"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert same(float(run.stdout.strip("[]\n")), math.sin(2.0) * 2.0)
+    assert same(float(run.stdout), math.sin(2.0) * 2.0)

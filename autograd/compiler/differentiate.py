@@ -147,7 +147,9 @@ def _edges(builder: Builder, node: _Node, taken: Any) -> list[Any]:
 
 def both(taken: Any, side: Any) -> Any:
     """Where a branch inside a branch is taken."""
-    return side if taken is None else taken.select(side, 0.0)
+    if isinstance(taken, Rows):
+        return taken.select(side, 0.0)
+    return side if taken is None or taken else 0.0
 
 
 def _by_operand(node: _Node) -> list[tuple[int, Read]]:
@@ -307,4 +309,5 @@ def _taken_here(builder: Builder, node: _Node, edges: list[_Edge]) -> Any:
         number = 1.0 if edge.taken is None else edge.taken.read if isinstance(edge.taken, Rows) else edge.taken
         spread = builder.spread(number, len(edge.places))
         terms.append(Terms(edge.places, (spread,), edge.batched or node.array.batched))
-    return wrapped(builder, builder.sum(size, terms, batched=node.array.batched))
+    taken = wrapped(builder, builder.sum(size, terms, batched=node.array.batched))
+    return taken if isinstance(taken, Rows) or taken == 0.0 else None

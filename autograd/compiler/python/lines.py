@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from autograd import ops
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read
+from autograd.compiler.labels import identifier
 from autograd.compiler.python.expressions import Expression, number, operation
 from autograd.compiler.python.names import FUNCTIONS, Names
 from autograd.compiler.python.walks import Walk, walk_of
@@ -140,7 +141,7 @@ class Lines:
             if op is ops.abs:
                 name = "abs"
             elif FUNCTIONS.get(name) is not op.value:  # a user's own primitive
-                name = self.names.new(op.name if op.name.isidentifier() else "primitive")
+                name = self.names.new(identifier(op.name) or "primitive")
                 self.primitives[name] = op.value
             self.functions[op] = name
         return self.functions[op]

@@ -154,7 +154,7 @@ class _Writer(Lines):
     def _load(self, source: str, number: int) -> str:
         """The numbers of a leaf."""
         array = self.arrays[number]
-        if self.length(number) == 1:
+        if array.size == 1 and (array.batched or self.length(number) == 1):
             return f"{source}[{array.data[0]}]"
         walk = walk_of(source, -1, list(array.data)) or Walk(source, -1, 0, (), self.table(array.data))
         text = f"[{walk}]" if array.size == 1 else str(walk)
@@ -179,7 +179,9 @@ class _Writer(Lines):
         name, length = self.variable(part.array), self.length(part.array)
         if self.arrays[part.array].batched:
             if length == 1:
-                return f"[{name}]" if len(part.index) == 1 else f"*[[{name}]] * {len(part.index)}"
+                name = f"[{name}]"
+            if self.arrays[part.array].size == 1:
+                return name if len(part.index) == 1 else f"*[{name}] * {len(part.index)}"
             places = [place * self.batch for place in part.index]
             k = next(letters({name}))
             return f"*[{name}[{k}:{k} + {self.batch}] for {k} in {_tuple(places)}]"
