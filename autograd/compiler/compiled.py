@@ -493,7 +493,7 @@ class _Nodes:
             lazy = k or self.first is None
             out.parents = self.parents
             out.partials = LazyPartials(len(self.parents), lambda: self._partials(k)) if lazy else self.first or ()
-            recording = self.variant.recording.of(k) if lazy else self.variant.recording
+            recording = self.variant.alone(k) if lazy else self.variant.recording
             read = self.live[len(recording.parameters) :]
             out.op = CompiledCall(recording, self.leaves, self.chosen, self.parents, self.values[k], read)
         return out

@@ -68,29 +68,29 @@ class Effects(NamedTuple):
     Attributes:
         data: parameters whose number it sets, and the nodes of these numbers.
         gradients: parameters whose gradient it computes, and the nodes.
-        constants: parameters whose gradient it sets to something that is no number of the program, such as 0.
+        constants: parameters whose gradient it sets to something that is no number of the program, such as 0, and that.
         reads: the parameters whose gradient it reads, as many as the first of the recording's numbers.
         outside: the numbers that it reads elsewhere, the rest of the recording's numbers.
         written: what it sets elsewhere.
     """
 
-    data: list[tuple[Target, Value]] = []  # noqa: RUF012 - never changed in place
-    gradients: list[tuple[Target, Value]] = []  # noqa: RUF012
-    constants: list[tuple[Target, Any]] = []  # noqa: RUF012
-    reads: list[Target] = []  # noqa: RUF012
+    data: tuple[Sequence[Target], Sequence[Value]] = ((), ())
+    gradients: tuple[Sequence[Target], Sequence[Value]] = ((), ())
+    constants: tuple[Sequence[Target], Sequence[Any]] = ((), ())
+    reads: Sequence[Target] = ()
     outside: Read | None = None
     written: Written | None = None
 
     @property
     def any(self) -> bool:
         """Whether there is one."""
-        return bool(self.data or self.gradients or self.constants or (self.written and self.written.any))
+        targets = self.data[0] or self.gradients[0] or self.constants[0]
+        return bool(targets or (self.written and self.written.any))
 
     @property
-    def outputs(self) -> list[list[Value]]:
+    def outputs(self) -> list[Sequence[Value]]:
         """The nodes to compute, those that are not there yet."""
-        lists = [[node for _, node in self.data], [node for _, node in self.gradients]]
-        return [*lists, self.written.nodes if self.written else []]
+        return [self.data[1], self.gradients[1], self.written.nodes if self.written else []]
 
 
 class Changes:
@@ -182,7 +182,8 @@ class Changes:
             else:
                 raise NotReplayableError(f"sets a gradient to {type(now).__name__}, which is no number")
         data = [(self._target(p), version.parents[0]) for p, version in self._latest.items()]
-        return Effects(data, gradients, constants, [], None, self.places.written())
+        written = self.places.written()
+        return Effects(_columns(data), _columns(gradients), _columns(constants), (), None, written)
 
     def read(self, leaves: Sequence[Value], effects: Effects) -> tuple[list[Value], Effects]:
         """The numbers that a call reads besides parameters, of which these are used, and how it reads them."""
@@ -286,6 +287,11 @@ class Changes:
                 current[p] = version  # type: ignore[assignment]
                 at, p, version = next(events)
         self._settled = count
+
+
+def _columns(pairs: Sequence[tuple[Target, Any]]) -> tuple[Sequence[Target], Sequence[Any]]:
+    """All first and all second members."""
+    return [target for target, _ in pairs], [x for _, x in pairs]
 
 
 def _all(calls: Iterable[Any]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from operator import getitem, setitem
 from typing import Any, NamedTuple
 
@@ -300,7 +300,7 @@ class Written:
             if width and len(flat) == width * len(now) and all(type(x) is TracedFloat for x in flat):
                 count = len(flat)
                 self.nodes += [x.node for x in flat]
-                return lambda numbers: list(zip(*[iter([next(numbers) for _ in range(count)])] * width))
+                return lambda numbers: list(zip(*[islice(numbers, count)] * width))
         if type(now) in (list, tuple):
             kind, parts = type(now), [self._maker(place, item) for item in now]
             return lambda numbers: kind([make(numbers) for make in parts])

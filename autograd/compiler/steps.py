@@ -14,11 +14,11 @@ from typing import Any
 
 from autograd.compiler.backends import Kernel, first_that_can
 from autograd.compiler.classes import Program
+from autograd.compiler.collecting import collector_paused
 from autograd.compiler.effects import Effects, Target, set_data, set_grad
 from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.compiler.record import Recording
-from autograd.value import Value
 
 __all__ = ["StepPlan", "live_numbers", "recorded", "write"]
 
@@ -73,7 +73,9 @@ def recorded(recording: Recording) -> Found:
 
 
 # ---- numbers in and out ----------------------------------------------------------------------------------------------
-def _objects(targets: Sequence[Target], arguments: Sequence[Any]) -> list[Value]:
+def _objects(targets: Sequence[Target], arguments: Sequence[Any]) -> Sequence[Any]:
+    if int not in map(type, targets):  # 10x faster than one by one
+        return targets
     return [arguments[target] if isinstance(target, int) else target for target in targets]
 
 
@@ -109,13 +111,12 @@ def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[An
     """
     supply = iter(lists)
     calls: list[Iterator[Any]] = []
-    if effects.data:
-        calls.append(map(set_data, _objects([target for target, _ in effects.data], arguments), next(supply)))
-    if effects.gradients:
-        calls.append(map(set_grad, _objects([target for target, _ in effects.gradients], arguments), next(supply)))
-    if effects.constants:
-        targets, constants = zip(*effects.constants)
-        calls.append(map(set_grad, _objects(targets, arguments), constants))
-    if effects.written is not None:
-        calls.append(effects.written.puts(next(supply) if effects.written.nodes else []))
-    deque(chain.from_iterable(calls), maxlen=0)
+    for put, (targets, nodes) in ((set_data, effects.data), (set_grad, effects.gradients)):
+        if nodes:
+            calls.append(map(put, _objects(targets, arguments), next(supply)))
+    targets, constants = effects.constants
+    calls.append(map(set_grad, _objects(targets, arguments), constants))
+    with collector_paused():  # new tuples take the place of as many old ones: there is nothing to look for
+        if effects.written is not None:
+            calls.append(effects.written.puts(next(supply) if effects.written.nodes else []))
+        deque(chain.from_iterable(calls), maxlen=0)

@@ -162,12 +162,19 @@ class Variant:
         self.budget = budget
         self.plans: dict[Any, Any] = {}
         self.seconds = 0.0  # of compiling
+        self._alone: dict[int, Recording] = {}
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan:
         """The plan for the gradients by the captured leaves and/or by some arguments; of one of several outputs."""
         wanted = [Kind.PARAMETER] * by_parameters + [Kind.ARGUMENT] * bool(by_arguments)
-        recording = self.recording.of(output) if output or self.recording.effects.any else self.recording
+        recording = self.alone(output) if output or self.recording.effects.any else self.recording
         return self._planned((*wanted, output), lambda: Plan(recording, wanted, self.backend))
+
+    def alone(self, output: int) -> Recording:
+        """The recording of one output, without what the function changes."""
+        if output not in self._alone:
+            self._alone[output] = self.recording.of(output)
+        return self._alone[output]
 
     def step_plan(self) -> StepPlan:
         """The plan for the outputs and what the function changes."""
@@ -216,7 +223,7 @@ class Variant:
         """The derivatives of output number k at a call that is over, with respect to arguments and parameters."""
         found = self.plan(by_parameters, by_arguments, k).run(numbers, live)
         if found is None:  # a guard on a number that is now rounded in another way
-            found = at_recording(self.recording.of(k))
+            found = at_recording(self.alone(k))
         return found[1], found[2]
 
     def point_plan(self) -> PointPlan:
