@@ -103,7 +103,7 @@ def test_the_steps_of_a_recurrence_are_a_loop(steps: int) -> None:
     lines = printed(*recurrence(steps))
     assert len(lines) < 24
     assert f"for k = 0 … {steps - 2}:" in lines
-    assert "    t[k + 2] = tanh(p1 t[k + 1] + p2 xs[k + 1] + p3)" in lines
+    assert "    t[k + 2] = tanh(p2 xs[k + 1] + p1 t[k + 1] + p3)" in lines
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

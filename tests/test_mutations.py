@@ -101,7 +101,7 @@ MISTAKES: list[tuple[Any, str, str, int]] = [
     (graph.accumulate, "zip(node.parents, local,", "zip(node.parents, local[::-1],", 0),
     # Wrong topological orders.
     (graph.accumulate, "zip(reversed(order), map(partials, reversed(order)))", "zip(order, map(partials, order))", 0),
-    (graph.topological_order, "if known(parents)", "if True", 0),
+    (graph.topological_order, "if done(parents)", "if True", 0),
     (graph.topological_order, "mark(node)", "mark(node); seen.update(node.parents)", 0),
     (graph.topological_order, "extend(parents)", "extend(parents[:1])", 0),
     # What was there before.

@@ -41,7 +41,12 @@ class Assembled(NamedTuple):
 
 
 def assemble(
-    recording: Recording, wanted: Sequence[Kind] = (), *, batched: bool = False, most: float = inf
+    recording: Recording,
+    wanted: Sequence[Kind] = (),
+    *,
+    batched: bool = False,
+    most: float = inf,
+    by_class: bool = False,
 ) -> Assembled:
     """The program of a recording.
 
@@ -50,6 +55,7 @@ def assemble(
         wanted: the kinds of leaves to differentiate the first output with respect to.
         batched: whether it is evaluated for many samples at once; the arguments are other ones for each.
         most: with more classes than that it is given up.
+        by_class: whether derivatives stay in the order of the members, as a reader wants them, not of the call.
 
     Raises:
         TooManyClassesError: there are more than ``most``.
@@ -73,8 +79,9 @@ def assemble(
         results.append(_violations(builder, guards, looks))
     kinds = [kind for kind in wanted if kind in leaves]
     gradients = differentiate(builder, outputs[0], [leaves[kind] for kind in kinds])
-    ordered = [in_order(builder, leaves[kind], gradient) for kind, gradient in zip(kinds, gradients)]
-    return Assembled(builder.program([*results, *ordered]), len(lists), bool(guards), kinds)
+    if not by_class:
+        gradients = [in_order(builder, leaves[kind], gradient) for kind, gradient in zip(kinds, gradients)]
+    return Assembled(builder.program([*results, *gradients]), len(lists), bool(guards), kinds)
 
 
 def in_order(builder: Builder, leaf: Read, numbers: Operand) -> Read:

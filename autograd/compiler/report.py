@@ -22,7 +22,6 @@ from autograd.compiler.arguments import form
 from autograd.compiler.record import advice, first_difference
 
 if TYPE_CHECKING:
-    from autograd.compiler.compiled import Compiled
     from autograd.compiler.variants import Variant
 
 __all__ = ["Entry", "cause_of", "reason", "report"]
@@ -73,7 +72,7 @@ def cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args:
     )
 
 
-def report(compiled: Compiled) -> str:
+def report(compiled: Any) -> str:
     """The text: recordings and why each was made, calls, guards, sizes and times."""
     budget, count = compiled.budget, compiled.recordings
     name = getattr(compiled.f, "__name__", "the function")
@@ -96,7 +95,7 @@ def report(compiled: Compiled) -> str:
     return "\n".join(lines)
 
 
-def reason(compiled: Compiled, structure: Any) -> str:
+def reason(compiled: Any, structure: Any) -> str:
     """Why recordings of a function are hardly ever used again: what the warning says."""
     kept = compiled.variants.get(structure, [])
     outside = kept[-1].outside.changed() if kept else compiled.changes

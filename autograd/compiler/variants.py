@@ -72,7 +72,7 @@ class Plan:
     @cached_property
     def program(self) -> Program:
         """The program over classes."""
-        return assemble(self.recording, self.wanted).program
+        return assemble(self.recording, self.wanted, by_class=True).program
 
     def _natively(self) -> Any:
         from autograd.compiler.machine.machine import Machine
