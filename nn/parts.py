@@ -13,7 +13,7 @@ from operator import index
 from typing import Any
 
 import autograd
-from autograd import Value, constant, fsum, linear, square, sumprod
+from autograd import Value, constant, fsum, linear, square, sumprod, take
 from nn.activations import each_row
 from nn.chance import random_number
 from nn.layers import notation
@@ -142,7 +142,7 @@ class Embedding(Module):
             return [self(i) for i in x]
         if not 0 <= x < len(self.weight):
             raise IndexError(f"there are rows 0 to {len(self.weight) - 1}, not {x}")
-        return list(self.weight[index(x)])
+        return list(take(self.weight, x if isinstance(x, int) else index(x)))
 
     def __repr__(self) -> str:
         return f"Embedding({len(self.weight)}, {len(self.weight[0])})"

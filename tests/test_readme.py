@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import linecache
 import os
 import re
 import shlex
@@ -56,6 +57,7 @@ def run_python(page: str, name: str = "page") -> Iterator[tuple[int, str, str]]:
     for block, following in zip(found, [*found[1:], None], strict=True):
         if block.language == "python":
             padded = "\n" * (block.line - 1) + block.text  # so that a traceback shows the line of the page
+            linecache.cache[name] = len(padded), None, padded.splitlines(True), name  # as for a cell of a notebook
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
                 exec(compile(padded, name, "exec"), namespace)

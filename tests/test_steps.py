@@ -361,10 +361,28 @@ class NoisyOfItsOwn(Decides):
 
 
 class Looks(Decides):
-    """Takes an index, not a number."""
+    """Takes a key, not a number."""
+
+    def __call__(self, x: Any) -> Any:
+        return self.w * {0: 1.0, 1: 2.0, 2: 3.0}[x]
+
+
+class LooksUp(Decides):
+    """Takes an index: a decision only as far as there must be such a member."""
 
     def __call__(self, x: Any) -> Any:
         return self.w * [1.0, 2.0, 3.0][x]
+
+
+def test_an_index_that_every_sample_has_is_no_reason_against_it() -> None:
+    assert type(chosen(LooksUp(), data=CLASSES)) is CompiledSteps
+    model, twin = LooksUp(), LooksUp()
+    for one, compiled in ((model, True), (twin, False)):
+        fit(one, CLASSES, NUMBERS, epochs=3, batch_size=5, seed=1, compile=compiled, progress=False)
+    assert numbers(model) == pytest.approx(numbers(twin))
+    assert numbers(model) != [1.0]
+    with pytest.warns(RuntimeWarning, match="runs without the compiler"), pytest.raises(IndexError):
+        fit(LooksUp(), [*CLASSES[:-1], 3], NUMBERS, epochs=1, progress=False)
 
 
 @pytest.mark.parametrize(

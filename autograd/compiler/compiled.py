@@ -527,15 +527,16 @@ def compile_function(
     machine code (or Python source, where llvmlite is not installed).  Later calls run that.
 
     Args:
-        f: a function of numbers, nested lists, dictionaries or numpy arrays that returns one Value; it may use Values
-            from outside (parameters), which are read at each call.  A method, or a model.  Or a Value, the root of a
-            graph.
+        f: a function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,
+            dictionaries and dataclasses of numbers; it may use Values from outside (parameters), which are read at each
+            call.  A method, or a model.  Or a Value, the root of a graph.
         inputs: with a graph: the leaves that become the arguments, in order.
         backend: "auto", or "native" or "python" to insist on one.
 
-    An argument that is an int may be an index, the end of a ``range``, or compared with ``==``; each such use is a
-    decision, like ``if`` and ``max``: a call for which it would be another one records the function again.  If it
-    decides differently at nearly every call, so that recordings are hardly ever used again, such calls run without the
+    An argument that is an int may be an index into a list of numbers, Values or such lists: that is computed anew at
+    each call (``take``), as are ``max`` and ``min``.  Every other use of it, such as the end of a ``range`` or ``==``,
+    is a decision, like ``if``: a call for which it would be another one records the function again.  If it decides
+    differently at nearly every call, so that recordings are hardly ever used again, such calls run without the
     compiler, with the same result; a warning says why.
 
     Numbers and lists from outside are part of the recording.  Before each call they are compared with what is there
@@ -545,7 +546,7 @@ def compile_function(
     A function that draws random numbers, or takes the next item of an iterator, runs without the compiler.
 
     Raises:
-        TypeError: arguments that are no numbers, or a function that does not return one number.
+        TypeError: arguments that are no numbers, or a function that does not return numbers.
 
     >>> from autograd import Value, compile
     >>> w = Value(3.0)

@@ -29,7 +29,7 @@ class Evaluator:
         leaves: those leaves whose numbers each call is given; others that ``f`` uses are read where they are.
 
     Raises:
-        DataDependentError: the recorded function has guards.
+        DataDependentError: the function decides by its data.
         TypeError: something in the data is no number.
         ValueError: the samples are of different shapes.
     """

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from autograd import ops
 from autograd.compiler.arguments import arguments_of, form
 from autograd.compiler.collecting import collector_paused
 from autograd.compiler.outside import Outside
 from autograd.compiler.record import Recording, advice, record
 from autograd.errors import AutogradError
+from autograd.graph import topological_order
 from autograd.ops import as_float
 from autograd.trees import rebuild
 
@@ -41,13 +43,33 @@ def record_sample(
         several: Whether ``f`` returns a list of Values instead of one.
 
     Raises:
-        DataDependentError: the recording has guards.
+        DataDependentError: it decides by its data, and not for all samples in the same way.
     """
     with collector_paused():
         recording = record(f, [_first(values) for values in data], outside, several=several)
-    if recording.guards:
+    if recording.guards and not _hold_for_all(recording, table_of(data)):
         raise DataDependentError(f"{what} of a sample {advice(recording.guards[0])}, or train with compile=False")
-    return recording
+    return recording._replace(guards=[])
+
+
+def _hold_for_all(recording: Recording, columns: Any) -> bool:
+    """Whether the decisions are those of every sample, whatever the parameters are: an index that exists, say."""
+    place = {leaf: k for k, leaf in enumerate(recording.arguments)}
+    order = topological_order(*[guard.node for guard in recording.guards])
+    read = [node for node in order if node in place]
+    if any(not node.parents and node not in place and node.op is not ops.constant for node in order):
+        return False
+    numbers = {node: node._data for node in order}
+    for row in np.unique(columns[:, [place[node] for node in read]], axis=0).tolist():
+        numbers.update(zip(read, row))
+        for node in order:
+            if node.parents:
+                numbers[node] = node.op.value(*map(numbers.__getitem__, node.parents))
+        for guard in recording.guards:
+            now = numbers[guard.node]
+            if (float(now != 0.0) if guard.is_truth else now) != guard.found:
+                return False
+    return True
 
 
 def table_of(data: Sequence[Sequence[Any]]) -> Any:

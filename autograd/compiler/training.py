@@ -42,7 +42,7 @@ class Trainer:
         outside: what the loss can see besides the sample, if it is known.
 
     Raises:
-        DataDependentError: the recorded loss has guards.
+        DataDependentError: the loss decides by its data.
         TypeError: something in the data is no number.
         ValueError: the samples are of different shapes.
     """
