@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import signal
 import warnings
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -610,6 +611,105 @@ def test_dropout_draws_at_each_call() -> None:
             results.append([[f(*point).data for point in POINTS], task.numbers()])
     for x, y in zip(*results):
         close(y, x)
+
+
+def test_a_gradient_that_is_only_read() -> None:
+    w = Value(2.0)
+    compiled = autograd.compile(lambda x: w * x + w.grad)
+    for gradient in (0, 1.5, -2.0):
+        w.grad = gradient
+        assert compiled(3.0).data == 6.0 + gradient
+    assert compiled.recordings == 1
+
+
+def test_inputs_that_become_values_inside() -> None:
+    """As micrograd's demo does it; they are data, and their gradient is nobody's."""
+    results = []
+    for compiled in (False, True):
+        task = Task()
+
+        def step(xs: list[float], task: Task = task) -> Any:
+            inputs = list(map(Value, xs))
+            value = (task.model(inputs) - Value(0.5)) ** 2
+            task.model.zero_grad()
+            value.backward()
+            for p in task.parameters:
+                p.data += -0.1 * p.grad
+            return value
+
+        f = autograd.compile(step) if compiled else step
+        results.append([[f(list(point)).data for point in POINTS], task.numbers()])
+        if compiled:
+            assert f.recordings == 1
+            assert len(f.program.arrays) < 60
+    for x, y in zip(*results):
+        close(y, x)
+
+
+def test_a_step_that_returns_nothing_or_more_than_the_loss() -> None:
+    task, other = Task(), Task()
+
+    def nothing(t: Task, x: float, y: float) -> None:
+        t.model.zero_grad()
+        t.loss(x, y).backward()
+        for p in t.parameters:
+            p.data -= 0.1 * p.grad
+
+    def several(t: Task, x: float, y: float) -> Any:
+        nothing(t, x, y)
+        value = t.loss(x, y)
+        return {"loss": value, "norm": sum(p.grad**2 for p in t.parameters) ** 0.5, "sign": value.data > 0.1}
+
+    for f in (nothing, several):
+        compiled = autograd.compile(lambda x, y, f=f: f(task, x, y))  # type: ignore[misc]
+        for point in POINTS:
+            found, expected = compiled(*point), f(other, *point)
+            if expected is None:
+                assert found is None
+            else:
+                close([found["loss"].data, found["norm"]], [expected["loss"].data, expected["norm"]])
+                assert [type(x) for x in found.values()] == [type(x) for x in expected.values()]
+                assert found["sign"] == expected["sign"]
+            close(task.numbers(), other.numbers())
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that interrupt")
+def test_an_interrupt_leaves_all_or_nothing() -> None:
+    ps = [Value(0.0) for _ in range(300)]
+    m, counter = [0.0] * 300, SimpleNamespace(n=0, pairs=[(0.0, 0.0)] * 300)
+
+    def step(x: float) -> Any:
+        value = sum((p * x for p in ps), Value(0.0))
+        for i, p in enumerate(ps):
+            p.data += 1.0
+            p.grad += 1.0
+            m[i] += 1.0
+        counter.n += 1
+        counter.pairs = [(a + 1.0, b + 1.0) for a, b in counter.pairs]
+        return value
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    compiled, interrupted = autograd.compile(step), 0
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        rng = random.Random(0)
+        for _ in range(300):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-5, 2e-3))
+                while True:
+                    compiled(1.0)
+            except KeyboardInterrupt:
+                interrupted += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+            numbers = [p.data for p in ps] + [p.grad for p in ps] + m + [x for pair in counter.pairs for x in pair]
+            assert {*numbers} == {float(counter.n)}
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert interrupted == 300
+    assert {type(x) for x in m} == {float}
 
 
 def test_map_is_refused() -> None:

@@ -545,6 +545,12 @@ def compile_function(
     again.  A number that changes at every call is better a Value, which is read where it is, or an argument.
     A function that draws random numbers, or takes the next item of an iterator, runs without the compiler.
 
+    The function may be a whole step of training: call ``backward()``, set ``.data`` and ``.grad``, use an optimiser of
+    ``nn``, and change numbers in lists, dictionaries, attributes and names outside.  Each call reads them as they are
+    then, and writes all of them or, if something goes wrong, none.  A function that changes the length of a list, or
+    keeps nodes somewhere, runs without the compiler.  When it is recorded it may run more than once; all that it
+    changed is put back in between.
+
     Raises:
         TypeError: arguments that are no numbers, or a function that does not return numbers.
 
@@ -559,6 +565,15 @@ def compile_function(
     4.0
     >>> loss.value_and_grad(2.0, 5.0)
     (1.0, (6.0, -2.0))
+    >>> @compile
+    ... def step(x, y):
+    ...     value = (w * x - y) ** 2
+    ...     w.grad = 0.0
+    ...     value.backward()
+    ...     w.data -= 0.1 * w.grad
+    ...     return value
+    >>> step(2.0, 5.0).data, step(2.0, 5.0).data, w.data
+    (1.0, 0.03999999999999998, 2.52)
     """
     if not isinstance(f, Value):
         if inputs is not None:

@@ -136,7 +136,11 @@ class Changes:
             self._begin(nodes, leaves, given)
             yield
         finally:
-            self._restore()
+            try:
+                self._restore()
+            except BaseException:  # Ctrl-C: once more from the beginning
+                self._restore()
+                raise
 
     def _begin(self, nodes: dict[Value, None], leaves: Sequence[Value], given: Sequence[Any]) -> None:
         self.nodes = nodes
@@ -164,6 +168,7 @@ class Changes:
         """Put everything back as it was."""
         restore([*self._gradients], [*self._gradients.values()])
         restore(self._inside, [0] * len(self._inside))
+        self._inside = []  # whoever counts references to nodes counts those of the program only
         _all(map(set_data, self._data, self._data.values()))
         self.places.restore()
 
