@@ -15,15 +15,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from autograd.compiler.arguments import form
 from autograd.compiler.record import advice, first_difference
 
 if TYPE_CHECKING:
-    from autograd.compiler.compiled import Compiled
-    from autograd.compiler.variants import Variant
+    from autograd.compiler.variants import Budget, Variant
 
 __all__ = ["Entry", "cause_of", "reason", "report"]
 
@@ -44,6 +43,25 @@ class Entry(NamedTuple):
     cause: str
     variant: Variant
     seconds: float
+
+
+class Compiled(Protocol):
+    """What the report looks at of a compiled function."""
+
+    f: Callable[..., Any]
+    budget: Budget
+    entries: deque[Entry]
+    never: str
+    changes: str
+    has_effects: bool
+
+    @property
+    def recordings(self) -> int:
+        """The number of recordings made."""
+
+    @property
+    def variants(self) -> Mapping[Any, Sequence[Variant]]:
+        """The recordings that are kept."""
 
 
 def cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args: Sequence[Any]) -> str:
