@@ -15,14 +15,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from autograd.compiler.arguments import form
 from autograd.compiler.record import advice, first_difference
 
 if TYPE_CHECKING:
-    from autograd.compiler.variants import Variant
+    from autograd.compiler.variants import Budget, Variant
 
 __all__ = ["Entry", "cause_of", "reason", "report"]
 
@@ -43,6 +43,25 @@ class Entry(NamedTuple):
     cause: str
     variant: Variant
     seconds: float
+
+
+class Compiled(Protocol):
+    """What the report looks at of a compiled function."""
+
+    f: Callable[..., Any]
+    budget: Budget
+    entries: deque[Entry]
+    never: str
+    changes: str
+    has_effects: bool
+
+    @property
+    def recordings(self) -> int:
+        """The number of recordings made."""
+
+    @property
+    def variants(self) -> Mapping[Any, Sequence[Variant]]:
+        """The recordings that are kept."""
 
 
 def cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args: Sequence[Any]) -> str:
@@ -72,7 +91,7 @@ def cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args:
     )
 
 
-def report(compiled: Any) -> str:
+def report(compiled: Compiled) -> str:
     """The text: recordings and why each was made, calls, guards, sizes and times."""
     budget, count = compiled.budget, compiled.recordings
     name = getattr(compiled.f, "__name__", "the function")
@@ -95,7 +114,7 @@ def report(compiled: Any) -> str:
     return "\n".join(lines)
 
 
-def reason(compiled: Any, structure: Any) -> str:
+def reason(compiled: Compiled, structure: Any) -> str:
     """Why recordings of a function are hardly ever used again: what the warning says."""
     kept = compiled.variants.get(structure, [])
     outside = kept[-1].outside.changed() if kept else compiled.changes

@@ -93,15 +93,26 @@ def letters(taken: Collection[str], first: str = "ijklmn") -> Iterator[str]:
 
 
 def slice_of(walk: Walk, offset: str, turns: int, step: int) -> str:
-    """So many members of a list from an offset on, which is added to the start of the walk."""
-    if not offset:
-        first, last = walk.start, walk.start + turns * step
-        if (first, last, step) == (0, walk.size, 1):
-            return walk.name
-        end = str(last) if last >= 0 else ""
-        return f"{walk.name}[{first}:{end}" + (f":{step}]" if step != 1 else "]")
-    first_text = f"{offset} + {walk.start}" if walk.start else offset
-    return f"{walk.name}[{first_text}:{offset} + {walk.start + turns * step}" + (f":{step}]" if step != 1 else "]")
+    """So many members of a list from an offset on, which is added to the start of the walk.
+
+    >>> slice_of(Walk("a", 99, 4, ()), "i", 3, -2)  # a[i + 4:i - 2:-2] would be empty where i is 0
+    'a[i:i + 6:2][::-1]'
+    """
+    by = f":{abs(step)}]" if abs(step) != 1 else "]"
+    first, last = walk.start, walk.start + turns * step
+    if offset and step < 0:
+        return f"{walk.name}[{_shifted(offset, last - step)}:{_shifted(offset, first - step)}{by}[::-1]"
+    if offset:
+        return f"{walk.name}[{_shifted(offset, first)}:{_shifted(offset, last)}{by}"
+    if (first, last, step) == (0, walk.size, 1):
+        return walk.name
+    return f"{walk.name}[{first}:{last if last >= 0 else ''}" + (f":{step}]" if step != 1 else "]")
+
+
+def _shifted(offset: str, distance: int) -> str:
+    if not distance:
+        return offset
+    return f"{offset} + {distance}" if distance > 0 else f"{offset} - {-distance}"
 
 
 def range_text(start: int, end: int, step: int) -> str:
@@ -114,7 +125,7 @@ def range_text(start: int, end: int, step: int) -> str:
 def walk_of(name: str, size: int, places: Sequence[int], turns: int = 1, step: int = 0) -> Walk | None:
     """The loops that visit these members, the innermost of them with given turns and step; None if there are none."""
     dims = loops(places)
-    if dims is None or (len(dims) > 1 and any(s < 0 for _, s in dims)):
+    if dims is None:
         return None
     joined: list[tuple[int, int]] = []
     for count, width in [(turns, step), *reversed(dims)]:
