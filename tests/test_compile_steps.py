@@ -613,6 +613,63 @@ def test_dropout_draws_at_each_call() -> None:
         close(y, x)
 
 
+def test_a_list_that_is_replaced_now_and_changed_in_place_then() -> None:
+    results = []
+    for compiled in (False, True):
+        keep = SimpleNamespace(m=[1.0, 2.0])
+
+        def step(x: float, reset: bool, keep: Any = keep) -> Any:
+            if reset:
+                keep.m = [0.0, 0.0]
+            keep.m[0] = keep.m[0] + x
+            return keep.m[0] * x
+
+        f = autograd.compile(step) if compiled else step
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            out = [f(0.5 * k, k % 4 == 2) for k in range(12)]
+        results.append([[getattr(x, "data", x) for x in out], keep.m])
+    assert results[0] == results[1]
+
+
+def test_an_int_that_becomes_a_float() -> None:
+    """The function may ask what it is."""
+    results = []
+    for compiled in (False, True):
+        kept: list[Any] = [0, 0]
+
+        def step(x: float, kept: list[Any] = kept) -> Any:
+            kept[0] = kept[0] + x
+            kept[1] = kept[1] + 1 if isinstance(kept[1], int) and kept[1] < 3 else 0.5
+            return x * kept[0] + kept[1]
+
+        f = autograd.compile(step) if compiled else step
+        out = [f(0.5 * k) for k in range(10)]
+        results.append([[getattr(x, "data", x) for x in out], [*kept], [type(x) for x in kept]])
+    assert results[0] == results[1]
+
+
+def test_state_that_is_made_in_the_first_call() -> None:
+    def make(task: Task) -> Any:
+        keep = SimpleNamespace(velocity=[], last=0, turns=0.0)
+
+        def step(x: float, y: float) -> Any:
+            if not keep.velocity:
+                keep.velocity = [1.0 for _ in task.parameters]
+            value = task.loss(x, y)
+            task.model.zero_grad()
+            value.backward()
+            keep.velocity = [0.5 * v + p.grad for v, p in zip(keep.velocity, task.parameters)]
+            for p, v in zip(task.parameters, keep.velocity):
+                p.data -= 0.1 * v
+            keep.last = value.data if isinstance(keep.last, float) else 7.0
+            return value
+
+        return step, lambda: [*keep.velocity, keep.last]
+
+    assert same(make, 20) <= 4
+
+
 def test_a_gradient_that_is_only_read() -> None:
     w = Value(2.0)
     compiled = autograd.compile(lambda x: w * x + w.grad)

@@ -214,7 +214,13 @@ class Compiled:
     def _make_fast(self, variant: Variant, args: Sequence[Any]) -> bool:
         """From now on let machine code take arguments of this shape, if it can do all there is to do."""
         recording = variant.recording
-        if len(recording.nodes) > FEW_NODES or recording.guards or recording.parameters or recording.numbers:
+        if (
+            len(recording.nodes) > FEW_NODES
+            or recording.guards
+            or recording.parameters
+            or recording.numbers
+            or recording.effects.outside
+        ):
             return False
         if recording.effects.any:
             return False

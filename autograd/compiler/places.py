@@ -37,7 +37,6 @@ class Place(NamedTuple):
     space: Any
     key: Any
     name: str
-    whole: bool  # whether it is an int, and stays one
 
     @property
     def is_item(self) -> bool:
@@ -68,6 +67,13 @@ def _numbers(x: Any) -> list[Any] | None:
     return [x] if _is_number(x) else None
 
 
+def _flat(tree: Any) -> list[Any]:
+    """Everything in lists, tuples and dictionaries."""
+    if type(tree) not in (list, tuple, dict):
+        return [tree]
+    return [x for item in (tree.values() if type(tree) is dict else tree) for x in _flat(item)]
+
+
 def by_key(places: Iterable[Place]) -> dict[tuple[int, Any], Place]:
     """The places by container and key."""
     return {(id(place.space), place.key): place for place in places}
@@ -80,7 +86,7 @@ def changed_numbers(outsides: Iterable[Outside]) -> dict[tuple[int, Any], Place]
 
 
 def _place(x: Difference) -> Place:
-    return Place(x.space, x.key, x.name, type(x.seen) is int and isinstance(x.now, int))
+    return Place(x.space, x.key, x.name)
 
 
 class Places:
@@ -102,19 +108,13 @@ class Places:
     def install(self) -> Iterable[Value]:
         """Put traced numbers there; the leaves of these."""
         self._only_set = self.outside.only_set()
-        for place in [*self.live]:
+        for place in self.live:
             before = place.get()
             numbers = _numbers(before)
-            if numbers is None:
-                raise NotReplayableError(f"keeps something in {place.name} that is no number")
+            if numbers is None or any(type(x) is int and abs(x) > _EXACT for x in numbers):
+                raise NotReplayableError(f"keeps something in {place.name} that is no number up to 2**53")
             leaves = [new_node(float(number), leaf, (), ()) for number in numbers]
-            single = _is_number(before)
-            traced = [
-                TracedInt(node) if type(x) is int and (place.whole or not single) else TracedFloat(node)
-                for x, node in zip(numbers, leaves)
-            ]
-            if place.whole and single:
-                self.live[len(self._before)] = place._replace(whole=type(before) is int)
+            traced = [TracedInt(node) if type(x) is int else TracedFloat(node) for x, node in zip(numbers, leaves)]
             self._before.append(before)
             self._leaves.append(leaves)
             self._marks.append(traced[0] if _is_number(before) else rebuild(before, traced))
@@ -150,32 +150,31 @@ class Places:
             if now is NO_KEY and before is not NO_KEY:
                 raise NotReplayableError(f"deletes {name}")
             if now is not before:
-                found.add(Place(space, key, name, False), now)
-        for place, mark in zip(self.live, self._marks):
+                found.add(Place(space, key, name), now)
+        for place, mark, nodes in zip(self.live, self._marks, self._leaves):
             now = place.get()
             if now is not mark:
                 found.add(place, now)
+            elif [getattr(x, "node", x) for x in _flat(mark)] != nodes:
+                raise NotReplayableError(f"changes in place what it also replaces by something new: {place.name}")
         return found
 
     def read(self, used: set[Value]) -> tuple[list[Value], Read | None]:
-        """The leaves of the numbers that a call reads, of which these are used, and what reads the numbers."""
-        places: list[Place] = []
-        trees: list[_Tree] = []
-        leaves: list[Value] = []  # of single numbers
-        numbers: list[Value] = []  # of those in trees
-        wanted: list[int] = []
-        for place, before, nodes in zip(self.live, self._before, self._leaves):
-            if _is_number(before):
-                if nodes[0] in used:
-                    places.append(place)
-                    leaves += nodes
-            elif not used.isdisjoint(nodes):
-                trees.append(_Tree(place, before))
-                wanted += [len(numbers) + k for k, node in enumerate(nodes) if node in used]
-                numbers += nodes
-        if not places and not trees:
+        """The leaves of the numbers that a call reads, of which these are used, and what reads the numbers.
+
+        It looks at all places, since a function may ask what is there without using the numbers.
+        """
+        if not self.live:
             return [], None
-        return [*leaves, *[numbers[k] for k in wanted]], Read(places, trees, wanted)
+        pairs = list(zip(self.live, self._before))
+        places = [place for place, before in pairs if _is_number(before)]
+        kinds = [type(before) for before in self._before if _is_number(before)]
+        trees = [_Tree(place, before) for place, before in pairs if not _is_number(before)]
+        singles = [nodes[0] for (_, before), nodes in zip(pairs, self._leaves) if _is_number(before)]
+        numbers = [node for (_, before), nodes in zip(pairs, self._leaves) if not _is_number(before) for node in nodes]
+        leaves = [*singles, *numbers]
+        wanted = [k for k, node in enumerate(leaves) if node in used]
+        return [leaves[k] for k in wanted], Read(places, kinds, trees, wanted)
 
 
 def _put(places: Sequence[Place], objects: Sequence[Any]) -> None:
@@ -198,14 +197,16 @@ class Read:
 
     Args:
         places: of single numbers.
+        kinds: what each is, int or float.
         trees: lists, tuples and dictionaries of numbers.
-        wanted: which of the numbers in the trees are wanted.
+        wanted: which of all these numbers are wanted.
     """
 
-    def __init__(self, places: Sequence[Place], trees: Sequence[_Tree], wanted: Sequence[int]) -> None:
+    def __init__(
+        self, places: Sequence[Place], kinds: Sequence[type], trees: Sequence[_Tree], wanted: Sequence[int]
+    ) -> None:
         items = [place for place in places if place.is_item]
-        self._kinds = [{int} if place.whole else {int, float} for place in places]
-        self._whole = any(place.whole for place in places)
+        self._kinds = list(kinds)
         self._places = places
         self._spaces, self._keys = [place.space for place in items], [place.key for place in items]
         self._all_items = len(items) == len(places)
@@ -218,22 +219,16 @@ class Read:
             found: list[Any] = list(items) if self._all_items else [place.get() for place in self._places]
         except (LookupError, AttributeError):
             return None
-        kinds = set(map(type, found))
-        if not kinds <= {int, float}:
+        if list(map(type, found)) != self._kinds:
             return None
-        if (self._whole or int in kinds) and not all(type(x) in kind for x, kind in zip(found, self._kinds)):
+        if int in self._kinds and any(type(x) is int and abs(x) > _EXACT for x in found):
             return None
-        if int in kinds and any(type(x) is int and abs(x) > _EXACT for x in found):
-            return None
-        if self._trees:
-            numbers: list[Any] = []
-            for tree in self._trees:
-                inside = tree.read()
-                if inside is None:
-                    return None
-                numbers += inside
-            found += [numbers[k] for k in self._wanted]
-        return found
+        for tree in self._trees:
+            inside = tree.read()
+            if inside is None:
+                return None
+            found += inside
+        return found if len(found) == len(self._wanted) else [found[k] for k in self._wanted]
 
 
 class _Tree:

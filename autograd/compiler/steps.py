@@ -87,8 +87,8 @@ def live_numbers(recording: Recording, arguments: Sequence[Any]) -> list[float] 
         arguments: The numbers and Values of the call.
     """
     found = list(map(_data, recording.parameters))
-    if recording.numbers:
-        effects = recording.effects
+    effects = recording.effects
+    if recording.numbers or effects.outside is not None:
         gradients = list(map(_grads, _objects(effects.reads, arguments)))
         if not all(issubclass(kind, (int, float)) for kind in {*map(type, gradients)}):
             return None
