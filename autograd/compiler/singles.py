@@ -63,11 +63,13 @@ class _Singles:
                 new = self.where[number, member] = len(self.arrays) - 1
                 if named:
                     self.labels[new] = [named[member]] if member >= 0 else named
-        adjoints = {
-            new: self.where[of, member]
-            for (number, member), new in self.where.items()
-            if (of := program.adjoints.get(number)) is not None and (of, member) in self.where
-        }
+        adjoints = {}
+        for (number, member), new in self.where.items():
+            of = program.adjoints.get(number, -1)
+            places = [(of, member), (of, 0), (of, -1)] if program.arrays[number].size == 1 else [(of, member)]
+            primal = next((self.where[place] for place in places if place in self.where), None)
+            if primal is not None:
+                adjoints[new] = primal
         outputs = [self._output(output) for output in program.outputs]
         parts = [part for output in outputs for part in output]
         return Program(self.arrays, parts, self.labels, adjoints), list(map(len, outputs))
@@ -139,7 +141,7 @@ def _small(program: Program) -> set[int]:
     small = {
         number
         for number, array in enumerate(program.arrays)
-        if 1 < array.size <= MOST_MEMBERS or (array.size == 1 and array.kind is Kind.SUM and not array.exact)
+        if 1 < array.size <= MOST_MEMBERS or (array.size == 1 and array.kind is Kind.SUM)
         if not array.batched and sum([len(terms.owner) for terms in array.terms]) <= MOST_TERMS
         if not any(terms.batched for terms in array.terms)
     }
