@@ -51,7 +51,7 @@ def test_a_neuron_reads_like_a_textbook() -> None:
         "d_x1 = d_z2_1 * w2_11",
         "d_x2 = d_z2_1 * w2_12",
     } <= set(text[backward:-1])
-    assert "d_b2_1" not in text[-1], "it is d_z2_1"
+    assert "d_b2_1 = d_z2_1" in text
 
 
 def test_a_loop_over_samples_reads_as_list_comprehensions() -> None:
@@ -64,8 +64,8 @@ def test_a_loop_over_samples_reads_as_list_comprehensions() -> None:
         return fsum([half_mse_loss(model([x1, x2]), y) for x1, x2, y in rows])
 
     text = read(loss, [0.1 * k for k in range(60)])
-    for line in ["a2 = [tanh(z) for z in z2]", "d_z2 = [d_a * (1.0 - a * a) for d_a, a in zip(d_a2, a2)]"]:
-        assert line in text, "\n".join(text)
+    for line in ["a2 = [tanh(z) for z in z2]", "d_b2 = [sum(d_z) for d_z in d_z2_rows]", "d_b3_1 = sum(d_z3_1)"]:
+        assert line in text
     assert text.index("# forward") < text.index("a2 = [tanh(z) for z in z2]") < text.index("# backward")
     assert len(text) < 40
 
@@ -129,7 +129,8 @@ def test_arguments_have_the_names_that_the_function_gives_them() -> None:
 
     f.value_and_grad(2.0, numpy.array([[1.0, 2.0], [3.0, 4.0]]), 5.0, 6.0)
     text = lines(f.source())
-    assert any("x * v_0_1" in line and "v_1_0 * x5" in line for line in text)
+    assert text[0] == "x, _, v_0_1, v_1_0, _, x1, x2 = arguments"
+    assert "value = x * v_0_1 + v_1_0 * x1 + x2" in text
 
 
 def test_long_lines_are_broken_inside_their_brackets() -> None:
@@ -169,4 +170,4 @@ def test_the_length_of_the_source_hardly_depends_on_the_length_of_the_data(make:
     if make is attention:
         assert len(long) <= len(short) + 2
     else:  # a few lines for each step
-        assert len(long) - len(short) <= 6 * (more - fewer)
+        assert len(long) - len(short) <= 10 * (more - fewer)
