@@ -576,10 +576,10 @@ def compile_function(
     ...     value = (w * x - y) ** 2
     ...     w.grad = 0.0
     ...     value.backward()
-    ...     w.data -= 0.1 * w.grad
+    ...     w.data -= 0.0625 * w.grad
     ...     return value
     >>> step(2.0, 5.0).data, step(2.0, 5.0).data, w.data
-    (1.0, 0.03999999999999998, 2.52)
+    (1.0, 0.25, 2.625)
     """
     if not isinstance(f, Value):
         if inputs is not None:

@@ -137,9 +137,7 @@ class Outside:
     """All that a function can see besides its arguments, as it is now.
 
     >>> rates = [1.0]
-    >>> f = lambda x: x * rates[0]
-    >>> f.__module__ = "user"  # what this package itself reads is not looked at
-    >>> outside = Outside(f)
+    >>> outside = Outside(lambda x: x * rates[0])
     >>> outside.holds()
     True
     >>> rates[0] = 2.0
