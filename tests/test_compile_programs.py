@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import threading
+import warnings
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -514,3 +515,78 @@ def test_the_report_names_the_line_of_each_decision() -> None:
     assert text.startswith("f: 2 recordings for 4 calls; 2 calls were served by a recording that was there, 0 ran")
     assert f"2. test_compile_programs.py, line {line} decided otherwise" in text
     assert f"1 guard (test_compile_programs.py, line {line})" in text
+
+
+# ---- arguments that a function changes -------------------------------------------------------------------------------
+def grows(x: Any, keys: Any) -> Any:
+    keys["all"].append([x * WEIGHT, x])
+    keys["last"] = keys["all"][0]
+    return sum(key[0] for key in keys["all"])
+
+
+def shuffles(x: Any, keys: Any) -> Any:
+    keys["all"].reverse()
+    keys["all"], keys["all2"] = [[WEIGHT * 3.0, 1.0]], keys["all"]
+    return x * WEIGHT
+
+
+WEIGHT = Value(2.0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", [grows, shuffles])
+def test_a_list_that_a_function_is_given_and_changes_is_changed(f: Callable[..., Any], backend: str) -> None:
+    compiled = autograd.compile(f, backend=backend)
+    for _ in range(2):
+        states: list[Any] = [{"all": []}, {"all": []}]
+        inner = [state["all"] for state in states]
+        for x in (1.0, 3.0, 2.0):
+            found, expected = compiled(Value(x), states[0]), f(Value(x), states[1])
+            assert found.data == pytest.approx(expected.data)
+            assert numbers_in(states[0]) == numbers_in(states[1])
+            assert states[0].get("last") is states[0]["all"][0] if f is grows else True
+            states = [{"all": state["all"]} for state in states]
+        if f is grows:
+            assert states[0]["all"] is inner[0]
+    assert compiled.recordings <= 3
+
+
+def numbers_in(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: numbers_in(item) for key, item in tree.items()}
+    return [numbers_in(item) for item in tree] if isinstance(tree, list) else getattr(tree, "data", tree)
+
+
+def test_what_is_put_into_a_list_has_its_gradient() -> None:
+    keys: list[Any] = []
+    compiled = autograd.compile(lambda x, keys: keys.append(x * WEIGHT) or x)
+    x = Value(5.0)
+    compiled(x, keys)
+    compiled(x, keys)
+    assert list(autograd.grad(keys[0] * 1.0 + keys[1], [x, WEIGHT])) == [4.0, 10.0]
+
+
+def test_a_list_is_changed_also_where_no_recording_fits() -> None:
+    def f(keys: Any, n: int) -> Any:
+        keys.append(keys[0] * n if n % 7 else keys[0])
+        return keys[-1]
+
+    compiled = autograd.compile(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for n in range(30):
+            keys, wanted = [1.5], [1.5]
+            assert compiled(keys, n).data == f(wanted, n)
+            assert (keys, [*map(type, keys)]) == (wanted, [float, float]) or [k.data for k in keys[1:]] == wanted[1:]
+
+
+def test_an_array_that_would_be_changed_is_refused() -> None:
+    numpy = pytest.importorskip("numpy")
+
+    def f(x: Any) -> Any:
+        x[0] = x[1] * 2.0
+        return x[0]
+
+    for _ in range(2):
+        with pytest.raises(autograd.AutogradError, match="cannot change an array that it is given: return a new one"):
+            autograd.compile(f)(numpy.array([1.0, 2.0]))

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, where
+import autograd
+from autograd import Value, fsum, logsumexp, sumprod, where
 from autograd.compiler.classes import Kind
 from autograd.compiler.matrix_fold import folded
 from autograd.compiler.matrix_form import matrix_form
 from nn import MLP
-from tests.class_programs import PROGRAMS, Derived, attention, network_loss, recurrence
+from nn.losses import half_mse_loss
+from tests.class_programs import PROGRAMS, Derived, attention, network_loss, numbers, recurrence
 from tests.test_python_backend import batched_layer
 
 PARAMETERS = (Kind.PARAMETER,)
@@ -77,6 +79,42 @@ def test_the_lines_that_the_readme_shows() -> None:
     lines = printed(*PROGRAMS["network"])
     for line in ["δ³ = (W⁴ᵀ δ⁴₁) ⊙ tanh'(z³)", "∂W³ = Σ δ³ a²ᵀ", "∂b³ = Σ δ³", "δ² = (W³ᵀ δ³) ⊙ tanh'(z²)"]:
         assert line in lines
+
+
+def test_a_compiled_function_prints_in_matrix_form() -> None:
+    model = MLP(2, [2, 1], activation="sigmoid", seed=1)
+
+    @autograd.compile
+    def loss(inputs: Any, targets: Any) -> Any:
+        return half_mse_loss([model(x) for x in inputs], targets)
+
+    assert "recorded 0 times" in str(loss)
+    loss([numbers(2, k) for k in range(20)], numbers(20))
+    lines = str(loss).splitlines()
+    assert lines[0] == "# arguments inputs, targets"
+    assert {"z² = W² inputs + b²", "δ² = (W³ᵀ δ³₁) ⊙ σ'(z²)", "∂W² = Σ δ² inputsᵀ"} <= set(lines)
+
+
+def test_a_second_sample_does_not_borrow_the_names_of_the_first() -> None:
+    model = MLP(2, [3, 3], activation="tanh", seed=2)
+
+    def loss(*x: Any) -> Any:
+        return fsum([logsumexp(z[:2]) * z[2] for z in (model(x[:2]), model(x[2:]))])
+
+    lines = printed(loss, numbers(4))
+    assert sum(line.startswith("z² = ") for line in lines) == 1
+    assert any("logsumexp(" in line for line in lines)
+
+
+def test_without_labels_arrays_have_letters() -> None:
+    ws = [Value(w) for w in numbers(6)]
+
+    def loss(*xs: Any) -> Any:
+        return fsum([sumprod(ws[:3], xs[k : k + 3]).tanh() * ws[3] for k in range(0, 12, 3)])
+
+    lines = printed(loss, numbers(12))
+    assert lines[0] == "# arguments x1"
+    assert any(line == "t1 = tanh(p1 · x1)" for line in lines)
 
 
 def test_a_batched_program_says_what_its_sums_add_up() -> None:

@@ -20,6 +20,7 @@ from autograd.compiler.backends import BACKENDS
 from autograd.compiler.classes import Program
 from autograd.compiler.collecting import collector_paused
 from autograd.compiler.effects import Changes, NotReplayableError
+from autograd.compiler.givens import put_back
 from autograd.compiler.mapping import map_points
 from autograd.compiler.matrix_form import matrix_form
 from autograd.compiler.outside import Outside
@@ -116,7 +117,14 @@ class Compiled:
             return self._graph(args, leaves)
         variant, result = found
         nodes = _Nodes(variant, leaves, numbers, chosen if recording else None, result)
-        form = variant.recording.form
+        form, changed = variant.recording.form, variant.recording.changed
+        if changed is not None:
+            first = len(result.values) - len(changed.kinds)
+            new = [
+                nodes.node(first + k) if kind is Value else kind(result.values[first + k])
+                for k, kind in enumerate(changed.kinds)
+            ]
+            put_back(changed, new, leaves, args)
         if form is None:
             return nodes.node(0)
         numbered = enumerate(zip(form.kinds, result.values))
@@ -149,7 +157,10 @@ class Compiled:
             result = called(self.f, args)  # what it puts somewhere must be plain numbers
             return result if result is None or is_structure(result) else as_node(result)
         inputs = inputs_for(given, self._labels(args), keep=True)
-        result = run(self.f, args, inputs)
+        result, copies = run(self.f, args, inputs)
+        if contents := copies.changed():
+            changed, found = taken_apart(contents, list(map(node_of, inputs)), copies.known)
+            put_back(changed, [x if kind is Value else x._data for kind, x in zip(changed.kinds, found)], given, args)
         if not is_structure(result):
             return as_node(result)
         form, nodes = taken_apart(result, list(map(node_of, inputs)))
@@ -178,7 +189,7 @@ class Compiled:
             )
         with switched(recorder=None, recording=True) if open_contexts.count else nullcontext():
             inputs = inputs_for(given, self._labels(args), differentiated=True)
-            output = as_node(run(self.f, args, inputs))
+            output = as_node(run(self.f, args, inputs)[0])
             supply = iter(gradients(output, list(map(node_of, inputs))))
         return output._data, tuple([rebuild(arg, supply) for arg in args])
 

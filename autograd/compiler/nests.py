@@ -190,12 +190,12 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
         and whether every sum is completed in one row.
     """
     nest = nest_of(columns, batch)
-    numbers = range(len(nest.loops))
-    sizes = [max(turns[k] for turns, _ in nest.blocks) for k in numbers]
+    sizes = [max(turns[k] for turns, _ in nest.blocks) for k in range(len(nest.loops))]
+    numbers = [k for k, size in enumerate(sizes) if size > 1]
     inside = [k for k in numbers if nest.loops[k].strides[0] == 0]
     outside = [k for k in numbers if nest.loops[k].strides[0] != 0]
     steps = [loop.strides[1 : 1 + factors] for loop in nest.loops]
-    easy = [k for k in numbers if sizes[k] > 1 and all(step in (0, 1) for step in steps[k])]
+    easy = [k for k in numbers if all(step in (0, 1) for step in steps[k])]
     by_size = lambda k: sizes[k]  # noqa: E731
     along = [k for k in outside if k in easy and nest.loops[k].strides[0] == 1]
     along = [k for k in along if all(stride in (0, 1) for stride in nest.loops[k].strides)]

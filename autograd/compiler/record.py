@@ -21,6 +21,7 @@ from autograd import ops
 from autograd.compiler.arguments import arguments_of, called, labels_of
 from autograd.compiler.choosing import member
 from autograd.compiler.effects import Changes, Effects
+from autograd.compiler.givens import Copies
 from autograd.compiler.outside import Outside, compares_with_true
 from autograd.compiler.results import Form, depends_on, is_structure, several, taken_apart
 from autograd.compiler.rewriting import rewritten
@@ -151,6 +152,9 @@ class Recording(NamedTuple):
     nodes: Sequence[Value] = ()  # what the function computed and the outputs or guards depend on, in order
     dropped: str = ""  # the name of an argument that became a plain float, so that its gradient would be wrong
     form: Form | None = None  # of what the function returns, if that is not one number
+    changed: Form | None = (
+        None  # what becomes of lists and dictionaries in the arguments; its nodes are the last outputs
+    )
     numbers: Sequence[Value] = ()  # leaves of plain numbers that each call reads where they are
     effects: Effects = Effects()  # what the function changes
 
@@ -161,7 +165,7 @@ class Recording(NamedTuple):
 
     def of(self, k: int) -> Recording:
         """The same of output number k alone, without what the function changes."""
-        alone = self._replace(outputs=[self.outputs[k]], form=None)
+        alone = self._replace(outputs=[self.outputs[k]], form=None, changed=None)
         if not self.effects.any:
             return alone
         needed, nodes = {self.outputs[k], *[guard.node for guard in self.guards]}, []
@@ -191,11 +195,13 @@ def inputs_for(
     ]
 
 
-def run(f: Callable[..., Any], args: Sequence[Any], inputs: Iterable[Any]) -> Any:
-    """What the function gives with these inputs in the place of the numbers in its arguments."""
+def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, Copies]:
+    """What the function gives with these inputs in the place of the numbers in its arguments, and what it was given."""
     supply = iter(inputs)
+    inside = [rebuild(arg, supply) for arg in args]
+    copies = Copies(tuple(inside), inputs)
     with transformation():
-        return called(f, [rebuild(arg, supply) for arg in args])
+        return called(f, inside), copies
 
 
 def record(
@@ -228,8 +234,7 @@ def record(
         with rewritten(outside.functions), switches:
             if recorder.plain_truths:
                 inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
-            output = run(f, args, inputs)
-            del inputs
+            output, copies = run(f, args, inputs)
         if changes is not None:
             effects = changes.effects()
     if several:
@@ -238,7 +243,11 @@ def record(
         form, outputs = taken_apart(output, leaves)
     else:
         outputs = [as_node(output)]
-    del output
+    changed = None
+    if contents := copies.changed():
+        changed, computed = taken_apart(contents, leaves, copies.known)
+        outputs += computed
+    del output, inputs, copies, contents
     for leaf in leaves:
         recorder.nodes.pop(leaf, None)
     for leaf in _forgotten(recorder.nodes):
@@ -255,7 +264,7 @@ def record(
             "a compiled function computes with Values in another thread, which is not recorded: compute in the thread "
             "that calls it, or run it without the compiler"
         )
-    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form)
+    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form, changed=changed)
 
 
 @contextmanager

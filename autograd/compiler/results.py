@@ -14,8 +14,9 @@ as it is without the compiler.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from autograd import ops
@@ -24,7 +25,7 @@ from autograd.compiler.traced import IntLeaf
 from autograd.ops import Traced
 from autograd.value import Value, constant
 
-__all__ = ["Form", "LazyPartials", "depends_on", "is_structure", "several", "taken_apart"]
+__all__ = ["Container", "Form", "Given", "LazyPartials", "depends_on", "is_structure", "several", "taken_apart"]
 
 _STOPS = {ops.detached, GRADIENT, UPDATED, ops.largest, *ops.COMPARISONS}  # no gradient goes through them
 _PLAIN = (int, float, complex, str, bytes, type(None))
@@ -41,13 +42,35 @@ class Form(NamedTuple):
     template: Any
     kinds: list[type]
 
-    def filled(self, numbers: Sequence[Any]) -> Any:
-        """The structure with these in the places of the numbers."""
-        return _mapped(self.template, lambda x: numbers[x.number] if isinstance(x, _Place) else x)
+    def filled(self, numbers: Sequence[Any], given: Sequence[Any] = (), containers: Sequence[Any] = ()) -> Any:
+        """The structure with these in the places of the numbers.
+
+        Args:
+            numbers: what was computed.
+            given: the numbers and Values in the arguments, if these are part of it.
+            containers: the lists and dictionaries in the arguments.
+        """
+        sources = {_Place: numbers, Given: given, Container: containers}
+        return _mapped(self.template, lambda x: sources[type(x)][x.number] if isinstance(x, _MARKS) else x)
 
 
 class _Place(NamedTuple):
     number: int
+
+
+class Given(NamedTuple):
+    """In a template: one of the numbers and Values in the arguments."""
+
+    number: int
+
+
+class Container(NamedTuple):
+    """In a template: one of the lists and dictionaries in the arguments."""
+
+    number: int
+
+
+_MARKS = (_Place, Given, Container)
 
 
 def is_structure(result: Any) -> bool:
@@ -65,12 +88,17 @@ def several(result: Any) -> TypeError:
     )
 
 
-def taken_apart(result: Any, arguments: Sequence[Value]) -> tuple[Form, list[Value]]:
+def taken_apart(
+    result: Any,
+    arguments: Sequence[Value],
+    known: dict[int, Any] = {},  # noqa: B006 - never changed
+) -> tuple[Form, list[Value]]:
     """The structure of a result, and the nodes of its numbers; the first to which a gradient can go is the first.
 
     Args:
         result: what the function returned.
         arguments: the leaves that stand for its arguments.
+        known: by their ids, what stands in the template for objects of the arguments.
 
     Raises:
         TypeError: something in it is neither a number nor a text.
@@ -88,7 +116,7 @@ def taken_apart(result: Any, arguments: Sequence[Value]) -> tuple[Form, list[Val
             )
         return x
 
-    template = _mapped(result, placed)
+    template = _mapped(result, placed, known)
     leaves = set(arguments)
     kinds = [_kind(x, leaves) for x in found]
     nodes = [x.node if isinstance(x, Traced) else x for x in found]
@@ -118,22 +146,29 @@ def depends_on(nodes: Sequence[Value], leaves: set[Value]) -> Value | None:
     return None
 
 
-def _mapped(x: Any, f: Callable[[Any], Any]) -> Any:
-    """A structure with something else in the place of everything that is none."""
-    if isinstance(x, _Place) or not is_structure(x):
+def _mapped(x: Any, f: Callable[[Any], Any], known: Mapping[int, Any] = MappingProxyType({})) -> Any:
+    """A structure with something else in the place of everything that is none, or that is known by its id."""
+    return _copied(x, f, dict(known))
+
+
+def _copied(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
+    """The same; what stands in several places of the structure is one object in the result, too."""
+    if id(x) in copies:
+        return copies[id(x)]
+    if isinstance(x, _MARKS) or not is_structure(x):
         return f(x)
-    if isinstance(x, dict):
-        filled = copy(x)  # of its own kind
-        filled.update([(key, _mapped(item, f)) for key, item in x.items()])
-        return filled
-    if isinstance(x, list):
-        return [_mapped(item, f) for item in x]
     if isinstance(x, tuple):
-        items = [_mapped(item, f) for item in x]
+        items = [_copied(item, f, copies) for item in x]
         return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
-    filled = copy(x)
-    for field in dataclasses.fields(x):
-        object.__setattr__(filled, field.name, _mapped(getattr(x, field.name), f))  # frozen ones, too
+    filled: Any = [] if isinstance(x, list) else copy(x)  # of its own kind
+    copies[id(x)] = filled
+    if isinstance(x, list):
+        filled.extend([_copied(item, f, copies) for item in x])
+    elif isinstance(x, dict):
+        filled.update([(key, _copied(item, f, copies)) for key, item in x.items()])
+    else:
+        for field in dataclasses.fields(x):
+            object.__setattr__(filled, field.name, _copied(getattr(x, field.name), f, copies))  # frozen ones, too
     return filled
 
 
