@@ -281,8 +281,8 @@ def test_a_model_compiled_as_it_is_and_its_copies() -> None:
     assert autograd.grad(out, model.parameters() + x) == pytest.approx(autograd.grad(expected, model.parameters() + x))
     for twin in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
         twin.f.parameters()[0].data += 1.0
-        assert twin(x).data == twin.f(x).data
-        assert compiled(x).data == model(x).data
+        assert twin(x).data == pytest.approx(twin.f(x).data, rel=1e-12)  # sums in machine code are associated otherwise
+        assert compiled(x).data == pytest.approx(model(x).data, rel=1e-12)
     line = Line(3.0)
     assert autograd.compile(line.loss)(1.0).data == 16.0
     assert autograd.compile(line).recordings == 0  # whatever attributes it has
