@@ -222,6 +222,102 @@ def polynomial() -> tuple[Function, list[Any]]:
     return f, [numbers(5)]
 
 
+def runge_kutta(steps: int = 6) -> tuple[Function, list[Any]]:
+    """A pendulum with friction, in steps of fourth order."""
+
+    def f(angle: Any, speed: Any, friction: Any) -> Any:
+        def slope(state: Sequence[Any]) -> list[Any]:
+            return [state[1], -state[0].sin() - friction * state[1]]
+
+        def moved(state: Sequence[Any], by: Sequence[Any], h: float) -> list[Any]:
+            return [x + h * d for x, d in zip(state, by)]
+
+        state, h = [angle, speed], 0.1
+        for _ in range(steps):
+            k1 = slope(state)
+            k2 = slope(moved(state, k1, h / 2))
+            k3 = slope(moved(state, k2, h / 2))
+            k4 = slope(moved(state, k3, h))
+            state = [x + h / 6 * (a + 2 * b + 2 * c + d) for x, a, b, c, d in zip(state, k1, k2, k3, k4)]
+        return state[0] ** 2 + 0.1 * state[1] ** 2
+
+    return f, [1.0, 0.5, 0.2]
+
+
+def lstm(steps: int = 4, width: int = 3) -> tuple[Function, list[Any]]:
+    gates = [matrix(width, 2 + width, seed) for seed in range(4)]
+
+    def loss(xs: Any) -> Any:
+        h: list[Any] = [0.0] * width
+        c: list[Any] = [0.0] * width
+        for x in xs:
+            i, f, o, g = [linear([*x, *h], gate) for gate in gates]
+            c = [a.sigmoid() * b.tanh() + d.sigmoid() * e for a, b, d, e in zip(i, g, f, c)]
+            h = [a.sigmoid() * b.tanh() for a, b in zip(o, c)]
+        return sum(v * v for v in h)
+
+    return loss, [[numbers(2, k) for k in range(steps)]]
+
+
+def kalman(steps: int = 5) -> tuple[Function, list[Any]]:
+    """The log-likelihood of a random walk with noise."""
+
+    def loss(observed: Any, q: Any, r: Any) -> Any:
+        mean, variance, total = 0.0, 1.0, 0.0
+        for y in observed:
+            variance = variance + q.exp()
+            spread = variance + r.exp()
+            error = y - mean
+            total = total + 0.5 * (spread.log() + error * error / spread)
+            gain = variance / spread
+            mean = mean + gain * error
+            variance = (1.0 - gain) * variance
+        return total
+
+    return loss, [numbers(steps), -1.0, -2.0]
+
+
+def ragged() -> tuple[Function, list[Any]]:
+    """Sentences of different lengths: the mean of their words, weighted by attention to the first one."""
+    w = matrix(3, 2)
+
+    def loss(sentences: Any) -> Any:
+        total = 0.0
+        for words in sentences:
+            hidden = [[z.tanh() for z in linear(word, w)] for word in words]
+            weights = softmax([sum(a * b for a, b in zip(h, hidden[0])) for h in hidden])
+            mean = [sum(a * h[j] for a, h in zip(weights, hidden)) for j in range(3)]
+            total = total + logsumexp(mean) - mean[len(words) % 3]
+        return total
+
+    return loss, [[[numbers(2, 5 * k + j) for j in range(length)] for k, length in enumerate((3, 1, 4, 1, 5))]]
+
+
+def substitution(n: int = 5) -> tuple[Function, list[Any]]:
+    """A triangular system, solved row by row."""
+    w = matrix(n, n)
+
+    def f(b: Any) -> Any:
+        x: list[Any] = []
+        for i in range(n):
+            x.append((b[i] - sum(w[i][j] * x[j] for j in range(i))) / (2.0 + w[i][i]))
+        return sum(v * v for v in x)
+
+    return f, [numbers(n)]
+
+
+def pooled() -> tuple[Function, list[Any]]:
+    """Windows that overlap, with maximum, clip and absolute values."""
+    kernel = matrix(1, 3)[0]
+
+    def f(xs: Any) -> Any:
+        smooth = [sum(k * x for k, x in zip(kernel, xs[i : i + 3])) for i in range(len(xs) - 2)]
+        best = [smooth[i].maximum(smooth[i + 1]).maximum(smooth[i + 2]) for i in range(0, len(smooth) - 2, 2)]
+        return sum(b.clip(-0.5, 0.5) + abs(b) * 0.1 for b in best) + fsum([s.relu() for s in smooth])
+
+    return f, [numbers(12)]
+
+
 PROGRAMS: dict[str, tuple[Function, list[Any]]] = {
     "scalars": scalars(),
     "network": network(),
@@ -234,4 +330,10 @@ PROGRAMS: dict[str, tuple[Function, list[Any]]] = {
     "exact sums": exact_sums(),
     "branches": branches(),
     "polynomial": polynomial(),
+    "ODE": runge_kutta(),
+    "LSTM": lstm(),
+    "Kalman filter": kalman(),
+    "ragged lists": ragged(),
+    "substitution": substitution(),
+    "pooling": pooled(),
 }
