@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from autograd.compiler.classes import Kind, Read
 from autograd.compiler.differentiate import differentiate
 from tests.class_programs import PROGRAMS, Derived
 from tests.class_reference import evaluate
+from tests.points import PRIMITIVES, arities
 from tests.recipes import ROUGH, Recipe, formula, recipes, same, size, unusual
 
 inf = math.inf
@@ -59,6 +62,25 @@ def test_random_formulas_over_samples(recipe: Recipe, count: int, data: st.DataO
     derived = Derived(loss, [xs])
     assume(size(derived.expected) < 1e6)
     assert same(found(derived), derived.expected, size(derived.expected)), str(derived.program)
+
+
+@pytest.mark.parametrize("op", [op for op in PRIMITIVES if not isinstance(op, ops.Unary)], ids=lambda op: op.name)
+def test_a_row_of_which_some_operands_are_numbers_of_the_program(op: ops.Op) -> None:
+    rng = random.Random(0)
+    for arity in arities(op):
+        for known in product([False, True], repeat=arity) if arity <= 3 else [(False, True) * arity]:
+            if all(known[:arity]):
+                continue
+            for _ in range(4):
+                point = [rng.choice([-2.5, -1.75, -1.0, 0.0, 0.31, 0.5, 1.0, 2.0, 3.0, 70.0]) for _ in range(arity)]
+                if op is ops.take:  # an index out of range is an IndexError before any program runs
+                    point[0] = float(rng.randrange(arity - 1))
+
+                def f(*xs: Any, point: list[float] = point, known: tuple[bool, ...] = known) -> Any:
+                    operands = iter(xs)
+                    return op(*[x if is_known else next(operands) for x, is_known in zip(point, known)])
+
+                check(f, *[x for x, is_known in zip(point, known) if not is_known])
 
 
 @pytest.mark.parametrize(

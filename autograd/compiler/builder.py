@@ -269,9 +269,9 @@ class Rows(Number):
 
     @classmethod
     def apply(cls, op: Op, operands: Sequence[Any]) -> Any:
-        builder = next(x.builder for x in operands if isinstance(x, Rows))
+        builder = next((x.builder for x in operands if isinstance(x, Rows)), None)
         given = [x.read if isinstance(x, Rows) else float(x) for x in operands]
-        return wrapped(builder, builder.map(op, given))
+        return op.value(*given) if builder is None else wrapped(builder, builder.map(op, given))
 
     def select(self, x: Any, y: Any) -> Any:
         return Rows.apply(ops.select, (self, x, y))

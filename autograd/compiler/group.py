@@ -520,6 +520,7 @@ def _taken(builder: Builder, index: Operand, candidates: Sequence[Operand], coun
 
     which no inf or nan among the others disturbs, and whose derivative goes to the one alone.
     """
+    index = builder.known(index)
     if not isinstance(index, Read):
         return candidates[int(index)] if 0.0 <= index < len(candidates) else nan
     n, members = len(candidates), range(count)
