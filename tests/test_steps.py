@@ -14,8 +14,21 @@ import pytest
 import autograd.functional
 from autograd import Value, softplus, tanh, where
 from autograd.errors import NumericError
-from nn import MLP, SGD, Adam, AdamW, CosineAnnealingLR, ExponentialLR, History, Module, Optimizer, RMSprop, fit
-from nn.losses import LOSSES, cross_entropy, l2_penalty, mse_loss
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    AdamW,
+    CosineAnnealingLR,
+    ExponentialLR,
+    History,
+    Module,
+    Optimizer,
+    RMSprop,
+    fit,
+    make_moons,
+)
+from nn.losses import LOSSES, binary_cross_entropy_with_logits, cross_entropy, l2_penalty, mse_loss
 from nn.steps import CompiledSteps, EagerSteps, steps_for
 
 pytest.importorskip("llvmlite")
@@ -469,3 +482,40 @@ def test_a_derivative_by_the_input_depends_on_the_parameters_eagerly_and_compile
         losses.append(fit(model, X, y, **options, compile=compiled, progress=False).loss)
     assert losses[0] == pytest.approx(losses[1], rel=1e-12)
     assert losses[0][-1] < 0.2
+
+
+class HeavyBall(Optimizer):
+    """Momentum by the last two positions: the state is the parameter as it was before the step."""
+
+    state_size = 1
+
+    def __init__(self, parameters: Any, lr: float = 0.1) -> None:
+        super().__init__(parameters, lr=lr)
+
+    @staticmethod
+    def rule(parameter: Any, gradient: Any, state: Any, hyper: Any) -> Any:
+        return parameter - hyper.lr * gradient + 0.5 * (parameter - state[0]), (parameter,)
+
+
+class Shifted(HeavyBall):
+    """Each number of the state takes the place of the next one."""
+
+    state_size = 3
+
+    @staticmethod
+    def rule(parameter: Any, gradient: Any, state: Any, hyper: Any) -> Any:
+        first, second, third = state
+        return parameter - hyper.lr * (gradient + 0.3 * third), (gradient, first, second)
+
+
+@pytest.mark.parametrize("kind", [HeavyBall, Shifted])
+def test_a_rule_may_keep_old_numbers_in_the_place_of_others(kind: type[Optimizer]) -> None:
+    X, y = make_moons(20)
+    found = []
+    for steps in (CompiledSteps, EagerSteps):
+        model = MLP(2, [4, 1], activation="tanh", seed=0)
+        training = steps(model, binary_cross_entropy_with_logits, kind(model.parameters()), X, y)
+        losses = training.run([range(20)] * 6)
+        training.store()
+        found.append([*losses, *[parameter.data for parameter in model.parameters()]])
+    assert found[0] == pytest.approx(found[1], rel=1e-12, abs=1e-12)

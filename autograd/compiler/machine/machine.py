@@ -40,10 +40,7 @@ class Machine:
         ]
         self.memory = memory_of(program, steps, kept, batch, whole)
         self.calls = lowered(program, steps, kept, self.memory, batch, fixed=fixed)
-        for number, old in carried:
-            new = program.outputs[number]
-            if not isinstance(new, Read) or self.memory.aliases.get(new.array) != old.array:
-                self.calls.append(self._carry(new, old))
+        self.calls += self._carried([(program.outputs[number], old) for number, old in carried])
         self._keep = [_descriptor(call) for call in self.calls]
         where = np.array([words.ctypes.data for words, _ in self._keep], dtype=np.int64)
         code = np.array(addresses([call.kernel for call in self.calls]), dtype=np.int64)
@@ -55,12 +52,28 @@ class Machine:
         ]
         self._free: list[tuple[Any, Any]] = []  # append and pop are atomic
 
-    def _carry(self, new: Operand, old: Read) -> Call:
-        if not isinstance(new, Read):
-            raise ValueError(f"the number {new} is carried over: it must be an array")
-        given = self.program.arrays[new.array].kind is Kind.ARGUMENT
-        source = Column(new.index, self.memory.base[new.array], data=given)
-        return copied(source, Column(old.index, self.memory.base[old.array]))
+    def _carried(self, pairs: Sequence[tuple[Operand, Read]]) -> list[Call]:
+        """The calls that put outputs into the places of leaves, at the end of an evaluation.
+
+        An output may be the old number of another leaf: a rule may keep the parameter as it was before the step.  Such
+        an output is copied aside before anything is replaced.
+        """
+        replaced = {old.array for _, old in pairs}
+        aside, calls = [], []
+        for new, old in pairs:
+            if not isinstance(new, Read):
+                raise ValueError(f"the number {new} is carried over: it must be an array")
+            if self.memory.aliases.get(new.array) == old.array:  # computed where it belongs
+                continue
+            given = self.program.arrays[new.array].kind is Kind.ARGUMENT
+            source = Column(new.index, self.memory.base[new.array], data=given)
+            if new.array in replaced:
+                kept = Column(range(len(new.index)), self.memory.size)
+                self.memory = self.memory._replace(size=self.memory.size + len(new.index))
+                aside.append(copied(source, kept))
+                source = kept
+            calls.append(copied(source, Column(old.index, self.memory.base[old.array])))
+        return [*aside, *calls]
 
     # ---- memory ----------------------------------------------------------------------------------------------------
     def frame(self) -> Any:
