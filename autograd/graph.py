@@ -81,6 +81,7 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -
         partials: a node's local derivatives, aligned with its parents; floats, or nodes that can be differentiated
             again, or registers of a program: whatever they are, the gradients are of the same kind.
     """
+    node = None
     try:
         for node, local in zip(reversed(order), map(partials, reversed(order))):
             if len(local) == 2:  # most nodes; without the loop 2x faster
@@ -99,6 +100,8 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -
                     parent.grad += upstream * derivative
             elif node.parents:
                 raise ValueError("a node without local derivatives")
+        if order and node is not order[0]:  # to `map`, StopIteration is the end of the walk
+            raise PrimitiveError("a rule raised StopIteration, which would end the walk before all gradients are known")
     except ValueError:
         check_derivatives(order, partials)
         raise

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from autograd import Value, fsum, grad, sumprod
-from autograd.graph import leaves, sweep, topological_order
+from autograd.errors import PrimitiveError
+from autograd.graph import accumulate, leaves, sweep, topological_order
 
 
 def gradients_of(expression: Any, *numbers: float) -> list[float]:
@@ -245,3 +246,18 @@ def test_the_sweep_works_on_any_kind_of_number() -> None:
     assert adjoint[h] == "1·∂y/∂h"
     assert set(adjoint[x].split(" + ")) == {"1·∂y/∂x", "1·∂y/∂h·∂h/∂x₁", "1·∂y/∂h·∂h/∂x₂"}
     assert (h.grad, x.grad) == (0, 0)  # the walk leaves the nodes' own gradients as they were
+
+
+def test_a_rule_that_raises_stopiteration_does_not_end_the_walk_in_silence() -> None:
+    x = Value(2.0)
+    y = x.exp() * 3.0
+
+    def partials(node: Value) -> Any:
+        if node is y.parents[0]:
+            raise StopIteration
+        return node.partials
+
+    order = topological_order(y)
+    y.grad = 1.0
+    with pytest.raises(PrimitiveError, match="StopIteration"):
+        accumulate(order, partials)
