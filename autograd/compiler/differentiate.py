@@ -193,11 +193,7 @@ class _SumEdge(LinearMap):
 
     def __call__(self, adjoint: Any) -> Any:
         builder, target = self.builder, self.builder.arrays[self.read.array]
-        position, k = self.position, 0
-        while position >= len(self.array.terms[k].factors):
-            position -= len(self.array.terms[k].factors)
-            k += 1
-        terms = self.array.terms[k]
+        terms, position = _part(self.array, self.position)
         others = [factor for j, factor in enumerate(terms.factors) if j != position]
         above = adjoint.operand
         count = len(terms.owner)
@@ -271,7 +267,7 @@ def _edge(builder: Builder, node: _Node, position: int, read: Read, here: Any) -
     taken = here
     if node.array.kind is Kind.SUM:
         if isinstance(taken, Rows):
-            taken = Rows(builder, builder.read(taken.read, _part(node.array, position).owner))
+            taken = Rows(builder, builder.read(taken.read, _part(node.array, position)[0].owner))
     elif node.array.op in ops.COMPARISONS:
         return None
     elif node.array.op is ops.select:
@@ -284,11 +280,11 @@ def _edge(builder: Builder, node: _Node, position: int, read: Read, here: Any) -
     return _Edge(read.index, taken, node.array.batched)
 
 
-def _part(array: Array, position: int) -> Terms:
-    """The terms of a sum that its read number ``position`` belongs to."""
+def _part(array: Array, position: int) -> tuple[Terms, int]:
+    """The terms of a sum that its read number ``position`` belongs to, and which of their factors it is."""
     for terms in array.terms:
         if position < len(terms.factors):
-            return terms
+            return terms, position
         position -= len(terms.factors)
     raise IndexError(position)
 

@@ -158,16 +158,6 @@ class Code:
         first = self.let(f"insertelement {self.type} poison, double {scalar}, i64 0")
         return self.let(f"shufflevector {self.type} {first}, {self.type} poison, <{self.lanes} x i32> zeroinitializer")
 
-    def sum_of_lanes(self, x: str) -> str:
-        """The sum over the lanes as a double: halves are added until one lane is left."""
-        lanes = self.lanes
-        while lanes > 1:
-            lanes //= 2
-            order = ", ".join(f"i32 {(i + lanes) % self.lanes}" for i in range(self.lanes))
-            indices = f"<{self.lanes} x i32> <{order}>"
-            x = self.add(x, self.let(f"shufflevector {self.type} {x}, {self.type} poison, {indices}"))
-        return x if self.lanes == 1 else self.let(f"extractelement {self.type} {x}, i64 0")
-
     def sums_of_lanes(self, vectors: Sequence[str]) -> str:
         """A vector whose lane i is the sum of the lanes of vectors[i] (at most as many as there are lanes), as a tree.
 
