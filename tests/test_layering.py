@@ -245,10 +245,24 @@ def imports_of(module: str, path: Path, known: set[str]) -> set[str]:
     return {inner if inner in known else outer for outer, inner in found} & known
 
 
-def test_modules_of_the_compiler_do_not_import_in_circles() -> None:
-    own = {module: path for module, path in modules() if module.startswith("autograd.compiler.")}
-    assert len(own) > 30
+@pytest.mark.parametrize("package", ["autograd.compiler", "autograd.viz"])
+def test_modules_of_a_package_do_not_import_in_circles(package: str) -> None:
+    own = {module: path for module, path in modules() if module.startswith(f"{package}.")}
+    assert len(own) > 20
     assert circles({module: imports_of(module, path, set(own)) for module, path in own.items()}) == []
+
+
+# The parts of the package that draws, from the bottom up; its other modules stand on all of them.
+VIZ = ["text", "facts", "pictures"]
+
+
+def test_imports_point_down_between_the_parts_of_viz() -> None:
+    height = {part: k for k, part in enumerate(VIZ)}
+    own = {module: path for module, path in modules() if module.startswith("autograd.viz.")}
+    for module, path in own.items():
+        above = height.get(module.split(".")[2], len(VIZ))
+        imported = imports_of(module, path, set(own))
+        assert all(height.get(found.split(".")[2], len(VIZ)) <= above for found in imported), module
 
 
 def test_a_circle_is_found() -> None:

@@ -187,8 +187,8 @@ def test_a_file_that_cannot_be_written_is_an_error(run: Run) -> None:
 
 
 def test_without_a_dot_program_the_error_names_the_remedies(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.viz.render.shutil.which", lambda name: None)
-    monkeypatch.setattr("autograd.viz.render._in_wheel", lambda: None)
+    monkeypatch.setattr("autograd.viz.pictures.render.shutil.which", lambda name: None)
+    monkeypatch.setattr("autograd.viz.pictures.render._in_wheel", lambda: None)
     status, out, err = run("a", "a=1", "--draw", "g.svg")
     assert (status, out) == (2, "")
     assert "scalar-autograd[draw]" in err

@@ -343,8 +343,8 @@ def test_the_ending_chooses_the_format(
 def test_without_graphviz_a_drawing_is_refused_with_the_remedy(
     trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autograd.viz.render.shutil.which", lambda name: None)
-    monkeypatch.setattr("autograd.viz.render._in_wheel", lambda: None)
+    monkeypatch.setattr("autograd.viz.pictures.render.shutil.which", lambda name: None)
+    monkeypatch.setattr("autograd.viz.pictures.render._in_wheel", lambda: None)
     before = os.listdir(trained)
     for name in ("n.svg", "n.html"):
         status, out, err = run(capsys, "draw", "line.json", "--out", name)

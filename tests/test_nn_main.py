@@ -175,8 +175,8 @@ def test_the_demonstration_does_not_ask_for_the_compiler(
 def test_without_graphviz_all_but_the_picture_is_written(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autograd.viz.render.shutil.which", lambda name: None)
-    monkeypatch.setattr("autograd.viz.render._in_wheel", lambda: None)
+    monkeypatch.setattr("autograd.viz.pictures.render.shutil.which", lambda name: None)
+    monkeypatch.setattr("autograd.viz.pictures.render._in_wheel", lambda: None)
     status, out, err = run(capsys, "--epochs", "1")
     assert status == 0
     assert sorted(os.listdir("nn-demo")) == ["loss.svg", "model.json", "neuron.dot"]

@@ -18,13 +18,13 @@ import pytest
 
 from autograd import Value, draw_dot, fsum
 from autograd.graph import topological_order
-from autograd.viz.figure import Figure, Graph, scalar_figure
-from autograd.viz.fold import folded_figure
-from autograd.viz.keys import LEVELS, NETWORK_LEVELS, keys_of
-from autograd.viz.layout import Layout, layout_of
-from autograd.viz.notation import Names, number
-from autograd.viz.order import reading_order
+from autograd.viz.facts.order import reading_order
 from autograd.viz.pages import html_page
+from autograd.viz.pictures.figure import Figure, Graph, scalar_figure
+from autograd.viz.pictures.fold import folded_figure
+from autograd.viz.pictures.keys import LEVELS, NETWORK_LEVELS, keys_of
+from autograd.viz.pictures.layout import Layout, layout_of
+from autograd.viz.text.notation import Names, number
 from nn import MLP, half_mse_loss, make_moons
 from tests.browser import Open, cubic, network, opened_pages, started_chromium  # noqa: F401 - the fixtures
 from tests.test_viz_steps import random_graph

@@ -13,9 +13,9 @@ import pytest
 
 from autograd import Value, clip, fsum, grad, logsumexp, ops, primitive, prod, sumprod
 from autograd.graph import topological_order
-from autograd.viz import code as writers
 from autograd.viz import to_jax, to_python, to_torch
-from autograd.viz.notation import INFIX
+from autograd.viz.text import code as writers
+from autograd.viz.text.notation import INFIX
 from nn import MLP
 from tests.test_viz_dot import HOSTILE
 from tests.test_viz_steps import random_graph

@@ -144,7 +144,7 @@ def test_names_are_labels_or_short_expressions_or_numbers() -> None:
 def test_expressions_have_the_parentheses_that_they_need(build, text: str) -> None:  # type: ignore[no-untyped-def]
     node = build(Value(2.0, "a"), Value(3.0, "b"))
     order = topological_order(node)
-    assert autograd.viz.notation.Names(order).name[node] == text
+    assert autograd.viz.text.notation.Names(order).name[node] == text
     assert eval(text, {"a": 2.0, "b": 3.0, "maximum": max}) == node.data
 
 

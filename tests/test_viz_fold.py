@@ -10,11 +10,11 @@ import pytest
 
 from autograd import DrawingError, Value, draw_dot, fsum, grad, sumprod
 from autograd.graph import topological_order
-from autograd.viz import draw
-from autograd.viz import render as rendering
-from autograd.viz.figure import Figure, Graph, spread
-from autograd.viz.keys import LEVELS
-from autograd.viz.notation import textbook
+from autograd.viz.pictures import draw
+from autograd.viz.pictures import render as rendering
+from autograd.viz.pictures.figure import Figure, Graph, spread
+from autograd.viz.pictures.keys import LEVELS
+from autograd.viz.text.notation import textbook
 from nn import MLP
 
 
@@ -282,7 +282,7 @@ def test_a_layout_that_fails_shows_a_folded_drawing_and_says_so(monkeypatch: pyt
             raise rendering.LayoutError(f"the layout was stopped after {timeout:g} s")
         return real(source, format, timeout=timeout, dpi=dpi)
 
-    monkeypatch.setattr("autograd.viz.dot.render", slow)
+    monkeypatch.setattr("autograd.viz.pictures.dot.render", slow)
     drawing = draw_dot(sumprod([Value(1.0)] * 100, [2.0] * 100).sin(), fold=None, timeout=3)
     with pytest.warns(UserWarning, match="stopped after 3 s; drawn folded instead"):
         svg = drawing.pipe("svg", encoding="utf-8")
@@ -294,7 +294,7 @@ def test_a_small_drawing_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch)
     def fail(*_: object, **__: object) -> bytes:
         raise rendering.LayoutError("no")
 
-    monkeypatch.setattr("autograd.viz.dot.render", fail)
+    monkeypatch.setattr("autograd.viz.pictures.dot.render", fail)
     with warnings.catch_warnings(), pytest.raises(DrawingError):
         draw_dot(Value(1.0)).pipe()
 

@@ -25,8 +25,8 @@ from autograd import (
 from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.viz import to_latex, to_latex_gradient
-from autograd.viz.algebra import Expression, Function, Number, Product, Sum, Symbol, simplify
-from autograd.viz.formula import Formulas
+from autograd.viz.text.algebra import Expression, Function, Number, Product, Sum, Symbol, simplify
+from autograd.viz.text.formula import Formulas
 from nn import MLP
 from tests.test_viz_dot import HOSTILE
 from tests.test_viz_steps import random_graph

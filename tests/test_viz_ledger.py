@@ -13,9 +13,9 @@ import pytest
 from autograd import Value, draw_dot, exp, fsum, grad, log, sumprod
 from autograd.graph import topological_order
 from autograd.viz import Ledger, Paths, explain
-from autograd.viz.paths import count_paths, strongest_paths
-from autograd.viz.replay import finite_difference, replay
-from autograd.viz.texmath import latex_name, latex_number
+from autograd.viz.facts.paths import count_paths, strongest_paths
+from autograd.viz.facts.replay import finite_difference, replay
+from autograd.viz.text.texmath import latex_name, latex_number
 from nn import MLP
 from tests.test_viz_dot import HOSTILE
 from tests.test_viz_steps import random_graph

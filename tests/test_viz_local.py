@@ -12,9 +12,9 @@ import autograd as ag
 from autograd import Value, ops, primitive, strict
 from autograd.graph import topological_order
 from autograd.viz import explain
-from autograd.viz.local import LocalDerivative, local_derivatives
-from autograd.viz.notation import Names
 from autograd.viz.pages import html_page
+from autograd.viz.text.local import LocalDerivative, local_derivatives
+from autograd.viz.text.notation import Names
 from nn import MLP
 from tests.browser import Open, cubic, opened_pages, press, started_chromium  # noqa: F401 - the fixtures
 from tests.test_viz_page import data_of

@@ -17,11 +17,11 @@ import pytest
 
 from autograd import Value, fsum, grad, strict
 from autograd.graph import topological_order
-from autograd.viz import render as rendering
 from autograd.viz import write_html
-from autograd.viz.notation import number
-from autograd.viz.order import reading_order
+from autograd.viz.facts.order import reading_order
 from autograd.viz.pages import DELTAS, html_page
+from autograd.viz.pictures import render as rendering
+from autograd.viz.text.notation import number
 from nn import MLP
 from tests.browser import (  # noqa: F401 - the fixtures
     Open,
@@ -154,7 +154,7 @@ def test_a_level_that_cannot_be_laid_out_is_left_out(monkeypatch: pytest.MonkeyP
             raise rendering.LayoutError("too much")
         return real(source, *args, **kwargs)
 
-    monkeypatch.setattr("autograd.viz.layout.render", fail)
+    monkeypatch.setattr("autograd.viz.pictures.layout.render", fail)
     data = data_of(html_page(network()))
     assert [level["name"] for level in data["levels"]] == ["model", "layer", "neuron"]
     assert data["notice"].endswith(" numbers are too many for a box each.")

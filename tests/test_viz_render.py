@@ -15,8 +15,8 @@ import pytest
 
 from autograd import DrawingError, Value, draw_dot
 from autograd.viz import load_renderer, save, set_renderer, write_html
-from autograd.viz import render as rendering
-from autograd.viz.render import dot_program, render
+from autograd.viz.pictures import render as rendering
+from autograd.viz.pictures.render import dot_program, render
 
 SOURCE = "digraph { a -> b }"
 Program = Callable[[str], Path]

@@ -19,16 +19,16 @@ Everything here reads a recorded graph; nothing computes a derivative of its own
 b.grad = 8 = 3·1 (via b*3) + 5·1 (via b*5)
 """
 
-from autograd.viz.code import to_jax, to_python, to_torch
 from autograd.viz.diagnosis import Diagnosis, diagnose
-from autograd.viz.dot import Drawing
-from autograd.viz.draw import draw_dot, save
-from autograd.viz.formula import to_latex, to_latex_gradient
-from autograd.viz.ledger import Ledger, Paths, explain
+from autograd.viz.facts.ledger import Ledger, Paths, explain
+from autograd.viz.facts.steps import Step, backward_steps
 from autograd.viz.notebook import Page, page, show, write_html
-from autograd.viz.render import set_renderer
-from autograd.viz.steps import Step, backward_steps
-from autograd.viz.webassembly import load_renderer
+from autograd.viz.pictures.dot import Drawing
+from autograd.viz.pictures.draw import draw_dot, save
+from autograd.viz.pictures.render import set_renderer
+from autograd.viz.pictures.webassembly import load_renderer
+from autograd.viz.text.code import to_jax, to_python, to_torch
+from autograd.viz.text.formula import to_latex, to_latex_gradient
 
 __all__ = [
     "Diagnosis", "Drawing", "Ledger", "Page", "Paths", "Step", "backward_steps", "diagnose", "draw_dot", "explain",

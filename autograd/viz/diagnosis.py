@@ -14,10 +14,10 @@ from autograd import ops
 from autograd.graph import topological_order
 from autograd.ops import Op
 from autograd.value import Value
-from autograd.viz.dot import Drawing
-from autograd.viz.draw import draw_dot
-from autograd.viz.notation import Names, nodes_of, number
-from autograd.viz.steps import adjoints
+from autograd.viz.facts.steps import adjoints
+from autograd.viz.pictures.dot import Drawing
+from autograd.viz.pictures.draw import draw_dot
+from autograd.viz.text.notation import Names, nodes_of, number
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]
 

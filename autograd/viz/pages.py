@@ -17,18 +17,18 @@ from typing import Any
 from autograd import ops
 from autograd.graph import topological_order
 from autograd.value import Value
-from autograd.viz.draw import LEGIBLE
-from autograd.viz.figure import Box, Figure, Graph, scalar_figure
-from autograd.viz.fold import folded_figure
-from autograd.viz.keys import NETWORK_LEVELS, OTHER_LEVELS, keys_of
-from autograd.viz.layout import layout_of
-from autograd.viz.local import local_derivatives
-from autograd.viz.notation import ATOM, NEGATION, Names, expression, nodes_of, number, shorten, textbook
-from autograd.viz.render import LayoutError
-from autograd.viz.replay import replay
-from autograd.viz.steps import adjoints, backward_steps
-from autograd.viz.svg import svg_of
-from autograd.viz.theme import THEMES, Theme
+from autograd.viz.facts.replay import replay
+from autograd.viz.facts.steps import adjoints, backward_steps
+from autograd.viz.pictures.draw import LEGIBLE
+from autograd.viz.pictures.figure import Box, Figure, Graph, scalar_figure
+from autograd.viz.pictures.fold import folded_figure
+from autograd.viz.pictures.keys import NETWORK_LEVELS, OTHER_LEVELS, keys_of
+from autograd.viz.pictures.layout import layout_of
+from autograd.viz.pictures.render import LayoutError
+from autograd.viz.pictures.svg import svg_of
+from autograd.viz.pictures.theme import THEMES, Theme
+from autograd.viz.text.local import local_derivatives
+from autograd.viz.text.notation import ATOM, NEGATION, Names, expression, nodes_of, number, shorten, textbook
 
 __all__ = ["html_page"]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograd.errors import DrawingError
-from autograd.viz import webassembly
+from autograd.viz.pictures import webassembly
 
 __all__ = ["DPI", "LayoutError", "Renderer", "dot_program", "render", "set_renderer"]
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from autograd.viz.algebra import ONE, Expression, Function, Number, Product, Sum, Symbol
-from autograd.viz.texmath import latex_number, latex_text
+from autograd.viz.text.algebra import ONE, Expression, Function, Number, Product, Sum, Symbol
+from autograd.viz.text.texmath import latex_number, latex_text
 
 __all__ = ["ATOM", "POWER", "PRODUCT", "SUM", "Writer", "latex"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from autograd.viz.algebra import Expression, Function
-from autograd.viz.notation import number
-from autograd.viz.typeset import ATOM, PRODUCT, SUM, Writer
+from autograd.viz.text.algebra import Expression, Function
+from autograd.viz.text.notation import number
+from autograd.viz.text.typeset import ATOM, PRODUCT, SUM, Writer
 
 __all__ = ["plain"]
 
@@ -23,7 +23,7 @@ def plain(expression: Expression, *, numbers: bool = False, spec: str = ".4g") -
         numbers: put the numbers in for the symbols.
         spec: the number format.
 
-    >>> from autograd.viz.algebra import ONE, Number, Product, Symbol, power
+    >>> from autograd.viz.text.algebra import ONE, Number, Product, Symbol, power
     >>> b, w = Symbol("b", 2.0), Symbol("w²₁₃", -0.5)
     >>> plain(power(b, 2, 3.0)), plain(power(b, 2, 3.0), numbers=True)
     ('3b²', '3·2²')

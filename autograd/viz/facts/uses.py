@@ -6,8 +6,8 @@ import gc
 from collections.abc import Sequence
 
 from autograd.value import Value
-from autograd.viz.notation import Names
-from autograd.viz.order import reading_order
+from autograd.viz.facts.order import reading_order
+from autograd.viz.text.notation import Names
 
 __all__ = ["names_of", "users_of"]
 

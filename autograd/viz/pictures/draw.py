@@ -13,13 +13,13 @@ import graphviz
 
 from autograd.files import write_file
 from autograd.value import Value
-from autograd.viz.dot import Drawing, drawing_of
-from autograd.viz.figure import Figure, Graph, scalar_figure
-from autograd.viz.fold import best_level, cut, folded_figure
-from autograd.viz.keys import LEVELS, keys_of
-from autograd.viz.notation import nodes_of
-from autograd.viz.render import DPI, render
-from autograd.viz.theme import theme_named
+from autograd.viz.pictures.dot import Drawing, drawing_of
+from autograd.viz.pictures.figure import Figure, Graph, scalar_figure
+from autograd.viz.pictures.fold import best_level, cut, folded_figure
+from autograd.viz.pictures.keys import LEVELS, keys_of
+from autograd.viz.pictures.render import DPI, render
+from autograd.viz.pictures.theme import theme_named
+from autograd.viz.text.notation import nodes_of
 
 __all__ = ["draw_dot", "figure_of", "save"]
 

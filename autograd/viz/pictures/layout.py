@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autograd.viz.figure import Box, Figure
-from autograd.viz.render import render
-from autograd.viz.theme import Kind
+from autograd.viz.pictures.figure import Box, Figure
+from autograd.viz.pictures.render import render
+from autograd.viz.pictures.theme import Kind
 
 __all__ = ["Layout", "layout_of", "text_width"]
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.value import Value
-from autograd.viz.notation import Textbook, stem, textbook
+from autograd.viz.text.notation import Textbook, stem, textbook
 
 __all__ = ["INPUTS", "LEVELS", "Module", "keys_of"]
 

@@ -11,10 +11,10 @@ from typing import Any
 import graphviz
 
 from autograd.files import write_file
-from autograd.viz.describe import alt_text
-from autograd.viz.figure import Arrow, Box, Figure
-from autograd.viz.render import DPI, LayoutError, render
-from autograd.viz.theme import Theme
+from autograd.viz.pictures.describe import alt_text
+from autograd.viz.pictures.figure import Arrow, Box, Figure
+from autograd.viz.pictures.render import DPI, LayoutError, render
+from autograd.viz.pictures.theme import Theme
 
 __all__ = ["Drawing", "drawing_of"]
 

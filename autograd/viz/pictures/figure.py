@@ -16,9 +16,9 @@ from typing import Any
 from autograd import ops
 from autograd.graph import topological_order
 from autograd.value import Value
-from autograd.viz.notation import NOT_COMPUTED, Names, gradient, number, parameters_of
-from autograd.viz.order import reading_order
-from autograd.viz.theme import Kind
+from autograd.viz.facts.order import reading_order
+from autograd.viz.pictures.theme import Kind
+from autograd.viz.text.notation import NOT_COMPUTED, Names, gradient, number, parameters_of
 
 __all__ = ["Arrow", "Box", "Figure", "Graph", "scalar_figure", "spread"]
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from autograd import ops
 from autograd.graph import topological_order
 from autograd.value import Value
-from autograd.viz.local import LocalDerivative, local_derivatives
-from autograd.viz.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product
-from autograd.viz.order import reading_order
-from autograd.viz.paths import Path, count_paths, strongest_paths
-from autograd.viz.replay import finite_difference
-from autograd.viz.steps import adjoints
-from autograd.viz.texmath import latex_name, latex_number, latex_text
-from autograd.viz.uses import names_of, users_of
+from autograd.viz.facts.order import reading_order
+from autograd.viz.facts.paths import Path, count_paths, strongest_paths
+from autograd.viz.facts.replay import finite_difference
+from autograd.viz.facts.steps import adjoints
+from autograd.viz.facts.uses import names_of, users_of
+from autograd.viz.text.local import LocalDerivative, local_derivatives
+from autograd.viz.text.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product
+from autograd.viz.text.texmath import latex_name, latex_number, latex_text
 
 __all__ = ["Ledger", "Paths", "Term", "explain"]
 

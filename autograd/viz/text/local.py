@@ -15,12 +15,12 @@ from autograd.errors import AutogradError
 from autograd.graph import topological_order
 from autograd.modes import recording
 from autograd.value import Value
-from autograd.viz.algebra import Expression, Number, simplify
-from autograd.viz.formula import Formulas
-from autograd.viz.notation import ATOM, Names, number
-from autograd.viz.plain import plain
-from autograd.viz.texmath import latex_name, latex_number
-from autograd.viz.typeset import latex
+from autograd.viz.text.algebra import Expression, Number, simplify
+from autograd.viz.text.formula import Formulas
+from autograd.viz.text.notation import ATOM, Names, number
+from autograd.viz.text.plain import plain
+from autograd.viz.text.texmath import latex_name, latex_number
+from autograd.viz.text.typeset import latex
 
 __all__ = ["LocalDerivative", "local_derivatives"]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from autograd.graph import topological_order
 from autograd.value import Value
-from autograd.viz.figure import Box, Figure
-from autograd.viz.notation import number, product
-from autograd.viz.steps import Step, backward_steps
-from autograd.viz.theme import Kind
+from autograd.viz.facts.steps import Step, backward_steps
+from autograd.viz.pictures.figure import Box, Figure
+from autograd.viz.pictures.theme import Kind
+from autograd.viz.text.notation import number, product
 
 __all__ = ["alt_text", "summary"]
 

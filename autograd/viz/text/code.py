@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from autograd import ops
 from autograd.graph import topological_order
 from autograd.value import Value
-from autograd.viz.notation import ATOM, INFIX, NEGATION, expression, nodes_of, shorten
+from autograd.viz.text.notation import ATOM, INFIX, NEGATION, expression, nodes_of, shorten
 
 __all__ = ["to_jax", "to_python", "to_torch"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from autograd.viz.describe import summary
-from autograd.viz.figure import Arrow, Box, Figure
-from autograd.viz.layout import LINE_HEIGHT, OUTLINE, Layout
-from autograd.viz.notation import NOT_COMPUTED
-from autograd.viz.theme import Kind
+from autograd.viz.pictures.describe import summary
+from autograd.viz.pictures.figure import Arrow, Box, Figure
+from autograd.viz.pictures.layout import LINE_HEIGHT, OUTLINE, Layout
+from autograd.viz.pictures.theme import Kind
+from autograd.viz.text.notation import NOT_COMPUTED
 
 __all__ = ["svg_of"]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from autograd.graph import sweep, topological_order
 from autograd.ops import as_float
 from autograd.value import Value
-from autograd.viz.notation import nodes_of
+from autograd.viz.text.notation import nodes_of
 
 __all__ = ["Step", "adjoints", "backward_steps"]
 

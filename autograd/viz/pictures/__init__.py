@@ -1,0 +1,1 @@
+"""From a graph to a picture: figures, folding, layout, DOT and SVG."""

@@ -1,0 +1,1 @@
+"""Numbers, nodes and derivatives as text: names, formulas, LaTeX, programs."""
