@@ -23,6 +23,7 @@ node with parents whose local derivatives nobody gave can be drawn, but not diff
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -132,6 +133,8 @@ class MicrogradNames(Number):
             _adopt(self, known, self._op)
         elif not isinstance(self.op, Closure):  # parents were set, not given to the constructor
             _adopt(self, self.parents, self._op)
+        if getattr(_probed, "now", False):  # `self.tanh().data` in the closure of tanh: nobody differentiates that node
+            return
         self.partials = _derivatives(self, closure, known)
         _check(self)
 
@@ -169,7 +172,8 @@ def _arguments(positional: Sequence[Any], keywords: Mapping[str, Any]) -> _Argum
     for keyword, argument in keywords.items():
         if keyword not in KEYWORDS:
             raise TypeError(
-                f"Value() has no argument {keyword!r}: it takes a number and a label, as in Value(2.0, 'x')"
+                f"Value() has no argument {keyword!r}: it takes a number and a label, as in Value(2.0, 'x'); the "
+                "children of a node are children=(x, y), the local derivatives local_grads=(by_x, by_y)"
             )
         before = found.get(KEYWORDS[keyword])
         if argument is None or (isinstance(argument, str) and not argument):
@@ -240,7 +244,10 @@ def _adopt(node: Any, children: Sequence[Any], name: str, derivatives: Any = Non
 
 def _numbers(children: Sequence[Any], derivatives: Any) -> tuple[float, ...]:
     if isinstance(derivatives, Mapping):
-        derivatives = [derivatives.get(child) for child in children]
+        missing = [child for child in children if child not in derivatives]
+        if missing:
+            raise ValueError(f"a node needs one local derivative for each child, got none for {missing[0]!r}")
+        derivatives = [derivatives[child] for child in children]
     if isinstance(derivatives, (Number, str)) or not hasattr(derivatives, "__iter__"):
         raise _stranger(derivatives)
     try:
@@ -266,6 +273,9 @@ def _refusal(name: str, problem: str) -> AutogradError:
 
 
 # ---- the derivatives that are in a closure ---------------------------------------------------------------------------
+_probed = threading.local()  # now: whether this thread is calling a closure for its derivatives
+
+
 def _known_to(closure: Any) -> Iterator[Any]:
     """The nodes that a function can reach by its variables, arguments and globals, and by functions among these."""
     stack, seen = [closure], set()
@@ -310,12 +320,14 @@ def _derivatives(node: Any, closure: Callable[[], None], known: Iterable[Any]) -
 
     with walking:
         before = [x.grad for x in touched]
+        _probed.now = True
         try:
             slopes = added(1.0)
             strangers = [x for x, slope in zip(others, slopes[len(node.parents) :]) if slope != 0.0]
             partials = _as_numbers(node, slopes[: len(node.parents)])
             linear = strangers or all(_proportional(partials, added(probe), probe) for probe in PROBES)
         finally:
+            _probed.now = False
             restore(touched, before)
     if strangers and current_modes().recording:
         raise PrimitiveError(

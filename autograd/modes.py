@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, _GeneratorContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Lock
 from typing import Any, NamedTuple
+
+from autograd.locks import renew_in_child
 
 __all__ = [
     "UNRECORDED",
@@ -50,16 +52,7 @@ class _Open:
 
 open_contexts = _Open()
 _lock = Lock()
-
-
-def _new_lock() -> None:
-    """In a forked process: another thread may have held the lock, and that thread does not exist there."""
-    global _lock
-    _lock = Lock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_new_lock)
+renew_in_child(sys.modules[__name__], "_lock", Lock)
 _modes: ContextVar[Modes] = ContextVar("autograd_modes", default=Modes())  # noqa: B039 - immutable
 current_modes = _modes.get
 

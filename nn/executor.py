@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from autograd.errors import AutogradError
+from autograd.locks import renew_in_child
 from nn.options import whole_number
 
 __all__ = ["ExecutorError", "Parcel", "Workers"]
@@ -179,6 +181,7 @@ def _reason(error: Exception) -> str:
 # ---- on the worker ---------------------------------------------------------------------------------------------------
 _kept: OrderedDict[str, Any] = OrderedDict()  # the contents of parcels, the one used last at the end
 _lock = threading.Lock()
+renew_in_child(sys.modules[__name__], "_lock", threading.Lock)
 
 
 def _call(function: Callable[..., Any], keys: list[str], supplied: dict[str, bytes], task: tuple[Any, ...]) -> Any:

@@ -145,3 +145,71 @@ closure._backward = _backward
 print(use(), *set(codes))
 """
     assert run(PROGRAM + program) == "True 0"
+
+
+def test_a_process_forked_while_other_threads_hold_the_compilers_locks_compiles() -> None:
+    program = """
+import autograd
+from autograd.compiler import backends, rewriting
+from autograd.compiler.machine import library
+from nn import executor
+
+f = autograd.compile(lambda x: x * x + 1.0)
+f(2.0)
+locks = [f._lock, library._lock, rewriting._lock, backends._notice_lock, executor._lock]
+all_held = threading.Barrier(len(locks) + 1)
+def hold(lock):
+    with lock:
+        all_held.wait()
+        stop.wait(30)
+threads = [threading.Thread(target=hold, args=(lock,)) for lock in locks]
+for thread in threads:
+    thread.start()
+all_held.wait()
+child = os.fork()
+if not child:
+    g = autograd.compile(lambda xs: max(xs) * xs[0])
+    x, y = Value(3.0), Value(4.0)
+    f(y).backward()
+    g([x, y]).backward()
+    executor._call(print, [], {}, ())
+    os._exit(0 if (x.grad, y.grad) == (4.0, 11.0) else 3)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+stop.set()
+for thread in threads:
+    thread.join()
+print(code)
+"""
+    assert run(PROGRAM + program).split() == ["0"]
+
+
+def test_a_process_forked_while_machine_code_is_made_makes_its_own() -> None:
+    program = """
+import autograd
+
+autograd.compile(lambda x: x * x)(2.0)   # an import in another thread is Python's own matter
+
+def compile_many():
+    n = 0
+    while not stop.is_set():
+        n += 1
+        exponent = 2.0 + n / 64.0
+        g = autograd.compile(lambda xs: sum(x**exponent for x in xs))
+        g([1.0 + n, 2.0])
+
+thread = threading.Thread(target=compile_many)
+thread.start()
+codes = []
+for n in range(8):
+    child = os.fork()
+    if not child:
+        g = autograd.compile(lambda xs: sum((x * x + n).tanh() for x in xs))
+        x = Value(0.5)
+        g([x, 1.0]).backward()
+        os._exit(0 if abs(x.grad - (1 - (0.25 + n + Value(0.0)).tanh().data ** 2)) < 1e-12 else 3)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+stop.set()
+thread.join()
+print(*sorted(set(codes)))
+"""
+    assert run(PROGRAM + program) == "0"

@@ -409,6 +409,25 @@ def test_a_closure_that_adds_nodes_is_refused() -> None:
     assert x.grad == 0
 
 
+def test_a_closure_may_call_the_operation_that_it_belongs_to() -> None:
+    class Mine(Value):
+        def tanh(self) -> Any:
+            out: Any = Mine(math.tanh(self.data), (self,), "tanh")  # type: ignore[arg-type]
+
+            def _backward() -> None:
+                self.grad += (1 - self.tanh().data ** 2) * out.grad
+
+            out._backward = _backward
+            return out
+
+    x = Mine(0.5)
+    y = x.tanh()
+    (y * y.tanh()).backward()
+    t = math.tanh(0.5)
+    outer = math.tanh(t) + t * (1 - math.tanh(t) ** 2)
+    assert x.grad == pytest.approx(outer * (1 - t * t), rel=1e-15)
+
+
 def test_a_closure_that_raises_leaves_no_trace() -> None:
     x = Value(0.0)
     out: Any = Value(1.0, (x,), "oops")  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from typing import Any
 
 from autograd.compiler.classes import Program, UnsupportedError
 from autograd.compiler.python.kernel import PythonKernel
+from autograd.locks import renew_in_child
 
 __all__ = ["BACKENDS", "Kernel", "UnsupportedError", "first_that_can", "kernel_for", "native_available"]
 
@@ -23,6 +24,7 @@ Kernel = Callable[[Sequence[Any], Sequence[float]], list[Any]]
 BACKENDS = ("auto", "native", "python")
 
 _notice_lock = threading.Lock()
+renew_in_child(sys.modules[__name__], "_notice_lock", threading.Lock)
 _notice_given = False
 
 

@@ -46,6 +46,7 @@ from autograd.compiler.variants import (
 from autograd.errors import AutogradError
 from autograd.functional import gradients
 from autograd.graph import topological_order
+from autograd.locks import renew_in_child
 from autograd.modes import current_modes, open_contexts, switched
 from autograd.trees import rebuild
 from autograd.value import Value
@@ -81,6 +82,7 @@ class Compiled:
         self.kept = Variants()
         self.budget = Budget()
         self._lock = threading.RLock()
+        renew_in_child(self, "_lock", threading.RLock)
         self._latest: tuple[Variant, Any] | None = None  # the recording that served, and what was asked of it
         self._warned = False
         self.never = ""

@@ -15,6 +15,7 @@ import numpy as np
 from autograd.compiler.backends import Kernel, kernel_for
 from autograd.compiler.classes import Program
 from autograd.compiler.collecting import collector_paused
+from autograd.locks import renew_in_child
 
 __all__ = ["Gradients", "rows_of"]
 
@@ -40,6 +41,7 @@ class Gradients:
         self.program, self.trained = program, trained
         self._kernels: dict[int, Kernel] = {}
         self._lock = threading.Lock()
+        renew_in_child(self, "_lock", threading.Lock)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Gradients, (self.program, self.trained)

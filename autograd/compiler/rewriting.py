@@ -16,6 +16,7 @@ import __future__
 import ast
 import dis
 import linecache
+import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from typing import Any, NamedTuple
 
 from autograd.compiler.choosing import extreme
 from autograd.functions import take
+from autograd.locks import renew_in_child
 from autograd.ops import Traced
 
 __all__ = ["codes_of", "rewritten"]
@@ -186,6 +188,7 @@ def _has_work(code: CodeType) -> bool:
 
 # ---- for the time of a recording -------------------------------------------------------------------------------------
 _lock = threading.RLock()
+renew_in_child(sys.modules[__name__], "_lock", threading.RLock)
 _own: dict[FunctionType, tuple[CodeType, int]] = {}  # of those that run rewritten code now; by how many
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from autograd.compiler.machine.store import Batch, name_of, store
 from autograd.compiler.native.code import Functions
 from autograd.compiler.native.jit import NativeModule, declared, join
 from autograd.compiler.native.vector_math import VectorMath, is_known
+from autograd.locks import renew_in_child
 
 __all__ = ["Kernel", "addresses", "runner"]
 
@@ -31,6 +33,7 @@ class Kernel(Hashable, Protocol):
 _known: dict[Kernel, int] = {}
 _modules: list[NativeModule] = []
 _lock = threading.Lock()
+renew_in_child(sys.modules[__name__], "_lock", threading.Lock)
 
 
 def addresses(kernels: Iterable[Kernel]) -> list[int]:

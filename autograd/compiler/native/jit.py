@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from autograd.locks import renew_in_child
 
+
+@functools.cache
 def llvm() -> Any:
     """LLVM's Python binding.
 
@@ -24,11 +29,16 @@ def llvm() -> Any:
         import llvmlite.binding
     except ImportError as error:
         raise ImportError('native code needs llvmlite: pip install "scalar-autograd[compile]"') from error
+    # LLVM cannot be left in the middle of its work, as by a thread that a forked process does not have: a fork waits.
+    lock = getattr(getattr(llvmlite.binding.ffi.lib, "_lock", None), "_lock", None)
+    if lock is not None and hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
     return llvmlite.binding
 
 
 # Code generation keeps mutable state outside the engines, so one module is built at a time; running is unlocked.
 _BUILD_LOCK = threading.Lock()
+renew_in_child(sys.modules[__name__], "_BUILD_LOCK", threading.Lock)
 
 
 @dataclass(frozen=True)
