@@ -351,7 +351,7 @@ class Compiled:
             places = Places(outside, [*self._places.values()])
             gradients = outside.sets("grad") or not {"grad", "backward"}.isdisjoint(outside.names)
             changes = Changes(outside.values, places, gradients=gradients, differentiates=recording_now())
-            drawn, rewind = outside.draws(), outside.rewind()
+            drawn, rewind = outside.generators.states(), outside.generators.rewind()
             started = thread_time()
             try:
                 with collector_paused():
@@ -368,7 +368,7 @@ class Compiled:
                 break
             rewind()
             self._places.update(by_key(places.discovered))
-        if outside.draws() != drawn:
+        if outside.generators.states() != drawn:
             outside.never = "draws random numbers: draw them outside and pass them as arguments"
             if recording.effects.any:
                 rewind()

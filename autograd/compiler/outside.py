@@ -11,26 +11,36 @@ losses beside the parameters of a model does no harm.  Values are live: their nu
 
 from __future__ import annotations
 
-import dis
 import functools
-import random
 import sys
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from operator import attrgetter, is_, itemgetter
+from operator import attrgetter, itemgetter
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
+from autograd.compiler.codenames import codes_inside, globals_stored, names_read, names_stored
+from autograd.compiler.generators import Generators
 from autograd.compiler.rewriting import codes_of
+from autograd.compiler.watches import (
+    ATOMS,
+    NO_KEY,
+    Difference,
+    Looks,
+    Watch,
+    put_attributes,
+    put_bytes,
+    put_dict,
+    put_items,
+)
 from autograd.ops import Op
 from autograd.value import Value
 
-__all__ = ["NO_KEY", "Difference", "Outside", "compares_with_true", "names_read"]
+__all__ = ["Outside"]
 
 _MOST = 1_000_000  # objects that are compared before each call: 20 ms
-_ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
 _DYNAMIC = {"getattr", "hasattr", "vars", "__dict__", "attrgetter", "eval", "exec", "asdict", "astuple"}
 # Packages whose code neither changes while a program runs nor reads what a program changes.
 _FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
@@ -38,99 +48,6 @@ _OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
 # Types of the standard library that hold what a user puts there.
 _OPEN = {"function", "SimpleNamespace", "Namespace", "_local", "UserDict", "UserList", "ChainMap"}
 _READ_ONLY = {*_FIXED, "nn"}  # and one whose code is followed, but is not expected to change
-
-
-class _NoKey:
-    """In the place of the key of an object that cannot be set, such as the class of an object."""
-
-
-NO_KEY = _NoKey()
-
-
-class Difference(NamedTuple):
-    """An object outside that is another one now: where it is, its name, and both."""
-
-    space: Any
-    key: Any
-    name: str
-    seen: Any
-    now: Any
-
-
-class _Watch:
-    """Some objects that are looked at: how to find them, and which they were."""
-
-    __slots__ = ("find", "first", "identical", "keys", "names", "put", "seen", "space")
-
-    def __init__(
-        self,
-        names: str | list[str],
-        find: Callable[[], Any],
-        space: Any = None,
-        keys: Sequence[Any] = (),
-        put: Callable[[Any], None] | None = None,
-    ) -> None:
-        self.names, self.find = names, find
-        self.space, self.keys = space, keys  # the container, and the key of each object; NO_KEY where it has none
-        self.put = put  # puts objects back as they were seen
-        self.seen = self.first = find()
-        # Values are equal if they are identical, and lists compare identities first: 10x faster than one by one.
-        self.identical = len(self.seen) > 8 and {*map(type, self.seen)} == {Value}
-
-    def holds(self) -> bool:
-        now, seen = self.find(), self.seen
-        if self.identical:
-            return bool(now == seen)
-        if len(now) != len(seen):
-            return False
-        return all(map(is_, now, seen)) or all(map(_same, now, seen))
-
-    def changed(self) -> str:
-        """The name of an object that is another one now; empty if there is none."""
-        if self.holds():
-            return ""
-        pairs = zip(self.names, self.seen, self.find()) if isinstance(self.names, list) else ()
-        return next((name for name, seen, now in pairs if not _same(now, seen)), str(self.names))
-
-    def differences(self) -> list[Difference] | None:
-        """The objects that are other ones now; None if it is not known where they are, or there are more or fewer."""
-        if self.holds():
-            return []
-        now, seen = self.find(), self.seen
-        if self.space is None or len(now) != len(seen) or len(self.keys) != len(seen):
-            return None
-        changed = [k for k, (x, y) in enumerate(zip(now, seen)) if not _same(x, y)]
-        if any(self.keys[k] is NO_KEY for k in changed):
-            return None
-        name = self.changed()
-        return [Difference(self.space, self.keys[k], name, seen[k], now[k]) for k in changed]
-
-    def free(self, keys: set[Any]) -> None:
-        """No longer look at what these keys stand for."""
-        freed = [k for k, key in enumerate(self.keys) if key is not NO_KEY and key in keys]
-        find = self.find
-        if len(freed) == len(self.keys) and isinstance(self.space, list):  # 20x faster than object by object
-            space = self.space
-            self._look_at(lambda: (len(space),))
-            self.keys = [NO_KEY]
-        elif freed:
-
-            def look() -> list[Any]:
-                now = list(find())
-                if len(now) == len(self.keys):
-                    for k in freed:
-                        now[k] = None
-                return now
-
-            self._look_at(look)
-
-    def put_back(self) -> None:
-        """Put the objects back that are other ones now."""
-        if self.put is not None and not self.holds():
-            self.put(self.first)
-
-    def _look_at(self, find: Callable[[], Any]) -> None:
-        self.find, self.seen, self.identical = find, find(), False
 
 
 class Outside:
@@ -150,10 +67,12 @@ class Outside:
         spaces: The namespaces of objects and modules among it, and how the names there are written.
         functions: The user's functions among it.
         codes: Their code.
+        generators: The random generators among it.
         never: Why no look can tell whether it is as it was; empty if a look can.
     """
 
     def __init__(self, f: Callable[..., Any], live: Iterable[tuple[int, Any]] = ()) -> None:
+        self.live = frozenset(live)
         self.names: set[str] = set()
         self.stored: set[str] = set()  # names of attributes and globals that code sets
         self.count = 0
@@ -161,26 +80,20 @@ class Outside:
         while len(self.names) > known:  # names that code further on uses may be attributes of what was passed before
             known = len(self.names)
             self._walk(f)
-        self.live = frozenset(live)
         self._free()
         self._watches.reverse()  # what is nearest to the function changes most often
-        self._looks = [(watch, watch.find, watch.seen) for watch in self._watches]
+        self._looks = Looks(self._watches)
         if self.count > _MOST:
             self.never = f"reads more than {_MOST:,} numbers and objects from outside: pass them as arguments"
 
     # ---- is it as it was? ------------------------------------------------------------------------------------------
     def holds(self) -> bool:
         """Whether all of it is as it was."""
-        for watch, find, seen in self._looks:
-            now = find()
-            same = len(now) == len(seen) and not watch.identical and all(map(is_, now, seen))
-            if not same and not watch.holds():
-                return False
-        return not self.never
+        return self._looks.hold() and not self.never
 
     def changed(self) -> str:
         """The name of something that is not as it was; empty if there is none."""
-        return next(filter(None, map(_Watch.changed, self._watches)), "")
+        return next(filter(None, map(Watch.changed, self._watches)), "")
 
     def sets(self, attribute: str) -> bool:
         """Whether some code may set an attribute of this name."""
@@ -220,28 +133,13 @@ class Outside:
         for watch in self._watches:
             watch.put_back()
 
-    def rewind(self) -> Callable[[], None]:
-        """What sets the random generators back to the state in which they are now."""
-        puts = [put() for put in self._puts]
-
-        def rewound() -> None:
-            for put in puts:
-                put()
-
-        return rewound
-
-    def draws(self) -> list[Any]:
-        """The states of the random generators that the function can see."""
-        return [state() for state in self._states.values()]
-
     # ---- the walk --------------------------------------------------------------------------------------------------
     def _walk(self, f: Any) -> None:
-        self._watches: list[_Watch] = []
+        self._watches: list[Watch] = []
         self._spaces: dict[int, tuple[dict[str, Any], set[str]]] = {}
         self.functions: list[FunctionType] = []
         self._cells: list[tuple[str, Any]] = []
-        self._states: dict[int, Callable[[], Any]] = {}
-        self._puts: list[Callable[[], Callable[[], None]]] = []
+        self.generators = Generators()
         self.spaces: dict[int, tuple[dict[str, Any], str]] = {}
         self._seen: dict[int, Any] = {}  # objects by id, which keeps them alive
         self.values: list[Value] = []
@@ -251,7 +149,7 @@ class Outside:
         self._pending: list[tuple[Any, str]] = [(f, "")]
         while self._pending:
             x, where = self._pending.pop()
-            if not isinstance(x, _ATOMS) and id(x) not in self._seen:
+            if not isinstance(x, ATOMS) and id(x) not in self._seen:
                 self._seen[id(x)] = x
                 self._visit(x, where)
         functions = self.functions
@@ -278,7 +176,7 @@ class Outside:
         keys: Sequence[Any] = (),
         put: Callable[[Any], None] | None = None,
     ) -> None:
-        watch = _Watch(names, find, space, keys, put)
+        watch = Watch(names, find, space, keys, put)
         self.count += 0 if watch.identical else len(watch.seen)
         self._watches.append(watch)
 
@@ -292,7 +190,7 @@ class Outside:
                 if id(item) not in self._seen:
                     self._seen[id(item)] = item
                     self.values.append(item)
-            elif not isinstance(item, _ATOMS):
+            elif not isinstance(item, ATOMS):
                 self._pending.append((item, f"{where}[{key!r}]"))
 
     def _push_values(self, x: Iterable[Any]) -> bool:
@@ -311,13 +209,13 @@ class Outside:
             self._see(getattr(x, "function", None), where)
         elif isinstance(x, (list, deque, set, frozenset)):
             keys = range(len(x)) if isinstance(x, (list, deque)) else ()
-            self._watch(where, functools.partial(list, x), x, keys, functools.partial(_put_items, x))
+            self._watch(where, functools.partial(list, x), x, keys, functools.partial(put_items, x))
             if not self._push_values(x):
                 self._push(enumerate(x), where)
         elif isinstance(x, tuple):
             self._push(enumerate(x), where)
         elif isinstance(x, (dict, MappingProxyType)):
-            self._watch(where, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], functools.partial(_put_dict, x))
+            self._watch(where, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], functools.partial(put_dict, x))
             self._push(x.items(), where)
         elif isinstance(x, FunctionType):
             self._visit_function(x, where)
@@ -347,7 +245,7 @@ class Outside:
                 self._watch(where, lambda: x.ravel().tolist())
                 self._push(enumerate(x.ravel().tolist()), where)
             else:
-                self._watch(where, lambda: (repr(x.shape), x.tobytes()), put=functools.partial(_put_bytes, x))
+                self._watch(where, lambda: (repr(x.shape), x.tobytes()), put=functools.partial(put_bytes, x))
                 self.count += x.size // 10  # compared as bytes
         else:
             self._visit_object(x, where)
@@ -356,7 +254,7 @@ class Outside:
         package = _package(f.__module__)
         if package in _FIXED:
             return
-        codes = list(_codes(f.__code__))
+        codes = list(codes_inside(f.__code__))
         names = {name for code in codes for name in names_read(code)}
         self.stored.update(*map(names_stored, codes))
         if package in _READ_ONLY:  # which asks for attributes by names that it spells out
@@ -383,13 +281,7 @@ class Outside:
                 self._attributes(f, where)
 
     def _visit_module(self, module: ModuleType, where: str) -> None:
-        if module is random:
-            self._states[id(module)] = random.getstate
-            self._puts.append(lambda: functools.partial(random.setstate, random.getstate()))
-        elif module.__name__ == "numpy" and "random" in self.names:
-            self._states[id(module)] = lambda: repr(module.random.get_state())
-            self._puts.append(lambda: functools.partial(module.random.set_state, module.random.get_state()))
-        elif _package(module.__name__) not in _FIXED:
+        if not self.generators.add_module(module, self.names) and _package(module.__name__) not in _FIXED:
             space = vars(module)
             names = self.names & space.keys()
             if _package(module.__name__) not in _READ_ONLY:
@@ -411,13 +303,7 @@ class Outside:
 
     def _visit_object(self, x: Any, where: str) -> None:
         where = where or type(x).__name__
-        if isinstance(x, random.Random):
-            self._states[id(x)] = x.getstate
-            self._puts.append(lambda: functools.partial(x.setstate, x.getstate()))
-        elif hasattr(x, "bit_generator"):
-            self._states[id(x)] = lambda: repr(x.bit_generator.state)
-            self._puts.append(lambda: functools.partial(setattr, x.bit_generator, "state", x.bit_generator.state))
-        elif hasattr(x, "__next__") and not hasattr(x, "read"):
+        if not self.generators.add(x) and hasattr(x, "__next__") and not hasattr(x, "read"):
             self.never = f"reads {where}, an iterator: pass what comes out of it as an argument"
         self._see(type(x), type(x).__name__)
         self._attributes(x, where)
@@ -433,12 +319,13 @@ class Outside:
             names = ({*space} if any_name else self.names) - _OWN
             if any_name:
                 keys = [NO_KEY, *[NO_KEY] * len(space), *space]
-                put = functools.partial(_put_attributes, space)
+                put = functools.partial(put_attributes, space)
                 self._watch(where, lambda: [x.__class__, *space, *space.values()], space, keys, put)
             else:
                 self._watch_space(names, space, f"{where}.", x)
             for name in names & space.keys():
-                self._see(space[name], f"{where}.{name}")
+                if (id(space), name) not in self.live:  # else the caller looks at all that is in there, too
+                    self._see(space[name], f"{where}.{name}")
         slots = [name for name in _slots(type(x)) if any_name or name in self.names]
         if slots:
             names_of_slots = [f"{where}.{name}" for name in slots]
@@ -478,14 +365,6 @@ class Outside:
         self._watch(names_here, look, space, [NO_KEY, *present], put)
 
 
-def _same(now: Any, seen: Any) -> bool:
-    """Whether two objects are the same to a function: the same object, or the same number or text."""
-    if now is seen:
-        return True
-    plain = isinstance(now, _ATOMS) and type(now) is type(seen)
-    return plain and bool(now == seen or now != now) and repr(now) == repr(seen)
-
-
 _defaults = attrgetter("__defaults__")
 
 
@@ -493,80 +372,8 @@ def _package(module: str | None) -> str:
     return (module or "").partition(".")[0]
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    """A piece of code, and those of the functions and comprehensions inside of it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
-
-
-@functools.lru_cache(maxsize=10_000)
-def names_read(code: CodeType) -> frozenset[str]:
-    """The names of globals and attributes that a piece of code reads.
-
-    >>> def f(x):
-    ...     x.best = x.last + offset
-    >>> sorted(names_read(f.__code__))
-    ['last', 'offset']
-    """
-    steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
-    return frozenset([step.argval for step in steps if not step.opname.startswith(("STORE", "DELETE"))])
-
-
-@functools.lru_cache(maxsize=10_000)
-def names_stored(code: CodeType) -> frozenset[str]:
-    """The names of attributes that a piece of code sets."""
-    return frozenset([step.argval for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"])
-
-
-@functools.lru_cache(maxsize=10_000)
-def globals_stored(code: CodeType) -> frozenset[str]:
-    """The names of globals that a piece of code sets."""
-    return frozenset([step.argval for step in dis.get_instructions(code) if step.opname == "STORE_GLOBAL"])
-
-
-@functools.lru_cache(maxsize=10_000)
-def compares_with_true(code: CodeType) -> bool:
-    """Whether a piece of code asks if something ``is`` True or False, or matches with these.
-
-    >>> compares_with_true((lambda x: (x > 0) is True).__code__), compares_with_true((lambda x: x is None).__code__)
-    (True, False)
-    """
-    if not any(constant is True or constant is False for constant in code.co_consts):
-        return False
-    return any(step.opname == "IS_OP" for step in dis.get_instructions(code))
-
-
-def _put_items(x: Any, seen: Any) -> None:
-    if isinstance(x, list):
-        x[:] = seen
-    elif not isinstance(x, frozenset):
-        x.clear()
-        x.extend(seen) if isinstance(x, deque) else x.update(seen)
-
-
-def _put_dict(x: Any, seen: Any) -> None:
-    if isinstance(x, dict):
-        x.clear()
-        x.update(zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
-
-
-def _put_attributes(space: dict[str, Any], seen: Any) -> None:
-    count = len(seen) // 2
-    space.clear()
-    space.update(zip(seen[1 : 1 + count], seen[1 + count :]))
-
-
 def _put_content(cell: Any, seen: Any) -> None:
     cell.cell_contents = seen[0]
-
-
-def _put_bytes(x: Any, seen: Any) -> None:
-    """An array of numpy, whose own type knows how to read bytes."""
-    import numpy as np
-
-    x[...] = np.frombuffer(seen[1], dtype=x.dtype).reshape(x.shape)
 
 
 def _contents(cell: Any) -> tuple[Any]:

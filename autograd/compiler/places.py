@@ -14,8 +14,9 @@ from operator import getitem, setitem
 from typing import Any, NamedTuple
 
 from autograd.compiler.arguments import form
-from autograd.compiler.outside import NO_KEY, Difference, Outside
+from autograd.compiler.outside import Outside
 from autograd.compiler.traced import TracedFloat, TracedInt
+from autograd.compiler.watches import NO_KEY, Difference
 from autograd.errors import AutogradError
 from autograd.ops import Traced, leaf
 from autograd.trees import all_floats, rebuild

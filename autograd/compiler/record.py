@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 from autograd import ops
 from autograd.compiler.arguments import arguments_of, called, labels_of
 from autograd.compiler.choosing import member
+from autograd.compiler.codenames import compares_with_true
 from autograd.compiler.effects import Changes, Effects
 from autograd.compiler.givens import Copies
-from autograd.compiler.outside import Outside, compares_with_true
+from autograd.compiler.outside import Outside
 from autograd.compiler.results import Form, depends_on, is_structure, several, taken_apart
 from autograd.compiler.rewriting import rewritten
 from autograd.compiler.traced import IntLeaf, TracedBool, TracedFloat, node_of, traced

@@ -1,0 +1,55 @@
+"""The names that a piece of code reads and sets."""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Iterator
+from functools import lru_cache
+from types import CodeType
+
+__all__ = ["codes_inside", "compares_with_true", "globals_stored", "names_read", "names_stored"]
+
+
+def codes_inside(code: CodeType) -> Iterator[CodeType]:
+    """A piece of code, and those of the functions and comprehensions inside of it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes_inside(constant)
+
+
+@lru_cache(maxsize=10_000)
+def names_read(code: CodeType) -> frozenset[str]:
+    """The names of globals and attributes that a piece of code reads.
+
+    >>> def f(x):
+    ...     x.best = x.last + offset
+    >>> sorted(names_read(f.__code__))
+    ['last', 'offset']
+    """
+    steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
+    return frozenset([step.argval for step in steps if not step.opname.startswith(("STORE", "DELETE"))])
+
+
+@lru_cache(maxsize=10_000)
+def names_stored(code: CodeType) -> frozenset[str]:
+    """The names of attributes that a piece of code sets."""
+    return frozenset([step.argval for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"])
+
+
+@lru_cache(maxsize=10_000)
+def globals_stored(code: CodeType) -> frozenset[str]:
+    """The names of globals that a piece of code sets."""
+    return frozenset([step.argval for step in dis.get_instructions(code) if step.opname == "STORE_GLOBAL"])
+
+
+@lru_cache(maxsize=10_000)
+def compares_with_true(code: CodeType) -> bool:
+    """Whether a piece of code asks if something ``is`` True or False, or matches with these.
+
+    >>> compares_with_true((lambda x: (x > 0) is True).__code__), compares_with_true((lambda x: x is None).__code__)
+    (True, False)
+    """
+    if not any(constant is True or constant is False for constant in code.co_consts):
+        return False
+    return any(step.opname == "IS_OP" for step in dis.get_instructions(code))

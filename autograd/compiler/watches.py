@@ -1,0 +1,194 @@
+"""Objects outside of a function that are looked at before each call: are they the same as when it was recorded?
+
+A function may see thousands of objects, most of them Values in the lists of a model.  So they are compared by a handful
+of calls into C, and one by one only where these find a difference.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
+from operator import is_
+from typing import Any, NamedTuple
+
+from autograd.value import Value
+
+__all__ = ["ATOMS", "NO_KEY", "Difference", "Looks", "Watch", "put_attributes", "put_bytes", "put_dict", "put_items"]
+
+ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
+
+
+class _NoKey:
+    """In the place of the key of an object that cannot be set, such as the class of an object."""
+
+
+NO_KEY = _NoKey()
+
+
+class Difference(NamedTuple):
+    """An object outside that is another one now: where it is, its name, and both."""
+
+    space: Any
+    key: Any
+    name: str
+    seen: Any
+    now: Any
+
+
+class Watch:
+    """Some objects that are looked at: how to find them, and which they were."""
+
+    __slots__ = ("find", "first", "identical", "keys", "names", "put", "seen", "space")
+
+    def __init__(
+        self,
+        names: str | list[str],
+        find: Callable[[], Any],
+        space: Any = None,
+        keys: Sequence[Any] = (),
+        put: Callable[[Any], None] | None = None,
+    ) -> None:
+        self.names, self.find = names, find
+        self.space, self.keys = space, keys  # the container, and the key of each object; NO_KEY where it has none
+        self.put = put  # puts objects back as they were seen
+        self.seen = self.first = find()
+        # Values are equal if they are identical, and lists compare identities first: 10x faster than one by one.
+        self.identical = len(self.seen) > 8 and {*map(type, self.seen)} == {Value}
+
+    @property
+    def reads_list(self) -> bool:
+        """Whether it looks at all members of a list."""
+        return isinstance(self.find, partial) and self.find.func is list and type(self.space) is list
+
+    def holds(self) -> bool:
+        """Whether all objects are the same."""
+        now, seen = self.find(), self.seen
+        if self.identical:
+            return bool(now == seen)
+        if len(now) != len(seen):
+            return False
+        return all(map(is_, now, seen)) or all(map(_same, now, seen))
+
+    def changed(self) -> str:
+        """The name of an object that is another one now; empty if there is none."""
+        if self.holds():
+            return ""
+        pairs = zip(self.names, self.seen, self.find()) if isinstance(self.names, list) else ()
+        return next((name for name, seen, now in pairs if not _same(now, seen)), str(self.names))
+
+    def differences(self) -> list[Difference] | None:
+        """The objects that are other ones now; None if it is not known where they are, or there are more or fewer."""
+        if self.holds():
+            return []
+        now, seen = self.find(), self.seen
+        if self.space is None or len(now) != len(seen) or len(self.keys) != len(seen):
+            return None
+        changed = [k for k, (x, y) in enumerate(zip(now, seen)) if not _same(x, y)]
+        if any(self.keys[k] is NO_KEY for k in changed):
+            return None
+        name = self.changed()
+        return [Difference(self.space, self.keys[k], name, seen[k], now[k]) for k in changed]
+
+    def free(self, keys: set[Any]) -> None:
+        """No longer look at what these keys stand for."""
+        freed = [k for k, key in enumerate(self.keys) if key is not NO_KEY and key in keys]
+        find = self.find
+        if len(freed) == len(self.keys) and isinstance(self.space, list):  # 20x faster than object by object
+            space = self.space
+            self._look_at(lambda: (len(space),))
+            self.keys = [NO_KEY]
+        elif freed:
+
+            def look() -> list[Any]:
+                now = list(find())
+                if len(now) == len(self.keys):
+                    for k in freed:
+                        now[k] = None
+                return now
+
+            self._look_at(look)
+
+    def put_back(self) -> None:
+        """Put the objects back that are other ones now."""
+        if self.put is not None and not self.holds():
+            self.put(self.first)
+
+    def _look_at(self, find: Callable[[], Any]) -> None:
+        self.find, self.seen, self.identical = find, find(), False
+
+
+class Looks:
+    """Many watches at once.
+
+    Two lists are equal if their members are identical, and if not, if these say that they are equal.  Values say so of
+    themselves only, so lists of nothing but Values are compared as lists, 2 ns for each Value; numbers in other lists
+    may be equal and yet different to a function, as 1 and True are, so what is in these is compared by identity.
+
+    Args:
+        watches: What to look at, what changes most often first.
+    """
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self._watches = watches
+        lists = [watch for watch in watches if watch.reads_list]
+        self._of_values = [watch.space for watch in lists if watch.identical]
+        self._others = [watch.space for watch in lists if not watch.identical]
+        self._looks = [(watch, watch.find) for watch in watches if not watch.reads_list]
+        self._remember()
+
+    def _remember(self) -> None:
+        self._values = [watch.seen for watch in self._watches if watch.reads_list and watch.identical]
+        others = [watch.seen for watch in self._watches if watch.reads_list and not watch.identical]
+        self._lengths, self._members = list(map(len, others)), list(chain.from_iterable(others))
+        self._seen = [watch.seen for watch, _ in self._looks]
+
+    def hold(self) -> bool:
+        """Whether everything is as it was."""
+        if (
+            self._of_values == self._values
+            and list(map(len, self._others)) == self._lengths
+            and all(map(is_, chain.from_iterable(self._others), self._members))
+        ):
+            for (watch, find), seen in zip(self._looks, self._seen):
+                now = find()
+                if not (len(now) == len(seen) and all(map(is_, now, seen))) and not watch.holds():
+                    return False
+            return True
+        return all(map(Watch.holds, self._watches))
+
+
+def _same(now: Any, seen: Any) -> bool:
+    """Whether two objects are the same to a function: the same object, or the same number or text."""
+    if now is seen:
+        return True
+    plain = isinstance(now, ATOMS) and type(now) is type(seen)
+    return plain and bool(now == seen or now != now) and repr(now) == repr(seen)
+
+
+def put_items(x: Any, seen: Any) -> None:
+    if isinstance(x, list):
+        x[:] = seen
+    elif not isinstance(x, frozenset):
+        x.clear()
+        x.extend(seen) if isinstance(x, deque) else x.update(seen)
+
+
+def put_dict(x: Any, seen: Any) -> None:
+    if isinstance(x, dict):
+        x.clear()
+        x.update(zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
+
+
+def put_attributes(space: dict[str, Any], seen: Any) -> None:
+    count = len(seen) // 2
+    space.clear()
+    space.update(zip(seen[1 : 1 + count], seen[1 + count :]))
+
+
+def put_bytes(x: Any, seen: Any) -> None:
+    """An array of numpy, whose own type knows how to read bytes."""
+    import numpy as np
+
+    x[...] = np.frombuffer(seen[1], dtype=x.dtype).reshape(x.shape)
