@@ -65,8 +65,8 @@ from nn.activations import (
 )
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, make_circles, make_line, make_moons, make_spirals, make_xor
+from nn.evaluation import accuracy, predict
 from nn.files import FileError
-from nn.history import History
 from nn.layers import MLP, Layer, Neuron, load_model
 from nn.losses import (
     binary_cross_entropy,
@@ -85,16 +85,14 @@ from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip
 from nn.parts import Conv2d, Dropout, Embedding, LayerNorm, Linear, RMSNorm, Sequential
 from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, StepLR
 from nn.sequences import LSTMCell, MultiheadAttention, RNNCell
-from nn.training import fit
-from nn.validation import accuracy, predict
+from nn.training import History, fit
 
 if TYPE_CHECKING:
-    from nn.animation import LivePlot, animate_boundary
     from nn.diagnosis import doctor
-    from nn.executor import ExecutorError, Workers
+    from nn.distributed import ExecutorError, Workers
     from nn.export import to_torch
-    from nn.plots import plot_boundary, plot_gradients, plot_history, plot_network
-    from nn.sweeps import Run, Sweep, sweep
+    from nn.plots import LivePlot, animate_boundary, plot_boundary, plot_gradients, plot_history, plot_network
+    from nn.training.sweeps import Run, Sweep, sweep
 
 __all__ = [  # noqa: RUF022 - classes first
     "Adam", "AdamW", "Conv2d", "CosineAnnealingLR", "DataError", "Dataset", "Dropout", "ELU", "Embedding",
@@ -113,18 +111,18 @@ __all__ = [  # noqa: RUF022 - classes first
 # Imported when first used, by the module that has it.  No such name is that of a module as well: importing the module
 # would put it in the place of the name.
 _LAZY = {
-    "ExecutorError": "nn.executor",
-    "LivePlot": "nn.animation",
-    "Run": "nn.sweeps",
-    "Sweep": "nn.sweeps",
-    "Workers": "nn.executor",
-    "animate_boundary": "nn.animation",
+    "ExecutorError": "nn.distributed",
+    "LivePlot": "nn.plots",
+    "Run": "nn.training.sweeps",
+    "Sweep": "nn.training.sweeps",
+    "Workers": "nn.distributed",
+    "animate_boundary": "nn.plots",
     "doctor": "nn.diagnosis",
     "plot_boundary": "nn.plots",
     "plot_gradients": "nn.plots",
     "plot_history": "nn.plots",
     "plot_network": "nn.plots",
-    "sweep": "nn.sweeps",
+    "sweep": "nn.training.sweeps",
     "to_torch": "nn.export",
 }
 

@@ -7,12 +7,16 @@ each step, in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import random
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["draws_given", "draws_of", "random_number"]
+from autograd import no_grad
+from nn.module import Module
+
+__all__ = ["check_repeatable", "draws_given", "draws_of", "not_drawn", "random_number"]
 
 Draw = Callable[[], float]
 _source: ContextVar[Callable[[Draw], Any] | None] = ContextVar("source", default=None)
@@ -56,6 +60,48 @@ def draws_of(f: Callable[[], Any]) -> list[Draw]:
     with _from(noted):
         f()
     return found
+
+
+@contextmanager
+def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
+    """Whatever is drawn at random inside does not count; a function says whether something was.
+
+    Generators are the module ``random``, and those of Python and numpy that modules keep.  To compare losses is not
+    enough: dropout with p = 0.1 often leaves all of a sample's numbers as they are, several times in a row.
+    """
+    modules = model.modules() if isinstance(model, Module) else []
+    parts = [part for module in modules for part in vars(module).values()]
+    generators: list[Any] = [random, *[part for part in parts if isinstance(part, random.Random)]]
+    numpys: list[Any] = [part.bit_generator for part in parts if hasattr(part, "bit_generator")]
+
+    def states() -> tuple[list[Any], list[Any]]:
+        return [generator.getstate() for generator in generators], [generator.state for generator in numpys]
+
+    before = states()
+    try:
+        yield lambda: repr(states()) != repr(before)
+    finally:
+        for generator, state in zip(generators, before[0]):
+            generator.setstate(state)
+        for generator, state in zip(numpys, before[1]):
+            generator.state = state
+
+
+def check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has_drawn: Callable[[], bool]) -> None:
+    """Refuse a loss, or outputs, that differ between calls.
+
+    Args:
+        f: computes them for the sample that was recorded.
+        recorded: what they were then.
+        has_drawn: whether anything was drawn at random since.
+    """
+    with no_grad():
+        calls = [[float(f"{number:.17g}") for number in f()] for _ in range(3)]
+    if has_drawn() or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
+        raise TypeError(
+            "the loss of a sample differs between calls: something in it is random, such as dropout; "
+            "if that is intended, give compile=False"
+        )
 
 
 @contextmanager

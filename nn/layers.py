@@ -8,6 +8,7 @@ to neuron 1 of layer 2.  After ``backward`` the gradient of the node z²₁ is t
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from operator import methodcaller
@@ -18,7 +19,7 @@ from nn.files import FileError, FilePath, brief, read_document
 from nn.init import INITIALIZERS, Initializer
 from nn.module import MODEL_FORMAT, MODEL_VERSION, Module
 
-__all__ = ["ACTIVATIONS", "MLP", "Layer", "Neuron", "load_model", "notation"]
+__all__ = ["ACTIVATIONS", "MLP", "Layer", "Neuron", "layer_of", "load_model", "notation"]
 
 Activation = Callable[[Value], Value]
 
@@ -317,6 +318,19 @@ def notation(symbol: str, layer: int | None, *indices: int) -> str:
     above = "" if layer is None else str(layer).translate(_SUPERSCRIPT)
     comma = "," if any(index > 9 for index in indices) else ""
     return symbol + above + comma.join(str(index).translate(_SUBSCRIPT) for index in indices)
+
+
+def layer_of(parameter: Value, path: str) -> str:
+    """The part of the model that a parameter is in: "layer 2" by the label w²₁₃, or ``hidden`` by ``hidden.w.1``."""
+    if labelled := re.match("[wb]([⁰¹²³⁴-⁹]+)", parameter.label):
+        return f"layer {labelled[1].translate(_SUPERSCRIPTS)}"
+    if ".neurons." in path:
+        return path.partition(".neurons.")[0]
+    found = re.match(r"\w+(\.\d+)?(?=\.\D)|\w+", path)
+    return found[0] if found else path
+
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
 def _named(what: str, given: Any, table: dict[str, Any]) -> Any:

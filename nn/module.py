@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from autograd import Value
 from nn.files import FileError, FilePath, brief, read_document, write_document
 
-__all__ = ["MODEL_FORMAT", "MODEL_VERSION", "Module"]
+__all__ = ["MODEL_FORMAT", "MODEL_VERSION", "Module", "evaluating"]
 
 MODEL_FORMAT, MODEL_VERSION = "scalar-autograd model", 1
 M = TypeVar("M", bound="Module")
@@ -233,6 +234,19 @@ class Module:
         except (ValueError, OverflowError) as error:
             raise FileError(f"{path}: {error}") from error
         return metadata
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """A module in evaluation mode for a while; each module inside returns to the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
+    for module, _ in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def _parts(module: Module) -> list[tuple[str, Any]]:

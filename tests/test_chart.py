@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nn.chart import HEIGHT, WIDTH, line_chart
+from nn.cli.chart import HEIGHT, WIDTH, line_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 

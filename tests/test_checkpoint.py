@@ -6,6 +6,7 @@ import json
 import math
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,8 +28,9 @@ from nn import (
     ReduceLROnPlateau,
     StepLR,
     fit,
+    make_moons,
 )
-from nn.steps import CompiledSteps
+from nn.training.steps import CompiledSteps
 
 pytest.importorskip("llvmlite")
 
@@ -263,7 +265,7 @@ def written_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         epochs.append(content["epoch"])
         Path(path).write_text(json.dumps({"format": kind, "version": version, **content}), encoding="utf-8")
 
-    monkeypatch.setattr("nn.checkpoint.write_document", write)
+    monkeypatch.setattr("nn.training.checkpoint.write_document", write)
     return epochs
 
 
@@ -291,7 +293,7 @@ def test_epochs_between_two_of_them_run_in_one_call(tmp_path: Path, monkeypatch:
         return run(self, batches, repeat)
 
     monkeypatch.setattr(CompiledSteps, "run", counted)
-    monkeypatch.setattr("nn.training.GLANCE", 1e9)
+    monkeypatch.setattr("nn.training.fitting.GLANCE", 1e9)
     epochs = written_epochs(monkeypatch)
     Run("Adam").train(epochs=45, batch_size=None, checkpoint=tmp_path / "c.json", checkpoint_every=20)
     assert epochs == [20, 40, 45]
@@ -465,3 +467,28 @@ def test_a_file_that_cannot_be_written_ends_training_after_the_epoch(tmp_path: P
     with pytest.raises(FileError, match="cannot write"):
         run.train(checkpoint=tmp_path / "missing" / "c.json")
     assert run.optimizer.hyper.step == 6
+
+
+# ---- files of earlier versions ---------------------------------------------------------------------------------------
+def test_a_checkpoint_that_an_earlier_version_wrote_is_continued(tmp_path: Path) -> None:
+    """The file names classes (the model's, the optimiser's, the schedule's), wherever their modules are now."""
+
+    def train(epochs: int, **options: Any) -> tuple[MLP, History]:
+        model = MLP(2, [4, 1], activation="tanh", seed=3)
+        optimizer = Adam(model.parameters(), lr=0.05)
+        history = fit(
+            model, *make_moons(60, noise=0.1, seed=1), loss="binary_cross_entropy_with_logits", optimizer=optimizer,
+            schedule=StepLR(optimizer, step_size=4), epochs=epochs, batch_size=16, validation_split=0.25,
+            metrics=["accuracy"], early_stopping=True, n_iter_no_change=50, seed=2, progress=False, **options,
+        )  # fmt: skip
+        return model, history
+
+    copy = tmp_path / "checkpoint.json"
+    shutil.copy(Path(__file__).parent / "nn/training/checkpoint_v1.json", copy)  # written after epoch 5
+    model, history = train(10, checkpoint=copy, resume=True)
+    anew, expected = train(10)
+    assert json.loads(copy.read_text())["epoch"] == len(history) == 10
+    assert history.loss == pytest.approx(expected.loss, rel=1e-12)
+    assert history.metrics == expected.metrics
+    assert history.lr == expected.lr
+    assert [p.data for p in model.parameters()] == pytest.approx([p.data for p in anew.parameters()], rel=1e-9)

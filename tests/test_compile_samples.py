@@ -10,7 +10,7 @@ import pytest
 
 from autograd import Value
 from nn import SGD, fit, mse_loss
-from nn.validation import predict
+from nn.evaluation import predict
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")

@@ -28,7 +28,7 @@ from nn import (
     one_hot,
 )
 from nn.diagnosis import Finding, Report
-from nn.probe import Probe
+from nn.diagnosis.probe import Probe
 
 X, Y = make_moons(60, noise=0.1, seed=1)
 LOGITS = "binary_cross_entropy_with_logits"

@@ -25,8 +25,8 @@ from nn import (
     fit,
     load_model,
 )
+from nn.cli.tabular import TabularModel
 from nn.files import read_document, write_document
-from nn.tabular import TabularModel
 
 MUTATIONS = 500  # of each kind and each file
 RNG = random.Random(0)

@@ -20,8 +20,8 @@ import pytest
 from autograd import Value, ops, primitive, relu
 from autograd.errors import NumericError
 from nn import MLP, SGD, Adam, ExecutorError, History, Module, Optimizer, RMSprop, Workers, clip_grad_norm_, fit, sweep
-from nn import executor as executor_module
-from nn.executor import Parcel
+from nn.distributed import workers as executor_module
+from nn.distributed.workers import Parcel
 
 pytest.importorskip("llvmlite")
 np = pytest.importorskip("numpy")

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from nn import Standardizer, load_model
-from nn.tabular import TABULAR_LOSSES, TabularModel
+from nn.cli.tabular import TABULAR_LOSSES, TabularModel
 from tests.command_line import (  # noqa: F401 - the fixtures
     FRUIT,
     LINE,

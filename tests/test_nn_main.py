@@ -282,7 +282,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_training(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a folder that is there; and where the folder cannot be made."""
-    monkeypatch.setattr("nn.demo.train", None)
+    monkeypatch.setattr("nn.cli.demo.train", None)
     (folder / "demo" / "loss.svg").mkdir(parents=True)
     status, out, err = run(capsys, "--out", "demo")
     assert (status, out) == (2, "")
@@ -325,7 +325,7 @@ def test_an_interruption_is_one_line(
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nn.demo.train", interrupted)
+    monkeypatch.setattr("nn.cli.demo.train", interrupted)
     status, _, err = run(capsys)
     assert (status, err) == (130, "python -m nn: error: interrupted\n")
 

@@ -14,7 +14,7 @@ import pytest
 
 from autograd import Value, gradcheck
 from nn import SGD, FileError, Layer, Module, fit, make_moons, mse_loss, predict
-from nn.steps import CompiledSteps, EagerSteps, steps_for
+from nn.training.steps import CompiledSteps, EagerSteps, steps_for
 from tests.test_readme import blocks, page_named
 
 X, y = make_moons(40, noise=0.1)

@@ -15,7 +15,7 @@ import pytest
 import nn
 from autograd import Value, gradcheck, sumprod
 from nn import SGD, Module, fit, mse_loss
-from nn.steps import CompiledSteps, steps_for
+from nn.training.steps import CompiledSteps, steps_for
 from tests.torch_parts import ACTIVATIONS, CASES, FILE, FRESH, RATE, STEPS, on_sample, targets, wave
 
 REFERENCE = json.loads(FILE.read_text(encoding="utf-8"))

@@ -18,7 +18,6 @@ import matplotlib.pyplot as plt  # noqa: E402 - after the backend is chosen
 from matplotlib.collections import LineCollection, PathCollection  # noqa: E402
 from matplotlib.colors import to_hex, to_rgba  # noqa: E402
 
-import nn.animation  # noqa: E402
 from autograd import Value, grad, no_grad  # noqa: E402
 from nn import (  # noqa: E402
     MLP,
@@ -39,7 +38,9 @@ from nn import (  # noqa: E402
     plot_network,
     predict,
 )
-from nn.plots import COLOURS, ON_DARK, Surface  # noqa: E402
+from nn.plots import animation  # noqa: E402
+from nn.plots.style import COLOURS, ON_DARK  # noqa: E402
+from nn.plots.surface import Surface  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 X, Y = make_moons(40, noise=0.1)
@@ -517,7 +518,7 @@ def test_a_notebook_gets_one_picture_that_is_replaced_and_the_last_one_for_sure(
         shown.append(f"new {len(figure.axes[0].lines[0].get_xdata())}")
         return Handle()
 
-    monkeypatch.setattr(nn.animation, "_notebook", Shell)
+    monkeypatch.setattr(animation, "_notebook", Shell)
     monkeypatch.setattr(display, "display", show)
     live = LivePlot(interval=math.inf)
     live.drawn = -math.inf

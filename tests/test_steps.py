@@ -29,7 +29,7 @@ from nn import (
     make_moons,
 )
 from nn.losses import LOSSES, binary_cross_entropy_with_logits, cross_entropy, l2_penalty, mse_loss
-from nn.steps import CompiledSteps, EagerSteps, steps_for
+from nn.training.steps import CompiledSteps, EagerSteps, steps_for
 
 pytest.importorskip("llvmlite")
 np = pytest.importorskip("numpy")
@@ -271,7 +271,7 @@ def test_what_stops_in_the_epoch_before_a_divergence_has_not_diverged(
     monkeypatch: pytest.MonkeyPatch, compile: bool
 ) -> None:
     """Also where the epoch after that was run already."""
-    monkeypatch.setattr("nn.training.GLANCE", 1e9)
+    monkeypatch.setattr("nn.training.fitting.GLANCE", 1e9)
 
     def train(**options: Any) -> History:
         w = Value(1.0)

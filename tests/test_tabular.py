@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nn import MLP, Standardizer, cross_entropy, load_iris, mse_loss
+from nn.cli.tabular import TABULAR_LOSSES, TabularModel
 from nn.tables import Table
-from nn.tabular import TABULAR_LOSSES, TabularModel
 
 IRIS = load_iris()
 

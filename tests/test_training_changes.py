@@ -105,7 +105,7 @@ def test_workers_use_it_too() -> None:
 
 
 def test_what_does_not_concern_the_loss_records_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nn.steps import CompiledSteps
+    from nn.training.steps import CompiledSteps
 
     counts = dict.fromkeys(("nothing", "attribute"), 0)
     record = CompiledSteps._record

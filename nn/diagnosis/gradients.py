@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from nn.data import numbers_of
-from nn.probe import Probe, Unit
-from nn.symptoms.finding import Finding, Result, aligned, listed
+from nn.diagnosis.finding import Finding, Result, aligned, listed
+from nn.diagnosis.probe import Probe, Unit
 
 __all__ = ["dead_neurons", "gradients_by_layer", "paths", "saturation", "zero_grad"]
 

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import Value, fsum, no_grad
 from autograd.functional import transformation
-from nn.chance import draws_given, draws_of
+from nn.chance import check_repeatable, draws_given, draws_of, not_drawn
 from nn.data import DataError, one_hot
+from nn.evaluation import Outputs, evaluator_of
 from nn.losses import cross_entropy
-from nn.module import Module
+from nn.module import evaluating
 from nn.optim import Optimizer
 
-__all__ = [
-    "Batch",
-    "CompiledSteps",
-    "EagerSteps",
-    "Loss",
-    "Outputs",
-    "check_eagerly",
-    "evaluating",
-    "evaluator_of",
-    "not_drawn",
-    "numeric_targets",
-    "steps_for",
-]
+__all__ = ["Batch", "CompiledSteps", "EagerSteps", "Loss", "check_eagerly", "numeric_targets", "steps_for"]
 
 Loss = Callable[[Any, Any], Any]
 Batch = Sequence[int]  # indices of samples
@@ -139,7 +126,7 @@ class CompiledSteps:
                 loss_of_sample, data, optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper(),
                 self.outside,
             )  # fmt: skip
-            _check_repeatable(lambda: [loss_of_sample(drawn, X[0], y[0])], [self.trainer.recorded_loss], has_drawn)
+            check_repeatable(lambda: [loss_of_sample(drawn, X[0], y[0])], [self.trainer.recorded_loss], has_drawn)
 
     def _hyper(self) -> dict[str, Any]:
         return vars(self.optimizer.hyper) | {"lr": None, "step": None}  # these two may change from step to step
@@ -230,40 +217,6 @@ class CompiledSteps:
         return evaluate
 
 
-def evaluator_of(
-    model: Callable[[Any], Any],
-    f: Callable[..., list[Any]],
-    data: Sequence[Sequence[Any]],
-    leaves: Sequence[Value] = (),
-) -> Any:
-    """A native ``Evaluator`` of a function of one sample that uses a model.
-
-    Raises:
-        Exception: of any kind, if it cannot be compiled.
-    """
-    from autograd.compiler.evaluation import Evaluator
-
-    with not_drawn(model) as has_drawn:
-        evaluator = Evaluator(f, data, leaves)
-        _check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, has_drawn)
-    return evaluator
-
-
-class Outputs:
-    """What a model gives for a sample as a list, also a single Value, and the way back to what ``predict`` returns."""
-
-    single = False
-
-    def listed(self, output: Any) -> list[Any]:
-        self.single = not hasattr(output, "__len__")
-        return [output] if self.single else list(output)
-
-    def by_sample(self, columns: Any) -> list[Any]:
-        """Outputs [output, sample] as one list per sample, or as one number where there is a single output."""
-        rows: list[Any] = columns[0].tolist() if self.single else columns.T.tolist()
-        return rows
-
-
 def steps_for(
     model: Callable[[Any], Any],
     loss: Loss,
@@ -301,61 +254,6 @@ def check_eagerly(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: 
     """The error of a model or a loss that does not work without the compiler either, if there is one."""
     with no_grad():
         loss(model(X[0]), y[0])
-
-
-@contextmanager
-def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
-    """Whatever is drawn at random inside does not count; a function says whether something was.
-
-    Generators are the module ``random``, and those of Python and numpy that modules keep.  To compare losses is not
-    enough: dropout with p = 0.1 often leaves all of a sample's numbers as they are, several times in a row.
-    """
-    modules = model.modules() if isinstance(model, Module) else []
-    parts = [part for module in modules for part in vars(module).values()]
-    generators: list[Any] = [random, *[part for part in parts if isinstance(part, random.Random)]]
-    numpys: list[Any] = [part.bit_generator for part in parts if hasattr(part, "bit_generator")]
-
-    def states() -> tuple[list[Any], list[Any]]:
-        return [generator.getstate() for generator in generators], [generator.state for generator in numpys]
-
-    before = states()
-    try:
-        yield lambda: repr(states()) != repr(before)
-    finally:
-        for generator, state in zip(generators, before[0]):
-            generator.setstate(state)
-        for generator, state in zip(numpys, before[1]):
-            generator.state = state
-
-
-@contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """A module in evaluation mode for a while; each module inside returns to the mode it was in."""
-    modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
-    for module, _ in modes:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-def _check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has_drawn: Callable[[], bool]) -> None:
-    """Refuse a loss, or outputs, that differ between calls.
-
-    Args:
-        f: computes them for the sample that was recorded.
-        recorded: what they were then.
-        has_drawn: whether anything was drawn at random since.
-    """
-    with no_grad():
-        calls = [[float(f"{number:.17g}") for number in f()] for _ in range(3)]
-    if has_drawn() or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
-        raise TypeError(
-            "the loss of a sample differs between calls: something in it is random, such as dropout; "
-            "if that is intended, give compile=False"
-        )
 
 
 def _depends(loss: Any, on: set[Value]) -> bool:

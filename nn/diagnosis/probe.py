@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 import random
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from autograd import Value, grad, no_grad
+from nn.chance import not_drawn
 from nn.data import check_pairs, first_not_finite
+from nn.layers import layer_of
 from nn.optim import Optimizer
-from nn.steps import not_drawn
 
-__all__ = ["Layer", "Probe", "Unit", "layer_of"]
+__all__ = ["Layer", "Probe", "Unit"]
 
 MOST_SAMPLES, FEWEST_SAMPLES = 256, 8
 GRADIENTS_AT_MOST = 500_000  # samples times parameters: two or three seconds
@@ -296,16 +296,3 @@ def _chosen(X: Sequence[Any], y: Sequence[Any], parameters: int) -> tuple[list[A
     limit = min(MOST_SAMPLES, max(FEWEST_SAMPLES, GRADIENTS_AT_MOST // parameters))
     indices = range(len(X)) if len(X) <= limit else sorted(random.Random(0).sample(range(len(X)), limit))
     return [X[i] for i in indices], [y[i] for i in indices]
-
-
-def layer_of(parameter: Value, path: str) -> str:
-    """The part of the model that a parameter is in: "layer 2" by the label w²₁₃, or ``hidden`` by ``hidden.w.1``."""
-    if labelled := re.match("[wb]([⁰¹²³⁴-⁹]+)", parameter.label):
-        return f"layer {labelled[1].translate(_SUPERSCRIPTS)}"
-    if ".neurons." in path:
-        return path.partition(".neurons.")[0]
-    found = re.match(r"\w+(\.\d+)?(?=\.\D)|\w+", path)
-    return found[0] if found else path
-
-
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")

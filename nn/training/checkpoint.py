@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from autograd import Value
 from nn.files import FileError, FilePath, brief, read_document, replace_not_finite, write_document
-from nn.history import History
 from nn.optim import Optimizer
+from nn.training.history import History
 
 __all__ = ["CHECKPOINT_FORMAT", "CHECKPOINT_VERSION", "Checkpoint", "Moment"]
 

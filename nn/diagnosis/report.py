@@ -8,15 +8,33 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nn.diagnosis.data import features, finite_numbers, targets
+from nn.diagnosis.finding import Finding, Result
+from nn.diagnosis.gradients import dead_neurons, gradients_by_layer, paths, saturation, zero_grad
+from nn.diagnosis.probe import Probe
+from nn.diagnosis.steps import learning_rate, updates
 from nn.losses import loss_named
 from nn.optim import Optimizer
-from nn.probe import Probe
-from nn.symptoms import SYMPTOMS, Finding
 
 __all__ = ["Finding", "Report", "doctor"]
 
 WIDTH = 96  # of the text: notebooks break longer lines in the middle of a word
 SEVERITIES = ("error", "warning", "note")
+
+# The illnesses, in the order in which they are looked for: one function each, from what was measured on a ``Probe`` to
+# its findings, and in a few words what it looked at.
+SYMPTOMS: dict[str, Callable[[Probe], Result]] = {
+    "finite numbers": finite_numbers,
+    "zero_grad": zero_grad,
+    "paths to the loss": paths,
+    "dead neurons": dead_neurons,
+    "saturation": saturation,
+    "gradients by layer": gradients_by_layer,
+    "update-to-weight ratio": updates,
+    "learning rate": learning_rate,
+    "targets": targets,
+    "features": features,
+}
 
 
 @dataclass(frozen=True, repr=False)

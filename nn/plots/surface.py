@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nn.data import argmax, check_pairs, samples_of
-from nn.validation import native_outputs, predict, single
+from nn.evaluation import native_outputs, predict, single
 
 __all__ = ["Surface"]
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nn.files import write_text
-from nn.history import History
-from nn.plots import draw_surface, plot_history, pyplot
-from nn.surface import Surface
+from nn.plots.boundary import draw_surface
+from nn.plots.curves import Epochs, plot_history
+from nn.plots.style import pyplot
+from nn.plots.surface import Surface
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -33,7 +34,7 @@ class BoundaryFilm:
         self.surface, self.every, self.threshold = surface, every, threshold
         self.frames: list[tuple[int, float | None, list[list[float]]]] = [(0, None, surface.outputs())]
 
-    def __call__(self, history: History) -> None:
+    def __call__(self, history: Epochs) -> None:
         if len(history) % self.every == 0:
             self.frames.append((len(history), history.loss[-1], self.surface.outputs()))
 
@@ -133,12 +134,12 @@ class LivePlot:
     """
 
     def __init__(
-        self, draw: Callable[[History, Axes], Any] = plot_history, *, ax: Axes | None = None, interval: float = 0.5
+        self, draw: Callable[[Any, Axes], Any] = plot_history, *, ax: Axes | None = None, interval: float = 0.5
     ) -> None:
         self.plt = pyplot()
         self.draw, self.interval = draw, interval
         self.ax: Any = self.plt.subplots(figsize=(5.5, 3.4), layout="constrained")[1] if ax is None else ax
-        self.history: History | None = None
+        self.history: Epochs | None = None
         self.handle: Any = None
         self.shell = _notebook()
         self.drawn = -interval
@@ -146,7 +147,7 @@ class LivePlot:
             self.plt.close(self.ax.figure)  # the notebook would show it once more at the end of the cell
             self.shell.events.register("post_run_cell", self._finish)
 
-    def __call__(self, history: History) -> None:
+    def __call__(self, history: Epochs) -> None:
         self.history = history
         if time.monotonic() - self.drawn >= self.interval:
             self.redraw()
@@ -154,6 +155,7 @@ class LivePlot:
     def redraw(self) -> None:
         """Draw the history as it is now.
 
+        >>> from nn import History
         >>> live = LivePlot()
         >>> live(History(loss=[0.5]))
         >>> live.history.loss.append(0.25); live.redraw()

@@ -34,7 +34,7 @@ class ExecutorError(AutogradError, RuntimeError):
     >>> Workers(ThreadPoolExecutor()).run(int, [], [("one",)])
     Traceback (most recent call last):
         ...
-    nn.executor.ExecutorError: the workers gave no result: ValueError: invalid literal for int() with base 10: 'one'
+    nn.distributed.workers.ExecutorError: the workers gave no result: ValueError: invalid literal for int() ...
     """
 
 

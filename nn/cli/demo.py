@@ -13,18 +13,17 @@ from autograd import Value
 from autograd.errors import DrawingError
 from autograd.terminal import say
 from autograd.viz import draw_dot, save
-from nn.chart import line_chart
+from nn.cli.chart import line_chart
+from nn.cli.tabular import TabularModel, check_classes, diverged
 from nn.data import Dataset, Standardizer, argmax, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris
+from nn.evaluation import accuracy, predict
 from nn.files import FileError, check_writable, write_text
 from nn.formulas import COSTS, LayerGradients, by_formulas, by_graph
-from nn.history import History
 from nn.layers import MLP, notation
 from nn.losses import LOSSES
 from nn.optim import SGD
-from nn.tabular import TabularModel, check_classes, diverged
-from nn.training import fit
-from nn.validation import accuracy, predict
+from nn.training import History, fit
 
 __all__ = ["LEARNING_RATES", "Settings", "run"]
 

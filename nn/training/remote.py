@@ -7,18 +7,11 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from nn.chance import not_drawn
 from nn.data import DataError
-from nn.executor import ExecutorError, Parcel, Workers
+from nn.distributed import ExecutorError, Parcel, Workers
 from nn.optim import Optimizer
-from nn.steps import (
-    Batch,
-    CompiledSteps,
-    EagerSteps,
-    Loss,
-    check_eagerly,
-    not_drawn,
-    numeric_targets,
-)
+from nn.training.steps import Batch, CompiledSteps, EagerSteps, Loss, check_eagerly, numeric_targets
 
 __all__ = ["ExecutorSteps", "steps_on"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from nn.diagnosis.finding import Finding, Result, listed
+from nn.diagnosis.probe import Layer, Probe
 from nn.optim import Optimizer
-from nn.probe import Layer, Probe
-from nn.symptoms.finding import Finding, Result, listed
 
 __all__ = ["learning_rate", "updates"]
 

@@ -10,11 +10,11 @@ from typing import Any
 from autograd import softmax
 from autograd.errors import NumericError
 from nn.data import DataError, Dataset, Standardizer, Task, argmax, one_hot
+from nn.evaluation import accuracy, predict
 from nn.files import FileError, FilePath, brief
 from nn.layers import MLP, load_model
 from nn.losses import LOSSES
 from nn.tables import Table
-from nn.validation import accuracy, predict
 
 __all__ = ["TABULAR_LOSSES", "TabularModel", "check_classes", "diverged"]
 

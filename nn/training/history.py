@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 from nn.files import FilePath, write_csv
@@ -95,7 +94,9 @@ class History:
         >>> ax.get_xlabel()
         'epoch'
         """
-        return import_module("nn.plots").plot_history(self, ax=ax)  # nn.plots builds on this module
+        from nn.plots import plot_history
+
+        return plot_history(self, ax)
 
     def __repr__(self) -> str:
         parts = [f"{len(self)} epoch{'s' if len(self) != 1 else ''}"]

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from nn.data import check_pairs, samples_of
-from nn.executor import Parcel, Workers
+from nn.distributed import Parcel, Workers
+from nn.evaluation import accuracy, predict, threshold_of
 from nn.files import FilePath, write_csv
 from nn.losses import loss_named
+from nn.module import evaluating
 from nn.options import whole_number
-from nn.progress import progress_bar
-from nn.training import fit
-from nn.validation import accuracy, evaluating, predict, threshold_of
+from nn.training.fitting import fit
+from nn.training.progress import progress_bar
 
 __all__ = ["Run", "Sweep", "sweep"]
 

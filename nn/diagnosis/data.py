@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nn.data import numbers_of
+from nn.diagnosis.finding import Finding, Result, aligned
+from nn.diagnosis.probe import Probe
 from nn.layers import notation
-from nn.probe import Probe
-from nn.symptoms.finding import Finding, Result, aligned
 
 __all__ = ["features", "finite_numbers", "targets"]
 

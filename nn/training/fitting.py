@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd.errors import NumericError
-from nn.checkpoint import Checkpoint, Moment
 from nn.data import check_pairs, first_not_finite, minibatches, samples_of
+from nn.evaluation import Metric
 from nn.files import FilePath
-from nn.history import History
 from nn.losses import loss_named
 from nn.optim import OPTIMIZERS, Optimizer
 from nn.options import check_name, name_of, whole_number
-from nn.progress import GLANCE, progress_bar
 from nn.schedules import ReduceLROnPlateau
-from nn.steps import CompiledSteps, EagerSteps, steps_for
-from nn.stopping import Stalling
-from nn.validation import Measure, Metric, Samples, metrics_by_name, split_validation
+from nn.training.checkpoint import Checkpoint, Moment
+from nn.training.history import History
+from nn.training.progress import GLANCE, progress_bar
+from nn.training.steps import CompiledSteps, EagerSteps, steps_for
+from nn.training.stopping import Stalling
+from nn.training.validation import Measure, Samples, metrics_by_name, split_validation
 
 __all__ = ["fit"]
 
@@ -139,7 +140,7 @@ def fit(
     if executor is None:
         steps = steps_for(model, loss, optimizer, X, y, size, compile)
     else:
-        from nn.distributed import steps_on
+        from nn.training.remote import steps_on
 
         steps = steps_on(executor, model, loss, optimizer, X, y, compile)
     training = _Training(

@@ -1,0 +1,1 @@
+"""The command line, ``python -m nn``: the demonstration, and commands that train, predict, evaluate, draw, export."""

@@ -1,0 +1,235 @@
+"""The command line: ``python -m nn`` trains a network and shows its gradients; its commands do one thing each."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import math
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from autograd.errors import DrawingError, NumericError
+from autograd.terminal import say
+from nn import formulas, layers
+from nn.cli import commands
+from nn.cli.demo import LEARNING_RATES, Settings, run
+from nn.cli.tabular import TABULAR_LOSSES
+from nn.data import DataError
+from nn.files import FileError
+
+__all__ = ["main"]
+
+EXAMPLES = """\
+examples:
+  python -m nn                                        Iris, 4-5-3, sigmoid
+  python -m nn --hidden 8 8 --activation tanh --loss cross_entropy
+  python -m nn --data wine.csv --target cultivar --epochs 50 --out wine
+  python -m nn train wine.csv --target cultivar       a network of your own, as model.json
+  python -m nn train --help                           the options of a command
+"""
+TRAIN_EXAMPLES = """\
+examples:
+  python -m nn train iris.csv --target species
+  python -m nn train houses.csv --target price --task regression --hidden 32 32 --epochs 300 --out houses.json
+"""
+PREDICT_EXAMPLES = """\
+examples:
+  python -m nn predict model.json new.csv
+  python -m nn predict model.json new.csv --probabilities --output predictions.csv
+  python -m nn predict model.json - --json < new.csv
+"""
+EVALUATE_EXAMPLES = """\
+examples:
+  python -m nn evaluate model.json test.csv
+  python -m nn evaluate model.json test.csv --json
+"""
+DRAW_EXAMPLES = """\
+examples:
+  python -m nn draw model.json                        with every feature at its mean
+  python -m nn draw model.json --data iris.csv --row 71 --out row71.html
+"""
+EXPORT_EXAMPLES = """\
+examples:
+  python -m nn export model.json --out model.py
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, and whose result holds only what was given."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS, **options
+        )
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_fail(self.prog, message, 2))
+
+    def print_help(self, file: Any = None) -> None:
+        print(self.format_help(), end="", file=file, flush=True)  # a closed pipe shows here, not when Python ends
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status: 0, 1 if training failed, 2 if the input cannot be used."""
+    parser = _arguments()
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    program = parser.prog
+    try:
+        given = vars(parser.parse_args(words))
+        command = given.pop("command", None)
+        if command and words[0] != command:
+            parser.error(f"options come after the command: {program} {command} ...")
+        if not command and ("data" in given) != ("target" in given):
+            parser.error("--data and --target go together: the file, and the name of its column to predict")
+        program += f" {command}" if command else ""
+        with warnings.catch_warnings():
+            warnings.showwarning = _note
+            if not command:  # the demonstration takes seconds, with machine code or without
+                warnings.filterwarnings("ignore", r".* not installed: compiled functions run as Python source")
+            getattr(commands, command)(**given) if command else run(Settings(**given))
+        print(end="", flush=True)
+    except (DataError, FileError, DrawingError) as error:
+        return _fail(program, error, 2)
+    except NumericError as error:
+        return _fail(program, error, 1)
+    except KeyboardInterrupt:
+        return _fail(program, "interrupted", 130)
+    except OSError as error:
+        return _output_closed(program, error)
+    return 0
+
+
+# ---- what can be said ------------------------------------------------------------------------------------------------
+def _arguments() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m nn",
+        description="Train a fully connected network on a table by gradient descent, and show its gradients\n"
+        "beside the four formulas of backpropagation. Without --data: on Fisher's iris flowers.",
+        epilog=EXAMPLES,
+    )
+    add = parser.add_argument
+    add("--data", metavar="FILE", help="a CSV file with a header line; all columns but the target are numbers")
+    add("--target", metavar="COLUMN", help="the column of --data that holds the classes")
+    add("--hidden", metavar="N", type=_whole, nargs="+", help="neurons of each hidden layer (5)")
+    add("--activation", choices=formulas.ACTIVATIONS, help="of the hidden layers (sigmoid)")
+    add("--loss", choices=LEARNING_RATES, help="the cost (half_mse_loss)")
+    add("--epochs", metavar="N", type=_whole, help="how often to go through the samples (100)")
+    add("--batch-size", metavar="N", type=_whole, help="samples per step (10)")
+    add("--lr", metavar="RATE", type=_positive, help="the learning rate (by loss: 2, 1 or 0.1)")
+    add("--seed", metavar="N", type=int, help="of the split, the weights and the batches (0)")
+    add("--out", metavar="FOLDER", help="where to write the files (nn-demo)")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for name, fill, help, examples in [
+        ("train", _train, "train a network on a CSV file, and save it", TRAIN_EXAMPLES),
+        ("predict", _predict, "what a saved network says about each row of a CSV file", PREDICT_EXAMPLES),
+        ("evaluate", _evaluate, "how well a saved network does on a CSV file with answers", EVALUATE_EXAMPLES),
+        ("draw", _draw, "draw the graph of one row with all its gradients", DRAW_EXAMPLES),
+        ("export", _export, "write a saved network as a program for PyTorch", EXPORT_EXAMPLES),
+    ]:
+        fill(subparsers.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", epilog=examples))
+    return parser
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("data", metavar="DATA.csv", help="a file with a header line; all columns but the target are numbers; or -")
+    add("--target", metavar="COLUMN", required=True, help="the column to predict")
+    add("--drop", metavar="COLUMN", nargs="+", help="columns to leave out, such as a number of the row")
+    add("--task", choices=TABULAR_LOSSES, help="whether that holds classes or numbers (asked for if it could be both)")
+    add("--hidden", metavar="N", type=_whole, nargs="*", help="neurons of each hidden layer (16), or none")
+    add("--activation", choices=layers.ACTIVATIONS, help="of the hidden layers (relu)")
+    losses = dict.fromkeys(name for names in TABULAR_LOSSES.values() for name in names)
+    add("--loss", choices=losses, help="what to make small (cross_entropy; for regression mse_loss)")
+    add("--optimizer", choices=commands.RATES, help="how (adam)")
+    add("--epochs", metavar="N", type=_whole, help="how often to go through the rows (100)")
+    add("--batch-size", metavar="N", type=_whole, help="rows per step (32)")
+    add("--lr", metavar="RATE", type=_positive, help="the learning rate (0.01; for sgd 0.1)")
+    add("--seed", metavar="N", type=int, help="of the split, the weights and the batches (0)")
+    add("--test-size", metavar="PART", type=_part, help="the part of the rows to hold out, from 0 to below 1 (0.25)")
+    add("--out", metavar="MODEL.json", help="the file to write (model.json)")
+    _add_json(parser)
+
+
+def _predict(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument("data", metavar="DATA.csv", help="a file with the columns the network needs, and others; or -")
+    parser.add_argument("--output", metavar="FILE", help="where to write (standard output)")
+    parser.add_argument("--probabilities", action="store_true", help="of each class, too")
+    _add_json(parser)
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument(
+        "data", metavar="DATA.csv", help="a file with the columns the network needs and the target; or -"
+    )
+    _add_json(parser)
+
+
+def _draw(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument("--data", metavar="DATA.csv", help="where to take the row from; or -")
+    parser.add_argument("--row", metavar="N", type=_whole, help="which row of the data, from 1 (1)")
+    parser.add_argument("--out", metavar="FILE", help="ends in .svg, .png, .jpg, .pdf, .dot or .html (net.svg)")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument("--out", metavar="FILE.py", help="where to write (standard output)")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL.json", help="a file that train wrote")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", dest="as_json", action="store_true", help="print the results as JSON")
+
+
+def _whole(text: str) -> int:
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    number = _float(text)
+    if not 0.0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return number
+
+
+def _part(text: str) -> float:
+    number = _float(text)
+    if not 0.0 <= number < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to below 1")
+    return number
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+# ---- how it ends -----------------------------------------------------------------------------------------------------
+def _note(message: object, *place: Any, **where: Any) -> None:
+    """A warning as one line, without the line of the package that gave it."""
+    say(f"python -m nn: note: {message}", file=sys.stderr)
+
+
+def _fail(program: str, reason: object, status: int) -> int:
+    say(f"{program}: error: {' '.join(str(reason).splitlines())}", file=sys.stderr)
+    return status
+
+
+def _output_closed(program: str, error: OSError) -> int:
+    """What stdout goes to takes no more: no fault of ours if its reader had enough, as in ``… | head``."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush does not fail
+    if isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL:  # which is what Windows says
+        return 0
+    return _fail(program, f"cannot write the results: {error.strerror or error}", 2)

@@ -1,0 +1,171 @@
+"""How good a model is: its outputs for many samples, eagerly or in machine code, and their accuracy."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd import Value, no_grad
+from nn.chance import check_repeatable, not_drawn
+from nn.data import argmax, samples_of
+from nn.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_loss,
+)
+
+__all__ = [
+    "Metric", "Outputs", "accuracy", "evaluator_of", "native_outputs", "numbers_in", "predict", "single",
+    "threshold_of",
+]  # fmt: skip
+
+Metric = Callable[[Any, Any], float]
+
+# The losses of classifiers, each with the single output above which the class is the positive one.
+_THRESHOLDS: list[tuple[Callable[..., Any], float]] = [
+    (cross_entropy, 0.0),
+    (binary_cross_entropy, 0.5),
+    (binary_cross_entropy_with_logits, 0.0),
+    (hinge_loss, 0.0),
+]
+
+
+def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = False) -> list[Any]:
+    """The outputs for many samples as floats (a list per sample where there are several); no graph is kept.
+
+    Args:
+        model: takes a sample, gives a Value or a list of them.
+        X: the samples.
+        compile: run the model on the first sample only, and machine code made of that on all, which pays off for
+            thousands; the outputs are the same to rounding.  A model that decides by its data or draws at random is
+            run on each sample all the same.
+
+    >>> from nn import MLP
+    >>> predict(MLP(1, [2], init="zeros"), [[5.0]])
+    [[0.0, 0.0]]
+    """
+    X = samples_of(X)
+    if compile and len(X) > 1 and (natively := native_outputs(model, X)):
+        return natively()
+    with no_grad():
+        return [numbers_in(model(x)) for x in X]
+
+
+def native_outputs(model: Callable[[Any], Any], X: Sequence[Any]) -> Callable[[], list[Any]] | None:
+    """What gives the outputs for some samples natively, with the parameters as they are at each call.
+
+    None if that fails. An error that is not the compiler's comes up again when the model is run eagerly.
+    """
+    from autograd.compiler.backends import native_available
+
+    if not native_available():
+        return None
+    found = Outputs()
+    try:
+        evaluator = evaluator_of(model, lambda x: found.listed(model(x)), (X,))
+    except Exception:
+        return None
+    return lambda: found.by_sample(evaluator([]))
+
+
+def numbers_in(output: Any) -> Any:
+    """An output with floats in place of its Values."""
+    if hasattr(output, "__len__") and not isinstance(output, dict):
+        return [numbers_in(a) for a in output]
+    return output.data if isinstance(output, Value) else output
+
+
+def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float = 0.0) -> float:
+    """The share of samples whose class was predicted right.
+
+    Args:
+        outputs: per sample one number per class, of which the largest decides; or one number, alone or in a list,
+            which decides by being above the threshold or not.
+        targets: per sample the index of the class or a list with 1 at it; for one number anything positive, or not.
+        threshold: 0 for scores and logits, 0.5 for probabilities; a warning says where that looks wrong.
+
+    Raises:
+        ValueError: there are no samples, or the lengths differ, also those of one sample's outputs and targets.
+
+    >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1]), accuracy([2.5, -0.1], [1, -1])
+    (0.5, 1.0)
+    """
+    targets = samples_of(targets)
+    if len(outputs) != len(targets):
+        raise ValueError(f"there are {len(outputs)} outputs but {len(targets)} targets")
+    if not len(outputs):
+        raise ValueError("there are no samples")
+    if not threshold and _look_like_probabilities(outputs) and any(_is_negative(target) for target in targets):
+        warnings.warn(
+            "all outputs are between 0 and 1, so that each counts as positive: "
+            "give threshold=0.5 if they are probabilities",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return sum(_is_right(output, target, threshold) for output, target in zip(outputs, targets)) / len(outputs)
+
+
+def _look_like_probabilities(outputs: Sequence[Any]) -> bool:
+    return all(isinstance(a := single(output), float) and 0.0 < a <= 1.0 for output in outputs)
+
+
+def _is_negative(target: Any) -> bool:
+    y = single(target)
+    return not hasattr(y, "__len__") and y <= 0
+
+
+def _is_right(output: Any, target: Any, threshold: float) -> bool:
+    output, target = single(output), single(target)
+    widths = [len(x) if hasattr(x, "__len__") else 1 for x in (output, target)]
+    if widths[1] not in (1, widths[0]):
+        raise ValueError(f"a sample has outputs for {widths[0]} but targets for {widths[1]}: give one of each")
+    if widths[0] == 1:
+        return bool((output > threshold) == (target > 0))
+    return bool(argmax(output) == (target if widths[1] == 1 else argmax(target)))
+
+
+def threshold_of(loss: Callable[[Any, Any], Any]) -> float | None:
+    """Above which single output a class is the positive one, for the loss of a classifier; None for other losses."""
+    return next((threshold for known, threshold in _THRESHOLDS if known is loss), None)
+
+
+def single(x: Any) -> Any:
+    """What is in a list of one; anything else as it is."""
+    return x[0] if hasattr(x, "__len__") and len(x) == 1 else x
+
+
+# ---- in machine code -------------------------------------------------------------------------------------------------
+def evaluator_of(
+    model: Callable[[Any], Any],
+    f: Callable[..., list[Any]],
+    data: Sequence[Sequence[Any]],
+    leaves: Sequence[Value] = (),
+) -> Any:
+    """A native ``Evaluator`` of a function of one sample that uses a model.
+
+    Raises:
+        Exception: of any kind, if it cannot be compiled.
+    """
+    from autograd.compiler.evaluation import Evaluator
+
+    with not_drawn(model) as has_drawn:
+        evaluator = Evaluator(f, data, leaves)
+        check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, has_drawn)
+    return evaluator
+
+
+class Outputs:
+    """What a model gives for a sample as a list, also a single Value, and the way back to what ``predict`` returns."""
+
+    single = False
+
+    def listed(self, output: Any) -> list[Any]:
+        self.single = not hasattr(output, "__len__")
+        return [output] if self.single else list(output)
+
+    def by_sample(self, columns: Any) -> list[Any]:
+        """Outputs [output, sample] as one list per sample, or as one number where there is a single output."""
+        rows: list[Any] = columns[0].tolist() if self.single else columns.T.tolist()
+        return rows

@@ -1,0 +1,13 @@
+"""Pictures of training and of what was learned, with matplotlib, which is imported when the first one is drawn.
+
+Every function draws into the axes given, or into a new figure, and returns the axes; it shows and saves nothing.
+Texts and lines have the colours of the matplotlib style in use, so that a dark one works as well.
+"""
+
+from nn.plots.animation import LivePlot, animate_boundary
+from nn.plots.boundary import plot_boundary
+from nn.plots.curves import plot_history
+from nn.plots.gradients import plot_gradients
+from nn.plots.network import plot_network
+
+__all__ = ["LivePlot", "animate_boundary", "plot_boundary", "plot_gradients", "plot_history", "plot_network"]

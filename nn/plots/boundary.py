@@ -1,0 +1,94 @@
+"""What a model says about each point of a plane: the boundaries between classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nn.data import argmax
+from nn.layers import notation
+from nn.plots.style import MARKERS, axes, diverging, foreground, palette, pyplot
+from nn.plots.surface import Surface
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_surface", "plot_boundary"]
+
+
+def plot_boundary(
+    model: Callable[[Any], Any],
+    X: Sequence[Sequence[float]],
+    y: Sequence[Any],
+    ax: Axes | None = None,
+    *,
+    threshold: float = 0.0,
+    resolution: int = 100,
+) -> Axes:
+    """Colour the plane by what a classifier of two features says, and draw the samples on it.
+
+        plot_boundary(model, X, y).set_title("two moons")
+
+    With one output the colour is stronger the further it is from the threshold, and samples have that of the side
+    where they belong: their class is positive, or not.  With several outputs the largest one decides.
+
+    Args:
+        model: takes a list of two numbers.
+        X: the samples.
+        y: their classes: indices, vectors with 1 at the class, or two numbers such as -1 and 1.
+        ax: where to draw; by default in a new figure.
+        threshold: of a single output; 0.5 for probabilities.
+        resolution: how many points to compute in each direction.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: samples do not have two features, X and y differ in length, or a class is text.
+
+    >>> import matplotlib.pyplot as plt
+    >>> from nn import MLP, make_xor
+    >>> ax = plot_boundary(MLP(2, [1], seed=0), *make_xor(), resolution=4)
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('x₁', 'x₂')
+    >>> plt.close(ax.figure)
+    """
+    pyplot()  # before anything is computed
+    surface = Surface(model, X, y, resolution)
+    return draw_surface(surface, surface.outputs(), axes(ax, (5.0, 4.0)), threshold)
+
+
+def draw_surface(surface: Surface, outputs: Sequence[Sequence[float]], ax: Axes, threshold: float = 0.0) -> Axes:
+    """Draw outputs that a ``Surface`` computed, and its samples."""
+    from matplotlib.colors import ListedColormap, to_rgba
+
+    classes, colours = sorted(set(surface.y)), palette()
+    width = len(surface.xs)
+
+    def grid(numbers: Sequence[float]) -> list[Sequence[float]]:
+        return [numbers[i : i + width] for i in range(0, len(numbers), width)]
+
+    if len(outputs[0]) == 1:
+        scores = [row[0] - threshold for row in outputs]
+        size = sorted(map(abs, scores))[int(0.9 * len(scores))] or 1.0  # the most extreme would make the rest pale
+        levels = [size * k / 5.0 for k in range(-5, 6)]
+        colouring = diverging(colours[0], colours[1], 0.5)
+        ax.set_rasterization_zorder(0.0)  # the areas only: in an SVG 5x smaller
+        ax.contourf(surface.xs, surface.ys, grid(scores), levels, cmap=colouring, extend="both", zorder=-1.0)
+        ax.contour(surface.xs, surface.ys, grid(scores), [0.0], colors=[foreground()], linewidths=1.2)
+    else:
+        winners = [argmax(row) for row in outputs]
+        count = len(outputs[0])
+        cmap = ListedColormap([to_rgba(colours[j % len(colours)], 0.35) for j in range(count)])
+        ax.pcolormesh(surface.xs, surface.ys, grid(winners), cmap=cmap, vmin=-0.5, vmax=count - 0.5,
+                      shading="nearest", rasterized=True)  # fmt: skip
+        for j in range(count):
+            others = [max(row[:j] + row[j + 1 :]) for row in map(list, outputs)]
+            lead = [row[j] - other for row, other in zip(outputs, others)]
+            if min(lead) < 0.0 < max(lead):
+                ax.contour(surface.xs, surface.ys, grid(lead), [0.0], colors=[foreground()], linewidths=0.8)
+    for label in classes:
+        j = (int(label) if len(outputs[0]) > 1 else int(label > 0.0)) % len(colours)  # as the area that is its own
+        xs, ys = zip(*[x for x, target in zip(surface.X, surface.y) if target == label])
+        ax.scatter(xs, ys, s=24, color=colours[j], marker=MARKERS[j], edgecolor=ax.get_facecolor(), linewidth=0.6,
+                   label=f"{label:g}", zorder=3)  # fmt: skip
+    ax.set(xlabel=notation("x", None, 1), ylabel=notation("x", None, 2))
+    return ax

@@ -1,0 +1,126 @@
+"""What ``fit`` measures after each epoch, and which samples it holds out for that."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from autograd import fsum, no_grad
+from nn.chance import not_drawn
+from nn.data import DataError, check_pairs, samples_of, train_test_split
+from nn.evaluation import Metric, accuracy, numbers_in, threshold_of
+from nn.losses import LOSSES
+from nn.module import evaluating
+from nn.options import check_name, name_of
+from nn.training.history import COLUMNS
+from nn.training.steps import CompiledSteps
+
+__all__ = ["Measure", "Samples", "metrics_by_name", "split_validation"]
+
+Samples = tuple[Sequence[Any], Sequence[Any]]
+
+
+class Measure:
+    """The mean loss and the metrics of some samples, with the parameters that the steps have reached.
+
+    Compiled steps measure in machine code and leave the parameters where they are; others are asked to store them.
+
+    Args:
+        steps: of the training.
+        model, loss, X, y: as for ``fit``.
+        metrics: functions (outputs, targets) -> number by name.
+    """
+
+    def __init__(
+        self,
+        steps: Any,
+        model: Callable[[Any], Any],
+        loss: Callable[[Any, Any], Any],
+        X: Sequence[Any],
+        y: Sequence[Any],
+        metrics: dict[str, Metric],
+    ) -> None:
+        self.steps, self.model, self.loss, self.X, self.y, self.metrics = steps, model, loss, X, y, metrics
+        self.targets = [target.tolist() if hasattr(target, "tolist") else target for target in y]
+        with not_drawn(model), evaluating(model), no_grad():
+            loss(model(X[0]), y[0])  # what does not fit is refused before the first step
+        self._evaluate = self._eagerly
+        if isinstance(steps, CompiledSteps):
+            try:
+                with evaluating(model):
+                    self._evaluate = steps.evaluator(model, loss, X, y, outputs=bool(metrics))
+            except DataError:  # an index beyond the classes: the data's fault, not the compiler's
+                raise
+            except Exception as error:
+                warnings.warn(f"validation runs without the compiler: {error}", RuntimeWarning, stacklevel=3)
+
+    def __call__(self) -> tuple[float, dict[str, float]]:
+        """The mean loss, and each metric."""
+        losses, outputs = self._evaluate()
+        return fsum(losses) / len(losses), {
+            name: float(metric(outputs, self.targets)) for name, metric in self.metrics.items()
+        }
+
+    def _eagerly(self) -> tuple[list[float], list[Any]]:
+        self.steps.store()
+        with evaluating(self.model), no_grad():
+            outputs = [self.model(x) for x in self.X]
+            losses = [numbers_in(self.loss(output, target)) for output, target in zip(outputs, self.y)]
+        return losses, [numbers_in(output) for output in outputs]
+
+
+def metrics_by_name(given: Sequence[str | Metric], loss: Callable[[Any, Any], Any]) -> dict[str, Metric]:
+    """The functions of metrics that are given by name or as functions, which have names.
+
+    Args:
+        given: "accuracy", the name of a loss, or functions.
+        loss: of the training: where that takes probabilities, the accuracy does, too.
+
+    Raises:
+        ValueError: a name is unknown, or serves twice, or for another column of the history.
+    """
+    known: dict[str, Metric] = {"accuracy": partial(accuracy, threshold=threshold_of(loss) or 0.0), **LOSSES}
+    found: dict[str, Metric] = {}
+    for metric in [given] if isinstance(given, str) else given:
+        name = metric if isinstance(metric, str) else name_of(metric)
+        if isinstance(metric, str):
+            check_name("metric", metric, known, "give a function")
+        if name in found or name in COLUMNS:
+            raise ValueError(f"two columns of the history would be called {name!r}: give the metric another __name__")
+        found[name] = known[metric] if isinstance(metric, str) else metric
+    return found
+
+
+def split_validation(
+    X: Sequence[Any], y: Sequence[Any], data: Samples | None, split: float, seed: int
+) -> tuple[Samples, Samples | None]:
+    """The samples to train on, and those to validate on, if there are any.
+
+    Args:
+        X, y: all samples.
+        data: those to validate on.
+        split: or which part of all to hold out for it.
+        seed: of the choice.
+
+    Raises:
+        ValueError: both are given, or ``split`` leaves one side empty; or lengths differ.
+    """
+    if data is not None:
+        if split:
+            raise ValueError(f"give validation_data or validation_split={split}, not both")
+        if len(data) != 2:
+            raise ValueError(f"validation_data must be a pair (X, y), got {len(data)} things")
+        X_test, y_test = map(samples_of, data)
+        check_pairs(X_test, y_test, "validation_data")
+        return (X, y), (X_test, y_test)
+    if not split:
+        return (X, y), None
+    if not 0.0 < split < 1.0 or not 0 < round(split * len(X)) < len(X):
+        raise ValueError(
+            f"validation_split={split} of {len(X)} samples leaves nothing on one side: "
+            "give a share between 0 and 1, or validation_data"
+        )
+    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=float(split), seed=seed)
+    return (X_train, y_train), (X_test, y_test)
