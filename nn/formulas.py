@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from autograd import Value, exp, fsum, logsumexp, sigmoid, tanh
-from nn.layers import MLP, notation
+from autograd.labels import notation
+from nn.layers import MLP
 
 __all__ = ["ACTIVATIONS", "COSTS", "LayerGradients", "by_formulas", "by_graph"]
 

@@ -15,6 +15,7 @@ from operator import methodcaller
 from typing import Any
 
 from autograd import Value, constant, linear, sumprod
+from autograd.labels import notation, textbook
 from nn.files import FileError, FilePath, brief, read_document
 from nn.init import INITIALIZERS, Initializer
 from nn.module import MODEL_FORMAT, MODEL_VERSION, Module
@@ -309,28 +310,15 @@ def _check_inputs(kind: str, x: Any, expected: int) -> None:
         raise ValueError(f"this {kind} has {expected} inputs, but got {len(x)} numbers")
 
 
-_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-def notation(symbol: str, layer: int | None, *indices: int) -> str:
-    """A symbol with the layer above and the indices below: w²₁₃, and w²₁₀,₃ where an index has two digits."""
-    above = "" if layer is None else str(layer).translate(_SUPERSCRIPT)
-    comma = "," if any(index > 9 for index in indices) else ""
-    return symbol + above + comma.join(str(index).translate(_SUBSCRIPT) for index in indices)
-
-
 def layer_of(parameter: Value, path: str) -> str:
     """The part of the model that a parameter is in: "layer 2" by the label w²₁₃, or ``hidden`` by ``hidden.w.1``."""
-    if labelled := re.match("[wb]([⁰¹²³⁴-⁹]+)", parameter.label):
-        return f"layer {labelled[1].translate(_SUPERSCRIPTS)}"
+    label = textbook(parameter.label)
+    if label and label.layer and label.symbol in "wb":
+        return f"layer {label.layer}"
     if ".neurons." in path:
         return path.partition(".neurons.")[0]
     found = re.match(r"\w+(\.\d+)?(?=\.\D)|\w+", path)
     return found[0] if found else path
-
-
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
 def _named(what: str, given: Any, table: dict[str, Any]) -> Any:

@@ -14,9 +14,9 @@ from typing import Any
 
 import autograd
 from autograd import Value, constant, fsum, linear, square, sumprod, take
+from autograd.labels import notation
 from nn.activations import each_row
 from nn.chance import random_number
-from nn.layers import notation
 from nn.module import Module
 from nn.options import whole_number
 

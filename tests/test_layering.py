@@ -28,6 +28,7 @@ LEVELS: dict[str, list[set[str]]] = {
             "files",
             "ieee",
             "installation",
+            "labels",
             "modes",
             "rowdocs",
             "terminal",
@@ -94,7 +95,7 @@ TOPS = [package for package in LEVELS if "." not in package]
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
     "autograd", "autograd.errors", "autograd.files", "autograd.functional", "autograd.locks", "autograd.terminal",
-    "autograd.viz",
+    "autograd.labels", "autograd.viz",
     "autograd.compiler.evaluation", "autograd.compiler.gradients", "autograd.compiler.backends",
     "autograd.compiler.outside", "autograd.compiler.training",
 }  # fmt: skip

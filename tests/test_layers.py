@@ -17,9 +17,10 @@ import pytest
 import autograd
 import nn
 from autograd import Value, no_grad
+from autograd.labels import notation
 from nn import MLP, FileError, Layer, Neuron, load_model
 from nn.init import INITIALIZERS
-from nn.layers import ACTIVATIONS, notation
+from nn.layers import ACTIVATIONS
 
 
 def ancestors(root: Value) -> list[Value]:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from autograd import Value, fsum, ops, primitive
 from autograd.compiler.builder import Builder
 from autograd.compiler.classes import Kind, Program
-from autograd.compiler.labels import identifier
 from autograd.compiler.python import text
 from autograd.compiler.python.kernel import PythonKernel
+from autograd.labels import identifier
 from tests.class_programs import Derived
 from tests.class_reference import evaluate
 from tests.recipes import same

@@ -10,11 +10,11 @@ import pytest
 
 from autograd import DrawingError, Value, draw_dot, fsum, grad, sumprod
 from autograd.graph import topological_order
+from autograd.labels import textbook
 from autograd.viz.pictures import draw
 from autograd.viz.pictures import render as rendering
 from autograd.viz.pictures.figure import Figure, Graph, spread
 from autograd.viz.pictures.keys import LEVELS
-from autograd.viz.text.notation import textbook
 from nn import MLP
 
 

@@ -10,19 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from autograd.labels import DIGITS, SUBSCRIPTS
+
 __all__ = ["folded"]
 
 FEWEST = 3  # repetitions that make a loop
 LONGEST = 24  # lines of a step of a recurrence
 
-_NUMBERED = re.compile(r"(?<![^\W\d])([xptc](?=\d)|[^\W\d₀-₉]+(?=[₀-₉]))([\d]+|[₀-₉]+)(?!\w)")
-_TO_DIGIT = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_LETTER = rf"[xptc](?=\d)|[^\W\d{SUBSCRIPTS}]+(?=[{SUBSCRIPTS}])"  # x in x12, t in t₁₂
+_NUMBERED = re.compile(rf"(?<![^\W\d])({_LETTER})(\d+|[{SUBSCRIPTS}]+)(?!\w)")
 
 
 def folded(lines: Sequence[str]) -> list[str]:
     """Lines with their repetitions written once."""
     texts = [_NUMBERED.sub(r"\1", line) for line in lines]
-    numbers = [[int(found[2].translate(_TO_DIGIT)) for found in _NUMBERED.finditer(line)] for line in lines]
+    numbers = [[int(found[2].translate(DIGITS)) for found in _NUMBERED.finditer(line)] for line in lines]
     result: list[str] = []
     at = 0
     while at < len(lines):

@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from autograd.compiler import labels as label_parts
 from autograd.compiler.classes import Kind, Program, Read
-from autograd.compiler.labels import common, stem
+from autograd.labels import SUPERSCRIPTS, common, indices, stem, subscript
 
 __all__ = ["Lanes", "MatrixNames"]
 
 Lanes = tuple[int, int]  # turns and step
 
 _LETTERS = {Kind.ARGUMENT: "x", Kind.PARAMETER: "p", Kind.CONSTANT: "c"}  # of arrays without labels; "t" of all others
-_DIGITS = "0123456789"
-_SUBSCRIPT = str.maketrans(_DIGITS, "₀₁₂₃₄₅₆₇₈₉")
-_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 
 
 class MatrixNames:
@@ -45,9 +41,7 @@ class MatrixNames:
         for label in seen:
             self.families.setdefault(stem(label), set()).add(label)
         self._indices = {
-            label: numbers
-            for family in self.families.values()
-            for label, numbers in zip(family, label_parts.indices(list(family)))
+            label: numbers for family in self.families.values() for label, numbers in zip(family, indices(list(family)))
         }
         self._names: dict[int, str] = {}
         for number, labels in self.labels.items():
@@ -138,7 +132,7 @@ class MatrixNames:
         if family == distinct:
             return name
         if {label for label in family if self._indices[label][:1] == first[:1]} == distinct:
-            return name + str(first[0]).translate(_SUBSCRIPT)  # a row of a matrix
+            return name + subscript(first[0])  # a row of a matrix
         if {label for label in family if self._indices[label][1:] == first[1:]} == distinct:
             return f"{name}[:,{', '.join(map(str, first[1:]))}]"
         return f"{_symbol(labels[0])}…{_symbol(labels[-1])}"
@@ -156,7 +150,7 @@ def _symbol(label: str, is_matrix: bool = False) -> str:
     """A label as a textbook writes it: δ for the derivative with respect to z, a capital letter for a matrix."""
     prefix = "∂" * label.startswith("∂")
     name = label[len(prefix) :].replace("sigmoid'", "σ'").replace("[:]", "")
-    letter = stem(name).strip(_SUPERSCRIPTS)
+    letter = stem(name).strip(SUPERSCRIPTS)
     if prefix and letter == "z":
         return "δ" + name[1:]
     return prefix + (name.replace(letter, letter.upper(), 1) if is_matrix and len(letter) == 1 else name)

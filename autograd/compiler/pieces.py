@@ -24,8 +24,8 @@ from typing import NamedTuple
 
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read, Terms, reads_of
 from autograd.compiler.indices import Index
-from autograd.compiler.labels import stem
 from autograd.compiler.singles import singled
+from autograd.labels import stem
 
 __all__ = ["Pieces", "split"]
 

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from autograd import ops
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read, Terms, reads_of
 from autograd.compiler.indices import Index
-from autograd.compiler.labels import stem
+from autograd.labels import stem
 
 __all__ = ["singled"]
 

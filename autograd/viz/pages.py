@@ -16,6 +16,7 @@ from typing import Any
 
 from autograd import ops
 from autograd.graph import topological_order
+from autograd.labels import textbook
 from autograd.value import Value
 from autograd.viz.facts.replay import replay
 from autograd.viz.facts.steps import adjoints, backward_steps
@@ -28,7 +29,7 @@ from autograd.viz.pictures.render import LayoutError
 from autograd.viz.pictures.svg import svg_of
 from autograd.viz.pictures.theme import THEMES, Theme
 from autograd.viz.text.local import local_derivatives
-from autograd.viz.text.notation import ATOM, NEGATION, Names, expression, nodes_of, number, shorten, textbook
+from autograd.viz.text.notation import ATOM, NEGATION, Names, expression, nodes_of, number, shorten
 
 __all__ = ["html_page"]
 

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from autograd import Value
+from autograd.labels import notation
 from autograd.terminal import say
 from autograd.viz import save, write_html
 from nn.cli.tabular import TABULAR_LOSSES, TabularModel, check_classes, diverged
 from nn.data import DataError, Dataset, Standardizer, Task, read_csv, train_test_split
 from nn.export import to_torch
 from nn.files import FileError, check_writable, replace_not_finite, write_text
-from nn.layers import MLP, notation
+from nn.layers import MLP
 from nn.losses import LOSSES
 from nn.optim import OPTIMIZERS
 from nn.tables import DataFile, Table, listing, read_table

@@ -11,6 +11,7 @@ from typing import Any
 
 from autograd import Value
 from autograd.errors import DrawingError
+from autograd.labels import notation
 from autograd.terminal import say
 from autograd.viz import draw_dot, save
 from nn.cli.chart import line_chart
@@ -20,7 +21,7 @@ from nn.datasets import load_iris
 from nn.evaluation import accuracy, predict
 from nn.files import FileError, check_writable, write_text
 from nn.formulas import COSTS, LayerGradients, by_formulas, by_graph
-from nn.layers import MLP, notation
+from nn.layers import MLP
 from nn.losses import LOSSES
 from nn.optim import SGD
 from nn.training import History, fit

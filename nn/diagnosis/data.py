@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from autograd.labels import notation
 from nn.data import numbers_of
 from nn.diagnosis.finding import Finding, Result, aligned
 from nn.diagnosis.probe import Probe
-from nn.layers import notation
 
 __all__ = ["features", "finite_numbers", "targets"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from autograd.labels import notation
 from nn.data import argmax
-from nn.layers import notation
 from nn.plots.style import MARKERS, axes, diverging, foreground, palette, pyplot
 from nn.plots.surface import Surface
 

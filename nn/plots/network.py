@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import autograd
-from nn.layers import ACTIVATIONS, Layer, notation
+from autograd.labels import notation
+from nn.layers import ACTIVATIONS, Layer
 from nn.losses import loss_named
 from nn.module import Module
 from nn.plots.style import axes, diverging, foreground, palette

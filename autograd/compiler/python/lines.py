@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 from autograd import ops
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read
-from autograd.compiler.labels import identifier
 from autograd.compiler.python.expressions import Expression, number, operation
 from autograd.compiler.python.names import FUNCTIONS, Names
 from autograd.compiler.python.walks import Walk, walk_of
+from autograd.labels import identifier
 from autograd.ops import Op
 
 __all__ = ["Lines", "Loop"]

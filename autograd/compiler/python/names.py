@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from autograd import ieee
 from autograd.compiler.classes import Kind, Program, Read
-from autograd.compiler.labels import identifier, stem
 from autograd.compiler.python import runtime
+from autograd.labels import identifier, stem
 
 __all__ = ["FUNCTIONS", "Names"]
 

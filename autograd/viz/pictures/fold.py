@@ -9,12 +9,13 @@ from operator import attrgetter
 
 from autograd import ops
 from autograd.graph import sweep, topological_order
+from autograd.labels import textbook
 from autograd.value import Value
 from autograd.viz.facts.order import reading_order
 from autograd.viz.pictures.figure import Arrow, Box, Figure, Graph, spread
 from autograd.viz.pictures.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, keys_of
 from autograd.viz.pictures.theme import Kind
-from autograd.viz.text.notation import ATOM, Names, expression, shorten, stem, textbook
+from autograd.viz.text.notation import ATOM, Names, expression, shorten, stem
 
 __all__ = ["best_level", "cut", "folded_figure"]
 

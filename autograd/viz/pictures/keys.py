@@ -9,8 +9,9 @@ from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 from autograd import ops
+from autograd.labels import Textbook, textbook
 from autograd.value import Value
-from autograd.viz.text.notation import Textbook, stem, textbook
+from autograd.viz.text.notation import stem
 
 __all__ = ["INPUTS", "LEVELS", "Module", "keys_of"]
 

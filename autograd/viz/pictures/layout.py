@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from autograd.labels import SCRIPTS
 from autograd.viz.pictures.figure import Box, Figure
 from autograd.viz.pictures.render import render
 from autograd.viz.pictures.theme import Kind
@@ -24,7 +25,7 @@ FEW = 200  # arrows for whose labels room is made, which takes 3x the time; othe
 # Widths in ems of a sans-serif, on the wide side: the font on the screen is not known here.
 _WIDTHS = {
     **dict.fromkeys("ijl.,:;'|!", 0.28), **dict.fromkeys("ftrI()[]{} -/*\"", 0.37), **dict.fromkeys("mwMW@…", 0.92),
-    **dict.fromkeys("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", 0.4),
+    **dict.fromkeys(SCRIPTS, 0.4),
 }  # fmt: skip
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import keyword
 import math
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autograd import ops
 from autograd.graph import topological_order
+from autograd.labels import identifier
 from autograd.value import Value
 from autograd.viz.text.notation import ATOM, INFIX, NEGATION, expression, nodes_of, shorten
 
@@ -19,7 +17,6 @@ __all__ = ["to_jax", "to_python", "to_torch"]
 
 LONGEST_INLINE = 60  # a part used once is written where it is used if it is no longer than this
 RESERVED = {"autograd", "torch", "jax", "jnp", "math", "f", "v", "gradient", "gradients", "sum", "print", "float"}
-_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
 
 
 @dataclass(frozen=True)
@@ -223,9 +220,7 @@ class _Code:
 
     def _name(self, label: str) -> str:
         """An identifier of its own for a label: w²₁₃ becomes w2_13."""
-        plain = re.sub("([₀₁₂₃₄₅₆₇₈₉,]+)", r"_\1", label).translate(_DIGITS)
-        plain = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", plain)).strip("_")
-        base = plain if plain.isidentifier() and not keyword.iskeyword(plain) else f"_{plain}"
+        base = identifier(label) or "_"
         candidates = itertools.chain([base], (f"{base}_{i}" for i in itertools.count(2)))
         name = next(candidate for candidate in candidates if candidate not in self.taken)
         self.taken.add(name)

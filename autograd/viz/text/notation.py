@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from autograd import ops
+from autograd.labels import family, textbook
 from autograd.value import Value
 
 __all__ = [
-    "ATOM", "INFIX", "NEGATION", "NOT_COMPUTED", "Names", "Textbook", "expression", "factor", "gradient", "nodes_of",
-    "number", "parameters_of", "product", "shorten", "stem", "textbook",
+    "ATOM", "INFIX", "NEGATION", "NOT_COMPUTED", "Names", "expression", "factor", "gradient", "nodes_of", "number",
+    "parameters_of", "product", "shorten", "stem",
 ]  # fmt: skip
 
 NOT_COMPUTED = "not computed"
@@ -25,34 +25,6 @@ MOST_OPERANDS = 9  # of more, the first and the last are written
 INFIX = {ops.add: ("+", 1), ops.sub: ("-", 1), ops.mul: ("*", 2), ops.div: ("/", 2)}
 INFIX[ops.power] = INFIX[ops.constant_power] = ("**", 4)
 SUM, PRODUCT, NEGATION, ATOM = 1, 2, 3, 5
-
-# The labels that `nn` gives the nodes of a network: w²₁₃ (layer above, neurons below), b²₁, z²₁, a²₁, and x₁.
-_TEXTBOOK = re.compile(r"([wbzax])([⁰¹²³⁴⁵⁶⁷⁸⁹]*)((?:[₀₁₂₃₄₅₆₇₈₉]+,?)*)")
-_INDICES = "0123456789⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉,_"
-_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
-
-
-class Textbook(NamedTuple):
-    """A label in textbook notation, taken apart: w²₁₃ is ("w", "2", ("1", "3"))."""
-
-    symbol: str
-    layer: str
-    indices: tuple[str, ...]
-
-
-def textbook(label: str) -> Textbook | None:
-    """The parts of a label in textbook notation; None for any other, a plain letter included.
-
-    >>> textbook("w²₁₃"), textbook("a³₁₀"), textbook("a")
-    (Textbook(symbol='w', layer='2', indices=('1', '3')), Textbook(symbol='a', layer='3', indices=('10',)), None)
-    """
-    found = _TEXTBOOK.fullmatch(label)
-    if not found or len(label) < 2:
-        return None
-    symbol, layer, below = [part.translate(_DIGITS) for part in found.groups()]
-    if symbol == "w" and "," not in below:  # a weight has two indices, and a comma between them if one is above 9
-        return Textbook(symbol, layer, tuple(below))
-    return Textbook(symbol, layer, tuple(below.rstrip(",").split(",")) if below else ())
 
 
 def number(x: float, spec: str = ".4g") -> str:
@@ -227,8 +199,7 @@ def stem(nodes: Sequence[Value]) -> str:
     >>> stem([Value(1.0, "x₁"), Value(2.0, "x₂")]), stem([Value(1.0, "x₁"), Value(2.0, "y")])
     ('x', '')
     """
-    found = {node.label.rstrip(_INDICES) for node in nodes}
-    return shorten(found.pop(), LONGEST_OPERAND) if len(found) == 1 else ""
+    return shorten(family([node.label for node in nodes]), LONGEST_OPERAND)
 
 
 def _joined(separator: str, parts: Sequence[str]) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
+from autograd.labels import SCRIPTS, SUPERSCRIPTS, superscript
 from autograd.viz.text.algebra import Expression, Function
 from autograd.viz.text.notation import number
 from autograd.viz.text.typeset import ATOM, PRODUCT, SUM, Writer
 
 __all__ = ["plain"]
 
-_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_SCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉"
 _NAMES = {"log": "ln", "sigmoid": "σ", "normal_cdf": "Φ", "normal_pdf": "φ", "maximum": "max", "minimum": "min"}
 
 
@@ -46,7 +45,7 @@ class _Plain(Writer):
         return f"({text})"
 
     def bare(self, text: str) -> str:
-        return re.sub(r"^\((-[\d.]+)\)(?![⁰¹²³⁴⁵⁶⁷⁸⁹⁻^])", r"\1", text)
+        return re.sub(rf"^\((-[\d.]+)\)(?![{SUPERSCRIPTS}⁻^])", r"\1", text)
 
     def runs_together(self, before: str, after: str) -> bool:
         return not (before[-1].isdecimal() and after[0].isalpha() and "(" not in after)  # 3b², but 3·sin(b)
@@ -63,10 +62,10 @@ class _Plain(Writer):
         return f"{'√' if degree == 2 else '∛'}{inside}"
 
     def raised(self, text: str, exponent: str) -> str:
-        if text[-1] in _SCRIPTS:
+        if text[-1] in SCRIPTS:
             text = self.parenthesized(text)
         if re.fullmatch(r"-?\d+", exponent):
-            return text + exponent.translate(_RAISED)
+            return text + superscript(exponent)
         return f"{text}^{exponent if re.fullmatch(r'[a-z0-9.]+', exponent) else self.parenthesized(exponent)}"
 
     def function(self, function: Function) -> tuple[str, int]:

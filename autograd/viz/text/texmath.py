@@ -6,10 +6,10 @@ import math
 import re
 import unicodedata
 
+from autograd.labels import scripts
+
 __all__ = ["latex_name", "latex_number", "latex_text"]
 
-_SCRIPTED = re.compile(r"(.+?)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)([₀₁₂₃₄₅₆₇₈₉,]*)", re.DOTALL)
-_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
 _SPECIAL = {
     "\\": r"}\backslash\text{", "^": r"}{\hat{}}\text{", "~": r"}{\sim}\text{", "<": r"}{<}\text{", ">": r"}{>}\text{",
     **{c: "\\" + c for c in "{}$%&#_"},
@@ -31,16 +31,10 @@ def latex_name(label: str) -> str:
     >>> print(latex_name("w²₁₃"), latex_name("δ"), latex_name("x1"), latex_name("loss"), latex_name("<b>"))
     w^{2}_{13} \delta x_{1} \mathrm{loss} \text{}{<}\text{b}{>}\text{}
     """
-    found = _SCRIPTED.fullmatch(label)
-    base, above, below = found.groups() if found else (label, "", "")
+    base, above, below = scripts(label)
     if not above and not below and (plain := re.fullmatch(r"([A-Za-z])_?(\d+)", base)):
         base, below = plain.groups()
-    text = _symbol(base)
-    if above:
-        text += f"^{{{above.translate(_DIGITS)}}}"
-    if below:
-        text += f"_{{{below.rstrip(',').translate(_DIGITS)}}}"
-    return text
+    return _symbol(base) + (f"^{{{above}}}" if above else "") + (f"_{{{below}}}" if below else "")
 
 
 def _symbol(base: str) -> str:
