@@ -32,6 +32,7 @@ LEVELS: dict[str, list[set[str]]] = {
             "modes",
             "rowdocs",
             "terminal",
+            "tiny",
         },
         {"ops", "graph"},
         {"copies", "provenance", "trees"},

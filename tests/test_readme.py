@@ -2,7 +2,8 @@
 
 ``python`` blocks run in order in one namespace, as a reader would type them.  What one prints is claimed by
 ``# prints …`` at the ends of its lines, or by a ``text`` block right after it.  ``console`` blocks hold commands after
-``$``, each followed by its output.  ``sh`` blocks are the two set-up commands, which only ``.ci/run`` carries out.
+``$``, each followed by its output.  ``sh`` blocks are the two set-up commands, which only ``.ci/run`` carries out, and
+a ``powershell`` block is the first of them in the words of Windows.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+PYTHON = ".venv/bin/python"
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+GUIDES = [*PAGES, "CONTRIBUTING.md", "benchmarks/README.md", "notebooks/README.md", "tests/README.md"]
+WITHOUT_CODE = {"docs/comparison.md"}  # tables of what others do
 
 
 class Block(NamedTuple):
@@ -54,7 +58,7 @@ def run_python(page: str, name: str = "page") -> Iterator[tuple[int, str, str]]:
     """Run the ``python`` blocks of a page; for each its line, what it claims to print, and what it prints."""
     namespace: dict[str, object] = {"__name__": "__main__"}
     found = blocks(page)
-    for block, following in zip(found, [*found[1:], None], strict=True):
+    for block, following in zip(found, [*found[1:], None], strict=False):
         if block.language == "python":
             padded = "\n" * (block.line - 1) + block.text  # so that a traceback shows the line of the page
             linecache.cache[name] = len(padded), None, padded.splitlines(True), name  # as for a cell of a notebook
@@ -71,7 +75,7 @@ def run_console(page: str, folder: Path) -> Iterator[tuple[str, str, str]]:
         if block.language == "console":
             for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.text, flags=re.MULTILINE):
                 program, *arguments = shlex.split(command)
-                assert program == "python", f"only python can be run here, not {program}"
+                assert program == PYTHON, f"only {PYTHON} can be run here, not {program}"
                 run = subprocess.run(
                     [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, encoding="utf-8"
                 )
@@ -91,14 +95,48 @@ def test_the_readme_gives_exactly_two_set_up_commands() -> None:
         assert run == f".venv/bin/python -m {job}"
 
 
+def test_the_first_command_is_there_for_powershell_too() -> None:
+    """PowerShell 5, which Windows comes with, has no ``&&``."""
+    page = blocks(page_named("README.md"))
+    (said,) = (block.text for block in page if block.language == "powershell")
+    first = next(block.text for block in page if block.language == "sh")
+    windows = first.replace("python3", "py").replace(PYTHON, PYTHON.replace("bin", "Scripts").replace("/", "\\"))
+    assert said == windows.replace(" &&", ";")
+
+
+def test_the_readme_is_for_half_an_hour() -> None:
+    assert page_named("README.md").count("\n") <= 220
+
+
+def test_the_readme_says_how_long_the_core_is() -> None:
+    said = {
+        name: int(lines)
+        for name, lines in re.findall(
+            r"\(autograd/(\w+\.py)\) \((?:about )?(\d+)(?: lines)?\)", page_named("README.md")
+        )
+    }
+    assert {*said} == {"ops.py", "value.py", "graph.py"}
+    for name, lines in said.items():
+        assert abs((ROOT / "autograd" / name).read_text(encoding="utf-8").count("\n") - lines) <= 0.1 * lines + 10, name
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_python_is_called_the_same_everywhere(name: str) -> None:
+    """Said once, in the README: ``.venv/bin/python``, in every command of every page."""
+    commands = re.findall(
+        r"^(?:\$ |    )?([^\s`]*(?:python3?|pip|jupyter|pytest)) (?:-m|-c|\w)", page_named(name), flags=re.MULTILINE
+    )
+    commands += re.findall(r"`(\S*(?:python3?|pip|jupyter|pytest)) (?:-m|-c|install)", page_named(name))
+    assert {*commands} <= {PYTHON, "python3", "%pip"}  # the last one in a notebook
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_block_is_of_a_kind_that_is_checked(name: str) -> None:
     found = blocks(page_named(name))
     assert 2 * len(found) == len(re.findall(r"^\s*```", page_named(name), flags=re.MULTILINE))
     languages = {block.language for block in found}
-    assert languages <= {"sh", "python", "text", "console"}
-    assert languages & {"python", "console"}
-    assert name != "README.md" or {"python", "console"} <= languages
+    assert languages <= {"sh", "powershell", "python", "text", "console"}
+    assert languages & {"python", "console"} or name in WITHOUT_CODE
     for before, block in zip([None, *found], found, strict=False):
         assert block.language != "text" or (before and before.language == "python"), f"line {block.line}"
 
@@ -106,6 +144,7 @@ def test_every_block_is_of_a_kind_that_is_checked(name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_python_blocks_print_what_they_say(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a block may write files
+    shutil.copy(ROOT / "nn" / "iris.csv", tmp_path)  # a table to work on
     results = list(run_python(page_named(name), name))
     assert len(results) == page_named(name).count("```python\n")
     for line, said, printed in results:
@@ -119,10 +158,20 @@ def test_console_blocks_print_what_they_say(name: str, tmp_path: Path) -> None:
         assert printed == said, f"$ {command}"
 
 
-@pytest.mark.parametrize("name", PAGES)
+def headings(page: str) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    titles = re.findall(r"^#+ (.*)$", page, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", GUIDES)
 def test_links_within_the_repository_lead_somewhere(name: str) -> None:
-    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page_named(name)):
-        assert (ROOT / name).parent.joinpath(target).exists(), target
+    page = page_named(name)
+    text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", page, flags=re.DOTALL | re.MULTILINE)
+    for target, heading in re.findall(r"\]\((?!https?://)([^)#]*)(#[^)]*)?\)", text):
+        path = (ROOT / name).parent / target if target else ROOT / name
+        assert path.exists(), target
+        assert not heading or heading[1:] in headings(path.read_text(encoding="utf-8")), heading
 
 
 # --- the runner itself ----------------------------------------------------------------------------------------------
@@ -144,9 +193,9 @@ a  b
 ```
 
 ```console
-$ python -c "print(1 + 1)"
+$ .venv/bin/python -c "print(1 + 1)"
 2
-$ python -c ""
+$ .venv/bin/python -c ""
 ```
 """
 
