@@ -54,7 +54,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"diagnosis", "plots", "sequences"},
         {"export", "training"},
         {"__init__"},
-        {"cli"},
+        {"cli", "sklearn"},
         {"__main__"},
     ],
     "autograd.viz": [
@@ -106,6 +106,8 @@ NEED_NUMPY = {
     *[f"autograd.compiler.{name}" for name in ("evaluation", "gradients", "samples", "training")],
     *[".".join(["autograd", "compiler", "machine", path.stem]) for path in (ROOT / MACHINE).glob("[!_]*.py")],
 }
+# Made for the users of an optional package, which they have.
+MADE_FOR = {"nn.sklearn": {"numpy", "sklearn"}}
 # What takes time to import, and is not always needed.
 LOADED_LATE = NEED_NUMPY | {
     "autograd.compiler.backends",
@@ -185,7 +187,7 @@ def violations(module: str, source: str, *, is_package: bool = False) -> list[st
         ours = target in TOPS
         third_party = not ours and target not in sys.stdlib_module_names
         where = f"{module}, line {found.line}: "
-        allowed = REQUIRED | ({"numpy"} if module in NEED_NUMPY else set())
+        allowed = REQUIRED | MADE_FOR.get(module, {"numpy"} if module in NEED_NUMPY else set())
         if third_party and not found.local and not found.typing_only and target not in allowed:
             broken.append(where + f"{target} is optional: import it inside the function that needs it")
         if (

@@ -1,0 +1,121 @@
+"""Networks as scikit-learn's estimators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from nn import load_iris, make_moons
+from nn.sklearn import MLPClassifier, MLPRegressor
+
+IRIS = load_iris().features, load_iris().targets
+SMALL = {"hidden_layer_sizes": (8,), "learning_rate_init": 0.05, "random_state": 0}
+
+
+@parametrize_with_checks([MLPClassifier(**SMALL), MLPRegressor(**SMALL)])  # type: ignore[arg-type,untyped-decorator]
+def test_scikit_learn_s_own_checks(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def test_a_grid_search_over_a_pipeline_finds_the_network_that_learns() -> None:
+    X, y = IRIS
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier(**SMALL))
+    search = GridSearchCV(pipeline, {"mlpclassifier__learning_rate_init": [1e-6, 0.05]}, cv=3).fit(X, y)
+    assert search.best_params_ == {"mlpclassifier__learning_rate_init": 0.05}
+    assert search.best_score_ > 0.93
+
+
+def test_labels_of_any_kind_come_back() -> None:
+    X, y = make_moons(80, seed=0)
+    names = np.where(np.array(y) > 0, "upper", "lower")
+    classifier = MLPClassifier(**SMALL).fit(X, names)
+    assert classifier.classes_.tolist() == ["lower", "upper"]
+    assert (classifier.predict(X) == names).mean() > 0.9
+    chances = classifier.predict_proba(X)
+    assert np.allclose(chances.sum(axis=1), 1.0, atol=1e-15)
+    assert (classifier.classes_[chances.argmax(axis=1)] == classifier.predict(X)).all()
+
+
+def test_the_probabilities_are_the_softmax_of_the_network() -> None:
+    X, y = IRIS
+    classifier = MLPClassifier(**{**SMALL, "max_iter": 5}).fit(X, y)
+    logits = np.array([[z.data for z in classifier.model_(x)] for x in X])
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert np.allclose(classifier.predict_proba(X), expected, rtol=1e-12, atol=0.0)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_compiled_and_eager_training_agree(kind: Any) -> None:
+    X, y = IRIS
+    fitted = [kind(**{**SMALL, "max_iter": 3}, compile=compiled).fit(X, y) for compiled in (True, False)]
+    assert np.allclose(fitted[0].loss_curve_, fitted[1].loss_curve_, rtol=1e-12, atol=0.0)
+
+
+def test_the_random_state_decides_all_that_is_random() -> None:
+    X, y = IRIS
+    same = [MLPClassifier(**{**SMALL, "max_iter": 3}).fit(X, y).loss_ for _ in range(2)]
+    other = clone(MLPClassifier(**{**SMALL, "max_iter": 3})).set_params(random_state=1).fit(X, y).loss_
+    assert same[0] == same[1] != other
+
+
+def test_several_targets_keep_their_shape() -> None:
+    X = np.linspace(-1.0, 1.0, 40)[:, None]
+    y = np.hstack([X, -2.0 * X])
+    regressor = MLPRegressor(**SMALL).fit(X, y)
+    assert regressor.predict(X).shape == (40, 2)
+    assert regressor.score(X, y) > 0.95
+    with pytest.warns(DataConversionWarning):
+        assert MLPRegressor(**SMALL).fit(X, y[:, :1]).predict(X).shape == (40,)
+
+
+def test_early_stopping_looks_at_held_out_samples() -> None:
+    X, y = load_digits(return_X_y=True)
+    classifier = MLPClassifier(
+        (16,), learning_rate_init=0.01, early_stopping=True, n_iter_no_change=3, max_iter=60, random_state=0
+    ).fit(X / 16.0, y)
+    assert len(classifier.history_.val_loss) == classifier.n_iter_ < 60
+    assert classifier.score(X / 16.0, y) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"solver": "lbfgs"}, "solver.*lbfgs"),
+        ({"activation": "logistic"}, "activation.*logistic"),
+        ({"hidden_layer_sizes": (0,)}, "0"),
+        ({"max_iter": 0}, "max_iter"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"learning_rate_init": -1.0}, "lr"),
+    ],
+)
+def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MLPClassifier(**options).fit([[0.0], [1.0]], [0, 1])
+
+
+def test_one_class_and_an_unfitted_network_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"1 class: \[7\]"):
+        MLPClassifier().fit([[0.0], [1.0]], [7, 7])
+    with pytest.raises(NotFittedError):
+        MLPRegressor().predict([[0.0]])
+
+
+def test_cross_validation_scores_a_regressor() -> None:
+    X = np.linspace(-2.0, 2.0, 60)[:, None]
+    scores = cross_val_score(
+        MLPRegressor((16,), "tanh", learning_rate_init=0.05, random_state=0), X, X[:, 0] ** 2, cv=3
+    )
+    assert len(scores) == 3
+    assert np.isfinite(scores).all()
