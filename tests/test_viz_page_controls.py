@@ -148,8 +148,7 @@ def test_levels_are_one_stop_of_tab_and_arrow_keys_choose(open_page: Open) -> No
     press(page, "ArrowRight", 2)  # after a click they step
     assert page.evaluate("[app.level, app.position]") == [1, 2]
     assert page.locator("#levels button").evaluate_all("all => all.map((b) => b.tabIndex)") == [-1, 0, -1, -1]
-    page.focus("#theme")
-    page.keyboard.press("Shift+Tab")
+    page.focus("#learn")
     page.keyboard.press("Shift+Tab")
     for level in (2, 3, 0):
         press(page, "ArrowRight")

@@ -22,8 +22,8 @@ class Keyboard {
   // Whether a control has a use for a key.  The other keys do what they do everywhere.
   belongsTo(target, key) {
     if (target.matches("input[type=text]")) return key !== "Escape";
-    if (target.matches("button")) return key === " " || key === "Enter";
-    return target.id === "nudge" && !this.afterClick && /^(Arrow|Home|End)/.test(key);
+    if (target.matches("button, summary")) return key === " " || key === "Enter";
+    return target.matches("[type=range]:not(#position)") && /^(Arrow|Home|End|Page)/.test(key);
   }
 
   // What a key does in the graph or among the levels.
@@ -49,7 +49,8 @@ class Keyboard {
     return {
       ArrowRight: still(() => app.step(1)), ArrowLeft: still(() => app.step(-1)),
       Home: still(() => app.go(0)), End: still(() => app.go(app.walk.length)), " ": () => app.toggle(),
-      g: () => this.enterGraph(), p: () => app.togglePaths(), q: () => app.toggleQuiz(), t: () => app.toggleTheme(),
+      g: () => this.enterGraph(), p: () => app.togglePaths(), q: () => app.toggleQuiz(), l: click("learn"), s: click("descend"),
+      t: () => app.toggleTheme(),
       "?": () => app.showHelp(), "+": click("closer"), "-": click("farther"), 0: click("fit"), f: click("follow"),
       Escape: () => app.letGo(),
     }[key.length === 1 ? key.toLowerCase() : key];

@@ -8,6 +8,9 @@ class App {
     this.quiz = new Quiz(this);
     [this.selected, this.node, this.share] = [null, null, 0];  // node, share: the same at every level
     this.pictures = [...document.querySelectorAll("svg.graph")].map((svg, i) => new Picture(svg, new Walk(DATA.levels[i])));
+    this.numbers = this.pictures.map((picture) => picture.walk).find((walk) => walk.scalar) || null;  // of single numbers
+    for (const { walk } of this.pictures) if (!walk.scalar && walk.boxOfNode) walk.numbers = this.numbers;
+    this.live = new Live(this);
     this.buildLevels();
     listenToStage(byId("stage"), this);
     this.listenToControls();
@@ -96,6 +99,7 @@ class App {
     for (const id of ["next", "last"]) byId(id).disabled = this.quiz.on || this.position === length;
     byId("play").disabled = byId("position").disabled = this.quiz.on;
     byId("quiz").setAttribute("aria-pressed", String(this.quiz.on));
+    this.live.show();
   }
 
   step(by) {
@@ -114,14 +118,15 @@ class App {
   caption() {
     const { walk, state } = this;
     if (state.position === 0) return ["The leaves hold the numbers to start from.", "Step forward with →, or press Space."];
-    if (state.phase === "forward") return [walk.boxes[state.box].f, "forward: compute"];
+    if (state.phase === "forward") return [walk.computation(state.box), "forward: compute"];
     if (!state.step) {
       const names = walk.roots.map((root) => `grad ${walk.boxes[root].n} = 1`);
       return [names.join(", "), "Backward starts: the derivative of the output by itself is 1."];
     }
-    const { tail, head, local, formula } = walk.arrows[state.step.arrow];
+    const { tail, head, local } = walk.arrows[state.step.arrow];
+    const formula = walk.formula(state.step.arrow);
     const [to, from] = [walk.boxes[tail].n, walk.boxes[head].n];
-    if (!walk.scalar) return [`${from} hands its gradient back to ${to}`, `∂out/∂in: ${local}`];
+    if (!walk.scalar) return [`${from} hands its gradient back to ${to}`, between(walk.label(state.step.arrow))];
     const { contribution, after } = state.step;
     const rest = walk.missing(tail, state.done) ? "more is to come" : "complete";
     return [
@@ -218,13 +223,13 @@ class App {
   listenToControls() {
     const actions = {
       first: () => this.go(0), back: () => this.step(-1), play: () => this.toggle(), next: () => this.step(1),
-      last: () => this.go(this.walk.length), quiz: () => this.toggleQuiz(), theme: () => this.toggleTheme(),
+      last: () => this.go(this.walk.length), learn: () => this.live.toggle(), quiz: () => this.toggleQuiz(), theme: () => this.toggleTheme(),
       help: () => this.showHelp(), closer: () => this.picture.zoom(0.8), farther: () => this.picture.zoom(1.25),
       fit: () => { this.setFollow(false); this.picture.fit(); }, follow: () => this.setFollow(!this.following),
     };
     for (const [id, action] of Object.entries(actions)) {
       byId(id).addEventListener("click", () => {
-        if (!["play", "theme", "follow", "fit", "closer", "farther"].includes(id)) this.pause();
+        if (!["play", "theme", "learn", "follow", "fit", "closer", "farther"].includes(id)) this.pause();
         action();
       });
     }
@@ -235,6 +240,8 @@ class App {
     byId("position").addEventListener("input", (event) => { this.pause(); this.go(Number(event.target.value)); });
   }
 }
+
+const between = (derivatives) => (derivatives ? `∂out/∂in: ${derivatives}` : "");
 
 const atom = (name) => (/[ +*/(-]/.test(name) ? `(${name})` : name);
 

@@ -1,5 +1,5 @@
-// What one picture shows at each position of the walk.  The numbers are those that Python recorded; nothing is
-// differentiated here.
+// What one picture shows at each position of the walk.  The numbers are those that Python recorded, until a leaf is moved
+// (replay.js); nothing is differentiated here.
 
 const SPECIAL = { nan: NaN, inf: Infinity, "-inf": -Infinity };  // JSON has no words for these
 const num = (x) => (typeof x === "string" ? SPECIAL[x] : x);
@@ -33,6 +33,13 @@ function exact(x) {
   return e >= -4 && e < 16 ? String(x) : `${mantissa}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
 }
 
+// Many numbers in one line: the only one, or the smallest and the largest.
+function spread(list) {
+  if (list.some(Number.isNaN)) return "nan among them";
+  const [low, high] = [Math.min(...list), Math.max(...list)].map((x) => format(x));
+  return low === high ? low : `${low} … ${high}`;
+}
+
 const factor = (x) => (x < 0 ? `(${format(x)})` : format(x));
 
 // The walk over one picture: forward through the operations, then the output's own gradient, then backward along the
@@ -41,7 +48,10 @@ class Walk {
   constructor(level) {
     this.scalar = level.scalar;
     this.boxes = level.boxes;
+    this.data = level.boxes.map((box) => num(box.v));  // of single numbers
+    this.touched = level.boxes.map(() => false);  // whether a box has other numbers than the recorded ones
     this.roots = level.roots;
+    this.numbers = null;  // of groups: the walk over single numbers, if there is a picture of it
     this.boxOfNode = level.of;  // of groups: the box that each number is in, if there is a picture of the numbers
     this.arrows = level.arrows.map(([tail, head, local, formula]) => (
       { tail, head, local: this.scalar ? num(local) : local, formula }));  // formula: 3b² = 3·2² = 12
@@ -112,6 +122,43 @@ class Walk {
     const steps = this.received[box];
     if (steps.length) return this.steps[steps[steps.length - 1]].after;
     return this.roots.includes(box) ? 1 : 0;
+  }
+
+  // ---- what is written ----
+  // A line of a box, in place of the one that was recorded; grad is the box's gradient so far, or "?" if it is a secret.
+  line(box, recorded, grad) {
+    const isGradient = recorded.includes("grad ");
+    if (isGradient && grad === undefined) return "";
+    if (isGradient && grad === "?") return "grad ?";
+    if (this.scalar) return isGradient ? `grad ${format(grad)}` : `data ${format(this.data[box])}`;
+    const { w: shown, q: parameters } = this.boxes[box];
+    if (!this.numbers || recorded.endsWith("parameters")) return recorded;
+    const [, what] = recorded.match(/^(data|grad|their grad) /);
+    const read = what === "data" ? (i) => this.numbers.data[i] : (i) => this.numbers.gradient(i);
+    return `${what} ${spread((what === "their grad" ? parameters : shown).map(read))}`;
+  }
+
+  // The number on an arrow; between groups those of Python, for which nothing is shown once they do not hold any more.
+  label(arrow) {
+    const { local, head } = this.arrows[arrow];
+    if (this.scalar) return format(local);
+    return this.numbers && this.numbers.touched.some((is, node) => is && this.boxOfNode[node] === head) ? "" : local;
+  }
+
+  // An operation with the numbers of its operands put in: a*b = -4*2 = -8.  In the template, -@1 is the operand 1 as if
+  // it were negative: where (-@1) is written, a negative number has parentheses.
+  computation(box) {
+    const { f: template, t: title, l: lines } = this.boxes[box];
+    if (!this.scalar) return `${title}: ${this.line(box, lines[0], "whole")}`;
+    const operand = (index) => this.data[this.arrows[this.operands[box][index]].tail];
+    const text = template.replace(/\(-@(\d+)\)|-@(\d+)/g, (_, guarded, bare) => (
+      guarded === undefined ? format(operand(bare)) : factor(operand(guarded))));
+    return `${title} = ${text} = ${format(this.data[box])}`;
+  }
+
+  // The derivative on an arrow as a formula with numbers, if there is one, and as long as its numbers are the recorded ones.
+  formula(arrow) {
+    return this.touched[this.arrows[arrow].head] ? "" : this.arrows[arrow].formula;
   }
 
   // All boxes and arrows on some way from a box to the output.

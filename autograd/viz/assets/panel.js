@@ -1,4 +1,4 @@
-// The panel at the side: a node's ledger, where it was written, what happens if it is nudged, and the quiz.
+// The panel at the side: a node's ledger, where it was written, and the quiz.
 
 // An element with text or children; text never becomes markup.
 function make(tag, attributes = {}, ...children) {
@@ -20,15 +20,27 @@ class Panel {
   constructor(element, app) {
     this.element = element;
     this.app = app;
-    this.nudged = null;
+    this.nudge = new Nudge(app);
   }
 
   show(state) {
     const { selected, quiz } = this.app;
     const focused = document.activeElement && document.activeElement.id;
     const parts = selected === null ? this.overview() : this.node(selected, state);
-    this.element.replaceChildren(...(quiz.on ? quiz.panel(selected) : []), ...parts);
+    this.fill([...(quiz.on ? quiz.panel(selected) : []), ...parts]);
     if (focused && this.element.contains(document.getElementById(focused))) document.getElementById(focused).focus();
+  }
+
+  // Put other parts into the panel.  One that is there already never leaves it: a slider would lose the hand that drags it.
+  fill(parts) {
+    const kept = parts.findIndex((part) => part.parentElement === this.element);
+    if (kept < 0) {
+      this.element.replaceChildren(...parts);
+      return;
+    }
+    for (const child of [...this.element.children]) if (child !== parts[kept]) child.remove();
+    parts[kept].before(...parts.slice(0, kept));
+    parts[kept].after(...parts.slice(kept + 1));
   }
 
   // Without a selection: what the picture shows, and how to use it.
@@ -59,17 +71,18 @@ class Panel {
     ];
     if (walk.scalar) {
       parts.push(make("dl", {},
-        make("dt", {}, "data"), make("dd", { id: "data-of" }, ...written(state.computed[i] ? num(box.v) : undefined)),
+        make("dt", {}, "data"), make("dd", { id: "data-of" }, ...written(state.computed[i] ? walk.data[i] : undefined)),
         ...(box.k === "constant" ? [] : [
           make("dt", {}, "gradient"),
           make("dd", { id: "gradient" }, ...(hidden ? ["?"] : written(state.grad[i])))])));
       if (box.k !== "constant" && !hidden) parts.push(...this.ledger(i, state));
     } else {
-      parts.push(make("ul", {}, ...box.l.map((line) => make("li", {}, line))));
+      parts.push(make("ul", {}, ...box.l.map((line) => make("li", {}, walk.line(i, line, "whole")))));
     }
+    if (!quiz.on) parts.push(...this.app.live.parts(i));
     if (box.s) parts.push(make("h3", {}, "Written in"), make("p", {}, make("code", {}, box.s)));
     if (walk.uses[i].length && box.k !== "constant") parts.push(this.pathsButton(i));
-    if (box.u && !quiz.on) parts.push(...this.nudge(i));
+    if (!quiz.on) parts.push(...this.nudge.parts(i));
     parts.push(make("p", {}, make("button", { class: "link", onclick: () => this.app.letGo() }, "Close")));
     return parts;
   }
@@ -79,7 +92,8 @@ class Panel {
     const { walk } = this.app;
     const lines = walk.received[i].map((index) => {
       const step = walk.steps[index];
-      const { head, local, formula } = walk.arrows[step.arrow];
+      const { head, local } = walk.arrows[step.arrow];
+      const formula = walk.formula(step.arrow);
       const taken = index < state.done;
       const text = taken ? `${factor(state.grad[head])} × ${factor(local)} = ${format(step.contribution)}` : "…";
       return make("li", { class: index === state.done - 1 ? "now" : "" }, text, " via ", this.link(head),
@@ -108,49 +122,6 @@ class Panel {
       id: "paths", "aria-pressed": String(on), onclick: () => this.app.togglePaths(), title: "Paths to the output (P)",
     }, "Show all paths to the output"));
   }
-
-  // ---- nudge: the output recomputed by Python with this leaf moved a little ----
-  nudge(i) {
-    const values = this.app.walk.boxes[i].u.map(num);
-    const middle = DATA.deltas.length / 2;
-    if (!this.nudged || this.nudged.box !== i) this.nudged = { box: i, at: middle + 2 };
-    const slider = make("input", {
-      id: "nudge", type: "range", min: 0, max: DATA.deltas.length - 1, value: this.nudged.at,
-      "aria-label": "Change of the number", oninput: () => update(Number(slider.value)),
-    });
-    const answer = make("div", { id: "nudge-answer" });
-    const update = (at) => {
-      this.nudged.at = at;
-      slider.setAttribute("aria-valuetext", signed(DATA.deltas[at]));
-      answer.replaceChildren(...this.nudgeAnswer(i, values, at));
-    };
-    update(this.nudged.at);
-    return [make("h3", {}, "Nudge it"), slider, answer];
-  }
-
-  nudgeAnswer(i, values, at) {
-    const { walk } = this.app;
-    const delta = DATA.deltas[at];
-    const before = num(DATA.output);
-    const gradient = walk.gradient(i);
-    const [real, predicted] = [values[at] - before, gradient * delta];
-    return [
-      make("dl", {},
-        make("dt", {}, "change"), make("dd", {}, signed(delta)),
-        make("dt", {}, "gradient × change"), make("dd", { id: "predicted" }, format(predicted)),
-        make("dt", {}, "output really changes by"), make("dd", { id: "real" }, format(real)),
-        make("dt", {}, "difference"), make("dd", {}, format(real - predicted))),
-      Number.isFinite(before) ? plot(values, gradient, before, at) : null,
-      make("p", { class: "kind" }, nudgeCaption(before, gradient)),
-    ].filter(Boolean);
-  }
-}
-
-function nudgeCaption(before, gradient) {
-  if (!Number.isFinite(before)) return `The output is ${format(before)}: no change of it can be measured or drawn.`;
-  const line = "The line is the output, computed again for each change";
-  if (!Number.isFinite(gradient)) return `${line}; the gradient is ${format(gradient)}, and has no line.`;
-  return `${line}; the dashes are the gradient's word for it.`;
 }
 
 // A number as in the drawings, with all of its digits below if there are more; undefined is one not computed yet.
@@ -176,38 +147,12 @@ function sample(kind) {
   return svg;
 }
 
-// The output over the changes of one leaf, with the tangent that the gradient stands for.
-function plot(values, gradient, before, at) {
-  const points = DATA.deltas.map((delta, i) => [delta, values[i]]).concat([[0, before]]).sort((p, q) => p[0] - q[0]);
-  const finite = points.filter(([, y]) => Number.isFinite(y));
-  const reach = Math.max(...points.map(([x]) => x));
-  const tangent = Number.isFinite(gradient) ? [-reach, reach].map((x) => [x, before + gradient * x]) : [];
-  const heights = [...finite, ...tangent].map(([, y]) => y);
-  const [low, high] = [Math.min(...heights), Math.max(...heights)];
-  const flat = high === low;
-  const X = (x) => 150 + (x / reach) * 140;
-  const Y = (y) => (flat ? 72 : 120 - ((y - low) / (high - low)) * 96);
-  const line = (list) => list.map(([x, y]) => `${X(x).toFixed(1)},${Y(y).toFixed(1)}`).join(" ");
-  const svg = draw("svg", { class: "plot", viewBox: "0 0 300 150", role: "img" });
-  svg.setAttribute("aria-label", "The output over the change, and its tangent");
-  draw("line", { class: "axis", x1: X(0), x2: X(0), y1: 4, y2: 134 }, svg);
-  const write = (text, x, y, name = "") => { draw("text", { x, y, class: name }, svg).textContent = text; };
-  write(format(high), 4, 14);
-  if (!flat) write(format(low), 4, 134);
-  write(signed(-reach), X(-reach), 148);
-  write("0", X(0), 148);
-  write(signed(reach), X(reach), 148, "end");
-  draw("polyline", { class: "tangent", points: line(tangent) }, svg);
-  draw("polyline", { class: "value", points: line(finite) }, svg);
-  if (Number.isFinite(values[at])) draw("circle", { r: 4.5, cx: X(DATA.deltas[at]), cy: Y(values[at]) }, svg);
-  return svg;
-}
-
 function keyboard() {
   const keys = [
     ["→ ←", "one step on, back"], ["Space", "play, pause"], ["Home End", "start, end"], ["G", "go to the graph"],
     ["arrows", "in the graph: walk along it"], ["Enter", "select the box"], ["Esc", "let it go, leave the graph"],
-    ["P", "paths to the output"], ["Q", "quiz"], ["+ − 0", "zoom, show all"], ["F", "follow the walk"], ["T", "light or dark"],
+    ["P", "paths to the output"], ["Q", "quiz"],
+    ["L", "learn: gradient descent"], ["S", "take a step of it"], ["+ − 0", "zoom, show all"], ["F", "follow the walk"], ["T", "light or dark"],
   ];
   return [
     make("h3", { id: "keys", tabindex: "-1" }, "Keyboard"),

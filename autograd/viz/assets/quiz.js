@@ -69,7 +69,7 @@ class Quiz {
   }
 
   solution(i) {
-    return (this.kind === "local" && this.app.walk.arrows[i].formula) || format(this.answer(i));
+    return (this.kind === "local" && this.app.walk.formula(i)) || format(this.answer(i));
   }
 
   check(i, text) {
@@ -155,11 +155,11 @@ class Quiz {
     ];
     if (this.kind === "local") {
       const { tail, head } = walk.arrows[i];
-      const operands = walk.operands[head].map((a) => walk.boxes[walk.arrows[a].tail]);
-      const data = new Map(operands.filter((box) => box.k !== "constant").map((box) => [box.n, format(num(box.v))]));
+      const operands = walk.operands[head].map((a) => walk.arrows[a].tail).filter((box) => walk.boxes[box].k !== "constant");
+      const data = new Map(operands.map((box) => [walk.boxes[box].n, format(walk.data[box])]));
       return [
         make("p", {}, `What is ∂${atom(walk.boxes[head].n)}/∂${atom(walk.boxes[tail].n)}, the number on the arrow?`), ...form,
-        make("ul", {}, make("li", {}, walk.boxes[head].f), ...[...data].map(([name, value]) => make("li", {}, `${name} = ${value}`))),
+        make("ul", {}, make("li", {}, walk.computation(head)), ...[...data].map(([name, value]) => make("li", {}, `${name} = ${value}`))),
       ];
     }
     return [

@@ -18,8 +18,8 @@ class Picture {
     this.walk = walk;
     this.boxes = [...svg.querySelectorAll(".b")];
     this.arrows = [...svg.querySelectorAll(".e")];
-    this.numbers = this.arrows.map((arrow) => arrow.querySelector("text")).map((text) => [text, text && text.textContent]);
-    this.lines = this.boxes.map((box) => [...box.querySelectorAll(".g")].map((line) => [line, line.textContent]));
+    this.numbers = this.arrows.map((arrow) => arrow.querySelector("text"));
+    this.lines = this.boxes.map((box) => [...box.querySelectorAll(".d, .g")].map((line) => [line, line.textContent]));
     this.centres = this.boxes.map((box) => box.getAttribute("transform").match(/-?[\d.]+/g).map(Number));
     this.shown = [];
     this.badge = new Badge(this);
@@ -57,19 +57,19 @@ class Picture {
         state.complete[i] ? "complete" : "",
       ].filter(Boolean).join(" ");
       const grad = hides(i) ? "?" : state.grad[i];
-      const key = `${classes}|${grad}`;
+      const lines = this.lines[i].map(([, recorded]) => this.walk.line(i, recorded, grad));
+      const key = `${classes}|${grad}|${lines.join("|")}`;
       if (this.shown[i] === key) return;
       this.shown[i] = key;
       box.classList.remove("off", "now", "sel", "complete");
       if (classes) box.classList.add(...classes.split(" "));
-      this.writeGradient(i, grad, state.complete[i]);
+      this.write(i, lines, grad);
       box.setAttribute("aria-label", this.describe(i, state.computed[i]));
       changed.push(box);
     });
     this.squeeze(changed);
     this.arrows.forEach((arrow, i) => {
-      const [text, final] = this.numbers[i];
-      if (text) text.textContent = quiz.hidesArrow(i) ? "?" : final;
+      if (this.numbers[i]) this.numbers[i].textContent = quiz.hidesArrow(i) ? "?" : this.walk.label(i);
       arrow.classList.toggle("now", i === active || (quiz.hidesArrow(i) && i === quiz.asking));
       arrow.classList.toggle("off", !state.computed[this.walk.arrows[i].head]);
     });
@@ -78,12 +78,8 @@ class Picture {
     else this.badge.hide();
   }
 
-  writeGradient(i, grad, complete) {
-    for (const [line, final] of this.lines[i]) {
-      if (grad === undefined) line.textContent = "";
-      else if (grad === "?") line.textContent = "grad ?";
-      else line.textContent = complete || !this.walk.scalar ? final : `grad ${format(grad)}`;
-    }
+  write(i, lines, grad) {
+    this.lines[i].forEach(([line], k) => { line.textContent = lines[k]; });
     if (typeof grad === "number" && this.walk.scalar) this.boxes[i].dataset.grad = String(grad);
     else delete this.boxes[i].dataset.grad;
   }

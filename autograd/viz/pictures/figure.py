@@ -104,6 +104,8 @@ class Box:
         is_faded: drawn as of no account.
         nodes: what it stands for, in topological order; of a single node, that one.
         parents: the boxes with arrows to this one, which makes boxes a graph that the walks work on.
+        shown: of a group, the nodes whose data and gradients its lines sum up.
+        parameters: of a group, the parameters inside.
     """
 
     kind: Kind
@@ -113,6 +115,8 @@ class Box:
     notes: list[str] = field(default_factory=list)
     is_faded: bool = False
     parents: tuple[Box, ...] = field(default=(), repr=False)
+    shown: Sequence[Value] = field(default=(), repr=False)
+    parameters: Sequence[Value] = field(default=(), repr=False)
 
     @property
     def text(self) -> list[str]:

@@ -142,12 +142,19 @@ def _box(key: Hashable, nodes: list[Value], exits: set[Value], graph: Graph) -> 
         if len(parameters) < len(nodes) and parameters:
             lines.append(f"{len(parameters):,} parameters")
             lines.append(f"their grad {graph.spread_of_gradients(parameters)}")
-        return Box(kind if key is INPUTS else Kind.GROUP, _module_title(key, shown), lines, nodes)
+        return Box(
+            kind if key is INPUTS else Kind.GROUP,
+            _module_title(key, shown),
+            lines,
+            nodes,
+            shown=shown,
+            parameters=parameters,
+        )
     title = _pattern(shown, names, _is_sum_of_sums(shown[0], nodes))
     if len(shown) > 1:
         title += f"  ×{len(shown):,}"
     is_group = kind is Kind.OPERATION and sum(kinds[node] is not Kind.CONSTANT for node in nodes) > 1
-    return Box(Kind.GROUP if is_group else kind, title, lines, nodes)
+    return Box(Kind.GROUP if is_group else kind, title, lines, nodes, shown=shown, parameters=parameters)
 
 
 def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:

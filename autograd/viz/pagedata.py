@@ -1,0 +1,176 @@
+"""What the page of a graph knows: its levels of detail, each as a picture and as data for the scripts of the page."""
+
+from __future__ import annotations
+
+import linecache
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from autograd import ops
+from autograd.graph import topological_order
+from autograd.labels import textbook
+from autograd.ops import TABLE
+from autograd.primitive import Primitive
+from autograd.value import Value
+from autograd.viz.facts.replay import replay
+from autograd.viz.facts.steps import backward_steps
+from autograd.viz.pictures.figure import Box, Figure, Graph, scalar_figure
+from autograd.viz.pictures.fold import folded_figure
+from autograd.viz.pictures.keys import NETWORK_LEVELS, OTHER_LEVELS, keys_of
+from autograd.viz.pictures.layout import layout_of
+from autograd.viz.pictures.render import LayoutError
+from autograd.viz.pictures.svg import svg_of
+from autograd.viz.pictures.theme import Kind
+from autograd.viz.text.local import local_derivatives
+from autograd.viz.text.notation import NEGATION, Names, expression, number
+
+__all__ = ["DELTAS", "json_number", "levels_of"]
+
+DELTAS = (-1.0, -0.75, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
+MOST_REPLAYED = 1_000_000  # nodes to compute again for nudging; leaves beyond that cannot be nudged
+
+
+def levels_of(graph: Graph, most: int, timeout: float) -> tuple[list[dict[str, Any]], list[str], str]:
+    """The levels of detail from the coarsest to single numbers, as data and as SVG, and what had to be left out."""
+    is_network = any(textbook(label) for label in {node.label for node in graph.order})
+    size = len(graph.order)
+    found = _pictures(graph, [*reversed(NETWORK_LEVELS)] if is_network else [], most, timeout)
+    numbers = _pictures(graph, ["number"], most, timeout) if size <= most else []
+    if not found and not numbers:
+        found = _pictures(graph, [*OTHER_LEVELS], most, timeout)
+    if not found and not numbers:
+        raise LayoutError(f"no picture of this graph of {size:,} nodes could be laid out in {timeout:g} s")
+    levels, pictures = zip(*found, *numbers)
+    return list(levels), list(pictures), "" if numbers else f"{size:,} numbers are too many for a box each."
+
+
+def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> list[tuple[dict[str, Any], str]]:
+    """Those of the levels that can be laid out."""
+    found = []
+    for name in names:
+        is_scalar = name == "number"
+        figure = scalar_figure(graph) if is_scalar else folded_figure(graph, keys_of(graph.order, graph.roots, name))
+        if len(figure.boxes) <= most and not _has_circles(figure):
+            with suppress(LayoutError):
+                layout = layout_of(figure, timeout=timeout)
+                level = _scalar_level(figure) if is_scalar else _folded_level(name, figure, most)
+                found.append((level, svg_of(figure, layout)))
+    return found
+
+
+def _has_circles(figure: Figure) -> bool:
+    """Whether boxes depend on each other, as a layer whose output comes back to it: there is no order to walk in."""
+    place = {box: i for i, box in enumerate(figure.boxes)}
+    return any(place[arrow.tail] > place[arrow.head] for arrow in figure.arrows)
+
+
+def _scalar_level(figure: Figure) -> dict[str, Any]:
+    """One box per number, with the steps of backward."""
+    graph = figure.graph
+    index = {box.nodes[0]: i for i, box in enumerate(figure.boxes)}
+    nudges = _nudges(graph)
+    boxes = [_scalar_box(box, graph, nudges) for box in figure.boxes]
+    steps = zip(figure.arrows, backward_steps(graph.roots))  # both are in the order of the walk
+    return {
+        "name": "number", "scalar": True, "boxes": boxes, "roots": [index[node] for node in graph.roots],
+        "arrows": [[index[a.tail.nodes[0]], index[a.head.nodes[0]], *map(json_number, a.derivatives), *formula]
+                   for a, formula in zip(figure.arrows, _formulas(figure))],
+        "steps": [[i, json_number(step.contribution), json_number(step.after)]
+                  for i, (arrow, step) in enumerate(steps) if not arrow.is_constant],
+    }  # fmt: skip
+
+
+def _formulas(figure: Figure) -> Iterator[list[str]]:
+    """For each arrow its derivative as a formula, if that says more than the number."""
+    nodes = reversed(topological_order(*figure.graph.roots))  # the order of the arrows
+    for node in nodes:
+        for derivative in local_derivatives(node, figure.graph.names):
+            yield [derivative.steps] if derivative.symbols else []
+
+
+def _scalar_box(box: Box, graph: Graph, nudges: dict[Value, list[float]]) -> dict[str, Any]:
+    (node,) = box.nodes
+    found: dict[str, Any] = {
+        "n": graph.names.name[node],
+        "t": graph.names.title[node],
+        "k": box.kind.value,
+        "v": json_number(node._data),
+    }
+    if node.parents:
+        found |= {"o": node.op.symbol, "f": _computation(node, graph.names)}
+        if _is_in_the_table(node):
+            found["p"] = node.op.name
+    elif node.label and box.kind is not Kind.CONSTANT:
+        found["m"] = 1  # can be moved; a number without a label is named by its digits wherever it is used
+    if node in nudges:
+        found["u"] = [json_number(value) for value in nudges[node]]
+    if node.origin:
+        file, _, line = node.origin.rpartition(":")
+        found["s"] = f"{os.path.basename(file)}, line {line}: {linecache.getline(file, int(line)).strip()}"
+    return found
+
+
+def _is_in_the_table(node: Value) -> bool:
+    """Whether an operation is one of the package, of which the page has a row, too; a user's is in Python only."""
+    return TABLE.get(node.op.name) is node.op and not isinstance(node.op, Primitive)
+
+
+def _computation(node: Value, names: Names) -> str:
+    """A node written with a place for the number of each operand: -@0**-@1.
+
+    The operands are written as if they were negative, so that (-@1) stands where a negative number has parentheses.
+    """
+    operands = [(f"-@{i}", NEGATION) for i in range(len(node.parents))]
+    if node.op is ops.sum_of_products and len(operands) <= 9:
+        half = len(operands) // 2
+        terms = [f"{x}*{y}" for (x, _), (y, _) in zip(operands[:half], operands[half:])]
+        return " + ".join(terms + [x for x, _ in operands[2 * half :]])
+    return expression(node, operands, names.spec)[0]
+
+
+def _nudges(graph: Graph) -> dict[Value, list[float]]:
+    """The output recomputed with each leaf moved by ``DELTAS``, if the page cannot do that itself."""
+    if all(_is_in_the_table(node) for node in graph.order if node.parents):
+        return {}
+    leaves = [node for node in graph.order if not node.parents and node.op is not ops.constant]
+    affordable = MOST_REPLAYED // (len(graph.order) * len(DELTAS))
+    found = {}
+    for leaf in sorted(leaves, key=lambda node: not node.label)[:affordable]:
+        moved = [replay(graph.order, {leaf: leaf._data + delta}) for delta in DELTAS]
+        found[leaf] = [math.fsum([new.get(root, root._data) for root in graph.roots]) for new in moved]
+    return found
+
+
+def _folded_level(name: str, figure: Figure, most: int) -> dict[str, Any]:
+    """One box per group; and, where a picture of the numbers can be had, the box that each number is in."""
+    index = {box: i for i, box in enumerate(figure.boxes)}
+    order, ends = figure.graph.order, set(figure.graph.roots)
+    places = {node: i for box, i in index.items() for node in box.nodes}
+    numbers = {node: i for i, node in enumerate(order)} if len(order) <= most else {}
+    return {
+        "name": name, "scalar": False, "boxes": [_folded_box(box, numbers) for box in figure.boxes],
+        "roots": [i for box, i in index.items() if not ends.isdisjoint(box.nodes)],
+        "arrows": [[index[a.tail], index[a.head], a.label(figure.graph.spec)] for a in figure.arrows],
+        "steps": [[i] for i, arrow in enumerate(figure.arrows) if not arrow.is_constant],
+    } | ({"of": [places[node] for node in order]} if numbers else {})  # fmt: skip
+
+
+def _folded_box(box: Box, numbers: dict[Value, int]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "n": box.title,
+        "t": box.title,
+        "k": box.kind.value,
+        "l": box.lines,
+    }
+    if numbers:
+        found |= {"w": [numbers[node] for node in box.shown], "q": [numbers[node] for node in box.parameters]}
+    return found
+
+
+def json_number(x: float) -> float | int | str:
+    if not math.isfinite(x):
+        return number(x)
+    return int(x) if x == int(x) and abs(x) < 1e15 and math.copysign(1.0, x) > 0 else x
