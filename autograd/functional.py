@@ -319,7 +319,7 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 
 
 def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """f(*args), and the function that takes weights shaped like the output to Σ weight · ∂output/∂argument.
+    """``f(*args)``, and the function that takes weights shaped like the output to Σ weight · ∂output/∂argument.
 
     >>> out, pull_back = vjp(lambda x, y: [x * y, x + y], 2.0, 5.0)
     >>> out, pull_back([1.0, 10.0])
@@ -339,7 +339,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """f(*primals), and the derivative of every output in the direction of the tangents.
+    """``f(*primals)``, and the derivative of every output in the direction of the tangents.
 
     One forward sweep: the tangent of a node is Σ ∂node/∂parent · tangent of the parent.
 
