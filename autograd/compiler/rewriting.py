@@ -2,12 +2,14 @@
 
     row = wte[token]                   row = subscript(wte, token)
     top = max(v.data for v in z)       top = extreme(max, (v.data for v in z))
+    rate = math.cos(step)              rate = elementary(math.cos, step)
 
-No list can be told that an index is a traced number, and the built-in ``max`` decides by comparisons.  So the source
-of the function, and of all functions of the user that it can reach, is parsed, rewritten and compiled; for the time of
-the recording, that code stands in the place of their own.  Nothing else changes: line numbers, globals and closures are
-the same, and for numbers that are not traced the helpers do what was there before.  A function without source, or whose
-file has changed since, stays as it is: then an index is a decision, and ``autograd.take`` is the way out.
+No list can be told that an index is a traced number, the built-in ``max`` decides by comparisons, and ``math.cos``
+makes a float of what it gets.  So the source of the function, and of all functions of the user that it can reach, is
+parsed, rewritten and compiled; for the time of the recording, that code stands in the place of their own.  Nothing else
+changes: line numbers, globals and closures are the same, and for numbers that are not traced the helpers do what was
+there before.  A function without source, or whose file has changed since, stays as it is: then an index is a decision,
+and ``autograd.take`` is the way out.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from autograd.compiler.choosing import extreme
+from autograd.compiler.plain_math import ELEMENTARY, elementary
 from autograd.functions import take
 from autograd.locks import renew_in_child
 from autograd.ops import Traced
@@ -40,6 +43,7 @@ _code = attrgetter("__code__")
 _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {CO_NESTED})
 _SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", -1)
 _EXTREMES = {"max", "min"}
+_CALLED = _EXTREMES | ELEMENTARY
 _HELPERS: dict[str, Any] = {}  # by the text that stands for each in the code until that is compiled
 
 
@@ -50,10 +54,11 @@ def subscript(container: Any, index: Any) -> Any:
 
 _HELPERS["<autograd: subscript>"] = subscript
 _HELPERS["<autograd: extreme>"] = extreme
+_HELPERS["<autograd: elementary>"] = elementary
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Subscripts that are read, and calls of max and min."""
+    """Subscripts that are read, and calls of max and min and of what may be a function of ``math``."""
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
@@ -64,6 +69,8 @@ class _Rewriter(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in _EXTREMES and (node.args or node.keywords):
             return _call("extreme", node, node.func, *node.args, keywords=node.keywords)
+        if _may_be_elementary(node.func) and node.args and not node.keywords:
+            return _call("elementary", node, node.func, *node.args)
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -81,6 +88,13 @@ class _Rewriter(ast.NodeTransformer):
         node.target = self.visit(node.target)
         node.value = node.value and self.visit(node.value)
         return node
+
+
+def _may_be_elementary(function: ast.expr) -> bool:
+    """Whether this is written as ``cos`` or ``math.cos`` are."""
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return function.attr in ELEMENTARY
+    return isinstance(function, ast.Name) and function.id in ELEMENTARY
 
 
 def _call(helper: str, at: ast.expr, *args: ast.expr, keywords: Sequence[ast.keyword] = ()) -> ast.Call:
@@ -181,7 +195,7 @@ def _code_for(function: FunctionType) -> CodeType | None:
 @lru_cache(maxsize=10_000)
 def _has_work(code: CodeType) -> bool:
     """Whether there may be something to rewrite in a piece of code."""
-    if _SUBSCRIPT in code.co_code[::2] or not _EXTREMES.isdisjoint(code.co_names):
+    if _SUBSCRIPT in code.co_code[::2] or not _CALLED.isdisjoint(code.co_names):
         return True
     return any(_has_work(x) for x in code.co_consts if isinstance(x, CodeType))
 
