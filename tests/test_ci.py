@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or not (shutil.which("bash") and shutil.which("git")), reason="needs bash and git"

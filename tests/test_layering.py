@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
 MACHINE = "autograd/compiler/machine"  # machine code
 
 # Each package has its levels: a module, or a package with all that is in it, imports from lower levels only.  A package

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import autograd
 import nn
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
 
 
 def in_a_fresh_interpreter(program: str) -> str:

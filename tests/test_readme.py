@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
 PYTHON = ".venv/bin/python"
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 GUIDES = [*PAGES, "CONTRIBUTING.md", "benchmarks/README.md", "notebooks/README.md", "tests/README.md"]

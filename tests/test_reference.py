@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
 PAGES = sorted((ROOT / "docs" / "reference").glob("*.rst"))
 PUBLIC = ["autograd", "autograd.errors", "autograd.functional", "autograd.viz", "nn"]
 DIRECTIVE = r"^\.\. auto(function|class|exception):: (\S+)$"

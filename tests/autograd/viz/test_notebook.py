@@ -1,0 +1,238 @@
+"""The page in a notebook: its text inside of another page, its height, its colours, and where `show` shows it."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from autograd import Value
+from autograd.viz import Page, page, show, write_html
+from tests.support.browser import cubic, network, started_chromium  # noqa: F401 - the fixture
+from tests.support.graphs import HOSTILE
+
+
+# ---- the object ------------------------------------------------------------------------------------------------------
+class Frame(HTMLParser):
+    """The tags of a text with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attributes)))
+
+
+@pytest.mark.parametrize("label", ["c", "it's", *HOSTILE])
+def test_a_notebook_gets_the_whole_page_in_one_frame(label: str) -> None:
+    c = cubic()
+    c.label = label
+    made = page(c)
+    ((tag, attributes),) = Frame(made._repr_html_()).found
+    assert tag == "iframe"
+    assert attributes["srcdoc"] == made.html
+    assert {"title", "style", "srcdoc", "allow"} == set(attributes)  # no address: nothing is fetched
+
+
+def test_a_frame_is_hardly_longer_than_the_page() -> None:
+    made = page(cubic())
+    assert len(made._repr_html_()) < 1.05 * len(made.html)
+    assert len(made._repr_html_()) < 120_000
+
+
+def test_a_page_is_written_as_write_html_writes_it(tmp_path: Path) -> None:
+    made = page(cubic(), title="cube", digits=3)
+    assert made.save(tmp_path / "a.html") == tmp_path / "a.html"
+    write_html(cubic(), tmp_path / "b.html", title="cube", digits=3)
+    assert (tmp_path / "a.html").read_text(encoding="utf-8") == made.html
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+    with pytest.raises(ValueError, match=r"end '.*graph\.svg' in \.html"):
+        made.save(tmp_path / "graph.svg")
+
+
+def test_as_text_it_says_how_to_see_it() -> None:
+    assert repr(page(cubic())) == "<page to step through a graph: save(path) writes it, a notebook shows it>"
+
+
+# ---- show ------------------------------------------------------------------------------------------------------------
+@pytest.fixture(name="opened")
+def opened_addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """No notebook is running; the addresses that the browser is asked to open."""
+    addresses: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: addresses.append(address) or True)
+    for name in ("IPython", "marimo"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return addresses
+
+
+def run_ipython(monkeypatch: pytest.MonkeyPatch, shell: str) -> list[Any]:
+    """Pretend that a shell of IPython runs; what it is asked to display."""
+    displayed: list[Any] = []
+    ipython: Any = ModuleType("IPython")
+    display: Any = ModuleType("IPython.display")
+    ipython.get_ipython = lambda: type(shell, (), {})()
+    ipython.display = display
+    display.display = displayed.append
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    return displayed
+
+
+def test_in_a_notebook_it_is_displayed(monkeypatch: pytest.MonkeyPatch, opened: list[str]) -> None:
+    displayed = run_ipython(monkeypatch, "ZMQInteractiveShell")
+    show(cubic(), title="here")
+    assert [type(shown) for shown in displayed] == [Page]
+    assert "<title>here</title>" in displayed[0].html
+    assert opened == []
+
+
+def test_in_marimo_it_is_displayed(monkeypatch: pytest.MonkeyPatch, opened: list[str]) -> None:
+    marimo: Any = ModuleType("marimo")
+    displayed: list[Any] = []
+    marimo.running_in_notebook = lambda: True
+    marimo.output = ModuleType("marimo.output")
+    marimo.output.append = displayed.append
+    monkeypatch.setitem(sys.modules, "marimo", marimo)
+    show(cubic())
+    assert [type(shown) for shown in displayed] == [Page]
+    assert opened == []
+
+
+@pytest.mark.parametrize("shell", ["", "TerminalInteractiveShell"])
+def test_elsewhere_the_browser_opens_it(
+    monkeypatch: pytest.MonkeyPatch, opened: list[str], shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    displayed = run_ipython(monkeypatch, shell) if shell else []
+    show(cubic())
+    assert displayed == []
+    (address,) = opened
+    path = Path(address.removeprefix("file://"))
+    assert path.read_text(encoding="utf-8") == page(cubic()).html
+    assert capsys.readouterr().out == f"opened {path}\n"
+
+
+def test_without_a_browser_it_says_where_the_page_is(
+    monkeypatch: pytest.MonkeyPatch, opened: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda address: False)
+    show(Value(2.0, "x"))
+    said, _, path = capsys.readouterr().out.strip().rpartition(" ")
+    assert said == "no browser was found; the page is"
+    assert Path(path).exists()
+    assert opened == []
+
+
+# ---- in the browser --------------------------------------------------------------------------------------------------
+@pytest.fixture(name="notebook")
+def opened_notebooks(chromium: Any, tmp_path: Path) -> Iterator[Any]:
+    """Open a page that looks like a notebook with the pages of graphs in it; afterwards nothing may have complained."""
+    trouble: list[str] = []
+    contexts = []
+
+    def show_in(*roots: Value, background: str = "white", width: int = 1000, scheme: str = "light") -> Any:
+        cells = "".join([f"<p>cell</p>{page(root)._repr_html_()}" for root in roots])
+        text = (
+            f"<!doctype html><body style='background: {background}'><div>{cells}</div><p style='height: 2000px'>end</p>"
+        )
+        path = tmp_path / "notebook.html"
+        path.write_text(text, encoding="utf-8")
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        opened = context.new_page()
+        opened.on("console", lambda message: trouble.append(f"{message.type}: {message.text}"))
+        opened.on("pageerror", lambda error: trouble.append(str(error)))
+        opened.on("request", lambda request: request.url in (path.as_uri(), "data:,") or trouble.append(request.url))
+        opened.goto(path.as_uri())
+        opened.wait_for_function("[...Array(frames.length).keys()].map((i) => frames[i]).every((frame) => frame.app)")
+        return opened
+
+    yield show_in
+    for context in contexts:
+        context.close()
+    assert trouble == []
+
+
+def inside(opened: Any, script: str) -> list[Any]:
+    return [frame.evaluate(script) for frame in opened.frames if frame != opened.main_frame]
+
+
+@pytest.mark.parametrize("width", [420, 700, 1000, 1600])
+def test_its_height_fits(notebook: Any, width: int) -> None:
+    opened = notebook(cubic(), network(), width=width)
+    assert inside(opened, "() => document.documentElement.scrollHeight <= innerHeight") == [True, True]
+    assert inside(opened, "() => document.documentElement.scrollWidth <= innerWidth") == [True, True]
+    small, large = inside(opened, "() => byId('stage').clientHeight")
+    assert 160 <= small <= 560
+    assert small <= large <= 560
+    small, large = inside(opened, "() => innerHeight")
+    assert small < 700
+
+
+def test_a_small_picture_is_shown_whole_in_a_cell_of_its_size(notebook: Any) -> None:
+    opened = notebook(cubic())
+    (room,) = inside(
+        opened, "() => [...document.querySelectorAll('.b')].map((box) => box.getBoundingClientRect().bottom)"
+    )
+    (bottom,) = inside(opened, "() => byId('stage').getBoundingClientRect().bottom")
+    assert max(room) < bottom < max(room) + 120  # no hole below it
+
+
+@pytest.mark.parametrize(
+    ("background", "theme"),
+    [("white", "light"), ("#111111", "dark"), ("oklch(0.2 0.02 250)", "dark"), ("transparent", "light")],
+)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_as_light_or_dark_as_the_notebook(notebook: Any, background: str, theme: str, scheme: str) -> None:
+    opened = notebook(cubic(), background=background, scheme=scheme)
+    assert inside(opened, "() => document.documentElement.dataset.theme") == [theme]
+
+
+def test_it_follows_the_theme_of_the_notebook_until_one_is_chosen(notebook: Any) -> None:
+    opened = notebook(cubic(), network())
+    themes = "() => document.documentElement.dataset.theme"
+    opened.evaluate("document.body.style.background = 'black'")
+    for i in range(2):
+        opened.wait_for_function(f"frames[{i}].document.documentElement.dataset.theme === 'dark'")
+    opened.frames[1].click("#theme")
+    assert inside(opened, themes) == ["light", "dark"]
+    opened.evaluate("document.body.style.background = 'white'")
+    opened.wait_for_function("frames[1].document.documentElement.dataset.theme === 'light'")
+    opened.evaluate("document.body.style.background = 'black'")
+    opened.wait_for_function("frames[1].document.documentElement.dataset.theme === 'dark'")
+    assert inside(opened, themes) == ["light", "dark"]
+
+
+def test_the_wheel_scrolls_the_notebook_and_zooms_only_with_control(notebook: Any) -> None:
+    opened = notebook(cubic())
+    scale = "() => app.picture.goal.scale"
+    (before,) = inside(opened, scale)
+    opened.mouse.move(300, 200)
+    opened.mouse.wheel(0, 150)
+    opened.wait_for_function("scrollY > 100")
+    assert inside(opened, scale) == [before]
+    opened.evaluate("scrollTo(0, 0)")
+    opened.wait_for_function("scrollY === 0")
+    opened.keyboard.down("Control")
+    opened.mouse.wheel(0, -150)
+    opened.wait_for_function(f"frames[0].app.picture.goal.scale > {before}")
+    opened.keyboard.up("Control")
+
+
+def test_pages_in_one_notebook_do_not_meet(notebook: Any) -> None:
+    opened = notebook(cubic(), cubic())
+    opened.frames[1].click("#last")
+    assert inside(opened, "() => byId('count').textContent") == ["backward 5 of 5", "forward 0 of 3"]
+    opened.frames[2].click(".b")
+    opened.keyboard.press("ArrowRight")
+    assert inside(opened, "() => byId('count').textContent") == ["backward 5 of 5", "forward 1 of 3"]

@@ -1,0 +1,196 @@
+"""The page in windows of all sizes: what is seen of a graph, and that nothing covers anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograd import Value, grad
+from tests.support.browser import (  # noqa: F401 - the fixtures
+    Open,
+    area_of,
+    cubic,
+    is_in_the_stage,
+    network,
+    opened_pages,
+    press,
+    settle,
+    started_chromium,
+    window_of,
+)
+
+SIZES = [(1280, 800), (800, 600), (640, 400), (390, 844), (320, 640), (320, 256)]
+
+
+def test_the_window_follows_the_walk_through_a_picture_too_large_to_read(open_page: Open) -> None:
+    page = open_page(network())
+    assert page.locator("#follow").get_attribute("aria-pressed") == "true"
+    start = window_of(page)
+    assert start[2] > 1.0
+    press(page, "ArrowRight", 30)
+    assert window_of(page) != start
+    assert is_in_the_stage(page, ".b.now:visible")
+    page.click("#fit")
+    assert window_of(page)[2] < 0.8
+    seen = page.locator("svg.graph:not([hidden]) .b").count()
+    assert all(is_in_the_stage(page, f"svg.graph:not([hidden]) .b >> nth={i}") for i in range(seen))
+    assert page.locator("#follow").get_attribute("aria-pressed") == "false"
+
+
+def test_a_long_graph_opens_at_its_leaves_and_every_jump_is_followed(open_page: Open) -> None:
+    x = y = Value(0.5, "x")
+    for _ in range(100):
+        y = y.sin() * 1.1
+    page = open_page(y)
+    assert is_in_the_stage(page, "#stage .b.leaf")
+    assert window_of(page)[2] > 1.0
+    press(page, "End")
+    assert is_in_the_stage(page, ".b.leaf.now")
+    page.locator("#position").fill("201")  # the output has its gradient
+    assert is_in_the_stage(page, "#stage .b.output.now")
+    press(page, "Home")
+    assert is_in_the_stage(page, "#stage .b.leaf")
+    page.click("#last")
+    assert page.locator("#stage .b.leaf .g").text_content() == f"grad {grad(y, [x])[0]:.4g}"
+    page.click("#fit")
+    whole = window_of(page)
+    press(page, "Home")
+    assert window_of(page) == whole
+    press(page, "f")
+    assert is_in_the_stage(page, "#stage .b.leaf")
+
+
+def test_a_window_that_glides_is_not_lost_when_steps_come_fast(open_page: Open) -> None:
+    page = open_page(network(), motion="no-preference")
+    page.click("#levels >> text=number")
+    press(page, "ArrowRight", 60)
+    settle(page)
+    assert is_in_the_stage(page, ".b.now:visible")
+    moves = page.evaluate("""() => new Promise((done) => {
+      const { picture } = app;
+      let moves = 0;
+      picture.put = (window) => { moves += 1; Picture.prototype.put.call(picture, window); };
+      for (const x of [100, 200, 300]) picture.glide({ ...picture.goal, x });
+      requestAnimationFrame(() => done(moves));
+    })""")
+    assert moves == 1  # in each frame: one glide ends another
+    settle(page)
+    assert page.evaluate("app.picture.window.x") == 300
+
+
+def test_the_wheel_zooms_and_dragging_moves_without_selecting(open_page: Open) -> None:
+    page = open_page(cubic())
+    before = window_of(page)
+    page.mouse.move(300, 300)
+    page.mouse.wheel(0, -300)
+    zoomed = before
+    while zoomed[2] <= before[2]:  # the wheel is handled in the background
+        zoomed = window_of(page)
+    page.mouse.down()
+    page.mouse.move(360, 320, steps=4)
+    page.mouse.up()
+    assert window_of(page) == pytest.approx([zoomed[0] + 60.0, zoomed[1] + 20.0, zoomed[2]])
+    assert page.locator("#panel h2").inner_text() == "How to read this"
+
+
+def test_two_fingers_zoom(open_page: Open) -> None:
+    page = open_page(cubic(), size=(390, 844))
+    before = window_of(page)
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, *points: tuple[int, int]) -> None:
+        touch.send("Input.dispatchTouchEvent", {
+            "type": kind, "touchPoints": [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)],
+        })  # fmt: skip
+
+    fingers("touchStart", (170, 200), (210, 200))
+    for reach in range(20, 61, 5):
+        fingers("touchMove", (190 - reach, 200), (190 + reach, 200))
+    fingers("touchEnd")
+    x, y, scale = window_of(page)
+    assert scale / before[2] == pytest.approx(3.0, rel=0.05)
+    stage = page.locator("#stage").bounding_box()
+    for found, old, middle in ((x, before[0], 190 - stage["x"]), (y, before[1], 200 - stage["y"])):
+        assert found == pytest.approx(middle + (old - middle) * 3.0, abs=8.0)
+    assert page.locator("#panel h2").inner_text() == "How to read this"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("title", ["", "A very long title " * 12])
+def test_nothing_is_cut_off_or_printed_over_another_part(open_page: Open, size: tuple[int, int], title: str) -> None:
+    root = network()
+    root.label = "the total cost of the whole installation including shipping"
+    page = open_page(root, size=size, title=title)
+    for level in range(4):
+        page.evaluate(f"app.choose({level})")
+        press(page, "End")
+        assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+        areas = [area_of(page, part) for part in ("header", "#stage", "#panel", "footer")]
+        for i, (left, top, right, bottom) in enumerate(areas):
+            assert right - left > 60.0
+            assert bottom - top > 30.0
+            for a, b, c, d in areas[:i]:
+                assert min(right - a, c - left, bottom - b, d - top) < 1.0
+        for inner, outer in (("#speed", "footer"), ("#count", "footer"), ("#caption", "footer"), ("#help", "header")):
+            (left, top, right, bottom), (a, b, c, d) = area_of(page, inner), area_of(page, outer)
+            assert a <= left < right <= c
+            assert b <= top < bottom <= d
+
+
+@pytest.mark.parametrize("size", SIZES[:4])
+def test_a_small_graph_is_all_seen_beside_the_buttons(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page(cubic(), size=size)
+    _, top, _, _ = area_of(page, ".zoom")
+    for step in range(10):
+        assert page.locator("#follow").get_attribute("aria-pressed") == "false"
+        assert is_in_the_stage(page, f".b >> nth={step % 6}")
+        assert area_of(page, f".b >> nth={step % 6}")[3] <= top
+        press(page, "ArrowRight")
+    page.set_viewport_size({"width": size[0] - 60, "height": size[1] - 60})
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert all(is_in_the_stage(page, f".b >> nth={i}") for i in range(6))
+
+
+def test_what_an_arrow_shows_covers_no_box_and_not_the_arrow(open_page: Open) -> None:
+    x = Value(2.0, "x")
+    for root in (cubic(), (x * 3 + 1).tanh(), network()):
+        page = open_page(root)
+        page.evaluate("app.choose(DATA.levels.length - 1)")
+        press(page, "End")
+        fired = 0
+        while page.locator("svg.graph:not([hidden]) .e.now").count():
+            fired += 1
+            covered = page.evaluate("""() => {
+              const { badge, areas, walk } = app.picture;
+              const texts = [badge.factors, badge.product].map((text) => areaOf(text));
+              const points = badge.trail(app.state.step.arrow).map(({ x, y }) => [x, y, x, y]);
+              return texts.some((text) => areas.some((box) => overlap(text, box) > 3)
+                || points.some(([x, y]) => text[0] < x && x < text[2] && text[1] + 3 < y && y < text[3] - 3));
+            }""")
+            assert not covered
+            press(page, "ArrowLeft")
+        assert fired == page.evaluate("app.walk.steps.length")
+
+
+def test_the_numbers_of_a_long_arrow_are_where_the_window_is(open_page: Open) -> None:
+    x = y = Value(0.5, "x")
+    for _ in range(30):
+        y = y.sin()
+    page = open_page(x * y)
+    press(page, "End")
+    while page.locator("#caption span").inner_text().split(" +=")[0] != "grad x" or page.evaluate("app.state.done") > 2:
+        press(page, "ArrowLeft")  # to the arrow that crosses the whole picture
+    arrow = page.locator(".e.now").bounding_box()
+    assert arrow["width"] > 3_000.0
+    for text in range(3):
+        assert is_in_the_stage(page, f".badge text >> nth={text}")
+
+
+def test_texts_are_not_wider_than_their_boxes(open_page: Open) -> None:
+    price, tax = Value(1e-300, "the price of electricity at noon on the longest day"), Value(-2.0 / 3, "W" * 50)
+    page = open_page(price * tax + tax.tanh() / 3e-7, digits=17)
+    press(page, "End")
+    room = page.locator("svg.graph .b").evaluate_all("""boxes => boxes.flatMap((box) => {
+      const outline = [...box.querySelectorAll("rect, polygon")].at(-1).getBBox().width;
+      return [...box.querySelectorAll("text")].map((text) => outline - text.getBBox().width);
+    })""")
+    assert min(room) > 9.0
