@@ -13,7 +13,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 
-from autograd.viz.theme import THEMES, Kind  # noqa: E402 - after the path
+from autograd.viz.pictures.theme import THEMES, Kind  # noqa: E402 - after the path
 
 THEME = THEMES["light"]
 WIDTH, HEIGHT = 905, 452
@@ -168,5 +168,5 @@ def overview() -> str:
     return "\n".join(parts) + "\n"
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # the tests compare the file with what overview() gives
     (FOLDER / "overview.svg").write_text(overview(), encoding="utf-8")

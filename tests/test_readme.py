@@ -13,6 +13,7 @@ import io
 import linecache
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -27,7 +28,8 @@ from tests.support import ROOT
 
 PYTHON = ".venv/bin/python"
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
-GUIDES = [*PAGES, "CONTRIBUTING.md", "benchmarks/README.md", "notebooks/README.md", "tests/README.md"]
+FOLDERS = ["benchmarks", "notebooks", "tests", "autograd", "autograd/compiler", "autograd/viz", "nn"]
+GUIDES = [*PAGES, "CONTRIBUTING.md", *[f"{folder}/README.md" for folder in FOLDERS]]
 WITHOUT_CODE = {"docs/comparison.md"}  # tables of what others do
 
 
@@ -119,6 +121,25 @@ def test_the_readme_says_how_long_the_core_is() -> None:
     assert {*said} == {"ops.py", "value.py", "graph.py"}
     for name, lines in said.items():
         assert abs((ROOT / "autograd" / name).read_text(encoding="utf-8").count("\n") - lines) <= 0.1 * lines + 10, name
+
+
+def test_the_picture_of_the_whole_is_what_its_script_draws() -> None:
+    drawn = runpy.run_path(str(ROOT / "docs" / "overview.py"))["overview"]()
+    assert drawn == (ROOT / "docs" / "overview.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("package", ["autograd", "autograd/viz", "nn", "autograd/compiler"])
+def test_the_readme_of_a_package_is_short(package: str) -> None:
+    assert page_named(f"{package}/README.md").count("\n") <= 40
+
+
+@pytest.mark.parametrize("package", ["autograd", "autograd/viz", "nn"])
+def test_the_readme_of_a_package_names_its_modules_and_packages(package: str) -> None:
+    folder = ROOT / package
+    names = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+    names += [f"{path.parent.name}/" for path in folder.glob("*/__init__.py")]
+    assert len(names) > 5
+    assert [name for name in names if f"`{name}`" not in page_named(f"{package}/README.md")] == []
 
 
 @pytest.mark.parametrize("name", GUIDES)
