@@ -13,7 +13,7 @@ import pytest
 from tests.support import ROOT
 
 PAGES = sorted((ROOT / "docs" / "reference").glob("*.rst"))
-PUBLIC = ["autograd", "autograd.errors", "autograd.functional", "autograd.viz", "nn"]
+PUBLIC = ["autograd", "autograd.errors", "autograd.functional", "autograd.viz", "nn", "nn.sklearn"]
 DIRECTIVE = r"^\.\. auto(function|class|exception):: (\S+)$"
 
 
