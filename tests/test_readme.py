@@ -196,6 +196,13 @@ def test_links_within_the_repository_lead_somewhere(name: str) -> None:
         assert not heading or heading[1:] in headings(path.read_text(encoding="utf-8")), heading
 
 
+@pytest.mark.parametrize("name", GUIDES)
+def test_paths_of_the_repository_exist(name: str) -> None:
+    """What stands in code quotes and begins with one of our folders is a file or a folder, or several of them."""
+    for path in re.findall(r"`((?:autograd|nn|tests|docs|notebooks|benchmarks)/[^` ]*)`", page_named(name)):
+        assert any(ROOT.glob(path)), path
+
+
 # --- the runner itself ----------------------------------------------------------------------------------------------
 
 PAGE = """
