@@ -7,12 +7,13 @@ what is read many times before it is read (``cos(x[i])`` becomes ``cos(x)[i]``),
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import nan
 from typing import Any, NoReturn
 
 from autograd import ops
 from autograd.branches import LinearMap
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read, Terms, reads_of
-from autograd.compiler.indices import Index, taken
+from autograd.compiler.indices import Index, common_step, taken
 from autograd.ops import Binary, Number, Op
 
 __all__ = ["Builder", "Rows"]
@@ -25,7 +26,6 @@ class Builder:
         self.arrays: list[Array] = []
         self.labels: dict[int, list[str]] = {}
         self.adjoints: dict[int, int] = {}
-        self.choices: dict[int, int] = {}  # of selections of which every so-many-th belong together: one is taken
         self._written: dict[Any, int] = {}
         self._indices: dict[Any, Index] = {}
 
@@ -70,18 +70,14 @@ class Builder:
     def append(self, array: Array) -> Read:
         """Write an array as it is, unless the same one is there."""
         key = (
-            array._replace(data=(), op=None),
+            array._replace(data=array.data if array.kind is Kind.SCATTER else (), op=None),
             array.op and id(array.op),
             array.kind.value,
             repr(array.operands) if any(isinstance(x, float) for x in array.operands) else None,
         )
-        if array.kind is Kind.MAP or array.kind is Kind.SUM:
-            number = self._written.get(key)
-            if number is None:
-                number = self._written[key] = len(self.arrays)
-                self.arrays.append(array)
-        else:
-            number = len(self.arrays)
+        number = None if array.kind.is_leaf else self._written.get(key)
+        if number is None:
+            number = self._written[key] = len(self.arrays)
             self.arrays.append(array)
         return Read(number, self.identity(array.size))
 
@@ -162,6 +158,46 @@ class Builder:
         if batched and not self.is_batched(total):
             return None
         return total
+
+    # ---- choices at run time ---------------------------------------------------------------------------------------
+    def gather(self, chosen: Operand, candidates: Read, size: int) -> Operand:
+        """What numbers of the call choose: y[m] = candidates[k, m] with k = chosen[m].
+
+        Args:
+            chosen: a number for each m, or one that is known.
+            candidates: all of them, candidate by candidate.
+            size: how many are chosen.
+        """
+        chosen, count = self.known(chosen), len(candidates.index) // size
+        if not isinstance(chosen, Read):
+            first = int(chosen) * size if 0.0 <= chosen < count else -1
+            return self.read(candidates, range(first, first + size)) if first >= 0 else nan
+        step = common_step(candidates.index.places, size)
+        if step == 0:  # one candidate
+            return self.read(candidates, range(size))
+        if step is None:  # next to each other they are in equal steps
+            copy = Array(Kind.MAP, len(candidates.index), self.is_batched(candidates), ops.identity, (candidates,))
+            candidates = self.append(copy)
+        batched = self.is_batched(chosen) or self.is_batched(candidates)
+        return self.append(Array(Kind.GATHER, size, batched, operands=(chosen, candidates)))
+
+    def scatter(self, chosen: Operand, sent: Operand, places: Index, *, batched: bool) -> tuple[Read, int]:
+        """The transpose of ``gather``: y[places[k, m]] += sent[m] with k = chosen[m].
+
+        Args:
+            chosen: a number for each m.
+            sent: the same, or one number for all.
+            places: the members of an array that were the candidates, candidate by candidate.
+            batched: whether there are such sums for each sample; else the samples are added up.
+
+        Returns:
+            The sums for all members between the lowest and the highest candidate, and which member the first is.
+        """
+        first = places.first
+        moved = self.index(places.places if not first else [place - first for place in places.places])
+        size = max([len(x.index) for x in (chosen, sent) if isinstance(x, Read)], default=1)
+        operands = (self.spread(chosen, size), self.spread(sent, size))
+        return self.append(Array(Kind.SCATTER, places.end - first, batched, operands=operands, data=moved)), first
 
     # ---- what needs no array ---------------------------------------------------------------------------------------
     def known(self, operand: Operand) -> Operand:

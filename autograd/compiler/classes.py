@@ -7,6 +7,12 @@ and all samples, or the products q·k of all pairs of tokens.  An array is one o
     CONSTANT               numbers of the program
     MAP                    y[m] = op(x[i[m]], ...)                          an operation on each member
     SUM                    y[m] = Σ x[i[t]] z[j[t]] over the terms t with owner[t] = m
+    GATHER                 y[m] = x[j[k[m], m]]                             a member that a number k chooses at run time
+    SCATTER                y[j[k[m], m]] += x[m]                            its transpose: the sum of what is sent there
+
+A choice is one of n: for each place m there are n candidates j[0, m], …, j[n - 1, m].  They are listed candidate by
+candidate, j[0, 0], j[0, 1], …, and each row of this list is the one before plus one and the same step, so that all that
+is computed at run time is a multiple of this step.  What a k outside of 0 … n - 1 chooses is nan, and is sent nowhere.
 
 An operand is a plain number or a ``Read``: an array, and for each place the member that is read there.  An array may be
 *batched*: it holds one such block for each sample of a batch, and a SUM that is not batched adds up the samples, too.
@@ -32,11 +38,14 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from autograd.compiler.indices import Index
+from autograd.compiler.indices import Index, common_step
 from autograd.errors import AutogradError
 from autograd.ops import Op
 
-__all__ = ["Array", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "UnsupportedError", "reads_of"]
+__all__ = [
+    "Array", "Choice", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "UnsupportedError", "choice_of",
+    "reads_of",
+]  # fmt: skip
 
 
 class ProgramError(AutogradError):
@@ -55,6 +64,13 @@ class Kind(Enum):
     CONSTANT = "constant"
     MAP = "map"
     SUM = "sum"
+    GATHER = "gather"
+    SCATTER = "scatter"
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the numbers come from elsewhere."""
+        return self in (Kind.ARGUMENT, Kind.PARAMETER, Kind.CONSTANT)
 
 
 class Read(NamedTuple):
@@ -89,11 +105,13 @@ class Array(NamedTuple):
         size: how many members.
         batched: whether there is one such block for each sample of a batch.
         op: MAP: the row of the derivative table.  SUM: ``ops.largest`` if it is the largest term instead of the sum.
-        operands: MAP: what it is applied to.
+        operands: MAP: what it is applied to.  GATHER: the numbers that choose, and all candidates.  SCATTER: the numbers
+            that choose, and what is sent.
         terms: SUM: what is added up.
         exact: SUM: whether all terms of a member are looked at together: for the largest one, or for the exact sum,
             rounded once (``fsum``).
-        data: CONSTANT: the numbers; ARGUMENT and PARAMETER: which number of the call each member is.
+        data: CONSTANT: the numbers; ARGUMENT and PARAMETER: which number of the call each member is; SCATTER: the
+            members that each number can choose, an ``Index``.
     """
 
     kind: Kind
@@ -104,6 +122,29 @@ class Array(NamedTuple):
     terms: tuple[Terms, ...] = ()
     exact: bool = False
     data: Sequence[Any] = ()
+
+
+class Choice(NamedTuple):
+    """What a GATHER or a SCATTER chooses among.
+
+    Attributes:
+        chosen: the numbers that choose.
+        places: all candidates, candidate by candidate.
+        count: how many there are for each number.
+    """
+
+    chosen: Read
+    places: Index
+    count: int  # type: ignore[assignment]  # in the place of tuple.count
+
+
+def choice_of(array: Array) -> Choice:
+    """What an array chooses among."""
+    chosen, other = array.operands
+    assert isinstance(chosen, Read)
+    assert isinstance(other, Read)
+    places: Any = other.index if array.kind is Kind.GATHER else array.data
+    return Choice(chosen, places, len(places) // len(chosen.index))
 
 
 def reads_of(array: Array) -> Iterator[Read]:
@@ -143,6 +184,8 @@ class Program(NamedTuple):
                 self._check_map(number, array)
             elif array.kind is Kind.SUM:
                 self._check_sum(number, array)
+            elif not array.kind.is_leaf:
+                self._check_choice(number, array)
             elif len(array.data) != array.size:
                 raise ProgramError(f"a{number} has {len(array.data)} numbers for {array.size} members")
         for output in self.outputs:
@@ -178,6 +221,24 @@ class Program(NamedTuple):
             if any(self.arrays[read.array].batched for read in terms.factors) and not terms.batched:
                 raise ProgramError(f"a{number} adds terms that are batched as if they were not")
 
+    def _check_choice(self, number: int, array: Array) -> None:
+        choice = choice_of(array)
+        places, count = choice.places.places, choice.count
+        if count * len(choice.chosen.index) != len(places) or count < 2:
+            raise ProgramError(f"a{number} chooses {len(choice.chosen.index)} times among {len(places)} candidates")
+        if common_step(places, len(choice.chosen.index)) is None:
+            raise ProgramError(f"a{number} chooses among candidates that are not in equal steps")
+        if array.kind is Kind.GATHER and len(choice.chosen.index) != array.size:
+            raise ProgramError(f"a{number} has {array.size} members, but chooses {len(choice.chosen.index)} times")
+        if array.kind is Kind.SCATTER:
+            sent = array.operands[1]
+            if not isinstance(sent, Read) or len(sent.index) != len(choice.chosen.index):
+                raise ProgramError(f"a{number} does not send one number for each choice")
+            if not 0 <= min(places) <= max(places) < array.size:
+                raise ProgramError(f"a{number} has no member {max(places)}, only {array.size}")
+        elif any(self.arrays[read.array].batched for read in reads_of(array)) and not array.batched:
+            raise ProgramError(f"a{number} is not batched, but reads what is")
+
     def __str__(self) -> str:
         """One line for each array, the results last."""
         lines = [f"a{number} {_extent(array)} = {_line(array)}" for number, array in enumerate(self.arrays)]
@@ -198,6 +259,12 @@ def _line(array: Array) -> str:
             for terms in array.terms
         ]
         return ("largest of " if array.op else "exactly " if array.exact else "") + " + ".join(sums)
+    if array.kind is Kind.GATHER:
+        chosen, candidates = map(_operand, array.operands)
+        return f"{candidates} at {chosen}"
+    if array.kind is Kind.SCATTER:
+        chosen, sent = map(_operand, array.operands)
+        return f"{sent} sent to {_loops(choice_of(array).places)} at {chosen}"
     data = array.data
     shown = " ".join(map(str, data)) if len(data) <= 2 else f"{data[0]} … {data[-1]}"
     return f"{array.kind.value} {shown}"

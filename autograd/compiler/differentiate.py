@@ -6,7 +6,10 @@ is a list of terms (owner, x, y), and its derivative with respect to x is the sa
 
     y[owner] += w[i] x[j]        w̄[i] += ȳ[owner] x[j]        x̄[j] += ȳ[owner] w[i]
 
-so that both derivatives of a matrix product are matrix products.
+so that both derivatives of a matrix product are matrix products.  What a number k of the call has chosen gets its
+adjoint back by the same number: the transpose of a GATHER is a SCATTER, and the other way round.
+
+    y[m] = x[j[k[m], m]]          x̄[j[k[m], m]] += ȳ[m]
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any, NamedTuple
 from autograd import ops
 from autograd.branches import LinearMap
 from autograd.compiler.builder import Builder, Rows, wrapped
-from autograd.compiler.classes import Array, Kind, Operand, Read, Terms, reads_of
+from autograd.compiler.classes import Array, Kind, Operand, Read, Terms, choice_of, reads_of
 from autograd.compiler.indices import Index
 from autograd.functional import NOTHING
 from autograd.graph import sweep
@@ -128,9 +131,9 @@ def _edges(builder: Builder, node: _Node, taken: Any) -> list[Any]:
     array = node.array
     if array.kind is Kind.SUM:
         return [_SumEdge(builder, array, position, read, taken) for position, read in node.reads]
-    if array.kind is not Kind.MAP:
-        return []
-    if array.op in ops.COMPARISONS:
+    if not array.kind.is_leaf and array.kind is not Kind.MAP:
+        return [_ChoiceEdge(builder, array, read, taken) if k else NOTHING for k, read in node.reads]
+    if array.kind.is_leaf or array.op in ops.COMPARISONS:
         return [NOTHING] * len(node.reads)
     here = Rows(builder, Read(node.number, builder.identity(array.size)))
     operands = [wrapped(builder, operand) for operand in array.operands]
@@ -213,6 +216,29 @@ class _SumEdge(LinearMap):
         return _Adjoint(builder, target.size, target.batched, [found])
 
 
+class _ChoiceEdge(LinearMap):
+    """From a GATHER to its candidates, or from a SCATTER to what it sends: the same choice in the other direction."""
+
+    __slots__ = ("array", "builder", "read", "taken")
+
+    def __init__(self, builder: Builder, array: Array, read: Read, taken: Any) -> None:
+        self.builder, self.array, self.read, self.taken = builder, array, read, taken
+
+    def __call__(self, adjoint: Any) -> Any:
+        builder, array, target = self.builder, self.array, self.builder.arrays[self.read.array]
+        above, choice = adjoint.operand, choice_of(array)
+        if self.taken is not None:
+            above = builder.map(ops.select, [x.read if isinstance(x, Rows) else x for x in (self.taken, above)] + [0.0])
+        if array.kind is Kind.SCATTER:
+            size, places = len(self.read.index), builder.read(builder.spread(above, array.size), choice.places)
+            back = builder.spread(builder.gather(choice.chosen, places, size), size)
+            terms = Terms(self.read.index, (back,), builder.is_batched(back))
+            return _Adjoint(builder, target.size, target.batched, [terms])
+        sums, first = builder.scatter(choice.chosen, above, choice.places, batched=target.batched)
+        owner = builder.index(range(first, first + len(sums.index)))
+        return _Adjoint(builder, target.size, target.batched, [Terms(owner, (sums,), target.batched)])
+
+
 def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Index) -> dict[_Node, Any]:
     """For arrays of which the output depends on some members only: a number that is not 0 at these.
 
@@ -224,12 +250,14 @@ def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Ind
     reads: dict[_Node, list[_Edge]] = {node: [] for node in order}
     reads[root].append(_Edge(output, None, root.array.batched))
     for node in reversed(order):
+        if not node.parents:  # nothing is passed on
+            continue
         here = _taken_here(builder, node, reads[node])
         if here is not None:
             found[node] = here
-        groups = _groups(builder, node, here, reads[node])
+        groups = _groups(node, here, reads[node])
         for (position, read), parent in zip(node.reads, node.parents):
-            edge = _edge(builder, node, position, read, here)
+            edge = _edge(builder, node, position, read, here) if parent.parents else None
             if edge is not None:
                 read_by = [frozenset(map(read.index.places.__getitem__, members)) for members in groups]
                 reads[parent].append(edge._replace(groups=read_by))
@@ -252,20 +280,26 @@ class _Edge(NamedTuple):
     groups: Sequence[frozenset[int]] = ()
 
 
-def _groups(builder: Builder, node: _Node, taken: Any, edges: list[_Edge]) -> Sequence[Iterable[int]]:
-    """Sets of members of which one counts at least, as far as that is not known of every member."""
-    if node.array.kind is not Kind.MAP:
+def _groups(node: _Node, taken: Any, edges: list[_Edge]) -> Sequence[Iterable[int]]:
+    """Sets of places, in what an array reads, of which one counts at least, where that is not known of every place."""
+    array = node.array
+    if array.kind not in (Kind.MAP, Kind.GATHER) or (taken is not None and array.op is ops.select):
         return ()
-    if taken is not None and node.array.op is not ops.select:
-        return [members for edge in edges for members in edge.groups]
-    choices = builder.choices.get(node.number, 0) if taken is None else 0
-    return [range(member, node.array.size, choices) for member in range(choices)]
+    members: Sequence[Iterable[int]] = [members for edge in edges for members in edge.groups]
+    if array.kind is Kind.MAP:
+        return members if taken is not None else ()
+    if taken is None:
+        members = [(member,) for member in range(array.size)]
+    candidates = range(choice_of(array).count)
+    return [[k * array.size + member for k in candidates for member in group] for group in members]
 
 
 def _edge(builder: Builder, node: _Node, position: int, read: Read, here: Any) -> _Edge | None:
     """The edge from an array to what it reads; None where no gradient goes that way."""
-    taken = here
-    if node.array.kind is Kind.SUM:
+    taken, array = here, node.array
+    if not array.kind.is_leaf and array.kind not in (Kind.MAP, Kind.SUM):
+        return _chosen_edge(builder, array, read, here) if position else None
+    if array.kind is Kind.SUM:
         if isinstance(taken, Rows):
             taken = Rows(builder, builder.read(taken.read, _part(node.array, position)[0].owner))
     elif node.array.op in ops.COMPARISONS:
@@ -278,6 +312,19 @@ def _edge(builder: Builder, node: _Node, position: int, read: Read, here: Any) -
         if isinstance(condition, Rows):
             taken = both(taken, condition.select(1.0, 0.0) if operand == 1 else condition.select(0.0, 1.0))
     return _Edge(read.index, taken, node.array.batched)
+
+
+def _chosen_edge(builder: Builder, array: Array, read: Read, here: Any) -> _Edge:
+    """The edge to candidates, of which those count that are chosen; or to what is sent."""
+    choice, size = choice_of(array), len(read.index)
+    number = here.read if isinstance(here, Rows) else 1.0 if here is None else here
+    if array.kind is Kind.SCATTER:
+        if isinstance(number, Read):
+            here = wrapped(builder, builder.gather(choice.chosen, builder.read(number, choice.places), size))
+        return _Edge(read.index, here, array.batched)
+    batched = builder.arrays[read.array].batched
+    sums, first = builder.scatter(choice.chosen, number, choice.places, batched=batched)
+    return _Edge(builder.index(range(first, first + len(sums.index))), Rows(builder, sums), batched)
 
 
 def _part(array: Array, position: int) -> tuple[Terms, int]:

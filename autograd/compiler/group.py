@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain, repeat
+from itertools import chain, repeat
 from math import inf, nan, prod
 from operator import attrgetter
 from typing import Any
@@ -298,7 +298,7 @@ class _Grouping:
         if found.op not in _SUMS:
             given = [_places(builder, read[k], places) for k, places in zip(found.operands, operands)]
             if found.op is ops.take:
-                return _taken(builder, given[0], given[1:], found.count)
+                return _chosen(builder, given[0], given[1:], found.count)
             if found.exponent is not None:
                 given.append(found.exponent)
             if found.op is UPDATED:  # a leaf for derivatives, hence an array even if it is known
@@ -511,43 +511,30 @@ def _terms(builder: Builder, owner: Sequence[int], factors: Sequence[Operand]) -
     return builder.terms(owner, builder.map(ops.mul, [reads[0], numbers[0]]))
 
 
-def _taken(builder: Builder, index: Operand, candidates: Sequence[Operand], count: int) -> Operand:
-    """What an index chooses among several numbers, for each of so many members.
+def _chosen(builder: Builder, chosen: Operand, candidates: Sequence[Operand], size: int) -> Operand:
+    """What a number chooses among several, for each of so many members.
 
-    Which one that is is found once for each index: chosen[k, i] = 1 if index i is k.  Then
+    All candidates must be members of one array.  Where they are of several, so much is gathered from each of these, and
+    the number chooses once more, which of the results it is:
 
-        y[m] = Σ_k (x[k, m] if chosen[k, i[m]] else 0)
-
-    which no inf or nan among the others disturbs, and whose derivative goes to the one alone.
+        [x0, y1, x2][k]    is    [x0, x0, x2][k] if [1, 0, 1][k] else [y1, y1, y1][k]
     """
-    index = builder.known(index)
-    if not isinstance(index, Read):
-        return candidates[int(index)] if 0.0 <= index < len(candidates) else nan
-    n, members = len(candidates), range(count)
-    indices = {place: i for i, place in enumerate(dict.fromkeys(index.index.places))}
-    numbers = builder.leaf(Kind.CONSTANT, [float(k) for k in range(n)])
-    here = builder.read(Read(index.array, builder.identity(builder.arrays[index.array].size)), [*indices] * n)
-    each = builder.read(numbers, [k for k in range(n) for _ in indices])
-    chosen = builder.map(ops.equal, [here, each])
-    assert isinstance(chosen, Read)
-    wanted = [k * len(indices) + indices[place] for k in range(n) for place in index.index.places]
-    table = _together(builder, [builder.spread(x, count) for x in candidates])
-    found = builder.map(ops.select, [builder.read(chosen, wanted), table, 0.0])
-    if isinstance(found, Read) and found.index.is_identity:
-        builder.choices[found.array] = count
-    return builder.sum(count, [builder.terms([*members] * n, builder.spread(found, n * count))])
-
-
-def _together(builder: Builder, parts: Sequence[Read]) -> Read:
-    """Some reads one after the other, as one read."""
-    arrays = list(dict.fromkeys([part.array for part in parts]))
-    sizes = [builder.arrays[number].size for number in arrays]
-    starts = dict(zip(arrays, accumulate(sizes, initial=0)))
-    whole: Operand = Read(arrays[0], builder.identity(sizes[0]))
-    if len(arrays) > 1:
-        terms = [
-            builder.terms(range(starts[number], starts[number] + size), Read(number, builder.identity(size)))
-            for number, size in zip(arrays, sizes)
-        ]
-        whole = builder.sum(sum(sizes), terms)
-    return builder.read(whole, [starts[part.array] + place for part in parts for place in part.index.places])
+    numbers = [k for k, x in enumerate(candidates) if not isinstance(x, Read)]
+    arrays: dict[int, dict[int, Read]] = {}  # the candidates in each, by their numbers
+    if numbers:
+        constants = builder.leaf(Kind.CONSTANT, [candidates[k] for k in numbers])
+        arrays[constants.array] = {k: builder.read(constants, [n] * size) for n, k in enumerate(numbers)}
+    for k, x in enumerate(candidates):
+        if isinstance(x, Read):
+            arrays.setdefault(x.array, {})[k] = x
+    result: Operand | None = None
+    for number, known in arrays.items():
+        other = next(iter(known.values()))
+        reads = [known.get(k, other).index.places for k in range(len(candidates))]
+        found = builder.gather(chosen, Read(number, builder.index(list(chain.from_iterable(reads)))), size)
+        if result is not None:
+            here = builder.leaf(Kind.CONSTANT, [float(k in known) for k in range(len(candidates))])
+            flags = [k for k in range(len(candidates)) for _ in range(size)]
+            found = builder.map(ops.select, [builder.gather(chosen, builder.read(here, flags), size), found, result])
+        result = found
+    return nan if result is None else result

@@ -25,7 +25,7 @@ from math import gcd
 from operator import itemgetter, sub
 from typing import NamedTuple, TypeVar
 
-__all__ = ["Blocks", "Index", "common_blocks", "common_dims", "loops", "taken"]
+__all__ = ["Blocks", "Index", "common_blocks", "common_dims", "common_step", "loops", "taken"]
 
 T = TypeVar("T")
 Dims = tuple[tuple[int, int], ...]  # (turns, step) of each loop, from the outside in
@@ -130,6 +130,19 @@ def _repeats(places: list[int], outer: list[int], turns: int, step: int) -> bool
 
 def _line(start: int, step: int, n: int) -> list[int]:
     return list(range(start, start + n * step, step)) if step else [start] * n
+
+
+def common_step(places: Sequence[int], size: int) -> int | None:
+    """The step by which each row of so many places differs from the one before; None if there is no such step.
+
+    >>> common_step([0, 2, 10, 12, 20, 22], 2), common_step([0, 2, 10, 13], 2)
+    (10, None)
+    """
+    first = list(places[:size])
+    step = places[size] - places[0] if len(places) > size else 0
+    rows = [list(map((k * step).__add__, first)) == list(places[k * size : (k + 1) * size])
+            for k in range(1, len(places) // size)]  # fmt: skip
+    return step if all(rows) else None
 
 
 def common_dims(columns: Sequence[Dims | None]) -> tuple[tuple[int, ...], list[tuple[int, ...]]] | None:

@@ -64,10 +64,10 @@ class _Printer:
         once = self._used_once()
         lines: list[str] = []
         for number, array in enumerate(self.arrays):
-            if array.kind not in (Kind.MAP, Kind.SUM):
+            if array.kind.is_leaf:
                 continue
-            expression = self._map(number, array) if array.kind is Kind.MAP else self._sum(number, array)
-            expression = expression._replace(rows=self.names.count(number))
+            write = {Kind.MAP: self._map, Kind.SUM: self._sum}.get(array.kind, self._choice)
+            expression = write(number, array)._replace(rows=self.names.count(number))
             if self._is_alias(array) or (number in once and len(expression.text) <= LONGEST):
                 self.inlined[number] = expression
             else:
@@ -139,6 +139,14 @@ class _Printer:
         if len(terms) == 1:
             return terms[0]
         return _added([term.inside(_SUM if k else _NONE) for k, term in enumerate(terms)])
+
+    # ---- choices ---------------------------------------------------------------------------------------------------
+    def _choice(self, number: int, array: Array) -> _Part:
+        """Rows of a table by their numbers, W[i], or the sums of what such rows get back."""
+        chosen, other = map(self._part, array.operands)
+        if array.kind is Kind.SCATTER:
+            return _Part(f"scatter_add({chosen.text}, {other.text})")
+        return _Part(f"{other.inside(_PRODUCT)}[{chosen.text}]")
 
     def _terms(self, number: int, terms: Terms) -> _Part:
         return self._total(number, terms) if len(terms.factors) == 1 else self._product(number, terms)

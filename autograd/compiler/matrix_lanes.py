@@ -69,7 +69,7 @@ def _terms_of(array: Array) -> Iterator[Terms]:
     """The terms of a sum; for an operation each operand as if it were one."""
     yield from array.terms
     for operand in array.operands:
-        if isinstance(operand, Read):
+        if isinstance(operand, Read) and len(operand.index) == array.size:
             yield Terms(Index(range(array.size)), (operand,), array.batched)
 
 

@@ -73,7 +73,7 @@ class _Splitter:
                 spans[read.array].add(_span(read.index))
             for terms in array.terms:
                 spans[number].add(_span(terms.owner))
-            if array.kind is Kind.MAP or array.exact:
+            if (not array.kind.is_leaf and array.kind is not Kind.SUM) or array.exact:
                 spans[number].add((0, array.size))
         for adjoint, of in self.program.adjoints.items():  # w and ∂w are cut at the same places
             if arrays[adjoint].size == arrays[of].size:
@@ -131,7 +131,7 @@ class _Splitter:
                     for terms in _inside(array, span)
                 ]
             ),
-            data=array.data[first:end],
+            data=array.data if array.kind is Kind.SCATTER else array.data[first:end],
         )
 
     def _moved(self, read: Read) -> Read:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.builder import Builder, Rows, wrapped
-from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
+from autograd.compiler.classes import Kind, Operand, Program, Read, Terms, choice_of
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.effects import UPDATED
 from autograd.compiler.group import group
@@ -130,6 +130,12 @@ def inlined(program: Program) -> Program:
                 for part in array.terms
             ]
             where.append(builder.sum(array.size, terms, batched=array.batched, exact=array.exact, op=array.op))
+        elif array.kind is Kind.GATHER:
+            chosen, candidates = map(moved, array.operands)
+            where.append(builder.gather(chosen, builder.spread(candidates, len(array.operands[1].index)), array.size))
+        elif array.kind is Kind.SCATTER:
+            chosen, sent = map(moved, array.operands)
+            where.append(builder.scatter(chosen, sent, choice_of(array).places, batched=array.batched)[0])
         else:
             where.append(builder.append(array))
     return builder.program([moved(output) for output in program.outputs])

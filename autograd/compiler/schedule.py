@@ -1,4 +1,4 @@
-"""The steps in which a program is computed: sums one by one, and operations on members in regions.
+"""The steps in which a program is computed: sums and choices one by one, and operations on members in regions.
 
 A region is a group of operations on as many members each that read each other's results in their own place.  It becomes
 one loop: what only the region itself reads stays in the registers of the machine.
@@ -33,7 +33,7 @@ class Region(NamedTuple):
     batched: bool
 
 
-Step = Region | int  # a region, or the number of a sum
+Step = Region | int  # a region, or the number of a sum or a choice
 
 
 def schedule(program: Program) -> list[Step]:
@@ -64,10 +64,10 @@ class _Schedule:
         self.spaces: dict[int, _Space] = {}  # of the regions, by step
         self.open: dict[tuple[int, bool], list[int]] = {}  # the regions of each size
         for number, array in enumerate(program.arrays):
-            if array.kind is Kind.SUM:
-                self._add(number, number)
-            elif array.kind is Kind.MAP:
+            if array.kind is Kind.MAP:
                 self._place(number, array)
+            elif not array.kind.is_leaf:
+                self._add(number, number)
 
     def _add(self, number: int, step: Step) -> None:
         self.step_of[number] = len(self.steps)

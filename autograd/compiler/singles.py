@@ -142,6 +142,7 @@ def _small(program: Program) -> set[int]:
         number
         for number, array in enumerate(program.arrays)
         if 1 < array.size <= MOST_MEMBERS or (array.size == 1 and array.kind is Kind.SUM)
+        if array.kind not in (Kind.GATHER, Kind.SCATTER)
         if not array.batched and sum([len(terms.owner) for terms in array.terms]) <= MOST_TERMS
         if not any(terms.batched for terms in array.terms)
     }

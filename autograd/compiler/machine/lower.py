@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.classes import Array, Kind, Program, Read, Terms
+from autograd.compiler.classes import Array, Kind, Program, Read, Terms, choice_of
+from autograd.compiler.machine.choices import ChoiceKernel
 from autograd.compiler.machine.exact import ExactKernel
 from autograd.compiler.machine.library import Kernel
 from autograd.compiler.machine.maps import MapKernel
@@ -63,8 +64,10 @@ def lowered(
             lowering.region(step)
         elif program.arrays[step].exact:
             lowering.exact_sum(step)
-        else:
+        elif program.arrays[step].kind is Kind.SUM:
             lowering.sum(step)
+        else:
+            lowering.choice(step)
     return lowering.calls
 
 
@@ -205,6 +208,28 @@ class _Lowering:
         if len(starts) < array.size:
             self.zero(number, 0, array.size)
         self.calls.append(Call(ExactKernel("largest" if array.op else "exact_sum"), Table([(1, 1), (0, batch)], rows)))
+
+
+    # ---- choices at run time ---------------------------------------------------------------------------------------
+    def choice(self, number: int) -> None:
+        """Members that numbers choose, or send something to; sums of what is sent start at 0."""
+        array, choice = self.program.arrays[number], choice_of(self.program.arrays[number])
+        chosen, other = choice.chosen, array.operands[1]
+        assert isinstance(other, Read)
+        size, scatter = len(chosen.index), array.kind is Kind.SCATTER
+        first = choice.places.places[:size]
+        columns = [
+            self.column(number, first if scatter else range(size)),
+            self.column(chosen.array, chosen.index),
+            self.column(other.array, other.index if scatter else first),
+        ]
+        if scatter:
+            self.zero(number, 0, array.size)
+        scales = [column.scale for column in columns]
+        table = self.nests.of_map(columns, self.batch if max(scales) > 1 else 1)
+        step = (choice.places[size] - first[0]) * (scales[0] if scatter else scales[2])
+        lanes = host().lanes if table.loops[1] == (1, 0, 1) else 1
+        self.calls.append(Call(ChoiceKernel(scatter, lanes), table, columns, (float(step), float(choice.count))))
 
 
 class _Part(NamedTuple):

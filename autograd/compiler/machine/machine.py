@@ -48,7 +48,7 @@ class Machine:
         self._leaves = [
             (array.kind, self.memory.base[number], np.asarray(array.data))
             for number, array in enumerate(program.arrays)
-            if number in self.memory.base and array.kind not in (Kind.MAP, Kind.SUM)
+            if number in self.memory.base and array.kind.is_leaf
         ]
         self._free: list[tuple[Any, Any]] = []  # append and pop are atomic
 

@@ -61,7 +61,7 @@ def memory_of(
         kind = program.arrays[number].kind
         if kind is Kind.ARGUMENT:
             base[number], data = data, data + length(number)
-        elif kind not in (Kind.MAP, Kind.SUM):
+        elif kind.is_leaf:
             base[number], size = size, size + length(number)
     computed = sorted([n for n in kept if n not in base and n not in aliases], key=lambda n: (first[n], n))
     for number in computed:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.classes import Array, Kind, Operand, Program, Read
+from autograd import ops
+from autograd.compiler.classes import Array, Kind, Operand, Program, Read, choice_of
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.native.code import Code
 from autograd.compiler.native.code import Operand as Register
@@ -25,7 +26,8 @@ _BLOCK = 4096  # points at a time: a few hundred kilobytes for a function of a f
 def operations(program: Program) -> int:
     """How many operations on single numbers a program does."""
     sums = sum([len(terms.owner) for array in program.arrays for terms in array.terms])
-    return sums + sum([array.size for array in program.arrays if array.kind is Kind.MAP])
+    choices = [len(choice_of(array).places) for array in program.arrays if array.kind in (Kind.GATHER, Kind.SCATTER)]
+    return sums + sum(choices) + sum([array.size for array in program.arrays if array.kind is Kind.MAP])
 
 
 def caller(program: Program, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
@@ -70,6 +72,10 @@ def _straight_line(program: Program) -> tuple[str, int]:
             registers.append([computed(array, member) for member in range(array.size)])
         elif array.kind is Kind.SUM:
             registers.append(_sums(code, array, number))
+        elif array.kind is Kind.GATHER:
+            registers.append([_chosen(code, array, member, number) for member in range(array.size)])
+        elif array.kind is Kind.SCATTER:
+            registers.append(_sent(code, array, number))
         elif array.kind is Kind.CONSTANT:
             registers.append([float(x) for x in array.data])
         else:
@@ -99,6 +105,25 @@ def _sums(code: Code, array: Array, number: Callable[[Operand, int], Register]) 
             else:
                 totals[owner] = code.add(before, x[0]) if len(x) == 1 else code.fma(x[0], x[1], before)
     return [0.0 if total is None else total for total in totals]
+
+
+def _chosen(code: Code, array: Array, member: int, number: Callable[[Operand, int], Register]) -> Register:
+    """One of several registers."""
+    choice = choice_of(array)
+    candidates = [number(array.operands[1], k * array.size + member) for k in range(choice.count)]
+    return lower(ops.take)(code, number(choice.chosen, member), *candidates)
+
+
+def _sent(code: Code, array: Array, number: Callable[[Operand, int], Register]) -> list[Register]:
+    """What is sent to each register."""
+    choice = choice_of(array)
+    size, totals = len(choice.chosen.index), [0.0] * array.size
+    for place, to in enumerate(choice.places):
+        k, member = divmod(place, size)
+        here = lower(ops.equal)(code, code.call("floor", number(choice.chosen, member)), float(k))
+        sent = lower(ops.select)(code, here, number(array.operands[1], member), 0.0)
+        totals[to] = code.add(totals[to], sent)
+    return totals
 
 
 class points:  # noqa: N801 - called like a function

@@ -9,7 +9,7 @@ from operator import itemgetter, mul
 
 from autograd.ieee import fsum
 
-__all__ = ["exact_sums", "largest", "sumprod", "sums", "take"]
+__all__ = ["exact_sums", "gathered", "largest", "scattered", "sumprod", "sums", "take"]
 
 
 def _sumprod(p: Sequence[float], q: Sequence[float]) -> float:
@@ -39,6 +39,30 @@ def exact_sums(terms: Iterable[float], counts: Iterable[int]) -> list[float]:
     """The same, each sum rounded only once."""
     rest = iter(terms)
     return [fsum(*islice(rest, count)) for count in counts]
+
+
+def gathered(xs: Sequence[float], chosen: Sequence[float], places: Sequence[int], step: int, n: int) -> list[float]:
+    """What each number chooses among the n members of a list that stand at a place and then in equal steps.
+
+    >>> gathered([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2.0, 0.0], [0, 1], 2, 3)
+    [5.0, 2.0]
+    """
+    return [xs[place + step * int(k)] if 0.0 <= k < n else math.nan for k, place in zip(chosen, places)]
+
+
+def scattered(
+    xs: Sequence[float], chosen: Sequence[float], places: Sequence[int], step: int, n: int, size: int
+) -> list[float]:
+    """A list of so many sums: each x is added where its number chooses.
+
+    >>> scattered([5.0, 2.0], [2.0, 0.0], [0, 1], 2, 3, 6)
+    [0.0, 2.0, 0.0, 0.0, 5.0, 0.0]
+    """
+    sums = [0.0] * size
+    for x, k, place in zip(xs, chosen, places):
+        if 0.0 <= k < n:
+            sums[place + step * int(k)] += x
+    return sums
 
 
 def largest(terms: Iterable[float], counts: Iterable[int]) -> list[float]:

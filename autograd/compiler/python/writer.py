@@ -31,6 +31,7 @@ from autograd import ops
 from autograd.compiler.classes import Kind, Operand, Program, Read, reads_of
 from autograd.compiler.pieces import split
 from autograd.compiler.python import runtime
+from autograd.compiler.python.choices import choice_text
 from autograd.compiler.python.lines import Lines, Loop
 from autograd.compiler.python.names import FUNCTIONS
 from autograd.compiler.python.sums import sum_text
@@ -110,6 +111,8 @@ class _Writer(Lines):
                 self._line(number, loop.text(self.operation(loop, array)))
             elif array.kind is Kind.SUM:
                 self._line(number, sum_text(self, number))
+            elif not array.kind.is_leaf and array.kind is not Kind.MAP:
+                self._line(number, choice_text(self, number))
         results = f"[{', '.join(self._results(parts))}]"
         backward = self.lines if boundary < len(self.arrays) else []
         forward = forward if backward else self.lines
@@ -200,7 +203,7 @@ def _first_of_backward(program: Program) -> int:
             if read.array not in needed:
                 needed.add(read.array)
                 stack.append(read.array)
-    computed = [k for k, array in enumerate(program.arrays) if array.kind in (Kind.MAP, Kind.SUM)]
+    computed = [k for k, array in enumerate(program.arrays) if not array.kind.is_leaf]
     return next((k for k in computed if k > max(needed, default=-1)), len(program.arrays))
 
 
