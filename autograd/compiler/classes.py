@@ -105,8 +105,8 @@ class Array(NamedTuple):
         size: how many members.
         batched: whether there is one such block for each sample of a batch.
         op: MAP: the row of the derivative table.  SUM: ``ops.largest`` if it is the largest term instead of the sum.
-        operands: MAP: what it is applied to.  GATHER: the numbers that choose, and all candidates.  SCATTER: the numbers
-            that choose, and what is sent.
+        operands: MAP: what it is applied to.  GATHER: the numbers that choose, and all candidates.  SCATTER: the
+            numbers that choose, and what is sent.
         terms: SUM: what is added up.
         exact: SUM: whether all terms of a member are looked at together: for the largest one, or for the exact sum,
             rounded once (``fsum``).

@@ -132,7 +132,8 @@ def inlined(program: Program) -> Program:
             where.append(builder.sum(array.size, terms, batched=array.batched, exact=array.exact, op=array.op))
         elif array.kind is Kind.GATHER:
             chosen, candidates = map(moved, array.operands)
-            where.append(builder.gather(chosen, builder.spread(candidates, len(array.operands[1].index)), array.size))
+            every = builder.spread(candidates, len(choice_of(array).places))
+            where.append(builder.gather(chosen, every, array.size))
         elif array.kind is Kind.SCATTER:
             chosen, sent = map(moved, array.operands)
             where.append(builder.scatter(chosen, sent, choice_of(array).places, batched=array.batched)[0])

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from autograd import ops
 from autograd.compiler.arguments import form
 from autograd.compiler.record import advice, first_difference
 
@@ -107,6 +108,8 @@ def report(compiled: Compiled) -> str:
         shown = "; ".join(places[:_MOST_LINES]) + ("; …" if len(places) > _MOST_LINES else "")
         found = f"{len(guards)} guard{'s' * (len(guards) != 1)}" + (f" ({shown})" if shown else "")
         nodes = f"{len(recording.nodes):,} node{'s' * (len(recording.nodes) != 1)}"
+        if lookups := len({node.parents[0] for node in recording.nodes if node.op is ops.take}):
+            nodes += f", {lookups} lookup{'s' * (lookups != 1)} by a number of the call"
         times = f"{entry.seconds:.2f} s to record, {entry.variant.seconds:.2f} s to compile"
         lines.append(f"    {nodes}, {found}; {times}")
     if compiled.never:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 from typing import Any
 
-from autograd.compiler.classes import Array, Kind, Operand, Program, Read
+from autograd.compiler.classes import Array, Kind, Operand, Program, Read, choice_of
 from autograd.ieee import fsum
 
 Samples = list[float]  # a member of an array: one number, or one for each sample of a batch
@@ -26,6 +27,10 @@ def evaluate(program: Program, arguments: Sequence[Any], parameters: Sequence[fl
             values.append(_map(array, values, batch))
         elif array.kind is Kind.SUM:
             values.append(_sum(array, values, batch))
+        elif array.kind is Kind.GATHER:
+            values.append(_gather(array, values, batch))
+        elif array.kind is Kind.SCATTER:
+            values.append(_scatter(array, values, batch))
         else:
             given = {Kind.ARGUMENT: arguments, Kind.PARAMETER: parameters}.get(array.kind)
             numbers = [given[k] if given is not None else k for k in array.data]
@@ -65,6 +70,30 @@ def _sum(array: Array, values: list[list[Samples]], batch: int) -> list[Samples]
                     point[0] if len(point) == 1 else point[0] * point[1]
                 )
     return [[_total(terms, array) for terms in part] for part in parts]
+
+
+def _gather(array: Array, values: list[list[Samples]], batch: int) -> list[Samples]:
+    width, choice = batch if array.batched else 1, choice_of(array)
+    candidates = _members(values, array.operands[1], 1)
+    found: list[Samples] = []
+    for m, numbers in enumerate(_members(values, choice.chosen, 1)):
+        found.append([])
+        for s, k in enumerate(_samples(numbers, width)):
+            inside = 0.0 <= k < choice.count
+            found[m].append(_samples(candidates[int(k) * array.size + m], width)[s] if inside else nan)
+    return found
+
+
+def _scatter(array: Array, values: list[list[Samples]], batch: int) -> list[Samples]:
+    choice = choice_of(array)
+    sums = [[0.0] * (batch if array.batched else 1) for _ in range(array.size)]
+    chosen, sent = _members(values, choice.chosen, 1), _members(values, array.operands[1], 1)
+    batched = array.batched or any(len(numbers) > 1 for numbers in [*chosen, *sent])
+    for m, columns in enumerate(zip(chosen, sent)):
+        for s, (k, x) in enumerate(zip(*[_samples(numbers, batch if batched else 1) for numbers in columns])):
+            if 0.0 <= k < choice.count:
+                sums[choice.places[int(k) * len(chosen) + m]][s if array.batched else 0] += x
+    return sums
 
 
 def _total(terms: Sequence[float], array: Array) -> float:

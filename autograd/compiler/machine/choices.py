@@ -1,4 +1,4 @@
-"""The machine code of a choice at run time: members of an array that numbers of the call choose, or send something to."""
+"""The machine code of choices at run time: members of an array that numbers choose, or send numbers to."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["ChoiceKernel"]
 class ChoiceKernel(NamedTuple):
     """What the loops of a GATHER or a SCATTER do.
 
-    The columns are the results, the numbers that choose, and the first candidates; of a SCATTER the first candidates of
-    the results, the numbers that choose, and what is sent.  The descriptor has two numbers: how far apart the candidates
-    are in memory, and how many there are.
+    The columns are the results, the numbers that choose, and the first candidates; of a SCATTER the first candidates
+    of the results, the numbers that choose, and what is sent.  The descriptor has two numbers: how far apart the
+    candidates are in memory, and how many there are.
 
     Attributes:
         scatter: whether it is a SCATTER.

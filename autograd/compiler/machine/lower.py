@@ -209,7 +209,6 @@ class _Lowering:
             self.zero(number, 0, array.size)
         self.calls.append(Call(ExactKernel("largest" if array.op else "exact_sum"), Table([(1, 1), (0, batch)], rows)))
 
-
     # ---- choices at run time ---------------------------------------------------------------------------------------
     def choice(self, number: int) -> None:
         """Members that numbers choose, or send something to; sums of what is sent start at 0."""

@@ -117,7 +117,8 @@ def _chosen(code: Code, array: Array, member: int, number: Callable[[Operand, in
 def _sent(code: Code, array: Array, number: Callable[[Operand, int], Register]) -> list[Register]:
     """What is sent to each register."""
     choice = choice_of(array)
-    size, totals = len(choice.chosen.index), [0.0] * array.size
+    size = len(choice.chosen.index)
+    totals: list[Register] = [0.0] * array.size
     for place, to in enumerate(choice.places):
         k, member = divmod(place, size)
         here = lower(ops.equal)(code, code.call("floor", number(choice.chosen, member)), float(k))

@@ -18,7 +18,7 @@ def check(program: Program) -> list[Step]:
     """Everything is computed once, after all that it reads, and what a region does not store only it reads."""
     steps = schedule(program)
     kept = stored(program, steps)
-    ready = {number for number, array in enumerate(program.arrays) if array.kind not in (Kind.MAP, Kind.SUM)}
+    ready = {number for number, array in enumerate(program.arrays) if array.kind.is_leaf}
     for step in steps:
         numbers = step.arrays if isinstance(step, Region) else [step]
         inside: set[int] = set()
@@ -28,7 +28,7 @@ def check(program: Program) -> list[Step]:
             if isinstance(step, Region):
                 assert (array.kind, array.size, array.batched) == (Kind.MAP, step.size, step.batched)
             else:
-                assert array.kind is Kind.SUM
+                assert array.kind in (Kind.SUM, Kind.GATHER, Kind.SCATTER)
             for read in reads_of(array):
                 assert read.array in ready or (read.array in inside and read.index.is_identity)
                 assert read.array in kept or read.array in inside
