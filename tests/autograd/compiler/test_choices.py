@@ -1,4 +1,4 @@
-"""Indices at run time: random programs that choose members of lists, compiled against the engine, in all ways to run."""
+"""Indices at run time: random programs that look members of lists up, compiled against the engine, in all ways."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from autograd.compiler.classes import Array, Kind, Program, ProgramError, Read, 
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.indices import Index
 from autograd.compiler.python.kernel import PythonKernel
-from tests.class_reference import evaluate
+from tests.support.class_reference import evaluate
 
 BACKENDS = ["native", "python"]
 pytest.importorskip("llvmlite")
