@@ -21,7 +21,7 @@ from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
-__all__ = ["Chosen", "Row", "extreme", "member"]
+__all__ = ["Chosen", "Row", "choice", "extreme", "member"]
 
 _EXACT = 2**53  # up to here every int is a float
 
@@ -129,6 +129,18 @@ def _changing(name: str) -> Callable[..., Any]:
 for _name in ("append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "__setitem__", "__delitem__",
               "__iadd__", "__imul__"):  # fmt: skip
     setattr(Row, _name, _changing(_name))
+
+
+# ---- one of two ------------------------------------------------------------------------------------------------------
+def choice(condition: Any, x: Any, y: Any) -> Any:
+    """``x if condition else y``: of two numbers or Values a selection, of anything else a decision."""
+    alike = not any(isinstance(side, bool) for side in (x, y)) and all(
+        isinstance(side, (Value, Traced, float)) or (isinstance(side, int) and abs(side) <= _EXACT) for side in (x, y)
+    )
+    if not alike or x is y:
+        return x if condition else y
+    chosen = condition.select(x, y)
+    return _chosen(chosen) if isinstance(chosen, Value) else chosen
 
 
 # ---- the largest and the smallest ------------------------------------------------------------------------------------

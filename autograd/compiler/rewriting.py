@@ -3,13 +3,14 @@
     row = wte[token]                   row = subscript(wte, token)
     top = max(v.data for v in z)       top = extreme(max, (v.data for v in z))
     rate = math.cos(step)              rate = elementary(math.cos, step)
+    y = x if x > 0 else -x             y = choice(c, x, -x) if is_traced(c := x > 0) else (x if c else -x)
 
-No list can be told that an index is a traced number, the built-in ``max`` decides by comparisons, and ``math.cos``
-makes a float of what it gets.  So the source of the function, and of all functions of the user that it can reach, is
-parsed, rewritten and compiled; for the time of the recording, that code stands in the place of their own.  Nothing else
-changes: line numbers, globals and closures are the same, and for numbers that are not traced the helpers do what was
-there before.  A function without source, or whose file has changed since, stays as it is: then an index is a decision,
-and ``autograd.take`` is the way out.
+No list can be told that an index is a traced number, the built-in ``max`` decides by comparisons, ``math.cos`` makes a
+float of what it gets, and a condition is true or false.  So the source of the function, and of all functions of the
+user that it can reach, is parsed, rewritten and compiled; for the time of the recording, that code stands in the place
+of their own.  Nothing else changes: line numbers, globals and closures are the same, and for numbers that are not
+traced the helpers do what was there before.  A function without source, or whose file has changed since, stays as it
+is: then an index is a decision, and ``autograd.take`` is the way out.
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ from contextlib import contextmanager
 from copy import deepcopy
 from functools import lru_cache
 from inspect import CO_NESTED
+from itertools import count
 from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from autograd.compiler.choosing import extreme
+from autograd.compiler.choosing import choice, extreme
 from autograd.compiler.plain_math import ELEMENTARY, elementary
+from autograd.compiler.traced import TracedBool
 from autograd.functions import take
 from autograd.locks import renew_in_child
 from autograd.ops import Traced
@@ -43,6 +46,7 @@ _code = attrgetter("__code__")
 _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {CO_NESTED})
 _SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", -1)
 _EXTREMES = {"max", "min"}
+_JUMPS = {number for name, number in dis.opmap.items() if name.startswith("POP_JUMP")}
 _CALLED = _EXTREMES | ELEMENTARY
 _HELPERS: dict[str, Any] = {}  # by the text that stands for each in the code until that is compiled
 
@@ -55,10 +59,16 @@ def subscript(container: Any, index: Any) -> Any:
 _HELPERS["<autograd: subscript>"] = subscript
 _HELPERS["<autograd: extreme>"] = extreme
 _HELPERS["<autograd: elementary>"] = elementary
+_HELPERS["<autograd: is_traced>"] = lambda condition: type(condition) is TracedBool
+_HELPERS["<autograd: choice>"] = choice
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Subscripts that are read, and calls of max and min and of what may be a function of ``math``."""
+    """Subscripts that are read, calls of max and min and of what may be a function of ``math``, and choices."""
+
+    def __init__(self) -> None:
+        self.names = map("autograd choice {}".format, count())  # of variables: no program can have such names
+        self.may_assign = True  # whether Python allows an assignment expression here
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
@@ -84,10 +94,51 @@ class _Rewriter(ast.NodeTransformer):
         inner.value = self.visit(inner.value)
         return node
 
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        simple = _is_simple(node.body) and _is_simple(node.orelse)
+        self.generic_visit(node)
+        if not simple or not self.may_assign:
+            return node
+        name = next(self.names)
+        condition = ast.copy_location(ast.NamedExpr(_name(name, node, ast.Store()), node.test), node)
+        node.test = _name(name, node)
+        chosen = _call("choice", node, _name(name, node), deepcopy(node.body), deepcopy(node.orelse))
+        return ast.copy_location(ast.IfExp(_call("is_traced", node, condition), chosen, node), node)
+
+    def visit(self, node: ast.AST) -> Any:
+        """Python allows no assignment expression in what a comprehension runs through, nor in one of a class."""
+        before = self.may_assign
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            self.may_assign = True
+        elif isinstance(node, (ast.ClassDef, ast.comprehension)):
+            self.may_assign = False
+        try:
+            return super().visit(node)
+        finally:
+            self.may_assign = before
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         node.target = self.visit(node.target)
         node.value = node.value and self.visit(node.value)
         return node
+
+
+def _is_simple(side: ast.expr) -> bool:
+    """Whether an expression may be computed although nobody takes its value: it does nothing and cannot fail."""
+    if isinstance(side, ast.BinOp):
+        return isinstance(side.op, (ast.Add, ast.Sub, ast.Mult)) and _is_simple(side.left) and _is_simple(side.right)
+    if isinstance(side, ast.UnaryOp):
+        return isinstance(side.op, (ast.UAdd, ast.USub)) and _is_simple(side.operand)
+    if isinstance(side, ast.IfExp):
+        return _is_simple(side.test) and _is_simple(side.body) and _is_simple(side.orelse)
+    if isinstance(side, ast.Compare):
+        orders = all(isinstance(compare, (ast.Lt, ast.LtE, ast.Gt, ast.GtE)) for compare in side.ops)
+        return orders and all(map(_is_simple, [side.left, *side.comparators]))
+    return isinstance(side, ast.Name) or (isinstance(side, ast.Constant) and type(side.value) in (int, float))
+
+
+def _name(name: str, at: ast.expr, context: ast.expr_context | None = None) -> ast.Name:
+    return ast.copy_location(ast.Name(name, context or ast.Load()), at)
 
 
 def _may_be_elementary(function: ast.expr) -> bool:
@@ -169,7 +220,8 @@ def _match(before: CodeType, after: CodeType, found: dict[CodeType, CodeType]) -
     inside = [[x for x in code.co_consts if isinstance(x, CodeType)] for code in (before, after)]
     if len(inside[0]) == len(inside[1]):
         for one, other in zip(*inside):
-            found[one] = _with_helpers(other)
+            if one != other:
+                found[one] = _with_helpers(other)
             _match(one, other, found)
 
 
@@ -195,7 +247,8 @@ def _code_for(function: FunctionType) -> CodeType | None:
 @lru_cache(maxsize=10_000)
 def _has_work(code: CodeType) -> bool:
     """Whether there may be something to rewrite in a piece of code."""
-    if _SUBSCRIPT in code.co_code[::2] or not _CALLED.isdisjoint(code.co_names):
+    operations = set(code.co_code[::2])
+    if _SUBSCRIPT in operations or not _JUMPS.isdisjoint(operations) or not _CALLED.isdisjoint(code.co_names):
         return True
     return any(_has_work(x) for x in code.co_consts if isinstance(x, CodeType))
 

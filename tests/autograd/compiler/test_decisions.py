@@ -19,7 +19,7 @@ RATE: Any = 0.0
 
 
 def bent(x: Any) -> Any:
-    return sum(v * v if v > 0 else -v for v in x)
+    return sum(v**2 if v > 0 else -v for v in x)  # a power is computed only where it is taken: a decision
 
 
 def stairs(x: Any, steps: int = 51) -> Any:
@@ -139,7 +139,12 @@ def test_one_warning_names_the_reason_and_the_way_out(
 
 
 def test_a_function_that_decides_now_and_then_is_recorded_without_a_warning() -> None:
-    compiled = autograd.compile(lambda x: x if x > 0 else -x)
+    def size(x: Any) -> Any:
+        if x > 0:
+            return x
+        return -x
+
+    compiled = autograd.compile(size)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert [compiled(x).data for x in (1.0, -2.0, 3.0, -4.0)] == [1.0, 2.0, 3.0, 4.0]

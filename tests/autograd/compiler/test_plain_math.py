@@ -78,7 +78,9 @@ def test_no_gradient_goes_through_a_number_of_data() -> None:
 
 @pytest.mark.parametrize(("question", "special"), [("isnan", math.nan), ("isinf", -math.inf), ("isfinite", math.nan)])
 def test_a_question_is_a_decision_by_its_answer(question: str, special: float) -> None:
-    compiled = autograd.compile(defined(f"def f(x):\n    y = x * 2.0\n    return 7.0 if math.{question}(y) else y\n"))
+    compiled = autograd.compile(
+        defined(f"def f(x):\n    y = x * 2.0\n    if math.{question}(y):\n        return 7.0\n    return y\n")
+    )
     for x in (1.0, 2.0, 3.0):
         assert compiled(x).data == (7.0 if question == "isfinite" else 2.0 * x)
     assert compiled.recordings == 1
