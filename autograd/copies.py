@@ -46,7 +46,7 @@ def _state(node: Any, position: dict[Any, int]) -> tuple[Any, ...]:
 
 
 def _leaf_state(node: Any) -> tuple[Any, ...]:
-    return type(node), _own_attributes(node), node._data, node.label, node.grad, node.op
+    return node.__class__, _own_attributes(node), node._data, node.label, node.grad, node.op
 
 
 def _own_attributes(node: Any) -> dict[str, Any]:

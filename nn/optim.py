@@ -11,12 +11,13 @@ compiled like any other function.  Names, rules and defaults are those of ``torc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from types import SimpleNamespace
 from typing import Any
 
 from autograd import Value, clip, fsum, maximum, sqrt, where
+from autograd.deferred import Deferred
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
 
@@ -30,7 +31,7 @@ class Optimizer:
         parameters: what is optimised.
         hyper: the numbers that the rule is steered by: ``lr``, ``step`` (that of the last step, from 1), and others.
         state: for each parameter the numbers that the rule carries from step to step.
-        deferred_state: what gives ``state`` when it is asked for; None if it is there.
+        deferred: what gives ``state`` when it is asked for; None if it is there.
 
     >>> class SignDescent(Optimizer):             # an optimiser of your own: a rule, and the size of its state
     ...     state_size = 0
@@ -44,6 +45,8 @@ class Optimizer:
     """
 
     state_size: int  # how many numbers of state a parameter has; all start at 0
+    _state: Any  # a list, or a Deferred in its place
+    deferrable = ("_state",)  # where compiled functions may leave something that makes the list when it is asked for
 
     def __init__(self, parameters: Iterable[Value], **hyper: float) -> None:
         if hasattr(parameters, "parameters"):
@@ -80,24 +83,29 @@ class Optimizer:
         >>> (x * x).backward(); optimizer.step(); optimizer.state
         [(6.0,)]
         """
-        self.fetch_state()
-        return self._state
+        if type(self._state) is Deferred:
+            self._state = self._state.fetch()
+        found: list[State] = self._state
+        return found
 
     @state.setter
-    def state(self, state: list[State]) -> None:
+    def state(self, state: list[State] | Deferred) -> None:
         self._state = state
-        self.deferred_state: Callable[[], list[State]] | None = None
 
-    def fetch_state(self) -> None:
-        """Get a deferred state, so that nothing is deferred.
+    @property
+    def deferred(self) -> Deferred | None:
+        """What gives the state when it is asked for; None if it is there.
 
         >>> optimizer = SGD([Value(3.0)])
-        >>> optimizer.deferred_state = lambda: [(5.0,)]
-        >>> optimizer.fetch_state(); optimizer.deferred_state, optimizer.state
-        (None, [(5.0,)])
+        >>> optimizer.state = Deferred(lambda: [(5.0,)])
+        >>> optimizer.deferred is None, optimizer.state, optimizer.deferred is None
+        (False, [(5.0,)], True)
         """
-        if self.deferred_state is not None:
-            self.state = self.deferred_state()
+        return self._state if type(self._state) is Deferred else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes, for copies and pickles: with the state itself."""
+        return {**vars(self), "_state": self.state}
 
     @property
     def lr(self) -> float:

@@ -24,6 +24,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {
             "branches",
             "collector",
+            "deferred",
             "differences",
             "errors",
             "files",
@@ -97,8 +98,8 @@ LEVELS: dict[str, list[set[str]]] = {
 TOPS = [package for package in LEVELS if "." not in package]
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
-    "autograd", "autograd.errors", "autograd.files", "autograd.functional", "autograd.locks", "autograd.terminal",
-    "autograd.labels", "autograd.viz",
+    "autograd", "autograd.deferred", "autograd.errors", "autograd.files", "autograd.functional", "autograd.labels",
+    "autograd.locks", "autograd.terminal", "autograd.viz",
     "autograd.compiler.evaluation", "autograd.compiler.gradients", "autograd.compiler.backends",
     "autograd.compiler.outside", "autograd.compiler.training",
 }  # fmt: skip

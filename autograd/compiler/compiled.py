@@ -29,6 +29,7 @@ from autograd.compiler.python.kernel import python_source
 from autograd.compiler.record import Recording, as_node, inputs_for, record, recording_of, run
 from autograd.compiler.replay import CompiledCall, replayed
 from autograd.compiler.report import Entry, cause_of, reason, report
+from autograd.compiler.residence import Residence
 from autograd.compiler.results import LazyPartials, is_structure, taken_apart
 from autograd.compiler.steps import StepPlan
 from autograd.compiler.traced import node_of
@@ -89,6 +90,7 @@ class Compiled:
         self.changes = ""
         self._places: dict[tuple[int, Any], Place] = {}  # of numbers outside that it changes
         self.has_effects = False  # whether it turned out to change something
+        self._residence = Residence()
         self._fast: Callable[..., Any] | None = None
         self._fast_outside: Outside | None = None
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
@@ -325,7 +327,7 @@ class Compiled:
             self.recordings += 1
             seconds = thread_time() - started
             self.budget.add(structure, seconds)
-            variant = Variant(recording, self.backend, outside, self.budget)
+            variant = Variant(recording, self.backend, outside, self.budget, self._residence)
             cause = cause_of(variant, self.variants.get(structure, ()), self.entries, args)
             self.entries.append(Entry(self.recordings, cause, variant, seconds))
             self.changes = outside.changed()
@@ -341,6 +343,7 @@ class Compiled:
         Raises:
             NotReplayableError: it does something that a program cannot do.
         """
+        self._residence.release()
         if self.has_effects:
             for kept in self.variants.values():
                 self._places.update(changed_numbers([variant.outside for variant in kept]))
@@ -500,7 +503,7 @@ class _Nodes:
     ) -> None:
         self.variant, self.leaves, self.numbers, self.chosen = variant, leaves, numbers, chosen
         self.values, self.live = result.values, result.live
-        self.parents = (*variant.recording.parameters, *[leaves[i] for i in chosen or ()])
+        self.parents = (*variant.captured, *[leaves[i] for i in chosen]) if chosen else variant.captured
         self.first: Sequence[float] | None = None
         if result.by_arguments is not None and result.by_parameters is not None:
             self.first = (*result.by_parameters, *[result.by_arguments[i] for i in chosen or ()])
@@ -513,8 +516,7 @@ class _Nodes:
             out.parents = self.parents
             out.partials = LazyPartials(len(self.parents), lambda: self._partials(k)) if lazy else self.first or ()
             recording = self.variant.alone(k) if lazy else self.variant.recording
-            read = self.live[len(recording.parameters) :]
-            out.op = CompiledCall(recording, self.leaves, self.chosen, self.parents, self.values[k], read)
+            out.op = CompiledCall(recording, self.leaves, self.numbers, self.chosen, self.live, self.values[k])
         return out
 
     def _partials(self, k: int) -> Sequence[float]:

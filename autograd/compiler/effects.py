@@ -22,15 +22,15 @@ from typing import Any, NamedTuple, NoReturn
 
 from autograd import ops
 from autograd.compiler.places import NotReplayableError, Places, Read, Written
+from autograd.compiler.residence import set_data
 from autograd.compiler.traced import TracedFloat, node_of
 from autograd.errors import AutogradError
 from autograd.graph import restore, topological_order
 from autograd.ops import Op, Traced, Unary
 from autograd.value import Value, constant, new_node
 
-__all__ = ["GRADIENT", "UPDATED", "Changes", "Effects", "NotReplayableError", "Target", "set_data", "set_grad"]
+__all__ = ["GRADIENT", "UPDATED", "Changes", "Effects", "NotReplayableError", "Target"]
 
-set_data, set_grad = vars(Value)["_data"].__set__, vars(Value)["grad"].__set__
 Target = Value | int  # a parameter, or the number of the argument that is one
 
 

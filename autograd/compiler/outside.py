@@ -23,6 +23,7 @@ from typing import Any
 
 from autograd.compiler.codenames import codes_inside, globals_stored, names_read, names_stored
 from autograd.compiler.generators import Generators
+from autograd.compiler.residence import settle
 from autograd.compiler.rewriting import codes_of
 from autograd.compiler.watches import (
     ATOMS,
@@ -35,6 +36,7 @@ from autograd.compiler.watches import (
     put_dict,
     put_items,
 )
+from autograd.deferred import Deferred
 from autograd.ops import Op
 from autograd.value import Value
 
@@ -65,6 +67,7 @@ class Outside:
         live: Numbers that the caller looks at itself: the ids of the containers, and the keys there.
         values: The Values among it.
         spaces: The namespaces of objects and modules among it, and how the names there are written.
+        deferrable: The places among it in which a list may be deferred: the id of the namespace, and the name.
         functions: The user's functions among it.
         codes: Their code.
         generators: The random generators among it.
@@ -141,6 +144,7 @@ class Outside:
         self._cells: list[tuple[str, Any]] = []
         self.generators = Generators()
         self.spaces: dict[int, tuple[dict[str, Any], str]] = {}
+        self.deferrable: set[tuple[int, str]] = set()
         self._seen: dict[int, Any] = {}  # objects by id, which keeps them alive
         self.values: list[Value] = []
         self.codes: list[CodeType] = []
@@ -208,6 +212,7 @@ class Outside:
         elif isinstance(x, Op):
             self._see(getattr(x, "function", None), where)
         elif isinstance(x, (list, deque, set, frozenset)):
+            settle(x)  # all Values are of one class then
             keys = range(len(x)) if isinstance(x, (list, deque)) else ()
             self._watch(where, functools.partial(list, x), x, keys, functools.partial(put_items, x))
             if not self._push_values(x):
@@ -317,6 +322,10 @@ class Outside:
         if isinstance(space, dict) and not fixed:
             self.spaces[id(space)] = space, f"{where}."
             names = ({*space} if any_name else self.names) - _OWN
+            for name in getattr(type(x), "deferrable", ()):
+                self.deferrable.add((id(space), name))
+                if type(space.get(name)) is Deferred:
+                    space[name] = space[name].fetch()
             if any_name:
                 keys = [NO_KEY, *[NO_KEY] * len(space), *space]
                 put = functools.partial(put_attributes, space)

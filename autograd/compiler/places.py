@@ -17,12 +17,24 @@ from autograd.compiler.arguments import form
 from autograd.compiler.outside import Outside
 from autograd.compiler.traced import TracedFloat, TracedInt
 from autograd.compiler.watches import NO_KEY, Difference
+from autograd.deferred import Deferred
 from autograd.errors import AutogradError
 from autograd.ops import Traced, leaf
 from autograd.trees import all_floats, rebuild
 from autograd.value import Value, new_node
 
-__all__ = ["NotReplayableError", "Place", "Places", "Read", "Written", "by_key", "changed_numbers"]
+__all__ = [
+    "NotReplayableError",
+    "Part",
+    "Place",
+    "Places",
+    "Read",
+    "Tree",
+    "Written",
+    "by_key",
+    "changed_numbers",
+    "puts_of",
+]
 
 _EXACT = 2**53  # up to here every int is a float
 _PLAIN = (int, float, str, bool, bytes, type(None))
@@ -46,7 +58,8 @@ class Place(NamedTuple):
 
     def get(self) -> Any:
         """What is there."""
-        return self.space[self.key] if self.is_item else getattr(self.space, self.key)
+        found = self.space[self.key] if self.is_item else getattr(self.space, self.key)
+        return found.fetch() if found.__class__ is Deferred else found
 
 
 def _is_number(x: Any) -> bool:
@@ -170,7 +183,7 @@ class Places:
         pairs = list(zip(self.live, self._before))
         places = [place for place, before in pairs if _is_number(before)]
         kinds = [type(before) for before in self._before if _is_number(before)]
-        trees = [_Tree(place, before) for place, before in pairs if not _is_number(before)]
+        trees = [Tree(place, before) for place, before in pairs if not _is_number(before)]
         singles = [nodes[0] for (_, before), nodes in zip(pairs, self._leaves) if _is_number(before)]
         numbers = [node for (_, before), nodes in zip(pairs, self._leaves) if not _is_number(before) for node in nodes]
         leaves = [*singles, *numbers]
@@ -196,7 +209,7 @@ def _puts(places: Sequence[Place], objects: Sequence[Any]) -> Iterator[Any]:
 class Read:
     """Reads the numbers of a call that are kept outside.
 
-    Args:
+    Attributes:
         places: of single numbers.
         kinds: what each is, int or float.
         trees: lists, tuples and dictionaries of numbers.
@@ -204,52 +217,52 @@ class Read:
     """
 
     def __init__(
-        self, places: Sequence[Place], kinds: Sequence[type], trees: Sequence[_Tree], wanted: Sequence[int]
+        self, places: Sequence[Place], kinds: Sequence[type], trees: Sequence[Tree], wanted: Sequence[int]
     ) -> None:
         items = [place for place in places if place.is_item]
-        self._kinds = list(kinds)
-        self._places = places
+        self.places, self.kinds = places, list(kinds)
         self._spaces, self._keys = [place.space for place in items], [place.key for place in items]
         self._all_items = len(items) == len(places)
-        self._trees, self._wanted = trees, wanted
+        self.trees, self.wanted = trees, wanted
 
     def __call__(self) -> list[float] | None:
         """The numbers, in the order of the leaves; None if there is something else."""
         try:
             items = map(getitem, self._spaces, self._keys)
-            found: list[Any] = list(items) if self._all_items else [place.get() for place in self._places]
+            found: list[Any] = list(items) if self._all_items else [place.get() for place in self.places]
         except (LookupError, AttributeError):
             return None
-        if list(map(type, found)) != self._kinds:
+        if list(map(type, found)) != self.kinds:
             return None
-        if int in self._kinds and any(type(x) is int and abs(x) > _EXACT for x in found):
+        if int in self.kinds and any(type(x) is int and abs(x) > _EXACT for x in found):
             return None
-        for tree in self._trees:
+        for tree in self.trees:
             inside = tree.read()
             if inside is None:
                 return None
             found += inside
-        return found if len(found) == len(self._wanted) else [found[k] for k in self._wanted]
+        return found if len(found) == len(self.wanted) else [found[k] for k in self.wanted]
 
 
-class _Tree:
+class Tree:
     """A list, tuple or dictionary of numbers in a place, which must be of the same form at each call."""
 
     def __init__(self, place: Place, before: Any) -> None:
-        self._place, self._form = place, form(before)
-        self._kinds = list(map(type, _numbers(before) or []))
-        self._size = (len(before), len(before[0])) if _fast(before) is not None else None
+        self.place, self._form = place, form(before)
+        self.kinds = list(map(type, _numbers(before) or []))
+        self.count = len(self.kinds)
+        self.size = (len(before), len(before[0])) if _fast(before) is not None else None
 
     def read(self) -> list[Any] | None:
         """The numbers; None if there is something else."""
         try:
-            tree = self._place.get()
+            tree = self.place.get()
         except (LookupError, AttributeError):
             return None
-        if self._size is not None and (found := _fast(tree)) is not None:
-            return found if self._size == (len(tree), len(tree[0])) else None
+        if self.size is not None and (found := _fast(tree)) is not None:
+            return found if self.size == (len(tree), len(tree[0])) else None
         found = _numbers(tree)
-        alike = found is not None and form(tree) == self._form and list(map(type, found)) == self._kinds
+        alike = found is not None and form(tree) == self._form and list(map(type, found)) == self.kinds
         return found if alike else None
 
 
@@ -261,51 +274,79 @@ def _fast(tree: Any) -> list[float] | None:
     return None
 
 
-class Written:
-    """What a function leaves in places outside.
+class Part(NamedTuple):
+    """What a function leaves in one place.
 
     Attributes:
+        place: the place.
+        make: makes it from the numbers that the next ones of an iterator are.
         nodes: the numbers to compute.
+        width: of a list of tuples of floats their length; 0 for one float; None for anything else.
     """
 
+    place: Place
+    make: Callable[[Iterator[float]], Any]
+    nodes: list[Value]
+    width: int | None
+
+
+class Written:
+    """What a function leaves in places outside."""
+
     def __init__(self) -> None:
-        self.places: list[Place] = []
-        self.nodes: list[Value] = []
-        self._makers: list[Callable[[Iterator[float]], Any]] = []
+        self.parts: list[Part] = []
 
     @property
     def any(self) -> bool:
         """Whether there is something."""
-        return bool(self.places)
+        return bool(self.parts)
+
+    @property
+    def nodes(self) -> list[Value]:
+        """The numbers to compute."""
+        return [node for part in self.parts for node in part.nodes]
 
     def add(self, place: Place, now: Any) -> None:
         """Note what is in a place now."""
-        self.places.append(place)
-        self._makers.append(self._maker(place, now))
+        nodes: list[Value] = []
+        make = self._maker(place, now, nodes)
+        width = len(now[0]) if _is_rows(now) else 0 if type(now) is TracedFloat else None
+        self.parts.append(Part(place, make, nodes, width))
 
-    def _maker(self, place: Place, now: Any) -> Callable[[Iterator[float]], Any]:
-        """What makes the same of other numbers."""
+    def _maker(self, place: Place, now: Any, nodes: list[Value]) -> Callable[[Iterator[float]], Any]:
+        """What makes the same of other numbers; the nodes of the numbers of this call are added to a list."""
         if isinstance(now, Traced):
-            self.nodes.append(now.node)
+            nodes.append(now.node)
             kind: Any = now.__class__
             return next if kind is float else lambda numbers: kind(next(numbers))
         if type(now) in _PLAIN:
             return lambda numbers: now
-        if type(now) is list and now and all(type(item) is tuple for item in now):
+        if _is_rows(now):
             width, flat = len(now[0]), list(chain.from_iterable(now))
-            if width and len(flat) == width * len(now) and all(type(x) is TracedFloat for x in flat):
-                count = len(flat)
-                self.nodes += [x.node for x in flat]
-                return lambda numbers: list(zip(*[islice(numbers, count)] * width))
+            count = len(flat)
+            nodes += [x.node for x in flat]
+            return lambda numbers: list(zip(*[islice(numbers, count)] * width))
         if type(now) in (list, tuple):
-            kind, parts = type(now), [self._maker(place, item) for item in now]
+            kind, parts = type(now), [self._maker(place, item, nodes) for item in now]
             return lambda numbers: kind([make(numbers) for make in parts])
         if type(now) is dict:
-            entries = {key: self._maker(place, item) for key, item in now.items()}
+            entries = {key: self._maker(place, item, nodes) for key, item in now.items()}
             return lambda numbers: {key: make(numbers) for key, make in entries.items()}
         raise NotReplayableError(f"keeps something in {place.name} that is no number")
 
-    def puts(self, numbers: Sequence[float]) -> Iterator[Any]:
-        """The calls that put these numbers there."""
-        supply = iter(numbers)
-        return _puts(self.places, [make(supply) for make in self._makers])
+
+def puts_of(parts: Sequence[Part], numbers: Sequence[float]) -> Iterator[Any]:
+    """The calls that put numbers into some places."""
+    supply = iter(numbers)
+    return _puts([part.place for part in parts], [part.make(supply) for part in parts])
+
+
+def _is_rows(now: Any) -> bool:
+    """Whether it is a list of tuples of floats, all of one length, as an optimiser's state is."""
+    if type(now) is not list or not now or not all(type(item) is tuple for item in now):
+        return False
+    return (
+        bool(now[0])
+        and {*map(len, now)} == {len(now[0])}
+        and all(type(x) is TracedFloat for x in chain.from_iterable(now))
+    )

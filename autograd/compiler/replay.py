@@ -21,27 +21,37 @@ __all__ = ["CompiledCall", "at_recording", "replayed"]
 
 
 class CompiledCall(Op):
-    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording."""
+    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording.
+
+    Args:
+        recording: Of one output.
+        leaves: The numbers and Values in the arguments.
+        numbers: Their numbers.
+        chosen: Which of them are parents, behind the captured leaves.
+        live: The live numbers of the call.
+        data: What it gave.
+    """
 
     def __init__(
         self,
         recording: Recording,
         leaves: Sequence[Any],
+        numbers: Sequence[float],
         chosen: Sequence[int],
-        parents: Sequence[Value],
+        live: Sequence[float],
         data: float,
-        live: Sequence[float] = (),
     ) -> None:
-        at = tuple([parent._data for parent in parents])
+        captured = len(recording.parameters)
 
         def again(*operands: Any) -> Any:
             """The recorded graph of other captured leaves and arguments."""
             inputs = [*recording.parameters, *[recording.arguments[i] for i in chosen]]
             known = [*recording.numbers, *recording.arguments, *inputs]
-            return replayed(recording.output, dict(zip(known, [*live, *leaves, *operands])))
+            return replayed(recording.output, dict(zip(known, [*live[captured:], *leaves, *operands])))
 
-        def value(*numbers: float) -> float:
-            return data if numbers == at else as_node(again(*numbers))._data  # eagerly it would differ by rounding
+        def value(*operands: float) -> float:
+            at = [*live[:captured], *[numbers[i] for i in chosen]]
+            return data if [*operands] == at else as_node(again(*operands))._data  # eagerly it would differ by rounding
 
         def partials(result: Any, *operands: Any) -> Sequence[Any]:
             with recording_on():

@@ -6,23 +6,27 @@ Everything that may go wrong comes first.  Then all is written by one call into 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from autograd.compiler.backends import Kernel, first_that_can
-from autograd.compiler.classes import Program
+from autograd.compiler.classes import Program, UnsupportedError
 from autograd.compiler.collecting import collector_paused
-from autograd.compiler.effects import Effects, Target, set_data, set_grad
+from autograd.compiler.effects import Effects, Target
+from autograd.compiler.held import Held
 from autograd.compiler.pipeline import Assembled, assemble, inlined
+from autograd.compiler.places import puts_of
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.compiler.record import Recording
+from autograd.compiler.residence import Residence, set_data, set_grad, settle
 
 __all__ = ["StepPlan", "live_numbers", "recorded", "write"]
 
 Found = tuple[list[float], list[list[float]]]  # the outputs, and the numbers that the effects need
+Stepped = tuple[list[float], Sequence[float]]  # the outputs, and the live numbers before
 _grads, _data = attrgetter("grad"), attrgetter("_data")
 
 
@@ -30,12 +34,21 @@ class StepPlan:
     """What computes the outputs of a recording, its guards, and the numbers of its effects.
 
     Attributes:
-        run: Gives them for the numbers of a call, in the arguments and elsewhere; None if a guard does not hold.
+        run: Makes a call; None if a guard does not hold, or something else is there than when it was recorded.
+
+    Args:
+        recording: Of the function.
+        backend: What is to run it.
+        residence: What guards numbers that stay in the memory of machine code.
+        deferrable: Places of lists that may be deferred.
     """
 
-    def __init__(self, recording: Recording, backend: str) -> None:
+    def __init__(
+        self, recording: Recording, backend: str, residence: Residence, deferrable: Iterable[tuple[int, Any]]
+    ) -> None:
         self.recording = recording
-        self.run: Callable[[Sequence[float], Sequence[float]], Found | None] = first_that_can(
+        self._residence, self._deferrable = residence, deferrable
+        self.run: Callable[[Sequence[float], Sequence[Any]], Stepped | None] = first_that_can(
             self._natively, self._in_python, backend
         )
 
@@ -46,13 +59,30 @@ class StepPlan:
 
     def _natively(self) -> Any:
         from autograd.compiler.machine.machine import Machine
+        from autograd.compiler.machine.resident import ResidentStep
 
-        assembled = assemble(self.recording)
-        return partial(_run, assembled, len(self.recording.outputs), Machine(inlined(assembled.program)))
+        try:
+            held = Held(self.recording, self._deferrable)
+        except UnsupportedError:
+            assembled = assemble(self.recording)
+            return partial(_step, self.recording, assembled, Machine(inlined(assembled.program)))
+        return ResidentStep(self.recording, held, self._residence)
 
     def _in_python(self) -> Any:
         assembled = assemble(self.recording)
-        return partial(_run, assembled, len(self.recording.outputs), PythonKernel(inlined(assembled.program)))
+        return partial(_step, self.recording, assembled, PythonKernel(inlined(assembled.program)))
+
+
+def _step(
+    recording: Recording, assembled: Assembled, kernel: Kernel, numbers: Sequence[float], given: Sequence[Any]
+) -> Stepped | None:
+    """A call that reads everything where it is, and writes everything."""
+    live = live_numbers(recording, given)
+    found = None if live is None else _run(assembled, len(recording.outputs), kernel, numbers, live)
+    if live is None or found is None:
+        return None
+    write(recording.effects, found[1], given)
+    return found[0], live
 
 
 def _run(
@@ -110,6 +140,7 @@ def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[An
         arguments: The numbers and Values of the call.
     """
     supply = iter(lists)
+    settle(_objects([*effects.data[0], *effects.gradients[0], *effects.constants[0]], arguments))
     calls: list[Iterator[Any]] = []
     for put, (targets, nodes) in ((set_data, effects.data), (set_grad, effects.gradients)):
         if nodes:
@@ -118,5 +149,5 @@ def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[An
     calls.append(map(set_grad, _objects(targets, arguments), constants))
     with collector_paused():  # new tuples take the place of as many old ones: there is nothing to look for
         if effects.written is not None:
-            calls.append(effects.written.puts(next(supply) if effects.written.nodes else []))
+            calls.append(puts_of(effects.written.parts, next(supply) if effects.written.nodes else []))
         deque(chain.from_iterable(calls), maxlen=0)

@@ -17,12 +17,12 @@ from autograd.compiler.gradients import rows_of
 from autograd.compiler.learning import Rule, StepProgram, loss_and_gradients, step_program
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.outside import Outside
+from autograd.compiler.residence import set_data, settle
 from autograd.compiler.samples import record_sample, table_of
 from autograd.value import Value
 
 __all__ = ["Trainer"]
 
-_set_data = vars(Value)["_data"].__set__
 _GIVEN = 0  # the size of a batch whose gradients are given
 _MOST_NUMBERS = 1 << 20  # of samples copied for one native call: 8 MB, a few milliseconds of work
 
@@ -97,7 +97,8 @@ class Trainer:
     def store(self) -> None:
         """Set the data of the parameters."""
         # One call into C: Ctrl-C cannot come between two of the parameters.
-        deque(map(_set_data, self.parameters, self.live[: self.trained].tolist()), maxlen=0)
+        settle(self.parameters)
+        deque(map(set_data, self.parameters, self.live[: self.trained].tolist()), maxlen=0)
 
     @property
     def state(self) -> list[tuple[float, ...]]:

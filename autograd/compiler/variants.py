@@ -17,6 +17,7 @@ from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.compiler.record import Recording
 from autograd.compiler.replay import at_recording
+from autograd.compiler.residence import Residence
 from autograd.compiler.results import several
 from autograd.compiler.steps import StepPlan, live_numbers, recorded, write
 from autograd.compiler.traced import drops_gradient
@@ -153,13 +154,23 @@ class Variant:
         backend: What is to run it.
         outside: What the function saw besides its arguments.
         budget: Where to note the time that compiling takes.
+        residence: What guards numbers that stay in the memory of machine code; None if nothing is changed.
     """
 
-    def __init__(self, recording: Recording, backend: str, outside: Outside, budget: Budget) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        backend: str,
+        outside: Outside,
+        budget: Budget,
+        residence: Residence | None = None,
+    ) -> None:
         self.recording = recording
+        self.captured = tuple(recording.parameters)
         self.backend = backend
         self.outside = outside
         self.budget = budget
+        self.residence = residence
         self.plans: dict[Any, Any] = {}
         self.seconds = 0.0  # of compiling
         self._alone: dict[int, Recording] = {}
@@ -178,7 +189,8 @@ class Variant:
 
     def step_plan(self) -> StepPlan:
         """The plan for the outputs and what the function changes."""
-        return self._planned("step", lambda: StepPlan(self.recording, self.backend))
+        residence = self.residence or Residence()
+        return self._planned("step", lambda: StepPlan(self.recording, self.backend, residence, self.outside.deferrable))
 
     def evaluate(
         self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
@@ -191,17 +203,12 @@ class Variant:
             numbers: The numbers in the arguments.
             given: The numbers and Values there.
         """
+        if self.recording.effects.any:
+            stepped = self.step_plan().run(numbers, given)
+            return None if stepped is None else Evaluated(stepped[0], None, None, stepped[1])
         live = self.live(given)
-        if live is None:
-            return None
-        if not self.recording.effects.any:
-            found = self.plan(by_parameters, by_arguments).run(numbers, live)
-            return None if found is None else Evaluated(*found, live)
-        stepped = self.step_plan().run(numbers, live)
-        if stepped is None:
-            return None
-        write(self.recording.effects, stepped[1], given)
-        return Evaluated(stepped[0], None, None, live)
+        found = None if live is None else self.plan(by_parameters, by_arguments).run(numbers, live)
+        return None if live is None or found is None else Evaluated(*found, live)
 
     def at_recording(self, given: Sequence[Any]) -> Evaluated:
         """What the call gives that was recorded, for which the function need not run again."""

@@ -334,7 +334,7 @@ def _stored(steps: EagerSteps | CompiledSteps) -> Iterator[None]:
         yield
     finally:
         steps.store()
-        steps.optimizer.fetch_state()
+        steps.optimizer.state = steps.optimizer.state  # itself, if it was deferred
 
 
 def _check_options(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import Value, fsum, no_grad
+from autograd.deferred import Deferred
 from autograd.functional import transformation
 from nn.chance import check_repeatable, draws_given, draws_of, not_drawn
 from nn.data import DataError, one_hot
@@ -102,6 +103,7 @@ class CompiledSteps:
     ) -> None:
         self.model, self.loss, self.optimizer, self.data = model, loss, optimizer, (X, y)
         self.looks = 0  # how often somebody else may have changed something
+        self._deferred: Deferred | None = None  # what stands for the state of the optimiser
         self._record()
         self.load()
 
@@ -163,7 +165,7 @@ class CompiledSteps:
         """Bring the parameters and the optimiser up to date."""
         self.trainer.store()
         self.optimizer.hyper.step = self.trainer.steps
-        self.optimizer.deferred_state = lambda: self.trainer.state
+        self.optimizer.state = self._deferred = Deferred(lambda: self.trainer.state)
 
     def load(self) -> None:
         """Continue from the parameters and the optimiser, and from all that the loss reads, as they are now.
@@ -173,9 +175,9 @@ class CompiledSteps:
         """
         self.looks += 1
         if not self.outside.holds():
-            self.optimizer.fetch_state()
+            self.optimizer.state = self.optimizer.state  # itself: the trainer that has it will be another one
             self._record()
-        unchanged = self.optimizer.deferred_state is not None
+        unchanged = self.optimizer.deferred is not None and self.optimizer.deferred is self._deferred
         self.trainer.load(self.optimizer.hyper.step, None if unchanged else self.optimizer.state)
         if self._hyper() != self.trainer.hyper:
             self.trainer.steer(self._hyper())

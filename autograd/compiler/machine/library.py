@@ -86,8 +86,8 @@ class _Steps:
 
 
 @cache
-def runner() -> Any:
-    """``run(frame, data, stride, count, noted, notes, kernels, steps)``, without the interpreter lock.
+def runner(*, locked: bool = False) -> Any:
+    """``run(frame, data, stride, count, noted, notes, kernels, steps)``, without the interpreter lock or with it.
 
     It runs through the kernels ``count`` times, each time with data that lie ``stride`` numbers further on, and notes
     number ``noted`` of the frame after each.  A step of the table is two words: the address of a kernel and that of its
@@ -95,7 +95,8 @@ def runner() -> Any:
     """
     (where,) = addresses([_Steps()])
     word, address = ctypes.c_size_t, ctypes.c_void_p
-    return ctypes.CFUNCTYPE(None, address, address, word, word, word, address, address, word)(where)
+    kind = ctypes.PYFUNCTYPE if locked else ctypes.CFUNCTYPE
+    return kind(None, address, address, word, word, word, address, address, word)(where)
 
 
 _ARGUMENTS = "ptr %f, ptr %data, i64 %stride, i64 %count, i64 %noted, ptr %notes, ptr %steps, i64 %size"

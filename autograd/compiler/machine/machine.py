@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,17 @@ class Machine:
         batch: how many samples the batched arrays hold.
         carried: pairs (number of an output, leaf): the output takes the place of the leaf for the next evaluation.
         fixed: whether matrix products are compiled for their sizes, which pays off in a long training.
+        apart: whether outputs are not carried over at the end of an evaluation, but when ``carry`` is called.
     """
 
     def __init__(
-        self, program: Program, batch: int = 1, carried: Sequence[tuple[int, Read]] = (), *, fixed: bool = False
+        self,
+        program: Program,
+        batch: int = 1,
+        carried: Sequence[tuple[int, Read]] = (),
+        *,
+        fixed: bool = False,
+        apart: bool = False,
     ) -> None:
         self.program, self.batch = program, batch
         steps = schedule(program)
@@ -36,15 +44,19 @@ class Machine:
         whole = [
             (new.array, old.array)
             for number, old in carried
-            if isinstance(new := program.outputs[number], Read) and new.index.is_identity and old.index.is_identity
+            if not apart
+            and isinstance(new := program.outputs[number], Read)
+            and new.index.is_identity
+            and old.index.is_identity
         ]
         self.memory = memory_of(program, steps, kept, batch, whole)
         self.calls = lowered(program, steps, kept, self.memory, batch, fixed=fixed)
-        self.calls += self._carried([(program.outputs[number], old) for number, old in carried])
-        self._keep = [_descriptor(call) for call in self.calls]
-        where = np.array([words.ctypes.data for words, _ in self._keep], dtype=np.int64)
-        code = np.array(addresses([call.kernel for call in self.calls]), dtype=np.int64)
-        self.table = np.ascontiguousarray(np.stack([code, where], axis=1))
+        carrying = self._carried([(program.outputs[number], old) for number, old in carried])
+        if not apart:
+            self.calls += carrying
+        self._keep: list[Any] = []
+        self.table = self._table(self.calls)
+        self.carrying = self._table(carrying if apart else [])
         self._leaves = [
             (array.kind, self.memory.base[number], np.asarray(array.data))
             for number, array in enumerate(program.arrays)
@@ -74,6 +86,14 @@ class Machine:
                 source = kept
             calls.append(copied(source, Column(old.index, self.memory.base[old.array])))
         return [*aside, *calls]
+
+    def _table(self, calls: Sequence[Call]) -> Any:
+        """The addresses of some kernels and of what they run with."""
+        descriptors = [_descriptor(call) for call in calls]
+        self._keep += descriptors
+        where = np.array([words.ctypes.data for words, _ in descriptors], dtype=np.int64)
+        code = np.array(addresses([call.kernel for call in calls]), dtype=np.int64)
+        return np.ascontiguousarray(np.stack([code, where], axis=1))
 
     # ---- memory ----------------------------------------------------------------------------------------------------
     def frame(self) -> Any:
@@ -153,6 +173,27 @@ class Machine:
             self.table.ctypes.data, len(self.table),
         )  # fmt: skip
         return notes if isinstance(watched, Read) else np.broadcast_to(np.array(watched, dtype=float), (times,))
+
+    def bound(self, frame: Any, data: Any) -> tuple[Callable[[], None], Callable[[], None]]:
+        """What evaluates once with this memory, and what carries outputs over, which holds the interpreter lock."""
+        note = np.empty(1)
+
+        def call(table: Any, *, locked: bool) -> Callable[[], None]:
+            memory = frame.ctypes.data, data.ctypes.data, 0, 1, 0, note.ctypes.data, table.ctypes.data, len(table)
+            return partial(runner(locked=locked), *memory)
+
+        self._keep.append((frame, data, note))
+        return call(self.table, locked=False), call(self.carrying, locked=True)
+
+    def places(self, kind: Kind) -> tuple[list[int], list[int]]:
+        """The numbers of a call that are leaves of a kind, and where each is in memory."""
+        numbers: list[int] = []
+        found: list[int] = []
+        for leaf, base, places in self._leaves:
+            if leaf is kind:
+                numbers += places.tolist()
+                found += range(base, base + len(places))
+        return numbers, found
 
     def __call__(self, arguments: Any, parameters: Any) -> list[Any]:
         """The outputs at these numbers."""

@@ -1,0 +1,194 @@
+"""Which numbers of a step may stay in the memory of machine code, and which are read and written at each call.
+
+held     data and gradients of Values, an optimiser's state (``Deferred``): written when somebody looks
+         lists of plain numbers, which nobody can watch: written at each call, read if they are other ones now
+the rest single numbers (a counter, a learning rate) and whatever else is kept outside: read and written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
+from typing import Any, NamedTuple
+
+from autograd.compiler.classes import UnsupportedError
+from autograd.compiler.places import Part, Read, Tree
+from autograd.compiler.record import Recording
+from autograd.ops import constant
+from autograd.value import Value
+
+__all__ = ["Held", "HeldTree"]
+
+_FEW = 256  # Values that are only read: these are read at each call
+_MANY = 8  # numbers of a list that are read and written together
+
+
+class HeldTree(NamedTuple):
+    """A list of tuples of floats, in an attribute where it may be deferred."""
+
+    space: dict[str, Any]
+    key: str
+    reader: Tree
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many tuples, and how long they are."""
+        assert self.reader.size is not None
+        return self.reader.size
+
+
+class Held:
+    """The numbers of a recording, by where they may stay.
+
+    A number has a key, which is the same in all recordings of a function, and so is the order of the same keys:
+
+        ("data", p), ("grad", p)                   of a Value
+        (id of the container, key, 0, 1, 2, …)     in a place outside
+
+    Attributes:
+        data: Values whose data is held.
+        grads: Values whose gradient is held.
+        trees: the state of optimisers.
+        columns: lists of floats.
+        keys: of all held numbers: data, gradients, state, lists.
+        leaves: by key the live number of the recording, if it is one.
+        sources: by key the output that computes it: which list of the effects' outputs, and the place there.
+        constants: Values whose gradient is set to a number that is always the same, and that.
+        looked: Values whose data each call reads, with their live numbers.
+        read: what reads the rest of the numbers outside; None if there is none.
+        read_leaves: the live numbers of these.
+        parts: what each call writes elsewhere.
+        part_sources: the outputs of these, as in ``sources``.
+
+    Raises:
+        UnsupportedError: they cannot stay: a parameter is an argument of the call, or a gradient is no number.
+    """
+
+    def __init__(self, recording: Recording, deferrable: Iterable[tuple[int, Any]]) -> None:
+        effects = recording.effects
+        groups = (*[targets for targets, _ in (effects.data, effects.gradients, effects.constants)], effects.reads)
+        if int in {*map(type, chain.from_iterable(groups))}:
+            raise UnsupportedError("a parameter is an argument")
+        if not {*map(type, effects.constants[1])} <= {int, float}:
+            raise UnsupportedError("a gradient is set to something that is no number")
+        self.constants: tuple[list[Any], Sequence[Any]] = (list(effects.constants[0]), effects.constants[1])
+        self.leaves: dict[Any, int] = {}
+        self.sources: dict[Any, tuple[int, int]] = {}
+        self.parts: list[Part] = []
+        self.part_sources: list[tuple[int, int]] = []
+        read, written = effects.outside, effects.written
+        self._number_leaves(recording, read)
+        self.trees = _trees(read, written.parts if written else (), set(deferrable))
+        self.columns = _columns(recording, read, written.parts if written else ())
+        self._number_sources(recording)
+        self._of_values(recording)
+        keys: list[Any] = [*zip(repeat("data"), self.data), *zip(repeat("grad"), self.grads)]
+        for tree in self.trees:
+            rows, width = tree.size
+            keys += zip(repeat(id(tree.space)), repeat(tree.key), range(rows * width))
+        for column in self.columns:
+            keys += zip(repeat(id(column)), range(len(column)), repeat(0))
+        self.keys = keys
+        self._of_the_rest(read)
+
+    def _number_leaves(self, recording: Recording, read: Read | None) -> None:
+        first = len(recording.parameters)
+        self.leaves.update(zip(zip(repeat("data"), recording.parameters), range(first)))
+        self.leaves.update(zip(zip(repeat("grad"), recording.effects.reads), range(first, first + 2**60)))
+        if read is not None:
+            keys = list(_keys_of(read))
+            first += len(recording.effects.reads)
+            self.leaves.update([(keys[k], first + number) for number, k in enumerate(read.wanted)])
+
+    def _number_sources(self, recording: Recording) -> None:
+        effects, number = recording.effects, 0
+        for name, (targets, nodes) in (("data", effects.data), ("grad", effects.gradients)):
+            if nodes:
+                self.sources.update(zip(zip(repeat(name), targets), zip(repeat(number), range(len(nodes)))))
+                number += 1
+        held = {(id(tree.space), tree.key) for tree in self.trees}
+        lists = {id(column) for column in self.columns}
+        at = 0
+        for part in effects.written.parts if effects.written else ():
+            space, key, count = id(part.place.space), part.place.key, len(part.nodes)
+            if space in lists or (space, key) in held:
+                self.sources.update(
+                    zip(zip(repeat(space), repeat(key), range(count)), zip(repeat(number), range(at, at + count)))
+                )
+            else:
+                self.parts.append(part)
+                self.part_sources += zip(repeat(number), range(at, at + count))
+            at += count
+
+    def _of_values(self, recording: Recording) -> None:
+        effects = recording.effects
+        written: dict[Any, None] = dict.fromkeys(effects.data[0])
+        only_read = [p for p in recording.parameters if p not in written]
+        looked = only_read if len(only_read) <= _FEW else []
+        self.looked = looked, [self.leaves["data", p] for p in looked]
+        kept = set(looked)
+        data: set[Any] = {*written, *[p for p in recording.parameters if p not in kept]}
+        self.data: list[Value] = sorted(data, key=id)
+        grads: set[Any] = {*effects.reads, *effects.gradients[0], *effects.constants[0]}
+        self.grads: list[Value] = sorted(grads, key=id)
+
+    @property
+    def whose(self) -> Any:
+        """To whom the numbers belong: two recordings for which that is equal have the same keys."""
+        trees = [(id(tree.space), tree.key, tree.size) for tree in self.trees]
+        return self.data, self.grads, trees, [(id(column), len(column)) for column in self.columns]
+
+    def _of_the_rest(self, read: Read | None) -> None:
+        self.read: Read | None = None
+        self.read_leaves: list[int] = []
+        if read is None:
+            return
+        lists = {id(column) for column in self.columns}
+        kept = [k for k, place in enumerate(read.places) if id(place.space) not in lists]
+        places = [read.places[k] for k in kept]
+        held = {id(tree.reader) for tree in self.trees}
+        trees = [tree for tree in read.trees if id(tree) not in held]
+        if places or trees:
+            found = Read(places, [read.kinds[k] for k in kept], trees, ())
+            keys = list(_keys_of(found))
+            found.wanted = [k for k, key in enumerate(keys) if key in self.leaves]
+            self.read, self.read_leaves = found, [self.leaves[keys[k]] for k in found.wanted]
+
+
+def _keys_of(read: Read) -> Iterator[Any]:
+    """The keys of all numbers that are looked at, in their order."""
+    for place in read.places:
+        yield id(place.space), place.key, 0
+    for tree in read.trees:
+        yield from zip(repeat(id(tree.place.space)), repeat(tree.place.key), range(tree.count))
+
+
+def _trees(read: Read | None, parts: Sequence[Part], deferrable: set[tuple[int, Any]]) -> list[HeldTree]:
+    """The lists of tuples that may be deferred, and that the function replaces by the same kind of list."""
+    widths = {(id(part.place.space), part.place.key): (part.width, len(part.nodes)) for part in parts}
+    found = []
+    for tree in read.trees if read else ():
+        key = id(tree.place.space), tree.place.key
+        if key in deferrable and tree.size is not None:
+            rows, width = tree.size
+            if widths.get(key, (width, rows * width)) == (width, rows * width):
+                found.append(HeldTree(tree.place.space, tree.place.key, tree))
+    return sorted(found, key=lambda tree: (id(tree.space), tree.key))
+
+
+def _columns(recording: Recording, read: Read | None, parts: Sequence[Part]) -> list[list[float]]:
+    """The lists of nothing but floats that the function reads and changes one by one."""
+    known = {*recording.arguments}
+    others = {
+        id(part.place.space)
+        for part in parts
+        if part.width != 0 or part.nodes[0] in known or part.nodes[0].op is constant
+    }
+    lists: dict[int, list[Any]] = {}
+    counts: dict[int, int] = {}
+    for place, kind in zip(read.places, read.kinds) if read else ():
+        if type(place.space) is list and kind is float:
+            lists[id(place.space)] = place.space
+            counts[id(place.space)] = counts.get(id(place.space), 0) + 1
+    chosen = [k for k, x in lists.items() if k not in others and counts[k] == len(x) >= _MANY]
+    return [lists[k] for k in sorted(chosen)]
