@@ -20,7 +20,7 @@ from autograd.graph import topological_order
 from autograd.modes import Modes, current_modes, in_transformation, open_contexts
 from autograd.ops import TABLE
 from nn import SGD
-from tests.interrupts import interrupted_at
+from tests.support.interrupts import interrupted_at
 
 
 def network(width: int = 3) -> tuple[list[Value], Value]:

@@ -22,7 +22,7 @@ from autograd import Value, no_grad, strict
 from autograd.deferred import Deferred
 from nn import MLP, SGD, Adam, AdamW, RMSprop
 from nn.schedules import CosineAnnealingLR
-from tests.interrupts import interrupted_at
+from tests.support.interrupts import interrupted_at
 
 pytest.importorskip("llvmlite")
 
