@@ -37,7 +37,7 @@ LEVELS: dict[str, list[set[str]]] = {
             "tiny",
         },
         {"ops", "graph"},
-        {"copies", "provenance", "trees"},
+        {"copies", "provenance", "trees", "writer"},
         {"micrograd", "subclasses"},
         {"value", "primitive"},
         {"functions"},

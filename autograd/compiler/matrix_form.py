@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from autograd import ops
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read, Terms, reads_of
@@ -21,16 +21,22 @@ from autograd.compiler.matrix_names import MatrixNames, row_of
 from autograd.compiler.nests import Loop
 from autograd.compiler.pieces import split
 from autograd.ops import Op
+from autograd.writer import TERM_SIGN, Dialect, Level, Text
 
 __all__ = ["matrix_form"]
 
 LONGEST = 72  # characters of an expression that is written inside another one
 MOST_TERMS = 8  # of a sum or a list; more are counted
 
-# How tightly an expression binds: a part is put in parentheses where its level is not above that of its place.
-_NONE, _SUM, _PRODUCT, _ATOM = range(4)  # Σ is of level _NONE
-_FUNCTIONS: dict[Op, str] = {ops.sigmoid: "σ", ops.sum_of: "sum", ops.product_of: "prod", ops.select: "where"}
-_COMPARISONS: dict[Op, str] = {ops.less: "<", ops.less_equal: "≤", ops.equal: "="}
+MATRIX = Dialect(
+    {
+        ops.add: " + ", ops.sub: " − ", ops.div: " / ", ops.power: "^", ops.constant_power: "^",
+        ops.less: " < ", ops.less_equal: " ≤ ", ops.equal: " = ",
+    },
+    {"sigmoid": "σ({0})", "fsum": "sum({all})", "select": "where({all})"},
+    sign="−",
+    binding=TERM_SIGN,
+)  # fmt: skip
 _NUMERAL = re.compile(r"−?[\d.]+(e[+−]?\d+)?|−?inf|nan")
 
 
@@ -40,16 +46,11 @@ def matrix_form(program: Program) -> str:
     return _Printer(pieces).text()
 
 
-class _Part(NamedTuple):
+@dataclass(frozen=True)
+class _Part(Text):
     """An operand as text: one row, or a column of them."""
 
-    text: str
-    level: int = _ATOM
     rows: int = 1
-
-    def inside(self, level: int) -> str:
-        """The text as a part of an expression of this level."""
-        return self.text if self.level > level or self.level == _ATOM else f"({self.text})"
 
 
 class _Printer:
@@ -67,11 +68,12 @@ class _Printer:
             if array.kind.is_leaf:
                 continue
             write = {Kind.MAP: self._map, Kind.SUM: self._sum}.get(array.kind, self._choice)
-            expression = write(number, array)._replace(rows=self.names.count(number))
-            if self._is_alias(array) or (number in once and len(expression.text) <= LONGEST):
-                self.inlined[number] = expression
+            expression = write(number, array)
+            part = _Part(expression.text, expression.level, self.names.count(number))
+            if self._is_alias(array) or (number in once and len(part.text) <= LONGEST):
+                self.inlined[number] = part
             else:
-                lines.append(f"{self.names.of(number)} = {expression.text}")
+                lines.append(f"{self.names.of(number)} = {part}")
         results = dict.fromkeys([self._result(output) for output in self.program.outputs])
         return "\n".join([*self._header(), *folded(lines), f"return {_some(results)}"])
 
@@ -113,17 +115,15 @@ class _Printer:
     def _part(self, operand: Operand) -> _Part:
         """What an operand reads."""
         if not isinstance(operand, Read):
-            text = f"{operand:.6g}".replace("-", "−")
-            return _Part(text, _SUM if text[0] == "−" else _ATOM)
+            return _part(MATRIX.number(f"{operand:.6g}".replace("-", "−")))
         if operand.array in self.inlined:
             return self.inlined[operand.array]
         lanes = None if self.arrays[operand.array].batched else self.lanes.get(operand.array)
         rows = dict.fromkeys([row_of(place, lanes) for place in operand.index])
-        name = self.names.rows(operand.array, rows)
-        return _Part(name, _SUM if name[0] == "−" else _ATOM, len(rows))
+        return _part(MATRIX.number(self.names.rows(operand.array, rows)), len(rows))
 
     # ---- operations ------------------------------------------------------------------------------------------------
-    def _map(self, number: int, array: Array) -> _Part:
+    def _map(self, number: int, array: Array) -> Text:
         op, operands = array.op, array.operands
         assert op is not None
         reads = [x for x in operands if isinstance(x, Read)]
@@ -132,47 +132,43 @@ class _Printer:
             return self._product(number, terms)
         return _elementwise(op, list(map(self._part, operands)))
 
-    def _sum(self, number: int, array: Array) -> _Part:
-        terms = [self._terms(number, part) for part in array.terms]
-        if not terms:
-            return _Part("0")
-        if len(terms) == 1:
-            return terms[0]
-        return _added([term.inside(_SUM if k else _NONE) for k, term in enumerate(terms)])
+    def _sum(self, number: int, array: Array) -> Text:
+        terms = [self._terms(number, part) for part in array.terms] or [Text("0")]
+        if len(terms) > MOST_TERMS:
+            terms = [*terms[: MOST_TERMS - 2], Text(f"… {len(terms) - MOST_TERMS + 2} more")]
+        return MATRIX.infix(ops.add, terms)
 
     # ---- choices ---------------------------------------------------------------------------------------------------
-    def _choice(self, number: int, array: Array) -> _Part:
+    def _choice(self, number: int, array: Array) -> Text:
         """Rows of a table by their numbers, W[i], or the sums of what such rows get back."""
         chosen, other = map(self._part, array.operands)
-        if array.kind is Kind.SCATTER:
-            return _Part(f"scatter_add({chosen.text}, {other.text})")
-        return _Part(f"{other.inside(_PRODUCT)}[{chosen.text}]")
+        return Text(f"scatter_add({chosen}, {other})" if array.kind is Kind.SCATTER else f"{other:ATOM}[{chosen}]")
 
-    def _terms(self, number: int, terms: Terms) -> _Part:
+    def _terms(self, number: int, terms: Terms) -> Text:
         return self._total(number, terms) if len(terms.factors) == 1 else self._product(number, terms)
 
-    def _total(self, number: int, terms: Terms) -> _Part:
+    def _total(self, number: int, terms: Terms) -> Text:
         """Sums of single numbers."""
         part = self._part(terms.factors[0])
         loops = loops_of(self.program, number, terms, self.lanes)
         if loops is None:
-            return _Part(f"{_counted(terms)} {part.inside(_SUM)}", _NONE)
+            return Text(f"{_counted(terms)} {part:PRODUCT}", Level.OPEN)
         inner = [loop for loop in loops if not loop.strides[0]]
         over_lanes = [loop for loop in inner if self._is_lane(loop, 1, terms.factors[0].array)]
         if len(inner) > len(over_lanes):
-            part = _Part(f"sum({part.text})")
-        return _Part(f"Σ {part.inside(_SUM)}", _NONE) if over_lanes else part
+            part = _Part(f"sum({part})")
+        return Text(f"Σ {part:PRODUCT}", Level.OPEN) if over_lanes else part
 
     def _is_lane(self, loop: Loop, column: int, array: int) -> bool:
         return self.lanes.get(array) == (loop.turns, loop.strides[column])
 
-    def _product(self, number: int, terms: Terms) -> _Part:
+    def _product(self, number: int, terms: Terms) -> Text:
         """Sums of products: a matrix times a column, an outer product, a product row by row."""
         arrays = [number, *[read.array for read in terms.factors]]
         loops = loops_of(self.program, number, terms, self.lanes)
         f, g = terms.factors
         if loops is None:
-            return _Part(f"{_counted(terms)} {self._part(f).text} {self._part(g).text}", _NONE)
+            return Text(f"{_counted(terms)} {_beside(self._part(f), self._part(g))}", Level.OPEN)
         over_lanes = [loop for loop in loops if any(self._is_lane(loop, c, k) for c, k in enumerate(arrays))]
         rows = [loop for loop in loops if loop not in over_lanes]
         adds = any(not loop.strides[0] for loop in over_lanes)
@@ -186,33 +182,30 @@ class _Printer:
             left, right = [_swapped(x) for x in left], [_swapped(x) for x in right]
         x, y = self._part(f), self._part(g)
         if inner and (both or any(not (loop.strides[1] and loop.strides[2]) for loop in inner)):
-            text = _Part(f"Σ_j {x.inside(_PRODUCT)} {y.inside(_PRODUCT)}", _NONE)
+            text = Text(f"Σ_j {_beside(x, y)}", Level.OPEN)
         elif inner:
             text = self._matrix_product(f, g, x, y, inner[0], left, right)
         elif left and right:
-            text = _Part(f"{x.inside(_PRODUCT)} {y.inside(_PRODUCT)}ᵀ", _PRODUCT)
+            text = _beside(x, _transposed(y))
         elif left and (self.names.is_one_row(number) or self.names.is_one_row(f.array)):
-            x_transposed = _Part(x.inside(_PRODUCT) + "ᵀ", _PRODUCT)
-            pair = (y, x_transposed) if self.names.is_one_row(number) else (x_transposed, y)
-            text = _Part(f"{pair[0].inside(_SUM)} {pair[1].inside(_SUM)}", _PRODUCT)
+            text = _beside(y, _transposed(x)) if self.names.is_one_row(number) else _beside(_transposed(x), y)
         else:
             text = _times(x, y)
-        return _Part(f"Σ {text.inside(_SUM)}", _NONE) if adds else text
+        return Text(f"Σ {text:PRODUCT}", Level.OPEN) if adds else text
 
     def _matrix_product(
-        self, f: Read, g: Read, x: _Part, y: _Part, inner: Loop, left: list[Loop], right: list[Loop]
-    ) -> _Part:
+        self, f: Read, g: Read, x: Text, y: Text, inner: Loop, left: list[Loop], right: list[Loop]
+    ) -> Text:
         """f[i, j] g[j, k], added up over j."""
         if not left:
             if self.names.is_matrix(f.array) or self.names.is_matrix(g.array):
-                first, second = (x, y) if self.names.is_matrix(f.array) else (y, x)
-                return _Part(f"{first.inside(_PRODUCT)} {second.inside(_PRODUCT)}", _PRODUCT)
-            return _Part(f"{x.inside(_PRODUCT)} · {y.inside(_PRODUCT)}", _PRODUCT)
-        first_transposed = abs(inner.strides[1]) > abs(left[0].strides[1])
-        second_transposed = bool(right) and abs(inner.strides[2]) < abs(right[0].strides[2])
-        return _Part(
-            f"{x.inside(_PRODUCT)}{'ᵀ' * first_transposed} {y.inside(_PRODUCT)}{'ᵀ' * second_transposed}", _PRODUCT
-        )
+                return _beside(x, y) if self.names.is_matrix(f.array) else _beside(y, x)
+            return _beside(x, y, " · ")
+        if abs(inner.strides[1]) > abs(left[0].strides[1]):
+            x = _transposed(x)
+        if right and abs(inner.strides[2]) < abs(right[0].strides[2]):
+            y = _transposed(y)
+        return _beside(x, y)
 
 
 def _swapped(loop: Loop) -> Loop:
@@ -246,40 +239,36 @@ def _counted(terms: Terms) -> str:
 
 
 # ---- expressions -----------------------------------------------------------------------------------------------------
-def _elementwise(op: Op, parts: Sequence[_Part]) -> _Part:
+def _part(text: Text, rows: int = 1) -> _Part:
+    return _Part(text.text, text.level, rows)
+
+
+def _elementwise(op: Op, parts: Sequence[_Part]) -> Text:
     """A primitive of operands that are taken row by row."""
-    if op is ops.add:
-        return _added([parts[0].inside(_NONE), parts[1].inside(_SUM)])
     if op is ops.sub and parts[1].text == "−0":  # that makes 0.0 of -0.0, and is no part of the formula
         return parts[0]
-    if op is ops.sub:
-        return _Part(f"{parts[0].inside(_NONE)} − {parts[1].inside(_SUM)}", _SUM)
     if op is ops.mul:
         return _times(*parts)
-    if op is ops.div:
-        return _Part(f"{parts[0].inside(_SUM)} / {parts[1].inside(_PRODUCT)}", _PRODUCT)
-    if op is ops.neg:
-        return _Part(f"−{parts[0].inside(_SUM)}", _SUM)
-    if op is ops.constant_power:
-        return _Part(f"{parts[0].inside(_PRODUCT)}^{parts[1].inside(_PRODUCT)}", _PRODUCT)
-    if op in _COMPARISONS:
-        return _Part(f"{parts[0].inside(_NONE)} {_COMPARISONS[op]} {parts[1].inside(_NONE)}", _SUM)
     if op is ops.identity or op is ops.detached:
         return parts[0]
-    return _Part(f"{_FUNCTIONS.get(op, op.name)}({', '.join([part.text for part in parts])})")
+    return MATRIX.operation(op, parts)
 
 
-def _times(x: _Part, y: _Part) -> _Part:
+def _times(x: _Part, y: _Part) -> Text:
     """A product: ⊙ of two columns; else a plain number comes before a column, and a column before any other number."""
     if x.rows > 1 and y.rows > 1:
-        return _Part(f"{x.inside(_PRODUCT)} ⊙ {y.inside(_PRODUCT)}", _PRODUCT)
+        return _beside(x, y, " ⊙ ")
     x, y = sorted((x, y), key=lambda part: 1 if part.rows > 1 else 2 * (not _NUMERAL.fullmatch(part.text)))
-    return _Part(f"{x.inside(_PRODUCT)} {y.inside(_PRODUCT)}", _PRODUCT)
+    return _beside(x, y)
 
 
-def _added(terms: Sequence[str]) -> _Part:
-    shown = terms if len(terms) <= MOST_TERMS else [*terms[: MOST_TERMS - 2], f"… {len(terms) - MOST_TERMS + 2} more"]
-    return _Part(" + ".join(shown), _SUM if len(terms) > 1 else _PRODUCT)
+def _beside(x: Text, y: Text, sign: str = " ") -> Text:
+    """A product of matrices, columns or numbers.  A product inside keeps its brackets, which say what comes first."""
+    return Text(f"{x:POWER}{sign}{y:POWER}", Level.PRODUCT)
+
+
+def _transposed(x: Text) -> Text:
+    return Text(f"{x:ATOM}ᵀ", Level.POWER)
 
 
 def _some(names: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ from autograd.viz.pictures.render import LayoutError
 from autograd.viz.pictures.svg import svg_of
 from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.local import local_derivatives
-from autograd.viz.text.notation import NEGATION, Names, expression, number
+from autograd.viz.text.notation import LABELS, Names, expression, number
 
 __all__ = ["DELTAS", "json_number", "levels_of"]
 
@@ -123,12 +123,11 @@ def _computation(node: Value, names: Names) -> str:
 
     The operands are written as if they were negative, so that (-@1) stands where a negative number has parentheses.
     """
-    operands = [(f"-@{i}", NEGATION) for i in range(len(node.parents))]
+    operands = [LABELS.number(f"-@{i}") for i in range(len(node.parents))]
     if node.op is ops.sum_of_products and len(operands) <= 9:
-        half = len(operands) // 2
-        terms = [f"{x}*{y}" for (x, _), (y, _) in zip(operands[:half], operands[half:])]
-        return " + ".join(terms + [x for x, _ in operands[2 * half :]])
-    return expression(node, operands, names.spec)[0]
+        left, right, rest = ops.factors(operands)
+        return " + ".join([*[f"{x}*{y}" for x, y in zip(left, right)], *map(str, rest)])
+    return expression(node, operands, names.spec).text
 
 
 def _nudges(graph: Graph) -> dict[Value, list[float]]:

@@ -1,87 +1,67 @@
-"""Operations of the table as Python expressions, with the parentheses that they need."""
+"""Operations of the table as Python expressions: the compiler's dialect."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from autograd import ops
 from autograd.ops import Op
+from autograd.writer import Dialect, Level, Text
 
-__all__ = ["ATOM", "CHOICE", "PRODUCT", "SIGN", "SUM", "Expression", "added", "number", "operation", "times"]
+__all__ = ["COMPILED", "added", "number", "operation", "product_of"]
 
-# How tightly an expression binds: a part is put in parentheses where its level is below what its place needs.
-CHOICE, SUM, PRODUCT, SIGN, ATOM = range(5)
-_INFIX = {ops.add: ("+", SUM), ops.sub: ("-", SUM), ops.mul: ("*", PRODUCT)}
+COMPILED = Dialect({ops.add: " + ", ops.sub: " - ", ops.mul: " * ", ops.div: " / "})
 _COMPARISON = {ops.less: "<", ops.less_equal: "<=", ops.equal: "=="}
 _TRUTH = "float("  # what a comparison begins with where it is a number
 
 
-class Expression(NamedTuple):
-    """A piece of Python."""
-
-    text: str
-    level: int = ATOM
-
-    def at(self, needed: int) -> str:
-        """The text for a place where everything below a level needs parentheses."""
-        return self.text if self.level >= needed else f"({self.text})"
-
-
-def number(x: float) -> Expression:
+def number(x: float) -> Text:
     """A plain number."""
-    return Expression(repr(x), SIGN if repr(x)[0] == "-" else ATOM)
+    return COMPILED.number(repr(x))
 
 
-def times(x: Expression, y: Expression) -> Expression:
-    """A product."""
-    return Expression(f"{x.at(PRODUCT)} * {y.at(SIGN)}", PRODUCT)
-
-
-def added(terms: Sequence[Expression]) -> Expression:
+def added(terms: Sequence[Text]) -> Text:
     """A sum of one term or more."""
-    if len(terms) == 1:
-        return terms[0]
-    return Expression(" + ".join([terms[0].at(SUM), *[term.at(PRODUCT) for term in terms[1:]]]), SUM)
+    return COMPILED.infix(ops.add, terms)
 
 
-def operation(op: Op, parts: Sequence[Expression], function: Callable[[Op], str]) -> Expression:
+def product_of(factors: Sequence[Text]) -> Text:
+    """A product of one factor or more."""
+    return COMPILED.infix(ops.mul, factors)
+
+
+def operation(op: Op, parts: Sequence[Text], function: Callable[[Op], str]) -> Text:
     """An operation on parts; ``function`` tells under which name the value function of a row is called.
 
-    >>> x, y = Expression("x"), Expression("y")
+    >>> x, y = Text("x"), Text("y")
     >>> operation(ops.mul, [operation(ops.add, [x, y], str), y], str).text
     '(x + y) * y'
     """
-    if op is ops.sub and parts[1].text == "-0.0":  # that makes 0.0 of -0.0
-        return Expression(f"{parts[0].at(SUM)} + 0.0", SUM)
-    if op in _INFIX:
-        sign, level = _INFIX[op]
-        return Expression(f"{parts[0].at(level)} {sign} {parts[1].at(level + 1)}", level)
-    if op is ops.neg:
-        return Expression(f"-{parts[0].at(ATOM)}", SIGN)
+    if op is ops.sub and parts[1].text == "-0.0":  # x - -0.0 makes 0.0 of -0.0, as x + 0.0 does
+        return COMPILED.infix(ops.add, [parts[0], Text("0.0")])
     if op is ops.square:
-        return times(parts[0], parts[0])
-    if op is ops.sum_of_products:
-        ps, qs, start = ops.factors(parts)
-        return added([*map(times, ps, qs), *start])
+        return COMPILED.infix(ops.mul, [parts[0], parts[0]])
     if op is ops.identity or op is ops.detached:
         return parts[0]
-    if op is ops.div and parts[1].text not in ("inf", "nan") and _is_nonzero_number(parts[1].text):
-        return Expression(f"{parts[0].at(PRODUCT)} / {parts[1].at(SIGN)}", PRODUCT)
     if op is ops.select:
-        return Expression(f"{parts[1].at(SUM)} if {_condition(parts[0])} else {parts[2].at(CHOICE)}", CHOICE)
+        return Text(f"{parts[1]:SUM} if {_condition(parts[0])} else {parts[2]}", Level.OPEN)
     if op in _COMPARISON:
-        return Expression(f"{_TRUTH}{parts[0].at(SUM)} {_COMPARISON[op]} {parts[1].at(SUM)})")
-    return Expression(f"{function(op)}({', '.join([part.text for part in parts])})")
+        return Text(f"{_TRUTH}{parts[0]:SUM} {_COMPARISON[op]} {parts[1]:SUM})")
+    # Python's / raises for a divisor of 0: it is written only where the divisor is another number.
+    is_operator = op in COMPILED.operators and (op is not ops.div or _is_nonzero_number(parts[1].text))
+    if is_operator or op in (ops.neg, ops.sum_of_products):
+        return COMPILED.operation(op, parts)
+    return Text(f"{function(op)}({', '.join([part.text for part in parts])})")
 
 
 def _is_nonzero_number(text: str) -> bool:
     try:
-        return float(text) != 0.0
+        return text not in ("inf", "nan") and float(text) != 0.0
     except ValueError:
         return False
 
 
-def _condition(part: Expression) -> str:
+def _condition(part: Text) -> str:
     """What is true where a select takes its first branch."""
-    return part.text[len(_TRUTH) : -1] if part.text.startswith(_TRUTH) and part.level == ATOM else part.at(SUM)
+    is_comparison = part.text.startswith(_TRUTH) and part.level == Level.ATOM
+    return part.text[len(_TRUTH) : -1] if is_comparison else part.at(Level.SUM)

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 
 from autograd import ops
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read
-from autograd.compiler.python.expressions import Expression, number, operation
+from autograd.compiler.python.expressions import number, operation
 from autograd.compiler.python.names import FUNCTIONS, Names
 from autograd.compiler.python.walks import Walk, walk_of
 from autograd.labels import identifier
 from autograd.ops import Op
+from autograd.writer import Text
 
 __all__ = ["Lines", "Loop"]
 
@@ -30,7 +31,7 @@ class Loop:
             self.elements[column] = self.names.element(name, self.elements.values())
         return self.elements[column]
 
-    def text(self, expression: Expression) -> str:
+    def text(self, expression: Text) -> str:
         """The list of an expression for all members; the expression itself if there is only one."""
         if self.size == 1:
             return expression.text
@@ -112,15 +113,15 @@ class Lines:
             self.lines.append(f"{self.written[text]} = {text}")
         return self.written[text]
 
-    def element(self, loop: Loop, walk: Walk) -> Expression:
+    def element(self, loop: Loop, walk: Walk) -> Text:
         """The member of a walk in a loop over it."""
         if walk.is_uniform:
             text = walk.element()
-            return number(float(text)) if text[0] == "-" else Expression(text)
-        return Expression(loop.element(self.column(str(walk), f"{walk.name}_taken"), walk.name))
+            return number(float(text)) if text[0] == "-" else Text(text)
+        return Text(loop.element(self.column(str(walk), f"{walk.name}_taken"), walk.name))
 
     # ---- expressions -----------------------------------------------------------------------------------------------
-    def operand(self, loop: Loop, operand: Operand, batched: bool) -> Expression:
+    def operand(self, loop: Loop, operand: Operand, batched: bool) -> Text:
         """An operand in a loop over the members of what reads it."""
         if not isinstance(operand, Read):
             return number(operand)
@@ -128,7 +129,7 @@ class Lines:
             return self.operation(loop, self.arrays[operand.array])
         return self.element(loop, self.walk(operand.array, self.spread(operand.array, operand.index, batched)))
 
-    def operation(self, loop: Loop, array: Array) -> Expression:
+    def operation(self, loop: Loop, array: Array) -> Text:
         """An operation on a member, in a loop over the members."""
         assert array.op is not None
         parts = [self.operand(loop, operand, array.batched) for operand in array.operands]

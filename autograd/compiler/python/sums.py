@@ -15,9 +15,10 @@ from math import prod
 from autograd.compiler import nests
 from autograd.compiler.classes import Operand, Read, Terms
 from autograd.compiler.indices import taken
-from autograd.compiler.python.expressions import Expression, added, times
+from autograd.compiler.python.expressions import added, product_of
 from autograd.compiler.python.lines import Lines, Loop
 from autograd.compiler.python.walks import Walk, letters, range_text, refined, slice_of
+from autograd.writer import Text
 
 __all__ = ["sum_text"]
 
@@ -52,18 +53,16 @@ def sum_text(lines: Lines, number: int) -> str:
         return text
     loop = Loop(lines.names, length)
     summed = [*[grid.text(()) for grid in grids], *others]
-    terms_of_one = [Expression(text if length == 1 else loop.element(text, "t")) for text in summed]
-    for factors in few:
-        parts = [_factor(lines, loop, factor) for factor in factors]
-        terms_of_one.append(times(*parts) if len(parts) == 2 else parts[0])
+    terms_of_one = [Text(text if length == 1 else loop.element(text, "t")) for text in summed]
+    terms_of_one += [product_of([_factor(lines, loop, factor) for factor in factors]) for factors in few]
     if array.exact:
-        return loop.text(Expression(f"fsum({', '.join([term.text for term in terms_of_one])})"))
+        return loop.text(Text(f"fsum({', '.join([term.text for term in terms_of_one])})"))
     if length > 1 and len(summed) == 1 and not few:
         return summed[0]
     return loop.text(added(terms_of_one))
 
 
-def _factor(lines: Lines, loop: Loop, factor: Walk | Operand) -> Expression:
+def _factor(lines: Lines, loop: Loop, factor: Walk | Operand) -> Text:
     return lines.element(loop, factor) if isinstance(factor, Walk) else lines.operand(loop, factor, False)
 
 
@@ -202,7 +201,7 @@ class _Grid:
         if others:
             ranges = [f"for {letter} in range({loop.turns})" for letter, loop in zip(counters, others)]
             total = f"sum([{total} {' '.join(ranges)}])"
-        terms = [Expression(total)]
+        terms = [Text(total)]
         loop = Loop(self.lines.names, 1)
         for walks in few:
             parts = []
@@ -210,10 +209,10 @@ class _Grid:
                 if isinstance(one, Read) or one.is_uniform:
                     parts.append(_factor(self.lines, loop, one))
                 elif (steps_found := refined(one, turns)) is not None:
-                    parts.append(Expression(clauses.factor(one, steps_found, 0, 0, [])))
+                    parts.append(Text(clauses.factor(one, steps_found, 0, 0, [])))
                 else:
                     return ""
-            terms.append(times(*parts) if len(parts) == 2 else parts[0])
+            terms.append(product_of(parts))
         text = added(terms).text
         return f"[{text} {clauses.text()}]" if self.outer else text
 

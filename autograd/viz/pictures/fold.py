@@ -15,7 +15,8 @@ from autograd.viz.facts.order import reading_order
 from autograd.viz.pictures.figure import Arrow, Box, Figure, Graph, spread
 from autograd.viz.pictures.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, keys_of
 from autograd.viz.pictures.theme import Kind
-from autograd.viz.text.notation import ATOM, Names, expression, shorten, stem
+from autograd.viz.text.notation import Names, expression, shorten, stem
+from autograd.writer import Text
 
 __all__ = ["best_level", "cut", "folded_figure"]
 
@@ -175,8 +176,8 @@ def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:
         text = "Σ" if first.op is ops.add else "Π"
     else:
         operands = [_common(same, names) for same in zip(*[node.parents[:4] for node in nodes])]
-        is_anonymous = first.op in (ops.sum_of, ops.product_of) and ("…", ATOM) in operands
-        text, _ = expression(first, [] if is_anonymous else operands, names.spec)  # Σ of 3 rather than … + … + …
+        is_anonymous = first.op in (ops.sum_of, ops.product_of) and Text("…") in operands
+        text = expression(first, [] if is_anonymous else operands, names.spec).text  # Σ of 3 rather than … + … + …
     return f"{names.name[first]} = {text}" if has_label else text
 
 
@@ -191,11 +192,11 @@ def _same_names(nodes: Sequence[Value], names: Names) -> bool:
     return len({names.name[node] for node in nodes}) == 1
 
 
-def _common(nodes: Sequence[Value], names: Names) -> tuple[str, int]:
+def _common(nodes: Sequence[Value], names: Names) -> Text:
     first = nodes[0]
     if first in names.numbered or not _same_names(nodes, names):
-        return stem(nodes) or "…", ATOM
-    return names.name[first], names.strength[first]
+        return Text(stem(nodes) or "…")
+    return names.text[first]
 
 
 def _module_title(key: Module, outputs: Sequence[Value]) -> str:

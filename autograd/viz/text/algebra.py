@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Union
 
-__all__ = ["HALF", "ONE", "Expression", "Function", "Number", "Product", "Sum", "Symbol", "power", "simplify"]
+__all__ = [
+    "HALF", "ONE", "Expression", "Function", "Number", "Product", "Sum", "Symbol", "power", "simplify", "written_out",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,23 @@ def simplify(expression: Expression) -> Expression:
     if isinstance(expression, Function):
         return _function(expression.name, tuple([simplify(argument) for argument in expression.arguments]))
     return expression
+
+
+def written_out(function: Function) -> Expression | None:
+    """A function in terms of powers and sums, for readers to whom its name says less; None if it stays as it is."""
+
+    def exponentials(arguments: Iterable[Expression]) -> Sum:
+        return Sum(tuple([(Function("exp", (argument,)), 1.0) for argument in arguments]))
+
+    arguments = function.arguments
+    if function.name == "hypot":
+        return power(Sum(tuple([(power(argument, 2.0), 1.0) for argument in arguments])), HALF)
+    if function.name == "logsumexp":
+        return Function("log", (exponentials(arguments),))
+    if function.name == "share" and isinstance(total := arguments[1], Function):
+        above = Function("exp", arguments[:1])
+        return Product(1.0, ((above, ONE), (exponentials(total.arguments), Number(-1.0))))
+    return None
 
 
 def _function(name: str, arguments: tuple[Expression, ...]) -> Expression:

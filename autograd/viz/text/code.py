@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from autograd import ops
 from autograd.graph import topological_order
 from autograd.labels import identifier
+from autograd.ops import Op
 from autograd.value import Value
-from autograd.viz.text.notation import ATOM, INFIX, NEGATION, expression, nodes_of, shorten
+from autograd.viz.text.notation import ARITHMETIC, nodes_of, shorten
+from autograd.writer import Dialect, Level, Text
 
 __all__ = ["to_jax", "to_python", "to_torch"]
 
@@ -20,21 +22,27 @@ RESERVED = {"autograd", "torch", "jax", "jnp", "math", "f", "v", "gradient", "gr
 
 
 @dataclass(frozen=True)
-class Dialect:
-    """How primitives are called: a template with {0}, {1} for operands, or {all} for all of them."""
+class Library(Dialect):
+    """The dialect of a library.
 
-    function: str
-    calls: dict[str, str]
-    number: str = "{}"  # a plain number where the library wants one of its own kind
+    Args:
+        caller: Name of the function that writes it, for its error messages.
+        constant: Template of a plain number as an operand of a function that wants one of the library's own kind.
+    """
+
+    operators: Mapping[Op, str] = field(default_factory=lambda: ARITHMETIC)
+    apart: bool = True
+    caller: str = ""
+    constant: str = "{}"
 
 
 def _same(prefix: str, names: str) -> dict[str, str]:
     return {name: f"{prefix}{name}({{all}})" for name in names.split()}
 
 
-_PYTHON = Dialect(
-    "to_python",
-    {
+PYTHON = Library(
+    caller="to_python",
+    functions={
         **_same("autograd.", "exp expm1 log log1p log2 log10 sqrt cbrt square sin cos tan asin acos atan sinh cosh"),
         **_same("autograd.", "tanh asinh acosh atanh erf sigmoid softplus silu gelu relu leaky_relu elu abs sign"),
         **_same("autograd.", "floor round identity atan2 hypot logaddexp maximum minimum clip"),
@@ -42,27 +50,30 @@ _PYTHON = Dialect(
         **_same("autograd.ops.", "gauss normal_pdf normal_cdf step less less_equal equal select detached take largest"),
     },
 )  # fmt: skip
-_TORCH = Dialect(
-    "to_torch",
-    {
+TORCH = Library(
+    caller="to_torch",
+    constant="torch.tensor({}, dtype=torch.float64)",
+    functions={
         **_same("torch.", "exp expm1 log log1p log2 log10 sqrt square sin cos tan asin acos atan sinh cosh tanh"),
         **_same("torch.", "asinh acosh atanh erf sigmoid relu abs sign floor round atan2 hypot logaddexp"),
         **_same("torch.", "maximum minimum"),
         **_same("torch.nn.functional.", "softplus silu gelu"),
-        "cbrt": "torch.sign({0})*torch.abs({0})**(1/3)", "identity": "({0})", "detached": "({0}).detach()",
-        "leaky_relu": "torch.where({0} > 0, {0}, {1}*{0})", "elu": "torch.where({0} > 0, {0}, {1}*torch.expm1({0}))",
+        "cbrt": "torch.sign({0})*torch.abs({0})**(1/3)", "identity": "{0:ATOM}", "detached": "{0:ATOM}.detach()",
+        "leaky_relu": "torch.where({0} > 0, {0}, {1:PRODUCT}*{0:SIGN})",
+        "elu": "torch.where({0} > 0, {0}, {1:PRODUCT}*torch.expm1({0}))",
         "clip": "torch.clamp({all})", "fsum": "torch.stack([{all}]).sum()", "prod": "torch.stack([{all}]).prod()",
-        "logsumexp": "torch.logsumexp(torch.stack([{all}]), 0)", "gauss": "torch.exp(-({0})**2)",
-        "normal_pdf": "torch.exp(-({0})**2/2)/math.sqrt(2*math.pi)", "normal_cdf": "torch.special.ndtr({0})",
-        "step": "({0} > 0).double()", "select": "torch.where({0} != 0, {1}, {2})",
-        "take": "torch.stack([{all}])[({0}).int() + 1]", "largest": "torch.stack([{all}]).max().detach()",
+        "logsumexp": "torch.logsumexp(torch.stack([{all}]), 0)", "gauss": "torch.exp(-{0:ATOM}**2)",
+        "normal_pdf": "torch.exp(-{0:ATOM}**2/2)/math.sqrt(2*math.pi)", "normal_cdf": "torch.special.ndtr({0})",
+        "step": "({0} > 0).double()", "select": "torch.where({0:SUM} != 0, {1}, {2})",
+        "take": "torch.stack([{all}])[{0:ATOM}.int() + 1]", "largest": "torch.stack([{all}]).max().detach()",
         "less": "({0} < {1}).double()", "less_equal": "({0} <= {1}).double()", "equal": "({0} == {1}).double()",
     },
-    number="torch.tensor({}, dtype=torch.float64)",
+    loose=dict.fromkeys(("cbrt", "normal_pdf"), Level.PRODUCT),
 )  # fmt: skip
-_JAX = Dialect(
-    "to_jax",
-    {
+JAX = Library(
+    caller="to_jax",
+    constant="jnp.float64({})",
+    functions={
         **_same("jnp.", "exp expm1 log log1p log2 log10 sqrt cbrt square sin cos tan sinh cosh tanh abs sign floor"),
         **_same("jnp.", "round hypot logaddexp maximum minimum clip"),
         "asin": "jnp.arcsin({0})", "acos": "jnp.arccos({0})", "atan": "jnp.arctan({0})", "atan2": "jnp.arctan2({all})",
@@ -70,15 +81,15 @@ _JAX = Dialect(
         **_same("jax.nn.", "sigmoid softplus silu relu leaky_relu elu"),
         **_same("jax.scipy.special.", "erf"),
         "gelu": "jax.nn.gelu({0}, approximate=False)", "detached": "jax.lax.stop_gradient({0})",
-        "identity": "({0})", "normal_cdf": "jax.scipy.special.ndtr({0})",
-        "fsum": "sum([{all}])", "prod": "jnp.prod(jnp.stack([{all}]))", "gauss": "jnp.exp(-({0})**2)",
+        "identity": "{0:ATOM}", "normal_cdf": "jax.scipy.special.ndtr({0})",
+        "fsum": "sum([{all}])", "prod": "jnp.prod(jnp.stack([{all}]))", "gauss": "jnp.exp(-{0:ATOM}**2)",
         "logsumexp": "jax.scipy.special.logsumexp(jnp.stack([{all}]))", "step": "jnp.where({0} > 0, 1.0, 0.0)",
-        "normal_pdf": "jnp.exp(-({0})**2/2)/jnp.sqrt(2*jnp.pi)", "select": "jnp.where({0} != 0, {1}, {2})",
+        "normal_pdf": "jnp.exp(-{0:ATOM}**2/2)/jnp.sqrt(2*jnp.pi)", "select": "jnp.where({0} != 0, {1}, {2})",
         "take": "jnp.stack([{all}])[jnp.int32({0}) + 1]",
         "largest": "jax.lax.stop_gradient(jnp.max(jnp.stack([{all}])))",
         "less": "1.0*({0} < {1})", "less_equal": "1.0*({0} <= {1})", "equal": "1.0*({0} == {1})",
     },
-    number="jnp.float64({})",
+    loose=dict.fromkeys(("less", "less_equal", "equal", "normal_pdf"), Level.PRODUCT),
 )  # fmt: skip
 
 
@@ -101,7 +112,7 @@ def to_python(root: Value) -> str:
     y.backward()
     print(y.data, [v.grad for v in (a, b)])
     """
-    code = _Code(root, _PYTHON)
+    code = _Code(root, PYTHON)
     return "\n".join([
         "import autograd", "",
         *[f"{name} = autograd.Value({_real(v.data)}, {shorten(v.label)!r})" for v, name in code.inputs.items()],
@@ -124,7 +135,7 @@ def to_torch(root: Value) -> str:
     y.backward()
     print(y.item(), [v.grad.item() for v in (a, b)])
     """
-    code = _Code(root, _TORCH)
+    code = _Code(root, TORCH)
     kind = "dtype=torch.float64, requires_grad=True"
     return "\n".join([
         "import math", "import torch", "",
@@ -151,7 +162,7 @@ def to_jax(root: Value) -> str:
     y, gradients = jax.value_and_grad(f, argnums=(0, 1))(-4.0, 2.0)
     print(float(y), [float(gradient) for gradient in gradients])
     """
-    code = _Code(root, _JAX)
+    code = _Code(root, JAX)
     numbers = [_real(leaf.data) for leaf in code.inputs]
     return "\n".join([
         "import jax", "import jax.numpy as jnp", "", 'jax.config.update("jax_enable_x64", True)', "",
@@ -172,9 +183,9 @@ class _Code:
         output: the name of the root.
     """
 
-    def __init__(self, root: Value, dialect: Dialect) -> None:
-        (root,) = nodes_of(root, dialect.function)
-        self.dialect = dialect
+    def __init__(self, root: Value, library: Library) -> None:
+        (root,) = nodes_of(root, library.caller)
+        self.library = library
         self.taken = set(RESERVED)
         self.statements: list[str] = []
         order = topological_order(root)
@@ -183,7 +194,7 @@ class _Code:
         self.output = self.inputs[root] if root in self.inputs else self._name(root.label or "y")
         self.names = {**self.inputs, root: self.output}
         self.depends = set(leaves)  # all else is a plain number
-        self.text: dict[Value, tuple[str, int]] = {node: (name, ATOM) for node, name in self.inputs.items()}
+        self.text = {node: Text(name) for node, name in self.inputs.items()}
         shared = _shared(order)
         for node in order:
             if node not in self.inputs:
@@ -192,31 +203,28 @@ class _Code:
     def _add(self, node: Value, is_named: bool) -> None:
         if not self.depends.isdisjoint(node.parents):
             self.depends.add(node)
-        text, strength = self._write(node)
-        if (node in self.depends and (is_named or len(text) > LONGEST_INLINE)) or node in self.names:
+        written = self._written(node)
+        if (node in self.depends and (is_named or len(written.text) > LONGEST_INLINE)) or node in self.names:
             name = self.names.get(node) or self._name(node.label or f"v{len(self.statements) + 1}")
-            self.statements.append(f"{name} = {text}")
-            text, strength = name, ATOM
-        self.text[node] = text, strength
+            self.statements.append(f"{name} = {written}")
+            written = Text(name)
+        self.text[node] = written
 
-    def _write(self, node: Value) -> tuple[str, int]:
+    def _written(self, node: Value) -> Text:
         if node not in self.depends:
-            text = _number(node.data)
-            return text, NEGATION if text.startswith("-") else ATOM
+            return self.library.number(_number(node.data))
         operands = [self.text[parent] for parent in node.parents]
-        if node.op in INFIX or node.op is ops.neg:
-            return expression(node, operands)
-        if node.op is ops.sum_of_products:
-            half = len(operands) // 2
-            products = [f"{_factor(x)}*{_factor(y)}" for x, y in zip(operands, operands[half : 2 * half])]
-            return " + ".join([*products, *[text for text, _ in operands[2 * half :]]]), 1
-        if node.op.name not in self.dialect.calls or node.op is not ops.TABLE[node.op.name]:
-            raise ValueError(f"{self.dialect.function} cannot write the primitive {node.op.name!r}, which is your own")
-        arguments = [
-            self.text[parent][0] if parent in self.depends else self.dialect.number.format(self.text[parent][0])
-            for parent in node.parents
-        ]
-        return self.dialect.calls[node.op.name].format(*arguments, all=", ".join(arguments)), ATOM
+        if node.op in ARITHMETIC or node.op in (ops.neg, ops.sum_of_products):
+            return self.library.operation(node.op, operands)
+        if node.op.name not in self.library.functions or node.op is not ops.TABLE[node.op.name]:
+            raise ValueError(f"{self.library.caller} cannot write the primitive {node.op.name!r}, which is your own")
+        return self.library.function(
+            node.op.name,
+            [
+                text if parent in self.depends else Text(self.library.constant.format(text))
+                for parent, text in zip(node.parents, operands)
+            ],
+        )
 
     def _name(self, label: str) -> str:
         """An identifier of its own for a label: w²₁₃ becomes w2_13."""
@@ -235,11 +243,6 @@ def _shared(order: Sequence[Value]) -> set[Value]:
         for parent in node.parents:
             (shared if parent in seen else seen).add(parent)
     return shared
-
-
-def _factor(operand: tuple[str, int]) -> str:
-    text, strength = operand
-    return text if strength > 2 else f"({text})"
 
 
 def _number(x: float) -> str:

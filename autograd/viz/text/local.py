@@ -17,10 +17,10 @@ from autograd.modes import recording
 from autograd.value import Value
 from autograd.viz.text.algebra import Expression, Number, simplify
 from autograd.viz.text.formula import Formulas
-from autograd.viz.text.notation import ATOM, Names, number
-from autograd.viz.text.plain import plain
+from autograd.viz.text.notation import Names, number
 from autograd.viz.text.texmath import latex_name, latex_number
-from autograd.viz.text.typeset import latex
+from autograd.viz.text.typeset import latex, plain
+from autograd.writer import Level
 
 __all__ = ["LocalDerivative", "local_derivatives"]
 
@@ -96,8 +96,7 @@ def _rows(node: Value, names: Names) -> Sequence[Any]:
 
 
 def _atom(node: Value, names: Names) -> str:
-    name = names.name[node]
-    return name if names.strength[node] == ATOM else f"({name})"
+    return names.text[node].at(Level.ATOM)
 
 
 def _written(known: LocalDerivative, formula: Any, partial: float, names: Names) -> LocalDerivative:

@@ -7,10 +7,12 @@ from typing import Any
 
 from autograd import ops
 from autograd.labels import family, textbook
+from autograd.ops import Op
 from autograd.value import Value
+from autograd.writer import Dialect, Level, Text
 
 __all__ = [
-    "ATOM", "INFIX", "NEGATION", "NOT_COMPUTED", "Names", "expression", "factor", "gradient", "nodes_of", "number",
+    "ARITHMETIC", "LABELS", "NOT_COMPUTED", "Names", "expression", "factor", "gradient", "nodes_of", "number",
     "parameters_of", "product", "shorten", "stem",
 ]  # fmt: skip
 
@@ -21,10 +23,12 @@ LONGEST_TITLE = 40
 LONGEST_OPERAND = 12  # in a title that would be longer
 MOST_OPERANDS = 9  # of more, the first and the last are written
 
-# Operators as Python writes them, with their precedence; a function call binds like a name.
-INFIX = {ops.add: ("+", 1), ops.sub: ("-", 1), ops.mul: ("*", 2), ops.div: ("/", 2)}
-INFIX[ops.power] = INFIX[ops.constant_power] = ("**", 4)
-SUM, PRODUCT, NEGATION, ATOM = 1, 2, 3, 5
+# Python's operators, and functions by their symbols; a sign behind an operator is in brackets, as people write it.
+ARITHMETIC: dict[Op, str] = {
+    ops.add: " + ", ops.sub: " - ", ops.mul: "*", ops.div: "/", ops.power: "**", ops.constant_power: "**",
+}  # fmt: skip
+LABELS = Dialect({**ARITHMETIC, ops.less: " < ", ops.less_equal: " <= ", ops.equal: " == "}, apart=True)
+_CHAINS = {ops.sum_of: ops.add, ops.product_of: ops.mul}
 
 
 def number(x: float, spec: str = ".4g") -> str:
@@ -119,66 +123,53 @@ class Names:
         self.expression: dict[Value, str] = {}
         self.title: dict[Value, str] = {}
         self.numbered: set[Value] = set()  # those without a name that says what they are
-        self.strength: dict[Value, int] = {}  # how tightly the name binds
+        self.text: dict[Value, Text] = {}  # the names as parts of expressions
         for position, node in enumerate(order):
             self._add(node, position)
 
     def _add(self, node: Value, position: int) -> None:
-        operands = [(self.name[parent], self.strength[parent]) for parent in node.parents[:4]]
-        text, strength = expression(node, operands, self.spec)
+        operands = [self.text[parent] for parent in node.parents[:4]]
+        written = expression(node, operands, self.spec)
         if node.label:
-            name, strength = shorten(node.label), ATOM
-        elif len(text) <= LONGEST_EXPRESSION:
-            name = text
+            name = Text(shorten(node.label))
         else:
-            name, strength = f"v{position}", ATOM
-        if not node.label and (name != text or not self.numbered.isdisjoint(node.parents)):
+            name = written if len(written.text) <= LONGEST_EXPRESSION else Text(f"v{position}")
+        if not node.label and (name is not written or not self.numbered.isdisjoint(node.parents)):
             self.numbered.add(node)
-        title = name
-        if node.parents and name != text:
-            title = f"{name} = {text}"
+        title = name.text
+        if node.parents and title != written.text:
+            title = f"{name} = {written}"
             if len(title) > LONGEST_TITLE:
-                cut = [(shorten(operand, LONGEST_OPERAND), binding) for operand, binding in operands]
-                title = f"{name} = {expression(node, cut, self.spec)[0]}"
-        self.name[node], self.expression[node], self.title[node] = name, text, title
-        self.strength[node] = strength
+                cut = [Text(shorten(operand.text, LONGEST_OPERAND), operand.level) for operand in operands]
+                title = f"{name} = {expression(node, cut, self.spec)}"
+        self.name[node], self.expression[node], self.title[node] = name.text, written.text, title
+        self.text[node] = name
 
 
-def expression(node: Value, operands: Sequence[tuple[str, int]], spec: str = ".4g") -> tuple[str, int]:
-    """A node written with the names of its operands, each with how tightly it binds; and how tightly the whole does.
+def expression(node: Value, operands: Sequence[Text], spec: str = ".4g") -> Text:
+    """A node written with the names of its operands.
 
     Of more than four operands only the first may be given: then the text says how many there are.
     """
+    op, count = node.op, len(node.parents)
     if not node.parents:
-        text = number(node._data, spec)
-        return text, NEGATION if text.startswith("-") else ATOM
-    if node.op in INFIX:
-        symbol, strength = INFIX[node.op]
-        is_power = symbol == "**"  # binds from the right; all others from the left
-        first = _parenthesized(operands[0], strength + is_power)
-        second = _parenthesized(operands[1], strength + (not is_power))
-        second = second if is_power else _not_first(second)  # x*(-3), although Python takes x*-3
-        return (f"{first} {symbol} {second}" if strength == 1 else f"{first}{symbol}{second}"), strength
-    if node.op is ops.neg:
-        return "-" + _parenthesized(operands[0], NEGATION), NEGATION
-    is_whole = len(operands) == len(node.parents)
-    if node.op is ops.sum_of_products:
-        return (_joined(" + ", _products(operands)) if is_whole else _pattern(node.parents)), SUM
-    if not is_whole:
-        return f"{node.op.symbol} of {len(node.parents):,}", 0
-    if node.op is ops.sum_of and len(operands) > 1:
-        return _joined(" + ", [_parenthesized(operand, SUM) for operand in operands]), SUM
-    if node.op is ops.product_of and len(operands) > 1:
-        return _joined("*", [_parenthesized(operand, PRODUCT) for operand in operands]), PRODUCT
-    return f"{node.op.symbol}({_joined(', ', [text for text, _ in operands])})", ATOM
+        return LABELS.number(number(node._data, spec))
+    if op in LABELS.operators or op is ops.neg:
+        return LABELS.operation(op, operands)
+    if op is ops.sum_of_products and len(operands) < count:
+        return Text(_pattern(node.parents), Level.SUM)
+    if len(operands) < count:
+        return Text(f"{op.symbol} of {count:,}", Level.OPEN)
+    if op is ops.sum_of_products:
+        return LABELS.infix(ops.add, _few(LABELS.products(operands)))
+    if op in _CHAINS and count > 1:
+        return LABELS.infix(_CHAINS[op], _few(operands))
+    return Text(f"{op.symbol}({', '.join([operand.text for operand in _few(operands)])})")
 
 
-def _products(operands: Sequence[tuple[str, int]]) -> list[str]:
-    """The terms of a sum of products: first all left factors, then all right ones, then what is added."""
-    half = len(operands) // 2
-    pairs = zip(operands[:half], operands[half:])
-    terms = [f"{_parenthesized(x, PRODUCT)}*{_not_first(_parenthesized(y, PRODUCT + 1))}" for x, y in pairs]
-    return terms + [_parenthesized(operand, SUM) for operand in operands[2 * half :]]
+def _few(parts: Sequence[Text]) -> Sequence[Text]:
+    """All parts, or the first and the last of more than a line holds."""
+    return parts if len(parts) <= MOST_OPERANDS else [*parts[:4], Text("…"), parts[-1]]
 
 
 def _pattern(parents: Sequence[Value]) -> str:
@@ -200,21 +191,6 @@ def stem(nodes: Sequence[Value]) -> str:
     ('x', '')
     """
     return shorten(family([node.label for node in nodes]), LONGEST_OPERAND)
-
-
-def _joined(separator: str, parts: Sequence[str]) -> str:
-    shown = list(parts) if len(parts) <= MOST_OPERANDS else [*parts[:4], "…", parts[-1]]
-    return separator.join(shown if separator == ", " else [shown[0], *map(_not_first, shown[1:])])
-
-
-def _not_first(text: str) -> str:
-    """An operand that comes after another: a sign there needs parentheses."""
-    return f"({text})" if text.startswith("-") else text
-
-
-def _parenthesized(operand: tuple[str, int], needed: int) -> str:
-    text, strength = operand
-    return text if strength >= needed else f"({text})"
 
 
 def shorten(text: str, longest: int = LONGEST_LABEL) -> str:
