@@ -1,12 +1,13 @@
-"""A formula, its value and its gradient, from the command line.
+"""Compute an expression and its gradient.
 
 usage: python -m autograd EXPRESSION [NAME=NUMBER ...] [--draw FILE]
 
   python -m autograd "a*b + b**3" a=-4 b=2
   python -m autograd "log(1 + exp(-x))" x=0.5 --draw graph.svg
 
-EXPRESSION  numbers, names, + - * / **, parentheses, pi, e, and the functions below
---draw      the graph with all its numbers: FILE ends in .svg, .png, .jpg, .pdf or .dot
+EXPRESSION   made of numbers, names, + - * / **, parentheses, pi, e, and the functions below
+NAME=NUMBER  the number for a name in the expression
+--draw FILE  write a drawing of the graph; FILE ends in .svg, .png, .jpg, .pdf or .dot
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def predict(model: str, data: str, *, output: str = "-", probabilities: bool = F
     _check_output(output, model, data)
     trained = TabularModel.load(model)
     if probabilities and trained.loss != "cross_entropy":
-        raise DataError(f"{model} was trained by {trained.loss}, so that its outputs are no probabilities")
+        raise DataError(f"{model} was trained with {trained.loss}, so its outputs are not probabilities")
     table = read_table(_file(data), needed=trained.feature_names)
     outputs = trained.outputs(table.numbers(trained.feature_names))
     predictions = trained.predictions(outputs)
@@ -307,7 +307,7 @@ def _check_output(out: str, *read: str | None) -> None:
     if not path.parent.is_dir():
         raise FileError(f"cannot write {out}: there is no folder {path.parent}")
     if any(path.exists() and Path(name).exists() and path.samefile(name) for name in read if name):
-        raise FileError(f"cannot write {out}: it is the file to read")
+        raise FileError(f"cannot write {out}: it is the file that is read")
     check_writable(out)
 
 

@@ -24,10 +24,10 @@ __all__ = ["main"]
 
 EXAMPLES = """\
 examples:
-  python -m nn                                        Iris, 4-5-3, sigmoid
+  python -m nn                                        the bundled Iris data, 4-5-3, sigmoid
   python -m nn --hidden 8 8 --activation tanh --loss cross_entropy
   python -m nn --data wine.csv --target cultivar --epochs 50 --out wine
-  python -m nn train wine.csv --target cultivar       a network of your own, as model.json
+  python -m nn train wine.csv --target cultivar       train a network and save it as model.json
   python -m nn train --help                           the options of a command
 """
 TRAIN_EXAMPLES = """\
@@ -48,7 +48,7 @@ examples:
 """
 DRAW_EXAMPLES = """\
 examples:
-  python -m nn draw model.json                        with every feature at its mean
+  python -m nn draw model.json                        every feature has its mean
   python -m nn draw model.json --data iris.csv --row 71 --out row71.html
 """
 EXPORT_EXAMPLES = """\
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command and words[0] != command:
             parser.error(f"options come after the command: {program} {command} ...")
         if not command and ("data" in given) != ("target" in given):
-            parser.error("--data and --target go together: the file, and the name of its column to predict")
+            parser.error("--data and --target go together: the file, and its column to predict")
         program += f" {command}" if command else ""
         with warnings.catch_warnings():
             warnings.showwarning = _note
@@ -106,27 +106,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m nn",
-        description="Train a fully connected network on a table by gradient descent, and show its gradients\n"
-        "beside the four formulas of backpropagation. Without --data: on Fisher's iris flowers.",
+        description="A demonstration: train a fully connected network on a table, and show its gradients beside the\n"
+        "four formulas of backpropagation. Without --data, the table is Fisher's iris flowers.\n"
+        "The commands below do single jobs on a CSV file of your own.",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
-    add("--data", metavar="FILE", help="a CSV file with a header line; all columns but the target are numbers")
-    add("--target", metavar="COLUMN", help="the column of --data that holds the classes")
-    add("--hidden", metavar="N", type=_whole, nargs="+", help="neurons of each hidden layer (5)")
-    add("--activation", choices=formulas.ACTIVATIONS, help="of the hidden layers (sigmoid)")
-    add("--loss", choices=LEARNING_RATES, help="the cost (half_mse_loss)")
-    add("--epochs", metavar="N", type=_whole, help="how often to go through the samples (100)")
-    add("--batch-size", metavar="N", type=_whole, help="samples per step (10)")
-    add("--lr", metavar="RATE", type=_positive, help="the learning rate (by loss: 2, 1 or 0.1)")
-    add("--seed", metavar="N", type=int, help="of the split, the weights and the batches (0)")
-    add("--out", metavar="FOLDER", help="where to write the files (nn-demo)")
+    add("--data", metavar="FILE", help="CSV file with a header line; every column except the target holds numbers")
+    add("--target", metavar="COLUMN", help="column of --data that holds the classes")
+    add("--hidden", metavar="N", type=_whole, nargs="+", help="number of neurons in each hidden layer (default: 5)")
+    add("--activation", choices=formulas.ACTIVATIONS, help="activation of the hidden layers (default: sigmoid)")
+    add("--loss", choices=LEARNING_RATES, help="loss to minimise (default: half_mse_loss)")
+    add("--epochs", metavar="N", type=_whole, help="number of passes through the samples (default: 100)")
+    add("--batch-size", metavar="N", type=_whole, help="number of samples in a step (default: 10)")
+    add("--lr", metavar="RATE", type=_positive, help="learning rate (default: 2, 1 or 0.1, depending on the loss)")
+    add("--seed", metavar="N", type=int, help="seed of the split, the weights and the batches (default: 0)")
+    add("--out", metavar="FOLDER", help="folder for the files that are written (default: nn-demo)")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, fill, help, examples in [
         ("train", _train, "train a network on a CSV file, and save it", TRAIN_EXAMPLES),
-        ("predict", _predict, "what a saved network says about each row of a CSV file", PREDICT_EXAMPLES),
-        ("evaluate", _evaluate, "how well a saved network does on a CSV file with answers", EVALUATE_EXAMPLES),
-        ("draw", _draw, "draw the graph of one row with all its gradients", DRAW_EXAMPLES),
+        ("predict", _predict, "predict the target for each row of a CSV file", PREDICT_EXAMPLES),
+        ("evaluate", _evaluate, "measure a saved network on a CSV file that has the target", EVALUATE_EXAMPLES),
+        ("draw", _draw, "draw the graph of one row with its gradients", DRAW_EXAMPLES),
         ("export", _export, "write a saved network as a program for PyTorch", EXPORT_EXAMPLES),
     ]:
         fill(subparsers.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", epilog=examples))
@@ -135,54 +136,62 @@ def _arguments() -> argparse.ArgumentParser:
 
 def _train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("data", metavar="DATA.csv", help="a file with a header line; all columns but the target are numbers; or -")
-    add("--target", metavar="COLUMN", required=True, help="the column to predict")
-    add("--drop", metavar="COLUMN", nargs="+", help="columns to leave out, such as a number of the row")
-    add("--task", choices=TABULAR_LOSSES, help="whether that holds classes or numbers (asked for if it could be both)")
-    add("--hidden", metavar="N", type=_whole, nargs="*", help="neurons of each hidden layer (16), or none")
-    add("--activation", choices=layers.ACTIVATIONS, help="of the hidden layers (relu)")
+    add(
+        "data",
+        metavar="DATA.csv",
+        help="CSV file with a header line, or - for standard input; every column except the target holds numbers",
+    )
+    add("--target", metavar="COLUMN", required=True, help="column to predict")
+    add("--drop", metavar="COLUMN", nargs="+", help="columns to leave out, such as the number of the row")
+    add("--task", choices=TABULAR_LOSSES, help="whether the target holds classes or numbers (needed if it is unclear)")
+    add("--hidden", metavar="N", type=_whole, nargs="*", help="number of neurons in each hidden layer (default: 16)")
+    add("--activation", choices=layers.ACTIVATIONS, help="activation of the hidden layers (default: relu)")
     losses = dict.fromkeys(name for names in TABULAR_LOSSES.values() for name in names)
-    add("--loss", choices=losses, help="what to make small (cross_entropy; for regression mse_loss)")
-    add("--optimizer", choices=commands.RATES, help="how (adam)")
-    add("--epochs", metavar="N", type=_whole, help="how often to go through the rows (100)")
-    add("--batch-size", metavar="N", type=_whole, help="rows per step (32)")
-    add("--lr", metavar="RATE", type=_positive, help="the learning rate (0.01; for sgd 0.1)")
-    add("--seed", metavar="N", type=int, help="of the split, the weights and the batches (0)")
-    add("--test-size", metavar="PART", type=_part, help="the part of the rows to hold out, from 0 to below 1 (0.25)")
-    add("--out", metavar="MODEL.json", help="the file to write (model.json)")
+    add("--loss", choices=losses, help="loss to minimise (default: cross_entropy, or mse_loss for regression)")
+    add("--optimizer", choices=commands.RATES, help="optimiser (default: adam)")
+    add("--epochs", metavar="N", type=_whole, help="number of passes through the rows (default: 100)")
+    add("--batch-size", metavar="N", type=_whole, help="number of rows in a step (default: 32)")
+    add("--lr", metavar="RATE", type=_positive, help="learning rate (default: 0.01, or 0.1 for sgd)")
+    add("--seed", metavar="N", type=int, help="seed of the split, the weights and the batches (default: 0)")
+    add("--test-size", metavar="PART", type=_part, help="share of the rows to hold out, in [0, 1) (default: 0.25)")
+    add("--out", metavar="MODEL.json", help="file for the trained network (default: model.json)")
     _add_json(parser)
 
 
 def _predict(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
-    parser.add_argument("data", metavar="DATA.csv", help="a file with the columns the network needs, and others; or -")
-    parser.add_argument("--output", metavar="FILE", help="where to write (standard output)")
-    parser.add_argument("--probabilities", action="store_true", help="of each class, too")
+    parser.add_argument(
+        "data", metavar="DATA.csv", help="CSV file with the features of the network, or - for standard input"
+    )
+    parser.add_argument("--output", metavar="FILE", help="file for the predictions (default: standard output)")
+    parser.add_argument("--probabilities", action="store_true", help="also write the probability of each class")
     _add_json(parser)
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     parser.add_argument(
-        "data", metavar="DATA.csv", help="a file with the columns the network needs and the target; or -"
+        "data", metavar="DATA.csv", help="CSV file with the features and the target, or - for standard input"
     )
     _add_json(parser)
 
 
 def _draw(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
-    parser.add_argument("--data", metavar="DATA.csv", help="where to take the row from; or -")
-    parser.add_argument("--row", metavar="N", type=_whole, help="which row of the data, from 1 (1)")
-    parser.add_argument("--out", metavar="FILE", help="ends in .svg, .png, .jpg, .pdf, .dot or .html (net.svg)")
+    parser.add_argument("--data", metavar="DATA.csv", help="CSV file that holds the row, or - for standard input")
+    parser.add_argument("--row", metavar="N", type=_whole, help="number of the row, counted from 1 (default: 1)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="picture (.svg .png .jpg .pdf), text (.dot) or page (.html) (default: net.svg)"
+    )
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
-    parser.add_argument("--out", metavar="FILE.py", help="where to write (standard output)")
+    parser.add_argument("--out", metavar="FILE.py", help="file for the program (default: standard output)")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL.json", help="a file that train wrote")
+    parser.add_argument("model", metavar="MODEL.json", help="file that the command train has written")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
