@@ -104,7 +104,7 @@ def test_the_examples_of_the_help_run(trained: Path, capsys: pytest.CaptureFixtu
         ("predict absent.json fruit.csv", "predict: error: cannot read absent.json: No such file or directory"),
         ("predict fruit.csv fruit.csv", "fruit.csv, line 1, column 1: not valid JSON"),
         ("predict fruit.json line.csv", "line.csv: there is no column 'weight': the columns are 'x', 'y'"),
-        ("predict line.json line.csv --probabilities", "line.json was trained by mse_loss, so that its outputs are no"),
+        ("predict line.json line.csv --probabilities", "line.json was trained with mse_loss, so its outputs are not"),
         ("predict line.json line.csv --output no/p.csv", "cannot write no/p.csv: there is no folder no"),
         ("predict line.json line.csv --output ./line.csv", "cannot write ./line.csv: it is the file that is read"),
         ("predict line.json taken.csv", "taken.csv: 'prediction' is a column that predict writes itself: rename yours"),
