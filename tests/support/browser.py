@@ -52,7 +52,10 @@ def started_chromium() -> Iterator[Any]:
 
 @pytest.fixture(name="open_page")
 def opened_pages(chromium: Any, tmp_path: Path) -> Iterator[Open]:
-    """Open the page of a graph in a fresh profile; afterwards nothing may have complained or left the page."""
+    """Open the page of a graph in a fresh profile; afterwards nothing may have complained or left the page.
+
+    The state in its address is given by ``at``, as in "#step=7".
+    """
     trouble: list[str] = []
     contexts = []
 
@@ -62,9 +65,14 @@ def opened_pages(chromium: Any, tmp_path: Path) -> Iterator[Open]:
         motion: str = "reduce",
         scheme: str = "light",
         size: tuple[int, int] = (1200, 760),
+        at: str = "",
         **options: Any,
     ) -> Any:
         path = write_html(root, tmp_path / "graph.html", **options)
+
+        def is_inside(address: str) -> bool:
+            return address.startswith("data:") or address.partition("#")[0] == path.as_uri()
+
         context = chromium.new_context(
             color_scheme=scheme,
             reduced_motion=motion,
@@ -76,8 +84,8 @@ def opened_pages(chromium: Any, tmp_path: Path) -> Iterator[Open]:
         page.on("console", lambda message: trouble.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("dialog", lambda dialog: trouble.append(dialog.message))
-        page.on("request", lambda request: request.url in (path.as_uri(), "data:,") or trouble.append(request.url))
-        page.goto(path.as_uri())
+        page.on("request", lambda request: is_inside(request.url) or trouble.append(request.url))
+        page.goto(path.as_uri() + at)
         return page
 
     yield show

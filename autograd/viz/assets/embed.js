@@ -20,7 +20,7 @@ function embed(app) {
   };
   fitHeight();
   window.addEventListener("resize", fitHeight);
-  const follow = () => { if (!app.themeChosen) document.documentElement.dataset.theme = isDark(frame) ? "dark" : "light"; };
+  const follow = () => { if (!app.look.chosen) document.documentElement.dataset.theme = isDark(frame) ? "dark" : "light"; };
   follow();
   const watch = new MutationObserver(() => { follow(); setTimeout(follow, 500); });  // a notebook loads its style later
   const { documentElement, body } = frame.ownerDocument;

@@ -50,7 +50,8 @@ class Keyboard {
       ArrowRight: still(() => app.step(1)), ArrowLeft: still(() => app.step(-1)),
       Home: still(() => app.go(0)), End: still(() => app.go(app.walk.length)), " ": () => app.toggle(),
       g: () => this.enterGraph(), p: () => app.togglePaths(), q: () => app.toggleQuiz(), l: click("learn"), s: click("descend"),
-      t: () => app.toggleTheme(),
+      t: click("theme"),
+      y: click("larger"), d: click("details"), c: click("controls"), e: click("full"),
       "?": () => app.showHelp(), "+": click("closer"), "-": click("farther"), 0: click("fit"), f: click("follow"),
       Escape: () => app.letGo(),
     }[key.length === 1 ? key.toLowerCase() : key];

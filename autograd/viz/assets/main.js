@@ -15,7 +15,10 @@ class App {
     listenToStage(byId("stage"), this);
     this.listenToControls();
     this.keyboard = new Keyboard(this);
+    this.look = new Look(this);
     this.choose(DATA.level);
+    this.address = new Address(this);
+    if (location.hash) this.address.read();
     new ResizeObserver(() => this.picture.resized()).observe(byId("stage"));
     embed(this);
   }
@@ -47,7 +50,7 @@ class App {
     this.position = this.walk.positionAt(this.share);
     this.refresh();
     const scale = this.picture.fit();
-    this.setFollow(scale < FAR);  // to begin with, if the whole is too small to read
+    this.setFollow(scale < this.picture.far);  // to begin with, if the whole is too small to read
     if (this.following) this.picture.look(this.picture.goal);  // at once: it is another picture
   }
 
@@ -92,6 +95,7 @@ class App {
     this.writeCaption();
     byId("position").value = this.position;
     const { start, length } = this.walk;
+    byId("count").title = `Step ${this.position} of ${length}`;
     byId("count").textContent = this.quiz.on ? "quiz" : this.position < start
       ? `forward ${this.position} of ${start - 1}` : `backward ${this.position - start} of ${length - start}`;
     byId("position").setAttribute("aria-valuetext", byId("count").textContent);
@@ -100,6 +104,7 @@ class App {
     byId("play").disabled = byId("position").disabled = this.quiz.on;
     byId("quiz").setAttribute("aria-pressed", String(this.quiz.on));
     this.live.show();
+    if (this.address) this.address.write();
   }
 
   step(by) {
@@ -206,14 +211,8 @@ class App {
     this.panel.element.scrollTop = 0;
   }
 
-  toggleTheme() {
-    const root = document.documentElement;
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-    this.themeChosen = true;
-  }
-
   showHelp() {
+    if (this.look.hides("panel")) this.look.hide("panel");
     this.select(null);
     byId("keys").focus();
     byId("keys").scrollIntoView({ block: "start" });
@@ -223,13 +222,13 @@ class App {
   listenToControls() {
     const actions = {
       first: () => this.go(0), back: () => this.step(-1), play: () => this.toggle(), next: () => this.step(1),
-      last: () => this.go(this.walk.length), learn: () => this.live.toggle(), quiz: () => this.toggleQuiz(), theme: () => this.toggleTheme(),
+      last: () => this.go(this.walk.length), learn: () => this.live.toggle(), quiz: () => this.toggleQuiz(),
       help: () => this.showHelp(), closer: () => this.picture.zoom(0.8), farther: () => this.picture.zoom(1.25),
       fit: () => { this.setFollow(false); this.picture.fit(); }, follow: () => this.setFollow(!this.following),
     };
     for (const [id, action] of Object.entries(actions)) {
       byId(id).addEventListener("click", () => {
-        if (!["play", "theme", "learn", "follow", "fit", "closer", "farther"].includes(id)) this.pause();
+        if (!["play", "learn", "follow", "fit", "closer", "farther"].includes(id)) this.pause();
         action();
       });
     }

@@ -153,6 +153,7 @@ function keyboard() {
     ["arrows", "in the graph: walk along it"], ["Enter", "select the box"], ["Esc", "let it go, leave the graph"],
     ["P", "paths to the output"], ["Q", "quiz"],
     ["L", "learn: gradient descent"], ["S", "take a step of it"], ["+ − 0", "zoom, show all"], ["F", "follow the walk"], ["T", "light or dark"],
+    ["Y", "larger type"], ["D C", "hide the details, the controls"], ["E", "full screen"],
   ];
   return [
     make("h3", { id: "keys", tabindex: "-1" }, "Keyboard"),

@@ -24,7 +24,7 @@ class Replay {
 
   // Whether a box is a leaf with a name.  A number without one is its own name, in every expression that uses it.
   isLeaf(i) {
-    return Boolean(this.walk.boxes[i].m);
+    return Boolean(this.walk.boxes[i]?.m);
   }
 
   // The leaves that a step of gradient descent moves: the parameters if there are any, else all leaves with a name.

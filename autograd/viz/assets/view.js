@@ -135,10 +135,21 @@ class Picture {
     return [this.stage.clientWidth, this.stage.clientHeight - this.stage.querySelector(".zoom").offsetHeight];
   }
 
+  // The scales at which the picture can be read well, and just so: larger on a large screen, which is far away, and for
+  // those who asked for larger type.
+  get near() {
+    return NEAR * Math.max(1, this.stage.clientHeight / 600) * (parseFloat(document.documentElement.style.getPropertyValue("--type")) || 1);
+  }
+
+  get far() {
+    return (FAR / NEAR) * this.near;
+  }
+
   fit() {
     const [x, y, width, height] = this.full;
     const [w, h] = this.size;
-    const scale = Math.min(1.7, w / width, h / height) || 1;  // small graphs do not become huge
+    const largest = Math.max(1.7, h / 330);  // small graphs do not become huge, but are read from the last row
+    const scale = Math.min(largest, w / width, h / height) || 1;
     this.look({ x: x + width / 2, y: y + height / 2, scale });
     this.fitted = true;
     return scale;
@@ -213,8 +224,8 @@ class Picture {
     const xs = boxes.map((i) => this.centres[i][0]), ys = boxes.map((i) => this.centres[i][1]);
     const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
     const fitting = 0.9 * Math.min(this.size[0] / (right - left + 240), this.size[1] / (bottom - top + 130));
-    if (fitting < FAR && boxes.length > 1) return this.follow(boxes.slice(0, 1));
-    const scale = Math.min(fitting, Math.max(NEAR, this.goal.scale));
+    if (fitting < this.far && boxes.length > 1) return this.follow(boxes.slice(0, 1));
+    const scale = Math.min(fitting, Math.max(this.near, this.goal.scale));
     const { x, y, scale: before } = this.goal;
     const [w, h] = this.reach;
     const inside = left > x - w + 90 && right < x + w - 90 && top > y - h + 50 && bottom < y + h - 50;

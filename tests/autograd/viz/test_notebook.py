@@ -204,6 +204,7 @@ def test_it_follows_the_theme_of_the_notebook_until_one_is_chosen(notebook: Any)
     opened.evaluate("document.body.style.background = 'black'")
     for i in range(2):
         opened.wait_for_function(f"frames[{i}].document.documentElement.dataset.theme === 'dark'")
+    opened.frames[1].click("#view summary")
     opened.frames[1].click("#theme")
     assert inside(opened, themes) == ["light", "dark"]
     opened.evaluate("document.body.style.background = 'white'")

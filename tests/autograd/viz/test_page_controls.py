@@ -127,7 +127,7 @@ def test_everything_can_be_done_with_the_keyboard(open_page: Open) -> None:
 
 def test_steps_go_on_with_a_control_in_focus(open_page: Open) -> None:
     page = open_page(network())
-    for control in ("speed", "position", "theme", "follow"):
+    for control in ("speed", "position", "next", "follow"):
         page.focus(f"#{control}")
         press(page, "Home")
         press(page, "ArrowRight", 2)
