@@ -17,6 +17,7 @@ from autograd.value import Value
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.pictures.dot import Drawing
 from autograd.viz.pictures.draw import draw_dot
+from autograd.viz.text.markup import html_table
 from autograd.viz.text.notation import Names, nodes_of, number
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]
@@ -252,11 +253,8 @@ class Diagnosis:
         return f"{total:,} of {total:,} leaves get a finite gradient"
 
     def _repr_html_(self) -> str:
-        head = "".join([f"<th>{title}</th>" for title in ("what", "where", "why", "cut off behind it")])
-        rows = "".join([
-            f"<tr>{''.join([f'<td>{html.escape(cell)}</td>' for cell in row])}</tr>" for row in self._rows()
-        ])  # fmt: skip
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+        rows = [[html.escape(cell) for cell in row] for row in self._rows()]
+        table = html_table(["what", "where", "why", "cut off behind it"], rows) if rows else ""
         return f"{table}<p>{html.escape(self._summary())}</p>"
 
 

@@ -5,25 +5,22 @@ from __future__ import annotations
 import html
 import math
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autograd import ops
 from autograd.graph import topological_order
 from autograd.value import Value
 from autograd.viz.facts.order import reading_order
-from autograd.viz.facts.paths import Path, count_paths, strongest_paths
+from autograd.viz.facts.paths import Paths, count_paths, strongest_paths
 from autograd.viz.facts.replay import finite_difference
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.facts.uses import names_of, users_of
 from autograd.viz.text.local import LocalDerivative, local_derivatives
+from autograd.viz.text.markup import html_table, latex_factor, latex_number, latex_text
 from autograd.viz.text.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product
-from autograd.viz.text.texmath import latex_name, latex_number, latex_text
 
-__all__ = ["Ledger", "Paths", "Term", "explain"]
+__all__ = ["Ledger", "Term", "explain"]
 
 MOST_TERMS = 12  # longer sums are shortened to their largest terms
-LONGEST_PATH = 12
 
 
 def explain(
@@ -87,7 +84,6 @@ def explain(
     )
 
 
-# ---- one node: the uses it has --------------------------------------------------------------------------------------
 @dataclass(frozen=True, eq=False)
 class Term:
     """One use of a node: what its gradient gets from there."""
@@ -199,12 +195,12 @@ class Ledger:
         \mathrm{grad}\,b = ...3 \cdot 1...
         """
         spec = self.names.spec
-        left = rf"\mathrm{{grad}}\,{_latex(self.node, self.names)}"
+        left = rf"\mathrm{{grad}}\,{self.names.latex(self.node)}"
         if type(self.node.grad) is int:
             return rf"{left} = {latex_text(NOT_COMPUTED)}"
         terms = [
-            rf"\underbrace{{{self._latex_local(t)} \cdot {_latex_factor(t.upstream, spec)}}}"
-            rf"_{{{latex_text('via ')}{_latex(t.via, self.names)}}}"
+            rf"\underbrace{{{self._latex_local(t)} \cdot {latex_factor(t.upstream, spec)}}}"
+            rf"_{{{latex_text('via ')}{self.names.latex(t.via)}}}"
             for t in self._largest
         ]
         terms += [latex_text(text) for text in self._others()]
@@ -213,7 +209,7 @@ class Ledger:
     def _latex_local(self, term: Term) -> str:
         """The local derivative of a term: its number, or its formula in parentheses."""
         formula = self.formula(term).latex if self.with_formulas else ""
-        return rf"\left({formula}\right)" if " = " in formula else formula or _latex_factor(term.local, self.names.spec)
+        return rf"\left({formula}\right)" if " = " in formula else formula or latex_factor(term.local, self.names.spec)
 
     def _repr_html_(self) -> str:
         spec, name = self.names.spec, html.escape(self.names.name[self.node])
@@ -227,7 +223,7 @@ class Ledger:
         ]  # fmt: skip
         rows += [[html.escape(text), "", "", ""] for text in self._others()]
         rows.append([f"<b>{name}.grad</b>", "", "", f"<b>{number(self.node.grad, spec)}</b>"])
-        return _table(["via", f"∂via/∂{name}", "gradient of via", "product"], rows)
+        return html_table(["via", f"∂via/∂{name}", "gradient of via", "product"], rows)
 
 
 def _ledger(node: Value, spec: str, with_formulas: bool) -> Ledger:
@@ -241,152 +237,3 @@ def _ledger(node: Value, spec: str, with_formulas: bool) -> Ledger:
         if parent is node
     ]
     return Ledger(node, terms, names, with_formulas)
-
-
-# ---- two nodes: the paths between them -------------------------------------------------------------------------------
-@dataclass(frozen=True, repr=False)
-class Paths:
-    """The chain rule, path by path.
-
-    Attributes:
-        node, loss: from where to where.
-        gradient: ∂loss/∂node, the sum over all paths.
-        count: how many paths there are.
-        paths: the strongest of them.
-        finite_difference: an estimate of the gradient from values alone, as a check.
-        names: what the nodes are called.
-
-    >>> b = Value(2.0, "b")
-    >>> c = b * 3 + b * 5
-    >>> found = explain(b, c)
-    >>> found.gradient, found.count, [path.product for path in found.paths]
-    (8.0, 2, [5.0, 3.0])
-    """
-
-    node: Value
-    loss: Value
-    gradient: float
-    count: int
-    paths: list[Path]
-    finite_difference: float
-    names: Names
-    with_formulas: bool = False
-
-    @property
-    def remainder(self) -> float:
-        """What all the paths that are not listed add up to; nan if those that are listed are infinite.
-
-        >>> b = Value(2.0, "b")
-        >>> c = b * 3 + b * 5
-        >>> explain(b, c, k=1).remainder
-        3.0
-        """
-        listed: float = ops.sum_of(*[path.product for path in self.paths])
-        return self.gradient - listed
-
-    def __repr__(self) -> str:
-        spec = self.names.spec
-        head = f"{self._derivative(self.loss, self.node)} = {number(self.gradient, spec)}"
-        if not self.count:
-            swapped = self.loss in topological_order(self.node)
-            return f"{head}: no path leads there" + ("; the node comes first, then the loss" if swapped else "")
-        lines = [f"{head}, the sum of {_count(self.count)} path{'s' * (self.count > 1)}"]
-        for i, path in enumerate(self.paths, 1):
-            symbols, numbers = self._factors(path)
-            lines.append(f"  {i}. {' · '.join(symbols)} = {'·'.join(numbers)} = {number(path.product, spec)}")
-            if self.with_formulas:
-                lines += [f"     {derivative}" for derivative in self._formulas(path)]
-        if self.count > len(self.paths):
-            rest = self.remainder
-            total = "are not listed" if math.isnan(rest) else f"add up to {number(rest, spec)}"
-            lines.append(f"  the other {_count(self.count - len(self.paths))} {total}")
-        lines.append(f"finite differences give {number(self.finite_difference, spec)}")
-        return "\n".join(lines)
-
-    def _formulas(self, path: Path) -> list[LocalDerivative]:
-        """The local derivatives along a path of which the formula says more than the number, from the loss back."""
-        found = []
-        for head, tail, partial in list(zip(path.nodes[1:], path.nodes, path.partials))[::-1][:LONGEST_PATH]:
-            of_head = local_derivatives(head, self.names)
-            places = [i for i, (p, d) in enumerate(zip(head.parents, head.partials)) if p is tail and d == partial]
-            found += [of_head[i] for i in places[:1] if of_head[i].symbols]
-        return found
-
-    def to_latex(self) -> str:
-        r"""The sum over the paths as lines of an ``aligned`` environment.
-
-        >>> b = Value(2.0, "b")
-        >>> print(explain(b, b * 3).to_latex().splitlines()[0])
-        \begin{aligned}
-        """
-        spec = self.names.spec
-        fraction = _latex_derivative(self.loss, self.node, self.names)
-        rows = [f"{fraction} &= {latex_number(self.gradient, spec)}"]
-        for path in self.paths:
-            steps = list(zip(path.nodes[1:], path.nodes, path.partials))[::-1]
-            symbols = _shortened([_latex_derivative(head, tail, self.names) for head, tail, _ in steps], r"\cdots")
-            numbers = _shortened([_latex_factor(partial, spec) for _, _, partial in steps], r"\cdots")
-            factors = r" \cdot ".join(numbers) or "1"
-            rows.append(rf"&\quad {' '.join(symbols) or '1'} = {factors} = {latex_number(path.product, spec)}")
-        if self.count > len(self.paths):
-            rest = latex_text(f"the other {_count(self.count - len(self.paths))} paths: ")
-            rows.append(rf"&\quad {rest}{latex_number(self.remainder, spec)}")
-        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
-
-    def _repr_html_(self) -> str:
-        spec = self.names.spec
-        rows = []
-        for path in self.paths:
-            symbols, numbers = self._factors(path)
-            rows.append([html.escape(" · ".join(symbols)), " · ".join(numbers), number(path.product, spec)])
-        if self.count > len(self.paths):
-            rows.append([f"the other {_count(self.count - len(self.paths))} paths", "", number(self.remainder, spec)])
-        name = html.escape(self._derivative(self.loss, self.node))
-        rows.append([f"<b>{name}</b>", f"{_count(self.count)} in all", f"<b>{number(self.gradient, spec)}</b>"])
-        rows.append(["finite differences", "", number(self.finite_difference, spec)])
-        return _table(["path", "local derivatives", "product"], rows)
-
-    def _factors(self, path: Path) -> tuple[list[str], list[str]]:
-        """The derivatives along a path, from the loss down, in symbols and in numbers."""
-        steps = list(zip(path.nodes[1:], path.nodes, path.partials))[::-1]
-        if not steps:
-            return [self._derivative(self.loss, self.node)], ["1"]
-        symbols = [self._derivative(head, tail) for head, tail, _ in steps]
-        numbers = [factor(partial, self.names.spec, first=not i) for i, (_, _, partial) in enumerate(steps)]
-        return _shortened(symbols), _shortened(numbers)
-
-    def _derivative(self, of: Value, by: Value) -> str:
-        return f"∂{_atom(self.names.name[of])}/∂{_atom(self.names.name[by])}"
-
-
-def _count(n: int) -> str:
-    """How many; of deep networks there are more paths than anybody wants to read the digits of."""
-    return f"{n:,}" if n < 10**12 else f"{n // 10 ** (len(str(n)) - 2) / 10}e{len(str(n)) - 1}"
-
-
-def _shortened(parts: list[str], ellipsis: str = "…") -> list[str]:
-    half = LONGEST_PATH // 2
-    return parts if len(parts) <= LONGEST_PATH else [*parts[:half], ellipsis, *parts[-half:]]
-
-
-def _atom(name: str) -> str:
-    return f"({name})" if any(c in name for c in " +-*/(") else name
-
-
-def _latex(node: Value, names: Names) -> str:
-    return latex_name(names.name[node]) if node.label else latex_text(names.name[node])
-
-
-def _latex_derivative(of: Value, by: Value, names: Names) -> str:
-    return rf"\frac{{\partial {_latex(of, names)}}}{{\partial {_latex(by, names)}}}"
-
-
-def _latex_factor(x: float, spec: str) -> str:
-    text = latex_number(x, spec)
-    return f"({text})" if text.startswith("-") or "cdot" in text else text
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join([f"<th>{cell}</th>" for cell in header])
-    body = "".join([f"<tr>{''.join([f'<td>{cell}</td>' for cell in row])}</tr>" for row in rows])
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

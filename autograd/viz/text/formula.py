@@ -12,8 +12,8 @@ from autograd.graph import topological_order
 from autograd.ops import Op
 from autograd.value import Value
 from autograd.viz.text.algebra import ONE, Expression, Function, Number, Product, Sum, Symbol, power, simplify
+from autograd.viz.text.markup import latex_name, latex_number
 from autograd.viz.text.notation import nodes_of
-from autograd.viz.text.texmath import latex_name, latex_number
 from autograd.viz.text.typeset import latex
 
 __all__ = ["Formulas", "to_latex", "to_latex_gradient"]

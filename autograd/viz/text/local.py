@@ -17,8 +17,8 @@ from autograd.modes import recording
 from autograd.value import Value
 from autograd.viz.text.algebra import Expression, Number, simplify
 from autograd.viz.text.formula import Formulas
-from autograd.viz.text.notation import Names, number
-from autograd.viz.text.texmath import latex_name, latex_number
+from autograd.viz.text.markup import latex_name, latex_number
+from autograd.viz.text.notation import Names, derivative_name, number
 from autograd.viz.text.typeset import latex, plain
 from autograd.writer import Level
 
@@ -55,8 +55,7 @@ class LocalDerivative:
         return " = ".join(dict.fromkeys([step for step in (self.symbols, self.numbers, self.value) if step]))
 
     def __str__(self) -> str:
-        head, tail = (name if name.isalnum() else f"({name})" for name in (self.head, self.tail))
-        return f"∂{head}/∂{tail} = {self.steps}"
+        return f"{derivative_name(self.head, self.tail)} = {self.steps}"
 
 
 def local_derivatives(node: Value, names: Names) -> list[LocalDerivative]:

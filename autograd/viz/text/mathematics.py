@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from autograd import ops
 from autograd.labels import SCRIPTS, SUPERSCRIPTS, superscript
 from autograd.ops import Op
+from autograd.viz.text.markup import latex_number, latex_text
 from autograd.viz.text.notation import number
-from autograd.viz.text.texmath import latex_number, latex_text
 from autograd.writer import TERM_SIGN, Dialect, Level, Operator, Text
 
 __all__ = ["LATEX", "PLAIN", "Mathematics"]

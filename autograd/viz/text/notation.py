@@ -9,11 +9,12 @@ from autograd import ops
 from autograd.labels import family, textbook
 from autograd.ops import Op
 from autograd.value import Value
+from autograd.viz.text.markup import latex_name, latex_text
 from autograd.writer import Dialect, Level, Text
 
 __all__ = [
-    "ARITHMETIC", "LABELS", "NOT_COMPUTED", "Names", "expression", "factor", "gradient", "nodes_of", "number",
-    "parameters_of", "product", "shorten", "stem",
+    "ARITHMETIC", "LABELS", "NOT_COMPUTED", "Names", "derivative_name", "expression", "factor", "gradient", "nodes_of",
+    "number", "parameters_of", "product", "shorten", "stem",
 ]  # fmt: skip
 
 NOT_COMPUTED = "not computed"
@@ -46,8 +47,8 @@ def factor(x: float, spec: str = ".4g", *, first: bool = False) -> str:
     >>> factor(-2.0), factor(-2.0, first=True), factor(2.0)
     ('(-2)', '-2', '2')
     """
-    text = number(x, spec)
-    return text if first or not text.startswith("-") else f"({text})"
+    text = LABELS.number(number(x, spec))
+    return text.text if first else LABELS.inner(text, Level.SIGN)
 
 
 def product(factors: Sequence[float], spec: str = ".4g", *, first: bool = True) -> str:
@@ -69,6 +70,16 @@ def gradient(grad: float, spec: str = ".4g") -> str:
     '0'
     """
     return NOT_COMPUTED if type(grad) is int else number(grad, spec)
+
+
+def derivative_name(of: str, by: str) -> str:
+    """The derivative of one node with respect to another, by their names.
+
+    >>> derivative_name("a + b", "b")
+    '∂(a + b)/∂b'
+    """
+    names = [f"({name})" if any(c in name for c in " +-*/(") else name for name in (of, by)]
+    return "∂{}/∂{}".format(*names)
 
 
 def nodes_of(roots: Value | Sequence[Value], caller: str) -> list[Value]:
@@ -144,6 +155,10 @@ class Names:
                 title = f"{name} = {expression(node, cut, self.spec)}"
         self.name[node], self.expression[node], self.title[node] = name.text, written.text, title
         self.text[node] = name
+
+    def latex(self, node: Value) -> str:
+        """The name in LaTeX: a label as a symbol, an expression as text."""
+        return latex_name(self.name[node]) if node.label else latex_text(self.name[node])
 
 
 def expression(node: Value, operands: Sequence[Text], spec: str = ".4g") -> Text:

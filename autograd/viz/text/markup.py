@@ -1,14 +1,15 @@
-"""Names and numbers in LaTeX.  Labels are a user's text: nothing in them is taken for a command."""
+"""Names, numbers and tables in LaTeX and HTML.  In a label, which is a user's text, nothing is taken for a command."""
 
 from __future__ import annotations
 
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from autograd.labels import scripts
 
-__all__ = ["latex_name", "latex_number", "latex_text"]
+__all__ = ["html_table", "latex_factor", "latex_name", "latex_number", "latex_text"]
 
 _SPECIAL = {
     "\\": r"}\backslash\text{", "^": r"}{\hat{}}\text{", "~": r"}{\sim}\text{", "<": r"}{<}\text{", ">": r"}{>}\text{",
@@ -67,3 +68,24 @@ def latex_number(x: float, spec: str = ".4g") -> str:
         return mantissa
     power = rf"10^{{{int(exponent)}}}"
     return mantissa.removesuffix("1") + power if mantissa in ("1", "-1") else rf"{mantissa} \cdot {power}"
+
+
+def latex_factor(x: float, spec: str = ".4g") -> str:
+    r"""A number as a factor: in parentheses if it is negative, or has a power of ten.
+
+    >>> print(latex_factor(-2.0), latex_factor(2.0))
+    (-2) 2
+    """
+    text = latex_number(x, spec)
+    return f"({text})" if text.startswith("-") or "cdot" in text else text
+
+
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose cells are HTML.
+
+    >>> html_table(["a"], [["1"]])
+    '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table>'
+    """
+    head = "".join([f"<th>{cell}</th>" for cell in header])
+    body = "".join([f"<tr>{''.join([f'<td>{cell}</td>' for cell in row])}</tr>" for row in rows])
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
