@@ -203,6 +203,17 @@ def test_paths_of_the_repository_exist(name: str) -> None:
         assert any(ROOT.glob(path)), path
 
 
+def test_tests_that_the_overview_names_exist() -> None:
+    named = {*re.findall(r"`(test_\w+)`", page_named("tests/README.md"))}
+    there = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    tests = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (\w+)", path.read_text("utf-8"), re.M)
+    }
+    assert named <= there | tests
+
+
 # --- the runner itself ----------------------------------------------------------------------------------------------
 
 PAGE = """
