@@ -27,8 +27,8 @@ More
     compile                 the same as machine code
     draw_dot, autograd.viz  drawings and explanations of a graph
     nn                      neural networks, a package of its own
-    errors                  AutogradError and, below it, DrawingError, GradcheckError, NumericError, PrimitiveError,
-                            StaleGraphError
+    errors                  AutogradError and, below it, CompileError, DrawingError, GradcheckError, NumericError,
+                            PrimitiveError, StaleGraphError
 """
 
 import importlib
@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 from autograd import errors, functional
 from autograd.errors import (
     AutogradError,
+    CompileError,
     DrawingError,
     GradcheckError,
     NumericError,
@@ -97,13 +98,13 @@ if TYPE_CHECKING:
     from autograd.viz import draw_dot
 
 __all__ = [  # noqa: RUF022 - classes first
-    "AutogradError", "DrawingError", "GradcheckError", "NumericError", "PrimitiveError", "StaleGraphError", "Value",
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "check_graph", "clip", "compile",
-    "constant", "cos", "cosh", "draw_dot", "elu", "erf", "errors", "exp", "expm1", "floor", "fsum", "functional",
-    "gelu", "grad", "gradcheck", "hypot", "identity", "leaky_relu", "linear", "log", "log10", "log1p", "log2",
-    "logaddexp", "logsumexp", "maximum", "minimum", "no_grad", "primitive", "prod", "relu", "round", "sigmoid", "sign",
-    "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square", "strict", "sumprod", "take", "tan", "tanh",
-    "where",
+    "AutogradError", "CompileError", "DrawingError", "GradcheckError", "NumericError", "PrimitiveError",
+    "StaleGraphError", "Value", "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt",
+    "check_graph", "clip", "compile", "constant", "cos", "cosh", "draw_dot", "elu", "erf", "errors", "exp", "expm1",
+    "floor", "fsum", "functional", "gelu", "grad", "gradcheck", "hypot", "identity", "leaky_relu", "linear", "log",
+    "log10", "log1p", "log2", "logaddexp", "logsumexp", "maximum", "minimum", "no_grad", "primitive", "prod",
+    "relu", "round", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square", "strict",
+    "sumprod", "take", "tan", "tanh", "where",
 ]  # fmt: skip
 __version__ = "0.1.0"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 __all__ = [
-    "AutogradError", "DrawingError", "ExpressionError", "GradcheckError", "NumericError", "PrimitiveError",
-    "StaleGraphError",
+    "AutogradError", "CompileError", "DrawingError", "ExpressionError", "GradcheckError", "NumericError",
+    "PrimitiveError", "StaleGraphError",
 ]  # fmt: skip
 
 
@@ -42,6 +42,22 @@ class PrimitiveError(AutogradError):
     Traceback (most recent call last):
         ...
     autograd.errors.PrimitiveError: primitive 'halved' gave 'half' as a partial derivative: ...
+    """
+
+
+class CompileError(AutogradError):
+    """Something that the compiler cannot do; the message says what, and why.
+
+    Where the same can be computed without the compiler, as in ``nn.fit``, this happens, and the message becomes a
+    warning.  Any other error from the compiler is a mistake in this package, and is not caught anywhere.
+
+    >>> from autograd.compiler.backends import compile_errors
+    >>> try:
+    ...     with compile_errors():
+    ...         {1.0: "one"}[2.0]
+    ... except CompileError as error:
+    ...     print(error)
+    KeyError: 2.0
     """
 
 

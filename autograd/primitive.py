@@ -41,7 +41,7 @@ class Primitive(Op):
                 return function(*arguments)
         except AutogradError:
             raise
-        except Exception as error:
+        except Exception as error:  # of the user's function
             at = ", ".join(map(str, arguments))
             raise PrimitiveError(f"primitive {self.name!r} raised {type(error).__name__} at ({at}): {error}") from error
 

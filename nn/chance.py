@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from autograd import no_grad
+from autograd.errors import CompileError
 from nn.module import Module
 
 __all__ = ["check_repeatable", "draws_given", "draws_of", "not_drawn", "random_number"]
@@ -98,7 +99,7 @@ def check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has_
     with no_grad():
         calls = [[float(f"{number:.17g}") for number in f()] for _ in range(3)]
     if has_drawn() or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
-        raise TypeError(
+        raise CompileError(
             "the loss of a sample differs between calls: something in it is random, such as dropout; "
             "if that is intended, give compile=False"
         )

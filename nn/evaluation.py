@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import Value, no_grad
+from autograd.errors import CompileError
 from nn.chance import check_repeatable, not_drawn
 from nn.data import argmax, samples_of
 from nn.losses import (
@@ -56,16 +57,21 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
 def native_outputs(model: Callable[[Any], Any], X: Sequence[Any]) -> Callable[[], list[Any]] | None:
     """What gives the outputs for some samples natively, with the parameters as they are at each call.
 
-    None if that fails. An error that is not the compiler's comes up again when the model is run eagerly.
+    None where the compiler cannot do what the model does.  An error of the model comes up again when it is run eagerly.
     """
-    from autograd.compiler.backends import native_available
+    from autograd.compiler.backends import compile_errors, native_available
 
     if not native_available():
         return None
     found = Outputs()
+
+    def outputs(x: Any) -> list[Any]:
+        with compile_errors():
+            return found.listed(model(x))
+
     try:
-        evaluator = evaluator_of(model, lambda x: found.listed(model(x)), (X,))
-    except Exception:
+        evaluator = evaluator_of(model, outputs, (X,))
+    except CompileError:
         return None
     return lambda: found.by_sample(evaluator([]))
 
@@ -146,7 +152,7 @@ def evaluator_of(
     """A native ``Evaluator`` of a function of one sample that uses a model.
 
     Raises:
-        Exception: of any kind, if it cannot be compiled.
+        CompileError: the function does something that the compiler cannot do.
     """
     from autograd.compiler.evaluation import Evaluator
 
@@ -162,8 +168,16 @@ class Outputs:
     single = False
 
     def listed(self, output: Any) -> list[Any]:
+        """The numbers of an output.
+
+        Raises:
+            CompileError: there are lists in the output.
+        """
         self.single = not hasattr(output, "__len__")
-        return [output] if self.single else list(output)
+        numbers = [output] if self.single else list(output)
+        if any(hasattr(number, "__len__") for number in numbers):
+            raise CompileError("the model gives lists of lists")
+        return numbers
 
     def by_sample(self, columns: Any) -> list[Any]:
         """Outputs [output, sample] as one list per sample, or as one number where there is a single output."""

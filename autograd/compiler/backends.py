@@ -11,14 +11,18 @@ import importlib.util
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from autograd.compiler.classes import Program, UnsupportedError
 from autograd.compiler.python.kernel import PythonKernel
+from autograd.errors import AutogradError, CompileError
 from autograd.locks import renew_in_child
 
-__all__ = ["BACKENDS", "Kernel", "UnsupportedError", "first_that_can", "kernel_for", "native_available"]
+__all__ = [
+    "BACKENDS", "Kernel", "UnsupportedError", "compile_errors", "first_that_can", "kernel_for", "native_available",
+]  # fmt: skip
 
 Kernel = Callable[[Sequence[Any], Sequence[float]], list[Any]]
 BACKENDS = ("auto", "native", "python")
@@ -45,6 +49,25 @@ def native_available() -> bool:
                 stacklevel=4,
             )
     return not reason
+
+
+@contextmanager
+def compile_errors() -> Iterator[None]:
+    """Inside, a user's function runs on stand-ins for numbers; what it cannot do with them is a ``CompileError``.
+
+    >>> with compile_errors():
+    ...     raise TypeError("no number")
+    Traceback (most recent call last):
+        ...
+    autograd.errors.CompileError: no number
+    """
+    try:
+        yield
+    except CompileError:
+        raise
+    except Exception as error:  # whatever a user's function may raise
+        speaks = isinstance(error, (AutogradError, TypeError, ValueError)) and str(error)
+        raise CompileError(str(error) if speaks else f"{type(error).__name__}: {error}") from error
 
 
 def first_that_can(native: Callable[[], Any], python: Callable[[], Any], backend: str) -> Any:

@@ -39,7 +39,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from autograd.compiler.indices import Index, common_step
-from autograd.errors import AutogradError
+from autograd.errors import AutogradError, CompileError
 from autograd.ops import Op
 
 __all__ = [
@@ -52,7 +52,7 @@ class ProgramError(AutogradError):
     """A program that breaks a rule of its own: a mistake in this package, found before anything runs."""
 
 
-class UnsupportedError(AutogradError):
+class UnsupportedError(CompileError):
     """The program needs something that has no machine code; it runs as Python instead."""
 
 

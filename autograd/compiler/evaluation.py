@@ -30,8 +30,8 @@ class Evaluator:
 
     Raises:
         DataDependentError: the function decides by its data.
-        TypeError: something in the data is no number.
-        ValueError: the samples are of different shapes.
+        SamplesError: something in the data is no number, or the samples are of different shapes.
+        CompileError: the function does something else that the compiler cannot do.
     """
 
     def __init__(self, f: Callable[..., Any], data: Sequence[Sequence[Any]], leaves: Sequence[Value] = ()) -> None:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from autograd import ops
+from autograd.compiler.backends import compile_errors
 from autograd.compiler.builder import Builder, Rows, wrapped
 from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
 from autograd.compiler.differentiate import differentiate
@@ -89,6 +90,9 @@ def step_program(
         rule: the update of one parameter.
         state_size: how many numbers the rule carries along for each parameter.
         hyper: the numbers that the rule finds in ``hyper``; ``lr`` and ``step`` may change from step to step.
+
+    Raises:
+        CompileError: the rule does something that only numbers can do, such as ``if``.
     """
     lr = captured + state_size * trained
     step, scale = lr + 1, lr + 2
@@ -112,18 +116,16 @@ def step_program(
     same = builder.index([0] * trained)
     rate, count = builder.leaf(Kind.PARAMETER, [lr]), builder.leaf(Kind.PARAMETER, [step])
     old = builder.read(parameters, own)
-    new, new_states = rule(
-        Rows(builder, old),
-        wrapped(builder, builder.read(gradients, own) if isinstance(gradients, Read) else gradients),
-        tuple([Rows(builder, state) for state in states]),
-        SimpleNamespace(
-            **{
-                **hyper,
-                "lr": wrapped(builder, builder.read(rate, same)),
-                "step": wrapped(builder, builder.read(count, same)),
-            }
-        ),
-    )
+    gradient = wrapped(builder, builder.read(gradients, own) if isinstance(gradients, Read) else gradients)
+    steering = {
+        **hyper,
+        "lr": wrapped(builder, builder.read(rate, same)),
+        "step": wrapped(builder, builder.read(count, same)),
+    }
+    with compile_errors():
+        new, new_states = rule(
+            Rows(builder, old), gradient, tuple([Rows(builder, state) for state in states]), SimpleNamespace(**steering)
+        )
     replaced = [(old, new), *zip(states, new_states), (count, Rows(builder, count) + 1.0)]
     outputs: list[Operand] = [loss]
     carried = []

@@ -10,12 +10,14 @@ from math import inf
 from typing import Any, NamedTuple
 
 from autograd import ops
+from autograd.compiler.backends import compile_errors
 from autograd.compiler.builder import Builder, Rows, wrapped
 from autograd.compiler.classes import Kind, Operand, Program, Read, Terms, choice_of
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.effects import UPDATED
 from autograd.compiler.group import group
 from autograd.compiler.record import Recording
+from autograd.errors import CompileError
 from autograd.primitive import Primitive
 
 __all__ = ["Assembled", "assemble", "in_order", "inlined"]
@@ -147,9 +149,11 @@ def _called(builder: Builder, op: Any, operands: list[Operand], size: int) -> Op
         return operands[0]
     if isinstance(op, Primitive):
         function: Callable[..., Any] = op.function
+        stand_ins = [wrapped(builder, operand) for operand in operands]
         try:
-            result = function(*[wrapped(builder, operand) for operand in operands])
-        except Exception:  # whatever it does, it is not for arrays: Python will evaluate it
+            with compile_errors():
+                result = function(*stand_ins)
+        except CompileError:  # whatever it does, it is not for arrays: Python will evaluate it
             result = None
         if isinstance(result, Rows):
             return result.read

@@ -17,8 +17,12 @@ from autograd.compiler.arguments import form
 from autograd.compiler.outside import Outside
 from autograd.compiler.traced import TracedFloat, TracedInt
 from autograd.compiler.watches import NO_KEY, Difference
+<<<<<<< HEAD
 from autograd.deferred import Deferred
 from autograd.errors import AutogradError
+=======
+from autograd.errors import CompileError
+>>>>>>> 47b9cd3 (What the compiler cannot do is a CompileError, and only that makes training and predictions go on without it: a mistake of the compiler surfaces)
 from autograd.ops import Traced, leaf
 from autograd.trees import all_floats, rebuild
 from autograd.value import Value, new_node
@@ -40,7 +44,7 @@ _EXACT = 2**53  # up to here every int is a float
 _PLAIN = (int, float, str, bool, bytes, type(None))
 
 
-class NotReplayableError(AutogradError):
+class NotReplayableError(CompileError):
     """Something that a program cannot do: the call runs without the compiler."""
 
 

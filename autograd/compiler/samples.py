@@ -13,16 +13,20 @@ from autograd.compiler.arguments import arguments_of, form
 from autograd.compiler.collecting import collector_paused
 from autograd.compiler.outside import Outside
 from autograd.compiler.record import Recording, advice, record
-from autograd.errors import AutogradError
+from autograd.errors import CompileError
 from autograd.graph import topological_order
 from autograd.ops import as_float
 from autograd.trees import rebuild
 
-__all__ = ["DataDependentError", "record_sample", "table_of"]
+__all__ = ["DataDependentError", "SamplesError", "record_sample", "table_of"]
 
 
-class DataDependentError(AutogradError):
+class DataDependentError(CompileError):
     """A function of a sample decides by its data, so that one recording does not serve all samples."""
+
+
+class SamplesError(CompileError, ValueError):
+    """The samples are not all of one structure, or something in them is no number, so that they make no table."""
 
 
 def record_sample(
@@ -44,6 +48,7 @@ def record_sample(
 
     Raises:
         DataDependentError: it decides by its data, and not for all samples in the same way.
+        SamplesError: something in the first sample is no number.
     """
     with collector_paused():
         recording = record(f, [_first(values) for values in data], outside, several=several)
@@ -79,9 +84,8 @@ def table_of(data: Sequence[Sequence[Any]]) -> Any:
         data: For each argument what it is for each sample: numbers, nested lists of them, or one array.
 
     Raises:
-        TypeError: something is no number.
-        ValueError: two samples have different structures.  They must agree in the kinds of their containers, in
-            the keys of dictionaries and the order of these keys, and in all lengths.
+        SamplesError: something is no number, or two samples have different structures.  They must agree in the kinds of
+            their containers, in the keys of dictionaries and the order of these keys, and in all lengths.
     """
     return np.hstack([_rows(values) for values in data])
 
@@ -90,13 +94,13 @@ def _rows(values: Sequence[Any]) -> Any:
     table = _regular(values)
     if table is not None:
         return table.reshape(len(values), -1).astype(float, copy=False)
-    rows = [arguments_of(value, f"sample {i}") for i, value in enumerate(values)]
+    rows = [_numbers(value, f"sample {i}") for i, value in enumerate(values)]
     first = form(values[0])
     for i, (value, row) in enumerate(zip(values, rows)):
         if len(row) != len(rows[0]):
-            raise ValueError(f"sample 0 has {len(rows[0])} numbers, but sample {i} has {len(row)}")
+            raise SamplesError(f"sample 0 has {len(rows[0])} numbers, but sample {i} has {len(row)}")
         if form(value) != first:
-            raise ValueError(f"sample 0 has the structure {first}, but sample {i} has {form(value)}")
+            raise SamplesError(f"sample 0 has the structure {first}, but sample {i} has {form(value)}")
     return np.array(rows, dtype=float)
 
 
@@ -125,7 +129,7 @@ def _regular(values: Sequence[Any]) -> Any:
 def _first(values: Sequence[Any]) -> Any:
     """The first sample, with a float in the place of each int that is a float in another sample."""
     first = values[0]
-    whole = [*map(_is_int, arguments_of(first))]
+    whole = [*map(_is_int, _numbers(first, "sample 0"))]
     if not any(whole):
         return first
     for value in values if getattr(values, "dtype", None) is None else ():
@@ -133,6 +137,18 @@ def _first(values: Sequence[Any]) -> Any:
     if all(whole):
         return first
     return rebuild(first, [x if stays else as_float(x) for x, stays in zip(arguments_of(first), whole)])
+
+
+def _numbers(sample: Any, name: str) -> list[Any]:
+    """The numbers of a sample.
+
+    Raises:
+        SamplesError: something in it is no number, or an int that no float is equal to.
+    """
+    try:
+        return arguments_of(sample, name)
+    except (TypeError, OverflowError) as error:
+        raise SamplesError(str(error)) from error
 
 
 def _is_int(x: Any) -> bool:

@@ -19,6 +19,7 @@ from autograd.compiler.machine.machine import Machine
 from autograd.compiler.outside import Outside
 from autograd.compiler.residence import set_data, settle
 from autograd.compiler.samples import record_sample, table_of
+from autograd.errors import CompileError
 from autograd.value import Value
 
 __all__ = ["Trainer"]
@@ -158,7 +159,7 @@ class Trainer:
         """Whether the rule has machine code."""
         try:
             self.kernel(_GIVEN)
-        except Exception:  # whatever it does that registers cannot: on floats it may
+        except CompileError:  # it does something that only numbers can do
             return False
         return True
 

@@ -147,7 +147,7 @@ class Workers:
                     yield k, answer
         except ExecutorError:
             raise
-        except Exception as error:
+        except Exception as error:  # each executor has its own; the message names it
             raise ExecutorError(f"the workers gave no result: {_reason(error)}") from error
         finally:
             for future in running:

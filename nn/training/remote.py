@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from autograd.errors import CompileError
 from nn.chance import not_drawn
-from nn.data import DataError
 from nn.distributed import ExecutorError, Parcel, Workers
 from nn.optim import Optimizer
 from nn.training.steps import Batch, CompiledSteps, EagerSteps, Loss, check_eagerly, numeric_targets
@@ -27,7 +27,8 @@ class ExecutorSteps(CompiledSteps):
         workers: who computes.
 
     Raises:
-        Exception: of any kind, if the model or the loss cannot be compiled.
+        CompileError: the model or the loss does something that the compiler cannot do.
+        ImportError: the compiler is not installed.
     """
 
     def __init__(
@@ -102,9 +103,7 @@ def steps_on(
     with not_drawn(model):
         try:
             steps = ExecutorSteps(model, loss, optimizer, X, numeric_targets(model, loss, X, y), workers)
-        except DataError:
-            raise
-        except Exception as error:
+        except (CompileError, ImportError) as error:  # ImportError: the compiler is not installed
             check_eagerly(model, loss, X, y)
             install = ' (pip install "scalar-autograd[compile]")' if isinstance(error, ImportError) else ""
             raise ExecutorError(

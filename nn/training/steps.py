@@ -7,10 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import Value, fsum, no_grad
+<<<<<<< HEAD
 from autograd.deferred import Deferred
+=======
+from autograd.errors import CompileError
+>>>>>>> 47b9cd3 (What the compiler cannot do is a CompileError, and only that makes training and predictions go on without it: a mistake of the compiler surfaces)
 from autograd.functional import transformation
 from nn.chance import check_repeatable, draws_given, draws_of, not_drawn
-from nn.data import DataError, one_hot
+from nn.data import one_hot
 from nn.evaluation import Outputs, evaluator_of
 from nn.losses import cross_entropy
 from nn.module import evaluating
@@ -95,7 +99,7 @@ class CompiledSteps:
         model, loss, optimizer, X, y: as for ``fit``.
 
     Raises:
-        Exception: of any kind, if the model or the loss cannot be compiled.
+        CompileError: the model or the loss does something that the compiler cannot do.
     """
 
     def __init__(
@@ -109,13 +113,14 @@ class CompiledSteps:
 
     def _record(self) -> None:
         """Record the loss of a sample, with all that the model and the loss read from outside as it is now."""
+        from autograd.compiler.backends import compile_errors
         from autograd.compiler.outside import Outside
         from autograd.compiler.training import Trainer
 
         model, loss, optimizer, (X, y) = self.model, self.loss, self.optimizer, self.data
 
         def loss_of_sample(drawn: list[Any], x: Any, target: Any) -> Any:
-            with draws_given(drawn):
+            with compile_errors(), draws_given(drawn):
                 return loss(model(x), target)
 
         self.outside = Outside(loss_of_sample)
@@ -171,7 +176,7 @@ class CompiledSteps:
         """Continue from the parameters and the optimiser, and from all that the loss reads, as they are now.
 
         Raises:
-            Exception: of any kind, if the model or the loss can be compiled no longer.
+            CompileError: the model or the loss now does something that the compiler cannot do.
         """
         self.looks += 1
         if not self.outside.holds():
@@ -190,15 +195,17 @@ class CompiledSteps:
         The parameters are those of the last step: nothing has to be stored for it.
 
         Raises:
-            Exception: of any kind, if the model or the loss cannot be compiled.
+            CompileError: the model or the loss does something that the compiler cannot do.
         """
+        from autograd.compiler.backends import compile_errors
         from autograd.compiler.outside import Outside
 
         found, data = Outputs(), (X, numeric_targets(model, loss, X, y))
 
         def loss_and_outputs(x: Any, target: Any) -> list[Any]:
-            output = model(x)
-            return [loss(output, target), *(found.listed(output) if outputs else ())]
+            with compile_errors():
+                output = model(x)
+                return [loss(output, target), *(found.listed(output) if outputs else ())]
 
         def made() -> tuple[Any, Any, Any]:
             outside = Outside(lambda x, target: loss(model(x), target))
@@ -242,9 +249,7 @@ def steps_for(
             if not compiled.trainer.reaches_parameters:
                 return eager  # whose first step says so
             compiled.trainer.kernel(batch_size)
-        except DataError:  # an index beyond the classes: the data's fault, not the compiler's
-            raise
-        except Exception as error:
+        except CompileError as error:
             check_eagerly(model, loss, X, y)
             message = f"training runs without the compiler, many times slower: {error}"
             warnings.warn(message, RuntimeWarning, stacklevel=3)

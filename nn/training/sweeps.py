@@ -254,7 +254,7 @@ def _run(contents: tuple[Data, Data | None], factory: Factory, point: dict[str, 
         run.loss, run.epochs, run.numbers = history.loss[-1], len(history), [p.data for p in model.parameters()]
         loss = loss_named(settings.get("loss", "mse_loss"))
         _judge(run, model, loss, *(validation_data or (X, y)), validation_data is not None)
-    except Exception as error:  # of the factory, too: the other runs go on
+    except Exception as error:  # of the factory, too: the table shows it, and the other runs go on
         run.error = f"{type(error).__name__}: {error}"
     run.seconds = time.perf_counter() - begun
     return run

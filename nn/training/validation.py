@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from autograd import fsum, no_grad
+from autograd.errors import CompileError
 from nn.chance import not_drawn
-from nn.data import DataError, check_pairs, samples_of, train_test_split
+from nn.data import check_pairs, samples_of, train_test_split
 from nn.evaluation import Metric, accuracy, numbers_in, threshold_of
 from nn.losses import LOSSES
 from nn.module import evaluating
@@ -51,9 +52,7 @@ class Measure:
             try:
                 with evaluating(model):
                     self._evaluate = steps.evaluator(model, loss, X, y, outputs=bool(metrics))
-            except DataError:  # an index beyond the classes: the data's fault, not the compiler's
-                raise
-            except Exception as error:
+            except CompileError as error:
                 warnings.warn(f"validation runs without the compiler: {error}", RuntimeWarning, stacklevel=3)
 
     def __call__(self) -> tuple[float, dict[str, float]]:

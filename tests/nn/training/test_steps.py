@@ -27,6 +27,7 @@ from nn import (
     RMSprop,
     fit,
     make_moons,
+    predict,
 )
 from nn.losses import LOSSES, binary_cross_entropy_with_logits, cross_entropy, l2_penalty, mse_loss
 from nn.training.steps import CompiledSteps, EagerSteps, steps_for
@@ -519,3 +520,38 @@ def test_a_rule_may_keep_old_numbers_in_the_place_of_others(kind: type[Optimizer
         training.store()
         found.append([*losses, *[parameter.data for parameter in model.parameters()]])
     assert found[0] == pytest.approx(found[1], rel=1e-12, abs=1e-12)
+
+
+# ---- mistakes of the compiler itself ---------------------------------------------------------------------------------
+class MistakeError(Exception):
+    """A bug in the compiler."""
+
+
+def mistaken(*args: Any, **options: Any) -> None:
+    raise MistakeError
+
+
+@pytest.mark.parametrize("module", ["training", "evaluation"])
+def test_a_mistake_in_the_compiler_is_no_reason_to_train_without_it(
+    monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    monkeypatch.setattr(f"autograd.compiler.{module}.Machine", mistaken)
+    with pytest.raises(MistakeError):
+        fit(mlp(1), X, NUMBERS, epochs=1, validation_split=0.2, progress=False)
+
+
+def test_a_mistake_in_the_compiler_is_no_reason_to_predict_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.compiler.evaluation.Machine", mistaken)
+    with pytest.raises(MistakeError):
+        predict(mlp(1), X, compile=True)
+
+
+def test_a_rule_that_only_numbers_can_follow_is_trained_without_the_compiler() -> None:
+    class Clipped(SGD):
+        @staticmethod
+        def rule(parameter: Any, gradient: Any, state: Any, hyper: Any) -> Any:
+            return parameter - hyper.lr * (1.0 if gradient > 0.0 else -1.0), state
+
+    model = mlp(1)
+    with pytest.warns(RuntimeWarning, match="runs without the compiler, many times slower: .*where"):
+        assert type(chosen(model, optimizer=Clipped(model.parameters()))) is EagerSteps
