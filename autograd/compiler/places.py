@@ -17,12 +17,8 @@ from autograd.compiler.arguments import form
 from autograd.compiler.outside import Outside
 from autograd.compiler.traced import TracedFloat, TracedInt
 from autograd.compiler.watches import NO_KEY, Difference
-<<<<<<< HEAD
 from autograd.deferred import Deferred
-from autograd.errors import AutogradError
-=======
 from autograd.errors import CompileError
->>>>>>> 47b9cd3 (What the compiler cannot do is a CompileError, and only that makes training and predictions go on without it: a mistake of the compiler surfaces)
 from autograd.ops import Traced, leaf
 from autograd.trees import all_floats, rebuild
 from autograd.value import Value, new_node

@@ -7,11 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import Value, fsum, no_grad
-<<<<<<< HEAD
 from autograd.deferred import Deferred
-=======
 from autograd.errors import CompileError
->>>>>>> 47b9cd3 (What the compiler cannot do is a CompileError, and only that makes training and predictions go on without it: a mistake of the compiler surfaces)
 from autograd.functional import transformation
 from nn.chance import check_repeatable, draws_given, draws_of, not_drawn
 from nn.data import one_hot
