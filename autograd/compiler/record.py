@@ -201,8 +201,16 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
     supply = iter(inputs)
     inside = [rebuild(arg, supply) for arg in args]
     copies = Copies(tuple(inside), inputs)
-    with transformation():
-        return called(f, inside), copies
+    try:
+        with transformation():
+            return called(f, inside), copies
+    except TypeError as error:
+        if "Traced" not in str(error) and not str(error).startswith(("Object of type int", "Object of type float")):
+            raise
+        raise TypeError(  # such as json.dumps(n), which looks at how an int is kept in memory
+            f"a number that comes from the arguments of a compiled function was given to something that takes Python's "
+            f"own numbers only: give it int(x) or float(x) ({error})"
+        ) from error
 
 
 def record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import threading
 from collections.abc import Callable
@@ -171,3 +172,10 @@ def test_the_truth_of_a_node_is_what_it_is_without_the_compiler() -> None:
     for f in (compiled, compiled.f):
         with pytest.raises(TypeError, match="can mean two things"):
             f(3.0)
+
+
+@pytest.mark.parametrize("write", [lambda n: json.dumps([n]), lambda n: json.dumps({"n": n}, indent=1), int.__repr__])
+def test_what_takes_python_s_own_numbers_only_is_told_the_way_out(write: Any) -> None:
+    with pytest.raises(TypeError, match=r"the arguments of a compiled function .* give it int\(x\) or float\(x\)"):
+        autograd.compile(lambda x, n: x * len(write(n)))(2.0, 3)
+    assert autograd.compile(lambda x, n: x * len(write(int(n))))(2.0, 3).data == 2.0 * len(write(3))
