@@ -1,4 +1,4 @@
-"""Draw overview.svg, the one picture of the whole: python docs/overview.py (needs nothing but the package).
+"""Draw overview.svg, the one picture of the whole: .venv/bin/python docs/overview.py (needs only the package).
 
 An expression leaves a graph of Values behind, the walk goes through it backwards, and everything else reads the graph.
 The colours are those of the drawings of graphs.

@@ -1,4 +1,4 @@
-"""Make the pictures of the README: python docs/pictures.py (needs the extras draw, notebooks and compile).
+"""Make the pictures of README and guides: .venv/bin/python docs/pictures.py (extras draw, notebooks, compile).
 
 expression.svg   the graph of a*b + b**3 with its gradients
 moons.svg        the decision boundary of a trained network

@@ -68,11 +68,11 @@ class Paths:
     def remainder(self) -> float:
         """What all the paths that are not listed add up to; nan if those that are listed are infinite.
 
-            >>> from autograd.viz import explain
+        >>> from autograd.viz import explain
         >>> b = Value(2.0, "b")
-            >>> c = b * 3 + b * 5
-            >>> explain(b, c, k=1).remainder
-            3.0
+        >>> c = b * 3 + b * 5
+        >>> explain(b, c, k=1).remainder
+        3.0
         """
         listed: float = ops.sum_of(*[path.product for path in self.paths])
         return self.gradient - listed
@@ -108,10 +108,10 @@ class Paths:
     def to_latex(self) -> str:
         r"""The sum over the paths as lines of an ``aligned`` environment.
 
-            >>> from autograd.viz import explain
+        >>> from autograd.viz import explain
         >>> b = Value(2.0, "b")
-            >>> print(explain(b, b * 3).to_latex().splitlines()[0])
-            \begin{aligned}
+        >>> print(explain(b, b * 3).to_latex().splitlines()[0])
+        \begin{aligned}
         """
         spec = self.names.spec
         fraction = self._latex_derivative(self.loss, self.node)
