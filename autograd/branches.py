@@ -59,7 +59,7 @@ def conditions(
         roots: those that are differentiated.
         edges: the operands of a node that get a gradient from it, each with its position.
         chosen: the condition of a ``select``, and None for any other node.
-        seen: what that number of an edge is to the operand at its end.
+        seen: What that number of an edge means to the operand at its end.
 
     Returns:
         It by node and position; edges that are always used are not there.

@@ -47,7 +47,7 @@ class Report:
     """What a check found.  It is true if no derivative is wrong, and prints as text.
 
     Attributes:
-        checked: how many derivatives were compared with differences.
+        checked: Number of derivatives that were compared with differences.
         wrong: those that disagree.
         unchecked: those that could not be compared, and why.
         kinks: the nodes that sit on a kink, a jump or the edge of their domain, where any slope between those of the

@@ -46,8 +46,8 @@ def differentiate(
 
     Args:
         f: gives nan where it is not defined.
-        x: where f is finite.
-        expected: what the derivative should be.
+        x: A point at which f is finite.
+        expected: The derivative to compare with.
         rtol, atol: the relative and the absolute error that do not matter.
         scale: over what distance f varies, if x is 0.
 

@@ -46,7 +46,7 @@ def gradients(
     retain_graph: bool | None = None,
     create_graph: bool = False,
 ) -> tuple[Any, ...]:
-    """The derivatives of the sum of the outputs by each input, as ``torch.autograd.grad``; no ``.grad`` is touched.
+    """The derivatives of the sum of the outputs with respect to each input; no ``.grad`` is touched.
 
     This is the function ``autograd.grad``.
 
@@ -218,7 +218,7 @@ class _Call:
         return _as_node(self.output)
 
     def gradient(self, output: Value, create_graph: bool, weight: Any = 1.0) -> Any:
-        """The derivative of one output by the inputs, in the shape of the arguments."""
+        """The derivative of one output with respect to the inputs, in the shape of the arguments."""
         found = gradients(output, self.inputs, grad_outputs=[weight], create_graph=create_graph)
         shaped = rebuild(self.trees, found)
         return shaped[0] if self.single else tuple(shaped)
@@ -253,7 +253,7 @@ def _check_argnums(argnums: Any) -> None:
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
-    """A function that returns f(...) and its derivative by the chosen arguments.
+    """A function that returns f(...) and its derivative with respect to the chosen arguments.
 
     >>> value_and_grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 5.0)
     (10.0, (5.0, 2.0))
@@ -275,7 +275,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """The derivative of f by the chosen arguments, as a function of the same arguments.
+    """The derivative of f with respect to the chosen arguments, as a function of the same arguments.
 
     >>> from autograd import sin
     >>> grad(sin)(0.0), grad(grad(grad(sin)))(0.0)
@@ -294,7 +294,7 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
 
 
 def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """The derivatives of each output by the chosen arguments: shaped like the output, each entry like the argument.
+    """The derivatives of each output with respect to the chosen arguments, shaped like output and argument.
 
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + 3 * v[1]])([2.0, 5.0])
     [[5.0, 2.0], [1.0, 3.0]]
@@ -310,7 +310,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
 
 
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """The second derivatives of a scalar function by one argument: for a list of n numbers, n rows of n.
+    """The second derivatives of a scalar function: for an argument that is a list of n numbers, n rows of n.
 
     >>> hessian(lambda v: v[0] ** 2 * v[1])([2.0, 5.0])
     [[10.0, 4.0], [4.0, 0.0]]

@@ -44,8 +44,8 @@ def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[
 
     Args:
         x: n inputs.
-        weights: for each output n weights.
-        biases: for each output one number.
+        weights: A row of n weights for each output.
+        biases: One number for each output.
 
     Raises:
         ValueError: lengths that do not fit.

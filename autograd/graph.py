@@ -33,7 +33,7 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
     """Every node that the roots depend on, roots included; each one once, and after all of its parents.
 
     Args:
-        roots: where the walk begins.
+        roots: The nodes that the walk starts from.
         known: nodes that are left out, with all that only they depend on.
 
     >>> from autograd import Value
@@ -72,9 +72,9 @@ def leaves(*roots: T) -> list[T]:
 def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -> None:
     """Reverse-mode differentiation: one walk against the topological order that completes ``grad`` of every node.
 
-    The gradient (or adjoint) of a node is the derivative of the root by that node.  By the chain rule it is the sum,
-    over the nodes that were computed from it, of their gradient times the local derivative.  When the walk arrives at
-    a node all of them are behind it, so that the sum is complete.
+    The gradient (or adjoint) of a node is the derivative of the root with respect to that node.  By the chain rule it is
+    the sum, over the nodes that were computed from it, of their gradient times the local derivative.  When the walk
+    arrives at a node, it has been at all of them, so that the sum is complete.
 
     Args:
         order: the nodes in topological order; the ``grad`` of the root is set, that of the others is what to add to.
@@ -143,7 +143,7 @@ def sweep(
         order: the nodes in topological order.
         seeds: the gradients of the roots (1.0 for a loss).
         partials: a node's local derivatives.
-        zero: what every other sum starts from.
+        zero: The number that every other sum starts from.
     """
     nodes: Sequence[Any] = order
     with walking:

@@ -14,7 +14,7 @@ def warn_if_mixed(folder: Path) -> None:
     """Say so if the folder of this package also holds files of HIPS autograd, which then does not work.
 
     Args:
-        folder: where the package is.
+        folder: Folder of the package.
 
     >>> warn_if_mixed(Path("a folder without them"))
     """

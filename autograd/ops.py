@@ -345,7 +345,7 @@ def _power_by_exponent(z: Any, x: Any, y: Any) -> Any:
     """x^y log x, in halves since x^y alone may underflow; nan for x < 0, and 0 at (0, 0)."""
     half = power(abs(x), 0.5 * y)
     slope = where(half <= 0.0, 0.0, half * log(x) * half)
-    at_zero = where(y < 0.0, -abs(z), where(y < 1.0, 0.0 * z, z))  # whose derivative by x is that of y x^(y-1) by y
+    at_zero = where(y < 0.0, -abs(z), where(y < 1.0, 0.0 * z, z))  # so that the mixed second derivatives agree
     at_infinity = where(y < 0.0, 0.0, z * x)
     return where(x < 0.0, nan * z, where(abs(x) <= 0.0, at_zero, where(x >= inf, at_infinity, slope)))
 

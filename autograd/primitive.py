@@ -59,7 +59,7 @@ def primitive(partials: Callable[..., Any], *, name: str = "") -> Callable[[Call
         partials: called with the result and the operands, returns one derivative per operand (one alone needs no
             tuple).  Write it with operators and the functions of this package, not with those of ``math``: then it
             works on Values too, and the primitive can be differentiated any number of times and compiled.
-        name: for drawings and messages; the function's own by default.
+        name: Name in drawings and messages; by default that of the function.
 
     Raises:
         PrimitiveError: when the primitive is used and a function raises, or returns something else than numbers.

@@ -44,7 +44,7 @@ def describe(node: Any) -> str:
 
 
 def check_result(node: Any) -> None:
-    """Raise if a new node is nan or inf, or cannot be differentiated by one of its operands."""
+    """Raise if a new node, or one of its local derivatives, is nan or inf."""
     if not math.isfinite(node._data):
         raise NumericError(f"{describe(node)} gave {node._data}")
     for parent, partial in zip(node.parents, node.partials):
@@ -60,4 +60,4 @@ def check_adjoints(adjoint: Mapping[Any, Any]) -> None:
 
 
 def _is_constant(node: Any) -> bool:
-    return node.op is ops.constant  # nobody asks for the derivative by the 3 of `x * 3`
+    return node.op is ops.constant  # nobody asks for the derivative with respect to the 3 of `x * 3`

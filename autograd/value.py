@@ -51,7 +51,7 @@ def constant(number: float, label: str = "") -> Value:
 def new_node(
     data: float, op: Op, parents: tuple[Value, ...], partials: Sequence[float], kind: type[Value] | None = None
 ) -> Value:
-    """A node as recorded: nothing is checked."""
+    """A new node; nothing is checked."""
     out: Value = _new(kind or Value)
     out._data = data
     out.grad = 0  # an int until the first backward, which lets a drawing tell "not computed" from 0.0
@@ -214,18 +214,18 @@ class Value(Subclassed, MicrogradNames):
     """One scalar in the computation graph.
 
     Args:
-        data: a real number of any kind; it becomes a float.
-        label: a name for drawings and messages; the second argument: ``Value(2.0, "x")``.
-        others, names: the arguments of micrograd's and microgpt's nodes, such as ``Value(data, (x, y), "op")``: see
+        data: A real number of any kind; it becomes a float.
+        label: A name for drawings and messages; also as the second argument: ``Value(2.0, "x")``.
+        others, names: Arguments of micrograd's and microgpt's nodes, such as ``Value(data, (x, y), "op")``: see
             ``autograd.micrograd``.
 
     Attributes:
-        data: the number.
-        grad: the derivative of the last ``backward`` root by this node; 0 before that.
-        label: the name.
-        op: the row of the derivative table that made the node (``leaf`` for one that you made).
-        parents: the nodes it was computed from, in order; ``x * x`` has two.
-        partials: the local derivatives by the parents, as recorded.
+        data: The number.
+        grad: The derivative of the last root of ``backward`` with respect to this node; 0 before that.
+        label: The name.
+        op: The row of the derivative table that made the node; ``leaf`` for a node that you made.
+        parents: The nodes that it was computed from, in order; ``x * x`` has two.
+        partials: The local derivatives with respect to the parents, as recorded.
 
     >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
     >>> c = a * b + b**3
@@ -233,8 +233,8 @@ class Value(Subclassed, MicrogradNames):
     >>> c.data, a.grad, b.grad           # dc/da = b, dc/db = a + 3 b²
     (0.0, 2.0, 8.0)
 
-    A node has no other attributes, which keeps it small.  One of a subclass of your own may have, and what is computed
-    from it is of that subclass, too: see ``autograd.subclasses``.
+    A node has no other attributes, which keeps it small.  Nodes of your own subclass may have more, and what is
+    computed from them is of that subclass, too: see ``autograd.subclasses``.
     """
 
     __slots__ = ("_data", "grad", "label", "op", "parents", "partials")
@@ -261,7 +261,7 @@ class Value(Subclassed, MicrogradNames):
                 self._adopt(others, {"label": label, **names})
 
     def _number(self, data: Any) -> float:
-        """A number of any kind; of one that is traced this becomes a copy, to which a gradient goes."""
+        """A number of any kind as a float.  If it is traced, this node becomes a copy of its node, to which gradients go."""
         if isinstance(data, Traced):
             self.op, self.parents, self.partials = ops.identity, (data.node,), (1.0,)
             traced: float = data.node._data
@@ -311,14 +311,14 @@ class Value(Subclassed, MicrogradNames):
 
     # ---- differentiation -------------------------------------------------------------------------------------------
     def backward(self, gradient: float = 1.0, retain_graph: bool | None = None) -> None:
-        """Set ``grad`` of every node that this one depends on to the derivative of this one by it.
+        """Set ``grad`` of every node that this one depends on: the derivative of this one with respect to it.
 
         Leaves add up over calls (as ``zero_grad`` and mini-batches expect), nodes inside hold the last pass.
         Either all gradients are written or, if something goes wrong, none.
 
         Args:
-            gradient: what to multiply all of them with (the derivative of something further on by this node).
-            retain_graph: changes nothing, since a graph lives as long as its root; there for programs from PyTorch.
+            gradient: A factor of all gradients: the derivative of a later result with respect to this node.
+            retain_graph: Accepted for programs from PyTorch, and ignored: a graph lives as long as its root.
 
         >>> x = Value(3.0); y = x**3
         >>> y.backward(); x.grad
@@ -522,7 +522,7 @@ class Value(Subclassed, MicrogradNames):
 
 
 def first_order(order: Sequence[Value], seeds: Mapping[Value, Any]) -> dict[Value, Any]:
-    """The adjoints by the partials that were recorded; checked inside ``strict()``."""
+    """The adjoints, computed from the recorded partials; checked inside ``strict()``."""
     adjoint = sweep(order, seeds, recorded_partials)
     if open_contexts.count and current_modes().strict:
         provenance.check_adjoints(adjoint)

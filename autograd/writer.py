@@ -65,9 +65,9 @@ class Operator(NamedTuple):
     """How an operator binds.
 
     Attributes:
-        level: of the result.
-        first: what the first operand needs.
-        others: what all other operands need.
+        level: Level of the result.
+        first: Level below which the first operand is put in brackets.
+        others: Level below which all other operands are.
     """
 
     level: Level

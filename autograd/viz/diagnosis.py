@@ -49,11 +49,11 @@ class Finding:
     """One place where a gradient goes wrong.
 
     Attributes:
-        kind: what happens, in two or three words.
-        reason: why.
-        node: where.
-        operand: whose gradient suffers; None if it is the node's own.
-        number: the local derivative, or the gradient.
+        kind: Name of the problem, in two or three words.
+        reason: The reason for it.
+        node: The node at which it occurs.
+        operand: The operand whose gradient suffers; None if it is that of the node itself.
+        number: The local derivative, or the gradient.
     """
 
     kind: str
@@ -74,9 +74,9 @@ def diagnose(root: Value | Sequence[Value], *, number_format: str = ".4g", every
     Only live places are listed: what is already cut off further on is not blamed again.
 
     Args:
-        root: the output, or several.
-        number_format: how numbers are written.
-        everywhere: list the places that are cut off further on, too.
+        root: The output, or several.
+        number_format: Format of numbers.
+        everywhere: Whether to list the places that are cut off further on, too.
 
     Returns:
         The findings; text when printed, a table in a notebook, and a drawing with the places marked by ``draw()``.
@@ -156,10 +156,10 @@ class Diagnosis:
     """What ``diagnose`` found.
 
     Attributes:
-        roots: of what graph.
-        findings: from the output back.
-        gradients: the gradient of every node.
-        alive: the nodes that a gradient other than 0 can reach.
+        roots: The outputs of the graph.
+        findings: What was found, from the output back.
+        gradients: The gradient of every node.
+        alive: The nodes that a gradient other than 0 can reach.
 
     >>> found = diagnose(Value(-2.0, "x").relu())
     >>> [(finding.kind, finding.node.op.name) for finding in found.findings]

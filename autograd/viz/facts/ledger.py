@@ -38,11 +38,11 @@ def explain(
         ∂loss/∂w = Σ_paths Π_edges ∂head/∂tail
 
     Args:
-        node: whose gradient.
-        loss: of what; any node that was computed from ``node``.
-        k: how many paths to list, the strongest first.
-        number_format: how numbers are written, as in ``format(x, ".4g")``.
-        formulas: say of each local derivative where its number comes from; the table in a notebook always does.
+        node: The node whose gradient is explained.
+        loss: The result that was differentiated; any node that was computed from ``node``.
+        k: Number of paths to list, the strongest first.
+        number_format: Format of numbers, as in ``format(x, ".4g")``.
+        formulas: Whether to show the formula of each local derivative; the table in a notebook always does.
 
     Returns:
         Text when printed, a table in a notebook, LaTeX by ``to_latex()``; with all numbers as attributes.
@@ -104,10 +104,10 @@ class Ledger:
     """What a gradient is the sum of.
 
     Attributes:
-        node: whose gradient.
-        terms: one per use in a graph that backward has run on.
-        names: what the nodes are called.
-        with_formulas: whether the text has the formula of each local derivative.
+        node: The node whose gradient is explained.
+        terms: One term per use in a graph that backward has run on.
+        names: Names of the nodes.
+        with_formulas: Whether the text shows the formula of each local derivative.
 
     >>> b = Value(2.0, "b")
     >>> c = b * 3

@@ -25,9 +25,9 @@ class Path(NamedTuple):
     """One way from a node to the output.
 
     Attributes:
-        nodes: from the node to the output.
-        partials: the local derivative at each step.
-        product: all of them multiplied, the share of this path in the gradient.
+        nodes: The nodes on the way, the output last.
+        partials: The local derivative of each step.
+        product: The product of all partials: the share of this path in the gradient.
     """
 
     nodes: list[Value]
@@ -40,12 +40,12 @@ class Paths:
     """The chain rule, path by path.
 
     Attributes:
-        node, loss: from where to where.
+        node, loss: The start and the end of all paths.
         gradient: ∂loss/∂node, the sum over all paths.
-        count: how many paths there are.
-        paths: the strongest of them.
+        count: Number of all paths.
+        paths: The strongest paths.
         finite_difference: an estimate of the gradient from values alone, as a check.
-        names: what the nodes are called.
+        names: Names of the nodes.
 
     >>> from autograd.viz import explain
     >>> b = Value(2.0, "b")

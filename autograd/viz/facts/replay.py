@@ -35,7 +35,7 @@ def _value(node: Value, numbers: Sequence[float]) -> float:
 
 
 def finite_difference(order: Sequence[Value], root: Value, node: Value) -> float:
-    """The derivative of the root by a node, estimated without derivatives: (f(x + h) - f(x - h)) / 2h.
+    """The derivative of the root with respect to a node, estimated from values alone: (f(x + h) - f(x - h)) / 2h.
 
     The step h = ∛ε max(1, |x|) balances the error of the formula, O(h²), with rounding, O(ε/h).
     """

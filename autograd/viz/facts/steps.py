@@ -88,7 +88,7 @@ def backward_steps(root: Value | Sequence[Value], gradient: float = 1.0) -> Iter
 
     Args:
         root: the node to differentiate, or several (whose sum is differentiated).
-        gradient: what backward starts from.
+        gradient: The number that backward starts from.
 
     Returns:
         One step per operand of each node, from the root to the leaves.
@@ -106,5 +106,5 @@ def backward_steps(root: Value | Sequence[Value], gradient: float = 1.0) -> Iter
 
 
 def adjoints(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, float]:
-    """The derivative of the sum of the roots by every node, as ``backward`` computes it; no ``.grad`` is touched."""
+    """The derivative of the sum of the roots with respect to every node; no ``.grad`` is touched."""
     return sweep(order, dict.fromkeys(roots, 1.0), lambda node: node.partials)

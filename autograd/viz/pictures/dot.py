@@ -33,10 +33,10 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
     """A ``graphviz.Digraph`` that needs no system Graphviz: it finds the program of the wheel graphviz-pure too.
 
     Attributes:
-        alt_text: what the drawing shows, in words.
-        timeout: seconds after which a layout is stopped.
-        dpi: pixels per inch of a PNG or JPEG.
-        simpler: makes the drawing to show instead if the layout fails.
+        alt_text: Description of the drawing in words.
+        timeout: Seconds after which a layout is stopped.
+        dpi: Pixels per inch of a PNG or JPEG.
+        simpler: A function that makes the drawing to show instead if the layout fails.
 
     >>> from autograd import Value, draw_dot
     >>> drawing = draw_dot(Value(2.0, "x") * 3)
@@ -117,9 +117,9 @@ def drawing_of(
     """The DOT of a figure.
 
     Args:
-        figure: what to draw.
+        figure: The figure to draw.
         theme: its colours and outlines.
-        format: what ``pipe`` and ``render`` make by default.
+        format: Default format of ``pipe`` and ``render``.
         rankdir: the direction of the arrows.
         gradients: show the magnitude of the gradient as the width and colour of arrows.
     """

@@ -55,23 +55,23 @@ def draw_dot(
     arrow are the names of the boxes that it leads from and to.
 
     Args:
-        root: the output, or several.
-        format: what ``render`` and ``pipe`` make by default: svg, png, pdf (with a system Graphviz).
+        root: The output, or several.
+        format: Default format of ``render`` and ``pipe``: svg, png, pdf (with a system Graphviz).
         rankdir: "LR" from left to right, or "TB" from top to bottom.
-        theme: "light", "dark" or "print".
-        number_format: how numbers are written, as in ``format(x, ".4g")``.
-        parameters: the model, or the Values, to show as parameters; by default the leaves labelled like a network's
+        theme: Colours: "light", "dark" or "print".
+        number_format: Format of numbers, as in ``format(x, ".4g")``.
+        parameters: The model, or the Values, to show as parameters; by default the leaves labelled like a network's
             weights and biases (w²₁₃, b²₁).
         fold: "neuron", "layer" or "model" (the parts of a network made by ``nn``, over all samples), "repeat" (what
             does the same work on different data), "expression" (a labelled Value with all that only it uses), None
             (one box per Value), or "auto": one box per Value up to ``max_nodes``, and the best of these above.
-        max_nodes: the most boxes with fold="auto".
-        gradients: show the magnitude of the gradient as the width and colour of arrows.
-        notes: a line to mark Values with.
-        faded: Values to draw as of no account.
-        force: lay out more than 3,000 boxes if asked to; without it they are folded.
-        timeout: seconds for the layout; then a folded drawing is shown, with a notice.
-        dpi: pixels per inch of a PNG or JPEG, such as 200 for a slide.
+        max_nodes: Largest number of boxes with fold="auto".
+        gradients: Whether arrows show the magnitude of the gradient by their width and colour.
+        notes: A line of text for each Value that is marked.
+        faded: Values that are drawn as unimportant.
+        force: Whether more than 3,000 boxes are laid out; without it they are folded.
+        timeout: Seconds for the layout; after them a folded drawing is shown, with a notice.
+        dpi: Pixels per inch of a PNG or JPEG, such as 200 for a slide.
 
     Raises:
         TypeError: the root is no Value.
@@ -145,9 +145,9 @@ def save(picture: Value | Sequence[Value] | graphviz.Digraph, path: str | os.Pat
     """Save a drawing, or draw a Value and save that; the ending of the path chooses the format.
 
     Args:
-        picture: what ``draw_dot`` returned, or a Value to draw.
-        path: ends in .svg, .png, .jpg, .pdf (with a system Graphviz), or .dot or .gv for the DOT text.
-        options: for ``draw_dot``, if a Value is given.
+        picture: A drawing from ``draw_dot``, or a Value to draw.
+        path: A path that ends in .svg, .png, .jpg, .pdf (with a system Graphviz), or .dot or .gv for the DOT text.
+        options: Options of ``draw_dot``, if a Value is given.
 
     Raises:
         ValueError: the ending is none of these.

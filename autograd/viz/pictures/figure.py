@@ -27,16 +27,16 @@ class Graph:
     """The graph to look at, and how.
 
     Args:
-        roots: the outputs.
-        parameters: a model, or the Values, to show as parameters; by default those labelled like weights and biases.
-        spec: how numbers are written, as in ``format(x, ".4g")``.
-        notes: a line to mark nodes with.
-        faded: nodes to draw as of no account.
-        grad_of: where gradients are read; by default the ``grad`` of each node.
+        roots: The outputs.
+        parameters: A model, or the Values, to show as parameters; by default those labelled like weights and biases.
+        spec: Number format, as in ``format(x, ".4g")``.
+        notes: For nodes that are marked, a line of text.
+        faded: Nodes that are drawn as unimportant.
+        grad_of: A function that gives the gradient of a node; by default its ``grad``.
 
     Attributes:
-        order: all nodes in topological order, as they are read.
-        kinds: what each node is.
+        order: All nodes in topological order, as they are read.
+        kinds: The kind of each node.
     """
 
     def __init__(
@@ -97,15 +97,15 @@ class Box:
     """One box: a node of the graph, or a group of nodes.
 
     Attributes:
-        kind: what it is, which decides what it looks like.
-        title: the first line.
-        lines: the others.
-        notes: marks, in lines of their own at the end.
-        is_faded: drawn as of no account.
-        nodes: what it stands for, in topological order; of a single node, that one.
+        kind: The kind of node, which decides how the box looks.
+        title: The first line.
+        lines: The other lines.
+        notes: Marks, in lines of their own at the end.
+        is_faded: Whether the box is drawn as unimportant.
+        nodes: The nodes that the box stands for, in topological order.
         parents: the boxes with arrows to this one, which makes boxes a graph that the walks work on.
-        shown: of a group, the nodes whose data and gradients its lines sum up.
-        parameters: of a group, the parameters inside.
+        shown: The nodes of a group whose data and gradients its lines sum up.
+        parameters: The parameters in a group.
     """
 
     kind: Kind
@@ -130,7 +130,7 @@ class Arrow:
 
     Attributes:
         derivatives: ∂head/∂tail: one number, or between groups one for each pair of an output and an input.
-        is_constant: whether the operand is a constant, by which nobody differentiates.
+        is_constant: Whether the operand is a constant, which has no gradient.
         flow: the largest magnitude of the gradient that comes back along it; None before backward.
     """
 
@@ -164,7 +164,7 @@ class Figure:
     own.  So the places never change: both are tuples.
 
     Attributes:
-        graph: what is drawn.
+        graph: The graph that is drawn.
         boxes: in topological order.
         arrows: in the order in which backward gets to them: the last box first.
         notice: a line to put below.

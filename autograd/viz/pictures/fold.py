@@ -1,4 +1,4 @@
-"""Folding: many nodes become one box, with what leaves it and the derivatives of that by what enters it."""
+"""Folding: many nodes become one box, which shows its outputs and their derivatives with respect to its inputs."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _arrows(graph: Graph, keys: Keys, boxes: dict[Hashable, Box]) -> dict[tuple[
 def _differentiate(
     arrows: dict[tuple[Hashable, Hashable], Arrow], members: dict[Hashable, list[Value]], exits: set[Value], keys: Keys
 ) -> None:
-    """Give the arrows the derivatives of each output of a box by all that the box uses for it."""
+    """Give the arrows the derivatives of each output of a box with respect to all inputs of the box."""
     visited = 0
     for head, nodes in members.items():
         inner = _insides(nodes, head, keys)
@@ -162,9 +162,9 @@ def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:
     """What nodes of the same structure have in common, with … where they differ or have no name.
 
     Args:
-        nodes: what the box puts out.
-        names: of all nodes.
-        nested: whether each is a sum of sums, or a product of products.
+        nodes: The outputs of the box.
+        names: Names of all nodes.
+        nested: Whether each output is a sum of sums, or a product of products.
     """
     first = nodes[0]
     if not first.parents:

@@ -33,11 +33,11 @@ class Layout(NamedTuple):
     """Positions in pixels, from the top left.
 
     Attributes:
-        size: of the whole.
-        centres: of the boxes, in the order of the figure.
-        sizes: of the boxes.
-        curves: one per arrow: the points of a Bézier curve from its tail to its head.
-        labels: where the text of each arrow goes; None for one without.
+        size: Width and height of the picture.
+        centres: Centres of the boxes, in the order of the figure.
+        sizes: Widths and heights of the boxes.
+        curves: For each arrow the points of a Bézier curve from its tail to its head.
+        labels: Place of the text of each arrow; None for an arrow without text.
     """
 
     size: tuple[float, float]

@@ -23,7 +23,7 @@ async def load_renderer(address: str = ADDRESS) -> None:
     Write ``await load_renderer()`` in a cell of its own.
 
     Args:
-        address: where the module ``@viz-js/viz`` is, for pages that load nothing from other hosts.
+        address: Address of the module ``@viz-js/viz``, for pages that load nothing from other hosts.
 
     Raises:
         DrawingError: Python does not run in a browser, where Graphviz is a program.

@@ -29,9 +29,9 @@ def to_latex(root: Value, *, expand: bool = False, number_format: str = ".4g") -
     Labelled Values are symbols; those that were computed get a line of their own.
 
     Args:
-        root: the output.
-        expand: write labelled Values out where they are used, instead of on lines of their own.
-        number_format: how numbers are written, as in ``format(x, ".4g")``.
+        root: The output.
+        expand: Whether labelled Values are written out where they are used, instead of on lines of their own.
+        number_format: Format of numbers, as in ``format(x, ".4g")``.
 
     Raises:
         ValueError: the formula would have more than 100 lines.
@@ -54,10 +54,10 @@ def to_latex_gradient(root: Value, wrt: Value, *, expand: bool = False, number_f
     It is the graph of ``autograd.grad(root, wrt, create_graph=True)`` written down; labelled Values are symbols.
 
     Args:
-        root: the output.
-        wrt: by what to differentiate.
-        expand: write labelled Values out, instead of using their symbols.
-        number_format: how numbers are written.
+        root: The output.
+        wrt: The node with respect to which the root is differentiated.
+        expand: Whether labelled Values are written out, instead of their symbols.
+        number_format: Format of numbers.
 
     Raises:
         ValueError: the formula would have more than 100 lines.
@@ -99,14 +99,14 @@ class Formulas:
     """The expressions of a graph's nodes; some of them have a symbol and a line of their own.
 
     Args:
-        order: the graph.
-        spec: the number format.
-        expand: whether labelled nodes that were computed are written out.
-        whole: a node that is written out although it has a label.
-        given: the nodes of the function that was differentiated; all others were made by the rules of derivatives.
-        variable: by what was differentiated: always a symbol.
-        tidy: what to do to each expression.
-        name_of: how a label is written as a symbol.
+        order: The nodes in topological order.
+        spec: Number format.
+        expand: Whether labelled nodes that were computed are written out.
+        whole: A node that is written out although it has a label.
+        given: The nodes of the function that was differentiated; the rules of derivatives made all others.
+        variable: The node with respect to which was differentiated; it is always a symbol.
+        tidy: A function that simplifies each expression.
+        name_of: A function that writes a label as a symbol.
     """
 
     def __init__(

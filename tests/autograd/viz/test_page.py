@@ -172,7 +172,7 @@ def test_the_line_that_recorded_a_node_is_in_the_page_if_it_is_known() -> None:
     with strict():
         c = a * 3  # this very line
     boxes = data_of(html_page(c))["levels"][0]["boxes"]
-    assert boxes[-1]["s"].startswith("test_viz_page.py, line ")
+    assert boxes[-1]["s"].startswith(f"{Path(__file__).name}, line ")
     assert boxes[-1]["s"].endswith(": c = a * 3  # this very line")
 
 
