@@ -72,8 +72,8 @@ def leaves(*roots: T) -> list[T]:
 def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -> None:
     """Reverse-mode differentiation: one walk against the topological order that completes ``grad`` of every node.
 
-    The gradient (or adjoint) of a node is the derivative of the root with respect to that node.  By the chain rule it is
-    the sum, over the nodes that were computed from it, of their gradient times the local derivative.  When the walk
+    The gradient (or adjoint) of a node is the derivative of the root with respect to that node.  By the chain rule it
+    is the sum, over the nodes that were computed from it, of their gradient times the local derivative.  When the walk
     arrives at a node, it has been at all of them, so that the sum is complete.
 
     Args:

@@ -9,11 +9,11 @@ import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter, ge, gt, le, lt
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
-from autograd import copies, ops, provenance
+from autograd import ops, provenance
 from autograd.collector import make_room
-from autograd.errors import AutogradError
+from autograd.conversions import Conversions
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
 from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts, recorders
@@ -210,7 +210,7 @@ def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool)
     return _described(method, op)
 
 
-class Value(Subclassed, MicrogradNames):
+class Value(Conversions, Subclassed, MicrogradNames):
     """One scalar in the computation graph.
 
     Args:
@@ -261,7 +261,7 @@ class Value(Subclassed, MicrogradNames):
                 self._adopt(others, {"label": label, **names})
 
     def _number(self, data: Any) -> float:
-        """A number of any kind as a float.  If it is traced, this node becomes a copy of its node, to which gradients go."""
+        """A number of any kind as a float; of a traced one this node becomes a copy, which passes gradients on."""
         if isinstance(data, Traced):
             self.op, self.parents, self.partials = ops.identity, (data.node,), (1.0,)
             traced: float = data.node._data
@@ -479,46 +479,6 @@ class Value(Subclassed, MicrogradNames):
                 'than 0?" `v.data != 0`'
             )
         return self._data != 0.0
-
-    # ---- what would drop the gradient in silence is refused ----------------------------------------------------------
-    def __float__(self) -> NoReturn:
-        raise TypeError(
-            f"float({self!r}) would drop the gradient: use v.data for the number, "
-            "or the function of the same name from autograd (or the method) instead of math's: v.exp()"
-        )
-
-    def __int__(self) -> NoReturn:
-        raise TypeError(f"int({self!r}) would drop the gradient: use int(v.data)")
-
-    def __index__(self) -> NoReturn:
-        raise TypeError(f"{self!r} cannot be an index: use int(v.data)")
-
-    # ---- text, copies ------------------------------------------------------------------------------------------------
-    def __repr__(self) -> str:
-        return f"Value(data={self._data}, grad={self.grad})"
-
-    def __format__(self, spec: str) -> str:
-        return format(self.data, spec) if spec else repr(self)
-
-    def __copy__(self) -> Value:
-        if open_contexts.count and current_modes().recorder is not None:
-            # A leaf becomes a number of its own, computed anew at every replay; a result shares its leaves.
-            return Value.apply(ops.identity, (self,)) if self.parents else self.detach()
-        make, arguments = copies.reduce(self)
-        twin: Value = make(*arguments)
-        return twin
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        if open_contexts.count and current_modes().recorder is not None:
-            found: Value = memo.setdefault(id(self), self.detach())
-            return found
-        twin: Value = copies.deepcopy(self, memo)
-        return twin
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        if open_contexts.count and current_modes().recorder is not None:
-            raise AutogradError("a compiled function cannot pickle a Value: a replay would not do it; use .detach()")
-        return copies.reduce(self)
 
 
 def first_order(order: Sequence[Value], seeds: Mapping[Value, Any]) -> dict[Value, Any]:

@@ -38,7 +38,7 @@ LEVELS: dict[str, list[set[str]]] = {
         },
         {"ops", "graph"},
         {"copies", "provenance", "trees", "writer"},
-        {"micrograd", "subclasses"},
+        {"conversions", "micrograd", "subclasses"},
         {"value", "primitive"},
         {"functions"},
         {"functional", "expression"},

@@ -1,0 +1,66 @@
+"""What Python's own functions make of a node: numbers, texts and copies.
+
+``float(value)`` would drop the gradient in silence, and so would the functions of ``math``, which call it.  They are
+refused, and the message says what to write.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from autograd import copies, ops
+from autograd.errors import AutogradError
+from autograd.modes import current_modes, open_contexts
+
+__all__ = ["Conversions"]
+
+
+class Conversions:
+    """The methods of ``Value`` that Python's own functions call."""
+
+    __slots__ = ()
+
+    _data: float
+    data: Any
+    grad: float
+    parents: tuple[Any, ...]
+    apply: Any
+    detach: Any
+
+    # ---- numbers -----------------------------------------------------------------------------------------------------
+    def __float__(self) -> NoReturn:
+        raise TypeError(
+            f"float({self!r}) would drop the gradient: use v.data for the number, "
+            "or the function of the same name from autograd (or the method) instead of math's: v.exp()"
+        )
+
+    def __int__(self) -> NoReturn:
+        raise TypeError(f"int({self!r}) would drop the gradient: use int(v.data)")
+
+    def __index__(self) -> NoReturn:
+        raise TypeError(f"{self!r} cannot be an index: use int(v.data)")
+
+    # ---- text --------------------------------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        return f"Value(data={self._data}, grad={self.grad})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else repr(self)
+
+    # ---- copies ------------------------------------------------------------------------------------------------------
+    def __copy__(self) -> Any:
+        if open_contexts.count and current_modes().recorder is not None:
+            # A leaf becomes a number of its own, computed anew at every replay; a result shares its leaves.
+            return self.apply(ops.identity, (self,)) if self.parents else self.detach()
+        make, arguments = copies.reduce(self)
+        return make(*arguments)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if open_contexts.count and current_modes().recorder is not None:
+            return memo.setdefault(id(self), self.detach())
+        return copies.deepcopy(self, memo)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if open_contexts.count and current_modes().recorder is not None:
+            raise AutogradError("a compiled function cannot pickle a Value: a replay would not do it; use .detach()")
+        return copies.reduce(self)
