@@ -374,6 +374,10 @@ class Value(Conversions, Subclassed, MicrogradNames):
         modes = current_modes() if open_contexts.count else None
         if modes == UNRECORDED:
             return unrecorded(data, kind)
+        if modes is not None and modes.nodes is not None:
+            out = new_node(data, op, nodes, (), kind)  # a recording is differentiated as a whole
+            modes.nodes[out] = None
+            return out
         out = new_node(data, op, nodes, op.partials(data, *numbers), kind)
         if modes is not None:
             if modes.strict:

@@ -29,6 +29,7 @@ from autograd.value import Value, constant
 __all__ = ["IntLeaf", "TracedBool", "TracedFloat", "TracedInt", "node_of", "traced"]
 
 _EXACT = 2.0**53  # up to here every int is a float
+_set_node = vars(Traced)["node"].__set__
 
 
 class IntLeaf(Value):
@@ -69,7 +70,7 @@ class TracedNumber(Traced):
     __array_priority__ = -1.0  # numpy's scalars, whose priority is lower, leave an operator to it
 
     def __init__(self, node: Value) -> None:
-        super().__setattr__("node", node)
+        _set_node(self, node)
 
     def __setattr__(self, name: str, found: Any) -> None:
         if not hasattr(Value, name):
@@ -230,6 +231,9 @@ def _is_int(x: Any) -> bool:
     return isinstance(x, int)
 
 
+_FLOATS = {float, TracedFloat}
+
+
 def _kind_of(self: TracedNumber, out: Value, operands: Sequence[Any], plain: Callable[..., Any]) -> Any:
     """The result of arithmetic with plain numbers: an int of ints."""
     if not all(map(_is_int, operands)):
@@ -240,7 +244,11 @@ def _kind_of(self: TracedNumber, out: Value, operands: Sequence[Any], plain: Cal
 
 
 def _arithmetic(name: str, op: Op, plain: Callable[..., Any]) -> None:
+    compute = getattr(Value, f"__{name}__")  # on nodes
+
     def forward(self: TracedNumber, other: Any) -> Any:
+        if type(self) is TracedFloat and type(other) in _FLOATS:  # 3x faster than all that may be otherwise
+            return TracedFloat(compute(self.node, other.node if type(other) is TracedFloat else other))
         if isinstance(other, Value):
             return getattr(self.node, f"__{name}__")(other)
         if not _is_number(other):
@@ -249,6 +257,8 @@ def _arithmetic(name: str, op: Op, plain: Callable[..., Any]) -> None:
         return _kind_of(self, out, (self, other), plain)
 
     def reflected(self: TracedNumber, other: Any) -> Any:
+        if type(self) is TracedFloat and type(other) is float:
+            return TracedFloat(compute(constant(other), self.node))
         if not _is_number(other):
             return NotImplemented
         out = Value.apply(op, (constant(other), self.node))
@@ -263,6 +273,8 @@ for _name in ("add", "sub", "mul"):
 
 
 def _divide(self: TracedNumber, other: Any) -> Any:
+    if type(self) is TracedFloat and type(other) in _FLOATS:
+        return TracedFloat(self.node / (other.node if type(other) is TracedFloat else other))
     if isinstance(other, Value):
         return self.node / other
     return type(self)._float(self.node / node_of(other)) if _is_number(other) else NotImplemented
@@ -273,6 +285,8 @@ def _divide_into(self: TracedNumber, other: Any) -> Any:
 
 
 def _raise(self: TracedNumber, exponent: Any, modulus: Any = None) -> Any:
+    if type(self) is TracedFloat and type(exponent) is float and modulus is None:
+        return TracedFloat(self.node**exponent)
     if isinstance(exponent, Value):
         return self.node**exponent
     if not _is_number(exponent):
