@@ -12,6 +12,8 @@ from autograd.compiler.collecting import collector_paused
 from autograd.compiler.group import group
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.pipeline import inlined
+from autograd.compiler.record import Recording
+from autograd.compiler.reuse import reused
 from autograd.compiler.samples import record_sample, table_of
 from autograd.value import Value
 
@@ -42,15 +44,9 @@ class Evaluator:
         columns = table_of(data)
         self.count = len(columns)
         self.lanes = lanes = min(_LANES, max(self.count, 2))
+        whole = recording._replace(parameters=[*leaves, *self.others])
         with collector_paused():
-            builder, outputs, _ = group(
-                [[output] for output in recording.outputs],
-                recording.arguments,
-                [*leaves, *self.others],
-                recording.nodes,
-                batched=True,
-            )
-            self.machine = Machine(inlined(builder.program(outputs)), lanes)
+            self.machine = reused("evaluation", whole, lanes, lambda: _machine(whole, lanes))
         self.frame = self.machine.frame()
         # The last call is filled up with the last sample.
         places = np.minimum(np.arange(-(-self.count // lanes) * lanes), self.count - 1).reshape(-1, lanes)
@@ -66,3 +62,10 @@ class Evaluator:
             for row, output in zip(found[:, k], self.machine.program.outputs):
                 row[:] = self.machine.read(self.frame, data[None], output)
         return found.reshape(len(found), -1)[:, : self.count]
+
+
+def _machine(recording: Recording, lanes: int) -> Machine:
+    """The machine code of all outputs for so many samples."""
+    lists = [[output] for output in recording.outputs]
+    builder, outputs, _ = group(lists, recording.arguments, recording.parameters, recording.nodes, batched=True)
+    return Machine(inlined(builder.program(outputs)), lanes)

@@ -14,10 +14,11 @@ import numpy as np
 from autograd.compiler.classes import Kind, Program
 from autograd.compiler.collecting import collector_paused
 from autograd.compiler.gradients import rows_of
-from autograd.compiler.learning import Rule, StepProgram, loss_and_gradients, step_program
+from autograd.compiler.learning import Rule, loss_and_gradients, step_program
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.outside import Outside
 from autograd.compiler.residence import set_data, settle
+from autograd.compiler.reuse import reused
 from autograd.compiler.samples import record_sample, table_of
 from autograd.errors import CompileError
 from autograd.value import Value
@@ -176,20 +177,27 @@ class Trainer:
     def kernel(self, lanes: int) -> _StepKernel:
         """The machine code of a step on batches of a size, compiled when it is first asked for."""
         if lanes not in self.kernels:
-            recording = None if lanes == _GIVEN else self.recording
+            numbers = {name: number for name, number in self.hyper.items() if name not in ("lr", "step")}
+            options = (lanes, len(self.captured), self.trained, self.rule, self.state_size, repr(numbers))
             with collector_paused():
-                program = step_program(
-                    recording, len(self.captured), self.trained, self.rule, self.state_size, self.hyper
-                )
-                self.kernels[lanes] = _StepKernel(program, lanes or 1)
+                machine, _ = reused(
+                    "training", self.recording, options, lambda: (self._machine(lanes), Outside(self.rule)),
+                    valid=lambda made: made[1].holds(),
+                )  # fmt: skip
+            self.kernels[lanes] = _StepKernel(machine, lanes or 1)
         return self.kernels[lanes]
+
+    def _machine(self, lanes: int) -> Machine:
+        recording = None if lanes == _GIVEN else self.recording
+        step = step_program(recording, len(self.captured), self.trained, self.rule, self.state_size, self.hyper)
+        return Machine(step.program, lanes or 1, step.carried, fixed=True)
 
 
 class _StepKernel:
     """The machine code of a step on batches of one size."""
 
-    def __init__(self, step: StepProgram, batch: int) -> None:
-        self.machine = Machine(step.program, batch, step.carried, fixed=True)
+    def __init__(self, machine: Machine, batch: int) -> None:
+        self.machine = machine
         self.frame = self.machine.frame()
         self.batch = batch
 

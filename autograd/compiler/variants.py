@@ -19,6 +19,7 @@ from autograd.compiler.record import Recording
 from autograd.compiler.replay import at_recording
 from autograd.compiler.residence import Residence
 from autograd.compiler.results import several
+from autograd.compiler.reuse import reused
 from autograd.compiler.steps import StepPlan, live_numbers, recorded, write
 from autograd.compiler.traced import drops_gradient
 
@@ -66,8 +67,11 @@ class Plan:
 
     def __init__(self, recording: Recording, wanted: Sequence[Kind], backend: str) -> None:
         self.recording, self.wanted = recording, wanted
-        self.run: Callable[[Sequence[float], Sequence[float]], Found | None] = first_that_can(
-            self._natively, self._in_python, backend
+        self.run: Callable[[Sequence[float], Sequence[float]], Found | None] = reused(
+            "plan",
+            recording,
+            (tuple(wanted), backend),
+            lambda: first_that_can(self._natively, self._in_python, backend),
         )
 
     @cached_property

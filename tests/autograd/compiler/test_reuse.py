@@ -1,0 +1,188 @@
+"""What was compiled for one recording serves others of the same structure, and no others."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import autograd
+import nn
+from autograd import Value, primitive
+from autograd.compiler import pipeline, reuse
+from autograd.compiler.record import record
+from autograd.compiler.reuse import structure_of
+
+pytest.importorskip("llvmlite")
+
+
+@pytest.fixture(autouse=True)
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The sizes of the recordings that programs were written for, from an empty memory on."""
+    sizes: list[int] = []
+    for module in (pipeline, __import__("autograd.compiler.learning", fromlist=["group"])):
+        original = module.group
+
+        def group(*args: Any, original: Any = original, **options: Any) -> Any:
+            sizes.append(len(args[3]))
+            return original(*args, **options)
+
+        monkeypatch.setattr(module, "group", group)
+    reuse._known.clear()
+    yield sizes
+    reuse._known.clear()
+
+
+def gradient_of(f: Callable[..., Any], leaves: list[Value], *args: Any) -> list[float]:
+    y = f(*args)
+    return [y.data, *autograd.grad(y, leaves)]
+
+
+def network(seed: int) -> nn.MLP:
+    return nn.MLP(3, [5, 1], activation="tanh", seed=seed)
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_a_second_model_of_the_same_shape_is_only_recorded(written: list[int], backend: str) -> None:
+    for seed in range(3):
+        model = network(seed)
+        compiled = autograd.compile(lambda x, model=model: model(x), backend=backend)
+        for x in ([0.5, -1.0, 2.0], [1.0, 1.0, 0.0]):
+            found = gradient_of(compiled, model.parameters(), x)
+            assert found == pytest.approx(gradient_of(model, model.parameters(), x), rel=1e-12)
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize("optimizer", [nn.SGD, nn.Adam])
+def test_a_second_fit_is_only_recorded(written: list[int], optimizer: Any) -> None:
+    X, y = [[0.1 * k, 0.5, -0.2 * k] for k in range(10)], [float(k % 2) for k in range(10)]
+    counts = []
+    for how in (True, True, True, False):
+        model = network(1)
+        nn.fit(model, X, y, optimizer=optimizer(model.parameters(), lr=0.1), epochs=3, batch_size=5, progress=False,
+               compile=how)  # fmt: skip
+        counts.append((len(written), [p.data for p in model.parameters()]))
+    assert counts[0][0] == counts[1][0] == counts[2][0] > 0
+    assert counts[0][1] == counts[1][1] == counts[2][1] == pytest.approx(counts[3][1], rel=1e-10)
+
+
+def test_a_rule_that_sees_something_else_is_compiled_anew() -> None:
+    namespace: dict[str, Any] = {"FACTOR": 1.0}
+    exec("def rule(p, g, state, hyper): return p - FACTOR * hyper.lr * g, ()", namespace)
+
+    class Mine(nn.Optimizer):
+        state_size = 0
+        rule = staticmethod(namespace["rule"])
+
+    for factor in (1.0, 3.0):
+        namespace["FACTOR"] = factor
+        found = []
+        for how in (True, False):
+            model = network(2)
+            nn.fit(model, [[1.0, 2.0, 3.0]], [0.5], optimizer=Mine(model.parameters(), lr=0.1), epochs=2,
+                   progress=False, compile=how)  # fmt: skip
+            found.append([p.data for p in model.parameters()])
+        assert found[0] == pytest.approx(found[1], rel=1e-12)
+
+
+def test_whole_steps_of_two_models_do_not_meet() -> None:
+    for seed in range(2):
+        model = network(seed)
+        optimizer = nn.Adam(model.parameters(), lr=0.1)
+
+        @autograd.compile
+        def step(x: Any, model: Any = model, optimizer: Any = optimizer) -> Any:
+            loss = model(x) ** 2
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        losses = [step([0.5, 1.0, -1.0]).data for _ in range(4)]
+        other = network(seed)
+        again = nn.Adam(other.parameters(), lr=0.1)
+        for expected in losses:
+            loss = other([0.5, 1.0, -1.0]) ** 2
+            again.zero_grad()
+            loss.backward()
+            again.step()
+            assert loss.data == pytest.approx(expected, rel=1e-10)
+
+
+# ---- what is not the same --------------------------------------------------------------------------------------------
+X, Y = Value(0.5, "x"), Value(1.5, "y")
+PAIRS: list[tuple[Callable[..., Any], Callable[..., Any]]] = [
+    (lambda t: X * t + 2.0, lambda t: X * t + 3.0),  # a constant
+    (lambda t: X / (t * 0.0), lambda t: X / (t * -0.0)),  # its sign
+    (lambda t: X**2 + t, lambda t: X**3 + t),  # an exponent
+    (lambda t: X * t - Y, lambda t: Y * t - X * 1.0),  # the number of operations
+    (lambda t: X - Y * t, lambda t: X * t - Y),  # what is read where
+    (lambda t: X.exp() * t, lambda t: X.sin() * t),  # an operation
+    (lambda t: X * t if t > 0.0 else Y, lambda t: X * t if t < 9.0 else Y),  # a decision
+    (lambda t: X * t * (t > 0.0), lambda t: X * t * (t < 0.0)),
+    (lambda t: X * Y + t, lambda t: X * X + t),  # the number of leaves
+]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_another_structure_is_another_program(one: Callable[..., Any], other: Callable[..., Any]) -> None:
+    assert structure_of(record(one, [0.75])) == structure_of(record(one, [0.25]))
+    assert structure_of(record(one, [0.75])) != structure_of(record(other, [0.75]))
+    for f in (one, other, one):
+        compiled = autograd.compile(f)
+        for t in (0.75, 0.25):
+            assert gradient_of(compiled, [X, Y], t) == pytest.approx(gradient_of(f, [X, Y], t), rel=1e-12, nan_ok=True)
+
+
+def test_names_belong_to_the_structure() -> None:
+    """Since programs are printed with them."""
+    a, b = Value(1.0, "a"), Value(1.0, "b")
+    assert structure_of(record(lambda t: a * t, [0.5])) != structure_of(record(lambda t: b * t, [0.5]))
+
+
+def test_a_primitive_of_a_user_is_never_shared() -> None:
+    for factor in (2.0, 5.0):
+
+        @primitive(lambda y, x, factor=factor: factor)
+        def scaled(x: Any, factor: float = factor) -> Any:
+            return x * factor
+
+        assert structure_of(record(lambda t, scaled=scaled: scaled(t) + X, [0.5])) is None
+        compiled = autograd.compile(lambda t, scaled=scaled: scaled(t) * X)
+        for t in (1.0, 3.0):
+            assert compiled(t).data == factor * t * X.data
+        assert compiled.recordings == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_programs_that_differ_a_little(seed: int) -> None:
+    """The same operations with other wires, constants or results: each gives its own numbers, whatever came before."""
+    rng = random.Random(seed)
+    leaves = [Value(rng.uniform(0.5, 1.5)) for _ in range(3)]
+    plan = [[rng.randrange(4), rng.randrange(3 + k), rng.randrange(3 + k), rng.uniform(-1.0, 1.0)] for k in range(6)]
+    for _ in range(12):
+        changed = rng.randrange(6)
+        plan[changed][rng.randint(1, 3)] = rng.randrange(3 + changed)
+        now = [tuple(line) for line in plan]
+
+        def f(t: Any, now: Any = now) -> Any:
+            xs: list[Any] = [*leaves]
+            for op, i, j, number in now:
+                xs.append([xs[i] * xs[j], xs[i] + xs[j] * number, (xs[i] * t).tanh(), xs[j] - number][op])
+            return xs[-1] + xs[-2]
+
+        compiled = autograd.compile(f)
+        for t in (0.3, -0.7):
+            assert gradient_of(compiled, leaves, t) == pytest.approx(gradient_of(f, leaves, t), rel=1e-12, abs=1e-14)
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reuse, "MOST", 3)
+    for n in range(1, 7):
+        autograd.compile(lambda t, n=n: X * float(n) + t)(1.0).backward()
+    assert len(reuse._known) == 3
+    monkeypatch.setattr(reuse, "MOST_NODES", 4)
+    autograd.compile(lambda t: sum(X * float(k) for k in range(9)) + t)(1.0).backward()
+    assert len(reuse._known) == 1
