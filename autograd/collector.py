@@ -1,13 +1,15 @@
 """Python's cyclic garbage collector while graphs are recorded and differentiated.
 
-A graph is many small objects without a cycle: each is freed with the last reference to it, and the collector finds
-nothing there.  It looks at every new object soon after it was made (the young generation, every 700 objects), at those
-that are still there after ten such looks again (the middle generation), and now and then at everything.  While a graph
-is recorded the second look is wasted on nodes: without it a step with one node per + and * takes 0.6 times as long.
+A graph is many small objects without a cycle. Each is freed with the last reference to it, so the collector finds
+nothing there. The collector looks at every new object soon after it was made (the young generation, every 700
+objects). It looks a second time at the objects that are still there after ten such looks (the middle generation), and
+now and then at everything. While a graph is recorded, the second look is wasted on nodes: without it, a step with one
+node for each + and * takes 0.6 times as long.
 
-So a walk puts off the next second look until a graph of its size has been recorded twice.  The first look, which finds
-most garbage, stays as it is.  When a second look comes and no such graph was walked since the one before, Python's
-thresholds are back.  Thresholds that a program has set by itself are left alone.
+Therefore a walk postpones the next second look until a graph of its size has been recorded twice. The first look,
+which finds most garbage, stays as it is. If a second look comes and no such graph was walked since the one before,
+Python's thresholds are set back. Thresholds that a program has set by itself are never changed, and ``leave_alone``
+switches all of this off.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-__all__ = ["make_room"]
+__all__ = ["leave_alone", "make_room"]
 
 DEFAULTS = ((700, 10, 10), (2_000, 10, 10))  # of Python, before and from 3.13
 OBJECTS = 3  # of a node: itself, its parents, its local derivatives
@@ -26,6 +28,25 @@ class _State:
     found: tuple[int, int, int] = DEFAULTS[0]  # the thresholds before they were changed here
     own: tuple[int, int, int] | None = None  # those that were set here and hold now
     wanted = 0  # for the largest graph that was walked since the last second look
+    off = False  # after leave_alone()
+
+
+def leave_alone(alone: bool = True) -> None:
+    """Set Python's thresholds back, and change them no more; ``leave_alone(False)`` allows changes again.
+
+    >>> import gc
+    >>> leave_alone()
+    >>> before = gc.get_threshold()
+    >>> make_room(1_000_000)
+    >>> gc.get_threshold() == before
+    True
+    >>> leave_alone(False)
+    """
+    _State.off = alone
+    if alone and _State.own is not None and gc.get_threshold() == _State.own:
+        gc.set_threshold(*_State.found)
+    if alone:
+        _State.own, _State.wanted = None, 0
 
 
 def make_room(nodes: int) -> None:
@@ -36,6 +57,8 @@ def make_room(nodes: int) -> None:
     True
     """
     first, second, _ = now = gc.get_threshold()
+    if _State.off:
+        return
     if now != _State.own:
         if now not in DEFAULTS or not gc.isenabled():
             return

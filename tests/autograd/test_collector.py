@@ -69,6 +69,25 @@ def test_a_collector_that_is_off_stays_off() -> None:
     )
 
 
+def test_the_program_can_switch_it_off_and_on() -> None:
+    program = """
+from autograd.collector import leave_alone
+step(50_000)
+print(gc.get_threshold() == before)
+leave_alone()
+print(gc.get_threshold() == before)
+step(50_000)
+print(gc.get_threshold() == before)
+leave_alone(False)
+step(50_000)
+print(gc.get_threshold() == before)
+gc.set_threshold(5, 5, 5)
+leave_alone()
+print(gc.get_threshold())
+"""
+    assert in_a_fresh_interpreter(program).splitlines() == ["False", "True", "True", "False", "(5, 5, 5)"]
+
+
 def test_the_second_look_waits_for_the_largest_graph_and_only_as_long_as_graphs_are_walked() -> None:
     program = """
 first, _, third = before
