@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from autograd import ops
 from autograd.compiler.classes import Array, Kind, Operand, Program, Read, Terms, reads_of
@@ -155,8 +156,12 @@ class _Printer:
             return Text(f"{_counted(terms)} {part:PRODUCT}", Level.OPEN)
         inner = [loop for loop in loops if not loop.strides[0]]
         over_lanes = [loop for loop in inner if self._is_lane(loop, 1, terms.factors[0].array)]
-        if len(inner) > len(over_lanes):
+        over_rows = [loop for loop in inner if loop not in over_lanes]
+        if any(loop.strides[1] for loop in over_rows):
             part = _Part(f"sum({part})")
+        times = prod([loop.turns for loop in over_rows if not loop.strides[1]])  # b + b is 2 b
+        if times > 1:
+            part = _part(_beside(Text(str(times)), part), part.rows)
         return Text(f"Σ {part:PRODUCT}", Level.OPEN) if over_lanes else part
 
     def _is_lane(self, loop: Loop, column: int, array: int) -> bool:

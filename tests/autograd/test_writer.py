@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
 from autograd import Value, grad, logsumexp, ops, prod, sumprod
+from autograd.compiler.matrix_form import matrix_form
+from autograd.compiler.pieces import split
 from autograd.compiler.python.expressions import COMPILED
 from autograd.graph import topological_order
 from autograd.labels import DIGITS, SUPERSCRIPTS
@@ -27,6 +29,7 @@ from autograd.viz.text.mathematics import LATEX
 from autograd.viz.text.notation import LABELS, expression
 from autograd.viz.text.typeset import latex, plain
 from autograd.writer import PRECEDENCE, Dialect, Text
+from tests.support.class_programs import Derived
 from tests.support.strategies import Expression, expressions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -331,3 +334,48 @@ def test_formulas_in_plain_text_are_read_back(root: Value) -> None:
         text = plain(formula, numbers=numbers, spec=".17g")
         code = as_python(text)
         assert eval(code, dict(names)) == pytest.approx(root.data, rel=1e-7, abs=1e-7), text
+
+
+# ---- the matrix form -------------------------------------------------------------------------------------------------
+@st.composite
+def functions(draw: st.DrawFn) -> Callable[[Any, Any], Any]:
+    """Functions of two numbers."""
+    place = st.integers(0, 7)
+    steps = draw(st.lists(st.tuples(st.sampled_from([*ONE, *TWO]), place, place), min_size=1, max_size=6))
+
+    def f(a: Any, b: Any) -> Any:
+        nodes = [a, b]
+        for name, i, k in steps:
+            x, y = nodes[-1 - i % len(nodes)], nodes[-1 - k % len(nodes)]
+            nodes.append(ONE[name](x) if name in ONE else TWO[name](x, y))
+        return nodes[-1] + 0.25 * a
+
+    return f
+
+
+@settings(max_examples=150, deadline=None)
+@given(functions(), st.integers(-12, 12), st.integers(-12, 12))
+def test_lines_of_the_matrix_form_are_read_back(f: Callable[[Any, Any], Any], i: int, k: int) -> None:
+    a, b = i / 8 + 0.01, k / 8 + 0.02
+    expected = f(Value(a), Value(b)).data
+    assume(abs(expected) < 1e4)
+    values: dict[str, Any] = READ | {"a": a, "b": b, "square": ops.square, "prod": ops.product_of, "sum": ops.sum_of}
+    values |= {name: ops.TABLE[name].value for name in ("maximum", "log", "exp", "power")}
+    program = Derived(f, [a, b], ()).program
+    assume(all(array.size == 1 for array in split(program).program.arrays))  # rows of a column need a reader of indices
+    for line in matrix_form(program).splitlines():
+        name, _, text = line.partition(" = ")
+        if text:
+            code = re.sub(r"(?<=[\w.)]) (?=[\w(])", "*", text.replace("−", "-").replace("^", "**"))
+            values[name] = eval(code, values)
+    assert values["J"] == pytest.approx(expected, rel=1e-4, abs=1e-4)  # numbers are printed with six digits
+
+
+def test_a_comparison_inside_of_a_sum_is_in_brackets() -> None:
+    lines = matrix_form(Derived(lambda x, y: ops.less(x, y) + y, [1.0, 2.0], ()).program).splitlines()
+    assert "J = (x < y) + y" in lines
+
+
+def test_a_number_that_is_added_several_times_is_multiplied() -> None:
+    lines = matrix_form(Derived(lambda x, y: (x + x + x).sin() + y, [1.0, 2.0], ()).program).splitlines()
+    assert lines[-2] == "J = sin(3 x) + y"

@@ -113,12 +113,8 @@ def to_python(root: Value) -> str:
     print(y.data, [v.grad for v in (a, b)])
     """
     code = _Code(root, PYTHON)
-    return "\n".join([
-        "import autograd", "",
-        *[f"{name} = autograd.Value({_real(v.data)}, {shorten(v.label)!r})" for v, name in code.inputs.items()],
-        *code.statements, f"{code.output}.backward()",
-        f"print({code.output}.data, [v.grad for v in ({_tuple(code.inputs.values())})])",
-    ])  # fmt: skip
+    made = [f"{name} = autograd.Value({_real(v.data)}, {shorten(v.label)!r})" for v, name in code.inputs.items()]
+    return _differentiated(["import autograd", "", *made], code, ".data", ".grad")
 
 
 def to_torch(root: Value) -> str:
@@ -137,12 +133,15 @@ def to_torch(root: Value) -> str:
     """
     code = _Code(root, TORCH)
     kind = "dtype=torch.float64, requires_grad=True"
-    return "\n".join([
-        "import math", "import torch", "",
-        *[f"{name} = torch.tensor({_real(leaf.data)}, {kind})" for leaf, name in code.inputs.items()],
-        *code.statements, f"{code.output}.backward()",
-        f"print({code.output}.item(), [v.grad.item() for v in ({_tuple(code.inputs.values())})])",
-    ])  # fmt: skip
+    made = [f"{name} = torch.tensor({_real(leaf.data)}, {kind})" for leaf, name in code.inputs.items()]
+    return _differentiated(["import math", "import torch", "", *made], code, ".item()", ".grad.item()")
+
+
+def _differentiated(start: list[str], code: _Code, number: str, gradient: str) -> str:
+    """A program that calls ``backward`` and prints the result with its gradients."""
+    inputs = _tuple(code.inputs.values())
+    last = [f"{code.output}.backward()", f"print({code.output}{number}, [v{gradient} for v in ({inputs})])"]
+    return "\n".join([*start, *code.statements, *last])
 
 
 def to_jax(root: Value) -> str:

@@ -111,12 +111,13 @@ def _is_weight(label: str) -> bool:
 
 
 class Names:
-    """What the nodes of a graph are called.
+    """Names of the nodes of a graph.
 
     Attributes:
-        name: a node's label, or its expression if that is short, or else a number such as v12.
-        expression: a node written with the names of its operands.
-        title: the first line of a node's box: the name, with the expression unless that is the name.
+        name: The label of a node, or its expression if that is short, or else a number such as v12.
+        text: The name as a part of expressions.
+        title: The first line of a node's box: the name, with the expression unless that is the name.
+        numbered: The nodes whose names do not say what they are.
 
     >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
     >>> product = a * b
@@ -131,10 +132,9 @@ class Names:
     def __init__(self, order: Sequence[Value], spec: str = ".4g") -> None:
         self.spec = spec
         self.name: dict[Value, str] = {}
-        self.expression: dict[Value, str] = {}
         self.title: dict[Value, str] = {}
-        self.numbered: set[Value] = set()  # those without a name that says what they are
-        self.text: dict[Value, Text] = {}  # the names as parts of expressions
+        self.numbered: set[Value] = set()
+        self.text: dict[Value, Text] = {}
         for position, node in enumerate(order):
             self._add(node, position)
 
@@ -153,8 +153,7 @@ class Names:
             if len(title) > LONGEST_TITLE:
                 cut = [Text(shorten(operand.text, LONGEST_OPERAND), operand.level) for operand in operands]
                 title = f"{name} = {expression(node, cut, self.spec)}"
-        self.name[node], self.expression[node], self.title[node] = name.text, written.text, title
-        self.text[node] = name
+        self.name[node], self.text[node], self.title[node] = name.text, name, title
 
     def latex(self, node: Value) -> str:
         """The name in LaTeX: a label as a symbol, an expression as text."""
