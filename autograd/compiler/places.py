@@ -28,12 +28,12 @@ __all__ = [
     "Part",
     "Place",
     "Places",
+    "Puts",
     "Read",
     "Tree",
     "Written",
     "by_key",
     "changed_numbers",
-    "puts_of",
 ]
 
 _EXACT = 2**53  # up to here every int is a float
@@ -335,10 +335,25 @@ class Written:
         raise NotReplayableError(f"keeps something in {place.name} that is no number")
 
 
-def puts_of(parts: Sequence[Part], numbers: Sequence[float]) -> Iterator[Any]:
-    """The calls that put numbers into some places."""
-    supply = iter(numbers)
-    return _puts([part.place for part in parts], [part.make(supply) for part in parts])
+class Puts:
+    """Puts numbers into some places."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._makes = [part.make for part in parts]
+        self._sides = []  # the places in lists and dictionaries, and the attributes
+        for put, is_item in ((setitem, True), (setattr, False)):
+            here = [k for k, part in enumerate(parts) if part.place.is_item is is_item]
+            places = [parts[k].place for k in here]
+            if here:
+                self._sides.append((put, here, [place.space for place in places], [place.key for place in places]))
+
+    def calls(self, numbers: Sequence[float]) -> Iterator[Any]:
+        """The calls that put them there, which makes what consists of several numbers at once."""
+        supply = iter(numbers)
+        objects = [make(supply) for make in self._makes]
+        return chain.from_iterable(
+            [map(put, spaces, keys, [objects[k] for k in here]) for put, here, spaces, keys in self._sides]
+        )
 
 
 def _is_rows(now: Any) -> bool:

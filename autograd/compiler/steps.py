@@ -18,7 +18,7 @@ from autograd.compiler.collecting import collector_paused
 from autograd.compiler.effects import Effects, Target
 from autograd.compiler.held import Held
 from autograd.compiler.pipeline import Assembled, assemble, inlined
-from autograd.compiler.places import puts_of
+from autograd.compiler.places import Puts
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.compiler.record import Recording
 from autograd.compiler.residence import Residence, set_data, set_grad, settle
@@ -149,5 +149,5 @@ def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[An
     calls.append(map(set_grad, _objects(targets, arguments), constants))
     with collector_paused():  # new tuples take the place of as many old ones: there is nothing to look for
         if effects.written is not None:
-            calls.append(puts_of(effects.written.parts, next(supply) if effects.written.nodes else []))
+            calls.append(Puts(effects.written.parts).calls(next(supply) if effects.written.nodes else []))
         deque(chain.from_iterable(calls), maxlen=0)

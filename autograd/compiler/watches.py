@@ -133,28 +133,27 @@ class Looks:
     def __init__(self, watches: Sequence[Watch]) -> None:
         self._watches = watches
         lists = [watch for watch in watches if watch.reads_list]
-        self._of_values = [watch.space for watch in lists if watch.identical]
-        self._others = [watch.space for watch in lists if not watch.identical]
-        self._looks = [(watch, watch.find) for watch in watches if not watch.reads_list]
+        self._of_values = [watch for watch in lists if watch.identical]
+        self._others = [watch for watch in lists if not watch.identical]
+        self._looks = [watch for watch in watches if not watch.reads_list]
+        self._value_lists, self._other_lists = [[x.space for x in kind] for kind in (self._of_values, self._others)]
+        self._finds = [watch.find for watch in self._looks]
         self._remember()
 
     def _remember(self) -> None:
-        self._values = [watch.seen for watch in self._watches if watch.reads_list and watch.identical]
-        others = [watch.seen for watch in self._watches if watch.reads_list and not watch.identical]
-        self._lengths, self._members = list(map(len, others)), list(chain.from_iterable(others))
-        self._seen = [watch.seen for watch, _ in self._looks]
+        """Note what was seen."""
+        self._values = [watch.seen for watch in self._of_values]
+        seen = [watch.seen for watch in (*self._others, *self._looks)]
+        self._lengths, self._members = list(map(len, seen)), list(chain.from_iterable(seen))
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
+        now = [*self._other_lists, *[find() for find in self._finds]]
         if (
-            self._of_values == self._values
-            and list(map(len, self._others)) == self._lengths
-            and all(map(is_, chain.from_iterable(self._others), self._members))
+            self._value_lists == self._values
+            and list(map(len, now)) == self._lengths
+            and all(map(is_, chain.from_iterable(now), self._members))
         ):
-            for (watch, find), seen in zip(self._looks, self._seen):
-                now = find()
-                if not (len(now) == len(seen) and all(map(is_, now, seen))) and not watch.holds():
-                    return False
             return True
         return all(map(Watch.holds, self._watches))
 

@@ -21,7 +21,7 @@ from autograd.compiler.classes import Kind, Read
 from autograd.compiler.collecting import collector_paused
 from autograd.compiler.held import Held
 from autograd.compiler.machine.layout import Layout
-from autograd.compiler.places import puts_of
+from autograd.compiler.places import Puts
 from autograd.compiler.record import Recording
 from autograd.compiler.residence import Residence, put_back, residences_of
 from autograd.value import Value
@@ -58,6 +58,7 @@ class ResidentStep:
         machine = layout.machine
         self.frame, self._memory = machine.frame(), machine.data()
         self._evaluate, self._carry = machine.bound(self.frame, self._memory)
+        self._puts = Puts(held.parts)
         self._loads = self._stays = 0
         self._settled = False  # whether numbers that are always the same are in their slots
         self._transfers: dict[int, tuple[ResidentStep, list[tuple[Any, Any]] | None]] = {}
@@ -103,10 +104,7 @@ class ResidentStep:
         Returns:
             None if a guard does not hold, or if there is something else where the numbers were; nothing is changed.
         """
-        rest = self.held.read() if self.held.read is not None else []
-        if rest is None:
-            return None
-        looked = list(map(_data, self.held.looked[0]))
+        looked = list(map(_data, self.held.looked[0]))  # outside of the lock: they may be in another residence
         locked = {self.residence}
         while True:
             with ExitStack() as stack:
@@ -114,13 +112,14 @@ class ResidentStep:
                     stack.enter_context(residence.lock)
                 strangers = residences_of(self.values) - locked if self._must_load() else set()
                 if not strangers:
-                    return self._step(numbers, looked, rest)
+                    return self._step(numbers, looked)
             locked |= strangers
 
-    def _step(
-        self, numbers: Sequence[float], looked: list[float], rest: list[float]
-    ) -> tuple[list[float], Sequence[float]] | None:
+    def _step(self, numbers: Sequence[float], looked: list[float]) -> tuple[list[float], Sequence[float]] | None:
         residence, frame = self.residence, self.frame
+        rest = self.held.read() if self.held.read is not None else []
+        if rest is None:
+            return None
         loads = self._must_load()
         if loads:
             residence.release()
@@ -154,8 +153,9 @@ class ResidentStep:
             calls.append(map(self.frame.__setitem__, (places,), (always,)))
             calls.append(map(setattr, (residence,), ("constants",), (held.constants,)))
         lists, written = tee(map(_list_of, map(self.frame.take, self._columns_at)))
-        calls.append(map(_put_all, held.columns, repeat(slice(None)), lists))
-        calls.append(puts_of(held.parts, numbers))
+        if held.columns:
+            calls.append(map(_put_all, held.columns, repeat(slice(None)), lists))
+        calls.append(self._puts.calls(numbers))
         if loads and self._pays() and {*map(type, self.values)} <= {Value}:
             calls.append(residence.entered(self, held.trees))
         elif loads:
