@@ -3,52 +3,39 @@
 from __future__ import annotations
 
 import sys
-import threading
-import warnings
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import update_wrapper
-from itertools import repeat
-from time import thread_time
 from typing import Any
 
-from autograd.compiler.arguments import called, flat_shape, is_plain, labels_of, numbers_of, positional
+from autograd.compiler.arguments import flat_shape, is_plain, numbers_of, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.backends import BACKENDS
 from autograd.compiler.classes import Program
-from autograd.compiler.collecting import collector_paused
-from autograd.compiler.effects import Changes, NotReplayableError
 from autograd.compiler.givens import put_back
 from autograd.compiler.mapping import map_points
 from autograd.compiler.matrix_form import matrix_form
+from autograd.compiler.nodes import Nodes
 from autograd.compiler.outside import Outside
-from autograd.compiler.places import Place, Places, by_key, changed_numbers
 from autograd.compiler.python.kernel import python_source
-from autograd.compiler.record import Recording, as_node, inputs_for, record, recording_of, run
+from autograd.compiler.record import recording_of
+from autograd.compiler.recordings import recording_now
 from autograd.compiler.replay import CompiledCall, replayed
-from autograd.compiler.report import Entry, cause_of, reason, report
-from autograd.compiler.residence import Residence
-from autograd.compiler.results import LazyPartials, is_structure, taken_apart
+from autograd.compiler.report import report
 from autograd.compiler.steps import StepPlan
-from autograd.compiler.traced import node_of
+from autograd.compiler.uncompiled import Uncompiled
 from autograd.compiler.variants import (
     FEW_NODES,
     MOST,
-    MOST_IN_ALL,
-    Budget,
     Evaluated,
     Plan,
     PointPlan,
     Variant,
     Variants,
 )
-from autograd.errors import AutogradError
-from autograd.functional import gradients
 from autograd.graph import topological_order
-from autograd.locks import renew_in_child
-from autograd.modes import current_modes, open_contexts, switched
+from autograd.modes import current_modes, open_contexts
 from autograd.trees import rebuild
 from autograd.value import Value
 
@@ -57,17 +44,8 @@ __all__ = ["Compiled", "compile_function"]
 _STEP = "step"  # what was asked of a recording: a call with all its effects
 
 
-class Compiled:
-    """A compiled function: see ``autograd.compile``.
-
-    Attributes:
-        recordings: How often the function was recorded.
-        entries: Why the last of them were made.
-        kept: The recordings that can be used again.
-        budget: Whether to record once more.
-        changes: What the function changed itself when it was recorded.
-        never: Why recordings of the function cannot be used again; empty if they can.
-    """
+class Compiled(Uncompiled):
+    """A compiled function: see ``autograd.compile``."""
 
     def __init__(self, f: Callable[..., Any], backend: str = "auto") -> None:
         if backend not in BACKENDS:
@@ -76,30 +54,12 @@ class Compiled:
         function = f.__func__ if isinstance(f, (classmethod, staticmethod)) else f
         if not callable(function):
             raise TypeError(f"expected a function, or a Value and inputs=[...], not {function!r}")
-        self.f: Callable[..., Any] = function.f if isinstance(function, Compiled) else function
-        self.backend = backend
-        self.recordings = 0
-        self.entries: deque[Entry] = deque(maxlen=MOST_IN_ALL)
-        self.kept = Variants()
-        self.budget = Budget()
-        self._lock = threading.RLock()
-        renew_in_child(self, "_lock", threading.RLock)
+        super().__init__(function.f if isinstance(function, Compiled) else function, backend)
         self._latest: tuple[Variant, Any] | None = None  # the recording that served, and what was asked of it
-        self._warned = False
-        self.never = ""
-        self.changes = ""
-        self._places: dict[tuple[int, Any], Place] = {}  # of numbers outside that it changes
-        self.has_effects = False  # whether it turned out to change something
-        self._residence = Residence()
         self._fast: Callable[..., Any] | None = None
         self._fast_outside: Outside | None = None
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
         update_wrapper(self, self.f, updated=())  # the attributes of an object are its own
-
-    @property
-    def variants(self) -> dict[Any, list[Variant]]:
-        """The recordings that are kept, by the structure of the arguments."""
-        return self.kept.by_structure
 
     # ---- calls -----------------------------------------------------------------------------------------------------
     def __call__(self, *args: Any, **keywords: Any) -> Any:
@@ -112,15 +72,15 @@ class Compiled:
         args = positional(self.f, args, keywords)
         structure, leaves = structure_of(args)
         if open_contexts.count and current_modes().strict:
-            return self._graph(args, leaves)
+            return self.graph(args, leaves)
         numbers = numbers_of(leaves)
         recording = not open_contexts.count or current_modes().recording
         chosen = tuple([i for i, x in enumerate(leaves) if isinstance(x, Value)]) if recording else ()
         found = self._run(args, structure, numbers, leaves, recording, chosen)
         if found is None:
-            return self._graph(args, leaves)
+            return self.graph(args, leaves)
         variant, result = found
-        nodes = _Nodes(variant, leaves, numbers, chosen if recording else None, result)
+        nodes = Nodes(variant, leaves, numbers, chosen if recording else None, result)
         form, changed = variant.recording.form, variant.recording.changed
         if changed is not None:
             first = len(result.values) - len(changed.kinds)
@@ -155,52 +115,6 @@ class Compiled:
             self._fast = None
         return self._value_and_grad(*args, **keywords)
 
-    def _graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
-        """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
-        if self._may_change_something():
-            result = called(self.f, args)  # what it puts somewhere must be plain numbers
-            return result if result is None or is_structure(result) else as_node(result)
-        inputs = inputs_for(given, self._labels(args), keep=True)
-        result, copies = run(self.f, args, inputs)
-        if contents := copies.changed():
-            changed, found = taken_apart(contents, list(map(node_of, inputs)), copies.known)
-            put_back(changed, [x if kind is Value else x._data for kind, x in zip(changed.kinds, found)], given, args)
-        if not is_structure(result):
-            return as_node(result)
-        form, nodes = taken_apart(result, list(map(node_of, inputs)))
-        return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
-
-    def _may_change_something(self) -> bool:
-        """Whether calls have effects, as far as the code tells."""
-        return self.has_effects or self._updates()
-
-    def _updates(self) -> bool:
-        """Whether the code can set data and gradients of Values."""
-        outside = Outside(self.f)
-        return outside.sets("grad") or outside.sets("data") or "backward" in outside.names
-
-    def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
-        """The same as ``value_and_grad`` without the compiler.
-
-        Args:
-            args: the arguments in the order of the signature.
-            given: the numbers and Values in them.
-        """
-        if self.has_effects and self._updates():
-            raise AutogradError(
-                "this call changes something outside of the function and cannot be recorded, so that value_and_grad "
-                "cannot be computed: call the function itself"
-            )
-        with switched(recorder=None, recording=True) if open_contexts.count else nullcontext():
-            inputs = inputs_for(given, self._labels(args), differentiated=True)
-            output = as_node(run(self.f, args, inputs)[0])
-            supply = iter(gradients(output, list(map(node_of, inputs))))
-        return output._data, tuple([rebuild(arg, supply) for arg in args])
-
-    def _labels(self, args: Sequence[Any]) -> Iterable[str]:
-        """Names of the numbers, for the errors of ``strict()``."""
-        return labels_of(self.f, args) if open_contexts.count else repeat("")
-
     def _value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The general way: any kind of arguments, and guards."""
         args = positional(self.f, args, keywords)
@@ -208,8 +122,8 @@ class Compiled:
         fresh = None
         if self._fast is None and self.backend != "python" and all(map(is_plain, args)):
             variant = next(self.kept.holding(structure), None)
-            if variant is None and self._would_pay(structure):
-                variant = fresh = self._recorded(args, structure)
+            if variant is None and self.would_pay(structure):
+                variant = fresh = self.recorded(args, structure)
                 if variant is None:
                     return self.by_graph(args, leaves)
             if variant is not None:
@@ -294,7 +208,7 @@ class Compiled:
                     self._latest = variant, _STEP if variant.recording.effects.any else asked
                     self.budget.hits += 1
                     return variant, result
-            fresh = self._recorded(args, structure) if self._would_pay(structure) else None
+            fresh = self.recorded(args, structure) if self.would_pay(structure) else None
             if fresh is None or (fresh.recording.effects.any and not _apart(given, self.kept)):
                 return None
         # The function has run for this call.  Where it would see something else from now on, or a number that it read
@@ -302,98 +216,6 @@ class Compiled:
         self._latest = fresh, _STEP if fresh.recording.effects.any else asked
         result = fresh.evaluate(*asked, numbers, given) if fresh.outside.holds() else None
         return fresh, result or fresh.at_recording(given)
-
-    def _recorded(self, args: Sequence[Any], structure: Any) -> Variant | None:
-        """A recording of a call; None if it does what a program cannot do."""
-        try:
-            return self.record(args, structure)
-        except NotReplayableError as error:
-            self.changes = str(error)
-            return None
-
-    def _would_pay(self, structure: Any) -> bool:
-        """Whether to record a call that no recording serves; if not, a warning says why, once."""
-        self.budget.misses += 1
-        if not self.never and self.budget.would_pay(structure, len(self.variants.get(structure, ()))):
-            return True
-        self.warn_of_graph(structure, f"{self.budget.calls} calls")
-        return False
-
-    def record(self, args: Sequence[Any], structure: Any) -> Variant:
-        """Record the function at these arguments, and keep the recording if it can be used again."""
-        started = thread_time()
-        recording, outside = self._run_recorded(args, structure)
-        with self._lock:
-            self.recordings += 1
-            seconds = thread_time() - started
-            self.budget.add(structure, seconds)
-            variant = Variant(recording, self.backend, outside, self.budget, self._residence)
-            cause = cause_of(variant, self.variants.get(structure, ()), self.entries, args)
-            self.entries.append(Entry(self.recordings, cause, variant, seconds))
-            self.changes = outside.changed()
-            if outside.never:
-                self.never = outside.never
-            elif not self.changes:
-                self.kept.add(structure, variant)
-        return variant
-
-    def _run_recorded(self, args: Sequence[Any], structure: Any) -> tuple[Recording, Outside]:
-        """Record, and once more each time that the function turns out to change a number outside.
-
-        Raises:
-            NotReplayableError: it does something that a program cannot do.
-        """
-        self._residence.release()
-        if self.has_effects:
-            for kept in self.variants.values():
-                self._places.update(changed_numbers([variant.outside for variant in kept]))
-        while True:
-            outside = Outside(self.f, self._places)
-            known = [variant.outside for kept in self.variants.values() for variant in kept]
-            outside = next((x for x in known if x.live == outside.live and x.holds()), outside)
-            places = Places(outside, [*self._places.values()])
-            gradients = outside.sets("grad") or not {"grad", "backward"}.isdisjoint(outside.names)
-            changes = Changes(outside.values, places, gradients=gradients, differentiates=recording_now())
-            drawn, rewind = outside.generators.states(), outside.generators.rewind()
-            started = thread_time()
-            try:
-                with collector_paused():
-                    recording = record(self.f, args, outside, changes=changes)
-            except NotReplayableError:
-                rewind()
-                self.has_effects = True
-                with self._lock:
-                    self.recordings += 1
-                    self.budget.add(structure, thread_time() - started)
-                raise
-            self.has_effects = self.has_effects or recording.effects.any
-            if not places.discovered:
-                break
-            rewind()
-            self._places.update(by_key(places.discovered))
-        if outside.generators.states() != drawn:
-            outside.never = "draws random numbers: draw them outside and pass them as arguments"
-            if recording.effects.any:
-                rewind()
-                self.never = outside.never
-                raise NotReplayableError(outside.never)
-        return recording, outside
-
-    def warn_of_graph(self, structure: Any, calls: str) -> None:
-        """Say once that what none of these recordings fits is evaluated without the compiler, and why."""
-        with self._lock:
-            if self._warned:
-                return
-            self._warned = True
-        depth, frame = 1, sys._getframe()
-        while frame.f_back and frame.f_globals.get("__name__", "").startswith("autograd."):
-            depth, frame = depth + 1, frame.f_back
-        warnings.warn(
-            f"{getattr(self.f, '__name__', 'the function')} was recorded {self.recordings} times in {calls}; where "
-            f"no recording fits it runs without the compiler, many times slower: it {reason(self, structure)}",
-            RuntimeWarning,
-            stacklevel=depth,
-        )
 
     # ---- looking inside --------------------------------------------------------------------------------------------
     @property
@@ -466,11 +288,6 @@ class Compiled:
         return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"
 
 
-def recording_now() -> bool:
-    """Whether nodes are recorded, as they are not inside ``no_grad()``."""
-    return not open_contexts.count or current_modes().recording
-
-
 def _apart(given: Sequence[Any], kept: Variants) -> bool:
     """Whether no Value is given twice, or is given and also one that the function knows by itself."""
     values = [x for x in given if isinstance(x, Value)]
@@ -480,49 +297,6 @@ def _apart(given: Sequence[Any], kept: Variants) -> bool:
         p for variants in kept.by_structure.values() for variant in variants for p in variant.recording.parameters
     ]
     return len(set(values)) == len(values) and set(values).isdisjoint(captured)
-
-
-class _Nodes:
-    """What one call gives, as nodes whose parents are the captured leaves and some arguments.
-
-    Args:
-        variant: the recording that served.
-        leaves: the numbers and Values in the arguments.
-        numbers: their numbers.
-        chosen: which of them are Values; None inside ``no_grad()``.
-        result: what the call gave.
-    """
-
-    def __init__(
-        self,
-        variant: Variant,
-        leaves: list[Any],
-        numbers: list[float],
-        chosen: tuple[int, ...] | None,
-        result: Evaluated,
-    ) -> None:
-        self.variant, self.leaves, self.numbers, self.chosen = variant, leaves, numbers, chosen
-        self.values, self.live = result.values, result.live
-        self.parents = (*variant.captured, *[leaves[i] for i in chosen]) if chosen else variant.captured
-        self.first: Sequence[float] | None = None
-        if result.by_arguments is not None and result.by_parameters is not None:
-            self.first = (*result.by_parameters, *[result.by_arguments[i] for i in chosen or ()])
-
-    def node(self, k: int) -> Value:
-        """Output number k; derivatives that are not known are computed when somebody asks for them."""
-        out = Value(self.values[k])
-        if self.chosen is not None and self.parents:
-            lazy = k or self.first is None
-            out.parents = self.parents
-            out.partials = LazyPartials(len(self.parents), lambda: self._partials(k)) if lazy else self.first or ()
-            recording = self.variant.alone(k) if lazy else self.variant.recording
-            out.op = CompiledCall(recording, self.leaves, self.numbers, self.chosen, self.live, self.values[k])
-        return out
-
-    def _partials(self, k: int) -> Sequence[float]:
-        chosen = self.chosen or ()
-        by_arguments, by_parameters = self.variant.gradients(True, chosen, self.numbers, self.live, k)
-        return *by_parameters, *[by_arguments[i] for i in chosen]
 
 
 class _Methods(dict[Compiled, Compiled]):

@@ -31,8 +31,11 @@ from autograd.compiler.watches import (
     Difference,
     Looks,
     Watch,
+    content,
+    contents,
     put_attributes,
     put_bytes,
+    put_content,
     put_dict,
     put_items,
 )
@@ -166,10 +169,10 @@ class Outside:
         for name, cell in self._cells:
             self._watch(
                 [name],
-                functools.partial(_contents, cell),
+                functools.partial(contents, cell),
                 cell,
                 ["cell_contents"],
-                functools.partial(_put_content, cell),
+                functools.partial(put_content, cell),
             )
 
     def _watch(
@@ -272,7 +275,7 @@ class Outside:
         self._see(getattr(f, "__wrapped__", None), where)
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
             self._cells.append((name, cell))
-            self._see(_content(cell), name)
+            self._see(content(cell), name)
         space = f.__globals__
         for name in names & space.keys():
             self._see(space[name], name)
@@ -379,21 +382,6 @@ _defaults = attrgetter("__defaults__")
 
 def _package(module: str | None) -> str:
     return (module or "").partition(".")[0]
-
-
-def _put_content(cell: Any, seen: Any) -> None:
-    cell.cell_contents = seen[0]
-
-
-def _contents(cell: Any) -> tuple[Any]:
-    return (_content(cell),)
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # the name has no object yet: the function's own, while it is being defined
-        return None
 
 
 def _slots(kind: type) -> Iterator[str]:

@@ -15,7 +15,20 @@ from typing import Any, NamedTuple
 
 from autograd.value import Value
 
-__all__ = ["ATOMS", "NO_KEY", "Difference", "Looks", "Watch", "put_attributes", "put_bytes", "put_dict", "put_items"]
+__all__ = [
+    "ATOMS",
+    "NO_KEY",
+    "Difference",
+    "Looks",
+    "Watch",
+    "content",
+    "contents",
+    "put_attributes",
+    "put_bytes",
+    "put_content",
+    "put_dict",
+    "put_items",
+]
 
 ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
 
@@ -167,6 +180,7 @@ def _same(now: Any, seen: Any) -> bool:
 
 
 def put_items(x: Any, seen: Any) -> None:
+    """Put members back into a list, a deque or a set."""
     if isinstance(x, list):
         x[:] = seen
     elif not isinstance(x, frozenset):
@@ -175,19 +189,39 @@ def put_items(x: Any, seen: Any) -> None:
 
 
 def put_dict(x: Any, seen: Any) -> None:
+    """Put all keys and then all values back into a dictionary."""
     if isinstance(x, dict):
         x.clear()
         x.update(zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
 
 
 def put_attributes(space: dict[str, Any], seen: Any) -> None:
+    """Put attributes back: the class, which stays, then all names, then all that they stand for."""
     count = len(seen) // 2
     space.clear()
     space.update(zip(seen[1 : 1 + count], seen[1 + count :]))
 
 
 def put_bytes(x: Any, seen: Any) -> None:
-    """An array of numpy, whose own type knows how to read bytes."""
+    """Put numbers back into an array of numpy, whose own type knows how to read bytes."""
     import numpy as np
 
     x[...] = np.frombuffer(seen[1], dtype=x.dtype).reshape(x.shape)
+
+
+def put_content(cell: Any, seen: Any) -> None:
+    """Let a name of an enclosing function stand for what was seen."""
+    cell.cell_contents = seen[0]
+
+
+def contents(cell: Any) -> tuple[Any]:
+    """What a name of an enclosing function stands for, as a list of one."""
+    return (content(cell),)
+
+
+def content(cell: Any) -> Any:
+    """What a name of an enclosing function stands for; None if that is not known yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:  # the name has no object yet: the function's own, while it is being defined
+        return None
