@@ -24,7 +24,8 @@ class _Mirrored:
 def reading_order(*roots: T) -> list[T]:
     """Every node that the roots depend on after all of its parents, and the first operand before the others.
 
-    The walk of the engine gets to the last operand first, which is its fastest way; so it is led through a mirror.
+    The engine's walk comes to the last operand first, which is fastest.  So it walks a mirror image of the graph, in
+    which the operands of each node are reversed.
 
     >>> from autograd import Value
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")

@@ -179,8 +179,8 @@ class _Best(NamedTuple):
 def strongest_paths(start: Value, root: Value, order: Sequence[Value], k: int) -> list[Path]:
     """The k paths with the products of largest magnitude, the strongest first.
 
-    They are found without listing all paths, of which a network has more than could ever be listed: the k best paths
-    from a node begin with a step to one of its consumers and go on with one of the k best from there.
+    A network has more paths than could ever be listed.  But the k best paths from a node begin with a step to one of
+    its consumers, and go on with one of the k best paths from there: one walk from the root back finds them all.
     """
     between = _between(start, order)
     best: dict[Value, list[_Best]] = {root: [_Best(0.0, 1.0, None, 0)]} if root in between else {}

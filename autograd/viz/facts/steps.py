@@ -1,6 +1,6 @@
 """Backward as single steps.
 
-No second walk is written for this: ``graph.sweep`` does its work on numbers that take notes.
+There is no second walk for this: ``graph.sweep`` runs on numbers that note each step.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Step(NamedTuple):
 
 
 class _Local(NamedTuple):
-    """A local derivative that knows between which nodes it is."""
+    """A local derivative, with the two nodes that it belongs to."""
 
     node: Value
     via: Value
@@ -50,7 +50,7 @@ class _Local(NamedTuple):
 
 
 class _Term(NamedTuple):
-    """What is about to be added to a gradient."""
+    """A product that is about to be added to a gradient."""
 
     local: _Local
     upstream: float
@@ -58,7 +58,7 @@ class _Term(NamedTuple):
 
 
 class _Noted:
-    """A gradient under construction that writes a step down for each term it receives."""
+    """An unfinished gradient, which notes a step for each term that is added to it."""
 
     __slots__ = ("number", "steps")
 

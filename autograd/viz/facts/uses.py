@@ -1,4 +1,4 @@
-"""Who uses a node: a node knows its operands, and not what was computed from it, so all living graphs are searched."""
+"""The users of a node.  A node knows its operands but not its users, so that all living objects are searched."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def names_of(node: Value, users: Sequence[Value], spec: str) -> Names:
 
 
 def _outputs(nodes: Sequence[Value]) -> list[Value]:
-    """What has been computed from these nodes, and is no operand of anything that backward has run on."""
+    """The last results that were computed from these nodes, in graphs that backward has run on."""
     users: dict[Value, list[Value]] = {}
     for user in gc.get_objects():
         if issubclass(type(user), Value) and type(user.grad) is not int:  # isinstance would ask dead proxies
@@ -41,7 +41,10 @@ def _outputs(nodes: Sequence[Value]) -> list[Value]:
 
 
 def users_of(node: Value) -> list[Value]:
-    """The nodes computed directly from this one.  A reference from it to them would be a cycle, but Python knows."""
+    """The nodes computed directly from this one.
+
+    A node that held its users would be a cycle, which is not freed at once; Python's collector knows them without.
+    """
     holders = [holder for holder in gc.get_referrers(node) if type(holder) is tuple]
     found = gc.get_referrers(*holders) if holders else []
     return [user for user in found if isinstance(user, Value) and any(user.parents is tuple_ for tuple_ in holders)]

@@ -49,6 +49,7 @@ def folded_figure(graph: Graph, keys: Keys) -> Figure:
     members: dict[Hashable, list[Value]] = {}
     for node in graph.order:
         members.setdefault(keys[node], []).append(node)
+    # The exits of a box are the nodes that other boxes read: it shows their numbers, and its arrows their derivatives.
     exits = _exits(graph, keys)
     boxes = {key: graph.marked(_box(key, nodes, exits, graph)) for key, nodes in members.items()}
     arrows = _arrows(graph, keys, boxes)
@@ -75,7 +76,7 @@ def _exits(graph: Graph, keys: Keys) -> set[Value]:
 
 # ---- arrows ----------------------------------------------------------------------------------------------------------
 class _Inner:
-    """A node seen from inside its box: what comes from elsewhere has no parents."""
+    """A node as its box sees it: nodes of other boxes are leaves, so that a walk ends at the inputs of the box."""
 
     __slots__ = ("grad", "node", "parents", "partials")
 

@@ -36,7 +36,7 @@ class Module(NamedTuple):
 
 
 class Own(NamedTuple):
-    """The provisional key of a node that is no part of a module, and of what goes into the same box."""
+    """The home of a node that is no part of a module, and of all nodes that are parts of that node."""
 
     node: Value
 
@@ -55,6 +55,8 @@ def keys_of(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[
             "repeat": nodes that do the same work on different data;
             "expression": a labelled node with all that is used for it alone.
     """
+    # Each node first gets a home: a module of the network, or the node that it is a part of (Own).  Homes that are
+    # nodes are then told apart by what they do, so that nodes that do the same on different data have the same key.
     homes = _homes(order, roots, level)
     structure: dict[Hashable, Hashable] = {}  # each structure by a number: nested tuples would grow without end
     kind: dict[Value, Hashable] = {root: ("root", i) for i, root in enumerate(roots)}
@@ -68,11 +70,12 @@ def keys_of(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[
 
 
 def _homes(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[Value, Any]:
-    """The module of each node; else that of whatever alone uses it, if it is part of that; else the node itself."""
+    """The home of each node: its module, or the home of its only user if it is a part of that, or the node itself."""
     homes: dict[Value, Any] = {}
     users: dict[Value, Any] = {}  # the home of all that use a node, if they have the same
     modules: dict[str, Module | None] = {"": None}  # the same few labels come back in every sample
     outputs = set(roots)
+    # Users come before what they use, so that the home of a node's users is known when the walk arrives at the node.
     for node in reversed(order):
         label = node.label
         if label not in modules:

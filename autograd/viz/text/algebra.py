@@ -67,7 +67,7 @@ def power(base: Expression, exponent: Expression | float, coefficient: float = 1
 
 
 def simplify(expression: Expression) -> Expression:
-    """The same function in fewer words: sums and products flattened, equal terms and factors collected.
+    """The same function in fewer symbols: sums and products are flattened, equal terms and factors collected.
 
     >>> x = Symbol("x", 2.0)
     >>> simplify(Sum(((power(x, 1, 1.0), 1.0), (Product(3.0, ((x, ONE),)), 1.0))))
@@ -100,7 +100,7 @@ def written_out(function: Function) -> Expression | None:
 
 
 def _function(name: str, arguments: tuple[Expression, ...]) -> Expression:
-    """A few functions in terms of powers, which can then be collected."""
+    """A function, in terms of powers where it can be: these are collected with other factors."""
     first = arguments[0]
     if name == "sqrt":
         return _product(1.0, [(first, HALF)])
@@ -127,7 +127,7 @@ def _share(exponent: Expression) -> Expression | None:
 
 
 def _is_whole(terms: Sequence[tuple[Expression, float]]) -> bool:
-    """Whether these are all the shares of one sum, which make 1."""
+    """Whether the terms are all shares of one softmax, which add up to 1."""
     shares = [
         term
         for term, coefficient in terms
@@ -146,6 +146,8 @@ def _sum_of_squares(arguments: Iterable[Expression]) -> Expression:
 
 
 def _sum(terms: Iterable[tuple[Expression, float]]) -> Expression:
+    """A sum in its simplest form: 2x + y + 3x is 5x + y, and a sum of one term is that term."""
+    # Terms with the same factors add up their coefficients, in the place of the first of them.
     collected: dict[object, tuple[Expression, float]] = {}
     for term, coefficient in terms:
         for inner, factor in _terms(term):
@@ -175,6 +177,8 @@ def _terms(expression: Expression) -> Iterable[tuple[Expression, float]]:
 
 
 def _product(coefficient: float, factors: Iterable[tuple[Expression, Expression]]) -> Expression:
+    """A product in its simplest form: 2 · x · 3 · x² is 6x³, and a product of one factor is that factor."""
+    # Numbers go into the coefficient; equal bases add up their exponents, in the place of the first of them.
     collected: dict[Expression, Expression] = {}
     for base, exponent in _flattened(factors):
         if isinstance(base, Number) and isinstance(exponent, Number) and (base.value > 0.0 or exponent == ONE):
@@ -187,6 +191,7 @@ def _product(coefficient: float, factors: Iterable[tuple[Expression, Expression]
     kept = _differences_of_squares({base: e for base, e in collected.items() if e != Number(0.0)})
     if not kept or coefficient == 0.0:
         return Number(coefficient)
+    # A single factor is no product, and -(a - b) is b - a.
     ((base, exponent),) = [*kept.items()][:1]
     if len(kept) == 1 and exponent == ONE:
         if coefficient == 1.0:
@@ -199,7 +204,7 @@ def _product(coefficient: float, factors: Iterable[tuple[Expression, Expression]
 
 
 def _flattened(factors: Iterable[tuple[Expression, Expression]]) -> Iterable[tuple[Expression, Expression]]:
-    """Factors of factors, where that is allowed: (x² y)³ is x⁶ y³, but (x²)^½ is not x."""
+    """Factors, with products among them multiplied out where that is allowed: (x² y)³ is x⁶ y³, (x²)^½ is not x."""
     for base, exponent in factors:
         if isinstance(base, Product) and isinstance(exponent, Number) and exponent.value.is_integer():
             yield Number(base.coefficient), exponent if base.coefficient > 0.0 or exponent == ONE else ONE
