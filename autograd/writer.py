@@ -39,7 +39,7 @@ class Level(IntEnum):
 OPEN, SUM, PRODUCT, SIGN, POWER, ATOM = Level
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: that would take twice the time for each name of a node
 class Text:
     """A piece of an expression as text.
 

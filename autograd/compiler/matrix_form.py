@@ -47,7 +47,7 @@ def matrix_form(program: Program) -> str:
     return _Printer(pieces).text()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Part(Text):
     """An operand as text: one row, or a column of them."""
 
