@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from autograd.compiler.replay import CompiledCall
@@ -46,8 +47,10 @@ class Nodes:
             lazy = k or self.first is None
             out.parents = self.parents
             out.partials = LazyPartials(len(self.parents), lambda: self._partials(k)) if lazy else self.first or ()
-            recording = self.variant.alone(k) if lazy else self.variant.recording
-            out.op = CompiledCall(recording, self.leaves, self.numbers, self.chosen, self.live, self.values[k])
+            recorded = partial(self.variant.alone, k)
+            out.op = CompiledCall(
+                recorded, len(self.variant.captured), self.leaves, self.numbers, self.chosen, self.live, self.values[k]
+            )
         return out
 
     def _partials(self, k: int) -> Sequence[float]:

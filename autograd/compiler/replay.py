@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import nan
 from typing import Any, NoReturn
 
@@ -24,7 +24,8 @@ class CompiledCall(Op):
     """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording.
 
     Args:
-        recording: Of one output.
+        recorded: Gives the recording of this output alone.
+        captured: How many leaves it captured.
         leaves: The numbers and Values in the arguments.
         numbers: Their numbers.
         chosen: Which of them are parents, behind the captured leaves.
@@ -34,17 +35,17 @@ class CompiledCall(Op):
 
     def __init__(
         self,
-        recording: Recording,
+        recorded: Callable[[], Recording],
+        captured: int,
         leaves: Sequence[Any],
         numbers: Sequence[float],
         chosen: Sequence[int],
         live: Sequence[float],
         data: float,
     ) -> None:
-        captured = len(recording.parameters)
-
         def again(*operands: Any) -> Any:
             """The recorded graph of other captured leaves and arguments."""
+            recording = recorded()
             inputs = [*recording.parameters, *[recording.arguments[i] for i in chosen]]
             known = [*recording.numbers, *recording.arguments, *inputs]
             return replayed(recording.output, dict(zip(known, [*live[captured:], *leaves, *operands])))
