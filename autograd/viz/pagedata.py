@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,8 +19,9 @@ from autograd.viz.facts.replay import replay
 from autograd.viz.facts.steps import backward_steps
 from autograd.viz.pictures.figure import Box, Figure, Graph, scalar_figure
 from autograd.viz.pictures.fold import folded_figure
+from autograd.viz.pictures.heat import HeatMap, heat_maps
 from autograd.viz.pictures.keys import NETWORK_LEVELS, OTHER_LEVELS, keys_of
-from autograd.viz.pictures.layout import layout_of
+from autograd.viz.pictures.layout import FEW, layout_of
 from autograd.viz.pictures.render import LayoutError
 from autograd.viz.pictures.svg import svg_of
 from autograd.viz.pictures.theme import Kind
@@ -30,6 +31,8 @@ from autograd.viz.text.notation import LABELS, Names, expression, number
 __all__ = ["DELTAS", "json_number", "levels_of"]
 
 DELTAS = (-1.0, -0.75, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
+MOST_MAPPED = 4_000  # numbers in heat maps for which a page has room, besides those with a box of their own
+SPARSE = 20  # arrows between groups, of which more are a bundle: only those of one box show their labels
 MOST_REPLAYED = 1_000_000  # nodes to compute again for nudging; leaves beyond that cannot be nudged
 
 
@@ -54,9 +57,10 @@ def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> 
         is_scalar = name == "number"
         figure = scalar_figure(graph) if is_scalar else folded_figure(graph, keys_of(graph.order, graph.roots, name))
         if len(figure.boxes) <= most and not _has_circles(figure):
+            maps = {box: heat_maps(box) for box in figure.boxes} if name == "layer" else {}
             with suppress(LayoutError):
-                layout = layout_of(figure, timeout=timeout)
-                level = _scalar_level(figure) if is_scalar else _folded_level(name, figure, most)
+                layout = layout_of(figure, labelled=FEW if is_scalar else SPARSE, timeout=timeout)
+                level = _scalar_level(figure) if is_scalar else _folded_level(name, figure, maps, most)
                 found.append((level, svg_of(figure, layout)))
     return found
 
@@ -143,18 +147,26 @@ def _nudges(graph: Graph) -> dict[Value, list[float]]:
     return found
 
 
-def _folded_level(name: str, figure: Figure, most: int) -> dict[str, Any]:
+def _folded_level(name: str, figure: Figure, maps: dict[Box, list[HeatMap]], most: int) -> dict[str, Any]:
     """One box per group; and, where a picture of the numbers can be had, the box that each number is in."""
     index = {box: i for i, box in enumerate(figure.boxes)}
     order, ends = figure.graph.order, set(figure.graph.roots)
     places = {node: i for box, i in index.items() for node in box.nodes}
-    numbers = {node: i for i, node in enumerate(order)} if len(order) <= most else {}
+    has_numbers = len(order) <= most
+    numbers = {node: i for i, node in enumerate(order)} if has_numbers else {}
+    boxes = [_folded_box(box, numbers) for box in figure.boxes]
+    shown = dict.fromkeys(node for found in maps.values() for it in found for row in it.grid for node in row)
+    if has_numbers or len(shown) <= MOST_MAPPED:
+        mapped = numbers or {node: i for i, node in enumerate(shown)}
+        for box, found in maps.items():
+            if found:
+                boxes[index[box]]["h"] = [_map(it, mapped) for it in found]
     return {
-        "name": name, "scalar": False, "boxes": [_folded_box(box, numbers) for box in figure.boxes],
+        "name": name, "scalar": False, "boxes": boxes, "dense": len(figure.arrows) > SPARSE,
         "roots": [i for box, i in index.items() if not ends.isdisjoint(box.nodes)],
         "arrows": [[index[a.tail], index[a.head], a.label(figure.graph.spec)] for a in figure.arrows],
         "steps": [[i] for i, arrow in enumerate(figure.arrows) if not arrow.is_constant],
-    } | ({"of": [places[node] for node in order]} if numbers else {})  # fmt: skip
+    } | ({"of": [places[node] for node in order]} if has_numbers else _mapped(shown, figure.graph))  # fmt: skip
 
 
 def _folded_box(box: Box, numbers: dict[Value, int]) -> dict[str, Any]:
@@ -167,6 +179,28 @@ def _folded_box(box: Box, numbers: dict[Value, int]) -> dict[str, Any]:
     if numbers:
         found |= {"w": [numbers[node] for node in box.shown], "q": [numbers[node] for node in box.parameters]}
     return found
+
+
+def _map(found: HeatMap, index: dict[Value, int]) -> list[Any]:
+    grid = [[index[node] for node in row] for row in found.grid]
+    return [found.title, int(found.is_gradient), grid, found.x, found.y, found.cell]
+
+
+def _mapped(shown: Iterable[Value], graph: Graph) -> dict[str, Any]:
+    """The numbers of the heat maps of a graph that is too large for a picture of all its numbers."""
+    nodes = list(shown)
+    if len(nodes) > MOST_MAPPED:
+        return {}
+    return {
+        "m": [
+            [
+                node.label,
+                json_number(float(number(node._data, graph.spec))),
+                json_number(float(number(graph.grad_of(node), graph.spec))),
+            ]
+            for node in nodes
+        ]
+    }
 
 
 def json_number(x: float) -> float | int | str:

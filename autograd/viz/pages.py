@@ -23,8 +23,9 @@ __all__ = ["html_page"]
 
 # The scripts, in the order in which they build on each other.
 SCRIPTS = (
-    "ieee.js", "primitives.js", "model.js", "replay.js", "badge.js", "view.js", "panel.js", "nudge.js", "live.js",
-    "quiz.js", "stage.js", "keyboard.js", "print.js", "look.js", "address.js", "embed.js", "main.js",
+    "ieee.js", "primitives.js", "model.js", "replay.js", "pane.js", "badge.js", "view.js", "panel.js", "heat.js",
+    "nudge.js", "live.js", "quiz.js", "stage.js", "keyboard.js", "print.js", "look.js", "address.js", "embed.js",
+    "main.js",
 )  # fmt: skip
 
 

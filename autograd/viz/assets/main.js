@@ -10,6 +10,9 @@ class App {
     this.pictures = [...document.querySelectorAll("svg.graph")].map((svg, i) => new Picture(svg, new Walk(DATA.levels[i])));
     this.numbers = this.pictures.map((picture) => picture.walk).find((walk) => walk.scalar) || null;  // of single numbers
     for (const { walk } of this.pictures) if (!walk.scalar && walk.boxOfNode) walk.numbers = this.numbers;
+    this.pictures.forEach((picture, i) => {
+      if (DATA.levels[i].boxes.some((box) => box.h)) picture.heat = new HeatMaps(picture, DATA.levels[i]);
+    });
     this.live = new Live(this);
     this.buildLevels();
     listenToStage(byId("stage"), this);

@@ -47,6 +47,7 @@ const factor = (x) => (x < 0 ? `(${format(x)})` : format(x));
 class Walk {
   constructor(level) {
     this.scalar = level.scalar;
+    this.dense = Boolean(level.dense);  // so many arrows that they are a bundle
     this.boxes = level.boxes;
     this.data = level.boxes.map((box) => num(box.v));  // of single numbers
     this.touched = level.boxes.map(() => false);  // whether a box has other numbers than the recorded ones

@@ -78,6 +78,8 @@ class Panel {
       if (box.k !== "constant" && !hidden) parts.push(...this.ledger(i, state));
     } else {
       parts.push(make("ul", {}, ...box.l.map((line) => make("li", {}, walk.line(i, line, "whole")))));
+      const { heat } = this.app.picture;
+      if (heat && state.computed[i]) parts.push(...heat.tables(i, Boolean(state.complete[i])));
     }
     if (!quiz.on) parts.push(...this.app.live.parts(i));
     if (box.s) parts.push(make("h3", {}, "Written in"), make("p", {}, make("code", {}, box.s)));

@@ -46,8 +46,18 @@ function listenToStage(stage, app) {
     app.select(box ? app.picture.boxes.indexOf(box) : null);
   });
 
+  // Of a bundle of arrows, those of one box: pointed at, in focus, or else selected.
+  const pointAt = (element) => {
+    const box = element && element.closest(".b");
+    app.picture.pointAt(box ? app.picture.boxes.indexOf(box) : app.selected);
+  };
+  stage.addEventListener("pointerover", (event) => pointAt(event.target));
+  stage.addEventListener("pointerleave", () => pointAt(document.activeElement));
+  stage.addEventListener("focusout", () => pointAt(null));
+
   stage.addEventListener("focusin", (event) => {
     const box = event.target.closest(".b");
+    pointAt(box);
     if (box && !app.keyboard.afterClick) app.picture.reveal(app.picture.boxes.indexOf(box));
   });
 }

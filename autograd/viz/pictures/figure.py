@@ -106,6 +106,7 @@ class Box:
         parents: the boxes with arrows to this one, which makes boxes a graph that the walks work on.
         shown: The nodes of a group whose data and gradients its lines sum up.
         parameters: The parameters in a group.
+        room: The width and the height in pixels that are kept free below the lines.
     """
 
     kind: Kind
@@ -117,6 +118,7 @@ class Box:
     parents: tuple[Box, ...] = field(default=(), repr=False)
     shown: Sequence[Value] = field(default=(), repr=False)
     parameters: Sequence[Value] = field(default=(), repr=False)
+    room: tuple[float, float] = (0.0, 0.0)
 
     @property
     def text(self) -> list[str]:

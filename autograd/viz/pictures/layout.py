@@ -47,15 +47,21 @@ class Layout(NamedTuple):
     labels: list[tuple[float, float] | None]
 
 
-def layout_of(figure: Figure, *, rankdir: str = "LR", timeout: float = 30.0) -> Layout:
+def layout_of(figure: Figure, *, rankdir: str = "LR", labelled: int = FEW, timeout: float = 30.0) -> Layout:
     """Lay a figure out.
+
+    Args:
+        figure: what to lay out.
+        rankdir: the direction of the arrows, as Graphviz calls it.
+        labelled: up to how many arrows there is room for their labels; of more they are in the middle of the arrows.
+        timeout: in seconds.
 
     Raises:
         DrawingError: there is no Graphviz, or it failed.
     """
     sizes = [_box_size(box) for box in figure.boxes]
     hurry = _total_span(figure) > LONG
-    answer = json.loads(render(_source(figure, sizes, rankdir, hurry), "json0", timeout=timeout))
+    answer = json.loads(render(_source(figure, sizes, rankdir, hurry, labelled), "json0", timeout=timeout))
     width, height = _numbers(answer["bb"])[2:]
     nodes = {node["name"]: _flipped(node["pos"], height)[0] for node in answer["objects"]}
     edges = {edge["id"]: edge for edge in answer.get("edges", [])}
@@ -85,7 +91,8 @@ def _box_size(box: Box) -> tuple[float, float]:
     width = max(map(text_width, lines), default=0.0)
     width = max(width, BOLD * max(map(text_width, bold)))
     room = OUTLINE if box.kind is Kind.OUTPUT else 0.0
-    width, height = width + 2 * PADDING[0], LINE_HEIGHT * len(box.text) + 2 * PADDING[1]
+    width, height = max(width, box.room[0]), LINE_HEIGHT * len(box.text) + box.room[1]
+    width, height = width + 2 * PADDING[0], height + 2 * PADDING[1]
     return max(width, 44.0) + 2 * room, height + 2 * room
 
 
@@ -111,11 +118,13 @@ def _total_span(figure: Figure) -> int:
     return sum([rank[arrow.head] - rank[arrow.tail] for arrow in figure.arrows])
 
 
-def _source(figure: Figure, sizes: Sequence[tuple[float, float]], rankdir: str, hurry: bool) -> str:
+def _source(figure: Figure, sizes: Sequence[tuple[float, float]], rankdir: str, hurry: bool, labelled: int) -> str:
     """DOT with nothing but sizes: no text of a user ever gets here."""
+    has_labels = len(figure.arrows) <= labelled
+    between = 0.75 if has_labels or labelled >= FEW else 2.0  # inches: what a label in the middle of an arrow needs
     haste = " splines=line nslimit=0.1 nslimit1=0.1 mclimit=0.1" if hurry else ""
     lines = [
-        f"digraph {{ graph [rankdir={rankdir} ordering=in nodesep=0.27 ranksep=0.75{haste}]",
+        f"digraph {{ graph [rankdir={rankdir} ordering=in nodesep=0.27 ranksep={between}{haste}]",
         'node [shape=box fixedsize=true label=""]',
         f"edge [dir=none fontname=Helvetica fontsize={_CURVE_FONT_SIZE}]",
     ]
@@ -125,7 +134,7 @@ def _source(figure: Figure, sizes: Sequence[tuple[float, float]], rankdir: str, 
     number = {arrow: i for i, arrow in enumerate(figure.arrows)}
     for arrow in figure.read_arrows():
         room = "0" * len(arrow.label(figure.graph.spec))
-        label = f' label="{room}"' if room and len(figure.arrows) <= FEW else ""
+        label = f' label="{room}"' if room and has_labels else ""
         lines.append(f"{identity[arrow.tail]} -> {identity[arrow.head]} [id=e{number[arrow]}{label}]")
     return "\n".join([*lines, "}"])
 

@@ -45,7 +45,7 @@ def _arrow(figure: Figure, arrow: Arrow, curve: list[tuple[float, float]], label
 
 
 def _box(figure: Figure, box: Box, centre: tuple[float, float], size: tuple[float, float]) -> str:
-    top = LINE_HEIGHT * (0.78 - len(box.text) / 2)
+    top = LINE_HEIGHT * (0.78 - len(box.text) / 2) - box.room[1] / 2
     lines = []
     for i, (name, text) in enumerate([("t", box.title)] * bool(box.title) + [_line(line) for line in box.lines]):
         lines.append(f'<text class="{name}" y="{_short(top + i * LINE_HEIGHT)}">{text and html.escape(text)}</text>')
