@@ -35,7 +35,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograd import errors, functional
+from autograd import cells, errors, functional
 from autograd.errors import (
     AutogradError,
     CompileError,
@@ -121,6 +121,16 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def _cell(value: Value) -> str:
+    """What a notebook shows of a Value: its label, its expression, its data and its gradient."""
+    from autograd.viz.summary import summary_html
+
+    return summary_html(value)
+
+
+cells.Shown.value = staticmethod(_cell)
 
 
 def __dir__() -> list[str]:

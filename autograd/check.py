@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any, NamedTuple
 
-from autograd import ops
+from autograd import cells, ops
 from autograd.differences import differentiate, has_kink
 from autograd.errors import AutogradError, GradcheckError
 from autograd.functional import check_data, gradients
@@ -61,6 +61,15 @@ class Report:
 
     def __bool__(self) -> bool:
         return not self.wrong
+
+    def _repr_html_(self) -> str:
+        rows = [
+            *[("wrong", comparison) for comparison in self.wrong],
+            *[("not checked", text) for text in self.unchecked],
+            *[("on a kink", text) for text in self.kinks],
+        ]
+        verdict = str(self).partition("\n")[0]
+        return cells.table(["", "derivative"], rows, verdict) if rows else f"<p>{verdict}</p>"
 
     def __str__(self) -> str:
         lines = [f"{self.checked - len(self.wrong)} of {self.checked} derivatives agree with finite differences"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from autograd import copies, ops
+from autograd import cells, copies, ops
 from autograd.errors import AutogradError
 from autograd.modes import current_modes, open_contexts
 
@@ -43,6 +43,9 @@ class Conversions:
     # ---- text --------------------------------------------------------------------------------------------------------
     def __repr__(self) -> str:
         return f"Value(data={self._data}, grad={self.grad})"
+
+    def _repr_html_(self) -> str:
+        return cells.Shown.value(self)
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)

@@ -136,6 +136,9 @@ class Neuron(Module):
         a.label = self._a
         return a
 
+    def _shape(self) -> tuple[str, str]:
+        return f"{len(self.w)} → 1", _activation_name(self.activation)
+
     def __repr__(self) -> str:
         return f"{ACTIVATIONS.get(str(self.activation), '')}Neuron({len(self.w)})"
 
@@ -188,6 +191,10 @@ class Layer(Module):
         if not all(type(neuron).__call__ is _of_a_neuron for neuron in self.neurons):
             return [neuron(x) for neuron in self.neurons]  # one that somebody wrote says itself what it computes
         return [neuron.activated(z) for neuron, z in zip(self.neurons, self.weighted(x))]
+
+    def _shape(self) -> tuple[str, str]:
+        names = dict.fromkeys(_activation_name(neuron.activation) for neuron in self.neurons)
+        return f"{len(self.neurons[0].w)} → {len(self.neurons)}", ", ".join(names)
 
     def __repr__(self) -> str:
         return f"Layer of [{', '.join(map(str, self.neurons))}]"

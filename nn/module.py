@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from autograd import Value
+from autograd.cells import table
 from nn.files import FileError, FilePath, brief, read_document, write_document
 
 __all__ = ["MODEL_FORMAT", "MODEL_VERSION", "Module", "evaluating"]
@@ -120,6 +121,16 @@ class Module:
         False
         """
         return self.train(False)
+
+    # ---- what a notebook shows -----------------------------------------------------------------------------------
+    def _repr_html_(self) -> str:
+        rows = list(_table_of(self))
+        caption = f"{type(self).__name__}: {len(self.parameters()):,} parameters"
+        return table(["part", "kind", "shape", "parameters", "activation"], rows, caption)
+
+    def _shape(self) -> tuple[str, str] | None:
+        """The shape and the activation, of a part that is one line of the table; None if its own parts are lines."""
+        return None
 
     # ---- saving and loading --------------------------------------------------------------------------------------
     def _by_name(self) -> dict[str, Value]:
@@ -264,6 +275,37 @@ def _parts(module: Module) -> list[tuple[str, Any]]:
 
     walk(module, "")
     return found
+
+
+def _table_of(model: Module) -> Iterator[tuple[str, str, str, int, str]]:
+    """One line per part of a model that is a whole, such as a layer: path, kind, shape, parameters, activation."""
+    finished: list[str] = []
+    for path, part in [("", model), *_parts(model)]:
+        if not isinstance(part, Module) or any(path.startswith(whole) for whole in finished):
+            continue
+        inside = [found for _, found in _parts(part)]
+        inner = {leaf for found in inside if isinstance(found, Module) for leaf in found.parameters()}
+        own = [leaf for leaf in part.parameters() if leaf not in inner]
+        described = part._shape()
+        is_whole = described is not None or not any(isinstance(found, Module) for found in inside)
+        if is_whole or own:
+            shape, activation = described or (_sizes_of(part), "")
+            yield path, type(part).__name__, shape, len(part.parameters() if is_whole else own), activation
+        if is_whole:
+            finished.append(f"{path}." if path else "")
+
+
+def _sizes_of(module: Module) -> str:
+    """How large the lists of parameters are that a module holds: weight 3 × 2, bias 3."""
+    found = []
+    for name, part in _items(module):
+        sizes = []
+        while isinstance(part, (list, tuple)) and part:
+            sizes.append(str(len(part)))
+            part = part[0]
+        if sizes and isinstance(part, Value):
+            found.append(f"{name} {' × '.join(sizes)}")
+    return ", ".join(found)
 
 
 def _items(container: Any) -> Iterable[tuple[Any, Any]]:

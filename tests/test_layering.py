@@ -23,6 +23,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"locks"},
         {
             "branches",
+            "cells",
             "collector",
             "deferred",
             "differences",
@@ -63,7 +64,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"text"},
         {"facts"},
         {"pictures"},
-        {"diagnosis", "pagedata"},
+        {"diagnosis", "pagedata", "summary"},
         {"pages"},
         {"notebook"},
         {"__init__"},
@@ -98,8 +99,8 @@ LEVELS: dict[str, list[set[str]]] = {
 TOPS = [package for package in LEVELS if "." not in package]
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
-    "autograd", "autograd.deferred", "autograd.errors", "autograd.files", "autograd.functional", "autograd.labels",
-    "autograd.locks", "autograd.terminal", "autograd.viz",
+    "autograd", "autograd.cells", "autograd.deferred", "autograd.errors", "autograd.files", "autograd.functional",
+    "autograd.labels", "autograd.locks", "autograd.terminal", "autograd.viz",
     "autograd.compiler.evaluation", "autograd.compiler.gradients", "autograd.compiler.backends",
     "autograd.compiler.outside", "autograd.compiler.training",
 }  # fmt: skip
@@ -116,6 +117,7 @@ LOADED_LATE = NEED_NUMPY | {
     "autograd.compiler.backends",
     "autograd.compiler.outside",
     "autograd.viz",
+    "autograd.viz.summary",
     "nn.plots",
     "nn.training.remote",
 }

@@ -9,6 +9,7 @@ from copy import deepcopy
 from functools import update_wrapper
 from typing import Any
 
+from autograd import cells
 from autograd.compiler.arguments import flat_shape, is_plain, numbers_of, positional
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.backends import BACKENDS
@@ -244,6 +245,10 @@ class Compiled(Uncompiled):
     def __str__(self) -> str:
         """The program in matrix form, as far as one is found."""
         return repr(self) if self._latest is None else matrix_form(self.program)
+
+    def _repr_html_(self) -> str:
+        head = repr(self).strip("<>")
+        return cells.program(str(self), head) if self._latest is not None else cells.program("not called yet", head)
 
     # ---- methods, copies -------------------------------------------------------------------------------------------
     def __get__(self, instance: Any, owner: Any = None) -> Compiled:

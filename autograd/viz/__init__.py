@@ -4,6 +4,7 @@ Everything here reads a recorded graph; nothing computes a derivative of its own
 
     draw_dot, save                      a drawing (a Drawing), in a notebook or a file
     show, page, write_html              a page (a Page) to step through: in a notebook or browser, or as a file
+    theme                               light or dark, once for all
     set_renderer, load_renderer         what draws, where the usual Graphviz cannot
     explain                             what a gradient is the sum of (a Ledger), or its Paths
     diagnose                            where gradients die, fade or blow up (a Diagnosis)
@@ -27,12 +28,13 @@ from autograd.viz.notebook import Page, page, show, write_html
 from autograd.viz.pictures.dot import Drawing
 from autograd.viz.pictures.draw import draw_dot, save
 from autograd.viz.pictures.render import set_renderer
+from autograd.viz.pictures.theme import theme
 from autograd.viz.pictures.webassembly import load_renderer
 from autograd.viz.text.code import to_jax, to_python, to_torch
 from autograd.viz.text.formula import to_latex, to_latex_gradient
 
 __all__ = [
     "Diagnosis", "Drawing", "Ledger", "Page", "Paths", "Step", "backward_steps", "diagnose", "draw_dot", "explain",
-    "load_renderer", "page", "save", "set_renderer", "show", "to_jax", "to_latex", "to_latex_gradient", "to_python",
-    "to_torch", "write_html",
+    "load_renderer", "page", "save", "set_renderer", "show", "theme", "to_jax", "to_latex", "to_latex_gradient",
+    "to_python", "to_torch", "write_html",
 ]  # fmt: skip

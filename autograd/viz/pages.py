@@ -16,7 +16,7 @@ from autograd.viz.facts.steps import adjoints
 from autograd.viz.pagedata import DELTAS, levels_of
 from autograd.viz.pictures.draw import LEGIBLE
 from autograd.viz.pictures.figure import Graph
-from autograd.viz.pictures.theme import THEMES, Theme
+from autograd.viz.pictures.theme import THEMES, Theme, chosen_theme
 from autograd.viz.text.notation import nodes_of, number, shorten
 
 __all__ = ["html_page"]
@@ -67,6 +67,7 @@ def _assembled(title: str, data: dict[str, Any], pictures: Sequence[str]) -> str
     style = _asset("page.css").replace("{{colours}}", _colours())
     parts = {
         "title": html.escape(title), "style": style, "script": script, "pictures": "\n".join(pictures),
+        "theme": {"": "", "dark": "dark"}.get(chosen_theme(), "light"),
         "style_hash": _hash(style), "script_hash": _hash(script), "data": _json(data),
     }  # fmt: skip
     page = _asset("page.html")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from autograd.cells import curves
 from nn.files import FilePath, write_csv
 
 __all__ = ["COLUMNS", "History"]
@@ -97,6 +99,13 @@ class History:
         from nn.plots import plot_history
 
         return plot_history(self, ax)
+
+    def _repr_svg_(self) -> str:
+        losses = {"loss": self.loss, "val_loss": self.val_loss}
+        return curves({name: values for name, values in losses.items() if values})
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>{self._repr_svg_()}"
 
     def __repr__(self) -> str:
         parts = [f"{len(self)} epoch{'s' if len(self) != 1 else ''}"]

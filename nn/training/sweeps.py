@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+from autograd.cells import table
 from nn.data import check_pairs, samples_of
 from nn.distributed import Parcel, Workers
 from nn.evaluation import accuracy, predict, threshold_of
@@ -146,6 +147,10 @@ class Sweep(Sequence[Run]):
         return "\n".join(["  ".join(line).rstrip() for line in zip(*blocks)])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        columns = self._columns()
+        return table([*columns], zip(*[map(_cell, values) for values in columns.values()]))
 
     def to_csv(self, path: FilePath) -> None:
         """Write the table as a CSV file, numbers to the last digit.

@@ -19,7 +19,7 @@ class Address {
       step: app.position || "",
       select: app.selected ?? "",
       data: moved,
-      theme: look.theme,
+      theme: look.theme === look.given ? "" : look.theme,
       type: look.type || "",
       hide: look.hidden,
     };

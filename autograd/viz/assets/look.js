@@ -7,6 +7,8 @@ class Look {
     this.app = app;
     this.root = document.documentElement;
     this.type = 0;
+    this.given = this.theme;  // what was chosen in Python, and is no part of the address
+    this.chosen = Boolean(this.given);  // so that a notebook around the page does not change it
     const actions = {
       theme: () => this.toggleTheme(), larger: () => this.setType((this.type + 1) % TYPE_SIZES.length),
       details: () => this.hide("panel"), controls: () => this.hide("controls"), uncover: () => this.hide("controls"),
@@ -27,13 +29,13 @@ class Look {
 
   set theme(name) {
     if (name === "light" || name === "dark") this.root.dataset.theme = name;
-    else delete this.root.dataset.theme;
+    else this.root.dataset.theme = this.given;
   }
 
   toggleTheme() {
     const dark = this.theme ? this.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     this.theme = dark ? "light" : "dark";
-    this.chosen = true;  // by the user, so that a notebook around the page does not change it any more
+    this.chosen = true;
     this.app.address.write();
   }
 

@@ -14,7 +14,7 @@ from autograd.files import write_file
 from autograd.viz.pictures.describe import alt_text
 from autograd.viz.pictures.figure import Arrow, Box, Figure
 from autograd.viz.pictures.render import DPI, LayoutError, render
-from autograd.viz.pictures.theme import Theme
+from autograd.viz.pictures.theme import Theme, following
 
 __all__ = ["Drawing", "drawing_of"]
 
@@ -36,6 +36,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         alt_text: Description of the drawing in words.
         timeout: Seconds after which a layout is stopped.
         dpi: Pixels per inch of a PNG or JPEG.
+        follows: Whether a notebook shows it as light or dark as the notebook is.
         simpler: A function that makes the drawing to show instead if the layout fails.
 
     >>> from autograd import Value, draw_dot
@@ -47,6 +48,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
     alt_text: str = ""
     timeout: float = 30.0
     dpi: float = DPI
+    follows: bool = False
     simpler: Callable[[str], Drawing] | None = None
 
     def pipe(self, format: str | None = None, *, encoding: str | None = None) -> Any:
@@ -108,7 +110,8 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         }
 
     def _repr_svg_(self) -> str:
-        return _fitted(self.pipe("svg", encoding="utf-8"))
+        picture = _fitted(self.pipe("svg", encoding="utf-8"))
+        return following(picture) if self.follows else picture
 
 
 def drawing_of(

@@ -18,7 +18,7 @@ from autograd.viz.pictures.figure import Figure, Graph, scalar_figure
 from autograd.viz.pictures.fold import best_level, cut, folded_figure
 from autograd.viz.pictures.keys import LEVELS, keys_of
 from autograd.viz.pictures.render import DPI, render
-from autograd.viz.pictures.theme import theme_named
+from autograd.viz.pictures.theme import chosen_theme, theme_named
 from autograd.viz.text.notation import nodes_of
 
 __all__ = ["draw_dot", "figure_of", "save"]
@@ -33,7 +33,7 @@ def draw_dot(
     format: str = "svg",
     rankdir: str = "LR",
     *,
-    theme: str = "light",
+    theme: str | None = None,
     number_format: str = ".4g",
     parameters: Any = None,
     fold: str | None = "auto",
@@ -58,7 +58,8 @@ def draw_dot(
         root: The output, or several.
         format: Default format of ``render`` and ``pipe``: svg, png, pdf (with a system Graphviz).
         rankdir: "LR" from left to right, or "TB" from top to bottom.
-        theme: Colours: "light", "dark" or "print".
+        theme: Colours: "light", "dark" or "print"; by default those chosen by ``autograd.viz.theme``, or else those of
+            the notebook that shows the drawing.
         number_format: Format of numbers, as in ``format(x, ".4g")``.
         parameters: The model, or the Values, to show as parameters; by default the leaves labelled like a network's
             weights and biases (w²₁₃, b²₁).
@@ -94,12 +95,19 @@ def draw_dot(
         raise ValueError(f"rankdir must be LR, RL, TB or BT, got {rankdir!r}")
     if not 0 < dpi < math.inf:
         raise ValueError(f"dpi must be a positive number of pixels per inch, got {dpi}")
-    look = partial(drawing_of, theme=theme_named(theme), format=format, rankdir=rankdir, gradients=gradients)
+    look = partial(
+        drawing_of,
+        theme=theme_named(theme or chosen_theme() or "light"),
+        format=format,
+        rankdir=rankdir,
+        gradients=gradients,
+    )
     roots = nodes_of(root, "draw_dot")
     graph = Graph(roots, parameters=parameters, spec=number_format, notes=notes, faded=faded)
     figure = figure_of(graph, fold=fold, max_nodes=max_nodes, force=force)
     drawing = look(figure)
     drawing.timeout, drawing.dpi = timeout, dpi
+    drawing.follows = not (theme or chosen_theme())
     if len(figure.boxes) > LEGIBLE:
 
         def simpler(reason: str) -> Drawing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["THEMES", "Kind", "Look", "Theme", "theme_named"]
+__all__ = ["THEMES", "Kind", "Look", "Theme", "chosen_theme", "following", "theme", "theme_named"]
 
 
 class Kind(Enum):
@@ -96,3 +96,72 @@ def theme_named(name: str) -> Theme:
         return THEMES[name]
     except KeyError:
         raise ValueError(f"unknown theme {name!r}: choose one of {', '.join(THEMES)}") from None
+
+
+# ---- once for all ----------------------------------------------------------------------------------------------------
+_chosen = ""  # by the user; a drawing in a notebook follows the notebook as long as nothing is
+# Around a drawing it is dark: by the system, unless a notebook says that it is light, or by the notebook itself
+# (JupyterLab, VS Code, marimo, Colab).
+_LIGHT = '[data-jp-theme-light="true"], .vscode-light, html[theme="light"], html.light'
+_DARK = '[data-jp-theme-light="false"], .vscode-dark, html[theme="dark"], html.dark, body.dark'
+
+
+def theme(name: str = "") -> str:
+    """Choose the theme of all drawings and pages to come.
+
+    Without a choice, drawings in a notebook are as light or dark as it is, files are light, and pages have a button.
+
+    Args:
+        name: "light", "dark" or "print" (of drawings; a page is light then); "" takes the choice back.
+
+    Returns:
+        What was chosen before.
+
+    Raises:
+        ValueError: there is no theme of that name.
+
+    >>> before = theme("dark")
+    >>> theme(before)
+    'dark'
+    """
+    global _chosen
+    if name:
+        theme_named(name)
+    before, _chosen = _chosen, name
+    return before
+
+
+def chosen_theme() -> str:
+    """The name of the theme that the user chose once for all, or nothing."""
+    return _chosen
+
+
+def following(svg: str, class_name: str = "autograd-drawing") -> str:
+    """A light drawing that turns dark where what is around it is dark.
+
+    >>> print(following('<svg width="9"><path fill="#ddeefa"/></svg>')[:41])
+    <svg class="autograd-drawing" width="9"><
+    """
+    rules = [
+        (attribute, old, new)
+        for old, new in _pairs(THEMES["light"], THEMES["dark"]).items()
+        for attribute in ("fill", "stroke")
+    ]
+
+    def sheet(around: str) -> str:
+        return "".join([f'{around} .{class_name} [{a}="{old}"]{{{a}:{new}}}' for a, old, new in rules])
+
+    by_system = sheet(f":root:not(:has({_LIGHT})):not({_LIGHT})")
+    style = f"@media (prefers-color-scheme:dark){{{by_system}}}{sheet(f':is({_DARK})')}"
+    start = svg.index("<svg")
+    end = svg.index(">", start) + 1
+    return f'{svg[:start]}<svg class="{class_name}"{svg[start + 4 : end]}<style>{style}</style>{svg[end:]}'
+
+
+def _pairs(light: Theme, dark: Theme) -> dict[str, str]:
+    """Each colour of one theme with that of the other."""
+    found = {light.background: dark.background, light.text: dark.text, light.faint: dark.faint}
+    found |= {light.arrow: dark.arrow, light.alarm: dark.alarm, **dict(zip(light.ramp, dark.ramp))}
+    for kind, look in light.looks.items():
+        found |= {look.fill: dark.looks[kind].fill, look.line: dark.looks[kind].line}
+    return found

@@ -45,7 +45,7 @@ def to_latex(root: Value, *, expand: bool = False, number_format: str = ".4g") -
     (root,) = nodes_of(root, "to_latex")
     formulas = Formulas(topological_order(root), number_format, expand=expand, whole=root)
     left = latex_name(root.label) if root.label else ""
-    return _lines([(left, formulas.expression(root), root.data), *formulas.definitions(root)], number_format)
+    return Latex(_lines([(left, formulas.expression(root), root.data), *formulas.definitions(root)], number_format))
 
 
 def to_latex_gradient(root: Value, wrt: Value, *, expand: bool = False, number_format: str = ".4g") -> str:
@@ -78,7 +78,7 @@ def to_latex_gradient(root: Value, wrt: Value, *, expand: bool = False, number_f
     names = [latex_name(node.label) if node.label else fallback for node, fallback in ((root, "y"), (wrt, "x"))]
     left = rf"\frac{{\partial {names[0]}}}{{\partial {names[1]}}}"
     lines = [(left, formulas.expression(derivative), derivative.data), *formulas.definitions(derivative)]
-    return _lines(lines, number_format)
+    return Latex(_lines(lines, number_format))
 
 
 def _lines(lines: Sequence[tuple[str, Expression, float]], spec: str) -> str:
@@ -93,6 +93,13 @@ def _lines(lines: Sequence[tuple[str, Expression, float]], spec: str) -> str:
         return rows[0]
     aligned = [row.replace(" = ", " &= ", 1) if " = " in row else f"&{row}" for row in rows]
     return "\\begin{aligned}\n" + " \\\\\n".join(aligned) + "\n\\end{aligned}"
+
+
+class Latex(str):
+    """A formula in LaTeX: a text, which a notebook typesets."""
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self}$"
 
 
 class Formulas:

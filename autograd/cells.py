@@ -1,0 +1,121 @@
+"""What notebooks show below a cell: tables, programs and curves as HTML and SVG, as light or dark as what is around."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["Shown", "curves", "program", "table"]
+
+WIDTH, HEIGHT = 420, 160  # pixels of a curve, with its axes
+LEFT, TOP, BOTTOM = 56, 10, 22  # room for the numbers beside it
+# Blue, orange, green and purple of Okabe and Ito, which differ for any colour vision, on light and on dark.
+HUES = ("#2f8fd0", "#d9730d", "#199c77", "#b06a94")
+
+
+class Shown:
+    """How Values are shown in a notebook: ``autograd`` says it, as soon as a notebook asks.
+
+    Attributes:
+        value: gives the HTML of a Value; what is needed to write its expression takes time to import.
+    """
+
+    value: Callable[[Any], str]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
+    """A table as HTML; whatever is in the cells is text.
+
+    >>> table(["name", "data"], [["<a>", 2.0]])
+    '<table><thead><tr><th>name</th><th>data</th></tr></thead><tbody><tr><td>&lt;a&gt;</td><td>2.0</td></tr></tbody></table>'
+    """
+
+    def line(tag: str, cells: Iterable[object]) -> str:
+        return "<tr>" + "".join([f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells]) + "</tr>"
+
+    above = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    body = "".join([line("td", row) for row in rows])
+    return f"<table>{above}<thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"
+
+
+def program(text: str, caption: str = "") -> str:
+    """Lines of a program, or of equations, as HTML.
+
+    >>> program("z = x < y")
+    '<pre>z = x &lt; y</pre>'
+    """
+    above = f"<p>{html.escape(caption)}</p>" if caption else ""
+    return f"{above}<pre>{html.escape(text)}</pre>"
+
+
+def curves(named: Mapping[str, Sequence[float]], what: str = "epoch") -> str:
+    """Curves over 1, 2, 3, … as SVG, each in a colour of its own and named at its end.
+
+    Numbers that are not finite leave a gap.
+
+    >>> curves({"loss": [0.5, 0.25]}).count("<polyline")
+    1
+    """
+    shown = {name: values for name, values in named.items() if any(map(math.isfinite, values))}
+    finite = [x for values in shown.values() for x in values if math.isfinite(x)]
+    if not finite:
+        return ""
+    low, high, longest = min(finite), max(finite), max(map(len, shown.values()))
+    right = WIDTH - 90
+
+    def across(i: int) -> float:
+        return LEFT + (right - LEFT) * (i / (longest - 1) if longest > 1 else 0.5)
+
+    def down(x: float) -> float:
+        share = (x - low) / (high - low) if high > low else 0.5
+        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share)
+
+    parts: list[str] = []
+    taken: list[float] = []
+    for hue, (name, values) in zip(HUES, shown.items()):
+        for run in _runs(values):
+            points = " ".join([f"{across(i):.1f},{down(x):.1f}" for i, x in run])
+            parts.append(f'<polyline points="{points}" fill="none" stroke="{hue}" stroke-width="2"/>')
+            if len(run) == 1:
+                parts.append(f'<circle cx="{across(run[0][0]):.1f}" cy="{down(run[0][1]):.1f}" r="2.5" fill="{hue}"/>')
+        last = next(x for x in reversed(values) if math.isfinite(x))
+        y = _apart(down(last), taken)
+        parts.append(_text(right + 6, y + 4, name, f'fill="{hue}"'))
+    parts += [
+        _text(LEFT - 6, TOP + 8, f"{high:.4g}", 'text-anchor="end"'),
+        _text(LEFT - 6, HEIGHT - BOTTOM, f"{low:.4g}", 'text-anchor="end"') if high > low else "",
+        _text(LEFT, HEIGHT - 4, f"{what} 1"),
+        _text(right, HEIGHT - 4, f"{longest}", 'text-anchor="end"') if longest > 1 else "",
+        f'<path d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{right}" fill="none" stroke="currentColor" opacity="0.4"/>',
+    ]
+    label = ", ".join([f"{name} from {values[0]:.4g} to {values[-1]:.4g}" for name, values in shown.items()])
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'role="img" aria-label="{html.escape(label)}" fill="currentColor" font-family="sans-serif" font-size="11">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _runs(values: Sequence[float]) -> list[list[tuple[int, float]]]:
+    """The finite numbers with their places, in pieces without a gap."""
+    found: list[list[tuple[int, float]]] = [[]]
+    for i, x in enumerate(values):
+        if math.isfinite(x):
+            found[-1].append((i, x))
+        elif found[-1]:
+            found.append([])
+    return [run for run in found if run]
+
+
+def _apart(y: float, taken: list[float]) -> float:
+    """The height for a name: as wished, or below the names that are there already."""
+    while any(abs(y - other) < 12 for other in taken):
+        y += 12
+    taken.append(y)
+    return y
+
+
+def _text(x: float, y: float, text: str, more: str = "") -> str:
+    return f'<text x="{x:.0f}" y="{y:.0f}" {more}>{html.escape(text)}</text>'
