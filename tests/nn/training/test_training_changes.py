@@ -126,7 +126,9 @@ def test_a_change_that_cannot_be_compiled_is_an_error() -> None:
             self.w, self.decides = Value(0.5), False
 
         def __call__(self, x: Any) -> Any:
-            return self.w * x[0] * (2.0 if self.decides and x[0] > 0.5 else 1.0)
+            if self.decides and x[0] > 0.5:
+                return self.w * x[0] * 2.0
+            return self.w * x[0]
 
     model = Deciding()
     with pytest.raises(Exception, match=r"decides by its data .* compile=False"):

@@ -162,7 +162,9 @@ def test_what_decides_by_its_data_is_validated_eagerly_with_a_warning() -> None:
             positive = self.w * x[0]
             if self.training:
                 return where(x[1] > 0, positive, 2.0 * positive)
-            return positive if x[1] > 0 else 2.0 * positive
+            if x[1] > 0:
+                return positive
+            return 2.0 * positive
 
     found = []
     for compile in (False, True):
