@@ -1,10 +1,48 @@
-"""Examples in docstrings are programs of a user, though they stand in modules of the packages."""
+"""How the tests are run: the examples in docstrings as a user's programs, a quick choice of tests, several at once."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).parent
+
+# The tests of ``-m quick``: each of these modules takes seconds at most, needs neither machine code nor a browser, and
+# fails soon where the engine, a layer, a loss, an optimiser or the layering is broken.
+QUICK = {
+    ROOT.joinpath("tests", *folder.split("/"), f"test_{name}.py")
+    for folder, names in {
+        ".": "layering",
+        "autograd": "backward functional labels micrograd modes ops primitive tiny trees value",
+        "autograd/compiler": "classes function indices",
+        "autograd/viz": "steps",
+        "nn": "formulas layers losses module optim tables",
+        "nn/training": "history training",
+    }.items()
+    for name in names.split()
+}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m quick``, do not even import the other modules: that alone takes longer than the tests."""
+    return True if config.option.markexpr == "quick" and collection_path.suffix and collection_path not in QUICK else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path in QUICK:
+            item.add_marker("quick")
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """With ``-n``, a process keeps the tests of a module, and what they share, until another one has nothing to do."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
 
 
 @pytest.fixture(autouse=True)

@@ -89,7 +89,7 @@ def run_console(page: str, folder: Path) -> Iterator[tuple[str, str, str]]:
 def test_the_readme_gives_exactly_two_set_up_commands() -> None:
     commands = [block.text for block in blocks(page_named("README.md")) if block.language == "sh"]
     assert len(commands) == 2
-    for command, extra, job in zip(commands, ["draw", "test"], ["nn", "pytest"], strict=True):
+    for command, extra, job in zip(commands, ["draw", "test"], ["nn", "pytest -n logical"], strict=True):
         assert command.count("\n") == 1
         assert "sudo" not in command
         create, install, run = command.strip().split(" && ")
