@@ -17,7 +17,7 @@ Optimisers, and what steers them
     SGD Adam AdamW RMSprop, and Optimizer for your own; clip_grad_norm_ clip_grad_value_
     StepLR ExponentialLR CosineAnnealingLR LinearLR ReduceLROnPlateau
 Training
-    fit (which returns a History), predict, accuracy
+    fit (which returns a History), predict, accuracy; EarlyStopping and Checkpoint, for ``fit``
     sweep (which gives a Sweep, a Run each) all combinations of hyper-parameters
     Workers                                 for ``executor=`` of both: other processes and machines
     doctor                                  what is wrong with this training, and what to do
@@ -85,7 +85,7 @@ from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip
 from nn.parts import Conv2d, Dropout, Embedding, LayerNorm, Linear, RMSNorm, Sequential
 from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, StepLR
 from nn.sequences import LSTMCell, MultiheadAttention, RNNCell
-from nn.training import History, fit
+from nn.training import Checkpoint, EarlyStopping, History, fit
 
 if TYPE_CHECKING:
     from nn.diagnosis import doctor
@@ -95,15 +95,15 @@ if TYPE_CHECKING:
     from nn.training.sweeps import Run, Sweep, sweep
 
 __all__ = [  # noqa: RUF022 - classes first
-    "Adam", "AdamW", "Conv2d", "CosineAnnealingLR", "DataError", "Dataset", "Dropout", "ELU", "Embedding",
-    "ExecutorError", "ExponentialLR", "FileError", "GELU", "History", "Identity", "LSTMCell", "Layer", "LayerNorm",
-    "LeakyReLU", "Linear", "LinearLR", "LivePlot", "LogSoftmax", "MLP", "Module", "MultiheadAttention", "Neuron",
-    "Optimizer", "RMSNorm", "RMSprop", "RNNCell", "ReLU", "ReduceLROnPlateau", "Run", "SGD", "Sequential", "SiLU",
-    "Sigmoid", "Softmax", "Softplus", "Standardizer", "StepLR", "Sweep", "Tanh", "Workers", "accuracy",
-    "animate_boundary", "binary_cross_entropy", "binary_cross_entropy_with_logits", "clip_grad_norm_",
-    "clip_grad_value_", "cross_entropy", "doctor", "fit", "gelu", "half_mse_loss", "hinge_loss", "huber_loss",
-    "l1_loss", "l1_penalty", "l2_penalty", "load_iris", "load_model", "log_softmax", "make_circles", "make_line",
-    "make_moons", "make_spirals", "make_xor", "minibatches", "mse_loss", "one_hot", "plot_boundary",
+    "Adam", "AdamW", "Checkpoint", "Conv2d", "CosineAnnealingLR", "DataError", "Dataset", "Dropout", "ELU",
+    "EarlyStopping", "Embedding", "ExecutorError", "ExponentialLR", "FileError", "GELU", "History", "Identity",
+    "LSTMCell", "Layer", "LayerNorm", "LeakyReLU", "Linear", "LinearLR", "LivePlot", "LogSoftmax", "MLP", "Module",
+    "MultiheadAttention", "Neuron", "Optimizer", "RMSNorm", "RMSprop", "RNNCell", "ReLU", "ReduceLROnPlateau",
+    "Run", "SGD", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Standardizer", "StepLR", "Sweep", "Tanh",
+    "Workers", "accuracy", "animate_boundary", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "clip_grad_norm_", "clip_grad_value_", "cross_entropy", "doctor", "fit", "gelu", "half_mse_loss", "hinge_loss",
+    "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "load_iris", "load_model", "log_softmax", "make_circles",
+    "make_line", "make_moons", "make_spirals", "make_xor", "minibatches", "mse_loss", "one_hot", "plot_boundary",
     "plot_gradients", "plot_history", "plot_network", "predict", "read_csv", "softmax", "sweep", "to_torch",
     "train_test_split",
 ]  # fmt: skip

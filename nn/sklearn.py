@@ -28,7 +28,7 @@ from nn.evaluation import predict
 from nn.layers import MLP
 from nn.optim import OPTIMIZERS
 from nn.options import check_name, whole_number
-from nn.training.fitting import fit
+from nn.training import EarlyStopping, fit
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
@@ -119,9 +119,9 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             if self.batch_size == "auto"
             else whole_number("batch_size", self.batch_size, 1),
             validation_split=self.validation_fraction if self.early_stopping else 0.0,
-            early_stopping=self.early_stopping,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
+            early_stopping=EarlyStopping(
+                "val_loss" if self.early_stopping else "loss", min_delta=self.tol, patience=self.n_iter_no_change
+            ),
             seed=seed,
             compile=self.compile,
             progress=False,

@@ -3,7 +3,9 @@
 ``nn.training.sweeps``, which trains once for each combination of hyper-parameters, is imported when it is needed.
 """
 
+from nn.training.checkpoint import Checkpoint
 from nn.training.fitting import fit
 from nn.training.history import History
+from nn.training.stopping import EarlyStopping
 
-__all__ = ["History", "fit"]
+__all__ = ["Checkpoint", "EarlyStopping", "History", "fit"]

@@ -6,21 +6,54 @@ import json
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd import Value
 from nn.files import FileError, FilePath, brief, read_document, replace_not_finite, write_document
 from nn.optim import Optimizer
+from nn.options import whole_number
 from nn.training.history import History
 
-__all__ = ["CHECKPOINT_FORMAT", "CHECKPOINT_VERSION", "Checkpoint", "Moment"]
+__all__ = ["CHECKPOINT_FORMAT", "CHECKPOINT_VERSION", "Checkpoint", "CheckpointFile", "Snapshot"]
 
 CHECKPOINT_FORMAT, CHECKPOINT_VERSION = "scalar-autograd checkpoint", 1
 
 
-class Moment(NamedTuple):
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file from which ``fit`` can continue a training that was cut off.
+
+    Args:
+        path: The file to write the state of the training to, in one piece; also at the end and at Ctrl-C.
+        every: The number of epochs from one writing to the next.
+        resume: Whether to continue from the file if there is one.
+
+    Raises:
+        TypeError: ``every`` is no whole number.
+        ValueError: ``every`` is less than 1.
+
+    >>> import pathlib, tempfile
+    >>> from nn import MLP, fit, make_line
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "line.json")
+    ...     _ = fit(MLP(1, [1], seed=0), *make_line(), epochs=10, checkpoint=file, progress=False)
+    ...     longer = Checkpoint(file, every=5, resume=True)
+    ...     history = fit(MLP(1, [1], seed=0), *make_line(), epochs=15, checkpoint=longer, progress=False)
+    >>> len(history)
+    15
+    """
+
+    path: FilePath
+    every: int = 1
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        whole_number("every", self.every, 1)
+
+
+class Snapshot(NamedTuple):
     """Training at the end of an epoch.
 
     Attributes:
@@ -40,7 +73,7 @@ class Moment(NamedTuple):
     batches: Any
 
 
-class Checkpoint:
+class CheckpointFile:
     """The file of one training.
 
     Args:
@@ -76,8 +109,8 @@ class Checkpoint:
         self.setting |= {"schedule": schedule and type(schedule).__name__}
 
     # ---- writing ---------------------------------------------------------------------------------------------------
-    def write(self, moment: Moment, history: History) -> None:
-        """Write a moment and the history up to it, in one piece.
+    def write(self, snapshot: Snapshot, history: History) -> None:
+        """Write a snapshot and the history up to it, in one piece.
 
         What has diverged is not written: the file of the last good epoch stays.
 
@@ -86,8 +119,8 @@ class Checkpoint:
         """
         now = self.steps.save()
         try:
-            last = self._numbers(moment.numbers)
-            best = None if moment.best is None else self._numbers(moment.best)
+            last = self._numbers(snapshot.numbers)
+            best = None if snapshot.best is None else self._numbers(snapshot.best)
         finally:
             self.steps.restore(now)
             self.steps.store()
@@ -95,13 +128,13 @@ class Checkpoint:
             return
         content = {
             "setting": self.setting,
-            "epoch": moment.epoch,
+            "epoch": snapshot.epoch,
             "last": last,
             "best": best,
-            "hyper": {name: number for name, number in moment.hyper.items() if name != "step"},
-            "schedule": moment.schedule,
-            "batches": moment.batches,
-            "history": _up_to(moment.epoch, history),
+            "hyper": {name: number for name, number in snapshot.hyper.items() if name != "step"},
+            "schedule": snapshot.schedule,
+            "batches": snapshot.batches,
+            "history": _up_to(snapshot.epoch, history),
         }
         write_document(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, replace_not_finite(content, repr))
 
@@ -167,7 +200,7 @@ class Checkpoint:
         if differing:
             raise FileError(
                 f"{self.path}: the checkpoint is of another training, with {', '.join(differing)}: "
-                "train as then, or begin anew with resume=False"
+                "train as then, or begin anew without resume=True"
             )
 
     def _checked(self, numbers: Any) -> dict[str, Any]:

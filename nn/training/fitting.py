@@ -18,11 +18,11 @@ from nn.losses import loss_named
 from nn.optim import OPTIMIZERS, Optimizer
 from nn.options import check_name, name_of, whole_number
 from nn.schedules import ReduceLROnPlateau
-from nn.training.checkpoint import Checkpoint, Moment
+from nn.training.checkpoint import Checkpoint, CheckpointFile, Snapshot
 from nn.training.history import History
 from nn.training.progress import GLANCE, progress_bar
 from nn.training.steps import CompiledSteps, EagerSteps, steps_for
-from nn.training.stopping import Stalling
+from nn.training.stopping import EarlyStopping, Improvement
 from nn.training.validation import Measure, Samples, metrics_by_name, split_validation
 
 __all__ = ["fit"]
@@ -38,23 +38,18 @@ def fit(
     *,
     loss: str | Loss = "mse_loss",
     optimizer: str | Optimizer = "adam",
-    schedule: Any = None,
     epochs: int = 100,
     batch_size: int | None = 32,
     validation_data: Samples | None = None,
     validation_split: float = 0.0,
     metrics: Sequence[str | Metric] = (),
-    tol: float | None = None,
-    n_iter_no_change: int = 10,
-    early_stopping: bool = False,
-    restore_best: bool = True,
-    checkpoint: FilePath | None = None,
-    checkpoint_every: int = 1,
-    resume: bool = False,
+    early_stopping: bool | EarlyStopping = False,
+    callbacks: Sequence[Callback] = (),
+    schedule: Any = None,
+    checkpoint: FilePath | Checkpoint | None = None,
     seed: int | random.Random = 0,
     compile: bool = True,
     progress: bool = True,
-    callbacks: Sequence[Callback] = (),
     executor: Any = None,
 ) -> History:
     """Train a model: in each epoch go through the samples once, in random mini-batches, with a step after each.
@@ -65,41 +60,39 @@ def fit(
     ``validation_split`` holds out random samples, the same ones for the same ``seed`` (those of seed 0 if that is a
     generator): the last samples, which Keras takes, are one class only where a table is sorted.
 
-    With ``early_stopping``, training stops once the validation loss has not improved; then, or after the last epoch,
-    model and optimiser go back to the epoch with the least validation loss, so that further training continues from
-    there (with the learning rate of the end).  After Ctrl-C they are as after the last step.
+    With ``early_stopping=True``, training stops once the validation loss has not improved for 10 epochs.  Then, or
+    after the last epoch, model and optimiser go back to the epoch with the least validation loss, so that further
+    training continues from there (with the learning rate of the end).  After Ctrl-C they are as after the last step.
 
     A ``checkpoint`` holds all that the next epoch depends on, but for what callbacks keep and what the model draws at
     random.  Resumed training gives the same numbers, to the bit, as if it had not been cut off; so the learning rate
     and the other numbers of the optimiser come from the file, too.
 
     Args:
-        model: takes a sample, gives a Value or a list of them; a ``Module`` unless the optimiser is given.
-        X: the samples.
-        y: one target per sample, as the loss wants it: a number, a list, or the index of a class.
-        loss: a name from ``nn.losses.LOSSES``, or a function (output, target) of one sample.
-        optimizer: an optimiser of the model's parameters, or a name for one with its defaults.
-        schedule: of the learning rate of that optimiser; it steps at the end of every epoch.
-        epochs: how often to go through the samples, those before a resumption included.
-        batch_size: 1 is stochastic gradient descent, None takes all samples in one batch (in order).
-        validation_data: a pair (X, y) to measure the loss on after each epoch.
-        validation_split: or which part of the samples to hold out for that, between 0 and 1.
-        metrics: "accuracy", the name of a loss, or functions (outputs, targets) -> number; measured on the validation
-            data, on those of the training if there are no others.  Accuracy takes a single output as the positive class
-            above 0, or above ½ after ``binary_cross_entropy``; another threshold: ``functools.partial(accuracy,
-            threshold=0.5)``.
-        tol: stop once the loss has not become better by more than this for ``n_iter_no_change`` epochs in a row.
-        n_iter_no_change: how long to wait for an improvement.
-        early_stopping: look at the validation loss for that; ``tol`` is 0 if not given.
-        restore_best: go back to the best epoch after early stopping.
-        checkpoint: a file to write the state of the training to, in one piece; also at the end and at Ctrl-C.
-        checkpoint_every: after how many epochs.
-        resume: continue from the checkpoint if there is one.
-        seed: of the batches.
-        compile: run compiled steps where there is a compiler; the trajectory is the same to rounding.
-        progress: show a bar, if tqdm is installed and someone is watching.
-        callbacks: functions that get the history at the end of every epoch; to stop there, set ``history.stopped``.
-        executor: where to compute gradients: ``Workers``, or any executor of PEP 3148, such as a
+        model: The function to train, from a sample to a Value or a list of them.  It is a ``Module`` unless the
+            optimiser is given.
+        X: The samples.
+        y: One target per sample, as the loss wants it: a number, a list, or the index of a class.
+        loss: The name of a loss (``nn.losses.LOSSES``), or a function (output, target) of one sample.
+        optimizer: An optimiser of the model's parameters, or the name of one, which then has its defaults.
+        epochs: The number of times to go through the samples, those before a resumption included.
+        batch_size: The number of samples in a batch.  1 is stochastic gradient descent; None takes all, in order.
+        validation_data: A pair (X, y) to measure the loss on after each epoch.
+        validation_split: Or the part of the samples to hold out for that, between 0 and 1.
+        metrics: "accuracy", names of losses, or functions (outputs, targets) -> number.  They are measured on the
+            validation data, or on those of the training if there are no others.  Accuracy takes a single output as the
+            positive class above 0, or above ½ after ``binary_cross_entropy``; for another threshold give
+            ``functools.partial(accuracy, threshold=0.5)``.
+        early_stopping: Whether to stop once the validation loss no longer improves; or an ``EarlyStopping``, which says
+            which loss, for how many epochs, and by how much.
+        callbacks: Functions that get the history at the end of every epoch; to stop there, set ``history.stopped``.
+        schedule: The schedule of the optimiser's learning rate; it steps at the end of every epoch.
+        checkpoint: The file to write the state of the training to after each epoch; or a ``Checkpoint``, which says how
+            often, and whether to continue from it.
+        seed: The seed of the batches, or a random generator.
+        compile: Whether to run compiled steps where there is a compiler; the trajectory is the same to rounding.
+        progress: Whether to show a bar, if tqdm is installed and someone is watching.
+        executor: Where to compute gradients: ``Workers``, or any executor of PEP 3148, such as a
             ``ProcessPoolExecutor`` or Dask's ``Client(...).get_executor()``; None for here.
 
     Returns:
@@ -124,19 +117,24 @@ def fit(
     X, y = samples_of(X), samples_of(y)
     check_pairs(X, y)
     epochs = whole_number("epochs", epochs, 0)
-    checkpoint_every = whole_number("checkpoint_every", checkpoint_every, 1)
-    n_iter_no_change = whole_number("n_iter_no_change", n_iter_no_change, 1)
+    stopping = _stopping(early_stopping)
+    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+        checkpoint = Checkpoint(checkpoint)
     if not isinstance(seed, random.Random):
         seed = whole_number("seed", seed, otherwise="random.Random() gives other batches each time")
     split_seed = 0 if isinstance(seed, random.Random) else seed
     (X, y), held_out = split_validation(X, y, validation_data, validation_split, split_seed)
-    _check_options(held_out, early_stopping, tol, checkpoint, resume)
+    if stopping and stopping.monitor == "val_loss" and held_out is None:
+        raise ValueError(
+            "early stopping looks at validation data: give validation_data=(X, y), validation_split=0.2, or "
+            'early_stopping=EarlyStopping(monitor="loss")'
+        )
     size = _batch_size(batch_size, len(X))
     loss = loss_named(loss)
     optimizer = _optimizer(optimizer, model)
     _check_schedule(schedule, optimizer)
     measures = metrics_by_name(metrics, loss)
-    keeps_best = early_stopping and restore_best
+    keeps_best = stopping is not None and stopping.monitor == "val_loss" and stopping.restore_best
     if executor is None:
         steps = steps_for(model, loss, optimizer, X, y, size, compile)
     else:
@@ -149,11 +147,8 @@ def fit(
         history=History(metrics={name: [] for name in measures}),
         measure=Measure(steps, model, loss, *(held_out or (X, y)), measures) if held_out or measures else None,
         validates=held_out is not None,
-        watched="val_loss" if early_stopping else "loss",
-        stalling=Stalling(
-            "validation loss" if early_stopping else "loss",
-            0.0 if early_stopping and tol is None else tol, n_iter_no_change,
-        ),
+        watched=stopping.monitor if stopping else "loss",
+        improvement=Improvement(stopping),
         keeps_best=keeps_best,
         schedule=schedule,
         callbacks=callbacks,
@@ -165,9 +160,9 @@ def fit(
             "validation_split": [validation_split, split_seed] if validation_split else None,
             "metrics": list(measures), "restores_best": keeps_best,
         }  # fmt: skip
-        training.checkpoint = Checkpoint(checkpoint, model, steps, schedule, training.rng, setting)
-        training.every = checkpoint_every
-        if resume and training.checkpoint.exists():
+        training.checkpoint = CheckpointFile(checkpoint.path, model, steps, schedule, training.rng, setting)
+        training.every = checkpoint.every
+        if checkpoint.resume and training.checkpoint.exists():
             training.best = training.checkpoint.read(training.history)
     with progress_bar(epochs, "epoch", progress, len(training.history)) as report, _stored(steps):
         training.run(epochs, report)
@@ -187,7 +182,7 @@ class _Training:
         measure: gives the loss and the metrics at the end of an epoch; None if nobody wants them.
         validates: whether it measures on validation data.
         watched: the column of the history whose stalling ends the training.
-        stalling: decides whether that column still improves.
+        improvement: decides whether that column still improves.
         keeps_best: whether to go back to the best epoch at the end.
         schedule: of the learning rate; None if there is none.
         callbacks: are called at the end of every epoch.
@@ -205,42 +200,42 @@ class _Training:
     measure: Measure | None
     validates: bool
     watched: str
-    stalling: Stalling
+    improvement: Improvement
     keeps_best: bool
     schedule: Any
     callbacks: Sequence[Callback]
     best: Any = None
-    checkpoint: Checkpoint | None = None
+    checkpoint: CheckpointFile | None = None
     every: int = 1
     written: int = 0
 
     def run(self, epochs: int, report: Callable[..., Any]) -> None:
         """Train up to so many epochs; go back to the best of them if that is wanted."""
         self._look(getattr(self.history, self.watched))  # that of resumed training
-        moment = self._moment()
-        self.written = moment.epoch
+        snapshot = self._snapshot()
+        self.written = snapshot.epoch
         try:
             while len(self.history) < epochs and not self.history.stopped:
-                self._train(min(self._ahead(), epochs - len(self.history)), moment)
+                self._train(min(self._ahead(), epochs - len(self.history)), snapshot)
                 self._end_epoch()
                 shown = {"loss": self.history.loss[-1:], "val_loss": self.history.val_loss[-1:]}
                 last = {name: number for name, numbers in shown.items() for number in numbers}
                 report(len(self.history), over=bool(self.history.stopped), **last)
-                moment = self._moment()
-                if moment.epoch % self.every == 0:
-                    self._write(moment)
+                snapshot = self._snapshot()
+                if snapshot.epoch % self.every == 0:
+                    self._write(snapshot)
         except KeyboardInterrupt:
-            self._write(moment)
+            self._write(snapshot)
             raise
-        self._write(moment)
+        self._write(snapshot)
         if self.best is not None:
             self.steps.restore(self.best)
 
-    def _write(self, moment: Moment) -> None:
+    def _write(self, snapshot: Snapshot) -> None:
         """Write the checkpoint, if there is to be one and it is not there already."""
-        if self.checkpoint and moment.epoch > self.written:
-            self.checkpoint.write(moment, self.history)
-            self.written = moment.epoch
+        if self.checkpoint and snapshot.epoch > self.written:
+            self.checkpoint.write(snapshot, self.history)
+            self.written = snapshot.epoch
 
     def _ahead(self) -> int:
         """How many epochs to train before the next look at them: several, where they are fast and nobody else looks."""
@@ -252,7 +247,7 @@ class _Training:
         ahead = max(1, int(GLANCE / max(history.seconds[-1], 1e-9)))
         return min(ahead, self.every - len(history) % self.every) if self.checkpoint else ahead
 
-    def _train(self, epochs: int, start: Moment) -> None:
+    def _train(self, epochs: int, start: Snapshot) -> None:
         """Some epochs, up to the first that is to be the last."""
         begun, history = time.perf_counter(), self.history
         losses = _run_epochs(self.steps, epochs, len(self.samples[0]), self.batch_size, self.rng)
@@ -277,8 +272,8 @@ class _Training:
 
     def _look(self, losses: Sequence[float]) -> int:
         """How many of these epochs count: all, or those up to where it stops."""
-        good = self.stalling.accept(losses)
-        self.history.stopped = self.stalling.reason
+        good = self.improvement.accept(losses)
+        self.history.stopped = self.improvement.reason
         return good
 
     def _end_epoch(self) -> None:
@@ -292,7 +287,7 @@ class _Training:
                 history.metrics[name].append(value)
         if self.watched == "val_loss":
             self._look(history.val_loss[-1:])
-            if self.keeps_best and self.stalling.improved:
+            if self.keeps_best and self.improvement.is_best:
                 self.best = steps.save()
         if isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step((history.val_loss or history.loss)[-1])
@@ -304,8 +299,8 @@ class _Training:
                 callback(history)
             steps.load()
 
-    def _moment(self) -> Moment:
-        return Moment(
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
             epoch=len(self.history),
             numbers=self.steps.save(),
             best=self.best,
@@ -337,15 +332,12 @@ def _stored(steps: EagerSteps | CompiledSteps) -> Iterator[None]:
         steps.optimizer.state = steps.optimizer.state  # itself, if it was deferred
 
 
-def _check_options(
-    held_out: Samples | None, early_stopping: bool, tol: Any, checkpoint: FilePath | None, resume: bool
-) -> None:
-    if early_stopping and held_out is None:
-        raise ValueError("early_stopping looks at validation data: give validation_data=(X, y) or validation_split=0.2")
-    if tol is not None and (isinstance(tol, str) or not 0.0 <= tol < math.inf):
-        raise ValueError(f"tol must be at least 0 and finite, got {tol!r}; None trains to the last epoch")
-    if resume and checkpoint is None:
-        raise ValueError("resume=True continues from a file: give its path, checkpoint=...")
+def _stopping(given: Any) -> EarlyStopping | None:
+    if isinstance(given, EarlyStopping):
+        return given
+    if not isinstance(given, bool):
+        raise TypeError(f"early_stopping must be True, False, or an EarlyStopping(...), got {given!r}")
+    return EarlyStopping() if given else None
 
 
 def _check_schedule(schedule: Any, optimizer: Optimizer) -> None:

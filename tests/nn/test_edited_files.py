@@ -16,7 +16,9 @@ from nn import (
     MLP,
     SGD,
     Adam,
+    Checkpoint,
     CosineAnnealingLR,
+    EarlyStopping,
     FileError,
     ReduceLROnPlateau,
     RMSprop,
@@ -52,8 +54,9 @@ def train(name: str, path: Path, epochs: int, *, resume: bool) -> None:
     optimizer = make(model.parameters())
     fit(
         model, X, Y, optimizer=optimizer, schedule=schedule(optimizer), epochs=epochs, batch_size=3,
-        metrics=["l1_loss"], validation_split=0.25 if stops_early else None, early_stopping=stops_early,
-        n_iter_no_change=99, checkpoint=path, resume=resume, compile=False, progress=False,
+        metrics=["l1_loss"], validation_split=0.25 if stops_early else None,
+        early_stopping=stops_early and EarlyStopping(patience=99), checkpoint=Checkpoint(path, resume=resume),
+        compile=False, progress=False,
     )  # fmt: skip
 
 

@@ -21,7 +21,9 @@ from nn import (
     MLP,
     SGD,
     Adam,
+    Checkpoint,
     CosineAnnealingLR,
+    EarlyStopping,
     FileError,
     History,
     Module,
@@ -102,9 +104,9 @@ def test_resumed_training_is_as_if_it_had_not_been_cut_off(
     with pytest.raises(CutOffError):
         first.train(5, checkpoint=tmp_path / "c.json", **options)
     with pytest.raises(CutOffError):
-        Run(optimizer, seed=77).train(9, checkpoint=tmp_path / "c.json", resume=True, **options)
+        Run(optimizer, seed=77).train(9, checkpoint=Checkpoint(tmp_path / "c.json", resume=True), **options)
     last = Run(optimizer, seed=88)
-    history = last.train(checkpoint=tmp_path / "c.json", resume=True, **options)
+    history = last.train(checkpoint=Checkpoint(tmp_path / "c.json", resume=True), **options)
     assert numbers_of(history) == numbers_of(expected)
     assert last.state() == whole.state()
 
@@ -114,7 +116,7 @@ def test_resumed_training_is_as_if_it_had_not_been_cut_off(
 def test_validation_and_early_stopping_go_on_too(tmp_path: Path, optimizer: str, compile: bool) -> None:
     """Cut off while the validation loss rises: the epochs without improvement count on, the best is still known."""
     options: dict[str, Any] = {
-        "validation_split": 0.4, "metrics": ["l1_loss"], "early_stopping": True, "n_iter_no_change": 8, "epochs": 200,
+        "validation_split": 0.4, "metrics": ["l1_loss"], "early_stopping": EarlyStopping(patience=8), "epochs": 200,
         "compile": compile,
     }  # fmt: skip
     probe = Run(optimizer).train(**options)
@@ -126,7 +128,7 @@ def test_validation_and_early_stopping_go_on_too(tmp_path: Path, optimizer: str,
         first.train(best + 4, checkpoint=tmp_path / "c.json", **options)
     whole, last = Run(optimizer), Run(optimizer, seed=55)
     expected = whole.train(**options)
-    history = last.train(checkpoint=tmp_path / "c.json", resume=True, **options)
+    history = last.train(checkpoint=Checkpoint(tmp_path / "c.json", resume=True), **options)
     assert numbers_of(history) == numbers_of(expected) == numbers_of(probe)
     assert last.state() == whole.state()
 
@@ -146,7 +148,7 @@ def test_schedules_go_on_too(tmp_path: Path, schedule: Any, compile: bool) -> No
     expected = whole.train(**options)
     with pytest.raises(CutOffError):
         first.train(8, checkpoint=tmp_path / "c.json", **options)
-    history = last.train(checkpoint=tmp_path / "c.json", resume=True, **options)
+    history = last.train(checkpoint=Checkpoint(tmp_path / "c.json", resume=True), **options)
     assert len(set(history.lr)) > 2
     assert numbers_of(history) == numbers_of(expected)
     assert last.state() == whole.state()
@@ -168,7 +170,7 @@ def test_what_callbacks_changed_is_part_of_it(tmp_path: Path, compile: bool) -> 
     expected = whole.train(callbacks=calm(whole), compile=compile)
     with pytest.raises(CutOffError):
         first.train(callbacks=calm(first, 6), checkpoint=tmp_path / "c.json", compile=compile)
-    history = last.train(callbacks=calm(last), checkpoint=tmp_path / "c.json", resume=True, compile=compile)
+    history = last.train(callbacks=calm(last), checkpoint=Checkpoint(tmp_path / "c.json", resume=True), compile=compile)
     assert numbers_of(history) == numbers_of(expected)
     assert last.state() == whole.state()
 
@@ -187,41 +189,43 @@ def test_a_parameter_that_only_the_loss_has_is_saved_too(tmp_path: Path, compile
     path = tmp_path / "c.json"
     train_whole(6)
     train_first(3, checkpoint=path)
-    train_last(6, checkpoint=path, resume=True)
+    train_last(6, checkpoint=Checkpoint(path, resume=True))
     assert [parameter.data for parameter in last] == [parameter.data for parameter in whole]
 
 
 @WAYS
 def test_further_epochs_of_a_finished_training_are_those_of_a_longer_one(tmp_path: Path, compile: bool) -> None:
     """The file has the last epoch, though the model has gone back to the best one."""
-    options: dict[str, Any] = {"validation_split": 0.4, "early_stopping": True, "n_iter_no_change": 99}
+    options: dict[str, Any] = {"validation_split": 0.4, "early_stopping": EarlyStopping(patience=99)}
     options |= {"compile": compile}
     whole, part = Run("Adam"), Run("Adam")
     expected = whole.train(epochs=60, **options)
-    part.train(epochs=40, checkpoint=tmp_path / "c.json", checkpoint_every=7, **options)
+    part.train(epochs=40, checkpoint=Checkpoint(tmp_path / "c.json", every=7), **options)
     again = Run("Adam", seed=5)
-    assert len(again.train(epochs=40, checkpoint=tmp_path / "c.json", resume=True, **options)) == 40
+    assert len(again.train(epochs=40, checkpoint=Checkpoint(tmp_path / "c.json", resume=True), **options)) == 40
     assert again.state() == part.state()
     longer = Run("Adam", seed=6)
-    assert numbers_of(longer.train(epochs=60, checkpoint=tmp_path / "c.json", resume=True, **options)) == numbers_of(
-        expected
-    )
+    assert numbers_of(
+        longer.train(epochs=60, checkpoint=Checkpoint(tmp_path / "c.json", resume=True), **options)
+    ) == numbers_of(expected)
     assert longer.state() == whole.state()
 
 
 def test_a_training_that_was_stopped_stays_so(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"tol": 1.0, "n_iter_no_change": 3, "checkpoint": tmp_path / "c.json"}
+    options: dict[str, Any] = {"early_stopping": EarlyStopping("loss", min_delta=1.0, patience=3)}
+    options["checkpoint"] = Checkpoint(tmp_path / "c.json", resume=True)
     first, again = Run("Adam"), Run("Adam", seed=5)
     stopped = first.train(**options)
     assert 3 < len(stopped) < 12
-    assert numbers_of(again.train(resume=True, **options)) == numbers_of(stopped)
+    assert numbers_of(again.train(**options)) == numbers_of(stopped)
     assert again.state() == first.state()
-    assert len(again.train(resume=True, **{**options, "tol": 0.0})) == 12  # other terms: it goes on
+    other = {**options, "early_stopping": EarlyStopping("loss", patience=3)}
+    assert len(again.train(**other)) == 12  # it goes on
 
 
 PROGRAM = """
 import os, random, sys
-from nn import MLP, Adam, fit
+from nn import MLP, Adam, Checkpoint, fit
 
 path, compiled, end = sys.argv[1], sys.argv[2] == "True", int(sys.argv[3])
 rng = random.Random(0)
@@ -236,7 +240,7 @@ def die(history):
 
 history = fit(
     model, X, y, optimizer=optimizer, epochs=20, batch_size=8, validation_split=0.2, early_stopping=True,
-    checkpoint=path, resume=True, compile=compiled, progress=False, callbacks=[die],
+    checkpoint=Checkpoint(path, resume=True), compile=compiled, progress=False, callbacks=[die],
 )
 print([p.data.hex() for p in model.parameters()], history.loss, history.val_loss, history.best_epoch, optimizer.state)
 """
@@ -274,12 +278,12 @@ def test_it_is_written_after_every_nth_epoch_and_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compile: bool
 ) -> None:
     epochs = written_epochs(monkeypatch)
-    options: dict[str, Any] = {"checkpoint": tmp_path / "c.json", "checkpoint_every": 5, "compile": compile}
+    options: dict[str, Any] = {"checkpoint": Checkpoint(tmp_path / "c.json", 5, resume=True), "compile": compile}
     Run("Adam").train(epochs=12, **options)
     assert epochs == [5, 10, 12]
-    Run("Adam").train(epochs=17, resume=True, **options)
+    Run("Adam").train(epochs=17, **options)
     assert epochs == [5, 10, 12, 15, 17]
-    Run("Adam").train(epochs=17, resume=True, **options)  # nothing to do
+    Run("Adam").train(epochs=17, **options)  # nothing to do
     assert epochs == [5, 10, 12, 15, 17]
 
 
@@ -295,7 +299,7 @@ def test_epochs_between_two_of_them_run_in_one_call(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(CompiledSteps, "run", counted)
     monkeypatch.setattr("nn.training.fitting.GLANCE", 1e9)
     epochs = written_epochs(monkeypatch)
-    Run("Adam").train(epochs=45, batch_size=None, checkpoint=tmp_path / "c.json", checkpoint_every=20)
+    Run("Adam").train(epochs=45, batch_size=None, checkpoint=Checkpoint(tmp_path / "c.json", every=20))
     assert epochs == [20, 40, 45]
     assert calls == [1, 19, 20, 5]
 
@@ -303,7 +307,7 @@ def test_epochs_between_two_of_them_run_in_one_call(tmp_path: Path, monkeypatch:
 @WAYS
 def test_ctrl_c_writes_the_last_whole_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compile: bool) -> None:
     epochs = written_epochs(monkeypatch)
-    options: dict[str, Any] = {"checkpoint": tmp_path / "c.json", "checkpoint_every": 100, "compile": compile}
+    options: dict[str, Any] = {"checkpoint": Checkpoint(tmp_path / "c.json", every=100), "compile": compile}
 
     def interrupt(history: History) -> None:
         if len(history) == 6:
@@ -316,7 +320,7 @@ def test_ctrl_c_writes_the_last_whole_epoch(tmp_path: Path, monkeypatch: pytest.
         first.train(**options, callbacks=[interrupt])
     assert epochs == [5]  # the sixth was not over
     assert first.optimizer.hyper.step == 6 * 6  # but the model is as after the last step
-    history = last.train(resume=True, **options)
+    history = last.train(checkpoint=Checkpoint(tmp_path / "c.json", resume=True), compile=compile)
     assert numbers_of(history) == numbers_of(expected)
     assert last.state() == whole.state()
 
@@ -340,11 +344,14 @@ def test_numbers_that_are_not_finite_are_kept_in_the_history(tmp_path: Path) -> 
         w = Value(1.0)
         return w, SGD([w], lr=0.1)
 
-    options: dict[str, Any] = {"validation_data": ([[1e300, 0.0]], [0.0]), "checkpoint": tmp_path / "c.json"}
+    options: dict[str, Any] = {
+        "validation_data": ([[1e300, 0.0]], [0.0]),
+        "checkpoint": Checkpoint(tmp_path / "c.json", resume=True),
+    }
     for epochs in (2, 4):
         w, sgd = make()
         schedule = ReduceLROnPlateau(sgd)  # whose best is infinite
-        history = fit(lambda x, w=w: w * x[0], X, Y, optimizer=sgd, schedule=schedule, epochs=epochs, resume=True,
+        history = fit(lambda x, w=w: w * x[0], X, Y, optimizer=sgd, schedule=schedule, epochs=epochs,
                       progress=False, **options)  # fmt: skip
     assert history.val_loss == [math.inf] * 4
     assert (schedule.best, schedule.bad_epochs) == (math.inf, 4)
@@ -390,7 +397,15 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path, options: di
     model = options.pop("model")
     before = [parameter.data for parameter in model.parameters()]
     with pytest.raises(FileError, match=r"c.json: the checkpoint is of another training, with .*" + message):
-        fit(model, X, Y, **options, checkpoint=tmp_path / "c.json", resume=True, compile=False, progress=False)
+        fit(
+            model,
+            X,
+            Y,
+            **options,
+            checkpoint=Checkpoint(tmp_path / "c.json", resume=True),
+            compile=False,
+            progress=False,
+        )
     assert [parameter.data for parameter in model.parameters()] == before
     assert (tmp_path / "c.json").read_bytes() == content
 
@@ -429,20 +444,13 @@ def test_a_damaged_checkpoint_is_refused_and_nothing_changes(tmp_path: Path, pat
     run = Run("Adam", seed=7)
     before = json.dumps(run.state())
     with pytest.raises(FileError, match=r"c\.json: "):
-        run.train(epochs=5, checkpoint=file, resume=True, validation_split=0.2, compile=False)
+        run.train(epochs=5, checkpoint=Checkpoint(file, resume=True), validation_split=0.2, compile=False)
     assert json.dumps(run.state()) == before
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"resume": True}, "resume=True continues from a file: give its path"),
-        ({"checkpoint": "c.json", "checkpoint_every": 0}, "checkpoint_every must be at least 1, got 0"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Run("Adam").train(**options)
+def test_a_checkpoint_after_every_0_epochs_is_refused() -> None:
+    with pytest.raises(ValueError, match="every must be at least 1, got 0"):
+        Checkpoint("c.json", every=0)
 
 
 def test_a_schedule_that_does_not_say_its_state_is_refused(tmp_path: Path) -> None:
@@ -458,7 +466,7 @@ def test_a_schedule_that_does_not_say_its_state_is_refused(tmp_path: Path) -> No
 
 def test_without_a_file_resuming_begins_anew(tmp_path: Path) -> None:
     one, two = Run("Adam"), Run("Adam")
-    assert one.train(checkpoint=tmp_path / "c.json", resume=True).loss == two.train().loss
+    assert one.train(checkpoint=Checkpoint(tmp_path / "c.json", resume=True)).loss == two.train().loss
     assert (tmp_path / "c.json").exists()
 
 
@@ -479,13 +487,13 @@ def test_a_checkpoint_that_an_earlier_version_wrote_is_continued(tmp_path: Path)
         history = fit(
             model, *make_moons(60, noise=0.1, seed=1), loss="binary_cross_entropy_with_logits", optimizer=optimizer,
             schedule=StepLR(optimizer, step_size=4), epochs=epochs, batch_size=16, validation_split=0.25,
-            metrics=["accuracy"], early_stopping=True, n_iter_no_change=50, seed=2, progress=False, **options,
+            metrics=["accuracy"], early_stopping=EarlyStopping(patience=50), seed=2, progress=False, **options,
         )  # fmt: skip
         return model, history
 
     copy = tmp_path / "checkpoint.json"
     shutil.copy(Path(__file__).parent / "checkpoint_v1.json", copy)  # written after epoch 5
-    model, history = train(10, checkpoint=copy, resume=True)
+    model, history = train(10, checkpoint=Checkpoint(copy, resume=True))
     anew, expected = train(10)
     assert json.loads(copy.read_text())["epoch"] == len(history) == 10
     assert history.loss == pytest.approx(expected.loss, rel=1e-12)

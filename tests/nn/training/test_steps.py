@@ -20,6 +20,7 @@ from nn import (
     Adam,
     AdamW,
     CosineAnnealingLR,
+    EarlyStopping,
     ExponentialLR,
     History,
     Module,
@@ -187,7 +188,8 @@ def test_schedules_step_at_the_end_of_epochs(kind: Callable[[Optimizer], Any]) -
 def test_a_negligible_improvement_stops_at_the_same_epoch() -> None:
     for batch_size in (None, 8):
         eager, compiled = both(
-            lambda: mlp(1), NUMBERS, OPTIMIZERS["SGD"], epochs=2000, tol=1e-5, n_iter_no_change=3,
+            lambda: mlp(1), NUMBERS, OPTIMIZERS["SGD"], epochs=2000,
+            early_stopping=EarlyStopping("loss", min_delta=1e-5, patience=3),
             batch_size=batch_size,
         )  # fmt: skip
         assert 10 < len(eager) == len(compiled) < 2000
@@ -284,9 +286,9 @@ def test_what_stops_in_the_epoch_before_a_divergence_has_not_diverged(
     with pytest.raises(NumericError, match=r"in epoch \d+") as caught:
         train()
     diverged = int(str(caught.value).partition("epoch ")[2].partition(":")[0])
-    assert len(train(tol=0.0, n_iter_no_change=diverged - 2)) == diverged - 1
+    assert len(train(early_stopping=EarlyStopping("loss", patience=diverged - 2))) == diverged - 1
     with pytest.raises(NumericError):
-        train(tol=0.0, n_iter_no_change=diverged - 1)
+        train(early_stopping=EarlyStopping("loss", patience=diverged - 1))
 
 
 @pytest.mark.parametrize("kind", [EagerSteps, CompiledSteps])

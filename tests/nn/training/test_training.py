@@ -12,7 +12,7 @@ import pytest
 
 from autograd import Value
 from autograd.errors import NumericError
-from nn import MLP, SGD, Adam, History, StepLR, accuracy, fit, make_xor, one_hot, predict
+from nn import MLP, SGD, Adam, EarlyStopping, History, StepLR, accuracy, fit, make_xor, one_hot, predict
 
 X = [[0.0], [1.0], [2.0], [3.0]]
 Y = [1.0, 3.0, 5.0, 7.0]
@@ -103,7 +103,7 @@ def test_only_the_parameters_of_the_optimizer_move() -> None:
 def test_training_stops_once_the_improvement_is_negligible() -> None:
     model = MLP(1, [1], init="zeros")
     options: dict[str, Any] = {"optimizer": SGD(model.parameters(), lr=0.1), "batch_size": None}
-    history = train(model, epochs=1000, tol=1e-6, n_iter_no_change=2, **options)
+    history = train(model, epochs=1000, early_stopping=EarlyStopping("loss", min_delta=1e-6, patience=2), **options)
     assert len(history) < 1000
     assert history.stopped == "the loss did not improve by more than 1e-06 in 2 epochs"
     improvements = [before - after for before, after in zip(history.loss, history.loss[1:], strict=False)]
@@ -119,7 +119,12 @@ def test_without_tol_all_epochs_are_run() -> None:
 def test_a_loss_that_rises_counts_as_no_improvement() -> None:
     w = Value(1.0)
     history = train(
-        lambda x: w * x[0], [[1.0]], [0.0], optimizer=SGD([w], lr=1.1), epochs=50, tol=0.0, n_iter_no_change=3
+        lambda x: w * x[0],
+        [[1.0]],
+        [0.0],
+        optimizer=SGD([w], lr=1.1),
+        epochs=50,
+        early_stopping=EarlyStopping("loss", patience=3),
     )
     assert len(history) == 4
 
@@ -173,11 +178,7 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
         ({"loss": "cross"}, ValueError, "there is no loss 'cross': .*; did you mean 'cross_entropy'?"),
         ({"epochs": 1.5}, TypeError, r"epochs must be a whole number, got 1\.5"),
         ({"batch_size": 2.5}, TypeError, r"batch_size must be a whole number, got 2\.5; None takes all samples"),
-        ({"n_iter_no_change": 0}, ValueError, "n_iter_no_change must be at least 1, got 0"),
-        ({"n_iter_no_change": -1}, ValueError, "n_iter_no_change must be at least 1, got -1"),
-        ({"tol": -1.0}, ValueError, r"tol must be at least 0 and finite, got -1\.0; None trains to the last epoch"),
-        ({"tol": "small"}, ValueError, "tol must be at least 0 and finite, got 'small'"),
-        ({"tol": math.nan}, ValueError, "tol must be at least 0 and finite, got nan"),
+        ({"early_stopping": 3}, TypeError, r"early_stopping must be True, False, or an EarlyStopping\(\.\.\.\), got 3"),
         ({"seed": "0"}, TypeError, r"seed must be a whole number, got '0'; random\.Random\(\) gives other batches"),
         ({"seed": None}, TypeError, "seed must be a whole number, got None"),
     ],
@@ -258,6 +259,23 @@ def test_a_loss_of_users_is_a_function_of_one_sample() -> None:
     train(model, loss=lambda output, target: 0.5 * (output - target) ** 2, optimizer="sgd", epochs=2)
     train(named, loss="half_mse_loss", optimizer="sgd", epochs=2)
     assert [p.data for p in model.parameters()] == pytest.approx([p.data for p in named.parameters()])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"patience": 0}, ValueError, "patience must be at least 1, got 0"),
+        ({"patience": -1}, ValueError, "patience must be at least 1, got -1"),
+        ({"patience": 1.5}, TypeError, r"patience must be a whole number, got 1\.5"),
+        ({"min_delta": -1.0}, ValueError, r"min_delta must be at least 0 and finite, got -1\.0"),
+        ({"min_delta": "small"}, ValueError, "min_delta must be at least 0 and finite, got 'small'"),
+        ({"min_delta": math.nan}, ValueError, "min_delta must be at least 0 and finite, got nan"),
+        ({"monitor": "accuracy"}, ValueError, "monitor must be 'val_loss' or 'loss', got 'accuracy'"),
+    ],
+)
+def test_stopping_that_makes_no_sense_is_refused(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        EarlyStopping(**options)
 
 
 @pytest.mark.parametrize("compile", [True, False])

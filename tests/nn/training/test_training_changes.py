@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from autograd import Value
-from nn import MLP, SGD, Adam, Module, fit, mse_loss
+from nn import MLP, SGD, Adam, EarlyStopping, Module, fit, mse_loss
 
 pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
@@ -89,7 +89,7 @@ def test_what_a_callback_changes_is_used_in_the_next_epoch(change: Any, options:
 
 
 def test_the_best_epoch_may_be_one_before_the_change() -> None:
-    options = {"early_stopping": True, "n_iter_no_change": 2}
+    options = {"early_stopping": EarlyStopping(patience=2)}
     found, parameters, *_ = trained(another_graph, **options)
     expected, wanted, *_ = trained(another_graph, compile=False, **options)
     assert found.val_loss == pytest.approx(expected.val_loss, rel=1e-9)

@@ -17,6 +17,7 @@ from nn import (
     MLP,
     SGD,
     Adam,
+    EarlyStopping,
     History,
     Module,
     ReduceLROnPlateau,
@@ -276,7 +277,7 @@ def test_training_stops_once_the_validation_loss_does_not_improve_and_goes_back_
         after.append((numbers(model), list(adam.state), adam.hyper.step))
 
     history = train(model, X[:15], Y[:15], optimizer=adam, batch_size=5, validation_data=HELD_OUT, epochs=500,
-                    early_stopping=True, n_iter_no_change=6, compile=compile, callbacks=[note])  # fmt: skip
+                    early_stopping=EarlyStopping(patience=6), compile=compile, callbacks=[note])  # fmt: skip
     best = history.best_epoch
     assert best is not None
     assert history.stopped == "the validation loss did not improve in 6 epochs"
@@ -292,7 +293,7 @@ def test_the_best_is_restored_after_the_last_epoch_too_unless_it_is_not_wanted(c
     for restore_best in (True, False):
         model = mlp(12, 1)
         history = train(model, X[:15], Y[:15], optimizer=Adam(model.parameters(), lr=0.1), validation_data=HELD_OUT,
-                        epochs=60, early_stopping=True, n_iter_no_change=100, restore_best=restore_best,
+                        epochs=60, early_stopping=EarlyStopping(patience=100, restore_best=restore_best),
                         compile=compile)  # fmt: skip
         ends.append(mean_loss(model, HELD_OUT))
         assert (len(history), history.stopped) == (60, "")
@@ -313,7 +314,7 @@ def test_a_callback_may_end_the_training() -> None:
 def test_a_small_improvement_does_not_count_but_the_best_is_the_best() -> None:
     model = mlp(1)
     history = train(model, optimizer=SGD(model.parameters(), lr=1e-3), validation_data=TRAIN, epochs=50,
-                    early_stopping=True, tol=1.0, n_iter_no_change=4)  # fmt: skip
+                    early_stopping=EarlyStopping(min_delta=1.0, patience=4))  # fmt: skip
     assert history.stopped == "the validation loss did not improve by more than 1 in 4 epochs"
     assert len(history) == history.best_epoch == 5
 
@@ -321,7 +322,7 @@ def test_a_small_improvement_does_not_count_but_the_best_is_the_best() -> None:
 def test_a_validation_loss_that_is_no_number_is_no_improvement() -> None:
     w = Value(1.0)
     history = train(lambda x: w * x[0], [[1.0]], [0.5], optimizer=SGD([w], lr=0.1), batch_size=1,
-                    validation_data=([[1e300]], [0.0]), early_stopping=True, n_iter_no_change=3, epochs=9)  # fmt: skip
+                    validation_data=([[1e300]], [0.0]), early_stopping=EarlyStopping(patience=3), epochs=9)  # fmt: skip
     assert history.val_loss == [math.inf] * 4
     assert history.best_epoch is None
     assert history.stopped
@@ -359,7 +360,7 @@ def test_a_plateau_is_one_of_the_validation_loss(compile: bool) -> None:
         ({"validation_split": 1.5}, "validation_split=1.5 of 60 samples leaves nothing on one side"),
         ({"validation_split": 0.001}, "validation_split=0.001 of 60 samples leaves nothing on one side"),
         ({"validation_data": ([[1.0]], [1.0])}, "this MLP has 2 inputs, but got 1 numbers"),
-        ({"early_stopping": True}, "early_stopping looks at validation data: give validation_data"),
+        ({"early_stopping": True}, "early stopping looks at validation data: give validation_data"),
         ({"metrics": ["acuracy"]}, "there is no metric 'acuracy': there are accuracy, mse_loss"),
         ({"metrics": ["accuracy", accuracy]}, "two columns of the history would be called 'accuracy'"),
         ({"metrics": [History.to_dict, type("loss", (), {"__call__": print})()]}, "would be called 'loss'"),
