@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can
 from autograd.compiler.classes import Kind, Program
 from autograd.compiler.collecting import collector_paused
-from autograd.compiler.group import TooManyClassesError, most_classes
+from autograd.compiler.group import most_classes
+from autograd.compiler.members import TooManyClassesError
 from autograd.compiler.outside import Outside
 from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.python.kernel import PythonKernel

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from autograd import Value, fsum, ops, relu, sumprod, tanh, where
 from autograd.compiler.classes import Array, Kind, Program
-from autograd.compiler.group import TooManyClassesError, group
+from autograd.compiler.group import group
+from autograd.compiler.members import TooManyClassesError
 from autograd.compiler.pipeline import assemble
 from autograd.compiler.record import record
 from tests.support.class_programs import PROGRAMS, attention, matrix, network, numbers, recurrence, softmax

@@ -1,0 +1,158 @@
+"""In which order the members of a class stand, so that the index maps between classes are simple.
+
+Members stand in the order in which the function computed them, but for loops that are better run through in another
+order: those with large steps go outside, and those over samples innermost, where machine code takes eight members at a
+time.  Leaves are numbered in the order in which they are first read.
+
+    z[sample][neuron] = Σ w[neuron] x[sample]          members by neuron, then by sample, whatever loop was outside
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count, repeat
+from math import prod
+from typing import Any
+
+from autograd.compiler.indices import common_dims, loops, taken
+from autograd.compiler.members import Class
+
+__all__ = ["Columns", "Order", "ordered"]
+
+Lists = dict[tuple[int, ...], list[list[int]]]
+Columns = tuple[list[list[int]], Lists]  # of an operation, and of a sum
+
+
+def ordered(found: Class, orders: Sequence[Order]) -> Columns:
+    """The columns of a class in the new numbers, after its own order was chosen.
+
+    Args:
+        found: the class.
+        orders: those of all classes; those of the classes that it reads are known, or grow if they are leaves.
+    """
+    for k, column in zip(found.operands, found.columns):
+        orders[k].first_read(column)
+    operands = [taken(orders[k].numbers, column) for k, column in zip(found.operands, found.columns)]
+    lists: Lists = {}
+    for key, (owner, *factors) in found.lists.items():
+        nest = common_dims([loops(column) for column in (owner, *factors)])
+        for k, column, steps in zip(key, factors, nest[1][1:] if nest else repeat(())):
+            orders[k].first_read(column if not nest else _inside_out(column, nest[0], steps, _samples(key, nest)))
+        lists[key] = [owner, *[taken(orders[k].numbers, column) for k, column in zip(key, factors)]]
+    order = orders[found.number]
+    order.choose(found.count, _wanted(found, operands, lists))
+    if not isinstance(order.members, range):
+        operands = [taken(column, order.members) for column in operands]
+        lists = {key: [taken(order.numbers, owner), *factors] for key, (owner, *factors) in lists.items()}
+    return operands, lists
+
+
+class Order:
+    """The order of the members of a class.
+
+    Attributes:
+        numbers: the new number of each member; those of leaves grow as they are read.
+        members: the member that each new number belongs to.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: Any = {}
+        self.members: Any = None
+
+    def first_read(self, places: Iterable[int]) -> None:
+        """Number the leaves that are read for the first time."""
+        if self.members is None:
+            numbers = self.numbers
+            numbers.update(zip([place for place in dict.fromkeys(places) if place not in numbers], count(len(numbers))))
+
+    def complete(self, size: int) -> list[int]:
+        """All leaves are read that will be: the others go last."""
+        self.first_read(range(size))
+        self.members = list(self.numbers)
+        found: list[int] = self.members
+        return found
+
+    def choose(self, size: int, numbers: list[int] | None) -> None:
+        """Take these numbers for the members; None: as they are."""
+        self.members = range(size)
+        self.numbers = range(size)
+        if numbers is not None:
+            self.numbers = numbers
+            self.members = sorted(range(size), key=numbers.__getitem__)
+
+
+# ---- the order of loops ----------------------------------------------------------------------------------------------
+def _wanted(found: Class, operands: list[list[int]], lists: Lists) -> list[int] | None:
+    """The new number of each member, if its loops are better run through in another order."""
+    if found.count < 4:
+        return None
+    if not lists:
+        nest = common_dims([loops(column) for column in operands])
+        return _by_steps(nest[0], nest[1], ()) if nest else None
+    for key in sorted(lists, key=lambda key: (len(key) == 1, key)):  # products with a parameter first
+        nest = common_dims([loops(column) for column in lists[key]])
+        if nest is None:
+            continue
+        turns, (owner, *factors) = nest
+        outer = [k for k, step in enumerate(owner) if step]
+        members = tuple([turns[k] for k in outer])
+        if prod(members) != found.count or [owner[k] for k in outer] != _strides(members):
+            continue
+        samples = [k for k, step in enumerate(_samples(key, nest)) if step]
+        steps = [tuple([column[k] for k in outer]) for column in factors]
+        return _by_steps(members, steps, [outer.index(k) for k in samples if k in outer])
+    return _by_first_terms(found, lists)
+
+
+def _by_first_terms(found: Class, lists: Lists) -> list[int] | None:
+    """The same for sums of different lengths: what the first term of each reads may show the loops."""
+    for owner, *factors in lists.values():
+        firsts = [t for t, number in enumerate(owner) if not t or owner[t - 1] != number]
+        if [owner[t] for t in firsts] != list(range(found.count)):
+            continue
+        dims = [loops(taken(column, firsts)) for column in factors]
+        nest = common_dims([found_loops for found_loops in dims if found_loops is not None])
+        if nest is not None and len(nest[0]) > 1:
+            return _by_steps(nest[0], nest[1], ())
+    return None
+
+
+def _samples(key: tuple[int, ...], nest: Any) -> list[bool]:
+    """Which loops are over samples: another sum for each turn, but the same parameter."""
+    _, (owner, *factors) = nest
+    if key[0] != 0:
+        return [False] * len(owner)
+    return [step != 0 and factors[0][k] == 0 for k, step in enumerate(owner)]
+
+
+def _inside_out(
+    column: Sequence[int], turns: Sequence[int], steps: Sequence[int], samples: Sequence[bool]
+) -> list[int]:
+    """The members that a column reads, loops over samples innermost."""
+    inner = [k for k, step in enumerate(steps) if step and samples[k]]
+    outer = [k for k, step in enumerate(steps) if step and not samples[k]]
+    places = [column[0]]
+    for k in (*outer, *inner):
+        places = [place + turn * steps[k] for place in places for turn in range(turns[k])]
+    return places
+
+
+def _by_steps(turns: Sequence[int], columns: Sequence[Sequence[int]], samples: Sequence[int]) -> list[int] | None:
+    """New numbers for members in nested loops: loops with large steps outside, those over samples inside."""
+    largest = [max([abs(column[k]) for column in columns], default=0) for k in range(len(turns))]
+    wanted = sorted(range(len(turns)), key=lambda k: (k in samples, -largest[k]))
+    if wanted == list(range(len(turns))):
+        return None
+    strides = dict(zip(wanted, _strides([turns[k] for k in wanted])))
+    numbers = [0]
+    for k, n in enumerate(turns):
+        numbers = [number + turn * strides[k] for number in numbers for turn in range(n)]
+    return numbers
+
+
+def _strides(turns: Sequence[int]) -> list[int]:
+    """How many members one turn of each of these loops takes."""
+    strides = [1]
+    for n in reversed(turns[1:]):
+        strides.append(strides[-1] * n)
+    return strides[::-1]
