@@ -44,6 +44,13 @@ class Builder:
             found = self._indices[key] = Index(key)
         return found
 
+    def adopted(self, index: Index) -> Index:
+        """The index map with the places of another one, whose loops need not be looked for again."""
+        found = self.index(index.places)
+        if "dims" in vars(index):
+            vars(found).setdefault("dims", index.dims)
+        return found
+
     def identity(self, size: int) -> Index:
         """The index map that reads every member in its place."""
         return self.index(range(size))

@@ -19,7 +19,7 @@ from autograd.compiler.builder import Builder
 from autograd.compiler.classes import Array, Kind, Operand, Read, Terms
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.effects import GRADIENT, UPDATED
-from autograd.compiler.indices import taken
+from autograd.compiler.indices import Index, taken
 from autograd.compiler.members import LEAVES, Class, Members
 from autograd.compiler.orders import Columns, Order, ordered
 from autograd.value import Value
@@ -110,7 +110,7 @@ def _array(builder: Builder, found: Class, columns: Columns, read: list[Operand]
         terms = []
         for key, (owner, *factors) in lists.items():
             reads = [_places(builder, read[k], places) for k, places in zip(key, factors)]
-            terms.append(_terms(builder, owner, reads))
+            terms.append(_terms(builder, builder.adopted(owner), reads))
         return builder.sum(found.count, terms, exact=found.op != "sum", op=_SUMS[found.op])
     given = [_places(builder, read[k], places) for k, places in zip(found.operands, operands)]
     if found.op is ops.take:
@@ -140,7 +140,9 @@ def _output(
 
 
 def _places(builder: Builder, operand: Operand, places: Sequence[int]) -> Operand:
-    return builder.read(operand, builder.index(places)) if isinstance(operand, Read) else operand
+    if not isinstance(operand, Read):
+        return operand
+    return builder.read(operand, builder.adopted(places) if isinstance(places, Index) else builder.index(places))
 
 
 def _gradients(builder: Builder, operands: Sequence[Operand], places: Sequence[Sequence[int]]) -> Operand:

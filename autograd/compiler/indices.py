@@ -25,7 +25,7 @@ from math import gcd
 from operator import itemgetter, sub
 from typing import NamedTuple, TypeVar
 
-__all__ = ["Blocks", "Index", "common_blocks", "common_dims", "common_step", "loops", "taken"]
+__all__ = ["Blocks", "Index", "common_blocks", "common_dims", "common_step", "loops", "renumbered", "taken"]
 
 T = TypeVar("T")
 Dims = tuple[tuple[int, int], ...]  # (turns, step) of each loop, from the outside in
@@ -102,19 +102,20 @@ def loops(places: Sequence[int]) -> Dims | None:
             dims.append((n, step))
             break
         # A loop of this step inside an outer one is interrupted at multiples of its number of turns.
+        # Mostly the first interruption tells how many; only if it does not, the others are looked for.
         steps = list(map(sub, starts[1:], starts))
         turns, first = n, 0
         while turns > 1:
             try:  # the next interruption: where the step is another one
                 first = next(k for k in range(first, n - 1) if steps[k] != step)
             except StopIteration:
-                break
+                return None
             first += 1
-            turns = gcd(turns, first)
+            before, turns = turns, gcd(turns, first)
+            outer = starts[::turns]
+            if turns < before and turns > 1 and _repeats(starts, outer, turns, step):
+                break
         if turns == 1:
-            return None
-        outer = starts[::turns]
-        if not _repeats(starts, outer, turns, step):
             return None
         dims.append((turns, step))
         starts = outer
@@ -233,6 +234,13 @@ def _runs(rows: list[Row], sizes: object) -> tuple[Row, list[tuple[Row, int]]]:
     usual = counted.most_common(1)[0][0]
     ends = [k for k in range(1, n) if steps[k - 1] != usual or not same[k - 1]]
     return usual, [(rows[start], end - start) for start, end in zip(chain([0], ends), [*ends, n])]
+
+
+def renumbered(index: Index, numbers: Sequence[int]) -> Index:
+    """An index map into an array whose members got other numbers; the same one where they are as before."""
+    if isinstance(numbers, range) and numbers.start == 0 and numbers.step == 1:
+        return index
+    return Index(taken(numbers, index.places))
 
 
 def taken(places: Sequence[T], index: Sequence[int]) -> list[T]:

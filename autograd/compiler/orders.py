@@ -14,13 +14,13 @@ from itertools import count, repeat
 from math import prod
 from typing import Any
 
-from autograd.compiler.indices import common_dims, loops, taken
+from autograd.compiler.indices import Index, common_dims, loops, renumbered, taken
 from autograd.compiler.members import Class
 
 __all__ = ["Columns", "Order", "ordered"]
 
-Lists = dict[tuple[int, ...], list[list[int]]]
-Columns = tuple[list[list[int]], Lists]  # of an operation, and of a sum
+Lists = dict[tuple[int, ...], list[Index]]
+Columns = tuple[list[Index], Lists]  # of an operation, and of a sum
 
 
 def ordered(found: Class, orders: Sequence[Order]) -> Columns:
@@ -32,18 +32,19 @@ def ordered(found: Class, orders: Sequence[Order]) -> Columns:
     """
     for k, column in zip(found.operands, found.columns):
         orders[k].first_read(column)
-    operands = [taken(orders[k].numbers, column) for k, column in zip(found.operands, found.columns)]
+    operands = [renumbered(Index(column), orders[k].numbers) for k, column in zip(found.operands, found.columns)]
     lists: Lists = {}
-    for key, (owner, *factors) in found.lists.items():
+    for key, terms in found.lists.items():
+        owner, *factors = map(Index, terms)
         nest = common_dims([loops(column) for column in (owner, *factors)])
-        for k, column, steps in zip(key, factors, nest[1][1:] if nest else repeat(())):
-            orders[k].first_read(column if not nest else _inside_out(column, nest[0], steps, _samples(key, nest)))
-        lists[key] = [owner, *[taken(orders[k].numbers, column) for k, column in zip(key, factors)]]
+        for k, factor, steps in zip(key, factors, nest[1][1:] if nest else repeat(())):
+            orders[k].first_read(factor if not nest else _inside_out(factor, nest[0], steps, _samples(key, nest)))
+        lists[key] = [owner, *[renumbered(column, orders[k].numbers) for k, column in zip(key, factors)]]
     order = orders[found.number]
     order.choose(found.count, _wanted(found, operands, lists))
     if not isinstance(order.members, range):
-        operands = [taken(column, order.members) for column in operands]
-        lists = {key: [taken(order.numbers, owner), *factors] for key, (owner, *factors) in lists.items()}
+        operands = [Index(taken(column.places, order.members)) for column in operands]
+        lists = {key: [renumbered(owner, order.numbers), *factors] for key, (owner, *factors) in lists.items()}
     return operands, lists
 
 
@@ -82,7 +83,7 @@ class Order:
 
 
 # ---- the order of loops ----------------------------------------------------------------------------------------------
-def _wanted(found: Class, operands: list[list[int]], lists: Lists) -> list[int] | None:
+def _wanted(found: Class, operands: list[Index], lists: Lists) -> list[int] | None:
     """The new number of each member, if its loops are better run through in another order."""
     if found.count < 4:
         return None
@@ -110,7 +111,7 @@ def _by_first_terms(found: Class, lists: Lists) -> list[int] | None:
         firsts = [t for t, number in enumerate(owner) if not t or owner[t - 1] != number]
         if [owner[t] for t in firsts] != list(range(found.count)):
             continue
-        dims = [loops(taken(column, firsts)) for column in factors]
+        dims = [loops(taken(column.places, firsts)) for column in factors]
         nest = common_dims([found_loops for found_loops in dims if found_loops is not None])
         if nest is not None and len(nest[0]) > 1:
             return _by_steps(nest[0], nest[1], ())

@@ -12,7 +12,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, repeat
+from itertools import chain, filterfalse, repeat
+from operator import attrgetter
 from sys import getrefcount
 from types import FrameType
 from typing import Any, NamedTuple
@@ -39,6 +40,9 @@ __all__ = [
     "Guard", "Recording", "advice", "as_node", "first_difference", "inputs_for", "record",
     "recording_of", "run",
 ]  # fmt: skip
+
+
+_parents = attrgetter("parents")
 
 
 class Guard(NamedTuple):
@@ -377,19 +381,25 @@ def recording_of(
         nodes = [node for node in topological_order(*roots) if node.parents]
         inside = dict.fromkeys(nodes)
     else:
-        needed, nodes = set(roots), []
-        for node in reversed(inside):
-            if node.parents and node in needed:
-                nodes.append(node)
-                needed.update(node.parents)
-        nodes.reverse()
-    read = dict.fromkeys(chain(chain.from_iterable([node.parents for node in nodes]), roots))  # in the order of use
-    captured = [
-        node
-        for node in read
-        if not (node.parents and node in inside) and node not in known and node.op is not ops.constant
-    ]
+        nodes = _needed(inside, roots)
+    read = dict.fromkeys(chain(chain.from_iterable(map(_parents, nodes)), roots))  # in the order of use
+    others = filterfalse({*nodes, *known}.__contains__, read)
+    captured = [node for node in others if node.op is not ops.constant]
     return Recording(outputs, arguments, captured, list(guards), nodes)
+
+
+def _needed(inside: dict[Value, None], roots: dict[Value, None]) -> list[Value]:
+    """The nodes with operands that the roots depend on, in order."""
+    nodes = [node for node in inside if node.parents]
+    read = set(chain.from_iterable(map(_parents, nodes)))
+    if all(map(roots.__contains__, filterfalse(read.__contains__, nodes))):
+        return nodes  # nothing was computed in vain, which is 4x faster to see than to follow the operands
+    needed, found = set(roots), []
+    for node in reversed(nodes):
+        if node in needed:
+            found.append(node)
+            needed.update(node.parents)
+    return found[::-1]
 
 
 def first_difference(before: Recording, after: Recording) -> Guard | None:
