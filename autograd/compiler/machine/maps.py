@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from autograd.compiler.machine.texts import KernelText
@@ -57,57 +57,105 @@ class _MapText(KernelText):
                 loaded[c] = code.broadcast(code.let(f"load double, ptr {pointers[c]}, align 8"))
         self.splats = [code.broadcast(f"%number{n}") for n in range(1 + int(max(numbers, default=-1)))]
         outer = self.taken()
-        light = self.lanes > 1 and all(op in _LIGHT for op, _ in kernel.steps)
-        whole = self._members("%j", pointers, loaded, masked=self.lanes > 1 and not light)
-        rest = self._members("%full", pointers, loaded, masked=True) if light else []
-        end = "%full" if light else "%n1"
+        light = all(op in _LIGHT for op, _ in kernel.steps)
+        if self.lanes == 1:
+            inner = self._loop(self._members("%j", pointers, loaded, "whole"), "%n1", "%outer.end")
+        elif light:
+            rest = self._members("%full", pointers, loaded, "part")
+            inner = [
+                f"  %full = and i64 %n1, {-self.lanes}", "  %any = icmp ne i64 %full, 0",
+                "  br i1 %any, label %inner.in, label %rest", "inner.in:",
+                *self._loop(self._members("%j", pointers, loaded, "whole"), "%full", "%rest"),
+                "rest:", "  %part = icmp ult i64 %full, %n1", "  br i1 %part, label %last, label %outer.end",
+                "last:", *rest, "  br label %outer.end",
+            ]  # fmt: skip
+        else:
+            inner = self._loop(self._members("%j", pointers, loaded, "either"), "%n1", "%outer.end")
         lines += [
             "  br label %outer", "outer:", "  %i = phi i64 [0, %row], [%i.next, %outer.end]",
-            *outer,
-            f"  %full = and i64 %n1, {-self.lanes}", "  %any = icmp ne i64 %full, 0",
-            f"  br i1 {'%any' if light else 'true'}, label %inner, label %rest",
-            "inner:", "  %j = phi i64 [0, %outer], [%j.next, %inner]",
-            *whole,
-            f"  %j.next = add i64 %j, {self.lanes}", f"  %j.more = icmp ult i64 %j.next, {end}",
-            "  br i1 %j.more, label %inner, label %rest",
-            "rest:", "  %part = icmp ult i64 %full, %n1",
-            f"  br i1 {'%part' if light else 'false'}, label %last, label %outer.end",
-            "last:", *rest, "  br label %outer.end",
+            *outer, *inner,
             "outer.end:", "  %i.next = add i64 %i, 1", "  %i.more = icmp ult i64 %i.next, %n0",
             "  br i1 %i.more, label %outer, label %row.last", "row.last:",
         ]  # fmt: skip
         return "\n".join([*lines, *self.tail()]) + "\n"
 
-    def _members(self, index: str, pointers: list[str], outside: dict[int, str], *, masked: bool) -> list[str]:
-        """The lines that compute the vector of members at an index."""
+    def _loop(self, members: list[str], end: str, then: str) -> list[str]:
+        """The loop over the vectors of members before the end."""
+        return [
+            "  br label %inner.first", "inner.first:", "  br label %inner",
+            "inner:", "  %j = phi i64 [0, %inner.first], [%j.next, %inner.end]",
+            *members,
+            "  br label %inner.end", "inner.end:",
+            f"  %j.next = add i64 %j, {self.lanes}", f"  %j.more = icmp ult i64 %j.next, {end}",
+            f"  br i1 %j.more, label %inner, label {then}",
+        ]  # fmt: skip
+
+    def _members(self, index: str, pointers: list[str], outside: dict[int, str], extent: str) -> list[str]:
+        """The lines that compute the vector of members at an index.
+
+        Args:
+            index: of the first of them.
+            pointers: to the first member of each column.
+            outside: what columns have that are loaded already.
+            extent: "whole" if all lanes exist, "part" if not, "either" if the code has to look: what takes long is
+                there once, and around it two ways to load and to store.
+        """
         kernel, code = self.kernel, self.code
-        mask = self.mask(index, "%n1") if masked else ""
-        kinds = [*kernel.loads, *[kind for _, kind in kernel.stores]]
         at = list(pointers)
-        for c, kind in enumerate(kinds):
+        for c, kind in enumerate([*kernel.loads, *[kind for _, kind in kernel.stores]]):
             if kind == "u":
                 at[c] = code.let(f"getelementptr double, ptr {at[c]}, i64 {index}")
             elif kind == "g":
                 at[c] = self.moved(at[c], index, f"%s1.{c}")
-        loaded = dict(outside)
+        mask = self.mask(index, "%n1") if extent != "whole" else ""
+        registers: list[Operand] = []
+        if extent == "either":
+            whole = self.whole(index, "%n1")
+            loaded = self._either("load", whole, lambda mask: self._loads(at, mask), mask)
+        else:
+            loaded = self._loads(at, mask)
+        for op, operands in kernel.steps:
+            values = [self._operand(x, outside | loaded, registers) for x in operands]
+            registers.append(lower(TABLE[op])(code, *values))
+        values = [code.value(registers[step]) for step, _ in kernel.stores]
+        if extent == "either":
+            self._either("store", whole, lambda mask: self._stores(values, at, mask), mask)
+        else:
+            self._stores(values, at, mask)
+        return self.taken()
+
+    def _either(self, name: str, whole: str, access: Callable[[str], dict[int, str]], mask: str) -> dict[int, str]:
+        """Load or store whole vectors, or else those lanes that exist."""
+        code = self.code
+        code.do(f"br i1 {whole}, label %{name}.whole, label %{name}.part")
+        code.lines.append(f"{name}.whole:")
+        plain = access("")
+        code.do(f"br label %{name}.done")
+        code.lines.append(f"{name}.part:")
+        masked = access(mask)
+        code.do(f"br label %{name}.done")
+        code.lines.append(f"{name}.done:")
+        return {c: code.let(f"phi {code.type} [{plain[c]}, %{name}.whole], [{masked[c]}, %{name}.part]") for c in plain}
+
+    def _loads(self, at: list[str], mask: str) -> dict[int, str]:
+        """What the columns have that advance."""
         every = self.code.splat("i1", "true")
-        for c, kind in enumerate(kernel.loads):
+        loaded = {}
+        for c, kind in enumerate(self.kernel.loads):
             if kind == "u" or (kind == "g" and self.lanes == 1):
-                loaded[c] = self.load(at[c], mask) if mask else code.let(f"load {code.type}, ptr {at[c]}, align 8")
+                loaded[c] = self.load(at[c], mask)
             elif kind == "g":
                 loaded[c] = self.gather(at[c], f"%s1.{c}", mask or every)
-        registers: list[Operand] = []
-        for op, operands in kernel.steps:
-            registers.append(lower(TABLE[op])(code, *[self._operand(x, loaded, registers) for x in operands]))
-        for c, (step, kind) in enumerate(kernel.stores, start=len(kernel.loads)):
-            value = code.value(registers[step])
+        return loaded
+
+    def _stores(self, values: Sequence[str], at: list[str], mask: str) -> dict[int, str]:
+        every = self.code.splat("i1", "true")
+        for c, (value, (_, kind)) in enumerate(zip(values, self.kernel.stores), start=len(self.kernel.loads)):
             if kind == "g" and self.lanes > 1:
                 self.scatter(value, at[c], f"%s1.{c}", mask or every)
-            elif mask:
-                self.store(value, at[c], mask)
             else:
-                code.do(f"store {code.type} {value}, ptr {at[c]}, align 8")
-        return self.taken()
+                self.store(value, at[c], mask)
+        return {}
 
     def _operand(self, operand: tuple[str, float], loaded: dict[int, str], registers: Sequence[Operand]) -> Operand:
         kind, number = operand

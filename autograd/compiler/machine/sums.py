@@ -31,8 +31,10 @@ class SumKernel(NamedTuple):
         return _SumText(self, name, functions).text()
 
 
-_TILE = 4, 2  # rows and columns of a tile of sums along the terms
-_ROWS = 8  # of a tile of sums: each is a vector register, and each of their additions waits 4 cycles for the last
+# Sums are computed in tiles, because each addition waits 4 cycles for the last one to the same sum: along the members 8
+# rows of one vector, and what is left of the rows one by one, 4 vectors wide; along the terms 4 rows of 1 or 2 columns.
+_ROWS, _VECTORS = 8, 4
+_TILE = 4
 
 
 class _SumText(KernelText):
@@ -48,7 +50,6 @@ class _SumText(KernelText):
 
     def text(self) -> str:
         lines = self.head()
-        lines[-1:-1] = []
         flag = self._word("%adds", "i64", self.words)
         lines[4:4] = [*flag, "  %fresh = icmp eq i64 %adds, 0"]
         body = {"n": self._along_members, "k": self._along_terms, "": self._one_by_one}[self.kernel.way]()
@@ -56,135 +57,156 @@ class _SumText(KernelText):
 
     # ---- vectors of members ----------------------------------------------------------------------------------------
     def _along_members(self) -> list[str]:
-        code = self.code
-        mask = self.mask("%n", "%n1")
-        truth = code.truth
-        kept = code.let(f"select i1 %fresh, {truth} zeroinitializer, {truth} {mask}")
-        columns = []
-        for c in range(self.columns):
-            kind = ["u", *self.kernel.factors, self.kernel.start][c]
-            moves = kind[0] == "u"
-            columns.append(code.let(f"getelementptr double, ptr %p{c}, i64 %n") if moves else f"%p{c}")
-        head = self.taken()
-        many = self._rows_of_members("many", _ROWS, columns, mask, kept)
-        one = self._rows_of_members("one", 1, columns, mask, kept)
+        """Rows in tiles of eight, a vector of members each; then row by row, four vectors each."""
         return [
-            "  br label %n.loop", "n.loop:", "  %n = phi i64 [0, %row], [%n.next, %n.end]",
-            *head,
-            f"  %few = icmp ult i64 %n0, {_ROWS}",
-            "  br i1 %few, label %one.test, label %many.loop",
-            "many.loop:", "  %many = phi i64 [0, %n.loop], [%many.next, %many.end]",
-            *many,
-            f"  %many.next = add i64 %many, {_ROWS}", f"  %many.last = add i64 %many.next, {_ROWS}",
-            "  %many.more = icmp ule i64 %many.last, %n0",
-            "  br i1 %many.more, label %many.loop, label %one.test",
-            "one.test:", "  %left = phi i64 [0, %n.loop], [%many.next, %many.end]",
-            "  %some = icmp ult i64 %left, %n0", "  br i1 %some, label %one.loop, label %n.end",
-            "one.loop:", "  %one = phi i64 [%left, %one.test], [%one.next, %one.end]",
-            *one,
-            "  %one.next = add i64 %one, 1", "  %one.more = icmp ult i64 %one.next, %n0",
-            "  br i1 %one.more, label %one.loop, label %n.end",
-            "n.end:", f"  %n.next = add i64 %n, {self.lanes}", "  %n.more = icmp ult i64 %n.next, %n1",
-            "  br i1 %n.more, label %n.loop, label %row.last", "row.last:",
+            f"  %whole = and i64 %n0, {-_ROWS}", "  %tiled = icmp ne i64 %whole, 0",
+            "  br i1 %tiled, label %many.loop, label %rest",
+            *self._tiles("many", _ROWS, 1, first="0, %row", end="%whole", then="rest"),
+            "rest:", "  %left = icmp ult i64 %whole, %n0", "  br i1 %left, label %one.loop, label %row.last",
+            *self._tiles("one", 1, _VECTORS, first="%whole, %rest", end="%n0", then="row.last"),
+            "row.last:",
         ]  # fmt: skip
 
-    def _rows_of_members(self, name: str, rows: int, columns: list[str], mask: str, kept: str) -> list[str]:
-        code, kind = self.code, self.code.type
-        first = [self.moved(column, f"%{name}", f"%s0.{c}") for c, column in enumerate(columns)]
-        at = [first]
+    def _tiles(self, name: str, rows: int, vectors: int, *, first: str, end: str, then: str) -> list[str]:
+        """Tiles of so many rows and vectors, for rows from the first one to the end and for all members."""
+        code = self.code
+        lines = [f"{name}.loop:", f"  %{name} = phi i64 [{first}], [%{name}.next, %{name}.row]"]
+        columns = [self.moved(f"%p{c}", f"%{name}", f"%s0.{c}") for c in range(self.columns)]
+        lines += [
+            *self.taken(),
+            f"  br label %{name}.n.loop",
+            f"{name}.n.loop:", f"  %{name}.n = phi i64 [0, %{name}.loop], [%{name}.n.next, %{name}.stored]",
+        ]  # fmt: skip
+        kinds = ["u", *self.kernel.factors, self.kernel.start]
+        at = [
+            code.let(f"getelementptr double, ptr {x}, i64 %{name}.n") if kinds[c][0] == "u" else x
+            for c, x in enumerate(columns)
+        ]
+        return [
+            *lines,
+            *self._tile(name, rows, vectors, at),
+            f"  %{name}.n.next = add i64 %{name}.n, {vectors * self.lanes}",
+            f"  %{name}.n.more = icmp ult i64 %{name}.n.next, %n1",
+            f"  br i1 %{name}.n.more, label %{name}.n.loop, label %{name}.row",
+            f"{name}.row:",
+            f"  %{name}.next = add i64 %{name}, {rows}", f"  %{name}.more = icmp ult i64 %{name}.next, {end}",
+            f"  br i1 %{name}.more, label %{name}.loop, label %{then}",
+        ]  # fmt: skip
+
+    def _tile(self, name: str, rows: int, vectors: int, columns: list[str]) -> list[str]:
+        """The sums of a tile: from their starts through all terms into memory.
+
+        Args:
+            name: of the tile.
+            rows: how many rows it has, or one with several vectors.
+            vectors: how many vectors a row has.
+            columns: the pointers to what each column has for the first of the sums.
+        """
+        code, kind, factors = self.code, self.code.type, self.factors
+        kinds = ["u", *self.kernel.factors, self.kernel.start]
+        masks = [self.mask(f"%{name}.n", "%n1", vector * self.lanes) for vector in range(vectors)]
+        at = [columns]
         for _ in range(rows - 1):
             at.append([code.let(f"getelementptr double, ptr {x}, i64 %s0.{c}") for c, x in enumerate(at[-1])])
-        if not self.kernel.start:
-            starts = [self.load(at[r][0], kept) for r in range(rows)]
-        elif self.kernel.start == "u":
-            starts = [self.load(at[r][-1], mask) for r in range(rows)]
+        cells = [(r, v) for r in range(rows) for v in range(vectors)]
+
+        def loaded(place: str, c: int, vector: int, mask: str) -> str:
+            """A vector of a column; one that does not advance along the members is the same for all."""
+            if kinds[c][0] == "u":
+                return self.load(self.further(place, vector * self.lanes), mask)
+            return code.broadcast(code.let(f"load double, ptr {place}, align 8"))
+
+        if self.kernel.start:
+            starts = [loaded(at[r][-1], self.columns - 1, v, masks[v]) for r, v in cells]
         else:
-            starts = [code.broadcast(code.let(f"load double, ptr {at[r][-1]}, align 8")) for r in range(rows)]
+            none = code.splat("i1", "false")
+            kept = [code.let(f"select i1 %fresh, {code.truth} {none}, {code.truth} {mask}") for mask in masks]
+            starts = [loaded(at[r][0], 0, v, kept[v]) for r, v in cells]
         before = self.taken()
-        factors = self.factors
-        shared = [c for c in factors if self.kernel.factors[c - 1][1] == "b"]
-        values: dict[tuple[int, int], str] = {}
+        # What is the same in all rows, or in all vectors, is loaded once.
+        values: dict[tuple[int, int, int], str] = {}
         for c in factors:
-            for r in range(1 if c in shared else rows):
+            for r in range(1 if kinds[c][1] == "b" else rows):
                 place = code.let(f"getelementptr double, ptr {at[r][c]}, i64 %{name}.o{c}")
-                if self.kernel.factors[c - 1][0] == "u":
-                    values[c, r] = self.load(place, mask)
-                else:
-                    values[c, r] = code.broadcast(code.let(f"load double, ptr {place}, align 8"))
+                for v in range(vectors if kinds[c][0] == "u" else 1):
+                    values[c, r, v] = loaded(place, c, v, masks[v])
         sums = []
-        for r in range(rows):
-            x = [values[c, 0 if c in shared else r] for c in factors]
-            before_sum = f"%{name}.s{r}"
-            sums.append(code.fma(x[0], x[1], before_sum) if len(x) == 2 else code.add(before_sum, x[0]))
+        for r, v in cells:
+            x = [
+                values.get((c, r, v)) or values.get((c, 0, v)) or values.get((c, r, 0)) or values[c, 0, 0]
+                for c in factors
+            ]
+            total = f"%{name}.s{r}.{v}"
+            sums.append(code.fma(x[0], x[1], total) if len(x) == 2 else code.add(total, x[0]))
         body = self.taken()
-        phis = [
-            f"  %{name}.s{r} = phi {kind} [{start}, %{name}.loop], [{new}, %{name}.k]"
-            for r, (start, new) in enumerate(zip(starts, sums))
-        ]
-        phis += [f"  %{name}.o{c} = phi i64 [0, %{name}.loop], [%{name}.o{c}.next, %{name}.k]" for c in factors]
-        steps = [f"  %{name}.o{c}.next = add i64 %{name}.o{c}, %s2.{c}" for c in factors]
-        for r, total in enumerate(sums):
-            self.store(total, at[r][0], mask)
-        after = self.taken()
         return [
             *before,
             f"  br label %{name}.k", f"{name}.k:",
-            f"  %{name}.t = phi i64 [0, %{name}.loop], [%{name}.t.next, %{name}.k]",
-            *phis, *body, *steps,
+            f"  %{name}.t = phi i64 [0, %{name}.n.loop], [%{name}.t.next, %{name}.k]",
+            *[
+                f"  %{name}.s{r}.{v} = phi {kind} [{start}, %{name}.n.loop], [{new}, %{name}.k]"
+                for (r, v), start, new in zip(cells, starts, sums)
+            ],
+            *[f"  %{name}.o{c} = phi i64 [0, %{name}.n.loop], [%{name}.o{c}.next, %{name}.k]" for c in factors],
+            *body,
+            *[f"  %{name}.o{c}.next = add i64 %{name}.o{c}, %s2.{c}" for c in factors],
             f"  %{name}.t.next = add i64 %{name}.t, 1", f"  %{name}.t.more = icmp ult i64 %{name}.t.next, %n2",
             f"  br i1 %{name}.t.more, label %{name}.k, label %{name}.end", f"{name}.end:",
-            *after,
+            *self._stored(name, [list(zip(sums[v::vectors], [x[0] for x in at])) for v in range(vectors)], masks),
         ]  # fmt: skip
+
+    def _stored(self, name: str, vectors: list[list[tuple[str, str]]], masks: list[str]) -> list[str]:
+        """Store what each vector of members has in each row: the last one in part, those behind it not at all."""
+        lines = []
+        for v, cells in enumerate(vectors):
+            here, then = f"{name}.v{v}", f"{name}.v{v + 1}" if v + 1 < len(vectors) else f"{name}.stored"
+            first = self.code.let(f"add i64 %{name}.n, {v * self.lanes}")
+            whole = self.whole(first, "%n1")
+            some = self.code.let(f"icmp ult i64 {first}, %n1")
+            lines += [*self.taken(), f"  br i1 {whole}, label %{here}.whole, label %{here}.any", f"{here}.whole:"]
+            for value, place in cells:
+                self.store(value, self.further(place, v * self.lanes))
+            lines += [*self.taken(), f"  br label %{then}"]
+            lines += [f"{here}.any:", f"  br i1 {some}, label %{here}.part, label %{name}.stored", f"{here}.part:"]
+            for value, place in cells:
+                self.store(value, self.further(place, v * self.lanes), masks[v])
+            lines += [*self.taken(), f"  br label %{name}.stored", f"{then}:"]
+        return lines
 
     # ---- vectors of terms ------------------------------------------------------------------------------------------
     def _along_terms(self) -> list[str]:
-        """Tiles of rows by columns, then what is left of the rows, one sum at a time."""
-        tile = self._dots("tile", *_TILE)
-        one = self._dots("one", 1, 1)
-        rows, columns = _TILE
+        """Two columns at a time, then what is left of them."""
         return [
             "  br label %n.loop", "n.loop:", "  %n = phi i64 [0, %row], [%n.next, %n.end]",
-            f"  %n.last = add i64 %n, {columns}", "  %n.fits = icmp ule i64 %n.last, %n1",
-            f"  %m.fits = icmp ule i64 {rows}, %n0", "  %fits = and i1 %n.fits, %m.fits",
-            f"  %wide = select i1 %n.fits, i64 {columns}, i64 1",
-            "  br i1 %fits, label %tile.loop, label %rest",
-            "tile.loop:", "  %tile = phi i64 [0, %n.loop], [%tile.next, %tile.end]", "  %tile.n = add i64 %n, 0",
-            *tile,
-            f"  %tile.next = add i64 %tile, {rows}", f"  %tile.last = add i64 %tile.next, {rows}",
-            "  %tile.more = icmp ule i64 %tile.last, %n0",
-            "  br i1 %tile.more, label %tile.loop, label %rest",
-            "rest:", "  %done = phi i64 [0, %n.loop], [%tile.next, %tile.end]",
-            "  %some = icmp ult i64 %done, %n0", "  br i1 %some, label %column.loop, label %n.end",
-            "column.loop:", "  %column = phi i64 [0, %rest], [%column.next, %column.end]",
-            "  %one.n = add i64 %n, %column", "  br label %one.loop",
-            "one.loop:", "  %one = phi i64 [%done, %column.loop], [%one.next, %one.end]",
-            *one,
-            "  %one.next = add i64 %one, 1", "  %one.more = icmp ult i64 %one.next, %n0",
-            "  br i1 %one.more, label %one.loop, label %column.end",
-            "column.end:", "  %column.next = add i64 %column, 1", "  %column.more = icmp ult i64 %column.next, %wide",
-            "  br i1 %column.more, label %column.loop, label %n.end",
-            "n.end:", "  %n.next = add i64 %n, %wide", "  %n.more = icmp ult i64 %n.next, %n1",
+            "  %n.last = add i64 %n, 2", "  %n.two = icmp ule i64 %n.last, %n1",
+            "  br i1 %n.two, label %two.in, label %one.in",
+            *self._dots("two", 2), *self._dots("one", 1),
+            "n.end:", "  %n.wide = select i1 %n.two, i64 2, i64 1",
+            "  %n.next = add i64 %n, %n.wide", "  %n.more = icmp ult i64 %n.next, %n1",
             "  br i1 %n.more, label %n.loop, label %row.last", "row.last:",
         ]  # fmt: skip
 
-    def _dots(self, name: str, rows: int, columns: int) -> list[str]:
-        """A tile of sums, each a vector over the terms until the end."""
-        code, kind = self.code, self.code.type
-        factors = self.factors
+    def _dots(self, name: str, columns: int) -> list[str]:
+        """All rows of some columns, in tiles of sums, each a vector over the terms until the end.
+
+        Behind the last row a tile computes that one again.
+        """
+        code, kind, factors = self.code, self.code.type, self.factors
+        rows = [f"%{name}"]
+        for r in range(1, _TILE):
+            here = code.let(f"add i64 %{name}, {r}")
+            inside = code.let(f"icmp ult i64 {here}, %n0")
+            rows.append(code.let(f"select i1 {inside}, i64 {here}, i64 {rows[-1]}"))
 
         def at(c: int, row: int, column: int) -> str:
-            place = self.moved(f"%p{c}", f"%{name}.n", f"%s1.{c}")
-            place = self.moved(place, f"%{name}", f"%s0.{c}")
-            for d, turn in ((0, row), (1, column)):
-                if turn:
-                    place = code.let(f"getelementptr double, ptr {place}, i64 {code.let(f'mul i64 %s{d}.{c}, {turn}')}")
-            return place
+            place = self.moved(self.moved(f"%p{c}", "%n", f"%s1.{c}"), rows[row], f"%s0.{c}")
+            return code.let(f"getelementptr double, ptr {place}, i64 %s1.{c}") if column else place
 
         # A factor that is the same in all rows, or in all columns, is loaded once for all of them.
         kinds = self.kernel.factors
         places = {}
         for c in factors:
-            for r in range(rows if kinds[c - 1][1] != "b" else 1):
+            for r in range(_TILE if kinds[c - 1][1] != "b" else 1):
                 for n in range(columns if kinds[c - 1][2] != "b" else 1):
                     places[c, r, n] = at(c, r, n)
         before = self.taken()
@@ -193,44 +215,51 @@ class _SumText(KernelText):
             key: self.load(code.let(f"getelementptr double, ptr {place}, i64 %{name}.t"), mask)
             for key, place in places.items()
         }
-        cells = [(r, n) for r in range(rows) for n in range(columns)]
+        cells = [(r, n) for r in range(_TILE) for n in range(columns)]
         sums = {}
         for r, n in cells:
             x = [loaded[c, r if (c, r, 0) in loaded else 0, n if (c, 0, n) in loaded else 0] for c in factors]
             total = f"%{name}.s{r}.{n}"
             sums[r, n] = code.fma(x[0], x[1], total) if len(x) == 2 else code.add(total, x[0])
         body = self.taken()
-        phis = [
-            f"  %{name}.s{r}.{n} = phi {kind} [zeroinitializer, %{name}.loop], [{new}, %{name}.k]"
-            for (r, n), new in sums.items()
-        ]
         starts = self.columns - 1 if self.kernel.start else 0
         self._store_sums([(at(0, r, n), at(starts, r, n) if starts else "", sums[r, n]) for r, n in cells])
         after = self.taken()
         return [
+            f"{name}.in:", f"  br label %{name}.loop",
+            f"{name}.loop:", f"  %{name} = phi i64 [0, %{name}.in], [%{name}.next, %{name}.end]",
             *before,
             f"  br label %{name}.k", f"{name}.k:",
             f"  %{name}.t = phi i64 [0, %{name}.loop], [%{name}.t.next, %{name}.k]",
-            *phis, *body,
+            *[
+                f"  %{name}.s{r}.{n} = phi {kind} [zeroinitializer, %{name}.loop], [{new}, %{name}.k]"
+                for (r, n), new in sums.items()
+            ],
+            *body,
             f"  %{name}.t.next = add i64 %{name}.t, {self.lanes}",
             f"  %{name}.t.more = icmp ult i64 %{name}.t.next, %n2",
             f"  br i1 %{name}.t.more, label %{name}.k, label %{name}.end", f"{name}.end:",
             *after,
+            f"  %{name}.next = add i64 %{name}, {_TILE}", f"  %{name}.more = icmp ult i64 %{name}.next, %n0",
+            f"  br i1 %{name}.more, label %{name}.loop, label %n.end",
         ]  # fmt: skip
 
     def _store_sums(self, sums: list[tuple[str, str, str]]) -> None:
         """Add up the lanes of several vectors, as a tree over all of them at once, and store the totals.
 
+        All starts are read before any total is stored, so that a row that is there twice gets the same total twice.
+
         Args:
             sums: of each the place, the place of what it starts from (if that is another one), and the vector.
         """
         code = self.code
+        starts = [self._start(place, begin) for place, begin, _ in sums]
         for first in range(0, len(sums), self.lanes):
             group = sums[first : first + self.lanes]
             totals = code.sums_of_lanes([total for _, _, total in group])
-            for k, (place, begin, _) in enumerate(group):
+            for k, (place, _, _) in enumerate(group):
                 result = code.let(f"extractelement {code.type} {totals}, i64 {k}")
-                total = code.let(f"fadd double {self._start(place, begin)}, {result}")
+                total = code.let(f"fadd double {starts[first + k]}, {result}")
                 code.do(f"store double {total}, ptr {place}, align 8")
 
     def _start(self, place: str, begin: str) -> str:

@@ -91,30 +91,36 @@ class KernelText:
         ]
 
     # ---- vectors ---------------------------------------------------------------------------------------------------
-    def mask(self, index: str, count: str) -> str:
-        """Which lanes of the vector at an index exist."""
+    def whole(self, index: str, count: str) -> str:
+        """Whether all lanes of the vector at an index exist."""
+        return self.code.let(f"icmp ule i64 {self.code.let(f'add i64 {index}, {self.lanes}')}, {count}")
+
+    def mask(self, index: str, count: str, further: int = 0) -> str:
+        """Which lanes of the vector so much further than an index exist."""
         code, lanes = self.code, self.lanes
         left = code.let(f"sub i64 {count}, {index}")
         one = code.let(f"insertelement <{lanes} x i64> poison, i64 {left}, i64 0")
         lefts = code.let(
             f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
         )
-        return code.let(f"icmp ult <{lanes} x i64> {self.iota()}, {lefts}")
+        return code.let(f"icmp slt <{lanes} x i64> {self.iota(further)}, {lefts}")
 
-    def iota(self) -> str:
-        return "<" + ", ".join([f"i64 {k}" for k in range(self.lanes)]) + ">"
+    def iota(self, first: int = 0) -> str:
+        return "<" + ", ".join([f"i64 {first + k}" for k in range(self.lanes)]) + ">"
 
-    def load(self, pointer: str, mask: str) -> str:
+    def load(self, pointer: str, mask: str = "") -> str:
+        """Load a vector, or those lanes that exist."""
         code, kind = self.code, self.code.type
-        if self.lanes == 1:
-            return code.let(f"load double, ptr {pointer}, align 8")
+        if not mask or self.lanes == 1:
+            return code.let(f"load {kind}, ptr {pointer}, align 8")
         symbol = self.declared(f"llvm.masked.load.v{self.lanes}f64.p0", f"{kind}", f"ptr, i32, {code.truth}, {kind}")
         return code.let(f"call {kind} {symbol}(ptr {pointer}, i32 8, {code.truth} {mask}, {kind} zeroinitializer)")
 
-    def store(self, value: str, pointer: str, mask: str) -> None:
+    def store(self, value: str, pointer: str, mask: str = "") -> None:
+        """Store a vector, or those lanes that exist: without AVX-512 that takes 12 times as long."""
         code, kind = self.code, self.code.type
-        if self.lanes == 1:
-            code.do(f"store double {value}, ptr {pointer}, align 8")
+        if not mask or self.lanes == 1:
+            code.do(f"store {kind} {value}, ptr {pointer}, align 8")
             return
         symbol = self.declared(f"llvm.masked.store.v{self.lanes}f64.p0", "void", f"{kind}, ptr, i32, {code.truth}")
         code.do(f"call void {symbol}({kind} {value}, ptr {pointer}, i32 8, {code.truth} {mask})")
@@ -149,6 +155,10 @@ class KernelText:
     def declared(self, symbol: str, result: str, arguments: str) -> str:
         self.code.functions.pieces.setdefault(symbol, f"declare {result} @{symbol}({arguments})")
         return "@" + symbol
+
+    def further(self, pointer: str, numbers: int) -> str:
+        """A pointer so many numbers further on."""
+        return self.code.let(f"getelementptr double, ptr {pointer}, i64 {numbers}") if numbers else pointer
 
     def moved(self, pointer: str, index: str, stride: str) -> str:
         """A pointer so many strides further on."""
