@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from math import prod
-from operator import add
+from operator import add, sub
 from typing import Any, NamedTuple
 
 from autograd.compiler.indices import common_blocks, common_dims, loops
@@ -105,6 +105,34 @@ class Table(NamedTuple):
         head = len(self.loops)
         loops = [tuple([strides[c] for c in kept]) for strides in self.loops]
         return Table(loops, [(*row[:head], *[row[head + c] for c in kept]) for row in self.rows])
+
+    def looped(self) -> list[Table]:
+        """The same for sums with one term each: rows that follow each other in equal steps, all to the same sums, become
+        the turns of the innermost loop.
+
+        >>> a, b, c = (1, 4, 1, 8, 100, 200), (1, 4, 1, 8, 101, 204), (1, 4, 1, 8, 102, 208)
+        >>> Table([(0, 0, 0), (1, 0, 1), (0, 0, 0)], [a, b, c]).looped()
+        [Table(loops=[(0, 0, 0), (1, 0, 1), (0, 1, 4)], rows=[(1, 4, 3, 8, 100, 200)])]
+        """
+        head = len(self.loops)
+        still = (0,) * (head + 1)  # the turns, and where the sums are
+        tables: list[Table] = []
+        rows, at = self.rows, 0
+        while at < len(rows):
+            step: tuple[int, ...] = ()
+            end = at + 1
+            while end < len(rows):
+                new = tuple(map(sub, rows[end], rows[end - 1]))
+                if new[: head + 1] != still or (step and new != step):
+                    break
+                step, end = new, end + 1
+            loop = step[head:] or self.loops[-1]
+            row = (*rows[at][: head - 1], end - at, *rows[at][head:])
+            if not tables or (step and tables[-1].loops[-1] != loop):
+                tables.append(Table([*self.loops[:-1], loop], []))
+            tables[-1].rows.append(row)
+            at = end
+        return tables
 
 
 def arranged(nest: Nest, kept: Sequence[int]) -> Table:
@@ -221,9 +249,15 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
         kept = (m, n, k)
     reached = sum([prod([turns[j] for j in outside]) for turns, _ in nest.blocks])
     owners = len(set(columns[0].places)) * (batch if columns[0].scale > 1 else 1)
-    if owners != reached:  # a sum is in several places of the nest: one after the other may add to it
+    if owners != reached and not _apart(nest, kept[:2]):  # one after the other may add to a sum that comes again
         kept = (-1, kept[1] if way == "n" else -1, kept[2])
     return way, arranged(nest, kept), owners == reached and all(j in kept for j in inside)
+
+
+def _apart(nest: Nest, kept: Sequence[int]) -> bool:
+    """Whether two loops (-1: none) never come to the same sum twice, wherever they begin."""
+    steps = [(abs(nest.loops[k].strides[0]), max(turns[k] for turns, _ in nest.blocks)) for k in kept if k >= 0]
+    return len(steps) < 2 or min(steps)[0] * (min(steps)[1] - 1) < max(steps)[0]
 
 
 def _vectors(sizes: Sequence[int], k: int) -> int:

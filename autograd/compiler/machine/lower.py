@@ -131,6 +131,12 @@ class _Lowering:
     def sum(self, number: int) -> None:
         """One call for each list of terms; what no list writes afresh is set to 0 first."""
         array = self.program.arrays[number]
+        if _is_put_together(array):
+            for terms in array.terms:
+                (read,) = terms.factors
+                source, target = self.column(read.array, read.index), self.column(number, terms.owner)
+                self.calls.append(copied(source, target, self.batch if array.batched else 1))
+            return
         lists = sorted(array.terms, key=lambda terms: -len(terms.owner))
         starts: dict[Any, list[Terms]] = {}
         for terms in lists:
@@ -162,7 +168,7 @@ class _Lowering:
             calls += part.calls(fresh, self.fixed)
         for first, end in _gaps(written, array.size):
             self.zero(number, first, end)
-        self.calls += calls
+        self.calls += _joined(calls)
 
     def _part(self, number: int, terms: Terms, start: Terms | None) -> _Part:
         columns = [self.column(number, terms.owner), *[self.column(r.array, r.index) for r in terms.factors]]
@@ -174,7 +180,7 @@ class _Lowering:
             place = dict(zip(start.owner.places, read.index.places))
             begins = self.column(read.array, [place[owner] for owner in places.places])
             way, table, complete = self.nests.of_sum([*columns, begins], len(terms.factors), batch)
-            if complete and places.distinct == end - first:
+            if complete and places.distinct == end - first and way:
                 return _Part(True, first, end, way, table, [*columns, begins], terms, start)
             plain, other = self._part(number, start, None), self._part(number, terms, None)
             return plain._replace(more=(other,))
@@ -289,6 +295,43 @@ def _variant(way: str, kinds: Sequence[tuple[str, list[str]]]) -> tuple[list[int
             if kinds[i][1][1] == "b" and kinds[j][1][0] == "b":
                 return [i, j], ("ugb", "ubg")
     return order, ("ugg" if way == "k" else "u",) * len(kinds)
+
+
+def _is_put_together(array: Array) -> bool:
+    """Whether each member is one number from elsewhere."""
+    places = [owner for terms in array.terms for owner in terms.owner]
+    return (
+        len(places) == array.size
+        and all(len(terms.factors) == 1 and terms.batched == array.batched for terms in array.terms)
+        and len(set(places)) == array.size
+    )
+
+
+def _joined(calls: list[Call]) -> list[Call]:
+    """Calls that add to the same sums in the same way as rows of one; what a recurrence adds in equal steps as a loop."""
+    result: list[Call] = []
+    for call in calls:
+        last = result[-1] if result else None
+        if last and call.flags == last.flags == (1,) and _alike(call, last):
+            result[-1] = last._replace(table=Table(last.table.loops, [*last.table.rows, *call.table.rows]))
+        else:
+            result.append(call)
+    return [part for call in result for part in _looped(call)]
+
+
+def _alike(call: Call, other: Call) -> bool:
+    same = call.kernel == other.kernel and call.table.loops == other.table.loops
+    return same and [column.data for column in call.columns] == [column.data for column in other.columns]
+
+
+def _looped(call: Call) -> list[Call]:
+    """A call whose rows have one term for each sum, as a loop over the terms."""
+    kernel, rows = call.kernel, call.table.rows
+    if not isinstance(kernel, SumKernel) or kernel.way == "k" or kernel.start or call.flags != (1,):
+        return [call]
+    if len(rows) < 3 or any(row[2] != 1 for row in rows):
+        return [call]
+    return [call._replace(table=table) for table in call.table.looped()]
 
 
 def _span(terms: Terms) -> tuple[int, int, int]:

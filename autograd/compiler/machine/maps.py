@@ -117,11 +117,11 @@ class _MapText(KernelText):
         for op, operands in kernel.steps:
             values = [self._operand(x, outside | loaded, registers) for x in operands]
             registers.append(lower(TABLE[op])(code, *values))
-        values = [code.value(registers[step]) for step, _ in kernel.stores]
+        results = [code.value(registers[step]) for step, _ in kernel.stores]
         if extent == "either":
-            self._either("store", whole, lambda mask: self._stores(values, at, mask), mask)
+            self._either("store", whole, lambda mask: self._stores(results, at, mask), mask)
         else:
-            self._stores(values, at, mask)
+            self._stores(results, at, mask)
         return self.taken()
 
     def _either(self, name: str, whole: str, access: Callable[[str], dict[int, str]], mask: str) -> dict[int, str]:
