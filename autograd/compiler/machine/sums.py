@@ -33,7 +33,7 @@ class SumKernel(NamedTuple):
 
 # Sums are computed in tiles, because each addition waits 4 cycles for the last one to the same sum: along the members 8
 # rows of one vector, and what is left of the rows one by one, 4 vectors wide; along the terms 4 rows of 1 or 2 columns.
-_ROWS, _VECTORS = 8, 4
+_ROWS, _VECTORS = (4, 2), 4
 _TILE = 4
 
 
@@ -59,9 +59,9 @@ class _SumText(KernelText):
     def _along_members(self) -> list[str]:
         """Rows in tiles of eight, a vector of members each; then row by row, four vectors each."""
         return [
-            f"  %whole = and i64 %n0, {-_ROWS}", "  %tiled = icmp ne i64 %whole, 0",
+            f"  %whole = and i64 %n0, {-_ROWS[0]}", "  %tiled = icmp ne i64 %whole, 0",
             "  br i1 %tiled, label %many.loop, label %rest",
-            *self._tiles("many", _ROWS, 1, first="0, %row", end="%whole", then="rest"),
+            *self._tiles("many", *_ROWS, first="0, %row", end="%whole", then="rest"),
             "rest:", "  %left = icmp ult i64 %whole, %n0", "  br i1 %left, label %one.loop, label %row.last",
             *self._tiles("one", 1, _VECTORS, first="%whole, %rest", end="%n0", then="row.last"),
             "row.last:",
