@@ -107,8 +107,8 @@ class Table(NamedTuple):
         return Table(loops, [(*row[:head], *[row[head + c] for c in kept]) for row in self.rows])
 
     def looped(self) -> list[Table]:
-        """The same for sums with one term each: rows that follow each other in equal steps, all to the same sums, become
-        the turns of the innermost loop.
+        """The same for sums with one term each: rows that add to the same sums and follow each other in equal steps
+        become the turns of the innermost loop.
 
         >>> a, b, c = (1, 4, 1, 8, 100, 200), (1, 4, 1, 8, 101, 204), (1, 4, 1, 8, 102, 208)
         >>> Table([(0, 0, 0), (1, 0, 1), (0, 0, 0)], [a, b, c]).looped()

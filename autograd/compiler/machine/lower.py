@@ -308,7 +308,7 @@ def _is_put_together(array: Array) -> bool:
 
 
 def _joined(calls: list[Call]) -> list[Call]:
-    """Calls that add to the same sums in the same way as rows of one; what a recurrence adds in equal steps as a loop."""
+    """Calls that add to the same sums in the same way as rows of one; equal steps of a recurrence as a loop."""
     result: list[Call] = []
     for call in calls:
         last = result[-1] if result else None
