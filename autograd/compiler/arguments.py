@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product, zip_longest
+from itertools import chain, islice, product, zip_longest
 from numbers import Integral
 from typing import Any
 
 from autograd.ops import as_float
-from autograd.trees import all_floats
+from autograd.trees import all_floats, rebuild
 from autograd.value import Value
 
 __all__ = [
     "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "kind_of", "labels_of",
-    "numbers_of", "positional", "structure",
+    "numbers_of", "positional", "refilled", "structure",
 ]  # fmt: skip
 
 _DOUBLE = 8  # bytes
@@ -92,10 +92,65 @@ def _place(where: Any) -> str:
 def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     """What kind of call this is (hashable), and its numbers and Values in order."""
     if all_floats(args):
-        return len(args), list(args)
+        return len(args), Floats(args)
+    floats = Floats()
+    found = [_floats(arg, floats) for arg in args]
+    if None not in found:
+        return tuple(found) if any(found) else len(args), floats
     leaves = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
     shapes = tuple([_shape(arg) for arg in args])
     return shapes if any(shapes) else len(args), leaves
+
+
+class Floats(list[float]):
+    """Numbers that are known to be Python's floats, from arguments that are nothing but lists and dictionaries."""
+
+
+def _floats(x: Any, floats: Floats) -> Any:
+    """Append the floats of an argument, and give its shape as ``_shape`` does; None if there is anything else in it."""
+    kind = type(x)
+    if kind is float:
+        floats.append(x)
+        return ()
+    if kind is dict:
+        branches = [(key, _floats(item, floats)) for key, item in x.items()]
+        return None if any(shape is None for _, shape in branches) else (dict, tuple(branches))
+    if kind is not list and kind is not tuple:
+        return None
+    if all_floats(x):
+        floats += x
+        return kind, len(x)
+    if {*map(type, x)} == {list} and all_floats(flat := [*chain.from_iterable(x)]):  # a matrix, 3x faster than by rows
+        floats += flat
+        return kind, tuple([(list, len(row)) for row in x])
+    shapes = tuple([_floats(item, floats) for item in x])
+    return None if None in shapes else (kind, shapes)
+
+
+def refilled(args: Sequence[Any], shape: Any, leaves: list[Any], numbers: list[float]) -> tuple[Any, ...]:
+    """Arguments like those of a call with other numbers.
+
+    Args:
+        args: of the call.
+        shape: their structure.
+        leaves: their numbers and Values.
+        numbers: what stands in the place of these.
+    """
+    supply = iter(numbers)
+    if not isinstance(leaves, Floats):
+        return tuple([rebuild(arg, supply) for arg in args])
+    return tuple(numbers) if isinstance(shape, int) else tuple([_filled(one, supply) for one in shape])
+
+
+def _filled(shape: Any, supply: Iterator[float]) -> Any:
+    if not shape:
+        return next(supply)
+    kind, inside = shape
+    if isinstance(inside, int):
+        return kind(islice(supply, inside))
+    if kind is dict:
+        return {key: _filled(one, supply) for key, one in inside}
+    return kind([_filled(one, supply) for one in inside])
 
 
 def form(x: Any) -> str:
@@ -119,7 +174,9 @@ def form(x: Any) -> str:
 
 def numbers_of(leaves: list[Any]) -> list[float]:
     """The numbers and the data of the Values."""
-    return leaves if all_floats(leaves) else [x.data if isinstance(x, Value) else float(x) for x in leaves]
+    if isinstance(leaves, Floats) or all_floats(leaves):
+        return leaves
+    return [x.data if isinstance(x, Value) else float(x) for x in leaves]
 
 
 def labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:

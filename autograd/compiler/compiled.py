@@ -10,7 +10,7 @@ from functools import update_wrapper
 from typing import Any
 
 from autograd import cells
-from autograd.compiler.arguments import flat_shape, is_plain, numbers_of, positional
+from autograd.compiler.arguments import flat_shape, is_plain, numbers_of, positional, refilled
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.backends import BACKENDS
 from autograd.compiler.classes import Program
@@ -138,8 +138,8 @@ class Compiled(Uncompiled):
         variant, result = found
         variant.check_gradients()
         every = tuple(range(len(numbers)))
-        supply = iter(result.by_arguments or variant.gradients(False, every, numbers, result.live, 0)[0])
-        return result.values[0], tuple([rebuild(arg, supply) for arg in args])
+        derivatives = result.by_arguments or variant.gradients(False, every, numbers, result.live, 0)[0]
+        return result.values[0], refilled(args, structure, leaves, derivatives)
 
     def _make_fast(self, variant: Variant, args: Sequence[Any]) -> bool:
         """From now on let machine code take arguments of this shape, if it can do all there is to do."""

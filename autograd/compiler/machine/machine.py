@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler.classes import Kind, Operand, Program, Read
+from autograd.compiler.indices import Index
 from autograd.compiler.machine.library import addresses, runner
 from autograd.compiler.machine.lower import Call, copied, lowered
 from autograd.compiler.machine.memory import aligned, memory_of
@@ -58,10 +59,11 @@ class Machine:
         self.table = self._table(self.calls)
         self.carrying = self._table(carrying if apart else [])
         self._leaves = [
-            (array.kind, self.memory.base[number], np.asarray(array.data))
+            (array.kind, self.memory.base[number], array.size, _selector(array.data))
             for number, array in enumerate(program.arrays)
-            if number in self.memory.base and array.kind.is_leaf
+            if number in self.memory.base and array.kind in (Kind.ARGUMENT, Kind.PARAMETER)
         ]
+        self._selectors: dict[Index, Any] = {}  # of the outputs
         self._free: list[tuple[Any, Any]] = []  # append and pop are atomic
 
     def _carried(self, pairs: Sequence[tuple[Operand, Read]]) -> list[Call]:
@@ -99,7 +101,10 @@ class Machine:
     def frame(self) -> Any:
         """Memory for one evaluation at a time, constants filled in."""
         frame = aligned(self.memory.size)
-        self.fill(frame, Kind.CONSTANT, None)
+        for number, array in enumerate(self.program.arrays):
+            if array.kind is Kind.CONSTANT and number in self.memory.base:
+                base = self.memory.base[number]
+                frame[base : base + array.size] = array.data
         return frame
 
     def data(self, evaluations: int = 1) -> Any:
@@ -111,24 +116,24 @@ class Machine:
 
         Args:
             memory: a frame; for arguments the data.
-            kind: which leaves.
+            kind: arguments or parameters.
             numbers: those of the call [number], or of a batch [number, sample]; of many evaluations one each in front.
         """
-        for leaf, base, places in self._leaves:
+        for leaf, base, _, places in self._leaves:
             if leaf is kind is Kind.ARGUMENT and self.batch > 1:
                 block = numbers[..., places, :]
                 block = block.reshape(*block.shape[:-2], -1)
             elif leaf is kind:
-                block = places if kind is Kind.CONSTANT else numbers[..., places]
+                block = numbers[..., places]
             else:
                 continue
             memory[..., base : base + block.shape[-1]] = block
 
     def taken(self, frame: Any, kind: Kind, numbers: Any) -> Any:
         """The numbers of the leaves of a kind as they are in a frame, put into those of the call."""
-        for leaf, base, places in self._leaves:
+        for leaf, base, size, places in self._leaves:
             if leaf is kind:
-                numbers[places] = frame[base : base + len(places)]
+                numbers[places] = frame[base : base + size]
         return numbers
 
     def read(self, frame: Any, data: Any, operand: Operand) -> Any:
@@ -145,7 +150,9 @@ class Machine:
         index = operand.index
         if index.is_identity and len(index) == array.size:
             return block
-        return block[np.asarray(index.places)]
+        if index not in self._selectors:
+            self._selectors[index] = _selector(index.places)
+        return block[self._selectors[index]]
 
     # ---- runs ------------------------------------------------------------------------------------------------------
     def run(self, frame: Any, data: Any, times: int = 1, *, noted: int = 0) -> Any:
@@ -204,6 +211,12 @@ class Machine:
         found = [self.read(frame, data, output).copy() for output in self.program.outputs]
         self._free.append((frame, data))
         return found
+
+
+def _selector(places: Sequence[int]) -> Any:
+    """What takes these places out of an array: a slice where they are next to each other."""
+    end = places[0] + len(places) if len(places) else 0
+    return slice(places[0], end) if len(places) and [*places] == [*range(places[0], end)] else np.asarray(places)
 
 
 def _descriptor(call: Call) -> tuple[Any, Any]:
