@@ -196,10 +196,11 @@ class Machine:
         """The numbers of a call that are leaves of a kind, and where each is in memory."""
         numbers: list[int] = []
         found: list[int] = []
-        for leaf, base, places in self._leaves:
-            if leaf is kind:
-                numbers += places.tolist()
-                found += range(base, base + len(places))
+        for number, array in enumerate(self.program.arrays):
+            if array.kind is kind and number in self.memory.base:
+                base = self.memory.base[number]
+                numbers += array.data
+                found += range(base, base + array.size)
         return numbers, found
 
     def __call__(self, arguments: Any, parameters: Any) -> list[Any]:
