@@ -59,9 +59,13 @@ class Machine:
         self.table = self._table(self.calls)
         self.carrying = self._table(carrying if apart else [])
         self._leaves = [
-            (array.kind, self.memory.base[number], array.size, _selector(array.data))
+            (
+                array.kind,
+                slice(base := self.memory.base[number], base + array.size),
+                np.asarray(array.data) if array.kind is Kind.CONSTANT else _selector(array.data),
+            )
             for number, array in enumerate(program.arrays)
-            if number in self.memory.base and array.kind in (Kind.ARGUMENT, Kind.PARAMETER)
+            if number in self.memory.base and array.kind.is_leaf
         ]
         self._selectors: dict[Index, Any] = {}  # of the outputs
         self._free: list[tuple[Any, Any]] = []  # append and pop are atomic
@@ -101,10 +105,7 @@ class Machine:
     def frame(self) -> Any:
         """Memory for one evaluation at a time, constants filled in."""
         frame = aligned(self.memory.size)
-        for number, array in enumerate(self.program.arrays):
-            if array.kind is Kind.CONSTANT and number in self.memory.base:
-                base = self.memory.base[number]
-                frame[base : base + array.size] = array.data
+        self.fill(frame, Kind.CONSTANT, None)
         return frame
 
     def data(self, evaluations: int = 1) -> Any:
@@ -116,24 +117,22 @@ class Machine:
 
         Args:
             memory: a frame; for arguments the data.
-            kind: arguments or parameters.
+            kind: which leaves.
             numbers: those of the call [number], or of a batch [number, sample]; of many evaluations one each in front.
         """
-        for leaf, base, _, places in self._leaves:
+        for leaf, here, places in self._leaves:
             if leaf is kind is Kind.ARGUMENT and self.batch > 1:
                 block = numbers[..., places, :]
                 block = block.reshape(*block.shape[:-2], -1)
+                memory[..., here.start : here.start + block.shape[-1]] = block
             elif leaf is kind:
-                block = numbers[..., places]
-            else:
-                continue
-            memory[..., base : base + block.shape[-1]] = block
+                memory[..., here] = places if kind is Kind.CONSTANT else numbers[..., places]
 
     def taken(self, frame: Any, kind: Kind, numbers: Any) -> Any:
         """The numbers of the leaves of a kind as they are in a frame, put into those of the call."""
-        for leaf, base, size, places in self._leaves:
+        for leaf, here, places in self._leaves:
             if leaf is kind:
-                numbers[places] = frame[base : base + size]
+                numbers[places] = frame[here]
         return numbers
 
     def read(self, frame: Any, data: Any, operand: Operand) -> Any:

@@ -64,7 +64,19 @@ def memory_of(
         elif kind.is_leaf:
             base[number], size = size, size + length(number)
     computed = sorted([n for n in kept if n not in base and n not in aliases], key=lambda n: (first[n], n))
+    given = set(base) | pinned
     for number in computed:
+        step = steps[first[number]]
+        for operand in _only_read_in_place(program, step, number) if isinstance(step, Region) else ():
+            if operand in base and operand not in given and last[operand] == first[number]:
+                base[number] = base[operand]
+                given.add(operand)  # what was in its place is there no more
+                dying[first[number]].remove(operand)
+                break
+        if number in base:
+            if number not in pinned:
+                dying.setdefault(last[number], []).append(number)
+            continue
         for step in [step for step in dying if step < first[number]]:
             free += [(base[other], length(other)) for other in dying.pop(step)]
         fitting = [(size_of, place) for place, size_of in free if size_of >= length(number)]
@@ -82,6 +94,15 @@ def memory_of(
         base[new] = base[old]
     scratch = max([_copied(array, batch) for array in program.arrays if array.exact], default=0)
     return Memory(base, size + scratch, data, size, aliases)
+
+
+def _only_read_in_place(program: Program, region: Region, number: int) -> list[int]:
+    """Arrays as large as one that a region computes, of which each member is read where that of this one is written."""
+    reads = [read for inside in region.arrays for read in reads_of(program.arrays[inside])]
+    elsewhere = {read.array for read in reads if not read.index.is_identity} | set(region.arrays)
+    size, batched = program.arrays[number].size, program.arrays[number].batched
+    alike = [x for x in dict.fromkeys([read.array for read in reads]) if x not in elsewhere]
+    return [x for x in alike if (program.arrays[x].size, program.arrays[x].batched) == (size, batched)]
 
 
 def _copied(array: Array, batch: int) -> int:

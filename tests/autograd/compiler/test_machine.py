@@ -28,6 +28,7 @@ pytest.importorskip("llvmlite")
 import numpy as np
 
 from autograd.compiler.machine.machine import Machine
+from autograd.compiler.machine.maps import MapKernel
 from autograd.compiler.machine.points import caller, points
 from autograd.compiler.native.pycall import available
 
@@ -195,6 +196,74 @@ def test_what_fills_up_a_vector_is_not_added(row: list[float]) -> None:
     products = builder.sum(1, [builder.terms([0], x, y)], batched=False)
     program = builder.program([total, products])
     assert same(lists(machine_on_nan(program, 3)([row], [])), evaluate(program, [row], [], 3))
+
+
+# ---- what takes less time --------------------------------------------------------------------------------------------
+def recurrence(steps: int) -> Program:
+    """h <- tanh(w h + b) with a matrix w, and Σ h ᵀ h over all steps: an outer product for each of them."""
+    width, builder = 4, Builder()
+    x = builder.leaf(Kind.ARGUMENT, range(width))
+    w = builder.leaf(Kind.PARAMETER, range(width * width))
+    rows, columns = [k // width for k in range(width * width)], [k % width for k in range(width * width)]
+    h, products = x, []
+    for _ in range(steps):
+        z = builder.sum(width, [builder.terms(rows, w, builder.read(h, columns))])
+        h = builder.spread(builder.map(ops.tanh, [z]), width)
+        products.append(builder.terms(range(width * width), builder.read(h, rows), builder.read(h, columns)))
+    return builder.program([builder.sum(width * width, products)])
+
+
+@pytest.mark.parametrize("steps", [2, 3, 9, 40])
+def test_what_the_steps_of_a_recurrence_add_is_a_loop(steps: int) -> None:
+    program = recurrence(steps)
+    arguments, parameters = [0.5, -1.0, 0.25, 2.0], [0.1 * (k - 7) for k in range(16)]
+    machine = machine_on_nan(program)
+    assert same(lists(machine(arguments, parameters)), evaluate(program, arguments, parameters))
+    assert len(machine.calls) <= 2 * steps + 5  # two for each step, and a few for all products
+
+
+def test_numbers_put_together_are_copied() -> None:
+    builder = Builder()
+    x, y = builder.leaf(Kind.ARGUMENT, range(6)), builder.leaf(Kind.PARAMETER, range(6))
+    both = builder.sum(12, [builder.terms(range(0, 12, 2), x), builder.terms(range(11, 0, -2), y)])
+    program = builder.program([both])
+    check(program, 1)
+    assert all(isinstance(call.kernel, MapKernel) for call in Machine(program).calls)
+
+
+def test_equal_members_are_computed_once() -> None:
+    """1 - β**t for each of many parameters, with two different β."""
+    builder = Builder()
+    t, m = builder.leaf(Kind.PARAMETER, [0]), builder.leaf(Kind.ARGUMENT, range(12))
+    beta = builder.leaf(Kind.CONSTANT, [0.9, 0.99] * 16)
+    power = builder.map(ops.power, [beta, builder.read(t, [0] * 32)])
+    program = builder.program([builder.map(ops.mul, [builder.read(m, [k % 12 for k in range(32)]), power])])
+    assert [array.size for array in program.arrays if array.op is ops.power] == [2]
+    check(program, 1)
+
+
+def test_constants_are_equal_if_they_are_the_same_number() -> None:
+    builder = Builder()
+    one = builder.leaf(Kind.PARAMETER, [0])
+    zeros = builder.leaf(Kind.CONSTANT, [0.0, -0.0, nan, 1.0] * 8)
+    program = builder.program([builder.map(ops.div, [builder.read(one, [0] * 32), zeros])])
+    (found,) = lists(Machine(program)([], [2.0]))
+    assert list(map(repr, found[:4])) == ["inf", "-inf", "nan", "2.0"]
+    assert list(map(repr, found)) == list(map(repr, found[:4])) * 8
+
+
+@pytest.mark.parametrize("needed", [False, True])
+def test_a_result_takes_the_place_of_what_nobody_needs_any_more(needed: bool) -> None:
+    builder = Builder()
+    x = builder.leaf(Kind.ARGUMENT, range(9))
+    z = builder.sum(9, [builder.terms([*range(9), *range(9)], builder.read(x, [*range(9), *range(8, -1, -1)]))])
+    y = builder.map(ops.tanh, [z])
+    assert isinstance(z, Read)
+    total = builder.sum(1, [builder.terms([0] * 9, *([y, z] if needed else [y, y]))])
+    program = builder.program([total])
+    check(program, 1)
+    places = [Machine(program).memory.base[number] for number in (z.array, z.array + 1)]
+    assert (places[0] == places[1]) is not needed
 
 
 # ---- many evaluations ------------------------------------------------------------------------------------------------

@@ -83,6 +83,33 @@ def test_sums_touch_every_term_and_know_whether_they_are_complete(
         sums.setdefault(place[0], set()).add((row, m, n))
     if complete:
         assert all(len(cells) == 1 for cells in sums.values())
+    if way:  # rows run one after the other, but the sums of one row side by side
+        for cells in sums.values():
+            assert len(cells) == len({row for row, _, _ in cells})
+
+
+def test_ragged_outer_products_are_one_row_for_each_block() -> None:
+    """What each token passes to the keys of all earlier ones: k[j, d] += s[i, j] q[i, d], with d along the rows."""
+    tokens, width = 5, 4
+    terms = [(i, j, d) for i in range(tokens) for j in range(i + 1) for d in range(width)]
+    k = Column([tokens * d + j for i, j, d in terms], 0)
+    s = Column([i * (i + 1) // 2 + j for i, j, d in terms], 100)
+    q = Column([tokens * d + i for i, j, d in terms], 200)
+    way, table, complete = sum_nest([k, s, q], 2)
+    assert (way, complete, len(table.rows)) == ("n", False, tokens)
+    assert Counter(place for _, _, place in touched(table)) == expected([k, s, q], 1)
+
+
+ROWS = st.lists(st.sampled_from([(0, 4, 8), (0, 5, 8), (0, 6, 8), (0, 9, 9), (8, 4, 8)]), min_size=1, max_size=9)
+
+
+@given(ROWS, st.sampled_from([1, 3]))
+def test_equal_steps_become_the_innermost_loop(starts: list[tuple[int, ...]], turns: int) -> None:
+    table = Table([(2, 0, 1), (1, 1, 0), (0, 0, 0)], [(2, turns, 1, *start) for start in starts])
+    found = [place for part in table.looped() for row in part.rows for _, _, place in touched(Table(part.loops, [row]))]
+    assert Counter(found) == Counter([place for _, _, place in touched(table)])
+    for part in table.looped():
+        assert all(row[2] == 1 or part.loops[2][0] == 0 for row in part.rows)
 
 
 def test_a_matrix_product_is_one_row() -> None:
