@@ -126,9 +126,9 @@ class PointPlan:
         )
 
     def _natively(self) -> Any:
-        from autograd.compiler.machine.points import points
+        from autograd.compiler.machine.points import Points
 
-        return points(inlined(assemble(self.recording, [Kind.ARGUMENT], batched=True).program))
+        return Points(inlined(assemble(self.recording, [Kind.ARGUMENT], batched=True).program))
 
     def _in_python(self) -> Any:
         kernel = PythonKernel(self.program)

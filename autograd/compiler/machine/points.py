@@ -18,7 +18,7 @@ from autograd.compiler.native.lowering import lower
 from autograd.compiler.native.pycall import available, builtin
 from autograd.compiler.native.vector_math import VectorMath
 
-__all__ = ["caller", "operations", "points"]
+__all__ = ["Points", "caller", "operations"]
 
 _BLOCK = 4096  # points at a time: a few hundred kilobytes for a function of a few numbers
 
@@ -127,7 +127,7 @@ def _sent(code: Code, array: Array, number: Callable[[Operand, int], Register]) 
     return totals
 
 
-class points:  # noqa: N801 - called like a function
+class Points:
     """The outputs of a batched program at many points, [output][point].
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from autograd.compiler.machine.texts import base_of
 from autograd.compiler.native.code import Functions
 from autograd.compiler.native.jit import host
 from autograd.compiler.native.matmul import Matrix, declarations, emit_matmul
@@ -41,9 +42,7 @@ class MatmulKernel(NamedTuple):
         ]
         for c in range(columns):
             lines += [
-                f"  %bit{c} = and i64 %given, {1 << c}",
-                f"  %is{c} = icmp eq i64 %bit{c}, 0",
-                f"  %base{c} = select i1 %is{c}, ptr %f, ptr %x",
+                *base_of(c),
                 f"  %cell{c} = getelementptr i64, ptr %row, i64 {3 + c}",
                 f"  %at{c} = load i64, ptr %cell{c}, align 8",
                 f"  %p{c} = getelementptr double, ptr %base{c}, i64 %at{c}",

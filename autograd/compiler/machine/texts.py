@@ -20,7 +20,16 @@ from collections.abc import Sequence
 from autograd.compiler.native.code import Code, Functions
 from autograd.compiler.native.jit import host
 
-__all__ = ["KernelText"]
+__all__ = ["KernelText", "base_of"]
+
+
+def base_of(column: int) -> list[str]:
+    """Lines that find out whether a column is in the frame or in the data, with the bits of the descriptor at hand."""
+    return [
+        f"  %bit{column} = and i64 %given, {1 << column}",
+        f"  %is{column} = icmp eq i64 %bit{column}, 0",
+        f"  %base{column} = select i1 %is{column}, ptr %f, ptr %x",
+    ]
 
 
 class KernelText:
@@ -41,11 +50,7 @@ class KernelText:
         ]
         lines += self._word("%given", "i64", 2)
         for c in range(self.columns):
-            lines += [
-                f"  %bit{c} = and i64 %given, {1 << c}",
-                f"  %is{c} = icmp eq i64 %bit{c}, 0",
-                f"  %base{c} = select i1 %is{c}, ptr %f, ptr %x",
-            ]
+            lines += base_of(c)
             for d in range(self.loops):
                 lines += self._word(f"%s{d}.{c}", "i64", 3 + d * self.columns + c)
         for number in range(numbers):

@@ -91,29 +91,6 @@ def builtin(
     return _make(name, kernel + _scalar_wrapper(arguments, outputs, result, constants), slow, keep, passes, codegen)
 
 
-def buffer_builtin(
-    name: str,
-    kernel: str,
-    writable: Sequence[bool],
-    slow: Callable[..., Any],
-    *,
-    keep: object = None,
-    passes: int = 1,
-    codegen: int = 2,
-) -> Callable[..., Any]:
-    """A builtin function ``f(*buffers) -> None`` over equally long buffers of doubles, without the interpreter lock.
-
-    Args:
-        name: ``__name__`` of the function.
-        kernel: LLVM IR that defines ``void @kernel(ptr pointers, i64 length)``; pointers[i] is the memory of buffer i.
-        writable: for each buffer, whether the kernel writes to it.
-        slow: called with the same arguments when one of them is not a C-contiguous buffer of doubles (format "d")
-            of the common length.
-        keep: what the kernel refers to by address; lives as long as the function.
-    """
-    return _make(name, kernel + _buffer_wrapper(writable), slow, keep, passes, codegen)
-
-
 def _make(
     name: str, text: str, slow: Callable[..., Any], keep: object, passes: int, codegen: int
 ) -> Callable[..., Any]:
@@ -144,9 +121,6 @@ _SIZE = object.__basicsize__
 _FLOAT_VALUE = float.__basicsize__ - 8
 _LIST_ITEMS = list.__basicsize__ - 2 * _WORD
 _TUPLE_ITEMS = tuple.__basicsize__
-# Py_buffer (part of the stable ABI): memory 0, length in bytes 16, format 40, 80 bytes in all.
-_VIEW_BYTES, _VIEW_LENGTH, _VIEW_FORMAT = 80, 16, 40
-_BUFFER_FLAGS, _BUFFER_WRITABLE = 0x38 | 0x04, 0x01  # C-contiguous with its format
 
 
 class _Writer:
@@ -180,10 +154,6 @@ class _Writer:
     def call(self, kind: str, function: str, *arguments: str) -> str:
         """Call a function of CPython that returns something."""
         return self.let(f"call {kind} {_api(function)}({', '.join(arguments)})")
-
-    def run(self, function: str, *arguments: str) -> None:
-        """Call a function of CPython that returns nothing."""
-        self.do(f"call void {_api(function)}({', '.join(arguments)})")
 
     def field(self, pointer: str, offset: int, kind: str) -> str:
         return self.let(f"load {kind}, ptr {self.let(f'getelementptr i8, ptr {pointer}, i64 {offset}')}")
@@ -267,47 +237,3 @@ def _pack(w: _Writer, result: Result) -> str:
     for i, member in enumerate(result):
         w.call("i32", f"Py{kind}_SetItem", f"ptr {made}, i64 {i}", f"ptr {_pack(w, member)}")
     return made
-
-
-def _buffer_wrapper(writable: Sequence[bool]) -> str:
-    w = _Writer()
-    count = len(writable)
-    w.do(f"%views = alloca i8, i64 {_VIEW_BYTES * count}, align 16")
-    w.do(f"%pointers = alloca ptr, i64 {count}")
-    _expect_positional(w, count)
-    for i, write in enumerate(writable):
-        view = _view(w, i)
-        flags = _BUFFER_FLAGS | (_BUFFER_WRITABLE if write else 0)
-        got = w.call(
-            "i32", "PyObject_GetBuffer", f"ptr {w.field('%args', _WORD * i, 'ptr')}", f"ptr {view}", f"i32 {flags}"
-        )
-        w.require(w.let(f"icmp eq i32 {got}, 0"), f"clear{i}")
-        letters = w.let(f"load i16, ptr {w.field(view, _VIEW_FORMAT, 'ptr')}")
-        w.require(w.let(f"icmp eq i16 {letters}, {int.from_bytes(b'd' + bytes(1), sys.byteorder)}"), f"drop{i + 1}")
-        size = w.field(view, _VIEW_LENGTH, "i64")
-        first = w.field("%views", _VIEW_LENGTH, "i64")
-        w.require(w.let(f"icmp eq i64 {size}, {first}"), f"drop{i + 1}")
-        w.do(f"store ptr {w.field(view, 0, 'ptr')}, ptr {w.let(f'getelementptr ptr, ptr %pointers, i64 {i}')}")
-    length = w.let(f"lshr i64 {w.field('%views', _VIEW_LENGTH, 'i64')}, 3")
-    thread = w.call("ptr", "PyEval_SaveThread")
-    w.do(f"call void @kernel(ptr %pointers, i64 {length})")
-    w.run("PyEval_RestoreThread", f"ptr {thread}")
-    for i in range(count):
-        w.run("PyBuffer_Release", f"ptr {_view(w, i)}")
-    none = pointer(id(None))
-    w.run("Py_IncRef", f"ptr {none}")
-    w.do(f"ret ptr {none}")
-    for i in range(count, -1, -1):  # give back what was taken, then ask Python
-        if i < count:
-            w.block(f"clear{i}")
-            w.run("PyErr_Clear")
-            w.do(f"br label %drop{i}")
-        w.block(f"drop{i}")
-        if i:
-            w.run("PyBuffer_Release", f"ptr {_view(w, i - 1)}")
-        w.do(f"br label %{f'drop{i - 1}' if i else 'slow'}")
-    return _define(w)
-
-
-def _view(w: _Writer, number: int) -> str:
-    return w.let(f"getelementptr i8, ptr %views, i64 {_VIEW_BYTES * number}")

@@ -29,7 +29,7 @@ import numpy as np
 
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.machine.maps import MapKernel
-from autograd.compiler.machine.points import caller, points
+from autograd.compiler.machine.points import Points, caller
 from autograd.compiler.native.pycall import available
 
 nan, inf = math.nan, math.inf
@@ -335,7 +335,7 @@ def formula_program(batched: bool) -> Program:
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 5000])
 def test_many_points_of_a_formula(count: int) -> None:
     xs, ys = np.random.default_rng(1).uniform(-1, 1, (2, count))
-    first, second, third, fourth = points(formula_program(True))([xs, ys], [])
+    first, second, third, fourth = Points(formula_program(True))([xs, ys], [])
     np.testing.assert_allclose(first, 4.0 * np.sin(xs * ys) - ys, rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(second, np.sin(xs * ys), rtol=1e-13)
     assert third.tolist() == xs.tolist()
