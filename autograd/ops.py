@@ -210,6 +210,7 @@ def factors(operands: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T
 # ---- nodes without operands ------------------------------------------------------------------------------------------
 leaf     = nary("leaf",     lambda: nan, lambda y: (), " ")
 constant = nary("constant", lambda: nan, lambda y: (), " ")
+frozen   = nary("frozen",   lambda: nan, lambda y: (), " ")  # a leaf that optimisers leave as it is
 
 # ---- arithmetic ------------------------------------------------------------------------------------------------------
 add = binary("add", operator.add,     lambda z, x, y: (1.0, 1.0),          "+")

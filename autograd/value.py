@@ -20,7 +20,9 @@ from autograd.modes import UNRECORDED, current_modes, open_contexts, recorders
 from autograd.ops import Binary, Number, Op, Traced, Unary, as_float
 from autograd.subclasses import Subclassed, as_kind, kind_of, kinds, lifted
 
-__all__ = ["Operand", "Value", "constant", "new_node", "unrecorded"]
+__all__ = ["Operand", "Value", "constant", "freezes", "new_node", "unrecorded"]
+
+freezes = [0]  # how often a leaf was frozen or set free: a list, so that compiled functions notice a change
 
 M = TypeVar("M", bound=Callable[..., Any])
 Operand = Any  # a Value, a number of any kind, or a numpy array (which takes it from there, element by element)
@@ -295,6 +297,39 @@ class Value(Conversions, Subclassed, MicrogradNames):
         6.0
         """
         return self.data
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether optimisers move this leaf, or the leaves that this node was computed from.
+
+        >>> x = Value(3.0)
+        >>> x.requires_grad, (x * 2).requires_grad, constant(2.0).requires_grad
+        (True, True, False)
+        """
+        if not self.parents:
+            return self.op is ops.leaf
+        return any(node.op is ops.leaf for node in topological_order(self) if not node.parents)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Value:
+        """Freeze a leaf (False), so that optimisers and ``fit`` leave it as it is, or let them move it again (True).
+
+        Unlike in PyTorch, ``backward`` still writes its gradient: nothing is to be gained on single numbers.
+
+        Returns:
+            The leaf itself.
+
+        Raises:
+            AutogradError: The node was computed from others.
+
+        >>> x = Value(3.0).requires_grad_(False)
+        >>> x.requires_grad
+        False
+        """
+        if self.parents:
+            raise AutogradError(f"{self!r} was computed from other nodes: freeze these, or use .detach()")
+        self.op = ops.leaf if requires_grad else ops.frozen
+        freezes[0] += 1
+        return self
 
     @property
     def origin(self) -> str | None:

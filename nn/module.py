@@ -102,6 +102,20 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = 0.0
 
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Freeze every parameter (False), or let optimisers move them again (True); returns the module itself.
+
+        >>> from nn import MLP, SGD
+        >>> model = MLP(1, [2, 1])
+        >>> model.layers[0].requires_grad_(False)
+        Layer of [ReLUNeuron(1), ReLUNeuron(1)]
+        >>> [p.requires_grad for p in model.parameters()]
+        [False, False, False, False, True, True, True]
+        """
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
     def train(self: M, mode: bool = True) -> M:
         """Set ``training`` here and in every module inside; returns the module itself.
 

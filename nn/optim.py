@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from copy import copy
 from functools import reduce
-from types import SimpleNamespace
 from typing import Any
 
 from autograd import Value, clip, fsum, maximum, sqrt, where
 from autograd.deferred import Deferred
+from autograd.value import freezes
+from nn.groups import ParameterGroup, group_of
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
 
@@ -28,6 +30,8 @@ class Optimizer:
     """Base class: keeps the parameters, the hyper-parameters, and each parameter's state.
 
     Attributes:
+        param_groups: The groups of parameters with hyper-parameters of their own: one, unless the parameters are given
+            as ``[{"params": [...], "lr": 0.1}, {"params": [...]}]``.
         parameters: what is optimised.
         hyper: the numbers that the rule is steered by: ``lr``, ``step`` (that of the last step, from 1), and others.
         state: for each parameter the numbers that the rule carries from step to step.
@@ -51,18 +55,20 @@ class Optimizer:
     def __init__(self, parameters: Iterable[Value], **hyper: float) -> None:
         if hasattr(parameters, "parameters"):
             raise TypeError(f"{type(self).__name__} needs parameters, not their model: give model.parameters()")
-        self.parameters = list(parameters)
+        given = list(parameters)
+        groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
+        self.param_groups = [group_of(group, hyper) for group in groups]
+        self.parameters = [parameter for group in self.param_groups for parameter in group.parameters]
         if not self.parameters:
             raise ValueError("an optimizer needs at least one parameter")
         for parameter in self.parameters:
             if not isinstance(parameter, Value):
                 raise TypeError(f"parameters must be Values, got {parameter!r} of type {type(parameter).__name__}")
-        for name, number in hyper.items():
-            if not 0.0 <= number < math.inf:
-                raise ValueError(f"{name} must be at least 0 and finite, got {number}")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("a parameter is listed twice: it would move twice in each step")
-        self.hyper = SimpleNamespace(**hyper, step=0)
+        self.hyper = self.param_groups[0].hyper
+        for group in self.param_groups[1:]:
+            group.ratio = group.hyper.lr / self.lr if self.lr else 1.0
         self.state = [(0.0,) * self.state_size for _ in self.parameters]
 
     @staticmethod
@@ -119,10 +125,17 @@ class Optimizer:
 
     @lr.setter
     def lr(self, rate: float) -> None:
-        self.hyper.lr = rate
+        for group in self.param_groups:
+            group.hyper.lr = rate * group.ratio
+
+    def _count(self, step: int) -> None:
+        for group in self.param_groups:
+            group.hyper.step = step
 
     def step(self) -> None:
         """Move every parameter by the rule, along its ``grad``; all of them or, if something goes wrong, none.
+
+        A parameter that is frozen, by ``requires_grad_(False)``, stays what it is, and so does its state.
 
         >>> x = Value(3.0)
         >>> x.grad = 2.0
@@ -130,17 +143,21 @@ class Optimizer:
         2.0
         """
         before, states = [parameter.data for parameter in self.parameters], self.state
-        self.hyper.step += 1
+        self._count(self.hyper.step + 1)
         try:
+            any_frozen = freezes[0] > 0
+            hypers = [group.hyper for group in self.param_groups for _ in group.parameters]
             moved = [
-                self.rule(number, parameter.grad, state, self.hyper)
-                for number, parameter, state in zip(before, self.parameters, states)
+                (number, state)
+                if any_frozen and not parameter.requires_grad
+                else self.rule(number, parameter.grad, state, hyper)
+                for number, parameter, state, hyper in zip(before, self.parameters, states, hypers)
             ]
             for parameter, (number, _) in zip(self.parameters, moved):
                 parameter.data = number
             self.state = [state for _, state in moved]
         except BaseException:  # Ctrl-C, too
-            self.hyper.step -= 1
+            self._count(self.hyper.step - 1)
             self.state = states
             for parameter, number in zip(self.parameters, before):
                 parameter.data = number
@@ -165,7 +182,10 @@ class Optimizer:
         >>> (x * x).backward(); optimizer.step(); optimizer.state_dict()["state"]
         [[6.0]]
         """
-        return {"state": [list(numbers) for numbers in self.state], "hyper": dict(vars(self.hyper))}
+        found: dict[str, Any] = {"state": [list(row) for row in self.state], "hyper": dict(vars(self.hyper))}
+        if len(self.param_groups) > 1:
+            found["groups"] = [dict(vars(group.hyper)) for group in self.param_groups]
+        return found
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned; its parameters were in the same order.
@@ -178,19 +198,67 @@ class Optimizer:
         >>> other.load_state_dict(optimizer.state_dict()); other.lr
         0.1
         """
-        hyper, numbers = dict(state["hyper"]), [tuple(map(float, row)) for row in state["state"]]
-        if hyper.keys() != vars(self.hyper).keys() or any(len(row) != self.state_size for row in numbers):
-            raise ValueError(f"the state is not one of {self!r}, but with {', '.join(hyper)}")
+        hypers, numbers = state.get("groups", [state["hyper"]]), [tuple(map(float, row)) for row in state["state"]]
+        alike = all(hyper.keys() == vars(self.hyper).keys() for hyper in hypers)
+        if not alike or any(len(row) != self.state_size for row in numbers):
+            raise ValueError(f"the state is not one of {self!r}, but with {', '.join(hypers[0])}")
+        if len(hypers) != len(self.param_groups):
+            raise ValueError(f"the state is of {len(hypers)} groups, but this optimizer has {len(self.param_groups)}")
         if len(numbers) != len(self.parameters):
             raise ValueError(
                 f"the state is of {len(numbers)} parameters, but this optimizer has {len(self.parameters)}"
             )
-        vars(self.hyper).update(hyper)
+        for group, hyper in zip(self.param_groups, hypers):
+            vars(group.hyper).update(hyper)
+            group.ratio = hyper["lr"] / hypers[0]["lr"] if hypers[0]["lr"] else group.ratio
         self.state = numbers
+
+    # ---- a part of the parameters ----------------------------------------------------------------------------------
+    def unfrozen(self) -> Optimizer:
+        """The same optimiser for the parameters that are not frozen; itself, if none is.
+
+        It shares the hyper-parameters.  ``adopt`` takes its state back.
+
+        Raises:
+            ValueError: All of them are frozen.
+
+        >>> x, y = Value(1.0), Value(2.0).requires_grad_(False)
+        >>> SGD([x, y]).unfrozen().parameters == [x]
+        True
+        """
+        if all(parameter.requires_grad for parameter in self.parameters):
+            return self
+        part = copy(self)
+        part.param_groups = []
+        for group in self.param_groups:
+            kept = ParameterGroup([p for p in group.parameters if p.requires_grad], group.hyper)
+            kept.ratio = group.ratio
+            part.param_groups.append(kept)
+        part.parameters = [parameter for group in part.param_groups for parameter in group.parameters]
+        if not part.parameters:
+            raise ValueError("every parameter of the optimizer is frozen: set some free by requires_grad_(True)")
+        part.state = [state for parameter, state in zip(self.parameters, self.state) if parameter.requires_grad]
+        return part
+
+    def adopt(self, part: Optimizer) -> None:
+        """Go on with the state of ``unfrozen()``, after that has moved its parameters.
+
+        >>> x, y = Value(1.0), Value(2.0).requires_grad_(False)
+        >>> optimizer = SGD([x, y], momentum=0.5)
+        >>> part = optimizer.unfrozen()
+        >>> x.grad = 3.0; part.step(); optimizer.adopt(part); optimizer.state
+        [(3.0,), (0.0,)]
+        """
+        if part is not self:
+            new = dict(zip(part.parameters, part.state))
+            self.state = [new.get(parameter, state) for parameter, state in zip(self.parameters, self.state)]
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value:g}" for name, value in vars(self.hyper).items())
-        return f"{type(self).__name__}({len(self.parameters)} parameters, {options})"
+        count = f"{len(self.parameters)} parameters"
+        if len(self.param_groups) > 1:
+            count += f" in {len(self.param_groups)} groups"
+        return f"{type(self).__name__}({count}, {options})"
 
 
 class SGD(Optimizer):
@@ -262,8 +330,6 @@ class Adam(Optimizer):
         amsgrad: bool = False,
     ) -> None:
         beta1, beta2 = betas
-        if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
-            raise ValueError(f"betas must be at least 0 and less than 1, got {betas}")
         self.state_size = 3 if amsgrad else 2
         super().__init__(
             parameters, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
@@ -344,8 +410,6 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         centered: bool = False,
     ) -> None:
-        if not 0 <= alpha < 1:
-            raise ValueError(f"alpha must be at least 0 and less than 1, got {alpha}")
         self.state_size = 3 if centered else 2
         super().__init__(
             parameters, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered
