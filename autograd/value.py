@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from autograd import ops, provenance
 from autograd.collector import make_room
 from autograd.conversions import Conversions
+from autograd.errors import AutogradError
 from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
 from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts, recorders

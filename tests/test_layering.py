@@ -52,7 +52,8 @@ LEVELS: dict[str, list[set[str]]] = {
         {"files", "init", "options", "tables"},
         {"data", "distributed"},
         {"datasets", "module"},
-        {"activations", "chance", "layers", "losses", "optim"},
+        {"activations", "chance", "groups", "layers", "losses"},
+        {"optim"},
         {"evaluation", "formulas", "parts", "schedules"},
         {"diagnosis", "plots", "sequences"},
         {"export", "training"},
@@ -100,7 +101,7 @@ TOPS = [package for package in LEVELS if "." not in package]
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
     "autograd", "autograd.cells", "autograd.deferred", "autograd.errors", "autograd.files", "autograd.functional",
-    "autograd.labels", "autograd.locks", "autograd.terminal", "autograd.viz",
+    "autograd.labels", "autograd.locks", "autograd.terminal", "autograd.value", "autograd.viz",
     "autograd.compiler.evaluation", "autograd.compiler.gradients", "autograd.compiler.backends",
     "autograd.compiler.outside", "autograd.compiler.training",
 }  # fmt: skip

@@ -133,6 +133,7 @@ def fit(
     loss = loss_named(loss)
     optimizer = _optimizer(optimizer, model)
     _check_schedule(schedule, optimizer)
+    whole, optimizer = optimizer, optimizer.unfrozen()
     measures = metrics_by_name(metrics, loss)
     keeps_best = stopping is not None and stopping.monitor == "val_loss" and stopping.restore_best
     if executor is None:
@@ -164,7 +165,7 @@ def fit(
         training.every = checkpoint.every
         if checkpoint.resume and training.checkpoint.exists():
             training.best = training.checkpoint.read(training.history)
-    with progress_bar(epochs, "epoch", progress, len(training.history)) as report, _stored(steps):
+    with progress_bar(epochs, "epoch", progress, len(training.history)) as report, _stored(steps, whole):
         training.run(epochs, report)
     return training.history
 
@@ -323,13 +324,14 @@ def _run_epochs(
 
 
 @contextmanager
-def _stored(steps: EagerSteps | CompiledSteps) -> Iterator[None]:
+def _stored(steps: EagerSteps | CompiledSteps, optimizer: Optimizer) -> Iterator[None]:
     """However training ends, by Ctrl-C, too: the model and the optimiser are as after the last step."""
     try:
         yield
     finally:
         steps.store()
         steps.optimizer.state = steps.optimizer.state  # itself, if it was deferred
+        optimizer.adopt(steps.optimizer)
 
 
 def _stopping(given: Any) -> EarlyStopping | None:

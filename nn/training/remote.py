@@ -48,7 +48,11 @@ class ExecutorSteps(CompiledSteps):
         from autograd.compiler.gradients import Gradients
 
         self.parcels = [Parcel(Gradients(self.trainer.program, self.trainer.trained)), Parcel(self.trainer.columns)]
-        self.by_rule = type(self.optimizer).step is Optimizer.step and self.trainer.can_update()
+        self.by_rule = (
+            type(self.optimizer).step is Optimizer.step
+            and len(self.optimizer.param_groups) == 1
+            and self.trainer.can_update()
+        )
 
     def run(self, batches: Sequence[Batch], repeat: int = 1) -> list[float]:
         """One step per batch; returns the mean loss of each, measured before its step."""

@@ -236,6 +236,13 @@ def steps_for(
     eager = EagerSteps(model, loss, optimizer, X, y)
     if not compile or type(optimizer).step is not Optimizer.step:
         return eager
+    if len(optimizer.param_groups) > 1:
+        message = (
+            "training runs without the compiler, many times slower: fit compiles one group of parameters only; a loop "
+            "of your own with @autograd.compile around its step compiles several"
+        )
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
+        return eager
     from autograd.compiler.backends import native_available
 
     if not native_available():

@@ -149,7 +149,11 @@ def test_zero_grad_and_repr_and_lr() -> None:
         (lambda: SGD([Value(1.0)], lr=math.nan), ValueError, "lr must be at least 0 and finite, got nan"),
         (lambda: SGD([Value(1.0)], momentum=math.inf), ValueError, "momentum must be at least 0 and finite, got inf"),
         (lambda: SGD([Value(1.0)], nesterov=True), ValueError, "nesterov needs a momentum"),
-        (lambda: Adam([Value(1.0)], betas=(0.9, 1.0)), ValueError, r"beta2 must be at least 0 and less than 1, got 1\.0"),
+        (
+            lambda: Adam([Value(1.0)], betas=(0.9, 1.0)),
+            ValueError,
+            r"beta2 must be at least 0 and less than 1, got 1\.0",
+        ),
         (lambda: RMSprop([Value(1.0)], alpha=1.0), ValueError, r"alpha must be at least 0 and less than 1, got 1\.0"),
     ],
 )
