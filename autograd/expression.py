@@ -27,7 +27,7 @@ CONSTANTS = {"e": math.e, "pi": math.pi}
 _OPERATORS: dict[type[ast.operator | ast.unaryop], Op] = {
     ast.Add: ops.add, ast.Sub: ops.sub, ast.Mult: ops.mul, ast.Div: ops.div, ast.Pow: ops.power, ast.USub: ops.neg,
 }  # fmt: skip
-_NOT_FUNCTIONS = {"leaf", "constant", "constant_power"}
+_NOT_FUNCTIONS = {"leaf", "constant", "frozen", "constant_power"}
 _FOREIGN = re.compile(r"[^\w\s.,+*/()-]")
 
 

@@ -15,7 +15,7 @@ from autograd.primitive import Primitive
 __all__ = ["PRIMITIVES", "arities", "hard_points", "random_points"]
 
 # Every row that computes something; what was detached, and the largest of it, has no derivative.
-_OTHERS = {"leaf", "constant", "detached", "largest"}
+_OTHERS = {"leaf", "constant", "frozen", "detached", "largest"}
 PRIMITIVES = [op for name, op in TABLE.items() if name not in _OTHERS and not isinstance(op, Primitive)]
 _ARITIES = {"clip": (3,), "select": (3,), "take": (2, 4), "sumprod": (2, 5, 8), "fsum": (1, 3, 6), "prod": (1, 2, 3, 5),
             "logsumexp": (1, 2, 4)}  # fmt: skip

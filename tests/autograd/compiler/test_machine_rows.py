@@ -28,7 +28,7 @@ SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 1e-310, -1e-310, 1e-20, -
 ARITIES = {"clip": (3,), "select": (3,), "sumprod": (2, 5, 8), "fsum": (1, 2, 7), "prod": (1, 2, 7),
            "logsumexp": (1, 2, 7), "take": (2, 4, 7), "largest": (1, 2, 7)}  # fmt: skip
 TOLERANCE = 1e-14
-ROWS = [op for op in TABLE.values() if op not in (ops.leaf, ops.constant) and not isinstance(op, Primitive)]
+ROWS = [op for op in TABLE.values() if op not in (ops.leaf, ops.constant, ops.frozen) and not isinstance(op, Primitive)]
 
 
 def arities(op: Op) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ from tests.support.browser import (  # noqa: F401 - the fixtures
 )
 from tests.support.points import PRIMITIVES, arities, hard_points, random_points
 
-NODES = {"leaf", "constant"}  # rows of nodes that are not computed
+NODES = {"leaf", "constant", "frozen"}  # rows of nodes that are not computed
 OWN = [op for op in TABLE.values() if not isinstance(op, Primitive) and op.name not in NODES]
 WITHOUT_POINTS = {"detached": (1,), "largest": (2, 4)}  # of programs that are recorded, with a derivative of 0
 
