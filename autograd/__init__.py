@@ -31,9 +31,8 @@ More
                             PrimitiveError, StaleGraphError
 """
 
-import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autograd import cells, errors, functional
 from autograd.errors import (
@@ -48,6 +47,7 @@ from autograd.errors import (
 from autograd.functional import gradients as grad
 from autograd.functions import clip, elu, fsum, leaky_relu, linear, logsumexp, prod, softmax, sumprod, take
 from autograd.installation import warn_if_mixed
+from autograd.lazy import lazy_names
 from autograd.modes import no_grad, strict
 from autograd.ops import (
     abs,
@@ -109,18 +109,15 @@ __all__ = [  # noqa: RUF022 - classes first
 __version__ = "0.1.0"
 
 # Imported when first used: graphviz alone takes as long to import as all the rest.
-_LAZY = {
-    "check_graph": "autograd.check",
-    "compile": "autograd.compiler",
-    "draw_dot": "autograd.viz",
-    "gradcheck": "autograd.check",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "check_graph": "autograd.check",
+        "compile": "autograd.compiler",
+        "draw_dot": "autograd.viz",
+        "gradcheck": "autograd.check",
+    },
+)
 
 
 def _cell(value: Value) -> str:

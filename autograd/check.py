@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from autograd import cells, ops
 from autograd.differences import differentiate, has_kink
 from autograd.errors import AutogradError, GradcheckError
-from autograd.functional import check_data, gradients
+from autograd.functional import as_node, check_data, gradients
 from autograd.graph import topological_order
 from autograd.ops import as_float
 from autograd.provenance import describe
@@ -190,17 +190,13 @@ def _outputs(
     """Fresh leaves that hold the numbers, and what f makes of them, with names."""
     leaves = [Value(x) for x in numbers]
     result = f(*rebuild(list(inputs), leaves))
-    return leaves, [(label, _as_node(out)) for label, out in _named(result, name)]
+    return leaves, [(label, as_node(out)) for label, out in _named(result, name)]
 
 
 def _gradients(f: Callable[..., Any], args: Sequence[Any]) -> list[list[Any]]:
     """The gradients of all outputs of f as nodes."""
     leaves = flatten(list(args))
-    return [list(gradients(_as_node(out), leaves, create_graph=True)) for out in flatten(f(*args))]
-
-
-def _as_node(x: Any) -> Value:
-    return x if isinstance(x, Value) else Value(x)
+    return [list(gradients(as_node(out), leaves, create_graph=True)) for out in flatten(f(*args))]
 
 
 def _named(tree: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -215,7 +215,7 @@ class _Call:
             return self.output
         if is_tree(self.output):
             raise TypeError(f"the function must return one number, got {type(self.output).__name__}: use jacobian")
-        return _as_node(self.output)
+        return as_node(self.output)
 
     def gradient(self, output: Value, create_graph: bool, weight: Any = 1.0) -> Any:
         """The derivative of one output with respect to the inputs, in the shape of the arguments."""
@@ -239,7 +239,8 @@ def _chosen(args: Sequence[Any], argnums: int | Sequence[int]) -> list[int]:
     return chosen
 
 
-def _as_node(output: Any) -> Value:
+def as_node(output: Any) -> Value:
+    """What a function returned, as a node; a plain number becomes a constant."""
     if output is None:
         raise TypeError("the function must return a number, got None: does it say `return`?")
     return output if isinstance(output, Value) else constant(output)
@@ -303,7 +304,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
 
     def transformed(*args: Any, **options: Any) -> Any:
         call = _Call(f, args, argnums, options)
-        outputs = list(map(_as_node, flatten(call.output)))
+        outputs = list(map(as_node, flatten(call.output)))
         return rebuild(call.output, [call.gradient(out, call.nested) for out in outputs])
 
     return transformed
@@ -330,7 +331,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
 
     def pull_back(weights: Any) -> tuple[Any, ...]:
         flat = list(map(_weight, aligned(weights, call.output, "weights", "outputs")))
-        roots = list(map(_as_node, outputs))
+        roots = list(map(as_node, outputs))
         nested = call.nested or any(isinstance(w, Value) for w in flat)
         found = gradients(roots, call.inputs, grad_outputs=flat, create_graph=nested)
         return tuple(rebuild(call.trees, found))

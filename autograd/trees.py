@@ -10,7 +10,7 @@ from copy import copy
 from itertools import islice
 from typing import Any
 
-__all__ = ["aligned", "all_floats", "flatten", "is_array", "is_tree", "rebuild"]
+__all__ = ["aligned", "all_floats", "flatten", "is_array", "is_numpy", "is_tree", "rebuild"]
 
 
 def all_floats(numbers: Iterable[Any]) -> bool:
@@ -25,9 +25,14 @@ def all_floats(numbers: Iterable[Any]) -> bool:
     return True
 
 
+def is_numpy(x: Any) -> bool:
+    """Whether x is an array or a scalar of numpy (or what can be used as one)."""
+    return hasattr(x, "flat") and hasattr(x, "tolist")
+
+
 def is_array(x: Any) -> bool:
-    """Whether x is a numpy array of at least one axis (or what can be used as one)."""
-    return hasattr(x, "flat") and hasattr(x, "tolist") and x.ndim > 0
+    """Whether x is an array of numpy with at least one axis (or what can be used as one)."""
+    return is_numpy(x) and bool(x.ndim > 0)
 
 
 def is_tree(x: Any) -> bool:

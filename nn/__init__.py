@@ -35,8 +35,7 @@ Errors
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import autograd
 
@@ -47,6 +46,7 @@ if getattr(autograd, "Value", None) is None:
         "its own, or run `pip uninstall autograd` and then `pip install --force-reinstall --no-deps scalar-autograd`"
     )
 
+from autograd.lazy import lazy_names
 from nn.activations import (
     ELU,
     GELU,
@@ -108,29 +108,24 @@ __all__ = [  # noqa: RUF022 - classes first
     "train_test_split",
 ]  # fmt: skip
 
-# Imported when first used, by the module that has it.  No such name is that of a module as well: importing the module
-# would put it in the place of the name.
-_LAZY = {
-    "ExecutorError": "nn.distributed",
-    "LivePlot": "nn.plots",
-    "Run": "nn.training.sweeps",
-    "Sweep": "nn.training.sweeps",
-    "Workers": "nn.distributed",
-    "animate_boundary": "nn.plots",
-    "doctor": "nn.diagnosis",
-    "plot_boundary": "nn.plots",
-    "plot_gradients": "nn.plots",
-    "plot_history": "nn.plots",
-    "plot_network": "nn.plots",
-    "sweep": "nn.training.sweeps",
-    "to_torch": "nn.export",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "ExecutorError": "nn.distributed",
+        "LivePlot": "nn.plots",
+        "Run": "nn.training.sweeps",
+        "Sweep": "nn.training.sweeps",
+        "Workers": "nn.distributed",
+        "animate_boundary": "nn.plots",
+        "doctor": "nn.diagnosis",
+        "plot_boundary": "nn.plots",
+        "plot_gradients": "nn.plots",
+        "plot_history": "nn.plots",
+        "plot_network": "nn.plots",
+        "sweep": "nn.training.sweeps",
+        "to_torch": "nn.export",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from autograd.compiler.results import Container, Form, Given
 from autograd.errors import AutogradError
+from autograd.trees import is_numpy
 
 __all__ = ["Copies", "put_back"]
 
@@ -90,7 +91,7 @@ def _containers(x: Any) -> Iterator[Any]:
         yield x
         for item in x.values():
             yield from _containers(item)
-    elif hasattr(x, "ravel") and hasattr(x, "tolist"):
+    elif is_numpy(x):
         yield x
 
 

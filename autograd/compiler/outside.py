@@ -41,6 +41,7 @@ from autograd.compiler.watches import (
 )
 from autograd.deferred import Deferred
 from autograd.ops import Op
+from autograd.trees import is_numpy
 from autograd.value import Value
 
 __all__ = ["Outside"]
@@ -248,7 +249,7 @@ class Outside:
             self._see(x.get(None), where)
         elif isinstance(x, (array, bytearray)):
             self._watch(where, lambda: (bytes(x),))
-        elif hasattr(x, "dtype") and hasattr(x, "tobytes"):
+        elif is_numpy(x):
             if x.dtype.kind == "O":
                 self._watch(where, lambda: x.ravel().tolist())
                 self._push(enumerate(x.ravel().tolist()), where)

@@ -27,6 +27,8 @@ def names_of(node: Value, users: Sequence[Value], spec: str) -> Names:
 def _outputs(nodes: Sequence[Value]) -> list[Value]:
     """The last results that were computed from these nodes, in graphs that backward has run on."""
     users: dict[Value, list[Value]] = {}
+    # A list of users in each node would cost every node memory and the walk time; this search takes 13 ms among 76,000
+    # objects (Python with numpy, matplotlib and both packages), and only where somebody asks about a node.
     for user in gc.get_objects():
         if issubclass(type(user), Value) and type(user.grad) is not int:  # isinstance would ask dead proxies
             for parent in user.parents:
