@@ -24,7 +24,7 @@ from autograd import ops
 from autograd.compiler.places import NotReplayableError, Places, Read, Written
 from autograd.compiler.residence import set_data
 from autograd.compiler.traced import TracedFloat, node_of
-from autograd.errors import AutogradError
+from autograd.errors import CompileError
 from autograd.graph import restore, topological_order
 from autograd.ops import Op, Traced, Unary
 from autograd.value import Value, constant, new_node
@@ -35,7 +35,7 @@ Target = Value | int  # a parameter, or the number of the argument that is one
 
 
 def _gradient(*_: Any) -> NoReturn:
-    raise AutogradError(
+    raise CompileError(
         "a gradient that backward() wrote inside of a compiled function is a number, which cannot be computed again: "
         "use autograd.grad(..., create_graph=True) to differentiate it"
     )
@@ -204,7 +204,7 @@ class Changes:
     def on_set(self, p: Value, data: Any) -> None:
         """``p.data = data``."""
         if p in self.nodes and p not in self.targets:
-            raise AutogradError(
+            raise CompileError(
                 "a compiled function cannot set .data of what it computed itself: a replay would not do it; "
                 "compute a new Value"
             )

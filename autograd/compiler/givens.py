@@ -20,7 +20,7 @@ from operator import is_
 from typing import Any
 
 from autograd.compiler.results import Container, Form, Given
-from autograd.errors import AutogradError
+from autograd.errors import CompileError
 from autograd.trees import is_numpy
 
 __all__ = ["Copies", "put_back"]
@@ -49,7 +49,7 @@ class Copies:
         """By number, those that are not as they were, as new lists and dictionaries.
 
         Raises:
-            AutogradError: an array was changed.
+            CompileError: an array was changed.
         """
         found: dict[int, Any] = {}
         for k, (x, before) in enumerate(zip(self.containers, self.before)):
@@ -57,7 +57,7 @@ class Copies:
             if len(now) == len(before) and all(map(is_, now, before)):
                 continue
             if not isinstance(x, (list, dict)):
-                raise AutogradError("a compiled function cannot change an array that it is given: return a new one")
+                raise CompileError("a compiled function cannot change an array that it is given: return a new one")
             found[k] = dict(x) if isinstance(x, dict) else list(x)
         return found
 

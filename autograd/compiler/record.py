@@ -28,7 +28,7 @@ from autograd.compiler.outside import Outside
 from autograd.compiler.results import Form, depends_on, is_structure, several, taken_apart
 from autograd.compiler.rewriting import rewritten
 from autograd.compiler.traced import IntLeaf, TracedBool, TracedFloat, node_of, traced
-from autograd.errors import AutogradError
+from autograd.errors import CompileError
 from autograd.graph import leaves as leaves_of
 from autograd.graph import restore, topological_order
 from autograd.modes import recorders, switched, transformation
@@ -114,13 +114,13 @@ class _Recorder:
 
     def on_set(self, node: Value, data: Any) -> None:
         if self.changes is None:
-            raise AutogradError("this function cannot set .data: a replay would not do it; compute a new Value")
+            raise CompileError("this function cannot set .data: a replay would not do it; compute a new Value")
         self.numbers.pop(id(node), None)
         self.changes.on_set(node, data)
 
     def on_backward(self, root: Value, gradient: Any) -> None:
         if self.changes is None:
-            raise AutogradError(
+            raise CompileError(
                 "this function cannot call backward(), whose gradients a replay would not write: "
                 "use autograd.grad inside it, or call backward() on what it returns"
             )
@@ -273,7 +273,7 @@ def record(
         parameters = [node for node in recording.parameters if node not in known]
         recording = recording._replace(outputs=outputs, parameters=parameters, numbers=numbers, effects=effects)
     if recorder.missed or not recorder.strangers.isdisjoint(map(id, recording.parameters)):
-        raise AutogradError(
+        raise CompileError(
             "a compiled function computes with Values in another thread, which is not recorded: compute in the thread "
             "that calls it, or run it without the compiler"
         )
@@ -311,7 +311,7 @@ def _gradients_watched(outside: Outside, leaves: Sequence[Value]) -> Iterator[No
         kept = [k for k, same in enumerate(untouched) if same]
         restore([watched[k] for k in kept], [before[k] for k in kept])
     if not all(untouched):
-        raise AutogradError(
+        raise CompileError(
             "this function cannot set .grad, and so cannot call zero_grad(): a replay would not do it; "
             "do it outside, before the call"
         )
@@ -371,10 +371,10 @@ def recording_of(
     """
     known = set(arguments)
     if len(known) < len(arguments):
-        raise AutogradError(f"an input is given twice among {len(arguments)} inputs")
+        raise CompileError(f"an input is given twice among {len(arguments)} inputs")
     for argument in arguments:
         if argument.parents:
-            raise AutogradError(f"an input must be a leaf, but {argument!r} is the result of {argument.op.name}")
+            raise CompileError(f"an input must be a leaf, but {argument!r} is the result of {argument.op.name}")
     outputs = [output] if isinstance(output, Value) else list(output)
     roots = dict.fromkeys([*outputs, *[guard.node for guard in guards]])
     if inside is None:

@@ -14,7 +14,7 @@ from autograd.compiler.record import as_node, inputs_for, run
 from autograd.compiler.recordings import Recordings
 from autograd.compiler.results import is_structure, taken_apart
 from autograd.compiler.traced import node_of
-from autograd.errors import AutogradError
+from autograd.errors import CompileError
 from autograd.functional import gradients
 from autograd.modes import open_contexts, switched
 from autograd.trees import rebuild
@@ -58,7 +58,7 @@ class Uncompiled(Recordings):
             given: the numbers and Values in them.
         """
         if self.has_effects and self._updates():
-            raise AutogradError(
+            raise CompileError(
                 "this call changes something outside of the function and cannot be recorded, so that value_and_grad "
                 "cannot be computed: call the function itself"
             )

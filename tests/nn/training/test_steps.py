@@ -557,3 +557,16 @@ def test_a_rule_that_only_numbers_can_follow_is_trained_without_the_compiler() -
     model = mlp(1)
     with pytest.warns(RuntimeWarning, match="runs without the compiler, many times slower: .*where"):
         assert type(chosen(model, optimizer=Clipped(model.parameters()))) is EagerSteps
+
+
+def test_a_model_that_sets_gradients_is_trained_without_the_compiler() -> None:
+    class Clears(Module):
+        def __init__(self) -> None:
+            self.w = Value(0.5)
+
+        def __call__(self, x: Any) -> Any:
+            self.w.grad = 0.0
+            return self.w * x[0]
+
+    with pytest.warns(RuntimeWarning, match="runs without the compiler, many times slower: .* cannot set .grad"):
+        assert type(chosen(Clears())) is EagerSteps
