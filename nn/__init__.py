@@ -22,10 +22,11 @@ Training
     Workers                                 for ``executor=`` of both: other processes and machines
     doctor                                  what is wrong with this training, and what to do
 Pictures, by matplotlib
-    plot_history plot_boundary plot_network plot_gradients
+    plot_history plot_boundary plot_network plot_gradients plot_attention
     LivePlot animate_boundary, callbacks of ``fit``
 Data
-    read_csv and load_iris (a Dataset); make_moons make_circles make_spirals make_xor make_line
+    read_csv and load_iris (a Dataset); load_names
+    make_moons make_circles make_spirals make_xor make_line
     train_test_split Standardizer minibatches one_hot
 Elsewhere
     to_torch                                the same network as a program for PyTorch
@@ -64,7 +65,7 @@ from nn.activations import (
     softmax,
 )
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
-from nn.datasets import load_iris, make_circles, make_line, make_moons, make_spirals, make_xor
+from nn.datasets import load_iris, load_names, make_circles, make_line, make_moons, make_spirals, make_xor
 from nn.evaluation import accuracy, predict
 from nn.files import FileError
 from nn.layers import MLP, Layer, Neuron, load_model
@@ -91,7 +92,15 @@ if TYPE_CHECKING:
     from nn.diagnosis import doctor
     from nn.distributed import ExecutorError, Workers
     from nn.export import to_torch
-    from nn.plots import LivePlot, animate_boundary, plot_boundary, plot_gradients, plot_history, plot_network
+    from nn.plots import (
+        LivePlot,
+        animate_boundary,
+        plot_attention,
+        plot_boundary,
+        plot_gradients,
+        plot_history,
+        plot_network,
+    )
     from nn.training.sweeps import Run, Sweep, sweep
 
 __all__ = [  # noqa: RUF022 - classes first
@@ -102,10 +111,10 @@ __all__ = [  # noqa: RUF022 - classes first
     "Run", "SGD", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Standardizer", "StepLR", "Sweep", "Tanh",
     "Workers", "accuracy", "animate_boundary", "binary_cross_entropy", "binary_cross_entropy_with_logits",
     "clip_grad_norm_", "clip_grad_value_", "cross_entropy", "doctor", "fit", "gelu", "half_mse_loss", "hinge_loss",
-    "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "load_iris", "load_model", "log_softmax", "make_circles",
-    "make_line", "make_moons", "make_spirals", "make_xor", "minibatches", "mse_loss", "one_hot", "plot_boundary",
-    "plot_gradients", "plot_history", "plot_network", "predict", "read_csv", "softmax", "sweep", "to_torch",
-    "train_test_split",
+    "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "load_iris", "load_model", "load_names", "log_softmax",
+    "make_circles", "make_line", "make_moons", "make_spirals", "make_xor", "minibatches", "mse_loss", "one_hot",
+    "plot_attention", "plot_boundary", "plot_gradients", "plot_history", "plot_network", "predict", "read_csv",
+    "softmax", "sweep", "to_torch", "train_test_split",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(
@@ -118,6 +127,7 @@ __getattr__ = lazy_names(
         "Workers": "nn.distributed",
         "animate_boundary": "nn.plots",
         "doctor": "nn.diagnosis",
+        "plot_attention": "nn.plots",
         "plot_boundary": "nn.plots",
         "plot_gradients": "nn.plots",
         "plot_history": "nn.plots",

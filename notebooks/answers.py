@@ -6,6 +6,7 @@ A judge takes an answer and returns in which way it is wrong: nothing if it is r
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from autograd import Value, fsum, grad, sigmoid
 from autograd.functional import grad as derivative_of
 from autograd.functional import hessian
 from comparison import compare
-from nn import MLP, SGD, fit, make_line, make_moons, minibatches
+from nn import MLP, SGD, Embedding, fit, make_line, make_moons, minibatches
 
 Judge = Callable[[Any], Any]
 
@@ -306,4 +307,68 @@ def error_of_a_focal_length(answer: Any) -> Any:
         (from_a, "That is the part that comes from a alone."),
         (from_b, "That is the part that comes from b alone."),
         (math.hypot(0.2, 0.5), "Each error counts with the derivative with respect to its distance."),
+    ])  # fmt: skip
+
+
+# ---- 9: sequences ----------------------------------------------------------------------------------------------------
+@exercise("9.1", "Which rows are used? A row that is used twice is still one row.")
+def numbers_that_learn(answer: Any) -> Any:
+    embedding = Embedding(26, 8, rng=random.Random(0))
+    rows = [embedding("abcdefghijklmnopqrstuvwxyz".index(letter)) for letter in "hannah"]
+    fsum([ag.tanh(number) for row in rows for number in row]).backward()
+    return compare(answer, sum(v.grad != 0.0 for row in embedding.weight for v in row), [
+        (len("hannah") * 8, "That counts each letter as often as it comes; h, a and n have one row each."),
+        (len(set("hannah")), "That is the number of rows."),
+        (26 * 8, "These are all of them; most rows are not used."),
+    ])  # fmt: skip
+
+
+@exercise("9.2", "Multiply by 0.9 until the product is below 0.01, and count.")
+def steps_to_a_hundredth(answer: Any) -> Any:
+    steps = math.ceil(math.log(0.01) / math.log(0.9))
+    return compare(answer, steps, [
+        (steps - 1, "Then it is still a little above."),
+        (math.log(0.01) / math.log(0.9), "There are whole steps only."),
+        (math.ceil(math.log(0.1) / math.log(0.9)), "That is where it falls below a tenth."),
+    ])  # fmt: skip
+
+
+@exercise("9.3", "f⁵⁰ = ½. And σ(b) = f means b = ln(f / (1 − f)).")
+def bias_that_remembers(answer: Any) -> Any:
+    f = 0.5 ** (1 / 50)
+    return compare(answer, math.log(f / (1 - f)), [
+        (f, "That is f; the bias is asked for, and f = σ(b)."),
+        (-math.log(f / (1 - f)), "That closes the gate."),
+        (0.0, "That leaves half of it after one step."),
+    ])  # fmt: skip
+
+
+# ---- 10: a GPT -------------------------------------------------------------------------------------------------------
+@exercise("10.1", "The loss is −ln of the probability of the letter that came.")
+def loss_of_four_choices(answer: Any) -> Any:
+    return compare(answer, math.log(4), [
+        (0.25, "That is the probability."),
+        (math.log2(4), "That is in bits: the logarithm with base 2."),
+        (math.log(0.25), "A loss is not negative."),
+        (4 * 0.25 * math.log(27), "That is the loss of a guess among 27."),
+    ])  # fmt: skip
+
+
+@exercise("10.2", "Token 3 looks at the tokens up to itself.")
+def tokens_without_gradient(answer: Any) -> Any:
+    tokens, at = 8, 3
+    return compare(answer, tokens - at, [
+        (at, "These are the tokens that do get one."),
+        (at - 1, "These come before it."),
+        (tokens - at + 1, "Token 3 itself gets one."),
+    ])  # fmt: skip
+
+
+@exercise("10.3", "Divide the logits by T first.")
+def sharper(answer: Any) -> Any:
+    high, low, temperature = 2.0, 0.0, 0.5
+    return compare(answer, sigmoid((high - low) / temperature), [
+        (sigmoid(high - low), "That is with T = 1."),
+        (sigmoid((high - low) * temperature), "That is with T = 2: the logits are divided by T."),
+        (1 - sigmoid((high - low) / temperature), "That is the probability of the other letter."),
     ])  # fmt: skip

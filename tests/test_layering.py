@@ -80,7 +80,7 @@ LEVELS: dict[str, list[set[str]]] = {
     ],
     "nn.plots": [
         {"style", "surface"},
-        {"boundary", "curves", "gradients", "network"},
+        {"attention", "boundary", "curves", "gradients", "network"},
         {"animation"},
         {"__init__"},
     ],

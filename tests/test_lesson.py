@@ -124,6 +124,12 @@ def test_a_known_mistake_is_named(compare: Callable[..., str]) -> None:
 
 
 # ---- every exercise --------------------------------------------------------------------------------------------------
+def decides(x: Any) -> Any:
+    if x > 0:
+        return x * x
+    return 0 * x
+
+
 SLIPS: dict[str, tuple[Any, str]] = {
     "1.1": (-1, "That is ∂c/∂a."),
     "1.2": ([3, 27], "what all of them contribute together"),
@@ -141,7 +147,7 @@ SLIPS: dict[str, tuple[Any, str]] = {
     "5.2": (0.5, "It is too large."),
     "5.3": ((100, 0.1), "The loss comes to 0."),
     "6.1": (1000, "without the compiler"),
-    "6.2": (lambda x: x * x if x > 0 else 0 * x, "recorded 2 times"),
+    "6.2": (decides, "recorded 2 times"),
     "6.3": (0, "That is the place"),
     "7.1": (6, "off for (0, 3) alone"),
     "7.2": (0, "one more sign inside"),
@@ -149,6 +155,12 @@ SLIPS: dict[str, tuple[Any, str]] = {
     "8.1": (123, "the third derivative"),
     "8.2": (2.154, "That is the root"),
     "8.3": (0.1444, "the two errors were added".capitalize()),
+    "9.1": (48, "h, a and n have one row each"),
+    "9.2": (43, "still a little above"),
+    "9.3": (0.986, "That is f"),
+    "10.1": (2, "in bits"),
+    "10.2": (3, "that do get one"),
+    "10.3": (0.881, "with T = 1"),
 }
 
 
@@ -187,7 +199,7 @@ def test_answers_are_accepted(said: Callable[[str, Any], str]) -> None:
         "1.1": 4, "1.2": (3, 9), "2.1": [1.4, 0.2], "2.2": 0.999, "2.3": [2, -0.5, -1], "3.1": [-1, 1],
         "3.2": -0.0474, "3.3": 1110, "4.1": 3, "4.2": 5, "4.3": [0.146, -0.921, -0.478], "5.1": 29, "5.2": 0,
         "6.1": 1, "6.2": lambda x: where(x > 0, x * x, 0 * x), "6.3": 2, "7.1": -2, "7.2": -1000, "8.1": 180,
-        "8.2": 2.32, "8.3": 0.105,
+        "8.2": 2.32, "8.3": 0.105, "9.1": 24, "9.2": 44, "9.3": 4.27, "10.1": 1.386, "10.2": 5, "10.3": 0.982,
     }  # fmt: skip
     assert {name: said(name, answer) for name, answer in right.items()} == dict.fromkeys(right, "Right.")
 

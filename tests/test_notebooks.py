@@ -100,7 +100,7 @@ def test_no_line_of_output_is_so_long_that_a_word_is_broken(path: Path) -> None:
 
 
 def test_the_index_lists_every_lesson_in_order() -> None:
-    assert len(NOTEBOOKS) == 8
+    assert len(NOTEBOOKS) == 10
     assert list(dict.fromkeys(re.findall(r"\]\((\d\d_\w+\.ipynb)\)", INDEX))) == [path.name for path in NOTEBOOKS]
 
 

@@ -49,7 +49,7 @@ def one_hot(token: int) -> list[float]:
 
 def stream(number: int = 32) -> dict[str, Any]:
     """Return a training set of names drawn from the file: 4 to 10 positions each, as names are."""
-    names = (Path(__file__).parent.parent / "names.txt").read_text().split()
+    names = (Path(__file__).parents[2] / "nn" / "names.txt").read_text().split()  # those of nn.load_names
     return {"weights": weights(), "texts": [tokens(n) for n in random.Random(1337).sample(names, number)]}
 
 

@@ -5,9 +5,18 @@ Texts and lines have the colours of the matplotlib style in use, so that a dark 
 """
 
 from nn.plots.animation import LivePlot, animate_boundary
+from nn.plots.attention import plot_attention
 from nn.plots.boundary import plot_boundary
 from nn.plots.curves import plot_history
 from nn.plots.gradients import plot_gradients
 from nn.plots.network import plot_network
 
-__all__ = ["LivePlot", "animate_boundary", "plot_boundary", "plot_gradients", "plot_history", "plot_network"]
+__all__ = [
+    "LivePlot",
+    "animate_boundary",
+    "plot_attention",
+    "plot_boundary",
+    "plot_gradients",
+    "plot_history",
+    "plot_network",
+]

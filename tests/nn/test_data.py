@@ -338,6 +338,14 @@ def test_one_hot_refuses_what_is_not_a_class(label: int) -> None:
 # --- data sets ------------------------------------------------------------------------------------------------------
 
 
+def test_names_are_small_letters_and_at_most_twice_the_same() -> None:
+    names = datasets.load_names()
+    assert len(names) == 2003
+    assert set(Counter(names).values()) == {1, 2}  # some are names of girls and of boys
+    assert all(name.isascii() and name.isalpha() and name.islower() for name in names)
+    assert {len(name) for name in names} == set(range(2, 15))
+
+
 def test_iris_has_50_flowers_of_each_species() -> None:
     iris = datasets.load_iris()
     assert Counter(iris.targets) == {0: 50, 1: 50, 2: 50}

@@ -27,6 +27,7 @@ from nn import (  # noqa: E402
     Layer,
     LivePlot,
     Module,
+    MultiheadAttention,
     animate_boundary,
     binary_cross_entropy_with_logits,
     fit,
@@ -34,6 +35,7 @@ from nn import (  # noqa: E402
     make_xor,
     mse_loss,
     one_hot,
+    plot_attention,
     plot_boundary,
     plot_gradients,
     plot_history,
@@ -596,3 +598,33 @@ def test_without_matplotlib_the_error_names_the_extra() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout == 'pictures need matplotlib: pip install "scalar-autograd[notebooks]"\n' * 5
+
+
+# ---- attention -------------------------------------------------------------------------------------------------------
+def test_attention_is_drawn_as_it_is_and_what_is_masked_stays_empty() -> None:
+    _, weights = MultiheadAttention(4, 2)(*[[[0.5, -0.2, 0.1, 0.9], [0.3, 0.3, -0.8, 0.1]]] * 3, is_causal=True)
+    ax = plot_attention([weights[0][:1], weights[1]], "ab")
+    (image,) = ax.images
+    drawn = image.get_array()
+    assert drawn[0][0] == 1.0
+    assert [float(x) for x in drawn[1]] == [w.data for w in weights[1]]
+    assert drawn.mask.tolist() == [[False, True], [False, False]]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b"]
+    assert len(ax.texts) == 3
+    plt.close(ax.figure)
+
+
+def test_many_tokens_have_no_numbers_in_their_fields() -> None:
+    ax = plot_attention([[1 / (t + 1)] * (t + 1) for t in range(9)], "123456789")
+    assert not ax.texts
+    plt.close(ax.figure)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [([[1.0]], "2 tokens need 2 rows of at most 2 weights, got rows of 1"),
+     ([[1.0], [0.5, 0.25, 0.25]], "got rows of 1, 3"), ([], "got rows of none")],
+)  # fmt: skip
+def test_weights_that_belong_to_other_tokens(weights: list[list[float]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plot_attention(weights, "ab")
