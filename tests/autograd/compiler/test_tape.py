@@ -181,7 +181,7 @@ def test_guards_that_do_not_hold_are_counted() -> None:
     assert tape([1.0, 2.5], []).violated == 1
     assert tape([2.6, 2.5], []).violated == 2
     assert tape([nan, 2.0], []).violated == 0  # nan is not larger either
-    assert Tape(record(lambda x: x if x > 0.0 else -x, [1.0]))([nan], []).violated == 1
+    assert Tape(record(lambda x: x**2 if x > 0.0 else -x, [1.0]))([nan], []).violated == 1  # a decision, as a power is
 
 
 def test_a_whole_number_that_is_a_truth() -> None:
