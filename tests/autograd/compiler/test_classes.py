@@ -43,7 +43,7 @@ def test_a_program_prints_one_line_per_class() -> None:
         "a1 [3] = argument 0 … 2",
         "a2 [2] = Σ a0 a1[2×3: 0 1] over 2×3: 1 0",
         "a3 [2] = exp a2",
-        "a4 [1] = exactly Σ a3 over 2: 0 + Σ a1 over 1: 1",
+        "a4 [1] = exactly Σ a3 over 2: 0 + Σ a1 over 1: 0",
         "return a4",
     ]
 
