@@ -299,12 +299,10 @@ def _variant(way: str, kinds: Sequence[tuple[str, list[str]]]) -> tuple[list[int
 
 def _is_put_together(array: Array) -> bool:
     """Whether each member is one number from elsewhere."""
+    if any(len(terms.factors) != 1 or terms.batched != array.batched for terms in array.terms):
+        return False
     places = [owner for terms in array.terms for owner in terms.owner]
-    return (
-        len(places) == array.size
-        and all(len(terms.factors) == 1 and terms.batched == array.batched for terms in array.terms)
-        and len(set(places)) == array.size
-    )
+    return len(places) == array.size == len(set(places))
 
 
 def _joined(calls: list[Call]) -> list[Call]:
