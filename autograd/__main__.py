@@ -1,13 +1,16 @@
 """Compute an expression and its gradient.
 
-usage: python -m autograd EXPRESSION [NAME=NUMBER ...] [--draw FILE]
+usage: python -m autograd EXPRESSION [NAME=NUMBER ...] [--explain NAME] [--draw FILE] [--page FILE]
 
   python -m autograd "a*b + b**3" a=-4 b=2
   python -m autograd "log(1 + exp(-x))" x=0.5 --draw graph.svg
+  python -m autograd "a*b + b**3" a=-4 b=2 --explain b --page graph.html
 
-EXPRESSION   made of numbers, names, + - * / **, parentheses, pi, e, and the functions below
-NAME=NUMBER  the number for a name in the expression
---draw FILE  write a drawing of the graph; FILE ends in .svg, .png, .jpg, .pdf or .dot
+EXPRESSION      made of numbers, names, + - * / **, parentheses, pi, e, and the functions below
+NAME=NUMBER     the number for a name in the expression
+--explain NAME  say where the gradient of a name comes from
+--draw FILE     write a drawing of the graph; FILE ends in .svg, .png, .jpg, .pdf or .dot
+--page FILE     write a page on which the gradient is computed step by step; FILE ends in .html
 """
 
 from __future__ import annotations
@@ -30,7 +33,17 @@ class Arguments(NamedTuple):
 
     expression: str
     values: dict[str, Value]
-    drawing: str | None
+    drawing: str | None = None
+    page: str | None = None
+    explained: str | None = None
+
+
+# What each option needs, in the words of the error where it is missing.
+OPTIONS = {
+    "--draw": "a file, such as graph.svg",
+    "--page": "a file, such as graph.html",
+    "--explain": "a name, such as b",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,13 +74,14 @@ def read(words: Iterable[str]) -> Arguments:
     """
     remaining = iter(words)
     expression: str | None = None
-    drawing: str | None = None
+    given: dict[str, str] = {}
     values: dict[str, Value] = {}
     for word in remaining:
-        if word == "--draw" or word.startswith("--draw="):
-            drawing = word.removeprefix("--draw=") if "=" in word else next(remaining, "")
-            if not drawing:
-                raise ExpressionError("--draw needs a file, such as graph.svg")
+        option, equals, argument = word.partition("=")
+        if option in OPTIONS:
+            given[option] = argument if equals else next(remaining, "")
+            if not given[option]:
+                raise ExpressionError(f"{option} needs {OPTIONS[option]}")
         elif expression is None:
             expression = word
         else:
@@ -77,7 +91,12 @@ def read(words: Iterable[str]) -> Arguments:
             values[name] = Value(number, label=name)
     if expression is None:
         raise ExpressionError('there is no expression, such as "a*b + b**3" a=-4 b=2')
-    return Arguments(expression, values, drawing)
+    page, explained = given.get("--page"), given.get("--explain")
+    if page is not None and not page.lower().endswith((".html", ".htm")):
+        raise ExpressionError(f"a page is a file that ends in .html, not {page!r}; --draw writes pictures")
+    if explained is not None and explained not in values:
+        raise ExpressionError(f"--explain {explained}: there is no {explained}=NUMBER")
+    return Arguments(expression, values, given.get("--draw"), page, explained)
 
 
 def assignment(word: str) -> tuple[str, float]:
@@ -105,8 +124,13 @@ def run(arguments: Arguments) -> str:
     lines = [f"{expression.text} = {result.data}"]
     if arguments.values:
         lines += ["", *table([("", "value", "gradient"), *rows(arguments.values)])]
-    if arguments.drawing:
-        lines += ["", f"wrote {viz.save(result, arguments.drawing)}"]
+    if arguments.explained:
+        lines += ["", str(viz.explain(arguments.values[arguments.explained], formulas=True))]
+    wrote = [viz.save(result, arguments.drawing)] if arguments.drawing else []
+    if arguments.page:
+        wrote.append(viz.write_html(result, arguments.page))
+    if wrote:
+        lines += ["", *(f"wrote {path}" for path in wrote)]
     return "\n".join(lines)
 
 

@@ -92,7 +92,7 @@ LEVELS: dict[str, list[set[str]]] = {
     ],
     "nn.distributed": [{"workers"}, {"__init__"}],
     "nn.cli": [
-        {"chart", "tabular"},
+        {"chart", "tabular", "text"},
         {"commands", "demo"},
         {"main"},
         {"__init__"},

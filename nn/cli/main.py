@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from autograd.errors import DrawingError, NumericError
 from autograd.terminal import say
 from nn import formulas, layers
-from nn.cli import commands
+from nn.cli import commands, text
 from nn.cli.demo import LEARNING_RATES, Settings, run
 from nn.cli.tabular import TABULAR_LOSSES
 from nn.data import DataError
@@ -51,6 +51,15 @@ examples:
   python -m nn draw model.json                        every feature has its mean
   python -m nn draw model.json --data iris.csv --row 71 --out row71.html
 """
+DEMO_EXAMPLES = """\
+examples:
+  python -m nn demo --hidden 8 8 --activation tanh --loss cross_entropy
+"""
+GENERATE_EXAMPLES = """\
+examples:
+  python -m nn generate                               names like the 2,003 bundled ones
+  python -m nn generate --lines towns.txt --number 50 --temperature 0.8
+"""
 EXPORT_EXAMPLES = """\
 examples:
   python -m nn export model.json --out model.py
@@ -82,14 +91,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = given.pop("command", None)
         if command and words[0] != command:
             parser.error(f"options come after the command: {program} {command} ...")
-        if not command and ("data" in given) != ("target" in given):
+        demo = command in (None, "demo")
+        if demo and ("data" in given) != ("target" in given):
             parser.error("--data and --target go together: the file, and its column to predict")
         program += f" {command}" if command else ""
         with warnings.catch_warnings():
             warnings.showwarning = _note
-            if not command:  # the demonstration takes seconds, with machine code or without
+            if demo:  # the demonstration takes seconds, with machine code or without
                 warnings.filterwarnings("ignore", r".* not installed: compiled functions run as Python source")
-            getattr(commands, command)(**given) if command else run(Settings(**given))
+                run(Settings(**given))
+            elif command == "generate":
+                text.generate(**given)
+            else:
+                getattr(commands, command)(**given)
         print(end="", flush=True)
     except (DataError, FileError, DrawingError) as error:
         return _fail(program, error, 2)
@@ -111,6 +125,22 @@ def _arguments() -> argparse.ArgumentParser:
         "The commands below do single jobs on a CSV file of your own.",
         epilog=EXAMPLES,
     )
+    _demo(parser)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for name, fill, help, examples in [
+        ("demo", _demo, "train on a table, with the formulas (as without a command)", DEMO_EXAMPLES),
+        ("train", _train, "train a network on a CSV file, and save it", TRAIN_EXAMPLES),
+        ("predict", _predict, "predict the target for each row of a CSV file", PREDICT_EXAMPLES),
+        ("evaluate", _evaluate, "measure a saved network on a CSV file that has the target", EVALUATE_EXAMPLES),
+        ("draw", _draw, "draw the graph of one row with its gradients", DRAW_EXAMPLES),
+        ("export", _export, "write a saved network as a program for PyTorch", EXPORT_EXAMPLES),
+        ("generate", _generate, "train a small GPT on lines of text, and print new ones", GENERATE_EXAMPLES),
+    ]:
+        fill(subparsers.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", epilog=examples))
+    return parser
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", metavar="FILE", help="CSV file with a header line; every column except the target holds numbers")
     add("--target", metavar="COLUMN", help="column of --data that holds the classes")
@@ -122,16 +152,6 @@ def _arguments() -> argparse.ArgumentParser:
     add("--lr", metavar="RATE", type=_positive, help="learning rate (default: 2, 1 or 0.1, depending on the loss)")
     add("--seed", metavar="N", type=int, help="seed of the split, the weights and the batches (default: 0)")
     add("--out", metavar="FOLDER", help="folder for the files that are written (default: nn-demo)")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for name, fill, help, examples in [
-        ("train", _train, "train a network on a CSV file, and save it", TRAIN_EXAMPLES),
-        ("predict", _predict, "predict the target for each row of a CSV file", PREDICT_EXAMPLES),
-        ("evaluate", _evaluate, "measure a saved network on a CSV file that has the target", EVALUATE_EXAMPLES),
-        ("draw", _draw, "draw the graph of one row with its gradients", DRAW_EXAMPLES),
-        ("export", _export, "write a saved network as a program for PyTorch", EXPORT_EXAMPLES),
-    ]:
-        fill(subparsers.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", epilog=examples))
-    return parser
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
@@ -188,6 +208,17 @@ def _draw(parser: argparse.ArgumentParser) -> None:
 def _export(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     parser.add_argument("--out", metavar="FILE.py", help="file for the program (default: standard output)")
+
+
+def _generate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--lines", metavar="FILE.txt", help="text file to learn from, line by line, or - (default: bundled names)")
+    add("--number", metavar="N", type=_whole, help="number of lines to write (default: 20)")
+    add("--steps", metavar="N", type=_whole, help="number of steps of training, each on one window (default: 1000)")
+    add("--temperature", metavar="T", type=_positive, help="how freely to write: 0.1 safe, 2 wild (default: 0.5)")
+    add("--lr", metavar="RATE", type=_positive, help="learning rate of Adam (default: 0.01)")
+    add("--width", metavar="N", type=_whole, help="how many numbers stand for a character (default: 8)")
+    add("--seed", metavar="N", type=int, help="seed of the weights, the windows and the writing (default: 0)")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

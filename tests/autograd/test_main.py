@@ -126,6 +126,15 @@ def test_the_graph_is_drawn(run: Run) -> None:
         assert shown in text
 
 
+def test_a_gradient_is_explained_and_a_page_is_written(run: Run, tmp_path: Path) -> None:
+    status, out, _ = run("a*b + b**3", "a=-4", "b=2", "--page", "graph.html", "--explain=b", "--draw=graph.dot")
+    assert status == 0
+    assert "b.grad = 8 = -4·1 (via a*b) + 12·1 (via b**3)\n  ∂(a*b)/∂b = a = -4\n" in out
+    assert out.endswith("\n\nwrote graph.dot\nwrote graph.html\n")
+    assert (tmp_path / "graph.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "b.grad" not in run("a*b", "a=1", "b=2")[1]
+
+
 @pytest.mark.parametrize("words", [["--draw=g.dot", "a*2", "a=1"], ["a*2", "--draw", "g.dot", "a=1"]])
 def test_the_option_may_stand_anywhere(run: Run, words: list[str]) -> None:
     assert run(*words)[0] == 0
@@ -160,6 +169,11 @@ def test_a_number_can_be_drawn_too(run: Run) -> None:
         (["a", "a=1", "--draw"], "--draw needs a file"),
         (["a", "a=1", "--draw="], "--draw needs a file"),
         (["--draw", "g.svg"], "there is no expression"),
+        (["a", "a=1", "--page"], "--page needs a file, such as graph.html"),
+        (["a", "a=1", "--page", "g.svg"], "a page is a file that ends in .html, not 'g.svg'; --draw writes pictures"),
+        (["a", "a=1", "--page", "no/such/folder/g.html"], "no folder"),
+        (["a", "a=1", "--explain"], "--explain needs a name, such as b"),
+        (["a", "a=1", "--explain", "b", "--page", "g.html"], "--explain b: there is no b=NUMBER"),
         (["a", "a=1", "--draw", "g.txt"], "cannot tell the format of 'g.txt'"),
         (["a", "a=1", "--draw", "g"], "cannot tell the format of 'g'"),
         (["a", "a=1", "--draw", "no/such/folder/g.svg"], "no folder"),

@@ -1,0 +1,227 @@
+"""What ``python -m nn generate`` does: a small GPT learns from lines of text, such as names, and writes new ones.
+
+The model is the one of lesson 10, for any characters.  A line ends with a newline, which is a token like the others;
+the model starts from one, and what it writes ends with the next one.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import autograd
+from autograd import Value, exp, fsum, log, no_grad, relu, sumprod, take
+from autograd.errors import NumericError
+from autograd.terminal import say
+from nn.data import DataError
+from nn.datasets import load_names
+from nn.files import FileError
+from nn.module import Module
+from nn.optim import Adam
+
+__all__ = ["Writer", "generate", "learn", "lines_of", "write"]
+
+_END = "\n"
+_MOST_CHARACTERS = 200  # each is a row of two tables
+
+
+class Writer(Module):
+    """A GPT of one layer with one head: what comes next, for every place of a text?
+
+    Args:
+        characters: The characters that it knows; the first one ends a line.
+        places: How many characters it looks back at most, itself included.
+        width: How many numbers stand for a character.
+        rng: What draws the weights.
+
+    >>> writer = Writer("\\nab", places=2, rng=random.Random(0))
+    >>> len(writer.parameters()), [len(scores) for scores in writer([0, 1])]
+    (576, [3, 3])
+    """
+
+    def __init__(self, characters: str, places: int, width: int = 8, *, rng: random.Random) -> None:
+        def matrix(rows: int, columns: int) -> list[list[Value]]:
+            return [[Value(rng.gauss(0.0, 0.1)) for _ in range(columns)] for _ in range(rows)]
+
+        self.characters, self.places = characters, places
+        self.letter, self.position = matrix(len(characters), width), matrix(places, width)
+        self.query, self.key, self.value, self.mix = (matrix(width, width) for _ in range(4))
+        self.up, self.down = matrix(2 * width, width), matrix(width, 2 * width)
+        self.output = matrix(len(characters), width)
+
+    def __call__(self, tokens: Sequence[int]) -> list[list[Any]]:
+        # The compiler rewrites `table[token]` in a user's code; in a package it is written as `take`.
+        xs = [_add(take(self.letter, token), self.position[t]) for t, token in enumerate(tokens)]
+        normal = [_norm(x) for x in xs]
+        q, k, v = ([_times(m, x) for x in normal] for m in (self.query, self.key, self.value))
+        scores = []
+        for t, x in enumerate(xs):
+            shares = _softmax([sumprod(q[t], k[s]) / math.sqrt(len(q[t])) for s in range(t + 1)])
+            found = [sumprod(shares, column) for column in zip(*v[: t + 1])]
+            x = _add(x, _times(self.mix, found))
+            hidden = [relu(z) for z in _times(self.up, _norm(x))]
+            scores.append(_times(self.output, _add(x, _times(self.down, hidden))))
+        return scores
+
+
+def _times(matrix: Sequence[Sequence[Any]], x: Sequence[Any]) -> list[Any]:
+    return [sumprod(row, x) for row in matrix]
+
+
+def _add(x: Sequence[Any], y: Sequence[Any]) -> list[Any]:
+    return [a + b for a, b in zip(x, y)]
+
+
+def _norm(x: Sequence[Any]) -> list[Any]:
+    scale = (sumprod(x, x) / len(x) + 1e-5) ** -0.5
+    return [a * scale for a in x]
+
+
+def _softmax(z: Sequence[Any]) -> list[Any]:
+    # Written out: the compiler puts sums of different lengths, as a causal mask makes them, into few equations.
+    exps = [exp(a) for a in z]
+    total = fsum(exps)
+    return [e / total for e in exps]
+
+
+# ---- the text --------------------------------------------------------------------------------------------------------
+def lines_of(path: str | None) -> list[str]:
+    """The lines of a text file that are not empty, without spaces at their ends; without a file, the bundled names.
+
+    Args:
+        path: The file, encoded as UTF-8; ``-`` is standard input.
+
+    Raises:
+        FileError: It cannot be read, or is no text.
+        DataError: It has fewer than two lines, or too many different characters.
+
+    >>> len(lines_of(None))
+    2003
+    """
+    if path is None:
+        return load_names()
+    name = "standard input" if path == "-" else path
+    try:
+        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise FileError(f"cannot read {name}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise FileError(
+            f"{name} is no text in UTF-8 (byte {error.start + 1} is {content[error.start]:#04x})"
+        ) from error
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) < 2:
+        raise DataError(f"{name} has {len(lines)} line{'s' * (len(lines) != 1)} of text, and at least 2 are needed")
+    characters = set("".join(lines))
+    if len(characters) > _MOST_CHARACTERS:
+        raise DataError(
+            f"{name} has {len(characters)} different characters, and at most {_MOST_CHARACTERS} are possible"
+        )
+    return lines
+
+
+# ---- learning and writing --------------------------------------------------------------------------------------------
+def learn(writer: Writer, lines: Sequence[str], steps: int, lr: float, rng: random.Random) -> list[float]:
+    """Train on windows that start where a line does, or anywhere in one that is longer than the window.
+
+    Args:
+        writer: The model.
+        lines: What to learn from.
+        steps: How many windows to learn from, one after the other.
+        lr: The learning rate of Adam.
+        rng: What chooses the windows.
+
+    Returns:
+        The loss of each step: the mean of −log p over the places of the window.
+
+    >>> writer = Writer("\\nab", places=2, rng=random.Random(0))
+    >>> losses = learn(writer, ["ab", "ab"], 40, 0.05, random.Random(0))
+    >>> losses[-1] < 0.3 < losses[0]
+    True
+    """
+    optimizer = Adam(writer.parameters(), lr=lr)
+
+    @autograd.compile
+    def step(tokens: list[int]) -> Any:
+        scores = writer(tokens[:-1])
+        losses = [-log(take(_softmax(z), target)) for z, target in zip(scores, tokens[1:])]
+        loss = fsum(losses) / len(losses)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    text = _END + _END.join(lines) + _END
+    tokens = [writer.characters.index(c) for c in text]
+    last = len(tokens) - writer.places - 1
+    starts, began = [], 0
+    for i, c in enumerate(text[: last + 1]):
+        began = i if c == _END else began
+        if c == _END or i - began >= writer.places:
+            starts.append(i)
+    starts = starts or [0]
+    chosen = [rng.choice(starts) for _ in range(steps)]
+    return [step(tokens[i : i + writer.places + 1]).data for i in chosen]
+
+
+def write(writer: Writer, temperature: float, most: int, rng: random.Random) -> str:
+    """A new line: the next character is drawn until the line ends.
+
+    Args:
+        writer: The model.
+        temperature: Below 1, likely characters become likelier; above 1, all become more alike.
+        most: How many characters the line may have.
+        rng: What draws.
+    """
+    tokens = [0]
+    with no_grad():
+        while len(tokens) <= most:
+            scores = [z.data for z in writer(tokens[-writer.places :])[-1]]
+            top = max(scores)
+            weights = [math.exp((z - top) / temperature) for z in scores]
+            (token,) = rng.choices(range(len(weights)), weights)
+            if token == 0:
+                break
+            tokens.append(token)
+    return "".join(writer.characters[token] for token in tokens[1:])
+
+
+def generate(
+    *,
+    lines: str | None = None,
+    number: int = 20,
+    steps: int = 1000,
+    temperature: float = 0.5,
+    lr: float = 0.01,
+    width: int = 8,
+    seed: int = 0,
+) -> None:
+    """Train on lines of text, and print new ones."""
+    learned = lines_of(lines)
+    rng = random.Random(seed)
+    characters = _END + "".join(sorted(set("".join(learned))))
+    longest = max(map(len, learned))
+    total = sum(len(line) + 1 for line in learned)
+    writer = Writer(characters, min(longest + 1, 8, total), width, rng=rng)
+    name = "the bundled names" if lines is None else "standard input" if lines == "-" else Path(lines).name
+    _note(
+        f"{name}: {len(learned):,} lines, {len(characters)} tokens; a GPT of {len(writer.parameters()):,} parameters"
+        f" that looks back {writer.places} characters"
+    )
+    losses = learn(writer, learned, steps, lr, rng)
+    end = losses[-min(100, steps) :]
+    mean = math.fsum(end) / len(end)
+    if not mean < math.log(len(characters)) + 1.0:  # worse than knowing nothing, or nan
+        raise NumericError(f"the training diverged: the loss is {mean:.3g} at its end: try a smaller --lr than {lr:g}")
+    _note(f"loss {math.log(len(characters)):.2f} if all tokens were alike, {mean:.2f} after {steps:,} steps")
+    for _ in range(number):
+        say(write(writer, temperature, 2 * longest, rng))
+
+
+def _note(text: str) -> None:
+    say(text, file=sys.stderr)
