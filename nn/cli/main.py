@@ -92,9 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command and words[0] != command:
             parser.error(f"options come after the command: {program} {command} ...")
         demo = command in (None, "demo")
-        if demo and ("data" in given) != ("target" in given):
-            parser.error("--data and --target go together: the file, and its column to predict")
         program += f" {command}" if command else ""
+        if demo and ("data" in given) != ("target" in given):
+            return _fail(program, "--data and --target go together: the file, and its column to predict", 2)
         with warnings.catch_warnings():
             warnings.showwarning = _note
             if demo:  # the demonstration takes seconds, with machine code or without
