@@ -57,8 +57,7 @@ class Compiled(Uncompiled):
             raise TypeError(f"expected a function, or a Value and inputs=[...], not {function!r}")
         super().__init__(function.f if isinstance(function, Compiled) else function, backend)
         self._latest: tuple[Variant, Any] | None = None  # the recording that served, and what was asked of it
-        self._fast: Callable[..., Any] | None = None
-        self._fast_outside: Outside | None = None
+        self._fast: tuple[Callable[..., Any], Outside] | None = None  # machine code, and what its recording saw
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
         update_wrapper(self, self.f, updated=())  # the attributes of an object are its own
 
@@ -108,10 +107,12 @@ class Compiled(Uncompiled):
         if open_contexts.count and current_modes().strict:
             args = positional(self.f, args, keywords)
             return self.by_graph(args, structure_of(args)[1])
-        if self._fast is not None and self._fast_outside is not None:
-            if self._fast_outside.holds():
+        fast = self._fast  # looked at once: another thread may set it to None
+        if fast is not None:
+            call, outside = fast
+            if outside.holds():
                 self.budget.hits += 1
-                found: tuple[float, tuple[Any, ...]] = self._fast(*args, **keywords)
+                found: tuple[float, tuple[Any, ...]] = call(*args, **keywords)
                 return found
             self._fast = None
         return self._value_and_grad(*args, **keywords)
@@ -142,26 +143,26 @@ class Compiled(Uncompiled):
         return result.values[0], refilled(args, structure, leaves, derivatives)
 
     def _make_fast(self, variant: Variant, args: Sequence[Any]) -> bool:
-        """From now on let machine code take arguments of this shape, if it can do all there is to do."""
+        """From now on let machine code take arguments of this shape, if a call gives a number and its gradient only."""
         recording = variant.recording
         if (
             len(recording.nodes) > FEW_NODES
             or recording.guards
             or recording.parameters
             or recording.numbers
+            or recording.changed
             or recording.effects.outside
+            or recording.effects.any
         ):
-            return False
-        if recording.effects.any:
             return False
         supply = iter(range(1, 1 + len(variant.recording.arguments)))
         result = (0, tuple([rebuild(arg, supply) for arg in args]))
         shapes = [flat_shape(arg) for arg in args]
-        self._fast = variant.point_plan().caller(shapes, result, self._value_and_grad)
-        if self._fast is not None:
-            self._fast_outside = variant.outside
-            self._latest = variant, None
-        return self._fast is not None
+        call = variant.point_plan().caller(shapes, result, self._value_and_grad)
+        if call is None:
+            return False
+        self._fast, self._latest = (call, variant.outside), (variant, None)
+        return True
 
     def map(self, *arrays: Any) -> tuple[Any, tuple[Any, ...]]:
         """A function of scalars at N points, given as one array of N numbers per argument.
@@ -298,9 +299,7 @@ def _apart(given: Sequence[Any], kept: Variants) -> bool:
     values = [x for x in given if isinstance(x, Value)]
     if not values:
         return True
-    captured = [
-        p for variants in kept.by_structure.values() for variant in variants for p in variant.recording.parameters
-    ]
+    captured = [p for variant in kept.all() for p in variant.recording.parameters]
     return len(set(values)) == len(values) and set(values).isdisjoint(captured)
 
 

@@ -100,11 +100,10 @@ class Recordings:
         """
         self._residence.release()
         if self.has_effects:
-            for kept in self.variants.values():
-                self._places.update(changed_numbers([variant.outside for variant in kept]))
+            self._places.update(changed_numbers([variant.outside for variant in self.kept.all()]))
         while True:
             outside = Outside(self.f, self._places)
-            known = [variant.outside for kept in self.variants.values() for variant in kept]
+            known = [variant.outside for variant in self.kept.all()]
             outside = next((x for x in known if x.live == outside.live and x.holds()), outside)
             places = Places(outside, [*self._places.values()])
             gradients = outside.sets("grad") or not {"grad", "backward"}.isdisjoint(outside.names)

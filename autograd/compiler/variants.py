@@ -286,6 +286,10 @@ class Variants:
         elif len(self._ages) > MOST_IN_ALL:
             self._forget(self._ages[0])
 
+    def all(self) -> list[Variant]:
+        """Every one that is kept, whatever else another thread adds meanwhile."""
+        return [variant for kept in list(self.by_structure.values()) for variant in kept]
+
     def _forget(self, age: tuple[Any, Variant]) -> None:
         structure, variant = age
         self._ages.remove(age)

@@ -157,6 +157,45 @@ def test_arguments_by_name() -> None:
         compiled(1.0, z=2.0)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_changed_list_of_the_arguments_is_no_gradient(backend: str) -> None:
+    def f(x: Any, seen: Any) -> Any:
+        seen[0] = x * 2.0
+        return x * x + seen[0]
+
+    compiled = autograd.compile(f, backend=backend)
+    for _ in range(3):  # the first call makes the recording, the later ones may take a shorter way
+        assert compiled.value_and_grad(3.0, [1.0]) == (15.0, (8.0, [0.0]))
+
+
+class _Replaced:
+    """What a recording saw, at which another thread looks in the middle of a call and finds something new."""
+
+    def __init__(self, compiled: Any) -> None:
+        self.compiled = compiled
+
+    def holds(self) -> bool:
+        self.compiled._fast = None
+        return True
+
+
+def test_a_call_ends_in_the_machine_code_that_it_began_with() -> None:
+    compiled = autograd.compile(lambda x: x * x)
+    assert [compiled.value_and_grad(x) for x in (2.0, 3.0)] == [(4.0, (4.0,)), (9.0, (6.0,))]
+    call, _ = compiled._fast
+    compiled._fast = call, _Replaced(compiled)
+    assert compiled.value_and_grad(5.0) == (25.0, (10.0,))
+
+
+def test_all_recordings_can_be_looked_at_while_another_is_added() -> None:
+    compiled = autograd.compile(lambda xs: sum(xs) * 1.0, backend="python")
+    compiled([1.0, 2.0])
+    (first,) = compiled.kept.all()
+    for number, variant in enumerate(compiled.kept.all()):
+        compiled.kept.add(number, variant)
+    assert compiled.kept.all() == [first, first]
+
+
 def test_dictionaries_and_named_tuples_keep_their_kind() -> None:
     Point = namedtuple("Point", "x y")
     compiled = autograd.compile(lambda p, q: p["w"][0] * q.x + p["b"] * q.y)
