@@ -64,6 +64,7 @@ from nn.activations import (
     log_softmax,
     softmax,
 )
+from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, load_names, make_circles, make_line, make_moons, make_spirals, make_xor
 from nn.evaluation import accuracy, predict
@@ -82,7 +83,7 @@ from nn.losses import (
     mse_loss,
 )
 from nn.module import Module
-from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_
+from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from nn.parts import Conv2d, Dropout, Embedding, LayerNorm, Linear, RMSNorm, Sequential
 from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, StepLR
 from nn.sequences import LSTMCell, MultiheadAttention, RNNCell

@@ -1,17 +1,24 @@
-"""Groups of an optimiser's parameters, each with hyper-parameters of its own."""
+"""Groups of an optimiser's parameters, each with hyper-parameters of its own.
+
+A schedule changes one learning rate, that of the first group.  The rates of the others follow in the ratio that they
+have to it:
+
+    rates 0.1, 0.5      optimizer.lr = 0.2      rates 0.2, 1.0
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from autograd import Value
 
-__all__ = ["ParameterGroup", "group_of"]
+__all__ = ["ParameterGroup", "group_of", "note_rates"]
 
 _FRACTIONS = {"beta1", "beta2", "alpha"}  # hyper-parameters that must be less than 1
+_SHARED = {"amsgrad", "centered"}  # these decide how many numbers of state a parameter has, in all groups alike
 
 
 class ParameterGroup(MutableMapping[str, Any]):
@@ -23,6 +30,7 @@ class ParameterGroup(MutableMapping[str, Any]):
 
     Attributes:
         ratio: The group's learning rate, in units of that of the first group, which schedules change.
+        rate: The learning rate for which the ratio was noted; another one was set since by hand.
 
     >>> from nn import SGD
     >>> x, y = Value(3.0), Value(3.0)
@@ -35,6 +43,7 @@ class ParameterGroup(MutableMapping[str, Any]):
 
     def __init__(self, parameters: Iterable[Value], hyper: SimpleNamespace) -> None:
         self.parameters, self.hyper, self.ratio = list(parameters), hyper, 1.0
+        self.rate = getattr(hyper, "lr", 0.0)
 
     def __getitem__(self, name: str) -> Any:
         return self.parameters if name == "params" else vars(self.hyper)[name]
@@ -42,6 +51,7 @@ class ParameterGroup(MutableMapping[str, Any]):
     def __setitem__(self, name: str, x: Any) -> None:
         if name not in vars(self.hyper):
             raise KeyError(f"a parameter group has no {name!r}: it has {', '.join(self)}")
+        _check_shared(name, x, vars(self.hyper))
         setattr(self.hyper, name, _checked(name, x))
 
     def __delitem__(self, name: str) -> None:
@@ -63,6 +73,21 @@ def _checked(name: str, x: Any) -> Any:
     return x
 
 
+def _check_shared(name: str, x: Any, hyper: Mapping[str, Any]) -> None:
+    """Refuse an option of one group that the others do not have."""
+    if name in _SHARED and bool(x) != bool(hyper[name]):
+        raise ValueError(f"{name} is one for all groups: give it to the optimizer, as in Optimizer(groups, {name}={x})")
+
+
+def note_rates(groups: Sequence[ParameterGroup]) -> None:
+    """Note the ratio of each group's learning rate to that of the first, as they are now; it stays if that is 0."""
+    first = groups[0].hyper.lr
+    for group in groups:
+        group.rate = group.hyper.lr
+        if first:
+            group.ratio = group.rate / first
+
+
 def group_of(given: Any, hyper: Mapping[str, Any]) -> ParameterGroup:
     """A group of parameters with hyper-parameters of its own; the others are those of the optimiser.
 
@@ -72,7 +97,7 @@ def group_of(given: Any, hyper: Mapping[str, Any]) -> ParameterGroup:
 
     Raises:
         TypeError: It is no such mapping.
-        ValueError: A name is unknown, or a number is out of range.
+        ValueError: A name is unknown, a number is out of range, or an option can only be that of all groups.
     """
     if not isinstance(given, Mapping) or "params" not in given:
         raise TypeError(f'a parameter group is {{"params": [...], "lr": 0.1}}, or the like, got {given!r}')
@@ -81,6 +106,8 @@ def group_of(given: Any, hyper: Mapping[str, Any]) -> ParameterGroup:
         own["beta1"], own["beta2"] = own.pop("betas")
     if unknown := [name for name in own if name not in hyper]:
         raise ValueError(f"a parameter group has no {unknown[0]!r}: it can have {', '.join(hyper)}")
+    for name, x in own.items():
+        _check_shared(name, x, hyper)
     numbers = {name: _checked(name, x) for name, x in {**hyper, **own}.items()}
     return ParameterGroup(
         [parameters] if isinstance(parameters, Value) else parameters, SimpleNamespace(**numbers, step=0)

@@ -141,9 +141,34 @@ def test_a_schedule_keeps_the_ratio_of_the_rates() -> None:
     optimizer = SGD([{"params": [x]}, {"params": y, "lr": 0.5}], lr=0.1)
     ExponentialLR(optimizer, gamma=0.5).step()
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.05, 0.25])
-    optimizer.param_groups[1]["lr"] = 0.01
-    assert optimizer.param_groups[1]["lr"] == 0.01
     assert optimizer.param_groups[1]["params"] == [y]
+
+
+@pytest.mark.parametrize(("position", "expected"), [(0, [0.2, 0.25]), (1, [0.05, 0.1])])
+def test_a_rate_set_by_hand_holds_when_a_schedule_goes_on(position: int, expected: list[float]) -> None:
+    optimizer = SGD([{"params": [Value(1.0)]}, {"params": [Value(1.0)], "lr": 0.5}], lr=0.1)
+    optimizer.param_groups[position]["lr"] = 2 * expected[position]
+    optimizer.lr /= 2
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(expected)
+
+
+def test_one_rate_for_all_groups_set_by_hand_stays_one() -> None:
+    optimizer = SGD([{"params": [Value(1.0)]}, {"params": [Value(1.0)], "lr": 0.5}], lr=0.1)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.8
+    for rate in (0.4, 0.0, 0.2):
+        optimizer.lr = rate
+        assert [group["lr"] for group in optimizer.param_groups] == [rate, rate]
+
+
+@pytest.mark.parametrize(("kind", "option"), [(Adam, "amsgrad"), (AdamW, "amsgrad"), (RMSprop, "centered")])
+def test_what_decides_the_size_of_the_state_is_one_for_all_groups(kind: Any, option: str) -> None:
+    with pytest.raises(ValueError, match=f"{option} is one for all groups"):
+        kind([{"params": [Value(1.0)], option: True}])
+    optimizer = kind([{"params": [Value(1.0)], option: True}], **{option: True})
+    with pytest.raises(ValueError, match=f"{option} is one for all groups"):
+        optimizer.param_groups[0][option] = False
+    assert optimizer.param_groups[0][option] is True
 
 
 def test_the_state_of_groups_goes_through_json() -> None:

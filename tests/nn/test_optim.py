@@ -83,6 +83,21 @@ def test_steps_follow_the_definition(make: Callable[[list[Value]], Optimizer], e
     assert trajectory(make) == pytest.approx(list(expected), rel=1e-13)
 
 
+@pytest.mark.parametrize(("alpha", "gradient"), [(0.5, -0.7), (0.95, 0.9)])
+def test_equal_gradients_have_no_variance_and_no_nan(alpha: float, gradient: float) -> None:
+    """Rounding makes v − m² negative after some of them."""
+    p = Value(0.0)
+    optimizer = RMSprop([p], alpha=alpha, centered=True)
+    below = 0
+    for _ in range(700):
+        p.grad = gradient
+        optimizer.step()
+        ((v, _, mean),) = optimizer.state
+        below += v < mean * mean
+    assert below > 0
+    assert math.isfinite(p.data)
+
+
 def test_each_parameter_has_a_state_of_its_own() -> None:
     ps = [Value(START), Value(START)]
     optimizer = Adam(ps, lr=0.1)

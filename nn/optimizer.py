@@ -1,0 +1,271 @@
+"""The base class of all optimisers: parameters in groups, their state, and the step that applies a rule to each.
+
+The rule of an optimiser is one pure function on numbers,
+
+    rule(parameter, gradient, state, hyper) -> (new parameter, new state)
+
+written with operators and the functions of ``autograd`` only, so that it runs on floats and can be recorded and
+compiled like any other function.  The rules themselves are in ``optim.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import copy
+from typing import Any
+
+from autograd import Value
+from autograd.deferred import Deferred
+from autograd.value import freezes
+from nn.groups import ParameterGroup, group_of, note_rates
+
+__all__ = ["Optimizer", "State"]
+
+State = tuple[Any, ...]
+
+
+class Optimizer:
+    """Base class: keeps the parameters, the hyper-parameters, and each parameter's state.
+
+    Args:
+        parameters: The parameters to optimise, or groups of them: ``[{"params": [...], "lr": 0.1}, ...]``.
+        hyper: The hyper-parameters by name, for all groups that do not say otherwise.
+
+    Raises:
+        TypeError: The parameters are no Values, or a model was given instead of its parameters.
+        ValueError: There is no parameter, one is listed twice, or a hyper-parameter is out of range.
+
+    Attributes:
+        param_groups: The groups, each with hyper-parameters of its own; one, unless several are given.
+        parameters: The parameters of all groups.
+        hyper: The hyper-parameters of the first group: ``lr``, ``step`` (that of the last step, from 1), and others.
+        state: For each parameter the numbers that the rule carries from step to step.
+        deferred: The object that makes ``state`` when it is asked for; None if the state is there.
+
+    >>> class SignDescent(Optimizer):             # an optimiser of your own: a rule, and the size of its state
+    ...     state_size = 0
+    ...     @staticmethod
+    ...     def rule(parameter, gradient, state, hyper):
+    ...         return parameter - hyper.lr * (1.0 if gradient > 0.0 else -1.0), state
+    >>> x = Value(3.0)
+    >>> optimizer = SignDescent([x], lr=0.5)
+    >>> (x * x).backward(); optimizer.step(); x.data
+    2.5
+    """
+
+    state_size: int  # how many numbers of state a parameter has; all start at 0
+    _state: Any  # a list, or a Deferred in its place
+    deferrable = ("_state",)  # where compiled functions may leave something that makes the list when it is asked for
+
+    def __init__(self, parameters: Iterable[Value], **hyper: float) -> None:
+        if hasattr(parameters, "parameters"):
+            raise TypeError(f"{type(self).__name__} needs parameters, not their model: give model.parameters()")
+        given = list(parameters)
+        groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
+        self.param_groups = [group_of(group, hyper) for group in groups]
+        self.parameters = [parameter for group in self.param_groups for parameter in group.parameters]
+        if not self.parameters:
+            raise ValueError("an optimizer needs at least one parameter")
+        for parameter in self.parameters:
+            if not isinstance(parameter, Value):
+                raise TypeError(f"parameters must be Values, got {parameter!r} of type {type(parameter).__name__}")
+        if len(set(self.parameters)) < len(self.parameters):
+            raise ValueError("a parameter is listed twice: it would move twice in each step")
+        self.hyper = self.param_groups[0].hyper
+        if len(self.param_groups) > 1:
+            note_rates(self.param_groups)
+        self.state = [(0.0,) * self.state_size for _ in self.parameters]
+
+    @staticmethod
+    def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
+        """The parameter and its state after one step.
+
+        >>> RMSprop.rule(3.0, 6.0, (0.0, 0.0), RMSprop([Value(3.0)], lr=0.5, alpha=0.0, eps=0.0).hyper)
+        (2.5, (36.0, 0.0))
+        """
+        raise NotImplementedError
+
+    @property
+    def state(self) -> list[State]:
+        """For each parameter the numbers that the rule carries from step to step.
+
+        >>> x = Value(3.0)
+        >>> optimizer = SGD([x], lr=0.1, momentum=0.5)
+        >>> (x * x).backward(); optimizer.step(); optimizer.state
+        [(6.0,)]
+        """
+        if type(self._state) is Deferred:
+            self._state = self._state.fetch()
+        found: list[State] = self._state
+        return found
+
+    @state.setter
+    def state(self, state: list[State] | Deferred) -> None:
+        self._state = state
+
+    @property
+    def deferred(self) -> Deferred | None:
+        """What gives the state when it is asked for; None if it is there.
+
+        >>> optimizer = SGD([Value(3.0)])
+        >>> optimizer.state = Deferred(lambda: [(5.0,)])
+        >>> optimizer.deferred is None, optimizer.state, optimizer.deferred is None
+        (False, [(5.0,)], True)
+        """
+        return self._state if type(self._state) is Deferred else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes, for copies and pickles: with the state itself."""
+        return {**vars(self), "_state": self.state}
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step; of several groups that of the first.
+
+        To set it changes the rates of all groups, which keep their ratios.
+
+        >>> optimizer = SGD([Value(3.0)], lr=0.5)
+        >>> optimizer.lr /= 2; optimizer.lr
+        0.25
+        """
+        return float(self.hyper.lr)
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        if len(self.param_groups) > 1 and any(group.hyper.lr != group.rate for group in self.param_groups):
+            note_rates(self.param_groups)  # somebody has set the rate of a group: that holds from now on
+        for group in self.param_groups:
+            group.hyper.lr = group.rate = rate * group.ratio
+
+    def _count(self, step: int) -> None:
+        for group in self.param_groups:
+            group.hyper.step = step
+
+    def step(self) -> None:
+        """Move every parameter by the rule, along its ``grad``; all of them or, if something goes wrong, none.
+
+        A parameter that is frozen, by ``requires_grad_(False)``, stays what it is, and so does its state.
+
+        >>> x = Value(3.0)
+        >>> x.grad = 2.0
+        >>> SGD([x], lr=0.5).step(); x.data
+        2.0
+        """
+        before, states = [parameter.data for parameter in self.parameters], self.state
+        self._count(self.hyper.step + 1)
+        try:
+            any_frozen = freezes[0] > 0
+            hypers = [group.hyper for group in self.param_groups for _ in group.parameters]
+            moved = [
+                (number, state)
+                if any_frozen and not parameter.requires_grad
+                else self.rule(number, parameter.grad, state, hyper)
+                for number, parameter, state, hyper in zip(before, self.parameters, states, hypers)
+            ]
+            for parameter, (number, _) in zip(self.parameters, moved):
+                parameter.data = number
+            self.state = [state for _, state in moved]
+        except BaseException:  # Ctrl-C, too
+            self._count(self.hyper.step - 1)
+            self.state = states
+            for parameter, number in zip(self.parameters, before):
+                parameter.data = number
+            raise
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0.
+
+        >>> x = Value(3.0)
+        >>> x.grad = 2.0
+        >>> SGD([x]).zero_grad(); x.grad
+        0.0
+        """
+        for parameter in self.parameters:
+            parameter.grad = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next step depends on, but for the parameters: what JSON and ``load_state_dict`` can take.
+
+        >>> x = Value(3.0)
+        >>> optimizer = SGD([x], lr=0.1, momentum=0.5)
+        >>> (x * x).backward(); optimizer.step(); optimizer.state_dict()["state"]
+        [[6.0]]
+        """
+        found: dict[str, Any] = {"state": [list(row) for row in self.state], "hyper": dict(vars(self.hyper))}
+        if len(self.param_groups) > 1:
+            found["groups"] = [dict(vars(group.hyper)) for group in self.param_groups]
+        return found
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned; its parameters were in the same order.
+
+        Raises:
+            ValueError: it is of another kind of optimiser, or of another number of parameters; nothing has changed.
+
+        >>> x = Value(3.0)
+        >>> optimizer, other = SGD([x], lr=0.1, momentum=0.5), SGD([x], lr=0.2, momentum=0.9)
+        >>> other.load_state_dict(optimizer.state_dict()); other.lr
+        0.1
+        """
+        hypers, numbers = state.get("groups", [state["hyper"]]), [tuple(map(float, row)) for row in state["state"]]
+        alike = all(hyper.keys() == vars(self.hyper).keys() for hyper in hypers)
+        if not alike or any(len(row) != self.state_size for row in numbers):
+            raise ValueError(f"the state is not one of {self!r}, but with {', '.join(hypers[0])}")
+        if len(hypers) != len(self.param_groups):
+            raise ValueError(f"the state is of {len(hypers)} groups, but this optimizer has {len(self.param_groups)}")
+        if len(numbers) != len(self.parameters):
+            raise ValueError(
+                f"the state is of {len(numbers)} parameters, but this optimizer has {len(self.parameters)}"
+            )
+        for group, hyper in zip(self.param_groups, hypers):
+            vars(group.hyper).update(hyper)
+        if len(hypers) > 1:
+            note_rates(self.param_groups)
+        self.state = numbers
+
+    # ---- a part of the parameters ----------------------------------------------------------------------------------
+    def unfrozen(self) -> Optimizer:
+        """The same optimiser for the parameters that are not frozen; itself, if none is.
+
+        It shares the hyper-parameters.  ``adopt`` takes its state back.
+
+        Raises:
+            ValueError: All of them are frozen.
+
+        >>> x, y = Value(1.0), Value(2.0).requires_grad_(False)
+        >>> SGD([x, y]).unfrozen().parameters == [x]
+        True
+        """
+        if all(parameter.requires_grad for parameter in self.parameters):
+            return self
+        part = copy(self)
+        part.param_groups = []
+        for group in self.param_groups:
+            kept = ParameterGroup([p for p in group.parameters if p.requires_grad], group.hyper)
+            kept.ratio, kept.rate = group.ratio, group.rate
+            part.param_groups.append(kept)
+        part.parameters = [parameter for group in part.param_groups for parameter in group.parameters]
+        if not part.parameters:
+            raise ValueError("every parameter of the optimizer is frozen: set some free by requires_grad_(True)")
+        part.state = [state for parameter, state in zip(self.parameters, self.state) if parameter.requires_grad]
+        return part
+
+    def adopt(self, part: Optimizer) -> None:
+        """Go on with the state of ``unfrozen()``, after that has moved its parameters.
+
+        >>> x, y = Value(1.0), Value(2.0).requires_grad_(False)
+        >>> optimizer = SGD([x, y], momentum=0.5)
+        >>> part = optimizer.unfrozen()
+        >>> x.grad = 3.0; part.step(); optimizer.adopt(part); optimizer.state
+        [(3.0,), (0.0,)]
+        """
+        if part is not self:
+            new = dict(zip(part.parameters, part.state))
+            self.state = [new.get(parameter, state) for parameter, state in zip(self.parameters, self.state)]
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name}={value:g}" for name, value in vars(self.hyper).items())
+        count = f"{len(self.parameters)} parameters"
+        if len(self.param_groups) > 1:
+            count += f" in {len(self.param_groups)} groups"
+        return f"{type(self).__name__}({count}, {options})"
