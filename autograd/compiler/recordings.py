@@ -7,9 +7,9 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from time import thread_time
 from typing import Any
 
+from autograd.compiler.clock import thread_time
 from autograd.compiler.collecting import collector_paused
 from autograd.compiler.effects import Changes, NotReplayableError
 from autograd.compiler.outside import Outside

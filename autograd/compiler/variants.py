@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
-from time import thread_time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can
 from autograd.compiler.classes import Kind, Program
+from autograd.compiler.clock import thread_time
 from autograd.compiler.collecting import collector_paused
 from autograd.compiler.group import most_classes
 from autograd.compiler.members import TooManyClassesError
