@@ -48,7 +48,8 @@ def test_every_public_name_of_nn_is_there_once_also_after_all_modules_were_impor
 
 def test_importing_nn_loads_only_what_a_training_needs() -> None:
     late = ("nn.cli", "nn.diagnosis", "nn.distributed", "nn.export", "nn.plots", "nn.training.sweeps")
-    program = f"import sys, autograd, nn; print(*[name for name in sys.modules if name.startswith({late})])"
+    parts = tuple([f"{module}." for module in late])
+    program = f"import sys, autograd, nn; print(*[name for name in sys.modules if f'{{name}}.'.startswith({parts})])"
     assert in_a_fresh_interpreter(program) == ""
     for module in late:
         assert in_a_fresh_interpreter(f"import sys, {module}; print({module!r} in sys.modules)") == "True"
