@@ -112,7 +112,7 @@ def test_infinite_and_missing_derivatives_are_allowed() -> None:
 
 
 # ---- names -----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", ["sin", "add", "leaf", "constant"])
+@pytest.mark.parametrize("name", ["sin", "add", "leaf", "constant", "frozen"])
 def test_the_name_of_a_built_in_primitive_is_taken(name: str) -> None:
     before = TABLE[name]
     with pytest.raises(PrimitiveError, match=f"'{name}' is a built-in primitive"):

@@ -293,7 +293,7 @@ def test_the_check_notices_two_arrows_that_changed_places(monkeypatch: pytest.Mo
         layout = layout_of(figure, **options)
         return layout._replace(curves=[*layout.curves[1:], layout.curves[0]])
 
-    monkeypatch.setattr("autograd.viz.pages.layout_of", exchanged)
+    monkeypatch.setattr("autograd.viz.pagedata.layout_of", exchanged)
     picture, _ = pages_of(cubic())["number"]
     with pytest.raises(AssertionError):
         assert_curves_end_at_their_boxes(picture)
