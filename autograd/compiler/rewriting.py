@@ -3,7 +3,7 @@
     row = wte[token]                   row = subscript(wte, token)
     top = max(v.data for v in z)       top = extreme(max, (v.data for v in z))
     rate = math.cos(step)              rate = elementary(math.cos, step)
-    y = x if x > 0 else -x             y = choice(c, x, -x) if is_traced(c := x > 0) else (x if c else -x)
+    y = x if x > 0 else -x             y = choice(c, x, -x) if is_traced(c := x > 0, "x") else (x if c else -x)
 
 No list can be told that an index is a traced number, the built-in ``max`` decides by comparisons, ``math.cos`` makes a
 float of what it gets, and a condition is true or false.  So the source of the function, and of all functions of the
@@ -37,7 +37,7 @@ from autograd.compiler.plain_math import ELEMENTARY, elementary
 from autograd.compiler.traced import TracedBool
 from autograd.functions import take
 from autograd.locks import renew_in_child
-from autograd.ops import Traced
+from autograd.ops import Number, Traced
 
 __all__ = ["codes_of", "rewritten"]
 
@@ -56,10 +56,28 @@ def subscript(container: Any, index: Any) -> Any:
     return take(container, index) if isinstance(index, Traced) else container[index]
 
 
+def is_traced(condition: Any, *names: str) -> bool:
+    """Whether a choice by this condition is recorded: both of its sides are computed then.
+
+    Python computes one side only.  In the other a variable may have nothing in it yet, or None: then it is a decision.
+
+    Args:
+        condition: The condition.
+        names: The variables of both sides.
+    """
+    if type(condition) is not TracedBool:
+        return False
+    frame = sys._getframe(1)  # that of the function with the choice
+    code = frame.f_code
+    own = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+    found = [(frame.f_locals if name in own else frame.f_globals).get(name) for name in names]
+    return all(isinstance(x, (Number, float, int)) for x in found)
+
+
 _HELPERS["<autograd: subscript>"] = subscript
 _HELPERS["<autograd: extreme>"] = extreme
 _HELPERS["<autograd: elementary>"] = elementary
-_HELPERS["<autograd: is_traced>"] = lambda condition: type(condition) is TracedBool
+_HELPERS["<autograd: is_traced>"] = is_traced
 _HELPERS["<autograd: choice>"] = choice
 
 
@@ -95,15 +113,18 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        simple = _is_simple(node.body) and _is_simple(node.orelse)
+        sides = node.body, node.orelse
+        simple = all(map(_is_simple, sides))
+        read = {inner.id for side in sides for inner in ast.walk(side) if isinstance(inner, ast.Name)}
         self.generic_visit(node)
         if not simple or not self.may_assign:
             return node
         name = next(self.names)
         condition = ast.copy_location(ast.NamedExpr(_name(name, node, ast.Store()), node.test), node)
         node.test = _name(name, node)
+        variables = [ast.copy_location(ast.Constant(x), node) for x in sorted(read)]
         chosen = _call("choice", node, _name(name, node), deepcopy(node.body), deepcopy(node.orelse))
-        return ast.copy_location(ast.IfExp(_call("is_traced", node, condition), chosen, node), node)
+        return ast.copy_location(ast.IfExp(_call("is_traced", node, condition, *variables), chosen, node), node)
 
     def visit(self, node: ast.AST) -> Any:
         """Python allows no assignment expression in what a comprehension runs through, nor in one of a class."""
@@ -124,7 +145,7 @@ class _Rewriter(ast.NodeTransformer):
 
 
 def _is_simple(side: ast.expr) -> bool:
-    """Whether an expression may be computed although nobody takes its value: it does nothing and cannot fail."""
+    """Whether a side, if its variables are numbers, may be computed in vain: it does nothing and cannot fail."""
     if isinstance(side, ast.BinOp):
         return isinstance(side.op, (ast.Add, ast.Sub, ast.Mult)) and _is_simple(side.left) and _is_simple(side.right)
     if isinstance(side, ast.UnaryOp):

@@ -13,6 +13,8 @@ import pytest
 import autograd
 from autograd import Value
 
+HIGH = 3.0
+
 
 def clipped(v: Any, low: Any, high: Any) -> Any:
     return low if v < low else high if v > high else v
@@ -91,6 +93,53 @@ def test_a_side_that_could_fail_or_do_something_is_computed_only_where_it_is_tak
     compiled = autograd.compile(lambda x: (1 / x if x > 0 else 0.0) + (note(x) if x > 2 else x))
     assert [compiled(x).data for x in (0.0, 1.0, 0.0, -1.0)] == [0.0, 2.0, 0.0, -1.0]
     assert not seen
+
+
+def unset(x: Any, n: int) -> Any:
+    if n > 0:
+        double = x * 2.0
+    return double if n > 0 else x
+
+
+def unset_here(x: Any, n: int) -> Any:
+    if n > 0:
+        HIGH = x * 2.0
+    return HIGH if n > 0 else x
+
+
+def absent(x: Any, n: int, more: Any = None) -> Any:
+    return x + more if n > 1 else -x
+
+
+def deleted(x: Any, n: int) -> Any:
+    part = x * 3.0
+    if n > 0:
+        del part
+    return x if n > 0 else part * 2.0
+
+
+def text(x: Any, n: int, name: Any = "a") -> Any:
+    return len(name + name if n > 0 else name) * x
+
+
+@pytest.mark.parametrize("f", [unset, unset_here, absent, deleted, text])
+def test_the_side_that_is_not_taken_may_have_no_number_in_it(f: Callable[..., Any]) -> None:
+    compiled = autograd.compile(f)
+    for x, n in ((1.0, 1), (2.0, 0), (3.0, 1), (4.0, -1)):
+        assert compiled(x, n).data == f(x, n)
+    assert autograd.compile(absent)(1.0, 2, 0.5).data == 1.5
+
+
+def test_variables_from_around_a_function_and_of_its_module_are_chosen_without_a_decision() -> None:
+    low = 0.25
+
+    def f(xs: Any, t: Any) -> Any:
+        return sum([x * HIGH if x > t else low * x for x in xs])
+
+    compiled, points = autograd.compile(f), [([1.0, -2.0], 0.5), ([-1.0, 2.0], -3.0)]
+    for xs, t in points:
+        assert compiled(xs, t).data == f(xs, t)
+    assert compiled.recordings == 1
 
 
 def test_whole_numbers_stay_whole() -> None:
