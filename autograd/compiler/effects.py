@@ -15,9 +15,10 @@ which one it is.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, repeat
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from autograd import ops
@@ -26,10 +27,10 @@ from autograd.compiler.residence import set_data
 from autograd.compiler.traced import TracedFloat, node_of
 from autograd.errors import CompileError
 from autograd.graph import restore, topological_order
-from autograd.ops import Op, Traced, Unary
+from autograd.ops import Binary, Op, Traced, Unary
 from autograd.value import Value, constant, new_node
 
-__all__ = ["GRADIENT", "UPDATED", "Changes", "Effects", "NotReplayableError", "Target"]
+__all__ = ["GRADIENT", "SET", "UPDATED", "Changes", "Effects", "NotReplayableError", "Target", "through_updates"]
 
 Target = Value | int  # a parameter, or the number of the argument that is one
 
@@ -44,6 +45,7 @@ def _gradient(*_: Any) -> NoReturn:
 GRADIENT = Op("gradient", _gradient, lambda z, root, leaf: (0.0, 0.0))  # of the root with respect to the leaf
 UPDATED = Unary("updated", float, lambda y, x: 0.0)  # a parameter whose data was set to x: a leaf to backward()
 _ENDS = (GRADIENT, UPDATED, ops.detached)  # where backward() ends, since they are numbers
+SET = Binary("set", lambda x, p: x, lambda z, x, p: (0.0, 1.0))  # a parameter that is x now, for gradients of results
 
 
 class _Unknown:
@@ -72,6 +74,7 @@ class Effects(NamedTuple):
         reads: the parameters whose gradient it reads, as many as the first of the recording's numbers.
         outside: the numbers that it reads elsewhere, the rest of the recording's numbers.
         written: what it sets elsewhere.
+        updates: updated numbers that a result is computed from, and the parameters that they are of.
     """
 
     data: tuple[Sequence[Target], Sequence[Value]] = ((), ())
@@ -80,6 +83,7 @@ class Effects(NamedTuple):
     reads: Sequence[Target] = ()
     outside: Read | None = None
     written: Written | None = None
+    updates: Mapping[Value, Value] = MappingProxyType({})
 
     @property
     def any(self) -> bool:
@@ -117,6 +121,7 @@ class Changes:
         self._data: dict[Value, float] = {}  # the number before the first change
         self._versions: dict[Value, Value] = {}  # which parameter an updated number is of
         self._latest: dict[Value, Value] = {}  # by parameter its newest version
+        self._first: Value | None = None  # the first version
         self._events: list[tuple[int, Value, Value]] = []  # from which node on a parameter is another number
         self._current: dict[Value, Value] = {}
         self._settled = 0
@@ -200,6 +205,23 @@ class Changes:
     def _target(self, p: Value) -> Target:
         return self.targets.get(p, p)
 
+    def updated(self, node: Value) -> Value:
+        """A result: for a parameter that was set, what it was set to last."""
+        return self._latest.get(node, node)
+
+    def updates(self, outputs: Iterable[Value]) -> dict[Value, Value]:
+        """The updated numbers to which a gradient of these outputs goes, and the parameters that they are of."""
+        found, needed = {}, set(outputs)
+        for node in reversed(self.nodes if self._versions else {}):
+            if node in needed:
+                if node in self._versions:
+                    found[node] = self._versions[node]
+                elif node.op not in _ENDS:
+                    needed.update(node.parents)
+            if node is self._first:
+                break
+        return found
+
     # ---- while the function runs -----------------------------------------------------------------------------------
     def on_set(self, p: Value, data: Any) -> None:
         """``p.data = data``."""
@@ -211,6 +233,8 @@ class Changes:
         number = node_of(data) if isinstance(data, Traced) else constant(ops.as_float(data))
         version = new_node(number._data, UPDATED, (number,), (0.0,))
         self.nodes[version] = None
+        if self._first is None:
+            self._first = version
         self._data.setdefault(p, p._data)
         self._versions[version], self._latest[p] = p, version
         self._events.append((len(self.nodes), p, version))
@@ -292,6 +316,32 @@ class Changes:
                 current[p] = version  # type: ignore[assignment]
                 at, p, version = next(events)
         self._settled = count
+
+
+def through_updates(
+    output: Value, nodes: Sequence[Value], updates: Mapping[Value, Value]
+) -> tuple[Value, Sequence[Value]]:
+    """A result, and the nodes that it needs in order, such that gradients of it go on to parameters that were set.
+
+    Derivatives inside of the call end at an updated number.  So what the result is computed from, starting at updated
+    numbers, is here once more.
+    """
+    if not updates:
+        return output, nodes
+    again: dict[Value, Value] = {}
+    found = []
+    for node in nodes:
+        found.append(node)
+        if node in updates:
+            copy = new_node(node._data, SET, (node, updates[node]), ())
+        elif node.op not in _ENDS and not again.keys().isdisjoint(node.parents):
+            copy = new_node(node._data, node.op, tuple([again.get(parent, parent) for parent in node.parents]), ())
+            copy.label = node.label
+        else:
+            continue
+        again[node] = copy
+        found.append(copy)
+    return again.get(output, output), found
 
 
 def _columns(pairs: Sequence[tuple[Target, Any]]) -> tuple[Sequence[Target], Sequence[Any]]:

@@ -14,7 +14,7 @@ from autograd.compiler.backends import compile_errors
 from autograd.compiler.builder import Builder, Rows, wrapped
 from autograd.compiler.classes import Kind, Operand, Program, Read, Terms, choice_of
 from autograd.compiler.differentiate import differentiate
-from autograd.compiler.effects import UPDATED
+from autograd.compiler.effects import SET, UPDATED
 from autograd.compiler.group import group
 from autograd.compiler.record import Recording
 from autograd.errors import CompileError
@@ -22,7 +22,7 @@ from autograd.primitive import Primitive
 
 __all__ = ["Assembled", "assemble", "in_order", "inlined"]
 
-_NUMBERS = (ops.detached, UPDATED)  # the same numbers, to which no gradient goes
+_NUMBERS = (ops.detached, UPDATED, SET)  # the same numbers, as far as gradients do not matter
 
 
 class Assembled(NamedTuple):

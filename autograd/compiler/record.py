@@ -22,10 +22,10 @@ from autograd import ops
 from autograd.compiler.arguments import arguments_of, called, labels_of
 from autograd.compiler.choosing import member
 from autograd.compiler.codenames import compares_with_true
-from autograd.compiler.effects import Changes, Effects
+from autograd.compiler.effects import Changes, Effects, through_updates
 from autograd.compiler.givens import Copies
 from autograd.compiler.outside import Outside
-from autograd.compiler.results import Form, depends_on, is_structure, several, taken_apart
+from autograd.compiler.results import Form, depends_on, is_plain_number, is_structure, several, taken_apart
 from autograd.compiler.rewriting import rewritten
 from autograd.compiler.traced import IntLeaf, TracedBool, TracedFloat, node_of, traced
 from autograd.errors import CompileError
@@ -173,12 +173,13 @@ class Recording(NamedTuple):
         alone = self._replace(outputs=[self.outputs[k]], form=None, changed=None)
         if not self.effects.any:
             return alone
-        needed, nodes = {self.outputs[k], *[guard.node for guard in self.guards]}, []
-        for node in reversed(self.nodes):
+        output, every = through_updates(self.outputs[k], self.nodes, self.effects.updates)
+        needed, nodes = {output, *[guard.node for guard in self.guards]}, []
+        for node in reversed(every):
             if node in needed:
                 nodes.append(node)
                 needed.update(node.parents)
-        return alone._replace(nodes=nodes[::-1], effects=Effects())
+        return alone._replace(outputs=[output], nodes=nodes[::-1], effects=Effects())
 
 
 def inputs_for(
@@ -252,7 +253,7 @@ def record(
             effects = changes.effects()
     if several:
         outputs = [as_node(x) for x in output]
-    elif is_structure(output) or (output is None and effects.any):
+    elif is_structure(output) or (output is None and effects.any) or is_plain_number(output, leaves):
         form, outputs = taken_apart(output, leaves)
     else:
         outputs = [as_node(output)]
@@ -265,7 +266,10 @@ def record(
         recorder.nodes.pop(leaf, None)
     for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
-    more = [node for nodes in effects.outputs for node in nodes]
+    if changes is not None:
+        outputs = list(map(changes.updated, outputs))
+        effects = effects._replace(updates=changes.updates(outputs))
+    more = [node for nodes in (*effects.outputs, effects.updates.values()) for node in nodes]
     recording = recording_of([*outputs, *more], leaves, list(recorder.guards.values()), recorder.nodes)
     if changes is not None:
         numbers, effects = changes.read(recording.parameters, effects)

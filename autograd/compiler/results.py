@@ -25,7 +25,10 @@ from autograd.compiler.traced import IntLeaf
 from autograd.ops import Traced
 from autograd.value import Value, constant
 
-__all__ = ["Container", "Form", "Given", "LazyPartials", "depends_on", "is_structure", "several", "taken_apart"]
+__all__ = [
+    "Container", "Form", "Given", "LazyPartials", "depends_on", "is_plain_number", "is_structure", "several",
+    "taken_apart",
+]  # fmt: skip
 
 _STOPS = {ops.detached, GRADIENT, UPDATED, ops.largest, *ops.COMPARISONS}  # no gradient goes through them
 _PLAIN = (int, float, complex, str, bytes, type(None))
@@ -41,6 +44,11 @@ class Form(NamedTuple):
 
     template: Any
     kinds: list[type]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is one number, not several."""
+        return isinstance(self.template, _Place)
 
     def filled(self, numbers: Sequence[Any], given: Sequence[Any] = (), containers: Sequence[Any] = ()) -> Any:
         """The structure with these in the places of the numbers.
@@ -78,6 +86,11 @@ def is_structure(result: Any) -> bool:
     return isinstance(result, (list, tuple, dict)) or (
         dataclasses.is_dataclass(result) and not isinstance(result, type)
     )
+
+
+def is_plain_number(result: Any, arguments: Sequence[Value]) -> bool:
+    """Whether a function returned one number to which no gradient can go, such as the data of a loss."""
+    return isinstance(result, Traced) and _kind(result, set(arguments)) is not Value
 
 
 def several(result: Any) -> TypeError:
@@ -130,7 +143,7 @@ def taken_apart(
 def _kind(x: Any, leaves: set[Value]) -> Any:
     if isinstance(x, Value):
         return Value
-    return Value if not isinstance(x, int) and depends_on([x.node], leaves) else x.kind
+    return Value if not isinstance(x, int) and depends_on([x.node], leaves) is not None else x.kind
 
 
 def depends_on(nodes: Sequence[Value], leaves: set[Value]) -> Value | None:

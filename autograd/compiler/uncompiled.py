@@ -12,7 +12,7 @@ from autograd.compiler.givens import put_back
 from autograd.compiler.outside import Outside
 from autograd.compiler.record import as_node, inputs_for, run
 from autograd.compiler.recordings import Recordings
-from autograd.compiler.results import is_structure, taken_apart
+from autograd.compiler.results import is_plain_number, is_structure, taken_apart
 from autograd.compiler.traced import node_of
 from autograd.errors import CompileError
 from autograd.functional import gradients
@@ -30,15 +30,17 @@ class Uncompiled(Recordings):
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
         if self._may_change_something():
             result = called(self.f, args)  # what it puts somewhere must be plain numbers
-            return result if result is None or is_structure(result) else as_node(result)
+            known = result is None or is_structure(result) or self.kept.gives_number(given)
+            return result if known else as_node(result)
         inputs = inputs_for(given, self._labels(args), keep=True)
         result, copies = run(self.f, args, inputs)
         if contents := copies.changed():
             changed, found = taken_apart(contents, list(map(node_of, inputs)), copies.known)
             put_back(changed, [x if kind is Value else x._data for kind, x in zip(changed.kinds, found)], given, args)
-        if not is_structure(result):
+        leaves = list(map(node_of, inputs))
+        if not is_structure(result) and not is_plain_number(result, leaves):
             return as_node(result)
-        form, nodes = taken_apart(result, list(map(node_of, inputs)))
+        form, nodes = taken_apart(result, leaves)
         return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
 
     def _may_change_something(self) -> bool:

@@ -259,7 +259,7 @@ class Variant:
         Raises:
             TypeError: the function uses ``float(x)``, or a function of ``math``, on an argument; or it returns a list.
         """
-        if self.recording.form is not None:
+        if self.recording.form is not None and not self.recording.form.is_number:
             raise several(self.recording.form.template)
         if self.recording.dropped:
             raise drops_gradient(self.recording.dropped)
@@ -289,6 +289,17 @@ class Variants:
     def all(self) -> list[Variant]:
         """Every one that is kept, whatever else another thread adds meanwhile."""
         return [variant for kept in list(self.by_structure.values()) for variant in kept]
+
+    def gives_number(self, given: Sequence[Any]) -> bool:
+        """Whether a plain number that the function returns has no gradient.
+
+        Args:
+            given: The numbers and Values in the arguments.
+        """
+        if not any(isinstance(x, float) for x in given):
+            return True
+        forms = [variant.recording.form for variant in self.all()]
+        return any(form is not None and form.is_number for form in forms)
 
     def _forget(self, age: tuple[Any, Variant]) -> None:
         structure, variant = age

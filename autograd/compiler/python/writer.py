@@ -75,7 +75,9 @@ def _inlined(program: Program, batch: int) -> set[int]:
     inlined: set[int] = set()
     for number, array in enumerate(arrays):
         several = array.size > 1 or array.batched or any(len(t.owner) > 1 or t.batched for t in array.terms)
-        if array.kind in (Kind.GATHER, Kind.SCATTER) or (array.kind is Kind.SUM and several):
+        if array.kind in (Kind.GATHER, Kind.SCATTER):
+            continue
+        if array.kind is Kind.SUM and (several or array.op is not None):  # the largest of some reads them as lists
             continue
         for read in reads_of(array):
             inner = arrays[read.array]

@@ -178,7 +178,7 @@ def test_a_float_does_what_a_float_does(number: int, ask: str) -> None:
                     compiled(Value(2.0), y)
                 continue
             if ask == "graph":
-                found = compiled._graph([Value(2.0), y], [Value(2.0), y]).data
+                found = compiled.graph([Value(2.0), y], [Value(2.0), y]).data
             else:
                 found = compiled(Value(2.0) if ask == "node" else 2.0, y).data
             assert found == pytest.approx(expected, rel=1e-14), y

@@ -799,3 +799,123 @@ def test_arguments_of_many_lengths() -> None:
             assert f.recordings == 4
     for x, y in zip(*results):
         close(y, x)
+
+
+# ---- results that depend on parameters that the call has set ---------------------------------------------------------
+def _gives_a_parameter(w: list[Value]) -> Callable[[float], Any]:
+    def step(x: float) -> Any:
+        w[0].data += x
+        return w[0]
+
+    return step
+
+
+def _clamps_first(w: list[Value]) -> Callable[[float], Any]:
+    def loss(x: float) -> Any:
+        for p in w:
+            p.data = max(-0.4, min(0.4, p.data))
+        return sum(p * p * x for p in w)
+
+    return loss
+
+
+def _sets_twice(w: list[Value]) -> Callable[[float], Any]:
+    def loss(x: float) -> Any:
+        first = w[0] * x
+        w[0].data = 3.0
+        second = w[0] * w[1]
+        w[0].data *= 0.5
+        return first + second * (w[0] + 1.0)
+
+    return loss
+
+
+def _after_a_step(w: list[Value]) -> Callable[[float], Any]:
+    def step(x: float) -> Any:
+        loss = w[0] * w[0] * x + w[1]
+        for p in w:
+            p.grad = 0.0
+        loss.backward()
+        for p in w:
+            p.data -= 0.1 * p.grad
+        return (loss + w[0] * w[1]) * w[0].grad
+
+    return step
+
+
+@pytest.mark.parametrize("backend", ["auto", "python"])
+@pytest.mark.parametrize("make", [_gives_a_parameter, _clamps_first, _sets_twice, _after_a_step])
+def test_gradients_of_a_result_go_to_parameters_that_the_call_has_set(make: Any, backend: str) -> None:
+    def run(compiled: bool) -> Any:
+        w = [Value(0.75), Value(-0.5)]
+        step = autograd.compile(make(w), backend=backend) if compiled else make(w)
+        found = []
+        for x in (1.0, 2.0, -0.5):
+            result = step(x)
+            for p in w:
+                p.grad = 0.0
+            result.backward()
+            found += [result.data, *[p.data for p in w], *[p.grad for p in w]]
+        return found
+
+    close(run(True), run(False))
+
+
+def test_gradients_go_to_arguments_that_the_call_has_set() -> None:
+    def step(p: Value, x: float) -> Any:
+        p.data *= 2.0
+        return p * p * p * x
+
+    found = []
+    for f in (step, autograd.compile(step)):
+        for x in (1.0, 2.0):
+            p = Value(0.5)
+            f(p, x).backward()
+            found += [p.data, p.grad]
+    close(found[:4], found[4:])
+
+
+def test_a_step_gives_the_plain_number_that_it_returns() -> None:
+    w = [Value(0.5), Value(0.25)]
+
+    def step(x: float, k: int, keep: list[float]) -> Any:
+        loss = sum(p * p for p in w) * x
+        loss.backward()
+        for p in w:
+            p.data -= 0.1 * p.grad
+            p.grad = 0
+        return loss.data if k == 0 else k + 1 if k == 1 else x > 0.0 if k == 2 else loss
+
+    compiled = autograd.compile(step)
+    kinds = [[type(compiled(x, k, [])) for x in (1.0, 0.0, 2.0)] for k in range(4)]
+    assert kinds == [[float] * 3, [int] * 3, [bool] * 3, [Value] * 3]
+
+
+def test_a_plain_number_without_a_recording_is_plain_too() -> None:
+    w, history = Value(0.5), []
+
+    @autograd.compile
+    def step(k: int) -> Any:
+        loss = (w - k) ** 2
+        history.append(loss.data)
+        return loss.data
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert {type(step(k)) for k in range(8)} == {float}
+    assert history == [(0.5 - k) ** 2 for k in range(8)]
+
+
+def test_an_argument_of_zero_is_an_argument() -> None:
+    assert [x.data for x in autograd.compile(lambda x: [x * 2.0, x + 1.0])(0.0)] == [0.0, 1.0]
+
+
+def test_the_largest_of_what_is_computed_on_the_way_in_python() -> None:
+    rates, w = [0.4, 0.2, 0.1], [Value(0.5), Value(0.25)]
+
+    def step(k: int) -> Any:
+        return sum(p * p for p in w) * rates[min(k, len(rates) - 1)] + max(k * 2.0 + 1.0, k * k - 1.0)
+
+    compiled = autograd.compile(step, backend="python")
+    close([compiled(k).data for k in range(6)], [step(k).data for k in range(6)])
+    assert compiled.recordings == 1
