@@ -59,6 +59,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"evaluation", "formulas", "parts", "schedules"},
         {"diagnosis", "plots", "sequences"},
         {"export", "training"},
+        {"lessons"},
         {"__init__"},
         {"cli", "sklearn"},
         {"__main__"},

@@ -23,13 +23,12 @@ YOUR_TURN = "Your turn: replace the dots and run this cell again.\n"
 
 @pytest.fixture(scope="module", name="modules")
 def lesson_modules() -> Iterator[dict[str, ModuleType]]:
-    """The modules of the folder, imported as a notebook does."""
-    names = ("comparison", "answers", "lesson")
+    """The modules of the package, and the one beside the notebooks, imported as a notebook does."""
     sys.path.insert(0, str(FOLDER))
-    yield {name: importlib.import_module(name) for name in names}
+    names = {"comparison": "nn.lessons.comparison", "answers": "nn.lessons.answers", "lesson": "lesson"}
+    yield {name: importlib.import_module(path) for name, path in names.items()}
     sys.path.remove(str(FOLDER))
-    for name in names:
-        del sys.modules[name]
+    del sys.modules["lesson"]
 
 
 @pytest.fixture(name="compare")
@@ -178,7 +177,7 @@ def solutions() -> dict[str, str]:
 
 
 def test_there_is_a_judge_for_every_exercise_and_no_other(modules: dict[str, ModuleType]) -> None:
-    assert list(modules["lesson"].JUDGES) == list(solutions()) == list(SLIPS)
+    assert list(modules["answers"].JUDGES) == list(solutions()) == list(SLIPS)
 
 
 @pytest.mark.parametrize("exercise", SLIPS)

@@ -14,8 +14,15 @@ import autograd as ag
 from autograd import Value, fsum, grad, sigmoid
 from autograd.functional import grad as derivative_of
 from autograd.functional import hessian
-from comparison import compare
-from nn import MLP, SGD, Embedding, fit, make_line, make_moons, minibatches
+from nn.data import minibatches
+from nn.datasets import make_line, make_moons
+from nn.layers import MLP
+from nn.lessons.comparison import compare
+from nn.optim import SGD
+from nn.parts import Embedding
+from nn.training import fit
+
+__all__ = ["JUDGES"]
 
 Judge = Callable[[Any], Any]
 
@@ -231,7 +238,10 @@ def steepest_place(answer: Any) -> Any:
     slope = derivative_of(lambda x: ag.exp(-x * x / 8) * ag.sin(2.0 * x))
     return compare(answer, max(slope(-6 + 12 * i / 1000) for i in range(1001)), [
         (0.0, "That is the place; the value of the derivative there is asked for."),
-        (max(math.exp(-(i * i) / 8e6) * math.sin(2e-3 * i) for i in range(6000)), "That is the largest value of `wave`."),
+        (
+            max(math.exp(-(i * i) / 8e6) * math.sin(2e-3 * i) for i in range(6000)),
+            "That is the largest value of `wave`.",
+        ),
     ])  # fmt: skip
 
 

@@ -1,0 +1,57 @@
+"""What the notebooks share: exercises that check themselves, long lines, and figures."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from nn.lessons.answers import JUDGES
+
+__all__ = ["check", "figures_as_svg", "show"]
+
+COLUMNS = 96  # what a notebook shows in one line; it breaks longer ones in the middle of a word
+
+
+def check(exercise: str, answer: Any) -> None:
+    """Say whether the answer to an exercise is right, or else in which way it is wrong.
+
+    Three digits are enough; ``...`` is no answer yet.  The answers are computed in ``answers.py``.
+
+    >>> check("1.1", ...)
+    Your turn: replace the dots and run this cell again.
+    >>> check("1.1", -4.0)
+    Not yet. The size is right, the sign is not. Hint: ∂c/∂b = a + 3b².
+    """
+    if exercise not in JUDGES:
+        raise KeyError(f"there is no exercise {exercise!r}; there are {', '.join(JUDGES)}")
+    judge, hint = JUDGES[exercise]
+    verdict = ... if _is_open(answer) else judge(answer)
+    if verdict is ...:
+        print("Your turn: replace the dots and run this cell again.")
+    elif not verdict:
+        print("Right.")
+    else:
+        show(f"Not yet. {verdict} Hint: {hint}")
+
+
+def _is_open(answer: Any) -> bool:
+    return answer is ... or (isinstance(answer, (list, tuple)) and any(part is ... for part in answer))
+
+
+def show(text: Any) -> None:
+    """Print a text whose lines may be longer than a notebook is wide.
+
+    >>> show("see " * 30)
+    see see see see see see see see see see see see see see see see see see see see see see see see
+      see see see see see see
+    """
+    for line in str(text).splitlines():
+        print(textwrap.fill(line, COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+
+
+def figures_as_svg() -> None:
+    """Let notebooks show matplotlib's figures as SVG: small, and sharp at every size."""
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    show_as: Any = set_matplotlib_formats
+    show_as("svg")
