@@ -338,8 +338,7 @@ def _named(what: str, given: Any, table: dict[str, Any]) -> Any:
 
 
 def _named_activation(given: str | Activation) -> str | Activation | None:
-    # No operator.methodcaller, though it is faster by a tenth of a microsecond: Python 3.14 in a browser crashes when
-    # the collector meets one in a cycle.
+    # No operator.methodcaller: Python 3.14 in a browser crashes when the collector takes one in a cycle apart.
     _named("activation", given, ACTIVATIONS)
     return None if given == "identity" else given
 

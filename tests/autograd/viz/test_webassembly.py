@@ -7,7 +7,6 @@ names or in node_modules here.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -18,15 +17,8 @@ import graphviz
 import pytest
 
 from tests.support import ROOT
+from tests.support.javascript import MODULES
 
-MODULES = next(
-    (
-        folder
-        for folder in map(Path, [*os.environ.get("NODE_PATH", "").split(os.pathsep), ROOT / "node_modules"])
-        if (folder / "pyodide/pyodide.mjs").exists() and (folder / "@viz-js/viz/dist/viz.js").exists()
-    ),
-    None,
-)
 pytestmark = pytest.mark.skipif(
     not shutil.which("node") or MODULES is None, reason="needs node, and: npm install pyodide @viz-js/viz"
 )
