@@ -8,170 +8,29 @@ says how to compute y = sin x on floats, and dy/dx from the result y and the ope
 *any* number: given floats it is a float, given graph nodes it is a graph (which can be differentiated again), given
 registers of the compiler it is a piece of program.  Hence nobody else needs a derivative rule.
 
-Each row is also the public function of that name: ``sin(0.5)`` is a float, ``sin(Value(0.5))`` a node.
+Each row is also the public function of that name: ``sin(0.5)`` is a float, ``sin(Value(0.5))`` a node.  What a row is,
+and how it meets numbers of other kinds, is in ``rows.py``.
 """
 
 from __future__ import annotations
 
-import numbers
 import operator
 from collections.abc import Callable, Sequence
 from math import inf, nan
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from autograd import ieee
-from autograd.errors import PrimitiveError
-from autograd.rowdocs import DOCSTRINGS
+from autograd.rows import TABLE, Binary, Number, Op, Traced, Unary, as_float, binary, nary, unary
 
-__all__ = ["TABLE", "Binary", "Number", "Op", "Unary", "as_float", "factors"]
+__all__ = [
+    "TABLE", "Binary", "Number", "Op", "Traced", "Unary", "as_float", "binary", "factors", "nary", "unary",
+]  # fmt: skip
 
-N = TypeVar("N", bound="Number")
 T = TypeVar("T")
 
 MINUS_ZERO = -0.0  # x - (-0.0) is x, but 0.0 for -0.0, whose reciprocal is inf; the compiler drops x + 0.0
 LOG2_E = 1.4426950408889634  # 1 / log 2
 LOG10_E = 0.4342944819032518  # 1 / log 10
-
-
-class Number:
-    """What the rows compute with besides floats.  A subclass says in ``apply`` what one primitive does to it."""
-
-    __slots__ = ()
-
-    @classmethod
-    def apply(cls, op: Op, operands: Sequence[Any]) -> Any:
-        """The result of one primitive, at least one of whose operands is of this kind."""
-        raise NotImplementedError
-
-    def select(self, x: Any, y: Any) -> Any:
-        """x where this number is not 0, else y."""
-        raise NotImplementedError
-
-
-class Traced(Number):
-    """A plain number of a call that the compiler records: ``node`` is what it is computed from.
-
-    It passes for the float, int or bool that it stands for, so its real type is asked with ``type(x)``.
-    """
-
-    __slots__ = ("node",)
-    node: Any
-
-
-_FLOATS = {float}
-
-
-class Op:
-    """One row of the table: a primitive, its value on floats and its partial derivatives on any numbers."""
-
-    def __init__(
-        self, name: str, value: Callable[..., float], partials: Callable[..., Sequence[Any]], symbol: str = ""
-    ) -> None:
-        self.name = name
-        self.symbol = symbol or name
-        self.value = value  # operands -> result
-        self.partials = partials  # (result, *operands) -> one derivative per operand
-        self.__doc__ = DOCSTRINGS.get(name, value.__doc__)
-
-    def __call__(self, *operands: Any) -> Any:
-        if {*map(type, operands)} <= _FLOATS:
-            return self.value(*operands)
-        for operand in operands:
-            if isinstance(operand, Number):
-                return operand.apply(self, operands)
-        return self.value(*map(as_float, operands))
-
-    def __repr__(self) -> str:
-        return f"<primitive {self.name}>"
-
-    def __deepcopy__(self, memo: object) -> Op:
-        return self
-
-    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
-        if TABLE.get(self.name) is not self:
-            raise PrimitiveError(f"cannot save {self!r}: another primitive has taken its name since")
-        return _row, (self.name,)
-
-
-class Unary(Op):
-    """A primitive of one operand, whose row gives one derivative instead of a tuple."""
-
-    def __init__(self, name: str, value: ieee.Real, derivative: Callable[[Any, Any], Any], symbol: str = "") -> None:
-        super().__init__(name, value, lambda y, x: (derivative(y, x),), symbol)
-        self.derivative = derivative
-
-    @overload
-    def __call__(self, x: float) -> float: ...
-    @overload
-    def __call__(self, x: N) -> N: ...
-    def __call__(self, x: Any) -> Any:
-        if type(x) is float:
-            return self.value(x)
-        return x.apply(self, (x,)) if isinstance(x, Number) else self.value(as_float(x))
-
-
-class Binary(Op):
-    """A primitive of two operands."""
-
-    @overload
-    def __call__(self, x: float, y: float) -> float: ...
-    @overload
-    def __call__(self, x: N, y: N | float) -> N: ...
-    @overload
-    def __call__(self, x: float, y: N) -> N: ...
-    def __call__(self, x: Any, y: Any) -> Any:
-        if type(x) is float and type(y) is float:
-            return self.value(x, y)
-        return x.apply(self, (x, y)) if isinstance(x, Number) else Op.__call__(self, x, y)
-
-
-TABLE: dict[str, Op] = {}
-
-
-def _row(name: str) -> Op:
-    try:
-        return TABLE[name]
-    except KeyError:
-        raise LookupError(f"unknown primitive {name!r}: define it with @primitive before loading") from None
-
-
-def unary(name: str, value: ieee.Real, derivative: Callable[[Any, Any], Any], symbol: str = "") -> Unary:
-    """Add the row of a primitive of one operand: its derivative takes (y, x)."""
-    row = TABLE[name] = Unary(name, value, derivative, symbol)
-    return row
-
-
-def binary(
-    name: str, value: Callable[[float, float], float], partials: Callable[[Any, Any, Any], Any], symbol: str = ""
-) -> Binary:
-    """Add the row of a primitive of two operands: its partials take (z, x, y)."""
-    row = TABLE[name] = Binary(name, value, partials, symbol)
-    return row
-
-
-def nary(name: str, value: Callable[..., float], partials: Callable[..., Sequence[Any]], symbol: str = "") -> Op:
-    """Add the row of a primitive of any number of operands: its partials take (y, *xs)."""
-    row = TABLE[name] = Op(name, value, partials, symbol)
-    return row
-
-
-def as_float(x: Any) -> float:
-    """A real number of any kind as a float.
-
-    Raises:
-        TypeError: not a real number; the message says what to do.
-        OverflowError: an integer or fraction beyond the largest float.
-    """
-    kind = type(x).__name__
-    if isinstance(x, (int, float, numbers.Real)) or kind in ("bool", "bool_"):  # numpy's bool is no numbers.Real
-        return float(x)
-    if isinstance(x, Number):
-        raise TypeError(f"expected a plain number, not a {kind}: use it as it is, or its .data, or .detach()")
-    if isinstance(x, str):
-        raise TypeError(f"expected a number, not the text {x!r}: convert it first, as in float({x!r})")
-    if hasattr(x, "__len__") or hasattr(x, "__array__"):
-        raise TypeError(f"expected one number, not a {kind}: a Value is a scalar, use [Value(x) for x in ...]")
-    raise TypeError(f"expected a real number, not {x!r} of type {kind}")
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:

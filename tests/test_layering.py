@@ -38,6 +38,7 @@ LEVELS: dict[str, list[set[str]]] = {
             "terminal",
             "tiny",
         },
+        {"rows"},
         {"ops", "graph"},
         {"copies", "provenance", "trees", "writer"},
         {"conversions", "micrograd", "subclasses"},
