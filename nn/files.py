@@ -107,7 +107,9 @@ def read_document(path: FilePath, kind: str, version: int) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise FileError(f"{path}, byte {error.start}: not UTF-8 text") from error
     except json.JSONDecodeError as error:
-        raise FileError(f"{path}, line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from error
+        raise FileError(
+            f"{path}, line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}; it should hold a {kind}"
+        ) from error
     except RecursionError as error:
         raise FileError(f"{path}: lists nested too deeply for a {kind}") from error
     except ValueError as error:

@@ -66,7 +66,11 @@ class ParameterGroup(MutableMapping[str, Any]):
 
 def _checked(name: str, x: Any) -> Any:
     """A hyper-parameter, if it is in the range of its kind."""
-    if not 0.0 <= x < math.inf:
+    try:
+        in_range = 0.0 <= x < math.inf
+    except TypeError:
+        raise TypeError(f"{name} must be a number, got {x!r}") from None
+    if not in_range:
         raise ValueError(f"{name} must be at least 0 and finite, got {x}")
     if name in _FRACTIONS and not x < 1.0:
         raise ValueError(f"{name} must be at least 0 and less than 1, got {x}")
@@ -100,7 +104,8 @@ def group_of(given: Any, hyper: Mapping[str, Any]) -> ParameterGroup:
         ValueError: A name is unknown, a number is out of range, or an option can only be that of all groups.
     """
     if not isinstance(given, Mapping) or "params" not in given:
-        raise TypeError(f'a parameter group is {{"params": [...], "lr": 0.1}}, or the like, got {given!r}')
+        found = f"one with {', '.join(map(repr, given)) or 'nothing'}" if isinstance(given, Mapping) else repr(given)
+        raise TypeError(f'a parameter group is {{"params": [...], "lr": 0.1}}, or the like, got {found}')
     parameters, own = given["params"], {name: x for name, x in given.items() if name != "params"}
     if "betas" in own and "beta1" in hyper:
         own["beta1"], own["beta2"] = own.pop("betas")

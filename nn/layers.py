@@ -18,6 +18,7 @@ from autograd.labels import notation, textbook
 from nn.files import FileError, FilePath, brief, read_document
 from nn.init import INITIALIZERS, Initializer
 from nn.module import MODEL_FORMAT, MODEL_VERSION, Module
+from nn.options import whole_number
 
 __all__ = ["ACTIVATIONS", "MLP", "Layer", "Neuron", "layer_of", "load_model", "notation"]
 
@@ -41,6 +42,7 @@ class Neuron(Module):
         rng: what draws the weights; by default the module ``random``, so that ``random.seed`` decides.
 
     Raises:
+        TypeError: ``nin`` is no whole number.
         ValueError: a name is unknown, or ``nin`` is less than 1.
 
     >>> neuron = Neuron(2, activation="sigmoid")
@@ -60,6 +62,7 @@ class Neuron(Module):
         rng: random.Random | None = None,
         fan_out: int = 1,
     ) -> None:
+        nin = whole_number("nin", nin)
         if nin < 1:
             raise ValueError(f"a neuron needs at least 1 input, not {nin}")
         self.activation = activation if nonlin else "identity"
@@ -159,6 +162,7 @@ class Layer(Module):
     """
 
     def __init__(self, nin: int, nout: int, **options: Any) -> None:
+        nout = whole_number("nout", nout)
         if nout < 1:
             raise ValueError(f"a layer needs at least 1 neuron, not {nout}")
         self.neurons = [Neuron(nin, fan_out=nout, **options) for _ in range(nout)]
@@ -212,6 +216,7 @@ class MLP(Module):
         seed: of the weights; by default they are drawn from the module ``random``, so that ``random.seed`` decides.
 
     Raises:
+        TypeError: the sizes are no list, or one is no whole number.
         ValueError: a size is less than 1, or a name is unknown.
 
     >>> model = MLP(2, [3, 1])
@@ -241,14 +246,14 @@ class MLP(Module):
             raise ValueError("an MLP needs at least one layer: give the sizes, as in MLP(2, [16, 16, 1])")
         _named_activation(activation)  # also where no layer has it
         rng = None if seed is None else random.Random(seed)
-        sizes = [nin, *nouts]
+        sizes = [whole_number("nin", nin), *[whole_number("a size in nouts", nout) for nout in nouts]]
         activations = [activation] * (len(nouts) - 1) + [output]
         self.layers = [
             Layer(n, m, activation=name, init=init, rng=rng) for (n, m), name in zip(pairwise(sizes), activations)
         ]
         for number, layer in enumerate(self.layers, start=2):
             layer.label(number)
-        self._x = [notation("x", None, k) for k in range(1, nin + 1)]
+        self._x = [notation("x", None, k) for k in range(1, sizes[0] + 1)]
 
     _x: Sequence[str] = ()  # as it stays in a subclass that makes the layers by itself
 
@@ -312,8 +317,14 @@ def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:
 
 def _check_inputs(kind: str, x: Any, expected: int) -> None:
     if not hasattr(x, "__len__"):
-        raise TypeError(f"this {kind} needs a list of {expected} inputs, not {x!r} alone: as in model([x])")
+        way_out = "as in model([x])" if expected == 1 else "several samples are a list of such lists"
+        raise TypeError(f"this {kind} needs a list of {expected} inputs, not {x!r} alone: {way_out}")
     if len(x) != expected:
+        if len(x) and hasattr(x[0], "__len__"):  # of a batch, as other libraries take it
+            raise ValueError(
+                f"this {kind} takes one sample, a list of {expected} inputs, but got a list of {len(x)} lists: "
+                "predict(model, X) takes all samples"
+            )
         raise ValueError(f"this {kind} has {expected} inputs, but got {len(x)} numbers")
 
 

@@ -185,12 +185,18 @@ LOSSES: dict[str, Callable[..., Any]] = {
 def loss_named(given: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The loss of that name; a function stands for itself.
 
+    Raises:
+        TypeError: it is neither.
+        ValueError: there is no loss of that name.
+
     >>> loss_named("mse_loss")(1.0, 3.0)
     4.0
     """
     if isinstance(given, str):
         check_name("loss", given, LOSSES, "give a function")
         return LOSSES[given]
+    if not callable(given):
+        raise TypeError(f"a loss is a name, such as 'mse_loss', or a function of an output and a target, not {given!r}")
     return given
 
 

@@ -80,6 +80,7 @@ class Optimizer:
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
         """The parameter and its state after one step.
 
+        >>> from nn import RMSprop
         >>> RMSprop.rule(3.0, 6.0, (0.0, 0.0), RMSprop([Value(3.0)], lr=0.5, alpha=0.0, eps=0.0).hyper)
         (2.5, (36.0, 0.0))
         """
@@ -89,6 +90,7 @@ class Optimizer:
     def state(self) -> list[State]:
         """For each parameter the numbers that the rule carries from step to step.
 
+        >>> from nn import SGD
         >>> x = Value(3.0)
         >>> optimizer = SGD([x], lr=0.1, momentum=0.5)
         >>> (x * x).backward(); optimizer.step(); optimizer.state
@@ -107,6 +109,7 @@ class Optimizer:
     def deferred(self) -> Deferred | None:
         """What gives the state when it is asked for; None if it is there.
 
+        >>> from nn import SGD
         >>> optimizer = SGD([Value(3.0)])
         >>> optimizer.state = Deferred(lambda: [(5.0,)])
         >>> optimizer.deferred is None, optimizer.state, optimizer.deferred is None
@@ -124,6 +127,7 @@ class Optimizer:
 
         To set it changes the rates of all groups, which keep their ratios.
 
+        >>> from nn import SGD
         >>> optimizer = SGD([Value(3.0)], lr=0.5)
         >>> optimizer.lr /= 2; optimizer.lr
         0.25
@@ -146,6 +150,7 @@ class Optimizer:
 
         A parameter that is frozen, by ``requires_grad_(False)``, stays what it is, and so does its state.
 
+        >>> from nn import SGD
         >>> x = Value(3.0)
         >>> x.grad = 2.0
         >>> SGD([x], lr=0.5).step(); x.data
@@ -175,6 +180,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.
 
+        >>> from nn import SGD
         >>> x = Value(3.0)
         >>> x.grad = 2.0
         >>> SGD([x]).zero_grad(); x.grad
@@ -186,6 +192,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on, but for the parameters: what JSON and ``load_state_dict`` can take.
 
+        >>> from nn import SGD
         >>> x = Value(3.0)
         >>> optimizer = SGD([x], lr=0.1, momentum=0.5)
         >>> (x * x).backward(); optimizer.step(); optimizer.state_dict()["state"]
@@ -200,13 +207,19 @@ class Optimizer:
         """Go on from what ``state_dict`` returned; its parameters were in the same order.
 
         Raises:
-            ValueError: it is of another kind of optimiser, or of another number of parameters; nothing has changed.
+            ValueError: it is of another kind of optimiser, or of another number of parameters, or of no optimiser at
+                all; nothing has changed.
 
+        >>> from nn import SGD
         >>> x = Value(3.0)
         >>> optimizer, other = SGD([x], lr=0.1, momentum=0.5), SGD([x], lr=0.2, momentum=0.9)
         >>> other.load_state_dict(optimizer.state_dict()); other.lr
         0.1
         """
+        if not {"hyper", "state"} <= state.keys():
+            raise ValueError(
+                f"this is no state of an optimizer but has {', '.join(map(repr, state)) or 'nothing in it'}"
+            )
         hypers, numbers = state.get("groups", [state["hyper"]]), [tuple(map(float, row)) for row in state["state"]]
         alike = all(hyper.keys() == vars(self.hyper).keys() for hyper in hypers)
         if not alike or any(len(row) != self.state_size for row in numbers):
@@ -232,6 +245,7 @@ class Optimizer:
         Raises:
             ValueError: All of them are frozen.
 
+        >>> from nn import SGD
         >>> x, y = Value(1.0), Value(2.0).requires_grad_(False)
         >>> SGD([x, y]).unfrozen().parameters == [x]
         True
@@ -253,6 +267,7 @@ class Optimizer:
     def adopt(self, part: Optimizer) -> None:
         """Go on with the state of ``unfrozen()``, after that has moved its parameters.
 
+        >>> from nn import SGD
         >>> x, y = Value(1.0), Value(2.0).requires_grad_(False)
         >>> optimizer = SGD([x, y], momentum=0.5)
         >>> part = optimizer.unfrozen()

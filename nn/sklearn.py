@@ -38,7 +38,8 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
     Args:
         hidden_layer_sizes: The number of neurons of each hidden layer.
-        activation: The activation of the hidden layers, one of ``nn.layers.ACTIVATIONS``.
+        activation: The activation of the hidden layers, one of ``nn.layers.ACTIVATIONS``; "logistic",
+            scikit-learn's name, is "sigmoid".
         solver: The name of the optimiser, one of ``nn.optim.OPTIMIZERS``.
         learning_rate_init: The learning rate.
         weight_decay: How much of every parameter the gradient gets in addition: the L2 penalty of the optimiser.
@@ -104,7 +105,8 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         check_name("solver", self.solver, OPTIMIZERS, "use nn.fit")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         sizes = [*np.atleast_1d(self.hidden_layer_sizes).tolist(), outputs]
-        model = MLP(X.shape[1], sizes, activation=self.activation, seed=seed)
+        activation = "sigmoid" if self.activation == "logistic" else self.activation
+        model = MLP(X.shape[1], sizes, activation=activation, seed=seed)
         optimizer = OPTIMIZERS[self.solver](
             model.parameters(), lr=self.learning_rate_init, weight_decay=self.weight_decay
         )

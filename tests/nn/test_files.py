@@ -72,7 +72,7 @@ def test_what_json_cannot_hold_is_refused_and_nothing_is_written(tmp_path: Path,
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", r"line 1, column 1: not valid JSON: Expecting value"),
+        ("", r"line 1, column 1: not valid JSON: Expecting value; it should hold a test document$"),
         ('{"format": "test document",\n "version": }', r"line 2, column 13: not valid JSON: Expecting value"),
         (b'{"format": "\xff"}', r"byte 12: not UTF-8 text"),
         ("[1, 2]", r"not a test document$"),

@@ -202,7 +202,9 @@ def test_fit_says_that_it_trains_several_groups_without_the_compiler() -> None:
     ("groups", "error", "message"),
     [
         ([{"params": [Value(1.0)], "learning_rate": 0.1}], ValueError, "no 'learning_rate': it can have lr, momentum"),
-        ([{"lr": 0.1}], TypeError, "a parameter group is"),
+        ([{"lr": 0.1}], TypeError, r"a parameter group is .* got one with 'lr'$"),
+        ([{}], TypeError, "a parameter group is .* got one with nothing$"),
+        ([{"params": [Value(1.0)], "lr": "0.1"}], TypeError, r"lr must be a number, got '0\.1'"),
         ([{"params": [Value(1.0)]}, Value(2.0)], TypeError, "a parameter group is"),
         ([{"params": [Value(1.0)], "lr": -0.1}], ValueError, "lr must be at least 0"),
         ([{"params": []}], ValueError, "at least one parameter"),

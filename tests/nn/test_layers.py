@@ -18,7 +18,7 @@ import autograd
 import nn
 from autograd import Value, no_grad
 from autograd.labels import notation
-from nn import MLP, FileError, Layer, Neuron, load_model
+from nn import MLP, FileError, Layer, Neuron, load_model, predict
 from nn.init import INITIALIZERS
 from nn.layers import ACTIVATIONS
 
@@ -87,6 +87,12 @@ def test_what_cannot_be_made_is_refused(make: Callable[[], Any], message: str) -
         (lambda: Layer(3, 2)([1.0] * 4), "this layer has 3 inputs, but got 4 numbers"),
         (lambda: MLP(3, [2])([1.0, 2.0]), "this MLP has 3 inputs, but got 2 numbers"),
         (lambda: MLP(1, [2])([]), "this MLP has 1 inputs, but got 0 numbers"),
+        (lambda: MLP(2, [2])([[1.0, 2.0]] * 3), r"one sample, a list of 2 inputs, but .* 3 lists: predict\(model, X\)"),
+        (lambda: MLP(2, [2])(np.ones((3, 2))), "takes one sample, a list of 2 inputs, but got a list of 3 lists"),
+        (
+            lambda: Layer(2, 1)([[1.0, 2.0]]),
+            "this layer takes one sample, a list of 2 inputs, but got a list of 1 lists",
+        ),
     ],
 )
 def test_a_wrong_number_of_inputs_is_refused_with_both_numbers(make: Callable[[], Any], message: str) -> None:
@@ -99,6 +105,33 @@ def test_a_wrong_number_of_inputs_is_refused_with_both_numbers(make: Callable[[]
 def test_a_number_instead_of_a_list_is_refused(kind: Callable[[], Any], x: Any) -> None:
     with pytest.raises(TypeError, match=r"needs a list of 1 inputs, not .*2\.0.* alone: as in model\(\[x\]\)"):
         kind()(x)
+
+
+def test_a_single_sample_in_place_of_many_is_refused_with_the_way_out() -> None:
+    with pytest.raises(
+        TypeError, match=r"a list of 2 inputs, not 1\.0 alone: several samples are a list of such lists"
+    ):
+        predict(MLP(2, [1]), [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MLP("2", [1]), "nin must be a whole number, got '2'"),  # type: ignore[arg-type]
+        (lambda: MLP(2, [3.5, 1]), r"a size in nouts must be a whole number, got 3\.5"),  # type: ignore[list-item]
+        (lambda: Layer(2, None), "nout must be a whole number, got None"),  # type: ignore[arg-type]
+        (lambda: Neuron(1.0), r"nin must be a whole number, got 1\.0"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_size_that_is_no_whole_number_is_refused(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+def test_sizes_may_be_integers_of_numpy() -> None:
+    model = MLP(np.int64(2), np.array([3, 1]))  # type: ignore[arg-type]
+    assert model.architecture()["nin"] == 2
+    assert len(model.parameters()) == 13
 
 
 def test_a_number_instead_of_the_sizes_is_refused() -> None:

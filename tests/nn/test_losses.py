@@ -21,6 +21,7 @@ from nn.losses import (
     l1_loss,
     l1_penalty,
     l2_penalty,
+    loss_named,
     mse_loss,
 )
 
@@ -235,6 +236,14 @@ def test_what_does_not_fit_is_refused_with_the_numbers(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         loss(input, target)
+
+
+@pytest.mark.parametrize("given", [3, None, ["mse_loss"]])
+def test_what_is_neither_the_name_of_a_loss_nor_a_function_is_refused(given: Any) -> None:
+    with pytest.raises(
+        TypeError, match="a loss is a name, such as 'mse_loss', or a function of an output and a target"
+    ):
+        loss_named(given)
 
 
 def test_an_unknown_reduction_and_a_bad_delta_are_refused() -> None:

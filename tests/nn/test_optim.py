@@ -161,6 +161,7 @@ def test_zero_grad_and_repr_and_lr() -> None:
         (lambda: SGD([]), ValueError, "an optimizer needs at least one parameter"),
         (lambda: SGD([1.0]), TypeError, r"parameters must be Values, got 1\.0 of type float"),  # type: ignore[list-item]
         (lambda: SGD([Value(1.0)], lr=-1.0), ValueError, r"lr must be at least 0 and finite, got -1\.0"),
+        (lambda: SGD([Value(1.0)], lr="fast"), TypeError, "lr must be a number, got 'fast'"),  # type: ignore[arg-type]
         (lambda: SGD([Value(1.0)], lr=math.nan), ValueError, "lr must be at least 0 and finite, got nan"),
         (lambda: SGD([Value(1.0)], momentum=math.inf), ValueError, "momentum must be at least 0 and finite, got inf"),
         (lambda: SGD([Value(1.0)], nesterov=True), ValueError, "nesterov needs a momentum"),
@@ -333,6 +334,22 @@ def test_the_state_of_another_optimizer_is_refused(saved: Optimizer, message: st
     before = optimizer.state_dict()
     with pytest.raises(ValueError, match=message):
         optimizer.load_state_dict(saved.state_dict())
+    assert optimizer.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({}, "this is no state of an optimizer but has nothing in it"),
+        (MLP(1, [1], seed=0).state_dict(), r"no state of an optimizer but has 'layers\.0\.neurons\.0\.w\.0'"),
+        ({"hyper": {"lr": 0.1}}, "this is no state of an optimizer but has 'hyper'"),
+    ],
+)
+def test_what_is_no_state_of_an_optimizer_is_refused(state: dict[str, Any], message: str) -> None:
+    optimizer = SGD([Value(1.0)], lr=0.5)
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(state)
     assert optimizer.state_dict() == before
 
 

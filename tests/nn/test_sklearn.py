@@ -93,7 +93,7 @@ def test_early_stopping_looks_at_held_out_samples() -> None:
     ("options", "message"),
     [
         ({"solver": "lbfgs"}, "solver.*lbfgs"),
-        ({"activation": "logistic"}, "activation.*logistic"),
+        ({"activation": "swish"}, "activation.*swish"),
         ({"hidden_layer_sizes": (0,)}, "0"),
         ({"max_iter": 0}, "max_iter"),
         ({"batch_size": 0}, "batch_size"),
@@ -103,6 +103,15 @@ def test_early_stopping_looks_at_held_out_samples() -> None:
 def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MLPClassifier(**options).fit([[0.0], [1.0]], [0, 1])
+
+
+def test_logistic_is_the_sigmoid() -> None:
+    def trained(activation: str) -> Any:
+        return MLPClassifier((3,), activation, max_iter=5, random_state=0).fit([[0.0], [1.0]], [0, 1])
+
+    assert trained("logistic").model_.architecture()["activation"] == "sigmoid"
+    assert trained("logistic").history_.loss == trained("sigmoid").history_.loss
+    assert trained("logistic").get_params()["activation"] == "logistic"
 
 
 def test_one_class_and_an_unfitted_network_are_refused() -> None:

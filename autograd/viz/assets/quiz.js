@@ -127,6 +127,7 @@ class Quiz {
     if (asked !== null && this.open.has(asked)) found.push(...this.question(asked));
     else if (this.open.size) {
       found.push(make("div", { class: "row" }, make("button", { id: "ask", onclick: () => this.ask() }, "Next question")));
+      if (this.kind === "gradients") found.push(make("p", {}, "Or select a box with a question mark."));
     } else {
       found.push(make("p", { class: "right" }, `All ${this.kind === "local" ? "local derivatives" : "gradients"} found.`));
     }

@@ -24,7 +24,10 @@ def test_the_quiz_hides_gradients_and_checks_answers(open_page: Open) -> None:
     page.click("#quiz")
     assert page.locator(".b .g").all_text_contents() == ["grad ?", "grad ?", "grad ?", "grad ?", "grad 1"]
     assert gradients_on(page) == [None, None, None, None, None, 1]
+    hint = page.get_by_text("Or select a box with a question mark.")
+    assert hint.is_visible()
     page.click("#ask")
+    assert hint.count() == 0
     assert page.locator("#panel h2").nth(1).inner_text() == "b**3"
     page.fill("#answer", "2")
     press(page, "Enter")
