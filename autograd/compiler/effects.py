@@ -30,7 +30,9 @@ from autograd.graph import restore, topological_order
 from autograd.ops import Binary, Op, Traced, Unary
 from autograd.value import Value, constant, new_node
 
-__all__ = ["GRADIENT", "SET", "UPDATED", "Changes", "Effects", "NotReplayableError", "Target", "through_updates"]
+__all__ = [
+    "GRADIENT", "SET", "UPDATED", "Changes", "Effects", "NotReplayableError", "Target", "Unknown", "through_updates",
+]  # fmt: skip
 
 Target = Value | int  # a parameter, or the number of the argument that is one
 
@@ -48,20 +50,20 @@ _ENDS = (GRADIENT, UPDATED, ops.detached)  # where backward() ends, since they a
 SET = Binary("set", lambda x, p: x, lambda z, x, p: (0.0, 1.0))  # a parameter that is x now, for gradients of results
 
 
-class _Unknown:
+class Unknown:
     """In the place of the gradient of a node that is no leaf, which a program does not compute."""
 
-    def _refuse(self, *_: Any) -> NoReturn:
+    def refuse(self, *_: Any) -> NoReturn:
         raise NotReplayableError(
             "reads the gradient of an argument that is a number, or of an intermediate result: use autograd.grad"
         )
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
-    __neg__ = __abs__ = __pow__ = __float__ = __int__ = __bool__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
-    __round__ = __format__ = __repr__ = __str__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = refuse
+    __neg__ = __abs__ = __pow__ = __float__ = __int__ = __bool__ = __lt__ = __le__ = __gt__ = __ge__ = refuse
+    __round__ = __format__ = __repr__ = __str__ = refuse
 
 
-_UNKNOWN: Any = _Unknown()
+_UNKNOWN: Any = Unknown()
 
 
 class Effects(NamedTuple):

@@ -40,6 +40,13 @@ _EXACT = 2**53  # up to here every int is a float
 _PLAIN = (int, float, str, bool, bytes, type(None))
 
 
+def _no_number(name: str) -> NotReplayableError:
+    return NotReplayableError(
+        f"keeps something new in {name} that is no number: set .data of the Values that are there, or the members of "
+        "the list"
+    )
+
+
 class NotReplayableError(CompileError):
     """Something that a program cannot do: the call runs without the compiler."""
 
@@ -149,7 +156,10 @@ class Places:
         """What the function left in these places, and elsewhere."""
         differences = self.outside.differences()
         if differences is None:
-            raise NotReplayableError(f"changes the length or the keys of {self.outside.changed()}")
+            raise NotReplayableError(
+                f"changes the length or the keys of {self.outside.changed()}: return what it puts there, and put it "
+                "there outside"
+            )
         found = Written()
         for difference in differences:
             seen, now = difference.seen, difference.now
@@ -158,7 +168,7 @@ class Places:
             elif type(now) in _PLAIN and type(seen) in _PLAIN:
                 found.add(_place(difference), now)
             else:
-                raise NotReplayableError(f"keeps something in {difference.name} that is no number")
+                raise _no_number(difference.name)
         for space, key, name, before, _ in self._only_set:
             now = space.get(key, NO_KEY)
             if now is NO_KEY and before is not NO_KEY:
@@ -332,7 +342,7 @@ class Written:
         if type(now) is dict:
             entries = {key: self._maker(place, item, nodes) for key, item in now.items()}
             return lambda numbers: {key: make(numbers) for key, make in entries.items()}
-        raise NotReplayableError(f"keeps something in {place.name} that is no number")
+        raise _no_number(place.name)
 
 
 class Puts:

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.effects import GRADIENT, UPDATED
+from autograd.compiler.effects import GRADIENT, UPDATED, Unknown
 from autograd.compiler.traced import IntLeaf
 from autograd.ops import Traced
 from autograd.value import Value, constant
@@ -122,6 +122,8 @@ def taken_apart(
         if isinstance(x, (Value, Traced)):
             found.append(x)
             return _Place(len(found) - 1)
+        if isinstance(x, Unknown):
+            x.refuse()
         if not isinstance(x, _PLAIN) and not hasattr(x, "dtype"):
             raise TypeError(
                 f"a compiled function must return numbers, and lists, tuples, dictionaries or dataclasses of them, not "

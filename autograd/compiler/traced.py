@@ -331,6 +331,25 @@ def _of_plain_numbers(name: str) -> Callable[..., Any]:
     return method
 
 
+def _whole_division(name: str) -> Callable[..., Any]:
+    """``//``, ``%`` or ``divmod``: of ints computed anew at each call, of others with the numbers of this call."""
+    otherwise = _of_plain_numbers(name)
+
+    def method(self: TracedNumber, *others: Any) -> Any:
+        if _recorder() is None or len(others) != 1 or not (_is_int(self) and _is_int(others[0])):
+            return otherwise(self, *others)
+        operands: tuple[Any, Any] = (others[0], self) if name.startswith("__r") else (self, others[0])
+        x, y = operands
+        if y == 0 or abs(x) + abs(y) > _EXACT / 2:  # that it is not so is a guard from now on
+            return otherwise(self, *others)
+        over, under = constant(x), constant(y)
+        whole = (over / under).floor().detach()  # exact, since quotients of ints that are no ints are 1 / y from one
+        results = TracedInt(whole), TracedInt((over - under * whole).detach())
+        return results[0] if "floordiv" in name else results[1] if "divmod" not in name else results
+
+    return method
+
+
 def _comparison(op: Op, plain: Callable[[Any, Any], Any], *, swap: bool = False, negate: bool = False) -> Any:
     def method(self: TracedNumber, other: Any) -> Any:
         if isinstance(other, Value) or not _is_number(other):
@@ -359,10 +378,12 @@ _METHODS: dict[str, Any] = {
 _METHODS |= {
     name: _of_plain_numbers(name)
     for name in [
-        f"__{reflected}{name}__"
-        for name in ("mod", "floordiv", "divmod", "lshift", "rshift", "and", "or", "xor")
-        for reflected in ("", "r")
+        f"__{reflected}{name}__" for name in ("lshift", "rshift", "and", "or", "xor") for reflected in ("", "r")
     ]
+}
+_METHODS |= {
+    name: _whole_division(name)
+    for name in ("__mod__", "__rmod__", "__floordiv__", "__rfloordiv__", "__divmod__", "__rdivmod__")
 }
 _METHODS["__invert__"] = _of_plain_numbers("__invert__")
 for _name, _method in _METHODS.items():

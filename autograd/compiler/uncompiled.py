@@ -30,7 +30,7 @@ class Uncompiled(Recordings):
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
         if self._may_change_something():
             result = called(self.f, args)  # what it puts somewhere must be plain numbers
-            known = result is None or is_structure(result) or self.kept.gives_number(given)
+            known = result is None or is_structure(result) or self.kept.gives_number(given) or self._updates()
             return result if known else as_node(result)
         inputs = inputs_for(given, self._labels(args), keep=True)
         result, copies = run(self.f, args, inputs)

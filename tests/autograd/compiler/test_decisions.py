@@ -46,7 +46,7 @@ def test_what_no_recording_fits_is_computed_by_the_graph(backend: str) -> None:
 
 
 def test_decisions_that_come_back_are_all_recorded() -> None:
-    compiled = autograd.compile(lambda x, n: x[0] * n if n % 2 else x[1] * n)
+    compiled = autograd.compile(lambda x, n: x[0] * n if str(n)[-1] in "13579" else x[1] * n)
     for _ in range(8):
         quietly(lambda n: compiled([1.0, 2.0], n), list(range(12)))
     (kept,) = compiled.variants.values()

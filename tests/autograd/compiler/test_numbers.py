@@ -302,3 +302,50 @@ def test_a_node_of_a_subclass_is_one_inside_too() -> None:
     compiled = autograd.compile(lambda x: x.squared() if hasattr(x, "squared") else x * 3.0)
     for _ in range(2):
         assert (compiled(Squared(5.0)).data, compiled(Value(5.0)).data, compiled(5.0).data) == (25.0, 15.0, 15.0)
+
+
+# ---- whole division --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("backend", ["auto", "python"])
+def test_whole_division_of_ints_is_computed_anew(backend: str) -> None:
+    def f(x: float, n: int, m: int) -> list[Any]:
+        return [n % m, n // m, n % 7, -7 // n, 23 % n, *divmod(n, m), *divmod(5, m), n % m == 0, x * (n // 2)]
+
+    compiled = autograd.compile(f, backend=backend)
+    edge = 2**53 - 1
+    for n, m in ((7, 3), (-7, 3), (7, -3), (-7, -3), (6, 3), (1, 2), (edge, 3), (-edge, 94906265), (edge, edge - 1)):
+        found, expected = compiled(2.0, n, m), f(2.0, n, m)
+        assert [x.data if isinstance(x, Value) else x for x in found] == expected
+        assert list(map(type, found[:9])) == [int] * 9
+        if abs(n) < edge:
+            assert compiled.recordings == 1  # where numbers are larger Python computes with those of the call
+
+
+def test_whole_division_by_zero_is_pythons_error() -> None:
+    compiled = autograd.compile(lambda x, n: x * (5 % n) + 7 // n)
+    for n in (2, 0, 3, 0):
+        if n:
+            assert compiled(2.0, n).data == 2.0 * (5 % n) + 7 // n
+        else:
+            with pytest.raises(ZeroDivisionError):
+                compiled(2.0, n)
+
+
+def test_whole_division_chooses_samples_and_rates_with_one_recording() -> None:
+    w, data = Value(0.5), [0.5, -1.0, 2.0]
+
+    def step(k: int) -> Any:
+        loss = (w * data[k % len(data)] - 1.0) ** 2
+        loss.backward()
+        w.data -= 0.1 * 0.5 ** (k // 4) * w.grad
+        w.grad = 0.0
+        return loss.data
+
+    expected = [step(k) for k in range(12)]
+    w.data = 0.5
+    compiled = autograd.compile(step)
+    assert [compiled(k) for k in range(12)] == pytest.approx(expected, rel=1e-12)
+    assert compiled.recordings == 1
+
+
+def test_a_whole_quotient_has_no_gradient() -> None:
+    assert autograd.compile(lambda x, n: x * (n % 3) + n // 2).value_and_grad(2.0, 5) == (6.0, (2.0, 0.0))

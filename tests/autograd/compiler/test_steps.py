@@ -919,3 +919,17 @@ def test_the_largest_of_what_is_computed_on_the_way_in_python() -> None:
     compiled = autograd.compile(step, backend="python")
     close([compiled(k).data for k in range(6)], [step(k).data for k in range(6)])
     assert compiled.recordings == 1
+
+
+def test_the_gradient_of_an_input_is_what_it_is_without_the_compiler() -> None:
+    w = Value(0.5)
+
+    @autograd.compile
+    def saliency(x: float) -> Any:
+        given = Value(x)
+        (given * w).tanh().backward()
+        return given.data, given.grad
+
+    with pytest.warns(RuntimeWarning, match="reads the gradient of an argument"):
+        found = [saliency(0.5) for _ in range(8)]
+    close([slope for _, slope in found], [0.5 * (1.0 - autograd.tanh(0.25) ** 2)] * 8)
