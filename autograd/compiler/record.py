@@ -7,144 +7,39 @@ hold must be recorded again.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, filterfalse, repeat
 from operator import attrgetter
 from sys import getrefcount
-from types import FrameType
 from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.arguments import arguments_of, called, labels_of
-from autograd.compiler.choosing import member
 from autograd.compiler.codenames import compares_with_true
 from autograd.compiler.effects import Changes, Effects, through_updates
 from autograd.compiler.givens import Copies
 from autograd.compiler.outside import Outside
+from autograd.compiler.recorder import Guard, Recorder, at_work
 from autograd.compiler.results import Form, depends_on, is_plain_number, is_structure, several, taken_apart
 from autograd.compiler.rewriting import rewritten
-from autograd.compiler.traced import IntLeaf, TracedBool, TracedFloat, node_of, traced
+from autograd.compiler.traced import IntLeaf, node_of, traced
 from autograd.errors import CompileError
 from autograd.graph import leaves as leaves_of
 from autograd.graph import restore, topological_order
-from autograd.modes import recorders, switched, transformation
+from autograd.modes import switched, transformation
 from autograd.subclasses import as_kind
 from autograd.trees import rebuild
 from autograd.value import Value, constant
 
 __all__ = [
-    "Guard", "Recording", "advice", "as_node", "first_difference", "inputs_for", "record",
+    "Recording", "advice", "as_node", "first_difference", "inputs_for", "record",
     "recording_of", "run",
 ]  # fmt: skip
 
 
 _parents = attrgetter("parents")
-
-
-class Guard(NamedTuple):
-    """What a decision was based on: the truth of a comparison, or a number that was read."""
-
-    node: Value
-    found: float  # 1.0 or 0.0 for a truth
-    is_truth: bool
-    line: str = ""  # where it was taken first, as "file:line"
-
-    @property
-    def place(self) -> str:
-        """Where it was taken, in words; empty if nobody knows."""
-        file, _, line = self.line.rpartition(":")
-        return f"{os.path.basename(file)}, line {line}" if line else ""
-
-
-class _Recorder:
-    """Told by the nodes of every look at their data while it is switched on in ``autograd.modes``."""
-
-    def __init__(self, plain_truths: bool, changes: Changes | None = None) -> None:
-        self.changes = changes  # what the function may change; None: nothing
-        self.guards: dict[tuple[Value, bool], Guard] = {}
-        self.nodes: dict[Value, None] = {}  # those that the function made, in order; others are captured as they are
-        self.dropped: list[Value] = []  # those that became plain floats, to which no gradient goes
-        self.strangers: set[int] = set()  # ids of the nodes that other threads made meanwhile
-        self.missed = False  # whether another thread read a number that the function computed
-        self.numbers: dict[int, TracedFloat] = {}  # what ``data`` gave, by the id of the node
-        self.places: dict[tuple[int, int], Value] = {}  # what ``place`` gave
-        self.plain_truths = plain_truths  # whether a comparison must be True or False itself
-
-    def on_node(self, node: Value) -> None:
-        self.nodes[node] = None
-
-    def truth(self, comparison: Value) -> Any:
-        return bool(TracedBool(comparison)) if self.plain_truths else TracedBool(comparison)
-
-    def number(self, node: Value) -> Any:
-        return TracedFloat(node)
-
-    def data(self, node: Value) -> Any:
-        """The number of a node without its gradient."""
-        if node.op is ops.constant:
-            return node._data
-        if id(node) not in self.numbers:
-            self.numbers[id(node)] = TracedFloat(node.detach())
-        return self.numbers[id(node)]
-
-    def member(self, xs: Any, i: Any) -> Any:
-        return member(xs, i, self)
-
-    def place(self, index: Value, n: int) -> Value:
-        """An index into n members, counted from the front; that there is such a member is a guard."""
-        found = self.places.get((id(index), n))
-        if found is None:
-            self.on_branch(Value.apply(ops.less, (abs(index + 0.5), n)))  # -n ≤ index ≤ n - 1
-            below = Value.apply(ops.less, (index, 0.0))
-            found = self.places[id(index), n] = below.select(index + n, index)
-        return found
-
-    def on_drop(self, node: Value) -> None:
-        self.dropped.append(node)
-
-    def on_other_thread(self, made: Value | None, read: Value | None) -> None:
-        if made is not None:
-            self.strangers.add(id(made))
-            read = next((parent for parent in made.parents if parent in self.nodes), None)
-        self.missed |= read is not None and read in self.nodes
-
-    def on_set(self, node: Value, data: Any) -> None:
-        if self.changes is None:
-            raise CompileError("this function cannot set .data: a replay would not do it; compute a new Value")
-        self.numbers.pop(id(node), None)
-        self.changes.on_set(node, data)
-
-    def on_backward(self, root: Value, gradient: Any) -> None:
-        if self.changes is None:
-            raise CompileError(
-                "this function cannot call backward(), whose gradients a replay would not write: "
-                "use autograd.grad inside it, or call backward() on what it returns"
-            )
-        self.changes.on_backward(root, gradient)
-
-    def on_gradients(self, inputs: Sequence[Value]) -> None:
-        if self.changes is not None:
-            self.changes.on_gradients(inputs)
-
-    def on_branch(self, node: Value) -> None:
-        if (node, True) not in self.guards:
-            self.guards[node, True] = Guard(node, float(node._data != 0.0), True, _line())
-
-    def on_read(self, node: Value) -> None:
-        if node.op is not ops.constant and (node, False) not in self.guards:
-            self.guards[node, False] = Guard(node, node._data, False, _line())
-
-
-def _line() -> str:
-    """The line of the program that runs now, outside of this package."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("autograd", "nn"):
-        frame = frame.f_back
-    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 class Recording(NamedTuple):
@@ -229,14 +124,22 @@ def record(
     """Run ``f`` once with traced numbers and fresh leaves in the place of the numbers in ``args``.
 
     Args:
-        f: A function that returns one number.
-        args: Where to run it.
-        outside: What the function can see besides its arguments.
-        several: Whether ``f`` returns a list of numbers instead.
-        changes: What it may change; None: it may change nothing.
+        f: A function that returns one number, or numbers in any structure.
+        args: The arguments of the run.
+        outside: Everything that the function can read besides its arguments.
+        several: Whether ``f`` returns a list of which each member is an output of its own.
+        changes: The changes that are allowed; None: a function that changes something is refused.
+
+    Returns:
+        The recording, from which later calls are computed.
+
+    Raises:
+        CompileError: The function does something that a replay could not do.
     """
+    # Run the function.  Meanwhile every node that is made in this thread tells the recorder, the function's code is
+    # the rewritten one, and what it may change is watched; all of that is taken back at the end of the block.
     outside = outside or Outside(f)
-    recorder = _Recorder(any(map(compares_with_true, outside.codes)), changes)
+    recorder = Recorder(any(map(compares_with_true, outside.codes)), changes)
     given = [x for arg in args for x in arguments_of(arg)]
     inputs = inputs_for(given, labels_of(f, args))
     leaves = list(map(node_of, inputs))
@@ -244,13 +147,14 @@ def record(
     switches = switched(recorder=recorder, recording=True, strict=False)
     form, effects = None, Effects()
     watched = _gradients_watched(outside, leaves) if changes is None else changes.watched(recorder.nodes, leaves, given)
-    with watched, _at_work(recorder):
+    with watched, at_work(recorder):
         with rewritten(outside.functions), switches:
             if recorder.plain_truths:
                 inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
             output, copies = run(f, args, inputs)
         if changes is not None:
             effects = changes.effects()
+    # What it returned, and what it left in lists and dictionaries of its arguments: the outputs.
     if several:
         outputs = [as_node(x) for x in output]
     elif is_structure(output) or (output is None and effects.any) or is_plain_number(output, leaves):
@@ -261,11 +165,15 @@ def record(
     if contents := copies.changed():
         changed, computed = taken_apart(contents, leaves, copies.known)
         outputs += computed
+    # Leaves that the function made and kept nowhere are constants.  Whether it kept one is told by counting references,
+    # so that nothing here may refer to what it returned.
     del output, inputs, copies, contents
     for leaf in leaves:
         recorder.nodes.pop(leaf, None)
     for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
+    # The graph of all that is wanted of a call.  Of the leaves that it captured, those that stand for plain numbers
+    # outside are read in another way than parameters.
     if changes is not None:
         outputs = list(map(changes.updated, outputs))
         effects = effects._replace(updates=changes.updates(outputs))
@@ -282,16 +190,6 @@ def record(
             "that calls it, or run it without the compiler"
         )
     return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form, changed=changed)
-
-
-@contextmanager
-def _at_work(recorder: _Recorder) -> Iterator[None]:
-    """Let other threads tell the recorder what they do to its nodes."""
-    recorders.append(recorder)
-    try:
-        yield
-    finally:
-        recorders.remove(recorder)
 
 
 class _Untouched(float):
