@@ -136,6 +136,19 @@ def test_nothing_is_cut_off_or_printed_over_another_part(open_page: Open, size: 
             assert b <= top < bottom <= d
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_no_word_for_the_speed_is_cut_off(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page(cubic(), size=size)
+    width, needed = page.evaluate("""() => {
+      const speed = document.getElementById("speed");
+      const free = speed.cloneNode(true);  // as wide as its longest word
+      free.style.cssText = "position: absolute; max-width: none; min-width: 0; flex: none";
+      speed.parentNode.append(free);
+      return [speed.offsetWidth, free.offsetWidth];
+    }""")
+    assert 60 < needed <= width
+
+
 @pytest.mark.parametrize("size", SIZES[:4])
 def test_a_small_graph_is_all_seen_beside_the_buttons(open_page: Open, size: tuple[int, int]) -> None:
     page = open_page(cubic(), size=size)
