@@ -128,9 +128,9 @@ class Choice(NamedTuple):
     """What a GATHER or a SCATTER chooses among.
 
     Attributes:
-        chosen: the numbers that choose.
-        places: all candidates, candidate by candidate.
-        count: how many there are for each number.
+        chosen: The numbers that choose.
+        places: The places of all candidates, candidate by candidate.
+        count: The number of candidates of each choice.
     """
 
     chosen: Read

@@ -242,6 +242,9 @@ class _ChoiceEdge(LinearMap):
 def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Index) -> dict[_Node, Any]:
     """For arrays of which the output depends on some members only: a number that is not 0 at these.
 
+        a2 = log a1                      the output depends on member m of a2 where a0[m] is 1, so that the number
+        a3 = select a0 a2 0.0            for a2 is a0; for a1 it is a0, too, and log's 1 / 0 does not reach it
+
     The derivative with respect to what a branch of a ``select`` computed may be inf or nan where the branch is not
     taken; the zero that comes from above would not make it 0 there (see ``autograd.branches``).  The same holds for
     members that only a condition, a guard or another output needs.

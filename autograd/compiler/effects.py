@@ -103,10 +103,10 @@ class Changes:
     """What a function changes while it is recorded.
 
     Args:
-        values: the parameters that it can see.
-        places: what else it can see and may change.
-        gradients: whether its code reads or sets gradients.
-        differentiates: whether ``backward()`` has an effect, as it has not inside ``no_grad()``.
+        values: The parameters that the function can see.
+        places: Everything else that it can see and may change.
+        gradients: Whether its code reads or sets gradients.
+        differentiates: Whether ``backward()`` has an effect; inside ``no_grad()`` it has none.
     """
 
     def __init__(
@@ -117,14 +117,20 @@ class Changes:
         self.targets: dict[Value, Target] = {}  # the argument that a leaf stands for
         self.plain: set[Value] = set()  # leaves of plain numbers
         self.nodes: dict[Value, None] = {}
-        self._leaves: dict[Value, Value] = {}  # of the gradients before, by parameter
-        self._marks: dict[Value, Any] = {}  # what was put into the place of the gradient
-        self._gradients: dict[Value, Any] = {}  # what stood there
-        self._data: dict[Value, float] = {}  # the number before the first change
-        self._versions: dict[Value, Value] = {}  # which parameter an updated number is of
-        self._latest: dict[Value, Value] = {}  # by parameter its newest version
+        # For each parameter whose gradient is watched: what stood there, the traced number that stands there now, and
+        # the leaf of that number.
+        self._gradients: dict[Value, Any] = {}
+        self._marks: dict[Value, Any] = {}
+        self._leaves: dict[Value, Value] = {}
+        # For each parameter that was set: its number before, and its newest version, an UPDATED node.  For each version
+        # the parameter that it is a version of.
+        self._data: dict[Value, float] = {}
+        self._latest: dict[Value, Value] = {}
+        self._versions: dict[Value, Value] = {}
         self._first: Value | None = None  # the first version
-        self._events: list[tuple[int, Value, Value]] = []  # from which node on a parameter is another number
+        # What ``_settle`` has to do still: (the number of nodes when a parameter was set, the parameter, its version);
+        # which versions were the newest when it came last; and up to which node it was then.
+        self._events: list[tuple[int, Value, Value]] = []
         self._current: dict[Value, Value] = {}
         self._settled = 0
         self._inside: list[Value] = []  # nodes whose gradient is not known
@@ -135,9 +141,9 @@ class Changes:
         """For a while there are traced numbers where the function reads numbers that it changes.
 
         Args:
-            nodes: those that the recorder notes.
-            leaves: those that stand for the arguments.
-            given: the arguments.
+            nodes: The nodes of the recording, to which the recorder adds each that is made.
+            leaves: The leaves that stand for the arguments.
+            given: The numbers and Values in the arguments.
         """
         try:
             self._begin(nodes, leaves, given)
@@ -301,7 +307,11 @@ class Changes:
         return adjoint
 
     def _settle(self) -> None:
-        """Let nodes that were computed from a parameter after it was set be computed from that version of it."""
+        """Let nodes that were computed from a parameter after it was set be computed from that version of it.
+
+        y = p * 2;  p.data = 5.0;  z = p * 3          y has the parent p, and z, too
+                                                      z has the parent UPDATED(5.0) instead
+        """
         count = len(self.nodes)
         if self._events or self._current:
             start = self._settled if self._current else max(self._settled, self._events[0][0])

@@ -62,7 +62,7 @@ def group(
         nodes: all nodes with operands that belong to it, in the order of their creation.
         numbers: more leaves, whose numbers come behind those of the parameters.
         batched: whether there are arguments for each sample of a batch; the graph is that of one sample.
-        most: with more classes than that it is given up.
+        most: The largest number of classes allowed.
 
     Returns:
         The builder with the program in it, the outputs, and the arrays of the leaves.

@@ -39,14 +39,15 @@ class Class:
     """Nodes that do the same.
 
     Attributes:
-        nodes: its members, in the order of their creation; none for leaves.
-        count: how many members.
-        op: a row of the table, or "sum", "exact sum" or "largest".
-        operands: for an operation the class of each operand.
-        exponent: of a ``constant_power``.
-        columns: for an operation the members that each operand reads.
-        lists: for a sum, by the classes of the factors, the owners and the members of each factor, term by term.
-        labels: what the members are called.
+        nodes: The members, in the order of their creation; empty for leaves.
+        count: The number of members.
+        op: A row of the table, or "sum", "exact sum" or "largest".
+        operands: Of an operation: the class of each operand.
+        columns: Of an operation: for each operand the member that is read, member by member.
+        exponent: The exponent of a ``constant_power``, which belongs to the operation.
+        lists: Of a sum: its terms, by the classes of their factors.  A list of terms is [owners, first factors, second
+            factors]: term t adds member first[t], times member second[t] if there is one, to the sum owners[t].
+        labels: The labels of the members.
     """
 
     __slots__ = ("columns", "count", "exponent", "labels", "lists", "nodes", "number", "op", "operands")
@@ -67,7 +68,7 @@ class Members:
         roots: nodes whose numbers are wanted.
         arguments, parameters, numbers: leaves.
         nodes: all nodes with operands that belong to the graph, in the order of their creation.
-        most: with more classes than that it is given up.
+        most: The largest number of classes allowed.
 
     Raises:
         TooManyClassesError: there are more than ``most``.

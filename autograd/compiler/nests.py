@@ -217,11 +217,14 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
         How it runs in vectors ("n": over members next to each other; "k": along the sum; "": not at all), the table,
         and whether every sum is completed in one row.
     """
+    # Which loops stay within one sum (its owner does not move), and which go from sum to sum.
     nest = nest_of(columns, batch)
     sizes = [max(turns[k] for turns, _ in nest.blocks) for k in range(len(nest.loops))]
     numbers = [k for k, size in enumerate(sizes) if size > 1]
     inside = [k for k in numbers if nest.loops[k].strides[0] == 0]
     outside = [k for k in numbers if nest.loops[k].strides[0] != 0]
+    # Vectors need factors that are next to each other or the same.  Along n the sums are next to each other, too; along
+    # k all factors are.
     steps = [loop.strides[1 : 1 + factors] for loop in nest.loops]
     easy = [k for k in numbers if all(step in (0, 1) for step in steps[k])]
     by_size = lambda k: sizes[k]  # noqa: E731
@@ -231,6 +234,7 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
     n = max(along, key=by_size, default=-1)
     k = max(inside, key=by_size, default=-1)
     dot = max(within, key=by_size, default=-1)
+    # Take what needs fewer vectors; the 1.5 is what adding up the lanes of a vector at the end of each sum costs.
     cost_n = _vectors(sizes, n) * prod(sizes[j] for j in numbers if j != n) if n >= 0 else None
     cost_k = (_vectors(sizes, dot) + 1.5) * prod(sizes[j] for j in numbers if j != dot) if dot >= 0 else None
     if cost_n is not None and (cost_k is None or cost_n <= cost_k):
@@ -239,6 +243,7 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
         way, k = "k", dot
     else:
         way = ""
+    # The kernel has three loops, the largest that there are; all others become rows of the table.
     rest = sorted([j for j in outside if j != n or way != "n"], key=by_size, reverse=True)
     if way == "n":
         kept = (rest[0] if rest else -1, n, k)

@@ -87,13 +87,17 @@ def _wanted(found: Class, operands: list[Index], lists: Lists) -> list[int] | No
     """The new number of each member, if its loops are better run through in another order."""
     if found.count < 4:
         return None
+    # An operation: the loops that all of its operands run through.
     if not lists:
         nest = common_dims([loops(column) for column in operands])
         return _by_steps(nest[0], nest[1], ()) if nest else None
-    for key in sorted(lists, key=lambda key: (len(key) == 1, key)):  # products with a parameter first
+    # A sum: the first list of terms that has loops, products with a parameter before others.
+    for key in sorted(lists, key=lambda key: (len(key) == 1, key)):
         nest = common_dims([loops(column) for column in lists[key]])
         if nest is None:
             continue
+        # The loops in which the owner moves on are those of the members; in the others terms of one sum are added.
+        # They must number all members, one after the other.
         turns, (owner, *factors) = nest
         outer = [k for k, step in enumerate(owner) if step]
         members = tuple([turns[k] for k in outer])

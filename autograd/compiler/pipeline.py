@@ -56,7 +56,7 @@ def assemble(
         recording: what to compute.
         wanted: the kinds of leaves to differentiate the first output with respect to.
         batched: whether it is evaluated for many samples at once; the arguments are other ones for each.
-        most: with more classes than that it is given up.
+        most: The largest number of classes allowed.
         by_class: whether derivatives stay in the order of the members, as a reader wants them, not of the call.
 
     Raises:

@@ -61,12 +61,13 @@ class Residence:
     """The numbers of one compiled function that are in the memory of machine code.
 
     Attributes:
-        lock: Held by who reads or changes them.
-        ahead: The machine code that has them; None if they are where they belong.
-        constants: Gradients that were set to something that is no number of the program, such as 0, and that.
-        written: For lists of plain numbers, which nobody can watch: what was written there.
+        lock: The lock of the thread that reads or changes them.
+        ahead: The machine code that has them; None if all numbers are in their Values.
+        constants: The Values whose gradient the call sets to the same number each time, such as 0, and these numbers.
+        written: The contents of the lists of plain numbers after the last call.  Nobody can watch a list, so the next
+            call compares.
         running: Whether the machine code is in the middle of a call.
-        kind: The class of the Values meanwhile.
+        kind: The class of the Values as long as ``ahead`` has their numbers.
     """
 
     def __init__(self) -> None:

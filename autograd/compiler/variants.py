@@ -28,10 +28,10 @@ __all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Evaluated", "Plan", "PointPl
 
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 MOST_IN_ALL = 64  # recordings kept for a function
-FEW = 3  # recordings that may serve no other call than their own
-FEW_NODES = 300  # of a function that may be small enough for that:
-_SMALL = 600  # operations of a function that is called with nothing of Python in between
-_CHEAP = 1.0  # seconds of compiling that nobody has to save first
+FEW = 3  # recordings allowed before any of them has served a second call
+FEW_NODES = 300  # in a recording that is worth a look at its program, which must have at most
+_SMALL = 600  # operations to be called with nothing of Python in between
+_CHEAP = 1.0  # seconds that compiling may take before it has saved any
 
 if TYPE_CHECKING:
     from autograd.compiler.machine.tape import Tape

@@ -32,13 +32,13 @@ class Layout:
     """The machine of a step, and the places of its numbers.
 
     Attributes:
-        machine: It.
+        machine: The program as machine code, with its frame.
         guarded: Whether there are guards.
         results: The outputs of the recording, the number of guards that do not hold if there are any, and the numbers
             that are written elsewhere.
-        slots: By key the place of each held number in the frame.
+        slots: For each key of a held number its place in the frame.
         fixed: The places that always get the same number, and these numbers.
-        leaves: By live number the place of each that the outputs or the guards depend on.
+        leaves: For each live number that the outputs or the guards depend on, its place.
     """
 
     def __init__(self, recording: Recording, held: Held) -> None:

@@ -30,10 +30,10 @@ __all__ = ["ResidentStep"]
 
 _data, _grad = attrgetter("_data"), attrgetter("grad")
 _list_of, _put_all = np.ndarray.tolist, list.__setitem__
-_MOST_LOADS = 8  # calls more than others that found the numbers elsewhere: from then on the numbers are left there
+_MOST_LOADS = 8  # so many more calls that had to load the numbers than calls that found them here: stop keeping them,
+_AGAIN = 64  # but try once more at every so many loads
 _MOST_SLICES = 24  # with more of them numbers are moved one by one
 _MOST_TRANSFERS = 16  # from other recordings that are remembered
-_AGAIN = 64  # and after so many of these calls they are kept once more
 
 
 class ResidentStep:
@@ -146,6 +146,7 @@ class ResidentStep:
 
     def _finish(self, loads: bool, numbers: Sequence[float]) -> None:
         """Change everything, by one call into C that Ctrl-C cannot split."""
+        # The iterators are put together first, which changes nothing.
         held, residence = self.held, self.residence
         calls: list[Iterator[Any]] = [iter(self._carry, None)]  # calls it once, since it returns None
         if not self._settled:
@@ -160,6 +161,7 @@ class ResidentStep:
             calls.append(residence.entered(self, held.trees))
         elif loads:
             calls.append(self._written_back())
+        # Now all of them run.
         deque(chain.from_iterable(calls), maxlen=0)
         self._settled = True
         residence.written = list(written)
