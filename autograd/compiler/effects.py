@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from autograd import ops
-from autograd.compiler.places import NotReplayableError, Places, Read, Written
+from autograd.compiler.places import NotReplayableError, Places, Reader, Written
 from autograd.compiler.residence import set_data
 from autograd.compiler.traced import TracedFloat, node_of
 from autograd.errors import CompileError
@@ -83,7 +83,7 @@ class Effects(NamedTuple):
     gradients: tuple[Sequence[Target], Sequence[Value]] = ((), ())
     constants: tuple[Sequence[Target], Sequence[Any]] = ((), ())
     reads: Sequence[Target] = ()
-    outside: Read | None = None
+    outside: Reader | None = None
     written: Written | None = None
     updates: Mapping[Value, Value] = MappingProxyType({})
 

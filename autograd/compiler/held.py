@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from autograd.compiler.classes import UnsupportedError
-from autograd.compiler.places import Part, Read, Tree
+from autograd.compiler.places import Part, Reader, TreeReader
 from autograd.compiler.record import Recording
 from autograd.ops import constant
 from autograd.value import Value
@@ -28,7 +28,7 @@ class HeldTree(NamedTuple):
 
     space: dict[str, Any]
     key: str
-    reader: Tree
+    reader: TreeReader
 
     @property
     def size(self) -> tuple[int, int]:
@@ -91,7 +91,7 @@ class Held:
         self.keys = keys
         self._of_the_rest(read)
 
-    def _number_leaves(self, recording: Recording, read: Read | None) -> None:
+    def _number_leaves(self, recording: Recording, read: Reader | None) -> None:
         first = len(recording.parameters)
         self.leaves.update(zip(zip(repeat("data"), recording.parameters), range(first)))
         self.leaves.update(zip(zip(repeat("grad"), recording.effects.reads), range(first, first + 2**60)))
@@ -138,8 +138,8 @@ class Held:
         trees = [(id(tree.space), tree.key, tree.size) for tree in self.trees]
         return self.data, self.grads, trees, [(id(column), len(column)) for column in self.columns]
 
-    def _of_the_rest(self, read: Read | None) -> None:
-        self.read: Read | None = None
+    def _of_the_rest(self, read: Reader | None) -> None:
+        self.read: Reader | None = None
         self.read_leaves: list[int] = []
         if read is None:
             return
@@ -149,13 +149,13 @@ class Held:
         held = {id(tree.reader) for tree in self.trees}
         trees = [tree for tree in read.trees if id(tree) not in held]
         if places or trees:
-            found = Read(places, [read.kinds[k] for k in kept], trees, ())
+            found = Reader(places, [read.kinds[k] for k in kept], trees, ())
             keys = list(_keys_of(found))
             found.wanted = [k for k, key in enumerate(keys) if key in self.leaves]
             self.read, self.read_leaves = found, [self.leaves[keys[k]] for k in found.wanted]
 
 
-def _keys_of(read: Read) -> Iterator[Any]:
+def _keys_of(read: Reader) -> Iterator[Any]:
     """The keys of all numbers that are looked at, in their order."""
     for place in read.places:
         yield id(place.space), place.key, 0
@@ -163,7 +163,7 @@ def _keys_of(read: Read) -> Iterator[Any]:
         yield from zip(repeat(id(tree.place.space)), repeat(tree.place.key), range(tree.count))
 
 
-def _trees(read: Read | None, parts: Sequence[Part], deferrable: set[tuple[int, Any]]) -> list[HeldTree]:
+def _trees(read: Reader | None, parts: Sequence[Part], deferrable: set[tuple[int, Any]]) -> list[HeldTree]:
     """The lists of tuples that may be deferred, and that the function replaces by the same kind of list."""
     widths = {(id(part.place.space), part.place.key): (part.width, len(part.nodes)) for part in parts}
     found = []
@@ -176,7 +176,7 @@ def _trees(read: Read | None, parts: Sequence[Part], deferrable: set[tuple[int, 
     return sorted(found, key=lambda tree: (id(tree.space), tree.key))
 
 
-def _columns(recording: Recording, read: Read | None, parts: Sequence[Part]) -> list[list[float]]:
+def _columns(recording: Recording, read: Reader | None, parts: Sequence[Part]) -> list[list[float]]:
     """The lists of nothing but floats that the function reads and changes one by one."""
     known = {*recording.arguments}
     others = {

@@ -3,6 +3,10 @@
 Such a number is no constant of the recording.  While the function is recorded, a traced number stands there; at each
 call the program gets what is there then, and afterwards what the program computed is put there.  In a place there may
 be lists, tuples and dictionaries of numbers instead, if the function puts new ones there: an optimiser's state.
+
+    state["step"] += 1          while it is recorded: state["step"] is a traced 7, then the node of 7 + 1
+    state["note"] = "warm"      a text: each call puts the same one there
+                                a call: read state["step"], run the program, write its result and "warm"
 """
 
 from __future__ import annotations
@@ -29,8 +33,8 @@ __all__ = [
     "Place",
     "Places",
     "Puts",
-    "Read",
-    "Tree",
+    "Reader",
+    "TreeReader",
     "Written",
     "by_key",
     "changed_numbers",
@@ -62,6 +66,14 @@ class Place(NamedTuple):
     def is_item(self) -> bool:
         """Whether it is in a list or a dictionary."""
         return isinstance(self.space, (list, deque, dict))
+
+    def is_there(self) -> bool:
+        """Whether there is anything: an entry can be deleted, and a list can get shorter."""
+        try:
+            self.get()
+        except (LookupError, AttributeError):
+            return False
+        return True
 
     def get(self) -> Any:
         """What is there."""
@@ -127,7 +139,7 @@ class Places:
         self._only_set: list[Difference] = []
 
     def install(self) -> Iterable[Value]:
-        """Put traced numbers there; the leaves of these."""
+        """Put traced numbers into the live places, and return the leaves of these numbers."""
         self._only_set = self.outside.only_set()
         for place in self.live:
             before = place.get()
@@ -153,7 +165,13 @@ class Places:
         _put(self.live[: len(self._before)], self._before)
 
     def written(self) -> Written:
-        """What the function left in these places, and elsewhere."""
+        """What the function left in the live places, and elsewhere.
+
+        Raises:
+            NotReplayableError: It left something that a program cannot make.
+        """
+        # What is watched and differs.  A number that was changed makes its place a live one, and the function is
+        # recorded once more.  A text, a truth or None is put there by each call.
         differences = self.outside.differences()
         if differences is None:
             raise NotReplayableError(
@@ -169,12 +187,14 @@ class Places:
                 found.add(_place(difference), now)
             else:
                 raise _no_number(difference.name)
+        # Names that the code sets and never reads, which nobody watches.
         for space, key, name, before, _ in self._only_set:
             now = space.get(key, NO_KEY)
             if now is NO_KEY and before is not NO_KEY:
                 raise NotReplayableError(f"deletes {name}")
             if now is not before:
                 found.add(Place(space, key, name), now)
+        # The live places: where the function put something, the nodes of that.
         for place, mark, nodes in zip(self.live, self._marks, self._leaves):
             now = place.get()
             if now is not mark:
@@ -183,7 +203,7 @@ class Places:
                 raise NotReplayableError(f"changes in place what it also replaces by something new: {place.name}")
         return found
 
-    def read(self, used: set[Value]) -> tuple[list[Value], Read | None]:
+    def read(self, used: set[Value]) -> tuple[list[Value], Reader | None]:
         """The leaves of the numbers that a call reads, of which these are used, and what reads the numbers.
 
         It looks at all places, since a function may ask what is there without using the numbers.
@@ -193,12 +213,12 @@ class Places:
         pairs = list(zip(self.live, self._before))
         places = [place for place, before in pairs if _is_number(before)]
         kinds = [type(before) for before in self._before if _is_number(before)]
-        trees = [Tree(place, before) for place, before in pairs if not _is_number(before)]
+        trees = [TreeReader(place, before) for place, before in pairs if not _is_number(before)]
         singles = [nodes[0] for (_, before), nodes in zip(pairs, self._leaves) if _is_number(before)]
         numbers = [node for (_, before), nodes in zip(pairs, self._leaves) if not _is_number(before) for node in nodes]
         leaves = [*singles, *numbers]
         wanted = [k for k, node in enumerate(leaves) if node in used]
-        return [leaves[k] for k in wanted], Read(places, kinds, trees, wanted)
+        return [leaves[k] for k in wanted], Reader(places, kinds, trees, wanted)
 
 
 def _put(places: Sequence[Place], objects: Sequence[Any]) -> None:
@@ -216,7 +236,7 @@ def _puts(places: Sequence[Place], objects: Sequence[Any]) -> Iterator[Any]:
     return chain.from_iterable(sides)
 
 
-class Read:
+class Reader:
     """Reads the numbers of a call that are kept outside.
 
     Attributes:
@@ -227,7 +247,7 @@ class Read:
     """
 
     def __init__(
-        self, places: Sequence[Place], kinds: Sequence[type], trees: Sequence[Tree], wanted: Sequence[int]
+        self, places: Sequence[Place], kinds: Sequence[type], trees: Sequence[TreeReader], wanted: Sequence[int]
     ) -> None:
         items = [place for place in places if place.is_item]
         self.places, self.kinds = places, list(kinds)
@@ -254,7 +274,7 @@ class Read:
         return found if len(found) == len(self.wanted) else [found[k] for k in self.wanted]
 
 
-class Tree:
+class TreeReader:
     """A list, tuple or dictionary of numbers in a place, which must be of the same form at each call."""
 
     def __init__(self, place: Place, before: Any) -> None:

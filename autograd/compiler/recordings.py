@@ -101,6 +101,7 @@ class Recordings:
         self._residence.release()
         if self.has_effects:
             self._places.update(changed_numbers([variant.outside for variant in self.kept.all()]))
+        self._places = {key: place for key, place in self._places.items() if place.is_there()}
         while True:
             outside = Outside(self.f, self._places)
             known = [variant.outside for variant in self.kept.all()]

@@ -632,6 +632,54 @@ def test_a_list_that_is_replaced_now_and_changed_in_place_then() -> None:
     assert results[0] == results[1]
 
 
+class _Counter:
+    """An attribute that can be deleted."""
+
+
+@pytest.mark.parametrize("kind", ["entry", "attribute", "member"])
+@pytest.mark.parametrize("backend", ["python", "native"])
+def test_a_number_outside_that_is_not_there_any_more(kind: str, backend: str) -> None:
+    """The function says what is done then, as it does without the compiler."""
+
+    def make() -> tuple[Callable[[float], Any], Callable[[], Any]]:
+        entries: dict[str, Any] = {"n": 0.0}
+        counter: Any = _Counter()
+        counter.n = 0.0
+        members = [0.0, 0.0]
+
+        def entry(x: Any) -> Any:
+            entries["n"] = entries.get("n", 0.5) + x
+            return x * entries["n"]
+
+        def attribute(x: Any) -> Any:
+            counter.n = getattr(counter, "n", 0.5) + x
+            return x * counter.n
+
+        def member(x: Any) -> Any:
+            if len(members) > 1:
+                members[1] = members[1] + x
+            return x * members[-1]
+
+        deletions = {
+            "entry": (entry, lambda: entries.pop("n")),
+            "attribute": (attribute, lambda: delattr(counter, "n")),
+            "member": (member, members.pop),
+        }
+        return deletions[kind]
+
+    def run(f: Callable[[float], Any], delete: Callable[[], Any]) -> list[float]:
+        found = [f(x) for x in (1.0, 2.0, 2.0)]
+        delete()
+        found += [f(x) for x in (3.0, 4.0, 5.0)]
+        return [getattr(x, "data", x) for x in found]
+
+    (f, delete), (g, other) = make(), make()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where it adds the entry it runs without the compiler
+        found = run(autograd.compile(f, backend=backend), delete)
+    assert found == run(g, other)
+
+
 def test_an_int_that_becomes_a_float() -> None:
     """The function may ask what it is."""
     results = []
