@@ -42,13 +42,13 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             scikit-learn's name, is "sigmoid".
         solver: The name of the optimiser, one of ``nn.optim.OPTIMIZERS``.
         learning_rate_init: The learning rate.
-        weight_decay: How much of every parameter the gradient gets in addition: the L2 penalty of the optimiser.
+        weight_decay: The factor of the L2 penalty: this part of each parameter is added to its gradient.
         batch_size: The number of samples in a mini-batch; "auto" is min(200, n_samples).
         max_iter: The largest number of epochs.
-        tol: Training stops when the loss does not get better by more than this, ``n_iter_no_change`` epochs in a row.
-        n_iter_no_change: The number of these epochs.
+        tol: The least improvement of the loss that counts.
+        n_iter_no_change: The number of epochs in a row without such an improvement after which training stops.
         early_stopping: Whether to hold out a part of the samples and to stop by the loss on these.
-        validation_fraction: That part.
+        validation_fraction: The part of the samples that is held out then.
         random_state: The seed of the first weights and of the mini-batches, or a ``RandomState``.
         compile: Whether training runs compiled steps.
 
@@ -57,11 +57,18 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         history_: The ``nn.History`` of its training.
         n_iter_: The number of epochs.
         loss_curve_: The loss of each epoch.
-        loss_: The last of these.
+        loss_: The loss of the last epoch.
         n_features_in_: The number of features.
     """
 
     _loss = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Give each estimator these arguments and attributes in its own docstring, where ``help`` looks for them."""
+        super().__init_subclass__(**options)
+        common = _Network.__doc__ or ""  # empty under python -OO
+        arguments = common[common.find("    Args:") :].rstrip()
+        cls.__doc__ = cls.__doc__ and cls.__doc__.replace("    The arguments: see ``_Network``.", arguments)
 
     def __init__(
         self,
@@ -144,9 +151,7 @@ class MLPClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
         p_k = e^{z_k} / Σ_j e^{z_j},   loss = −log p_y
 
-    The arguments are described at ``_Network``.
-
-    Attributes:
+    The arguments: see ``_Network``.
         classes_: The labels, sorted.
 
     Source: the interface is that of scikit-learn's ``sklearn.neural_network.MLPClassifier``.
@@ -198,7 +203,7 @@ class MLPRegressor(RegressorMixin, _Network):  # type: ignore[misc]
 
         loss = mean over the outputs of (z_k − y_k)²
 
-    The arguments are described at ``_Network``.
+    The arguments: see ``_Network``.
 
     Source: the interface is that of scikit-learn's ``sklearn.neural_network.MLPRegressor``.
 

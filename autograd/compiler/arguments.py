@@ -11,6 +11,7 @@ from itertools import chain, islice, product, zip_longest
 from numbers import Integral
 from typing import Any
 
+from autograd.compiler.traced import EXACT
 from autograd.ops import as_float
 from autograd.trees import all_floats, rebuild
 from autograd.value import Value
@@ -21,7 +22,6 @@ __all__ = [
 ]  # fmt: skip
 
 _DOUBLE = 8  # bytes
-_EXACT = 2**53  # up to here every int is a float
 _INTS = {int}
 
 
@@ -218,7 +218,7 @@ def is_whole(x: Any) -> bool:
 
 def _all_ints(x: Sequence[Any]) -> bool:
     """Whether everything in a list is an int that a float can be, as tokens are: 20x faster than one by one."""
-    return {*map(type, x)} == _INTS and min(x) >= -_EXACT and max(x) <= _EXACT
+    return {*map(type, x)} == _INTS and min(x) >= -EXACT and max(x) <= EXACT
 
 
 def kind_of(column: Any) -> type:
@@ -236,7 +236,7 @@ def _number(x: Any, whole: bool) -> float:
     number = as_float(x)  # what is no number raises
     if not whole or not is_whole(x):
         return number
-    if abs(number) > _EXACT:
+    if abs(number) > EXACT:
         raise OverflowError(f"the int {x} is beyond 2**53, where a compiled function cannot count: pass float({x})")
     return bool(x) if _is_bool(x) else int(x)
 

@@ -16,14 +16,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import ops
-from autograd.compiler.traced import TracedBool, TracedFloat, TracedInt, node_of
+from autograd.compiler.traced import EXACT, TracedBool, TracedFloat, TracedInt, node_of
 from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
 __all__ = ["Chosen", "Row", "choice", "extreme", "member"]
-
-_EXACT = 2**53  # up to here every int is a float
 
 
 class Chosen(Value):
@@ -88,7 +86,7 @@ def _is_regular(xs: Sequence[Any]) -> bool:
     whole = {isinstance(x, int) for x in xs}
     if len({isinstance(x, bool) for x in xs}) > 1 or len(whole) > 1:  # the result would be now one, now the other
         return False
-    return whole == {False} or all(abs(node_of(x)._data if isinstance(x, Traced) else x) <= _EXACT for x in xs)
+    return whole == {False} or all(abs(node_of(x)._data if isinstance(x, Traced) else x) <= EXACT for x in xs)
 
 
 def _gathered(place: Value, xs: Sequence[Any]) -> Any:
@@ -135,7 +133,7 @@ for _name in ("append", "extend", "insert", "pop", "remove", "clear", "sort", "r
 def choice(condition: Any, x: Any, y: Any) -> Any:
     """``x if condition else y``: of two numbers or Values a selection, of anything else a decision."""
     alike = not any(isinstance(side, bool) for side in (x, y)) and all(
-        isinstance(side, (Value, Traced, float)) or (isinstance(side, int) and abs(side) <= _EXACT) for side in (x, y)
+        isinstance(side, (Value, Traced, float)) or (isinstance(side, int) and abs(side) <= EXACT) for side in (x, y)
     )
     if not alike or x is y:
         return x if condition else y

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from autograd.compiler.arguments import form
 from autograd.compiler.outside import Outside
-from autograd.compiler.traced import TracedFloat, TracedInt
+from autograd.compiler.traced import EXACT, TracedFloat, TracedInt
 from autograd.compiler.watches import NO_KEY, Difference
 from autograd.deferred import Deferred
 from autograd.errors import CompileError
@@ -40,7 +40,6 @@ __all__ = [
     "changed_numbers",
 ]
 
-_EXACT = 2**53  # up to here every int is a float
 _PLAIN = (int, float, str, bool, bytes, type(None))
 
 
@@ -144,7 +143,7 @@ class Places:
         for place in self.live:
             before = place.get()
             numbers = _numbers(before)
-            if numbers is None or any(type(x) is int and abs(x) > _EXACT for x in numbers):
+            if numbers is None or any(type(x) is int and abs(x) > EXACT for x in numbers):
                 raise NotReplayableError(f"keeps something in {place.name} that is no number up to 2**53")
             leaves = [new_node(float(number), leaf, (), ()) for number in numbers]
             traced = [TracedInt(node) if type(x) is int else TracedFloat(node) for x, node in zip(numbers, leaves)]
@@ -264,7 +263,7 @@ class Reader:
             return None
         if list(map(type, found)) != self.kinds:
             return None
-        if int in self.kinds and any(type(x) is int and abs(x) > _EXACT for x in found):
+        if int in self.kinds and any(type(x) is int and abs(x) > EXACT for x in found):
             return None
         for tree in self.trees:
             inside = tree.read()

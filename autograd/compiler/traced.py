@@ -26,9 +26,9 @@ from autograd.modes import current_modes, open_contexts
 from autograd.ops import Op, Traced
 from autograd.value import Value, constant
 
-__all__ = ["IntLeaf", "TracedBool", "TracedFloat", "TracedInt", "node_of", "traced"]
+__all__ = ["EXACT", "IntLeaf", "TracedBool", "TracedFloat", "TracedInt", "node_of", "traced"]
 
-_EXACT = 2.0**53  # up to here every int is a float
+EXACT = 2**53  # up to here every int is a float
 _set_node = vars(Traced)["node"].__set__
 
 
@@ -164,7 +164,7 @@ class TracedNumber(Traced):
         return int(self.read())
 
     def _whole(self, rounded: Callable[[Any], int], node: Callable[[Value], Value]) -> Any:
-        if not abs(self.node._data) < _EXACT:
+        if not abs(self.node._data) < EXACT:
             return rounded(self.read())  # an error for nan
         return TracedInt(node(self.node))
 
@@ -238,7 +238,7 @@ def _kind_of(self: TracedNumber, out: Value, operands: Sequence[Any], plain: Cal
     """The result of arithmetic with plain numbers: an int of ints."""
     if not all(map(_is_int, operands)):
         return type(self)._float(out)
-    if abs(out._data) > _EXACT:
+    if abs(out._data) > EXACT:
         return plain(*[x.read() if isinstance(x, TracedNumber) else x for x in operands])
     return TracedInt(out)
 
@@ -294,7 +294,7 @@ def _raise(self: TracedNumber, exponent: Any, modulus: Any = None) -> Any:
     if modulus is not None or (_is_int(self) and _is_int(exponent)):
         if isinstance(exponent, TracedNumber):
             exponent = exponent.read()
-        if modulus is not None or exponent < 0 or abs(self.node._data) ** exponent > _EXACT:
+        if modulus is not None or exponent < 0 or abs(self.node._data) ** exponent > EXACT:
             return pow(self.read(), exponent, modulus)
         return TracedInt(self.node**exponent)
     return type(self)._float(self.node ** node_of(exponent))
@@ -340,7 +340,7 @@ def _whole_division(name: str) -> Callable[..., Any]:
             return otherwise(self, *others)
         operands: tuple[Any, Any] = (others[0], self) if name.startswith("__r") else (self, others[0])
         x, y = operands
-        if y == 0 or abs(x) + abs(y) > _EXACT / 2:  # that it is not so is a guard from now on
+        if y == 0 or abs(x) + abs(y) > EXACT / 2:  # that it is not so is a guard from now on
             return otherwise(self, *others)
         over, under = constant(x), constant(y)
         whole = (over / under).floor().detach()  # exact, since quotients of ints that are no ints are 1 / y from one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -128,3 +129,13 @@ def test_cross_validation_scores_a_regressor() -> None:
     )
     assert len(scores) == 3
     assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_help_on_an_estimator_describes_every_argument_and_attribute(estimator: Any) -> None:
+    described = inspect.getdoc(estimator) or ""
+    fitted = estimator((2,), max_iter=1).fit([[0.0], [1.0]], [0, 1])
+    attributes = [name for name in vars(fitted) if name.endswith("_")]
+    assert len(attributes) >= 6
+    for name in [*inspect.signature(estimator).parameters, *attributes]:
+        assert f"\n    {name}: " in described
