@@ -18,6 +18,7 @@ from autograd.compiler.learning import Rule, loss_and_gradients, step_program
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.outside import Outside
 from autograd.compiler.residence import set_data, settle
+from autograd.compiler.results import depends_on
 from autograd.compiler.reuse import reused
 from autograd.compiler.samples import record_sample, table_of
 from autograd.errors import CompileError
@@ -65,7 +66,7 @@ class Trainer:
         self.parameters = list(parameters)
         known = set(self.parameters)
         self.captured = self.parameters + [leaf for leaf in recording.parameters if leaf not in known]
-        self.reaches_parameters = not known.isdisjoint(recording.parameters)
+        self.reaches_parameters = depends_on([recording.output], known) is not None
         self.recording = recording._replace(parameters=self.captured)
         self.trained = len(self.parameters)
         self.rule, self.state_size, self.hyper = rule, state_size, hyper

@@ -65,7 +65,7 @@ class EagerSteps:
                 if not any(_depends(self.loss(self.model(x), target), own) for x, target in zip(self.X, self.y)):
                     raise ValueError(
                         "the optimizer has no parameter of this model: make one from model.parameters(); "
-                        f"the loss depends on none of the {len(own)} that it has"
+                        f"the loss depends on none of the {len(own)} that it has (.data and .detach() drop gradients)"
                     )
         self._reached = True
 

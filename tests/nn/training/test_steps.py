@@ -570,3 +570,15 @@ def test_a_model_that_sets_gradients_is_trained_without_the_compiler() -> None:
 
     with pytest.warns(RuntimeWarning, match="runs without the compiler, many times slower: .* cannot set .grad"):
         assert type(chosen(Clears())) is EagerSteps
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    "loss", [lambda z, t: (z.data - t) ** 2, lambda z, t: (z.detach() - t) ** 2, lambda z, t: (z > t) * 1.0]
+)
+def test_a_loss_that_drops_the_gradient_trains_nothing_and_says_so(loss: Any, compiled: bool) -> None:
+    model = MLP(2, [3, 1], seed=0)
+    before = model.state_dict()
+    with pytest.raises((TypeError, ValueError), match="depends on no"):
+        fit(model, [[1.0, 2.0], [0.5, -1.0]], [1.0, -1.0], loss=loss, epochs=2, compile=compiled, progress=False)
+    assert model.state_dict() == before
