@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, log, square
-from nn import MLP, SGD, fit, half_mse_loss, make_line, minibatches, mse_loss
+from nn import MLP, SGD, EarlyStopping, fit, half_mse_loss, make_line, minibatches, mse_loss
 
 Row = list[float]
 
@@ -68,8 +68,8 @@ def test_s1_fit_does_the_same_and_stops_by_itself() -> None:
     line = MLP(1, [1])
     optimizer = SGD(line.parameters(), lr=0.2)  # the mean's gradient is 1/20 of the sum's: 0.01 · 20
     history = fit(
-        line, X, y, loss="mse_loss", optimizer=optimizer, epochs=10_000, batch_size=None, tol=1e-15,
-        n_iter_no_change=1, progress=False,
+        line, X, y, loss="mse_loss", optimizer=optimizer, epochs=10_000, batch_size=None,
+        early_stopping=EarlyStopping(monitor="loss", min_delta=1e-15, patience=1), progress=False,
     )  # fmt: skip
     assert len(history) < 1000
     assert "did not improve by more than 1e-15" in history.stopped
