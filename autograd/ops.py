@@ -23,7 +23,8 @@ from autograd import ieee
 from autograd.rows import TABLE, Binary, Number, Op, Traced, Unary, as_float, binary, nary, unary
 
 __all__ = [
-    "TABLE", "Binary", "Number", "Op", "Traced", "Unary", "as_float", "binary", "factors", "nary", "unary",
+    "MINUS_ZERO", "TABLE", "Binary", "Number", "Op", "Traced", "Unary", "as_float", "binary", "factors", "nary",
+    "unary",
 ]  # fmt: skip
 
 T = TypeVar("T")

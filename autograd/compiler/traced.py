@@ -166,7 +166,7 @@ class TracedNumber(Traced):
     def _whole(self, rounded: Callable[[Any], int], node: Callable[[Value], Value]) -> Any:
         if not abs(self.node._data) < EXACT:
             return rounded(self.read())  # an error for nan
-        return TracedInt(node(self.node))
+        return _int(node(self.node))
 
 
 class TracedFloat(TracedNumber):
@@ -234,13 +234,19 @@ def _is_int(x: Any) -> bool:
 _FLOATS = {float, TracedFloat}
 
 
+def _int(node: Value) -> TracedInt:
+    """An int whose node may be -0.0, as of 0 * -1: an int has no such zero, by which 1 / 0 would be -inf."""
+    return TracedInt(node - ops.MINUS_ZERO)
+
+
 def _kind_of(self: TracedNumber, out: Value, operands: Sequence[Any], plain: Callable[..., Any]) -> Any:
     """The result of arithmetic with plain numbers: an int of ints."""
     if not all(map(_is_int, operands)):
         return type(self)._float(out)
     if abs(out._data) > EXACT:
         return plain(*[x.read() if isinstance(x, TracedNumber) else x for x in operands])
-    return TracedInt(out)
+    positive = any(type(x) is int and x > 0 for x in operands)
+    return _int(out) if plain is operator.mul and not positive else TracedInt(out)
 
 
 def _arithmetic(name: str, op: Op, plain: Callable[..., Any]) -> None:
@@ -309,7 +315,7 @@ def _raise_to(self: TracedNumber, base: Any) -> Any:
 def _same_kind(name: str) -> Callable[[TracedNumber], Any]:
     def method(self: TracedNumber) -> Any:
         out = getattr(self.node, name)()
-        return TracedInt(out) if _is_int(self) else type(self)(out)
+        return _int(out) if _is_int(self) else type(self)(out)
 
     return method
 
@@ -344,7 +350,7 @@ def _whole_division(name: str) -> Callable[..., Any]:
             return otherwise(self, *others)
         over, under = constant(x), constant(y)
         whole = (over / under).floor().detach()  # exact, since quotients of ints that are no ints are 1 / y from one
-        results = TracedInt(whole), TracedInt((over - under * whole).detach())
+        results = _int(whole), TracedInt((over - under * whole).detach())
         return results[0] if "floordiv" in name else results[1] if "divmod" not in name else results
 
     return method

@@ -349,3 +349,29 @@ def test_whole_division_chooses_samples_and_rates_with_one_recording() -> None:
 
 def test_a_whole_quotient_has_no_gradient() -> None:
     assert autograd.compile(lambda x, n: x * (n % 3) + n // 2).value_and_grad(2.0, 5) == (6.0, (2.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    "zero",
+    [
+        lambda x, n: n * -1,
+        lambda x, n: -n,
+        lambda x, n: n * n * -(n + 1),
+        lambda x, n: 0 * (n - 3),
+        lambda x, n: (n - 3) * 0 + n,
+        lambda x, n: round(x * 0.1) + n,
+        lambda x, n: math.ceil(x * 0.1) * (n + 1),
+        lambda x, n: abs(-n) * -2,
+        lambda x, n: n // -5,
+        lambda x, n: n % -5 * -1,
+        lambda x, n: min(-n, n * -1, 0 * -n),
+    ],
+)
+@pytest.mark.parametrize("backend", ["python", "native"])
+def test_an_int_has_one_zero(zero: Callable[[Any, int], Any], backend: str) -> None:
+    """That of a float has a sign, by which a quotient by it is inf or -inf."""
+    compiled = autograd.compile(lambda x, n: 1.0 * x / zero(x, n), backend=backend)
+    for n in (0, 2, 0):
+        number = zero(-3.0, n)
+        assert isinstance(number, int)
+        assert compiled(-3.0, n).data == (-3.0 / number if number else -math.inf)
