@@ -44,7 +44,7 @@ __all__ = ["codes_of", "rewritten"]
 _code = attrgetter("__code__")
 
 _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {CO_NESTED})
-_SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", -1)
+_SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", dis.opmap.get("BINARY_OP", -1))  # one of the latter from 3.14 on
 _EXTREMES = {"max", "min"}
 _JUMPS = {number for name, number in dis.opmap.items() if name.startswith("POP_JUMP")}
 _CALLED = _EXTREMES | ELEMENTARY
