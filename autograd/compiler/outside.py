@@ -35,9 +35,13 @@ from autograd.compiler.watches import (
     contents,
     put_attributes,
     put_bytes,
+    put_class,
     put_content,
     put_dict,
     put_items,
+    put_machine_numbers,
+    put_variable,
+    variable,
 )
 from autograd.deferred import Deferred
 from autograd.ops import Op
@@ -245,13 +249,13 @@ class Outside:
         elif isinstance(x, type):
             self._visit_class(x, where)
         elif isinstance(x, ContextVar):
-            self._watch(where, lambda: (x.get(None),))
+            self._watch(where, lambda: (x.get(None),), put=functools.partial(put_variable, x, variable(x)))
             self._see(x.get(None), where)
         elif isinstance(x, (array, bytearray)):
-            self._watch(where, lambda: (bytes(x),))
+            self._watch(where, lambda: (bytes(x),), put=functools.partial(put_machine_numbers, x))
         elif is_numpy(x):
             if x.dtype.kind == "O":
-                self._watch(where, lambda: x.ravel().tolist())
+                self._watch(where, lambda: x.ravel().tolist(), put=functools.partial(setattr, x, "flat"))
                 self._push(enumerate(x.ravel().tolist()), where)
             else:
                 self._watch(where, lambda: (repr(x.shape), x.tobytes()), put=functools.partial(put_bytes, x))
@@ -286,6 +290,7 @@ class Outside:
             self._spaces.setdefault(id(space), (space, set()))[1].update(names)
             self.stored.update(*map(globals_stored, codes))
             self.spaces[id(space)] = space, ""
+            self.spaces[id(vars(f))] = vars(f), f"{where}."
             if vars(f):
                 self._attributes(f, where)
 
@@ -294,6 +299,7 @@ class Outside:
             space = vars(module)
             names = self.names & space.keys()
             if _package(module.__name__) not in _READ_ONLY:
+                self.spaces[id(space)] = space, f"{where}."
                 self._spaces.setdefault(id(space), (space, set()))[1].update(names)
             for name in names:
                 self._see(space[name], f"{where}.{name}")
@@ -306,9 +312,10 @@ class Outside:
             space = vars(cls)
             chosen = self.names | {name for name in space if name[:2] == "__" and isinstance(space[name], FunctionType)}
             if package not in _READ_ONLY:
-                self._watch_space(chosen, space, f"{cls.__name__}.")
+                self._watch_space(chosen | self.stored, space, f"{cls.__name__}.", cls)
             for name in chosen & space.keys():
-                self._see(space[name], f"{cls.__name__}.{name}")
+                if (id(cls), name) not in self.live:  # else the caller looks at all that is in there, too
+                    self._see(space[name], f"{cls.__name__}.{name}")
 
     def _visit_object(self, x: Any, where: str) -> None:
         where = where or type(x).__name__
@@ -339,7 +346,7 @@ class Outside:
             for name in names & space.keys():
                 if (id(space), name) not in self.live:  # else the caller looks at all that is in there, too
                     self._see(space[name], f"{where}.{name}")
-        slots = [name for name in _slots(type(x)) if any_name or name in self.names]
+        slots = [name for name in _slots(type(x)) if any_name or name in self.names or name in self.stored]
         if slots:
             names_of_slots = [f"{where}.{name}" for name in slots]
 
@@ -365,17 +372,15 @@ class Outside:
             except KeyError:
                 return ()
 
-        names_here = [prefix.rstrip("."), *[prefix + name for name in present]]
-        if not isinstance(space, dict):  # of a class
-            self._watch(names_here, look)
-            return
-
         def put(seen: Any) -> None:
             for name in absent:
                 space.pop(name, None)
             space.update(zip(present, seen[1:]))
 
-        self._watch(names_here, look, space, [NO_KEY, *present], put)
+        names_here = [prefix.rstrip("."), *[prefix + name for name in present]]
+        of_class = isinstance(owner, type)  # whose namespace can be read only
+        back = functools.partial(put_class, owner, absent, present) if of_class else put
+        self._watch(names_here, look, owner if of_class else space, [NO_KEY, *present], back)
 
 
 _defaults = attrgetter("__defaults__")

@@ -6,8 +6,10 @@ of calls into C, and one by one only where these find a difference.
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import partial
 from itertools import chain
 from operator import is_
@@ -25,9 +27,13 @@ __all__ = [
     "contents",
     "put_attributes",
     "put_bytes",
+    "put_class",
     "put_content",
     "put_dict",
     "put_items",
+    "put_machine_numbers",
+    "put_variable",
+    "variable",
 ]
 
 ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
@@ -192,7 +198,35 @@ def put_dict(x: Any, seen: Any) -> None:
     """Put all keys and then all values back into a dictionary."""
     if isinstance(x, dict):
         x.clear()
-        x.update(zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
+        update = dict.update if isinstance(x, Counter) else type(x).update  # a Counter's own adds to what it counts
+        update(x, zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
+
+
+def put_class(kind: type, absent: set[str], present: Sequence[str], seen: Any) -> None:
+    """Put the attributes of a class back: those that were not there, and what the others stood for."""
+    for name in absent & vars(kind).keys():
+        delattr(kind, name)
+    for name, x in zip(present, seen[1:]):
+        if vars(kind).get(name) is not x:
+            setattr(kind, name, x)
+
+
+def put_variable(x: ContextVar[Any], before: Any, _: Any) -> None:
+    """Let a context variable have the value that it had."""
+    x.set(before)
+
+
+def variable(x: ContextVar[Any]) -> Any:
+    """The value of a context variable, or its default; None if it has neither."""
+    try:
+        return x.get()
+    except LookupError:
+        return None
+
+
+def put_machine_numbers(x: Any, seen: Any) -> None:
+    """Put numbers back into an array of Python's, or into a bytearray."""
+    x[:] = array(x.typecode, seen[0]) if isinstance(x, array) else seen[0]
 
 
 def put_attributes(space: dict[str, Any], seen: Any) -> None:

@@ -1,0 +1,240 @@
+"""State of every kind that a function changes: after each call it is what it is without the compiler.
+
+What a program cannot change is put back after the function has been recorded, and the call runs without the compiler.
+"""
+
+from __future__ import annotations
+
+import collections
+import sys
+import threading
+import types
+import warnings
+from array import array
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd
+from autograd import Value
+
+Made = tuple[Callable[[float], Any], Callable[[], Any]]  # a function, and what shows the state
+
+
+def _class_attributes(w: Value) -> Made:
+    class Counted:
+        total, history, last = 0, [0.0, 0.0], None
+
+    def f(x: float) -> Any:
+        Counted.total += 1
+        Counted.history = [Counted.history[1], x]
+        Counted.last = x  # which is never read
+        return w * x * Counted.total * sum(Counted.history)
+
+    return f, lambda: (Counted.total, Counted.history, Counted.last)
+
+
+def _new_class_attribute(w: Value) -> Made:
+    class Model:
+        calls = 0
+
+        def __call__(self, x: float) -> Any:
+            type(self).calls += 1
+            self.__class__.largest = x  # type: ignore[attr-defined]
+            return w * x * Model.calls
+
+    model = Model()
+    return lambda x: model(x), lambda: (Model.calls, Model.largest)  # type: ignore[attr-defined]
+
+
+def _attribute_of_a_function(w: Value) -> Made:
+    def f(x: float) -> Any:
+        f.last = (w * x).data  # type: ignore[attr-defined]
+        return w * x
+
+    return f, lambda: f.last  # type: ignore[attr-defined]
+
+
+def _attribute_of_a_module(w: Value) -> Made:
+    module: Any = types.ModuleType("state_of_a_test")
+    sys.modules[module.__name__] = module
+    module.calls = 0
+
+    def f(x: float) -> Any:
+        module.calls += 1
+        module.last = x
+        return w * x * module.calls
+
+    return f, lambda: (module.calls, module.last)
+
+
+def _slots(w: Value) -> Made:
+    class Slotted:
+        __slots__ = ("calls", "last")
+
+    kept = Slotted()
+    kept.calls = 0
+
+    def f(x: float) -> Any:
+        kept.calls += 1
+        kept.last = (w * x).data
+        return w * x
+
+    return f, lambda: (kept.calls, kept.last)
+
+
+def _array(w: Value) -> Made:
+    kept, flags = array("d", [0.0, 0.0]), bytearray(2)
+
+    def f(x: float) -> Any:
+        kept[0] += 1.0
+        flags[1] += 2
+        return w * x * kept[0] * flags[1]
+
+    return f, lambda: (list(kept), bytes(flags))
+
+
+def _array_of_numpy(w: Value) -> Made:
+    floats, objects = np.zeros(2), np.array([0.5, 1.5], dtype=object)
+
+    def f(x: float) -> Any:
+        floats[0] += 1.0
+        objects[1] = objects[1] + 1.0
+        return w * x * float(floats[0]) * objects[1]
+
+    return f, lambda: (floats.tolist(), objects.tolist())
+
+
+def _values_in_an_array_of_numpy(w: Value) -> Made:
+    kept = np.array([w, Value(1.5)], dtype=object)
+
+    def f(x: float) -> Any:
+        kept[1] = Value(kept[1].data + 1.0)
+        return kept[0] * x * kept[1]
+
+    return f, lambda: [value.data for value in kept]
+
+
+def _context_variable(w: Value) -> Made:
+    count: ContextVar[int] = ContextVar("count", default=0)
+
+    def f(x: float) -> Any:
+        count.set(count.get() + 1)
+        return w * x * count.get()
+
+    return f, count.get
+
+
+def _local_to_a_thread(w: Value) -> Made:
+    kept = threading.local()
+    kept.calls = 0
+
+    def f(x: float) -> Any:
+        kept.calls += 1
+        return w * x * kept.calls
+
+    return f, lambda: kept.calls
+
+
+def _dictionaries(w: Value) -> Made:
+    sums: dict[str, float] = collections.defaultdict(float)
+    counts: collections.Counter[str] = collections.Counter()
+    ordered = collections.OrderedDict(a=1.0, b=2.0)
+    own = collections.UserDict(a=1.0)
+
+    def f(x: float) -> Any:
+        sums["a"] += x
+        counts["k"] += 1
+        ordered["a"] += x
+        ordered.move_to_end("a")
+        own["a"] *= 0.5
+        return w * sums["a"] * counts["k"] * ordered["a"] * own["a"]
+
+    return f, lambda: (dict(sums), dict(counts), list(ordered.items()), own["a"])
+
+
+def _property(w: Value) -> Made:
+    class Guarded:
+        def __init__(self) -> None:
+            self.stored, self.sets = 1.0, 0
+
+        @property
+        def value(self) -> float:
+            return self.stored
+
+        @value.setter
+        def value(self, x: float) -> None:
+            self.stored, self.sets = 2.0 * x, self.sets + 1
+
+    kept = Guarded()
+
+    def f(x: float) -> Any:
+        kept.value = kept.value * 0.25 + x
+        return w * kept.value * kept.sets
+
+    return f, lambda: (kept.stored, kept.sets)
+
+
+def _generator_of_random_numbers_by_hand(w: Value) -> Made:
+    state = [1]
+
+    def f(x: float) -> Any:
+        state[0] = (state[0] * 1103515245 + 12345) % 2**31  # the product is beyond 2**53 sometimes
+        return w * x * (state[0] / 2**31)
+
+    return f, lambda: state[0]
+
+
+def _memory_of_results(w: Value) -> Made:
+    known: dict[float, float] = {}
+
+    def squared(x: float) -> float:
+        if x not in known:
+            known[x] = x * x
+        return known[x]
+
+    return lambda x: w * squared(x) * squared(2.0), lambda: known
+
+
+KINDS = [make for name, make in list(globals().items()) if name[0] == "_" and isinstance(make, types.FunctionType)]
+
+
+@pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__[1:])
+def test_state_is_what_it_is_without_the_compiler(make: Callable[[Value], Made]) -> None:
+    def run(compiled: bool) -> list[Any]:
+        w = Value(0.5)
+        f, state = make(w)
+        step = autograd.compile(f) if compiled else f
+        found = []
+        for x in (1.0, 2.0, 3.0, 2.0, 5.0, 6.0, 7.0):
+            w.grad = 0.0
+            result = step(x)
+            result.backward()
+            found.append((result.data, w.grad, repr(state())))
+        return found
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for found, expected in zip(run(True), run(False)):
+            assert found[:2] == pytest.approx(expected[:2], rel=1e-13)
+            assert found[2] == expected[2]
+
+
+def test_numbers_in_class_attributes_are_a_part_of_the_program() -> None:
+    class Counted:
+        total = 0
+
+    w = Value(0.5)
+
+    @autograd.compile
+    def f(x: float) -> Any:
+        Counted.total += 1
+        return w * x * Counted.total
+
+    assert [f(1.0).data for _ in range(6)] == [0.5 * k for k in range(1, 7)]
+    Counted.total = 10
+    assert f(1.0).data == 5.5
+    assert f.recordings <= 2
