@@ -156,9 +156,9 @@ class Optimizer:
         >>> SGD([x], lr=0.5).step(); x.data
         2.0
         """
-        before, states = [parameter.data for parameter in self.parameters], self.state
-        self._count(self.hyper.step + 1)
+        before, states, count = [parameter.data for parameter in self.parameters], self.state, self.hyper.step
         try:
+            self._count(count + 1)
             any_frozen = freezes[0] > 0
             hypers = [group.hyper for group in self.param_groups for _ in group.parameters]
             moved = [
@@ -171,7 +171,7 @@ class Optimizer:
                 parameter.data = number
             self.state = [state for _, state in moved]
         except BaseException:  # Ctrl-C, too
-            self._count(self.hyper.step - 1)
+            self._count(count)
             self.state = states
             for parameter, number in zip(self.parameters, before):
                 parameter.data = number

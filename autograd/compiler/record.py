@@ -315,7 +315,7 @@ def first_difference(before: Recording, after: Recording) -> Guard | None:
 def advice(guard: Guard | None) -> str:
     """How a function decides by its data, and how to write it without.
 
-    >>> advice(record(lambda x, n: x * 2 if n == 1 else x, [1.0, 1]).guards[0])
+    >>> advice(record(lambda x, n: x**2 if n == 1 else x, [1.0, 1]).guards[0])
     'decides by its data (the int n is an index into other things than numbers, a key, the end of a range, or ...
     """
     place = f"; it decides in {guard.place}" if guard is not None and guard.place else ""
