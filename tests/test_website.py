@@ -22,7 +22,7 @@ from tests.support.javascript import MODULES
 
 sys.path.insert(0, str(ROOT / "website"))
 
-import build as website
+import make_site as website
 import runner
 
 needs_pyodide = pytest.mark.skipif(MODULES is None, reason="needs: npm install pyodide @viz-js/viz")

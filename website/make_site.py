@@ -1,4 +1,4 @@
-"""Build the site: ``python website/build.py public`` writes it into the folder ``public``, for any web server.
+"""Build the site: ``python website/make_site.py public`` writes it into the folder ``public``, for any web server.
 
 The parts are a playground, the lessons, a gallery of pages, and the guides with the reference; ``--parts`` builds some
 of them.  Python in the browser (Pyodide) and Graphviz as WebAssembly come from a public host, or from the site itself:
