@@ -15,7 +15,7 @@ import functools
 import sys
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from operator import attrgetter, itemgetter
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
@@ -167,28 +167,22 @@ class Outside:
         functions = self.functions
         if functions:
             names = [f"the function {f.__name__}" for f in functions] * 2
-            self._watch(names, lambda: [*codes_of(functions), *map(_defaults, functions)])
+            self._watch(Watch(names, lambda: [*codes_of(functions), *map(_defaults, functions)]))
         for space, chosen in self._spaces.values():
             if chosen:
                 self._watch_space(chosen, space)
         for name, cell in self._cells:
             self._watch(
-                [name],
-                functools.partial(contents, cell),
-                cell,
-                ["cell_contents"],
-                functools.partial(put_content, cell),
+                Watch(
+                    [name],
+                    functools.partial(contents, cell),
+                    cell,
+                    ["cell_contents"],
+                    functools.partial(put_content, cell),
+                )
             )
 
-    def _watch(
-        self,
-        names: str | list[str],
-        find: Callable[[], Any],
-        space: Any = None,
-        keys: Sequence[Any] = (),
-        put: Callable[[Any], None] | None = None,
-    ) -> None:
-        watch = Watch(names, find, space, keys, put)
+    def _watch(self, watch: Watch) -> None:
         self.count += 0 if watch.identical else len(watch.seen)
         self._watches.append(watch)
 
@@ -222,13 +216,15 @@ class Outside:
         elif isinstance(x, (list, deque, set, frozenset)):
             settle(x)  # all Values are of one class then
             keys = range(len(x)) if isinstance(x, (list, deque)) else ()
-            self._watch(where, functools.partial(list, x), x, keys, functools.partial(put_items, x))
+            self._watch(Watch(where, functools.partial(list, x), x, keys, functools.partial(put_items, x)))
             if not self._push_values(x):
                 self._push(enumerate(x), where)
         elif isinstance(x, tuple):
             self._push(enumerate(x), where)
         elif isinstance(x, (dict, MappingProxyType)):
-            self._watch(where, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], functools.partial(put_dict, x))
+            self._watch(
+                Watch(where, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], functools.partial(put_dict, x))
+            )
             self._push(x.items(), where)
         elif isinstance(x, FunctionType):
             self._visit_function(x, where)
@@ -249,16 +245,16 @@ class Outside:
         elif isinstance(x, type):
             self._visit_class(x, where)
         elif isinstance(x, ContextVar):
-            self._watch(where, lambda: (x.get(None),), put=functools.partial(put_variable, x, variable(x)))
+            self._watch(Watch(where, lambda: (x.get(None),), put=functools.partial(put_variable, x, variable(x))))
             self._see(x.get(None), where)
         elif isinstance(x, (array, bytearray)):
-            self._watch(where, lambda: (bytes(x),), put=functools.partial(put_machine_numbers, x))
+            self._watch(Watch(where, lambda: (bytes(x),), put=functools.partial(put_machine_numbers, x)))
         elif is_numpy(x):
             if x.dtype.kind == "O":
-                self._watch(where, lambda: x.ravel().tolist(), put=functools.partial(setattr, x, "flat"))
+                self._watch(Watch(where, lambda: x.ravel().tolist(), put=functools.partial(setattr, x, "flat")))
                 self._push(enumerate(x.ravel().tolist()), where)
             else:
-                self._watch(where, lambda: (repr(x.shape), x.tobytes()), put=functools.partial(put_bytes, x))
+                self._watch(Watch(where, lambda: (repr(x.shape), x.tobytes()), put=functools.partial(put_bytes, x)))
                 self.count += x.size // 10  # compared as bytes
         else:
             self._visit_object(x, where)
@@ -340,7 +336,7 @@ class Outside:
             if any_name:
                 keys = [NO_KEY, *[NO_KEY] * len(space), *space]
                 put = functools.partial(put_attributes, space)
-                self._watch(where, lambda: [x.__class__, *space, *space.values()], space, keys, put)
+                self._watch(Watch(where, lambda: [x.__class__, *space, *space.values()], space, keys, put))
             else:
                 self._watch_space(names, space, f"{where}.", x)
             for name in names & space.keys():
@@ -355,7 +351,7 @@ class Outside:
                     if y is not getattr(x, name, None):
                         setattr(x, name, y)
 
-            self._watch(names_of_slots, lambda: [getattr(x, name, None) for name in slots], x, slots, put_slots)
+            self._watch(Watch(names_of_slots, lambda: [getattr(x, name, None) for name in slots], x, slots, put_slots))
             self._push([(name, getattr(x, name, None)) for name in slots], where)
 
     def _watch_space(self, names: set[str], space: Any, prefix: str = "", owner: Any = None) -> None:
@@ -380,7 +376,7 @@ class Outside:
         names_here = [prefix.rstrip("."), *[prefix + name for name in present]]
         of_class = isinstance(owner, type)  # whose namespace can be read only
         back = functools.partial(put_class, owner, absent, present) if of_class else put
-        self._watch(names_here, look, owner if of_class else space, [NO_KEY, *present], back)
+        self._watch(Watch(names_here, look, owner if of_class else space, [NO_KEY, *present], back))
 
 
 _defaults = attrgetter("__defaults__")
