@@ -240,7 +240,7 @@ class Optimizer:
     def unfrozen(self) -> Optimizer:
         """The same optimiser for the parameters that are not frozen; itself, if none is.
 
-        It shares the hyper-parameters.  ``adopt`` takes its state back.
+        It shares the hyper-parameters, and has no group that is frozen as a whole.  ``adopt`` takes its state back.
 
         Raises:
             ValueError: All of them are frozen.
@@ -257,10 +257,12 @@ class Optimizer:
         for group in self.param_groups:
             kept = ParameterGroup([p for p in group.parameters if p.requires_grad], group.hyper)
             kept.ratio, kept.rate = group.ratio, group.rate
-            part.param_groups.append(kept)
-        part.parameters = [parameter for group in part.param_groups for parameter in group.parameters]
-        if not part.parameters:
+            if kept.parameters:
+                part.param_groups.append(kept)
+        if not part.param_groups:
             raise ValueError("every parameter of the optimizer is frozen: set some free by requires_grad_(True)")
+        part.hyper = part.param_groups[0].hyper
+        part.parameters = [parameter for group in part.param_groups for parameter in group.parameters]
         part.state = [state for parameter, state in zip(self.parameters, self.state) if parameter.requires_grad]
         return part
 
@@ -275,6 +277,7 @@ class Optimizer:
         [(3.0,), (0.0,)]
         """
         if part is not self:
+            self._count(part.hyper.step)
             new = dict(zip(part.parameters, part.state))
             self.state = [new.get(parameter, state) for parameter, state in zip(self.parameters, self.state)]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd.errors import NumericError
+from autograd.value import freezes
 from nn.data import check_pairs, first_not_finite, minibatches, samples_of
 from nn.evaluation import Metric
 from nn.files import FilePath
@@ -143,7 +144,7 @@ def fit(
 
         steps = steps_on(executor, model, loss, optimizer, X, y, compile)
     training = _Training(
-        steps, (X, y), size,
+        steps, whole, (X, y), size,
         rng=seed if isinstance(seed, random.Random) else random.Random(seed),
         history=History(metrics={name: [] for name in measures}),
         measure=Measure(steps, model, loss, *(held_out or (X, y)), measures) if held_out or measures else None,
@@ -153,6 +154,7 @@ def fit(
         keeps_best=keeps_best,
         schedule=schedule,
         callbacks=callbacks,
+        freezes=freezes[0],
     )  # fmt: skip
     if checkpoint is not None:
         setting = {
@@ -175,25 +177,28 @@ class _Training:
     """The epochs of a training, one after the other.
 
     Attributes:
-        steps: compute the gradients and move the parameters.
-        samples: what is trained on, X and y.
-        batch_size: the number of samples in a batch.
-        rng: the random generator that cuts the batches.
-        history: the record of the epochs that are over.
-        measure: gives the loss and the metrics at the end of an epoch; None if nobody wants them.
-        validates: whether it measures on validation data.
-        watched: the column of the history whose stalling ends the training.
-        improvement: decides whether that column still improves.
-        keeps_best: whether to go back to the best epoch at the end.
-        schedule: of the learning rate; None if there is none.
-        callbacks: are called at the end of every epoch.
-        best: what the steps saved at the end of the best epoch; None if that is not kept.
-        checkpoint: the file of the training; None if there is none.
-        every: how many epochs there are from one checkpoint to the next.
-        written: the epoch that the checkpoint is of.
+        steps: The steps, which compute the gradients and move the parameters.
+        optimizer: The optimiser as it was given; that of the steps leaves out the frozen parameters.
+        samples: The samples and their targets, X and y.
+        batch_size: The number of samples in a batch.
+        rng: The random generator that cuts the batches.
+        history: The record of the epochs that are over.
+        measure: The loss and the metrics at the end of an epoch; None if nobody wants them.
+        validates: Whether these are measured on validation data.
+        watched: The column of the history whose stalling ends the training.
+        improvement: The judge of whether that column still improves.
+        keeps_best: Whether to go back to the best epoch at the end.
+        schedule: The schedule of the learning rate; None if there is none.
+        callbacks: The functions that are called at the end of every epoch.
+        best: The state that the steps saved at the end of the best epoch; None if that is not kept.
+        checkpoint: The file of the training; None if there is none.
+        every: The number of epochs from one checkpoint to the next.
+        written: The epoch that the checkpoint is of.
+        freezes: The count of leaves frozen or set free in this process, when the frozen parameters were last looked at.
     """
 
     steps: EagerSteps | CompiledSteps
+    optimizer: Optimizer
     samples: Samples
     batch_size: int
     rng: random.Random
@@ -209,6 +214,7 @@ class _Training:
     checkpoint: CheckpointFile | None = None
     every: int = 1
     written: int = 0
+    freezes: int = 0
 
     def run(self, epochs: int, report: Callable[..., Any]) -> None:
         """Train up to so many epochs; go back to the best of them if that is wanted."""
@@ -298,7 +304,18 @@ class _Training:
             steps.store()
             for callback in self.callbacks:
                 callback(history)
+            self._check_frozen()
             steps.load()
+
+    def _check_frozen(self) -> None:
+        """Refuse to go on with other parameters than those that training began with."""
+        if freezes[0] != self.freezes:
+            self.freezes = freezes[0]
+            if self.optimizer.unfrozen().parameters != self.steps.optimizer.parameters:
+                raise ValueError(
+                    "a callback froze a parameter or set one free, which fit looks at when it begins: call fit once "
+                    "for each stage, with the same optimizer"
+                )
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(

@@ -87,6 +87,38 @@ def test_a_frozen_leaf_stays_one_in_copies_and_pickles() -> None:
     assert x.requires_grad_().requires_grad
 
 
+@pytest.mark.parametrize("compile", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_callback_that_freezes_or_sets_free_is_told_that_it_comes_too_late(compile: bool, first: bool) -> None:
+    model, other = network(), network()
+    model.layers[0].requires_grad_(first)
+
+    def change(history: Any) -> None:
+        other.requires_grad_(False)  # of another model: nothing to this training
+        if len(history) == 2:
+            model.layers[0].requires_grad_(not first)
+
+    with pytest.raises(ValueError, match="a callback froze a parameter or set one free"):
+        fit(model, X, Y, loss="mse_loss", epochs=4, callbacks=[change], compile=compile, progress=False)
+
+
+@pytest.mark.filterwarnings("error")  # there is one group to train, which is compiled
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_a_group_that_is_frozen_as_a_whole_costs_nothing(frozen: int) -> None:
+    model, other = network(), network()
+    one, two = halves(model)
+    optimizer = Adam([{"params": one, "lr": 0.05}, {"params": two}], lr=0.02)
+    alone = Adam(halves(other)[1 - frozen], lr=(0.02, 0.05)[frozen])
+    for parameter in (one, two)[frozen]:
+        parameter.requires_grad_(False)
+    for m, o in ((model, optimizer), (other, alone)):
+        schedule = ExponentialLR(o, gamma=0.9)
+        fit(m, X, Y, loss="mse_loss", optimizer=o, schedule=schedule, epochs=3, batch_size=8, progress=False)
+    assert data(model) == pytest.approx(data(other), rel=1e-12)
+    assert [group["step"] for group in optimizer.param_groups] == [9, 9]
+    assert optimizer.param_groups[1 - frozen]["lr"] == pytest.approx(alone.lr)
+
+
 def test_what_was_computed_cannot_be_frozen() -> None:
     with pytest.raises(AutogradError, match=r"computed from other nodes.*detach"):
         (Value(1.0) * 2.0).requires_grad_(False)
