@@ -16,6 +16,7 @@ True
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import cleandoc
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,10 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     def __init_subclass__(cls, **options: Any) -> None:
         """Give each estimator these arguments and attributes in its own docstring, where ``help`` looks for them."""
         super().__init_subclass__(**options)
-        common = _Network.__doc__ or ""  # empty under python -OO
-        arguments = common[common.find("    Args:") :].rstrip()
-        cls.__doc__ = cls.__doc__ and cls.__doc__.replace("    The arguments: see ``_Network``.", arguments)
+        common, own = _Network.__doc__, cls.__doc__
+        if common and own:  # neither is there under python -OO
+            _, title, arguments = cleandoc(common).partition("Args:")
+            cls.__doc__ = cleandoc(own).replace("The arguments: see ``_Network``.", title + arguments)
 
     def __init__(
         self,
