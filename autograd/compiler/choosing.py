@@ -21,7 +21,7 @@ from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
-__all__ = ["Chosen", "Row", "choice", "extreme", "member"]
+__all__ = ["Chosen", "Row", "choice", "extreme", "identical", "member"]
 
 
 class Chosen(Value):
@@ -139,6 +139,13 @@ def choice(condition: Any, x: Any, y: Any) -> Any:
         return x if condition else y
     chosen = condition.select(x, y)
     return _chosen(chosen) if isinstance(chosen, Value) else chosen
+
+
+def identical(x: Any, y: Any) -> bool:
+    """``x is y``: of a truth that is computed from the arguments a decision, since there are two truths only."""
+    if x is not y and TracedBool in (type(x), type(y)) and isinstance(x, bool) and isinstance(y, bool):
+        return bool(x) is bool(y)
+    return x is y
 
 
 # ---- the largest and the smallest ------------------------------------------------------------------------------------

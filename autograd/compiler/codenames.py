@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from types import CodeType
 
 __all__ = ["codes_inside", "compares_with_true", "globals_stored", "names_read", "names_stored"]
@@ -45,11 +46,18 @@ def globals_stored(code: CodeType) -> frozenset[str]:
 
 @lru_cache(maxsize=10_000)
 def compares_with_true(code: CodeType) -> bool:
-    """Whether a piece of code asks if something ``is`` True or False, or matches with these.
+    """Whether a piece of code may ask if something ``is`` True or False, or match with these.
+
+    A constant that is only returned is not compared there: the ``__eq__`` of a dataclass ends with ``return True``.
 
     >>> compares_with_true((lambda x: (x > 0) is True).__code__), compares_with_true((lambda x: x is None).__code__)
     (True, False)
     """
     if not any(constant is True or constant is False for constant in code.co_consts):
         return False
-    return any(step.opname == "IS_OP" for step in dis.get_instructions(code))
+    steps = list(dis.get_instructions(code))
+    kept = any(
+        step.opname == "LOAD_CONST" and (step.argval is True or step.argval is False) and after.opname != "RETURN_VALUE"
+        for step, after in pairwise(steps)
+    )
+    return kept and any(step.opname == "IS_OP" for step in steps)

@@ -4,13 +4,14 @@
     top = max(v.data for v in z)       top = extreme(max, (v.data for v in z))
     rate = math.cos(step)              rate = elementary(math.cos, step)
     y = x if x > 0 else -x             y = choice(c, x, -x) if is_traced(c := x > 0, "x") else (x if c else -x)
+    hit = (x > 0) is answer            hit = identical(x > 0, answer)
 
 No list can be told that an index is a traced number, the built-in ``max`` decides by comparisons, ``math.cos`` makes a
-float of what it gets, and a condition is true or false.  So the source of the function, and of all functions of the
-user that it can reach, is parsed, rewritten and compiled; for the time of the recording, that code stands in the place
-of their own.  Nothing else changes: line numbers, globals and closures are the same, and for numbers that are not
-traced the helpers do what was there before.  A function without source, or whose file has changed since, stays as it
-is: then an index is a decision, and ``autograd.take`` is the way out.
+float of what it gets, a condition is true or false, and ``is`` asks nobody.  So the source of the function, and of all
+functions of the user that it can reach, is parsed, rewritten and compiled; for the time of the recording, that code
+stands in the place of their own.  Nothing else changes: line numbers, globals and closures are the same, and for
+numbers that are not traced the helpers do what was there before.  A function without source, or whose file has changed
+since, stays as it is: then an index is a decision, and ``autograd.take`` is the way out.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from autograd.compiler.choosing import choice, extreme
+from autograd.compiler.choosing import choice, extreme, identical
 from autograd.compiler.plain_math import ELEMENTARY, elementary
 from autograd.compiler.traced import TracedBool
 from autograd.functions import take
@@ -47,6 +48,7 @@ _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.al
 _SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", dis.opmap.get("BINARY_OP", -1))  # one of the latter from 3.14 on
 _EXTREMES = {"max", "min"}
 _JUMPS = {number for name, number in dis.opmap.items() if name.startswith("POP_JUMP")}
+_REWRITTEN = {_SUBSCRIPT, dis.opmap["IS_OP"], *_JUMPS}
 _CALLED = _EXTREMES | ELEMENTARY
 _HELPERS: dict[str, Any] = {}  # by the text that stands for each in the code until that is compiled
 
@@ -79,10 +81,11 @@ _HELPERS["<autograd: extreme>"] = extreme
 _HELPERS["<autograd: elementary>"] = elementary
 _HELPERS["<autograd: is_traced>"] = is_traced
 _HELPERS["<autograd: choice>"] = choice
+_HELPERS["<autograd: identical>"] = identical
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Subscripts that are read, calls of max and min and of what may be a function of ``math``, and choices."""
+    """Subscripts that are read, calls of max, min and what may be a function of ``math``, choices, and ``is``."""
 
     def __init__(self) -> None:
         self.names = map("autograd choice {}".format, count())  # of variables: no program can have such names
@@ -100,6 +103,15 @@ class _Rewriter(ast.NodeTransformer):
         if _may_be_elementary(node.func) and node.args and not node.keywords:
             return _call("elementary", node, node.func, *node.args)
         return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        sides = node.left, node.comparators[0]
+        asks_for_none = any(isinstance(side, ast.Constant) and side.value is None for side in sides)
+        if len(node.ops) > 1 or not isinstance(node.ops[0], (ast.Is, ast.IsNot)) or asks_for_none:
+            return node
+        found = _call("identical", node, *sides)
+        return found if isinstance(node.ops[0], ast.Is) else ast.copy_location(ast.UnaryOp(ast.Not(), found), node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """``rows[i].grad = 0`` changes the member itself."""
@@ -269,7 +281,7 @@ def _code_for(function: FunctionType) -> CodeType | None:
 def _has_work(code: CodeType) -> bool:
     """Whether there may be something to rewrite in a piece of code."""
     operations = set(code.co_code[::2])
-    if _SUBSCRIPT in operations or not _JUMPS.isdisjoint(operations) or not _CALLED.isdisjoint(code.co_names):
+    if not _REWRITTEN.isdisjoint(operations) or not _CALLED.isdisjoint(code.co_names):
         return True
     return any(_has_work(x) for x in code.co_consts if isinstance(x, CodeType))
 

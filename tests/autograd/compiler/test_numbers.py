@@ -375,3 +375,32 @@ def test_an_int_has_one_zero(zero: Callable[[Any, int], Any], backend: str) -> N
         number = zero(-3.0, n)
         assert isinstance(number, int)
         assert compiled(-3.0, n).data == (-3.0 / number if number else -math.inf)
+
+
+class Equal:
+    """With the ``__eq__`` that a dataclass has from Python 3.13 on."""
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_a_function_that_only_returns_true_decides_nothing() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return Equal(x > y).x * 2.0 + x
+
+    compiled = autograd.compile(f)
+    assert [compiled(x, 1.0).data for x in (0.5, 2.0, 0.25)] == [0.5, 4.0, 0.25]
+    assert compiled.recordings == 1
+
+
+@pytest.mark.parametrize("asks", [lambda c: c is True, lambda c: True is c, lambda c: (lambda t: c is t)(True)])
+def test_a_comparison_that_is_asked_to_be_true_is_a_decision(asks: Any) -> None:
+    compiled = autograd.compile(lambda x: x if asks(x > 0.0) else x * 2.0)
+    assert [compiled(x).data for x in (1.0, -1.0, 2.0)] == [1.0, -2.0, 2.0]
