@@ -59,8 +59,10 @@ class Page:
 
     def _repr_html_(self) -> str:
         # The page has a document of its own, so that nothing in it meets anything of the notebook.  Of the two kinds
-        # of quotes, single ones are rare in it: each " in the text would take six characters.
+        # of quotes, single ones are rare in it: each " in the text would take six characters.  All is ASCII: where a
+        # file does not name its encoding, a browser guesses it, and scripts read with a wrong guess are not run.
         text = self.html.replace("&", "&amp;").replace("'", "&#39;").replace("<", "&lt;")
+        text = text.encode("ascii", "xmlcharrefreplace").decode()
         style = f"width: 100%; height: {HEIGHT}px; border: 0; border-radius: 6px"
         return f"<iframe title='Computation graph' style='{style}' allow='fullscreen' srcdoc='{text}'></iframe>"
 

@@ -138,10 +138,13 @@ def opened_notebooks(chromium: Any, tmp_path: Path) -> Iterator[Any]:
     trouble: list[str] = []
     contexts = []
 
-    def show_in(*roots: Value, background: str = "white", width: int = 1000, scheme: str = "light") -> Any:
+    def show_in(
+        *roots: Value, background: str = "white", width: int = 1000, scheme: str = "light", charset: str = "utf-8"
+    ) -> Any:
         cells = "".join([f"<p>cell</p>{page(root)._repr_html_()}" for root in roots])
         text = (
-            f"<!doctype html><body style='background: {background}'><div>{cells}</div><p style='height: 2000px'>end</p>"
+            f"<!doctype html><meta charset='{charset}'><body style='background: {background}'><div>{cells}</div>"
+            "<p style='height: 2000px'>end</p>"
         )
         path = tmp_path / "notebook.html"
         path.write_text(text, encoding="utf-8")
@@ -177,6 +180,12 @@ def test_its_height_fits(notebook: Any, width: int) -> None:
     assert small <= large <= 560
     small, large = inside(opened, "() => innerHeight")
     assert small < 700
+
+
+def test_it_runs_in_a_file_whose_encoding_is_misread(notebook: Any) -> None:
+    # A file that names no encoding is read by a guess, which depends on how it arrives: here the guess is always wrong.
+    opened = notebook(Value(2.0, "Δ") * 3, charset="windows-1252")
+    assert inside(opened, "() => document.body.textContent.includes('Δ')") == [True]
 
 
 def test_a_small_picture_is_shown_whole_in_a_cell_of_its_size(notebook: Any) -> None:
