@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from autograd import Value, viz
 from autograd.errors import AutogradError, ExpressionError
-from autograd.expression import function_names, parse
+from autograd.expression import listed_names, parse
 from autograd.ops import as_float
 from autograd.terminal import say
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def help_text() -> str:
     """The module's docstring and the functions there are."""
     assert __doc__ is not None
-    return __doc__ + "\n" + textwrap.fill("functions: " + " ".join(function_names()), width=88, subsequent_indent="  ")
+    return __doc__ + "\n" + textwrap.fill("functions: " + " ".join(listed_names()), width=88, subsequent_indent="  ")
 
 
 def read(words: Iterable[str]) -> Arguments:

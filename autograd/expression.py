@@ -19,7 +19,7 @@ from autograd import ops
 from autograd.errors import ExpressionError
 from autograd.ops import TABLE, Binary, Number, Op, Unary
 
-__all__ = ["CONSTANTS", "MAX_LENGTH", "Expression", "function_names", "parse"]
+__all__ = ["CONSTANTS", "MAX_LENGTH", "Expression", "function_names", "listed_names", "parse"]
 
 MAX_LENGTH = 2_000  # characters
 CONSTANTS = {"e": math.e, "pi": math.pi}
@@ -28,6 +28,13 @@ _OPERATORS: dict[type[ast.operator | ast.unaryop], Op] = {
     ast.Add: ops.add, ast.Sub: ops.sub, ast.Mult: ops.mul, ast.Div: ops.div, ast.Pow: ops.power, ast.USub: ops.neg,
 }  # fmt: skip
 _NOT_FUNCTIONS = {"leaf", "constant", "frozen", "constant_power"}
+# Rows that a formula may call, but that no list of functions needs: operators, and parts of other rows' derivatives.
+_UNLISTED = {
+    "add", "sub", "mul", "div", "neg", "power", "equal", "less", "less_equal", "select", "take", "largest",
+    "detached", "identity", "step", "gauss", "normal_cdf", "normal_pdf",
+}  # fmt: skip
+_USUAL_NAMES = {"ln": "log", "min": "minimum"}  # elsewhere; other such names are similar enough to be found
+_PRODUCT = re.compile(r"[\d)]\s*[^\W\d_]|[\w)]\s+\w|\)\s*\(")
 _FOREIGN = re.compile(r"[^\w\s.,+*/()-]")
 
 
@@ -109,6 +116,15 @@ def function_names() -> list[str]:
     return sorted(set(TABLE) - _NOT_FUNCTIONS)
 
 
+def listed_names() -> list[str]:
+    """The functions that users are told of.
+
+    >>> "sin" in listed_names(), "normal_pdf" in listed_names()
+    (True, False)
+    """
+    return [name for name in function_names() if name not in _UNLISTED]
+
+
 def _tree(line: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
@@ -118,7 +134,8 @@ def _tree(line: str) -> ast.expr:
         raise ExpressionError(f"{_shortened(line)!r} is nested too deeply") from None
     except (SyntaxError, ValueError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else error
-        raise ExpressionError(f"{_shortened(line)!r} is not an expression: {reason}") from None
+        hint = "; products are written *, as in 2*a" if _PRODUCT.search(line) else ""
+        raise ExpressionError(f"{_shortened(line)!r} is not an expression: {reason}{hint}") from None
 
 
 def _postfix(tree: ast.expr, line: str) -> tuple[Step, ...]:
@@ -142,10 +159,12 @@ def _postfix(tree: ast.expr, line: str) -> tuple[Step, ...]:
             case ast.Constant(value=int() | float() as literal) if not isinstance(literal, bool):
                 steps.append(_finite(literal, _part(node, line)))
             case _:
-                raise ExpressionError(
-                    f"{_shortened(_part(node, line))!r} is not allowed: "
+                # Python reads 3(a + 1) as a call of 3.
+                is_product = isinstance(node, ast.Call) and not isinstance(node.func, ast.Name)
+                hint = "products are written *, as in 2*a" if is_product else (
                     "use numbers, names, + - * / **, and functions such as sin(x)"
-                )
+                )  # fmt: skip
+                raise ExpressionError(f"{_shortened(_part(node, line))!r} is not allowed: {hint}")
     return tuple(steps)
 
 
@@ -183,8 +202,8 @@ def _finite(number: float, text: str) -> float:
 
 def _function(name: str, operands: int) -> Op:
     if name not in TABLE or name in _NOT_FUNCTIONS:
-        known = function_names()
-        close = get_close_matches(name, known, n=1)
+        known = listed_names()
+        close = [_USUAL_NAMES[name]] if name in _USUAL_NAMES else get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {' '.join(known)}"
         raise ExpressionError(f"there is no function {_shortened(name)!r}: {hint}")
     row = TABLE[name]

@@ -127,9 +127,14 @@ class Binary(Op):
     def __call__(self, x: N, y: N | float) -> N: ...
     @overload
     def __call__(self, x: float, y: N) -> N: ...
-    def __call__(self, x: Any, y: Any) -> Any:
+    def __call__(self, x: Any, y: Any = None) -> Any:
         if type(x) is float and type(y) is float:
             return self.value(x, y)
+        if y is None:
+            raise TypeError(
+                f"{self.name} takes two numbers, as in {self.name}(x, y); for those of a list there is "
+                f"functools.reduce({self.name}, xs)"
+            )
         return x.apply(self, (x, y)) if isinstance(x, Number) else Op.__call__(self, x, y)
 
 

@@ -165,7 +165,9 @@ class Standardizer:
         """
         X = samples_of(X)
         _check_widths(X, len(self.mean))
-        return [[(float(x) - m) / s for x, m, s in zip(sample, self.mean, self.scale, strict=True)] for sample in X]
+        columns = [_floats(column, at) for at, column in enumerate(zip(*X, strict=True))]
+        scaled = [[(x - m) / s for x in column] for column, m, s in zip(columns, self.mean, self.scale, strict=True)]
+        return [list(row) for row in zip(*scaled, strict=True)]
 
     def inverse_transform(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
         """Go back from standardized samples to those in the features' units.
@@ -180,12 +182,11 @@ class Standardizer:
         return [[x * s + m for x, m, s in zip(sample, self.mean, self.scale, strict=True)] for sample in X]
 
 
-def _check_widths(X: Sequence[Sequence[float]], width: int) -> None:
+def _check_widths(X: Sequence[Any], width: int) -> None:
     for i, sample in enumerate(X):
-        if not hasattr(sample, "__len__"):
-            raise DataError(
-                f"sample {i} is the single number {sample!r}: each sample is a list of features, as in [[x] …]"
-            )
+        if not hasattr(sample, "__len__") or isinstance(sample, str):
+            kind = "text" if isinstance(sample, str) else "single number"
+            raise DataError(f"sample {i} is the {kind} {sample!r}: each sample is a list of features, as in [[x] …]")
         if len(sample) != width:
             raise DataError(f"sample {i} has {len(sample)} features but {width} are expected")
 
@@ -218,8 +219,17 @@ def argmax(numbers: Sequence[float]) -> int:
     return max(range(len(numbers)), key=numbers.__getitem__)
 
 
+def _floats(column: Sequence[Any], at: int) -> list[float]:
+    """A feature of all samples as floats."""
+    try:
+        return list(map(float, column))
+    except (TypeError, ValueError):
+        i, odd = next((i, x) for i, x in enumerate(column) if numbers_of(x) is None)
+        raise DataError(f"feature {at} of sample {i} is {odd!r}, no number: encode it or leave it out") from None
+
+
 def _mean_and_scale(numbers: Sequence[float], at: int) -> tuple[float, float]:
-    column = list(map(float, numbers))
+    column = _floats(numbers, at)
     if not all(map(math.isfinite, column)):
         bad = next(x for x in column if not math.isfinite(x))
         raise DataError(f"feature {at} holds {bad}: only finite numbers can be standardized")

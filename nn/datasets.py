@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nn.data import DataError, Dataset, read_csv
+from nn.options import check_number, whole_number
 
 Points = list[list[float]]
 
@@ -96,6 +97,7 @@ def make_circles(
     >>> sorted({(label, round(math.hypot(*x), 12)) for x, label in zip(X, y)})
     [(0, 1.0), (1, 0.25)]
     """
+    check_number("factor", factor)
     if not 0.0 <= factor < 1.0:
         raise DataError(f"factor must be at least 0 and less than 1, got {factor}")
 
@@ -128,7 +130,7 @@ def make_spirals(
     >>> [y.count(c) for c in range(3)]
     [30, 30, 30]
     """
-    if n_classes < 2:
+    if whole_number("n_classes", n_classes) < 2:
         raise DataError(f"n_classes must be at least 2, got {n_classes}")
 
     def spiral(label: int, position: float) -> tuple[float, float]:
@@ -219,7 +221,8 @@ def _shuffled(samples: list[tuple[tuple[float, float], int]], noise: float, seed
 
 
 def _check(n_samples: int, least: int, noise: float) -> None:
-    if n_samples < least:
+    if whole_number("n_samples", n_samples) < least:
         raise DataError(f"n_samples must be at least {least}, got {n_samples}")
+    check_number("noise", noise)
     if not (noise >= 0.0 and math.isfinite(noise)):
         raise DataError(f"noise is a standard deviation and must be at least 0, got {noise}")

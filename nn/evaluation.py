@@ -18,7 +18,7 @@ from nn.losses import (
 )
 
 __all__ = [
-    "Metric", "Outputs", "accuracy", "evaluator_of", "native_outputs", "numbers_in", "predict", "single",
+    "Metric", "Outputs", "accuracy", "check_model", "evaluator_of", "native_outputs", "numbers_in", "predict", "single",
     "threshold_of",
 ]  # fmt: skip
 
@@ -47,11 +47,27 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
     >>> predict(MLP(1, [2], init="zeros"), [[5.0]])
     [[0.0, 0.0]]
     """
+    check_model(model, "predict(model, X)")
     X = samples_of(X)
     if compile and len(X) > 1 and (natively := native_outputs(model, X)):
         return natively()
     with no_grad():
         return [numbers_in(model(x)) for x in X]
+
+
+def check_model(model: Any, usage: str) -> None:
+    """Refuse what is no function of a sample.
+
+    Args:
+        model: The first argument of a function for users.
+        usage: How that function is called, used in the error message.
+
+    Raises:
+        TypeError: The model cannot be called.
+    """
+    if not callable(model):
+        kind = type(model).__name__
+        raise TypeError(f"the model comes first, as in {usage}, and is a function of one sample: got a {kind}")
 
 
 def native_outputs(model: Callable[[Any], Any], X: Sequence[Any]) -> Callable[[], list[Any]] | None:
@@ -94,6 +110,7 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
 
     Raises:
         ValueError: there are no samples, or the lengths differ, also those of one sample's outputs and targets.
+        TypeError: The outputs or the targets are text.
 
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1]), accuracy([2.5, -0.1], [1, -1])
     (0.5, 1.0)
@@ -103,6 +120,9 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
         raise ValueError(f"there are {len(outputs)} outputs but {len(targets)} targets")
     if not len(outputs):
         raise ValueError("there are no samples")
+    for row in (outputs[0], targets[0]):
+        if row is None or isinstance(single(row), str):
+            raise TypeError(f"accuracy compares outputs, which are numbers, with indices of classes: got {row!r}")
     if not threshold and _look_like_probabilities(outputs) and any(_is_negative(target) for target in targets):
         warnings.warn(
             "all outputs are between 0 and 1, so that each counts as positive: "

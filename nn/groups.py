@@ -15,7 +15,7 @@ from typing import Any
 
 from autograd import Value
 
-__all__ = ["ParameterGroup", "group_of", "note_rates"]
+__all__ = ["ParameterGroup", "checked", "group_of", "note_rates"]
 
 _FRACTIONS = {"beta1", "beta2", "alpha"}  # hyper-parameters that must be less than 1
 _SHARED = {"amsgrad", "centered"}  # these decide how many numbers of state a parameter has, in all groups alike
@@ -52,7 +52,7 @@ class ParameterGroup(MutableMapping[str, Any]):
         if name not in vars(self.hyper):
             raise KeyError(f"a parameter group has no {name!r}: it has {', '.join(self)}")
         _check_shared(name, x, vars(self.hyper))
-        setattr(self.hyper, name, _checked(name, x))
+        setattr(self.hyper, name, checked(name, x))
 
     def __delitem__(self, name: str) -> None:
         raise TypeError(f"{name!r} is part of every group of this optimizer")
@@ -64,7 +64,7 @@ class ParameterGroup(MutableMapping[str, Any]):
         return 1 + len(vars(self.hyper))
 
 
-def _checked(name: str, x: Any) -> Any:
+def checked(name: str, x: Any) -> Any:
     """A hyper-parameter, if it is in the range of its kind."""
     try:
         in_range = 0.0 <= x < math.inf
@@ -113,7 +113,7 @@ def group_of(given: Any, hyper: Mapping[str, Any]) -> ParameterGroup:
         raise ValueError(f"a parameter group has no {unknown[0]!r}: it can have {', '.join(hyper)}")
     for name, x in own.items():
         _check_shared(name, x, hyper)
-    numbers = {name: _checked(name, x) for name, x in {**hyper, **own}.items()}
+    numbers = {name: checked(name, x) for name, x in {**hyper, **own}.items()}
     return ParameterGroup(
         [parameters] if isinstance(parameters, Value) else parameters, SimpleNamespace(**numbers, step=0)
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from autograd import Value, constant, linear, sumprod
@@ -18,11 +18,12 @@ from autograd.labels import notation, textbook
 from nn.files import FileError, FilePath, brief, read_document
 from nn.init import INITIALIZERS, Initializer
 from nn.module import MODEL_FORMAT, MODEL_VERSION, Module
-from nn.options import whole_number
+from nn.options import check_name, whole_number
 
 __all__ = ["ACTIVATIONS", "MLP", "Layer", "Neuron", "layer_of", "load_model", "notation"]
 
 Activation = Callable[[Value], Value]
+_IN_FULL = 4  # neurons of one kind that a layer names one by one
 
 # The activations by name, and how a neuron that has one calls itself.
 ACTIVATIONS = {
@@ -201,7 +202,13 @@ class Layer(Module):
         return f"{len(self.neurons[0].w)} → {len(self.neurons)}", ", ".join(names)
 
     def __repr__(self) -> str:
-        return f"Layer of [{', '.join(map(str, self.neurons))}]"
+        runs = [(neuron, len(list(same))) for neuron, same in groupby(map(str, self.neurons))]
+        parts = [
+            part
+            for neuron, count in runs
+            for part in ([neuron] * count if count <= _IN_FULL else [f"{count} × {neuron}"])
+        ]
+        return f"Layer of [{', '.join(parts)}]"
 
 
 class MLP(Module):
@@ -343,8 +350,7 @@ def _named(what: str, given: Any, table: dict[str, Any]) -> Any:
     """What a name stands for in a table; a function stands for itself."""
     if callable(given):
         return given
-    if not isinstance(given, str) or given not in table:
-        raise ValueError(f"there is no {what} {given!r}: there are {', '.join(table)}, or give a function")
+    check_name(what, given, table, "give a function")
     return table[given]
 
 

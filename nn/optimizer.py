@@ -17,7 +17,7 @@ from typing import Any
 from autograd import Value
 from autograd.deferred import Deferred
 from autograd.value import freezes
-from nn.groups import ParameterGroup, group_of, note_rates
+from nn.groups import ParameterGroup, checked, group_of, note_rates
 
 __all__ = ["Optimizer", "State"]
 
@@ -125,7 +125,11 @@ class Optimizer:
     def lr(self) -> float:
         """The learning rate of the next step; of several groups that of the first.
 
-        To set it changes the rates of all groups, which keep their ratios.
+        Setting it changes the rates of all groups, which keep their ratios.
+
+        Raises:
+            TypeError: The new rate is no number.
+            ValueError: It is negative, infinite or nan.
 
         >>> from nn import SGD
         >>> optimizer = SGD([Value(3.0)], lr=0.5)
@@ -136,6 +140,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, rate: float) -> None:
+        rate = checked("lr", rate)
         if len(self.param_groups) > 1 and any(group.hyper.lr != group.rate for group in self.param_groups):
             note_rates(self.param_groups)  # somebody has set the rate of a group: that holds from now on
         for group in self.param_groups:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from operator import index
 from typing import Any
 
-__all__ = ["check_name", "name_of", "whole_number"]
+__all__ = ["check_name", "check_number", "name_of", "suggestion", "whole_number"]
+
+
+def check_number(name: str, given: Any) -> None:
+    """Refuse an argument that is no number.
+
+    Raises:
+        TypeError: It is text, a list, or the like.
+    """
+    if isinstance(given, (str, bytes)) or not hasattr(given, "__float__"):
+        raise TypeError(f"{name} must be a number, got {given!r}")
 
 
 def whole_number(name: str, given: Any, least: int | None = None, otherwise: str = "") -> int:
@@ -39,9 +50,21 @@ def check_name(kind: str, given: str, known: Iterable[str], otherwise: str) -> N
         ValueError: it says which there are, what else can be given, and which of them was perhaps meant.
     """
     names = list(known)
-    if given not in names:
-        meant = next((f"; did you mean {name!r}?" for name in names if given and name.startswith(given.lower())), "")
+    if not isinstance(given, str) or given not in names:
+        meant = suggestion(given, names)
         raise ValueError(f"there is no {kind} {given!r}: there are {', '.join(names)}, or {otherwise}{meant}")
+
+
+def suggestion(given: Any, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the known one that was probably meant, if there is one.
+
+    >>> suggestion("trian", ["train", "predict"])
+    "; did you mean 'train'?"
+    """
+    names, text = list(known), str(given).lower()
+    longer = [name for name in names if text and name.startswith(text)]
+    meant = longer or get_close_matches(text, names, n=1)
+    return f"; did you mean {meant[0]!r}?" if meant else ""
 
 
 def name_of(function: Any) -> str:

@@ -8,19 +8,21 @@ They are ``nn.MLP`` and ``nn.fit`` behind the methods that scikit-learn asks for
 >>> from sklearn.preprocessing import StandardScaler
 >>> from nn import load_iris
 >>> X, y = load_iris().features, load_iris().targets
->>> pipeline = make_pipeline(StandardScaler(), MLPClassifier((8,), learning_rate_init=0.05, random_state=0))
+>>> pipeline = make_pipeline(StandardScaler(), MLPClassifier((8,), learning_rate_init=0.05, tol=1e-3, random_state=0))
 >>> pipeline.fit(X, y).score(X, y) > 0.95
 True
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from inspect import cleandoc
+from inspect import cleandoc, signature
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
@@ -28,13 +30,26 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from nn.evaluation import predict
 from nn.layers import MLP
 from nn.optim import OPTIMIZERS
-from nn.options import check_name, whole_number
+from nn.options import check_name, suggestion, whole_number
 from nn.training import EarlyStopping, fit
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
 
-class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class _NamedArguments(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """An estimator that answers an unknown argument with the one that was probably meant."""
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Any:
+        known = [name for name in signature(cls.__init__).parameters if name != "self"]
+        for name in named:
+            if name not in known:
+                # scikit-learn's networks call the factor of their penalty alpha.
+                meant = suggestion("weight_decay" if name == "alpha" else name, known)
+                raise TypeError(f"{cls.__name__} has no argument {name!r}: it has {', '.join(known)}{meant}")
+        return super().__new__(cls)
+
+
+class _Network(_NamedArguments):
     """What both estimators have in common; the arguments are those of scikit-learn's networks.
 
     Args:
@@ -140,6 +155,12 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self.model_ = model
         self.loss_curve_ = list(self.history_.loss)
         self.loss_, self.n_iter_ = self.loss_curve_[-1], len(self.loss_curve_)
+        if not self.history_.stopped:
+            warnings.warn(
+                f"training ended after max_iter={self.max_iter} epochs, but the loss was still improving",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
     def _outputs(self, X: Any) -> Any:
         """The outputs of the network, an array (n_samples, outputs)."""
@@ -160,7 +181,7 @@ class MLPClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     >>> from nn import make_moons
     >>> X, y = make_moons(100, seed=0)
-    >>> classifier = MLPClassifier((16,), learning_rate_init=0.05, max_iter=100, random_state=0).fit(X, y)
+    >>> classifier = MLPClassifier((16,), learning_rate_init=0.05, max_iter=500, random_state=0).fit(X, y)
     >>> classifier.score(X, y) > 0.95, classifier.predict_proba(X[:2]).shape
     (True, (2, 2))
     """

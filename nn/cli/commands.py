@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd import Value
+from autograd.errors import NumericError
 from autograd.labels import notation
 from autograd.terminal import say
 from autograd.viz import save, write_html
@@ -27,7 +28,8 @@ from nn.layers import MLP
 from nn.losses import LOSSES
 from nn.optim import OPTIMIZERS
 from nn.tables import DataFile, Table, listing, read_table
-from nn.training import History, fit
+from nn.training import fit
+from nn.training.progress import epoch_lines
 
 __all__ = ["RATES", "draw", "evaluate", "export", "predict", "train"]
 
@@ -56,9 +58,14 @@ def train(
     seed: int = 0,
     test_size: float = 0.25,
     out: str = "model.json",
+    keep_diverged: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Train a network on a table, save it, and print how well it does on the rows it has not seen."""
+    """Train a network on a table, save it, and print how well it does on the rows it has not seen.
+
+    Raises:
+        NumericError: training diverged; nothing is written, unless ``keep_diverged`` asks for it.
+    """
     loss = _loss(loss, task or "classification")
     _check_output(out, data)
     table = read_csv(_file(data), target, task=task or "classification", drop=drop)
@@ -87,10 +94,11 @@ def train(
     )  # fmt: skip
     parts = {"train": train_rows, "test": test_rows}
     scores = {name: trained.scores(trained.outputs(X), y) for name, (X, y) in parts.items() if y}
-    note = diverged(untrained, scores["train"]["loss"], rate)
-    trained.save(out)
-    if note:
+    if note := diverged(untrained, scores["train"]["loss"], rate):
+        if not keep_diverged:
+            raise NumericError(f"{note}; {out} is not written (--keep-diverged writes it)")
         _note(note)
+    trained.save(out)
     if as_json:
         _print_json({"model": out, "parameters": len(trained.model.parameters()), "epochs": len(history), **scores})
         return
@@ -137,14 +145,7 @@ def _progress(epochs: int) -> dict[str, Any]:
     """Options for ``fit``: tqdm's bar where it is installed and someone watches, else about ten lines on stderr."""
     if sys.stderr and sys.stderr.isatty() and find_spec("tqdm"):
         return {"progress": True}
-    every = max(1, epochs // 10)
-
-    def report(history: History) -> None:
-        epoch = len(history)
-        if epoch % every == 0 or epoch in (1, epochs):
-            print(f"epoch {epoch:4}   loss {history.loss[-1]:.5f}", file=sys.stderr)
-
-    return {"progress": False, "callbacks": [report]}
+    return {"progress": False, "callbacks": [epoch_lines(epochs)]}
 
 
 # ---- predict and evaluate --------------------------------------------------------------------------------------------

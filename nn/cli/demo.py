@@ -25,6 +25,7 @@ from nn.layers import MLP
 from nn.losses import LOSSES
 from nn.optim import SGD
 from nn.training import History, fit
+from nn.training.progress import epoch_lines
 
 __all__ = ["LEARNING_RATES", "Settings", "run"]
 
@@ -132,18 +133,15 @@ def prepare(settings: Settings) -> Task:
 
 def train(settings: Settings, task: Task, model: MLP) -> History:
     """Gradient descent over mini-batches, with about ten lines of progress on stderr."""
-    every = max(1, settings.epochs // 10)
 
-    def report(history: History) -> None:
-        epoch = len(history)
-        if epoch % every == 0 or epoch in (1, settings.epochs):
-            share = accuracy(predict(model, task.X_train), task.y_train)
-            print(f"epoch {epoch:4}   loss {history.loss[-1]:.5f}   accuracy {share:6.1%}", file=sys.stderr)
+    def share() -> str:
+        return f"   accuracy {accuracy(predict(model, task.X_train), task.y_train):6.1%}"
 
     return fit(
         model, task.X_train, task.y_train, loss=settings.loss,
         optimizer=SGD(model.parameters(), lr=rate_of(settings)), epochs=settings.epochs,
-        batch_size=settings.batch_size, seed=settings.seed, progress=False, callbacks=[report],
+        batch_size=settings.batch_size, seed=settings.seed, progress=False,
+        callbacks=[epoch_lines(settings.epochs, share)],
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from autograd.errors import DrawingError, NumericError
@@ -19,6 +19,7 @@ from nn.cli.demo import LEARNING_RATES, Settings, run
 from nn.cli.tabular import TABULAR_LOSSES
 from nn.data import DataError
 from nn.files import FileError
+from nn.options import suggestion
 
 __all__ = ["main"]
 
@@ -87,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     program = parser.prog
     try:
+        if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+            near = suggestion(words[0], COMMANDS)
+            parser.error(f"there is no command {words[0]!r}: there are {', '.join(COMMANDS)}{near}")
         given = vars(parser.parse_args(words))
         command = given.pop("command", None)
         if command and words[0] != command:
@@ -127,15 +131,7 @@ def _arguments() -> argparse.ArgumentParser:
     )
     _demo(parser)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for name, fill, help, examples in [
-        ("demo", _demo, "train on a table, with the formulas (as without a command)", DEMO_EXAMPLES),
-        ("train", _train, "train a network on a CSV file, and save it", TRAIN_EXAMPLES),
-        ("predict", _predict, "predict the target for each row of a CSV file", PREDICT_EXAMPLES),
-        ("evaluate", _evaluate, "measure a saved network on a CSV file that has the target", EVALUATE_EXAMPLES),
-        ("draw", _draw, "draw the graph of one row with its gradients", DRAW_EXAMPLES),
-        ("export", _export, "write a saved network as a program for PyTorch", EXPORT_EXAMPLES),
-        ("generate", _generate, "train a small GPT on lines of text, and print new ones", GENERATE_EXAMPLES),
-    ]:
+    for name, (fill, help, examples) in COMMANDS.items():
         fill(subparsers.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", epilog=examples))
     return parser
 
@@ -175,6 +171,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--seed", metavar="N", type=int, help="seed of the split, the weights and the batches (default: 0)")
     add("--test-size", metavar="PART", type=_part, help="share of the rows to hold out, in [0, 1) (default: 0.25)")
     add("--out", metavar="MODEL.json", help="file for the trained network (default: model.json)")
+    add("--keep-diverged", action="store_true", help="write the network even if training made it worse")
     _add_json(parser)
 
 
@@ -254,6 +251,18 @@ def _float(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
+
+
+# What each command is called: its options, what it does, and examples.
+COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str, str]] = {
+    "demo": (_demo, "train on a table, with the formulas (as without a command)", DEMO_EXAMPLES),
+    "train": (_train, "train a network on a CSV file, and save it", TRAIN_EXAMPLES),
+    "predict": (_predict, "predict the target for each row of a CSV file", PREDICT_EXAMPLES),
+    "evaluate": (_evaluate, "measure a saved network on a CSV file that has the target", EVALUATE_EXAMPLES),
+    "draw": (_draw, "draw the graph of one row with its gradients", DRAW_EXAMPLES),
+    "export": (_export, "write a saved network as a program for PyTorch", EXPORT_EXAMPLES),
+    "generate": (_generate, "train a small GPT on lines of text, and print new ones", GENERATE_EXAMPLES),
+}
 
 
 # ---- how it ends -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 from autograd.errors import NumericError
 from autograd.value import freezes
 from nn.data import check_pairs, first_not_finite, minibatches, samples_of
-from nn.evaluation import Metric
+from nn.evaluation import Metric, check_model
 from nn.files import FilePath
 from nn.losses import loss_named
 from nn.optim import OPTIMIZERS, Optimizer
@@ -102,7 +102,7 @@ def fit(
     Raises:
         ValueError: there are no samples, or X and y differ in length; a name is unknown; options contradict each
             other; or the loss depends on no parameter of the optimiser.
-        TypeError: an option is of another kind than it should be.
+        TypeError: The model cannot be called, or an option is of another kind than it should be.
         NumericError: the loss became nan or infinite; the parameters are those before that epoch.
         FileError: the checkpoint cannot be written; or not be read, or is of another training: nothing has changed.
         ExecutorError: the workers are gone, the parameters are those after the last finished step; or the model cannot
@@ -115,6 +115,7 @@ def fit(
     >>> [round(p.data, 3) for p in line.parameters()]
     [2.0, 1.0]
     """
+    check_model(model, "fit(model, X, y)")
     X, y = samples_of(X), samples_of(y)
     check_pairs(X, y)
     epochs = whole_number("epochs", epochs, 0)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["GLANCE", "progress_bar"]
+__all__ = ["GLANCE", "epoch_lines", "progress_bar"]
 
 GLANCE = 0.05  # seconds between two looks
 
@@ -50,3 +50,21 @@ def progress_bar(total: int, unit: str, wanted: bool, done: int = 0) -> Iterator
             bar.update(done - bar.n)
 
         yield report
+
+
+def epoch_lines(epochs: int, more: Callable[[], str] = str) -> Callable[[Any], None]:
+    """A callback of ``fit`` that prints about ten lines on stderr: the loss of the first epoch, of some, of the last.
+
+    Args:
+        epochs: The number of epochs that training takes.
+        more: A function whose text is printed after each loss.
+    """
+    every = max(1, epochs // 10)
+
+    def report(history: Any) -> None:
+        epoch, loss = len(history), history.loss[-1]
+        if epoch % every == 0 or epoch in (1, epochs):
+            number = f"{loss:.5f}" if loss < 1e5 else f"{loss:.3e}"
+            print(f"epoch {epoch:4}   loss {number}{more()}", file=sys.stderr)
+
+    return report

@@ -17,7 +17,16 @@ from nn.losses import cross_entropy
 from nn.module import evaluating
 from nn.optim import Optimizer
 
-__all__ = ["Batch", "CompiledSteps", "EagerSteps", "Loss", "check_eagerly", "numeric_targets", "steps_for"]
+__all__ = [
+    "Batch",
+    "CompiledSteps",
+    "EagerSteps",
+    "Loss",
+    "check_eagerly",
+    "numeric_targets",
+    "one_number",
+    "steps_for",
+]
 
 Loss = Callable[[Any, Any], Any]
 Batch = Sequence[int]  # indices of samples
@@ -47,7 +56,7 @@ class EagerSteps:
         for start in range(0, len(batch), _ALIVE_AT_ONCE):
             samples = batch[start : start + _ALIVE_AT_ONCE]
             with transformation():  # so that a derivative in the loss depends on the parameters
-                part = fsum([self.loss(self.model(self.X[i]), self.y[i]) for i in samples]) / len(batch)
+                part = fsum([one_number(self.loss(self.model(self.X[i]), self.y[i])) for i in samples]) / len(batch)
             if not isinstance(part, Value):
                 raise TypeError(f"the loss gave {part!r}, which depends on no parameter: does the model use any?")
             part.backward()
@@ -123,7 +132,7 @@ class CompiledSteps:
         self.outside = Outside(loss_of_sample)
         with not_drawn(model) as has_drawn:
             with no_grad():
-                self.draws = draws_of(lambda: loss(model(X[0]), y[0]))
+                self.draws = draws_of(lambda: one_number(loss(model(X[0]), y[0])))
             drawn = [1.0] * len(self.draws)  # as the first numbers of every sample, and anew in every step
             data = [drawn] * len(X), X, y
             self.trainer = Trainer(
@@ -264,7 +273,21 @@ def steps_for(
 def check_eagerly(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]) -> None:
     """The error of a model or a loss that does not work without the compiler either, if there is one."""
     with no_grad():
-        loss(model(X[0]), y[0])
+        one_number(loss(model(X[0]), y[0]))
+
+
+def one_number(loss: Any) -> Any:
+    """The loss of a sample, if it is one number.
+
+    Raises:
+        TypeError: It is None, or a list.
+    """
+    if loss is None or hasattr(loss, "__len__"):
+        given, remedy = ("None", "does the function say `return`?") if loss is None else (
+            f"a {type(loss).__name__} of {len(loss)}", "add up its members, as in fsum(losses) / len(losses)"
+        )  # fmt: skip
+        raise TypeError(f"the loss of a sample must be one number, got {given}: {remedy}")
+    return loss
 
 
 def _depends(loss: Any, on: set[Value]) -> bool:

@@ -16,7 +16,7 @@ from nn.losses import LOSSES
 from nn.module import evaluating
 from nn.options import check_name, name_of
 from nn.training.history import COLUMNS
-from nn.training.steps import CompiledSteps
+from nn.training.steps import CompiledSteps, one_number
 
 __all__ = ["Measure", "Samples", "metrics_by_name", "split_validation"]
 
@@ -46,7 +46,7 @@ class Measure:
         self.steps, self.model, self.loss, self.X, self.y, self.metrics = steps, model, loss, X, y, metrics
         self.targets = [target.tolist() if hasattr(target, "tolist") else target for target in y]
         with not_drawn(model), evaluating(model), no_grad():
-            loss(model(X[0]), y[0])  # what does not fit is refused before the first step
+            one_number(loss(model(X[0]), y[0]))  # what does not fit is refused before the first step
         self._evaluate = self._eagerly
         if isinstance(steps, CompiledSteps):
             try:

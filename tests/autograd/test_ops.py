@@ -220,3 +220,11 @@ def test_a_power_is_that_of_c_beside_every_whole_exponent(base: float, whole: fl
         assert found == pytest.approx(expected, rel=1e-15, abs=0.0, nan_ok=True), (base, exponent)
         if expected == expected:
             assert math.copysign(1.0, found) == math.copysign(1.0, expected), (base, exponent)
+
+
+@pytest.mark.parametrize("operand", [Value(1.0), 1.0, [1.0, 2.0]])
+def test_a_function_of_two_numbers_says_so_of_one(operand: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"maximum takes two numbers, as in maximum\(x, y\); .* functools.reduce\(maximum, xs\)"
+    ):
+        ops.maximum(operand)

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd.errors import AutogradError
-from nn import datasets
+from nn import MLP, accuracy, datasets, fit, predict
 from nn.data import DataError, Standardizer, minibatches, one_hot, read_csv, train_test_split
 
 TABLE = b"weight,price,fruit\n150,0.5,apple\n6,0.25,cherry\n8.5,-3e-1,cherry\n"
@@ -435,3 +436,27 @@ def test_make_line_scatters_around_the_line() -> None:
     errors = [target - (-3.0 * x + 0.5) for (x,), target in zip(X, y, strict=True)]
     assert math.fsum(errors) / 2000 == pytest.approx(0.0, abs=0.02)
     assert math.sqrt(math.fsum(e * e for e in errors) / 2000) == pytest.approx(0.2, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: datasets.make_moons("x"), TypeError, "n_samples must be a whole number, got 'x'"),
+        (lambda: datasets.make_xor(4.5), TypeError, r"n_samples must be a whole number, got 4\.5"),
+        (lambda: datasets.make_line(None), TypeError, "n_samples must be a whole number, got None"),
+        (lambda: datasets.make_spirals(10, n_classes="2"), TypeError, "n_classes must be a whole number, got '2'"),
+        (lambda: datasets.make_moons(10, noise="0.1"), TypeError, r"noise must be a number, got '0\.1'"),
+        (lambda: datasets.make_circles(10, factor=[0.5]), TypeError, r"factor must be a number, got \[0\.5\]"),
+        (lambda: Standardizer.fit(["a", "b"]), DataError, "sample 0 is the text 'a': each sample is a list"),
+        (lambda: Standardizer.fit([[1.0, "a"], [2.0, "b"]]), DataError, "feature 1 of sample 0 is 'a', no number"),
+        (lambda: Standardizer([0.0], [1.0]).transform([[1.0], ["b"]]), DataError, "feature 0 of sample 1 is 'b'"),
+        (lambda: Standardizer([0.0], [1.0]).transform([[None]]), DataError, "feature 0 of sample 0 is None"),
+        (lambda: accuracy(["a", "b"], ["a", "b"]), TypeError, "numbers, with indices of classes: got 'a'"),
+        (lambda: accuracy([0.5], ["a"]), TypeError, "numbers, with indices of classes: got 'a'"),
+        (lambda: predict([[1.0]], MLP(1, [1])), TypeError, r"comes first, as in predict\(model, X\).*: got a list"),
+        (lambda: fit("m", [[1.0]], [1.0]), TypeError, r"comes first, as in fit\(model, X, y\).*: got a str"),
+    ],
+)
+def test_an_argument_of_another_kind_is_named(call: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()

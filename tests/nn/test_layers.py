@@ -68,6 +68,8 @@ def test_an_activation_may_be_a_function() -> None:
         (lambda: Neuron(0), "a neuron needs at least 1 input, not 0"),
         (lambda: Neuron(2, activation="swish"), "there is no activation 'swish': there are identity, sigmoid, tanh"),
         (lambda: Neuron(2, activation=["relu"]), r"there is no activation \['relu'\]"),  # type: ignore[arg-type]
+        (lambda: MLP(2, [1], activation="rleu"), "there is no activation 'rleu': .*; did you mean 'relu'"),
+        (lambda: MLP(2, [1], init="xavier"), "there is no initializer 'xavier': .*; did you mean 'xavier_uniform'"),
         (lambda: Neuron(2, init="ones"), "there is no initializer 'ones': there are uniform, xavier_uniform"),
         (lambda: Layer(2, 0), "a layer needs at least 1 neuron, not 0"),
         (lambda: MLP(2, []), "an MLP needs at least one layer"),
@@ -285,7 +287,7 @@ def test_the_same_draws_in_the_same_order() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda package: package.MLP(2, [16, 16, 1]),
+        lambda package: package.MLP(2, [4, 4, 1]),  # a wider layer counts its neurons instead
         lambda package: package.MLP(1, [1]),
         lambda package: package.Layer(2, 3, nonlin=False),
         lambda package: package.Neuron(4, nonlin=True),
@@ -428,3 +430,12 @@ def test_the_activation_may_be_set() -> None:
     assert neuron.activation == "tanh"
     with pytest.raises(ValueError, match="there is no activation 'selu'"):
         MLP(2, [3], activation="selu")
+
+
+def test_a_wide_layer_counts_its_neurons() -> None:
+    """Small ones name each, as micrograd does."""
+    assert repr(Layer(2, 3)) == "Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)]"
+    layer = Layer(2, 16)
+    assert repr(layer) == "Layer of [16 × ReLUNeuron(2)]"
+    layer.neurons[15] = Neuron(2, activation="tanh")
+    assert repr(layer) == "Layer of [15 × ReLUNeuron(2), TanhNeuron(2)]"

@@ -363,3 +363,14 @@ def test_the_options_matter_here(kind: str, plain: dict[str, Any]) -> None:
     """Otherwise the tests above and those against PyTorch could not fail."""
     without: Any = Adam if kind == "amsgrad" else RMSprop
     assert trajectory(KINDS[kind]) != trajectory(lambda parameters: without(parameters, lr=0.1, **plain))
+
+
+@pytest.mark.parametrize(
+    ("rate", "error"),
+    [(-0.1, ValueError), (math.nan, ValueError), (math.inf, ValueError), ("0.1", TypeError), (None, TypeError)],
+)
+def test_a_rate_that_is_set_later_is_checked_as_the_first_one_is(rate: Any, error: type[Exception]) -> None:
+    optimizer = SGD([Value(1.0)], lr=0.5)
+    with pytest.raises(error, match="lr must be"):
+        optimizer.lr = rate
+    assert optimizer.lr == 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,6 +21,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from nn import load_iris, make_moons
 from nn.sklearn import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of few epochs
 
 IRIS = load_iris().features, load_iris().targets
 SMALL = {"hidden_layer_sizes": (8,), "learning_rate_init": 0.05, "random_state": 0}
@@ -139,3 +142,25 @@ def test_help_on_an_estimator_describes_every_argument_and_attribute(estimator: 
     assert len(attributes) >= 6
     for name in [*inspect.signature(estimator).parameters, *attributes]:
         assert f"\n    {name}: " in described
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("alpha", "weight_decay"), ("learning_rate", "learning_rate_init"), ("max_itr", "max_iter"), ("zzz", None)],
+)
+def test_an_unknown_argument_is_answered_with_the_one_that_was_meant(estimator: Any, name: str, meant: str) -> None:
+    hint = f"; did you mean '{meant}'\\?" if meant else "compile"
+    with pytest.raises(TypeError, match=f"{estimator.__name__} has no argument '{name}': it has .*{hint}$"):
+        estimator(**{name: 0.5})
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_training_that_is_cut_off_by_max_iter_warns_where_the_user_called_it(estimator: Any) -> None:
+    X, y = make_moons(20, seed=0)
+    with pytest.warns(ConvergenceWarning, match="ended after max_iter=2 epochs") as caught:
+        estimator((2,), max_iter=2, random_state=0).fit(X, y)
+    assert [warning.filename for warning in caught] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        estimator((2,), max_iter=50, tol=10.0, n_iter_no_change=3, random_state=0).fit(X, y)

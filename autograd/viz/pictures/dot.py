@@ -82,7 +82,21 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         cleanup: bool = False,
         format: str | None = None,
     ) -> str:
-        """Write the DOT text and the picture beside it, as ``graphviz.Digraph.render``; returns the picture's path.
+        """Write the picture, and the DOT text beside it: ``graph.svg`` and ``graph.gv``.
+
+        Args:
+            filename: The name of the file, with or without the ending of the format.
+            directory: The folder, which must be there; by default the current one.
+            view: Whether to show the picture, too.
+            cleanup: Whether to write the picture alone.
+            format: The format; by default that of ``draw_dot``.
+
+        Returns:
+            The path of the picture.
+
+        Raises:
+            DrawingError: No Graphviz was found, or it failed; nothing is written.
+            OSError: A file cannot be written, for example since there is no such folder.
 
         >>> import pathlib, tempfile
         >>> from autograd import Value, draw_dot
@@ -91,12 +105,12 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         ...     pathlib.Path(path).name
         'graph.svg'
         """
-        picture = self.pipe(format)
-        source = self.save(filename, directory=directory)
-        path = f"{source}.{format or self.format}"
-        write_file(path, picture)
-        if cleanup:
-            os.unlink(source)
+        kind = format or self.format
+        target = os.path.join(directory or self.directory or "", filename or self.filename).removesuffix(f".{kind}")
+        path = f"{target}.{kind}"
+        write_file(path, self.pipe(kind))
+        if not cleanup:
+            write_file(target if target.endswith((".gv", ".dot")) else f"{target}.gv", self.source.encode())
         if view:
             self._view(path, format=format or self.format, quiet=False)
         return path

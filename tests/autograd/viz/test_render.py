@@ -122,12 +122,21 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         save(Value(2.0), tmp_path / "nowhere" / "c.svg")
 
 
-def test_render_writes_source_and_picture_as_graphviz_does(tmp_path: Path) -> None:
+def test_render_names_a_missing_folder_and_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
+        draw_dot(Value(2.0)).render(tmp_path / "nowhere" / "c")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_render_writes_source_and_picture_under_names_that_say_which_is_which(tmp_path: Path) -> None:
     drawing = draw_dot(Value(2.0, "a") * 3)
     assert drawing.render("graph", tmp_path) == str(tmp_path / "graph.svg")
-    assert {file.name for file in tmp_path.iterdir()} == {"graph", "graph.svg"}
-    drawing.render("other", tmp_path, cleanup=True, format="png")
-    assert {file.name for file in tmp_path.iterdir()} == {"graph", "graph.svg", "other.png"}
+    assert {file.name for file in tmp_path.iterdir()} == {"graph.gv", "graph.svg"}
+    assert (tmp_path / "graph.gv").read_text() == drawing.source
+    drawing.render("other.png", tmp_path, cleanup=True, format="png")
+    assert {file.name for file in tmp_path.iterdir()} == {"graph.gv", "graph.svg", "other.png"}
+    assert drawing.render(tmp_path / "third.gv") == str(tmp_path / "third.gv.svg")  # as graphviz does
+    assert (tmp_path / "third.gv").read_text() == drawing.source
     assert drawing.pipe("svg", encoding="utf-8").startswith("<?xml")
 
 

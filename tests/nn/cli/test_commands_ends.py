@@ -58,7 +58,7 @@ def test_the_examples_of_the_help_run(trained: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("trian fruit.csv", "invalid choice: 'trian'"),
+        ("trian fruit.csv", "there is no command 'trian'"),
         ("--epochs 3 train fruit.csv --target fruit", "options come after the command: python -m nn train ..."),
         ("train", "train: error: the following arguments are required: DATA.csv, --target"),
         ("train fruit.csv", "the following arguments are required: --target"),
@@ -229,11 +229,26 @@ def test_a_training_that_makes_the_network_worse_says_so(folder: Path, capsys: p
     """It has a finite loss, so that nothing else would."""
     words = ["train", "line.csv", "--target", "y", "--task", "regression", "--optimizer", "sgd", "--epochs", "2"]
     status, out, err = run(capsys, *words, "--hidden", "--lr", "10")
-    assert status == 0
     note = r"the training diverged: the loss rose from \S+ to \S+: use a smaller learning rate than 10"
+    assert status == 1
+    assert re.search(
+        rf"^python -m nn train: error: {note}; model.json is not written \(--keep-diverged .*\)$", err, re.M
+    )
+    assert "wrote" not in out
+    assert not (folder / "model.json").exists()
+    status, out, err = run(capsys, *words, "--hidden", "--lr", "10", "--keep-diverged")
+    assert status == 0
     assert re.search(f"^python -m nn: note: {note}$", err, re.M)
     assert "wrote model.json" in out
     assert "diverged" not in run(capsys, *words)[2]
+
+
+def test_losses_too_large_to_read_are_short(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "line.csv", "--target", "y", "--task", "regression", "--optimizer", "sgd", "--epochs", "9"]
+    status, _, err = run(capsys, *words, "--hidden", "--lr", "30")
+    assert status == 1
+    assert re.search(r"loss \d\.\d{3}e\+\d+$", err, re.M)
+    assert max(len(line) for line in err.splitlines() if line.startswith("epoch")) < 40
 
 
 def test_parameters_that_overflow_in_the_last_step_are_a_divergence(

@@ -336,3 +336,16 @@ def test_a_console_without_greek_letters_still_gets_the_report(folder: Path) -> 
     )
     assert process.returncode == 0, process.stderr
     assert b"Largest difference among all 51" in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("trian", "; did you mean 'train'?"), ("pred", "; did you mean 'predict'?"), ("xyz", "")],
+)
+def test_an_unknown_command_is_answered_with_the_one_that_was_meant(
+    folder: Path, capsys: pytest.CaptureFixture[str], word: str, meant: str
+) -> None:
+    status, out, err = run(capsys, word, "data.csv")
+    assert (status, out) == (2, "")
+    known = "demo, train, predict, evaluate, draw, export, generate"
+    assert err == f"python -m nn: error: there is no command '{word}': there are {known}{meant}\n"

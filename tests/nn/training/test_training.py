@@ -163,6 +163,8 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
         ({"X": [[1.0, 2.0]] * 4}, ValueError, "this MLP has 1 inputs, but got 2 numbers"),
         ({"Y": [[1.0, 2.0]] * 4}, ValueError, "there is one output but 2 targets"),
         ({"loss": lambda output, target: 1.0}, TypeError, r"the loss gave .*, which depends on no parameter"),
+        ({"loss": lambda o, t: [o - t]}, TypeError, "loss of a sample must be one number, got a list of 1: add up"),
+        ({"loss": lambda o, t: None}, TypeError, "loss of a sample must be one number, got None: .* `return`"),
         ({"executor": object()}, TypeError, "an executor has a method submit, but <object .* has none"),
         (
             {"optimizer": SGD([Value(1.0), Value(2.0)])},
