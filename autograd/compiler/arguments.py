@@ -18,11 +18,12 @@ from autograd.value import Value
 
 __all__ = [
     "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "kind_of", "labels_of",
-    "numbers_of", "positional", "refilled", "structure",
+    "numbers_of", "positional", "refilled", "structure", "values_in",
 ]  # fmt: skip
 
 _DOUBLE = 8  # bytes
 _INTS = {int}
+_PLAIN = {float, int, bool}
 
 
 class Keywords(dict[str, Any]):
@@ -94,8 +95,13 @@ def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     if all_floats(args):
         return len(args), Floats(args)
     floats = Floats()
-    found = [_floats(arg, floats) for arg in args]
-    if None not in found:
+    found = []
+    for arg in args:
+        shape = _floats(arg, floats)
+        if shape is None:  # anything else in it, such as an int
+            break
+        found.append(shape)
+    else:
         return tuple(found) if any(found) else len(args), floats
     leaves = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
     shapes = tuple([_shape(arg) for arg in args])
@@ -112,19 +118,21 @@ def _floats(x: Any, floats: Floats) -> Any:
     if kind is float:
         floats.append(x)
         return ()
-    if kind is dict:
-        branches = [(key, _floats(item, floats)) for key, item in x.items()]
-        return None if any(shape is None for _, shape in branches) else (dict, tuple(branches))
-    if kind is not list and kind is not tuple:
+    if kind is not list and kind is not tuple and kind is not dict:
         return None
-    if all_floats(x):
+    if kind is not dict and all_floats(x):
         floats += x
         return kind, len(x)
-    if {*map(type, x)} == {list} and all_floats(flat := [*chain.from_iterable(x)]):  # a matrix, 3x faster than by rows
-        floats += flat
+    if kind is not dict and {*map(type, x)} == {list} and all_floats(flat := [*chain.from_iterable(x)]):
+        floats += flat  # a matrix, 3x faster than by rows
         return kind, tuple([(list, len(row)) for row in x])
-    shapes = tuple([_floats(item, floats) for item in x])
-    return None if None in shapes else (kind, shapes)
+    shapes = []
+    for item in x.values() if kind is dict else x:
+        shape = _floats(item, floats)
+        if shape is None:
+            return None
+        shapes.append(shape)
+    return kind, tuple(zip(x, shapes)) if kind is dict else tuple(shapes)
 
 
 def refilled(args: Sequence[Any], shape: Any, leaves: list[Any], numbers: list[float]) -> tuple[Any, ...]:
@@ -176,7 +184,16 @@ def numbers_of(leaves: list[Any]) -> list[float]:
     """The numbers and the data of the Values."""
     if isinstance(leaves, Floats) or all_floats(leaves):
         return leaves
+    if _PLAIN.issuperset(map(type, leaves)):
+        return list(map(float, leaves))
     return [x.data if isinstance(x, Value) else float(x) for x in leaves]
+
+
+def values_in(leaves: list[Any]) -> tuple[int, ...]:
+    """Which of the numbers in the arguments are Values."""
+    if isinstance(leaves, Floats) or _PLAIN.issuperset(map(type, leaves)):  # 20x faster than one by one
+        return ()
+    return tuple([k for k, x in enumerate(leaves) if isinstance(x, Value)])
 
 
 def labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from functools import update_wrapper
 from typing import Any
 
 from autograd import cells
-from autograd.compiler.arguments import flat_shape, is_plain, numbers_of, positional, refilled
+from autograd.compiler.arguments import flat_shape, is_plain, numbers_of, positional, refilled, values_in
 from autograd.compiler.arguments import structure as structure_of
 from autograd.compiler.backends import BACKENDS
 from autograd.compiler.classes import Program
@@ -75,7 +75,7 @@ class Compiled(Uncompiled):
             return self.graph(args, leaves)
         numbers = numbers_of(leaves)
         recording = not open_contexts.count or current_modes().recording
-        chosen = tuple([i for i, x in enumerate(leaves) if isinstance(x, Value)]) if recording else ()
+        chosen = values_in(leaves) if recording else ()
         found = self._run(args, structure, numbers, leaves, recording, chosen)
         if found is None:
             return self.graph(args, leaves)
@@ -182,7 +182,7 @@ class Compiled(Uncompiled):
         args: Sequence[Any],
         structure: Any,
         numbers: list[float],
-        given: Sequence[Any],
+        given: list[Any],
         by_parameters: bool,
         by_arguments: tuple[int, ...],
         fresh: Variant | None = None,
@@ -294,9 +294,9 @@ class Compiled(Uncompiled):
         return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"
 
 
-def _apart(given: Sequence[Any], kept: Variants) -> bool:
+def _apart(given: list[Any], kept: Variants) -> bool:
     """Whether no Value is given twice, or is given and also one that the function knows by itself."""
-    values = [x for x in given if isinstance(x, Value)]
+    values = [given[k] for k in values_in(given)]
     if not values:
         return True
     captured = [p for variant in kept.all() for p in variant.recording.parameters]

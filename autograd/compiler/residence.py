@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from itertools import chain, repeat, tee
 from threading import RLock
@@ -101,18 +100,13 @@ class Residence:
             *[map(slot.space.__setitem__, (slot.key,), (slot.deferred,)) for slot in self._slots],
         )
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """For a while the machine code is in the middle of a call."""
-        try:
-            self.running = True
-            yield
-        finally:
-            self.running = False
-            if self._disturbed and self.ahead is not None:
-                self._disturbed = False
-                for slot in self._slots:
-                    slot.space[slot.key] = slot.deferred
+    def stopped(self) -> None:
+        """The machine code is no longer in the middle of a call."""
+        self.running = False
+        if self._disturbed and self.ahead is not None:
+            self._disturbed = False
+            for slot in self._slots:
+                slot.space[slot.key] = slot.deferred
 
     def defers(self) -> bool:
         """Whether all deferred lists are still deferred: somebody may have put others there."""

@@ -16,7 +16,7 @@ from autograd.compiler.machine.memory import aligned, memory_of
 from autograd.compiler.nests import Column
 from autograd.compiler.schedule import schedule, stored
 
-__all__ = ["Machine"]
+__all__ = ["Machine", "selector"]
 
 
 class Machine:
@@ -62,7 +62,7 @@ class Machine:
             (
                 array.kind,
                 slice(base := self.memory.base[number], base + array.size),
-                np.asarray(array.data) if array.kind is Kind.CONSTANT else _selector(array.data),
+                np.asarray(array.data) if array.kind is Kind.CONSTANT else selector(array.data),
             )
             for number, array in enumerate(program.arrays)
             if number in self.memory.base and array.kind.is_leaf
@@ -150,7 +150,7 @@ class Machine:
         if index.is_identity and len(index) == array.size:
             return block
         if index not in self._selectors:
-            self._selectors[index] = _selector(index.places)
+            self._selectors[index] = selector(index.places)
         return block[self._selectors[index]]
 
     # ---- runs ------------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class Machine:
         return found
 
 
-def _selector(places: Sequence[int]) -> Any:
+def selector(places: Sequence[int]) -> Any:
     """What takes these places out of an array: a slice where they are next to each other."""
     end = places[0] + len(places) if len(places) else 0
     return slice(places[0], end) if len(places) and [*places] == [*range(places[0], end)] else np.asarray(places)

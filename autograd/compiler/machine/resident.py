@@ -21,6 +21,7 @@ from autograd.compiler.classes import Kind, Read
 from autograd.compiler.collecting import collector_paused
 from autograd.compiler.held import Held
 from autograd.compiler.machine.layout import Layout
+from autograd.compiler.machine.machine import selector
 from autograd.compiler.places import Puts
 from autograd.compiler.record import Recording
 from autograd.compiler.residence import Residence, put_back, residences_of
@@ -33,6 +34,7 @@ _list_of, _put_all = np.ndarray.tolist, list.__setitem__
 _MOST_LOADS = 8  # so many more calls that had to load the numbers than calls that found them here: stop keeping them,
 _AGAIN = 64  # but try once more at every so many loads
 _MOST_SLICES = 24  # with more of them numbers are moved one by one
+_FEW = 16  # numbers that are written elsewhere without a look at the collector
 _MOST_TRANSFERS = 16  # from other recordings that are remembered
 
 
@@ -53,12 +55,14 @@ class ResidentStep:
         self.data, self.grads = held.data, held.grads
         self.values: list[Value] = list(dict.fromkeys([*held.data, *held.grads]))
         self.live = len(recording.parameters) + len(recording.numbers)
-        self._outputs, self._reads = len(recording.outputs), recording.effects.reads
+        self._arguments, self._outputs = len(recording.arguments), len(recording.outputs)
+        self._reads = recording.effects.reads
         self.layout = layout = Layout(recording, held)
         machine = layout.machine
         self.frame, self._memory = machine.frame(), machine.data()
         self._evaluate, self._carry = machine.bound(self.frame, self._memory)
         self._puts = Puts(held.parts)
+        self._many = len(held.part_sources) > _FEW  # new tuples take the place of as many old ones, which are no garbage
         self._loads = self._stays = 0
         self._settled = False  # whether numbers that are always the same are in their slots
         self._transfers: dict[int, tuple[ResidentStep, list[tuple[Any, Any]] | None]] = {}
@@ -80,7 +84,9 @@ class ResidentStep:
         self._looked_at = np.array([at[number] for number in held.looked[1]], dtype=int)
         self._rest_at = np.array([at[number] for number in held.read_leaves], dtype=int)
         numbers, places = layout.machine.places(Kind.ARGUMENT)
-        self._given, self._given_at = np.array(numbers, dtype=int), np.array(places, dtype=int)
+        # Which numbers of the arguments the program reads, or None for all in their order; and where they belong.
+        self._given = None if numbers == list(range(self._arguments)) else numbers
+        self._given_at = selector(places)
         self._before = _Known(self.live, layout.leaves)
         self._results_at = self._in_frame(layout.results)
 
@@ -105,37 +111,53 @@ class ResidentStep:
             None if a guard does not hold, or if there is something else where the numbers were; nothing is changed.
         """
         looked = list(map(_data, self.held.looked[0]))  # outside of the lock: they may be in another residence
+        with self.residence.lock:
+            loads = self._must_load()
+            if not loads:
+                return self._step(numbers, looked, loads)
         locked = {self.residence}
         while True:
             with ExitStack() as stack:
                 for residence in sorted(locked, key=id):  # in one order: two threads cannot wait for each other
                     stack.enter_context(residence.lock)
-                strangers = residences_of(self.values) - locked if self._must_load() else set()
+                loads = self._must_load()
+                strangers = residences_of(self.values) - locked if loads else set()
                 if not strangers:
-                    return self._step(numbers, looked)
+                    return self._step(numbers, looked, loads)
             locked |= strangers
 
-    def _step(self, numbers: Sequence[float], looked: list[float]) -> tuple[list[float], Sequence[float]] | None:
+    def _step(
+        self, numbers: Sequence[float], looked: list[float], loads: bool
+    ) -> tuple[list[float], Sequence[float]] | None:
         residence, frame = self.residence, self.frame
         rest = self.held.read() if self.held.read is not None else []
         if rest is None:
             return None
-        loads = self._must_load()
         if loads:
             residence.release()
-        with residence.at_work():
+        try:
+            residence.running = True
             if not (self._load() if loads else self._arrive()):
                 return None
-            frame[self._looked_at], frame[self._rest_at] = looked, rest
-            self._memory[0, self._given_at] = np.array(numbers, dtype=float)[self._given]
+            if looked:
+                frame[self._looked_at] = looked
+            if rest:
+                frame[self._rest_at] = rest
+            if numbers:
+                self._memory[0, self._given_at] = numbers if self._given is None else [numbers[k] for k in self._given]
             self._evaluate()
             results = self._results()
             if self.layout.guarded and results.pop(self._outputs) != 0.0:
                 return None
             before = self._before.at(frame)
-            with collector_paused():  # new tuples take the place of as many old ones: there is nothing to look for
+            if loads or self._many:
+                with collector_paused():
+                    self._finish(loads, results[self._outputs :])
+            else:
                 self._finish(loads, results[self._outputs :])
             return results[: self._outputs], before
+        finally:
+            residence.stopped()
 
     def _results(self) -> list[float]:
         if self._results_at is not None:
@@ -153,10 +175,12 @@ class ResidentStep:
             places, always = self.layout.fixed
             calls.append(map(self.frame.__setitem__, (places,), (always,)))
             calls.append(map(setattr, (residence,), ("constants",), (held.constants,)))
-        lists, written = tee(map(_list_of, map(self.frame.take, self._columns_at)))
+        written: Iterator[list[float]] = iter(())
         if held.columns:
+            lists, written = tee(map(_list_of, map(self.frame.take, self._columns_at)))
             calls.append(map(_put_all, held.columns, repeat(slice(None)), lists))
-        calls.append(self._puts.calls(numbers))
+        if held.parts:
+            calls.append(self._puts.calls(numbers))
         if loads and self._pays() and {*map(type, self.values)} <= {Value}:
             calls.append(residence.entered(self, held.trees))
         elif loads:
