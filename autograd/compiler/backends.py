@@ -32,15 +32,19 @@ renew_in_child(sys.modules[__name__], "_notice_lock", threading.Lock)
 _notice_given = False
 
 
-def native_available() -> bool:
-    """Whether there is machine code on this platform and its packages are installed; says once what is missing."""
+def native_available(*, notice: bool = True) -> bool:
+    """Whether there is machine code on this platform and its packages are installed; says once what is missing.
+
+    Args:
+        notice: Whether to say it.
+    """
     global _notice_given
     missing = [name for name in ("numpy", "llvmlite") if importlib.util.find_spec(name) is None]
     reason = f"{' and '.join(missing)} not installed" if missing else ""
     if sys.platform == "emscripten":
         reason = "no machine code can be made in a browser"
     with _notice_lock:
-        if reason and not _notice_given:
+        if notice and reason and not _notice_given:
             _notice_given = True
             remedy = '; pip install "scalar-autograd[compile]"' if missing and sys.platform != "emscripten" else ""
             warnings.warn(

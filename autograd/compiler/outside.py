@@ -15,7 +15,7 @@ import functools
 import sys
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from operator import attrgetter, itemgetter
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
@@ -29,6 +29,7 @@ from autograd.compiler.watches import (
     ATOMS,
     NO_KEY,
     Difference,
+    Look,
     Looks,
     Watch,
     content,
@@ -42,6 +43,7 @@ from autograd.compiler.watches import (
     put_machine_numbers,
     put_variable,
     variable,
+    with_class,
 )
 from autograd.deferred import Deferred
 from autograd.ops import Op
@@ -167,20 +169,16 @@ class Outside:
         functions = self.functions
         if functions:
             names = [f"the function {f.__name__}" for f in functions] * 2
-            self._watch(Watch(names, lambda: [*codes_of(functions), *map(_defaults, functions)]))
+            looks = [Look("code", f, (), (code,)) for f, code in zip(functions, codes_of(functions))]
+            looks += [Look("defaults", f, (), (f.__defaults__ or NO_KEY,)) for f in functions]
+            self._watch(Watch(names, lambda: [*codes_of(functions), *map(_defaults, functions)], looks=looks))
         for space, chosen in self._spaces.values():
             if chosen:
                 self._watch_space(chosen, space)
         for name, cell in self._cells:
-            self._watch(
-                Watch(
-                    [name],
-                    functools.partial(contents, cell),
-                    cell,
-                    ["cell_contents"],
-                    functools.partial(put_content, cell),
-                )
-            )
+            find, put = functools.partial(contents, cell), functools.partial(put_content, cell)
+            looks = [] if content(cell) is None else [Look("cell", cell, (), find())]
+            self._watch(Watch([name], find, cell, ["cell_contents"], put, looks))
 
     def _watch(self, watch: Watch) -> None:
         self.count += 0 if watch.identical else len(watch.seen)
@@ -222,9 +220,9 @@ class Outside:
         elif isinstance(x, tuple):
             self._push(enumerate(x), where)
         elif isinstance(x, (dict, MappingProxyType)):
-            self._watch(
-                Watch(where, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], functools.partial(put_dict, x))
-            )
+            looks = [Look("dict", x, [*x], [*x.values()])] if type(x) is dict else []
+            put = functools.partial(put_dict, x)
+            self._watch(Watch(where, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], put, looks))
             self._push(x.items(), where)
         elif isinstance(x, FunctionType):
             self._visit_function(x, where)
@@ -336,7 +334,8 @@ class Outside:
             if any_name:
                 keys = [NO_KEY, *[NO_KEY] * len(space), *space]
                 put = functools.partial(put_attributes, space)
-                self._watch(Watch(where, lambda: [x.__class__, *space, *space.values()], space, keys, put))
+                looks = with_class(x, [Look("dict", space, list(space), list(space.values()))])
+                self._watch(Watch(where, lambda: [x.__class__, *space, *space.values()], space, keys, put, looks))
             else:
                 self._watch_space(names, space, f"{where}.", x)
             for name in names & space.keys():
@@ -376,7 +375,11 @@ class Outside:
         names_here = [prefix.rstrip("."), *[prefix + name for name in present]]
         of_class = isinstance(owner, type)  # whose namespace can be read only
         back = functools.partial(put_class, owner, absent, present) if of_class else put
-        self._watch(Watch(names_here, look, owner if of_class else space, [NO_KEY, *present], back))
+        looks: Sequence[Look] = ()
+        if type(space) is dict:
+            expected = [*map(space.__getitem__, present), *[NO_KEY] * len(absent)]
+            looks = with_class(owner, [Look("names", space, [*present, *absent], expected)])
+        self._watch(Watch(names_here, look, owner if of_class else space, [NO_KEY, *present], back, looks))
 
 
 _defaults = attrgetter("__defaults__")

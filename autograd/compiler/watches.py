@@ -13,14 +13,19 @@ from contextvars import ContextVar
 from functools import partial
 from itertools import chain
 from operator import is_
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from autograd.compiler.backends import native_available
 from autograd.value import Value
+
+if TYPE_CHECKING:
+    from autograd.compiler.machine.identical import Comparison
 
 __all__ = [
     "ATOMS",
     "NO_KEY",
     "Difference",
+    "Look",
     "Looks",
     "Watch",
     "content",
@@ -34,9 +39,13 @@ __all__ = [
     "put_machine_numbers",
     "put_variable",
     "variable",
+    "with_class",
 ]
 
 ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
+
+
+_PAYS = 1  # looks after which machine code is made for them
 
 
 class _NoKey:
@@ -56,10 +65,35 @@ class Difference(NamedTuple):
     now: Any
 
 
+class Look(NamedTuple):
+    """Objects that machine code can find and compare by itself: what a container held.
+
+    Attributes:
+        kind: "list" for all its members, "dict" for all its entries in order, "names" for some; "class" for the class
+            of an object, "cell" for what a name of an enclosing function stands for, "code" and "defaults" for those
+            of a function.
+        container: The list, dictionary, object, name or function.
+        keys: Those of a dictionary.
+        expected: What was there, NO_KEY for a key that was not there.
+    """
+
+    kind: str
+    container: Any
+    keys: Sequence[Any]
+    expected: Sequence[Any]
+
+
+def with_class(x: Any, looks: list[Look]) -> list[Look]:
+    """With a look at the class of an object, if it has one of its own; nothing if it claims to be of another one."""
+    if x is None:
+        return looks
+    return [Look("class", x, (), (type(x),)), *looks] if x.__class__ is type(x) else []
+
+
 class Watch:
     """Some objects that are looked at: how to find them, and which they were."""
 
-    __slots__ = ("find", "first", "identical", "keys", "names", "put", "seen", "space")
+    __slots__ = ("find", "first", "identical", "keys", "looks", "names", "put", "seen", "space")
 
     def __init__(
         self,
@@ -68,8 +102,10 @@ class Watch:
         space: Any = None,
         keys: Sequence[Any] = (),
         put: Callable[[Any], None] | None = None,
+        looks: Sequence[Look] = (),
     ) -> None:
         self.names, self.find = names, find
+        self.looks = looks  # the same for machine code, if it can do it
         self.space, self.keys = space, keys  # the container, and the key of each object; NO_KEY where it has none
         self.put = put  # puts objects back as they were seen
         self.seen = self.first = find()
@@ -127,7 +163,9 @@ class Watch:
                         now[k] = None
                 return now
 
+            looks = [_without(x, keys) for x in self.looks]
             self._look_at(look)
+            self.looks = looks if all(x.kind in ("class", "names") for x in looks) else ()
 
     def put_back(self) -> None:
         """Put the objects back that are other ones now."""
@@ -135,11 +173,11 @@ class Watch:
             self.put(self.first)
 
     def _look_at(self, find: Callable[[], Any]) -> None:
-        self.find, self.seen, self.identical = find, find(), False
+        self.find, self.seen, self.identical, self.looks = find, find(), False, ()
 
 
 class Looks:
-    """Many watches at once.
+    """Many watches at once: machine code looks where it can, Python at the rest.
 
     Two lists are equal if their members are identical, and if not, if these say that they are equal.  Values say so of
     themselves only, so lists of nothing but Values are compared as lists, 2 ns for each Value; numbers in other lists
@@ -150,31 +188,59 @@ class Looks:
     """
 
     def __init__(self, watches: Sequence[Watch]) -> None:
-        self._watches = watches
-        lists = [watch for watch in watches if watch.reads_list]
-        self._of_values = [watch for watch in lists if watch.identical]
-        self._others = [watch for watch in lists if not watch.identical]
-        self._looks = [watch for watch in watches if not watch.reads_list]
-        self._value_lists, self._other_lists = [[x.space for x in kind] for kind in (self._of_values, self._others)]
-        self._finds = [watch.find for watch in self._looks]
-        self._remember()
+        self._watches = watches  # which keep all objects whose addresses machine code compares
+        self._calls = 0
+        self._comparison: Comparison | None = None
+        self._divide(watches)
 
-    def _remember(self) -> None:
-        """Note what was seen."""
-        self._values = [watch.seen for watch in self._of_values]
-        seen = [watch.seen for watch in (*self._others, *self._looks)]
+    def _divide(self, watches: Sequence[Watch]) -> None:
+        """Note what Python is to look at, and what was there."""
+        lists = [watch for watch in watches if watch.reads_list]
+        of_values = [watch for watch in lists if watch.identical]
+        others = [watch for watch in lists if not watch.identical]
+        looks = [watch for watch in watches if not watch.reads_list]
+        self._value_lists, self._other_lists = [[x.space for x in kind] for kind in (of_values, others)]
+        self._finds = [watch.find for watch in looks]
+        self._values = [watch.seen for watch in of_values]
+        seen = [watch.seen for watch in (*others, *looks)]
         self._lengths, self._members = list(map(len, seen)), list(chain.from_iterable(seen))
+
+    def _compile(self) -> None:
+        """From now on machine code compares what it can."""
+        if native_available(notice=False):
+            from autograd.compiler.machine.identical import Comparison, can_compare
+
+            if can_compare():
+                looks = [look for watch in self._watches for look in watch.looks]
+                looks += [Look("list", watch.space, (), watch.seen) for watch in self._watches if watch.reads_list]
+                self._divide([watch for watch in self._watches if not watch.looks and not watch.reads_list])
+                self._comparison = Comparison(looks)
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
+        self._calls += 1
+        if self._calls == _PAYS:
+            self._compile()
+        return self._identical() or all(map(Watch.holds, self._watches))
+
+    def _identical(self) -> bool:
+        """Whether everything is the same object as it was."""
+        if self._comparison is not None and not self._comparison.holds():
+            return False
         now = [*self._other_lists, *[find() for find in self._finds]]
-        if (
+        return (
             self._value_lists == self._values
             and list(map(len, now)) == self._lengths
             and all(map(is_, chain.from_iterable(now), self._members))
-        ):
-            return True
-        return all(map(Watch.holds, self._watches))
+        )
+
+
+def _without(look: Look, keys: set[Any]) -> Look:
+    """The same without some of the keys."""
+    if look.kind != "names":
+        return look
+    pairs = [(key, x) for key, x in zip(look.keys, look.expected) if key not in keys]
+    return look._replace(keys=[key for key, _ in pairs], expected=[x for _, x in pairs])
 
 
 def _same(now: Any, seen: Any) -> bool:

@@ -62,7 +62,9 @@ class ResidentStep:
         self.frame, self._memory = machine.frame(), machine.data()
         self._evaluate, self._carry = machine.bound(self.frame, self._memory)
         self._puts = Puts(held.parts)
-        self._many = len(held.part_sources) > _FEW  # new tuples take the place of as many old ones, which are no garbage
+        self._many = (
+            len(held.part_sources) > _FEW
+        )  # new tuples take the place of as many old ones, which are no garbage
         self._loads = self._stays = 0
         self._settled = False  # whether numbers that are always the same are in their slots
         self._transfers: dict[int, tuple[ResidentStep, list[tuple[Any, Any]] | None]] = {}
@@ -150,7 +152,7 @@ class ResidentStep:
             if self.layout.guarded and results.pop(self._outputs) != 0.0:
                 return None
             before = self._before.at(frame)
-            if loads or self._many:
+            if loads or self._many:  # new tuples take the place of as many old ones: there is nothing to collect
                 with collector_paused():
                     self._finish(loads, results[self._outputs :])
             else:

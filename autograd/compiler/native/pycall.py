@@ -23,7 +23,7 @@ Shape: TypeAlias = "tuple[Shape, ...] | None"
 # How a result is built: an int is the number of an output, a list or tuple a list or tuple of such.
 Result: TypeAlias = "int | list[Result] | tuple[Result, ...]"
 
-_WORD = ctypes.sizeof(ctypes.c_void_p)
+WORD = ctypes.sizeof(ctypes.c_void_p)
 _FASTCALL_KEYWORDS = 0x0080 | 0x0002
 _API = ctypes.pythonapi if sys.implementation.name == "cpython" else None
 
@@ -34,7 +34,7 @@ def available() -> bool:
         _API is not None
         and getattr(sys, "_is_gil_enabled", lambda: True)()
         and float.__basicsize__ == object.__basicsize__ + 8
-        and list.__basicsize__ == object.__basicsize__ + 3 * _WORD
+        and list.__basicsize__ == object.__basicsize__ + 3 * WORD
     )
 
 
@@ -100,26 +100,26 @@ def _make(
     module.keep = keep
     definition = _MethodDef(name.encode(), module.address("call"), _FASTCALL_KEYWORDS, None)
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
-        _address("PyCFunction_NewEx")
+        address("PyCFunction_NewEx")
     )
     function: Callable[..., Any] = new(ctypes.addressof(definition), _Owner(slow, module, definition), None)
     return function
 
 
-def _address(name: str) -> int:
+def address(name: str) -> int:
     return ctypes.cast(getattr(_API, name), ctypes.c_void_p).value or 0
 
 
 def _api(name: str) -> str:
     """A function of CPython, as an IR constant."""
-    return pointer(_address(name))
+    return pointer(address(name))
 
 
 # Offsets that CPython tells itself, right for debug builds and for 3.14's longer tuples too.
-_TYPE = object.__basicsize__ - _WORD
-_SIZE = object.__basicsize__
+TYPE = object.__basicsize__ - WORD
+SIZE = object.__basicsize__
 _FLOAT_VALUE = float.__basicsize__ - 8
-_LIST_ITEMS = list.__basicsize__ - 2 * _WORD
+LIST_ITEMS = list.__basicsize__ - 2 * WORD
 _TUPLE_ITEMS = tuple.__basicsize__
 
 
@@ -188,7 +188,7 @@ def _scalar_wrapper(arguments: Sequence[Shape], outputs: int, result: Result, co
     _expect_positional(w, len(arguments))
     cells = iter(range(inputs))
     for i, shape in enumerate(arguments):
-        _unpack(w, w.field("%args", _WORD * i, "ptr"), shape, cells)
+        _unpack(w, w.field("%args", WORD * i, "ptr"), shape, cells)
     w.do(f"call void @kernel(ptr %in, ptr %out, ptr {pointer(constants)})")
     w.do(f"ret ptr {_pack(w, result)}")
     w.block("failed")  # out of memory: the exception is set
@@ -202,21 +202,21 @@ def _count(shape: Shape) -> int:
 
 def _unpack(w: _Writer, item: str, shape: Shape, cells: Iterator[int]) -> None:
     """Store the float (or the floats of the sequence) ``item`` in the next cells of the inputs."""
-    kind = w.field(item, _TYPE, "ptr")
+    kind = w.field(item, TYPE, "ptr")
     if shape is None:
         _unpack_float(w, item, kind, w.let(f"getelementptr double, ptr %in, i64 {next(cells)}"))
         return
     is_list = w.let(f"icmp eq ptr {kind}, {pointer(id(list))}")
     is_tuple = w.let(f"icmp eq ptr {kind}, {pointer(id(tuple))}")
     w.require(w.let(f"or i1 {is_list}, {is_tuple}"), "slow")
-    w.require(w.let(f"icmp eq i64 {w.field(item, _SIZE, 'i64')}, {len(shape)}"), "slow")
+    w.require(w.let(f"icmp eq i64 {w.field(item, SIZE, 'i64')}, {len(shape)}"), "slow")
     if not shape:
         return
-    in_list = w.field(item, _LIST_ITEMS, "ptr")  # readable in a tuple too: its last word or its first member
+    in_list = w.field(item, LIST_ITEMS, "ptr")  # readable in a tuple too: its last word or its first member
     in_tuple = w.let(f"getelementptr i8, ptr {item}, i64 {_TUPLE_ITEMS}")
     items = w.let(f"select i1 {is_list}, ptr {in_list}, ptr {in_tuple}")
     for i, member in enumerate(shape):
-        _unpack(w, w.field(items, _WORD * i, "ptr"), member, cells)
+        _unpack(w, w.field(items, WORD * i, "ptr"), member, cells)
 
 
 def _unpack_float(w: _Writer, item: str, kind: str, cell: str) -> None:

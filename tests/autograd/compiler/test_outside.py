@@ -353,9 +353,13 @@ def _enum() -> Change:
 CHANGES = [make for name, make in list(globals().items()) if isinstance(make, types.FunctionType) and name[0] == "_"]
 
 
+@pytest.mark.parametrize("pays", [1, 1000], ids=["machine code looks", "Python looks"])
 @pytest.mark.parametrize("way", ["call", "value_and_grad", "map"])
 @pytest.mark.parametrize("make", CHANGES, ids=lambda make: make.__name__)
-def test_a_change_outside_is_seen(make: Callable[[], Change], way: str) -> None:
+def test_a_change_outside_is_seen(
+    make: Callable[[], Change], way: str, pays: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograd.compiler.watches._PAYS", pays)
     f, change = make()
     compiled = autograd.compile(f)
 
