@@ -23,13 +23,12 @@ from typing import Any
 
 from autograd.compiler.codenames import codes_inside, globals_stored, names_read, names_stored
 from autograd.compiler.generators import Generators
+from autograd.compiler.looks import NO_KEY, Look, with_class
 from autograd.compiler.residence import settle
 from autograd.compiler.rewriting import codes_of
 from autograd.compiler.watches import (
     ATOMS,
-    NO_KEY,
     Difference,
-    Look,
     Looks,
     Watch,
     content,
@@ -43,7 +42,6 @@ from autograd.compiler.watches import (
     put_machine_numbers,
     put_variable,
     variable,
-    with_class,
 )
 from autograd.deferred import Deferred
 from autograd.ops import Op

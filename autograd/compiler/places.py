@@ -18,9 +18,10 @@ from operator import getitem, setitem
 from typing import Any, NamedTuple
 
 from autograd.compiler.arguments import form
+from autograd.compiler.looks import NO_KEY
 from autograd.compiler.outside import Outside
 from autograd.compiler.traced import EXACT, TracedFloat, TracedInt
-from autograd.compiler.watches import NO_KEY, Difference
+from autograd.compiler.watches import Difference
 from autograd.deferred import Deferred
 from autograd.errors import CompileError
 from autograd.ops import Traced, leaf

@@ -16,6 +16,7 @@ from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.compiler.backends import native_available
+from autograd.compiler.looks import NO_KEY, Look, without
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATOMS",
-    "NO_KEY",
     "Difference",
-    "Look",
     "Looks",
     "Watch",
     "content",
@@ -39,20 +38,12 @@ __all__ = [
     "put_machine_numbers",
     "put_variable",
     "variable",
-    "with_class",
 ]
 
 ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
 
 
-_PAYS = 1  # looks after which machine code is made for them
-
-
-class _NoKey:
-    """In the place of the key of an object that cannot be set, such as the class of an object."""
-
-
-NO_KEY = _NoKey()
+_PAYS = 20  # looks after which machine code is made for them
 
 
 class Difference(NamedTuple):
@@ -63,31 +54,6 @@ class Difference(NamedTuple):
     name: str
     seen: Any
     now: Any
-
-
-class Look(NamedTuple):
-    """Objects that machine code can find and compare by itself: what a container held.
-
-    Attributes:
-        kind: "list" for all its members, "dict" for all its entries in order, "names" for some; "class" for the class
-            of an object, "cell" for what a name of an enclosing function stands for, "code" and "defaults" for those
-            of a function.
-        container: The list, dictionary, object, name or function.
-        keys: Those of a dictionary.
-        expected: What was there, NO_KEY for a key that was not there.
-    """
-
-    kind: str
-    container: Any
-    keys: Sequence[Any]
-    expected: Sequence[Any]
-
-
-def with_class(x: Any, looks: list[Look]) -> list[Look]:
-    """With a look at the class of an object, if it has one of its own; nothing if it claims to be of another one."""
-    if x is None:
-        return looks
-    return [Look("class", x, (), (type(x),)), *looks] if x.__class__ is type(x) else []
 
 
 class Watch:
@@ -163,7 +129,7 @@ class Watch:
                         now[k] = None
                 return now
 
-            looks = [_without(x, keys) for x in self.looks]
+            looks = [without(x, keys) for x in self.looks]
             self._look_at(look)
             self.looks = looks if all(x.kind in ("class", "names") for x in looks) else ()
 
@@ -233,14 +199,6 @@ class Looks:
             and list(map(len, now)) == self._lengths
             and all(map(is_, chain.from_iterable(now), self._members))
         )
-
-
-def _without(look: Look, keys: set[Any]) -> Look:
-    """The same without some of the keys."""
-    if look.kind != "names":
-        return look
-    pairs = [(key, x) for key, x in zip(look.keys, look.expected) if key not in keys]
-    return look._replace(keys=[key for key, _ in pairs], expected=[x for _, x in pairs])
 
 
 def _same(now: Any, seen: Any) -> bool:
