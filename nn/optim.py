@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from autograd import Value, maximum, sqrt
+from autograd.elementwise import elementwise
 from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.optimizer import Optimizer, State
 
@@ -54,6 +55,7 @@ class SGD(Optimizer):
         super().__init__(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov)
 
     @staticmethod
+    @elementwise
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
         gradient = _decayed(parameter, gradient, hyper)
         if not hyper.momentum:
@@ -111,6 +113,7 @@ class Adam(Optimizer):
         )
 
     @staticmethod
+    @elementwise
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
         return _adam(parameter, _decayed(parameter, gradient, hyper), state, hyper)
 
@@ -145,6 +148,7 @@ class AdamW(Adam):
         super().__init__(parameters, lr, betas, eps, weight_decay, amsgrad)
 
     @staticmethod
+    @elementwise
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
         return _adam(parameter - hyper.lr * hyper.weight_decay * parameter, gradient, state, hyper)
 
@@ -213,6 +217,7 @@ class RMSprop(Optimizer):
         )
 
     @staticmethod
+    @elementwise
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
         v, velocity, *mean = state
         gradient = _decayed(parameter, gradient, hyper)

@@ -16,6 +16,7 @@ from typing import Any
 
 from autograd import Value
 from autograd.deferred import Deferred
+from autograd.elementwise import each
 from autograd.value import freezes
 from nn.groups import ParameterGroup, checked, group_of, note_rates
 
@@ -165,13 +166,13 @@ class Optimizer:
         try:
             self._count(count + 1)
             any_frozen = freezes[0] > 0
-            hypers = [group.hyper for group in self.param_groups for _ in group.parameters]
-            moved = [
-                (number, state)
-                if any_frozen and not parameter.requires_grad
-                else self.rule(number, parameter.grad, state, hyper)
-                for number, parameter, state, hyper in zip(before, self.parameters, states, hypers)
-            ]
+            moved, end = list(zip(before, states)), 0
+            for group in self.param_groups:
+                start, end = end, end + len(group.parameters)
+                free = [k for k in range(start, end) if not any_frozen or self.parameters[k].requires_grad]
+                rows = [(before[k], self.parameters[k].grad, states[k]) for k in free]
+                for k, result in zip(free, each(self.rule, rows, group.hyper)):
+                    moved[k] = result
             for parameter, (number, _) in zip(self.parameters, moved):
                 parameter.data = number
             self.state = [state for _, state in moved]

@@ -41,7 +41,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"rows"},
         {"ops", "graph"},
         {"copies", "provenance", "trees", "writer"},
-        {"conversions", "micrograd", "subclasses"},
+        {"conversions", "elementwise", "micrograd", "subclasses"},
         {"value", "primitive"},
         {"functions"},
         {"functional", "expression"},
@@ -106,8 +106,8 @@ TOPS = [package for package in LEVELS if "." not in package]
 PUBLIC_MODULES = {
     "autograd", "autograd.cells", "autograd.compiler.backends", "autograd.compiler.evaluation",
     "autograd.compiler.gradients", "autograd.compiler.outside", "autograd.compiler.training", "autograd.deferred",
-    "autograd.errors", "autograd.files", "autograd.functional", "autograd.labels", "autograd.lazy",
-    "autograd.locks", "autograd.terminal", "autograd.value", "autograd.viz",
+    "autograd.elementwise", "autograd.errors", "autograd.files", "autograd.functional", "autograd.labels",
+    "autograd.lazy", "autograd.locks", "autograd.terminal", "autograd.value", "autograd.viz",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
 # Ours, but built on the optional numpy: they may import it, and others import them inside the function that needs them.

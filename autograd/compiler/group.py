@@ -15,8 +15,9 @@ from itertools import chain
 from math import inf, nan, prod
 
 from autograd import ops
-from autograd.compiler.builder import Builder
+from autograd.compiler.builder import Builder, Rows, wrapped
 from autograd.compiler.classes import Array, Kind, Operand, Read, Terms
+from autograd.compiler.columns import Formula
 from autograd.compiler.differentiate import differentiate
 from autograd.compiler.effects import GRADIENT, UPDATED
 from autograd.compiler.indices import Index, taken
@@ -118,6 +119,9 @@ def _array(builder: Builder, found: Class, columns: Columns, read: list[Operand]
     if found.op is UPDATED:  # a leaf for derivatives, hence an array even if it is known
         spread = builder.spread(given[0], found.count)
         return builder.append(Array(Kind.MAP, found.count, op=UPDATED, operands=(spread,)))
+    if isinstance(found.op, Formula):
+        result = found.op(*[wrapped(builder, operand) for operand in given])
+        return result.read if isinstance(result, Rows) else float(result)
     if found.exponent is not None:
         given.append(found.exponent)
     return builder.map(found.op, given, found.count)

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.choosing import member
+from autograd.compiler.columns import Formula, recorded_rows
 from autograd.compiler.effects import Changes
 from autograd.compiler.traced import TracedBool, TracedFloat
 from autograd.errors import CompileError
 from autograd.modes import recorders
+from autograd.ops import Op
 from autograd.value import Value
 
 __all__ = ["Guard", "Recorder", "at_work"]
@@ -66,6 +68,7 @@ class Recorder:
         self.numbers: dict[int, TracedFloat] = {}  # what ``data`` gave, by the id of the node
         self.places: dict[tuple[int, int], Value] = {}  # what ``place`` gave
         self.plain_truths = plain_truths
+        self._formulas: dict[str, Formula] = {}
 
     def on_node(self, node: Value) -> None:
         """A node was made in this thread."""
@@ -99,6 +102,14 @@ class Recorder:
             below = Value.apply(ops.less, (index, 0.0))
             found = self.places[id(index), n] = below.select(index + n, index)
         return found
+
+    def each(self, f: Callable[..., Any], rows: Iterable[Any], *shared: Any) -> list[Any]:
+        """``f(*row, *shared)`` for each row, of an elementwise function."""
+        return recorded_rows(self, f, rows, shared)
+
+    def formula(self, steps: Sequence[tuple[Op, Sequence[Any]]]) -> Formula:
+        """The operation that does these: the same object for the same steps."""
+        return self._formulas.setdefault(repr(steps), Formula(steps))
 
     def on_drop(self, node: Value) -> None:
         """The number of a node became a plain float, to which no gradient goes."""

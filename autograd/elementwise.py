@@ -1,0 +1,44 @@
+"""One function for many rows of numbers, such as the rule of an optimiser, which moves each parameter alike.
+
+It is called for every row.  Only while a compiled function is recorded is it called once for all rows of a kind: what
+it did to the first row is what it does to each (see ``compiler/columns.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from autograd.modes import current_modes, open_contexts
+
+__all__ = ["each", "elementwise"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def elementwise(f: F) -> F:
+    """Promise that a function does nothing but compute: one call of it may stand for many.
+
+    >>> @elementwise
+    ... def twice(x):
+    ...     return 2.0 * x
+    >>> each(twice, [(1.0,), (3.0,)])
+    [2.0, 6.0]
+    """
+    f.elementwise = True  # type: ignore[attr-defined]
+    return f
+
+
+def each(f: Callable[..., Any], rows: Iterable[tuple[Any, ...]], *shared: Any) -> list[Any]:
+    """``[f(*row, *shared) for row in rows]``.
+
+    Args:
+        f: The function; one that is not ``elementwise`` is always called for every row.
+        rows: Its first arguments, row by row: numbers, or tuples of numbers.
+        shared: Its other arguments, the same for all rows.
+    """
+    recorder = current_modes().recorder if open_contexts.count else None
+    if recorder is None or not hasattr(f, "elementwise"):
+        return [f(*row, *shared) for row in rows]
+    found: list[Any] = recorder.each(f, rows, *shared)
+    return found
