@@ -25,7 +25,7 @@ from autograd import Value, viz
 from autograd.errors import AutogradError, ExpressionError
 from autograd.expression import listed_names, parse
 from autograd.ops import as_float
-from autograd.terminal import say
+from autograd.terminal import aligned, say
 
 
 class Arguments(NamedTuple):
@@ -123,7 +123,8 @@ def run(arguments: Arguments) -> str:
     result.backward()
     lines = [f"{expression.text} = {result.data}"]
     if arguments.values:
-        lines += ["", *table([("", "value", "gradient"), *rows(arguments.values)])]
+        numbers = [(name, str(leaf.data), str(leaf.grad)) for name, leaf in arguments.values.items()]
+        lines += ["", *aligned([("", "value", "gradient"), *numbers])]
     if arguments.explained:
         lines += ["", str(viz.explain(arguments.values[arguments.explained], formulas=True))]
     wrote = [viz.save(result, arguments.drawing)] if arguments.drawing else []
@@ -132,20 +133,6 @@ def run(arguments: Arguments) -> str:
     if wrote:
         lines += ["", *(f"wrote {path}" for path in wrote)]
     return "\n".join(lines)
-
-
-def rows(values: dict[str, Value]) -> list[tuple[str, str, str]]:
-    """The name, the number and the gradient of each leaf."""
-    return [(name, str(leaf.data), str(leaf.grad)) for name, leaf in values.items()]
-
-
-def table(cells: Sequence[tuple[str, ...]]) -> list[str]:
-    """Lines with the columns aligned: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]])
-        for row in cells
-    ]
 
 
 def _write(text: str) -> None:

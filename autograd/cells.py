@@ -25,18 +25,31 @@ class Shown:
     value: Callable[[Any], str]
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "", *, align: str = "", bold: int = 0
+) -> str:
     """A table as HTML; whatever is in the cells is text.
+
+    Args:
+        head: The names of the columns.
+        rows: The cells of each row.
+        caption: A line above the table.
+        align: The side on which all cells stand; by default that of the notebook.
+        bold: The number of the row that is bold, counted from 1.
 
     >>> table(["name", "data"], [["<a>", 2.0]])
     '<table><thead><tr><th>name</th><th>data</th></tr></thead><tbody><tr><td>&lt;a&gt;</td><td>2.0</td></tr></tbody></table>'
     """
 
-    def line(tag: str, cells: Iterable[object]) -> str:
-        return "<tr>" + "".join([f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells]) + "</tr>"
+    style = f' style="text-align:{align}"' if align else ""
+
+    def line(tag: str, cells: Iterable[object], number: int = -1) -> str:
+        texts = [html.escape(str(cell)) for cell in cells]
+        texts = [f"<b>{text}</b>" if text else "" for text in texts] if number == bold else texts
+        return "<tr>" + "".join([f"<{tag}{style}>{text}</{tag}>" for text in texts]) + "</tr>"
 
     above = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    body = "".join([line("td", row) for row in rows])
+    body = "".join([line("td", row, number) for number, row in enumerate(rows, start=1)])
     return f"<table>{above}<thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isfinite
 from typing import Any, NamedTuple
 
 from autograd import cells, ops
 from autograd.differences import differentiate, has_kink
-from autograd.errors import AutogradError, GradcheckError
+from autograd.errors import GradcheckError
 from autograd.functional import as_node, check_data, gradients
-from autograd.graph import topological_order
+from autograd.graph import topological_order, value_at
 from autograd.ops import as_float
 from autograd.provenance import describe
 from autograd.trees import flatten, is_array, is_tree, rebuild
@@ -278,7 +278,7 @@ def _agree_together(node: Value, by: Sequence[int], found: _Findings, relative: 
     expected, allowed = sum(terms), found.atol + found.rtol * max(map(abs, terms))
 
     def along(t: float) -> float:
-        return _value(node, [x + t * step for x, step in zip(numbers, steps)])
+        return value_at(node, [x + t * step for x, step in zip(numbers, steps)])
 
     if not isfinite(expected) or not isfinite(along(0.0)):
         return False
@@ -296,15 +296,7 @@ def _differentiable(node: Value) -> list[int]:
 def _along(node: Value, i: int) -> Callable[[float], float]:
     """The value of a node as a function of one operand."""
     numbers = [parent._data for parent in node.parents]
-    return lambda x: _value(node, [*numbers[:i], x, *numbers[i + 1 :]])
-
-
-def _value(node: Value, numbers: Sequence[float]) -> float:
-    """What a node would be for other operands; nan where its primitive refuses them."""
-    try:
-        return node.op.value(*numbers)
-    except (AutogradError, ArithmeticError, ValueError):
-        return nan
+    return lambda x: value_at(node, [*numbers[:i], x, *numbers[i + 1 :]])
 
 
 def _scale(node: Value) -> float:

@@ -26,7 +26,7 @@ from typing import Any
 from autograd import ops
 from autograd.branches import Where, conditions
 from autograd.errors import AutogradError, StaleGraphError
-from autograd.graph import check_derivatives, sweep, topological_order
+from autograd.graph import check_derivatives, dependents, sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
 from autograd.provenance import describe
 from autograd.trees import aligned, all_floats, flatten, is_tree, rebuild
@@ -86,7 +86,7 @@ def gradients(
     if not create_graph:
         adjoint = first_order(order, seeds)
         return tuple([adjoint.get(node, 0.0) for node in wanted])
-    depends = _dependents(order, wanted)
+    depends = dependents(order, wanted)
     with recording():
         # First all the rules, a user's own among them: they may do anything, also differentiate these very nodes.
         local = {node: _partials_as_graph(node, depends) for node in order}
@@ -130,15 +130,6 @@ def _nodes(what: str, given: Any) -> list[Value]:
         if not isinstance(node, Value):
             raise TypeError(f"{what} must be Values, got {node!r} of type {type(node).__name__}")
     return nodes
-
-
-def _dependents(order: Sequence[Value], inputs: Iterable[Value]) -> set[Value]:
-    """The inputs and all the nodes that depend on them."""
-    found = set(inputs)
-    for node in order:
-        if not found.isdisjoint(node.parents):
-            found.add(node)
-    return found
 
 
 def _partials_as_graph(node: Value, wanted: set[Value]) -> list[Any]:
@@ -357,7 +348,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     roots = [out for out in outputs if isinstance(out, Value)]
     order = topological_order(*roots)
     tangent: dict[Any, Any] = dict(zip(call.inputs, directions))
-    depends = _dependents(order, call.inputs)
+    depends = dependents(order, call.inputs)
     if not nested:
         check_derivatives(order, attrgetter("partials"))
     for node in order:

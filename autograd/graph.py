@@ -9,14 +9,17 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
-from math import isfinite
+from math import isfinite, nan
 from operator import attrgetter
 from threading import RLock
 from typing import Any, Protocol, TypeVar
 
-from autograd.errors import PrimitiveError
+from autograd.errors import AutogradError, PrimitiveError
 
-__all__ = ["accumulate", "check_derivatives", "clear", "leaves", "restore", "sweep", "topological_order", "walking"]
+__all__ = [
+    "accumulate", "check_derivatives", "clear", "dependents", "leaves", "restore", "sweep", "topological_order",
+    "value_at", "walking",
+]  # fmt: skip
 
 
 class Node(Protocol):
@@ -73,6 +76,29 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
 def leaves(*roots: T) -> list[T]:
     """The nodes without parents that the roots depend on, in the order of the walk."""
     return [node for node in topological_order(*roots) if not node.parents]
+
+
+def dependents(order: Iterable[T], inputs: Iterable[T]) -> set[T]:
+    """The inputs, and all the nodes that depend on them.
+
+    Args:
+        order: The nodes in topological order.
+        inputs: The nodes to begin with.
+    """
+    found = set(inputs)
+    for node in order:
+        if not found.isdisjoint(node.parents):
+            found.add(node)
+    return found
+
+
+def value_at(node: Any, numbers: Sequence[float]) -> float:
+    """The value of a node for other operands; nan where its primitive refuses them."""
+    try:
+        value: float = node.op.value(*numbers)
+    except (AutogradError, ArithmeticError, ValueError):
+        return nan
+    return value
 
 
 def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -> None:

@@ -8,7 +8,8 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from reprlib import Repr
 from typing import Any, NoReturn
@@ -18,8 +19,8 @@ from autograd.files import check_writable as check_file
 from autograd.files import write_file
 
 __all__ = [
-    "FileError", "brief", "check_writable", "read_document", "replace_not_finite", "write_csv", "write_document",
-    "write_text",
+    "FileError", "brief", "check_writable", "file_errors", "read_document", "replace_not_finite", "write_csv",
+    "write_document", "write_text",
 ]  # fmt: skip
 
 FilePath = str | os.PathLike[str]
@@ -35,18 +36,25 @@ class FileError(AutogradError, ValueError):
     """
 
 
+@contextmanager
+def file_errors(what: str, path: FilePath) -> Iterator[None]:
+    """Inside, an error of the system becomes a ``FileError`` that says what cannot be done with which file."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"cannot {what} {path}: {error.strerror or error}") from error
+    except ValueError as error:  # a path with a zero byte, half of a character
+        raise FileError(f"cannot {what} {path}: {error}") from error
+
+
 def write_text(path: FilePath, text: str) -> None:
     """Write a UTF-8 file in one piece: whoever reads it sees the old content or the new, never half of it.
 
     Raises:
         FileError: the file cannot be written; an old file of that name is as it was.
     """
-    try:
+    with file_errors("write", path):
         write_file(path, text.encode())
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
-    except ValueError as error:  # a path with a zero byte, half of a character
-        raise FileError(f"cannot write {path}: {error}") from error
 
 
 def check_writable(path: FilePath) -> None:
@@ -55,12 +63,8 @@ def check_writable(path: FilePath) -> None:
     Raises:
         FileError: it would not.
     """
-    try:
+    with file_errors("write", path):
         check_file(path)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise FileError(f"cannot write {path}: {error}") from error
 
 
 def write_csv(path: FilePath, columns: Mapping[str, Sequence[Any]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from autograd import Value
 from autograd.cells import table
+from autograd.terminal import listed
 from nn.files import FileError, FilePath, brief, read_document, write_document
 
 __all__ = ["MODEL_FORMAT", "MODEL_VERSION", "Module", "evaluating"]
@@ -329,6 +330,4 @@ def _items(container: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _listing(names: list[str]) -> str:
-    return ", ".join(name if name.isprintable() else brief(name) for name in names[:3]) + (
-        f" and {len(names) - 3} more" if len(names) > 3 else ""
-    )
+    return listed([name if name.isprintable() else brief(name) for name in names], most=3)

@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from typing import BinaryIO, NoReturn
 
 from autograd import AutogradError
+from autograd.terminal import listed
 
 __all__ = ["DataError", "DataFile", "Table", "listing", "read_table", "shorten"]
 
@@ -190,5 +191,4 @@ def shorten(cell: str) -> str:
 
 def listing(names: Sequence[str]) -> str:
     """Up to ten names in quotes, for a message."""
-    shown = ", ".join(shorten(name) for name in names[:10])
-    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+    return listed(list(map(shorten, names)), most=10)

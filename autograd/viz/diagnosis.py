@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import html
 import math
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from autograd import ops
+from autograd import cells, ops
 from autograd.graph import topological_order
 from autograd.ops import Op
+from autograd.terminal import filled, listed
 from autograd.value import Value
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.pictures.dot import Drawing
 from autograd.viz.pictures.draw import draw_dot
-from autograd.viz.text.markup import html_table
 from autograd.viz.text.notation import Names, nodes_of, number
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]
@@ -25,8 +24,6 @@ __all__ = ["Diagnosis", "Finding", "diagnose"]
 STEEP = 1e3  # a local derivative above this blows a gradient up
 HUGE, TINY = 1e6, 1e-8  # gradients grown or shrunk to this on a long way, each step of which is harmless
 FLAT = 0.01  # a squashing function is saturated where its slope is below this share of its largest
-LISTED = 6
-WIDTH = 96  # of the text
 LARGEST_SLOPE: dict[Op, float] = {
     ops.sigmoid: 0.25, ops.tanh: 1.0, ops.atan: 1.0, ops.erf: 2.0 / math.pi**0.5, ops.normal_cdf: 0.399,
 }  # fmt: skip
@@ -232,7 +229,7 @@ class Diagnosis:
             places = dict.fromkeys([self.names.title[finding.node] for finding in group])
             count = f" ({len(places):,})" if len(places) > 1 else ""
             cut = [self.names.name[leaf] for leaf in self.behind(*group)]
-            yield group[0].kind + count, _listed(list(places), "; "), group[0].reason, _listed(cut, ", ")
+            yield group[0].kind + count, listed(list(places), separator="; "), group[0].reason, listed(cut)
 
     def __repr__(self) -> str:
         lines = []
@@ -240,29 +237,19 @@ class Diagnosis:
             lines.append(f"{kind}: {places}, {reason}")
             if cut:
                 lines.append(f"  cut off behind it: {cut}")
-        return "\n".join([_wrapped(line) for line in [*lines, self._summary()]])
+        return filled("\n".join([*lines, self._summary()]))
 
     def _summary(self) -> str:
         total, cut = len(self.leaves), len(self.cut_off)
         broken = [leaf for leaf in self.leaves if not math.isfinite(self.gradients[leaf])]
         if broken:
-            names = _listed([self.names.name[leaf] for leaf in broken], ", ")
+            names = listed([self.names.name[leaf] for leaf in broken])
             return f"{len(broken):,} of {total:,} leaves get a gradient of nan or inf: {names}"
         if cut:
             return f"{cut:,} of {total:,} leaves get no gradient"
         return f"{total:,} of {total:,} leaves get a finite gradient"
 
     def _repr_html_(self) -> str:
-        rows = [[html.escape(cell) for cell in row] for row in self._rows()]
-        table = html_table(["what", "where", "why", "cut off behind it"], rows) if rows else ""
+        rows = list(self._rows())
+        table = cells.table(["what", "where", "why", "cut off behind it"], rows) if rows else ""
         return f"{table}<p>{html.escape(self._summary())}</p>"
-
-
-def _wrapped(line: str) -> str:
-    """A line in several if it is long: a notebook breaks lines wherever it is full, in the middle of a word."""
-    return textwrap.fill(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
-
-
-def _listed(names: list[str], separator: str) -> str:
-    more = len(names) - LISTED
-    return separator.join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")

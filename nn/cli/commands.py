@@ -18,12 +18,12 @@ from typing import Any
 from autograd import Value
 from autograd.errors import NumericError
 from autograd.labels import notation
-from autograd.terminal import say
+from autograd.terminal import aligned, say
 from autograd.viz import save, write_html
 from nn.cli.tabular import TABULAR_LOSSES, TabularModel, check_classes, diverged
 from nn.data import DataError, Dataset, Standardizer, Task, read_csv, train_test_split
 from nn.export import to_torch
-from nn.files import FileError, check_writable, replace_not_finite, write_text
+from nn.files import FileError, check_writable, file_errors, replace_not_finite, write_text
 from nn.layers import MLP
 from nn.losses import LOSSES
 from nn.optim import OPTIMIZERS
@@ -196,7 +196,7 @@ def evaluate(model: str, data: str, *, as_json: bool = False) -> None:
         return
     say(f"{_name(data)}: {scores['samples']} rows\n{_in_words(scores)}")
     if confusion:
-        say("\n" + "\n".join(_aligned(trained.class_names, confusion)))
+        say("\n" + "\n".join(_confusion_table(trained.class_names, confusion)))
 
 
 def _confusion(names: list[str], predictions: Sequence[str], targets: Sequence[int]) -> list[list[int]]:
@@ -208,13 +208,10 @@ def _confusion(names: list[str], predictions: Sequence[str], targets: Sequence[i
     return counts
 
 
-def _aligned(names: list[str], counts: list[list[int]]) -> list[str]:
+def _confusion_table(names: list[str], counts: list[list[int]]) -> list[str]:
     cells = [["actual", *names], *[[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]]
-    first, *widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [f"{'':{first}}   predicted"]
-    for name, *row in cells:
-        lines.append("   ".join([name.ljust(first), *[cell.rjust(n) for cell, n in zip(row, widths, strict=True)]]))
-    return lines
+    first = max(len(name) for name, *_ in cells)
+    return [f"{'':{first}}   predicted", *aligned(cells, between="   ")]
 
 
 # ---- draw and export -------------------------------------------------------------------------------------------------
@@ -228,13 +225,9 @@ def draw(model: str, *, data: str | None = None, row: int | None = None, out: st
     trained = TabularModel.load(model)
     root, story = _graph(trained, data, row or 1)
     root.backward()
-    try:
-        if Path(out).suffix.lower() == ".html":
-            write_html(root, out, parameters=trained.model)
-        else:
-            save(root, out, parameters=trained.model)
-    except OSError as error:
-        raise FileError(f"cannot write {out}: {error.strerror or error}") from error
+    write = write_html if Path(out).suffix.lower() == ".html" else save
+    with file_errors("write", out):
+        write(root, out, parameters=trained.model)
     say(f"{story}, and its gradients\nwrote {out}")
 
 

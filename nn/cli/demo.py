@@ -19,7 +19,7 @@ from nn.cli.tabular import TabularModel, check_classes, diverged
 from nn.data import Dataset, Standardizer, argmax, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris
 from nn.evaluation import accuracy, predict
-from nn.files import FileError, check_writable, write_text
+from nn.files import FileError, check_writable, file_errors, write_text
 from nn.formulas import COSTS, LayerGradients, by_formulas, by_graph
 from nn.layers import MLP
 from nn.losses import LOSSES
@@ -217,10 +217,8 @@ def _rows(layer: int, last: bool, graph: LayerGradients, formula: LayerGradients
 # ---- what is written -------------------------------------------------------------------------------------------------
 def write(out: Path, task: Task, model: MLP, history: History, neuron: Value) -> Iterator[str]:
     """Write the files, and say of each what it is."""
-    try:
+    with file_errors("make the folder", out):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot make the folder {out}: {error.strerror or error}") from error
     names, classes = task.table.feature_names, task.table.class_names
     TabularModel(model, task.target, names, classes, task.loss, task.scaling).save(out / "model.json")
     yield f"{out / 'model.json'}   the trained network"

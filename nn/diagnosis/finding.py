@@ -8,9 +8,7 @@ from typing import Any
 
 from nn.data import numbers_of
 
-__all__ = ["Finding", "Result", "aligned", "listed"]
-
-LISTED = 6
+__all__ = ["Finding", "Result", "aligned"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +34,6 @@ class Finding:
 
 
 Result = tuple[list[Finding], str]
-
-
-def listed(names: Sequence[str]) -> str:
-    more = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def aligned(outputs: Sequence[float], target: Any) -> list[tuple[int, float]]:

@@ -6,8 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from autograd.terminal import listed
 from nn.data import numbers_of
-from nn.diagnosis.finding import Finding, Result, aligned, listed
+from nn.diagnosis.finding import Finding, Result, aligned
 from nn.diagnosis.probe import Probe, Unit
 
 __all__ = ["dead_neurons", "gradients_by_layer", "paths", "saturation", "zero_grad"]

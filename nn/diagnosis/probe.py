@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from autograd import Value, grad, no_grad
+from autograd.terminal import listed
 from nn.chance import not_drawn
 from nn.data import check_pairs, first_not_finite
 from nn.layers import layer_of
@@ -117,7 +118,7 @@ class Probe:
     def _not_finite(self) -> tuple[str, str] | None:
         """What is nan or infinite before anything is computed: the parameters, or the place in the batch; and what."""
         if broken := [name for name, p in zip(self.names, self.parameters) if not math.isfinite(p.data)]:
-            return "parameters", ", ".join(broken[:6]) + (f" and {len(broken) - 6} more" if len(broken) > 6 else "")
+            return "parameters", listed(broken)
         for what, rows in (("sample", self.X), ("target", self.y)):
             if bad := first_not_finite(rows):
                 return f"{what} {bad[0]}", f"{bad[1]}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autograd.cells import table
+from autograd.terminal import filled
 from nn.diagnosis.data import features, finite_numbers, targets
 from nn.diagnosis.finding import Finding, Result
 from nn.diagnosis.gradients import dead_neurons, gradients_by_layer, paths, saturation, zero_grad
@@ -18,7 +19,6 @@ from nn.optim import Optimizer
 
 __all__ = ["Finding", "Report", "doctor"]
 
-WIDTH = 96  # of the text: notebooks break longer lines in the middle of a word
 SEVERITIES = ("error", "warning", "note")
 
 # The illnesses, in the order in which they are looked for: one function each, from what was measured on a ``Probe`` to
@@ -75,19 +75,14 @@ class Report:
     def __repr__(self) -> str:
         found = [line for finding in self.findings for line in f"[{finding.severity}] {finding}".splitlines()]
         lines = [self._head(), *found, "Looked at:", *[f"  {what}: {how}" for what, how in self.checked.items()]]
-        return "\n".join([textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in lines])
+        return filled("\n".join(lines))
 
     def _repr_html_(self) -> str:
-        def row(tag: str, *cells: str) -> str:
-            return (
-                "<tr>" + "".join([f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in cells]) + "</tr>"
-            )
-
-        rows = "".join([row("td", f.severity, f.kind, f.sentence, f.remedy) for f in self.findings])
-        table = f"<table>{row('th', '', 'what', 'measured', 'remedy')}{rows}</table>" if rows else ""
+        rows = [(f.severity, f.kind, f.sentence, f.remedy) for f in self.findings]
+        found = table(["", "what", "measured", "remedy"], rows, align="left") if rows else ""
         items = "".join([f"<li>{html.escape(what)}: {html.escape(how)}</li>" for what, how in self.checked.items()])
         return (
-            f"<p>{html.escape(self._head())}</p>{table}<details><summary>looked at</summary><ul>{items}</ul></details>"
+            f"<p>{html.escape(self._head())}</p>{found}<details><summary>looked at</summary><ul>{items}</ul></details>"
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from nn.diagnosis.finding import Finding, Result, listed
+from autograd.terminal import listed
+from nn.diagnosis.finding import Finding, Result
 from nn.diagnosis.probe import Layer, Probe
 from nn.optim import Optimizer
 

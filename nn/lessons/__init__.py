@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
+from autograd.terminal import filled
 from nn.lessons.answers import JUDGES
 
 __all__ = ["check", "figures_as_svg", "show"]
-
-COLUMNS = 96  # what a notebook shows in one line; it breaks longer ones in the middle of a word
 
 
 def check(exercise: str, answer: Any) -> None:
@@ -45,8 +43,7 @@ def show(text: Any) -> None:
     see see see see see see see see see see see see see see see see see see see see see see see see
       see see see see see see
     """
-    for line in str(text).splitlines():
-        print(textwrap.fill(line, COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    print(filled(str(text), indent="  "))
 
 
 def figures_as_svg() -> None:

@@ -22,13 +22,12 @@ from nn.schedules import ReduceLROnPlateau
 from nn.training.checkpoint import Checkpoint, CheckpointFile, Snapshot
 from nn.training.history import History
 from nn.training.progress import GLANCE, progress_bar
-from nn.training.steps import CompiledSteps, EagerSteps, steps_for
+from nn.training.steps import CompiledSteps, EagerSteps, Loss, Problem, steps_for
 from nn.training.stopping import EarlyStopping, Improvement
 from nn.training.validation import Measure, Samples, metrics_by_name, split_validation
 
 __all__ = ["fit"]
 
-Loss = Callable[[Any, Any], Any]
 Callback = Callable[[History], None]
 
 
@@ -119,58 +118,43 @@ def fit(
     X, y = samples_of(X), samples_of(y)
     check_pairs(X, y)
     epochs = whole_number("epochs", epochs, 0)
-    stopping = _stopping(early_stopping)
-    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
-        checkpoint = Checkpoint(checkpoint)
-    if not isinstance(seed, random.Random):
-        seed = whole_number("seed", seed, otherwise="random.Random() gives other batches each time")
-    split_seed = 0 if isinstance(seed, random.Random) else seed
+    rng, split_seed = _generator(seed)
     (X, y), held_out = split_validation(X, y, validation_data, validation_split, split_seed)
-    if stopping and stopping.monitor == "val_loss" and held_out is None:
-        raise ValueError(
-            "early stopping looks at validation data: give validation_data=(X, y), validation_split=0.2, or "
-            'early_stopping=EarlyStopping(monitor="loss")'
-        )
+    stopping = _stopping(early_stopping, held_out)
     size = _batch_size(batch_size, len(X))
     loss = loss_named(loss)
-    optimizer = _optimizer(optimizer, model)
-    _check_schedule(schedule, optimizer)
-    whole, optimizer = optimizer, optimizer.unfrozen()
+    whole = _optimizer(optimizer, model, schedule)
     measures = metrics_by_name(metrics, loss)
-    keeps_best = stopping is not None and stopping.monitor == "val_loss" and stopping.restore_best
-    if executor is None:
-        steps = steps_for(model, loss, optimizer, X, y, size, compile)
-    else:
-        from nn.training.remote import steps_on
-
-        steps = steps_on(executor, model, loss, optimizer, X, y, compile)
+    steps = _steps(executor, model, loss, whole.unfrozen(), X, y, size, compile)
     training = _Training(
-        steps, whole, (X, y), size,
-        rng=seed if isinstance(seed, random.Random) else random.Random(seed),
+        steps, whole, (X, y), size, rng,
         history=History(metrics={name: [] for name in measures}),
-        measure=Measure(steps, model, loss, *(held_out or (X, y)), measures) if held_out or measures else None,
-        validates=held_out is not None,
+        measure=Measure(steps, Problem(model, loss, *(held_out or (X, y))), measures) if held_out or measures else None,
+        held_out=held_out,
         watched=stopping.monitor if stopping else "loss",
         improvement=Improvement(stopping),
-        keeps_best=keeps_best,
+        keeps_best=stopping is not None and stopping.monitor == "val_loss" and stopping.restore_best,
         schedule=schedule,
         callbacks=callbacks,
         freezes=freezes[0],
     )  # fmt: skip
     if checkpoint is not None:
-        setting = {
-            "samples": len(X), "batch_size": size, "loss": name_of(loss),
-            "validation_samples": len(held_out[0]) if held_out else 0,
-            "validation_split": [validation_split, split_seed] if validation_split else None,
-            "metrics": list(measures), "restores_best": keeps_best,
-        }  # fmt: skip
-        training.checkpoint = CheckpointFile(checkpoint.path, model, steps, schedule, training.rng, setting)
-        training.every = checkpoint.every
-        if checkpoint.resume and training.checkpoint.exists():
-            training.best = training.checkpoint.read(training.history)
+        training.keep_in(checkpoint, model, loss, [validation_split, split_seed] if validation_split else None)
     with progress_bar(epochs, "epoch", progress, len(training.history)) as report, _stored(steps, whole):
         training.run(epochs, report)
     return training.history
+
+
+def _steps(
+    executor: Any, model: Any, loss: Loss, optimizer: Optimizer, X: Sequence[Any], y: Sequence[Any], size: int,
+    compile: bool,
+) -> EagerSteps | CompiledSteps:  # fmt: skip
+    """The steps of the training: here, or with gradients from the workers of an executor."""
+    if executor is None:
+        return steps_for(model, loss, optimizer, X, y, size, compile)
+    from nn.training.remote import steps_on
+
+    return steps_on(executor, model, loss, optimizer, X, y, compile)
 
 
 @dataclass
@@ -185,7 +169,7 @@ class _Training:
         rng: The random generator that cuts the batches.
         history: The record of the epochs that are over.
         measure: The loss and the metrics at the end of an epoch; None if nobody wants them.
-        validates: Whether these are measured on validation data.
+        held_out: The samples and targets that these are measured on; None if they are those of the training.
         watched: The column of the history whose stalling ends the training.
         improvement: The judge of whether that column still improves.
         keeps_best: Whether to go back to the best epoch at the end.
@@ -205,7 +189,7 @@ class _Training:
     rng: random.Random
     history: History
     measure: Measure | None
-    validates: bool
+    held_out: Samples | None
     watched: str
     improvement: Improvement
     keeps_best: bool
@@ -216,6 +200,26 @@ class _Training:
     every: int = 1
     written: int = 0
     freezes: int = 0
+
+    def keep_in(self, given: FilePath | Checkpoint, model: Any, loss: Loss, split: Any) -> None:
+        """Write a checkpoint from now on; continue from the one that is there, if that is wanted.
+
+        Args:
+            given: The file, or a ``Checkpoint``.
+            model: The model.
+            loss: The loss.
+            split: The share of the samples that were held out, and the seed by which; None if none were.
+        """
+        checkpoint = given if isinstance(given, Checkpoint) else Checkpoint(given)
+        setting = {
+            "samples": len(self.samples[0]), "batch_size": self.batch_size, "loss": name_of(loss),
+            "validation_samples": len(self.held_out[0]) if self.held_out else 0, "validation_split": split,
+            "metrics": list(self.history.metrics), "restores_best": self.keeps_best,
+        }  # fmt: skip
+        self.checkpoint = CheckpointFile(checkpoint.path, model, self.steps, self.schedule, self.rng, setting)
+        self.every = checkpoint.every
+        if checkpoint.resume and self.checkpoint.exists():
+            self.best = self.checkpoint.read(self.history)
 
     def run(self, epochs: int, report: Callable[..., Any]) -> None:
         """Train up to so many epochs; go back to the best of them if that is wanted."""
@@ -289,7 +293,7 @@ class _Training:
         history, steps = self.history, self.steps
         if self.measure:
             loss, metrics = self.measure()
-            if self.validates:
+            if self.held_out:
                 history.val_loss.append(loss)
             for name, value in metrics.items():
                 history.metrics[name].append(value)
@@ -352,33 +356,43 @@ def _stored(steps: EagerSteps | CompiledSteps, optimizer: Optimizer) -> Iterator
         optimizer.adopt(steps.optimizer)
 
 
-def _stopping(given: Any) -> EarlyStopping | None:
-    if isinstance(given, EarlyStopping):
-        return given
-    if not isinstance(given, bool):
+def _generator(seed: Any) -> tuple[random.Random, int]:
+    """The random generator of the batches, and the seed by which samples are held out."""
+    if isinstance(seed, random.Random):
+        return seed, 0
+    number = whole_number("seed", seed, otherwise="random.Random() gives other batches each time")
+    return random.Random(number), number
+
+
+def _stopping(given: Any, held_out: Samples | None) -> EarlyStopping | None:
+    stopping = given if isinstance(given, EarlyStopping) else EarlyStopping() if given is True else None
+    if stopping is None and given is not False:
         raise TypeError(f"early_stopping must be True, False, or an EarlyStopping(...), got {given!r}")
-    return EarlyStopping() if given else None
+    if stopping and stopping.monitor == "val_loss" and held_out is None:
+        raise ValueError(
+            "early stopping looks at validation data: give validation_data=(X, y), validation_split=0.2, or "
+            'early_stopping=EarlyStopping(monitor="loss")'
+        )
+    return stopping
 
 
-def _check_schedule(schedule: Any, optimizer: Optimizer) -> None:
-    if schedule is None:
-        return
-    if isinstance(schedule, type) or not callable(getattr(schedule, "step", None)):
-        raise TypeError(f"a schedule is made from the optimizer, as StepLR(optimizer, step_size=10), got {schedule!r}")
-    if getattr(schedule, "optimizer", optimizer) is not optimizer:
-        raise ValueError("the schedule is of another optimizer: make it from the one that fit gets, optimizer=...")
-
-
-def _optimizer(given: str | Optimizer, model: Any) -> Optimizer:
+def _optimizer(given: str | Optimizer, model: Any, schedule: Any) -> Optimizer:
+    """The optimiser, of which the schedule must be made, if there is one."""
     if isinstance(given, str):
         check_name("optimizer", given, OPTIMIZERS, "make one yourself")
-        made: Optimizer = OPTIMIZERS[given](model.parameters())
-        return made
+        given = OPTIMIZERS[given](model.parameters())
     if not isinstance(given, Optimizer):
         raise TypeError(
             "optimizer must be a name, such as 'adam', or made from parameters, such as Adam(model.parameters()); "
             f"got {given!r}"
         )
+    if schedule is not None:
+        if isinstance(schedule, type) or not callable(getattr(schedule, "step", None)):
+            raise TypeError(
+                f"a schedule is made from the optimizer, as StepLR(optimizer, step_size=10), got {schedule!r}"
+            )
+        if getattr(schedule, "optimizer", given) is not given:
+            raise ValueError("the schedule is of another optimizer: make it from the one that fit gets, optimizer=...")
     return given
 
 

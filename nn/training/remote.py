@@ -11,7 +11,7 @@ from autograd.errors import CompileError
 from nn.chance import not_drawn
 from nn.distributed import ExecutorError, Parcel, Workers
 from nn.optim import Optimizer
-from nn.training.steps import Batch, CompiledSteps, EagerSteps, Loss, check_eagerly, numeric_targets
+from nn.training.steps import Batch, CompiledSteps, EagerSteps, Loss, Problem
 
 __all__ = ["ExecutorSteps", "steps_on"]
 
@@ -23,25 +23,18 @@ class ExecutorSteps(CompiledSteps):
     samples and gets the sums over these; the update is made here.
 
     Args:
-        model, loss, optimizer, X, y: as for ``fit``.
-        workers: who computes.
+        problem: What is to be learned.
+        optimizer: The optimiser, which is here and not on the workers.
+        workers: The workers that compute the gradients.
 
     Raises:
         CompileError: the model or the loss does something that the compiler cannot do.
         ImportError: the compiler is not installed.
     """
 
-    def __init__(
-        self,
-        model: Callable[[Any], Any],
-        loss: Loss,
-        optimizer: Optimizer,
-        X: Sequence[Any],
-        y: Sequence[Any],
-        workers: Workers,
-    ) -> None:
+    def __init__(self, problem: Problem, optimizer: Optimizer, workers: Workers) -> None:
         self.workers = workers
-        super().__init__(model, loss, optimizer, X, y)
+        super().__init__(problem, optimizer)
 
     def _record(self) -> None:
         super()._record()
@@ -104,13 +97,14 @@ def steps_on(
     workers = executor if isinstance(executor, Workers) else Workers(executor)
     if not compile:
         raise ValueError("compile=False trains by graphs, which stay here: with an executor use compile=True")
+    problem = Problem(model, loss, X, y)
     with not_drawn(model):
         try:
-            steps = ExecutorSteps(model, loss, optimizer, X, numeric_targets(model, loss, X, y), workers)
+            steps = ExecutorSteps(problem, optimizer, workers)
         except (CompileError, ImportError) as error:  # ImportError: the compiler is not installed
-            check_eagerly(model, loss, X, y)
+            problem.check_eagerly()
             install = ' (pip install "scalar-autograd[compile]")' if isinstance(error, ImportError) else ""
             raise ExecutorError(
                 f"workers get a compiled program, and there is none: {error}{install}; executor=None trains here"
             ) from error
-    return steps if steps.trainer.reaches_parameters else EagerSteps(model, loss, optimizer, X, y)
+    return steps if steps.trainer.reaches_parameters else EagerSteps(problem, optimizer)

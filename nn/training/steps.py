@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd import Value, fsum, no_grad
 from autograd.deferred import Deferred
@@ -17,21 +17,50 @@ from nn.losses import cross_entropy
 from nn.module import evaluating
 from nn.optim import Optimizer
 
-__all__ = [
-    "Batch",
-    "CompiledSteps",
-    "EagerSteps",
-    "Loss",
-    "check_eagerly",
-    "numeric_targets",
-    "one_number",
-    "steps_for",
-]
+__all__ = ["Batch", "CompiledSteps", "EagerSteps", "Loss", "Problem", "steps_for"]
 
 Loss = Callable[[Any, Any], Any]
 Batch = Sequence[int]  # indices of samples
 
 _ALIVE_AT_ONCE = 64  # the samples whose graphs are in memory together, whatever the size of the batch
+
+
+class Problem(NamedTuple):
+    """What is to be learned from what: a model, a loss of one sample, the samples, and a target for each."""
+
+    model: Callable[[Any], Any]
+    loss: Loss
+    X: Sequence[Any]
+    y: Sequence[Any]
+
+    def loss_of(self, i: int) -> Any:
+        """The loss of one sample.
+
+        Raises:
+            TypeError: It is None, or a list.
+        """
+        loss = self.loss(self.model(self.X[i]), self.y[i])
+        if loss is None or hasattr(loss, "__len__"):
+            given, remedy = ("None", "does the function say `return`?") if loss is None else (
+                f"a {type(loss).__name__} of {len(loss)}", "add up its members, as in fsum(losses) / len(losses)"
+            )  # fmt: skip
+            raise TypeError(f"the loss of a sample must be one number, got {given}: {remedy}")
+        return loss
+
+    def check_eagerly(self) -> None:
+        """Raise the error of a model or a loss that does not work without the compiler either, if there is one."""
+        with no_grad():
+            self.loss_of(0)
+
+    def numeric(self) -> Problem:
+        """The same with indices of classes as vectors: an index is no number to compute with."""
+        if self.loss is not cross_entropy:
+            return self
+        with no_grad():
+            output = self.model(self.X[0])
+        target = self.y[0]
+        are_indices = hasattr(output, "__len__") and not hasattr(target, "__len__") and not isinstance(target, float)
+        return self._replace(y=one_hot(self.y, len(output))) if are_indices else self
 
 
 class EagerSteps:
@@ -40,10 +69,8 @@ class EagerSteps:
     The parameters and the optimiser are always up to date.
     """
 
-    def __init__(
-        self, model: Callable[[Any], Any], loss: Loss, optimizer: Optimizer, X: Sequence[Any], y: Sequence[Any]
-    ) -> None:
-        self.model, self.loss, self.optimizer, self.X, self.y = model, loss, optimizer, X, y
+    def __init__(self, problem: Problem, optimizer: Optimizer) -> None:
+        self.problem, self.optimizer = problem, optimizer
         self._reached = False  # whether the loss is known to depend on a parameter of the optimiser
 
     def run(self, batches: Sequence[Batch], repeat: int = 1) -> list[float]:
@@ -56,7 +83,7 @@ class EagerSteps:
         for start in range(0, len(batch), _ALIVE_AT_ONCE):
             samples = batch[start : start + _ALIVE_AT_ONCE]
             with transformation():  # so that a derivative in the loss depends on the parameters
-                part = fsum([one_number(self.loss(self.model(self.X[i]), self.y[i])) for i in samples]) / len(batch)
+                part = fsum(map(self.problem.loss_of, samples)) / len(batch)
             if not isinstance(part, Value):
                 raise TypeError(f"the loss gave {part!r}, which depends on no parameter: does the model use any?")
             part.backward()
@@ -70,8 +97,8 @@ class EagerSteps:
         """Refuse an optimiser of other parameters than those that the loss of any sample depends on."""
         own = set(self.optimizer.parameters)
         if not any(parameter.grad for parameter in own):
-            with not_drawn(self.model):
-                if not any(_depends(self.loss(self.model(x), target), own) for x, target in zip(self.X, self.y)):
+            with not_drawn(self.problem.model):
+                if not any(_depends(self.problem.loss_of(i), own) for i in range(len(self.problem.X))):
                     raise ValueError(
                         "the optimizer has no parameter of this model: make one from model.parameters(); "
                         f"the loss depends on none of the {len(own)} that it has (.data and .detach() drop gradients)"
@@ -101,17 +128,12 @@ class CompiledSteps:
 
     The parameters and the optimiser are up to date after ``store`` only: a step costs no Python per parameter.
 
-    Args:
-        model, loss, optimizer, X, y: as for ``fit``.
-
     Raises:
-        CompileError: the model or the loss does something that the compiler cannot do.
+        CompileError: The model or the loss does something that the compiler cannot do.
     """
 
-    def __init__(
-        self, model: Callable[[Any], Any], loss: Loss, optimizer: Optimizer, X: Sequence[Any], y: Sequence[Any]
-    ) -> None:
-        self.model, self.loss, self.optimizer, self.data = model, loss, optimizer, (X, y)
+    def __init__(self, problem: Problem, optimizer: Optimizer) -> None:
+        self.problem, self.optimizer = problem.numeric(), optimizer
         self.looks = 0  # how often somebody else may have changed something
         self._deferred: Deferred | None = None  # what stands for the state of the optimiser
         self._record()
@@ -123,7 +145,7 @@ class CompiledSteps:
         from autograd.compiler.outside import Outside
         from autograd.compiler.training import Trainer
 
-        model, loss, optimizer, (X, y) = self.model, self.loss, self.optimizer, self.data
+        (model, loss, X, y), optimizer = self.problem, self.optimizer
 
         def loss_of_sample(drawn: list[Any], x: Any, target: Any) -> Any:
             with compile_errors(), draws_given(drawn):
@@ -132,7 +154,7 @@ class CompiledSteps:
         self.outside = Outside(loss_of_sample)
         with not_drawn(model) as has_drawn:
             with no_grad():
-                self.draws = draws_of(lambda: one_number(loss(model(X[0]), y[0])))
+                self.draws = draws_of(lambda: self.problem.loss_of(0))
             drawn = [1.0] * len(self.draws)  # as the first numbers of every sample, and anew in every step
             data = [drawn] * len(X), X, y
             self.trainer = Trainer(
@@ -193,10 +215,8 @@ class CompiledSteps:
         if self._hyper() != self.trainer.hyper:
             self.trainer.steer(self._hyper())
 
-    def evaluator(
-        self, model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any], *, outputs: bool
-    ) -> Callable[[], tuple[list[float], list[Any]]]:
-        """What gives the loss of each of some samples, and the outputs if they are wanted, natively.
+    def evaluator(self, problem: Problem, *, outputs: bool) -> Callable[[], tuple[list[float], list[Any]]]:
+        """A function that gives the loss of each sample, and the outputs if they are wanted, natively.
 
         The parameters are those of the last step: nothing has to be stored for it.
 
@@ -206,7 +226,8 @@ class CompiledSteps:
         from autograd.compiler.backends import compile_errors
         from autograd.compiler.outside import Outside
 
-        found, data = Outputs(), (X, numeric_targets(model, loss, X, y))
+        model, loss, *data = problem.numeric()
+        found = Outputs()
 
         def loss_and_outputs(x: Any, target: Any) -> list[Any]:
             with compile_errors():
@@ -242,7 +263,8 @@ def steps_for(
     compile: bool,
 ) -> EagerSteps | CompiledSteps:
     """Compiled steps if they are wanted and possible, else eager ones; a warning says why not."""
-    eager = EagerSteps(model, loss, optimizer, X, y)
+    problem = Problem(model, loss, X, y)
+    eager = EagerSteps(problem, optimizer)
     if not compile or type(optimizer).step is not Optimizer.step:
         return eager
     if len(optimizer.param_groups) > 1:
@@ -258,36 +280,16 @@ def steps_for(
         return eager
     with not_drawn(model):
         try:
-            compiled = CompiledSteps(model, loss, optimizer, X, numeric_targets(model, loss, X, y))
+            compiled = CompiledSteps(problem, optimizer)
             if not compiled.trainer.reaches_parameters:
                 return eager  # whose first step says so
             compiled.trainer.kernel(batch_size)
         except CompileError as error:
-            check_eagerly(model, loss, X, y)
+            problem.check_eagerly()
             message = f"training runs without the compiler, many times slower: {error}"
             warnings.warn(message, RuntimeWarning, stacklevel=3)
             return eager
     return compiled
-
-
-def check_eagerly(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]) -> None:
-    """The error of a model or a loss that does not work without the compiler either, if there is one."""
-    with no_grad():
-        one_number(loss(model(X[0]), y[0]))
-
-
-def one_number(loss: Any) -> Any:
-    """The loss of a sample, if it is one number.
-
-    Raises:
-        TypeError: It is None, or a list.
-    """
-    if loss is None or hasattr(loss, "__len__"):
-        given, remedy = ("None", "does the function say `return`?") if loss is None else (
-            f"a {type(loss).__name__} of {len(loss)}", "add up its members, as in fsum(losses) / len(losses)"
-        )  # fmt: skip
-        raise TypeError(f"the loss of a sample must be one number, got {given}: {remedy}")
-    return loss
 
 
 def _depends(loss: Any, on: set[Value]) -> bool:
@@ -295,13 +297,3 @@ def _depends(loss: Any, on: set[Value]) -> bool:
     from autograd.viz import diagnose
 
     return isinstance(loss, Value) and not on.isdisjoint(diagnose(loss).gradients)
-
-
-def numeric_targets(model: Callable[[Any], Any], loss: Loss, X: Sequence[Any], y: Sequence[Any]) -> Sequence[Any]:
-    """The targets; indices of classes as vectors: an index is no number to compute with."""
-    if loss is not cross_entropy:
-        return y
-    with no_grad():
-        output = model(X[0])
-    indices = hasattr(output, "__len__") and not hasattr(y[0], "__len__") and not isinstance(y[0], float)
-    return one_hot(y, len(output)) if indices else y

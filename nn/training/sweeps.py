@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from autograd.cells import table
+from autograd.terminal import aligned
 from nn.data import check_pairs, samples_of
 from nn.distributed import Parcel, Workers
 from nn.evaluation import accuracy, predict, threshold_of
@@ -138,13 +139,9 @@ class Sweep(Sequence[Run]):
 
     def __str__(self) -> str:
         """One aligned line per run."""
-        blocks = []
-        for name, values in self._columns().items():
-            cells = [name, *map(_cell, values)]
-            width = max(map(len, cells))
-            is_text = any(isinstance(value, str) for value in values)
-            blocks.append([cell.ljust(width) if is_text else cell.rjust(width) for cell in cells])
-        return "\n".join(["  ".join(line).rstrip() for line in zip(*blocks)])
+        columns = self._columns()
+        text = [k for k, values in enumerate(columns.values()) if any(isinstance(value, str) for value in values)]
+        return "\n".join(aligned(zip(*[[name, *map(_cell, values)] for name, values in columns.items()]), left=text))
 
     __repr__ = __str__
 

@@ -16,7 +16,7 @@ from nn.losses import LOSSES
 from nn.module import evaluating
 from nn.options import check_name, name_of
 from nn.training.history import COLUMNS
-from nn.training.steps import CompiledSteps, one_number
+from nn.training.steps import CompiledSteps, Problem
 
 __all__ = ["Measure", "Samples", "metrics_by_name", "split_validation"]
 
@@ -29,29 +29,22 @@ class Measure:
     Compiled steps measure in machine code and leave the parameters where they are; others are asked to store them.
 
     Args:
-        steps: of the training.
-        model, loss, X, y: as for ``fit``.
-        metrics: functions (outputs, targets) -> number by name.
+        steps: The steps of the training.
+        problem: The model and the loss, and the samples to measure on.
+        metrics: Functions (outputs, targets) -> number, by name.
     """
 
-    def __init__(
-        self,
-        steps: Any,
-        model: Callable[[Any], Any],
-        loss: Callable[[Any, Any], Any],
-        X: Sequence[Any],
-        y: Sequence[Any],
-        metrics: dict[str, Metric],
-    ) -> None:
-        self.steps, self.model, self.loss, self.X, self.y, self.metrics = steps, model, loss, X, y, metrics
-        self.targets = [target.tolist() if hasattr(target, "tolist") else target for target in y]
-        with not_drawn(model), evaluating(model), no_grad():
-            one_number(loss(model(X[0]), y[0]))  # what does not fit is refused before the first step
+    def __init__(self, steps: Any, problem: Problem, metrics: dict[str, Metric]) -> None:
+        self.steps, self.problem, self.metrics = steps, problem, metrics
+        self.targets = [target.tolist() if hasattr(target, "tolist") else target for target in problem.y]
+        model = problem.model
+        with not_drawn(model), evaluating(model):
+            problem.check_eagerly()  # what does not fit is refused before the first step
         self._evaluate = self._eagerly
         if isinstance(steps, CompiledSteps):
             try:
                 with evaluating(model):
-                    self._evaluate = steps.evaluator(model, loss, X, y, outputs=bool(metrics))
+                    self._evaluate = steps.evaluator(problem, outputs=bool(metrics))
             except CompileError as error:
                 warnings.warn(f"validation runs without the compiler: {error}", RuntimeWarning, stacklevel=3)
 
@@ -64,9 +57,10 @@ class Measure:
 
     def _eagerly(self) -> tuple[list[float], list[Any]]:
         self.steps.store()
-        with evaluating(self.model), no_grad():
-            outputs = [self.model(x) for x in self.X]
-            losses = [numbers_in(self.loss(output, target)) for output, target in zip(outputs, self.y)]
+        model, loss, X, y = self.problem
+        with evaluating(model), no_grad():
+            outputs = [model(x) for x in X]
+            losses = [numbers_in(loss(output, target)) for output, target in zip(outputs, y)]
         return losses, [numbers_in(output) for output in outputs]
 
 

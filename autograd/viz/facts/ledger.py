@@ -7,6 +7,7 @@ import math
 import sys
 from dataclasses import dataclass
 
+from autograd import cells
 from autograd.graph import topological_order
 from autograd.value import Value
 from autograd.viz.facts.order import reading_order
@@ -15,7 +16,7 @@ from autograd.viz.facts.replay import finite_difference
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.facts.uses import names_of, users_of
 from autograd.viz.text.local import LocalDerivative, local_derivatives
-from autograd.viz.text.markup import html_table, latex_factor, latex_number, latex_text
+from autograd.viz.text.markup import latex_factor, latex_number, latex_text
 from autograd.viz.text.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product
 
 __all__ = ["Ledger", "Term", "explain"]
@@ -212,18 +213,16 @@ class Ledger:
         return rf"\left({formula}\right)" if " = " in formula else formula or latex_factor(term.local, self.names.spec)
 
     def _repr_html_(self) -> str:
-        spec, name = self.names.spec, html.escape(self.names.name[self.node])
+        spec, name = self.names.spec, self.names.name[self.node]
         if not self.terms:
             return f"<p>{html.escape(repr(self))}</p>"
         rows = [
-            [html.escape(text) for text in (
-                self.names.name[t.via], self.formula(t).steps, number(t.upstream, spec), number(t.contribution, spec)
-            )]
+            (self.names.name[t.via], self.formula(t).steps, number(t.upstream, spec), number(t.contribution, spec))
             for t in self._largest
-        ]  # fmt: skip
-        rows += [[html.escape(text), "", "", ""] for text in self._others()]
-        rows.append([f"<b>{name}.grad</b>", "", "", f"<b>{number(self.node.grad, spec)}</b>"])
-        return html_table(["via", f"∂via/∂{name}", "gradient of via", "product"], rows)
+        ]
+        rows += [(text, "", "", "") for text in self._others()]
+        rows.append((f"{name}.grad", "", "", number(self.node.grad, spec)))
+        return cells.table(["via", f"∂via/∂{name}", "gradient of via", "product"], rows, bold=len(rows))
 
 
 def _ledger(node: Value, spec: str, with_formulas: bool) -> Ledger:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import heapq
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from autograd import ops
-from autograd.graph import topological_order
+from autograd import cells, ops
+from autograd.graph import dependents, topological_order
 from autograd.value import Value
 from autograd.viz.text.local import LocalDerivative, local_derivatives
-from autograd.viz.text.markup import html_table, latex_factor, latex_number, latex_text
+from autograd.viz.text.markup import latex_factor, latex_number, latex_text
 from autograd.viz.text.notation import Names, derivative_name, factor, number
 
 __all__ = ["Path", "Paths", "count_paths", "strongest_paths"]
@@ -132,13 +131,13 @@ class Paths:
         rows = []
         for path in self.paths:
             symbols, numbers = self._factors(path)
-            rows.append([html.escape(" · ".join(symbols)), " · ".join(numbers), number(path.product, spec)])
+            rows.append([" · ".join(symbols), " · ".join(numbers), number(path.product, spec)])
         if self.count > len(self.paths):
             rows.append([f"the other {_count(self.count - len(self.paths))} paths", "", number(self.remainder, spec)])
-        name = html.escape(self._derivative(self.loss, self.node))
-        rows.append([f"<b>{name}</b>", f"{_count(self.count)} in all", f"<b>{number(self.gradient, spec)}</b>"])
+        name = self._derivative(self.loss, self.node)
+        rows.append([name, f"{_count(self.count)} in all", number(self.gradient, spec)])
         rows.append(["finite differences", "", number(self.finite_difference, spec)])
-        return html_table(["path", "local derivatives", "product"], rows)
+        return cells.table(["path", "local derivatives", "product"], rows, bold=len(rows) - 1)
 
     def _factors(self, path: Path) -> tuple[list[str], list[str]]:
         """The derivatives along a path, from the loss down, in symbols and in numbers."""
@@ -182,7 +181,7 @@ def strongest_paths(start: Value, root: Value, order: Sequence[Value], k: int) -
     A network has more paths than could ever be listed.  But the k best paths from a node begin with a step to one of
     its consumers, and go on with one of the k best paths from there: one walk from the root back finds them all.
     """
-    between = _between(start, order)
+    between = dependents(order, [start])
     best: dict[Value, list[_Best]] = {root: [_Best(0.0, 1.0, None, 0)]} if root in between else {}
     for node in reversed(order):
         if node not in best:
@@ -203,15 +202,6 @@ def count_paths(start: Value, root: Value, order: Sequence[Value]) -> int:
         if node is not start and (total := sum([count.get(parent, 0) for parent in node.parents])):
             count[node] = total
     return count.get(root, 0)
-
-
-def _between(start: Value, order: Sequence[Value]) -> set[Value]:
-    """The nodes that depend on the start, itself included."""
-    found = {start}
-    for node in order:
-        if not found.isdisjoint(node.parents):
-            found.add(node)
-    return found
 
 
 def _strength(partial: float) -> float:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 
-from autograd.errors import AutogradError
+from autograd.graph import value_at
 from autograd.value import Value
 
 __all__ = ["finite_difference", "replay"]
@@ -22,16 +21,8 @@ def replay(order: Sequence[Value], changed: Mapping[Value, float]) -> dict[Value
     new = dict(changed)
     for node in order:
         if node.parents and node not in changed and any(parent in new for parent in node.parents):
-            new[node] = _value(node, [new.get(parent, parent._data) for parent in node.parents])
+            new[node] = value_at(node, [new.get(parent, parent._data) for parent in node.parents])
     return new
-
-
-def _value(node: Value, numbers: Sequence[float]) -> float:
-    """What a node would be for other operands; nan where its operation does not know, as one with a closure."""
-    try:
-        return node.op.value(*numbers)
-    except AutogradError:
-        return math.nan
 
 
 def finite_difference(order: Sequence[Value], root: Value, node: Value) -> float:

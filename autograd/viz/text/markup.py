@@ -1,15 +1,14 @@
-"""Names, numbers and tables in LaTeX and HTML.  In a label, which is a user's text, nothing is taken for a command."""
+"""Names and numbers in LaTeX.  In a label, which is a user's text, nothing is taken for a command."""
 
 from __future__ import annotations
 
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
 
 from autograd.labels import scripts
 
-__all__ = ["html_table", "latex_factor", "latex_name", "latex_number", "latex_text"]
+__all__ = ["latex_factor", "latex_name", "latex_number", "latex_text"]
 
 _SPECIAL = {
     "\\": r"}\backslash\text{", "^": r"}{\hat{}}\text{", "~": r"}{\sim}\text{", "<": r"}{<}\text{", ">": r"}{>}\text{",
@@ -78,14 +77,3 @@ def latex_factor(x: float, spec: str = ".4g") -> str:
     """
     text = latex_number(x, spec)
     return f"({text})" if text.startswith("-") or "cdot" in text else text
-
-
-def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose cells are HTML.
-
-    >>> html_table(["a"], [["1"]])
-    '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table>'
-    """
-    head = "".join([f"<th>{cell}</th>" for cell in header])
-    body = "".join([f"<tr>{''.join([f'<td>{cell}</td>' for cell in row])}</tr>" for row in rows])
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

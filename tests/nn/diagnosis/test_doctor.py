@@ -624,7 +624,7 @@ def test_the_table_is_well_formed_whatever_the_labels() -> None:
     page = ElementTree.fromstring(f"<div>{doctor(model, 'mse_loss', (X, Y))._repr_html_()}</div>")
     assert "<script>" in "".join(page.itertext())
     assert {element.tag for element in page.iter()} <= {
-        "div", "p", "table", "tr", "th", "td", "details", "summary", "ul", "li"
+        "div", "p", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "ul", "li"
     }  # fmt: skip
 
 

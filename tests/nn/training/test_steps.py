@@ -31,7 +31,7 @@ from nn import (
     predict,
 )
 from nn.losses import LOSSES, binary_cross_entropy_with_logits, cross_entropy, l2_penalty, mse_loss
-from nn.training.steps import CompiledSteps, EagerSteps, steps_for
+from nn.training.steps import CompiledSteps, EagerSteps, Problem, steps_for
 
 pytest.importorskip("llvmlite")
 np = pytest.importorskip("numpy")
@@ -517,7 +517,8 @@ def test_a_rule_may_keep_old_numbers_in_the_place_of_others(kind: type[Optimizer
     found = []
     for steps in (CompiledSteps, EagerSteps):
         model = MLP(2, [4, 1], activation="tanh", seed=0)
-        training = steps(model, binary_cross_entropy_with_logits, kind(model.parameters()), X, y)
+        problem = Problem(model, binary_cross_entropy_with_logits, X, y)
+        training = steps(problem, kind(model.parameters()))
         losses = training.run([range(20)] * 6)
         training.store()
         found.append([*losses, *[parameter.data for parameter in model.parameters()]])
