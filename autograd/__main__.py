@@ -70,7 +70,7 @@ def read(words: Iterable[str]) -> Arguments:
     """Take a command line apart.
 
     Raises:
-        ExpressionError: a word is not what it should be.
+        ExpressionError: A word is not what it should be.
     """
     remaining = iter(words)
     expression: str | None = None

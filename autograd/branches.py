@@ -55,11 +55,11 @@ def conditions(
     It is a sum, the number of ways on which it was taken, since of a sum over samples the compiler makes lanes.
 
     Args:
-        order: the nodes in topological order.
-        roots: those that are differentiated.
-        edges: the operands of a node that get a gradient from it, each with its position.
-        chosen: the condition of a ``select``, and None for any other node.
-        seen: What that number of an edge means to the operand at its end.
+        order: The nodes in topological order.
+        roots: The nodes that are differentiated.
+        edges: The operands of a node that get a gradient from it, each with its position.
+        chosen: The condition of a ``select``, and None for any other node.
+        seen: A function that turns the number of an edge into that of the operand at its end.
 
     Returns:
         It by node and position; edges that are always used are not there.

@@ -19,7 +19,7 @@ class Shown:
     """How Values are shown in a notebook: ``autograd`` says it, as soon as a notebook asks.
 
     Attributes:
-        value: gives the HTML of a Value; what is needed to write its expression takes time to import.
+        value: A function that gives the HTML of a Value; the modules that write its expression take time to import.
     """
 
     value: Callable[[Any], str]

@@ -48,9 +48,9 @@ class Report:
 
     Attributes:
         checked: Number of derivatives that were compared with differences.
-        wrong: those that disagree.
-        unchecked: those that could not be compared, and why.
-        kinks: the nodes that sit on a kink, a jump or the edge of their domain, where any slope between those of the
+        wrong: The comparisons that disagree.
+        unchecked: The derivatives that could not be compared, with the reasons.
+        kinks: The nodes that sit on a kink, a jump or the edge of their domain, where any slope between those of the
             two sides is accepted.
     """
 
@@ -96,17 +96,17 @@ def gradcheck(
     around 1e-10 of a slope.  At a smooth point low = high.
 
     Args:
-        f: a function of numbers, lists, dictionaries or arrays, nested or not, that returns a Value or such a tree.
-        inputs: a list of its arguments, of numbers or Values; a single one may be alone, unless it is a list.
-        rtol, atol: the relative and the absolute tolerance.
-        second_order: compare the second derivatives with differences of the first ones, too.
-        raise_exception: raise if a derivative is wrong; else only report it.
+        f: A function of numbers, lists, dictionaries or arrays, nested or not, that returns a Value or such a tree.
+        inputs: A list of its arguments, of numbers or Values; a single one may be alone, unless it is a list.
+        rtol, atol: The relative and the absolute tolerance.
+        second_order: Whether to compare the second derivatives with differences of the first ones, too.
+        raise_exception: Whether to raise if a derivative is wrong, and not only to report it.
 
     Returns:
         A report, which is true if all is right.
 
     Raises:
-        GradcheckError: a derivative is wrong; the message says which, and by how much.
+        GradcheckError: A derivative is wrong; the message says which, and by how much.
         ValueError: f gives different results for the same inputs.
 
     >>> from autograd import primitive, sin
@@ -218,16 +218,16 @@ def check_graph(
     are right.  Plain numbers, such as the exponent of ``x**2``, are not differentiated.
 
     Args:
-        root: a node, or several: they and all that they depend on are checked.
-        rtol, atol: the relative and the absolute tolerance, as for ``gradcheck``.
-        raise_exception: raise if a rule is wrong; else only report it.
+        root: A node, or several: they and all that they depend on are checked.
+        rtol, atol: The relative and the absolute tolerance, as for ``gradcheck``.
+        raise_exception: Whether to raise if a rule is wrong, and not only to report it.
 
     Returns:
         A report, which is true if all is right; it has at most one wrong derivative.
 
     Raises:
-        GradcheckError: a rule is wrong; the message names the node by its primitive, operands and label.
-        StaleGraphError: the data of a node was changed after it was used.
+        GradcheckError: A rule is wrong; the message names the node by its primitive, operands and label.
+        StaleGraphError: The data of a node was changed after it was used.
 
     >>> from autograd import Value, primitive
     >>> wrong = primitive(lambda y, x: 3 * x, name="wrong")(lambda x: x**2)   # the derivative of x² is 2x

@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector while graphs are recorded and differentiated.
+"""Fewer searches of Python's garbage collector while a program records and differentiates graphs.
 
 A graph is many small objects without a cycle. Each is freed with the last reference to it, so the collector finds
 nothing there. The collector looks at every new object soon after it was made (the young generation, every 700
@@ -32,7 +32,7 @@ class _State:
 
 
 def leave_alone(alone: bool = True) -> None:
-    """Set Python's thresholds back, and change them no more; ``leave_alone(False)`` allows changes again.
+    """Set Python's thresholds back and never change them again; ``leave_alone(False)`` allows changes again.
 
     >>> import gc
     >>> leave_alone()
@@ -50,7 +50,7 @@ def leave_alone(alone: bool = True) -> None:
 
 
 def make_room(nodes: int) -> None:
-    """Expect a graph of so many nodes to be recorded: a program that differentiates one makes another in its next step.
+    """Expect another graph of so many nodes, as a program that trains makes one in each step.
 
     >>> make_room(10)              # a small graph changes nothing
     >>> _State.own is None
@@ -78,7 +78,7 @@ def _wait_for(looks: int) -> None:
 
 
 def _after_a_look(phase: str, info: dict[str, Any]) -> None:
-    """Go on waiting for the graphs that were walked since the last second look; if there were none, set back."""
+    """Keep the threshold if large graphs were walked since the last second look; else set Python's own back."""
     if phase != "stop" or info["generation"] == 0:
         return
     wanted, _State.wanted = _State.wanted, 0

@@ -1,7 +1,7 @@
 """What Python's own functions make of a node: numbers, texts and copies.
 
-``float(value)`` would drop the gradient in silence, and so would the functions of ``math``, which call it.  They are
-refused, and the message says what to write.
+``float(value)`` would drop the gradient in silence, and so would the functions of ``math``, which call it.  Both raise
+an error that says what to write instead.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Conversions:
     # ---- numbers -----------------------------------------------------------------------------------------------------
     def __float__(self) -> NoReturn:
         raise TypeError(
-            f"float({self!r}) would drop the gradient: use v.data for the number, "
-            "or the function of the same name from autograd (or the method) instead of math's: v.exp()"
+            f"float({self!r}) would drop the gradient, and so would a function of math: take the one from autograd "
+            "instead, as in autograd.exp(v) or v.exp(). Write v.data where you want the number alone."
         )
 
     def __int__(self) -> NoReturn:

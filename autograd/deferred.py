@@ -14,7 +14,7 @@ class Deferred:
     A class names the attributes in which it expects one in its own attribute ``deferrable``.
 
     Args:
-        make: Gives the list.
+        make: A function that makes the list.
 
     >>> Deferred(lambda: [1.0, 2.0]).fetch()
     [1.0, 2.0]

@@ -45,11 +45,11 @@ def differentiate(
     """The derivative of f at x, searched more thoroughly where it is not the expected one.
 
     Args:
-        f: gives nan where it is not defined.
+        f: A function that gives nan where it is not defined.
         x: A point at which f is finite.
         expected: The derivative to compare with.
-        rtol, atol: the relative and the absolute error that do not matter.
-        scale: over what distance f varies, if x is 0.
+        rtol, atol: The relative and the absolute error that do not matter.
+        scale: The distance over which f varies, if x is 0.
 
     Returns:
         None if there are no finite values around x.

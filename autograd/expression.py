@@ -59,10 +59,10 @@ class Expression(NamedTuple):
         """The value of the formula; a node of the graph, if there are Values among the given ones.
 
         Args:
-            values: a number or a Value for each name; ``pi`` and ``e`` need none.
+            values: A number or a Value for each name; ``pi`` and ``e`` need none.
 
         Raises:
-            ExpressionError: a name has no value, or a value belongs to no name.
+            ExpressionError: A name has no value, or a value belongs to no name.
 
         >>> from autograd import Value
         >>> a, b = Value(-4.0), Value(2.0)
@@ -89,7 +89,7 @@ def parse(text: str) -> Expression:
     """Translate a formula: numbers, names, ``+ - * / **``, parentheses, and the functions of the derivative table.
 
     Raises:
-        ExpressionError: it is too long, or has anything else in it; the message quotes the part.
+        ExpressionError: It is too long, or has anything else in it; the message quotes the part.
 
     >>> parse("a*b + sin(a)").names
     ('a', 'b')

@@ -31,7 +31,7 @@ def write_file(path: FilePath, content: bytes) -> Path:
     and open files such as ``/dev/stdout`` receive the content and stay what they are.
 
     Raises:
-        OSError: the file cannot be written; an old file of that name is as it was.
+        OSError: The file cannot be written; an old file of that name is as it was.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -53,7 +53,7 @@ def check_writable(path: FilePath) -> None:
     """Find out whether ``write_file`` would succeed, before the work whose result it is to write.
 
     Raises:
-        OSError: as ``write_file`` would.
+        OSError: ``write_file`` would raise it.
 
     >>> check_writable("no such folder/a.txt")
     Traceback (most recent call last):

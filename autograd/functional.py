@@ -51,11 +51,11 @@ def gradients(
     This is the function ``autograd.grad``.
 
     Args:
-        outputs: one node or several.
-        inputs: one node or several, leaves or not.
-        grad_outputs: a weight for each output, 1 by default; for one output it may be alone.
-        retain_graph: changes nothing, since a graph lives as long as its root; there for programs from PyTorch.
-        create_graph: return Values that can be differentiated again, drawn or compiled, instead of floats.
+        outputs: One node or several.
+        inputs: One node or several, leaves or not.
+        grad_outputs: A weight for each output, 1 by default; for one output it may be alone.
+        retain_graph: Accepted for programs from PyTorch, and ignored: a graph lives as long as its root.
+        create_graph: Whether to return Values, which can be differentiated again, drawn or compiled, instead of floats.
 
     Returns:
         One derivative per input; 0 where the outputs do not depend on it.

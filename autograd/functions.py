@@ -20,11 +20,11 @@ def sumprod(p: Sequence[Any], q: Sequence[Any], start: Any = None) -> Any:
     """Σ p_i q_i (+ start) as one node: a neuron's z = Σ w_i a_i + b with 2n + 1 parents.
 
     Args:
-        p, q: two sequences of the same length.
-        start: a term to add, such as a bias.
+        p, q: Two sequences of the same length.
+        start: A term to add, such as a bias.
 
     Raises:
-        ValueError: the lengths differ.
+        ValueError: The lengths differ.
 
     >>> from autograd import Value
     >>> w, b = [Value(1.0), Value(2.0)], Value(0.5)
@@ -43,12 +43,12 @@ def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[
     The same as ``sumprod(w, x, b)`` for each neuron, 1.5x faster since the inputs are looked at once.
 
     Args:
-        x: n inputs.
+        x: The n inputs.
         weights: A row of n weights for each output.
         biases: One number for each output.
 
     Raises:
-        ValueError: lengths that do not fit.
+        ValueError: The lengths do not fit.
 
     >>> linear([1.0, 2.0], [[3.0, 4.0], [5.0, 6.0]], [0.5, 0.0])
     [11.5, 17.0]
@@ -121,11 +121,11 @@ def take(xs: Sequence[Any], i: Any) -> Any:
     """``xs[i]``; inside a compiled function it is computed anew at each call, where i is an int argument.
 
     Args:
-        xs: a list or tuple of numbers, Values, or lists of these.
-        i: an index, negative ones included.
+        xs: A list or tuple of numbers, Values, or lists of these.
+        i: An index, negative ones included.
 
     Raises:
-        IndexError: there is no such member.
+        IndexError: There is no such member.
 
     >>> from autograd import compile
     >>> f = compile(lambda xs, i: take(xs, i) ** 2)

@@ -39,7 +39,7 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
 
     Args:
         roots: The nodes that the walk starts from.
-        known: nodes that are left out, with all that only they depend on.
+        known: Nodes that are left out, with all that only they depend on.
 
     >>> from autograd import Value
     >>> a = Value(2.0, label="a"); b = a * a; c = a * b
@@ -109,8 +109,8 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -
     arrives at a node, it has been at all of them, so that the sum is complete.
 
     Args:
-        order: the nodes in topological order; the ``grad`` of the root is set, that of the others is what to add to.
-        partials: a node's local derivatives, aligned with its parents; floats, or nodes that can be differentiated
+        order: The nodes in topological order; the ``grad`` of the root is set, that of the others is what to add to.
+        partials: A node's local derivatives, aligned with its parents; floats, or nodes that can be differentiated
             again, or registers of a program: whatever they are, the gradients are of the same kind.
     """
     node = None
@@ -143,7 +143,7 @@ def check_derivatives(order: Sequence[Any], partials: Callable[[Any], Sequence[A
     """Look for a node without a local derivative for each of its parents, as programs can make it by hand.
 
     Raises:
-        PrimitiveError: there is one.
+        PrimitiveError: There is one.
     """
     for node in order:
         parents, local = len(node.parents), len(partials(node))
@@ -172,9 +172,9 @@ def sweep(
     """The gradient of every node as a dictionary, the nodes' own ``grad`` left as it was: see ``accumulate``.
 
     Args:
-        order: the nodes in topological order.
-        seeds: the gradients of the roots (1.0 for a loss).
-        partials: a node's local derivatives.
+        order: The nodes in topological order.
+        seeds: The gradients of the roots (1.0 for a loss).
+        partials: A node's local derivatives.
         zero: The number that every other sum starts from.
     """
     nodes: Sequence[Any] = order

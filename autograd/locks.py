@@ -23,7 +23,7 @@ def renew_in_child(owner: Any, name: str, kind: Kind) -> None:
     Args:
         owner: The module or the object.
         name: The attribute that holds the lock.
-        kind: What makes the lock, such as ``threading.Lock``.
+        kind: A function that makes the lock, such as ``threading.Lock``.
     """
     _owners[id(owner), name, kind] = owner
 

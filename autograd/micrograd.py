@@ -307,7 +307,7 @@ def _derivatives(node: Any, closure: Callable[[], None], known: Iterable[Any]) -
     """The local derivatives of a node: what its closure adds to the parents per unit of the node's own gradient.
 
     Raises:
-        PrimitiveError: it adds to the gradient of another node, or something that is no number, or that is not
+        PrimitiveError: It adds to the gradient of another node, or something that is no number, or that is not
             proportional to the gradient of the node.
     """
     others = [x for x in known if x not in node.parents]

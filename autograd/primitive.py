@@ -56,13 +56,13 @@ def primitive(partials: Callable[..., Any], *, name: str = "") -> Callable[[Call
     """Make a function of floats a primitive with the given derivatives, usable like a built-in one.
 
     Args:
-        partials: called with the result and the operands, returns one derivative per operand (one alone needs no
+        partials: A function of the result and the operands that returns one derivative per operand (one alone needs no
             tuple).  Write it with operators and the functions of this package, not with those of ``math``: then it
             works on Values too, and the primitive can be differentiated any number of times and compiled.
         name: Name in drawings and messages; by default that of the function.
 
     Raises:
-        PrimitiveError: when the primitive is used and a function raises, or returns something else than numbers.
+        PrimitiveError: When the primitive is used and a function raises, or returns something else than numbers.
 
     >>> from autograd import Value, grad
     >>> @primitive(lambda y, x: 3 * x**2)

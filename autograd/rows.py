@@ -59,6 +59,7 @@ class Traced(Number):
 
 
 _FLOATS = {float}
+_MISSING = object()  # in the place of an operand that was not given
 TABLE: dict[str, Op] = {}  # every row by its name
 
 
@@ -127,10 +128,10 @@ class Binary(Op):
     def __call__(self, x: N, y: N | float) -> N: ...
     @overload
     def __call__(self, x: float, y: N) -> N: ...
-    def __call__(self, x: Any, y: Any = None) -> Any:
+    def __call__(self, x: Any, y: Any = _MISSING) -> Any:
         if type(x) is float and type(y) is float:
             return self.value(x, y)
-        if y is None:
+        if y is _MISSING:
             raise TypeError(
                 f"{self.name} takes two numbers, as in {self.name}(x, y); for those of a list there is "
                 f"functools.reduce({self.name}, xs)"
@@ -170,8 +171,8 @@ def as_float(x: Any) -> float:
     """A real number of any kind as a float.
 
     Raises:
-        TypeError: not a real number; the message says what to do.
-        OverflowError: an integer or fraction beyond the largest float.
+        TypeError: Not a real number; the message says what to do.
+        OverflowError: An integer or fraction beyond the largest float.
     """
     kind = type(x).__name__
     if isinstance(x, (int, float, numbers.Real)) or kind in ("bool", "bool_"):  # numpy's bool is no numbers.Real

@@ -57,7 +57,7 @@ def aligned(tree: Any, like: Any, what: str, of: str) -> list[Any]:
     """The numbers of a tree in the order of another one of the same shape; an array has the shape of its lists.
 
     Raises:
-        ValueError: the shapes differ; ``what`` and ``of`` say what the two trees are.
+        ValueError: The shapes differ; ``what`` and ``of`` say what the two trees are.
     """
     tree, like = (x.tolist() if is_array(x) else x for x in (tree, like))
     if isinstance(tree, dict) and isinstance(like, dict) and tree.keys() == like.keys():

@@ -97,7 +97,7 @@ class Dialect:
             of all of them, {0:POWER} is an operand in brackets unless it binds at least as tightly as a power.
         loose: Levels of the functions whose templates are no atoms.
         sign: Spelling of the sign of a negative number.
-        binding: How a sign binds.
+        binding: Binding strength of a sign.
         apart: Whether a sign that follows an operator is put in brackets: x*(-3).
     """
 

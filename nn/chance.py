@@ -92,9 +92,9 @@ def check_repeatable(f: Callable[[], list[Any]], recorded: Sequence[float], has_
     """Refuse a loss, or outputs, that differ between calls.
 
     Args:
-        f: computes them for the sample that was recorded.
-        recorded: what they were then.
-        has_drawn: whether anything was drawn at random since.
+        f: The function that computes them for the sample that was recorded.
+        recorded: The numbers that it gave then.
+        has_drawn: A function that says whether anything was drawn at random since.
     """
     with no_grad():
         calls = [[float(f"{number:.17g}") for number in f()] for _ in range(3)]

@@ -29,10 +29,10 @@ class Dataset(Generic[Target]):
     """A table ready for training.
 
     Attributes:
-        features: one list of floats per sample.
-        targets: one target per sample: an index into ``class_names``, or a float for regression.
-        feature_names: the names of the feature columns, in the order of the floats.
-        class_names: the label that each class index stands for; empty for regression.
+        features: One list of floats per sample.
+        targets: One target per sample: an index into ``class_names``, or a float for regression.
+        feature_names: The names of the feature columns, in the order of the floats.
+        class_names: The label that each class index stands for; empty for regression.
 
     >>> data = Dataset([[1.4], [4.7]], [0, 1], ["petal_length"], ["setosa", "versicolor"])
     >>> data.class_names[data.targets[1]]
@@ -62,13 +62,13 @@ def read_csv(
     text; classes are numbered in sorted order (numerically where every label is a number).
 
     Args:
-        path: the file, or one that is open for reading bytes.
-        target: the name of the column to predict.
+        path: The file, or one that is open for reading bytes.
+        target: The name of the column to predict.
         task: "classification" reads the target as labels, "regression" as numbers.
-        drop: the names of columns to leave out, such as a number of the row.
+        drop: The names of columns to leave out, such as a number of the row.
 
     Raises:
-        DataError: the file cannot be read or a value cannot be used; names file, line and column.
+        DataError: The file cannot be read or a value cannot be used; names file, line and column.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -117,8 +117,8 @@ class Standardizer:
     save beside a model, and ``Standardizer(**dictionary)`` brings it back.
 
     Attributes:
-        mean: the mean of each feature, in the feature's unit.
-        scale: what each feature is divided by, in the feature's unit.
+        mean: The mean of each feature, in the feature's unit.
+        scale: The standard deviation of each feature, by which it is divided, in the feature's unit.
 
     >>> s = Standardizer.fit([[1.0, 7.0], [3.0, 7.0]])
     >>> s
@@ -142,7 +142,7 @@ class Standardizer:
         """Measure the mean and the standard deviation (of the population) of each feature.
 
         Raises:
-            DataError: there is no sample, the samples differ in length, or a value is not finite.
+            DataError: There is no sample, the samples differ in length, or a value is not finite.
 
         >>> Standardizer.fit([[0.0], [10.0]]).scale
         [5.0]
@@ -158,7 +158,7 @@ class Standardizer:
         """Standardize samples with the mean and scale measured by ``fit``.
 
         Raises:
-            DataError: a sample does not have one value per feature.
+            DataError: A sample does not have one value per feature.
 
         >>> Standardizer(mean=[2.0], scale=[4.0]).transform([[2.0], [6.0]])
         [[0.0], [1.0]]
@@ -173,7 +173,7 @@ class Standardizer:
         """Go back from standardized samples to those in the features' units.
 
         Raises:
-            DataError: a sample does not have one value per feature.
+            DataError: A sample does not have one value per feature.
 
         >>> Standardizer(mean=[2.0], scale=[4.0]).inverse_transform([[0.0], [1.0]])
         [[2.0], [6.0]]
@@ -200,9 +200,9 @@ def check_pairs(X: Sequence[Any], y: Sequence[Any], place: str = "") -> None:
     """Refuse samples and targets that are not as many, or none.
 
     Args:
-        X: the samples.
-        y: the targets.
-        place: where they are from, for the message.
+        X: The samples.
+        y: The targets.
+        place: The name of the argument that they come from, used in the error message.
 
     Raises:
         DataError: X and y differ in length, or are empty.
@@ -252,11 +252,12 @@ def train_test_split(
     """Shuffle the samples and hold some of them out for testing.
 
     Args:
-        X: the samples.
-        y: one target per sample.
-        test_size: the part to hold out (between 0 and 1), or the number of samples (an int).
-        seed: an int, or a ``random.Random`` to draw from; the same seed gives the same split.
-        stratify: hold out the same part of every class, to the nearest sample: True, or y as in scikit-learn.
+        X: The samples.
+        y: One target per sample.
+        test_size: The part to hold out (between 0 and 1), or the number of samples (an int).
+        seed: An int, or a ``random.Random`` to draw from; the same seed gives the same split.
+        stratify: Whether to hold out the same part of every class, to the nearest sample: True, or y as in
+            scikit-learn.
 
     Returns:
         X_train, X_test, y_train, y_test, in the order of scikit-learn's function of this name.
@@ -314,12 +315,12 @@ def minibatches(n: int, batch_size: int, seed: int | random.Random = 0) -> list[
     ``batch_size=n`` full-batch gradient descent.
 
     Args:
-        n: the number of samples.
-        batch_size: the number of samples per batch.
-        seed: an int, or a ``random.Random``, which makes every epoch's batches different.
+        n: The number of samples.
+        batch_size: The number of samples per batch.
+        seed: An int, or a ``random.Random``, which makes every epoch's batches different.
 
     Raises:
-        DataError: n or ``batch_size`` is less than 1.
+        DataError: N or ``batch_size`` is less than 1.
 
     >>> rng = random.Random(0)
     >>> for epoch in range(2):
@@ -338,7 +339,7 @@ def one_hot(labels: Iterable[int], num_classes: int) -> list[list[float]]:
     """Turn class indices into target vectors: 1 at the index of the class, 0 elsewhere.
 
     Raises:
-        DataError: a label is not an integer in 0 … num_classes − 1.
+        DataError: A label is not an integer in 0 … num_classes − 1.
 
     >>> one_hot([0, 2], num_classes=3)
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]

@@ -58,14 +58,14 @@ def make_moons(n_samples: int = 100, *, noise: float = 0.0, seed: int = 0) -> tu
         class 0: (cos t, sin t),   class 1: (1 − cos t, ½ − sin t),   t from 0 to π in equal steps
 
     Args:
-        n_samples: the number of points; class 0 gets half of them, rounded down.
-        noise: the standard deviation of the Gaussian noise added to each coordinate.
-        seed: of the order and the noise.
+        n_samples: The number of points; class 0 gets half of them, rounded down.
+        noise: The standard deviation of the Gaussian noise added to each coordinate.
+        seed: The seed of the order and the noise.
 
     Raises:
-        DataError: there are fewer samples than classes, or the noise is negative.
+        DataError: There are fewer samples than classes, or the noise is negative.
 
-    Source: after scikit-learn's ``make_moons``, whose points without noise are the same.
+    Source: scikit-learn's ``make_moons``, whose points without noise are the same.
 
     >>> X, y = make_moons(4)
     >>> sorted(zip(y, X))[0]
@@ -85,13 +85,13 @@ def make_circles(
     """Draw a circle of radius 1 (class 0) around a circle of radius ``factor`` (class 1).
 
     Args:
-        n_samples: the number of points; class 0 gets half of them, rounded down.
-        noise: the standard deviation of the Gaussian noise added to each coordinate.
-        factor: the radius of the inner circle, between 0 and 1.
-        seed: of the order and the noise.
+        n_samples: The number of points; class 0 gets half of them, rounded down.
+        noise: The standard deviation of the Gaussian noise added to each coordinate.
+        factor: The radius of the inner circle, between 0 and 1.
+        seed: The seed of the order and the noise.
 
     Raises:
-        DataError: there are fewer samples than classes, the noise is negative, or the factor out of range.
+        DataError: There are fewer samples than classes, the noise is negative, or the factor out of range.
 
     >>> X, y = make_circles(20, factor=0.25)
     >>> sorted({(label, round(math.hypot(*x), 12)) for x, label in zip(X, y)})
@@ -117,14 +117,14 @@ def make_spirals(
         class c: r (cos t, sin t),   r from 0.1 to 1 in equal steps,   t = 2π (turns · r + c / n_classes)
 
     Args:
-        n_samples: the number of points, shared evenly between the classes (the last classes get the rest).
-        noise: the standard deviation of the Gaussian noise added to each coordinate.
-        turns: how often an arm winds around the centre.
-        n_classes: the number of arms.
-        seed: of the order and the noise.
+        n_samples: The number of points, shared evenly between the classes (the last classes get the rest).
+        noise: The standard deviation of the Gaussian noise added to each coordinate.
+        turns: The number of times that an arm winds around the centre.
+        n_classes: The number of arms.
+        seed: The seed of the order and the noise.
 
     Raises:
-        DataError: there are fewer samples than classes, fewer than 2 classes, or the noise is negative.
+        DataError: There are fewer samples than classes, fewer than 2 classes, or the noise is negative.
 
     >>> X, y = make_spirals(90, n_classes=3)
     >>> [y.count(c) for c in range(3)]
@@ -147,12 +147,12 @@ def make_xor(n_samples: int = 4, *, noise: float = 0.0, seed: int = 0) -> tuple[
     No straight line separates the classes: it is the smallest problem that needs a hidden layer.
 
     Args:
-        n_samples: the number of points; corners repeat in turn.
-        noise: the standard deviation of the Gaussian noise added to each coordinate.
-        seed: of the order and the noise.
+        n_samples: The number of points; corners repeat in turn.
+        noise: The standard deviation of the Gaussian noise added to each coordinate.
+        seed: The seed of the order and the noise.
 
     Raises:
-        DataError: there are fewer samples than corners, or the noise is negative.
+        DataError: There are fewer samples than corners, or the noise is negative.
 
     Source: M. Minsky and S. Papert, "Perceptrons" (1969).
 
@@ -172,17 +172,17 @@ def make_line(
     """Draw points near a straight line: y = slope · x + intercept + noise, x uniform between -1 and 1.
 
     Args:
-        n_samples: the number of points.
-        slope: of the line.
-        intercept: the value of the line at x = 0.
-        noise: the standard deviation of the Gaussian noise added to y.
-        seed: of x and the noise.
+        n_samples: The number of points.
+        slope: The slope of the line.
+        intercept: The value of the line at x = 0.
+        noise: The standard deviation of the Gaussian noise added to y.
+        seed: The seed of x and the noise.
 
     Returns:
         X, one list with the single feature x per sample, and y, one float per sample.
 
     Raises:
-        DataError: there is no sample, or the noise is negative.
+        DataError: There is no sample, or the noise is negative.
 
     >>> X, y = make_line(3, slope=2.0, intercept=1.0, noise=0.0)
     >>> [round(target - 2.0 * x, 12) for (x,), target in zip(X, y)]

@@ -37,11 +37,11 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
     """The outputs for many samples as floats (a list per sample where there are several); no graph is kept.
 
     Args:
-        model: takes a sample, gives a Value or a list of them.
-        X: the samples.
-        compile: run the model on the first sample only, and machine code made of that on all, which pays off for
-            thousands; the outputs are the same to rounding.  A model that decides by its data or draws at random is
-            run on each sample all the same.
+        model: A function of a sample that gives a Value or a list of them.
+        X: The samples.
+        compile: Whether to run machine code that is made from the model's graph for the first sample.  This pays off
+            for thousands of samples; the outputs are the same to rounding.  A model that decides by its data or draws
+            at random is run on each sample all the same.
 
     >>> from nn import MLP
     >>> predict(MLP(1, [2], init="zeros"), [[5.0]])
@@ -60,7 +60,7 @@ def check_model(model: Any, usage: str) -> None:
 
     Args:
         model: The first argument of a function for users.
-        usage: How that function is called, used in the error message.
+        usage: The call of that function, used in the error message.
 
     Raises:
         TypeError: The model cannot be called.
@@ -103,13 +103,14 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
     """The share of samples whose class was predicted right.
 
     Args:
-        outputs: per sample one number per class, of which the largest decides; or one number, alone or in a list,
-            which decides by being above the threshold or not.
-        targets: per sample the index of the class or a list with 1 at it; for one number anything positive, or not.
-        threshold: 0 for scores and logits, 0.5 for probabilities; a warning says where that looks wrong.
+        outputs: One number per class for each sample, of which the largest decides; or a single number for each sample,
+            alone or in a list, which means the positive class if it is above the threshold.
+        targets: The index of each sample's class, or a list with 1 at it; beside single outputs, a number that is
+            positive for the positive class.
+        threshold: The least single output of the positive class: 0 for scores and logits, 0.5 for probabilities.
 
     Raises:
-        ValueError: there are no samples, or the lengths differ, also those of one sample's outputs and targets.
+        ValueError: There are no samples, or the lengths differ, also those of one sample's outputs and targets.
         TypeError: The outputs or the targets are text.
 
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1]), accuracy([2.5, -0.1], [1, -1])
@@ -172,7 +173,7 @@ def evaluator_of(
     """A native ``Evaluator`` of a function of one sample that uses a model.
 
     Raises:
-        CompileError: the function does something that the compiler cannot do.
+        CompileError: The function does something that the compiler cannot do.
     """
     from autograd.compiler.evaluation import Evaluator
 
@@ -191,7 +192,7 @@ class Outputs:
         """The numbers of an output.
 
         Raises:
-            CompileError: there are lists in the output.
+            CompileError: There are lists in the output.
         """
         self.single = not hasattr(output, "__len__")
         numbers = [output] if self.single else list(output)

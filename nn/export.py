@@ -59,11 +59,11 @@ def to_torch(model: Any) -> str:
     A part that has PyTorch's name becomes that of PyTorch, with its numbers.
 
     Args:
-        model: an ``MLP``, a ``Layer`` or a ``Neuron``; a ``Sequential`` or another part with PyTorch's name.
+        model: An ``MLP``, a ``Layer`` or a ``Neuron``; a ``Sequential`` or another part with PyTorch's name.
 
     Raises:
-        TypeError: it is a module of your own, or no module.
-        ValueError: an activation is a function of your own, or a weight is nan or infinite.
+        TypeError: It is a module of your own, or no module.
+        ValueError: An activation is a function of your own, or a weight is nan or infinite.
 
     >>> from nn import MLP
     >>> print(to_torch(MLP(2, [3, 1], activation="tanh", init="zeros")))

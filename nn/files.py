@@ -51,7 +51,7 @@ def write_text(path: FilePath, text: str) -> None:
     """Write a UTF-8 file in one piece: whoever reads it sees the old content or the new, never half of it.
 
     Raises:
-        FileError: the file cannot be written; an old file of that name is as it was.
+        FileError: The file cannot be written; an old file of that name is as it was.
     """
     with file_errors("write", path):
         write_file(path, text.encode())
@@ -61,7 +61,7 @@ def check_writable(path: FilePath) -> None:
     """Find out whether ``write_text`` would succeed, before the work whose result it is to write.
 
     Raises:
-        FileError: it would not.
+        FileError: It would not.
     """
     with file_errors("write", path):
         check_file(path)
@@ -71,7 +71,7 @@ def write_csv(path: FilePath, columns: Mapping[str, Sequence[Any]]) -> None:
     """Write columns of equal lengths as a CSV file with their names in the first line; floats read back to the bit.
 
     Raises:
-        FileError: the file cannot be written; an old file of that name is as it was.
+        FileError: The file cannot be written; an old file of that name is as it was.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -86,7 +86,7 @@ def write_document(path: FilePath, kind: str, version: int, content: dict[str, A
     Floats are written so that they read back to the bit.
 
     Raises:
-        FileError: the content holds something that JSON has no form for, or the file cannot be written.
+        FileError: The content holds something that JSON has no form for, or the file cannot be written.
     """
     try:
         # What would not read back is not written either.
@@ -101,7 +101,7 @@ def read_document(path: FilePath, kind: str, version: int) -> dict[str, Any]:
     """Read back what ``write_document`` wrote.
 
     Raises:
-        FileError: the file cannot be read, is not JSON, is of another kind or of a later version, or was changed since
+        FileError: The file cannot be read, is not JSON, is of another kind or of a later version, or was changed since
             it was written.
     """
     try:
@@ -147,8 +147,8 @@ def _parse(text: str) -> Any:
     """JSON as its standard has it, with numbers that floats can hold.
 
     Raises:
-        ValueError: it is something else.
-        RecursionError: lists are nested too deeply.
+        ValueError: It is something else.
+        RecursionError: Lists are nested too deeply.
     """
     document = json.loads(
         text, parse_constant=_no_constant, parse_int=_integer, parse_float=_float, object_pairs_hook=_object

@@ -36,15 +36,15 @@ class Neuron(Module):
     """a = σ(Σ w_k x_k + b).
 
     Args:
-        nin: the number of inputs.
-        nonlin: False for no activation, as in micrograd.
-        activation: one of ``ACTIVATIONS``, or a function of a Value.
-        init: one of ``nn.init.INITIALIZERS``, or a function (random, fan_in, fan_out) -> weight; the bias starts at 0.
-        rng: what draws the weights; by default the module ``random``, so that ``random.seed`` decides.
+        nin: The number of inputs.
+        nonlin: Whether there is an activation, as in micrograd.
+        activation: One of ``ACTIVATIONS``, or a function of a Value.
+        init: One of ``nn.init.INITIALIZERS``, or a function (random, fan_in, fan_out) -> weight; the bias starts at 0.
+        rng: The generator that draws the weights; by default the module ``random``, so that ``random.seed`` decides.
 
     Raises:
         TypeError: ``nin`` is no whole number.
-        ValueError: a name is unknown, or ``nin`` is less than 1.
+        ValueError: A name is unknown, or ``nin`` is less than 1.
 
     >>> neuron = Neuron(2, activation="sigmoid")
     >>> for w, number in zip(neuron.w, [3.0, -1.0]):
@@ -154,9 +154,9 @@ class Layer(Module):
     """``nout`` neurons that share their inputs; always a list of activations, also of one.
 
     Args:
-        nin: the number of inputs.
-        nout: the number of neurons.
-        **options: as for ``Neuron``.
+        nin: The number of inputs.
+        nout: The number of neurons.
+        **options: The options of ``Neuron``.
 
     >>> Layer(3, 2, nonlin=False)
     Layer of [LinearNeuron(3), LinearNeuron(3)]
@@ -215,16 +215,16 @@ class MLP(Module):
     """A multilayer perceptron: layers of neurons, each fed with the activations of the one before.
 
     Args:
-        nin: the number of inputs.
-        nouts: the number of neurons of each layer, the last of which is the output.
-        activation: of the hidden layers, one of ``ACTIVATIONS`` or a function of a Value.
-        output: the activation of the last layer.
-        init: one of ``nn.init.INITIALIZERS``, or a function.
-        seed: of the weights; by default they are drawn from the module ``random``, so that ``random.seed`` decides.
+        nin: The number of inputs.
+        nouts: The number of neurons of each layer, the last of which is the output.
+        activation: The activation of the hidden layers: one of ``ACTIVATIONS``, or a function of a Value.
+        output: The activation of the last layer.
+        init: One of ``nn.init.INITIALIZERS``, or a function.
+        seed: The seed of the weights; by default the module ``random`` draws them, so that ``random.seed`` decides.
 
     Raises:
-        TypeError: the sizes are no list, or one is no whole number.
-        ValueError: a size is less than 1, or a name is unknown.
+        TypeError: The sizes are no list, or one is no whole number.
+        ValueError: A size is less than 1, or a name is unknown.
 
     >>> model = MLP(2, [3, 1])
     >>> model
@@ -294,7 +294,7 @@ def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:
         The network, and the metadata that were saved beside it.
 
     Raises:
-        FileError: the file cannot be used; the message names the place in it.
+        FileError: The file cannot be used; the message names the place in it.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

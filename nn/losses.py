@@ -31,7 +31,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def half_mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Half the squared error: Σ (a − y)² / 2k, whose derivative by a is (a − y) / k.
+    """Half the squared error: Σ (a − y)² / 2k, whose derivative with respect to a is (a − y) / k.
 
     >>> half_mse_loss([1.0, 2.0], [1.0, 5.0])
     2.25
@@ -80,7 +80,7 @@ def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean") -> An
     From a network's last weighted input z use ``binary_cross_entropy_with_logits``, which is exact for all z.
 
     Raises:
-        ValueError: a probability is not between 0 and 1 (compiled: the loss is nan).
+        ValueError: A probability is not between 0 and 1 (compiled: the loss is nan).
 
     >>> binary_cross_entropy([0.5, 0.0], [1.0, 1.0], reduction="none")
     [0.6931471805599453, 100.0]
@@ -114,12 +114,12 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     """−log softmax(z)_y for the logits z and the index y of the right class; for probabilities y, −Σ y log softmax(z).
 
     Args:
-        input: the logits of one sample, or of many.
-        target: for each sample an index, or one probability per class.
-        reduction: over samples.
+        input: The logits of one sample, or of many.
+        target: An index for each sample, or one probability per class.
+        reduction: "mean" over the samples, "sum" or "none".
 
     Raises:
-        ValueError: an index is not one of a class, or lengths differ.
+        ValueError: An index is not one of a class, or lengths differ.
 
     >>> cross_entropy([0.0, 0.0], 1), cross_entropy([0.0, 1000.0], [0.5, 0.5])
     (0.6931471805599453, 500.0)
@@ -186,8 +186,8 @@ def loss_named(given: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
     """The loss of that name; a function stands for itself.
 
     Raises:
-        TypeError: it is neither.
-        ValueError: there is no loss of that name.
+        TypeError: It is neither.
+        ValueError: There is no loss of that name.
 
     >>> loss_named("mse_loss")(1.0, 3.0)
     4.0

@@ -35,7 +35,7 @@ class Module:
     {'slope': 2.0, 'intercept': 1.0}
 
     Attributes:
-        training: True until ``eval()``; for modules that behave differently while they are trained.
+        training: Whether the module is being trained: True until ``eval()``.  Dropout, for example, asks for it.
     """
 
     training: bool = True
@@ -160,7 +160,7 @@ class Module:
         """The number of every parameter by name.
 
         Raises:
-            ValueError: two parameters have the same name.
+            ValueError: Two parameters have the same name.
 
         >>> from nn import MLP
         >>> MLP(1, [1], init="zeros").state_dict()
@@ -172,8 +172,8 @@ class Module:
         """Set every parameter to the number of its name: all of them or, if something does not fit, none.
 
         Raises:
-            ValueError: names are missing, or unknown.
-            TypeError: not a number.
+            ValueError: Names are missing, or unknown.
+            TypeError: Not a number.
 
         >>> from nn import MLP
         >>> model, other = MLP(1, [1], seed=0), MLP(1, [1], seed=1)
@@ -202,11 +202,11 @@ class Module:
         """Write the parameters to a JSON file, in one piece.
 
         Args:
-            path: the file; an old one is replaced.
-            metadata: anything that JSON can hold, to keep beside them (names of classes, how features were scaled).
+            path: The file; an old one is replaced.
+            metadata: Whatever else to keep beside them that JSON can hold, such as the names of classes.
 
         Raises:
-            FileError: a parameter is nan or infinite, the metadata cannot be written, or the file cannot.
+            FileError: A parameter is nan or infinite, the metadata cannot be written, or the file cannot.
 
         >>> import pathlib, tempfile
         >>> from nn import MLP
@@ -229,7 +229,7 @@ class Module:
             The metadata of the file.
 
         Raises:
-            FileError: the file cannot be used; the message names the place in it.  The module is as it was.
+            FileError: The file cannot be used; the message names the place in it.  The module is as it was.
 
         >>> import pathlib, tempfile
         >>> from nn import MLP

@@ -40,7 +40,7 @@ class Optimizer:
         param_groups: The groups, each with hyper-parameters of its own; one, unless several are given.
         parameters: The parameters of all groups.
         hyper: The hyper-parameters of the first group: ``lr``, ``step`` (that of the last step, from 1), and others.
-        state: For each parameter the numbers that the rule carries from step to step.
+        state: The numbers that the rule carries from step to step, for each parameter.
         deferred: The object that makes ``state`` when it is asked for; None if the state is there.
 
     >>> class SignDescent(Optimizer):             # an optimiser of your own: a rule, and the size of its state
@@ -213,7 +213,7 @@ class Optimizer:
         """Go on from what ``state_dict`` returned; its parameters were in the same order.
 
         Raises:
-            ValueError: it is of another kind of optimiser, or of another number of parameters, or of no optimiser at
+            ValueError: It is of another kind of optimiser, or of another number of parameters, or of no optimiser at
                 all; nothing has changed.
 
         >>> from nn import SGD

@@ -24,14 +24,14 @@ def whole_number(name: str, given: Any, least: int | None = None, otherwise: str
     """An argument as an int, from anything that is one, numpy's as well.
 
     Args:
-        name: of the argument.
-        given: what it is.
-        least: the smallest that makes sense, if there is one.
-        otherwise: what else can be given.
+        name: The name of the argument, used in the error message.
+        given: The argument.
+        least: The smallest number allowed; None allows all.
+        otherwise: A hint at what else can be given.
 
     Raises:
-        TypeError: it is no whole number.
-        ValueError: it is less than that.
+        TypeError: It is no whole number.
+        ValueError: It is less than that.
     """
     hint = f"; {otherwise}" if otherwise else ""
     try:
@@ -47,7 +47,7 @@ def check_name(kind: str, given: str, known: Iterable[str], otherwise: str) -> N
     """Refuse a name that is not known.
 
     Raises:
-        ValueError: it says which there are, what else can be given, and which of them was perhaps meant.
+        ValueError: It says which there are, what else can be given, and which of them was perhaps meant.
     """
     names = list(known)
     if not isinstance(given, str) or given not in names:

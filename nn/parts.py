@@ -28,9 +28,9 @@ def parameters(symbol: str, draw: Callable[[], float], *shape: int) -> Any:
     """Leaves in lists of this shape, each labelled by its place: w₂₃ is in row 2 and column 3.
 
     Args:
-        symbol: what they are called.
-        draw: gives the number of one of them.
-        shape: the lengths of the lists, the outermost first.
+        symbol: The letter that their labels begin with.
+        draw: A function that gives the number of one of them.
+        shape: The lengths of the lists, the outermost first.
 
     >>> [[w.label for w in row] for row in parameters("w", lambda: 0.0, 2, 1)]
     [['w₁₁'], ['w₂₁']]
@@ -95,10 +95,10 @@ class Linear(Module):
     Weights and biases start uniform between ±1/sqrt(in_features).
 
     Args:
-        in_features: the number of inputs.
-        out_features: the number of outputs.
-        bias: whether there is a b.
-        rng: what draws the numbers.
+        in_features: The number of inputs.
+        out_features: The number of outputs.
+        bias: Whether there is a b.
+        rng: The generator that draws the numbers; by default the module ``random``.
 
     >>> double = Linear(1, 1, bias=False)
     >>> double.weight[0][0].data = 2.0
@@ -248,11 +248,11 @@ class Conv2d(Module):
     channel its rows of numbers.
 
     Args:
-        in_channels, out_channels: how many pictures go in and come out.
-        kernel_size: the side of the window, or its height and width.
-        stride: how far the window moves.
-        padding: how many zeros there are around the picture.
-        bias: whether there is a b.
+        in_channels, out_channels: The number of pictures that go in and that come out.
+        kernel_size: The side of the window, or its height and width.
+        stride: The number of places by which the window moves.
+        padding: The number of zeros on each side of the picture.
+        bias: Whether there is a b.
 
     >>> edges = Conv2d(1, 1, (1, 2), bias=False)
     >>> for w, number in zip(edges.weight[0][0][0], [-1.0, 1.0]):

@@ -30,7 +30,7 @@ class _Stateful:
         """Go on from what ``state_dict`` returned.
 
         Raises:
-            ValueError: it is of another kind of schedule, or no learning rate follows from it; nothing has changed.
+            ValueError: It is of another kind of schedule, or no learning rate follows from it; nothing has changed.
         """
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"{type(self).__name__} keeps {', '.join(self.state_dict())}, not {', '.join(state)}")
@@ -53,8 +53,8 @@ class Schedule(_Stateful):
     """Base class: ``rate`` says what the learning rate is in an epoch; epochs count from 0.
 
     Attributes:
-        initial: the learning rate that the optimiser was made with.
-        epoch: the number of ``step()`` calls so far.
+        initial: The learning rate that the optimiser was made with.
+        epoch: The number of ``step()`` calls so far.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -171,8 +171,8 @@ class ReduceLROnPlateau(_Stateful):
     Better means less than (1 − threshold) times the best so far.
 
     Attributes:
-        best: the least loss seen.
-        bad_epochs: for how many epochs it has stood.
+        best: The least loss seen.
+        bad_epochs: The number of epochs since then.
 
     >>> from autograd import Value
     >>> from nn import SGD

@@ -20,11 +20,11 @@ class RNNCell(Module):
     All numbers start uniform between ±1/sqrt(hidden_size).
 
     Args:
-        input_size: the length of x.
-        hidden_size: the length of h.
-        bias: whether there are the two b.
+        input_size: The length of x.
+        hidden_size: The length of h.
+        bias: Whether there are the two b.
         nonlinearity: "tanh" or "relu".
-        rng: what draws the numbers.
+        rng: The generator that draws the numbers; by default the module ``random``.
 
     >>> cell, h = RNNCell(1, 2), None
     >>> for x in ([0.5], [1.0], [-0.5]):
@@ -71,10 +71,10 @@ class LSTMCell(RNNCell):
     Source: S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory" (1997); F. A. Gers (2000) for f.
 
     Args:
-        input_size: the length of x.
-        hidden_size: the length of h and of c.
-        bias: whether there are the two b.
-        rng: what draws the numbers.
+        input_size: The length of x.
+        hidden_size: The length of h and of c.
+        bias: Whether there are the two b.
+        rng: The generator that draws the numbers; by default the module ``random``.
 
     >>> cell, state = LSTMCell(1, 2), None
     >>> for x in ([0.5], [1.0], [-0.5]):
@@ -109,10 +109,10 @@ class MultiheadAttention(Module):
     Source: A. Vaswani and others, "Attention Is All You Need" (2017).
 
     Args:
-        embed_dim: the length of a row.
-        num_heads: how many heads there are.
-        bias: whether there is a b.
-        rng: what draws the numbers.
+        embed_dim: The length of a row.
+        num_heads: The number of heads.
+        bias: Whether there is a b.
+        rng: The generator that draws the numbers; by default the module ``random``.
 
     >>> attention = MultiheadAttention(4, 2)
     >>> rows = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
@@ -137,8 +137,8 @@ class MultiheadAttention(Module):
         """The rows that attention gives, and its weights, the mean over the heads, for each row of the query.
 
         Args:
-            query, key, value: lists of rows; all three the same for self-attention.
-            is_causal: whether row t sees only the rows up to t.
+            query, key, value: Lists of rows; all three the same for self-attention.
+            is_causal: Whether row t sees only the rows up to t.
         """
         if len(key) != len(value):
             raise ValueError(

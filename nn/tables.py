@@ -39,9 +39,9 @@ class Table:
     """The cells of a file, without spaces around them.
 
     Attributes:
-        name: of the file.
-        header: the name of each column.
-        rows: the number of the line in the file, and the cells, of each row.
+        name: The name of the file.
+        header: The name of each column.
+        rows: The number of the line in the file, and the cells, of each row.
 
     >>> table = Table("fruit.csv", ["weight", "fruit"], [(2, ["150", "apple"]), (3, ["6", "cherry"])])
     >>> table.numbers(["weight"]), table.labels("fruit")
@@ -56,7 +56,7 @@ class Table:
         """Of each row the numbers in these columns, in this order.
 
         Raises:
-            DataError: a cell holds no finite number.
+            DataError: A cell holds no finite number.
         """
         place_of = {name: at for at, name in enumerate(self.header)}
         places = [(name, place_of[name]) for name in columns]
@@ -66,7 +66,7 @@ class Table:
         """Of each row the text in a column.
 
         Raises:
-            DataError: a cell is empty.
+            DataError: A cell is empty.
         """
         at = self.header.index(column)
         for line, row in self.rows:
@@ -78,7 +78,7 @@ class Table:
         """Of each row the index of its label among the classes.
 
         Raises:
-            DataError: a cell is empty, or its label is not among them.
+            DataError: A cell is empty, or its label is not among them.
         """
         index = {name: i for i, name in enumerate(class_names)}
         labels = self.labels(column)
@@ -107,11 +107,11 @@ def read_table(file: DataFile, needed: Iterable[str] = ()) -> Table:
     """Read a comma-separated UTF-8 file with a header line.
 
     Args:
-        file: the path, or a file that is open for reading bytes, such as ``sys.stdin.buffer``.
-        needed: columns that must be there.
+        file: The path, or a file that is open for reading bytes, such as ``sys.stdin.buffer``.
+        needed: Columns that must be there.
 
     Raises:
-        DataError: the file cannot be read, is no table with one name per column, or lacks a column.
+        DataError: The file cannot be read, is no table with one name per column, or lacks a column.
 
     >>> import io
     >>> read_table(io.BytesIO(b"weight,fruit\\n150, apple\\n"))

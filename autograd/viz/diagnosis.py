@@ -154,7 +154,7 @@ class Diagnosis:
 
     Attributes:
         roots: The outputs of the graph.
-        findings: What was found, from the output back.
+        findings: The findings, from the output back.
         gradients: The gradient of every node.
         alive: The nodes that a gradient other than 0 can reach.
 

@@ -25,7 +25,7 @@ class Page:
     """A page to step through a graph; as the result of a cell, a notebook shows it.
 
     Attributes:
-        html: the whole page as text; it needs no network, no server and no other file.
+        html: The whole page as text; it needs no network, no server and no other file.
 
     >>> c = Value(2.0, "x") * 3
     >>> page(c)
@@ -38,13 +38,13 @@ class Page:
         """Write the page into a file, in one piece.
 
         Args:
-            path: ends in .html.
+            path: Ends in .html.
 
         Returns:
             The path.
 
         Raises:
-            ValueError: the path does not end in .html.
+            ValueError: The path does not end in .html.
 
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     page(Value(2.0, "x") * 3).save(f"{folder}/graph.html").name
@@ -80,7 +80,7 @@ def page(root: Value | Sequence[Value], **options: Any) -> Page:
     of its own.
 
     Args:
-        root: the output, or several (whose sum is differentiated).
+        root: The output, or several (whose sum is differentiated).
         **options: ``title``; ``digits``, how many significant digits numbers have (4); ``parameters`` as in
             ``draw_dot``; ``max_nodes``, up to which every number has a box (1,500); ``timeout``, the seconds for a
             layout (30).
@@ -89,7 +89,7 @@ def page(root: Value | Sequence[Value], **options: Any) -> Page:
         The page: a notebook shows it, ``save(path)`` writes it.
 
     Raises:
-        DrawingError: no Graphviz was found, or no picture could be laid out.
+        DrawingError: No Graphviz was found, or no picture could be laid out.
 
     >>> b = Value(2.0, "b")
     >>> "grad" in page(b**3).html
@@ -102,11 +102,11 @@ def show(root: Value | Sequence[Value], **options: Any) -> None:
     """Show the page of a graph: below the cell of a notebook, or else in the browser.
 
     Args:
-        root: the output, or several (whose sum is differentiated).
-        **options: as for ``page``.
+        root: The output, or several (whose sum is differentiated).
+        **options: The options of ``page``.
 
     Raises:
-        DrawingError: no Graphviz was found, or no picture could be laid out.
+        DrawingError: No Graphviz was found, or no picture could be laid out.
 
     >>> from unittest import mock
     >>> with mock.patch("webbrowser.open", return_value=True):      # in place of a real browser
@@ -127,16 +127,16 @@ def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **op
     """Write the page of a graph into a file: ``page(root, **options).save(path)``.
 
     Args:
-        root: the output, or several (whose sum is differentiated).
-        path: the file, ending in .html.
-        **options: as for ``page``.
+        root: The output, or several (whose sum is differentiated).
+        path: The file, ending in .html.
+        **options: The options of ``page``.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: the path does not end in .html.
-        DrawingError: no Graphviz was found, or no picture could be laid out.
+        ValueError: The path does not end in .html.
+        DrawingError: No Graphviz was found, or no picture could be laid out.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_html(Value(2.0, "x") * 3, f"{folder}/graph.html").name

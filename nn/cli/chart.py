@@ -16,13 +16,13 @@ def line_chart(values: Sequence[float], *, title: str, x_label: str, y_label: st
     """A chart of values over 1, 2, 3, …, as a complete SVG document.
 
     Args:
-        values: finite numbers; the vertical axis starts at 0, or at the least of them if that is negative.
-        title: above the chart; also what a screen reader says.
-        x_label: below the horizontal axis.
-        y_label: beside the vertical axis.
+        values: Finite numbers.  The vertical axis starts at 0, or at the least number if that is negative.
+        title: The text above the chart, which a screen reader says, too.
+        x_label: The text below the horizontal axis.
+        y_label: The text beside the vertical axis.
 
     Raises:
-        ValueError: there are no values, or one is not finite.
+        ValueError: There are no values, or one is not finite.
 
     >>> line_chart([3.0, 2.0, 1.0], title="loss", x_label="epoch", y_label="J").startswith("<svg")
     True

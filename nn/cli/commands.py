@@ -64,7 +64,7 @@ def train(
     """Train a network on a table, save it, and print how well it does on the rows it has not seen.
 
     Raises:
-        NumericError: training diverged; nothing is written, unless ``keep_diverged`` asks for it.
+        NumericError: Training diverged; nothing is written, unless ``keep_diverged`` asks for it.
     """
     loss = _loss(loss, task or "classification")
     _check_output(out, data)

@@ -69,9 +69,9 @@ def run(settings: Settings) -> None:
     """Train, print what came out and what one sample's gradients are, write the files.
 
     Raises:
-        DataError: the data cannot be used.
-        FileError: the folder for the files cannot be written.
-        NumericError: training diverged.
+        DataError: The data cannot be used.
+        FileError: The folder for the files cannot be written.
+        NumericError: Training diverged.
     """
     out = Path(settings.out)
     check_folder(out)
@@ -100,7 +100,7 @@ def check_folder(out: Path) -> None:
     """Find out whether the files can be written, before training.
 
     Raises:
-        FileError: it is no folder, it cannot be made, or a file in it cannot be written.
+        FileError: It is no folder, it cannot be made, or a file in it cannot be written.
     """
     folder = out.absolute()
     there = next(path for path in (folder, *folder.parents) if path.exists())

@@ -32,13 +32,13 @@ class TabularModel:
     """A network for the rows of tables: one output per class, or one output for a number.
 
     Attributes:
-        model: the network; its inputs are standardized features.
-        target: the name of the column that it predicts.
-        feature_names: the names of the columns it needs.
-        class_names: the label that each output stands for; empty for regression.
-        loss: what it was trained by, one of ``TABULAR_LOSSES``.
-        scaling: of the features.
-        target_scaling: of the target, for regression.
+        model: The network; its inputs are standardized features.
+        target: The name of the column that it predicts.
+        feature_names: The names of the columns it needs.
+        class_names: The label that each output stands for; empty for regression.
+        loss: The name of the loss that it was trained by, one of ``TABULAR_LOSSES``.
+        scaling: The scaling of the features.
+        target_scaling: The scaling of the target; None for classification.
 
     >>> numbers = Standardizer([2.0], [1.0])
     >>> line = TabularModel(MLP(1, [1], init="zeros"), "y", ["x"], [], "mse_loss", numbers, Standardizer([5.0], [2.0]))
@@ -64,7 +64,7 @@ class TabularModel:
         """The targets in a table: indices of classes, or numbers in the column's unit.
 
         Raises:
-            DataError: a cell is not what it should be.
+            DataError: A cell is not what it should be.
         """
         if self.class_names:
             return table.class_indices(self.target, self.class_names)
@@ -111,7 +111,7 @@ class TabularModel:
         """Write the network and all that belongs to it as one JSON file, which ``nn.load_model`` reads, too.
 
         Raises:
-            FileError: the file cannot be written.
+            FileError: The file cannot be written.
         """
         metadata: dict[str, Any] = {
             "task": self.task,
@@ -130,7 +130,7 @@ class TabularModel:
         """Read back what ``save`` wrote.
 
         Raises:
-            FileError: the file cannot be used; the message names what is wrong in it.
+            FileError: The file cannot be used; the message names what is wrong in it.
         """
         model, metadata = load_model(path)
         shape = model.architecture()
@@ -175,15 +175,15 @@ def check_classes(
     That is one with nearly as many values as rows, or one with more than twenty different numbers.
 
     Args:
-        table: what was read as classes.
-        name: of the table.
-        target: the name of the column.
-        otherwise: what can be done with many values, for the message.
-        chosen: whether it was said that these numbers are classes.
-        ask: what can be done with many numbers, for the message.
+        table: The table, whose targets were read as classes.
+        name: The name of the table.
+        target: The name of the column.
+        otherwise: A way out if there are many values, used in the error message.
+        chosen: Whether the user has said that these numbers are classes.
+        ask: A way out if there are many numbers, used in the error message.
 
     Raises:
-        DataError: with the name of the table and of the column, and what else can be done.
+        DataError: The column holds no classes; the message names the table, the column and the way out.
     """
     classes, rows = len(table.class_names), len(table.targets)
     numbers = sum(map(_is_number, table.class_names))  # there may be a text such as NA among them
@@ -200,12 +200,12 @@ def diverged(before: float, after: float, rate: float) -> str:
     """What to say of a training that left the network worse than it was; nothing if it did not.
 
     Args:
-        before: the mean loss of the untrained network on the samples that it is trained on.
-        after: that of the trained one.
-        rate: the learning rate.
+        before: The mean loss of the untrained network on the samples that it is trained on.
+        after: That of the trained one.
+        rate: The learning rate.
 
     Raises:
-        NumericError: the loss is nan or infinite now.
+        NumericError: The loss is nan or infinite now.
 
     >>> diverged(1.5, 0.5, 0.1), diverged(1.5, 4e9, 10.0)
     ('', 'the training diverged: the loss rose from 1.5 to 4e+09: use a smaller learning rate than 10')

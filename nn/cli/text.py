@@ -30,13 +30,13 @@ _MOST_CHARACTERS = 200  # each is a row of two tables
 
 
 class Writer(Module):
-    """A GPT of one layer with one head: what comes next, for every place of a text?
+    """A GPT of one layer with one head.  It scores the next character at every place of a text.
 
     Args:
         characters: The characters that it knows; the first one ends a line.
-        places: How many characters it looks back at most, itself included.
-        width: How many numbers stand for a character.
-        rng: What draws the weights.
+        places: The largest number of characters that it looks at, the last one included.
+        width: The number of numbers that stand for a character.
+        rng: The generator that draws the weights.
 
     >>> writer = Writer("\\nab", places=2, rng=random.Random(0))
     >>> len(writer.parameters()), [len(scores) for scores in writer([0, 1])]
@@ -131,10 +131,10 @@ def learn(writer: Writer, lines: Sequence[str], steps: int, lr: float, rng: rand
 
     Args:
         writer: The model.
-        lines: What to learn from.
-        steps: How many windows to learn from, one after the other.
+        lines: The lines to learn from.
+        steps: The number of windows to learn from, one after the other.
         lr: The learning rate of Adam.
-        rng: What chooses the windows.
+        rng: The generator that chooses the windows.
 
     Returns:
         The loss of each step: the mean of −log p over the places of the window.
@@ -174,9 +174,9 @@ def write(writer: Writer, temperature: float, most: int, rng: random.Random) -> 
 
     Args:
         writer: The model.
-        temperature: Below 1, likely characters become likelier; above 1, all become more alike.
-        most: How many characters the line may have.
-        rng: What draws.
+        temperature: The divisor of the logits: below 1, likely characters become likelier; above 1, all more alike.
+        most: The largest number of characters in the line.
+        rng: The generator that draws.
     """
     tokens = [0]
     with no_grad():

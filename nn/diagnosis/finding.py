@@ -16,11 +16,11 @@ class Finding:
     """One thing that is wrong, or a note.
 
     Attributes:
-        kind: what, in two or three words.
+        kind: The name of the illness, in two or three words.
         severity: "error" if training cannot work like this, "warning" if it suffers, "note" if it may be all right.
-        where: the parameters, neurons, layers or features by name.
-        sentence: what was measured.
-        remedy: what to do.
+        where: The names of the parameters, neurons, layers or features that have it.
+        sentence: A sentence with the numbers that were measured.
+        remedy: The advice to the user.
     """
 
     kind: str

@@ -31,13 +31,13 @@ class Unit:
     """One place of the model's graph with a local derivative that is 0 or close to it, over all samples.
 
     Attributes:
-        name: the label of the node, or its expression.
-        layer: the part of the model that it belongs to.
-        op: the name of its primitive.
-        kind: what ``diagnose`` calls it: "dead ReLU", "saturated tanh".
-        reason: why.
-        output: its place among the outputs of the model; None inside.
-        samples: those in which it is so.
+        name: The label of the node, or its expression.
+        layer: The part of the model that it belongs to.
+        op: The name of its primitive.
+        kind: The name that ``diagnose`` gives to it: "dead ReLU", "saturated tanh".
+        reason: The reason for it.
+        output: Its place among the outputs of the model; None inside.
+        samples: The samples in which it is so.
     """
 
     name: str
@@ -55,8 +55,8 @@ class Layer:
 
     Attributes:
         name: "layer 2" in an MLP, else its path.
-        members: the positions of its parameters.
-        error: the root mean square, over samples and neurons, of δ = ∂J/∂z: the gradient of the nodes that use them.
+        members: The positions of its parameters.
+        error: The root mean square, over samples and neurons, of δ = ∂J/∂z: the gradient of the nodes that use them.
     """
 
     name: str
@@ -68,22 +68,22 @@ class Probe:
     """One look at every sample of a batch.
 
     Args:
-        model, loss, X, y: as for ``fit``; the loss is a function.
-        optimizer: whose step is measured, if there is one.
+        model, loss, X, y: The same as for ``fit``; the loss is a function.
+        optimizer: The optimiser whose step is measured; None if there is none.
 
     Attributes:
-        names: of the parameters: the path, and the label where there is one.
-        parameters: those of the model, then those that only the optimiser has.
-        outputs: of each sample, a list.
-        losses: of each sample.
-        not_finite: where there is a nan or infinity in parameters or data, and what; then nothing is measured.
-        reached: the parameters that are in the graph of some sample's loss.
-        gradient: of the mean loss, by each parameter.
-        nonzero: for each parameter, whether some sample's gradient is not 0.
-        norms: the length of each sample's gradient.
-        units: the places with small slopes.
-        output_ops: the primitives that made the outputs.
-        aligned: whether all samples have the same graph, so that a neuron is the same node in each.
+        names: The names of the parameters: the path, and the label if there is one.
+        parameters: Those of the model, then those that only the optimiser has.
+        outputs: A list of outputs for each sample.
+        losses: The loss of each sample.
+        not_finite: The place of a nan or infinity in parameters or data, and the number; then nothing is measured.
+        reached: The parameters that are in the graph of some sample's loss.
+        gradient: The derivative of the mean loss with respect to each parameter.
+        nonzero: Whether each parameter has a gradient other than 0 in some sample.
+        norms: The length of each sample's gradient.
+        units: The places with small slopes.
+        output_ops: The primitives that made the outputs.
+        aligned: Whether all samples have the same graph, so that a neuron is the same node in each.
     """
 
     def __init__(

@@ -42,9 +42,9 @@ class Report:
     """What ``doctor`` found: text when printed, a table in a notebook; true if something is wrong.
 
     Attributes:
-        findings: the worst first.
-        checked: what was looked for, each with what was measured, or why it could not be looked for.
-        scope: on what.
+        findings: The worst first.
+        checked: The illnesses that were looked for, each with what was measured, or the reason why it was not.
+        scope: The samples and parameters that were looked at, in words.
     """
 
     findings: list[Finding]
@@ -100,17 +100,17 @@ def doctor(
     its own calls will count these.
 
     Args:
-        model: as for ``fit``.
-        loss: as for ``fit``.
-        batch: the samples X and the targets y.
-        optimizer: whose steps are tried; without it the learning rate is not judged.
+        model: The model, as for ``fit``.
+        loss: The loss, as for ``fit``.
+        batch: The samples X and the targets y.
+        optimizer: The optimiser whose steps are tried; without it the learning rate is not judged.
 
     Returns:
         The findings, each with a sentence that has the numbers, and a remedy.
 
     Raises:
-        ValueError: the batch is no pair (X, y) of equal lengths, or empty; or there are no parameters.
-        TypeError: the model or the loss gives no Value.
+        ValueError: The batch is no pair (X, y) of equal lengths, or empty; or there are no parameters.
+        TypeError: The model or the loss gives no Value.
 
     >>> from nn import MLP, make_moons
     >>> model = MLP(2, [4, 1], activation="tanh", init="xavier_uniform", seed=0)

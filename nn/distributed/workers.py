@@ -42,8 +42,8 @@ class Parcel:
     """Something that many tasks need, in the form in which it travels.
 
     Attributes:
-        data: the pickled object.
-        key: what a worker knows it by: equal content has the same key.
+        data: The pickled object.
+        key: The name by which a worker knows it: equal content has the same key.
     """
 
     def __init__(self, content: Any) -> None:
@@ -65,16 +65,16 @@ class Workers:
     Dask warns of a large graph where a parcel has more than 10 MB; that is so once per worker, not in each step.
 
     Args:
-        executor: anything with the ``submit`` of ``concurrent.futures``: a ``ProcessPoolExecutor`` or
+        executor: An object with the ``submit`` of ``concurrent.futures``: a ``ProcessPoolExecutor`` or
             ``ThreadPoolExecutor``, Dask's ``Client(...).get_executor()``, ``mpi4py.futures.MPIPoolExecutor``.
-        parts: into how many tasks to cut a batch.  The result does not depend on who computes which part, nor on who is
-            done first; with another number of parts it differs by rounding.  By default one for each worker that the
-            executor has at the moment, or for each CPU here if it does not tell.
-        timeout: after how many seconds without an answer from any worker to give up; None to wait for ever.  It has to
-            be longer than one part of a step takes, the first of which waits for the machine code, too.
+        parts: The number of tasks into which a batch is cut; by default one for each worker that the executor has at
+            the moment, or for each CPU here if it does not tell.  The result does not depend on who computes which part
+            or is done first; with another number of parts it differs by rounding.
+        timeout: The seconds without an answer from any worker after which to give up; None waits for ever.  One part of
+            a step must take less, and the first one waits for the machine code, too.
 
     Raises:
-        TypeError: the executor has no ``submit``.
+        TypeError: The executor has no ``submit``.
         ValueError: ``parts`` is less than 1, or ``timeout`` is not positive.
 
     >>> from concurrent.futures import ThreadPoolExecutor
@@ -106,7 +106,7 @@ class Workers:
         """``function(*contents of the parcels, *task)`` for each task, in the order of the tasks.
 
         Raises:
-            ExecutorError: a task failed, the workers are gone, or nobody answered in time.
+            ExecutorError: A task failed, the workers are gone, or nobody answered in time.
 
         >>> from concurrent.futures import ThreadPoolExecutor
         >>> Workers(ThreadPoolExecutor()).run(pow, [Parcel(2)], [(3,), (4,)])

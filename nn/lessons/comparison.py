@@ -19,9 +19,9 @@ def compare(answer: Any, expected: Any, slips: Slips = ()) -> str:
     """Say in which way an answer is wrong; nothing if it is right to three digits.
 
     Args:
-        answer: a number, a Value, or a list of them.
-        expected: what it should be.
-        slips: known wrong answers, each with what was mistaken.
+        answer: A number, a Value, or a list of them.
+        expected: The right answer.
+        slips: Known wrong answers, each with the sentence that says what was mistaken.
 
     >>> compare(7.999, 8.0), compare([1, 2], [1, 2])
     ('', '')

@@ -25,7 +25,7 @@ class BoundaryFilm:
     """The boundary of a classifier of two features, epoch by epoch: see ``animate_boundary``.
 
     Attributes:
-        frames: of each the epoch, the loss (None before training), and the outputs at all points.
+        frames: The pictures, each as its epoch, its loss (None before training), and the outputs at all points.
     """
 
     def __init__(self, surface: Surface, every: int, threshold: float) -> None:
@@ -96,11 +96,11 @@ def animate_boundary(
         film.save("boundary.gif")                # or film, as the last line of a notebook's cell
 
     Args:
-        model, X, y, threshold, resolution: as for ``plot_boundary``.
-        every: how many epochs there are from one frame to the next; the first one is drawn before training.
+        model, X, y, threshold, resolution: The same as for ``plot_boundary``.
+        every: The number of epochs from one frame to the next; the first frame is drawn before training.
 
     Raises:
-        ValueError: as for ``plot_boundary``; or ``every`` is less than 1.
+        ValueError: The reasons of ``plot_boundary``; or ``every`` is less than 1.
 
     >>> from nn import MLP, fit, make_xor
     >>> X, y = make_xor()
@@ -121,9 +121,9 @@ class LivePlot:
     In a notebook the picture below the cell is replaced; elsewhere the axes are drawn anew, which a window shows.
 
     Args:
-        draw: what to draw, from the history and the axes.
-        ax: where; by default in a new figure.
-        interval: the least time in seconds from one picture to the next; the last one is always drawn in a notebook.
+        draw: A function that draws a history on axes.
+        ax: The axes to draw on; by default those of a new figure.
+        interval: The least time in seconds from one picture to the next; the last one is always drawn in a notebook.
 
     >>> from nn import MLP, fit, make_xor
     >>> live = LivePlot(interval=0.0)

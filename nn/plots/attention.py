@@ -27,10 +27,10 @@ def plot_attention(weights: Sequence[Sequence[Any]], tokens: Sequence[str], ax: 
         weights: A list per token, of numbers or Values that add up to 1; ``MultiheadAttention`` gives them as its
             second result.
         tokens: The name of each.
-        ax: Where to draw; by default in a new figure.
+        ax: The axes to draw on; by default those of a new figure.
 
     Raises:
-        ImportError: matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
         ValueError: The number of rows is not that of the tokens, or a row is longer.
 
     >>> ax = plot_attention([[1.0], [0.25, 0.75]], ".a")

@@ -33,16 +33,16 @@ def plot_boundary(
     where they belong: their class is positive, or not.  With several outputs the largest one decides.
 
     Args:
-        model: takes a list of two numbers.
-        X: the samples.
-        y: their classes: indices, vectors with 1 at the class, or two numbers such as -1 and 1.
-        ax: where to draw; by default in a new figure.
-        threshold: of a single output; 0.5 for probabilities.
-        resolution: how many points to compute in each direction.
+        model: A function of a list of two numbers.
+        X: The samples.
+        y: Their classes: indices, vectors with 1 at the class, or two numbers such as -1 and 1.
+        ax: The axes to draw on; by default those of a new figure.
+        threshold: The least single output of the positive class; 0.5 for probabilities.
+        resolution: The number of points to compute in each direction.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        ValueError: samples do not have two features, X and y differ in length, or a class is text.
+        ImportError: Matplotlib is not installed.
+        ValueError: Samples do not have two features, X and y differ in length, or a class is text.
 
     >>> import matplotlib.pyplot as plt
     >>> from nn import MLP, make_xor

@@ -36,12 +36,12 @@ def plot_history(history: Epochs, ax: Axes | None = None) -> Axes:
     The axis of the loss is logarithmic once it fell far; metrics have an axis of their own on the right.
 
     Args:
-        history: what ``fit`` returned.
-        ax: where to draw; by default in a new figure.
+        history: The history that ``fit`` returned.
+        ax: The axes to draw on; by default those of a new figure.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        ValueError: the history has no epochs.
+        ImportError: Matplotlib is not installed.
+        ValueError: The history has no epochs.
 
     >>> import matplotlib.pyplot as plt
     >>> from nn import History

@@ -35,14 +35,14 @@ def plot_gradients(
     0 have no place on such an axis: they are counted beside it.
 
     Args:
-        model: whose gradients to show: those that ``backward`` left.
-        ax: where to draw; by default in a new figure.
-        loss, batch: show those of the mean loss of a batch (X, y) instead; none is touched.
-        bins: how many there are on the whole axis.
+        model: The model whose gradients are shown: those that ``backward`` left.
+        ax: The axes to draw on; by default those of a new figure.
+        loss, batch: A loss and a batch (X, y), to show the gradients of its mean loss instead; no ``grad`` is touched.
+        bins: The number of bins on the whole axis.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        ValueError: there are no gradients, only one of ``loss`` and ``batch`` is given, or X and y differ in length.
+        ImportError: Matplotlib is not installed.
+        ValueError: There are no gradients, only one of ``loss`` and ``batch`` is given, or X and y differ in length.
 
     >>> import matplotlib.pyplot as plt
     >>> from nn import MLP

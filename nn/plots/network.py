@@ -38,14 +38,14 @@ def plot_network(
     none.
 
     Args:
-        model: a network of layers, such as an ``MLP``.
-        ax: where to draw; by default in a new figure.
-        sample, target, loss: of which to show the errors; no gradient is touched.
+        model: A network of layers, such as an ``MLP``.
+        ax: The axes to draw on; by default those of a new figure.
+        sample, target, loss: The sample whose errors are shown, its target and the loss; no ``grad`` is touched.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        TypeError: the model has no layers one after the other.
-        ValueError: there is a sample without its target, or a target without its sample.
+        ImportError: Matplotlib is not installed.
+        TypeError: The model has no layers one after the other.
+        ValueError: There is a sample without its target, or a target without its sample.
 
     >>> import matplotlib.pyplot as plt
     >>> from nn import MLP

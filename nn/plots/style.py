@@ -19,7 +19,7 @@ def pyplot() -> Any:
     """``matplotlib.pyplot``.
 
     Raises:
-        ImportError: matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
     """
     try:
         import matplotlib.pyplot as plt

@@ -17,9 +17,9 @@ class Surface:
     In machine code where that is possible, which is made once and follows the parameters.
 
     Attributes:
-        xs, ys: the coordinates of the grid.
-        points: all of them, row by row.
-        compiled: gives the outputs natively; None where that is not possible.
+        xs, ys: The coordinates of the grid.
+        points: All of them, row by row.
+        compiled: A function that gives the outputs natively; None if that is not possible.
     """
 
     def __init__(

@@ -57,12 +57,12 @@ class Snapshot(NamedTuple):
     """Training at the end of an epoch.
 
     Attributes:
-        epoch: how many epochs are over.
-        numbers: of the parameters and the optimiser's state, as the steps save them.
-        best: the same at the end of the best epoch, if that is to be restored.
-        hyper: the numbers that steer the optimiser.
-        schedule: the state of the schedule.
-        batches: the state of the random generator of the batches.
+        epoch: The number of epochs that are over.
+        numbers: The numbers of the parameters and of the optimiser's state, as the steps save them.
+        best: The same at the end of the best epoch; None if that is not to be restored.
+        hyper: The numbers that steer the optimiser.
+        schedule: The state of the schedule.
+        batches: The state of the random generator of the batches.
     """
 
     epoch: int
@@ -77,15 +77,15 @@ class CheckpointFile:
     """The file of one training.
 
     Args:
-        path: of the file.
-        model: whose parameters are saved by name, if it has ``named_parameters``.
-        steps: of the training, with the optimiser.
-        schedule: of the learning rate; None if there is none.
-        batches: the random generator of the batches.
-        setting: what must be the same when training continues: anything that JSON can hold.
+        path: The path of the file.
+        model: The model; its parameters are saved by name if it has ``named_parameters``.
+        steps: The steps of the training, with the optimiser.
+        schedule: The schedule of the learning rate; None if there is none.
+        batches: The random generator of the batches.
+        setting: The things that must be the same when training continues, as JSON can hold them.
 
     Raises:
-        TypeError: the schedule does not say what its state is.
+        TypeError: The schedule does not say what its state is.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class CheckpointFile:
         What has diverged is not written: the file of the last good epoch stays.
 
         Raises:
-            FileError: the file cannot be written.
+            FileError: The file cannot be written.
         """
         now = self.steps.save()
         try:
@@ -159,7 +159,7 @@ class CheckpointFile:
             What the steps saved in the best epoch; None if there is none.
 
         Raises:
-            FileError: the file cannot be used, or it is of another training; everything is as it was.
+            FileError: The file cannot be used, or it is of another training; everything is as it was.
         """
         document = read_document(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)
         self._compare(document.get("setting"))
@@ -258,7 +258,7 @@ def _number(saved: Any) -> float:
     """A number; as text, too, those for which JSON has no form.
 
     Raises:
-        ValueError: something else.
+        ValueError: Something else.
     """
     if saved in ("nan", "inf", "-inf") or type(saved) in (int, float):
         return float(saved)
@@ -296,7 +296,7 @@ def _generator_state(saved: Any) -> Any:
     """The state of Python's random generator.
 
     Raises:
-        TypeError, ValueError: there is no such state.
+        TypeError, ValueError: There is no such state.
     """
     version, numbers, gauss = saved
     if not all(type(number) is int and 0 <= number < 2**32 for number in numbers):

@@ -92,19 +92,19 @@ def fit(
         seed: The seed of the batches, or a random generator.
         compile: Whether to run compiled steps where there is a compiler; the trajectory is the same to rounding.
         progress: Whether to show a bar, if tqdm is installed and someone is watching.
-        executor: Where to compute gradients: ``Workers``, or any executor of PEP 3148, such as a
-            ``ProcessPoolExecutor`` or Dask's ``Client(...).get_executor()``; None for here.
+        executor: The workers that compute gradients: ``Workers``, or any executor of PEP 3148, such as a
+            ``ProcessPoolExecutor`` or Dask's ``Client(...).get_executor()``; None computes here.
 
     Returns:
         The losses and metrics of every epoch.
 
     Raises:
-        ValueError: there are no samples, or X and y differ in length; a name is unknown; options contradict each
+        ValueError: There are no samples, or X and y differ in length; a name is unknown; options contradict each
             other; or the loss depends on no parameter of the optimiser.
         TypeError: The model cannot be called, or an option is of another kind than it should be.
-        NumericError: the loss became nan or infinite; the parameters are those before that epoch.
-        FileError: the checkpoint cannot be written; or not be read, or is of another training: nothing has changed.
-        ExecutorError: the workers are gone, the parameters are those after the last finished step; or the model cannot
+        NumericError: The loss became nan or infinite; the parameters are those before that epoch.
+        FileError: The checkpoint cannot be written; or not be read, or is of another training: nothing has changed.
+        ExecutorError: The workers are gone, the parameters are those after the last finished step; or the model cannot
             be compiled for them.
 
     >>> from nn import MLP, SGD

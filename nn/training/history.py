@@ -20,13 +20,13 @@ class History:
     """What happened in each epoch.
 
     Attributes:
-        loss: the mean over the samples, each measured just before the step that used it.
-        lr: the learning rate of the steps of the epoch.
-        seconds: how long these took, without validation and callbacks; the mean of epochs that ran in one call.
-        val_loss: the mean loss of the validation data, with the parameters of the end of the epoch.
-        metrics: the value of each metric at the end of the epoch, on the validation data, or on the training data if
+        loss: The mean over the samples, each measured just before the step that used it.
+        lr: The learning rate of the steps of the epoch.
+        seconds: The time that these took, without validation and callbacks; the mean of epochs that ran in one call.
+        val_loss: The mean loss of the validation data, with the parameters of the end of the epoch.
+        metrics: The value of each metric at the end of the epoch, on the validation data, or on the training data if
             there are none.
-        stopped: why training ended before the last epoch; empty if it did not.
+        stopped: The reason why training ended before the last epoch; empty if it did not.
 
     >>> history = History(loss=[0.5, 0.3, 0.2], val_loss=[0.6, 0.4, 0.5], lr=[0.1] * 3, seconds=[0.0] * 3)
     >>> history
@@ -71,7 +71,7 @@ class History:
         """Write the columns of ``to_dict`` as a CSV file, in one piece; floats read back to the bit.
 
         Raises:
-            FileError: the file cannot be written; an old one is as it was.
+            FileError: The file cannot be written; an old one is as it was.
 
         >>> import pathlib, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +87,7 @@ class History:
         """Draw the curves of the losses and of the metrics with matplotlib.
 
         Args:
-            ax: the axes to draw on; new ones if there are none.
+            ax: The axes to draw on; new ones if there are none.
 
         Returns:
             What ``nn.plots.plot_history`` returns.

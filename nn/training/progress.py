@@ -21,10 +21,10 @@ def progress_bar(total: int, unit: str, wanted: bool, done: int = 0) -> Iterator
         report(done, over=False, loss=0.25)
 
     Args:
-        total: how many there are to do.
-        unit: what.
-        wanted: whether to show a bar at all.
-        done: how many are done already.
+        total: The number of things to do.
+        unit: The name of one of them.
+        wanted: Whether to show a bar at all.
+        done: The number of those that are done already.
     """
     try:
         if not wanted:
@@ -42,7 +42,7 @@ def progress_bar(total: int, unit: str, wanted: bool, done: int = 0) -> Iterator
         def report(done: int, over: bool = False, **shown: float) -> None:
             nonlocal next_look
             now = time.perf_counter()
-            if bar.disable or (now < next_look and done < total and not over):  # to write takes longer than many a one
+            if bar.disable or (now < next_look and done < total and not over):  # printing can cost more than an epoch
                 return
             next_look = now + GLANCE
             if shown:

@@ -23,13 +23,13 @@ class ExecutorSteps(CompiledSteps):
     samples and gets the sums over these; the update is made here.
 
     Args:
-        problem: What is to be learned.
+        problem: The model, the loss and the data.
         optimizer: The optimiser, which is here and not on the workers.
         workers: The workers that compute the gradients.
 
     Raises:
-        CompileError: the model or the loss does something that the compiler cannot do.
-        ImportError: the compiler is not installed.
+        CompileError: The model or the loss does something that the compiler cannot do.
+        ImportError: The compiler is not installed.
     """
 
     def __init__(self, problem: Problem, optimizer: Optimizer, workers: Workers) -> None:
@@ -91,8 +91,8 @@ def steps_on(
     """Steps whose gradients come from an executor; eager ones, whose first step says so, if they reach no parameter.
 
     Raises:
-        ExecutorError: the model or the loss cannot be compiled.
-        ValueError: they are not to be.
+        ExecutorError: The model or the loss cannot be compiled.
+        ValueError: They are not to be.
     """
     workers = executor if isinstance(executor, Workers) else Workers(executor)
     if not compile:

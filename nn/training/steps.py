@@ -204,7 +204,7 @@ class CompiledSteps:
         """Continue from the parameters and the optimiser, and from all that the loss reads, as they are now.
 
         Raises:
-            CompileError: the model or the loss now does something that the compiler cannot do.
+            CompileError: The model or the loss now does something that the compiler cannot do.
         """
         self.looks += 1
         if not self.outside.holds():
@@ -221,7 +221,7 @@ class CompiledSteps:
         The parameters are those of the last step: nothing has to be stored for it.
 
         Raises:
-            CompileError: the model or the loss does something that the compiler cannot do.
+            CompileError: The model or the loss does something that the compiler cannot do.
         """
         from autograd.compiler.backends import compile_errors
         from autograd.compiler.outside import Outside

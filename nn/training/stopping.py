@@ -53,7 +53,7 @@ class Improvement:
     """Whether a loss still improves, epoch by epoch.
 
     Args:
-        stopping: When to stop; None never stops.
+        stopping: The rule by which to stop; None never stops.
 
     Attributes:
         best: The least loss so far, up to each epoch; infinite before the first.

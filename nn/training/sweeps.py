@@ -34,14 +34,15 @@ class Run:
     """One training.
 
     Attributes:
-        parameters: what the factory was called with.
-        loss: the mean loss in the last epoch; nan if the run failed.
-        val_loss: the mean loss of the trained model over the validation data; None without any.
-        accuracy: of the trained model, on the validation data if there are any; None where the loss knows no classes.
-        epochs: how many it took.
-        seconds: how long.
-        error: what went wrong; empty if nothing did.
-        numbers: what training made of the model's parameters.
+        parameters: The hyper-parameters that the factory was called with.
+        loss: The mean loss in the last epoch; nan if the run failed.
+        val_loss: The mean loss of the trained model over the validation data; None without any.
+        accuracy: The accuracy of the trained model, on the validation data if there are any; None if the loss knows no
+            classes.
+        epochs: The number of epochs that it took.
+        seconds: The time that it took.
+        error: The message of the error that ended it; empty if none did.
+        numbers: The numbers of the model's parameters after training.
 
     >>> Run({"lr": 0.1}, loss=0.25, epochs=10).loss
     0.25
@@ -72,7 +73,7 @@ class Sweep(Sequence[Run]):
     A hyper-parameter with the name of a result has the column ``param_loss``, say.
 
     Attributes:
-        runs: in that order; also those of the table itself: ``table[0]``, ``len(table)``, ``for run in table``.
+        runs: The runs in that order; the table itself is the same sequence: ``table[0]``, ``for run in table``.
 
     >>> from nn import MLP
     >>> Sweep([Run({"lr": 0.1}, 0.5), Run({"lr": 1.0}, error="NumericError"), Run({"lr": 0.2}, 0.25)], MLP)
@@ -110,7 +111,7 @@ class Sweep(Sequence[Run]):
         """The trained model of a run, by default of the best: made anew, with the numbers that training found.
 
         Raises:
-            ValueError: the run failed.
+            ValueError: The run failed.
 
         >>> from nn import MLP
         >>> Sweep([Run({"nin": 1, "nouts": [1]}, 0.25, numbers=[2.0, 1.0])], MLP).model()([3.0]).data
@@ -153,7 +154,7 @@ class Sweep(Sequence[Run]):
         """Write the table as a CSV file, numbers to the last digit.
 
         Raises:
-            FileError: the file cannot be written.
+            FileError: The file cannot be written.
 
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
@@ -179,23 +180,23 @@ def sweep(
     """Train a model for each combination of hyper-parameters, and compare.
 
     Args:
-        factory: called with the hyper-parameters of a run by their names, gives the model, or a pair (model, options
-            for ``fit`` in this run, such as its optimiser).  It has a seed of its own if runs are to be repeatable.
-        grid: for each name the values to try, all combinations of which are run; or a list of the combinations.
+        factory: A function of the hyper-parameters, by their names, that makes the model, or a pair (model, options of
+            ``fit`` in this run, such as its optimiser).  Runs are repeatable if it seeds what it draws.
+        grid: The values to try for each name, all combinations of which are run; or a list of combinations.
         data: X and y, as for ``fit``.
         validation_data: X and y to judge the trained models by.
-        executor: where to run: ``Workers``, or any executor of PEP 3148, whose workers get the data once and then one
-            run after the other; None for here, one by one.  Processes import the factory, so it is defined at the top
-            of a module; Dask takes any function.
-        progress: show a bar, if tqdm is installed and someone is watching.
-        **options: for ``fit``, the same in all runs.
+        executor: The workers to run on: ``Workers``, or any executor of PEP 3148, whose workers get the data once and
+            then one run after the other; None runs here, one by one.  Processes import the factory, so that it must be
+            defined at the top of a module; Dask takes any function.
+        progress: Whether to show a bar, if tqdm is installed and someone is watching.
+        **options: Options of ``fit``, the same in all runs.
 
     Returns:
         The runs, sorted.  One that raised an error (the loss became infinite, say) is a row that says so.
 
     Raises:
-        ValueError: there is nothing to try, data are no pair (X, y) of equal lengths, or every single run failed.
-        ExecutorError: the workers are gone, or something cannot be sent to them.
+        ValueError: There is nothing to try, data are no pair (X, y) of equal lengths, or every single run failed.
+        ExecutorError: The workers are gone, or something cannot be sent to them.
 
     >>> from nn import MLP, SGD, make_line
     >>> def line(lr):

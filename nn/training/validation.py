@@ -69,10 +69,10 @@ def metrics_by_name(given: Sequence[str | Metric], loss: Callable[[Any, Any], An
 
     Args:
         given: "accuracy", the name of a loss, or functions.
-        loss: of the training: where that takes probabilities, the accuracy does, too.
+        loss: The loss of the training: if it takes probabilities, so does the accuracy.
 
     Raises:
-        ValueError: a name is unknown, or serves twice, or for another column of the history.
+        ValueError: A name is unknown, or serves twice, or for another column of the history.
     """
     known: dict[str, Metric] = {"accuracy": partial(accuracy, threshold=threshold_of(loss) or 0.0), **LOSSES}
     found: dict[str, Metric] = {}
@@ -92,13 +92,13 @@ def split_validation(
     """The samples to train on, and those to validate on, if there are any.
 
     Args:
-        X, y: all samples.
-        data: those to validate on.
-        split: or which part of all to hold out for it.
-        seed: of the choice.
+        X, y: All samples.
+        data: The samples and targets to validate on; None if some of all are to be held out.
+        split: The share of all samples to hold out instead; 0 for none.
+        seed: The seed by which these are chosen.
 
     Raises:
-        ValueError: both are given, or ``split`` leaves one side empty; or lengths differ.
+        ValueError: Both are given, or ``split`` leaves one side empty; or lengths differ.
     """
     if data is not None:
         if split:

@@ -43,7 +43,7 @@ class Paths:
         gradient: ∂loss/∂node, the sum over all paths.
         count: Number of all paths.
         paths: The strongest paths.
-        finite_difference: an estimate of the gradient from values alone, as a check.
+        finite_difference: An estimate of the gradient from values alone, as a check.
         names: Names of the nodes.
 
     >>> from autograd.viz import explain

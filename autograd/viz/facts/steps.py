@@ -20,12 +20,12 @@ class Step(NamedTuple):
     """One use of the chain rule: a node receives its share of the gradient from one of its consumers.
 
     Attributes:
-        node: the node that receives.
-        via: the node computed from it, whose gradient is complete by now.
-        upstream: the gradient of ``via``.
-        local: the local derivative ∂via/∂node.
-        contribution: upstream · local.
-        before, after: the gradient of ``node``, which grows by the contribution.
+        node: The node that receives.
+        via: The node computed from it, whose gradient is complete by now.
+        upstream: The gradient of ``via``.
+        local: The local derivative ∂via/∂node.
+        contribution: Upstream · local.
+        before, after: The gradient of ``node``, which grows by the contribution.
 
     >>> x = Value(3.0, "x")
     >>> [(step.local, step.upstream, step.after) for step in backward_steps(x * x)]
@@ -87,7 +87,7 @@ def backward_steps(root: Value | Sequence[Value], gradient: float = 1.0) -> Iter
         contribution = ∂root/∂via · ∂via/∂node,        ∂root/∂node += contribution
 
     Args:
-        root: the node to differentiate, or several (whose sum is differentiated).
+        root: The node to differentiate, or several (whose sum is differentiated).
         gradient: The number that backward starts from.
 
     Returns:

@@ -135,10 +135,10 @@ def drawing_of(
 
     Args:
         figure: The figure to draw.
-        theme: its colours and outlines.
+        theme: Its colours and outlines.
         format: Default format of ``pipe`` and ``render``.
-        rankdir: the direction of the arrows.
-        gradients: show the magnitude of the gradient as the width and colour of arrows.
+        rankdir: The direction of the arrows.
+        gradients: Whether to show the magnitude of the gradient as the width and colour of arrows.
     """
     drawing = Drawing("autograd", format=format, **_defaults(theme, rankdir))
     if len(figure.boxes) > LARGE:

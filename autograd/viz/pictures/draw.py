@@ -75,8 +75,8 @@ def draw_dot(
         dpi: Pixels per inch of a PNG or JPEG, such as 200 for a slide.
 
     Raises:
-        TypeError: the root is no Value.
-        ValueError: an option that does not exist, or a resolution that is not positive.
+        TypeError: The root is no Value.
+        ValueError: An option that does not exist, or a resolution that is not positive.
 
     >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
     >>> c = a * b
@@ -158,8 +158,8 @@ def save(picture: Value | Sequence[Value] | graphviz.Digraph, path: str | os.Pat
         options: Options of ``draw_dot``, if a Value is given.
 
     Raises:
-        ValueError: the ending is none of these.
-        DrawingError: no Graphviz was found, or it failed; nothing is written.
+        ValueError: The ending is none of these.
+        DrawingError: No Graphviz was found, or it failed; nothing is written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -30,7 +30,7 @@ class Graph:
         roots: The outputs.
         parameters: A model, or the Values, to show as parameters; by default those labelled like weights and biases.
         spec: Number format, as in ``format(x, ".4g")``.
-        notes: For nodes that are marked, a line of text.
+        notes: A line of text for each node that is marked.
         faded: Nodes that are drawn as unimportant.
         grad_of: A function that gives the gradient of a node; by default its ``grad``.
 
@@ -103,7 +103,7 @@ class Box:
         notes: Marks, in lines of their own at the end.
         is_faded: Whether the box is drawn as unimportant.
         nodes: The nodes that the box stands for, in topological order.
-        parents: the boxes with arrows to this one, which makes boxes a graph that the walks work on.
+        parents: The boxes with arrows to this one, which makes boxes a graph that the walks work on.
         shown: The nodes of a group whose data and gradients its lines sum up.
         parameters: The parameters in a group.
         room: The width and the height in pixels that are kept free below the lines.
@@ -133,7 +133,7 @@ class Arrow:
     Attributes:
         derivatives: ∂head/∂tail: one number, or between groups one for each pair of an output and an input.
         is_constant: Whether the operand is a constant, which has no gradient.
-        flow: the largest magnitude of the gradient that comes back along it; None before backward.
+        flow: The largest magnitude of the gradient that comes back along it; None before backward.
     """
 
     tail: Box
@@ -167,9 +167,9 @@ class Figure:
 
     Attributes:
         graph: The graph that is drawn.
-        boxes: in topological order.
-        arrows: in the order in which backward gets to them: the last box first.
-        notice: a line to put below.
+        boxes: The boxes in topological order.
+        arrows: The arrows in the order in which backward gets to them: the last box first.
+        notice: A line to put below.
     """
 
     graph: Graph = field(repr=False)

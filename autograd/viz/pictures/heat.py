@@ -28,11 +28,11 @@ class HeatMap:
     """One heat map in the box of a layer.
 
     Attributes:
-        title: what stands below it.
-        grid: the numbers, row by row.
-        is_gradient: whether it shows their gradients, instead of the numbers themselves.
-        x, y: the top left corner in pixels, from the middle and the bottom of the box.
-        cell: the side of a cell in pixels.
+        title: The text below it.
+        grid: The numbers, row by row.
+        is_gradient: Whether it shows their gradients, instead of the numbers themselves.
+        x, y: The top left corner in pixels, from the middle and the bottom of the box.
+        cell: The side of a cell in pixels.
     """
 
     title: str

@@ -49,8 +49,8 @@ def keys_of(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[
     """The key of every node.
 
     Args:
-        order: the nodes in topological order.
-        roots: each of them keeps a box of its own, or that of the part of a network that it is in.
+        order: The nodes in topological order.
+        roots: Each of them keeps a box of its own, or that of the part of a network that it is in.
         level: "neuron", "layer" or "model": the parts of a network by textbook labels, over all samples;
             "repeat": nodes that do the same work on different data;
             "expression": a labelled node with all that is used for it alone.

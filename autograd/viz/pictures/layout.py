@@ -36,7 +36,7 @@ class Layout(NamedTuple):
         size: Width and height of the picture.
         centres: Centres of the boxes, in the order of the figure.
         sizes: Widths and heights of the boxes.
-        curves: For each arrow the points of a Bézier curve from its tail to its head.
+        curves: The points of a Bézier curve for each arrow, from its tail to its head.
         labels: Place of the text of each arrow; None for an arrow without text.
     """
 
@@ -51,13 +51,13 @@ def layout_of(figure: Figure, *, rankdir: str = "LR", labelled: int = FEW, timeo
     """Lay a figure out.
 
     Args:
-        figure: what to lay out.
-        rankdir: the direction of the arrows, as Graphviz calls it.
-        labelled: up to how many arrows there is room for their labels; of more they are in the middle of the arrows.
-        timeout: in seconds.
+        figure: The figure to lay out.
+        rankdir: The direction of the arrows, as Graphviz calls it.
+        labelled: The number of arrows up to which room is made for labels; those of more stand in the middle of arrows.
+        timeout: The seconds after which Graphviz is stopped.
 
     Raises:
-        DrawingError: there is no Graphviz, or it failed.
+        DrawingError: There is no Graphviz, or it failed.
     """
     sizes = [_box_size(box) for box in figure.boxes]
     hurry = _total_span(figure) > LONG

@@ -35,7 +35,7 @@ def dot_program() -> Path:
     """The program that does the layout: ``dot`` on PATH, or else the one that the wheel graphviz-pure carries.
 
     Raises:
-        DrawingError: there is neither; the message names both remedies.
+        DrawingError: There is neither; the message names both remedies.
     """
     found = shutil.which("dot") or _in_wheel()
     if not found:
@@ -62,12 +62,12 @@ def set_renderer(renderer: Renderer | None) -> None:
     For platforms on which none is found, or for one that runs elsewhere, as on a server.
 
     Args:
-        renderer: is called with DOT text and a format, and returns the picture as bytes or text.  Drawings ask for the
+        renderer: A function of DOT text and a format that returns the picture as bytes or text.  Drawings ask for the
             format "svg" unless they are told otherwise; pages ask for "json0", which is Graphviz's layout as JSON.
             None goes back to what is found.
 
     Raises:
-        TypeError: it cannot be called.
+        TypeError: It cannot be called.
 
     >>> from autograd import Value, draw_dot
     >>> set_renderer(lambda source, format: f"{len(source.splitlines())} lines of DOT as {format}")
@@ -85,13 +85,13 @@ def render(source: str, format: str = "svg", *, timeout: float = 30.0, dpi: floa
     """Lay out a graph written in DOT and return the picture.
 
     Args:
-        source: the DOT text.
-        format: svg, png, jpg, dot, or what else Graphviz can write.
-        timeout: seconds after which the program is stopped; nothing else than a program can be.
-        dpi: pixels per inch of a picture of pixels.
+        source: The DOT text.
+        format: Svg, png, jpg, dot, or what else Graphviz can write.
+        timeout: Seconds after which the program is stopped; nothing else than a program can be.
+        dpi: Pixels per inch of a picture of pixels.
 
     Raises:
-        DrawingError: there is no Graphviz, it cannot write this format, it failed, or it took too long.
+        DrawingError: There is no Graphviz, it cannot write this format, it failed, or it took too long.
     """
     if _own is not None:
         return _by_own(_own, source, format)

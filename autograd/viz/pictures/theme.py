@@ -90,7 +90,7 @@ def theme_named(name: str) -> Theme:
     """One of the themes.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: There is none of that name.
     """
     try:
         return THEMES[name]
@@ -118,7 +118,7 @@ def theme(name: str = "") -> str:
         What was chosen before.
 
     Raises:
-        ValueError: there is no theme of that name.
+        ValueError: There is no theme of that name.
 
     >>> before = theme("dark")
     >>> theme(before)

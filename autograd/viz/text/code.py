@@ -97,10 +97,10 @@ def to_python(root: Value) -> str:
     """A program that computes the expression and its gradients with this package.
 
     Args:
-        root: the output.
+        root: The output.
 
     Raises:
-        ValueError: the graph has a primitive of your own, which only your program knows.
+        ValueError: The graph has a primitive of your own, which only your program knows.
 
     >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
     >>> print(to_python(a * b + b**3))
@@ -177,9 +177,9 @@ class _Code:
     """The statements that compute a graph.
 
     Attributes:
-        inputs: the leaves that are not plain numbers, with their names.
-        statements: one assignment for everything with a label, used more than once, or long.
-        output: the name of the root.
+        inputs: The leaves that are not plain numbers, with their names.
+        statements: One assignment for everything with a label, used more than once, or long.
+        output: The name of the root.
     """
 
     def __init__(self, root: Value, library: Library) -> None:

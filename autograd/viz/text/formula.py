@@ -34,7 +34,7 @@ def to_latex(root: Value, *, expand: bool = False, number_format: str = ".4g") -
         number_format: Format of numbers, as in ``format(x, ".4g")``.
 
     Raises:
-        ValueError: the formula would have more than 100 lines.
+        ValueError: The formula would have more than 100 lines.
 
     >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
     >>> c = a * b + b**3
@@ -60,7 +60,7 @@ def to_latex_gradient(root: Value, wrt: Value, *, expand: bool = False, number_f
         number_format: Format of numbers.
 
     Raises:
-        ValueError: the formula would have more than 100 lines.
+        ValueError: The formula would have more than 100 lines.
 
     >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
     >>> c = a * b + b**3

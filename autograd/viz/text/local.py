@@ -35,11 +35,11 @@ class LocalDerivative:
     """How much a node changes with one of its operands.
 
     Attributes:
-        head, tail: the node and the operand, by name.
-        value: the derivative, as it was recorded.
-        symbols: the formula, as text; empty if there is none to show.
-        numbers: the formula with the numbers put in.
-        latex: both in LaTeX.
+        head, tail: The node and the operand, by name.
+        value: The derivative, as it was recorded.
+        symbols: The formula, as text; empty if there is none to show.
+        numbers: The formula with the numbers put in.
+        latex: Both in LaTeX.
     """
 
     head: str

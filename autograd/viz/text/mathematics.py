@@ -22,7 +22,7 @@ class Mathematics(Dialect):
 
     Args:
         dot: Spelling of a product of factors that would run together.
-        dots: What stands for terms that are left out.
+        dots: Sign for terms that are left out.
         beside: Template of two factors without a dot.
         fraction: Template of a fraction.
     """

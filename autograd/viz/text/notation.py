@@ -86,8 +86,8 @@ def nodes_of(roots: Value | Sequence[Value], caller: str) -> list[Value]:
     """The roots to look at as a list; one Value is a list of one.
 
     Raises:
-        TypeError: one of them is no Value; ``caller`` is the function that the message names.
-        ValueError: there is none.
+        TypeError: One of them is no Value; ``caller`` is the function that the message names.
+        ValueError: There is none.
     """
     listed: list[Any] = [roots] if not isinstance(roots, Iterable) else list(roots)
     for root in listed:
