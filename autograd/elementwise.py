@@ -1,7 +1,7 @@
 """One function for many rows of numbers, such as the rule of an optimiser, which moves each parameter alike.
 
 It is called for every row.  Only while a compiled function is recorded is it called once for all rows of a kind: what
-it did to the first row is what it does to each (see ``compiler/columns.py``).
+it did to the first row is what it does to each (see ``compiler/recording/columns.py``).
 """
 
 from __future__ import annotations

@@ -104,15 +104,15 @@ LEVELS: dict[str, list[set[str]]] = {
 TOPS = [package for package in LEVELS if "." not in package]
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
-    "autograd", "autograd.cells", "autograd.compiler.backends", "autograd.compiler.evaluation",
-    "autograd.compiler.gradients", "autograd.compiler.outside", "autograd.compiler.training", "autograd.deferred",
-    "autograd.elementwise", "autograd.errors", "autograd.files", "autograd.functional", "autograd.labels",
-    "autograd.lazy", "autograd.locks", "autograd.terminal", "autograd.value", "autograd.viz",
+    "autograd", "autograd.cells", "autograd.compiler.backends", "autograd.compiler.batches.evaluation",
+    "autograd.compiler.batches.gradients", "autograd.compiler.batches.training", "autograd.compiler.recording.outside",
+    "autograd.deferred", "autograd.elementwise", "autograd.errors", "autograd.files", "autograd.functional",
+    "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.terminal", "autograd.value", "autograd.viz",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
 # Ours, but built on the optional numpy: they may import it, and others import them inside the function that needs them.
 NEED_NUMPY = {
-    *[f"autograd.compiler.{name}" for name in ("evaluation", "gradients", "samples", "training")],
+    *[f"autograd.compiler.batches.{name}" for name in ("evaluation", "gradients", "samples", "training")],
     *[".".join(["autograd", "compiler", "machine", path.stem]) for path in (ROOT / MACHINE).glob("[!_]*.py")],
 }
 # Made for the users of an optional package, which they have.
@@ -120,7 +120,7 @@ MADE_FOR = {"nn.sklearn": {"numpy", "sklearn"}}
 # What takes time to import, and is not always needed.
 LOADED_LATE = NEED_NUMPY | {
     "autograd.compiler.backends",
-    "autograd.compiler.outside",
+    "autograd.compiler.recording.outside",
     "autograd.viz",
     "autograd.viz.summary",
     "nn.plots",
@@ -261,9 +261,17 @@ def test_imports_point_down(module: str, path: Path) -> None:
         ("autograd.ops", "import numpy", "numpy is optional"),
         ("autograd.ops", "try:\n    import numpy\nexcept ImportError:\n    numpy = None", "numpy is optional"),
         ("autograd.ops", "def f():\n    import math", "import math at the top"),
-        ("autograd.compiler.group", "import numpy", "numpy is optional"),
-        ("autograd.compiler.variants", "from autograd.compiler.machine.tape import Tape", "machine.tape needs numpy"),
-        ("nn.training.steps", "import autograd.compiler.training", "autograd.compiler.training needs numpy"),
+        ("autograd.compiler.program.group", "import numpy", "numpy is optional"),
+        (
+            "autograd.compiler.calls.variants",
+            "from autograd.compiler.machine.tape import Tape",
+            "machine.tape needs numpy",
+        ),
+        (
+            "nn.training.steps",
+            "import autograd.compiler.batches.training",
+            "autograd.compiler.batches.training needs numpy",
+        ),
         ("nn.data", "from nn.training import fit", "nn.training is not below nn.data"),
         ("nn.plots.style", "from nn.training import fit", "nn.training is not below nn.plots.style"),
         ("nn.plots.style", "from nn.plots.network import plot_network", "nn.plots.network is not below nn.plots.style"),
@@ -289,7 +297,7 @@ def test_a_forbidden_import_is_found(module: str, source: str, complaint: str) -
     ("module", "source"),
     [
         ("autograd.value", "from autograd import ops\nfrom autograd.errors import AutogradError\nimport math"),
-        ("autograd.compiler.emit", "from autograd.compiler.classes import Program\nfrom . import nests"),
+        ("autograd.compiler.emit", "from autograd.compiler.program.classes import Program\nfrom . import nests"),
         ("autograd.compiler.emit", "def f():\n    from autograd.compiler.machine.tape import Tape"),
         ("autograd.compiler.machine.tape", "import numpy\nfrom autograd.compiler.machine.memory import aligned"),
         ("autograd.viz.pictures.dot", "import graphviz\ndef show():\n    import IPython"),

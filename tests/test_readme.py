@@ -8,6 +8,7 @@ a ``powershell`` block is the first of them in the words of Windows.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import linecache
@@ -142,6 +143,13 @@ def test_the_readme_of_a_package_names_its_modules_and_packages(package: str) ->
     names += [f"{path.parent.name}/" for path in folder.glob("*/__init__.py")]
     assert names
     assert [name for name in names if f"`{name}`" not in page_named(f"{package}/README.md")] == []
+
+
+@pytest.mark.parametrize("folder", ["batches", "calls", "machine", "program", "python", "recording", "textbook"])
+def test_the_docstring_of_a_folder_of_the_compiler_names_its_modules(folder: str) -> None:
+    init = ROOT / "autograd" / "compiler" / folder / "__init__.py"
+    said = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or ""
+    assert [path.name for path in init.parent.glob("[!_]*.py") if f"``{path.name}``" not in said] == []
 
 
 @pytest.mark.parametrize("name", GUIDES)

@@ -9,7 +9,7 @@
 ``autograd.compile`` is the way in.  ``README.md`` in this folder has the files in the order in which to read them.
 """
 
-from autograd.compiler.compiled import Compiled
-from autograd.compiler.compiled import compile_function as compile
+from autograd.compiler.calls.compiled import Compiled
+from autograd.compiler.calls.compiled import compile_function as compile
 
 __all__ = ["Compiled", "compile"]

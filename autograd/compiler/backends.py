@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from autograd.compiler.classes import Program, UnsupportedError
+from autograd.compiler.program.classes import Program, UnsupportedError
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.errors import AutogradError, CompileError
 from autograd.locks import renew_in_child

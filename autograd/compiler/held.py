@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
-from autograd.compiler.classes import UnsupportedError
-from autograd.compiler.places import Part, Reader, TreeReader
-from autograd.compiler.record import Recording
+from autograd.compiler.program.classes import UnsupportedError
+from autograd.compiler.recording.places import Part, Reader, TreeReader
+from autograd.compiler.recording.record import Recording
 from autograd.ops import constant
 from autograd.value import Value
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.backends import compile_errors
-from autograd.compiler.builder import Builder, Rows, wrapped
-from autograd.compiler.classes import Kind, Operand, Program, Read, Terms, choice_of
-from autograd.compiler.differentiate import differentiate
-from autograd.compiler.effects import SET, UPDATED
-from autograd.compiler.group import group
-from autograd.compiler.record import Recording
+from autograd.compiler.program.builder import Builder, Rows, wrapped
+from autograd.compiler.program.classes import Kind, Operand, Program, Read, Terms, choice_of
+from autograd.compiler.program.differentiate import differentiate
+from autograd.compiler.program.group import group
+from autograd.compiler.recording.effects import SET, UPDATED
+from autograd.compiler.recording.record import Recording
 from autograd.errors import CompileError
 from autograd.primitive import Primitive
 

@@ -142,8 +142,8 @@ class CompiledSteps:
     def _record(self) -> None:
         """Record the loss of a sample, with all that the model and the loss read from outside as it is now."""
         from autograd.compiler.backends import compile_errors
-        from autograd.compiler.outside import Outside
-        from autograd.compiler.training import Trainer
+        from autograd.compiler.batches.training import Trainer
+        from autograd.compiler.recording.outside import Outside
 
         (model, loss, X, y), optimizer = self.problem, self.optimizer
 
@@ -224,7 +224,7 @@ class CompiledSteps:
             CompileError: The model or the loss does something that the compiler cannot do.
         """
         from autograd.compiler.backends import compile_errors
-        from autograd.compiler.outside import Outside
+        from autograd.compiler.recording.outside import Outside
 
         model, loss, *data = problem.numeric()
         found = Outputs()

@@ -150,7 +150,8 @@ print(use(), *set(codes))
 def test_a_process_forked_while_other_threads_hold_the_compilers_locks_compiles() -> None:
     program = """
 import autograd
-from autograd.compiler import backends, rewriting
+from autograd.compiler import backends
+from autograd.compiler.recording import rewriting
 from autograd.compiler.machine import library
 from nn.distributed import workers
 

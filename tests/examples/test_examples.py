@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import autograd
-from autograd.compiler.compiled import Compiled
+from autograd.compiler.calls.compiled import Compiled
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "examples"

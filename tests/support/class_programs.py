@@ -8,10 +8,10 @@ from typing import Any
 
 import autograd
 from autograd import Value, fsum, logsumexp, prod, where
-from autograd.compiler.classes import Kind, Program
-from autograd.compiler.differentiate import differentiate
-from autograd.compiler.group import group
-from autograd.compiler.record import record
+from autograd.compiler.program.classes import Kind, Program
+from autograd.compiler.program.differentiate import differentiate
+from autograd.compiler.program.group import group
+from autograd.compiler.recording.record import record
 from nn import MLP, binary_cross_entropy_with_logits
 from nn.losses import half_mse_loss
 

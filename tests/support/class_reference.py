@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import nan
 from typing import Any
 
-from autograd.compiler.classes import Array, Kind, Operand, Program, Read, choice_of
+from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, choice_of
 from autograd.ieee import fsum
 
 Samples = list[float]  # a member of an array: one number, or one for each sample of a batch

@@ -6,4 +6,7 @@ places.  ``texts.py`` is what all kernels share; ``maps.py``, ``sums.py``, ``pro
 
 ``machine.py`` runs a program.  ``resident.py`` and ``layout.py`` run steps of training whose numbers stay there,
 ``points.py`` a function of a few numbers, ``tape.py`` and ``cases.py`` a graph in which hardly two nodes do the same.
+
+``identical.py`` compares what a function reads outside with what was there when it was recorded.  The instructions of
+LLVM, vector mathematics, and functions that Python can call come from ``native/``.
 """

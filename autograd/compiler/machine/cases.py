@@ -15,13 +15,13 @@ from functools import partial
 from typing import NamedTuple
 
 from autograd import ops
-from autograd.compiler.builder import Builder, Rows, wrapped
-from autograd.compiler.classes import Kind, Operand, Read
 from autograd.compiler.machine.exact import EXACT_SUM
-from autograd.compiler.native.code import Code, Functions
-from autograd.compiler.native.code import Operand as Name
-from autograd.compiler.native.jit import host
-from autograd.compiler.native.lowering import lower
+from autograd.compiler.machine.native.code import Code, Functions
+from autograd.compiler.machine.native.code import Operand as Name
+from autograd.compiler.machine.native.jit import host
+from autograd.compiler.machine.native.lowering import lower
+from autograd.compiler.program.builder import Builder, Rows, wrapped
+from autograd.compiler.program.classes import Kind, Operand, Read
 from autograd.ops import TABLE, Op
 
 __all__ = ["Case", "case_of"]

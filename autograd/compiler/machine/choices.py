@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import nan
 from typing import NamedTuple
 
+from autograd.compiler.machine.native.code import Functions, literal
 from autograd.compiler.machine.texts import KernelText
-from autograd.compiler.native.code import Functions, literal
 
 __all__ = ["ChoiceKernel"]
 

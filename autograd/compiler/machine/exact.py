@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from autograd.compiler.machine.native.code import Functions
 from autograd.compiler.machine.texts import KernelText
-from autograd.compiler.native.code import Functions
 
 __all__ = ["EXACT_SUM", "ExactKernel"]
 

@@ -16,10 +16,10 @@ from types import CellType
 
 import numpy as np
 
-from autograd.compiler.looks import NO_KEY, Look
 from autograd.compiler.machine.library import addresses
-from autograd.compiler.native.code import Functions
-from autograd.compiler.native.pycall import LIST_ITEMS, SIZE, TYPE, WORD, address, available
+from autograd.compiler.machine.native.code import Functions
+from autograd.compiler.machine.native.pycall import LIST_ITEMS, SIZE, TYPE, WORD, address, available
+from autograd.compiler.recording.looks import NO_KEY, Look
 
 __all__ = ["Comparison", "can_compare"]
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.builder import Builder
-from autograd.compiler.classes import Kind, Operand, Program, Read, reads_of
 from autograd.compiler.held import Held
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.pipeline import assemble, inlined
-from autograd.compiler.record import Recording
+from autograd.compiler.program.builder import Builder
+from autograd.compiler.program.classes import Kind, Operand, Program, Read, reads_of
+from autograd.compiler.recording.record import Recording
 
 __all__ = ["Layout"]
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
+from autograd.compiler.machine.native.code import Functions
+from autograd.compiler.machine.native.jit import NativeModule, declared, join
+from autograd.compiler.machine.native.vector_math import VectorMath, is_known
 from autograd.compiler.machine.store import Batch, name_of, store
-from autograd.compiler.native.code import Functions
-from autograd.compiler.native.jit import NativeModule, declared, join
-from autograd.compiler.native.vector_math import VectorMath, is_known
 from autograd.locks import renew_in_child
 
 __all__ = ["Kernel", "addresses", "runner"]

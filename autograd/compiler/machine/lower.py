@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.classes import Array, Kind, Program, Read, Terms, choice_of
 from autograd.compiler.machine.choices import ChoiceKernel
 from autograd.compiler.machine.exact import ExactKernel
 from autograd.compiler.machine.library import Kernel
 from autograd.compiler.machine.maps import MapKernel
 from autograd.compiler.machine.memory import Memory
+from autograd.compiler.machine.native.jit import host
+from autograd.compiler.machine.native.lowering import lower
 from autograd.compiler.machine.products import product_of
 from autograd.compiler.machine.sums import SumKernel
-from autograd.compiler.native.jit import host
-from autograd.compiler.native.lowering import lower
-from autograd.compiler.nests import Column, Nests, Table, map_nest
-from autograd.compiler.schedule import Region, Step
+from autograd.compiler.program.classes import Array, Kind, Program, Read, Terms, choice_of
+from autograd.compiler.program.nests import Column, Nests, Table, map_nest
+from autograd.compiler.program.schedule import Region, Step
 
 __all__ = ["Call", "lowered"]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.classes import Kind, Operand, Program, Read
-from autograd.compiler.indices import Index
 from autograd.compiler.machine.library import addresses, runner
 from autograd.compiler.machine.lower import Call, copied, lowered
 from autograd.compiler.machine.memory import aligned, memory_of
-from autograd.compiler.nests import Column
-from autograd.compiler.schedule import schedule, stored
+from autograd.compiler.program.classes import Kind, Operand, Program, Read
+from autograd.compiler.program.indices import Index
+from autograd.compiler.program.nests import Column
+from autograd.compiler.program.schedule import schedule, stored
 
 __all__ = ["Machine", "selector"]
 

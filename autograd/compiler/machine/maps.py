@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from autograd.compiler.machine.native.code import Functions, Operand
+from autograd.compiler.machine.native.lowering import lower
 from autograd.compiler.machine.texts import KernelText
-from autograd.compiler.native.code import Functions, Operand
-from autograd.compiler.native.lowering import lower
 from autograd.ops import TABLE
 
 __all__ = ["MapKernel"]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.compiler.classes import Array, Kind, Program, Read, reads_of
-from autograd.compiler.schedule import Region, Step
+from autograd.compiler.program.classes import Array, Kind, Program, Read, reads_of
+from autograd.compiler.program.schedule import Region, Step
 
 __all__ = ["Memory", "aligned", "memory_of"]
 

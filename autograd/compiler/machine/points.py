@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.classes import Array, Kind, Operand, Program, Read, choice_of
 from autograd.compiler.machine.machine import Machine
-from autograd.compiler.native.code import Code
-from autograd.compiler.native.code import Operand as Register
-from autograd.compiler.native.jit import host
-from autograd.compiler.native.lowering import lower
-from autograd.compiler.native.pycall import available, builtin
-from autograd.compiler.native.vector_math import VectorMath
+from autograd.compiler.machine.native.code import Code
+from autograd.compiler.machine.native.code import Operand as Register
+from autograd.compiler.machine.native.jit import host
+from autograd.compiler.machine.native.lowering import lower
+from autograd.compiler.machine.native.pycall import available, builtin
+from autograd.compiler.machine.native.vector_math import VectorMath
+from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, choice_of
 
 __all__ = ["Points", "caller", "operations"]
 

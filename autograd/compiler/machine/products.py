@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from autograd.compiler.machine.native.code import Functions
+from autograd.compiler.machine.native.jit import host
+from autograd.compiler.machine.native.matmul import Matrix, declarations, emit_matmul
 from autograd.compiler.machine.texts import base_of
-from autograd.compiler.native.code import Functions
-from autograd.compiler.native.jit import host
-from autograd.compiler.native.matmul import Matrix, declarations, emit_matmul
-from autograd.compiler.nests import Table
+from autograd.compiler.program.nests import Table
 
 __all__ = ["MatmulKernel", "product_of"]
 

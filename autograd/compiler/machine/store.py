@@ -21,8 +21,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from autograd.compiler.native.jit import host, llvm
-from autograd.compiler.native.vector_math import vector_library
+from autograd.compiler.machine.native.jit import host, llvm
+from autograd.compiler.machine.native.vector_math import vector_library
 
 __all__ = ["Batch", "Store", "name_of", "store"]
 

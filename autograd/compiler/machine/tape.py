@@ -21,9 +21,9 @@ import numpy as np
 from autograd import ops
 from autograd.compiler.machine.cases import case_of
 from autograd.compiler.machine.library import addresses
-from autograd.compiler.native.code import Functions
-from autograd.compiler.record import Recording
-from autograd.compiler.recorder import Guard
+from autograd.compiler.machine.native.code import Functions
+from autograd.compiler.recording.record import Recording
+from autograd.compiler.recording.recorder import Guard
 from autograd.graph import topological_order
 from autograd.value import Value
 

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autograd.compiler.native.code import Code, Functions
-from autograd.compiler.native.jit import host
+from autograd.compiler.machine.native.code import Code, Functions
+from autograd.compiler.machine.native.jit import host
 
 __all__ = ["KernelText", "base_of"]
 

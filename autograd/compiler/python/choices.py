@@ -6,8 +6,8 @@ the adjoint          d_w = scattered(d_x, tokens, range(16), 16, 27, 432)
 
 from __future__ import annotations
 
-from autograd.compiler.classes import Kind, Read, choice_of
-from autograd.compiler.indices import loops
+from autograd.compiler.program.classes import Kind, Read, choice_of
+from autograd.compiler.program.indices import loops
 from autograd.compiler.python.lines import Lines
 from autograd.compiler.python.walks import range_text
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from autograd.compiler.classes import Program
+from autograd.compiler.program.classes import Program
 from autograd.compiler.python.text import Function, Text
 from autograd.compiler.python.writer import python_text
 

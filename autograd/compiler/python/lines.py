@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from autograd import ops
-from autograd.compiler.classes import Array, Kind, Operand, Program, Read
+from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read
 from autograd.compiler.python.expressions import number, operation
 from autograd.compiler.python.names import FUNCTIONS, Names
 from autograd.compiler.python.walks import Walk, walk_of

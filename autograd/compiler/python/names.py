@@ -7,7 +7,7 @@ import keyword
 from collections.abc import Iterable, Sequence
 
 from autograd import ieee
-from autograd.compiler.classes import Kind, Program, Read
+from autograd.compiler.program.classes import Kind, Program, Read
 from autograd.compiler.python import runtime
 from autograd.labels import identifier, stem
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from itertools import islice, product
 from math import prod
 
-from autograd.compiler import nests
-from autograd.compiler.classes import Operand, Read, Terms
-from autograd.compiler.indices import taken
+from autograd.compiler.program import nests
+from autograd.compiler.program.classes import Operand, Read, Terms
+from autograd.compiler.program.indices import taken
 from autograd.compiler.python.expressions import added, product_of
 from autograd.compiler.python.lines import Lines, Loop
 from autograd.compiler.python.walks import Walk, letters, range_text, refined, slice_of

@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from autograd.compiler.indices import loops
+from autograd.compiler.program.indices import loops
 
 __all__ = ["Walk", "letters", "range_text", "refined", "slice_of", "walk_of"]
 

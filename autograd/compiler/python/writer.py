@@ -1,6 +1,6 @@
 """Writing a program over classes in Python: one line a class, lists for arrays, plain variables for single numbers.
 
->>> from autograd.compiler.builder import Builder
+>>> from autograd.compiler.program.builder import Builder
 >>> builder = Builder()
 >>> x, w = builder.leaf(Kind.ARGUMENT, range(4)), builder.leaf(Kind.PARAMETER, range(8))
 >>> rows = builder.read(x, [0, 1, 2, 3] * 2)
@@ -28,8 +28,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd import ops
-from autograd.compiler.classes import Kind, Operand, Program, Read, reads_of
-from autograd.compiler.pieces import split
+from autograd.compiler.program.classes import Kind, Operand, Program, Read, reads_of
 from autograd.compiler.python import runtime
 from autograd.compiler.python.choices import choice_text
 from autograd.compiler.python.lines import Lines, Loop
@@ -37,6 +36,7 @@ from autograd.compiler.python.names import FUNCTIONS
 from autograd.compiler.python.sums import sum_text
 from autograd.compiler.python.text import WIDTH, Text
 from autograd.compiler.python.walks import Walk, letters, walk_of
+from autograd.compiler.textbook.pieces import split
 
 __all__ = ["python_text"]
 

@@ -11,8 +11,8 @@ import pytest
 
 import autograd
 from autograd import Value, functional
-from autograd.compiler import variants
-from autograd.compiler.variants import Budget
+from autograd.compiler.calls import variants
+from autograd.compiler.calls.variants import Budget
 
 pytest.importorskip("numpy")
 RNG = random.Random(1)

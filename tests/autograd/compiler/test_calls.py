@@ -15,7 +15,7 @@ import pytest
 
 import autograd
 from autograd import NumericError, Value, compile, functional, strict
-from autograd.compiler.classes import Kind
+from autograd.compiler.program.classes import Kind
 from nn import MLP, Module, cross_entropy, make_moons
 
 numpy = pytest.importorskip("numpy")

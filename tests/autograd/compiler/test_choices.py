@@ -12,10 +12,10 @@ import pytest
 import autograd
 import nn
 from autograd import Value, functional, ops
-from autograd.compiler.builder import Builder
-from autograd.compiler.classes import Array, Kind, Program, ProgramError, Read, choice_of
-from autograd.compiler.differentiate import differentiate
-from autograd.compiler.indices import Index
+from autograd.compiler.program.builder import Builder
+from autograd.compiler.program.classes import Array, Kind, Program, ProgramError, Read, choice_of
+from autograd.compiler.program.differentiate import differentiate
+from autograd.compiler.program.indices import Index
 from autograd.compiler.python.kernel import PythonKernel
 from tests.support.class_reference import evaluate
 

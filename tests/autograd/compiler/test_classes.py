@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 
 from autograd import Value, fsum, ops, where
-from autograd.compiler.builder import Builder, Rows
-from autograd.compiler.classes import Array, Kind, Operand, Program, ProgramError, Read, Terms
-from autograd.compiler.indices import Index
 from autograd.compiler.pipeline import assemble
-from autograd.compiler.record import record
+from autograd.compiler.program.builder import Builder, Rows
+from autograd.compiler.program.classes import Array, Kind, Operand, Program, ProgramError, Read, Terms
+from autograd.compiler.program.indices import Index
+from autograd.compiler.recording.record import record
 from tests.support.class_reference import evaluate
 from tests.support.recipes import ROUGH, Recipe, formula, recipes, same, size, unusual
 

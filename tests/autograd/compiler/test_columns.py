@@ -9,7 +9,7 @@ import pytest
 
 import autograd
 from autograd import Value, where
-from autograd.compiler.columns import Formula
+from autograd.compiler.recording.columns import Formula
 from autograd.elementwise import each, elementwise
 from autograd.functional import value_and_grad
 from nn import SGD, Adam, Optimizer, clip_grad_norm_

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import Value, fsum, functional, log, ops, prod, sin, sqrt, where
-from autograd.compiler.builder import Builder
-from autograd.compiler.classes import Kind, Read
-from autograd.compiler.differentiate import differentiate
+from autograd.compiler.program.builder import Builder
+from autograd.compiler.program.classes import Kind, Read
+from autograd.compiler.program.differentiate import differentiate
 from tests.support.class_programs import PROGRAMS, Derived
 from tests.support.class_reference import evaluate
 from tests.support.points import PRIMITIVES, arities

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from autograd.compiler.looks import NO_KEY, Look
 from autograd.compiler.machine.identical import Comparison, can_compare
+from autograd.compiler.recording.looks import NO_KEY, Look
 
 pytestmark = pytest.mark.skipif(not can_compare(), reason="needs CPython with its lock")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd.compiler.indices import Dims, Index, common_blocks, common_dims, loops, taken
+from autograd.compiler.program.indices import Dims, Index, common_blocks, common_dims, loops, taken
 
 LOOPS = st.lists(st.tuples(st.integers(1, 5), st.integers(-9, 9)), max_size=4)
 LISTS = st.lists(st.integers(0, 6), min_size=1, max_size=20)

@@ -14,8 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autograd import ops
-from autograd.compiler.builder import Builder
-from autograd.compiler.classes import Kind, Operand, Program, Read, Terms
+from autograd.compiler.program.builder import Builder
+from autograd.compiler.program.classes import Kind, Operand, Program, Read, Terms
 from autograd.compiler.python.kernel import PythonKernel
 from tests.autograd.compiler.test_python_backend import batched_layer
 from tests.support.class_programs import PROGRAMS, Derived
@@ -29,8 +29,8 @@ import numpy as np
 
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.machine.maps import MapKernel
+from autograd.compiler.machine.native.pycall import available
 from autograd.compiler.machine.points import Points, caller
-from autograd.compiler.native.pycall import available
 
 nan, inf = math.nan, math.inf
 BATCHES = [1, 2, 7, 8, 9, 64]

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from autograd import ops
-from autograd.compiler.builder import Builder
-from autograd.compiler.classes import Kind, Program
+from autograd.compiler.program.builder import Builder
+from autograd.compiler.program.classes import Kind, Program
 from autograd.ops import TABLE, Op
 from autograd.primitive import Primitive
 

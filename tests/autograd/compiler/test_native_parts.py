@@ -15,12 +15,12 @@ np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
 from autograd.compiler.machine.memory import aligned  # noqa: E402  (needs the packages above)
-from autograd.compiler.native import jit, matmul  # noqa: E402
-from autograd.compiler.native.code import Code  # noqa: E402
-from autograd.compiler.native.jit import NativeModule, codegen_level, host, join  # noqa: E402
-from autograd.compiler.native.matmul import Matrix, declarations, emit_matmul  # noqa: E402
-from autograd.compiler.native.pycall import available, builtin  # noqa: E402
-from autograd.compiler.native.vector_math import ARITY, VectorMath  # noqa: E402
+from autograd.compiler.machine.native import jit, matmul  # noqa: E402
+from autograd.compiler.machine.native.code import Code  # noqa: E402
+from autograd.compiler.machine.native.jit import NativeModule, codegen_level, host, join  # noqa: E402
+from autograd.compiler.machine.native.matmul import Matrix, declarations, emit_matmul  # noqa: E402
+from autograd.compiler.machine.native.pycall import available, builtin  # noqa: E402
+from autograd.compiler.machine.native.vector_math import ARITY, VectorMath  # noqa: E402
 
 WIDTHS = [lanes for lanes in (1, 2, 4, 8) if lanes <= host().lanes]
 needs_builtins = pytest.mark.skipif(not available(), reason="builtin functions are made on CPython with its lock only")

@@ -12,7 +12,7 @@ from tests.support import ROOT
 pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from autograd.compiler.native.jit import host
+from autograd.compiler.machine.native.jit import host
 
 # name, features, doubles in a vector
 PROCESSORS = {"x86-64": ((), 2), "haswell": (("sse4.2", "avx", "avx2", "fma", "bmi", "bmi2"), 4)}
@@ -26,7 +26,7 @@ class Features(dict):
         return ",".join("+" + feature for feature in self)
 llvm.get_host_cpu_name = lambda: name
 llvm.get_host_cpu_features = lambda: Features(dict.fromkeys(features, True))
-from autograd.compiler.native.jit import host
+from autograd.compiler.machine.native.jit import host
 assert host().lanes == int(lanes)
 sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[2:]]))
 """

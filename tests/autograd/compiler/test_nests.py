@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd.compiler.nests import Column, Nests, Table, map_nest, nest_of, sum_nest
+from autograd.compiler.program.nests import Column, Nests, Table, map_nest, nest_of, sum_nest
 
 BATCHES = st.sampled_from([1, 2, 8, 9])
 
@@ -147,7 +147,7 @@ def test_steps_of_a_recurrence_share_their_nests(steps: int, monkeypatch: pytest
         calls.append(1)
         return map_nest(columns, batch)
 
-    monkeypatch.setattr("autograd.compiler.nests.map_nest", counted)
+    monkeypatch.setattr("autograd.compiler.program.nests.map_nest", counted)
     nests = Nests()
     for k in range(steps):
         columns = [Column(range(4), 64 * k), Column(range(2, 6), 64 * k + 8)]

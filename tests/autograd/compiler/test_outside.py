@@ -21,7 +21,7 @@ import pytest
 
 import autograd
 from autograd import Value
-from autograd.compiler.outside import Outside
+from autograd.compiler.recording.outside import Outside
 from nn import MLP, Module, mse_loss
 
 np = pytest.importorskip("numpy")
@@ -359,7 +359,7 @@ CHANGES = [make for name, make in list(globals().items()) if isinstance(make, ty
 def test_a_change_outside_is_seen(
     make: Callable[[], Change], way: str, pays: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autograd.compiler.watches._PAYS", pays)
+    monkeypatch.setattr("autograd.compiler.recording.watches._PAYS", pays)
     f, change = make()
     compiled = autograd.compile(f)
 
@@ -479,7 +479,7 @@ def test_the_warning_names_what_changes_at_each_call() -> None:
 
 
 def test_too_much_from_outside_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.compiler.outside._MOST", 100)
+    monkeypatch.setattr("autograd.compiler.recording.outside._MOST", 100)
     table = [float(i) for i in range(200)]
     compiled = autograd.compile(lambda x: x * table[3])
     with pytest.warns(RuntimeWarning, match="more than 100 numbers and objects from outside"):

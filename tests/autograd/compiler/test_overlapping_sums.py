@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("llvmlite")
 pytest.importorskip("numpy")
 
-from autograd.compiler.builder import Builder
-from autograd.compiler.classes import Kind, Read
 from autograd.compiler.machine.machine import Machine
+from autograd.compiler.program.builder import Builder
+from autograd.compiler.program.classes import Kind, Read
 from tests.support.class_reference import evaluate
 
 

@@ -17,7 +17,7 @@ import pytest
 
 import autograd
 from autograd import Value, functional, take
-from autograd.compiler.rewriting import codes_of, rewritten
+from autograd.compiler.recording.rewriting import codes_of, rewritten
 
 BACKENDS = ["native", "python"]
 pytest.importorskip("llvmlite")

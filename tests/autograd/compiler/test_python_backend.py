@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import Value, fsum, ops, primitive, where
-from autograd.compiler.builder import Builder
-from autograd.compiler.classes import Kind, Program, Read
+from autograd.compiler.program.builder import Builder
+from autograd.compiler.program.classes import Kind, Program, Read
 from autograd.compiler.python.kernel import PythonKernel, python_source
 from autograd.compiler.python.walks import Walk, walk_of
 from tests.support.class_programs import PROGRAMS, Derived

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, ops, primitive
-from autograd.compiler.builder import Builder
-from autograd.compiler.classes import Kind, Program
+from autograd.compiler.program.builder import Builder
+from autograd.compiler.program.classes import Kind, Program
 from autograd.compiler.python import text
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.labels import identifier

@@ -14,7 +14,7 @@ import pytest
 
 import autograd
 from autograd import AutogradError, Value, no_grad
-from autograd.compiler.record import record
+from autograd.compiler.recording.record import record
 from nn import MLP, SGD
 
 

@@ -11,9 +11,10 @@ import pytest
 import autograd
 import nn
 from autograd import Value, primitive
-from autograd.compiler import pipeline, reuse
-from autograd.compiler.record import record
-from autograd.compiler.reuse import structure_of
+from autograd.compiler import pipeline
+from autograd.compiler.calls import reuse
+from autograd.compiler.calls.reuse import structure_of
+from autograd.compiler.recording.record import record
 
 pytest.importorskip("llvmlite")
 
@@ -22,7 +23,7 @@ pytest.importorskip("llvmlite")
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The sizes of the recordings that programs were written for, from an empty memory on."""
     sizes: list[int] = []
-    for module in (pipeline, __import__("autograd.compiler.learning", fromlist=["group"])):
+    for module in (pipeline, __import__("autograd.compiler.batches.learning", fromlist=["group"])):
         original = module.group
 
         def group(*args: Any, original: Any = original, **options: Any) -> Any:

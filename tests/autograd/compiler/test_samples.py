@@ -15,7 +15,7 @@ from nn.evaluation import predict
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from autograd.compiler.samples import record_sample, table_of  # noqa: E402 - needs numpy
+from autograd.compiler.batches.samples import record_sample, table_of  # noqa: E402 - needs numpy
 
 Point, Other = namedtuple("Point", "x y"), namedtuple("Other", "y x")
 DIFFERENT: list[list[Any]] = [

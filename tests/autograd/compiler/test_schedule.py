@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 
 from autograd import ops
-from autograd.compiler.builder import Builder
-from autograd.compiler.classes import Kind, Operand, Program, Read, reads_of
 from autograd.compiler.pipeline import inlined
-from autograd.compiler.schedule import Region, Step, schedule, stored
+from autograd.compiler.program.builder import Builder
+from autograd.compiler.program.classes import Kind, Operand, Program, Read, reads_of
+from autograd.compiler.program.schedule import Region, Step, schedule, stored
 from tests.autograd.compiler.test_machine import programs
 from tests.support.class_programs import PROGRAMS, Derived
 

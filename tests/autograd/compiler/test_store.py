@@ -19,8 +19,8 @@ pytest.importorskip("numpy")
 
 from autograd.compiler.machine import store as module
 from autograd.compiler.machine.cases import Case
+from autograd.compiler.machine.native.jit import Host
 from autograd.compiler.machine.store import Batch, Store, folder, is_private, name_of
-from autograd.compiler.native.jit import Host
 
 on_posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="owners and rights of a file are POSIX")
 
@@ -28,12 +28,12 @@ on_posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="owners and rig
 SCRIPT = """
 import json, sys
 from autograd import Value
-from autograd.compiler.classes import Kind
+from autograd.compiler.program.classes import Kind
 from autograd.compiler.machine import library
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.machine.tape import Tape
 from autograd.compiler.pipeline import assemble
-from autograd.compiler.record import record
+from autograd.compiler.recording.record import record
 
 texts = []
 class Counted(library.NativeModule):

@@ -91,7 +91,7 @@ def test_a_batch_may_be_cut_into_any_number_of_parts(threads: Any, parts: int) -
 
 
 def test_large_parts_are_evaluated_bit_by_bit(threads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.compiler.gradients._MOST_LANES", 5)
+    monkeypatch.setattr("autograd.compiler.batches.gradients._MOST_LANES", 5)
     Trained(threads, batch_size=None).agrees_with(Trained(batch_size=None))
 
 
@@ -411,7 +411,7 @@ def test_a_model_that_cannot_be_compiled_is_refused(threads: Any) -> None:
 
 
 def test_without_numpy_the_extra_is_named(threads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "autograd.compiler.training", None)
+    monkeypatch.setitem(sys.modules, "autograd.compiler.batches.training", None)
     with pytest.raises(ExecutorError, match=r'pip install "scalar-autograd\[compile\]"'):
         Trained(threads)
 

@@ -1,0 +1,155 @@
+"""Functions of one sample, which is recorded and stands for all: the samples as a table, one row of numbers each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.collecting import collector_paused
+from autograd.compiler.recording.arguments import arguments_of, form
+from autograd.compiler.recording.outside import Outside
+from autograd.compiler.recording.record import Recording, advice, record
+from autograd.errors import CompileError
+from autograd.graph import topological_order
+from autograd.ops import as_float
+from autograd.trees import rebuild
+
+__all__ = ["DataDependentError", "SamplesError", "record_sample", "table_of"]
+
+
+class DataDependentError(CompileError):
+    """A function of a sample decides by its data, so that one recording does not serve all samples."""
+
+
+class SamplesError(CompileError, ValueError):
+    """The samples are not all of one structure, or something in them is no number, so that they make no table."""
+
+
+def record_sample(
+    f: Callable[..., Any],
+    data: Sequence[Sequence[Any]],
+    what: str,
+    outside: Outside | None = None,
+    *,
+    several: bool = False,
+) -> Recording:
+    """The recording of a function at the first sample.
+
+    Args:
+        f: A function of one sample, ``f(*sample)``.
+        data: For each argument of ``f`` what it is for each sample.
+        what: Name of what ``f`` computes, used in the error message.
+        outside: What the function can see besides its arguments, if it is known.
+        several: Whether ``f`` returns a list of Values instead of one.
+
+    Raises:
+        DataDependentError: it decides by its data, and not for all samples in the same way.
+        SamplesError: something in the first sample is no number.
+    """
+    with collector_paused():
+        recording = record(f, [_first(values) for values in data], outside, several=several)
+    if recording.guards and not _hold_for_all(recording, table_of(data)):
+        raise DataDependentError(f"{what} of a sample {advice(recording.guards[0])}, or train with compile=False")
+    return recording._replace(guards=[])
+
+
+def _hold_for_all(recording: Recording, columns: Any) -> bool:
+    """Whether the decisions are those of every sample, whatever the parameters are: an index that exists, say."""
+    place = {leaf: k for k, leaf in enumerate(recording.arguments)}
+    order = topological_order(*[guard.node for guard in recording.guards])
+    read = [node for node in order if node in place]
+    if any(not node.parents and node not in place and node.op is not ops.constant for node in order):
+        return False
+    numbers = {node: node._data for node in order}
+    for row in np.unique(columns[:, [place[node] for node in read]], axis=0).tolist():
+        numbers.update(zip(read, row))
+        for node in order:
+            if node.parents:
+                numbers[node] = node.op.value(*map(numbers.__getitem__, node.parents))
+        for guard in recording.guards:
+            now = numbers[guard.node]
+            if (float(now != 0.0) if guard.is_truth else now) != guard.found:
+                return False
+    return True
+
+
+def table_of(data: Sequence[Sequence[Any]]) -> Any:
+    """The numbers of each sample in a row.
+
+    Args:
+        data: For each argument what it is for each sample: numbers, nested lists of them, or one array.
+
+    Raises:
+        SamplesError: something is no number, or two samples have different structures.  They must agree in the kinds of
+            their containers, in the keys of dictionaries and the order of these keys, and in all lengths.
+    """
+    return np.hstack([_rows(values) for values in data])
+
+
+def _rows(values: Sequence[Any]) -> Any:
+    table = _regular(values)
+    if table is not None:
+        return table.reshape(len(values), -1).astype(float, copy=False)
+    rows = [_numbers(value, f"sample {i}") for i, value in enumerate(values)]
+    first = form(values[0])
+    for i, (value, row) in enumerate(zip(values, rows)):
+        if len(row) != len(rows[0]):
+            raise SamplesError(f"sample 0 has {len(rows[0])} numbers, but sample {i} has {len(row)}")
+        if form(value) != first:
+            raise SamplesError(f"sample 0 has the structure {first}, but sample {i} has {form(value)}")
+    return np.array(rows, dtype=float)
+
+
+def _regular(values: Sequence[Any]) -> Any:
+    """The samples as one array, if all of them are nested in the same way and numpy sees that; else None."""
+    try:
+        table = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        return None
+    if table.dtype.kind not in "biuf":
+        return None
+    # numpy takes a list, a tuple and an array of the same numbers for the same thing; a model may not.
+    level: Any = values
+    for _ in range(table.ndim):
+        if isinstance(level, np.ndarray):
+            break
+        kinds = {*map(type, level)}
+        if len(kinds) > 1 and not all(issubclass(kind, (int, float, np.generic)) for kind in kinds):
+            return None
+        if not issubclass(next(iter(kinds), float), (list, tuple)):
+            break  # numbers, or arrays, whose lengths numpy has compared
+        level = list(chain.from_iterable(level))
+    return table
+
+
+def _first(values: Sequence[Any]) -> Any:
+    """The first sample, with a float in the place of each int that is a float in another sample."""
+    first = values[0]
+    whole = [*map(_is_int, _numbers(first, "sample 0"))]
+    if not any(whole):
+        return first
+    for value in values if getattr(values, "dtype", None) is None else ():
+        whole = [a and b for a, b in zip(whole, map(_is_int, arguments_of(value)))]
+    if all(whole):
+        return first
+    return rebuild(first, [x if stays else as_float(x) for x, stays in zip(arguments_of(first), whole)])
+
+
+def _numbers(sample: Any, name: str) -> list[Any]:
+    """The numbers of a sample.
+
+    Raises:
+        SamplesError: something in it is no number, or an int that no float is equal to.
+    """
+    try:
+        return arguments_of(sample, name)
+    except (TypeError, OverflowError) as error:
+        raise SamplesError(str(error)) from error
+
+
+def _is_int(x: Any) -> bool:
+    return isinstance(x, int)

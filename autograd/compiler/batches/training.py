@@ -1,0 +1,235 @@
+"""Training natively: whole steps as one program, many steps in one native call.
+
+Parameters and the optimiser's state stay in the memory of the machine code from step to step.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.compiler.batches.gradients import rows_of
+from autograd.compiler.batches.learning import Rule, loss_and_gradients, step_program
+from autograd.compiler.batches.samples import record_sample, table_of
+from autograd.compiler.calls.reuse import reused
+from autograd.compiler.collecting import collector_paused
+from autograd.compiler.machine.machine import Machine
+from autograd.compiler.program.classes import Kind, Program
+from autograd.compiler.recording.outside import Outside
+from autograd.compiler.recording.results import depends_on
+from autograd.compiler.residence import set_data, settle
+from autograd.errors import CompileError
+from autograd.value import Value
+
+__all__ = ["Trainer"]
+
+_GIVEN = 0  # the size of a batch whose gradients are given
+_MOST_NUMBERS = 1 << 20  # of samples copied for one native call: 8 MB, a few milliseconds of work
+
+
+class Trainer:
+    """Training steps of one model on one data set.
+
+    Its numbers are its own while it runs: ``load`` takes them from the parameters, ``store`` gives them back.
+
+    Args:
+        loss: the loss of one sample, ``loss(*sample)``, as a Value.
+        data: for each argument of ``loss`` what it is for each sample: numbers, nested lists of them, or one array.
+        parameters: what is trained.
+        rule: the update of one parameter, on any numbers.
+        state_size: how many numbers the rule carries along for each parameter.
+        hyper: the numbers that the rule finds in ``hyper``; of these ``lr`` and ``step`` change from step to step.
+        outside: what the loss can see besides the sample, if it is known.
+
+    Raises:
+        DataDependentError: the loss decides by its data.
+        TypeError: something in the data is no number.
+        ValueError: the samples are of different shapes.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Value],
+        data: Sequence[Sequence[Any]],
+        parameters: Sequence[Value],
+        rule: Rule,
+        state_size: int,
+        hyper: dict[str, Any],
+        outside: Outside | None = None,
+    ) -> None:
+        recording = record_sample(loss, data, "the loss", outside)
+        self.recorded_loss = recording.output._data
+        self.columns = table_of(data)
+        self.parameters = list(parameters)
+        known = set(self.parameters)
+        self.captured = self.parameters + [leaf for leaf in recording.parameters if leaf not in known]
+        self.reaches_parameters = depends_on([recording.output], known) is not None
+        self.recording = recording._replace(parameters=self.captured)
+        self.trained = len(self.parameters)
+        self.rule, self.state_size, self.hyper = rule, state_size, hyper
+        # All live numbers in one vector: captured leaves, then the state number by number, the rate, the step, …
+        self.lr = len(self.captured) + self.trained * state_size
+        self.step = self.lr + 1
+        self._live = np.zeros(self.step + 2)  # the last one: 1 / the size of the batch
+        self._ahead: _StepKernel | None = None  # whose memory holds newer numbers than the vector
+        self.kernels: dict[int, _StepKernel] = {}
+
+    # ---- numbers in and out ----------------------------------------------------------------------------------------
+    @property
+    def live(self) -> Any:
+        """The vector of all live numbers, as after the last step."""
+        if self._ahead is not None:
+            self._live, self._ahead = self._ahead.numbers(self._live), None
+        return self._live
+
+    @live.setter
+    def live(self, numbers: Any) -> None:
+        self._live, self._ahead = numbers, None
+
+    def load(self, steps: int, state: Sequence[Sequence[float]] | None = None) -> None:
+        """Take the data of the parameters, the number of steps so far, and if given the state of each parameter."""
+        live = self.live
+        live[: len(self.captured)] = [leaf._data for leaf in self.captured]
+        live[self.step] = steps + 1
+        if state is not None:
+            live[len(self.captured) : self.lr] = np.array(state, dtype=float).T.ravel()
+
+    def store(self) -> None:
+        """Set the data of the parameters."""
+        # One call into C: Ctrl-C cannot come between two of the parameters.
+        settle(self.parameters)
+        deque(map(set_data, self.parameters, self.live[: self.trained].tolist()), maxlen=0)
+
+    @property
+    def state(self) -> list[tuple[float, ...]]:
+        """The optimiser state of each parameter."""
+        numbers = self.live[len(self.captured) : self.lr].reshape(self.state_size, self.trained)
+        return list(map(tuple, numbers.T.tolist()))
+
+    @property
+    def steps(self) -> int:
+        """The number of steps taken so far."""
+        return int(self.live[self.step]) - 1
+
+    def steer(self, hyper: dict[str, Any]) -> None:
+        """Continue with other numbers for the rule."""
+        self.live, self.hyper, self.kernels = self.live, hyper, {}
+
+    @property
+    def program(self) -> Program:
+        """The sum of the loss over a batch and its gradient, for another machine."""
+        with collector_paused():
+            return loss_and_gradients(self.recording, self.trained)
+
+    # ---- steps -----------------------------------------------------------------------------------------------------
+    def run(self, batches: Sequence[Sequence[int]], *, lr: float, repeat: int = 1) -> list[float]:
+        """One step per batch of sample indices; the mean loss of each batch, measured before its step.
+
+        Args:
+            batches: batches that follow each other; runs of equal length are one native call each.
+            lr: the learning rate.
+            repeat: how often to go through the batches; for one batch that is one native call.
+        """
+        if len(batches) == 1:
+            return self._on_frame(len(batches[0]), lr).repeat(rows_of(self.columns, batches[0]), repeat)
+        losses: list[float] = []
+        for group in _of_equal_length([*batches] * repeat, _MOST_NUMBERS // self.columns.shape[1]):
+            kernel = self._on_frame(len(group[0]), lr)
+            losses.extend(kernel.run(self.columns[np.array(group)]))
+        return losses
+
+    def _on_frame(self, lanes: int, lr: float) -> _StepKernel:
+        """The kernel for batches of a size, with the live numbers in its memory."""
+        kernel = self.kernel(lanes)
+        if kernel is not self._ahead or self._live[self.lr] != lr:
+            live = self.live
+            live[self.lr] = lr
+            live[self.step + 1] = 1.0 / (lanes or 1)
+            kernel.load(live)
+            self._ahead = kernel
+        return kernel
+
+    @property
+    def captured_numbers(self) -> Any:
+        """A copy of the numbers of all captured leaves, the trained ones first."""
+        return self.live[: len(self.captured)].copy()
+
+    def can_update(self) -> bool:
+        """Whether the rule has machine code."""
+        try:
+            self.kernel(_GIVEN)
+        except CompileError:  # it does something that only numbers can do
+            return False
+        return True
+
+    def update(self, loss: float, gradients: Any, *, lr: float) -> None:
+        """One step along gradients that were computed elsewhere: to the machine code they are the only sample.
+
+        Args:
+            loss: the mean loss of the batch.
+            gradients: its derivatives by the trained parameters, an array.
+            lr: the learning rate.
+        """
+        self._on_frame(_GIVEN, lr).run(np.concatenate(([loss], gradients))[None, None])
+
+    def kernel(self, lanes: int) -> _StepKernel:
+        """The machine code of a step on batches of a size, compiled when it is first asked for."""
+        if lanes not in self.kernels:
+            numbers = {name: number for name, number in self.hyper.items() if name not in ("lr", "step")}
+            options = (lanes, len(self.captured), self.trained, self.rule, self.state_size, repr(numbers))
+            with collector_paused():
+                machine, _ = reused(
+                    "training", self.recording, options, lambda: (self._machine(lanes), Outside(self.rule)),
+                    valid=lambda made: made[1].holds(),
+                )  # fmt: skip
+            self.kernels[lanes] = _StepKernel(machine, lanes or 1)
+        return self.kernels[lanes]
+
+    def _machine(self, lanes: int) -> Machine:
+        recording = None if lanes == _GIVEN else self.recording
+        step = step_program(recording, len(self.captured), self.trained, self.rule, self.state_size, self.hyper)
+        return Machine(step.program, lanes or 1, step.carried, fixed=True)
+
+
+class _StepKernel:
+    """The machine code of a step on batches of one size."""
+
+    def __init__(self, machine: Machine, batch: int) -> None:
+        self.machine = machine
+        self.frame = self.machine.frame()
+        self.batch = batch
+
+    def load(self, live: Any) -> None:
+        """Take the live numbers into the memory of the machine code."""
+        self.machine.fill(self.frame, Kind.PARAMETER, live)
+
+    def numbers(self, live: Any) -> Any:
+        """The live numbers there, in a copy of the vector."""
+        return self.machine.taken(self.frame, Kind.PARAMETER, live.copy())
+
+    def run(self, samples: Any) -> list[float]:
+        """One step per batch: samples[step, sample, column]."""
+        return self._run(samples.transpose(0, 2, 1), len(samples))
+
+    def repeat(self, samples: Any, steps: int) -> list[float]:
+        """Many steps on the same batch: samples[sample, column]."""
+        return self._run(samples.T[None], steps)
+
+    def _run(self, columns: Any, steps: int) -> list[float]:
+        data = self.machine.data(len(columns))
+        self.machine.fill(data, Kind.ARGUMENT, columns if self.batch > 1 else columns[..., 0])
+        losses: list[float] = self.machine.run(self.frame, data, steps).tolist()
+        return losses
+
+
+def _of_equal_length(batches: Sequence[Sequence[int]], most: int) -> list[list[Sequence[int]]]:
+    """Runs of batches of one size, in order, of not many more than so many samples."""
+    runs: list[list[Sequence[int]]] = []
+    for batch in batches:
+        if not runs or len(runs[-1][0]) != len(batch) or len(runs[-1]) * len(batch) >= most:
+            runs.append([])
+        runs[-1].append(batch)
+    return runs

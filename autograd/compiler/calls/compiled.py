@@ -1,0 +1,399 @@
+"""``autograd.compile``: record a function once, afterwards run what was derived from its graph."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from functools import update_wrapper
+from typing import Any
+
+from autograd import cells
+from autograd.compiler.backends import BACKENDS
+from autograd.compiler.calls.mapping import map_points
+from autograd.compiler.calls.nodes import Nodes
+from autograd.compiler.calls.recordings import recording_now
+from autograd.compiler.calls.replay import CompiledCall, replayed
+from autograd.compiler.calls.report import report
+from autograd.compiler.calls.steps import StepPlan
+from autograd.compiler.calls.uncompiled import Uncompiled
+from autograd.compiler.calls.variants import (
+    FEW_NODES,
+    MOST,
+    Evaluated,
+    Plan,
+    PointPlan,
+    Variant,
+    Variants,
+)
+from autograd.compiler.program.classes import Program
+from autograd.compiler.python.kernel import python_source
+from autograd.compiler.recording.arguments import flat_shape, is_plain, numbers_of, positional, refilled, values_in
+from autograd.compiler.recording.arguments import structure as structure_of
+from autograd.compiler.recording.givens import put_back
+from autograd.compiler.recording.outside import Outside
+from autograd.compiler.recording.record import recording_of
+from autograd.compiler.textbook.matrix_form import matrix_form
+from autograd.graph import topological_order
+from autograd.modes import current_modes, open_contexts
+from autograd.trees import rebuild
+from autograd.value import Value
+
+__all__ = ["Compiled", "compile_function"]
+
+_STEP = "step"  # what was asked of a recording: a call with all its effects
+
+
+class Compiled(Uncompiled):
+    """A compiled function: see ``autograd.compile``."""
+
+    def __init__(self, f: Callable[..., Any], backend: str = "auto") -> None:
+        if backend not in BACKENDS:
+            raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
+        self._binding: Any = type(f) if isinstance(f, (classmethod, staticmethod)) else None
+        function = f.__func__ if isinstance(f, (classmethod, staticmethod)) else f
+        if not callable(function):
+            raise TypeError(f"expected a function, or a Value and inputs=[...], not {function!r}")
+        super().__init__(function.f if isinstance(function, Compiled) else function, backend)
+        self._latest: tuple[Variant, Any] | None = None  # the recording that served, and what was asked of it
+        self._fast: tuple[Callable[..., Any], Outside] | None = None  # machine code, and what its recording saw
+        self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
+        update_wrapper(self, self.f, updated=())  # the attributes of an object are its own
+
+    # ---- calls -----------------------------------------------------------------------------------------------------
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """The value as a node whose parents are the captured leaves and every argument that is a Value.
+
+        ``backward``, optimisers and eager code around it work as if the function had been run on Values.
+        """
+        if open_contexts.count and current_modes().recorder is not None:
+            return self.f(*args, **keywords)  # another recording wants the graph itself
+        args = positional(self.f, args, keywords)
+        structure, leaves = structure_of(args)
+        if open_contexts.count and current_modes().strict:
+            return self.graph(args, leaves)
+        numbers = numbers_of(leaves)
+        recording = not open_contexts.count or current_modes().recording
+        chosen = values_in(leaves) if recording else ()
+        found = self._run(args, structure, numbers, leaves, recording, chosen)
+        if found is None:
+            return self.graph(args, leaves)
+        variant, result = found
+        nodes = Nodes(variant, leaves, numbers, chosen if recording else None, result)
+        form, changed = variant.recording.form, variant.recording.changed
+        if changed is not None:
+            first = len(result.values) - len(changed.kinds)
+            new = [
+                nodes.node(first + k) if kind is Value else kind(result.values[first + k])
+                for k, kind in enumerate(changed.kinds)
+            ]
+            put_back(changed, new, leaves, args)
+        if form is None:
+            return nodes.node(0)
+        numbered = enumerate(zip(form.kinds, result.values))
+        return form.filled([nodes.node(k) if kind is Value else kind(x) for k, (kind, x) in numbered])
+
+    def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
+        """The value as a float, and the gradients: one entry per argument, shaped like it.
+
+        What is given by name has its entry in the place that the signature says; those that can be given by name only
+        are together in a dictionary, the last entry.
+
+        >>> from autograd import compile
+        >>> compile(lambda x, w: x * w[0] + w[1]).value_and_grad(2.0, [3.0, 4.0])
+        (10.0, (3.0, [2.0, 1.0]))
+        """
+        if open_contexts.count and current_modes().strict:
+            args = positional(self.f, args, keywords)
+            return self.by_graph(args, structure_of(args)[1])
+        fast = self._fast  # looked at once: another thread may set it to None
+        if fast is not None:
+            call, outside = fast
+            if outside.holds():
+                self.budget.hits += 1
+                found: tuple[float, tuple[Any, ...]] = call(*args, **keywords)
+                return found
+            self._fast = None
+        return self._value_and_grad(*args, **keywords)
+
+    def _value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
+        """The general way: any kind of arguments, and guards."""
+        args = positional(self.f, args, keywords)
+        structure, leaves = structure_of(args)
+        fresh = None
+        if self._fast is None and self.backend != "python" and all(map(is_plain, args)):
+            variant = next(self.kept.holding(structure), None)
+            if variant is None and self.would_pay(structure):
+                variant = fresh = self.recorded(args, structure)
+                if variant is None:
+                    return self.by_graph(args, leaves)
+            if variant is not None:
+                variant.check_gradients()
+            if variant is not None and variant.outside.holds() and self._make_fast(variant, args):
+                return self.value_and_grad(*args)
+        numbers = numbers_of(leaves)
+        found = self._run(args, structure, numbers, leaves, False, tuple(range(len(numbers))), fresh)
+        if found is None:
+            return self.by_graph(args, leaves)
+        variant, result = found
+        variant.check_gradients()
+        every = tuple(range(len(numbers)))
+        derivatives = result.by_arguments or variant.gradients(False, every, numbers, result.live, 0)[0]
+        return result.values[0], refilled(args, structure, leaves, derivatives)
+
+    def _make_fast(self, variant: Variant, args: Sequence[Any]) -> bool:
+        """From now on let machine code take arguments of this shape, if a call gives a number and its gradient only."""
+        recording = variant.recording
+        if (
+            len(recording.nodes) > FEW_NODES
+            or recording.guards
+            or recording.parameters
+            or recording.numbers
+            or recording.changed
+            or recording.effects.outside
+            or recording.effects.any
+        ):
+            return False
+        supply = iter(range(1, 1 + len(variant.recording.arguments)))
+        result = (0, tuple([rebuild(arg, supply) for arg in args]))
+        shapes = [flat_shape(arg) for arg in args]
+        call = variant.point_plan().caller(shapes, result, self._value_and_grad)
+        if call is None:
+            return False
+        self._fast, self._latest = (call, variant.outside), (variant, None)
+        return True
+
+    def map(self, *arrays: Any) -> tuple[Any, tuple[Any, ...]]:
+        """A function of scalars at N points, given as one array of N numbers per argument.
+
+        Returns:
+            values[N], and per argument the gradients[N]; numpy arrays if numpy is installed, else lists.
+
+        >>> from autograd import compile
+        >>> values, (dx,) = compile(lambda x: x * x).map([1.0, 2.0, 3.0])
+        >>> list(map(float, values)), list(map(float, dx))
+        ([1.0, 4.0, 9.0], [2.0, 4.0, 6.0])
+        """
+        return map_points(self, arrays)
+
+    def _run(
+        self,
+        args: Sequence[Any],
+        structure: Any,
+        numbers: list[float],
+        given: list[Any],
+        by_parameters: bool,
+        by_arguments: tuple[int, ...],
+        fresh: Variant | None = None,
+    ) -> tuple[Variant, Evaluated] | None:
+        """The first variant whose guards hold, and what it gives; a new one if that would pay, else None.
+
+        Args:
+            args: The arguments in the order of the signature.
+            structure: The structure of the arguments.
+            numbers: The numbers in the arguments.
+            given: The numbers and Values there.
+            by_parameters: Whether to differentiate with respect to what the function captured.
+            by_arguments: Positions of the numbers to differentiate with respect to.
+            fresh: A recording of this very call, if there is one.
+        """
+        asked = by_parameters, by_arguments
+        if self.has_effects and not _apart(given, self.kept):
+            return None
+        if fresh is None:
+            for variant in self.kept.holding(structure):
+                if variant.recording.effects.any and not recording_now():
+                    continue  # backward() has no effect
+                result = variant.evaluate(*asked, numbers, given)
+                if result is not None:
+                    self._latest = variant, _STEP if variant.recording.effects.any else asked
+                    self.budget.hits += 1
+                    return variant, result
+            fresh = self.recorded(args, structure) if self.would_pay(structure) else None
+            if fresh is None or (fresh.recording.effects.any and not _apart(given, self.kept)):
+                return None
+        # The function has run for this call.  Where it would see something else from now on, or a number that it read
+        # differs by rounding in machine code, the numbers of that run are the answer: it does not run again.
+        self._latest = fresh, _STEP if fresh.recording.effects.any else asked
+        result = fresh.evaluate(*asked, numbers, given) if fresh.outside.holds() else None
+        return fresh, result or fresh.at_recording(given)
+
+    # ---- looking inside --------------------------------------------------------------------------------------------
+    @property
+    def latest(self) -> Plan | PointPlan | StepPlan:
+        """The plan of the last call that did not run without the compiler."""
+        if self._latest is None:
+            raise ValueError("nothing is recorded yet: call the function once")
+        variant, asked = self._latest
+        if asked is _STEP:
+            return variant.step_plan()
+        return variant.plan(*asked) if asked else variant.point_plan()
+
+    @property
+    def program(self) -> Program:
+        """The program of the last call, gradient included; it prints one line per instruction."""
+        return self.latest.program
+
+    def report(self) -> str:
+        """Each recording and why it was made, the decisions it depends on, times and sizes, as a text to print."""
+        return report(self)
+
+    def source(self) -> str:
+        """The same program as Python source: the forward lines, then the backward pass that was derived."""
+        return python_source(self.latest.program)
+
+    def __str__(self) -> str:
+        """The program in matrix form, as far as one is found."""
+        return repr(self) if self._latest is None else matrix_form(self.program)
+
+    def _repr_html_(self) -> str:
+        head = repr(self).strip("<>")
+        return cells.program(str(self), head) if self._latest is not None else cells.program("not called yet", head)
+
+    # ---- methods, copies -------------------------------------------------------------------------------------------
+    def __get__(self, instance: Any, owner: Any = None) -> Compiled:
+        """As a method: compiled for each object apart.
+
+        An object with a dictionary keeps its compiled methods there, in its attribute ``_compiled``.  The last 16
+        others, such as classes and objects with slots, are kept here, together with what was compiled for them.
+        """
+        if self._binding is staticmethod:
+            return self
+        if self._binding is classmethod:
+            instance = owner or type(instance)
+        if instance is None:
+            return self
+        space = getattr(instance, "__dict__", None)
+        if isinstance(space, dict):
+            own = space.get("_compiled")
+            if not isinstance(own, _Methods) or own.owner is not instance:
+                own = space["_compiled"] = _Methods(instance)
+            if self not in own:
+                own[self] = Compiled(self.f.__get__(instance, owner), self.backend)
+            return own[self]
+        with self._lock:
+            if id(instance) not in self._methods:
+                self._methods[id(instance)] = instance, Compiled(self.f.__get__(instance, owner), self.backend)
+            self._methods.move_to_end(id(instance))
+            while len(self._methods) > MOST:
+                self._methods.popitem(last=False)
+            return self._methods[id(instance)][1]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        f = deepcopy(self.f, memo)  # a function is its own copy, the method of a copy is not the same method
+        return self if f is self.f else Compiled(f, self.backend)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        name = getattr(self, "__qualname__", "")
+        if getattr(sys.modules.get(self.__module__), name, None) is self:
+            return str(name)  # a decorated function, found where it is defined
+        return Compiled, (self.f, self.backend)
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"
+
+
+def _apart(given: list[Any], kept: Variants) -> bool:
+    """Whether no Value is given twice, or is given and also one that the function knows by itself."""
+    values = [given[k] for k in values_in(given)]
+    if not values:
+        return True
+    captured = [p for variant in kept.all() for p in variant.recording.parameters]
+    return len(set(values)) == len(values) and set(values).isdisjoint(captured)
+
+
+class _Methods(dict[Compiled, Compiled]):
+    """The compiled methods of one object, by the method of its class; a copy of the object has none of them yet."""
+
+    def __init__(self, owner: Any = None) -> None:
+        self.owner = owner
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Methods:
+        return _Methods()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Methods, ()
+
+
+def compile_function(
+    f: Callable[..., Any] | Value, *, inputs: Sequence[Value] | None = None, backend: str = "auto"
+) -> Compiled:
+    """Compile a function of numbers, or a graph that exists already: the function ``autograd.compile``.
+
+    The function is run once on Values, at the arguments of the first call.  From the recorded graph the compiler finds
+    the loop over samples and the matrices of the layers, differentiates by the rows of the derivative table, and emits
+    machine code (or Python source, where llvmlite is not installed).  Later calls run that.
+
+    Args:
+        f: a function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,
+            dictionaries and dataclasses of numbers; it may use Values from outside (parameters), which are read at each
+            call.  A method, or a model.  Or a Value, the root of a graph.
+        inputs: with a graph: the leaves that become the arguments, in order.
+        backend: "auto", or "native" or "python" to insist on one.
+
+    An argument that is an int may be an index into a list of numbers, Values or such lists: that is computed anew at
+    each call (``take``), as are ``max`` and ``min``.  Every other use of it, such as the end of a ``range`` or ``==``,
+    is a decision, like ``if``: a call for which it would be another one records the function again.  If it decides
+    differently at nearly every call, so that recordings are hardly ever used again, such calls run without the
+    compiler, with the same result; a warning says why.
+
+    Numbers and lists from outside are part of the recording.  Before each call they are compared with what is there
+    then: globals, names of enclosing functions, members of lists and dictionaries, attributes of objects and classes,
+    and code, also those that only functions know which this one calls.  A call that finds something else records
+    again.  A number that changes at every call is better a Value, which is read where it is, or an argument.
+    A function that draws random numbers, or takes the next item of an iterator, runs without the compiler.
+
+    The function may be a whole step of training: call ``backward()``, set ``.data`` and ``.grad``, use an optimiser of
+    ``nn``, and change numbers in lists, dictionaries, attributes and names outside.  Each call reads them as they are
+    then, and writes all of them or, if something goes wrong, none.  A function that changes the length of a list, or
+    keeps nodes somewhere, runs without the compiler.  When it is recorded it may run more than once; all that it
+    changed is put back in between.  In machine code the numbers of parameters and of an optimiser stay where they are
+    until somebody reads or writes one of them, so that a step costs no Python for each parameter.  Until then the class
+    of these Values is a subclass: ``isinstance(p, Value)`` holds and ``p.__class__ is Value``, but not ``type(p) is
+    Value``.
+
+    Raises:
+        TypeError: arguments that are no numbers, or a function that does not return numbers.
+
+    >>> from autograd import Value, compile
+    >>> w = Value(3.0)
+    >>> @compile
+    ... def loss(x, y):
+    ...     return (w * x - y) ** 2
+    >>> loss(2.0, 5.0).data
+    1.0
+    >>> out = loss(2.0, 5.0); out.backward(); w.grad         # 2 (w x - y) x
+    4.0
+    >>> loss.value_and_grad(2.0, 5.0)
+    (1.0, (6.0, -2.0))
+    >>> @compile
+    ... def step(x, y):
+    ...     value = (w * x - y) ** 2
+    ...     w.grad = 0.0
+    ...     value.backward()
+    ...     w.data -= 0.0625 * w.grad
+    ...     return value
+    >>> step(2.0, 5.0).data, step(2.0, 5.0).data, w.data
+    (1.0, 0.25, 2.625)
+    """
+    if not isinstance(f, Value):
+        if inputs is not None:
+            raise TypeError("inputs= goes with a graph: compile(root, inputs=[...]); a function gets its arguments")
+        return Compiled(f, backend)
+    leaves = list(inputs or [])
+    graph: Value = f
+    if any(isinstance(node.op, CompiledCall) for node in topological_order(f)):
+        graph = replayed(f, {})  # with the graphs of these calls in their place
+    recording = recording_of(graph, leaves)
+
+    def replay(*args: Any) -> Any:
+        if len(args) != len(leaves):
+            raise TypeError(f"this graph has {len(leaves)} inputs, but {len(args)} arguments were given")
+        return replayed(graph, dict(zip(leaves, args)))
+
+    compiled = Compiled(replay, backend)
+    for structure in (len(leaves), structure_of([Value(0.0)] * len(leaves))[0]):
+        compiled.kept.add(structure, Variant(recording, backend, Outside(replay), compiled.budget))
+    compiled.recordings = 1
+    return compiled

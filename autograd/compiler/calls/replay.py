@@ -1,0 +1,115 @@
+"""A recording as a graph again: for derivatives of derivatives, and where machine code has no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import nan
+from typing import Any, NoReturn
+
+from autograd import ops
+from autograd.compiler.recording.effects import UPDATED
+from autograd.compiler.recording.record import Recording, as_node
+from autograd.errors import PrimitiveError
+from autograd.functional import gradients
+from autograd.graph import topological_order
+from autograd.modes import recording as recording_on
+from autograd.modes import switched
+from autograd.ops import Op
+from autograd.value import Value
+
+__all__ = ["CompiledCall", "at_recording", "replayed"]
+
+
+class CompiledCall(Op):
+    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording.
+
+    Args:
+        recorded: Gives the recording of this output alone.
+        captured: How many leaves it captured.
+        leaves: The numbers and Values in the arguments.
+        numbers: Their numbers.
+        chosen: Which of them are parents, behind the captured leaves.
+        live: The live numbers of the call.
+        data: What it gave.
+    """
+
+    def __init__(
+        self,
+        recorded: Callable[[], Recording],
+        captured: int,
+        leaves: Sequence[Any],
+        numbers: Sequence[float],
+        chosen: Sequence[int],
+        live: Sequence[float],
+        data: float,
+    ) -> None:
+        def again(*operands: Any) -> Any:
+            """The recorded graph of other captured leaves and arguments."""
+            recording = recorded()
+            inputs = [*recording.parameters, *[recording.arguments[i] for i in chosen]]
+            known = [*recording.numbers, *recording.arguments, *inputs]
+            return replayed(recording.output, dict(zip(known, [*live[captured:], *leaves, *operands])))
+
+        def value(*operands: float) -> float:
+            at = [*live[:captured], *[numbers[i] for i in chosen]]
+            return data if [*operands] == at else as_node(again(*operands))._data  # eagerly it would differ by rounding
+
+        def partials(result: Any, *operands: Any) -> Sequence[Any]:
+            with recording_on():
+                # Nodes of their own, since one operand may have been computed from another.
+                nodes = [ops.identity(as_node(x)) for x in operands]
+                is_graph = any(isinstance(x, Value) for x in operands)
+                return gradients(as_node(again(*nodes)), nodes, create_graph=is_graph)
+
+        super().__init__("compiled", value, partials)
+        self.again = again
+
+    def __call__(self, *operands: Any) -> Any:
+        """The recorded graph itself, of the operands: a replay, which may be compiled, has no use for this one call."""
+        return self.again(*operands)
+
+    def __reduce__(self) -> NoReturn:
+        raise PrimitiveError("cannot save the result of a compiled function with its graph: save it.detach()")
+
+
+def replayed(output: Value, place: dict[Value, Any]) -> Any:
+    """A recorded graph once more, as eager code would have made it.
+
+    Args:
+        output: The node to compute again.
+        place: Other numbers or nodes in the place of some of its nodes.
+    """
+    for node in topological_order(output):
+        if node.parents and node not in place:
+            operands = [place.get(parent, parent) for parent in node.parents]
+            place[node] = _EAGERLY.get(node.op, node.op)(*operands)
+            if isinstance(place[node], Value):
+                place[node].label = node.label
+    return place.get(output, output)
+
+
+def _detached(x: Any) -> Any:
+    return x.detach() if isinstance(x, Value) else x
+
+
+def _taken(i: Any, *xs: Any) -> Any:
+    number = i._data if isinstance(i, Value) else i
+    return ops.identity(xs[int(number)]) if 0.0 <= number < len(xs) else nan
+
+
+# What is not taken is no parent, nor is what was detached.
+_EAGERLY: dict[Op, Any] = {ops.select: ops.where, ops.detached: _detached, UPDATED: _detached, ops.take: _taken}
+
+
+def at_recording(recording: Recording) -> tuple[list[float], list[float], list[float]]:
+    """What the recording gave where it was made: its outputs, the gradients of the arguments and of the parameters.
+
+    These are the numbers of the call that was recorded, for which the function need not run again.
+    """
+    known = [*recording.arguments, *recording.parameters]
+    with switched(recorder=None, recording=True, strict=False):
+        leaves = [Value(node._data) for node in known]
+        output = as_node(replayed(recording.output, dict(zip(known, leaves))))
+        found = gradients(output, leaves)
+    count = len(recording.arguments)
+    return [output._data for output in recording.outputs], list(found[:count]), list(found[count:])

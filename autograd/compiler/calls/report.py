@@ -1,0 +1,135 @@
+"""What a compiled function has done so far, as a text: ``print(compiled.report())``.
+
+>>> from autograd import compile
+>>> f = compile(lambda x, n: sum(x for _ in range(n)))
+>>> for n in (2, 2, 3, 2):
+...     y = f(1.0, n)
+>>> print(f.report())  # doctest: +ELLIPSIS
+<lambda>: 2 recordings for 4 calls; 2 calls were served by a recording that was there, 0 ran without the compiler
+ 1. the first call
+    2 nodes, 1 guard (...); ... s to record, ... s to compile
+ 2. ... decided otherwise
+    3 nodes, 1 guard (...); ... s to record, ... s to compile
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from autograd import ops
+from autograd.compiler.recording.arguments import form
+from autograd.compiler.recording.record import advice, first_difference
+
+if TYPE_CHECKING:
+    from autograd.compiler.calls.variants import Budget, Variant
+
+__all__ = ["Entry", "cause_of", "reason", "report"]
+
+_MOST_LINES = 4  # of guards that are shown of each recording
+
+
+class Entry(NamedTuple):
+    """One recording of a function.
+
+    Attributes:
+        number: counted from 1.
+        cause: why it was made.
+        variant: what came of it.
+        seconds: how long the function took while it was recorded.
+    """
+
+    number: int
+    cause: str
+    variant: Variant
+    seconds: float
+
+
+class Compiled(Protocol):
+    """What the report looks at of a compiled function."""
+
+    f: Callable[..., Any]
+    budget: Budget
+    entries: deque[Entry]
+    never: str
+    changes: str
+    has_effects: bool
+
+    @property
+    def recordings(self) -> int:
+        """The number of recordings made."""
+
+    @property
+    def variants(self) -> Mapping[Any, Sequence[Variant]]:
+        """The recordings that are kept."""
+
+
+def cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args: Sequence[Any]) -> str:
+    """Why a function was recorded once more.
+
+    Args:
+        new: the recording.
+        kept: those that there were for arguments of this structure.
+        entries: all that there were.
+        args: the arguments.
+    """
+    if not entries:
+        return "the first call"
+    if not kept:
+        known = entries[-1].variant.outside.changed()
+        if known:
+            return f"{known} is another object than before"
+        return f"arguments of another structure: {', '.join(map(form, args))}"
+    changed = kept[-1].outside.changed()
+    if changed:
+        return f"{changed} is another object than before"
+    guard = first_difference(kept[-1].recording, new.recording)
+    return (
+        f"{guard.place or 'a number'} decided otherwise"
+        if guard is not None
+        else "numbers that were rounded in another way"
+    )
+
+
+def report(compiled: Compiled) -> str:
+    """The text: recordings and why each was made, calls, guards, sizes and times."""
+    budget, count = compiled.budget, compiled.recordings
+    name = getattr(compiled.f, "__name__", "the function")
+    lines = [
+        f"{name}: {count} recording{'s' * (count != 1)} for {budget.calls} calls; {budget.hits} calls were served by a "
+        f"recording that was there, {budget.misses - count} ran without the compiler"
+    ]
+    for entry in compiled.entries:
+        recording = entry.variant.recording
+        lines.append(f"{entry.number:>2}. {entry.cause}")
+        guards = recording.guards
+        places = list(dict.fromkeys(filter(None, [guard.place for guard in guards])))
+        shown = "; ".join(places[:_MOST_LINES]) + ("; …" if len(places) > _MOST_LINES else "")
+        found = f"{len(guards)} guard{'s' * (len(guards) != 1)}" + (f" ({shown})" if shown else "")
+        nodes = f"{len(recording.nodes):,} node{'s' * (len(recording.nodes) != 1)}"
+        if lookups := len({node.parents[0] for node in recording.nodes if node.op is ops.take}):
+            nodes += f", {lookups} lookup{'s' * (lookups != 1)} by a number of the call"
+        times = f"{entry.seconds:.2f} s to record, {entry.variant.seconds:.2f} s to compile"
+        lines.append(f"    {nodes}, {found}; {times}")
+    if compiled.never:
+        lines.append(f"Recordings cannot be used again: it {compiled.never}")
+    return "\n".join(lines)
+
+
+def reason(compiled: Compiled, structure: Any) -> str:
+    """Why recordings of a function are hardly ever used again: what the warning says."""
+    kept = compiled.variants.get(structure, [])
+    outside = kept[-1].outside.changed() if kept else compiled.changes
+    if compiled.never:
+        return compiled.never
+    if compiled.has_effects and compiled.changes:
+        return compiled.changes
+    if outside:
+        return (
+            "reads something from outside that is another object each time: pass it as an argument, or make a "
+            f"number a Value, which is read at each call ({outside})"
+        )
+    if len(kept) > 1:
+        return advice(first_difference(*[variant.recording for variant in kept[-2:]]))
+    return "gets arguments of another structure (lengths, keys, ints or floats) at nearly every call"

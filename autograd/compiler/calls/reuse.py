@@ -1,0 +1,118 @@
+"""What was made of a recording serves every other recording of the same structure: a second model, a second ``fit``.
+
+Two recordings have the same structure if the same operations were done in the same order on the same leaves and
+constants, decided the same, and call everything by the same names.  Then programs, memory plans and machine code are
+the same as well, and a second one costs no more than to record it and to look the structure up.
+
+>>> from autograd import Value
+>>> from autograd.compiler.recording.record import record
+>>> x, y = Value(1.0), Value(2.0)
+>>> one, other = [structure_of(record(lambda t, w=w: (w * t).tanh() * 3.0, [0.5])) for w in (x, y)]
+>>> one == other, one == structure_of(record(lambda t: (x * t).tanh() * 4.0, [0.5]))
+(True, False)
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from hashlib import sha256
+from itertools import chain, count
+from operator import attrgetter
+from threading import Lock
+from typing import Any, TypeVar
+
+from autograd import ops
+from autograd.compiler.recording.effects import GRADIENT, UPDATED
+from autograd.compiler.recording.record import Recording
+from autograd.locks import renew_in_child
+from autograd.primitive import Primitive
+
+__all__ = ["reused", "structure_of"]
+
+MOST = 64  # results that are kept; the one that was not used for longest goes first
+MOST_NODES = 1_000_000  # of the recordings that they were made of
+
+T = TypeVar("T")
+_EFFECTS = (GRADIENT, UPDATED)
+_op, _parents, _data, _label = attrgetter("op"), attrgetter("parents"), attrgetter("_data"), attrgetter("label")
+
+
+def structure_of(recording: Recording) -> bytes | None:
+    """A digest of all that a program depends on, but for the numbers of the leaves; None if there is more.
+
+    There is more where a user's own primitive is used, whose function may be another one tomorrow.
+    """
+    nodes = recording.nodes
+    used = dict.fromkeys(map(_op, nodes))
+    if not all(
+        (ops.TABLE.get(op.name) is op and not isinstance(op, Primitive)) or op in (GRADIENT, UPDATED) for op in used
+    ):
+        return None
+    # Every node by its number: leaves, what was computed, then all others, which are constants, as they are first read.
+    parents = list(map(_parents, nodes))
+    read = dict.fromkeys(chain(recording.arguments, recording.parameters, recording.numbers, nodes))
+    known = len(read)
+    guards = recording.guards
+    results = [recording.outputs, *recording.effects.outputs, [guard.node for guard in guards]]
+    read.update(dict.fromkeys(chain(chain.from_iterable(parents), chain.from_iterable(results))))
+    number = dict(zip(read, count()))
+    constants = list(read)[known:]
+    codes = dict(zip(used, count()))
+    columns = [
+        map(codes.__getitem__, map(_op, nodes)),
+        map(len, parents),
+        map(number.__getitem__, chain.from_iterable(parents)),
+        map(number.__getitem__, chain.from_iterable(results)),
+        [guard.is_truth for guard in guards],
+    ]
+    digest = sha256(repr([[op.name for op in used], list(map(len, results)), known, len(recording.arguments),
+                          len(recording.parameters), len(recording.numbers)]).encode())  # fmt: skip
+    for column in columns:
+        numbers = array("i", column)
+        digest.update(array("q", [len(numbers)]).tobytes() + numbers.tobytes())
+    digest.update(array("d", chain(map(_data, constants), [guard.found for guard in guards])).tobytes())
+    digest.update("\0".join(map(_label, read)).encode(errors="surrogatepass"))
+    return digest.digest()
+
+
+_known: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
+_lock = Lock()
+renew_in_child(sys.modules[__name__], "_lock", Lock)
+
+
+def _always(made: object) -> bool:
+    return True
+
+
+def reused(
+    what: str, recording: Recording, options: Hashable, make: Callable[[], T], *, valid: Callable[[T], bool] = _always
+) -> T:
+    """What was made of a recording of this structure, or what is made now.
+
+    Args:
+        what: The kind of result.
+        recording: What it is made of.
+        options: All else that it depends on.
+        make: Makes something that knows nothing of the nodes themselves.
+        valid: Whether what was made can still be used.
+    """
+    structure = structure_of(recording)
+    if structure is None:
+        return make()
+    key = (what, structure, options)
+    with _lock:
+        if key in _known:
+            _known.move_to_end(key)
+        found: Any = _known.get(key)
+    if found is not None and valid(found[0]):
+        made: T = found[0]
+        return made
+    result = make()
+    with _lock:
+        _known[key] = result, len(recording.nodes)
+        while len(_known) > MOST or (len(_known) > 1 and sum([size for _, size in _known.values()]) > MOST_NODES):
+            _known.popitem(last=False)
+    return result

@@ -1,0 +1,153 @@
+"""Calls of a function that changes something: what it reads is read before, and what it changes is written after.
+
+Everything that may go wrong comes first.  Then all is written by one call into C, which Ctrl-C cannot split.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+from autograd.compiler.backends import Kernel, first_that_can
+from autograd.compiler.collecting import collector_paused
+from autograd.compiler.held import Held
+from autograd.compiler.pipeline import Assembled, assemble, inlined
+from autograd.compiler.program.classes import Program, UnsupportedError
+from autograd.compiler.python.kernel import PythonKernel
+from autograd.compiler.recording.effects import Effects, Target
+from autograd.compiler.recording.places import Puts
+from autograd.compiler.recording.record import Recording
+from autograd.compiler.residence import Residence, set_data, set_grad, settle
+
+__all__ = ["StepPlan", "live_numbers", "recorded", "write"]
+
+Found = tuple[list[float], list[list[float]]]  # the outputs, and the numbers that the effects need
+Stepped = tuple[list[float], Sequence[float]]  # the outputs, and the live numbers before
+_grads, _data = attrgetter("grad"), attrgetter("_data")
+
+
+class StepPlan:
+    """What computes the outputs of a recording, its guards, and the numbers of its effects.
+
+    Attributes:
+        run: Makes a call; None if a guard does not hold, or something else is there than when it was recorded.
+
+    Args:
+        recording: Of the function.
+        backend: What is to run it.
+        residence: What guards numbers that stay in the memory of machine code.
+        deferrable: Places of lists that may be deferred.
+    """
+
+    def __init__(
+        self, recording: Recording, backend: str, residence: Residence, deferrable: Iterable[tuple[int, Any]]
+    ) -> None:
+        self.recording = recording
+        self._residence, self._deferrable = residence, deferrable
+        self.run: Callable[[Sequence[float], Sequence[Any]], Stepped | None] = first_that_can(
+            self._natively, self._in_python, backend
+        )
+
+    @cached_property
+    def program(self) -> Program:
+        """The program over classes."""
+        return assemble(self.recording).program
+
+    def _natively(self) -> Any:
+        from autograd.compiler.machine.machine import Machine
+        from autograd.compiler.machine.resident import ResidentStep
+
+        try:
+            held = Held(self.recording, self._deferrable)
+        except UnsupportedError:
+            assembled = assemble(self.recording)
+            return partial(_step, self.recording, assembled, Machine(inlined(assembled.program)))
+        return ResidentStep(self.recording, held, self._residence)
+
+    def _in_python(self) -> Any:
+        assembled = assemble(self.recording)
+        return partial(_step, self.recording, assembled, PythonKernel(inlined(assembled.program)))
+
+
+def _step(
+    recording: Recording, assembled: Assembled, kernel: Kernel, numbers: Sequence[float], given: Sequence[Any]
+) -> Stepped | None:
+    """A call that reads everything where it is, and writes everything."""
+    live = live_numbers(recording, given)
+    found = None if live is None else _run(assembled, len(recording.outputs), kernel, numbers, live)
+    if live is None or found is None:
+        return None
+    write(recording.effects, found[1], given)
+    return found[0], live
+
+
+def _run(
+    assembled: Assembled, count: int, kernel: Kernel, numbers: Sequence[float], live: Sequence[float]
+) -> Found | None:
+    outputs = kernel(numbers, live)
+    if assembled.guarded and outputs[assembled.outputs][0] != 0.0:
+        return None
+    lists = [list(x) if isinstance(x, (list, tuple)) else x.tolist() for x in outputs[count : assembled.outputs]]
+    return [float(x[0]) for x in outputs[:count]], lists
+
+
+def recorded(recording: Recording) -> Found:
+    """What the function gave when it was recorded."""
+    lists = [recording.outputs, *filter(None, recording.effects.outputs)]
+    values, *numbers = [[node._data for node in nodes] for nodes in lists]
+    return values, numbers
+
+
+# ---- numbers in and out ----------------------------------------------------------------------------------------------
+def _objects(targets: Sequence[Target], arguments: Sequence[Any]) -> Sequence[Any]:
+    if int not in map(type, targets):  # 10x faster than one by one
+        return targets
+    return [arguments[target] if isinstance(target, int) else target for target in targets]
+
+
+def live_numbers(recording: Recording, arguments: Sequence[Any]) -> list[float] | None:
+    """The numbers that a call reads where they are; None if something else is there now.
+
+    Args:
+        recording: Of the function.
+        arguments: The numbers and Values of the call.
+    """
+    found = list(map(_data, recording.parameters))
+    effects = recording.effects
+    if recording.numbers or effects.outside is not None:
+        gradients = list(map(_grads, _objects(effects.reads, arguments)))
+        if not all(issubclass(kind, (int, float)) for kind in {*map(type, gradients)}):
+            return None
+        found += gradients
+        if effects.outside is not None:
+            numbers = effects.outside()
+            if numbers is None:
+                return None
+            found += numbers
+    return found
+
+
+def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[Any]) -> None:
+    """Write what a call changes: all of it or, if something goes wrong before, nothing.
+
+    Args:
+        effects: Of the recording.
+        lists: The numbers that they need.
+        arguments: The numbers and Values of the call.
+    """
+    supply = iter(lists)
+    settle(_objects([*effects.data[0], *effects.gradients[0], *effects.constants[0]], arguments))
+    calls: list[Iterator[Any]] = []
+    for put, (targets, nodes) in ((set_data, effects.data), (set_grad, effects.gradients)):
+        if nodes:
+            calls.append(map(put, _objects(targets, arguments), next(supply)))
+    targets, constants = effects.constants
+    calls.append(map(set_grad, _objects(targets, arguments), constants))
+    with collector_paused():  # new tuples take the place of as many old ones: there is nothing to look for
+        if effects.written is not None:
+            calls.append(Puts(effects.written.parts).calls(next(supply) if effects.written.nodes else []))
+        deque(chain.from_iterable(calls), maxlen=0)

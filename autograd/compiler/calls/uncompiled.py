@@ -1,0 +1,75 @@
+"""Calls that run without the compiler: inside ``strict()``, and where no recording fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from itertools import repeat
+from typing import Any
+
+from autograd.compiler.calls.recordings import Recordings
+from autograd.compiler.recording.arguments import called, labels_of
+from autograd.compiler.recording.givens import put_back
+from autograd.compiler.recording.outside import Outside
+from autograd.compiler.recording.record import as_node, inputs_for, run
+from autograd.compiler.recording.results import is_plain_number, is_structure, taken_apart
+from autograd.compiler.recording.traced import node_of
+from autograd.errors import CompileError
+from autograd.functional import gradients
+from autograd.modes import open_contexts, switched
+from autograd.trees import rebuild
+from autograd.value import Value
+
+__all__ = ["Uncompiled"]
+
+
+class Uncompiled(Recordings):
+    """A function that can also be called as it is, with the same results."""
+
+    def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
+        """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
+        if self._may_change_something():
+            result = called(self.f, args)  # what it puts somewhere must be plain numbers
+            known = result is None or is_structure(result) or self.kept.gives_number(given) or self._updates()
+            return result if known else as_node(result)
+        inputs = inputs_for(given, self._labels(args), keep=True)
+        result, copies = run(self.f, args, inputs)
+        if contents := copies.changed():
+            changed, found = taken_apart(contents, list(map(node_of, inputs)), copies.known)
+            put_back(changed, [x if kind is Value else x._data for kind, x in zip(changed.kinds, found)], given, args)
+        leaves = list(map(node_of, inputs))
+        if not is_structure(result) and not is_plain_number(result, leaves):
+            return as_node(result)
+        form, nodes = taken_apart(result, leaves)
+        return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
+
+    def _may_change_something(self) -> bool:
+        """Whether calls have effects, as far as the code tells."""
+        return self.has_effects or self._updates()
+
+    def _updates(self) -> bool:
+        """Whether the code can set data and gradients of Values."""
+        outside = Outside(self.f)
+        return outside.sets("grad") or outside.sets("data") or "backward" in outside.names
+
+    def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
+        """The same as ``value_and_grad`` without the compiler.
+
+        Args:
+            args: the arguments in the order of the signature.
+            given: the numbers and Values in them.
+        """
+        if self.has_effects and self._updates():
+            raise CompileError(
+                "this call changes something outside of the function and cannot be recorded, so that value_and_grad "
+                "cannot be computed: call the function itself"
+            )
+        with switched(recorder=None, recording=True) if open_contexts.count else nullcontext():
+            inputs = inputs_for(given, self._labels(args), differentiated=True)
+            output = as_node(run(self.f, args, inputs)[0])
+            supply = iter(gradients(output, list(map(node_of, inputs))))
+        return output._data, tuple([rebuild(arg, supply) for arg in args])
+
+    def _labels(self, args: Sequence[Any]) -> Iterable[str]:
+        """Names of the numbers, for the errors of ``strict()``."""
+        return labels_of(self.f, args) if open_contexts.count else repeat("")

@@ -1,0 +1,367 @@
+"""One recording of a function, and what is made from it: programs with gradients, and the kernels that run them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can
+from autograd.compiler.calls.replay import at_recording
+from autograd.compiler.calls.reuse import reused
+from autograd.compiler.calls.steps import StepPlan, live_numbers, recorded, write
+from autograd.compiler.clock import thread_time
+from autograd.compiler.collecting import collector_paused
+from autograd.compiler.pipeline import Assembled, assemble, inlined
+from autograd.compiler.program.classes import Kind, Program
+from autograd.compiler.program.group import most_classes
+from autograd.compiler.program.members import TooManyClassesError
+from autograd.compiler.python.kernel import PythonKernel
+from autograd.compiler.recording.outside import Outside
+from autograd.compiler.recording.record import Recording
+from autograd.compiler.recording.results import several
+from autograd.compiler.recording.traced import drops_gradient
+from autograd.compiler.residence import Residence
+
+__all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Evaluated", "Plan", "PointPlan", "Variant", "Variants"]
+
+MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
+MOST_IN_ALL = 64  # recordings kept for a function
+FEW = 3  # recordings allowed before any of them has served a second call
+FEW_NODES = 300  # in a recording that is worth a look at its program, which must have at most
+_SMALL = 600  # operations to be called with nothing of Python in between
+_CHEAP = 1.0  # seconds that compiling may take before it has saved any
+
+if TYPE_CHECKING:
+    from autograd.compiler.machine.tape import Tape
+
+P = TypeVar("P", "Plan", "PointPlan", "StepPlan")
+
+
+# The outputs, and the derivatives of the first one with respect to all arguments and to all parameters.
+Found = tuple[list[float], list[float], list[float]]
+
+
+class Evaluated(NamedTuple):
+    """What a call gave.
+
+    Attributes:
+        values: The outputs.
+        by_arguments, by_parameters: The derivatives of the first one; None if they wait for somebody to ask for them.
+        live: The numbers that the call read where they were: the parameters, and others.
+    """
+
+    values: list[float]
+    by_arguments: list[float] | None
+    by_parameters: list[float] | None
+    live: Sequence[float]
+
+
+class Plan:
+    """What computes the value, the guards and the gradients of a recording.
+
+    Attributes:
+        run: Gives them for the numbers of a call, in the arguments and in the captured leaves; None if a guard does
+            not hold.
+    """
+
+    def __init__(self, recording: Recording, wanted: Sequence[Kind], backend: str) -> None:
+        self.recording, self.wanted = recording, wanted
+        self.run: Callable[[Sequence[float], Sequence[float]], Found | None] = reused(
+            "plan",
+            recording,
+            (tuple(wanted), backend),
+            lambda: first_that_can(self._natively, self._in_python, backend),
+        )
+
+    @cached_property
+    def program(self) -> Program:
+        """The program over classes."""
+        return assemble(self.recording, self.wanted, by_class=True).program
+
+    def _natively(self) -> Any:
+        from autograd.compiler.machine.machine import Machine
+        from autograd.compiler.machine.tape import Tape
+
+        try:
+            assembled = assemble(self.recording, self.wanted, most=most_classes(len(self.recording.nodes)))
+        except TooManyClassesError:
+            return partial(_by_tape, Tape(self.recording), bool(self.wanted))
+        return partial(_by_classes, assembled, Machine(inlined(assembled.program)))
+
+    def _in_python(self) -> Any:
+        assembled = assemble(self.recording, self.wanted)
+        return partial(_by_classes, assembled, PythonKernel(inlined(assembled.program)))
+
+
+def _by_classes(
+    assembled: Assembled, kernel: Kernel, numbers: Sequence[float], parameters: Sequence[float]
+) -> Found | None:
+    outputs = kernel(numbers, parameters)
+    if assembled.guarded and outputs[assembled.outputs][0] != 0.0:
+        return None
+    by = {Kind.ARGUMENT: [0.0] * len(numbers), Kind.PARAMETER: [0.0] * len(parameters)}
+    for kind, gradient in zip(assembled.gradients, outputs[assembled.outputs + assembled.guarded :]):
+        by[kind] = list(gradient) if isinstance(gradient, (list, tuple)) else gradient.tolist()
+    values = [float(output[0]) for output in outputs[: assembled.outputs]]
+    return values, by[Kind.ARGUMENT], by[Kind.PARAMETER]
+
+
+def _by_tape(tape: Tape, gradient: bool, numbers: Sequence[float], parameters: Sequence[float]) -> Found | None:
+    found = tape(numbers, parameters, gradient=gradient)
+    if found.violated:
+        return None
+    return found.outputs, found.by_arguments.tolist(), found.by_parameters.tolist()
+
+
+class PointPlan:
+    """Value, guards and one gradient per number of the arguments: at one point, or at many."""
+
+    def __init__(self, recording: Recording, backend: str) -> None:
+        self.recording = recording
+        self.program = inlined(assemble(recording, [Kind.ARGUMENT]).program)
+        self.at: Callable[[Sequence[Any], Sequence[float]], list[Any]] = first_that_can(
+            self._natively, self._in_python, backend
+        )
+
+    def _natively(self) -> Any:
+        from autograd.compiler.machine.points import Points
+
+        return Points(inlined(assemble(self.recording, [Kind.ARGUMENT], batched=True).program))
+
+    def _in_python(self) -> Any:
+        kernel = PythonKernel(self.program)
+
+        def at(columns: Sequence[Any], parameters: Sequence[float]) -> list[Any]:
+            rows = [[x for output in kernel(point, parameters) for x in output] for point in zip(*columns)]
+            return [list(column) for column in zip(*rows)]
+
+        return at
+
+    def caller(self, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
+        """A builtin function of arguments of these shapes; None if there is no room for it or it would be long."""
+        from autograd.compiler.machine.points import caller, operations
+
+        if operations(self.program) > _SMALL:
+            return None
+        try:
+            return caller(self.program, shapes, result, slow)
+        except UnsupportedError:
+            return None
+
+
+class Variant:
+    """One recording of a function, and the plans made from it so far.
+
+    Args:
+        recording: Of the function.
+        backend: What is to run it.
+        outside: What the function saw besides its arguments.
+        budget: Where to note the time that compiling takes.
+        residence: What guards numbers that stay in the memory of machine code; None if nothing is changed.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        backend: str,
+        outside: Outside,
+        budget: Budget,
+        residence: Residence | None = None,
+    ) -> None:
+        self.recording = recording
+        self.captured = tuple(recording.parameters)
+        self.backend = backend
+        self.outside = outside
+        self.budget = budget
+        self.residence = residence
+        self.plans: dict[Any, Any] = {}
+        self.seconds = 0.0  # of compiling
+        self._alone: dict[int, Recording] = {}
+
+    def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan:
+        """The plan for the gradients by the captured leaves and/or by some arguments; of one of several outputs."""
+        wanted = [Kind.PARAMETER] * by_parameters + [Kind.ARGUMENT] * bool(by_arguments)
+        recording = self.alone(output) if output or self.recording.effects.any else self.recording
+        return self._planned((*wanted, output), lambda: Plan(recording, wanted, self.backend))
+
+    def alone(self, output: int) -> Recording:
+        """The recording of one output, without what the function changes."""
+        if output not in self._alone:
+            self._alone[output] = self.recording.of(output)
+        return self._alone[output]
+
+    def step_plan(self) -> StepPlan:
+        """The plan for the outputs and what the function changes."""
+        residence = self.residence or Residence()
+        return self._planned("step", lambda: StepPlan(self.recording, self.backend, residence, self.outside.deferrable))
+
+    def evaluate(
+        self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
+    ) -> Evaluated | None:
+        """What a call gives; None if it decides otherwise.  All that it changes is changed then.
+
+        Args:
+            by_parameters: Whether to differentiate with respect to what the function captured.
+            by_arguments: Positions of the numbers to differentiate with respect to.
+            numbers: The numbers in the arguments.
+            given: The numbers and Values there.
+        """
+        if self.recording.effects.any:
+            stepped = self.step_plan().run(numbers, given)
+            return None if stepped is None else Evaluated(stepped[0], None, None, stepped[1])
+        live = self.live(given)
+        found = None if live is None else self.plan(by_parameters, by_arguments).run(numbers, live)
+        return None if live is None or found is None else Evaluated(*found, live)
+
+    def at_recording(self, given: Sequence[Any]) -> Evaluated:
+        """What the call gives that was recorded, for which the function need not run again."""
+        live = [node._data for node in (*self.recording.parameters, *self.recording.numbers)]
+        if not self.recording.effects.any:
+            return Evaluated(*at_recording(self.recording), live)
+        values, lists = recorded(self.recording)
+        write(self.recording.effects, lists, given)
+        return Evaluated(values, None, None, live)
+
+    def gradients(
+        self,
+        by_parameters: bool,
+        by_arguments: tuple[int, ...],
+        numbers: Sequence[float],
+        live: Sequence[float],
+        k: int,
+    ) -> tuple[list[float], list[float]]:
+        """The derivatives of output number k at a call that is over, with respect to arguments and parameters."""
+        found = self.plan(by_parameters, by_arguments, k).run(numbers, live)
+        if found is None:  # a guard on a number that is now rounded in another way
+            found = at_recording(self.alone(k))
+        return found[1], found[2]
+
+    def point_plan(self) -> PointPlan:
+        """The plan for value and gradient at points given as plain numbers."""
+        return self._planned("points", lambda: PointPlan(self.recording, self.backend))
+
+    def _planned(self, key: Any, make: Callable[[], P]) -> P:
+        if key not in self.plans:
+            started = thread_time()
+            with collector_paused():
+                self.plans[key] = make()
+            seconds = thread_time() - started
+            self.budget.spent += seconds
+            self.seconds += seconds
+        found: P = self.plans[key]
+        return found
+
+    def check_gradients(self) -> None:
+        """Refuse the gradient of several numbers, and of arguments that became plain floats.
+
+        Raises:
+            TypeError: the function uses ``float(x)``, or a function of ``math``, on an argument; or it returns a list.
+        """
+        if self.recording.form is not None and not self.recording.form.is_number:
+            raise several(self.recording.form.template)
+        if self.recording.dropped:
+            raise drops_gradient(self.recording.dropped)
+
+    def live(self, given: Sequence[Any]) -> list[float] | None:
+        """The numbers that a call with these arguments reads where they are; None if there is something else."""
+        return live_numbers(self.recording, given)
+
+
+class Variants:
+    """The recordings of a function that are kept, by the structure of the arguments of the call."""
+
+    def __init__(self) -> None:
+        self.by_structure: dict[Any, list[Variant]] = {}
+        self._ages: deque[tuple[Any, Variant]] = deque()  # the oldest first
+
+    def add(self, structure: Any, variant: Variant) -> None:
+        """Keep one more, and forget the oldest of too many."""
+        kept = self.by_structure.get(structure, [])
+        self._ages.append((structure, variant))
+        self.by_structure[structure] = [*kept, variant]
+        if len(kept) == MOST:
+            self._forget(next(age for age in self._ages if age[1] is kept[0]))
+        elif len(self._ages) > MOST_IN_ALL:
+            self._forget(self._ages[0])
+
+    def all(self) -> list[Variant]:
+        """Every one that is kept, whatever else another thread adds meanwhile."""
+        return [variant for kept in list(self.by_structure.values()) for variant in kept]
+
+    def gives_number(self, given: Sequence[Any]) -> bool:
+        """Whether a plain number that the function returns has no gradient.
+
+        Args:
+            given: The numbers and Values in the arguments.
+        """
+        if not any(isinstance(x, float) for x in given):
+            return True
+        forms = [variant.recording.form for variant in self.all()]
+        return any(form is not None and form.is_number for form in forms)
+
+    def _forget(self, age: tuple[Any, Variant]) -> None:
+        structure, variant = age
+        self._ages.remove(age)
+        left = [other for other in self.by_structure.pop(structure) if other is not variant]
+        if left:
+            self.by_structure[structure] = left
+
+    def holding(self, structure: Any) -> Iterator[Variant]:
+        """Those for a structure that saw from outside what is there now."""
+        looked: dict[Outside, bool] = {}  # most have seen the same
+        for variant in self.by_structure.get(structure, ()):
+            outside = variant.outside
+            if outside not in looked:
+                looked[outside] = outside.holds()
+            if looked[outside]:
+                yield variant
+
+
+class Budget:
+    """Whether another recording of a function would pay.
+
+    To record and compile costs as much as up to some hundred calls without the compiler, which are right, too.  So it
+    is done as long as recordings serve again, else each time the calls have doubled; and where it takes long, only
+    if compiling has cost less than it has saved, or than ten calls for each structure of the arguments.
+
+    Attributes:
+        hits: How many calls were served by a recording that was there.
+        misses: How many were not.
+        recorded: How many recordings there were.
+        cost: Seconds that the function takes without the compiler.
+        spent: Seconds that compiling has taken.
+    """
+
+    def __init__(self) -> None:
+        self.hits = self.misses = self.recorded = 0
+        self.cost = self.spent = 0.0
+        self._structures: set[Any] = set()
+        self._at = 0  # the number of calls at the last recording
+
+    @property
+    def calls(self) -> int:
+        """The number of calls so far."""
+        return self.hits + self.misses
+
+    def add(self, structure: Any, seconds: float) -> None:
+        """Note one more recording, which took so long."""
+        self.recorded += 1
+        if len(self._structures) < MOST:
+            self._structures.add(structure)
+        self.cost = seconds
+        self._at = self.calls
+
+    def would_pay(self, structure: Any, kept: int) -> bool:
+        """Whether to record once more.
+
+        Args:
+            structure: The structure of the arguments.
+            kept: The number of recordings that there are for it.
+        """
+        if self.spent > max(_CHEAP, self.cost * max(self.hits, 10 * (1 + len(self._structures)))):
+            return False
+        if structure not in self._structures and len(self._structures) < MOST:  # sequences have different lengths
+            return True
+        return (kept < MOST and self.recorded <= FEW + self.hits) or self.calls >= 2 * self._at

@@ -1,0 +1,364 @@
+"""Writing programs over classes: arrays that compute like numbers, so that the rows of the table write programs.
+
+The builder folds constants, leaves out what changes nothing (x * 1, x + 0), never writes the same array twice, computes
+what is read many times before it is read (``cos(x[i])`` becomes ``cos(x)[i]``), and drops what no output needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import nan
+from typing import Any, NoReturn
+
+from autograd import ops
+from autograd.branches import LinearMap
+from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, Terms, reads_of
+from autograd.compiler.program.indices import Index, common_step, taken
+from autograd.ops import Binary, Number, Op
+
+__all__ = ["Builder", "Rows"]
+
+
+class Builder:
+    """A program being written."""
+
+    def __init__(self) -> None:
+        self.arrays: list[Array] = []
+        self.labels: dict[int, list[str]] = {}
+        self.adjoints: dict[int, int] = {}
+        self._written: dict[Any, int] = {}
+        self._indices: dict[Any, Index] = {}
+
+    # ---- index maps ------------------------------------------------------------------------------------------------
+    def index(self, places: Sequence[int]) -> Index:
+        """The index map with these places: the same object for the same places."""
+        if isinstance(places, Index):
+            return places
+        key: Any = places
+        if not isinstance(places, range):
+            step = places[1] - places[0] if len(places) > 1 else 1
+            line = range(places[0], places[0] + step * len(places), step) if step and len(places) else None
+            key = line if line is not None and list(line) == list(places) else tuple(places)
+        found = self._indices.get(key)
+        if found is None:
+            found = self._indices[key] = Index(key)
+        return found
+
+    def adopted(self, index: Index) -> Index:
+        """The index map with the places of another one, whose loops need not be looked for again."""
+        found = self.index(index.places)
+        if "dims" in vars(index):
+            vars(found).setdefault("dims", index.dims)
+        return found
+
+    def identity(self, size: int) -> Index:
+        """The index map that reads every member in its place."""
+        return self.index(range(size))
+
+    def read(self, array: Operand, places: Sequence[int]) -> Read:
+        """An operand read once more by other places."""
+        assert isinstance(array, Read)
+        if isinstance(places, Index) and array.index.is_identity:
+            return Read(array.array, places)
+        return Read(array.array, self.index(taken(array.index.places, places)))
+
+    def terms(self, owner: Sequence[int], *factors: Operand) -> Terms:
+        """Terms of a sum."""
+        reads = tuple([factor for factor in factors if isinstance(factor, Read)])
+        return Terms(self.index(owner), reads, any(self.is_batched(read) for read in reads))
+
+    def spread(self, operand: Operand, size: int) -> Read:
+        """An operand as something that is read at so many places: a number becomes a constant that all of them read."""
+        if isinstance(operand, Read):
+            return operand
+        return self.read(self.leaf(Kind.CONSTANT, [operand]), self.index([0] * size))
+
+    # ---- arrays ----------------------------------------------------------------------------------------------------
+    def append(self, array: Array) -> Read:
+        """Write an array as it is, unless the same one is there."""
+        key = (
+            array._replace(data=array.data if array.kind is Kind.SCATTER else (), op=None),
+            array.op and id(array.op),
+            array.kind.value,
+            repr(array.operands) if any(isinstance(x, float) for x in array.operands) else None,
+        )
+        number = None if array.kind.is_leaf else self._written.get(key)
+        if number is None:
+            number = self._written[key] = len(self.arrays)
+            self.arrays.append(array)
+        return Read(number, self.identity(array.size))
+
+    def leaf(self, kind: Kind, data: Sequence[Any], *, batched: bool = False) -> Read:
+        """An array of numbers that come from elsewhere."""
+        return self.append(Array(kind, len(data), batched, data=data))
+
+    def is_batched(self, operand: Operand) -> bool:
+        """Whether an operand is another number for each sample of a batch."""
+        return isinstance(operand, Read) and self.arrays[operand.array].batched
+
+    def map(self, op: Op, operands: Sequence[Operand], size: int = 1) -> Operand:
+        """An operation on each member.
+
+        Args:
+            op: a row of the derivative table.
+            operands: numbers and reads of one length.
+            size: of the result, if all operands are numbers.
+        """
+        operands = [self.known(operand) for operand in operands]
+        same = self._simplified(op, operands)
+        if same is not None:
+            return same
+        reads = [operand for operand in operands if isinstance(operand, Read)]
+        if not reads:
+            return op.value(*operands)
+        index = reads[0].index
+        source = self.arrays[reads[0].array].size
+        if (
+            not index.is_identity
+            and source == index.distinct  # what nobody reads may be inf, and its derivative nan
+            and all(read.index is index and self.arrays[read.array].size == source for read in reads)
+        ):
+            every = self.identity(source)
+            inner = self.map(op, [Read(x.array, every) if isinstance(x, Read) else x for x in operands])
+            return self.read(inner, index) if isinstance(inner, Read) else inner
+        found = self._repeated(reads)
+        if found is not None:
+            where, kept = found
+            once = [self.read(x, kept) if isinstance(x, Read) else x for x in operands]
+            return self.read(self.spread(self.map(op, once, len(kept)), len(kept)), where)
+        batched = any(self.arrays[read.array].batched for read in reads)
+        return self.append(Array(Kind.MAP, len(index), batched, op, tuple(operands)))
+
+    def _repeated(self, reads: Sequence[Read]) -> tuple[list[int], list[int]] | None:
+        """Where many members are the same constants together with one other number, as 1 - β**t for each parameter:
+        which of those that differ each of them is, and the first place of each of these.
+        """
+        others = [read for read in reads if self.arrays[read.array].kind is not Kind.CONSTANT]
+        if len(others) == len(reads) or any(read.index.distinct > 1 for read in others):
+            return None
+        constants = [taken(list(map(repr, self.arrays[x.array].data)), x.index) for x in reads if x not in others]
+        first: dict[tuple[str, ...], int] = {}
+        where = [first.setdefault(key, len(first)) for key in zip(*constants)]
+        if 2 * len(first) > len(where):
+            return None
+        kept = {number: place for place, number in reversed(list(enumerate(where)))}
+        return where, [kept[number] for number in range(len(first))]
+
+    def sum(
+        self,
+        size: int,
+        terms: Sequence[Terms],
+        *,
+        batched: bool | None = None,
+        exact: bool = False,
+        op: Op | None = None,
+    ) -> Operand:
+        """Sums of products; where each sum is one product only, it is that product."""
+        if batched is None:
+            batched = any(part.batched for part in terms)
+        if batched:
+            terms = [part if part.batched else part._replace(batched=True) for part in terms]
+        if not exact or len(terms) == 1:
+            plain = self._without_sum(size, terms, batched)
+            if plain is not None:
+                return plain
+        return self.append(Array(Kind.SUM, size, batched, op=op, terms=tuple(terms), exact=exact))
+
+    def _without_sum(self, size: int, terms: Sequence[Terms], batched: bool) -> Operand | None:
+        """Sums in which every member has exactly one term in each list, as additions."""
+        if any(len(part.owner) != size or (part.batched and not batched) for part in terms):
+            return None
+        if len(terms) > 8:
+            return None
+        parts: list[Operand] = []
+        for part in terms:
+            factors = list(part.factors)
+            if not part.owner.is_identity:
+                if not part.owner.is_one_to_one:
+                    return None
+                back = sorted(range(size), key=part.owner.places.__getitem__)
+                factors = [self.read(factor, back) for factor in factors]
+            parts.append(self.map(ops.mul, factors) if len(factors) == 2 else factors[0])
+        total = parts[0]
+        for more in parts[1:]:
+            total = self.map(ops.add, [total, more])
+        if batched and not self.is_batched(total):
+            return None
+        return total
+
+    # ---- choices at run time ---------------------------------------------------------------------------------------
+    def gather(self, chosen: Operand, candidates: Read, size: int) -> Operand:
+        """What numbers of the call choose: y[m] = candidates[k, m] with k = chosen[m].
+
+        Args:
+            chosen: a number for each m, or one that is known.
+            candidates: all of them, candidate by candidate.
+            size: how many are chosen.
+        """
+        chosen, count = self.known(chosen), len(candidates.index) // size
+        if not isinstance(chosen, Read):
+            first = int(chosen) * size if 0.0 <= chosen < count else -1
+            return self.read(candidates, range(first, first + size)) if first >= 0 else nan
+        step = common_step(candidates.index.places, size)
+        if step == 0:  # one candidate
+            return self.read(candidates, range(size))
+        if step is None:  # next to each other they are in equal steps
+            copy = Array(Kind.MAP, len(candidates.index), self.is_batched(candidates), ops.identity, (candidates,))
+            candidates = self.append(copy)
+        batched = self.is_batched(chosen) or self.is_batched(candidates)
+        return self.append(Array(Kind.GATHER, size, batched, operands=(chosen, candidates)))
+
+    def scatter(self, chosen: Operand, sent: Operand, places: Index, *, batched: bool) -> tuple[Read, int]:
+        """The transpose of ``gather``: y[places[k, m]] += sent[m] with k = chosen[m].
+
+        Args:
+            chosen: a number for each m.
+            sent: the same, or one number for all.
+            places: the members of an array that were the candidates, candidate by candidate.
+            batched: whether there are such sums for each sample; else the samples are added up.
+
+        Returns:
+            The sums for all members between the lowest and the highest candidate, and which member the first is.
+        """
+        first = places.first
+        moved = self.index(places.places if not first else [place - first for place in places.places])
+        size = max([len(x.index) for x in (chosen, sent) if isinstance(x, Read)], default=1)
+        operands = (self.spread(chosen, size), self.spread(sent, size))
+        return self.append(Array(Kind.SCATTER, places.end - first, batched, operands=operands, data=moved)), first
+
+    # ---- what needs no array ---------------------------------------------------------------------------------------
+    def known(self, operand: Operand) -> Operand:
+        """A read of constants that are all the same, as that number."""
+        if isinstance(operand, Read) and (array := self.arrays[operand.array]).kind is Kind.CONSTANT:
+            numbers = {repr(array.data[i]) for i in set(operand.index.places)}
+            if len(numbers) == 1:
+                return float(array.data[operand.index[0]])
+        return operand
+
+    def _simplified(self, op: Op, operands: list[Operand]) -> Operand | None:
+        """The same without a new array.  Only what is true of every float: x * 0 is not 0."""
+        numbers = [None if isinstance(operand, Read) else operand for operand in operands]
+        if op is ops.identity:
+            return operands[0]
+        if op is ops.mul:
+            for number, other in zip(numbers, reversed(operands)):
+                if number == 1.0:
+                    return other
+                if number == -1.0:
+                    return self.map(ops.neg, [other])
+        elif op is ops.add and 0.0 in numbers:
+            return operands[1 - numbers.index(0.0)]
+        elif op is ops.div and numbers[1] == 1.0:
+            return operands[0]
+        elif op is ops.neg and (inner := self._op(operands[0])) is not None and inner.op is ops.neg:
+            return self._through(operands[0], inner.operands[0])
+        elif op is ops.constant_power and numbers[1] == 1.0:
+            return operands[0]
+        elif op is ops.constant_power and numbers[1] == 2.0:
+            return self.map(ops.mul, [operands[0], operands[0]])
+        elif op is ops.select:
+            return self._selected(operands, numbers)
+        return None
+
+    def _selected(self, operands: list[Operand], numbers: list[Any]) -> Operand | None:
+        if numbers[0] is not None:
+            return operands[1] if numbers[0] else operands[2]
+        condition = self._op(operands[0])
+        if numbers[1:] == [1.0, 0.0] and condition is not None and condition.op in ops.COMPARISONS:
+            return operands[0]
+        return operands[1] if operands[1] == operands[2] else None
+
+    def _op(self, operand: Operand) -> Array | None:
+        return self.arrays[operand.array] if isinstance(operand, Read) else None
+
+    def _through(self, outer: Operand, inner: Operand) -> Operand:
+        """What an array reads, read by the places at which the array is read."""
+        return self.read(inner, outer.index) if isinstance(inner, Read) and isinstance(outer, Read) else inner
+
+    # ---- the result ------------------------------------------------------------------------------------------------
+    def program(self, outputs: Iterable[Operand]) -> Program:
+        """What was written, without the arrays that no output needs; parameters stay."""
+        outputs = list(outputs)
+        stack = [output.array for output in outputs if isinstance(output, Read)]
+        stack += [number for number, array in enumerate(self.arrays) if array.kind is Kind.PARAMETER]
+        needed: set[int] = set()
+        while stack:
+            number = stack.pop()
+            if number not in needed:
+                needed.add(number)
+                stack += [read.array for read in reads_of(self.arrays[number])]
+        kept = sorted(needed)
+        where = {old: new for new, old in enumerate(kept)}
+
+        def moved(operand: Any) -> Any:
+            return Read(where[operand.array], operand.index) if isinstance(operand, Read) else operand
+
+        if len(kept) == len(self.arrays):
+            return Program(list(self.arrays), outputs, dict(self.labels), dict(self.adjoints))
+        arrays = [
+            array._replace(
+                operands=tuple(map(moved, array.operands)),
+                terms=tuple([part._replace(factors=tuple(map(moved, part.factors))) for part in array.terms]),
+            )
+            for array in map(self.arrays.__getitem__, kept)
+        ]
+        labels = {where[k]: names for k, names in self.labels.items() if k in where}
+        adjoints = {where[k]: where[of] for k, of in self.adjoints.items() if k in where and of in where}
+        return Program(arrays, list(map(moved, outputs)), labels, adjoints)
+
+
+def _operator(op: Op) -> Callable[..., Any]:
+    def method(self: Rows, *others: Any) -> Any:
+        return Rows.apply(op, (self, *others))
+
+    return method
+
+
+def _reflected(op: Binary) -> Callable[[Rows, Any], Any]:
+    def method(self: Rows, other: Any) -> Any:
+        return Rows.apply(op, (other, self))
+
+    return method
+
+
+class Rows(Number):
+    """One number per place, as a number: arithmetic on it writes arrays."""
+
+    __slots__ = ("builder", "read")
+
+    def __init__(self, builder: Builder, read: Read) -> None:
+        self.builder = builder
+        self.read = read
+
+    @classmethod
+    def apply(cls, op: Op, operands: Sequence[Any]) -> Any:
+        builder = next((x.builder for x in operands if isinstance(x, Rows)), None)
+        given = [x.read if isinstance(x, Rows) else float(x) for x in operands]
+        return op.value(*given) if builder is None else wrapped(builder, builder.map(op, given))
+
+    def select(self, x: Any, y: Any) -> Any:
+        return Rows.apply(ops.select, (self, x, y))
+
+    __add__, __radd__ = _operator(ops.add), _reflected(ops.add)
+    __sub__, __rsub__ = _operator(ops.sub), _reflected(ops.sub)
+    __rmul__ = _reflected(ops.mul)
+    __truediv__, __rtruediv__ = _operator(ops.div), _reflected(ops.div)
+    __neg__, __abs__ = _operator(ops.neg), _operator(ops.abs)
+    __lt__, __gt__ = _operator(ops.less), _reflected(ops.less)
+    __le__, __ge__ = _operator(ops.less_equal), _reflected(ops.less_equal)
+
+    def __mul__(self, other: Any) -> Any:
+        return other(self) if isinstance(other, LinearMap) else Rows.apply(ops.mul, (self, other))
+
+    def __pow__(self, exponent: Any) -> Any:
+        return Rows.apply(ops.power if isinstance(exponent, Rows) else ops.constant_power, (self, exponent))
+
+    __rpow__ = _reflected(ops.power)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a rule of a primitive branches on data with `if`: write it with autograd.where")
+
+
+def wrapped(builder: Builder, operand: Operand) -> Any:
+    """An operand as a number that the rows of the table take."""
+    return Rows(builder, operand) if isinstance(operand, Read) else operand

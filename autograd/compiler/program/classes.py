@@ -1,0 +1,284 @@
+"""The representation of a compiled program: classes of numbers as arrays, and index maps between them.
+
+Everything that a recorded graph computes in the same way is one array: the weighted inputs of a layer for all neurons
+and all samples, or the products q·k of all pairs of tokens.  An array is one of
+
+    ARGUMENT, PARAMETER    numbers that each call brings along
+    CONSTANT               numbers of the program
+    MAP                    y[m] = op(x[i[m]], ...)                          an operation on each member
+    SUM                    y[m] = Σ x[i[t]] z[j[t]] over the terms t with owner[t] = m
+    GATHER                 y[m] = x[j[k[m], m]]                             a member that a number k chooses at run time
+    SCATTER                y[j[k[m], m]] += x[m]                            its transpose: the sum of what is sent there
+
+A choice is one of n: for each place m there are n candidates j[0, m], …, j[n - 1, m].  They are listed candidate by
+candidate, j[0, 0], j[0, 1], …, and each row of this list is the one before plus one and the same step, so that all that
+is computed at run time is a multiple of this step.  What a k outside of 0 … n - 1 chooses is nan, and is sent nowhere.
+
+An operand is a plain number or a ``Read``: an array, and for each place the member that is read there.  An array may be
+*batched*: it holds one such block for each sample of a batch, and a SUM that is not batched adds up the samples, too.
+
+>>> from autograd import ops
+>>> from autograd.compiler.program.builder import Builder
+>>> builder = Builder()
+>>> x = builder.leaf(Kind.ARGUMENT, range(3))
+>>> w = builder.leaf(Kind.PARAMETER, range(6))
+>>> z = builder.sum(2, [builder.terms([0, 0, 0, 1, 1, 1], w, builder.read(x, [0, 1, 2, 0, 1, 2]))])
+>>> y = builder.map(ops.tanh, [z])
+>>> print(builder.program([y]))
+a0 [3] = argument 0 … 2
+a1 [6] = parameter 0 … 5
+a2 [2] = Σ a1 a0[2×3: 0 1] over 2×3: 1 0
+a3 [2] = tanh a2
+return a3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+from autograd.compiler.program.indices import Index, common_step
+from autograd.errors import AutogradError, CompileError
+from autograd.ops import Op
+
+__all__ = [
+    "Array", "Choice", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "UnsupportedError", "choice_of",
+    "reads_of",
+]  # fmt: skip
+
+
+class ProgramError(AutogradError):
+    """A program that breaks a rule of its own: a mistake in this package, found before anything runs."""
+
+
+class UnsupportedError(CompileError):
+    """The program needs something that has no machine code; it runs as Python instead."""
+
+
+class Kind(Enum):
+    """How an array gets its numbers."""
+
+    ARGUMENT = "argument"
+    PARAMETER = "parameter"
+    CONSTANT = "constant"
+    MAP = "map"
+    SUM = "sum"
+    GATHER = "gather"
+    SCATTER = "scatter"
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the numbers come from elsewhere."""
+        return self in (Kind.ARGUMENT, Kind.PARAMETER, Kind.CONSTANT)
+
+
+class Read(NamedTuple):
+    """What is read at each place: these members of an array."""
+
+    array: int
+    index: Index  # type: ignore[assignment]  # in the place of tuple.index
+
+
+Operand = Read | float
+
+
+class Terms(NamedTuple):
+    """Some terms of the sums of an array: at each place t the product of the factors is added to member owner[t].
+
+    Attributes:
+        owner: the sum that each term belongs to.
+        factors: one or two numbers per term.
+        batched: whether there is such a term for each sample of a batch.
+    """
+
+    owner: Index
+    factors: tuple[Read, ...]
+    batched: bool = False
+
+
+class Array(NamedTuple):
+    """The members of one class.
+
+    Attributes:
+        kind: how the numbers come about.
+        size: how many members.
+        batched: whether there is one such block for each sample of a batch.
+        op: MAP: the row of the derivative table.  SUM: ``ops.largest`` if it is the largest term instead of the sum.
+        operands: MAP: what it is applied to.  GATHER: the numbers that choose, and all candidates.  SCATTER: the
+            numbers that choose, and what is sent.
+        terms: SUM: what is added up.
+        exact: SUM: whether all terms of a member are looked at together: for the largest one, or for the exact sum,
+            rounded once (``fsum``).
+        data: CONSTANT: the numbers; ARGUMENT and PARAMETER: which number of the call each member is; SCATTER: the
+            members that each number can choose, an ``Index``.
+    """
+
+    kind: Kind
+    size: int
+    batched: bool = False
+    op: Op | None = None
+    operands: tuple[Operand, ...] = ()
+    terms: tuple[Terms, ...] = ()
+    exact: bool = False
+    data: Sequence[Any] = ()
+
+
+class Choice(NamedTuple):
+    """What a GATHER or a SCATTER chooses among.
+
+    Attributes:
+        chosen: The numbers that choose.
+        places: The places of all candidates, candidate by candidate.
+        count: The number of candidates of each choice.
+    """
+
+    chosen: Read
+    places: Index
+    count: int  # type: ignore[assignment]  # in the place of tuple.count
+
+
+def choice_of(array: Array) -> Choice:
+    """What an array chooses among."""
+    chosen, other = array.operands
+    assert isinstance(chosen, Read)
+    assert isinstance(other, Read)
+    places: Any = other.index if array.kind is Kind.GATHER else array.data
+    return Choice(chosen, places, len(places) // len(chosen.index))
+
+
+def reads_of(array: Array) -> Iterator[Read]:
+    """Everything that an array reads from others."""
+    for operand in array.operands:
+        if isinstance(operand, Read):
+            yield operand
+    for terms in array.terms:
+        yield from terms.factors
+
+
+class Program(NamedTuple):
+    """Arrays in the order of computation, and the results.
+
+    Attributes:
+        arrays: each reads earlier ones only.
+        outputs: the results; each is a number, or members of an array.
+        labels: for arrays that have them: what each member is called.
+        adjoints: for an array of adjoints: the array that these belong to.
+    """
+
+    arrays: list[Array]
+    outputs: list[Operand]
+    labels: dict[int, list[str]] = {}  # noqa: RUF012 - never changed in place
+    adjoints: dict[int, int] = {}  # noqa: RUF012 - never changed in place
+
+    def verify(self) -> Program:
+        """Check every rule of the format, and return the program itself.
+
+        Raises:
+            ProgramError: a read of what is not computed yet or not there, or lists of different lengths.
+        """
+        for number, array in enumerate(self.arrays):
+            for read in reads_of(array):
+                self._check(number, read)
+            if array.kind is Kind.MAP:
+                self._check_map(number, array)
+            elif array.kind is Kind.SUM:
+                self._check_sum(number, array)
+            elif not array.kind.is_leaf:
+                self._check_choice(number, array)
+            elif len(array.data) != array.size:
+                raise ProgramError(f"a{number} has {len(array.data)} numbers for {array.size} members")
+        for output in self.outputs:
+            if isinstance(output, Read):
+                self._check(len(self.arrays), output)
+        return self
+
+    def _check(self, number: int, read: Read) -> None:
+        if not 0 <= read.array < number:
+            raise ProgramError(f"a{number} reads a{read.array}, which is not computed yet")
+        size, places = self.arrays[read.array].size, read.index.places
+        if len(places) and not (min(places) >= 0 and max(places) < size):
+            raise ProgramError(f"a{number} reads members {min(places)} to {max(places)} of the {size} of a{read.array}")
+
+    def _check_map(self, number: int, array: Array) -> None:
+        for read in reads_of(array):
+            if len(read.index) != array.size:
+                raise ProgramError(
+                    f"a{number} has {array.size} members, but reads a{read.array} {len(read.index)} times"
+                )
+            if self.arrays[read.array].batched and not array.batched:
+                raise ProgramError(f"a{number} is not batched, but reads a{read.array}, which is")
+
+    def _check_sum(self, number: int, array: Array) -> None:
+        for terms in array.terms:
+            lengths = {len(terms.owner), *[len(read.index) for read in terms.factors]}
+            if len(lengths) != 1 or not 1 <= len(terms.factors) <= 2:
+                raise ProgramError(f"a{number} adds products of {len(terms.factors)} factors, of lengths {lengths}")
+            if not (min(terms.owner.places) >= 0 and max(terms.owner.places) < array.size):
+                raise ProgramError(f"a{number} has no member {max(terms.owner.places)}, only {array.size}")
+            if array.batched and not terms.batched:
+                raise ProgramError(f"a{number} is batched, but not its terms")
+            if any(self.arrays[read.array].batched for read in terms.factors) and not terms.batched:
+                raise ProgramError(f"a{number} adds terms that are batched as if they were not")
+
+    def _check_choice(self, number: int, array: Array) -> None:
+        choice = choice_of(array)
+        places, count = choice.places.places, choice.count
+        if count * len(choice.chosen.index) != len(places) or count < 2:
+            raise ProgramError(f"a{number} chooses {len(choice.chosen.index)} times among {len(places)} candidates")
+        if common_step(places, len(choice.chosen.index)) is None:
+            raise ProgramError(f"a{number} chooses among candidates that are not in equal steps")
+        if array.kind is Kind.GATHER and len(choice.chosen.index) != array.size:
+            raise ProgramError(f"a{number} has {array.size} members, but chooses {len(choice.chosen.index)} times")
+        if array.kind is Kind.SCATTER:
+            sent = array.operands[1]
+            if not isinstance(sent, Read) or len(sent.index) != len(choice.chosen.index):
+                raise ProgramError(f"a{number} does not send one number for each choice")
+            if not 0 <= min(places) <= max(places) < array.size:
+                raise ProgramError(f"a{number} has no member {max(places)}, only {array.size}")
+        elif any(self.arrays[read.array].batched for read in reads_of(array)) and not array.batched:
+            raise ProgramError(f"a{number} is not batched, but reads what is")
+
+    def __str__(self) -> str:
+        """One line for each array, the results last."""
+        lines = [f"a{number} {_extent(array)} = {_line(array)}" for number, array in enumerate(self.arrays)]
+        return "\n".join([*lines, "return " + " ".join(map(_operand, self.outputs))])
+
+
+def _extent(array: Array) -> str:
+    return f"[{array.size}{' × batch' if array.batched else ''}]"
+
+
+def _line(array: Array) -> str:
+    if array.kind is Kind.MAP and array.op is not None:
+        return " ".join([array.op.name, *map(_operand, array.operands)])
+    if array.kind is Kind.SUM:
+        sums = [
+            f"Σ {' '.join(map(_operand, terms.factors))} over {_loops(terms.owner)}"
+            + (" and the batch" if terms.batched and not array.batched else "")
+            for terms in array.terms
+        ]
+        return ("largest of " if array.op else "exactly " if array.exact else "") + " + ".join(sums)
+    if array.kind is Kind.GATHER:
+        chosen, candidates = map(_operand, array.operands)
+        return f"{candidates} at {chosen}"
+    if array.kind is Kind.SCATTER:
+        chosen, sent = map(_operand, array.operands)
+        return f"{sent} sent to {_loops(choice_of(array).places)} at {chosen}"
+    data = array.data
+    shown = " ".join(map(str, data)) if len(data) <= 2 else f"{data[0]} … {data[-1]}"
+    return f"{array.kind.value} {shown}"
+
+
+def _operand(operand: Operand) -> str:
+    if not isinstance(operand, Read):
+        return repr(operand)
+    return f"a{operand.array}" + ("" if operand.index.is_identity else f"[{_loops(operand.index)}]")
+
+
+def _loops(index: Index) -> str:
+    """How an index map runs: turns and steps of its loops, or how long its table is."""
+    if index.dims is None:
+        return f"table of {len(index)}"
+    start = f"{index.places[0]} + " if index.places[0] else ""
+    return f"{start}{'×'.join(str(n) for n, _ in index.dims)}: {' '.join(str(step) for _, step in index.dims)}"

@@ -1,0 +1,359 @@
+"""Differentiation of a program over classes: the rows of the derivative table, by the engine's one sweep.
+
+What a class has and a node has not is an index map, and all there is to add is its transpose.  What was gathered is
+scattered: if y[m] = f(x[i[m]]), the adjoint of x[i[m]] is the sum of those of all y[m] that read it.  A sum of products
+is a list of terms (owner, x, y), and its derivative with respect to x is the same list with the roles exchanged:
+
+    y[owner] += w[i] x[j]        w̄[i] += ȳ[owner] x[j]        x̄[j] += ȳ[owner] w[i]
+
+so that both derivatives of a matrix product are matrix products.  What a number k of the call has chosen gets its
+adjoint back by the same number: the transpose of a GATHER is a SCATTER, and the other way round.
+
+    y[m] = x[j[k[m], m]]          x̄[j[k[m], m]] += ȳ[m]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from autograd import ops
+from autograd.branches import LinearMap
+from autograd.compiler.program.builder import Builder, Rows, wrapped
+from autograd.compiler.program.classes import Array, Kind, Operand, Read, Terms, choice_of, reads_of
+from autograd.compiler.program.indices import Index
+from autograd.functional import NOTHING
+from autograd.graph import sweep
+
+__all__ = ["differentiate"]
+
+
+def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> list[Operand]:
+    """Write the derivatives of one number with respect to whole arrays behind what is written.
+
+    Args:
+        builder: with the program in it.
+        output: one member of an array.
+        inputs: arrays, each read in the order of its members.
+
+    Returns:
+        For each input an operand of its size: 0.0 where the output does not depend on it.
+    """
+    if not isinstance(output, Read):
+        return [0.0] * len(inputs)
+    nodes = _graph(builder, output.array, [read.array for read in inputs])
+    root = nodes.get(output.array)
+    if root is None:
+        return [0.0] * len(inputs)
+    order = [nodes[number] for number in sorted(nodes)]
+    taken = _branches(builder, order, root, output.index)
+    size, batched = root.array.size, root.array.batched
+    seed = _Adjoint(builder, size, batched)
+    if size == 1:
+        seed.known = 1.0
+    else:
+        seed.terms = [Terms(output.index, (builder.spread(1.0, 1),), batched)]
+    adjoint = sweep(order, {root: seed}, lambda node: _edges(builder, node, taken.get(node)), NOTHING)
+    # One adjoint may be that of several arrays: in z = W x + b it is called the derivative with respect to z.
+    for node in sorted(order, key=lambda node: (node.number not in builder.labels, -node.number)):
+        found = adjoint[node]
+        if isinstance(found, _Adjoint) and isinstance(read := found.operand, Read) and read.index.is_identity:
+            builder.adjoints.setdefault(read.array, node.number)
+    results: list[Operand] = []
+    for read in inputs:
+        found = adjoint[nodes[read.array]] if read.array in nodes else None
+        results.append(found.operand if isinstance(found, _Adjoint) else 0.0)
+    return results
+
+
+class _Node:
+    """An array in the graph that is swept; its parents are what it reads, once for each read."""
+
+    __slots__ = ("array", "grad", "number", "parents", "reads")
+
+    def __init__(self, number: int, array: Array, reads: list[tuple[int, Read]], parents: tuple[_Node, ...]) -> None:
+        self.number = number
+        self.array = array
+        self.reads = reads  # with the position of each among all that the array reads
+        self.parents = parents
+        self.grad: Any = None
+
+
+def _graph(builder: Builder, output: int, inputs: Iterable[int]) -> dict[int, _Node]:
+    """A node for each array on a way from an input to the output."""
+    needed, stack = {output}, [output]
+    while stack:
+        for read in reads_of(builder.arrays[stack.pop()]):
+            if read.array not in needed:
+                needed.add(read.array)
+                stack.append(read.array)
+    nodes: dict[int, _Node] = {}
+    wanted = set(inputs)
+    for number in sorted(needed):
+        array = builder.arrays[number]
+        if number in wanted:
+            nodes[number] = _Node(number, array, [], ())
+        elif array.op not in (ops.detached, ops.largest):
+            reads = [(k, read) for k, read in enumerate(reads_of(array)) if read.array in nodes]
+            if reads:
+                nodes[number] = _Node(number, array, reads, tuple([nodes[read.array] for _, read in reads]))
+    return nodes
+
+
+class _Adjoint:
+    """The adjoint of an array while it is collected: terms that its members get from all that reads them."""
+
+    __slots__ = ("batched", "builder", "known", "size", "terms")
+
+    def __init__(self, builder: Builder, size: int, batched: bool, terms: Sequence[Terms] = ()) -> None:
+        self.builder, self.size, self.batched = builder, size, batched
+        self.terms = list(terms)
+        self.known: Operand | None = None
+
+    @property
+    def operand(self) -> Operand:
+        """The sum of all terms, written when it is first asked for."""
+        if self.known is None:
+            self.known = self.builder.sum(self.size, self.terms, batched=self.batched)
+        return self.known
+
+    def __add__(self, other: Any) -> _Adjoint:
+        if other is NOTHING:
+            return self
+        return _Adjoint(self.builder, self.size, self.batched, self.terms + other.terms)
+
+    def __mul__(self, edge: Any) -> Any:
+        return edge(self) if isinstance(edge, LinearMap) else NOTHING
+
+
+def _edges(builder: Builder, node: _Node, taken: Any) -> list[Any]:
+    """What each operand of an array gets from the adjoint of the array."""
+    array = node.array
+    if array.kind is Kind.SUM:
+        return [_SumEdge(builder, array, position, read, taken) for position, read in node.reads]
+    if not array.kind.is_leaf and array.kind is not Kind.MAP:
+        return [_ChoiceEdge(builder, array, read, taken) if k else NOTHING for k, read in node.reads]
+    if array.kind.is_leaf or array.op in ops.COMPARISONS:
+        return [NOTHING] * len(node.reads)
+    here = Rows(builder, Read(node.number, builder.identity(array.size)))
+    operands = [wrapped(builder, operand) for operand in array.operands]
+    if array.op is ops.select:
+        condition = operands[0]
+        sides = {1: condition.select(1.0, 0.0), 2: condition.select(0.0, 1.0)}
+        return [
+            _MapEdge(builder, array, read, 1.0, both(taken, sides[k])) if k else NOTHING
+            for k, read in _by_operand(node)
+        ]
+    local = array.op.partials(here, *operands)  # type: ignore[union-attr]
+    return [_MapEdge(builder, array, read, local[k], taken) for k, read in _by_operand(node)]
+
+
+def both(taken: Any, side: Any) -> Any:
+    """Where a branch inside a branch is taken."""
+    if isinstance(taken, Rows):
+        return taken.select(side, 0.0)
+    return side if taken is None or taken else 0.0
+
+
+def _by_operand(node: _Node) -> list[tuple[int, Read]]:
+    """The reads of a MAP with the numbers of the operands that they are."""
+    positions = [k for k, operand in enumerate(node.array.operands) if isinstance(operand, Read)]
+    return [(positions[k], read) for k, read in node.reads]
+
+
+class _MapEdge(LinearMap):
+    """From an operation to one operand: the adjoint times the local derivative, scattered to where it was read."""
+
+    __slots__ = ("array", "builder", "local", "read", "taken")
+
+    def __init__(self, builder: Builder, array: Array, read: Read, local: Any, taken: Any) -> None:
+        self.builder, self.array, self.read, self.local, self.taken = builder, array, read, local, taken
+
+    def __call__(self, adjoint: Any) -> Any:
+        builder, local, target = self.builder, self.local, self.builder.arrays[self.read.array]
+        above = adjoint.operand
+        factors: list[Any] = [x.read if isinstance(x, Rows) else x for x in (above, local)]
+        numbers = [x for x in factors if not isinstance(x, Read)]
+        merges = not self.read.index.is_one_to_one or (self.array.batched and not target.batched)
+        if numbers or self.taken is not None or not merges:
+            product = builder.map(ops.mul, factors, self.array.size)
+            if self.taken is not None:
+                condition = self.taken.read if isinstance(self.taken, Rows) else self.taken
+                product = builder.map(ops.select, [condition, product, 0.0])
+            factors = [product]
+        reads = [builder.spread(factor, self.array.size) for factor in factors]
+        terms = Terms(self.read.index, tuple(reads), self.array.batched)
+        return _Adjoint(builder, target.size, target.batched, [terms])
+
+
+class _SumEdge(LinearMap):
+    """From a sum to one factor of its terms: the same terms with the roles of owner and factor exchanged."""
+
+    __slots__ = ("array", "builder", "position", "read", "taken")
+
+    def __init__(self, builder: Builder, array: Array, position: int, read: Read, taken: Any) -> None:
+        self.builder, self.array, self.position, self.read, self.taken = builder, array, position, read, taken
+
+    def __call__(self, adjoint: Any) -> Any:
+        builder, target = self.builder, self.builder.arrays[self.read.array]
+        terms, position = _part(self.array, self.position)
+        others = [factor for j, factor in enumerate(terms.factors) if j != position]
+        above = adjoint.operand
+        count = len(terms.owner)
+        if isinstance(above, Read):
+            above = builder.read(above, terms.owner)
+        factors: list[Any] = [above, *others]
+        if not isinstance(above, Read) or self.taken is not None:
+            product = builder.map(ops.mul, factors, count) if len(factors) == 2 else above
+            if self.taken is not None:
+                condition = self.taken
+                if isinstance(condition, Rows):
+                    condition = builder.read(condition.read, terms.owner)
+                product = builder.map(ops.select, [condition, product, 0.0])
+            factors = [product]
+        reads = [builder.spread(factor, count) for factor in factors]
+        found = Terms(self.read.index, tuple(reads), terms.batched)
+        return _Adjoint(builder, target.size, target.batched, [found])
+
+
+class _ChoiceEdge(LinearMap):
+    """From a GATHER to its candidates, or from a SCATTER to what it sends: the same choice in the other direction."""
+
+    __slots__ = ("array", "builder", "read", "taken")
+
+    def __init__(self, builder: Builder, array: Array, read: Read, taken: Any) -> None:
+        self.builder, self.array, self.read, self.taken = builder, array, read, taken
+
+    def __call__(self, adjoint: Any) -> Any:
+        builder, array, target = self.builder, self.array, self.builder.arrays[self.read.array]
+        above, choice = adjoint.operand, choice_of(array)
+        if self.taken is not None:
+            above = builder.map(ops.select, [x.read if isinstance(x, Rows) else x for x in (self.taken, above)] + [0.0])
+        if array.kind is Kind.SCATTER:
+            size, places = len(self.read.index), builder.read(builder.spread(above, array.size), choice.places)
+            back = builder.spread(builder.gather(choice.chosen, places, size), size)
+            terms = Terms(self.read.index, (back,), builder.is_batched(back))
+            return _Adjoint(builder, target.size, target.batched, [terms])
+        sums, first = builder.scatter(choice.chosen, above, choice.places, batched=target.batched)
+        owner = builder.index(range(first, first + len(sums.index)))
+        return _Adjoint(builder, target.size, target.batched, [Terms(owner, (sums,), target.batched)])
+
+
+def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Index) -> dict[_Node, Any]:
+    """For arrays of which the output depends on some members only: a number that is not 0 at these.
+
+        a2 = log a1                      the output depends on member m of a2 where a0[m] is 1, so that the number
+        a3 = select a0 a2 0.0            for a2 is a0; for a1 it is a0, too, and log's 1 / 0 does not reach it
+
+    The derivative with respect to what a branch of a ``select`` computed may be inf or nan where the branch is not
+    taken; the zero that comes from above would not make it 0 there (see ``autograd.branches``).  The same holds for
+    members that only a condition, a guard or another output needs.
+    """
+    found: dict[_Node, Any] = {}
+    reads: dict[_Node, list[_Edge]] = {node: [] for node in order}
+    reads[root].append(_Edge(output, None, root.array.batched))
+    for node in reversed(order):
+        if not node.parents:  # nothing is passed on
+            continue
+        here = _taken_here(builder, node, reads[node])
+        if here is not None:
+            found[node] = here
+        groups = _groups(node, here, reads[node])
+        for (position, read), parent in zip(node.reads, node.parents):
+            edge = _edge(builder, node, position, read, here) if parent.parents else None
+            if edge is not None:
+                read_by = [frozenset(map(read.index.places.__getitem__, members)) for members in groups]
+                reads[parent].append(edge._replace(groups=read_by))
+    return found
+
+
+class _Edge(NamedTuple):
+    """What reads members of an array.
+
+    Attributes:
+        places: where.
+        taken: a number that is not 0 where it counts; None: everywhere.
+        batched: whether that is another number for each sample.
+        groups: sets of members of which one counts at least, since an index chooses among what is computed from them.
+    """
+
+    places: Index
+    taken: Any
+    batched: bool
+    groups: Sequence[frozenset[int]] = ()
+
+
+def _groups(node: _Node, taken: Any, edges: list[_Edge]) -> Sequence[Iterable[int]]:
+    """Sets of places, in what an array reads, of which one counts at least, where that is not known of every place."""
+    array = node.array
+    if array.kind not in (Kind.MAP, Kind.GATHER) or (taken is not None and array.op is ops.select):
+        return ()
+    members: Sequence[Iterable[int]] = [members for edge in edges for members in edge.groups]
+    if array.kind is Kind.MAP:
+        return members if taken is not None else ()
+    if taken is None:
+        members = [(member,) for member in range(array.size)]
+    candidates = range(choice_of(array).count)
+    return [[k * array.size + member for k in candidates for member in group] for group in members]
+
+
+def _edge(builder: Builder, node: _Node, position: int, read: Read, here: Any) -> _Edge | None:
+    """The edge from an array to what it reads; None where no gradient goes that way."""
+    taken, array = here, node.array
+    if not array.kind.is_leaf and array.kind not in (Kind.MAP, Kind.SUM):
+        return _chosen_edge(builder, array, read, here) if position else None
+    if array.kind is Kind.SUM:
+        if isinstance(taken, Rows):
+            taken = Rows(builder, builder.read(taken.read, _part(node.array, position)[0].owner))
+    elif node.array.op in ops.COMPARISONS:
+        return None
+    elif node.array.op is ops.select:
+        operand = [k for k, x in enumerate(node.array.operands) if isinstance(x, Read)][position]
+        condition = wrapped(builder, node.array.operands[0])
+        if operand == 0:
+            return None
+        if isinstance(condition, Rows):
+            taken = both(taken, condition.select(1.0, 0.0) if operand == 1 else condition.select(0.0, 1.0))
+    return _Edge(read.index, taken, node.array.batched)
+
+
+def _chosen_edge(builder: Builder, array: Array, read: Read, here: Any) -> _Edge:
+    """The edge to candidates, of which those count that are chosen; or to what is sent."""
+    choice, size = choice_of(array), len(read.index)
+    number = here.read if isinstance(here, Rows) else 1.0 if here is None else here
+    if array.kind is Kind.SCATTER:
+        if isinstance(number, Read):
+            here = wrapped(builder, builder.gather(choice.chosen, builder.read(number, choice.places), size))
+        return _Edge(read.index, here, array.batched)
+    batched = builder.arrays[read.array].batched
+    sums, first = builder.scatter(choice.chosen, number, choice.places, batched=batched)
+    return _Edge(builder.index(range(first, first + len(sums.index))), Rows(builder, sums), batched)
+
+
+def _part(array: Array, position: int) -> tuple[Terms, int]:
+    """The terms of a sum that its read number ``position`` belongs to, and which of their factors it is."""
+    for terms in array.terms:
+        if position < len(terms.factors):
+            return terms, position
+        position -= len(terms.factors)
+    raise IndexError(position)
+
+
+def _taken_here(builder: Builder, node: _Node, edges: list[_Edge]) -> Any:
+    """How many of the edges that read each member count; None if one does for every member."""
+    size = node.array.size
+    if any(edge.taken is None and edge.places.distinct == size for edge in edges):
+        return None
+    always = set().union(*[edge.places.places for edge in edges if edge.taken is None])
+    always.update([next(iter(group)) for edge in edges for group in edge.groups if len(group) == 1])
+    if len(always) == size:
+        return None
+    if all(edge.taken is None for edge in edges):
+        return Rows(builder, builder.leaf(Kind.CONSTANT, [float(member in always) for member in range(size)]))
+    terms = []
+    for edge in edges:
+        number = 1.0 if edge.taken is None else edge.taken.read if isinstance(edge.taken, Rows) else edge.taken
+        spread = builder.spread(number, len(edge.places))
+        terms.append(Terms(edge.places, (spread,), edge.batched or node.array.batched))
+    taken = wrapped(builder, builder.sum(size, terms, batched=node.array.batched))
+    return taken if isinstance(taken, Rows) or taken == 0.0 else None

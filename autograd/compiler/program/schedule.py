@@ -1,0 +1,183 @@
+"""The steps in which a program is computed: sums and choices one by one, and operations on members in regions.
+
+A region is a group of operations on as many members each that read each other's results in their own place.  It becomes
+one loop: what only the region itself reads stays in the registers of the machine.
+
+    a1 = mul a0 a0        one region: a loop over the members in which a1 and a2 are never stored,
+    a2 = sub 1.0 a1       if only a3 reads them
+    a3 = mul a2 b
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from autograd.compiler.program.classes import Array, Kind, Program, Read, reads_of
+from autograd.compiler.program.indices import Dims, Index, common_dims
+
+__all__ = ["Region", "Step", "schedule", "stored"]
+
+
+class Region(NamedTuple):
+    """Operations on members, computed in one loop.
+
+    Attributes:
+        arrays: the numbers of the arrays, in order.
+        size: how many members each has.
+        batched: whether they are batched.
+    """
+
+    arrays: list[int]
+    size: int
+    batched: bool
+
+
+Step = Region | int  # a region, or the number of a sum or a choice
+
+
+def schedule(program: Program) -> list[Step]:
+    """The steps of a program, in order."""
+    found = _Schedule(program)
+    found.sink()
+    return [step for step in found.steps if not isinstance(step, Region) or step.arrays]
+
+
+def stored(program: Program, steps: list[Step]) -> set[int]:
+    """The arrays that must be in memory: leaves, sums, results, and what passes from one step to another."""
+    inside = {number: k for k, step in enumerate(steps) if isinstance(step, Region) for number in step.arrays}
+    found = {read.array for read in program.outputs if isinstance(read, Read)}
+    for number, array in enumerate(program.arrays):
+        if array.kind is not Kind.MAP:
+            found.add(number)
+        for read in reads_of(array):
+            if number not in inside or inside.get(read.array) != inside[number]:
+                found.add(read.array)
+    return found
+
+
+class _Schedule:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.steps: list[Step] = []
+        self.step_of: dict[int, int] = {}
+        self.spaces: dict[int, _Space] = {}  # of the regions, by step
+        self.open: dict[tuple[int, bool], list[int]] = {}  # the regions of each size
+        for number, array in enumerate(program.arrays):
+            if array.kind is Kind.MAP:
+                self._place(number, array)
+            elif not array.kind.is_leaf:
+                self._add(number, number)
+
+    def _add(self, number: int, step: Step) -> None:
+        self.step_of[number] = len(self.steps)
+        self.steps.append(step)
+
+    def _place(self, number: int, array: Array) -> None:
+        """Put an operation into the first region that can take it, or into a new one."""
+        key = array.size, array.batched
+        earliest = 0
+        for read in reads_of(array):
+            if read.array in self.step_of:
+                at = self.step_of[read.array]
+                joins = at in self.spaces and read.index.is_identity and self._key(read.array) == key
+                earliest = max(earliest, at if joins else at + 1)
+        for at in self.open.get(key, ()):
+            if at >= earliest and self._joins(at, array):
+                step = self.steps[at]
+                assert isinstance(step, Region)
+                step.arrays.append(number)
+                self.step_of[number] = at
+                return
+        self._add(number, Region([number], *key))
+        at = self.step_of[number]
+        self.spaces[at] = _Space(self._columns(array))
+        self.open.setdefault(key, []).append(at)
+
+    def _key(self, number: int) -> tuple[int, bool]:
+        array = self.program.arrays[number]
+        return array.size, array.batched
+
+    @staticmethod
+    def _columns(array: Array) -> set[Index]:
+        """The index maps, other than the identity, by which an operation reads what is outside of its region."""
+        return {read.index for read in reads_of(array) if not read.index.is_identity}
+
+    def _joins(self, at: int, array: Array) -> bool:
+        return self.spaces[at].extend(self._columns(array))
+
+    def sink(self) -> None:
+        """Move operations to the region that needs them, where what they read is in memory anyway.
+
+        The derivative of an activation, say, is needed when the gradients come back only: until then it would be
+        stored beside the activation.
+        """
+        readers: dict[int, list[tuple[int, bool]]] = {}
+        for number, array in enumerate(self.program.arrays):
+            for read in reads_of(array):
+                readers.setdefault(read.array, []).append((number, read.index.is_identity))
+        results = {read.array for read in self.program.outputs if isinstance(read, Read)}
+        for number in reversed(range(len(self.program.arrays))):
+            if self.program.arrays[number].kind is not Kind.MAP or number in results:
+                continue
+            group = self._movable(number, readers, results)
+            to = {self.step_of.get(reader) for reader, _ in readers.get(number, ())}
+            if group and len(to) == 1:
+                self._move(group, to.pop())
+
+    def _movable(self, number: int, readers: dict[int, list[tuple[int, bool]]], results: set[int]) -> list[int] | None:
+        """An operation and those that only it needs, if all else that they read is in memory anyway."""
+        at = self.step_of[number]
+        group, stack = {number}, [number]
+        while stack:
+            for read in reads_of(self.program.arrays[stack.pop()]):
+                operand = read.array
+                if operand in group or self.program.arrays[operand].kind is not Kind.MAP or operand in results:
+                    continue
+                users = {reader for reader, _ in readers[operand]}
+                if self.step_of[operand] != at or any(self.step_of[user] != at for user in users):
+                    continue
+                if not users <= group:
+                    return None
+                group.add(operand)
+                stack.append(operand)
+        every = [identity for member in group for _, identity in readers[member]]
+        return sorted(group) if all(every) else None
+
+    def _move(self, group: list[int], to: int | None) -> None:
+        """Put operations of one region into a later one, if that has as many members and loops for them."""
+        step, other = self.steps[self.step_of[group[0]]], self.steps[to]  # type: ignore[index]  # readers are computed
+        if other is step or not isinstance(other, Region) or not isinstance(step, Region):
+            return
+        if (step.size, step.batched) != (other.size, other.batched):
+            return
+        columns = set().union(*[self._columns(self.program.arrays[number]) for number in group])
+        if self.spaces[to].extend(columns):  # type: ignore[index]
+            for number in group:
+                step.arrays.remove(number)
+                other.arrays.append(number)
+                self.step_of[number] = to  # type: ignore[assignment]
+            other.arrays.sort()
+
+
+class _Space:
+    """The loops of a region, as far as they are known."""
+
+    def __init__(self, columns: Iterable[Index]) -> None:
+        self.columns = set(columns)
+
+    def extend(self, columns: set[Index]) -> bool:
+        """Take more index maps in, if the loops do not get more by that than two and a table."""
+        if columns <= self.columns:
+            return True
+        together = self.columns | columns
+        tables = [column for column in together if column.dims is None]
+        if tables:
+            fits = len(tables) == len(together) == 1
+        else:
+            dims: list[Dims | None] = [column.dims for column in together]
+            found = common_dims(dims)
+            fits = found is not None and len(found[0]) <= 2
+        if fits:
+            self.columns = together
+        return fits

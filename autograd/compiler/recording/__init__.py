@@ -1,0 +1,12 @@
+"""A call of a function becomes a recording: its graph, what it decided, what it read outside and what it changed there.
+
+1. ``record.py`` runs the function on Values and makes the recording; ``recorder.py`` is told of each node and decision.
+2. What stands for the numbers of the call: ``traced.py``; ``choosing.py`` (indices, ``max``, ``x if c else y``) and
+   ``plain_math.py`` (``math``) compute with them.  ``rewriting.py`` puts calls of these where Python overloads nothing.
+3. ``columns.py`` records the rule of an optimiser once for all parameters.
+4. In and out: ``arguments.py``, ``results.py``, and ``givens.py`` for lists in the arguments that the call changes.
+5. Outside: ``outside.py`` compares what the function can see with what it was, by the ``watches.py`` for each kind of
+   object (``looks.py`` is what machine code compares) and the names that ``codenames.py`` finds in its code;
+   ``generators.py`` notices random draws.
+6. Changes: ``effects.py`` (parameters, gradients), ``places.py`` (numbers in lists, dictionaries, attributes, names).
+"""

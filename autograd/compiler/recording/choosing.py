@@ -1,0 +1,190 @@
+"""What a function chooses by a number of the call: a member of a list by its index, the largest or smallest number.
+
+Without the compiler Python does that itself.  In a recording the choice is made anew at every replay: ``xs[i]`` is a
+gather (the row ``take`` of the table) and ``max`` a chain of selections, so that no decision has to be guarded.
+
+>>> from autograd import Value, compile, take
+>>> table = [[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]]
+>>> f = compile(lambda i, x: take(table, i)[1] * max(x, 0.0))
+>>> [f(i, 10.0).data for i in (0, 1, -2)], f.recordings
+([20.0, 40.0, 20.0], 1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd import ops
+from autograd.compiler.recording.traced import EXACT, TracedBool, TracedFloat, TracedInt, node_of
+from autograd.modes import current_modes
+from autograd.ops import Traced
+from autograd.value import Value
+
+__all__ = ["Chosen", "Row", "choice", "extreme", "identical", "member"]
+
+
+class Chosen(Value):
+    """One of several nodes.  It is equal to the one that was chosen, as that would be; to ask is a decision."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Value) and _original(self) is _original(other))
+
+    __hash__ = Value.__hash__
+
+
+def _chosen(node: Value) -> Value:
+    if type(node) is Value:  # a program's own subclass stays what it is
+        node.__class__ = Chosen
+    return node
+
+
+def _original(node: Value) -> Value:
+    """The node that was chosen."""
+    recorder = current_modes().recorder
+    while type(node) is Chosen:
+        question, *candidates = node.parents
+        if node.op is ops.take:
+            if recorder is not None:
+                recorder.on_read(question)
+            node = candidates[int(question._data)]
+        else:
+            if recorder is not None:
+                recorder.on_branch(question)
+            node = candidates[not question._data]
+    return node
+
+
+# ---- members of lists ------------------------------------------------------------------------------------------------
+def member(xs: Any, i: Any, recorder: Any) -> Any:
+    """``xs[i]`` for a traced int: a gather if the members are numbers, Values, or lists of these that are alike.
+
+    Raises:
+        IndexError: as Python does.
+    """
+    whole = isinstance(i, int)
+    if not whole or type(xs) not in (list, tuple, Row) or not _is_regular(xs):
+        return xs[i]
+    n, number = len(xs), int(i.node._data)
+    if not -n <= number < n:
+        return xs[i.read()]  # an IndexError, for this index
+    found = _gathered(recorder.place(i.node, n), xs)
+    return Row(found, xs, i) if type(found) is list else found
+
+
+def _is_regular(xs: Sequence[Any]) -> bool:
+    """Whether these are numbers, or lists of the same length of such."""
+    kinds = {*map(type, xs)}
+    if len(kinds) == 1 and kinds <= {list, tuple, Row}:
+        return len({*map(len, xs)}) == 1 and all(map(_is_regular, zip(*xs)))
+    if not xs or not all(issubclass(kind, (Value, Traced, int, float)) for kind in kinds):
+        return False
+    if any(issubclass(kind, Value) for kind in kinds):
+        return True
+    whole = {isinstance(x, int) for x in xs}
+    if len({isinstance(x, bool) for x in xs}) > 1 or len(whole) > 1:  # the result would be now one, now the other
+        return False
+    return whole == {False} or all(abs(node_of(x)._data if isinstance(x, Traced) else x) <= EXACT for x in xs)
+
+
+def _gathered(place: Value, xs: Sequence[Any]) -> Any:
+    if isinstance(xs[0], (list, tuple)):
+        columns = [_gathered(place, column) for column in zip(*xs)]
+        return tuple(columns) if type(xs[0]) is tuple else columns
+    node = Value.apply(ops.take, [place, *map(node_of, xs)])
+    if any(isinstance(x, Value) for x in xs):
+        return _chosen(node)
+    return (TracedBool if isinstance(xs[0], bool) else TracedInt if isinstance(xs[0], int) else TracedFloat)(node)
+
+
+class Row(list[Any]):
+    """A list that was chosen from others.  To change it changes the one that was chosen, and is a decision."""
+
+    def __init__(self, members: Sequence[Any], lists: Any = (), index: Any = 0) -> None:
+        super().__init__(members)
+        self._lists, self._place = lists, index
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+    def __copy__(self) -> list[Any]:
+        return list(self)
+
+
+def _changing(name: str) -> Callable[..., Any]:
+    change = getattr(list, name)
+
+    def method(self: Row, *args: Any, **keywords: Any) -> Any:
+        getattr(self._lists[self._place.read()], name)(*args, **keywords)
+        result = change(self, *args, **keywords)
+        return self if name in ("__iadd__", "__imul__") else result
+
+    return method
+
+
+for _name in ("append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "__setitem__", "__delitem__",
+              "__iadd__", "__imul__"):  # fmt: skip
+    setattr(Row, _name, _changing(_name))
+
+
+# ---- one of two ------------------------------------------------------------------------------------------------------
+def choice(condition: Any, x: Any, y: Any) -> Any:
+    """``x if condition else y``: of two numbers or Values a selection, of anything else a decision."""
+    alike = not any(isinstance(side, bool) for side in (x, y)) and all(
+        isinstance(side, (Value, Traced, float)) or (isinstance(side, int) and abs(side) <= EXACT) for side in (x, y)
+    )
+    if not alike or x is y:
+        return x if condition else y
+    chosen = condition.select(x, y)
+    return _chosen(chosen) if isinstance(chosen, Value) else chosen
+
+
+def identical(x: Any, y: Any) -> bool:
+    """``x is y``: of a truth that is computed from the arguments a decision, since there are two truths only."""
+    if x is not y and TracedBool in (type(x), type(y)) and isinstance(x, bool) and isinstance(y, bool):
+        return bool(x) is bool(y)
+    return x is y
+
+
+# ---- the largest and the smallest ------------------------------------------------------------------------------------
+def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
+    """``max(...)`` or ``min(...)``: of traced numbers and Values as selections, in the order in which Python compares.
+
+    The first of equal numbers wins, and a nan only if it comes first.
+    """
+    if current_modes().recorder is None or (function is not max and function is not min) or "key" in keywords:
+        return function(*args, **keywords)
+    if len(args) == 1:
+        args = (list(args[0]),)
+    items = args[0] if len(args) == 1 else args
+    computed = any(isinstance(x, (Value, Traced)) for x in items)
+    if not computed or not all(isinstance(x, (Value, Traced, int, float)) for x in items):
+        return function(*args, **keywords)
+    if all(map(_is_detached, items)):
+        return _largest(items) if function is max else -_largest([-x for x in items])
+    best = items[0]
+    for x in items[1:]:
+        operands = (best, x) if function is max else (x, best)
+        taken = Value.apply(ops.less, list(map(node_of, operands)))
+        if isinstance(best, Value) or isinstance(x, Value):
+            best = _chosen(taken.select(node_of(x), node_of(best)))
+        else:
+            best = TracedFloat(taken).select(x, best)
+    return best
+
+
+def _is_detached(x: Any) -> bool:
+    """Whether no gradient can go through a number."""
+    if isinstance(x, Value) or not isinstance(x, Traced):
+        return not isinstance(x, Value)
+    whole = isinstance(x, int)
+    return whole or x.node.op is ops.detached
+
+
+def _largest(items: Sequence[Any]) -> Any:
+    kinds = [bool, int, float]
+    kind = next(kind for kind in kinds if all(isinstance(x, kind) for x in items) or kind is float)
+    node = Value.apply(ops.largest, list(map(node_of, items)))
+    return {bool: TracedBool, int: TracedInt, float: TracedFloat}[kind](node)

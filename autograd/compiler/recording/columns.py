@@ -1,0 +1,184 @@
+"""An elementwise function of many rows of numbers, recorded once for all rows of a kind.
+
+    for p, m in rows:                           20 parameters: 60 nodes
+        m = 0.9 * m + p.grad
+        p.data -= lr * m
+
+    m1, …, m20 = F(m, g) of each row            F = 0.9 * m + g          40 nodes, in two classes
+    p1, …, p20 = G(p, m1) of each row           G = p - lr * m1
+
+So a node of this kind has an operation of its own, a ``Formula``, whose operands are those of its row.  The program has
+no formulas: where a class is written, its formula writes the arrays that it is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice, repeat
+from operator import attrgetter
+from typing import Any
+
+from autograd import ops
+from autograd.compiler.recording.traced import TracedFloat
+from autograd.ops import Binary, Op, Unary
+from autograd.value import Value, new_node
+
+__all__ = ["Formula", "recorded_rows"]
+
+_FEW = 8  # fewer rows of a kind are recorded one by one
+_PLAIN = (float, int, bool, str, type(None))
+_data = attrgetter("_data")
+
+
+class Formula(Op):
+    """Several operations of the table as one.
+
+    Args:
+        steps: For each of them the row of the table and its operands: a plain number, or in a tuple of one member the
+            number of an operand of the formula or, counted on, of an earlier step.
+    """
+
+    def __init__(self, steps: Sequence[tuple[Op, Sequence[Any]]]) -> None:
+        # A recording is differentiated class by class, where no formula is left.  Before that derivatives go to the
+        # leaves of parameters only, whereas the operands here are plain numbers.
+        super().__init__("formula", self, lambda result, *operands: (0.0,) * len(operands))
+        self.steps = steps
+
+    def __call__(self, *operands: Any) -> Any:
+        """The operations themselves: of floats, of nodes, or of arrays of a program."""
+        found = [*operands]
+        for op, places in self.steps:
+            given = [found[x[0]] if type(x) is tuple else x for x in places]
+            found.append(ops.where(*given) if op is ops.select else op(*given))
+        return found[-1]
+
+    def column(self, operands: Sequence[Iterable[float]], count: int) -> list[float]:
+        """The results for columns of so many numbers: one operation after the other, each for all rows."""
+        found: list[Any] = [*operands]
+        for op, places in self.steps:
+            given = [found[x[0]] if type(x) is tuple else repeat(x, count) for x in places]
+            found.append(list(map(op.value, *given)))
+        result: list[float] = found[-1]
+        return result
+
+
+def recorded_rows(recorder: Any, f: Callable[..., Any], rows: Iterable[Any], shared: Sequence[Any]) -> list[Any]:
+    """``f(*row, *shared)`` for each row, recorded once for all rows of a kind.
+
+    Two rows are of a kind if they have the same structure, traced numbers in the same places, and the same plain
+    numbers in the others.
+    """
+    rows = list(rows)
+    kinds: dict[Any, list[int]] = {}
+    for k, row in enumerate(rows):
+        kinds.setdefault(_kind(row), []).append(k)
+    results: list[Any] = [None] * len(rows)
+    for members in kinds.values():
+        given = [rows[k] for k in members]
+        found = _Columns(recorder, given).results(f, shared) if len(members) >= _FEW else None
+        for k, result in zip(members, [f(*row, *shared) for row in given] if found is None else found):
+            results[k] = result
+    return results
+
+
+def _kind(x: Any) -> Any:
+    """What rows of a kind have in common."""
+    if type(x) is TracedFloat:
+        return None
+    if type(x) is tuple:
+        return tuple(map(_kind, x))
+    return (type(x), repr(x)) if type(x) in _PLAIN else (type(x), id(x))
+
+
+class _Columns:
+    """Many rows of a kind, for which a function is called once.
+
+    Args:
+        recorder: The ``Recorder`` of the call.
+        rows: The rows.
+    """
+
+    def __init__(self, recorder: Any, rows: list[Any]) -> None:
+        self.recorder, self.rows = recorder, rows
+        # The function gets stand-ins for the numbers of a row.  What is computed from them is taken out of the
+        # recording again; what each row has in their places is in the columns.
+        inputs = zip(*[[x.node for x in _flat(row) if type(x) is TracedFloat] for row in rows])
+        self.columns: dict[Value, Iterable[Value]] = {
+            new_node(column[0]._data, ops.leaf, (), ()): column for column in inputs
+        }
+        self.body: list[Value] = []
+
+    def results(self, f: Callable[..., Any], shared: Sequence[Any]) -> list[Any] | None:
+        """The result for each row; None if the function decides by the numbers of a row, or does more than compute."""
+        recorder, (row, *_) = self.recorder, self.rows
+        nodes, guards, dropped = len(recorder.nodes), len(recorder.guards), len(recorder.dropped)
+        result = f(*_refilled(row, iter(self.columns)), *shared)
+        inside = set(self.columns)
+        for node in islice(recorder.nodes, nodes, None):
+            if not inside.isdisjoint(node.parents):
+                inside.add(node)
+                self.body.append(node)
+        for node in self.body:
+            del recorder.nodes[node]
+        looked = [key for key in islice(recorder.guards, guards, None) if key[0] in inside]
+        lost = [node for node in recorder.dropped[dropped:] if node in inside]
+        numbers = list(_flat(result))
+        computed = all(type(x) is TracedFloat or type(x) in _PLAIN for x in numbers)
+        if looked or lost or not computed or not all(_is_arithmetic(node.op) for node in self.body):
+            for key in looked:
+                del recorder.guards[key]
+            recorder.dropped[dropped:] = [node for node in recorder.dropped[dropped:] if node not in inside]
+            return None
+        # Outputs are written in the order of their creation, so that one can be computed from earlier ones.
+        wanted = {x.node for x in numbers if type(x) is TracedFloat}
+        for node in self.body:
+            if node in wanted:
+                self.columns[node] = self._written(node)
+        everything = [self.columns.get(x.node, repeat(x.node)) for x in numbers if type(x) is TracedFloat]
+        rows = zip(*everything) if everything else repeat(())
+        return [_refilled(result, iter(found)) for found, _ in zip(rows, self.rows)]
+
+    def _written(self, output: Value) -> list[Value]:
+        """One output for all rows: nodes that are computed from the columns and from what is the same for all rows."""
+        steps: list[Value] = []
+        needed = {output}
+        for node in reversed(self.body):
+            if node in needed and node not in self.columns:
+                steps.append(node)
+                needed.update(node.parents)
+        steps.reverse()
+        inside = set(steps)
+        read = dict.fromkeys(chain.from_iterable([node.parents for node in steps]))
+        operands = [node for node in read if node not in inside and node.op is not ops.constant]
+        number = {node: k for k, node in enumerate([*operands, *steps])}
+        formula = self.recorder.formula(
+            [(node.op, [(number[x],) if x in number else x._data for x in node.parents]) for node in steps]
+        )
+        count = len(self.rows)
+        columns = [self.columns.get(node, repeat(node, count)) for node in operands]
+        data = formula.column([list(map(_data, column)) for column in columns], count)
+        parents = zip(*[self.columns.get(node, repeat(node, count)) for node in operands])
+        found = [new_node(number, formula, above, ()) for number, above in zip(data, parents)]
+        self.recorder.nodes.update(dict.fromkeys(found))
+        return found
+
+
+def _flat(x: Any) -> Iterator[Any]:
+    """The numbers in nested tuples."""
+    if type(x) is tuple:
+        for item in x:
+            yield from _flat(item)
+    else:
+        yield x
+
+
+def _refilled(x: Any, supply: Iterator[Value]) -> Any:
+    """The same tuples, with the next nodes in the places of traced numbers."""
+    if type(x) is tuple:
+        return tuple([_refilled(item, supply) for item in x])
+    return TracedFloat(next(supply)) if type(x) is TracedFloat else x
+
+
+def _is_arithmetic(op: Op) -> bool:
+    """Whether it is a row of the table that a program has as a MAP."""
+    return op is ops.select or (isinstance(op, (Unary, Binary)) and ops.TABLE.get(op.name) is op)

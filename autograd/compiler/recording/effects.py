@@ -1,0 +1,366 @@
+"""What a recorded function changes: parameters, gradients, and numbers that it keeps outside.
+
+    value.backward()                 p.grad  is a node of its own, "the derivative of the value with respect to p"
+    p.data -= lr * p.grad            from here on p is another number, which gradients go to as to p before
+    m[i] = beta * m[i] + p.grad      a number that the function reads and changes: an input and an output
+
+While the function is recorded, ``p.grad`` and the entries of such lists hold traced numbers, so that nothing has to be
+told when somebody reads or writes them.  At the end of the recording everything is put back as it was.  What stood
+there are the *effects*: outputs of the program, which are written back after each call.
+
+A derivative is not differentiated here, node by node, but where the program is written, class by class: its node says
+which one it is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, repeat
+from types import MappingProxyType
+from typing import Any, NamedTuple, NoReturn
+
+from autograd import ops
+from autograd.compiler.recording.places import NotReplayableError, Places, Reader, Written
+from autograd.compiler.recording.traced import TracedFloat, node_of
+from autograd.compiler.residence import set_data
+from autograd.errors import CompileError
+from autograd.graph import restore, topological_order
+from autograd.ops import Binary, Op, Traced, Unary
+from autograd.value import Value, constant, new_node
+
+__all__ = [
+    "GRADIENT", "SET", "UPDATED", "Changes", "Effects", "NotReplayableError", "Target", "Unknown", "through_updates",
+]  # fmt: skip
+
+Target = Value | int  # a parameter, or the number of the argument that is one
+
+
+def _gradient(*_: Any) -> NoReturn:
+    raise CompileError(
+        "a gradient that backward() wrote inside of a compiled function is a number, which cannot be computed again: "
+        "use autograd.grad(..., create_graph=True) to differentiate it"
+    )
+
+
+GRADIENT = Op("gradient", _gradient, lambda z, root, leaf: (0.0, 0.0))  # of the root with respect to the leaf
+UPDATED = Unary("updated", float, lambda y, x: 0.0)  # a parameter whose data was set to x: a leaf to backward()
+_ENDS = (GRADIENT, UPDATED, ops.detached)  # where backward() ends, since they are numbers
+SET = Binary("set", lambda x, p: x, lambda z, x, p: (0.0, 1.0))  # a parameter that is x now, for gradients of results
+
+
+class Unknown:
+    """In the place of the gradient of a node that is no leaf, which a program does not compute."""
+
+    def refuse(self, *_: Any) -> NoReturn:
+        raise NotReplayableError(
+            "reads the gradient of an argument that is a number, or of an intermediate result: use autograd.grad"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = refuse
+    __neg__ = __abs__ = __pow__ = __float__ = __int__ = __bool__ = __lt__ = __le__ = __gt__ = __ge__ = refuse
+    __round__ = __format__ = __repr__ = __str__ = refuse
+
+
+_UNKNOWN: Any = Unknown()
+
+
+class Effects(NamedTuple):
+    """What a call changes.
+
+    Attributes:
+        data: parameters whose number it sets, and the nodes of these numbers.
+        gradients: parameters whose gradient it computes, and the nodes.
+        constants: parameters whose gradient it sets to something that is no number of the program, such as 0, and that.
+        reads: the parameters whose gradient it reads, as many as the first of the recording's numbers.
+        outside: the numbers that it reads elsewhere, the rest of the recording's numbers.
+        written: what it sets elsewhere.
+        updates: updated numbers that a result is computed from, and the parameters that they are of.
+    """
+
+    data: tuple[Sequence[Target], Sequence[Value]] = ((), ())
+    gradients: tuple[Sequence[Target], Sequence[Value]] = ((), ())
+    constants: tuple[Sequence[Target], Sequence[Any]] = ((), ())
+    reads: Sequence[Target] = ()
+    outside: Reader | None = None
+    written: Written | None = None
+    updates: Mapping[Value, Value] = MappingProxyType({})
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        targets = self.data[0] or self.gradients[0] or self.constants[0]
+        return bool(targets or (self.written and self.written.any))
+
+    @property
+    def outputs(self) -> list[Sequence[Value]]:
+        """The nodes to compute, those that are not there yet."""
+        return [self.data[1], self.gradients[1], self.written.nodes if self.written else []]
+
+
+class Changes:
+    """What a function changes while it is recorded.
+
+    Args:
+        values: The parameters that the function can see.
+        places: Everything else that it can see and may change.
+        gradients: Whether its code reads or sets gradients.
+        differentiates: Whether ``backward()`` has an effect; inside ``no_grad()`` it has none.
+    """
+
+    def __init__(
+        self, values: Sequence[Value], places: Places, *, gradients: bool = True, differentiates: bool = True
+    ) -> None:
+        self.places, self.differentiates = places, differentiates
+        self.values, self.gradients = values, gradients
+        self.targets: dict[Value, Target] = {}  # the argument that a leaf stands for
+        self.plain: set[Value] = set()  # leaves of plain numbers
+        self.nodes: dict[Value, None] = {}
+        # For each parameter whose gradient is watched: what stood there, the traced number that stands there now, and
+        # the leaf of that number.
+        self._gradients: dict[Value, Any] = {}
+        self._marks: dict[Value, Any] = {}
+        self._leaves: dict[Value, Value] = {}
+        # For each parameter that was set: its number before, and its newest version, an UPDATED node.  For each version
+        # the parameter that it is a version of.
+        self._data: dict[Value, float] = {}
+        self._latest: dict[Value, Value] = {}
+        self._versions: dict[Value, Value] = {}
+        self._first: Value | None = None  # the first version
+        # What ``_settle`` has to do still: (the number of nodes when a parameter was set, the parameter, its version);
+        # which versions were the newest when it came last; and up to which node it was then.
+        self._events: list[tuple[int, Value, Value]] = []
+        self._current: dict[Value, Value] = {}
+        self._settled = 0
+        self._inside: list[Value] = []  # nodes whose gradient is not known
+
+    # ---- before and after ------------------------------------------------------------------------------------------
+    @contextmanager
+    def watched(self, nodes: dict[Value, None], leaves: Sequence[Value], given: Sequence[Any]) -> Iterator[None]:
+        """For a while there are traced numbers where the function reads numbers that it changes.
+
+        Args:
+            nodes: The nodes of the recording, to which the recorder adds each that is made.
+            leaves: The leaves that stand for the arguments.
+            given: The numbers and Values in the arguments.
+        """
+        try:
+            self._begin(nodes, leaves, given)
+            yield
+        finally:
+            try:
+                self._restore()
+            except BaseException:  # Ctrl-C: once more from the beginning
+                self._restore()
+                raise
+
+    def _begin(self, nodes: dict[Value, None], leaves: Sequence[Value], given: Sequence[Any]) -> None:
+        self.nodes = nodes
+        for number, (leaf, x) in enumerate(zip(leaves, given)):
+            if isinstance(x, Value):
+                self.targets[leaf] = number
+                leaf.grad = x.grad
+            else:
+                self.plain.add(leaf)
+        for p in [*self.values, *self.targets] if self.gradients else ():
+            self._watch(p)
+        self.plain.update(self.places.install())
+
+    def _watch(self, p: Value) -> None:
+        """From now on the gradient of this parameter is a traced number."""
+        before: Any = p.grad
+        if p in self._marks or not isinstance(before, (int, float)):
+            return
+        leaf = new_node(float(before), ops.leaf, (), ())
+        self._gradients[p], self._leaves[p] = before, leaf
+        self.plain.add(leaf)
+        self._marks[p] = p.grad = TracedFloat(leaf)  # type: ignore[assignment]
+
+    def _restore(self) -> None:
+        """Put everything back as it was."""
+        restore([*self._gradients], [*self._gradients.values()])
+        restore(self._inside, [0] * len(self._inside))
+        self._inside = []  # whoever counts references to nodes counts those of the program only
+        _all(map(set_data, self._data, self._data.values()))
+        self.places.restore()
+
+    def effects(self) -> Effects:
+        """What there is to do after a call."""
+        self._settle()
+        gradients, constants = [], []
+        for p, mark in self._marks.items():
+            now: Any = p.grad
+            if now is mark:
+                continue
+            if isinstance(now, Traced):
+                gradients.append((self._target(p), now.node))
+            elif isinstance(now, (int, float, type(None))):
+                constants.append((self._target(p), now))
+            else:
+                raise NotReplayableError(f"sets a gradient to {type(now).__name__}, which is no number")
+        data = [(self._target(p), version.parents[0]) for p, version in self._latest.items()]
+        written = self.places.written()
+        return Effects(_columns(data), _columns(gradients), _columns(constants), (), None, written)
+
+    def read(self, leaves: Sequence[Value], effects: Effects) -> tuple[list[Value], Effects]:
+        """The numbers that a call reads besides parameters, of which these are used, and how it reads them."""
+        used = set(leaves)
+        own = {leaf: p for p, leaf in self._leaves.items() if leaf in used}
+        others, read = self.places.read(used)
+        return [*own, *others], effects._replace(reads=[self._target(p) for p in own.values()], outside=read)
+
+    def _target(self, p: Value) -> Target:
+        return self.targets.get(p, p)
+
+    def updated(self, node: Value) -> Value:
+        """A result: for a parameter that was set, what it was set to last."""
+        return self._latest.get(node, node)
+
+    def updates(self, outputs: Iterable[Value]) -> dict[Value, Value]:
+        """The updated numbers to which a gradient of these outputs goes, and the parameters that they are of."""
+        found, needed = {}, set(outputs)
+        for node in reversed(self.nodes if self._versions else {}):
+            if node in needed:
+                if node in self._versions:
+                    found[node] = self._versions[node]
+                elif node.op not in _ENDS:
+                    needed.update(node.parents)
+            if node is self._first:
+                break
+        return found
+
+    # ---- while the function runs -----------------------------------------------------------------------------------
+    def on_set(self, p: Value, data: Any) -> None:
+        """``p.data = data``."""
+        if p in self.nodes and p not in self.targets:
+            raise CompileError(
+                "a compiled function cannot set .data of what it computed itself: a replay would not do it; "
+                "compute a new Value"
+            )
+        number = node_of(data) if isinstance(data, Traced) else constant(ops.as_float(data))
+        version = new_node(number._data, UPDATED, (number,), (0.0,))
+        self.nodes[version] = None
+        if self._first is None:
+            self._first = version
+        self._data.setdefault(p, p._data)
+        self._versions[version], self._latest[p] = p, version
+        self._events.append((len(self.nodes), p, version))
+        p._data = number._data
+
+    def on_backward(self, root: Value, gradient: Any) -> None:
+        """``root.backward(gradient)``."""
+        if not self.differentiates:
+            raise NotReplayableError("calls backward() inside no_grad()")
+        self._settle()
+        ends = [node for node in self.nodes if node.op in _ENDS]
+        order = topological_order(root, known=ends)
+        reached = set(chain.from_iterable([node.parents for node in order]))
+        versions = [end for end in ends if end in reached and end in self._versions]
+        adjoint = self._adjoints(root, order)
+        inside = []
+        for node in [*versions, *order]:
+            if node in self.plain:
+                inside.append(node)  # a number has no gradient
+            elif node in self._versions or node in self.targets or (not node.parents and node not in self.nodes):
+                self._add(root, node, adjoint.get(node, 0.0), gradient)
+            elif node not in self.nodes:
+                raise NotReplayableError("calls backward() on what was computed outside of it")
+            else:
+                inside.append(node)
+        self._inside += inside
+        restore(inside, repeat(_UNKNOWN, len(inside)))  # type: ignore[arg-type]
+
+    def on_gradients(self, inputs: Sequence[Value]) -> None:
+        """``autograd.grad(..., inputs)``."""
+        if not self._current.keys().isdisjoint(inputs):  # nodes no longer refer to the parameter itself
+            raise NotReplayableError("calls autograd.grad after backward() and after .data was set: use one of both")
+
+    def _add(self, root: Value, leaf: Value, slope: float, gradient: Any) -> None:
+        """Add a derivative to the gradient of a parameter."""
+        if leaf.op is ops.constant:
+            return
+        p = self._versions.get(leaf, leaf)
+        self._watch(p)
+        before: Any = p.grad
+        if p not in self._marks:
+            name = p.label or "a Value"
+            raise TypeError(f"the gradient of {name} was set to {before!r}: set it to 0.0 before backward")
+        node = new_node(slope, GRADIENT, (root, leaf), (0.0, 0.0))
+        self.nodes[node] = None
+        added: Any = TracedFloat(node)
+        if not (gradient.__class__ is float and gradient == 1.0):
+            added = added * gradient
+        plain = type(before) in (int, float) and before == 0
+        p.grad = added if plain else before + added
+
+    def _adjoints(self, root: Value, order: Sequence[Value]) -> dict[Value, float]:
+        """The derivatives of a node, as numbers of this call; a node was computed from the data that there was then."""
+        before = self._data
+        adjoint = {root: 1.0}
+        for node in reversed(order):
+            if node.parents and (above := adjoint.get(node)) is not None:
+                numbers = [before.get(parent, parent._data) for parent in node.parents]
+                partials = node.partials or node.op.partials(node._data, *numbers)
+                for parent, partial in zip(node.parents, partials):
+                    adjoint[parent] = adjoint.get(parent, 0.0) + above * partial
+        return adjoint
+
+    def _settle(self) -> None:
+        """Let nodes that were computed from a parameter after it was set be computed from that version of it.
+
+        y = p * 2;  p.data = 5.0;  z = p * 3          y has the parent p, and z, too
+                                                      z has the parent UPDATED(5.0) instead
+        """
+        count = len(self.nodes)
+        if self._events or self._current:
+            start = self._settled if self._current else max(self._settled, self._events[0][0])
+            events = iter([*self._events, (count + 1, None, None)])
+            at, p, version = next(events)
+            current, self._events = self._current, []
+            for position, node in enumerate([*self.nodes][start:], start):
+                while at <= position:
+                    current[p] = version  # type: ignore[index, assignment]
+                    at, p, version = next(events)
+                if not current.keys().isdisjoint(node.parents):
+                    node.parents = tuple([current.get(parent, parent) for parent in node.parents])
+            while p is not None:
+                current[p] = version  # type: ignore[assignment]
+                at, p, version = next(events)
+        self._settled = count
+
+
+def through_updates(
+    output: Value, nodes: Sequence[Value], updates: Mapping[Value, Value]
+) -> tuple[Value, Sequence[Value]]:
+    """A result, and the nodes that it needs in order, such that gradients of it go on to parameters that were set.
+
+    Derivatives inside of the call end at an updated number.  So what the result is computed from, starting at updated
+    numbers, is here once more.
+    """
+    if not updates:
+        return output, nodes
+    again: dict[Value, Value] = {}
+    found = []
+    for node in nodes:
+        found.append(node)
+        if node in updates:
+            copy = new_node(node._data, SET, (node, updates[node]), ())
+        elif node.op not in _ENDS and not again.keys().isdisjoint(node.parents):
+            copy = new_node(node._data, node.op, tuple([again.get(parent, parent) for parent in node.parents]), ())
+            copy.label = node.label
+        else:
+            continue
+        again[node] = copy
+        found.append(copy)
+    return again.get(output, output), found
+
+
+def _columns(pairs: Sequence[tuple[Target, Any]]) -> tuple[Sequence[Target], Sequence[Any]]:
+    """All first and all second members."""
+    return [target for target, _ in pairs], [x for _, x in pairs]
+
+
+def _all(calls: Iterable[Any]) -> None:
+    """Make all these calls in one call into C, which Ctrl-C cannot split."""
+    deque(calls, maxlen=0)

@@ -1,0 +1,394 @@
+"""What a function can see besides its arguments: a recording holds as long as all of that is as it was.
+
+A number from a global, a list, an attribute or a closure is a constant of the recording.  So everything of that kind
+that the function can reach is looked at before the recording, and compared before each call with what is there then.
+
+The walk starts at the function and follows what its code can name: globals, names of enclosing functions, defaults,
+members of lists and dictionaries, attributes of objects and classes, and the functions among all of these, with their
+code.  Of an object, a module or a class only those attributes count whose name occurs in the code, so that a list of
+losses beside the parameters of a model does no harm.  Values are live: their numbers are read at each call.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
+from operator import attrgetter, itemgetter
+from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
+from typing import Any
+
+from autograd.compiler.recording.codenames import codes_inside, globals_stored, names_read, names_stored
+from autograd.compiler.recording.generators import Generators
+from autograd.compiler.recording.looks import NO_KEY, Look, with_class
+from autograd.compiler.recording.rewriting import codes_of
+from autograd.compiler.recording.watches import (
+    ATOMS,
+    Difference,
+    Looks,
+    Watch,
+    content,
+    contents,
+    put_attributes,
+    put_bytes,
+    put_class,
+    put_content,
+    put_dict,
+    put_items,
+    put_machine_numbers,
+    put_variable,
+    variable,
+)
+from autograd.compiler.residence import settle
+from autograd.deferred import Deferred
+from autograd.ops import Op
+from autograd.trees import is_numpy
+from autograd.value import Value
+
+__all__ = ["Outside"]
+
+_MOST = 1_000_000  # objects that are compared before each call: 20 ms
+_DYNAMIC = {"getattr", "hasattr", "vars", "__dict__", "attrgetter", "eval", "exec", "asdict", "astuple"}
+# Packages whose code neither changes while a program runs nor reads what a program changes.
+_FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
+_OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
+# Types of the standard library that hold what a user puts there.
+_OPEN = {"function", "SimpleNamespace", "Namespace", "_local", "UserDict", "UserList", "ChainMap"}
+_READ_ONLY = {*_FIXED, "nn"}  # and one whose code is followed, but is not expected to change
+
+
+class Outside:
+    """All that a function can see besides its arguments, as it is now.
+
+    >>> rates = [1.0]
+    >>> outside = Outside(lambda x: x * rates[0])
+    >>> outside.holds()
+    True
+    >>> rates[0] = 2.0
+    >>> outside.holds(), outside.changed()
+    (False, 'rates')
+
+    Attributes:
+        live: Numbers that the caller looks at itself: the ids of the containers, and the keys there.
+        values: The Values among it.
+        spaces: The namespaces of objects and modules among it, and how the names there are written.
+        deferrable: The places among it in which a list may be deferred: the id of the namespace, and the name.
+        functions: The user's functions among it.
+        codes: Their code.
+        generators: The random generators among it.
+        never: Why no look can tell whether it is as it was; empty if a look can.
+    """
+
+    def __init__(self, f: Callable[..., Any], live: Iterable[tuple[int, Any]] = ()) -> None:
+        self.live = frozenset(live)
+        self.names: set[str] = set()
+        self.stored: set[str] = set()  # names of attributes and globals that code sets
+        self.count = 0
+        known = -1
+        while len(self.names) > known:  # names that code further on uses may be attributes of what was passed before
+            known = len(self.names)
+            self._walk(f)
+        self._free()
+        self._watches.reverse()  # what is nearest to the function changes most often
+        self._looks = Looks(self._watches)
+        if self.count > _MOST:
+            self.never = f"reads more than {_MOST:,} numbers and objects from outside: pass them as arguments"
+
+    # ---- is it as it was? ------------------------------------------------------------------------------------------
+    def holds(self) -> bool:
+        """Whether all of it is as it was."""
+        return self._looks.hold() and not self.never
+
+    def changed(self) -> str:
+        """The name of something that is not as it was; empty if there is none."""
+        return next(filter(None, map(Watch.changed, self._watches)), "")
+
+    def sets(self, attribute: str) -> bool:
+        """Whether some code may set an attribute of this name."""
+        return attribute in self.stored or "setattr" in self.names
+
+    def only_set(self) -> list[Difference]:
+        """What code of the function sets and never reads, as it is now: NO_KEY where there is nothing yet."""
+        names = self.stored - self.names - _OWN
+        found = []
+        for space, prefix in self.spaces.values() if names else ():
+            for name in names:
+                now = space.get(name, NO_KEY)
+                found.append(Difference(space, name, prefix + name, now, now))
+        return found
+
+    def differences(self) -> list[Difference] | None:
+        """All objects that are other ones now; None if some are of a kind that cannot be set."""
+        found: list[Difference] = []
+        for watch in self._watches:
+            here = watch.differences()
+            if here is None:
+                return None
+            found += here
+        return found
+
+    def _free(self) -> None:
+        """Leave out what the caller looks at itself."""
+        keys: dict[int, set[Any]] = {}
+        for space, key in self.live:
+            keys.setdefault(space, set()).add(key)
+        for watch in self._watches if keys else ():
+            if id(watch.space) in keys:
+                watch.free(keys[id(watch.space)])
+
+    def put_back(self) -> None:
+        """Put everything back as it was, but for what the caller looks at itself."""
+        for watch in self._watches:
+            watch.put_back()
+
+    # ---- the walk --------------------------------------------------------------------------------------------------
+    def _walk(self, f: Any) -> None:
+        self._watches: list[Watch] = []
+        self._spaces: dict[int, tuple[dict[str, Any], set[str]]] = {}
+        self.functions: list[FunctionType] = []
+        self._cells: list[tuple[str, Any]] = []
+        self.generators = Generators()
+        self.spaces: dict[int, tuple[dict[str, Any], str]] = {}
+        self.deferrable: set[tuple[int, str]] = set()
+        self._seen: dict[int, Any] = {}  # objects by id, which keeps them alive
+        self.values: list[Value] = []
+        self.codes: list[CodeType] = []
+        self.never = ""
+        self.count = 0
+        self._pending: list[tuple[Any, str]] = [(f, "")]
+        while self._pending:
+            x, where = self._pending.pop()
+            if not isinstance(x, ATOMS) and id(x) not in self._seen:
+                self._seen[id(x)] = x
+                self._visit(x, where)
+        functions = self.functions
+        if functions:
+            names = [f"the function {f.__name__}" for f in functions] * 2
+            looks = [Look("code", f, (), (code,)) for f, code in zip(functions, codes_of(functions))]
+            looks += [Look("defaults", f, (), (f.__defaults__ or NO_KEY,)) for f in functions]
+            self._watch(Watch(names, lambda: [*codes_of(functions), *map(_defaults, functions)], looks=looks))
+        for space, chosen in self._spaces.values():
+            if chosen:
+                self._watch_space(chosen, space)
+        for name, cell in self._cells:
+            find, put = functools.partial(contents, cell), functools.partial(put_content, cell)
+            looks = [] if content(cell) is None else [Look("cell", cell, (), find())]
+            self._watch(Watch([name], find, cell, ["cell_contents"], put, looks))
+
+    def _watch(self, watch: Watch) -> None:
+        self.count += 0 if watch.identical else len(watch.seen)
+        self._watches.append(watch)
+
+    def _see(self, x: Any, where: str) -> None:
+        self._pending.append((x, where))
+
+    def _push(self, items: Iterable[tuple[Any, Any]], where: str) -> None:
+        """Members by key."""
+        for key, item in items:
+            if item.__class__ is Value:
+                if id(item) not in self._seen:
+                    self._seen[id(item)] = item
+                    self.values.append(item)
+            elif not isinstance(item, ATOMS):
+                self._pending.append((item, f"{where}[{key!r}]"))
+
+    def _push_values(self, x: Iterable[Any]) -> bool:
+        """Members that are all Values nobody has met yet, such as the weights of a network: 10x faster."""
+        found = {id(item): item for item in x} if {*map(type, x)} == {Value} else {}
+        if not found or not self._seen.keys().isdisjoint(found):
+            return False
+        self._seen.update(found)
+        self.values.extend(found.values())
+        return True
+
+    def _visit(self, x: Any, where: str) -> None:
+        if isinstance(x, Value):
+            self.values.append(x)
+        elif isinstance(x, Op):
+            self._see(getattr(x, "function", None), where)
+        elif isinstance(x, (list, deque, set, frozenset)):
+            settle(x)  # all Values are of one class then
+            keys = range(len(x)) if isinstance(x, (list, deque)) else ()
+            self._watch(Watch(where, functools.partial(list, x), x, keys, functools.partial(put_items, x)))
+            if not self._push_values(x):
+                self._push(enumerate(x), where)
+        elif isinstance(x, tuple):
+            self._push(enumerate(x), where)
+        elif isinstance(x, (dict, MappingProxyType)):
+            looks = [Look("dict", x, [*x], [*x.values()])] if type(x) is dict else []
+            put = functools.partial(put_dict, x)
+            self._watch(Watch(where, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], put, looks))
+            self._push(x.items(), where)
+        elif isinstance(x, FunctionType):
+            self._visit_function(x, where)
+        elif isinstance(x, MethodType):
+            self._see(x.__func__, where)
+            self._see(x.__self__, where)
+        elif isinstance(x, functools.partial):
+            self._push(enumerate(x.args), where)
+            self._see(x.func, where)
+            self._see(x.keywords, where)
+        elif isinstance(x, (property, functools.cached_property)):
+            self._see(x.fget if isinstance(x, property) else x.func, where)
+            self._see(getattr(x, "fset", None), where)
+        elif isinstance(x, (classmethod, staticmethod)):
+            self._see(x.__func__, where)
+        elif isinstance(x, ModuleType):
+            self._visit_module(x, where)
+        elif isinstance(x, type):
+            self._visit_class(x, where)
+        elif isinstance(x, ContextVar):
+            self._watch(Watch(where, lambda: (x.get(None),), put=functools.partial(put_variable, x, variable(x))))
+            self._see(x.get(None), where)
+        elif isinstance(x, (array, bytearray)):
+            self._watch(Watch(where, lambda: (bytes(x),), put=functools.partial(put_machine_numbers, x)))
+        elif is_numpy(x):
+            if x.dtype.kind == "O":
+                self._watch(Watch(where, lambda: x.ravel().tolist(), put=functools.partial(setattr, x, "flat")))
+                self._push(enumerate(x.ravel().tolist()), where)
+            else:
+                self._watch(Watch(where, lambda: (repr(x.shape), x.tobytes()), put=functools.partial(put_bytes, x)))
+                self.count += x.size // 10  # compared as bytes
+        else:
+            self._visit_object(x, where)
+
+    def _visit_function(self, f: FunctionType, where: str) -> None:
+        package = _package(f.__module__)
+        if package in _FIXED:
+            return
+        codes = list(codes_inside(f.__code__))
+        names = {name for code in codes for name in names_read(code)}
+        self.stored.update(*map(names_stored, codes))
+        if package in _READ_ONLY:  # which asks for attributes by names that it spells out
+            constants = [constant for code in codes for constant in code.co_consts if isinstance(constant, str)]
+            names = names.difference(("getattr", "hasattr", "attrgetter")).union(filter(str.isidentifier, constants))
+        self.names |= names
+        where = where or f.__name__
+        self._push(enumerate(f.__defaults__ or ()), f"a default of {where}")
+        self._see(f.__kwdefaults__, f"a default of {where}")
+        self._see(getattr(f, "__wrapped__", None), where)
+        for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
+            self._cells.append((name, cell))
+            self._see(content(cell), name)
+        space = f.__globals__
+        for name in names & space.keys():
+            self._see(space[name], name)
+        if package not in _READ_ONLY:
+            self.functions.append(f)
+            self.codes += codes
+            self._spaces.setdefault(id(space), (space, set()))[1].update(names)
+            self.stored.update(*map(globals_stored, codes))
+            self.spaces[id(space)] = space, ""
+            self.spaces[id(vars(f))] = vars(f), f"{where}."
+            if vars(f):
+                self._attributes(f, where)
+
+    def _visit_module(self, module: ModuleType, where: str) -> None:
+        if not self.generators.add_module(module, self.names) and _package(module.__name__) not in _FIXED:
+            space = vars(module)
+            names = self.names & space.keys()
+            if _package(module.__name__) not in _READ_ONLY:
+                self.spaces[id(space)] = space, f"{where}."
+                self._spaces.setdefault(id(space), (space, set()))[1].update(names)
+            for name in names:
+                self._see(space[name], f"{where}.{name}")
+
+    def _visit_class(self, kind: type, where: str) -> None:
+        for cls in kind.__mro__:
+            package = _package(cls.__module__)
+            if package in _FIXED:
+                continue
+            space = vars(cls)
+            chosen = self.names | {name for name in space if name[:2] == "__" and isinstance(space[name], FunctionType)}
+            if package not in _READ_ONLY:
+                self._watch_space(chosen | self.stored, space, f"{cls.__name__}.", cls)
+            for name in chosen & space.keys():
+                if (id(cls), name) not in self.live:  # else the caller looks at all that is in there, too
+                    self._see(space[name], f"{cls.__name__}.{name}")
+
+    def _visit_object(self, x: Any, where: str) -> None:
+        where = where or type(x).__name__
+        if not self.generators.add(x) and hasattr(x, "__next__") and not hasattr(x, "read"):
+            self.never = f"reads {where}, an iterator: pass what comes out of it as an argument"
+        self._see(type(x), type(x).__name__)
+        self._attributes(x, where)
+        self._see(getattr(x, "__wrapped__", None), where)  # of a compiled function, or one with a cache
+
+    def _attributes(self, x: Any, where: str) -> None:
+        """The attributes of an object: those in its dictionary, and those in its slots."""
+        fixed = _package(type(x).__module__) in _FIXED and type(x).__name__ not in _OPEN
+        any_name = type(x).__name__ in _OPEN or not _DYNAMIC.isdisjoint(self.names)
+        space = getattr(x, "__dict__", None)
+        if isinstance(space, dict) and not fixed:
+            self.spaces[id(space)] = space, f"{where}."
+            names = ({*space} if any_name else self.names) - _OWN
+            for name in getattr(type(x), "deferrable", ()):
+                self.deferrable.add((id(space), name))
+                if type(space.get(name)) is Deferred:
+                    space[name] = space[name].fetch()
+            if any_name:
+                keys = [NO_KEY, *[NO_KEY] * len(space), *space]
+                put = functools.partial(put_attributes, space)
+                looks = with_class(x, [Look("dict", space, list(space), list(space.values()))])
+                self._watch(Watch(where, lambda: [x.__class__, *space, *space.values()], space, keys, put, looks))
+            else:
+                self._watch_space(names, space, f"{where}.", x)
+            for name in names & space.keys():
+                if (id(space), name) not in self.live:  # else the caller looks at all that is in there, too
+                    self._see(space[name], f"{where}.{name}")
+        slots = [name for name in _slots(type(x)) if any_name or name in self.names or name in self.stored]
+        if slots:
+            names_of_slots = [f"{where}.{name}" for name in slots]
+
+            def put_slots(seen: Any) -> None:
+                for name, y in zip(slots, seen):
+                    if y is not getattr(x, name, None):
+                        setattr(x, name, y)
+
+            self._watch(Watch(names_of_slots, lambda: [getattr(x, name, None) for name in slots], x, slots, put_slots))
+            self._push([(name, getattr(x, name, None)) for name in slots], where)
+
+    def _watch_space(self, names: set[str], space: Any, prefix: str = "", owner: Any = None) -> None:
+        """Some names of a namespace: what they stand for, and that the others are not there."""
+        present = [name for name in space if name in names]
+        absent = names.difference(present)
+        find = itemgetter(*present) if len(present) > 1 else lambda space: [space[name] for name in present]
+
+        def look() -> Any:
+            if not space.keys().isdisjoint(absent):
+                return ()
+            try:
+                return (owner.__class__, *find(space))
+            except KeyError:
+                return ()
+
+        def put(seen: Any) -> None:
+            for name in absent:
+                space.pop(name, None)
+            space.update(zip(present, seen[1:]))
+
+        names_here = [prefix.rstrip("."), *[prefix + name for name in present]]
+        of_class = isinstance(owner, type)  # whose namespace can be read only
+        back = functools.partial(put_class, owner, absent, present) if of_class else put
+        looks: Sequence[Look] = ()
+        if type(space) is dict:
+            expected = [*map(space.__getitem__, present), *[NO_KEY] * len(absent)]
+            looks = with_class(owner, [Look("names", space, [*present, *absent], expected)])
+        self._watch(Watch(names_here, look, owner if of_class else space, [NO_KEY, *present], back, looks))
+
+
+_defaults = attrgetter("__defaults__")
+
+
+def _package(module: str | None) -> str:
+    return (module or "").partition(".")[0]
+
+
+def _slots(kind: type) -> Iterator[str]:
+    for cls in kind.__mro__:
+        if _package(cls.__module__) not in _FIXED:
+            slots = cls.__dict__.get("__slots__", ())
+            yield from [slots] if isinstance(slots, str) else slots

@@ -1,0 +1,397 @@
+"""Numbers that a function reads and changes outside: entries of lists and dictionaries, attributes, names around it.
+
+Such a number is no constant of the recording.  While the function is recorded, a traced number stands there; at each
+call the program gets what is there then, and afterwards what the program computed is put there.  In a place there may
+be lists, tuples and dictionaries of numbers instead, if the function puts new ones there: an optimiser's state.
+
+    state["step"] += 1          while it is recorded: state["step"] is a traced 7, then the node of 7 + 1
+    state["note"] = "warm"      a text: each call puts the same one there
+                                a call: read state["step"], run the program, write its result and "warm"
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from operator import getitem, setitem
+from typing import Any, NamedTuple
+
+from autograd.compiler.recording.arguments import form
+from autograd.compiler.recording.looks import NO_KEY
+from autograd.compiler.recording.outside import Outside
+from autograd.compiler.recording.traced import EXACT, TracedFloat, TracedInt
+from autograd.compiler.recording.watches import Difference
+from autograd.deferred import Deferred
+from autograd.errors import CompileError
+from autograd.ops import Traced, leaf
+from autograd.trees import all_floats, rebuild
+from autograd.value import Value, new_node
+
+__all__ = [
+    "NotReplayableError",
+    "Part",
+    "Place",
+    "Places",
+    "Puts",
+    "Reader",
+    "TreeReader",
+    "Written",
+    "by_key",
+    "changed_numbers",
+]
+
+_PLAIN = (int, float, str, bool, bytes, type(None))
+
+
+def _no_number(name: str) -> NotReplayableError:
+    return NotReplayableError(
+        f"keeps something new in {name} that is no number: set .data of the Values that are there, or the members of "
+        "the list"
+    )
+
+
+class NotReplayableError(CompileError):
+    """Something that a program cannot do: the call runs without the compiler."""
+
+
+class Place(NamedTuple):
+    """Where a number is kept: a list or dictionary and the key, or an object and the name of an attribute."""
+
+    space: Any
+    key: Any
+    name: str
+
+    @property
+    def is_item(self) -> bool:
+        """Whether it is in a list or a dictionary."""
+        return isinstance(self.space, (list, deque, dict))
+
+    def is_there(self) -> bool:
+        """Whether there is anything: an entry can be deleted, and a list can get shorter."""
+        try:
+            self.get()
+        except (LookupError, AttributeError):
+            return False
+        return True
+
+    def get(self) -> Any:
+        """What is there."""
+        found = self.space[self.key] if self.is_item else getattr(self.space, self.key)
+        return found.fetch() if found.__class__ is Deferred else found
+
+
+def _is_number(x: Any) -> bool:
+    return type(x) is float or type(x) is int
+
+
+def _numbers(x: Any) -> list[Any] | None:
+    """The numbers in a place, in order; None if there is anything else."""
+    if type(x) in (list, tuple) and all_floats(x):
+        return list(x)
+    if type(x) in (list, tuple, dict):
+        found: list[Any] = []
+        for item in x.values() if type(x) is dict else x:
+            inside = _numbers(item)
+            if inside is None:
+                return None
+            found += inside
+        return found
+    return [x] if _is_number(x) else None
+
+
+def _flat(tree: Any) -> list[Any]:
+    """Everything in lists, tuples and dictionaries."""
+    if type(tree) not in (list, tuple, dict):
+        return [tree]
+    return [x for item in (tree.values() if type(tree) is dict else tree) for x in _flat(item)]
+
+
+def by_key(places: Iterable[Place]) -> dict[tuple[int, Any], Place]:
+    """The places by container and key."""
+    return {(id(place.space), place.key): place for place in places}
+
+
+def changed_numbers(outsides: Iterable[Outside]) -> dict[tuple[int, Any], Place]:
+    """Numbers outside that somebody has changed since, such as a learning rate: they may change again."""
+    differences = chain.from_iterable([outside.differences() or () for outside in dict.fromkeys(outsides)])
+    return by_key([_place(x) for x in differences if _is_number(x.seen) and _is_number(x.now)])
+
+
+def _place(x: Difference) -> Place:
+    return Place(x.space, x.key, x.name)
+
+
+class Places:
+    """What a function can see outside and may change, while it is recorded.
+
+    Args:
+        outside: all that it can see.
+        live: the places of numbers that it is known to change, by container and key.
+    """
+
+    def __init__(self, outside: Outside, live: Sequence[Place]) -> None:
+        self.outside, self.live = outside, list(live)
+        self.discovered: list[Place] = []  # places of numbers that it turned out to change
+        self._before: list[Any] = []
+        self._marks: list[Any] = []
+        self._leaves: list[list[Value]] = []
+        self._only_set: list[Difference] = []
+
+    def install(self) -> Iterable[Value]:
+        """Put traced numbers into the live places, and return the leaves of these numbers."""
+        self._only_set = self.outside.only_set()
+        for place in self.live:
+            before = place.get()
+            numbers = _numbers(before)
+            if numbers is None or any(type(x) is int and abs(x) > EXACT for x in numbers):
+                raise NotReplayableError(f"keeps something in {place.name} that is no number up to 2**53")
+            leaves = [new_node(float(number), leaf, (), ()) for number in numbers]
+            traced = [TracedInt(node) if type(x) is int else TracedFloat(node) for x, node in zip(numbers, leaves)]
+            self._before.append(before)
+            self._leaves.append(leaves)
+            self._marks.append(traced[0] if _is_number(before) else rebuild(before, traced))
+        _put(self.live, self._marks)
+        return chain.from_iterable(self._leaves)
+
+    def restore(self) -> None:
+        """Put everything back."""
+        self.outside.put_back()
+        for space, key, _, before, _ in self._only_set:
+            if before is NO_KEY:
+                space.pop(key, None)
+            else:
+                space[key] = before
+        _put(self.live[: len(self._before)], self._before)
+
+    def written(self) -> Written:
+        """What the function left in the live places, and elsewhere.
+
+        Raises:
+            NotReplayableError: It left something that a program cannot make.
+        """
+        # What is watched and differs.  A number that was changed makes its place a live one, and the function is
+        # recorded once more.  A text, a truth or None is put there by each call.
+        differences = self.outside.differences()
+        if differences is None:
+            raise NotReplayableError(
+                f"changes the length or the keys of {self.outside.changed()}: return what it puts there, and put it "
+                "there outside"
+            )
+        found = Written()
+        for difference in differences:
+            seen, now = difference.seen, difference.now
+            if _numbers(seen) is not None and type(now) is not bool:
+                self.discovered.append(_place(difference))
+            elif type(now) in _PLAIN and type(seen) in _PLAIN:
+                found.add(_place(difference), now)
+            else:
+                raise _no_number(difference.name)
+        # Names that the code sets and never reads, which nobody watches.
+        for space, key, name, before, _ in self._only_set:
+            now = space.get(key, NO_KEY)
+            if now is NO_KEY and before is not NO_KEY:
+                raise NotReplayableError(f"deletes {name}")
+            if now is not before:
+                found.add(Place(space, key, name), now)
+        # The live places: where the function put something, the nodes of that.
+        for place, mark, nodes in zip(self.live, self._marks, self._leaves):
+            now = place.get()
+            if now is not mark:
+                found.add(place, now)
+            elif [getattr(x, "node", x) for x in _flat(mark)] != nodes:
+                raise NotReplayableError(f"changes in place what it also replaces by something new: {place.name}")
+        return found
+
+    def read(self, used: set[Value]) -> tuple[list[Value], Reader | None]:
+        """The leaves of the numbers that a call reads, of which these are used, and what reads the numbers.
+
+        It looks at all places, since a function may ask what is there without using the numbers.
+        """
+        if not self.live:
+            return [], None
+        pairs = list(zip(self.live, self._before))
+        places = [place for place, before in pairs if _is_number(before)]
+        kinds = [type(before) for before in self._before if _is_number(before)]
+        trees = [TreeReader(place, before) for place, before in pairs if not _is_number(before)]
+        singles = [nodes[0] for (_, before), nodes in zip(pairs, self._leaves) if _is_number(before)]
+        numbers = [node for (_, before), nodes in zip(pairs, self._leaves) if not _is_number(before) for node in nodes]
+        leaves = [*singles, *numbers]
+        wanted = [k for k, node in enumerate(leaves) if node in used]
+        return [leaves[k] for k in wanted], Reader(places, kinds, trees, wanted)
+
+
+def _put(places: Sequence[Place], objects: Sequence[Any]) -> None:
+    """Put objects into places, by one call into C that Ctrl-C cannot split."""
+    deque(_puts(places, objects), maxlen=0)
+
+
+def _puts(places: Sequence[Place], objects: Sequence[Any]) -> Iterator[Any]:
+    """The calls that put objects into places."""
+    sides: list[Any] = []
+    for is_item, put in ((True, setitem), (False, setattr)):
+        here = [(place.space, place.key, x) for place, x in zip(places, objects) if place.is_item is is_item]
+        if here:
+            sides.append(map(put, *zip(*here)))
+    return chain.from_iterable(sides)
+
+
+class Reader:
+    """Reads the numbers of a call that are kept outside.
+
+    Attributes:
+        places: of single numbers.
+        kinds: what each is, int or float.
+        trees: lists, tuples and dictionaries of numbers.
+        wanted: which of all these numbers are wanted.
+    """
+
+    def __init__(
+        self, places: Sequence[Place], kinds: Sequence[type], trees: Sequence[TreeReader], wanted: Sequence[int]
+    ) -> None:
+        items = [place for place in places if place.is_item]
+        self.places, self.kinds = places, list(kinds)
+        self._spaces, self._keys = [place.space for place in items], [place.key for place in items]
+        self._all_items = len(items) == len(places)
+        self.trees, self.wanted = trees, wanted
+
+    def __call__(self) -> list[float] | None:
+        """The numbers, in the order of the leaves; None if there is something else."""
+        try:
+            items = map(getitem, self._spaces, self._keys)
+            found: list[Any] = list(items) if self._all_items else [place.get() for place in self.places]
+        except (LookupError, AttributeError):
+            return None
+        if list(map(type, found)) != self.kinds:
+            return None
+        if int in self.kinds and any(type(x) is int and abs(x) > EXACT for x in found):
+            return None
+        for tree in self.trees:
+            inside = tree.read()
+            if inside is None:
+                return None
+            found += inside
+        return found if len(found) == len(self.wanted) else [found[k] for k in self.wanted]
+
+
+class TreeReader:
+    """A list, tuple or dictionary of numbers in a place, which must be of the same form at each call."""
+
+    def __init__(self, place: Place, before: Any) -> None:
+        self.place, self._form = place, form(before)
+        self.kinds = list(map(type, _numbers(before) or []))
+        self.count = len(self.kinds)
+        self.size = (len(before), len(before[0])) if _fast(before) is not None else None
+
+    def read(self) -> list[Any] | None:
+        """The numbers; None if there is something else."""
+        try:
+            tree = self.place.get()
+        except (LookupError, AttributeError):
+            return None
+        if self.size is not None and (found := _fast(tree)) is not None:
+            return found if self.size == (len(tree), len(tree[0])) else None
+        found = _numbers(tree)
+        alike = found is not None and form(tree) == self._form and list(map(type, found)) == self.kinds
+        return found if alike else None
+
+
+def _fast(tree: Any) -> list[float] | None:
+    """The numbers of a list of tuples of one length, 10x faster."""
+    if type(tree) is list and tree and set(map(type, tree)) == {tuple} and len(set(map(len, tree))) == 1:
+        numbers = list(chain.from_iterable(tree))
+        return numbers if set(map(type, numbers)) == {float} else None
+    return None
+
+
+class Part(NamedTuple):
+    """What a function leaves in one place.
+
+    Attributes:
+        place: the place.
+        make: makes it from the numbers that the next ones of an iterator are.
+        nodes: the numbers to compute.
+        width: of a list of tuples of floats their length; 0 for one float; None for anything else.
+    """
+
+    place: Place
+    make: Callable[[Iterator[float]], Any]
+    nodes: list[Value]
+    width: int | None
+
+
+class Written:
+    """What a function leaves in places outside."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something."""
+        return bool(self.parts)
+
+    @property
+    def nodes(self) -> list[Value]:
+        """The numbers to compute."""
+        return [node for part in self.parts for node in part.nodes]
+
+    def add(self, place: Place, now: Any) -> None:
+        """Note what is in a place now."""
+        nodes: list[Value] = []
+        make = self._maker(place, now, nodes)
+        width = len(now[0]) if _is_rows(now) else 0 if type(now) is TracedFloat else None
+        self.parts.append(Part(place, make, nodes, width))
+
+    def _maker(self, place: Place, now: Any, nodes: list[Value]) -> Callable[[Iterator[float]], Any]:
+        """What makes the same of other numbers; the nodes of the numbers of this call are added to a list."""
+        if isinstance(now, Traced):
+            nodes.append(now.node)
+            kind: Any = now.__class__
+            return next if kind is float else lambda numbers: kind(next(numbers))
+        if type(now) in _PLAIN:
+            return lambda numbers: now
+        if _is_rows(now):
+            width, flat = len(now[0]), list(chain.from_iterable(now))
+            count = len(flat)
+            nodes += [x.node for x in flat]
+            return lambda numbers: list(zip(*[islice(numbers, count)] * width))
+        if type(now) in (list, tuple):
+            kind, parts = type(now), [self._maker(place, item, nodes) for item in now]
+            return lambda numbers: kind([make(numbers) for make in parts])
+        if type(now) is dict:
+            entries = {key: self._maker(place, item, nodes) for key, item in now.items()}
+            return lambda numbers: {key: make(numbers) for key, make in entries.items()}
+        raise _no_number(place.name)
+
+
+class Puts:
+    """Puts numbers into some places."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._makes = [part.make for part in parts]
+        self._sides = []  # the places in lists and dictionaries, and the attributes
+        for put, is_item in ((setitem, True), (setattr, False)):
+            here = [k for k, part in enumerate(parts) if part.place.is_item is is_item]
+            places = [parts[k].place for k in here]
+            if here:
+                self._sides.append((put, here, [place.space for place in places], [place.key for place in places]))
+
+    def calls(self, numbers: Sequence[float]) -> Iterator[Any]:
+        """The calls that put them there, which makes what consists of several numbers at once."""
+        supply = iter(numbers)
+        objects = [make(supply) for make in self._makes]
+        return chain.from_iterable(
+            [map(put, spaces, keys, [objects[k] for k in here]) for put, here, spaces, keys in self._sides]
+        )
+
+
+def _is_rows(now: Any) -> bool:
+    """Whether it is a list of tuples of floats, all of one length, as an optimiser's state is."""
+    if type(now) is not list or not now or not all(type(item) is tuple for item in now):
+        return False
+    return (
+        bool(now[0])
+        and {*map(len, now)} == {len(now[0])}
+        and all(type(x) is TracedFloat for x in chain.from_iterable(now))
+    )

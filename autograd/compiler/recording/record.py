@@ -1,0 +1,339 @@
+"""Recording: run a function once on Values and keep the graph, with every decision that its data took.
+
+What a recorded function decides by looking at a number (``if x > 0``, ``max(a, b)``, ``x.data``) is right for that
+number only.  Each such look becomes a *guard*: a node and what was found there.  A later call whose guards do not
+hold must be recorded again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, filterfalse, repeat
+from operator import attrgetter
+from sys import getrefcount
+from typing import Any, NamedTuple
+
+from autograd import ops
+from autograd.compiler.recording.arguments import arguments_of, called, labels_of
+from autograd.compiler.recording.codenames import compares_with_true
+from autograd.compiler.recording.effects import Changes, Effects, through_updates
+from autograd.compiler.recording.givens import Copies
+from autograd.compiler.recording.outside import Outside
+from autograd.compiler.recording.recorder import Guard, Recorder, at_work
+from autograd.compiler.recording.results import Form, depends_on, is_plain_number, is_structure, several, taken_apart
+from autograd.compiler.recording.rewriting import rewritten
+from autograd.compiler.recording.traced import IntLeaf, node_of, traced
+from autograd.errors import CompileError
+from autograd.graph import leaves as leaves_of
+from autograd.graph import restore, topological_order
+from autograd.modes import switched, transformation
+from autograd.subclasses import as_kind
+from autograd.trees import rebuild
+from autograd.value import Value, constant
+
+__all__ = [
+    "Recording", "advice", "as_node", "first_difference", "inputs_for", "record",
+    "recording_of", "run",
+]  # fmt: skip
+
+
+_parents = attrgetter("parents")
+
+
+class Recording(NamedTuple):
+    """A function's graph: its outputs, the leaves that stand for its arguments, the nodes it captured, its guards."""
+
+    outputs: list[Value]
+    arguments: list[Value]
+    parameters: list[Value]
+    guards: list[Guard]
+    nodes: Sequence[Value] = ()  # what the function computed and the outputs or guards depend on, in order
+    dropped: str = ""  # the name of an argument that became a plain float, so that its gradient would be wrong
+    form: Form | None = None  # of what the function returns, if that is not one number
+    changed: Form | None = (
+        None  # what becomes of lists and dictionaries in the arguments; its nodes are the last outputs
+    )
+    numbers: Sequence[Value] = ()  # leaves of plain numbers that each call reads where they are
+    effects: Effects = Effects()  # what the function changes
+
+    @property
+    def output(self) -> Value:
+        """The first output; most functions have this one only."""
+        return self.outputs[0]
+
+    def of(self, k: int) -> Recording:
+        """The same of output number k alone, without what the function changes."""
+        alone = self._replace(outputs=[self.outputs[k]], form=None, changed=None)
+        if not self.effects.any:
+            return alone
+        output, every = through_updates(self.outputs[k], self.nodes, self.effects.updates)
+        needed, nodes = {output, *[guard.node for guard in self.guards]}, []
+        for node in reversed(every):
+            if node in needed:
+                nodes.append(node)
+                needed.update(node.parents)
+        return alone._replace(outputs=[output], nodes=nodes[::-1], effects=Effects())
+
+
+def inputs_for(
+    given: Iterable[Any], labels: Iterable[str] = repeat(""), *, keep: bool = False, differentiated: bool = False
+) -> list[Any]:
+    """What a function gets in the place of the numbers and Values in its arguments: traced numbers, and leaves.
+
+    Args:
+        given: The numbers and Values.
+        labels: Their names.
+        keep: Whether a Value stands for itself.
+        differentiated: Whether to refuse what would drop the gradient of a number.
+    """
+    return [
+        (x if keep else as_kind(x._kind, Value(x._data, label)))
+        if isinstance(x, Value)
+        else traced(x, label, differentiated=differentiated)
+        for x, label in zip(given, labels)
+    ]
+
+
+def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, Copies]:
+    """What the function gives with these inputs in the place of the numbers in its arguments, and what it was given."""
+    supply = iter(inputs)
+    inside = [rebuild(arg, supply) for arg in args]
+    copies = Copies(tuple(inside), inputs)
+    try:
+        with transformation():
+            return called(f, inside), copies
+    except TypeError as error:
+        if "Traced" not in str(error) and not str(error).startswith(("Object of type int", "Object of type float")):
+            raise
+        raise TypeError(  # such as json.dumps(n), which looks at how an int is kept in memory
+            f"a number that comes from the arguments of a compiled function was given to something that takes Python's "
+            f"own numbers only: give it int(x) or float(x) ({error})"
+        ) from error
+
+
+def record(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    outside: Outside | None = None,
+    *,
+    several: bool = False,
+    changes: Changes | None = None,
+) -> Recording:
+    """Run ``f`` once with traced numbers and fresh leaves in the place of the numbers in ``args``.
+
+    Args:
+        f: A function that returns one number, or numbers in any structure.
+        args: The arguments of the run.
+        outside: Everything that the function can read besides its arguments.
+        several: Whether ``f`` returns a list of which each member is an output of its own.
+        changes: The changes that are allowed; None: a function that changes something is refused.
+
+    Returns:
+        The recording, from which later calls are computed.
+
+    Raises:
+        CompileError: The function does something that a replay could not do.
+    """
+    # Run the function.  Meanwhile every node that is made in this thread tells the recorder, the function's code is
+    # the rewritten one, and what it may change is watched; all of that is taken back at the end of the block.
+    outside = outside or Outside(f)
+    recorder = Recorder(any(map(compares_with_true, outside.codes)), changes)
+    given = [x for arg in args for x in arguments_of(arg)]
+    inputs = inputs_for(given, labels_of(f, args))
+    leaves = list(map(node_of, inputs))
+    recorder.nodes.update(dict.fromkeys(leaves))
+    switches = switched(recorder=recorder, recording=True, strict=False)
+    form, effects = None, Effects()
+    watched = _gradients_watched(outside, leaves) if changes is None else changes.watched(recorder.nodes, leaves, given)
+    with watched, at_work(recorder):
+        with rewritten(outside.functions), switches:
+            if recorder.plain_truths:
+                inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
+            output, copies = run(f, args, inputs)
+        if changes is not None:
+            effects = changes.effects()
+    # What it returned, and what it left in lists and dictionaries of its arguments: the outputs.
+    if several:
+        outputs = [as_node(x) for x in output]
+    elif is_structure(output) or (output is None and effects.any) or is_plain_number(output, leaves):
+        form, outputs = taken_apart(output, leaves)
+    else:
+        outputs = [as_node(output)]
+    changed = None
+    if contents := copies.changed():
+        changed, computed = taken_apart(contents, leaves, copies.known)
+        outputs += computed
+    # Leaves that the function made and kept nowhere are constants.  Whether it kept one is told by counting references,
+    # so that nothing here may refer to what it returned.
+    del output, inputs, copies, contents
+    for leaf in leaves:
+        recorder.nodes.pop(leaf, None)
+    for leaf in _forgotten(recorder.nodes):
+        leaf.op = ops.constant
+    # The graph of all that is wanted of a call.  Of the leaves that it captured, those that stand for plain numbers
+    # outside are read in another way than parameters.
+    if changes is not None:
+        outputs = list(map(changes.updated, outputs))
+        effects = effects._replace(updates=changes.updates(outputs))
+    more = [node for nodes in (*effects.outputs, effects.updates.values()) for node in nodes]
+    recording = recording_of([*outputs, *more], leaves, list(recorder.guards.values()), recorder.nodes)
+    if changes is not None:
+        numbers, effects = changes.read(recording.parameters, effects)
+        known = set(numbers)
+        parameters = [node for node in recording.parameters if node not in known]
+        recording = recording._replace(outputs=outputs, parameters=parameters, numbers=numbers, effects=effects)
+    if recorder.missed or not recorder.strangers.isdisjoint(map(id, recording.parameters)):
+        raise CompileError(
+            "a compiled function computes with Values in another thread, which is not recorded: compute in the thread "
+            "that calls it, or run it without the compiler"
+        )
+    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form, changed=changed)
+
+
+class _Untouched(float):
+    """A gradient that nobody has set since."""
+
+    __slots__ = ()
+
+
+@contextmanager
+def _gradients_watched(outside: Outside, leaves: Sequence[Value]) -> Iterator[None]:
+    """Refuse a function that sets gradients, as ``zero_grad()`` does: a replay would not do it."""
+    watched = [*leaves, *outside.values] if outside.sets("grad") else []
+    before = [node.grad for node in watched]
+    marks = [_Untouched(gradient) if isinstance(gradient, (int, float)) else gradient for gradient in before]
+    restore(watched, marks)
+    untouched = [True] * len(watched)
+    try:
+        yield
+    finally:
+        untouched = [node.grad is mark for node, mark in zip(watched, marks)]
+        kept = [k for k, same in enumerate(untouched) if same]
+        restore([watched[k] for k in kept], [before[k] for k in kept])
+    if not all(untouched):
+        raise CompileError(
+            "this function cannot set .grad, and so cannot call zero_grad(): a replay would not do it; "
+            "do it outside, before the call"
+        )
+
+
+def _dropped(nodes: list[Value], leaves: set[Value]) -> str:
+    """The name of an argument that is a float and that one of these nodes depends on; empty if there is none."""
+    leaf = depends_on(nodes, leaves)
+    return "" if leaf is None else leaf.label or "x"
+
+
+def _forgotten(nodes: dict[Value, None]) -> list[Value]:
+    """The leaves among the nodes of a recording that nothing but these refers to.
+
+    A number that a function makes a Value (``Value(x)``, as micrograd wants its inputs) is data; but a parameter that
+    it makes and keeps, in an attribute say, may be changed later.
+    """
+    made = [node for node in nodes if not node.parents and node.op is not ops.constant]
+    if not made:
+        return []
+    uses = Counter(map(id, chain.from_iterable([node.parents for node in nodes])))
+    leaves = [Value(0.0), *made]
+    del made
+    unknown, *counts = [getrefcount(leaf) - uses[id(leaf)] for leaf in leaves]  # of the first only this list knows,
+    return [leaf for leaf, count in zip(leaves[1:], counts) if count == unknown + 1]  # of the others ``nodes``, too
+
+
+def as_node(output: Any) -> Value:
+    """What a function returned, as a node.
+
+    Raises:
+        TypeError: it is not one number.
+    """
+    output = node_of(output)
+    if isinstance(output, Value):
+        return output
+    if is_structure(output):
+        raise several(output)
+    if output is None:
+        raise TypeError("a compiled function must return a number, not None: is there a `return`?")
+    return constant(output)
+
+
+def recording_of(
+    output: Value | Sequence[Value],
+    arguments: list[Value],
+    guards: Sequence[Guard] = (),
+    inside: dict[Value, None] | None = None,
+) -> Recording:
+    """A graph with the leaves that are to be its arguments.
+
+    Args:
+        output: its root, or several of them.
+        arguments: leaves of it.
+        guards: what was decided on the way.
+        inside: the nodes that belong to it; others are captured as they are, like leaves.  None: all belong to it.
+    """
+    known = set(arguments)
+    if len(known) < len(arguments):
+        raise CompileError(f"an input is given twice among {len(arguments)} inputs")
+    for argument in arguments:
+        if argument.parents:
+            raise CompileError(f"an input must be a leaf, but {argument!r} is the result of {argument.op.name}")
+    outputs = [output] if isinstance(output, Value) else list(output)
+    roots = dict.fromkeys([*outputs, *[guard.node for guard in guards]])
+    if inside is None:
+        nodes = [node for node in topological_order(*roots) if node.parents]
+        inside = dict.fromkeys(nodes)
+    else:
+        nodes = _needed(inside, roots)
+    read = dict.fromkeys(chain(chain.from_iterable(map(_parents, nodes)), roots))  # in the order of use
+    others = filterfalse({*nodes, *known}.__contains__, read)
+    captured = [node for node in others if node.op is not ops.constant]
+    return Recording(outputs, arguments, captured, list(guards), nodes)
+
+
+def _needed(inside: dict[Value, None], roots: dict[Value, None]) -> list[Value]:
+    """The nodes with operands that the roots depend on, in order."""
+    nodes = [node for node in inside if node.parents]
+    read = set(chain.from_iterable(map(_parents, nodes)))
+    if all(map(roots.__contains__, filterfalse(read.__contains__, nodes))):
+        return nodes  # nothing was computed in vain, which is 4x faster to see than to follow the operands
+    needed, found = set(roots), []
+    for node in reversed(nodes):
+        if node in needed:
+            found.append(node)
+            needed.update(node.parents)
+    return found[::-1]
+
+
+def first_difference(before: Recording, after: Recording) -> Guard | None:
+    """The first decision that two recordings of a function took differently; up to there they are the same."""
+    for one, other in zip(before.guards, after.guards):
+        if (one.found, one.is_truth) != (other.found, other.is_truth):
+            return other
+    return None
+
+
+def advice(guard: Guard | None) -> str:
+    """How a function decides by its data, and how to write it without.
+
+    >>> advice(record(lambda x, n: x**2 if n == 1 else x, [1.0, 1]).guards[0])
+    'decides by its data (the int n is an index into other things than numbers, a key, the end of a range, or ...
+    """
+    place = f"; it decides in {guard.place}" if guard is not None and guard.place else ""
+    name = "" if guard is None else _int_behind(guard.node)
+    if name:
+        return (
+            f"decides by its data (the int {name} is an index into other things than numbers, a key, the end of a "
+            "range, or compared): give class labels as vectors (nn.one_hot), or choose with "
+            f"autograd.where({name} == 0, ...){place}"
+        )
+    return (
+        "decides by its data (if, max, sorted, .data): write that with autograd.where, maximum or relu, "
+        f"and .detach() for .data where a number without its gradient is wanted, as in a norm or a log{place}"
+    )
+
+
+def _int_behind(node: Value) -> str:
+    """The name of an int argument that a node is computed from, if it is computed from such only."""
+    leaves = [leaf for leaf in leaves_of(node) if leaf.op is not ops.constant]
+    named = [leaf for leaf in leaves if isinstance(leaf, IntLeaf)]
+    return named[0].label or "number" if named and len(named) == len(leaves) else ""

@@ -1,0 +1,172 @@
+"""The recorder: what is told of every node and of every decision while a function runs to be recorded.
+
+y = x * 2                on_node(y)                  the node belongs to the recording
+if y > 0:                truth(y > 0), on_branch     a guard: y > 0 was true
+math.floor(y.data)       data(y), on_read            a guard: the number was 3.0
+y.backward()             on_backward                 a change, if changes are allowed
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NamedTuple
+
+from autograd import ops
+from autograd.compiler.recording.choosing import member
+from autograd.compiler.recording.columns import Formula, recorded_rows
+from autograd.compiler.recording.effects import Changes
+from autograd.compiler.recording.traced import TracedBool, TracedFloat
+from autograd.errors import CompileError
+from autograd.modes import recorders
+from autograd.ops import Op
+from autograd.value import Value
+
+__all__ = ["Guard", "Recorder", "at_work"]
+
+
+class Guard(NamedTuple):
+    """What a decision was based on: the truth of a comparison, or a number that was read."""
+
+    node: Value
+    found: float  # 1.0 or 0.0 for a truth
+    is_truth: bool
+    line: str = ""  # where it was taken first, as "file:line"
+
+    @property
+    def place(self) -> str:
+        """Where it was taken, in words; empty if nobody knows."""
+        file, _, line = self.line.rpartition(":")
+        return f"{os.path.basename(file)}, line {line}" if line else ""
+
+
+class Recorder:
+    """What a thread has in its ``autograd.modes`` while a function is recorded: every node tells it what happens to it.
+
+    Args:
+        plain_truths: Whether a comparison must be True or False itself, since the code compares it with these.
+        changes: The changes that are allowed; None: each is an error.
+
+    Attributes:
+        guards: The decisions, by the node that was looked at and whether its truth was asked or its number.
+        nodes: The nodes that the function made, in order; what else they were computed from is captured as it is.
+        dropped: The nodes that became plain floats, to which no gradient goes.
+        missed: Whether another thread read a number that the function computed.
+        strangers: The ids of the nodes that other threads made meanwhile.
+    """
+
+    def __init__(self, plain_truths: bool, changes: Changes | None = None) -> None:
+        self.changes = changes
+        self.guards: dict[tuple[Value, bool], Guard] = {}
+        self.nodes: dict[Value, None] = {}
+        self.dropped: list[Value] = []
+        self.strangers: set[int] = set()
+        self.missed = False
+        self.numbers: dict[int, TracedFloat] = {}  # what ``data`` gave, by the id of the node
+        self.places: dict[tuple[int, int], Value] = {}  # what ``place`` gave
+        self.plain_truths = plain_truths
+        self._formulas: dict[str, Formula] = {}
+
+    def on_node(self, node: Value) -> None:
+        """A node was made in this thread."""
+        self.nodes[node] = None
+
+    def truth(self, comparison: Value) -> Any:
+        """The truth of a comparison: a guard as soon as it decides something."""
+        return bool(TracedBool(comparison)) if self.plain_truths else TracedBool(comparison)
+
+    def number(self, node: Value) -> Any:
+        """A node as a number that the function goes on with, and that is computed anew by each call."""
+        return TracedFloat(node)
+
+    def data(self, node: Value) -> Any:
+        """The number of a node without its gradient."""
+        if node.op is ops.constant:
+            return node._data
+        if id(node) not in self.numbers:
+            self.numbers[id(node)] = TracedFloat(node.detach())
+        return self.numbers[id(node)]
+
+    def member(self, xs: Any, i: Any) -> Any:
+        """``xs[i]`` for a traced index."""
+        return member(xs, i, self)
+
+    def place(self, index: Value, n: int) -> Value:
+        """An index into n members, counted from the front; that there is such a member is a guard."""
+        found = self.places.get((id(index), n))
+        if found is None:
+            self.on_branch(Value.apply(ops.less, (abs(index + 0.5), n)))  # -n ≤ index ≤ n - 1
+            below = Value.apply(ops.less, (index, 0.0))
+            found = self.places[id(index), n] = below.select(index + n, index)
+        return found
+
+    def each(self, f: Callable[..., Any], rows: Iterable[Any], *shared: Any) -> list[Any]:
+        """``f(*row, *shared)`` for each row, of an elementwise function."""
+        return recorded_rows(self, f, rows, shared)
+
+    def formula(self, steps: Sequence[tuple[Op, Sequence[Any]]]) -> Formula:
+        """The operation that does these: the same object for the same steps."""
+        return self._formulas.setdefault(repr(steps), Formula(steps))
+
+    def on_drop(self, node: Value) -> None:
+        """The number of a node became a plain float, to which no gradient goes."""
+        self.dropped.append(node)
+
+    def on_other_thread(self, made: Value | None, read: Value | None) -> None:
+        """Another thread made a node, or read the number of one: it must be none of the function's own."""
+        if made is not None:
+            self.strangers.add(id(made))
+            read = next((parent for parent in made.parents if parent in self.nodes), None)
+        self.missed |= read is not None and read in self.nodes
+
+    def on_set(self, node: Value, data: Any) -> None:
+        """``node.data = data``."""
+        if self.changes is None:
+            raise CompileError("this function cannot set .data: a replay would not do it; compute a new Value")
+        self.numbers.pop(id(node), None)
+        self.changes.on_set(node, data)
+
+    def on_backward(self, root: Value, gradient: Any) -> None:
+        """``root.backward(gradient)``."""
+        if self.changes is None:
+            raise CompileError(
+                "this function cannot call backward(), whose gradients a replay would not write: "
+                "use autograd.grad inside it, or call backward() on what it returns"
+            )
+        self.changes.on_backward(root, gradient)
+
+    def on_gradients(self, inputs: Sequence[Value]) -> None:
+        """``autograd.grad(..., inputs)``."""
+        if self.changes is not None:
+            self.changes.on_gradients(inputs)
+
+    def on_branch(self, node: Value) -> None:
+        """The truth of a number decided something: a guard."""
+        if (node, True) not in self.guards:
+            self.guards[node, True] = Guard(node, float(node._data != 0.0), True, _line())
+
+    def on_read(self, node: Value) -> None:
+        """A number was read as a plain one, which may decide anything: a guard."""
+        if node.op is not ops.constant and (node, False) not in self.guards:
+            self.guards[node, False] = Guard(node, node._data, False, _line())
+
+
+def _line() -> str:
+    """The line of the program that runs now, outside of this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("autograd", "nn"):
+        frame = frame.f_back
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+@contextmanager
+def at_work(recorder: Recorder) -> Iterator[None]:
+    """Let other threads tell the recorder what they do to its nodes."""
+    recorders.append(recorder)
+    try:
+        yield
+    finally:
+        recorders.remove(recorder)

@@ -1,0 +1,212 @@
+"""What a compiled function returns: a number, or lists, tuples, dictionaries and dataclasses of numbers.
+
+The same structure comes back from every call.  In it a number to which a gradient can go is a Value, whose parents are
+the captured leaves and the arguments.  One that is only counted, compared or read (an accuracy, say) is a plain number,
+as it is without the compiler.
+
+>>> from autograd import Value, compile
+>>> w = Value(2.0)
+>>> f = compile(lambda xs: {"loss": sum(w * x for x in xs), "positive": sum(x > 0 for x in xs)})
+>>> f([1.0, -3.0, 0.5])
+{'loss': Value(data=-3.0, grad=0), 'positive': 2}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from autograd import ops
+from autograd.compiler.recording.effects import GRADIENT, UPDATED, Unknown
+from autograd.compiler.recording.traced import IntLeaf
+from autograd.ops import Traced
+from autograd.value import Value, constant
+
+__all__ = [
+    "Container", "Form", "Given", "LazyPartials", "depends_on", "is_plain_number", "is_structure", "several",
+    "taken_apart",
+]  # fmt: skip
+
+_STOPS = {ops.detached, GRADIENT, UPDATED, ops.largest, *ops.COMPARISONS}  # no gradient goes through them
+_PLAIN = (int, float, complex, str, bytes, type(None))
+
+
+class Form(NamedTuple):
+    """The structure of a result.
+
+    Attributes:
+        template: the result with a number of its nodes in the place of each number.
+        kinds: what each of these is: Value, float, int or bool.
+    """
+
+    template: Any
+    kinds: list[type]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is one number, not several."""
+        return isinstance(self.template, _Place)
+
+    def filled(self, numbers: Sequence[Any], given: Sequence[Any] = (), containers: Sequence[Any] = ()) -> Any:
+        """The structure with these in the places of the numbers.
+
+        Args:
+            numbers: what was computed.
+            given: the numbers and Values in the arguments, if these are part of it.
+            containers: the lists and dictionaries in the arguments.
+        """
+        sources = {_Place: numbers, Given: given, Container: containers}
+        return _mapped(self.template, lambda x: sources[type(x)][x.number] if isinstance(x, _MARKS) else x)
+
+
+class _Place(NamedTuple):
+    number: int
+
+
+class Given(NamedTuple):
+    """In a template: one of the numbers and Values in the arguments."""
+
+    number: int
+
+
+class Container(NamedTuple):
+    """In a template: one of the lists and dictionaries in the arguments."""
+
+    number: int
+
+
+_MARKS = (_Place, Given, Container)
+
+
+def is_structure(result: Any) -> bool:
+    """Whether a function returned more than one number."""
+    return isinstance(result, (list, tuple, dict)) or (
+        dataclasses.is_dataclass(result) and not isinstance(result, type)
+    )
+
+
+def is_plain_number(result: Any, arguments: Sequence[Value]) -> bool:
+    """Whether a function returned one number to which no gradient can go, such as the data of a loss."""
+    return isinstance(result, Traced) and _kind(result, set(arguments)) is not Value
+
+
+def several(result: Any) -> TypeError:
+    """The error where one number is wanted and a function returns a structure."""
+    return TypeError(
+        f"value_and_grad, map and fit need a function that returns one number, not {type(result).__name__}: return the "
+        "loss alone, or call the function itself and backward() on one of its results"
+    )
+
+
+def taken_apart(
+    result: Any,
+    arguments: Sequence[Value],
+    known: dict[int, Any] = {},  # noqa: B006 - never changed
+) -> tuple[Form, list[Value]]:
+    """The structure of a result, and the nodes of its numbers; the first to which a gradient can go is the first.
+
+    Args:
+        result: what the function returned.
+        arguments: the leaves that stand for its arguments.
+        known: by their ids, what stands in the template for objects of the arguments.
+
+    Raises:
+        TypeError: something in it is neither a number nor a text.
+    """
+    found: list[Any] = []
+
+    def placed(x: Any) -> Any:
+        if isinstance(x, (Value, Traced)):
+            found.append(x)
+            return _Place(len(found) - 1)
+        if isinstance(x, Unknown):
+            x.refuse()
+        if not isinstance(x, _PLAIN) and not hasattr(x, "dtype"):
+            raise TypeError(
+                f"a compiled function must return numbers, and lists, tuples, dictionaries or dataclasses of them, not "
+                f"{type(x).__name__}"
+            )
+        return x
+
+    template = _mapped(result, placed, known)
+    leaves = set(arguments)
+    kinds = [_kind(x, leaves) for x in found]
+    nodes = [x.node if isinstance(x, Traced) else x for x in found]
+    first = next((k for k, kind in enumerate(kinds) if kind is Value), 0)
+    order = [first, *[k for k in range(len(found)) if k != first]] if found else []
+    numbers = {k: _Place(number) for number, k in enumerate(order)}
+    template = _mapped(template, lambda x: numbers[x.number] if isinstance(x, _Place) else x)
+    return Form(template, [kinds[k] for k in order]), [nodes[k] for k in order] or [constant(0.0)]
+
+
+def _kind(x: Any, leaves: set[Value]) -> Any:
+    if isinstance(x, Value):
+        return Value
+    return Value if not isinstance(x, int) and depends_on([x.node], leaves) is not None else x.kind
+
+
+def depends_on(nodes: Sequence[Value], leaves: set[Value]) -> Value | None:
+    """A leaf, other than an int, that a gradient of one of these nodes would go to; None if there is none."""
+    seen, stack = set(nodes), list(nodes)
+    while stack:
+        node = stack.pop()
+        if node in leaves and not isinstance(node, IntLeaf):
+            return node
+        if node.op not in _STOPS:
+            stack += [parent for parent in node.parents if parent not in seen]
+            seen.update(node.parents)
+    return None
+
+
+def _mapped(x: Any, f: Callable[[Any], Any], known: Mapping[int, Any] = MappingProxyType({})) -> Any:
+    """A structure with something else in the place of everything that is none, or that is known by its id."""
+    return _copied(x, f, dict(known))
+
+
+def _copied(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
+    """The same; what stands in several places of the structure is one object in the result, too."""
+    if id(x) in copies:
+        return copies[id(x)]
+    if isinstance(x, _MARKS) or not is_structure(x):
+        return f(x)
+    if isinstance(x, tuple):
+        items = [_copied(item, f, copies) for item in x]
+        return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+    filled: Any = [] if isinstance(x, list) else copy(x)  # of its own kind
+    copies[id(x)] = filled
+    if isinstance(x, list):
+        filled.extend([_copied(item, f, copies) for item in x])
+    elif isinstance(x, dict):
+        filled.update([(key, _copied(item, f, copies)) for key, item in x.items()])
+    else:
+        for field in dataclasses.fields(x):
+            object.__setattr__(filled, field.name, _copied(getattr(x, field.name), f, copies))  # frozen ones, too
+    return filled
+
+
+class LazyPartials(Sequence[float]):
+    """Derivatives that are computed when they are first asked for.
+
+    Args:
+        count: how many.
+        compute: gives them.
+    """
+
+    def __init__(self, count: int, compute: Callable[[], Sequence[float]]) -> None:
+        self._size, self._compute = count, compute
+        self._found: Sequence[float] | None = None
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, k):  # type: ignore[no-untyped-def]
+        if self._found is None:
+            self._found = self._compute()
+            del self._compute
+        return self._found[k]
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self[:])

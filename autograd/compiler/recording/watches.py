@@ -1,0 +1,285 @@
+"""Objects outside of a function that are looked at before each call: are they the same as when it was recorded?
+
+A function may see thousands of objects, most of them Values in the lists of a model.  So they are compared by a handful
+of calls into C, and one by one only where these find a difference.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from functools import partial
+from itertools import chain
+from operator import is_
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from autograd.compiler.backends import native_available
+from autograd.compiler.recording.looks import NO_KEY, Look, without
+from autograd.value import Value
+
+if TYPE_CHECKING:
+    from autograd.compiler.machine.identical import Comparison
+
+__all__ = [
+    "ATOMS",
+    "Difference",
+    "Looks",
+    "Watch",
+    "content",
+    "contents",
+    "put_attributes",
+    "put_bytes",
+    "put_class",
+    "put_content",
+    "put_dict",
+    "put_items",
+    "put_machine_numbers",
+    "put_variable",
+    "variable",
+]
+
+ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
+
+
+_PAYS = 20  # looks after which machine code is made for them
+
+
+class Difference(NamedTuple):
+    """An object outside that is another one now: where it is, its name, and both."""
+
+    space: Any
+    key: Any
+    name: str
+    seen: Any
+    now: Any
+
+
+class Watch:
+    """Some objects that are looked at: how to find them, and which they were."""
+
+    __slots__ = ("find", "first", "identical", "keys", "looks", "names", "put", "seen", "space")
+
+    def __init__(
+        self,
+        names: str | list[str],
+        find: Callable[[], Any],
+        space: Any = None,
+        keys: Sequence[Any] = (),
+        put: Callable[[Any], None] | None = None,
+        looks: Sequence[Look] = (),
+    ) -> None:
+        self.names, self.find = names, find
+        self.looks = looks  # the same for machine code, if it can do it
+        self.space, self.keys = space, keys  # the container, and the key of each object; NO_KEY where it has none
+        self.put = put  # puts objects back as they were seen
+        self.seen = self.first = find()
+        # Values are equal if they are identical, and lists compare identities first: 10x faster than one by one.
+        self.identical = len(self.seen) > 8 and {*map(type, self.seen)} == {Value}
+
+    @property
+    def reads_list(self) -> bool:
+        """Whether it looks at all members of a list."""
+        return isinstance(self.find, partial) and self.find.func is list and type(self.space) is list
+
+    def holds(self) -> bool:
+        """Whether all objects are the same."""
+        now, seen = self.find(), self.seen
+        if self.identical:
+            return bool(now == seen)
+        if len(now) != len(seen):
+            return False
+        return all(map(is_, now, seen)) or all(map(_same, now, seen))
+
+    def changed(self) -> str:
+        """The name of an object that is another one now; empty if there is none."""
+        if self.holds():
+            return ""
+        pairs = zip(self.names, self.seen, self.find()) if isinstance(self.names, list) else ()
+        return next((name for name, seen, now in pairs if not _same(now, seen)), str(self.names))
+
+    def differences(self) -> list[Difference] | None:
+        """The objects that are other ones now; None if it is not known where they are, or there are more or fewer."""
+        if self.holds():
+            return []
+        now, seen = self.find(), self.seen
+        if self.space is None or len(now) != len(seen) or len(self.keys) != len(seen):
+            return None
+        changed = [k for k, (x, y) in enumerate(zip(now, seen)) if not _same(x, y)]
+        if any(self.keys[k] is NO_KEY for k in changed):
+            return None
+        name = self.changed()
+        return [Difference(self.space, self.keys[k], name, seen[k], now[k]) for k in changed]
+
+    def free(self, keys: set[Any]) -> None:
+        """No longer look at what these keys stand for."""
+        freed = [k for k, key in enumerate(self.keys) if key is not NO_KEY and key in keys]
+        find = self.find
+        if len(freed) == len(self.keys) and isinstance(self.space, list):  # 20x faster than object by object
+            space = self.space
+            self._look_at(lambda: (len(space),))
+            self.keys = [NO_KEY]
+        elif freed:
+
+            def look() -> list[Any]:
+                now = list(find())
+                if len(now) == len(self.keys):
+                    for k in freed:
+                        now[k] = None
+                return now
+
+            looks = [without(x, keys) for x in self.looks]
+            self._look_at(look)
+            self.looks = looks if all(x.kind in ("class", "names") for x in looks) else ()
+
+    def put_back(self) -> None:
+        """Put the objects back that are other ones now."""
+        if self.put is not None and not self.holds():
+            self.put(self.first)
+
+    def _look_at(self, find: Callable[[], Any]) -> None:
+        self.find, self.seen, self.identical, self.looks = find, find(), False, ()
+
+
+class Looks:
+    """Many watches at once: machine code looks where it can, Python at the rest.
+
+    Two lists are equal if their members are identical, and if not, if these say that they are equal.  Values say so of
+    themselves only, so lists of nothing but Values are compared as lists, 2 ns for each Value; numbers in other lists
+    may be equal and yet different to a function, as 1 and True are, so what is in these is compared by identity.
+
+    Args:
+        watches: What to look at, what changes most often first.
+    """
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self._watches = watches  # which keep all objects whose addresses machine code compares
+        self._calls = 0
+        self._comparison: Comparison | None = None
+        self._divide(watches)
+
+    def _divide(self, watches: Sequence[Watch]) -> None:
+        """Note what Python is to look at, and what was there."""
+        lists = [watch for watch in watches if watch.reads_list]
+        of_values = [watch for watch in lists if watch.identical]
+        others = [watch for watch in lists if not watch.identical]
+        looks = [watch for watch in watches if not watch.reads_list]
+        self._value_lists, self._other_lists = [[x.space for x in kind] for kind in (of_values, others)]
+        self._finds = [watch.find for watch in looks]
+        self._values = [watch.seen for watch in of_values]
+        seen = [watch.seen for watch in (*others, *looks)]
+        self._lengths, self._members = list(map(len, seen)), list(chain.from_iterable(seen))
+
+    def _compile(self) -> None:
+        """From now on machine code compares what it can."""
+        if native_available(notice=False):
+            from autograd.compiler.machine.identical import Comparison, can_compare
+
+            if can_compare():
+                looks = [look for watch in self._watches for look in watch.looks]
+                looks += [Look("list", watch.space, (), watch.seen) for watch in self._watches if watch.reads_list]
+                self._divide([watch for watch in self._watches if not watch.looks and not watch.reads_list])
+                self._comparison = Comparison(looks)
+
+    def hold(self) -> bool:
+        """Whether everything is as it was."""
+        self._calls += 1
+        if self._calls == _PAYS:
+            self._compile()
+        return self._identical() or all(map(Watch.holds, self._watches))
+
+    def _identical(self) -> bool:
+        """Whether everything is the same object as it was."""
+        if self._comparison is not None and not self._comparison.holds():
+            return False
+        now = [*self._other_lists, *[find() for find in self._finds]]
+        return (
+            self._value_lists == self._values
+            and list(map(len, now)) == self._lengths
+            and all(map(is_, chain.from_iterable(now), self._members))
+        )
+
+
+def _same(now: Any, seen: Any) -> bool:
+    """Whether two objects are the same to a function: the same object, or the same number or text."""
+    if now is seen:
+        return True
+    plain = isinstance(now, ATOMS) and type(now) is type(seen)
+    return plain and bool(now == seen or now != now) and repr(now) == repr(seen)
+
+
+def put_items(x: Any, seen: Any) -> None:
+    """Put members back into a list, a deque or a set."""
+    if isinstance(x, list):
+        x[:] = seen
+    elif not isinstance(x, frozenset):
+        x.clear()
+        x.extend(seen) if isinstance(x, deque) else x.update(seen)
+
+
+def put_dict(x: Any, seen: Any) -> None:
+    """Put all keys and then all values back into a dictionary."""
+    if isinstance(x, dict):
+        x.clear()
+        update = dict.update if isinstance(x, Counter) else type(x).update  # a Counter's own adds to what it counts
+        update(x, zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
+
+
+def put_class(kind: type, absent: set[str], present: Sequence[str], seen: Any) -> None:
+    """Put the attributes of a class back: those that were not there, and what the others stood for."""
+    for name in absent & vars(kind).keys():
+        delattr(kind, name)
+    for name, x in zip(present, seen[1:]):
+        if vars(kind).get(name) is not x:
+            setattr(kind, name, x)
+
+
+def put_variable(x: ContextVar[Any], before: Any, _: Any) -> None:
+    """Let a context variable have the value that it had."""
+    x.set(before)
+
+
+def variable(x: ContextVar[Any]) -> Any:
+    """The value of a context variable, or its default; None if it has neither."""
+    try:
+        return x.get()
+    except LookupError:
+        return None
+
+
+def put_machine_numbers(x: Any, seen: Any) -> None:
+    """Put numbers back into an array of Python's, or into a bytearray."""
+    x[:] = array(x.typecode, seen[0]) if isinstance(x, array) else seen[0]
+
+
+def put_attributes(space: dict[str, Any], seen: Any) -> None:
+    """Put attributes back: the class, which stays, then all names, then all that they stand for."""
+    count = len(seen) // 2
+    space.clear()
+    space.update(zip(seen[1 : 1 + count], seen[1 + count :]))
+
+
+def put_bytes(x: Any, seen: Any) -> None:
+    """Put numbers back into an array of numpy, whose own type knows how to read bytes."""
+    import numpy as np
+
+    x[...] = np.frombuffer(seen[1], dtype=x.dtype).reshape(x.shape)
+
+
+def put_content(cell: Any, seen: Any) -> None:
+    """Let a name of an enclosing function stand for what was seen."""
+    cell.cell_contents = seen[0]
+
+
+def contents(cell: Any) -> tuple[Any]:
+    """What a name of an enclosing function stands for, as a list of one."""
+    return (content(cell),)
+
+
+def content(cell: Any) -> Any:
+    """What a name of an enclosing function stands for; None if that is not known yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:  # the name has no object yet: the function's own, while it is being defined
+        return None
