@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections import namedtuple
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +12,11 @@ import pytest
 import autograd
 from autograd import GradcheckError, StaleGraphError, Value, check_graph, functional, gradcheck, ops, primitive
 from autograd.differences import differentiate, has_kink
-from autograd.ops import TABLE, Op
+from autograd.ops import Op
 from autograd.value import constant
 from tests.support.points import PRIMITIVES, arities
 from tests.support.references import REFERENCES
-
-
-@pytest.fixture(autouse=True)
-def _the_table_is_left_as_it_was() -> Iterator[None]:
-    before = dict(TABLE)
-    yield
-    TABLE.clear()
-    TABLE.update(before)
+from tests.support.table import the_table_is_left_as_it_was  # noqa: F401 - a fixture
 
 
 def wrong_square(factor: float) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import pickle
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,14 +13,7 @@ import autograd
 from autograd import PrimitiveError, Value, no_grad, primitive
 from autograd.functional import grad, hessian
 from autograd.ops import TABLE
-
-
-@pytest.fixture(autouse=True)
-def _the_table_is_left_as_it_was() -> Iterator[None]:
-    before = dict(TABLE)
-    yield
-    TABLE.clear()
-    TABLE.update(before)
+from tests.support.table import the_table_is_left_as_it_was  # noqa: F401 - a fixture
 
 
 @primitive(lambda y, x: 3 * x**2, name="test_cube")
@@ -40,7 +32,7 @@ for row in (cube, product):  # the other tests know nothing of them
 
 
 @pytest.fixture(autouse=True)
-def _ours_are_in_the_table(_the_table_is_left_as_it_was: None) -> None:
+def _ours_are_in_the_table(the_table_is_left_as_it_was: None) -> None:  # noqa: F811 - the fixture
     TABLE.update({"test_cube": cube, "test_product": product})
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,29 +13,16 @@ from autograd import NumericError, Value, log, no_grad, primitive, strict, sumpr
 from autograd.functional import grad, value_and_grad
 from autograd.modes import Modes, current_modes, open_contexts
 from autograd.ops import TABLE
+from tests.support.threads import in_threads, switching
 
 THREADS = 8
 
 
 @pytest.fixture(autouse=True)
 def _switching_all_the_time() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
+    with switching():
+        yield
     assert (current_modes(), open_contexts.count) == (Modes(), 0)
-
-
-def in_threads(work: Callable[[int], Any], threads: int = THREADS) -> list[Any]:
-    """work(0), work(1), … at the same time; their results, or the first exception."""
-    start = threading.Barrier(threads)
-
-    def run(i: int) -> Any:
-        start.wait(timeout=60)
-        return work(i)
-
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(run, range(threads)))
 
 
 def switches(turns: list[int]) -> int:

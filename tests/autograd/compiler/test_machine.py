@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import sys
-import threading
 import weakref
 from typing import Any
 
@@ -21,6 +19,7 @@ from tests.autograd.compiler.test_python_backend import batched_layer
 from tests.support.class_programs import PROGRAMS, Derived
 from tests.support.class_reference import evaluate
 from tests.support.recipes import same, size
+from tests.support.threads import in_threads, switching
 
 pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
@@ -384,21 +383,11 @@ def test_threads_share_a_machine_each_with_memory_of_its_own() -> None:
     program, data, parameters = batched_layer(9)
     machine = Machine(program, 9)
     expected = {shift: lists(machine([[x + shift for x in row] for row in data], parameters)) for shift in range(4)}
-    wrong: list[int] = []
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
 
-    def work(shift: int) -> None:
+    def work(shift: int) -> bool:
         arguments = [[x + shift for x in row] for row in data]
-        for _ in range(100):
-            if lists(machine(arguments, parameters)) != expected[shift]:
-                wrong.append(shift)
+        return all(lists(machine(arguments, parameters)) == expected[shift] for _ in range(100))
 
-    threads = [threading.Thread(target=work, args=(shift,)) for shift in expected]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    sys.setswitchinterval(interval)
-    assert wrong == []
+    with switching(1e-5):
+        assert all(in_threads(work, len(expected)))
     assert 1 <= len(machine._free) <= 5

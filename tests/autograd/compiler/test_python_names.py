@@ -6,7 +6,6 @@ import keyword
 import math
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from tests.support import ROOT
 from tests.support.class_programs import Derived
 from tests.support.class_reference import evaluate
 from tests.support.recipes import same
+from tests.support.threads import in_threads, switching
 
 nan, inf = math.nan, math.inf
 
@@ -248,23 +248,14 @@ def test_threads_may_share_a_kernel(pieces: bool, monkeypatch: pytest.MonkeyPatc
     derived = Derived(lambda xs: fsum([x.sin() * x.cos() * x for x in xs]), [[0.1 * k for k in range(20)]])
     kernel = PythonKernel(derived.program)
     assert (kernel._text.loops > text.MOST_LOOPS) is pieces
-    expected = {start: kernel([start + 0.1 * k for k in range(20)], []) for start in (0.0, 1.0, 2.0, 3.0)}
-    wrong: list[float] = []
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
+    expected = [kernel([start + 0.1 * k for k in range(20)], []) for start in range(4)]
 
-    def work(start: float) -> None:
-        for _ in range(300):
-            if kernel([start + 0.1 * k for k in range(20)], []) != expected[start]:
-                wrong.append(start)
+    def work(start: int) -> bool:
+        arguments = [start + 0.1 * k for k in range(20)]
+        return all(kernel(arguments, []) == expected[start] for _ in range(300))
 
-    threads = [threading.Thread(target=work, args=(start,)) for start in expected]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    sys.setswitchinterval(interval)
-    assert wrong == []
+    with switching(1e-5):
+        assert all(in_threads(work, len(expected)))
 
 
 def test_it_needs_no_other_package() -> None:

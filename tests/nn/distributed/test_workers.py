@@ -22,6 +22,7 @@ from autograd.errors import NumericError
 from nn import MLP, SGD, Adam, ExecutorError, History, Module, Optimizer, RMSprop, Workers, clip_grad_norm_, fit, sweep
 from nn.distributed import workers as executor_module
 from nn.distributed.workers import Parcel
+from tests.support import numbers
 
 pytest.importorskip("llvmlite")
 np = pytest.importorskip("numpy")
@@ -45,10 +46,6 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 def mlp() -> MLP:
     return MLP(3, [5, 3], activation="tanh", seed=1)
-
-
-def numbers(model: Any) -> list[float]:
-    return [parameter.data for parameter in model.parameters()]
 
 
 class Trained:

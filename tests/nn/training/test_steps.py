@@ -32,6 +32,7 @@ from nn import (
 )
 from nn.losses import LOSSES, binary_cross_entropy_with_logits, cross_entropy, l2_penalty, mse_loss
 from nn.training.steps import CompiledSteps, EagerSteps, Problem, steps_for
+from tests.support import numbers
 
 pytest.importorskip("llvmlite")
 np = pytest.importorskip("numpy")
@@ -44,10 +45,6 @@ CLASSES = [RNG.randrange(3) for _ in X]
 
 def mlp(*nouts: int, **options: Any) -> MLP:
     return MLP(3, list(nouts), **{"activation": "tanh", "seed": 1, **options})
-
-
-def numbers(model: Any) -> list[float]:
-    return [parameter.data for parameter in model.parameters()]
 
 
 def both(

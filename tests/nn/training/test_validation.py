@@ -29,6 +29,7 @@ from nn import (
     predict,
     train_test_split,
 )
+from tests.support import numbers
 
 pytest.importorskip("llvmlite")
 np = pytest.importorskip("numpy")
@@ -42,10 +43,6 @@ WAYS = pytest.mark.parametrize("compile", [True, False])
 
 def mlp(*nouts: int, **options: Any) -> MLP:
     return MLP(2, list(nouts), **{"activation": "tanh", "seed": 1, **options})
-
-
-def numbers(model: Any) -> list[float]:
-    return [parameter.data for parameter in model.parameters()]
 
 
 def train(model: Any, *data: Any, **options: Any) -> History:
