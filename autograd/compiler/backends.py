@@ -50,9 +50,17 @@ def native_available(*, notice: bool = True) -> bool:
             warnings.warn(
                 f"{reason}: compiled functions run as Python source, which is slower than machine code{remedy}",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=depth_of_caller(),
             )
     return not reason
+
+
+def depth_of_caller() -> int:
+    """How far up the first function is that belongs to neither package: the line of the user, for a warning."""
+    depth, frame = 0, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("autograd", "nn"):
+        depth, frame = depth + 1, frame.f_back
+    return depth
 
 
 @contextmanager

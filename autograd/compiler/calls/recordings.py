@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from autograd.compiler.backends import depth_of_caller
 from autograd.compiler.calls.report import Entry, cause_of, reason
 from autograd.compiler.calls.variants import MOST_IN_ALL, Budget, Variant, Variants
 from autograd.compiler.clock import thread_time
@@ -140,14 +140,11 @@ class Recordings:
             if self._warned:
                 return
             self._warned = True
-        depth, frame = 1, sys._getframe()
-        while frame.f_back and frame.f_globals.get("__name__", "").startswith("autograd."):
-            depth, frame = depth + 1, frame.f_back
         warnings.warn(
             f"{getattr(self.f, '__name__', 'the function')} was recorded {self.recordings} times in {calls}; where "
             f"no recording fits it runs without the compiler, many times slower: it {reason(self, structure)}",
             RuntimeWarning,
-            stacklevel=depth,
+            stacklevel=depth_of_caller(),
         )
 
 

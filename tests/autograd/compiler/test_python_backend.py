@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,11 +13,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import autograd
-from autograd import Value, fsum, ops, primitive, where
+from autograd import Value, compile, fsum, ops, primitive, where
 from autograd.compiler.program.builder import Builder
 from autograd.compiler.program.classes import Kind, Program, Read
 from autograd.compiler.python.kernel import PythonKernel, python_source
 from autograd.compiler.python.walks import Walk, walk_of
+from nn import MLP, fit
 from tests.support.class_programs import PROGRAMS, Derived
 from tests.support.class_reference import evaluate
 from tests.support.recipes import ROUGH, Recipe, formula, recipes, same, size, unusual
@@ -259,3 +261,23 @@ def test_one_array_can_be_two_outputs() -> None:
     assert isinstance(y, Read)
     first, second = PythonKernel(builder.program([y, y]))([0.0, 0.0], [])
     assert first == second == [1.0, 1.0]
+
+
+def square_twice() -> None:
+    for f in (lambda x: x * x, lambda x: x + x):
+        compile(f)(3.0)
+
+
+def train_a_neuron() -> None:
+    fit(MLP(1, [1], seed=0), [[1.0]], [1.0], epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("use", [square_twice, train_a_neuron])
+def test_that_there_is_no_machine_code_is_said_once_and_of_the_line_that_asked(
+    use: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograd.compiler.backends._notice_given", False)
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    with pytest.warns(RuntimeWarning, match="no machine code can be made in a browser") as caught:
+        use()
+    assert [warning.filename for warning in caught] == [__file__]
