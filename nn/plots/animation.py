@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,9 +119,14 @@ class LivePlot:
         fit(model, X, y, callbacks=[LivePlot()])
 
     In a notebook the picture below the cell is replaced; elsewhere the axes are drawn anew, which a window shows.
+    A model that writes can be read while it learns: its samples stand beside the curve, new ones in each picture.
+
+        live = LivePlot(samples=lambda: [write() for _ in range(7)])
+        live(history)                            # in a loop of one's own, as often as one likes
 
     Args:
         draw: A function that draws a history on axes.
+        samples: A function that gives a few short texts, a line each beside the picture; by default there are none.
         ax: The axes to draw on; by default those of a new figure.
         interval: The least time in seconds from one picture to the next; the last one is always drawn in a notebook.
 
@@ -134,11 +139,17 @@ class LivePlot:
     """
 
     def __init__(
-        self, draw: Callable[[Any, Axes], Any] = plot_history, *, ax: Axes | None = None, interval: float = 0.5
+        self,
+        draw: Callable[[Any, Axes], Any] = plot_history,
+        *,
+        samples: Callable[[], Iterable[str]] | None = None,
+        ax: Axes | None = None,
+        interval: float = 0.5,
     ) -> None:
         self.plt = pyplot()
-        self.draw, self.interval = draw, interval
-        self.ax: Any = self.plt.subplots(figsize=(5.5, 3.4), layout="constrained")[1] if ax is None else ax
+        self.draw, self.samples, self.interval = draw, samples, interval
+        size = (5.5 if samples is None else 7.5, 3.4)
+        self.ax: Any = self.plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
         self.history: Epochs | None = None
         self.handle: Any = None
         self.shell = _notebook()
@@ -170,6 +181,8 @@ class LivePlot:
                 other.remove()  # the axis of the metrics
         self.ax.clear()
         self.draw(self.history, self.ax)
+        if self.samples is not None:
+            self._write(self.samples())
         if self.shell is None:
             self.ax.figure.canvas.draw_idle()
             self.ax.figure.canvas.flush_events()
@@ -181,6 +194,13 @@ class LivePlot:
         else:
             self.handle.update(self.ax.figure)
         self.drawn = time.monotonic()
+
+    def _write(self, texts: Iterable[str]) -> None:
+        """Put texts beside the picture, in a column whose width does not depend on them: the curve must not jump."""
+        is_alone = all(other is self.ax for other in self.ax.figure.axes)  # no axis of metrics on the right
+        column = self.ax.inset_axes((1.05 if is_alone else 1.2, 0.0, 0.45, 1.0))
+        column.axis("off")
+        column.text(0.0, 1.0, "\n".join(texts), va="top", family="monospace", fontsize="small", parse_math=False)
 
     def _finish(self, *result: Any) -> None:
         """The cell has ended: draw what came after the last picture."""

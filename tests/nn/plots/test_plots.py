@@ -490,6 +490,24 @@ def test_metrics_do_not_pile_up_in_a_live_plot() -> None:
     assert len(live.ax.figure.axes) == 2
 
 
+@pytest.mark.parametrize("metrics", [{}, {"accuracy": [0.5, 0.9]}])
+def test_samples_of_text_stand_beside_a_live_plot_and_are_replaced(metrics: dict[str, list[float]]) -> None:
+    texts = iter([["xqz", "$_^"], ["anna", "emma"]])
+    live = LivePlot(samples=lambda: next(texts), interval=0.0)
+    history = History(loss=[2.0, 1.0])
+    vars(history).update(metrics=metrics)
+    for expected in ("xqz\n$_^", "anna\nemma"):
+        live(history)
+        (column,) = live.ax.child_axes
+        assert [text.get_text() for text in column.texts] == [expected]
+        live.ax.figure.canvas.draw()  # $ and _ are no formula
+        written, curve = (text.get_window_extent() for text in (column.texts[0], live.ax))
+        assert curve.x1 < written.x0
+        assert written.x1 <= live.ax.figure.bbox.x1
+        for other in live.ax.figure.axes[1:]:  # the axis of the metrics
+            assert other.yaxis.get_tightbbox().x1 < written.x0
+
+
 class Events:
     """A stand-in for the events of a notebook's shell."""
 
