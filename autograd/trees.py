@@ -27,7 +27,7 @@ def all_floats(numbers: Iterable[Any]) -> bool:
 
 def is_numpy(x: Any) -> bool:
     """Whether x is an array or a scalar of numpy (or what can be used as one)."""
-    return hasattr(x, "flat") and hasattr(x, "tolist")
+    return hasattr(type(x), "flat") and hasattr(type(x), "tolist")  # an object's own __getattr__ may do anything
 
 
 def is_array(x: Any) -> bool:

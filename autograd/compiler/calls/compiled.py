@@ -342,7 +342,8 @@ def compile_function(
     then: globals, names of enclosing functions, members of lists and dictionaries, attributes of objects and classes,
     and code, also those that only functions know which this one calls.  A call that finds something else records
     again.  A number that changes at every call is better a Value, which is read where it is, or an argument.
-    A function that draws random numbers, or takes the next item of an iterator, runs without the compiler.
+    A function that draws random numbers, or takes the next item of an iterator, runs without the compiler; so does a
+    call that prints, asks for the time, or reads or writes a file.
 
     The function may be a whole step of training: call ``backward()``, set ``.data`` and ``.grad``, use an optimiser of
     ``nn``, and change numbers in lists, dictionaries, attributes and names outside.  Each call reads them as they are

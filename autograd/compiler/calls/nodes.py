@@ -43,6 +43,8 @@ class Nodes:
     def node(self, k: int) -> Value:
         """Output number k; derivatives that are not known are computed when somebody asks for them."""
         out = Value(self.values[k])
+        recorded_node = self.variant.recording.outputs[k]
+        out.label = recorded_node.label if recorded_node.parents else ""
         if self.chosen is not None and self.parents:
             lazy = k or self.first is None
             out.parents = self.parents

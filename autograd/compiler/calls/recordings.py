@@ -108,7 +108,13 @@ class Recordings:
             outside = next((x for x in known if x.live == outside.live and x.holds()), outside)
             places = Places(outside, [*self._places.values()])
             gradients = outside.sets("grad") or not {"grad", "backward"}.isdisjoint(outside.names)
-            changes = Changes(outside.values, places, gradients=gradients, differentiates=recording_now())
+            changes = Changes(
+                outside.values,
+                places,
+                gradients=gradients,
+                labels=outside.sets("label"),
+                differentiates=recording_now(),
+            )
             drawn, rewind = outside.generators.states(), outside.generators.rewind()
             started = thread_time()
             try:
@@ -127,7 +133,9 @@ class Recordings:
             rewind()
             self._places.update(by_key(places.discovered))
         if outside.generators.states() != drawn:
-            outside.never = "draws random numbers: draw them outside and pass them as arguments"
+            outside.never = (
+                "draws random numbers, or reads or writes a stream: do that outside, and pass numbers as arguments"
+            )
             if recording.effects.any:
                 rewind()
                 self.never = outside.never

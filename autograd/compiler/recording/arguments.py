@@ -11,7 +11,7 @@ from itertools import chain, islice, product, zip_longest
 from numbers import Integral
 from typing import Any
 
-from autograd.compiler.recording.traced import EXACT
+from autograd.compiler.recording.exact import EXACT, SMALL
 from autograd.ops import as_float
 from autograd.trees import all_floats, rebuild
 from autograd.value import Value
@@ -234,8 +234,8 @@ def is_whole(x: Any) -> bool:
 
 
 def _all_ints(x: Sequence[Any]) -> bool:
-    """Whether everything in a list is an int that a float can be, as tokens are: 20x faster than one by one."""
-    return {*map(type, x)} == _INTS and min(x) >= -EXACT and max(x) <= EXACT
+    """Whether everything in a list is an int and none is large, as tokens are: 20x faster than one by one."""
+    return {*map(type, x)} == _INTS and min(x) >= -SMALL and max(x) <= SMALL
 
 
 def kind_of(column: Any) -> type:
@@ -253,7 +253,7 @@ def _number(x: Any, whole: bool) -> float:
     number = as_float(x)  # what is no number raises
     if not whole or not is_whole(x):
         return number
-    if abs(number) > EXACT:
+    if abs(int(x)) > EXACT:
         raise OverflowError(f"the int {x} is beyond 2**53, where a compiled function cannot count: pass float({x})")
     return bool(x) if _is_bool(x) else int(x)
 
@@ -272,8 +272,13 @@ def _shape(x: Any, whole: bool = True) -> Any:
         return type(x), tuple([_shape(item, whole) for item in x])
     if isinstance(x, Value):
         return (type(x),)  # equal to itself only, as a number is not
-    kind = () if not whole or not is_whole(x) else (bool,) if _is_bool(x) else (int,)
+    kind = () if not whole or not is_whole(x) else (bool,) if _is_bool(x) else (int,) if _is_small(x) else (int, int)
     return (*getattr(x, "shape", ()), *kind) if _is_array(x) else kind
+
+
+def _is_small(x: Any) -> bool:
+    """Whether an int, or all in an array, are of a size that lets a program add some of them."""
+    return bool(abs(x).max(initial=0) <= SMALL) if _is_array(x) else abs(x) <= SMALL
 
 
 def _places(x: Any, name: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ gather (the row ``take`` of the table) and ``max`` a chain of selections, so tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any
 
 from autograd import ops
@@ -142,10 +143,25 @@ def choice(condition: Any, x: Any, y: Any) -> Any:
 
 
 def identical(x: Any, y: Any) -> bool:
-    """``x is y``: of a truth that is computed from the arguments a decision, since there are two truths only."""
-    if x is not y and TracedBool in (type(x), type(y)) and isinstance(x, bool) and isinstance(y, bool):
+    """``x is y``: of a truth that is computed from the arguments a decision, since there are two truths only.
+
+    Raises:
+        NotReplayableError: One is an argument: another call may be given the same object twice.
+        TypeError: One is a plain number of the call, the other a member of an enumeration.
+    """
+    if x is y:
+        return True
+    if TracedBool in (type(x), type(y)) and isinstance(x, bool) and isinstance(y, bool):
         return bool(x) is bool(y)
-    return x is y
+    recorder = current_modes().recorder
+    if recorder is not None and isinstance(x, Value) and isinstance(y, Value):
+        if recorder.changes is not None and not recorder.changes.targets.keys().isdisjoint((x, y)):
+            recorder.refuse("asks whether an argument is a certain Value")
+    elif isinstance(x, Traced) != isinstance(y, Traced) and Enum in {*type(x).__mro__, *type(y).__mro__}:
+        raise TypeError(
+            "an argument that is a member of an enumeration is an int to a compiled function: write ==, not is"
+        )
+    return False
 
 
 # ---- the largest and the smallest ------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from autograd import ops
-from autograd.compiler.recording.places import NotReplayableError, Places, Reader, Written
+from autograd.compiler.recording.places import NotReplayableError, Place, Places, Reader, Written
 from autograd.compiler.recording.traced import TracedFloat, node_of
 from autograd.compiler.residence import set_data
 from autograd.errors import CompileError
@@ -106,14 +106,22 @@ class Changes:
         values: The parameters that the function can see.
         places: Everything else that it can see and may change.
         gradients: Whether its code reads or sets gradients.
+        labels: Whether its code sets labels.
         differentiates: Whether ``backward()`` has an effect; inside ``no_grad()`` it has none.
     """
 
     def __init__(
-        self, values: Sequence[Value], places: Places, *, gradients: bool = True, differentiates: bool = True
+        self,
+        values: Sequence[Value],
+        places: Places,
+        *,
+        gradients: bool = True,
+        labels: bool = False,
+        differentiates: bool = True,
     ) -> None:
         self.places, self.differentiates = places, differentiates
-        self.values, self.gradients = values, gradients
+        self.values, self.gradients, self.labels = values, gradients, labels
+        self._labels: dict[Value, str] = {}  # of these and of the arguments, as they were
         self.targets: dict[Value, Target] = {}  # the argument that a leaf stands for
         self.plain: set[Value] = set()  # leaves of plain numbers
         self.nodes: dict[Value, None] = {}
@@ -165,6 +173,7 @@ class Changes:
                 self.plain.add(leaf)
         for p in [*self.values, *self.targets] if self.gradients else ():
             self._watch(p)
+        self._labels = {p: p.label for p in [*self.values, *self.targets]} if self.labels else {}
         self.plain.update(self.places.install())
 
     def _watch(self, p: Value) -> None:
@@ -183,6 +192,7 @@ class Changes:
         restore(self._inside, [0] * len(self._inside))
         self._inside = []  # whoever counts references to nodes counts those of the program only
         _all(map(set_data, self._data, self._data.values()))
+        _all(map(setattr, self._labels, repeat("label"), self._labels.values()))
         self.places.restore()
 
     def effects(self) -> Effects:
@@ -201,6 +211,11 @@ class Changes:
                 raise NotReplayableError(f"sets a gradient to {type(now).__name__}, which is no number")
         data = [(self._target(p), version.parents[0]) for p, version in self._latest.items()]
         written = self.places.written()
+        for p, label in self._labels.items():
+            if p.label != label:
+                if p in self.targets:
+                    raise NotReplayableError("sets the label of an argument: set it before the call")
+                written.add(Place(p, "label", "a label"), p.label)
         return Effects(_columns(data), _columns(gradients), _columns(constants), (), None, written)
 
     def read(self, leaves: Sequence[Value], effects: Effects) -> tuple[list[Value], Effects]:

@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextvars import ContextVar
 from operator import attrgetter, itemgetter
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
@@ -24,6 +22,7 @@ from typing import Any
 from autograd.compiler.recording.codenames import codes_inside, globals_stored, names_read, names_stored
 from autograd.compiler.recording.generators import Generators
 from autograd.compiler.recording.looks import NO_KEY, Look, with_class
+from autograd.compiler.recording.opaque import Inside, look_into, look_into_module
 from autograd.compiler.recording.rewriting import codes_of
 from autograd.compiler.recording.watches import (
     ATOMS,
@@ -33,30 +32,27 @@ from autograd.compiler.recording.watches import (
     content,
     contents,
     put_attributes,
-    put_bytes,
     put_class,
     put_content,
     put_dict,
     put_items,
-    put_machine_numbers,
-    put_variable,
-    variable,
 )
 from autograd.compiler.residence import settle
 from autograd.deferred import Deferred
 from autograd.ops import Op
-from autograd.trees import is_numpy
 from autograd.value import Value
 
 __all__ = ["Outside"]
 
 _MOST = 1_000_000  # objects that are compared before each call: 20 ms
-_DYNAMIC = {"getattr", "hasattr", "vars", "__dict__", "attrgetter", "eval", "exec", "asdict", "astuple"}
+_DYNAMIC = {
+    "getattr", "hasattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "eval", "exec", "asdict", "astuple",
+}  # fmt: skip
 # Packages whose code neither changes while a program runs nor reads what a program changes.
 _FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
 _OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
-# Types of the standard library that hold what a user puts there.
-_OPEN = {"function", "SimpleNamespace", "Namespace", "_local", "UserDict", "UserList", "ChainMap"}
+# Packages whose objects hold nothing that a user puts there; all other attributes of objects are looked at.
+_CLOSED = {*_FIXED} - sys.stdlib_module_names | {"logging", "re", "typing"}
 _READ_ONLY = {*_FIXED, "nn"}  # and one whose code is followed, but is not expected to change
 
 
@@ -78,7 +74,7 @@ class Outside:
         deferrable: The places among it in which a list may be deferred: the id of the namespace, and the name.
         functions: The user's functions among it.
         codes: Their code.
-        generators: The random generators among it.
+        generators: The random generators and streams among it.
         never: Why no look can tell whether it is as it was; empty if a look can.
     """
 
@@ -109,6 +105,10 @@ class Outside:
     def sets(self, attribute: str) -> bool:
         """Whether some code may set an attribute of this name."""
         return attribute in self.stored or "setattr" in self.names
+
+    def reads(self, attribute: str) -> bool:
+        """Whether code of the user's may ask for an attribute of this name."""
+        return any(attribute in names_read(code) for code in self.codes)
 
     def only_set(self) -> list[Difference]:
         """What code of the function sets and never reads, as it is now: NO_KEY where there is nothing yet."""
@@ -240,20 +240,19 @@ class Outside:
             self._visit_module(x, where)
         elif isinstance(x, type):
             self._visit_class(x, where)
-        elif isinstance(x, ContextVar):
-            self._watch(Watch(where, lambda: (x.get(None),), put=functools.partial(put_variable, x, variable(x))))
-            self._see(x.get(None), where)
-        elif isinstance(x, (array, bytearray)):
-            self._watch(Watch(where, lambda: (bytes(x),), put=functools.partial(put_machine_numbers, x)))
-        elif is_numpy(x):
-            if x.dtype.kind == "O":
-                self._watch(Watch(where, lambda: x.ravel().tolist(), put=functools.partial(setattr, x, "flat")))
-                self._push(enumerate(x.ravel().tolist()), where)
-            else:
-                self._watch(Watch(where, lambda: (repr(x.shape), x.tobytes()), put=functools.partial(put_bytes, x)))
-                self.count += x.size // 10  # compared as bytes
+        elif (inside := look_into(x)) is not None:
+            self._look(inside, where)
         else:
             self._visit_object(x, where)
+
+    def _look(self, inside: Inside | None, where: str) -> None:
+        """What is in an object that keeps it in C."""
+        if inside is not None:
+            self.names.update(inside.names)
+            if (watch := inside.watch(where)) is not None:
+                self._watch(watch)
+                self.count += inside.size
+            self._push(enumerate(inside.members), where)
 
     def _visit_function(self, f: FunctionType, where: str) -> None:
         package = _package(f.__module__)
@@ -287,6 +286,7 @@ class Outside:
                 self._attributes(f, where)
 
     def _visit_module(self, module: ModuleType, where: str) -> None:
+        self._look(look_into_module(module, self.names), where)
         if not self.generators.add_module(module, self.names) and _package(module.__name__) not in _FIXED:
             space = vars(module)
             names = self.names & space.keys()
@@ -311,16 +311,17 @@ class Outside:
 
     def _visit_object(self, x: Any, where: str) -> None:
         where = where or type(x).__name__
-        if not self.generators.add(x) and hasattr(x, "__next__") and not hasattr(x, "read"):
+        if not self.generators.add(x) and hasattr(type(x), "__next__"):
             self.never = f"reads {where}, an iterator: pass what comes out of it as an argument"
         self._see(type(x), type(x).__name__)
         self._attributes(x, where)
-        self._see(getattr(x, "__wrapped__", None), where)  # of a compiled function, or one with a cache
+        self._see(getattr(x, "__dict__", {}).get("__wrapped__"), where)  # of a compiled function, or one with a cache
 
     def _attributes(self, x: Any, where: str) -> None:
         """The attributes of an object: those in its dictionary, and those in its slots."""
-        fixed = _package(type(x).__module__) in _FIXED and type(x).__name__ not in _OPEN
-        any_name = type(x).__name__ in _OPEN or not _DYNAMIC.isdisjoint(self.names)
+        package = _package(type(x).__module__)
+        fixed = package in _CLOSED
+        any_name = package in _FIXED or not _DYNAMIC.isdisjoint(self.names)
         space = getattr(x, "__dict__", None)
         if isinstance(space, dict) and not fixed:
             self.spaces[id(space)] = space, f"{where}."

@@ -18,9 +18,10 @@ from operator import getitem, setitem
 from typing import Any, NamedTuple
 
 from autograd.compiler.recording.arguments import form
+from autograd.compiler.recording.exact import all_small
 from autograd.compiler.recording.looks import NO_KEY
 from autograd.compiler.recording.outside import Outside
-from autograd.compiler.recording.traced import EXACT, TracedFloat, TracedInt
+from autograd.compiler.recording.traced import TracedFloat, TracedInt
 from autograd.compiler.recording.watches import Difference
 from autograd.deferred import Deferred
 from autograd.errors import CompileError
@@ -144,8 +145,8 @@ class Places:
         for place in self.live:
             before = place.get()
             numbers = _numbers(before)
-            if numbers is None or any(type(x) is int and abs(x) > EXACT for x in numbers):
-                raise NotReplayableError(f"keeps something in {place.name} that is no number up to 2**53")
+            if numbers is None or not all_small(numbers):
+                raise NotReplayableError(f"keeps something in {place.name} that is no number, or an int beyond 2**46")
             leaves = [new_node(float(number), leaf, (), ()) for number in numbers]
             traced = [TracedInt(node) if type(x) is int else TracedFloat(node) for x, node in zip(numbers, leaves)]
             self._before.append(before)
@@ -264,7 +265,7 @@ class Reader:
             return None
         if list(map(type, found)) != self.kinds:
             return None
-        if int in self.kinds and any(type(x) is int and abs(x) > EXACT for x in found):
+        if int in self.kinds and not all_small(found):
             return None
         for tree in self.trees:
             inside = tree.read()
@@ -292,7 +293,9 @@ class TreeReader:
         if self.size is not None and (found := _fast(tree)) is not None:
             return found if self.size == (len(tree), len(tree[0])) else None
         found = _numbers(tree)
-        alike = found is not None and form(tree) == self._form and list(map(type, found)) == self.kinds
+        alike = (
+            found is not None and all_small(found) and form(tree) == self._form and list(map(type, found)) == self.kinds
+        )
         return found if alike else None
 
 

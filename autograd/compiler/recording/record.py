@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from autograd import ops
 from autograd.compiler.recording.arguments import arguments_of, called, labels_of
 from autograd.compiler.recording.codenames import compares_with_true
-from autograd.compiler.recording.effects import Changes, Effects, through_updates
+from autograd.compiler.recording.effects import Changes, Effects, NotReplayableError, through_updates
 from autograd.compiler.recording.givens import Copies
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.recorder import Guard, Recorder, at_work
@@ -140,7 +140,10 @@ def record(
     # the rewritten one, and what it may change is watched; all of that is taken back at the end of the block.
     outside = outside or Outside(f)
     recorder = Recorder(any(map(compares_with_true, outside.codes)), changes)
+    recorder.catches_zero = outside.reads("ZeroDivisionError") or outside.reads("ArithmeticError")
     given = [x for arg in args for x in arguments_of(arg)]
+    if changes is not None and any(isinstance(x, Value) for x in given) and outside.reads("label"):
+        raise NotReplayableError("reads labels, which those of an argument may be: a call may have others")
     inputs = inputs_for(given, labels_of(f, args))
     leaves = list(map(node_of, inputs))
     recorder.nodes.update(dict.fromkeys(leaves))
@@ -151,19 +154,25 @@ def record(
         with rewritten(outside.functions), switches:
             if recorder.plain_truths:
                 inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
-            output, copies = run(f, args, inputs)
+            try:
+                output, copies = run(f, args, inputs)
+            finally:  # also where the function has caught the error
+                if recorder.refused:
+                    raise NotReplayableError(recorder.refused) from None
         if changes is not None:
             effects = changes.effects()
     # What it returned, and what it left in lists and dictionaries of its arguments: the outputs.
+    contents = copies.changed()
+    changed = bool(contents or effects.any or (changes is not None and changes.places.discovered))
     if several:
         outputs = [as_node(x) for x in output]
-    elif is_structure(output) or (output is None and effects.any) or is_plain_number(output, leaves):
+    elif is_structure(output) or (output is None and changed) or is_plain_number(output, leaves):
         form, outputs = taken_apart(output, leaves)
     else:
         outputs = [as_node(output)]
-    changed = None
-    if contents := copies.changed():
-        changed, computed = taken_apart(contents, leaves, copies.known)
+    left = None
+    if contents:
+        left, computed = taken_apart(contents, leaves, copies.known)
         outputs += computed
     # Leaves that the function made and kept nowhere are constants.  Whether it kept one is told by counting references,
     # so that nothing here may refer to what it returned.
@@ -189,7 +198,7 @@ def record(
             "a compiled function computes with Values in another thread, which is not recorded: compute in the thread "
             "that calls it, or run it without the compiler"
         )
-    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form, changed=changed)
+    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form, changed=left)
 
 
 class _Untouched(float):

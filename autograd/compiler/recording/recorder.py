@@ -13,16 +13,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from autograd import ops
 from autograd.compiler.recording.choosing import member
 from autograd.compiler.recording.columns import Formula, recorded_rows
-from autograd.compiler.recording.effects import Changes
+from autograd.compiler.recording.effects import Changes, NotReplayableError
 from autograd.compiler.recording.traced import TracedBool, TracedFloat
 from autograd.errors import CompileError
 from autograd.modes import recorders
-from autograd.ops import Op
+from autograd.ops import Op, Traced
 from autograd.value import Value
 
 __all__ = ["Guard", "Recorder", "at_work"]
@@ -39,8 +39,7 @@ class Guard(NamedTuple):
     @property
     def place(self) -> str:
         """Where it was taken, in words; empty if nobody knows."""
-        file, _, line = self.line.rpartition(":")
-        return f"{os.path.basename(file)}, line {line}" if line else ""
+        return _in_words(self.line)
 
 
 class Recorder:
@@ -56,6 +55,10 @@ class Recorder:
         dropped: The nodes that became plain floats, to which no gradient goes.
         missed: Whether another thread read a number that the function computed.
         strangers: The ids of the nodes that other threads made meanwhile.
+        catches_zero: Whether the function expects Python's error for a quotient by 0.0, too.
+        refused: What the function does that a program cannot do; empty if it does nothing of that kind.
+        bounds: How large ints can be at most, see ``exact``.
+        remembered: What functions with a cache gave for numbers of this call.
     """
 
     def __init__(self, plain_truths: bool, changes: Changes | None = None) -> None:
@@ -69,6 +72,20 @@ class Recorder:
         self.places: dict[tuple[int, int], Value] = {}  # what ``place`` gave
         self.plain_truths = plain_truths
         self._formulas: dict[str, Formula] = {}
+        self.catches_zero = False
+        self.refused = ""
+        self.bounds: dict[Value, int] = {}
+        self.remembered: dict[Any, Any] = {}
+
+    def refuse(self, reason: str) -> NoReturn:
+        """The function is about to do what a program cannot do, also if it catches this error."""
+        place = _in_words(_line())
+        self.refused = f"{reason} ({place})" if place else reason
+        raise NotReplayableError(self.refused)
+
+    def knows(self, x: Any) -> bool:
+        """Whether something is a number of the recorded call."""
+        return isinstance(x, Traced) or (isinstance(x, Value) and x in self.nodes)
 
     def on_node(self, node: Value) -> None:
         """A node was made in this thread."""
@@ -160,6 +177,11 @@ def _line() -> str:
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("autograd", "nn"):
         frame = frame.f_back
     return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _in_words(line: str) -> str:
+    file, _, number = line.rpartition(":")
+    return f"{os.path.basename(file)}, line {number}" if number else ""
 
 
 @contextmanager

@@ -5,13 +5,14 @@
     rate = math.cos(step)              rate = elementary(math.cos, step)
     y = x if x > 0 else -x             y = choice(c, x, -x) if is_traced(c := x > 0, "x") else (x if c else -x)
     hit = (x > 0) is answer            hit = identical(x > 0, answer)
+    save(x)                            checked(save)(x)
 
 No list can be told that an index is a traced number, the built-in ``max`` decides by comparisons, ``math.cos`` makes a
-float of what it gets, a condition is true or false, and ``is`` asks nobody.  So the source of the function, and of all
-functions of the user that it can reach, is parsed, rewritten and compiled; for the time of the recording, that code
-stands in the place of their own.  Nothing else changes: line numbers, globals and closures are the same, and for
-numbers that are not traced the helpers do what was there before.  A function without source, or whose file has changed
-since, stays as it is: then an index is a decision, and ``autograd.take`` is the way out.
+float of what it gets, a condition is true or false, ``is`` asks nobody, and ``print`` prints once.  So the source of
+the function, and of all functions of the user that it can reach, is parsed, rewritten and compiled; for the time of the
+recording, that code stands in the place of their own.  Nothing else changes: line numbers, globals and closures are the
+same, and for numbers that are not traced the helpers do what was there before.  A function without source, or whose
+file has changed since, stays as it is: then an index is a decision, and ``autograd.take`` is the way out.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.choosing import choice, extreme, identical
+from autograd.compiler.recording.allowed import checked
+from autograd.compiler.recording.choosing import Chosen, choice, extreme, identical
 from autograd.compiler.recording.plain_math import ELEMENTARY, elementary
 from autograd.compiler.recording.traced import TracedBool
 from autograd.functions import take
 from autograd.locks import renew_in_child
 from autograd.ops import Number, Traced
+from autograd.value import Value
 
 __all__ = ["codes_of", "rewritten"]
 
@@ -47,8 +50,9 @@ _code = attrgetter("__code__")
 _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {CO_NESTED})
 _SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", dis.opmap.get("BINARY_OP", -1))  # one of the latter from 3.14 on
 _EXTREMES = {"max", "min"}
-_JUMPS = {number for name, number in dis.opmap.items() if name.startswith("POP_JUMP")}
-_REWRITTEN = {_SUBSCRIPT, dis.opmap["IS_OP"], *_JUMPS}
+_JUMPS_AND_CALLS = {number for name, number in dis.opmap.items() if name.startswith(("POP_JUMP", "CALL"))}
+_REWRITTEN = {_SUBSCRIPT, dis.opmap["IS_OP"], *_JUMPS_AND_CALLS}
+_HARMLESS = {"abs", "enumerate", "float", "int", "isinstance", "len", "list", "range", "sum", "super", "tuple", "zip"}
 _CALLED = _EXTREMES | ELEMENTARY
 _HELPERS: dict[str, Any] = {}  # by the text that stands for each in the code until that is compiled
 
@@ -56,6 +60,13 @@ _HELPERS: dict[str, Any] = {}  # by the text that stands for each in the code un
 def subscript(container: Any, index: Any) -> Any:
     """``container[index]``."""
     return take(container, index) if isinstance(index, Traced) else container[index]
+
+
+def kind(function: Any, x: Any) -> Any:
+    """``type(x)``."""
+    if function is not type or not isinstance(x, (Traced, Value)):
+        return function(x)
+    return Value if type(x) is Chosen else x.__class__
 
 
 def is_traced(condition: Any, *names: str) -> bool:
@@ -82,6 +93,8 @@ _HELPERS["<autograd: elementary>"] = elementary
 _HELPERS["<autograd: is_traced>"] = is_traced
 _HELPERS["<autograd: choice>"] = choice
 _HELPERS["<autograd: identical>"] = identical
+_HELPERS["<autograd: checked>"] = checked
+_HELPERS["<autograd: kind>"] = kind
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -102,6 +115,10 @@ class _Rewriter(ast.NodeTransformer):
             return _call("extreme", node, node.func, *node.args, keywords=node.keywords)
         if _may_be_elementary(node.func) and node.args and not node.keywords:
             return _call("elementary", node, node.func, *node.args)
+        if isinstance(node.func, ast.Name) and node.func.id == "type" and len(node.args) == 1:
+            return _call("kind", node, node.func, *node.args)
+        if not (isinstance(node.func, ast.Name) and node.func.id in _HARMLESS):
+            node.func = _call("checked", node.func, node.func)
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:

@@ -22,13 +22,13 @@ from numbers import Real
 from typing import Any, NoReturn
 
 from autograd import ops
+from autograd.compiler.recording.exact import EXACT, bound, bounded, divisor
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Op, Traced
 from autograd.value import Value, constant
 
 __all__ = ["EXACT", "IntLeaf", "TracedBool", "TracedFloat", "TracedInt", "node_of", "traced"]
 
-EXACT = 2**53  # up to here every int is a float
 _set_node = vars(Traced)["node"].__set__
 
 
@@ -246,7 +246,8 @@ def _kind_of(self: TracedNumber, out: Value, operands: Sequence[Any], plain: Cal
     if abs(out._data) > EXACT:
         return plain(*[x.read() if isinstance(x, TracedNumber) else x for x in operands])
     positive = any(type(x) is int and x > 0 for x in operands)
-    return _int(out) if plain is operator.mul and not positive else TracedInt(out)
+    result = _int(out) if plain is operator.mul and not positive else TracedInt(out)
+    return bounded(result, operands, operator.mul if plain is operator.mul else operator.add, _recorder())
 
 
 def _arithmetic(name: str, op: Op, plain: Callable[..., Any]) -> None:
@@ -283,11 +284,11 @@ def _divide(self: TracedNumber, other: Any) -> Any:
         return TracedFloat(self.node / (other.node if type(other) is TracedFloat else other))
     if isinstance(other, Value):
         return self.node / other
-    return type(self)._float(self.node / node_of(other)) if _is_number(other) else NotImplemented
+    return type(self)._float(self.node / node_of(divisor(other))) if _is_number(other) else NotImplemented
 
 
 def _divide_into(self: TracedNumber, other: Any) -> Any:
-    return type(self)._float(other / self.node) if _is_number(other) else NotImplemented
+    return type(self)._float(other / divisor(self).node) if _is_number(other) else NotImplemented
 
 
 def _raise(self: TracedNumber, exponent: Any, modulus: Any = None) -> Any:
@@ -302,7 +303,7 @@ def _raise(self: TracedNumber, exponent: Any, modulus: Any = None) -> Any:
             exponent = exponent.read()
         if modulus is not None or exponent < 0 or abs(self.node._data) ** exponent > EXACT:
             return pow(self.read(), exponent, modulus)
-        return TracedInt(self.node**exponent)
+        return bounded(TracedInt(self.node**exponent), (self,), lambda most: most**exponent, _recorder())
     return type(self)._float(self.node ** node_of(exponent))
 
 
@@ -346,11 +347,13 @@ def _whole_division(name: str) -> Callable[..., Any]:
             return otherwise(self, *others)
         operands: tuple[Any, Any] = (others[0], self) if name.startswith("__r") else (self, others[0])
         x, y = operands
-        if y == 0 or abs(x) + abs(y) > EXACT / 2:  # that it is not so is a guard from now on
+        recorder = _recorder()
+        if y == 0 or bound(x, recorder) + bound(y, recorder) > EXACT / 2:  # that it is not 0 is a guard from now on
             return otherwise(self, *others)
         over, under = constant(x), constant(y)
         whole = (over / under).floor().detach()  # exact, since quotients of ints that are no ints are 1 / y from one
-        results = _int(whole), TracedInt((over - under * whole).detach())
+        rest = bounded(TracedInt((over - under * whole).detach()), (y,), abs, recorder)
+        results = bounded(_int(whole), (x,), abs, recorder), rest
         return results[0] if "floordiv" in name else results[1] if "divmod" not in name else results
 
     return method

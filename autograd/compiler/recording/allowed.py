@@ -1,0 +1,173 @@
+"""What a function calls while it is recorded: what a replay could not do again is refused before it happens.
+
+    print("step", step)              a replay would print nothing
+    started = time.perf_counter()    a replay would find the clock as it was
+    basis(x, 3)                      with @lru_cache: the cache would keep traced numbers for other calls
+
+Each call in the rewritten code asks here first (see ``rewriting``).  A function that prints, reads the clock, opens a
+file or asks for entropy runs without the compiler in that call; other calls, which decide otherwise, are recorded.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from autograd.modes import current_modes, recorders, switched
+from autograd.ops import Traced
+
+__all__ = ["checked"]
+
+# Packages whose functions do something to the world outside of the process's memory, or ask it.
+_WORLDLY = {
+    "_csv", "_io", "_posixsubprocess", "_queue", "_socket", "_sqlite3", "getpass", "glob", "http", "io", "logging",
+    "matplotlib", "nt", "os", "pathlib", "posix", "secrets", "shutil", "socket", "sqlite3", "subprocess", "tempfile",
+    "time", "urllib", "uuid",
+}  # fmt: skip
+_WORLDLY_BUILTINS = {"breakpoint", "input", "open", "print"}
+_WORLDLY_CLASSES = {"_io.FileIO", "random.SystemRandom", "socket.socket", "subprocess.Popen"}
+_NOW = {"now", "today", "utcnow"}  # of classes in datetime
+_UNSEEDED = {"default_rng", "Random", "RandomState"}  # what makes a generator, in random and numpy.random
+_Cache = type(functools.lru_cache(len))
+
+
+def checked(function: Any) -> Any:
+    """A function that is about to be called, or what is to be called in its place.
+
+    Raises:
+        NotReplayableError: A replay could not do what it does.
+    """
+    rule = _RULES.get(type(function))
+    if rule is None:
+        return _seeded(function) if _is_unseeded(function) else function
+    return rule(function)
+
+
+def _package(module: Any) -> str:
+    return str(module).partition(".")[0]
+
+
+def _refused(function: Any, name: str) -> Any:
+    """The function, where nothing is recorded."""
+    if (recorder := current_modes().recorder) is None:
+        return function
+    return recorder.refuse(f"calls {name}, which a replay would not do: do it outside of the function")
+
+
+def _of_python(function: FunctionType) -> Any:
+    module = function.__module__
+    if _package(module) in _WORLDLY:
+        return _refused(function, f"{module}.{function.__name__}")
+    return function
+
+
+def _of_c(function: BuiltinFunctionType) -> Any:
+    owner: Any = function.__self__
+    name = function.__name__
+    if owner is None or isinstance(owner, ModuleType):
+        module = function.__module__ or ""
+        if _package(module) in _WORLDLY or (module == "builtins" and name in _WORLDLY_BUILTINS):
+            return _refused(function, name if module == "builtins" else f"{module}.{name}")
+        return function
+    kind = owner if isinstance(owner, type) else type(owner)
+    package = _package(kind.__module__)
+    screen = owner is sys.stdout or owner is sys.stderr
+    if screen or package in _WORLDLY or (package == "datetime" and name in _NOW):
+        return _refused(function, f"{kind.__name__}.{name}")
+    return function
+
+
+def _method(method: MethodType) -> Any:
+    function, owner = method.__func__, method.__self__
+    if isinstance(function, _Cache):
+        return _remembering(method, function, owner)
+    packages = {_package(getattr(function, "__module__", "")), _package(type(owner).__module__)}
+    if not packages.isdisjoint(_WORLDLY) or isinstance(owner, random.SystemRandom):
+        return _refused(method, f"{type(owner).__name__}.{function.__name__}")
+    return method
+
+
+def _class(kind: type) -> Any:
+    name = f"{kind.__module__}.{kind.__name__}"
+    if name in _WORLDLY_CLASSES:
+        return _refused(kind, name)
+    return _seeded(kind) if _is_unseeded(kind) else kind
+
+
+def _is_unseeded(function: Any) -> bool:
+    name = getattr(type(function), "__name__", "")
+    named = isinstance(function, type) or name == "cython_function_or_method"
+    return named and function.__name__ in _UNSEEDED and _package(function.__module__) in ("numpy", "random")
+
+
+def _seeded(function: Any) -> Any:
+    """A function that makes a random generator, which needs a seed."""
+
+    def make(*args: Any, **keywords: Any) -> Any:
+        known = any(x is not None for x in (*args, *keywords.values()))
+        return (function if known else _refused(function, f"{function.__name__}() without a seed"))(*args, **keywords)
+
+    return make
+
+
+# ---- functions with a cache ------------------------------------------------------------------------------------------
+def _remembering(function: Any, cache: Any = None, *bound: Any) -> Callable[..., Any]:
+    """A function with ``lru_cache``: what depends on the numbers of a call is remembered for the recording only.
+
+    Args:
+        function: What is called.
+        cache: The object with the cache.
+        bound: What its first argument is, if it is a method.
+    """
+    inner = (cache or function).__wrapped__
+
+    def call(*args: Any, **keywords: Any) -> Any:
+        recorder = current_modes().recorder
+        given = (*bound, *args, *keywords.values())
+        if recorder is None or not any(map(recorder.knows, given)):
+            # The same numbers at every call: the function runs as it does without the compiler.
+            with apart(recorder):
+                return function(*args, **keywords)
+        # An int is known by its number, which is a guard from then on, and any other number by its node.
+        names = tuple(sorted(keywords))
+        key = inner, names, tuple([_key(x) for x in (*bound, *args, *map(keywords.__getitem__, names))])
+        if key not in recorder.remembered:
+            recorder.remembered[key] = inner(*bound, *args, **keywords)
+        return recorder.remembered[key]
+
+    return call
+
+
+@contextmanager
+def apart(recorder: Any) -> Iterator[None]:
+    """What runs inside is no part of the recording, if there is one."""
+    if recorder is None:
+        yield
+        return
+    recorders.remove(recorder)
+    try:
+        with switched(recorder=None):
+            yield
+    finally:
+        recorders.append(recorder)
+
+
+def _key(x: Any) -> Any:
+    if not isinstance(x, Traced):
+        return type(x), x
+    number: Any = x
+    return (int, number.read()) if number.kind is int else number.node
+
+
+_RULES: dict[type, Callable[[Any], Any]] = {
+    FunctionType: _of_python,
+    BuiltinFunctionType: _of_c,
+    MethodType: _method,
+    type: _class,
+    _Cache: _remembering,
+}

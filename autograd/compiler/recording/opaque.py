@@ -1,0 +1,109 @@
+"""Objects that keep in C what they hold: how to see whether it is as it was, and how to put it back.
+
+A list says what is in it, and an object has a dictionary of its attributes.  The objects here have neither; each kind
+is asked in its own way: an array for its bytes, a tensor for a copy, a reference for what it refers to.
+"""
+
+from __future__ import annotations
+
+import decimal
+import os
+import sys
+import weakref
+from array import array
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from functools import partial
+from operator import attrgetter, methodcaller
+from types import BuiltinFunctionType, MethodWrapperType, ModuleType
+from typing import Any, NamedTuple
+
+from autograd.compiler.recording.watches import Watch, put_bytes, put_machine_numbers, put_variable, variable
+from autograd.trees import is_numpy
+
+__all__ = ["Inside", "look_into", "look_into_module"]
+
+_VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
+
+
+class Inside(NamedTuple):
+    """What is in an object.
+
+    Attributes:
+        find: Gives what is compared before each call; None: nothing is.
+        put: Puts back what was found.
+        members: The objects that it refers to.
+        names: The names of attributes that it asks others for.
+        size: How much the comparison costs, as a number of objects.
+    """
+
+    find: Callable[[], Sequence[Any]] | None = None
+    put: Callable[[Any], None] | None = None
+    members: Sequence[Any] = ()
+    names: Sequence[str] = ()
+    size: int = 1
+
+    def watch(self, where: str) -> Watch | None:
+        """What compares it."""
+        return None if self.find is None else Watch(where, self.find, put=self.put)
+
+
+def look_into(x: Any) -> Inside | None:
+    """What is in an object of one of these kinds; None for an object of any other kind."""
+    if isinstance(x, ContextVar):
+        return Inside(lambda: (x.get(None),), partial(put_variable, x, variable(x)), [x.get(None)])
+    if isinstance(x, (array, bytearray)):
+        return Inside(lambda: (bytes(x),), partial(put_machine_numbers, x))
+    if is_numpy(x):
+        if x.dtype.kind == "O":
+            return Inside(lambda: x.ravel().tolist(), partial(setattr, x, "flat"), x.ravel().tolist())
+        return Inside(lambda: (repr(x.shape), x.tobytes()), partial(put_bytes, x), size=x.size // 10)
+    if isinstance(x, weakref.ref):
+        return Inside(lambda: (x(),), members=[x()])
+    if isinstance(x, _VIEWS):
+        return Inside(members=[x.mapping])
+    if isinstance(x, (BuiltinFunctionType, MethodWrapperType)):  # such as the append of a list
+        return Inside(members=[] if isinstance(x.__self__, ModuleType) else [x.__self__])
+    if isinstance(x, (attrgetter, methodcaller)):
+        names = [part for name in x.__reduce__()[1] if isinstance(name, str) for part in name.split(".")]
+        return Inside(members=x.__reduce__()[1], names=names)
+    if x is os.environ:
+        return Inside(lambda: [*os.environ, *os.environ.values()], _put_environment)
+    return _memory(x)
+
+
+def look_into_module(module: ModuleType, names: set[str]) -> Inside | None:
+    """What a module of the standard library has that programs change, as far as these names ask for it."""
+    if module is os and "environ" in names:
+        return Inside(members=[os.environ])
+    if module is sys and "argv" in names:
+        return Inside(lambda: (sys.argv,), lambda seen: setattr(sys, "argv", seen[0]), [sys.argv])
+    if module is decimal:  # what is computed depends on the precision
+        return Inside(lambda: (repr(decimal.getcontext()),))
+    return None
+
+
+def _memory(x: Any) -> Inside | None:
+    """What is in a tensor, a memoryview or an array of ctypes."""
+    if type(x).__module__.partition(".")[0] == "torch" and hasattr(type(x), "detach"):
+        return Inside(lambda: (x.detach().cpu().numpy().tobytes(),), partial(_put_tensor, x, x.detach().clone()))
+    try:
+        view = memoryview(x)
+    except TypeError:
+        return None
+    return Inside(lambda: (view.tobytes(),), None if view.readonly else partial(_put_memory, view))
+
+
+def _put_environment(seen: Any) -> None:
+    before = dict(zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+def _put_tensor(x: Any, before: Any, _: Any) -> None:
+    x.data.copy_(before)
+
+
+def _put_memory(view: memoryview, seen: Any) -> None:
+    view.cast("B")[:] = seen[0]

@@ -1,0 +1,79 @@
+"""Ints of a compiled function are exact, and a quotient by the int 0 is Python's error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import Value
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*runs without the compiler")
+W = Value(2.0)
+
+
+# ---- ints ------------------------------------------------------------------------------------------------------------
+def test_ints_that_a_function_keeps_are_exact_however_large() -> None:
+    for start, grow in ((2**53 - 3, lambda n: n + 1), (1, lambda n: n * 3), (2**45, lambda n: n + n + 1)):
+        state, expected = {"n": start}, start
+
+        @autograd.compile
+        def f(x: Any, state: Any = state, grow: Any = grow) -> Any:
+            state["n"] = grow(state["n"])
+            return W * x
+
+        for _ in range(40):
+            f(1.0)
+            expected = grow(expected)
+            assert state["n"] == expected
+
+
+def test_ints_are_exact_in_between() -> None:
+    """Recorded with small ones, called with larger ones whose products no float holds."""
+    programs: list[Callable[..., Any]] = [
+        lambda n: n * n * n - (n - 1) * (n - 1) * (n - 1),
+        lambda n: n**3 - (n - 1) ** 3,
+        lambda n: (n * 1103515245 + 12345) % 2**31,
+        lambda n: (n * 6364136223846793005 + 1) % 2**32,
+        lambda n: n * n * n // 7 - n,
+        lambda n: sum([n * k for k in range(1, 200)]) - 19899 * n,
+        lambda n: 2**n - 2 ** (n - 1) if n < 1000 else n,
+        lambda n: -(n * n * n) + abs(n * n * n) + n,
+    ]
+    for program in programs:
+        f = autograd.compile(lambda n, program=program: W * program(n))
+        for n in (3, 5, 10**3, 10**6 + 1, 3 * 10**8 + 1, 2**46 + 1, 2**52 + 1, 3, 10**6 + 3):
+            assert f(n).data == 2.0 * program(n), (programs.index(program), n)
+
+
+def test_an_int_that_no_float_holds_is_refused_as_an_argument() -> None:
+    f = autograd.compile(lambda n: W * (n % 7))
+    for n in (2**53 + 1, 2**60, -(2**53) - 1):
+        with pytest.raises(OverflowError, match=r"beyond 2\*\*53"):
+            f(n)
+    assert [f(n).data for n in (2**53, 2**50 + 1, 5)] == [2.0 * (n % 7) for n in (2**53, 2**50 + 1, 5)]
+
+
+@pytest.mark.parametrize("program", [lambda n: 1 / n, lambda n: 2.5 / n, lambda n: (n + 1.5) / n])
+def test_a_quotient_by_the_int_zero_raises_as_without_the_compiler(program: Callable[[Any], Any]) -> None:
+    f = autograd.compile(lambda n: W * program(n))
+    for n in (4, 0, -4, 0):
+        if n:
+            assert f(n).data == 2.0 * program(n)
+        else:
+            with pytest.raises(ZeroDivisionError):
+                f(n)
+    assert f.recordings == 1
+
+
+def test_a_function_that_expects_a_quotient_by_zero_gets_pythons_error() -> None:
+    @autograd.compile
+    def f(x: Any) -> Any:
+        try:
+            return W * (1.0 / x)
+        except ZeroDivisionError:
+            return W * 100.0
+
+    assert [f(x).data for x in (1.0, 0.0, 2.0, 0.0)] == [2.0, 200.0, 1.0, 200.0]
