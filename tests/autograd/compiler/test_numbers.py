@@ -369,8 +369,9 @@ def test_a_whole_quotient_has_no_gradient() -> None:
 )
 @pytest.mark.parametrize("backend", ["python", "native"])
 def test_an_int_has_one_zero(zero: Callable[[Any, int], Any], backend: str) -> None:
-    """That of a float has a sign, by which a quotient by it is inf or -inf."""
-    compiled = autograd.compile(lambda x, n: 1.0 * x / zero(x, n), backend=backend)
+    """That of a float has a sign, by which a Value divided by it is inf or -inf."""
+    one = Value(1.0)
+    compiled = autograd.compile(lambda x, n: one * x / zero(x, n), backend=backend)
     for n in (0, 2, 0):
         number = zero(-3.0, n)
         assert isinstance(number, int)
