@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from autograd import cells, ops
 from autograd.differences import differentiate, has_kink
 from autograd.errors import GradcheckError
-from autograd.functional import as_node, check_data, gradients
+from autograd.functional import as_node, check_data, first_order, gradients
 from autograd.graph import topological_order, value_at
 from autograd.ops import as_float
 from autograd.provenance import describe
 from autograd.trees import flatten, is_array, is_tree, rebuild
-from autograd.value import Value, first_order
+from autograd.value import Value
 
 __all__ = ["Comparison", "Report", "check_graph", "gradcheck"]
 

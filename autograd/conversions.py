@@ -6,13 +6,29 @@ an error that says what to write instead.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from autograd import cells, copies, ops
 from autograd.errors import AutogradError
-from autograd.modes import current_modes, open_contexts
+from autograd.modes import current_modes, open_contexts, recorder_told
+from autograd.ops import Traced, as_float
 
-__all__ = ["Conversions"]
+__all__ = ["Conversions", "known_number"]
+
+V = TypeVar("V", bound="Conversions")
+
+
+def known_number(x: object) -> float | None:
+    """A plain number as a float; None for an object of someone's own class, which may know how to meet a Value."""
+    if isinstance(x, Traced):
+        number: float = x.node._data
+        return number
+    try:
+        return as_float(x)
+    except TypeError:
+        if type(x).__module__ == "builtins":
+            raise
+        return None
 
 
 class Conversions:
@@ -26,6 +42,7 @@ class Conversions:
     parents: tuple[Any, ...]
     apply: Any
     detach: Any
+    round: Any
 
     # ---- numbers -----------------------------------------------------------------------------------------------------
     def __float__(self) -> NoReturn:
@@ -39,6 +56,24 @@ class Conversions:
 
     def __index__(self) -> NoReturn:
         raise TypeError(f"{self!r} cannot be an index: use int(v.data)")
+
+    def __round__(self, digits: int | None = None) -> Any:
+        if digits:
+            raise TypeError(f"round(value, {digits}) is no operation of the graph: round value.data, or format it")
+        return self.round()
+
+    def __pos__(self: V) -> V:
+        return self
+
+    def __bool__(self) -> bool:
+        if open_contexts.count and (recorder := recorder_told(read=self)) is not None:
+            recorder.on_branch(self)
+        if self._data == 0.0:
+            raise TypeError(
+                f'bool({self!r}) can mean two things: for "is there one?" write `v is not None`, and for "is it other '
+                'than 0?" `v.data != 0`'
+            )
+        return self._data != 0.0
 
     # ---- text --------------------------------------------------------------------------------------------------------
     def __repr__(self) -> str:

@@ -28,9 +28,9 @@ from autograd.branches import Where, conditions
 from autograd.errors import AutogradError, StaleGraphError
 from autograd.graph import check_derivatives, dependents, sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
-from autograd.provenance import describe
+from autograd.provenance import check_adjoints, describe
 from autograd.trees import aligned, all_floats, flatten, is_tree, rebuild
-from autograd.value import Value, constant, first_order
+from autograd.value import Value, constant
 
 __all__ = ["grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "transformation", "value_and_grad", "vjp"]
 
@@ -97,6 +97,14 @@ def gradients(
         adjoint = sweep(between, starts, local.__getitem__, NOTHING)
     found = [adjoint.get(node, 0.0) for node in wanted]
     return tuple([d if isinstance(d, Value) else constant(0.0 if d is NOTHING else d) for d in found])
+
+
+def first_order(order: Sequence[Value], seeds: Mapping[Value, Any]) -> dict[Value, Any]:
+    """The adjoints, computed from the recorded partials; checked inside ``strict()``."""
+    adjoint = sweep(order, seeds, attrgetter("partials"))
+    if open_contexts.count and current_modes().strict:
+        check_adjoints(adjoint)
+    return adjoint
 
 
 class _Nothing:

@@ -17,6 +17,7 @@ __all__ = [
     "current_modes",
     "in_transformation",
     "no_grad",
+    "recorder_told",
     "recorders",
     "recording",
     "strict",
@@ -82,6 +83,20 @@ def switched(**switches: Any) -> Iterator[None]:
         finally:
             with _lock:
                 open_contexts.count -= 1
+
+
+def recorder_told(made: Any = None, read: Any = None) -> Any:
+    """The compiler's recorder in this thread; one that is at work in another thread only is told what it misses.
+
+    Args:
+        made: A node that is made.
+        read: A node whose number is read.
+    """
+    recorder = current_modes().recorder
+    if recorder is None:
+        for other in recorders:
+            other.on_other_thread(made, read)
+    return recorder
 
 
 def recording() -> AbstractContextManager[None]:

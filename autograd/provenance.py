@@ -1,8 +1,9 @@
-"""What ``strict()`` watches for, and what its errors say: the primitive, the operands, the line that recorded it."""
+"""Checks of gradients and, inside ``strict()``, of every result; and how their errors name a node."""
 
 from __future__ import annotations
 
 import math
+import numbers
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from autograd import ops
 from autograd.errors import NumericError
 
-__all__ = ["check_adjoints", "check_result", "describe", "located"]
+__all__ = ["check_adjoints", "check_gradients", "check_result", "describe", "located"]
 
 _OURS = ("autograd", "nn")
 _SHOWN = 6  # operands of one node in a message
@@ -57,6 +58,14 @@ def check_adjoints(adjoint: Mapping[Any, Any]) -> None:
     for node, gradient in adjoint.items():
         if not math.isfinite(gradient) and not _is_constant(node):
             raise NumericError(f"in backward, the gradient of {describe(node)} became {gradient}")
+
+
+def check_gradients(nodes: Iterable[Any]) -> None:
+    """Raise if a gradient that someone set by hand is no number, since backward adds to it."""
+    for node in nodes:
+        if not isinstance(node.grad, numbers.Real):
+            name = node.label or repr(node)
+            raise TypeError(f"the gradient of {name} was set to {node.grad!r}: set it to 0.0 before backward")
 
 
 def _is_constant(node: Any) -> bool:

@@ -6,24 +6,21 @@ Operators and methods are lifted from the derivative table; ``backward`` is one 
 from __future__ import annotations
 
 import math
-import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter, ge, gt, le, lt
 from typing import Any, TypeVar
 
 from autograd import ops, provenance
 from autograd.collector import make_room
-from autograd.conversions import Conversions
-from autograd.errors import AutogradError
-from autograd.graph import accumulate, clear, restore, sweep, topological_order, walking
+from autograd.conversions import Conversions, known_number
+from autograd.graph import accumulate, clear, restore, topological_order, walking
 from autograd.micrograd import MicrogradNames
-from autograd.modes import UNRECORDED, current_modes, open_contexts, recorders
+from autograd.modes import UNRECORDED, current_modes, open_contexts, recorder_told, recorders
 from autograd.ops import Binary, Number, Op, Traced, Unary, as_float
+from autograd.pytorch import PyTorchNames
 from autograd.subclasses import Subclassed, as_kind, kind_of, kinds, lifted
 
-__all__ = ["Operand", "Value", "constant", "freezes", "new_node", "unrecorded"]
-
-freezes = [0]  # how often a leaf was frozen or set free: a list, so that compiled functions notice a change
+__all__ = ["Operand", "Value", "constant", "new_node", "unrecorded"]
 
 M = TypeVar("M", bound=Callable[..., Any])
 Operand = Any  # a Value, a number of any kind, or a numpy array (which takes it from there, element by element)
@@ -69,17 +66,8 @@ def unrecorded(data: float, kind: type[Value] | None = None) -> Value:
     """A result inside ``no_grad()``: a leaf."""
     out = new_node(data, ops.leaf, (), (), kind)
     if recorders:
-        _recorder(made=out)
+        recorder_told(made=out)
     return out
-
-
-def _recorder(made: Value | None = None, read: Value | None = None) -> Any:
-    """The compiler's recorder in this thread; one that is at work in another thread only is told what it misses."""
-    recorder = current_modes().recorder
-    if recorder is None:
-        for other in recorders:
-            other.on_other_thread(made, read)
-    return recorder
 
 
 # ---- how a row of the table becomes a method -----------------------------------------------------------------------
@@ -187,33 +175,20 @@ def _mixed(method: Callable[[Value, Any], Value], value: Value, other: Operand) 
         return method(value, other.node)
     if isinstance(other, (int, float)):  # bool and np.float64 are among them
         return method(value, float(other))
-    return method(value, number) if (number := _known(other)) is not None else NotImplemented
-
-
-def _known(x: object) -> float | None:
-    """A plain number as a float; None for an object of someone's own class, which may know how to meet a Value."""
-    if isinstance(x, Traced):
-        number: float = x.node._data
-        return number
-    try:
-        return as_float(x)
-    except TypeError:
-        if type(x).__module__ == "builtins":
-            raise
-        return None
+    return method(value, number) if (number := known_number(other)) is not None else NotImplemented
 
 
 def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool) -> Callable[[Value, Operand], bool]:
     def method(self: Value, other: Operand) -> Any:
-        if open_contexts.count and (recorder := _recorder(read=self)) is not None:
+        if open_contexts.count and (recorder := recorder_told(read=self)) is not None:
             return recorder.truth(Value.apply(op, (other, self) if swap else (self, other)))
-        number = other._data if isinstance(other, Value) else _known(other)
+        number = other._data if isinstance(other, Value) else known_number(other)
         return NotImplemented if number is None else compare(self._data, number)
 
     return _described(method, op)
 
 
-class Value(Conversions, Subclassed, MicrogradNames):
+class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames):
     """One scalar in the computation graph.
 
     Args:
@@ -255,7 +230,7 @@ class Value(Conversions, Subclassed, MicrogradNames):
         self.op = ops.leaf
         self.parents = self.partials = ()
         self._data = data if type(data) is float else self._number(data)
-        if open_contexts.count and (recorder := _recorder(made=self)) is not None:
+        if open_contexts.count and (recorder := recorder_told(made=self)) is not None:
             recorder.on_node(self)
         if others or names or label.__class__ is not str:
             if len(others) == 1 and others[0].__class__ is str and not label and not names:
@@ -279,7 +254,7 @@ class Value(Conversions, Subclassed, MicrogradNames):
         >>> x.data += 1; x.data
         3.0
         """
-        if open_contexts.count and (recorder := _recorder(read=self)) is not None:
+        if open_contexts.count and (recorder := recorder_told(read=self)) is not None:
             number: float = recorder.data(self)
             return number
         return self._data
@@ -290,47 +265,6 @@ class Value(Conversions, Subclassed, MicrogradNames):
             recorder.on_set(self, data)
             return
         self._data = data if type(data) is float else as_float(data)
-
-    def item(self) -> float:
-        """The number that this node holds, by the name that it has in PyTorch.
-
-        >>> (Value(2.0) * 3.0).item()
-        6.0
-        """
-        return self.data
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether optimisers move this leaf, or the leaves that this node was computed from.
-
-        >>> x = Value(3.0)
-        >>> x.requires_grad, (x * 2).requires_grad, constant(2.0).requires_grad
-        (True, True, False)
-        """
-        if not self.parents:
-            return self.op is ops.leaf
-        return any(node.op is ops.leaf for node in topological_order(self) if not node.parents)
-
-    def requires_grad_(self, requires_grad: bool = True) -> Value:
-        """Freeze a leaf (False), so that optimisers and ``fit`` leave it as it is, or let them move it again (True).
-
-        Unlike in PyTorch, ``backward`` still writes its gradient: nothing is to be gained on single numbers.
-
-        Returns:
-            The leaf itself.
-
-        Raises:
-            AutogradError: The node was computed from others.
-
-        >>> x = Value(3.0).requires_grad_(False)
-        >>> x.requires_grad
-        False
-        """
-        if self.parents:
-            raise AutogradError(f"{self!r} was computed from other nodes: freeze these, or use .detach()")
-        self.op = ops.leaf if requires_grad else ops.frozen
-        freezes[0] += 1
-        return self
 
     @property
     def origin(self) -> str | None:
@@ -378,7 +312,7 @@ class Value(Conversions, Subclassed, MicrogradNames):
                     provenance.check_adjoints({node: node.grad for node in order})
             except BaseException:
                 restore(order, before)
-                _check_gradients(order)
+                provenance.check_gradients(order)
                 raise
 
     def detach(self) -> Value:
@@ -425,7 +359,7 @@ class Value(Conversions, Subclassed, MicrogradNames):
                     out = new_node(data, ops.detached, (out,), (0.0,), kind)
                     modes.recorder.on_node(out)
             elif recorders:
-                _recorder(made=out)
+                recorder_told(made=out)
             if modes.recorder is None and not modes.recording:
                 out.op, out.parents, out.partials = ops.leaf, (), ()
         return out
@@ -472,14 +406,6 @@ class Value(Conversions, Subclassed, MicrogradNames):
         # With a plain number as exponent only the base is differentiated: no log of a negative base.
         return self._power(exponent) if isinstance(exponent, Number) else self._constant_power(exponent)
 
-    def __pos__(self) -> Value:
-        return self
-
-    def __round__(self, digits: int | None = None) -> Value:
-        if digits:
-            raise TypeError(f"round(value, {digits}) is no operation of the graph: round value.data, or format it")
-        return self.round()
-
     def leaky_relu(self, negative_slope: Operand = 0.01) -> Value:
         """x where x > 0, else negative_slope * x.
 
@@ -509,30 +435,3 @@ class Value(Conversions, Subclassed, MicrogradNames):
     __le__ = _comparison(le, ops.less_equal, swap=False)
     __gt__ = _comparison(gt, ops.less, swap=True)
     __ge__ = _comparison(ge, ops.less_equal, swap=True)
-
-    def __bool__(self) -> bool:
-        if open_contexts.count and (recorder := _recorder(read=self)) is not None:
-            recorder.on_branch(self)
-        if self._data == 0.0:
-            raise TypeError(
-                f'bool({self!r}) can mean two things: for "is there one?" write `v is not None`, and for "is it other '
-                'than 0?" `v.data != 0`'
-            )
-        return self._data != 0.0
-
-
-def first_order(order: Sequence[Value], seeds: Mapping[Value, Any]) -> dict[Value, Any]:
-    """The adjoints, computed from the recorded partials; checked inside ``strict()``."""
-    adjoint = sweep(order, seeds, recorded_partials)
-    if open_contexts.count and current_modes().strict:
-        provenance.check_adjoints(adjoint)
-    return adjoint
-
-
-def _check_gradients(leaves: Sequence[Value]) -> None:
-    """Gradients that someone set by hand must be numbers, since backward adds to them."""
-    for leaf in leaves:
-        gradient: object = leaf.grad
-        if not isinstance(gradient, numbers.Real):
-            name = leaf.label or repr(leaf)
-            raise TypeError(f"the gradient of {name} was set to {gradient!r}: set it to 0.0 before backward")

@@ -17,7 +17,7 @@ from typing import Any
 from autograd import Value
 from autograd.deferred import Deferred
 from autograd.elementwise import each
-from autograd.value import freezes
+from autograd.pytorch import freezes
 from nn.groups import ParameterGroup, checked, group_of, note_rates
 
 __all__ = ["Optimizer", "State"]

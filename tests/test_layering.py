@@ -41,7 +41,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"rows"},
         {"ops", "graph"},
         {"copies", "provenance", "trees", "writer"},
-        {"conversions", "elementwise", "micrograd", "subclasses"},
+        {"conversions", "pytorch", "elementwise", "micrograd", "subclasses"},
         {"value", "primitive"},
         {"functions"},
         {"functional", "expression"},
@@ -107,7 +107,7 @@ PUBLIC_MODULES = {
     "autograd", "autograd.cells", "autograd.compiler.backends", "autograd.compiler.batches.evaluation",
     "autograd.compiler.batches.gradients", "autograd.compiler.batches.training", "autograd.compiler.recording.outside",
     "autograd.deferred", "autograd.elementwise", "autograd.errors", "autograd.files", "autograd.functional",
-    "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.terminal", "autograd.value", "autograd.viz",
+    "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.pytorch", "autograd.terminal", "autograd.viz",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
 # Ours, but built on the optional numpy: they may import it, and others import them inside the function that needs them.

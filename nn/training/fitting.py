@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd.errors import NumericError
-from autograd.value import freezes
+from autograd.pytorch import freezes
 from nn.data import check_pairs, first_not_finite, minibatches, samples_of
 from nn.evaluation import Metric, check_model
 from nn.files import FilePath

@@ -1,0 +1,73 @@
+"""What programs for PyTorch expect of a ``Value``: ``item``, ``requires_grad`` and ``requires_grad_``."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from autograd import ops
+from autograd.errors import AutogradError
+from autograd.graph import topological_order
+
+__all__ = ["PyTorchNames", "freezes"]
+
+freezes = [0]  # how often a leaf was frozen or set free: a list, so that compiled functions notice a change
+
+V = TypeVar("V", bound="PyTorchNames")
+
+
+class PyTorchNames:
+    """The names by which programs written for PyTorch know a node."""
+
+    __slots__ = ()
+
+    data: Any
+    op: Any
+    parents: tuple[Any, ...]
+
+    def item(self) -> float:
+        """The number that this node holds, by the name that it has in PyTorch.
+
+        >>> from autograd import Value
+        >>> (Value(2.0) * 3.0).item()
+        6.0
+        """
+        number: float = self.data
+        return number
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether optimisers move this leaf, or the leaves that this node was computed from.
+
+        >>> from autograd import Value, constant
+        >>> x = Value(3.0)
+        >>> x.requires_grad, (x * 2).requires_grad, constant(2.0).requires_grad
+        (True, True, False)
+        """
+        if not self.parents:
+            return self.op is ops.leaf
+        return any(node.op is ops.leaf for node in topological_order(self) if not node.parents)
+
+    def requires_grad_(self: V, requires_grad: bool = True) -> V:
+        """Freeze a leaf (False), so that optimisers and ``fit`` leave it as it is, or let them move it again (True).
+
+        Unlike in PyTorch, ``backward`` still writes its gradient: nothing is to be gained on single numbers.
+
+        Args:
+            requires_grad: Whether optimisers move the leaf.
+
+        Returns:
+            The leaf itself.
+
+        Raises:
+            AutogradError: The node was computed from others.
+
+        >>> from autograd import Value
+        >>> x = Value(3.0).requires_grad_(False)
+        >>> x.requires_grad
+        False
+        """
+        if self.parents:
+            raise AutogradError(f"{self!r} was computed from other nodes: freeze these, or use .detach()")
+        self.op = ops.leaf if requires_grad else ops.frozen
+        freezes[0] += 1
+        return self
