@@ -94,41 +94,61 @@ def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     """What kind of call this is (hashable), and its numbers and Values in order."""
     if all_floats(args):
         return len(args), Floats(args)
-    floats = Floats()
+    leaves = Floats()
     found = []
     for arg in args:
-        shape = _floats(arg, floats)
-        if shape is None:  # anything else in it, such as an int
+        shape = _simple(arg, leaves)
+        if shape is None:
             break
         found.append(shape)
     else:
-        return tuple(found) if any(found) else len(args), floats
-    leaves = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
+        return tuple(found) if any(found) else len(args), list(leaves) if leaves.mixed else leaves
+    every = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
     shapes = tuple([_shape(arg) for arg in args])
-    return shapes if any(shapes) else len(args), leaves
+    return shapes if any(shapes) else len(args), every
 
 
 class Floats(list[float]):
-    """Numbers that are known to be Python's floats, from arguments that are nothing but lists and dictionaries."""
+    """Numbers that are known to be Python's floats, from arguments that are nothing but lists and dictionaries.
+
+    Attributes:
+        mixed: Whether there are ints or Values among them, for the time being.
+    """
+
+    mixed = False
 
 
-def _floats(x: Any, floats: Floats) -> Any:
-    """Append the floats of an argument, and give its shape as ``_shape`` does; None if there is anything else in it."""
+def _simple(x: Any, leaves: Floats) -> Any:
+    """Append the numbers of an argument, and give its shape as ``_shape`` does; None if that needs a closer look.
+
+    A float, an int or a Value, a list of nothing but one of these, and lists and dictionaries of such lists.
+    """
     kind = type(x)
     if kind is float:
-        floats.append(x)
+        leaves.append(x)
         return ()
+    if kind is int and -EXACT <= x <= EXACT:
+        leaves.mixed = True
+        leaves.append(x)
+        return (int,)
+    if kind is Value:
+        leaves.mixed = True
+        leaves.append(x)
+        return (Value,)
     if kind is not list and kind is not tuple and kind is not dict:
         return None
-    if kind is not dict and all_floats(x):
-        floats += x
-        return kind, len(x)
-    if kind is not dict and {*map(type, x)} == {list} and all_floats(flat := [*chain.from_iterable(x)]):
-        floats += flat  # a matrix, 3x faster than by rows
-        return kind, tuple([(list, len(row)) for row in x])
+    if kind is not dict:
+        of = type(x[0]) if x else float
+        if (of is float and all_floats(x)) or (of is int and _all_ints(x)) or (of is Value and {*map(type, x)} == {of}):
+            leaves += x
+            leaves.mixed = leaves.mixed or of is not float
+            return (kind, len(x)) if of is float else (kind, len(x), of)
+        if of is list and {*map(type, x)} == {list} and all_floats(flat := [*chain.from_iterable(x)]):
+            leaves += flat  # a matrix, 3x faster than by rows
+            return kind, tuple([(list, len(row)) for row in x])
     shapes = []
     for item in x.values() if kind is dict else x:
-        shape = _floats(item, floats)
+        shape = None if type(item) is int else _simple(item, leaves)  # whether it is one depends on the others
         if shape is None:
             return None
         shapes.append(shape)
@@ -267,11 +287,13 @@ def _shape(x: Any, whole: bool = True) -> Any:
         if all_floats(x):
             return type(x), len(x)
         if _all_ints(x):
-            return type(x), ((int,),) * len(x)
+            return type(x), len(x), int
+        if {*map(type, x)} == {Value}:
+            return type(x), len(x), Value
         whole = is_whole(x)
         return type(x), tuple([_shape(item, whole) for item in x])
     if isinstance(x, Value):
-        return (type(x),)  # equal to itself only, as a number is not
+        return (x.__class__,)  # equal to itself only, as a number is not
     kind = () if not whole or not is_whole(x) else (bool,) if _is_bool(x) else (int,) if _is_small(x) else (int, int)
     return (*getattr(x, "shape", ()), *kind) if _is_array(x) else kind
 
