@@ -5,7 +5,7 @@ recording   group → differentiate → (inline the primitives of users) → mac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from autograd.compiler.recording.record import Recording
 from autograd.errors import CompileError
 from autograd.primitive import Primitive
 
-__all__ = ["Assembled", "assemble", "in_order", "inlined"]
+__all__ = ["Assembled", "Leaf", "assemble", "in_order", "inlined"]
 
 _NUMBERS = (ops.detached, UPDATED, SET)  # the same numbers, as far as gradients do not matter
 
@@ -40,6 +40,18 @@ class Assembled(NamedTuple):
     outputs: int
     guarded: bool
     gradients: list[Kind]
+
+
+class Leaf(NamedTuple):
+    """One array in the place of several leaves.
+
+    Attributes:
+        data: The numbers of its members.
+        places: The member that each number is.
+    """
+
+    data: Sequence[int]
+    places: Mapping[int, int]
 
 
 def assemble(
@@ -109,12 +121,18 @@ def _violations(builder: Builder, guards: list[list[Any]], looks: list[Operand])
     return builder.sum(1, terms)
 
 
-def inlined(program: Program) -> Program:
-    """Users' primitives replaced by what their functions do, where these work on arrays as on floats."""
-    if not any(isinstance(array.op, Primitive) or array.op in _NUMBERS for array in program.arrays):
+def inlined(program: Program, leaf: Leaf | None = None) -> Program:
+    """Users' primitives replaced by what their functions do, where these work on arrays as on floats.
+
+    Args:
+        program: What to rewrite.
+        leaf: One array for all parameters, the first of the result.
+    """
+    if leaf is None and not any(isinstance(array.op, Primitive) or array.op in _NUMBERS for array in program.arrays):
         return program
     builder = Builder()
     where: list[Operand] = []
+    every = builder.leaf(Kind.PARAMETER, leaf.data) if leaf else 0.0
 
     def moved(operand: Any) -> Any:
         if not isinstance(operand, Read):
@@ -139,6 +157,8 @@ def inlined(program: Program) -> Program:
         elif array.kind is Kind.SCATTER:
             chosen, sent = map(moved, array.operands)
             where.append(builder.scatter(chosen, sent, choice_of(array).places, batched=array.batched)[0])
+        elif leaf is not None and array.kind is Kind.PARAMETER:
+            where.append(builder.read(every, [leaf.places[number] for number in array.data]))
         else:
             where.append(builder.append(array))
     return builder.program([moved(output) for output in program.outputs])

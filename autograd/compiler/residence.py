@@ -67,6 +67,7 @@ class Residence:
             call compares.
         running: Whether the machine code is in the middle of a call.
         kind: The class of the Values as long as ``ahead`` has their numbers.
+        homes: The memory of the machine code, one for each set of numbers that recordings of the function keep.
     """
 
     def __init__(self) -> None:
@@ -76,6 +77,7 @@ class Residence:
         self.written: list[list[float]] = []
         self.running = False
         self.kind = _kind(self)
+        self.homes: list[Resident] = []
         self._slots: list[_Slot] = []
         self._disturbed = False  # whether somebody looked in the middle of a call
         renew_in_child(self, "lock", RLock)

@@ -1,8 +1,8 @@
-"""The program of a step whose numbers stay in the frame of its machine: where each of them is.
+"""The program of a step whose numbers stay in a home: where each of them is, and what is carried over.
 
-Every number that stays has a slot, a member of a leaf.  The program computes new numbers elsewhere in the frame, and
-when all is well the machine carries them over into the slots.  A list that the program gathers from several arrays is
-taken apart first, so that its numbers are copied once:
+Every number that stays has a slot in the home, which is one array of the program.  The program computes new numbers in
+the frame, and when all is well the machine carries them over into the slots.  A list that the program gathers from
+several arrays is taken apart first, so that its numbers are copied once:
 
     a9 = Σ a4[classes' members] + Σ a7[other members]; a9 → slots          before
     a4[members] → some slots, a7[members] → the others                     after
@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler.held import Held
+from autograd.compiler.machine.home import Home
 from autograd.compiler.machine.machine import Machine
-from autograd.compiler.pipeline import assemble, inlined
+from autograd.compiler.machine.memory import Elsewhere
+from autograd.compiler.pipeline import Leaf, assemble, inlined
 from autograd.compiler.program.builder import Builder
 from autograd.compiler.program.classes import Kind, Operand, Program, Read, reads_of
 from autograd.compiler.recording.record import Recording
@@ -26,76 +28,97 @@ from autograd.compiler.recording.record import Recording
 __all__ = ["Layout"]
 
 Member = tuple[int, int]  # an array, and a place there
+_LINE = 8  # doubles in a cache line, at which every array begins
+_NOBODY = -1  # in the place of a number that fills up a line
 
 
 class Layout:
     """The machine of a step, and the places of its numbers.
 
     Attributes:
-        machine: The program as machine code, with its frame.
+        home: Where the numbers stay.
+        machine: The program as machine code.
         guarded: Whether there are guards.
         results: The outputs of the recording, the number of guards that do not hold if there are any, and the numbers
             that are written elsewhere.
-        slots: For each key of a held number its place in the frame.
+        slots: The place in the home of each live number, also of those that a call puts there.
         fixed: The places that always get the same number, and these numbers.
         leaves: For each live number that the outputs or the guards depend on, its place.
+
+    Args:
+        recording: What to compute.
+        held: Which of its numbers stay.
+        homes: Those of the function; a new one is added if none of them is for these numbers.
     """
 
-    def __init__(self, recording: Recording, held: Held) -> None:
+    def __init__(self, recording: Recording, held: Held, homes: list[Any]) -> None:
         assembled = assemble(recording)
-        program = inlined(assembled.program)
         self.guarded = assembled.guarded
         live, outputs = len(recording.parameters) + len(recording.numbers), len(recording.outputs)
         sizes = [len(nodes) for nodes in recording.effects.outputs if nodes]
-        lists = [_members(program, *pair) for pair in zip(program.outputs[outputs : assembled.outputs], sizes)]
+        leaves = held.leaves | dict(zip([key for key in held.keys if key not in held.leaves], count(live)))
+        self.home, self.slots = _places(assembled.program, held, leaves, homes)
+        reached = _reached(assembled.program, assembled.program.outputs, outputs, assembled.outputs)
+        self.leaves = {number: self.slots[number] for number in reached if number < live}
 
+        data = [_NOBODY] * (1 + max(self.slots.values(), default=0))
+        for number, place in self.slots.items():
+            data[place] = number
+        program = inlined(assembled.program, Leaf(data, self.slots))
+        lists = [_members(program, *pair) for pair in zip(program.outputs[outputs : assembled.outputs], sizes)]
+        sources = {key: lists[number][place] for key, (number, place) in held.sources.items()}
+        moves = _moves([(x, (0, self.home.slots[key])) for key, x in sources.items() if isinstance(x, tuple)])
         builder = Builder()
         builder.arrays = list(program.arrays)
-        leaves = held.leaves | dict(zip([key for key in held.keys if key not in held.leaves], count(live)))
-        if len(leaves) > live:
-            builder.leaf(Kind.PARAMETER, range(live, len(leaves)))
-        slots = {number: slot for slot, number in _leaves(builder)}
-        sources = {key: lists[number][place] for key, (number, place) in held.sources.items()}
-        moves = _moves([(x, slots[leaves[key]]) for key, x in sources.items() if isinstance(x, tuple)])
         results = [*program.outputs[:outputs], *program.outputs[assembled.outputs :]]
-        shown = [x.array for x in results if isinstance(x, Read)]
         for number, place in held.part_sources:
             x = lists[number][place]
             results.append(builder.read(_whole(builder, x[0]), [x[1]]) if isinstance(x, tuple) else x)
+        self._build(builder, results, moves)
 
-        where = self._build(builder, results, moves)
-        self.slots = {key: where[array] + member for key in held.keys for array, member in [slots[leaves[key]]]}
         always = {key: x for key, x in sources.items() if not isinstance(x, tuple)}
         always |= dict(zip(zip(repeat("grad"), held.constants[0]), held.constants[1]))
-        self.fixed = np.array([self.slots[key] for key in always], dtype=int), np.array([*always.values()], dtype=float)
-        reached = _reached(program, shown)
-        self.leaves = {
-            number: where[array] + member
-            for number, (array, member) in slots.items()
-            if number < live and array in reached
-        }
+        places = [self.home.slots[key] for key in always]
+        self.fixed = np.array(places, dtype=int), np.array([*always.values()], dtype=float)
 
-    def _build(
-        self, builder: Builder, results: list[Operand], moves: dict[tuple[int, int], list[tuple[int, int]]]
-    ) -> dict[int, int]:
-        """Make the machine; where each leaf begins in the frame, by its number before."""
+    def _build(self, builder: Builder, results: list[Operand], moves: dict[int, list[tuple[int, int]]]) -> None:
+        """Make the machine."""
         of, to = [], []
-        for (new, old), pairs in moves.items():
+        for new, pairs in moves.items():
             members = sorted(pairs)
-            to.append((old, builder.index([member for member, _ in members])))
+            to.append(builder.index([member for member, _ in members]))
             of.append(builder.read(_whole(builder, new), [member for _, member in members]))
-        leaves = [number for number, array in enumerate(builder.arrays) if array.kind is Kind.PARAMETER]
-        program = builder.program([*results, *of, *[_whole(builder, number) for number in leaves]])
-        number_of = {
-            number: read.array
-            for number, read in zip(leaves, program.outputs[-len(leaves) :])
-            if isinstance(read, Read)
-        }
+        program = builder.program([*results, *of, _whole(builder, 0)])  # which is the first one there, too
         program = program._replace(outputs=program.outputs[: len(results) + len(of)])
-        carried = [(len(results) + k, Read(number_of[old], index)) for k, (old, index) in enumerate(to)]
+        carried = [(len(results) + k, Read(0, index)) for k, index in enumerate(to)]
         self.results = program.outputs[: len(results)]
-        self.machine = Machine(program, carried=carried, apart=True)
-        return {number: self.machine.memory.base[number_of[number]] for number in leaves}
+        self.machine = Machine(program, carried=carried, elsewhere=Elsewhere(self.home.frame, self.home.scratch))
+
+
+def _places(program: Program, held: Held, leaves: dict[Any, int], homes: list[Any]) -> tuple[Home, dict[int, int]]:
+    """The home of some numbers, and the place of each live number there.
+
+    Args:
+        program: What reads them; where there is no home yet, they are put there in the order of its arrays.
+        held: Which numbers stay.
+        leaves: By key the live number.
+        homes: Those of the function.
+    """
+    stays = {leaves[key]: key for key in held.keys}
+    arrays = [array.data for array in program.arrays if array.kind is Kind.PARAMETER]
+    others = [number for data in arrays for number in data if number not in stays]
+    home = next((x for x in homes if x.whose == held.whose and x.has_room(len(others))), None)
+    if home is None:
+        slots: dict[Any, int] = {}
+        first = 0
+        for data in [*arrays, list(stays)]:
+            kept = [stays[number] for number in data if number in stays and stays[number] not in slots]
+            slots.update(zip(kept, count(first)))
+            first += -(-len(kept) // _LINE) * _LINE
+        home = Home(held, slots, len(others))
+        homes.append(home)
+    places = {number: home.slots[key] for number, key in stays.items()}
+    return home, places | dict(zip(others, count(home.size)))
 
 
 def _members(program: Program, output: Operand, size: int) -> list[Any]:
@@ -114,19 +137,12 @@ def _members(program: Program, output: Operand, size: int) -> list[Any]:
     return list(zip(repeat(output.array), output.index.places))
 
 
-def _leaves(builder: Builder) -> Iterable[tuple[Member, int]]:
-    """The members of all leaves that each call reads where they are, with their live numbers."""
-    for number, array in enumerate(builder.arrays):
-        if array.kind is Kind.PARAMETER:
-            yield from zip(zip(repeat(number), range(array.size)), array.data)
-
-
-def _moves(pairs: Sequence[tuple[Member, Member]]) -> dict[tuple[int, int], list[tuple[int, int]]]:
-    """What is carried over, by the arrays from and to: the members, those of the array to first."""
-    found: dict[tuple[int, int], list[tuple[int, int]]] = {}
+def _moves(pairs: Sequence[tuple[Member, Member]]) -> dict[int, list[tuple[int, int]]]:
+    """What is carried over, by the array from which: the slots, and the members that go there."""
+    found: dict[int, list[tuple[int, int]]] = {}
     for (new, member), (old, slot) in pairs:
         if (new, member) != (old, slot):
-            found.setdefault((new, old), []).append((slot, member))
+            found.setdefault(new, []).append((slot, member))
     return found
 
 
@@ -134,12 +150,14 @@ def _whole(builder: Builder, number: int) -> Read:
     return Read(number, builder.identity(builder.arrays[number].size))
 
 
-def _reached(program: Program, arrays: Iterable[int]) -> set[int]:
-    """The arrays that these depend on, and these."""
-    found, stack = set(arrays), list(arrays)
+def _reached(program: Program, outputs: Sequence[Operand], first: int, last: int) -> Iterable[int]:
+    """The live numbers that outputs depend on, but for those from a first to a last one."""
+    stack = [x.array for x in (*outputs[:first], *outputs[last:]) if isinstance(x, Read)]
+    found = set(stack)
     while stack:
         for read in reads_of(program.arrays[stack.pop()]):
             if read.array not in found:
                 found.add(read.array)
                 stack.append(read.array)
-    return found
+    leaves = [program.arrays[number] for number in sorted(found)]
+    return [number for array in leaves if array.kind is Kind.PARAMETER for number in array.data]

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.compiler.machine.library import addresses, runner
 from autograd.compiler.machine.lower import Call, copied, lowered
-from autograd.compiler.machine.memory import aligned, memory_of
+from autograd.compiler.machine.memory import Elsewhere, aligned, memory_of
 from autograd.compiler.program.classes import Kind, Operand, Program, Read
 from autograd.compiler.program.indices import Index
 from autograd.compiler.program.nests import Column
@@ -27,7 +27,8 @@ class Machine:
         batch: how many samples the batched arrays hold.
         carried: pairs (number of an output, leaf): the output takes the place of the leaf for the next evaluation.
         fixed: whether matrix products are compiled for their sizes, which pays off in a long training.
-        apart: whether outputs are not carried over at the end of an evaluation, but when ``carry`` is called.
+        elsewhere: where the parameters are, one array of them, if that is not in the frame.  Then outputs are not
+            carried over at the end of an evaluation, but when the second function that ``bound`` gives is called.
     """
 
     def __init__(
@@ -37,9 +38,10 @@ class Machine:
         carried: Sequence[tuple[int, Read]] = (),
         *,
         fixed: bool = False,
-        apart: bool = False,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.program, self.batch = program, batch
+        apart = elsewhere is not None
         steps = schedule(program)
         kept = stored(program, steps) | {read.array for _, read in carried}
         whole = [
@@ -51,6 +53,10 @@ class Machine:
             and old.index.is_identity
         ]
         self.memory = memory_of(program, steps, kept, batch, whole)
+        self._frame: Any = None
+        self._elsewhere: dict[int, Any] = {}  # the memory of arrays that are not in the frame
+        if elsewhere is not None:
+            self._place(elsewhere)
         self.calls = lowered(program, steps, kept, self.memory, batch, fixed=fixed)
         carrying = self._carried([(program.outputs[number], old) for number, old in carried])
         if not apart:
@@ -65,10 +71,34 @@ class Machine:
                 np.asarray(array.data) if array.kind is Kind.CONSTANT else selector(array.data),
             )
             for number, array in enumerate(program.arrays)
-            if number in self.memory.base and array.kind.is_leaf
+            if number in self.memory.base and array.kind.is_leaf and number not in self._elsewhere
         ]
         self._selectors: dict[Index, Any] = {}  # of the outputs
         self._free: list[tuple[Any, Any]] = []  # append and pop are atomic
+
+    def _place(self, elsewhere: Elsewhere) -> None:
+        """Let the frame be memory that other programs use, too, and the leaves be elsewhere.
+
+        The machine code finds an array by its distance from the beginning of the frame, wherever it is.
+        """
+        memory, arrays = self.memory, self.program.arrays
+        # Numbers that are to be copied aside, all parameters at most, come behind.
+        self._frame = frame = elsewhere.scratch(memory.size - memory.leaves + len(elsewhere.parameters))
+        base: dict[int, int] = {}
+        for number, place in memory.base.items():
+            kind = arrays[number].kind
+            if kind is Kind.CONSTANT or kind is Kind.PARAMETER:
+                here = elsewhere.parameters
+                if kind is Kind.CONSTANT:
+                    here = aligned(len(arrays[number].data))
+                    here[:] = arrays[number].data
+                self._elsewhere[number] = here
+                base[number] = (here.ctypes.data - frame.ctypes.data) // frame.itemsize
+            else:
+                base[number] = place if kind is Kind.ARGUMENT else place - memory.leaves
+        self.memory = memory._replace(
+            base=base, size=memory.size - memory.leaves, scratch=memory.scratch - memory.leaves, leaves=0
+        )
 
     def _carried(self, pairs: Sequence[tuple[Operand, Read]]) -> list[Call]:
         """The calls that put outputs into the places of leaves, at the end of an evaluation.
@@ -104,6 +134,8 @@ class Machine:
     # ---- memory ----------------------------------------------------------------------------------------------------
     def frame(self) -> Any:
         """Memory for one evaluation at a time, constants filled in."""
+        if self._frame is not None:
+            return self._frame
         frame = aligned(self.memory.size)
         self.fill(frame, Kind.CONSTANT, None)
         return frame
@@ -140,8 +172,8 @@ class Machine:
         if not isinstance(operand, Read):
             return np.array([operand])
         array = self.program.arrays[operand.array]
-        base = self.memory.base[operand.array]
-        memory = data[-1] if array.kind is Kind.ARGUMENT else frame
+        memory = data[-1] if array.kind is Kind.ARGUMENT else self._elsewhere.get(operand.array, frame)
+        base = 0 if operand.array in self._elsewhere else self.memory.base[operand.array]
         if not array.batched:
             block = memory[base : base + array.size]
         else:
@@ -190,6 +222,13 @@ class Machine:
 
         self._keep.append((frame, data, note))
         return call(self.table, locked=False), call(self.carrying, locked=True)
+
+    def place(self, operand: Operand) -> int | None:
+        """Where in the frame the first number of an output is; None if it is elsewhere."""
+        if not isinstance(operand, Read) or operand.array in self._elsewhere:
+            return None
+        given = self.program.arrays[operand.array].kind is Kind.ARGUMENT
+        return None if given else self.memory.base[operand.array] + operand.index[0]
 
     def places(self, kind: Kind) -> tuple[list[int], list[int]]:
         """The numbers of a call that are leaves of a kind, and where each is in memory."""

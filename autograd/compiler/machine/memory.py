@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from autograd.compiler.program.classes import Array, Kind, Program, Read, reads_of
 from autograd.compiler.program.schedule import Region, Step
 
-__all__ = ["Memory", "aligned", "memory_of"]
+__all__ = ["Elsewhere", "Memory", "aligned", "memory_of"]
 
 _LINE = 8  # doubles in a cache line, at which every array begins
 
@@ -24,6 +24,7 @@ class Memory(NamedTuple):
         data: the size of the data of one evaluation.
         scratch: where the terms of exact sums are copied together.
         aliases: for an array that is computed in the memory of another one, which it replaces: that one.
+        leaves: how much of a frame is leaves, which are in front.
     """
 
     base: dict[int, int]
@@ -31,6 +32,19 @@ class Memory(NamedTuple):
     data: int
     scratch: int
     aliases: dict[int, int]
+    leaves: int
+
+
+class Elsewhere(NamedTuple):
+    """Memory that several programs use in turn.
+
+    Attributes:
+        parameters: the numbers of the parameters, which stay from one evaluation to the next.
+        scratch: gives memory of a size for what is computed.
+    """
+
+    parameters: Any
+    scratch: Callable[[int], Any]
 
 
 def memory_of(
@@ -63,6 +77,7 @@ def memory_of(
             base[number], data = data, data + length(number)
         elif kind.is_leaf:
             base[number], size = size, size + length(number)
+    leaves = size
     computed = sorted([n for n in kept if n not in base and n not in aliases], key=lambda n: (first[n], n))
     given = set(base) | pinned
     for number in computed:
@@ -93,7 +108,7 @@ def memory_of(
     for new, old in aliases.items():
         base[new] = base[old]
     scratch = max([_copied(array, batch) for array in program.arrays if array.exact], default=0)
-    return Memory(base, size + scratch, data, size, aliases)
+    return Memory(base, size + scratch, data, size, aliases, leaves)
 
 
 def _only_read_in_place(program: Program, region: Region, number: int) -> list[int]:
@@ -138,6 +153,6 @@ def _may_replace(program: Program, steps: Sequence[Step], new: int, old: int, fi
 def aligned(*shape: int) -> Any:
     """Zeros, the first of them at the beginning of a cache line."""
     size = int(np.prod(shape))
-    raw = np.zeros(size + _LINE)
+    raw = np.zeros(size + 2 * _LINE)
     first = -raw.ctypes.data % 64 // 8
     return raw[first : first + size].reshape(shape)

@@ -1,0 +1,88 @@
+"""The memory in which the numbers of a step stay, the same for all recordings of a function that keep the same numbers.
+
+Names have different lengths, so that a function is recorded several times, and a call of one recording follows a call
+of another.  All of them find the parameters and the state of the optimiser in the same places:
+
+    home      the numbers that stay, in the order in which the first recording reads them; spare room for others
+    scratch   everything that a call computes on the way
+    constants, and the arguments of a call: each recording has its own
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate, chain, pairwise
+from typing import Any
+
+import numpy as np
+
+from autograd.compiler.held import Held
+from autograd.compiler.machine.memory import aligned
+from autograd.value import Value
+
+__all__ = ["Home"]
+
+_list_of = np.ndarray.tolist
+_SPARE = 512  # single numbers that a call reads elsewhere and puts behind the others
+_GROWTH = 1.5  # of the scratch memory, when a recording needs more
+
+
+class Home:
+    """The numbers that stay.
+
+    Attributes:
+        values, data, grads: See ``Resident``.
+        frame: The memory.
+        slots: For each key of a number its place there.
+        size: How many places are taken.
+        nowhere: A place that nobody reads.
+        data_at, grads_at, trees_at, columns_at: The places of data, gradients, state and lists.
+        settled: The recording whose numbers that are always the same are in their places.
+
+    Args:
+        held: Which numbers these are.
+        slots: Where each of them is.
+        others: How many single numbers the first recording puts behind them.
+    """
+
+    def __init__(self, held: Held, slots: dict[Any, int], others: int) -> None:
+        self.whose = held.whose
+        self.data, self.grads = held.data, held.grads
+        self.values: list[Value] = list(dict.fromkeys([*held.data, *held.grads]))
+        self.slots, self.size = slots, max(slots.values(), default=-1) + 1
+        self.frame = aligned(self.size + max(others, _SPARE) + 1)
+        self.nowhere = len(self.frame) - 1
+        self.settled: Any = None
+        self._scratch = aligned(0)
+        places = np.array([slots[key] for key in held.keys], dtype=int)
+        self._tree_widths = [tree.size[1] for tree in held.trees]
+        trees = [rows * width for rows, width in (tree.size for tree in held.trees)]
+        sizes = [len(self.data), len(self.grads), *trees, *map(len, held.columns)]
+        parts = [places[start:end] for start, end in pairwise(accumulate(sizes, initial=0))]
+        self.data_at, self.grads_at = parts[:2]
+        self.trees_at, self.columns_at = parts[2 : 2 + len(trees)], parts[2 + len(trees) :]
+
+    def has_room(self, count: int) -> bool:
+        """Whether so many single numbers find room behind the others."""
+        return self.size + count <= self.nowhere
+
+    def scratch(self, size: int) -> Any:
+        """Memory for what a call computes; it may hold anything."""
+        if len(self._scratch) < size:
+            self._scratch = aligned(int(size * _GROWTH))
+        return self._scratch
+
+    def numbers(self) -> tuple[Iterator[float], Iterator[float], list[Iterator[list[Any]]]]:
+        """The data, the gradients, and each list of state: what is there when somebody asks for the first."""
+        trees: list[Iterator[list[Any]]] = [
+            map(list, (zip(*[self._lazily(places)] * width),))
+            for width, places in zip(self._tree_widths, self.trees_at)
+        ]
+        return self._lazily(self.data_at), self._lazily(self.grads_at), trees
+
+    def columns(self) -> Iterator[list[float]]:
+        """The contents of each list of plain numbers, when somebody asks for them."""
+        return map(_list_of, map(self.frame.take, self.columns_at))
+
+    def _lazily(self, places: Any) -> Iterator[float]:
+        return chain.from_iterable(map(_list_of, map(self.frame.take, (places,))))
