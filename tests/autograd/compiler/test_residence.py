@@ -407,6 +407,42 @@ def test_recordings_of_one_function_take_over_from_each_other() -> None:
     assert step.recordings <= 6
 
 
+def test_recordings_of_all_lengths_keep_their_numbers_in_one_place() -> None:
+    """Texts of any length in any order; a result that is computed, a parameter and a constant."""
+
+    def trained(decorator: Callable[[Any], Any]) -> tuple[list[Any], Any]:
+        rng = random.Random(0)
+        rows = [[Value(rng.gauss(0.0, 1.0)) for _ in range(3)] for _ in range(6)]
+        places = [Value(rng.gauss(0.0, 1.0)) for _ in range(5)]
+        parameters = [*places, *[p for row in rows for p in row]]
+        optimizer = Adam(parameters, lr=0.05)
+
+        @decorator
+        def step(text: list[int]) -> Any:
+            value = sum((rows[t][0] * rows[t][1] - places[k] * rows[t][2]) ** 2 for k, t in enumerate(text))
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            return value, places[0], rows[text[0]][1].data, 2.5
+
+        seen: list[Any] = []
+        for k in range(80):
+            value, place, row, constant = step([rng.randrange(6) for _ in range(rng.randrange(1, 6))])
+            seen.append([value.data, place.data, row, constant])
+            if k % 7 == 3:
+                seen.append([p.data for p in parameters] + [p.grad for p in parameters])
+            if k % 11 == 5:
+                parameters[k % len(parameters)].data += 0.5
+        return seen, step
+
+    found, step = trained(autograd.compile)
+    expected, _ = trained(lambda f: f)
+    for one, other in zip(found, expected):
+        close(one, other)
+    assert step.recordings == 5
+    assert len(step._residence.homes) == 1
+
+
 def test_parameters_that_are_other_ones_at_the_next_call() -> None:
     def make(compiled: bool) -> tuple[list[Any], Any]:
         ps = [Value(0.5), Value(1.5)]
