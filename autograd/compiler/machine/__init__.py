@@ -4,8 +4,9 @@
 places.  ``texts.py`` is what all kernels share; ``maps.py``, ``sums.py``, ``products.py``, ``exact.py`` and
 ``choices.py`` write one kind each.  ``library.py`` compiles a kernel once in a process, ``store.py`` keeps it on disk.
 
-``machine.py`` runs a program.  ``resident.py`` and ``layout.py`` run steps of training whose numbers stay there,
-``points.py`` a function of a few numbers, ``tape.py`` and ``cases.py`` a graph in which hardly two nodes do the same.
+``machine.py`` runs a program.  ``resident.py`` and ``layout.py`` run steps of training whose numbers stay in memory, in
+a ``home.py``; ``points.py`` runs a function of a few numbers, ``tape.py`` and ``cases.py`` a graph in which hardly two
+nodes do the same.
 
 ``identical.py`` compares what a function reads outside with what was there when it was recorded.  The instructions of
 LLVM, vector mathematics, and functions that Python can call come from ``native/``.
