@@ -127,7 +127,7 @@ def _simple(x: Any, leaves: Floats) -> Any:
     if kind is float:
         leaves.append(x)
         return ()
-    if kind is int and -EXACT <= x <= EXACT:
+    if kind is int and -SMALL <= x <= SMALL:
         leaves.mixed = True
         leaves.append(x)
         return (int,)
