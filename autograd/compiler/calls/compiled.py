@@ -15,7 +15,7 @@ from autograd.compiler.calls.mapping import map_points
 from autograd.compiler.calls.nodes import Nodes
 from autograd.compiler.calls.recordings import recording_now
 from autograd.compiler.calls.replay import CompiledCall, replayed
-from autograd.compiler.calls.report import report
+from autograd.compiler.calls.report import heading, report
 from autograd.compiler.calls.steps import StepPlan
 from autograd.compiler.calls.uncompiled import Uncompiled
 from autograd.compiler.calls.variants import (
@@ -244,8 +244,8 @@ class Compiled(Uncompiled):
         return python_source(self.latest.program)
 
     def __str__(self) -> str:
-        """The program in matrix form, as far as one is found."""
-        return repr(self) if self._latest is None else matrix_form(self.program)
+        """The program in matrix form, as far as one is found; of several recordings the one that was used last."""
+        return repr(self) if self._latest is None else heading(self.kept.all()) + matrix_form(self.program)
 
     def _repr_html_(self) -> str:
         head = repr(self).strip("<>")

@@ -149,8 +149,8 @@ class Recordings:
                 return
             self._warned = True
         warnings.warn(
-            f"{getattr(self.f, '__name__', 'the function')} was recorded {self.recordings} times in {calls}; where "
-            f"no recording fits it runs without the compiler, many times slower: it {reason(self, structure)}",
+            f"{getattr(self.f, '__name__', 'the function')} was recorded {self.recordings} times in {calls}; where no "
+            f"recording fits, it runs without the compiler, many times slower. Reason: it {reason(self, structure)}",
             RuntimeWarning,
             stacklevel=depth_of_caller(),
         )

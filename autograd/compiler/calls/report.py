@@ -25,7 +25,7 @@ from autograd.compiler.recording.record import advice, first_difference
 if TYPE_CHECKING:
     from autograd.compiler.calls.variants import Budget, Variant
 
-__all__ = ["Entry", "cause_of", "reason", "report"]
+__all__ = ["Entry", "cause_of", "heading", "reason", "report"]
 
 _MOST_LINES = 4  # of guards that are shown of each recording
 
@@ -90,6 +90,11 @@ def cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args:
         if guard is not None
         else "numbers that were rounded in another way"
     )
+
+
+def heading(kept: Sequence[Variant]) -> str:
+    """A line above the text of one recording, which says that there are others."""
+    return f"# of {len(kept)} recordings the one that was used last; report() lists all\n" if len(kept) > 1 else ""
 
 
 def report(compiled: Compiled) -> str:

@@ -327,7 +327,7 @@ def advice(guard: Guard | None) -> str:
     >>> advice(record(lambda x, n: x**2 if n == 1 else x, [1.0, 1]).guards[0])
     'decides by its data (the int n is an index into other things than numbers, a key, the end of a range, or ...
     """
-    place = f"; it decides in {guard.place}" if guard is not None and guard.place else ""
+    place = f". The decision is in {guard.place}" if guard is not None and guard.place else ""
     name = "" if guard is None else _int_behind(guard.node)
     if name:
         return (
@@ -336,8 +336,8 @@ def advice(guard: Guard | None) -> str:
             f"autograd.where({name} == 0, ...){place}"
         )
     return (
-        "decides by its data (if, max, sorted, .data): write that with autograd.where, maximum or relu, "
-        f"and .detach() for .data where a number without its gradient is wanted, as in a norm or a log{place}"
+        "decides by its data (if, max, sorted, .data): write that with autograd.where, maximum or relu. A number "
+        f"without its gradient, as for a norm or a log, is x.detach(), and not x.data{place}"
     )
 
 

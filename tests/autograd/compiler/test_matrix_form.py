@@ -95,6 +95,19 @@ def test_a_compiled_function_prints_in_matrix_form() -> None:
     assert {"z² = W² inputs + b²", "δ² = (W³ᵀ δ³₁) ⊙ σ'(z²)", "∂W² = Σ δ² inputsᵀ"} <= set(lines)
 
 
+def test_of_several_recordings_the_text_says_which_it_shows() -> None:
+    f = autograd.compile(lambda xs: autograd.exp(xs[0]) if len(xs) == 1 else autograd.sin(xs[0]) * xs[1])
+    f([1.0])
+    assert "recordings" not in str(f)
+    f([1.0, 2.0])
+    heading = "# of 2 recordings the one that was used last; report() lists all"
+    assert str(f).splitlines()[0] == heading
+    assert "sin" in str(f)
+    f([3.0])
+    assert str(f).splitlines()[0] == heading
+    assert "sin" not in str(f)
+
+
 def test_a_second_sample_does_not_borrow_the_names_of_the_first() -> None:
     model = MLP(2, [3, 3], activation="tanh", seed=2)
 
