@@ -47,7 +47,7 @@ OPTIONS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status is 2, with one line on stderr and nothing written, if something is wrong."""
+    """Run the command and return its exit status: 0, or 2 with one line on stderr and no file written."""
     words = sys.argv[1:] if argv is None else list(argv)
     if not words or {"-h", "--help"} & set(words):
         _write(help_text())
@@ -115,7 +115,7 @@ def assignment(word: str) -> tuple[str, float]:
 
 
 def run(arguments: Arguments) -> str:
-    """Evaluate, differentiate, draw if asked to; what there is to print."""
+    """Evaluate and differentiate the expression, write the files asked for, and return the text to print."""
     expression = parse(arguments.expression)
     result = expression.evaluate(arguments.values)
     if not isinstance(result, Value):

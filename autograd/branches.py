@@ -14,7 +14,7 @@ __all__ = ["LinearMap", "Where", "conditions"]
 
 
 class LinearMap:
-    """A local derivative that is no number: what it does to the adjoint that comes from above."""
+    """A local derivative that is a function of the result's adjoint, and no number."""
 
     __slots__ = ()
 
@@ -31,7 +31,7 @@ class LinearMap:
 
 
 class Where(LinearMap):
-    """A derivative that counts only where a branch was taken: elsewhere nothing, even if it is inf or nan there."""
+    """A derivative that counts only if a branch was taken; otherwise it adds 0, even if it is inf or nan."""
 
     __slots__ = ("derivative", "taken")
 
@@ -50,9 +50,9 @@ def conditions(
     chosen: Callable[[Any], Any],
     seen: Callable[[Any, Any], Any] = lambda parent, taken: taken,
 ) -> dict[tuple[Any, int], Any]:
-    """For each edge that only some branch of a ``select`` uses: the number that is not 0 where it was taken.
+    """The edges that only some branch of a ``select`` uses, each with a number that is 0 if no such branch was taken.
 
-    It is a sum, the number of ways on which it was taken, since of a sum over samples the compiler makes lanes.
+    That number counts the ways on which the branch was taken: it is a sum, of which the compiler makes lanes.
 
     Args:
         order: The nodes in topological order.
@@ -62,7 +62,7 @@ def conditions(
         seen: A function that turns the number of an edge into that of the operand at its end.
 
     Returns:
-        It by node and position; edges that are always used are not there.
+        These numbers by node and position of the operand.
     """
     always = set(roots)
     when: dict[Any, Any] = {}

@@ -16,7 +16,7 @@ HUES = ("#2f8fd0", "#d9730d", "#199c77", "#b06a94")
 
 
 class Shown:
-    """How Values are shown in a notebook: ``autograd`` says it, as soon as a notebook asks.
+    """The place where ``autograd`` leaves the function by which a notebook shows a Value.
 
     Attributes:
         value: A function that gives the HTML of a Value; the modules that write its expression take time to import.
@@ -28,7 +28,7 @@ class Shown:
 def table(
     head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "", *, align: str = "", bold: int = 0
 ) -> str:
-    """A table as HTML; whatever is in the cells is text.
+    """A table as HTML; the cells are shown as text, whatever is in them.
 
     Args:
         head: The names of the columns.
@@ -123,7 +123,7 @@ def _runs(values: Sequence[float]) -> list[list[tuple[int, float]]]:
 
 
 def _apart(y: float, taken: list[float]) -> float:
-    """The height for a name: as wished, or below the names that are there already."""
+    """The height of a name: the one asked for, or else the next one below that is free."""
     while any(abs(y - other) < 12 for other in taken):
         y += 12
     taken.append(y)

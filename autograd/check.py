@@ -24,7 +24,7 @@ MANY = 32  # operands of one node, above which all of its partials are checked a
 
 
 class Comparison(NamedTuple):
-    """One derivative beside what differences say: between low and high (one number unless there is a kink) ± error."""
+    """A derivative that was found, and the range low … high ± error by differences; low < high at a kink only."""
 
     derivative: str
     at: float
@@ -300,5 +300,5 @@ def _along(node: Value, i: int) -> Callable[[float], float]:
 
 
 def _scale(node: Value) -> float:
-    """The smallest operand that is not 0: over such a distance the primitive may vary around 0."""
+    """The size of the smallest operand other than 0: the distance over which the primitive may vary around 0."""
     return min([abs(x) for parent in node.parents if isfinite(x := parent._data) and x != 0.0], default=1.0)

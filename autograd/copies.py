@@ -14,7 +14,7 @@ _OF_EVERY_NODE = {"_data", "grad", "label", "op", "parents", "partials", "__dict
 
 
 def deepcopy(root: Any, memo: dict[int, Any]) -> Any:
-    """What ``copy.deepcopy`` does to a node: nodes that are copied together stay connected."""
+    """Copy a node for ``copy.deepcopy``; nodes that are copied together stay connected."""
     stack = [root]  # no topological_order, which does not end at what was copied before: a list of nodes would be slow
     while stack:
         node = stack.pop()
@@ -32,7 +32,7 @@ def deepcopy(root: Any, memo: dict[int, Any]) -> Any:
 
 
 def reduce(root: Any) -> tuple[Any, ...]:
-    """What ``pickle`` writes of a node: its graph, in which other nodes that are pickled too share the leaves only."""
+    """Describe a node to ``pickle``, with its whole graph; several nodes of a pickle share only their leaves."""
     if not root.parents:
         return _restore_leaf, _leaf_state(root)
     order = topological_order(root)

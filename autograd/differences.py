@@ -25,7 +25,7 @@ FINER, COARSER = 17, 3  # then up to 17 steps, each a quarter of the one before,
 
 
 class Slope(NamedTuple):
-    """The derivative lies between ``low`` and ``high``: two numbers at a kink, else one."""
+    """A range for the derivative, from ``low`` to ``high``, which differ only at a kink."""
 
     low: float
     high: float
@@ -109,7 +109,7 @@ class _Search(NamedTuple):
     unit: float
 
     def coarse(self, quotient: Quotient, order: int) -> Slope | None:
-        """From the first step on to larger ones, which round less: the first good estimate."""
+        """The first good estimate on the way to larger steps, which suffer less from rounding."""
         size = frexp(self.unit)[1]
         steps = (ldexp(1.0, k) for k in range(size + FIRST, max(size, 0) - COARSER + 1, 2))
         return next(filter(self.good, self._estimates(quotient, order, steps)), None)

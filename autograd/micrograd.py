@@ -50,7 +50,7 @@ PROBES = (-(2.0**20), 2.0**-20)  # powers of two, by which every product is mult
 
 
 class Closure(Op):
-    """The row of one such node: its numbers at one point, without a rule."""
+    """The row of one node with a closure: it knows its numbers at one point, and has no rule."""
 
     def __init__(self, name: str, data: float, operands: Sequence[float]) -> None:
         super().__init__(name or "closure", self._known, self._unknown)
@@ -304,7 +304,7 @@ def _known_to(closure: Any) -> Iterator[Any]:
 
 
 def _derivatives(node: Any, closure: Callable[[], None], known: Iterable[Any]) -> Sequence[float]:
-    """The local derivatives of a node: what its closure adds to the parents per unit of the node's own gradient.
+    """The local derivatives of a node: what its closure adds to the parents when the node's own gradient is 1.
 
     Raises:
         PrimitiveError: It adds to the gradient of another node, or something that is no number, or that is not
@@ -350,7 +350,7 @@ def _as_numbers(node: Any, slopes: Sequence[Any]) -> tuple[float, ...]:
 
 
 def _proportional(slopes: Sequence[float], added: Sequence[Any], probe: float) -> bool:
-    """Whether each sum is the slope times the probe, to rounding; an unknown or infinite slope says nothing."""
+    """Whether each sum is the slope times the probe, up to rounding; slopes of nan or infinity are not compared."""
     return all(
         not math.isfinite(slope) or math.isclose(slope * probe, total, rel_tol=1e-9, abs_tol=1e-290)
         for slope, total in zip(slopes, added)

@@ -86,7 +86,7 @@ def switched(**switches: Any) -> Iterator[None]:
 
 
 def recorder_told(made: Any = None, read: Any = None) -> Any:
-    """The compiler's recorder in this thread; one that is at work in another thread only is told what it misses.
+    """The compiler's recorder in this thread; a recorder at work in another thread is told what it misses here.
 
     Args:
         made: A node that is made.
@@ -100,7 +100,7 @@ def recorder_told(made: Any = None, read: Any = None) -> Any:
 
 
 def recording() -> AbstractContextManager[None]:
-    """Inside this context nodes are recorded, even within ``no_grad()``: a derivative is computed from a graph."""
+    """Inside this context nodes are recorded, even within ``no_grad()``, since a derivative needs a graph."""
     return nullcontext() if current_modes().recording else switched(recording=True)
 
 
@@ -110,7 +110,7 @@ in_transformation = _in_transformation.get
 
 @contextmanager
 def transformation(inside: bool = True) -> Iterator[None]:
-    """Inside this context the derivatives of functions are Values, also those by floats: they are differentiated again.
+    """Inside this context derivatives of functions are Values even for float arguments, to be differentiated again.
 
     So they are inside a function that is being transformed, and in a loss that ``nn.fit`` trains with.
 

@@ -18,7 +18,7 @@ _SHOWN = 6  # operands of one node in a message
 
 
 class Located(tuple[float, ...]):
-    """Local derivatives that know which line recorded them; so no other node has to make room for its line."""
+    """Local derivatives that know which line recorded them; other nodes need no room for a line."""
 
     origin: str
 
@@ -34,7 +34,7 @@ def located(partials: Iterable[float]) -> Located:
 
 
 def describe(node: Any) -> str:
-    """A node in a message: what was computed, of what, under which label, and where."""
+    """A node in words, for a message: its operation, operands, label, and the line that recorded it."""
     operands = ", ".join([f"{p._data:g}" + (f" ({p.label!r})" if p.label else "") for p in node.parents[:_SHOWN]])
     if len(node.parents) > _SHOWN:
         operands += f", … {len(node.parents) - _SHOWN} more"

@@ -26,7 +26,7 @@ N = TypeVar("N", bound="Number")
 
 
 class Number:
-    """Base class of what the rows compute with besides floats: nodes, and registers of the compiler.
+    """Base class of all numbers other than floats that rows compute with: nodes, and registers of the compiler.
 
     A subclass says in ``apply`` what one primitive does to it.
     """
@@ -49,7 +49,7 @@ class Number:
 
 
 class Traced(Number):
-    """A plain number of a call that the compiler records: ``node`` is what it is computed from.
+    """A plain number in a call that the compiler records; its ``node`` is the node that holds it.
 
     It passes for the float, int or bool that it stands for, so its real type is asked with ``type(x)``.
     """

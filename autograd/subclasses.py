@@ -39,7 +39,7 @@ class Subclassed(Number):
 
 
 def kind_of(operands: Iterable[Any]) -> type[Any] | None:
-    """The subclass of what is computed from these: that of the operands, the most special one if there are several."""
+    """The subclass of a result: that of its operands, and of several the most special one."""
     kind = None
     for operand in operands:
         own = getattr(operand, "_kind", None)
@@ -49,7 +49,7 @@ def kind_of(operands: Iterable[Any]) -> type[Any] | None:
 
 
 def as_kind(kind: type[Any] | None, node: Any) -> Any:
-    """A new plain node as one of the subclass, whose ``__init__`` is not called: it may take other arguments."""
+    """A new plain node as one of the subclass.  ``__init__`` is not called, since it may take other arguments."""
     if kind is None or not isinstance(node, Subclassed) or node._kind is not None:
         return node
     plain: Any = node

@@ -34,7 +34,7 @@ def filled(text: str, indent: str = "    ") -> str:
 
 
 def aligned(rows: Iterable[Sequence[str]], left: Collection[int] = (0,), between: str = "  ") -> list[str]:
-    """Rows of a table as lines; the columns that are named stand on the left, all others on the right.
+    """The rows of a table as lines: the columns in ``left`` are aligned on the left, all others on the right.
 
     >>> aligned([["a", "-4.0"], ["long", "2.0"]])
     ['a     -4.0', 'long   2.0']
@@ -48,7 +48,7 @@ def aligned(rows: Iterable[Sequence[str]], left: Collection[int] = (0,), between
 
 
 def printable(text: str) -> str:
-    r"""The text with every character that a terminal would act on spelt out; the ends of lines stay.
+    r"""The text with control characters spelt out, so that no terminal obeys them; line ends stay.
 
     A column of a table can be called "\\x1b[2J", which clears the screen, or have a mark in its name that turns the
     direction of writing.

@@ -94,7 +94,7 @@ def _rebuilt(tree: Any, supply: Iterator[Any]) -> Any:
 
 
 def _array(like: Any, entries: list[Any]) -> Any:
-    """An array of that shape: of floats, or of objects where these are Values; of arrays, one of more axes."""
+    """An array of that shape: of floats, or of objects if there are Values among them."""
     import numpy as np  # which is there, since the caller has an array
 
     if all(issubclass(kind, float) for kind in {*map(type, entries)}):

@@ -77,7 +77,7 @@ _plain: set[Any] = {int, float}  # the kinds of number that most operands are
 
 
 def _in_context(op: Op, data: float, parents: tuple[Value, ...], numbers: tuple[float, ...]) -> Value:
-    """A result where some context is open; where only the compiler records, 3x faster than ``Value.apply``."""
+    """A result while some context is open; while only the compiler records, 3x faster than ``Value.apply``."""
     modes = current_modes()
     if modes.nodes is not None:
         out = new_node(data, op, parents, ())  # a recording is differentiated as a whole
@@ -153,7 +153,7 @@ def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[
 
 
 def _named(op: Binary) -> Callable[[Value, Operand], Value]:
-    """A method that is no operator: an array is taken element by element, and a stranger is an error."""
+    """A method that is no operator: it takes arrays element by element, and refuses other objects."""
     forward = _binary(op)
 
     def method(self: Value, other: Operand) -> Any:
@@ -170,7 +170,7 @@ def _named(op: Binary) -> Callable[[Value, Operand], Value]:
 
 
 def _mixed(method: Callable[[Value, Any], Value], value: Value, other: Operand) -> Any:
-    """A method whose other operand is neither a float nor a Value: another number, or a stranger."""
+    """Call a method with another operand than a float or a Value: another kind of number, or a foreign object."""
     if isinstance(other, Traced):
         return method(value, other.node)
     if isinstance(other, (int, float)):  # bool and np.float64 are among them
@@ -239,7 +239,7 @@ class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames):
                 self._adopt(others, {"label": label, **names})
 
     def _number(self, data: Any) -> float:
-        """A number of any kind as a float; of a traced one this node becomes a copy, which passes gradients on."""
+        """A number of any kind as a float; given a traced number, this node becomes a copy that passes gradients on."""
         if isinstance(data, Traced):
             self.op, self.parents, self.partials = ops.identity, (data.node,), (1.0,)
             traced: float = data.node._data
@@ -328,7 +328,7 @@ class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames):
 
     @classmethod
     def apply(cls, op: Op, operands: Sequence[Operand]) -> Value:
-        """Record one primitive: the general way, for any row and any operands.
+        """Record one primitive, whatever its row and its operands: the general way.
 
         >>> Value.apply(ops.add, (Value(1.0), 2.0))
         Value(data=3.0, grad=0)

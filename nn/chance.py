@@ -24,7 +24,7 @@ _source: ContextVar[Callable[[Draw], Any] | None] = ContextVar("source", default
 
 
 def random_number(draw: Draw) -> Any:
-    """What ``draw`` gives, or the next number of those that are given.
+    """A number from ``draw``; inside ``draws_given``, the next one of those given.
 
     >>> random_number(lambda: 0.5)
     0.5
@@ -35,7 +35,7 @@ def random_number(draw: Draw) -> Any:
 
 @contextmanager
 def draws_given(numbers: list[Any]) -> Iterator[None]:
-    """Inside, nothing is drawn: these numbers are taken one after the other.
+    """Inside this context nothing is drawn; the given numbers are taken one after the other.
 
     >>> with draws_given([1.0, 2.0]):
     ...     [random_number(lambda: 0.5) for _ in range(2)]
@@ -47,7 +47,7 @@ def draws_given(numbers: list[Any]) -> Iterator[None]:
 
 
 def draws_of(f: Callable[[], Any]) -> list[Draw]:
-    """What a function draws by, in the order in which it does; it gets 1 for each.
+    """The functions by which a function draws random numbers, in their order; each draw gives it 1 here.
 
     >>> [draw() for draw in draws_of(lambda: random_number(lambda: 0.5) + random_number(lambda: 0.25))]
     [0.5, 0.25]
@@ -65,7 +65,7 @@ def draws_of(f: Callable[[], Any]) -> list[Draw]:
 
 @contextmanager
 def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
-    """Whatever is drawn at random inside does not count; a function says whether something was.
+    """After this context random generators are as before; it gives a function that says whether anything was drawn.
 
     Generators are the module ``random``, and those of Python and numpy that modules keep.  To compare losses is not
     enough: dropout with p = 0.1 often leaves all of a sample's numbers as they are, several times in a row.

@@ -192,7 +192,7 @@ def _check_widths(X: Sequence[Any], width: int) -> None:
 
 
 def samples_of(table: Any) -> Any:
-    """The rows of a table of pandas, of which an index would give a column; anything else as it is."""
+    """A table of pandas as an array, whose items are rows; anything else as it is."""
     return table.to_numpy() if hasattr(table, "to_numpy") else table
 
 

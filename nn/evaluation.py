@@ -71,7 +71,7 @@ def check_model(model: Any, usage: str) -> None:
 
 
 def native_outputs(model: Callable[[Any], Any], X: Sequence[Any]) -> Callable[[], list[Any]] | None:
-    """What gives the outputs for some samples natively, with the parameters as they are at each call.
+    """A function that computes the outputs for some samples natively, with the parameters as they are at each call.
 
     None where the compiler cannot do what the model does.  An error of the model comes up again when it is run eagerly.
     """
@@ -154,7 +154,7 @@ def _is_right(output: Any, target: Any, threshold: float) -> bool:
 
 
 def threshold_of(loss: Callable[[Any, Any], Any]) -> float | None:
-    """Above which single output a class is the positive one, for the loss of a classifier; None for other losses."""
+    """The single output above which the class is positive, for the loss of a classifier; None for other losses."""
     return next((threshold for known, threshold in _THRESHOLDS if known is loss), None)
 
 
@@ -184,7 +184,7 @@ def evaluator_of(
 
 
 class Outputs:
-    """What a model gives for a sample as a list, also a single Value, and the way back to what ``predict`` returns."""
+    """The outputs of a model as lists, and the way back from lists to what ``predict`` returns."""
 
     single = False
 

@@ -139,7 +139,7 @@ _LONGEST = 300  # digits of an integer, so that each of them is a float, too
 
 
 def _checksum(document: dict[str, Any]) -> str:
-    """Of the values, not of the text: a file may be indented differently or get other line ends."""
+    """A checksum of the values, not of the text: a file may be indented differently or get other line ends."""
     return f"{zlib.crc32(json.dumps(document, sort_keys=True).encode()):08x}"
 
 
@@ -193,7 +193,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def brief(content: Any) -> str:
-    """Something from a file, for a message: as ``repr``, but short whatever it is.
+    """The ``repr`` of something from a file, shortened for a message.
 
     >>> brief([0.5, "text"]), len(brief("x" * 10_000))
     ("[0.5, 'text']", 80)
@@ -208,7 +208,7 @@ _BRIEF.maxlevel = 3
 
 
 def replace_not_finite(content: Any, replacement: Callable[[float], Any]) -> Any:
-    """Content for JSON, which has no form for nan and infinity: with what stands for them.
+    """Content for JSON, with replacements for nan and infinity, for which JSON has no form.
 
     >>> replace_not_finite({"loss": [0.5, float("inf")]}, repr)
     {'loss': [0.5, 'inf']}

@@ -84,7 +84,7 @@ def _check_shared(name: str, x: Any, hyper: Mapping[str, Any]) -> None:
 
 
 def note_rates(groups: Sequence[ParameterGroup]) -> None:
-    """Note the ratio of each group's learning rate to that of the first, as they are now; it stays if that is 0."""
+    """Remember the ratio of each group's learning rate to that of the first group, unless that is 0."""
     first = groups[0].hyper.lr
     for group in groups:
         group.rate = group.hyper.lr

@@ -361,7 +361,7 @@ def _named_activation(given: str | Activation) -> str | Activation | None:
 
 
 def _activation_name(activation: str | Activation) -> str:
-    """The name; that of a function is no name in the table, since only its own code can say what it does."""
+    """The name of an activation; that of a function is none of the table, so that no file can ask for it."""
     if isinstance(activation, str):
         return activation
     return f"function {getattr(activation, '__name__', None) or activation}"

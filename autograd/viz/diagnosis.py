@@ -207,7 +207,7 @@ class Diagnosis:
         return [leaf for leaf in self.cut_off if leaf in reached]
 
     def draw(self, **options: Any) -> Drawing:
-        """A drawing with the findings marked and everything that is cut off faded; options as for ``draw_dot``.
+        """A drawing in which findings are marked and all that is cut off is faded; options as for ``draw_dot``.
 
         >>> "dead ReLU" in diagnose(Value(-2.0, "x").relu()).draw().source
         True
@@ -224,7 +224,7 @@ class Diagnosis:
         return list(groups.values())
 
     def _rows(self) -> Iterator[tuple[str, str, str, str]]:
-        """For each group: kind, places, reason, and what is cut off."""
+        """The kind of each group of findings, with its places, its reason, and the leaves that are cut off."""
         for group in self._groups():
             places = dict.fromkeys([self.names.title[finding.node] for finding in group])
             count = f" ({len(places):,})" if len(places) > 1 else ""

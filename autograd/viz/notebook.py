@@ -22,7 +22,7 @@ HEIGHT = 480  # pixels in a notebook, until the page has measured what it needs
 
 @dataclass(frozen=True)
 class Page:
-    """A page to step through a graph; as the result of a cell, a notebook shows it.
+    """A page to step through a graph; a notebook shows it as the result of a cell.
 
     Attributes:
         html: The whole page as text; it needs no network, no server and no other file.
@@ -146,7 +146,7 @@ def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **op
 
 
 def _display_of_notebook() -> Callable[[Page], Any] | None:
-    """What shows an object below the running cell of a notebook; None outside of one.
+    """A function that shows an object below the running cell of a notebook; None elsewhere.
 
     Whoever runs a notebook has imported these packages; nothing is imported to find out.
     """

@@ -66,7 +66,7 @@ def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> 
 
 
 def _has_circles(figure: Figure) -> bool:
-    """Whether boxes depend on each other, as a layer whose output comes back to it: there is no order to walk in."""
+    """Whether boxes depend on each other, as a layer does whose output comes back to it, so that no order exists."""
     place = {box: i for i, box in enumerate(figure.boxes)}
     return any(place[arrow.tail] > place[arrow.head] for arrow in figure.arrows)
 
@@ -118,7 +118,7 @@ def _scalar_box(box: Box, graph: Graph, nudges: dict[Value, list[float]]) -> dic
 
 
 def _is_in_the_table(node: Value) -> bool:
-    """Whether an operation is one of the package, of which the page has a row, too; a user's is in Python only."""
+    """Whether an operation is one of the package, which the page can compute; a user's exists in Python only."""
     return TABLE.get(node.op.name) is node.op and not isinstance(node.op, Primitive)
 
 
@@ -148,7 +148,7 @@ def _nudges(graph: Graph) -> dict[Value, list[float]]:
 
 
 def _folded_level(name: str, figure: Figure, maps: dict[Box, list[HeatMap]], most: int) -> dict[str, Any]:
-    """One box per group; and, where a picture of the numbers can be had, the box that each number is in."""
+    """One box per group; and the box of each number, if there is a picture of the numbers, too."""
     index = {box: i for i, box in enumerate(figure.boxes)}
     order, ends = figure.graph.order, set(figure.graph.roots)
     places = {node: i for box, i in index.items() for node in box.nodes}

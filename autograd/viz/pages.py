@@ -80,12 +80,12 @@ def _asset(name: str) -> str:
 
 
 def _without_comments(script: str) -> str:
-    """A script without the lines that are comments: a fifth of its size, and every page has it inside."""
+    """A script without its comment lines, which would be a fifth of it in every page."""
     return re.sub(r"(?m)^ *//.*\n", "", script)
 
 
 def _hash(text: str) -> str:
-    """What a browser must find before it runs a script: nothing that a label smuggled in would have it."""
+    """The hash by which a browser knows a script of ours; it runs no other, such as one smuggled in by a label."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 

@@ -142,7 +142,7 @@ def _introduction(name: str, trained: TabularModel, n_train: int, n_test: int, o
 
 
 def _progress(epochs: int) -> dict[str, Any]:
-    """Options for ``fit``: tqdm's bar where it is installed and someone watches, else about ten lines on stderr."""
+    """Options for ``fit``: tqdm's bar if it is installed and someone watches, else about ten lines on stderr."""
     if sys.stderr and sys.stderr.isatty() and find_spec("tqdm"):
         return {"progress": True}
     return {"progress": False, "callbacks": [epoch_lines(epochs)]}
@@ -216,7 +216,7 @@ def _confusion_table(names: list[str], counts: list[list[int]]) -> list[str]:
 
 # ---- draw and export -------------------------------------------------------------------------------------------------
 def draw(model: str, *, data: str | None = None, row: int | None = None, out: str = "net.svg") -> None:
-    """Draw the graph of one row and its gradients: of the loss, where the table has the target, or of the output."""
+    """Draw the graph of one row with its gradients: of the loss if the table has the target, else of the output."""
     if Path(out).suffix.lower() not in (".html", ".svg", ".png", ".jpg", ".jpeg", ".pdf", ".dot", ".gv"):
         raise FileError(f"cannot tell the format of {out!r}: end it in .svg, .png, .jpg, .pdf, .dot or .html")
     if row and data is None:
@@ -253,7 +253,7 @@ def _graph(trained: TabularModel, data: str | None, row: int) -> tuple[Value, st
 
 
 def _inputs(trained: TabularModel, numbers: Sequence[float]) -> list[Value]:
-    """The features as leaves, so that they have gradients, too: by name, or x₁, x₂, … where many become one box."""
+    """The features as leaves, so that they have gradients, too; named by column, or x₁, x₂, … if there are many."""
     names = trained.feature_names
     if len(names) > _FEATURES_BY_NAME:
         names = [notation("x", None, k) for k in range(1, len(names) + 1)]
@@ -336,7 +336,7 @@ def _print_json(content: Any) -> None:
 
 
 def _deliver(text: str, output: str) -> None:
-    """Write data to a file or, for ``-``, to stdout: in UTF-8 too, as they are read, unless a person reads them."""
+    """Write text to a file, or to stdout for ``-``: in UTF-8, unless stdout is a terminal."""
     if output != "-":
         write_text(output, text)
         say(f"python -m nn: wrote {output}", file=sys.stderr)

@@ -146,7 +146,7 @@ def train(settings: Settings, task: Task, model: MLP) -> History:
 
 
 def rate_of(settings: Settings) -> float:
-    """The learning rate: the one asked for, or what suits the loss."""
+    """The learning rate that was asked for, or else one that suits the loss."""
     return LEARNING_RATES[settings.loss] if settings.lr is None else settings.lr
 
 

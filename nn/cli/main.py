@@ -277,7 +277,7 @@ def _fail(program: str, reason: object, status: int) -> int:
 
 
 def _output_closed(program: str, error: OSError) -> int:
-    """What stdout goes to takes no more: no fault of ours if its reader had enough, as in ``… | head``."""
+    """The exit status if stdout was closed: 0 if its reader had enough, as in ``… | head``."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush does not fail
     if isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL:  # which is what Windows says
         return 0

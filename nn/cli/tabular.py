@@ -197,7 +197,7 @@ def check_classes(
 
 
 def diverged(before: float, after: float, rate: float) -> str:
-    """What to say of a training that left the network worse than it was; nothing if it did not.
+    """A sentence about a training that left the network worse than it was; empty if it did not.
 
     Args:
         before: The mean loss of the untrained network on the samples that it is trained on.

@@ -37,6 +37,6 @@ Result = tuple[list[Finding], str]
 
 
 def aligned(outputs: Sequence[float], target: Any) -> list[tuple[int, float]]:
-    """Each output's place with its target, where they are as many; nothing where the target is a class, or unknown."""
+    """The place of each output with its target number; nothing if the target is the index of a class, or unknown."""
     numbers = numbers_of(target)
     return list(enumerate(numbers)) if numbers is not None and len(numbers) == len(outputs) else []

@@ -116,7 +116,7 @@ class Probe:
             self._measure()
 
     def _not_finite(self) -> tuple[str, str] | None:
-        """What is nan or infinite before anything is computed: the parameters, or the place in the batch; and what."""
+        """The first nan or infinity among parameters and data: its place, and the number."""
         if broken := [name for name, p in zip(self.names, self.parameters) if not math.isfinite(p.data)]:
             return "parameters", listed(broken)
         for what, rows in (("sample", self.X), ("target", self.y)):

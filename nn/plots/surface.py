@@ -14,7 +14,7 @@ __all__ = ["Surface"]
 class Surface:
     """A plane of points around some samples, and the outputs of a model there.
 
-    In machine code where that is possible, which is made once and follows the parameters.
+    Machine code computes them if possible; it is made once, and reads the parameters at each call.
 
     Attributes:
         xs, ys: The coordinates of the grid.

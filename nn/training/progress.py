@@ -16,7 +16,7 @@ GLANCE = 0.05  # seconds between two looks
 
 @contextmanager
 def progress_bar(total: int, unit: str, wanted: bool, done: int = 0) -> Iterator[Callable[..., Any]]:
-    """Something to report to: a bar, if tqdm is there and someone watches at a terminal or in a notebook.
+    """A function to report progress to.  It moves a bar, if tqdm is installed and someone watches.
 
         report(done, over=False, loss=0.25)
 

@@ -1,4 +1,4 @@
-"""The steps of training: by the graph of each batch, or compiled; one trajectory, to rounding."""
+"""The steps of training, which record the graph of each batch or run machine code; both take the same trajectory."""
 
 from __future__ import annotations
 

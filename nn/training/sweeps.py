@@ -59,7 +59,7 @@ class Run:
 
     @property
     def score(self) -> float:
-        """What is to be small: the validation loss, or the loss where there are no validation data.
+        """The number that is to be small: the validation loss, or the loss if there are no validation data.
 
         >>> Run({}, loss=0.25).score, Run({}, loss=0.25, val_loss=0.5).score
         (0.25, 0.5)

@@ -87,7 +87,7 @@ def explain(
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """One use of a node: what its gradient gets from there."""
+    """One use of a node, and the share of its gradient that comes from there."""
 
     via: Value
     local: float
@@ -136,7 +136,7 @@ class Ledger:
 
     @property
     def remainder(self) -> float:
-        """What the terms do not account for: earlier calls of backward, or graphs that are gone.
+        """The part of the gradient that no term explains: from earlier calls of backward, or from graphs that are gone.
 
         >>> b = Value(2.0, "b")
         >>> c = b * 3
@@ -208,7 +208,7 @@ class Ledger:
         return f"{left} = " + (" + ".join(terms) + " = " if terms else "") + latex_number(self.node.grad, spec)
 
     def _latex_local(self, term: Term) -> str:
-        """The local derivative of a term: its number, or its formula in parentheses."""
+        """The local derivative of a term, as a number or as a formula in parentheses."""
         formula = self.formula(term).latex if self.with_formulas else ""
         return rf"\left({formula}\right)" if " = " in formula else formula or latex_factor(term.local, self.names.spec)
 

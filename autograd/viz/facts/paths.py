@@ -65,7 +65,7 @@ class Paths:
 
     @property
     def remainder(self) -> float:
-        """What all the paths that are not listed add up to; nan if those that are listed are infinite.
+        """The sum of all paths that are not listed; nan if those that are listed are infinite.
 
         >>> from autograd.viz import explain
         >>> b = Value(2.0, "b")
@@ -156,7 +156,7 @@ class Paths:
 
 
 def _count(n: int) -> str:
-    """How many; of deep networks there are more paths than anybody wants to read the digits of."""
+    """A count as text, rounded if it is huge: nobody wants to read the digits of the paths of a deep network."""
     return f"{n:,}" if n < 10**12 else f"{n // 10 ** (len(str(n)) - 2) / 10}e{len(str(n)) - 1}"
 
 
@@ -167,7 +167,7 @@ def _shortened(parts: list[str], ellipsis: str = "…") -> list[str]:
 
 # ---- finding them ----------------------------------------------------------------------------------------------------
 class _Best(NamedTuple):
-    """One of the strongest paths from a node: its first step, and which of the next node's best it goes on with."""
+    """One of the strongest paths from a node: its first step, and the rank of its rest among the next node's paths."""
 
     strength: float  # the logarithm of the magnitude, which neither overflows nor underflows
     partial: float

@@ -12,7 +12,7 @@ __all__ = ["finite_difference", "replay"]
 
 
 def replay(order: Sequence[Value], changed: Mapping[Value, float]) -> dict[Value, float]:
-    """The new numbers of the nodes that depend on those that are changed, these included; the graph stays as it is.
+    """The new numbers of the changed nodes and of all that depend on them; the graph stays as it is.
 
     >>> x = Value(3.0); y = x * x + 1
     >>> replay([x, *y.parents, y], {x: 5.0})[y]

@@ -15,7 +15,7 @@ MOST_NUMBERED = 3_000  # nodes of a graph that may have been drawn with numbers 
 
 
 def names_of(node: Value, users: Sequence[Value], spec: str) -> Names:
-    """Names for a node and its users; where they are only numbers, those of a drawing of the whole graph."""
+    """Names for a node and its users; where these would be mere numbers, the names in a drawing of the whole graph."""
     order = reading_order(*users, node)
     names = Names(order, spec)
     if not names.numbered.isdisjoint([node, *users]) and len(order) <= MOST_NUMBERED:
