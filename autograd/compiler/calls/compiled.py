@@ -203,19 +203,19 @@ class Compiled(Uncompiled):
             return None
         if fresh is None:
             for variant in self.kept.holding(structure):
-                if variant.recording.effects.any and not recording_now():
+                if variant.has_effects and not recording_now():
                     continue  # backward() has no effect
                 result = variant.evaluate(*asked, numbers, given)
                 if result is not None:
-                    self._latest = variant, _STEP if variant.recording.effects.any else asked
+                    self._latest = variant, _STEP if variant.has_effects else asked
                     self.budget.hits += 1
                     return variant, result
             fresh = self.recorded(args, structure) if self.would_pay(structure) else None
-            if fresh is None or (fresh.recording.effects.any and not _apart(given, self.kept)):
+            if fresh is None or (fresh.has_effects and not _apart(given, self.kept)):
                 return None
         # The function has run for this call.  Where it would see something else from now on, or a number that it read
         # differs by rounding in machine code, the numbers of that run are the answer: it does not run again.
-        self._latest = fresh, _STEP if fresh.recording.effects.any else asked
+        self._latest = fresh, _STEP if fresh.has_effects else asked
         result = fresh.evaluate(*asked, numbers, given) if fresh.outside.holds() else None
         return fresh, result or fresh.at_recording(given)
 

@@ -9,7 +9,7 @@ from typing import Any
 from autograd.compiler.calls.replay import CompiledCall
 from autograd.compiler.calls.variants import Evaluated, Variant
 from autograd.compiler.recording.results import LazyPartials
-from autograd.value import Value
+from autograd.value import Value, new_node
 
 __all__ = ["Nodes"]
 
@@ -42,18 +42,15 @@ class Nodes:
 
     def node(self, k: int) -> Value:
         """Output number k; derivatives that are not known are computed when somebody asks for them."""
-        out = Value(self.values[k])
-        recorded_node = self.variant.recording.outputs[k]
-        out.label = recorded_node.label if recorded_node.parents else ""
-        if self.chosen is not None and self.parents:
-            lazy = k or self.first is None
-            out.parents = self.parents
-            out.partials = LazyPartials(len(self.parents), lambda: self._partials(k)) if lazy else self.first or ()
-            recorded = partial(self.variant.alone, k)
-            out.op = CompiledCall(
-                recorded, len(self.variant.captured), self.leaves, self.numbers, self.chosen, self.live, self.values[k]
-            )
-        return out
+        if self.chosen is None or not self.parents:
+            return Value(self.values[k])
+        variant = self.variant
+        op = CompiledCall(
+            variant.alone, k, len(variant.captured), self.leaves, self.numbers, self.chosen, self.live, self.values[k]
+        )
+        known = self.first if k == 0 else None
+        partials = LazyPartials(len(self.parents), partial(self._partials, k)) if known is None else known
+        return new_node(self.values[k], op, self.parents, partials)
 
     def _partials(self, k: int) -> Sequence[float]:
         chosen = self.chosen or ()

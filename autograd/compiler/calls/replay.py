@@ -24,7 +24,8 @@ class CompiledCall(Op):
     """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording.
 
     Args:
-        recorded: Gives the recording of this output alone.
+        recorded: Gives the recording of an output alone, by its number.
+        output: The number of this output.
         captured: How many leaves it captured.
         leaves: The numbers and Values in the arguments.
         numbers: Their numbers.
@@ -33,9 +34,12 @@ class CompiledCall(Op):
         data: What it gave.
     """
 
+    name = symbol = "compiled"
+
     def __init__(
         self,
-        recorded: Callable[[], Recording],
+        recorded: Callable[[int], Recording],
+        output: int,
         captured: int,
         leaves: Sequence[Any],
         numbers: Sequence[float],
@@ -43,26 +47,32 @@ class CompiledCall(Op):
         live: Sequence[float],
         data: float,
     ) -> None:
-        def again(*operands: Any) -> Any:
-            """The recorded graph of other captured leaves and arguments."""
-            recording = recorded()
-            inputs = [*recording.parameters, *[recording.arguments[i] for i in chosen]]
-            known = [*recording.numbers, *recording.arguments, *inputs]
-            return replayed(recording.output, dict(zip(known, [*live[captured:], *leaves, *operands])))
+        # There is one for each call, so nothing is made here that is not asked for.
+        self._recorded = recorded, output
+        self._captured, self._leaves, self._numbers, self._chosen = captured, leaves, numbers, chosen
+        self._live, self._data = live, data
 
-        def value(*operands: float) -> float:
-            at = [*live[:captured], *[numbers[i] for i in chosen]]
-            return data if [*operands] == at else as_node(again(*operands))._data  # eagerly it would differ by rounding
+    def again(self, *operands: Any) -> Any:
+        """The recorded graph of other captured leaves and arguments."""
+        recorded, output = self._recorded
+        recording = recorded(output)
+        inputs = [*recording.parameters, *[recording.arguments[i] for i in self._chosen]]
+        known = [*recording.numbers, *recording.arguments, *inputs]
+        return replayed(recording.output, dict(zip(known, [*self._live[self._captured :], *self._leaves, *operands])))
 
-        def partials(result: Any, *operands: Any) -> Sequence[Any]:
-            with recording_on():
-                # Nodes of their own, since one operand may have been computed from another.
-                nodes = [ops.identity(as_node(x)) for x in operands]
-                is_graph = any(isinstance(x, Value) for x in operands)
-                return gradients(as_node(again(*nodes)), nodes, create_graph=is_graph)
+    def value(self, *operands: float) -> float:
+        """The number that the call gave, or the recorded graph's at other operands."""
+        at = [*self._live[: self._captured], *[self._numbers[i] for i in self._chosen]]
+        # Eagerly it would differ by rounding.
+        return self._data if [*operands] == at else as_node(self.again(*operands))._data
 
-        super().__init__("compiled", value, partials)
-        self.again = again
+    def partials(self, result: Any, *operands: Any) -> Sequence[Any]:
+        """The derivatives of the recorded graph, as numbers or as a graph."""
+        with recording_on():
+            # Nodes of their own, since one operand may have been computed from another.
+            nodes = [ops.identity(as_node(x)) for x in operands]
+            is_graph = any(isinstance(x, Value) for x in operands)
+            return gradients(as_node(self.again(*nodes)), nodes, create_graph=is_graph)
 
     def __call__(self, *operands: Any) -> Any:
         """The recorded graph itself, of the operands: a replay, which may be compiled, has no use for this one call."""

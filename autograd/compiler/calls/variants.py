@@ -171,6 +171,7 @@ class Variant:
         residence: Residence | None = None,
     ) -> None:
         self.recording = recording
+        self.has_effects = recording.effects.any
         self.captured = tuple(recording.parameters)
         self.backend = backend
         self.outside = outside
@@ -183,7 +184,7 @@ class Variant:
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan:
         """The plan for the gradients by the captured leaves and/or by some arguments; of one of several outputs."""
         wanted = [Kind.PARAMETER] * by_parameters + [Kind.ARGUMENT] * bool(by_arguments)
-        recording = self.alone(output) if output or self.recording.effects.any else self.recording
+        recording = self.alone(output) if output or self.has_effects else self.recording
         return self._planned((*wanted, output), lambda: Plan(recording, wanted, self.backend))
 
     def alone(self, output: int) -> Recording:
@@ -194,6 +195,9 @@ class Variant:
 
     def step_plan(self) -> StepPlan:
         """The plan for the outputs and what the function changes."""
+        if "step" in self.plans:
+            known: StepPlan = self.plans["step"]
+            return known
         residence = self.residence or Residence()
         return self._planned("step", lambda: StepPlan(self.recording, self.backend, residence, self.outside.deferrable))
 
@@ -208,7 +212,7 @@ class Variant:
             numbers: The numbers in the arguments.
             given: The numbers and Values there.
         """
-        if self.recording.effects.any:
+        if self.has_effects:
             stepped = self.step_plan().run(numbers, given)
             return None if stepped is None else Evaluated(stepped[0], None, None, stepped[1])
         live = self.live(given)
@@ -218,7 +222,7 @@ class Variant:
     def at_recording(self, given: Sequence[Any]) -> Evaluated:
         """What the call gives that was recorded, for which the function need not run again."""
         live = [node._data for node in (*self.recording.parameters, *self.recording.numbers)]
-        if not self.recording.effects.any:
+        if not self.has_effects:
             return Evaluated(*at_recording(self.recording), live)
         values, lists = recorded(self.recording)
         write(self.recording.effects, lists, given)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import CellType
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,7 @@ _KINDS: dict[str, tuple[int, int | str]] = {
     "code": (4, "PyFunction_GetCode"),
     "defaults": (4, "PyFunction_GetDefaults"),
 }
+_LONG = 256  # objects of a list in which others are looked for
 
 
 def can_compare() -> bool:
@@ -52,18 +54,40 @@ class Comparison:
 
     def __init__(self, looks: Sequence[Look]) -> None:
         rows: list[list[int]] = []
-        columns = []
-        for kind, container, keys, expected in looks:
+        addresses_of = _Addresses()
+        for kind, container, keys, expected in sorted(looks, key=lambda look: -len(look.expected)):
             branch, where = _KINDS[kind]
-            pair = [np.array([0 if x is NO_KEY else id(x) for x in side], dtype=np.int64) for side in (expected, keys)]
             found = address(where) if isinstance(where, str) else where
-            rows.append([branch, id(container), len(expected), *[side.ctypes.data for side in pair], found])
-            columns.append(pair)
+            rows.append([branch, id(container), len(expected), *map(addresses_of, (expected, keys)), found])
         table = np.array(rows, dtype=np.int64).reshape(len(rows), 6)
         (code,) = addresses([_Kernel(SIZE, LIST_ITEMS)])
         run = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(code)
         self.holds: Callable[[], int] = partial(run, table.ctypes.data, len(table))
-        self._keep = table, columns
+        self._keep = table, addresses_of
+
+
+class _Addresses:
+    """Makes arrays of the addresses of objects.
+
+    The parameters of a model are in the lists of its layers and again in those of its optimiser.  What is part of an
+    array is not written again: to read it takes longer than to compare it.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: list[Any] = []
+        self._places: dict[int, tuple[Any, int]] = {}  # of the objects in long arrays
+
+    def __call__(self, objects: Sequence[Any]) -> int:
+        """Where the addresses of these are."""
+        found = np.array([0 if x is NO_KEY else id(x) for x in objects], dtype=np.int64)
+        if len(found) and found[0] in self._places:
+            known, place = self._places[found[0]]
+            if np.array_equal(known[place : place + len(found)], found):
+                return int(known[place:].ctypes.data)
+        self._arrays.append(found)
+        if len(found) >= _LONG:
+            self._places.update([(x, (found, k)) for k, x in enumerate(found.tolist())])
+        return int(found.ctypes.data)
 
 
 @dataclass(frozen=True)
