@@ -48,7 +48,6 @@ def conditions(
     roots: Iterable[Any],
     edges: Callable[[Any], Iterable[tuple[int, Any]]],
     chosen: Callable[[Any], Any],
-    seen: Callable[[Any, Any], Any] = lambda parent, taken: taken,
 ) -> dict[tuple[Any, int], Any]:
     """The edges that only some branch of a ``select`` uses, each with a number that is 0 if no such branch was taken.
 
@@ -59,7 +58,6 @@ def conditions(
         roots: The nodes that are differentiated.
         edges: The operands of a node that get a gradient from it, each with its position.
         chosen: The condition of a ``select``, and None for any other node.
-        seen: A function that turns the number of an edge into that of the operand at its end.
 
     Returns:
         These numbers by node and position of the operand.
@@ -82,6 +80,5 @@ def conditions(
                 continue
             found[node, position] = taken
             if parent not in always and parent.parents:
-                here = seen(parent, taken)
-                when[parent] = when[parent] + here if parent in when else here
+                when[parent] = when[parent] + taken if parent in when else taken
     return found

@@ -63,8 +63,8 @@ def program(text: str, caption: str = "") -> str:
     return f"{above}<pre>{html.escape(text)}</pre>"
 
 
-def curves(named: Mapping[str, Sequence[float]], what: str = "epoch") -> str:
-    """Curves over 1, 2, 3, … as SVG, each in a colour of its own and named at its end.
+def curves(named: Mapping[str, Sequence[float]]) -> str:
+    """Curves over the epochs 1, 2, 3, … as SVG, each in a colour of its own and named at its end.
 
     Numbers that are not finite leave a gap.
 
@@ -99,7 +99,7 @@ def curves(named: Mapping[str, Sequence[float]], what: str = "epoch") -> str:
     parts += [
         _text(LEFT - 6, TOP + 8, f"{high:.4g}", 'text-anchor="end"'),
         _text(LEFT - 6, HEIGHT - BOTTOM, f"{low:.4g}", 'text-anchor="end"') if high > low else "",
-        _text(LEFT, HEIGHT - 4, f"{what} 1"),
+        _text(LEFT, HEIGHT - 4, "epoch 1"),
         _text(right, HEIGHT - 4, f"{longest}", 'text-anchor="end"') if longest > 1 else "",
         f'<path d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{right}" fill="none" stroke="currentColor" opacity="0.4"/>',
     ]

@@ -32,9 +32,9 @@ class Graph:
         spec: Number format, as in ``format(x, ".4g")``.
         notes: A line of text for each node that is marked.
         faded: Nodes that are drawn as unimportant.
-        grad_of: A function that gives the gradient of a node; by default its ``grad``.
 
     Attributes:
+        grad_of: The function that gives the gradient of a node; its ``grad``, unless somebody sets another one.
         order: All nodes in topological order, as they are read.
         kinds: The kind of each node.
     """
@@ -47,13 +47,12 @@ class Graph:
         spec: str = ".4g",
         notes: Mapping[Value, str] | None = None,
         faded: Collection[Value] = (),
-        grad_of: Callable[[Value], float] = attrgetter("grad"),
     ) -> None:
         self.roots = roots
         self.spec = spec
         self.notes = notes or {}
         self.faded = set(faded)
-        self.grad_of = grad_of
+        self.grad_of: Callable[[Value], float] = attrgetter("grad")
         self.order = reading_order(*roots)
         self.kinds = self._kinds(parameters_of(parameters, self.order))
 

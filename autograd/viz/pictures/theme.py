@@ -136,7 +136,7 @@ def chosen_theme() -> str:
     return _chosen
 
 
-def following(svg: str, class_name: str = "autograd-drawing") -> str:
+def following(svg: str) -> str:
     """A light drawing that turns dark where what is around it is dark.
 
     >>> print(following('<svg width="9"><path fill="#ddeefa"/></svg>')[:41])
@@ -149,13 +149,13 @@ def following(svg: str, class_name: str = "autograd-drawing") -> str:
     ]
 
     def sheet(around: str) -> str:
-        return "".join([f'{around} .{class_name} [{a}="{old}"]{{{a}:{new}}}' for a, old, new in rules])
+        return "".join([f'{around} .autograd-drawing [{a}="{old}"]{{{a}:{new}}}' for a, old, new in rules])
 
     by_system = sheet(f":root:not(:has({_LIGHT})):not({_LIGHT})")
     style = f"@media (prefers-color-scheme:dark){{{by_system}}}{sheet(f':is({_DARK})')}"
     start = svg.index("<svg")
     end = svg.index(">", start) + 1
-    return f'{svg[:start]}<svg class="{class_name}"{svg[start + 4 : end]}<style>{style}</style>{svg[end:]}'
+    return f'{svg[:start]}<svg class="autograd-drawing"{svg[start + 4 : end]}<style>{style}</style>{svg[end:]}'
 
 
 def _pairs(light: Theme, dark: Theme) -> dict[str, str]:
