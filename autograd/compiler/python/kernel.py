@@ -14,7 +14,7 @@ __all__ = ["PythonKernel", "python_source"]
 
 
 def python_source(program: Program, batch: int = 1) -> str:
-    """A program as readable Python source: forward lines, then the backward pass."""
+    """A program as readable Python source, with the forward lines first and the backward pass after them."""
     return python_text(program, batch).source()
 
 
@@ -25,8 +25,8 @@ class PythonKernel:
     output, a list for each member.
 
     Args:
-        program: what to run.
-        batch: how many samples the batched arrays hold.
+        program: The program to run.
+        batch: The number of samples in the batched arrays.
     """
 
     def __init__(self, program: Program, batch: int = 1) -> None:

@@ -48,9 +48,9 @@ class Lines:
     """The lines of a program as they are written.
 
     Args:
-        program: with its leaves split.
+        program: The program, with its leaves split.
         inlined: the operations that have no line of their own.
-        batch: how many samples the batched arrays hold.
+        batch: The number of samples in the batched arrays.
         shared: columns that get a line of their own, since they are read more than once.
     """
 
@@ -90,7 +90,7 @@ class Lines:
         return walk_of(name, size, places) or Walk(name, size, 0, (), self.table(places))
 
     def variable(self, number: int) -> str:
-        """What an array is called; a constant of one number is that number."""
+        """The name of an array; a constant of one number is written as that number."""
         array = self.arrays[number]
         return self.names.of[number] if number in self.names.of else repr(float(array.data[0]))
 
@@ -102,7 +102,7 @@ class Lines:
         return self.tables[key]
 
     def column(self, text: str, name: str) -> str:
-        """A list that is read: the text itself, or the name of a line before."""
+        """A list that is read, as text or by the name of an earlier line."""
         if re.fullmatch(r"\w+(\[[-\d:]*\])?", text):
             return text
         self.columns[text] += 1

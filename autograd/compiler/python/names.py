@@ -63,7 +63,7 @@ class Names:
         return self.new(name) if name not in self.taken else self.numbered(letter)
 
     def element(self, name: str, used: Iterable[str]) -> str:
-        """What a member of a list is called in a loop over it: the name of the list without its number."""
+        """The name of a member in a loop over a list: that of the list, without its number."""
         short = name.rstrip("0123456789_") or name
         others = {*self.taken, *used}
         number, candidate = 1, short

@@ -53,7 +53,7 @@ def gathered(xs: Sequence[float], chosen: Sequence[float], places: Sequence[int]
 def scattered(
     xs: Sequence[float], chosen: Sequence[float], places: Sequence[int], step: int, n: int, size: int
 ) -> list[float]:
-    """A list of so many sums: each x is added where its number chooses.
+    """A list of sums, in which each x is added to the one that its number chooses.
 
     >>> scattered([5.0, 2.0], [2.0, 0.0], [0, 1], 2, 3, 6)
     [0.0, 2.0, 0.0, 0.0, 5.0, 0.0]

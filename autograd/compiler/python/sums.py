@@ -218,7 +218,7 @@ class _Grid:
 
 
 class _Clauses:
-    """``for w in w_rows for i, x in zip(range(9), xs)``: the loops over members, and what each hands out."""
+    """The loops over members, such as ``for w in w_rows for i, x in zip(range(9), xs)``, and their variables."""
 
     def __init__(self, lines: Lines, turns: Sequence[int]) -> None:
         self.lines = lines

@@ -31,8 +31,8 @@ class Text(NamedTuple):
         body: its lines.
         results: the expression that it returns.
         primitives: the functions that it calls besides the imported ones.
-        unpacked: how many arguments and parameters it takes apart; None: as many as there are.
-        loops: in how many lines there is a loop over lanes.
+        unpacked: The number of arguments and of parameters that it takes apart; None stands for all of them.
+        loops: The number of lines with a loop over lanes.
     """
 
     header: list[str]

@@ -25,11 +25,11 @@ class Walk(NamedTuple):
     """A way through a list: from its member ``start``, in nested loops; or the members of a table.
 
     Attributes:
-        name: what the list is called.
-        size: how long it is; 0: a plain number.
-        start: the first member that is read.
-        loops: turns and step of each loop, from the outside in.
-        table: the name of a tuple with the members instead.
+        name: The name of the list.
+        size: The length of the list; 0 stands for a plain number.
+        start: The first member that is read.
+        loops: The turns and the step of each loop, from the outside in.
+        table: The name of a tuple with the members to read, in the place of loops; empty if there is none.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Walk(NamedTuple):
         return f"{self.name}[{self.start}]" if self.size else self.name
 
     def __str__(self) -> str:
-        """What gives the members in order; for no loop the member itself."""
+        """An expression for the members in order; without a loop it is the member itself."""
         if self.table:
             return f"take({self.name}, {self.table})"
         if not self.loops:
@@ -123,7 +123,7 @@ def range_text(start: int, end: int, step: int) -> str:
 
 
 def walk_of(name: str, size: int, places: Sequence[int], turns: int = 1, step: int = 0) -> Walk | None:
-    """The loops that visit these members, the innermost of them with given turns and step; None if there are none."""
+    """Loops that visit these members, the innermost with the given turns and step; None if none do."""
     dims = loops(places)
     if dims is None:
         return None
@@ -137,7 +137,7 @@ def walk_of(name: str, size: int, places: Sequence[int], turns: int = 1, step: i
 
 
 def refined(walk: Walk, turns: Sequence[int]) -> list[int] | None:
-    """The steps of a walk for loops of these turns; None if they are not those of the walk.
+    """The steps of a walk in loops of these turns; None if the walk has other loops.
 
     >>> refined(Walk("a", 12, 0, ((12, 1),)), [3, 4]), refined(Walk("a", 3, 0, ((3, 1), (4, 0))), [3, 4])
     ([4, 1], [1, 0])

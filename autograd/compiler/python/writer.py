@@ -55,8 +55,8 @@ def python_text(program: Program, batch: int = 1) -> Text:
     """A program as the lines of a Python module.
 
     Args:
-        program: what to write.
-        batch: how many samples the batched arrays hold.
+        program: The program to write.
+        batch: The number of samples in the batched arrays.
     """
     pieces, parts = split(program, tables=True)
     inlined = _inlined(pieces, batch)
@@ -67,7 +67,7 @@ def python_text(program: Program, batch: int = 1) -> Text:
 
 
 def _inlined(program: Program, batch: int) -> set[int]:
-    """The operations that have no line of their own: used once, in place, under no name."""
+    """The operations without a line of their own: they have no name and are written where they are used."""
     arrays = program.arrays
     uses = Counter([read.array for array in arrays for read in reads_of(array)])
     uses.update([output.array for output in program.outputs if isinstance(output, Read)] * 2)
@@ -91,14 +91,18 @@ def _inlined(program: Program, batch: int) -> set[int]:
 
 
 def _is_quantity(program: Program, number: int) -> bool:
-    """Whether an array has a name, so that a reader looks for its line; σ'(z) is read as a part of one."""
+    """Whether an array has a name, so that a reader looks for its line; σ'(z) is a part of other lines."""
     labels = program.labels.get(number, [])
     return bool(labels) and all(labels) and "'" not in labels[0]
 
 
 class _Writer(Lines):
     def text(self, parts: Sequence[int]) -> Text:
-        """The whole module; parts: how many outputs make one result."""
+        """The text of the whole module.
+
+        Args:
+            parts: The number of outputs that make each result.
+        """
         loads, counts = self._loads()
         boundary = _first_of_backward(self.program)
         data: list[str] = []
@@ -178,7 +182,7 @@ class _Writer(Lines):
         return f"[{', '.join(texts)}]"
 
     def _part(self, part: Operand) -> str:
-        """What stands for a part in a list: a number, or several with a star."""
+        """The text of a part in a list: a number, or several with a star."""
         if not isinstance(part, Read):
             return repr(part)
         name, length = self.variable(part.array), self.length(part.array)

@@ -219,7 +219,7 @@ def _swapped(loop: Loop) -> Loop:
 
 
 def _local_derivatives(program: Program) -> dict[int, tuple[str, int]]:
-    """The arrays that are op'(z): what the adjoint of op(z) is multiplied by to give that of z."""
+    """The arrays that are op'(z), the factor between the adjoints of op(z) and of z."""
     found: dict[int, tuple[str, int]] = {}
     adjoint_of = {of: adjoint for adjoint, of in program.adjoints.items()}
     for number, array in enumerate(program.arrays):
@@ -237,7 +237,7 @@ def _local_derivatives(program: Program) -> dict[int, tuple[str, int]]:
 
 
 def _counted(terms: Terms) -> str:
-    """A sign for sums over a table: how many terms they have."""
+    """The sign for sums over a table, with the number of their terms."""
     counts = set(Counter(terms.owner).values())
     fewest, most = min(counts), max(counts)
     return f"Σ_{most}" if fewest == most else f"Σ_{fewest}…{most}"
@@ -260,7 +260,7 @@ def _elementwise(op: Op, parts: Sequence[_Part]) -> Text:
 
 
 def _times(x: _Part, y: _Part) -> Text:
-    """A product: ⊙ of two columns; else a plain number comes before a column, and a column before any other number."""
+    """A product: two columns with ⊙ between them; else a plain number first, then a column, then any other number."""
     if x.rows > 1 and y.rows > 1:
         return _beside(x, y, " ⊙ ")
     x, y = sorted((x, y), key=lambda part: 1 if part.rows > 1 else 2 * (not _NUMERAL.fullmatch(part.text)))

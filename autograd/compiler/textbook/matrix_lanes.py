@@ -15,7 +15,7 @@ BATCH = 2  # samples that a batch is taken to have: any number above 1 shows the
 
 
 def loops_of(program: Program, number: int, terms: Terms, lanes: dict[int, Lanes]) -> list[Loop] | None:
-    """The loops over the terms of a sum, those over lanes apart from those over rows; None if there are none."""
+    """The loops over the terms of a sum: those over lanes, and those over rows; None if there are no such loops."""
     arrays = [number, *[read.array for read in terms.factors]]
     places = [terms.owner, *[read.index for read in terms.factors]]
     batched = terms.batched or program.arrays[number].batched

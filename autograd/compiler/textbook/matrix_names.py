@@ -23,9 +23,9 @@ class MatrixNames:
     """Names of arrays and of rows of them.
 
     Args:
-        program: with its leaves split.
-        lanes: those of the arrays that have them.
-        locals_: for arrays of local derivatives: the operation, and the array that it is applied to.
+        program: The program, with its leaves split.
+        lanes: The lanes of the arrays that have them.
+        locals_: The operation behind each array of local derivatives, and the array that it is applied to.
     """
 
     def __init__(self, program: Program, lanes: dict[int, Lanes], locals_: dict[int, tuple[str, int]]) -> None:
@@ -68,7 +68,7 @@ class MatrixNames:
         return list(map(common, rows.values()))
 
     def of(self, number: int) -> str:
-        """The name of an array; without labels it gets one when it is first asked for."""
+        """The name of an array; an array without labels gets one when it is first asked for."""
         if number not in self._names:
             array = self.arrays[number]
             if array.kind is Kind.CONSTANT and array.size == 1:
@@ -116,12 +116,12 @@ class MatrixNames:
         return len(self.indices(number, 0)) > 1
 
     def is_looked_for(self, number: int) -> bool:
-        """Whether a reader looks for the line of an array; the derivative by an activation is a part of another."""
+        """Whether a reader looks for the line of an array; an activation's derivative is part of another."""
         labels = self.labels.get(number)
         return labels is not None and all(labels) and (labels[0][0] != "∂" or labels[0].startswith("∂z"))
 
     def _called(self, labels: Sequence[str]) -> str:
-        """What rows with these labels are called together; empty if nothing."""
+        """The common name of rows with these labels; empty if they have none."""
         if len({stem(label) for label in labels}) > 1:
             return ""
         if len(labels) == 1:

@@ -36,8 +36,8 @@ class Pieces(NamedTuple):
     """A program whose leaves and sums are split.
 
     Attributes:
-        program: with the parts of all outputs as its outputs, one after the other.
-        parts: how many parts each output of the program before has.
+        program: The program, whose outputs are the parts of all outputs, one after the other.
+        parts: The number of parts of each output of the program as it was.
     """
 
     program: Program
@@ -48,8 +48,8 @@ def split(program: Program, tables: bool = False) -> Pieces:
     """Cut leaves and sums into pieces that nothing reads across, each sum as early as it can be computed.
 
     Args:
-        program: to be split.
-        tables: whether small classes that read others without any order are taken apart, too.
+        program: The program to split.
+        tables: Whether small classes that read others without any order are taken apart, too.
     """
     single, counts = singled(program, tables)
     pieces = _Splitter(single).pieces()
@@ -141,7 +141,7 @@ class _Splitter:
         return Read(self.where[read.array, first], self._shifted(read.index, first))
 
     def _shifted(self, index: Index, first: int) -> Index:
-        """An index map into a piece; the same object for the same one."""
+        """An index map into a piece; equal maps are one object."""
         if first == 0:
             return index
         if (index, first) not in self.indices:
@@ -172,7 +172,7 @@ def _inside(array: Array, span: Span) -> list[Terms]:
 
 
 def _merged(spans: Iterable[Span], size: int, whole: bool, labels: Sequence[str] | None) -> list[Span]:
-    """Spans that overlap as one; what none of them covers as well, if the whole array is a result."""
+    """The spans, overlapping ones merged; if the whole array is a result, also what no span covers."""
     merged: list[Span] = []
     for first, end in sorted(spans):
         if merged and first < merged[-1][1]:

@@ -38,8 +38,8 @@ def singled(program: Program, tables: bool) -> tuple[Program, list[int]]:
     """Write small classes member by member.
 
     Args:
-        program: with whole classes.
-        tables: whether classes are taken apart that read some members of others here and there, too.
+        program: The program, with whole classes.
+        tables: Whether classes are taken apart that read some members of others here and there, too.
 
     Returns:
         The program, its outputs in parts, and how many parts each output has.
