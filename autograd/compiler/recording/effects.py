@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain, repeat
+from itertools import repeat
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
@@ -26,7 +26,7 @@ from autograd.compiler.recording.places import NotReplayableError, Place, Places
 from autograd.compiler.recording.traced import TracedFloat, node_of
 from autograd.compiler.residence import set_data
 from autograd.errors import CompileError
-from autograd.graph import restore, topological_order
+from autograd.graph import restore
 from autograd.ops import Binary, Op, Traced, Unary
 from autograd.value import Value, constant, new_node
 
@@ -268,20 +268,15 @@ class Changes:
         if not self.differentiates:
             raise NotReplayableError("calls backward() inside no_grad()")
         self._settle()
-        ends = [node for node in self.nodes if node.op in _ENDS]
-        order = topological_order(root, known=ends)
-        reached = set(chain.from_iterable([node.parents for node in order]))
-        versions = [end for end in ends if end in reached and end in self._versions]
-        adjoint = self._adjoints(root, order)
         inside = []
-        for node in [*versions, *order]:
+        for node, slope in reversed(self._adjoints(root).items()):
             if node in self.plain:
                 inside.append(node)  # a number has no gradient
             elif node in self._versions or node in self.targets or (not node.parents and node not in self.nodes):
-                self._add(root, node, adjoint.get(node, 0.0), gradient)
+                self._add(root, node, slope, gradient)
             elif node not in self.nodes:
                 raise NotReplayableError("calls backward() on what was computed outside of it")
-            else:
+            elif node.op not in _ENDS:
                 inside.append(node)
         self._inside += inside
         restore(inside, repeat(_UNKNOWN, len(inside)))  # type: ignore[arg-type]
@@ -309,16 +304,32 @@ class Changes:
         plain = type(before) in (int, float) and before == 0
         p.grad = added if plain else before + added
 
-    def _adjoints(self, root: Value, order: Sequence[Value]) -> dict[Value, float]:
-        """The derivatives of a node, as numbers of this call; a node was computed from the data that there was then."""
+    def _adjoints(self, root: Value) -> dict[Value, float]:
+        """The derivatives of a node with respect to each that it depends on, as numbers of this call, the last first.
+
+        A node was computed from the data that there was then.  The nodes stand in the order of their creation, hence
+        none before its parents.
+        """
         before = self._data
-        adjoint = {root: 1.0}
-        for node in reversed(order):
-            if node.parents and (above := adjoint.get(node)) is not None:
+        adjoint = {} if root.op in _ENDS else {root: 1.0}
+        get = adjoint.get
+        for node in reversed(self.nodes):
+            above = get(node)
+            if above is None or not node.parents or node.op in _ENDS:
+                continue
+            op = node.op
+            if op is ops.add:  # most nodes are sums and products
+                x, y = node.parents
+                adjoint[x] = get(x, 0.0) + above
+                adjoint[y] = get(y, 0.0) + above
+            elif op is ops.mul and not before:
+                x, y = node.parents
+                adjoint[x] = get(x, 0.0) + above * y._data
+                adjoint[y] = get(y, 0.0) + above * x._data
+            else:
                 numbers = [before.get(parent, parent._data) for parent in node.parents]
-                partials = node.partials or node.op.partials(node._data, *numbers)
-                for parent, partial in zip(node.parents, partials):
-                    adjoint[parent] = adjoint.get(parent, 0.0) + above * partial
+                for parent, partial in zip(node.parents, node.partials or op.partials(node._data, *numbers)):
+                    adjoint[parent] = get(parent, 0.0) + above * partial
         return adjoint
 
     def _settle(self) -> None:
