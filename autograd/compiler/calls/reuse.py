@@ -25,9 +25,12 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from autograd import ops
+from autograd.compiler.recording.columns import Formula
 from autograd.compiler.recording.effects import GRADIENT, UPDATED
+from autograd.compiler.recording.numbered import graph_of
 from autograd.compiler.recording.record import Recording
 from autograd.locks import renew_in_child
+from autograd.ops import Op
 from autograd.primitive import Primitive
 
 __all__ = ["reused", "structure_of"]
@@ -37,7 +40,7 @@ MOST_NODES = 1_000_000  # of the recordings that they were made of
 
 T = TypeVar("T")
 _EFFECTS = (GRADIENT, UPDATED)
-_op, _parents, _data, _label = attrgetter("op"), attrgetter("parents"), attrgetter("_data"), attrgetter("label")
+_data, _label = attrgetter("_data"), attrgetter("label")
 
 
 def structure_of(recording: Recording) -> bytes | None:
@@ -45,37 +48,39 @@ def structure_of(recording: Recording) -> bytes | None:
 
     There is more where a user's own primitive is used, whose function may be another one tomorrow.
     """
-    nodes = recording.nodes
-    used = dict.fromkeys(map(_op, nodes))
+    graph = graph_of(recording.nodes)
+    used = dict.fromkeys(graph.ops)
     if not all(
-        (ops.TABLE.get(op.name) is op and not isinstance(op, Primitive)) or op in (GRADIENT, UPDATED) for op in used
+        (ops.TABLE.get(op.name) is op and not isinstance(op, Primitive)) or op in _EFFECTS or isinstance(op, Formula)
+        for op in used
     ):
         return None
-    # Every node by its number: leaves, what was computed, then all others, which are constants, as they are first read.
-    parents = list(map(_parents, nodes))
-    read = dict.fromkeys(chain(recording.arguments, recording.parameters, recording.numbers, nodes))
-    known = len(read)
-    guards = recording.guards
+    # Every node by its number: what was computed, then leaves and constants as they are first read.
+    guards, leaves = recording.guards, [recording.arguments, recording.parameters, recording.numbers]
     results = [recording.outputs, *recording.effects.outputs, [guard.node for guard in guards]]
-    read.update(dict.fromkeys(chain(chain.from_iterable(parents), chain.from_iterable(results))))
-    number = dict(zip(read, count()))
-    constants = list(read)[known:]
+    more = graph.more(chain.from_iterable([*leaves, *results]))
+    given = set(chain.from_iterable(leaves))
+    constants = [node for node in chain(graph.others, more) if node not in given]
     codes = dict(zip(used, count()))
+    lists = [*leaves, *results]
     columns = [
-        map(codes.__getitem__, map(_op, nodes)),
-        map(len, parents),
-        map(number.__getitem__, chain.from_iterable(parents)),
-        map(number.__getitem__, chain.from_iterable(results)),
+        list(map(codes.__getitem__, graph.ops)),
+        graph.starts,
+        graph.operands,
+        [more[node] if node in more else graph.number[node] for node in chain.from_iterable(lists)],
         [guard.is_truth for guard in guards],
     ]
-    digest = sha256(repr([[op.name for op in used], list(map(len, results)), known, len(recording.arguments),
-                          len(recording.parameters), len(recording.numbers)]).encode())  # fmt: skip
+    digest = sha256(repr([[_name(op) for op in used], list(map(len, lists))]).encode())
     for column in columns:
         numbers = array("i", column)
         digest.update(array("q", [len(numbers)]).tobytes() + numbers.tobytes())
     digest.update(array("d", chain(map(_data, constants), [guard.found for guard in guards])).tobytes())
-    digest.update("\0".join(map(_label, read)).encode(errors="surrogatepass"))
+    digest.update("\0".join(map(_label, chain(graph.number, more))).encode(errors="surrogatepass"))
     return digest.digest()
+
+
+def _name(op: Op) -> str:
+    return repr(op.steps) if isinstance(op, Formula) else op.name
 
 
 _known: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()

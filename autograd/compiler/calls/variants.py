@@ -251,6 +251,7 @@ class Variant:
             started = thread_time()
             with collector_paused():
                 self.plans[key] = make()
+            self.recording.nodes.forget()
             seconds = thread_time() - started
             self.budget.spent += seconds
             self.seconds += seconds

@@ -132,11 +132,12 @@ def _output(
 ) -> Operand:
     """Some nodes as one output."""
     groups: dict[int, list[int]] = {}
-    for k, node in enumerate(nodes):
-        groups.setdefault(members.class_of[node], []).append(k)
+    found = members.where(nodes)
+    for k, (number, _) in enumerate(found):
+        groups.setdefault(number, []).append(k)
     parts = []
     for number, wanted in groups.items():
-        places = taken(orders[number].numbers, [members.place_of[nodes[k]] for k in wanted])
+        places = taken(orders[number].numbers, [found[k][1] for k in wanted])
         parts.append((wanted, _places(builder, read[number], places)))
     if len(parts) == 1:
         return parts[0][1]

@@ -6,13 +6,12 @@ there are.
 
     c = a * b + a          two nodes, of which the product is used once    one sum: {(leaf, leaf), (leaf,)}
 
-This is the one pass over nodes as objects: from here on there are only lists of numbers.  It is written for speed, with
-one look-up for each operand.
+Nodes are known by their numbers in the graph (``numbered.py``).  It is written for speed, with one look-up for each
+operand.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, repeat
 from operator import attrgetter
@@ -20,6 +19,7 @@ from typing import Any
 
 from autograd import ops
 from autograd.compiler.program.classes import Kind
+from autograd.compiler.recording.numbered import graph_of
 from autograd.errors import AutogradError
 from autograd.value import Value
 
@@ -27,8 +27,9 @@ __all__ = ["LEAVES", "Class", "Members", "TooManyClassesError"]
 
 # The classes 0 to 3; the last one is of plain numbers, which are read at each call like parameters.
 LEAVES = (Kind.PARAMETER, Kind.ARGUMENT, Kind.CONSTANT, Kind.PARAMETER)
-_TERMS = {ops.add, ops.mul, ops.sum_of_products}
-_parents, _label, _data = attrgetter("parents"), attrgetter("label"), attrgetter("_data")
+_ADD, _MUL, _SUMPROD = 1, 2, 3
+_KINDS: dict[Any, int] = {ops.add: _ADD, ops.mul: _MUL, ops.sum_of_products: _SUMPROD}  # terms of sums
+_label, _data = attrgetter("label"), attrgetter("_data")
 
 
 class TooManyClassesError(AutogradError):
@@ -39,7 +40,7 @@ class Class:
     """Nodes that do the same.
 
     Attributes:
-        nodes: The members, in the order of their creation; empty for leaves.
+        nodes: The numbers of the members, in the order of their creation; empty for leaves.
         count: The number of members.
         op: A row of the table, or "sum", "exact sum" or "largest".
         operands: Of an operation: the class of each operand.
@@ -55,14 +56,14 @@ class Class:
     def __init__(self, number: int, op: Any, operands: tuple[Any, ...] = (), exponent: float | None = None) -> None:
         self.number, self.op, self.operands, self.exponent = number, op, operands, exponent
         self.count = 0
-        self.nodes: list[Value] = []
+        self.nodes: list[int] = []
         self.columns: list[list[int]] = [[] for operand in operands]
         self.lists: dict[tuple[int, ...], list[list[int]]] = {}
         self.labels: list[str] = []
 
 
 class Members:
-    """The classes of a graph, and for each node its class and its place there.
+    """The classes of a graph, and for each node, by its number, its class and its place there.
 
     Args:
         roots: nodes whose numbers are wanted.
@@ -86,69 +87,101 @@ class Members:
         self.most = most
         self.classes = [Class(number, kind) for number, kind in enumerate(LEAVES)]
         self.known: dict[Any, Class] = {}
-        self.class_of: dict[Value, int] = {}
-        self.place_of: dict[Value, int] = {}
-        uses = Counter(chain.from_iterable(map(_parents, nodes)))
-        leaves = dict.fromkeys([node for node in chain(uses, roots) if not node.parents or node.op is ops.constant])
+        self.graph = graph = graph_of(nodes)
+        self._ops, self._operands, self._starts = graph.ops, graph.operands, graph.starts
+        self._more = graph.more(chain(arguments, parameters, numbers, roots))
+        count = len(graph.number) + len(self._more)
+        self.class_of, self.place_of = [-1] * count, [0] * count
         for number, given in ((0, parameters), (1, arguments), (3, numbers)):
             self._leaves(number, given)
-        constants = [node for node in leaves if node not in self.class_of]
+        constants = [node for node in chain(graph.others, self._more) if self.class_of[self.number(node)] < 0]
         self._leaves(2, constants)
         self.constants = list(map(_data, constants))
-        # Sums and products that only one other sum reads are terms of that sum.
-        added = set(chain.from_iterable([node.parents for node in nodes if node.op is ops.add]))
-        added.difference_update(roots, [node for node, times in uses.items() if times > 1])
-        self.absorbed = {node for node in added if node.op in _TERMS}
-        self._walk([node for node in nodes if node not in self.absorbed])
+        self._zeros = {self.number(node) for node in constants if node._data == 0.0}
+        self._absorbed = self._find_absorbed(set(map(self.number, roots)))
+        self._walk()
         for found in self.classes[len(LEAVES) :]:
-            found.labels = list(map(_label, found.nodes))
+            found.labels = list(map(_label, map(graph.__getitem__, found.nodes)))
+
+    def number(self, node: Value) -> int:
+        """The number of a node or a leaf."""
+        found = self.graph.number.get(node)
+        return self._more[node] if found is None else found
+
+    def where(self, nodes: Sequence[Value]) -> list[tuple[int, int]]:
+        """The class of each node, and its place there."""
+        return [(self.class_of[k], self.place_of[k]) for k in map(self.number, nodes)]
 
     def _leaves(self, number: int, leaves: Sequence[Value]) -> None:
-        self.class_of.update(zip(leaves, repeat(number)))
-        self.place_of.update(zip(leaves, range(len(leaves))))
+        for place, k in enumerate(map(self.number, leaves)):
+            self.class_of[k], self.place_of[k] = number, place
         found = self.classes[number]
         found.count, found.labels = len(leaves), list(map(_label, leaves))
 
+    def _find_absorbed(self, roots: set[int]) -> bytearray:
+        """What each node is that is a term of the one sum that reads it: a sum or a product.  All others are 0."""
+        operands, starts, count = self._operands, self._starts, len(self.class_of)
+        reads = self.graph.reads
+        kinds = dict.fromkeys(self._ops, 0) | _KINDS
+        kind = bytearray(map(kinds.__getitem__, self._ops)) + bytes(count - len(self._ops))
+        found = bytearray(count)
+        for start, op in zip(starts, self._ops):
+            if op is ops.add:
+                x, y = operands[start], operands[start + 1]
+                if reads[x] == 1:
+                    found[x] = kind[x]
+                if reads[y] == 1:
+                    found[y] = kind[y]
+        for k in roots:
+            found[k] = 0
+        return found
+
     # ---- the pass over the nodes ------------------------------------------------------------------------------------
-    def _walk(self, order: list[Value]) -> None:
-        known, class_of, place_of = self.known, self.class_of, self.place_of
+    def _walk(self) -> None:
+        known, class_of, place_of, operands, starts = (
+            self.known, self.class_of, self.place_of, self._operands, self._starts
+        )  # fmt: skip
         special = {ops.add, ops.sum_of_products, ops.sum_of, ops.largest, ops.constant_power}
-        for node in order:
-            op, parents = node.op, node.parents
+        for k, (op, absorbed) in enumerate(zip(self._ops, self._absorbed)):
+            if absorbed:
+                continue
             if op in special:
-                self._write_special(node, op, parents)
+                self._write_special(k, op)
                 continue
             # An operation: most have one or two operands, for which nothing is called here.
-            if len(parents) == 2:
-                x, y = parents
+            start, end = starts[k], starts[k + 1]
+            if end - start == 2:
+                x, y = operands[start], operands[start + 1]
                 key: Any = op, class_of[x], class_of[y]
                 found = known.get(key) or self._new(key, op, key[1:])
                 columns = found.columns
                 columns[0].append(place_of[x])
                 columns[1].append(place_of[y])
             else:
-                key = op, *map(class_of.__getitem__, parents)
+                read = operands[start:end]
+                key = op, *map(class_of.__getitem__, read)
                 found = known.get(key) or self._new(key, op, key[1:])
-                for column, place in zip(found.columns, map(place_of.__getitem__, parents)):
+                for column, place in zip(found.columns, map(place_of.__getitem__, read)):
                     column.append(place)
-            class_of[node] = found.number
-            place_of[node] = found.count
+            class_of[k] = found.number
+            place_of[k] = found.count
             found.count += 1
-            found.nodes.append(node)
+            found.nodes.append(k)
 
-    def _write_special(self, node: Value, op: Any, parents: tuple[Value, ...]) -> None:
+    def _write_special(self, node: int, op: Any) -> None:
         """A sum, or an operation of which an operand belongs to what it does."""
         if op is ops.add:
-            self._write_sum(node, self._terms(node), "sum")
-        elif op is ops.sum_of_products:
-            self._write_sumprod(node, parents)
+            self._write_sum(node, "sum", *self._terms(node))
+            return
+        read = self._operands[self._starts[node] : self._starts[node + 1]]
+        if op is ops.sum_of_products:
+            self._write_sum(node, "sum", *ops.factors(read))
         elif op is ops.sum_of:
-            kind = "exact sum" if len(parents) > 2 else "sum"  # two numbers are rounded once anyway
-            self._write_sum(node, [(parent,) for parent in parents], kind)
+            self._write_sum(node, "exact sum" if len(read) > 2 else "sum", [], [], read)  # two are rounded once anyway
         elif op is ops.largest:
-            self._write_sum(node, [(parent,) for parent in parents], "largest")
+            self._write_sum(node, "largest", [], [], read)
         else:
-            base, exponent = parents[0], parents[1]._data
+            base, exponent = read[0], self.graph[node].parents[1]._data
             key = op, self.class_of[base], repr(exponent)
             found = self.known.get(key) or self._new(key, op, (self.class_of[base],), exponent)
             found.columns[0].append(self.place_of[base])
@@ -163,7 +196,7 @@ class Members:
         self.classes.append(found)
         return found
 
-    def _add(self, found: Class, node: Value) -> None:
+    def _add(self, found: Class, node: int) -> None:
         """One more member of a class."""
         self.class_of[node] = found.number
         self.place_of[node] = found.count
@@ -171,82 +204,81 @@ class Members:
         found.nodes.append(node)
 
     # ---- sums -------------------------------------------------------------------------------------------------------
-    def _terms(self, node: Value) -> list[tuple[Value, ...]]:
-        """The terms of a sum, from the first to the last: those of the sums and products that belong to it, too."""
-        absorbed, add, mul, constant = self.absorbed, ops.add, ops.mul, ops.constant
-        found: list[tuple[Value, ...]] = []  # from the last one to the first
+    def _terms(self, node: int) -> tuple[list[int], list[int], list[int]]:
+        """The terms of a sum, those of the sums and products that belong to it among them.
+
+        Returns:
+            The first factors of all products, their second factors, and the terms that are no products, each from the
+            first to the last.
+        """
+        absorbed, operands, starts, zeros = self._absorbed, self._operands, self._starts, self._zeros
+        firsts: list[int] = []  # from the last one to the first
+        seconds: list[int] = []
+        singles: list[int] = []
         stack = [node]
         while stack:
             inner = stack.pop()
-            if inner.op is not add:
-                found += self._sumprod_terms(inner.parents)[::-1]
+            start = starts[inner]
+            if absorbed[inner] == _SUMPROD:
+                for found, part in zip((firsts, seconds, singles), ops.factors(operands[start : starts[inner + 1]])):
+                    found += part[::-1]
                 continue
-            left, right = inner.parents
-            # What Python's ``sum`` writes: a sum on the left, a product on the right.
-            while right in absorbed and right.op is mul and left in absorbed and left.op is add:
-                found.append(right.parents)
-                left, right = left.parents
+            left, right = operands[start], operands[start + 1]
+            # What Python's ``sum`` writes: a sum on the left, a product on the right, one node behind the other.
+            first = inner
+            while left == first - 2 and right == first - 1 and absorbed[right] == _MUL and absorbed[left] == _ADD:
+                first = left
+                start -= 4
+                left, right = operands[start], operands[start + 1]
+            if first != inner:
+                begin, end = start + 2, starts[inner]
+                firsts += operands[begin:end:4][::-1]
+                seconds += operands[begin + 1 : end : 4][::-1]
             for parent in (right, left):
-                if parent in absorbed:
-                    if parent.op is mul:
-                        found.append(parent.parents)
-                    elif parent is left or left not in absorbed or left.op is mul:
-                        stack.append(parent)
-                    else:  # two sums: the right one comes first
-                        stack += [left, parent]
-                        break
-                elif not (parent.op is constant and parent._data == 0.0):
-                    found.append((parent,))
-        found.reverse()
-        return found or [(node.parents[0],)]
+                kind = absorbed[parent]
+                if kind == _MUL:
+                    start = starts[parent]
+                    firsts.append(operands[start])
+                    seconds.append(operands[start + 1])
+                elif not kind:
+                    if parent not in zeros:
+                        singles.append(parent)
+                elif parent is left or absorbed[left] not in (_ADD, _SUMPROD):
+                    stack.append(parent)
+                else:  # two sums: the right one comes first
+                    stack += [left, parent]
+                    break
+        if not firsts and not singles:
+            singles = [operands[starts[node]]]
+        return firsts[::-1], seconds[::-1], singles[::-1]
 
-    @staticmethod
-    def _sumprod_terms(parents: tuple[Value, ...]) -> list[Any]:
-        ps, qs, start = ops.factors(parents)
-        return [*zip(ps, qs), *[(x,) for x in start]]
-
-    def _write_sum(self, node: Value, terms: list[tuple[Value, ...]], kind: str) -> None:
-        lists: dict[tuple[int, ...], list[tuple[Value, ...]]] = {}
+    def _write_sum(
+        self, node: int, kind: str, firsts: Sequence[int], seconds: Sequence[int], singles: Sequence[int]
+    ) -> None:
+        """A sum of products, of which the factors are given, and of single numbers."""
         class_of = self.class_of
-        pairs = len(terms) > 2 and {*map(len, terms)} == {2}
-        classes = [{*map(class_of.__getitem__, column)} for column in zip(*terms)] if pairs else []
-        if [*map(len, classes)] == [1, 1]:  # most sums have one kind of product only: 3x faster
-            ((i,), (j,)) = classes
-            lists[min(i, j), max(i, j)] = terms if i <= j else [(y, x) for x, y in terms]
+        lists: dict[tuple[int, ...], tuple[Sequence[int], ...]] = {}
+        # Most sums have one kind of product only, and one kind of other term: 3x faster than one by one.
+        left, right = set(map(class_of.__getitem__, firsts)), set(map(class_of.__getitem__, seconds))
+        if len(left) == len(right) == 1:
+            (i,), (j,) = left, right
+            lists[min(i, j), max(i, j)] = (firsts, seconds) if i <= j else (seconds, firsts)
         else:
-            for term in terms:
-                key = tuple([class_of[x] for x in term])
-                if len(key) == 2 and key[1] < key[0]:
-                    term, key = term[::-1], key[::-1]
-                lists.setdefault(key, []).append(term)
+            for x, y in zip(firsts, seconds):
+                if class_of[y] < class_of[x]:
+                    x, y = y, x
+                pair: Any = lists.setdefault((class_of[x], class_of[y]), ([], []))
+                pair[0].append(x)
+                pair[1].append(y)
+        others = dict.fromkeys(map(class_of.__getitem__, singles))
+        for i in others:
+            lists[(i,)] = (singles if len(others) == 1 else [x for x in singles if class_of[x] == i],)
         # Of the largest number the first is another one than the others: it may be nan.
-        first = next(iter(lists)) if kind == "largest" else None
-        name = (kind, frozenset(lists), first)
+        name = (kind, frozenset(lists), next(iter(lists)) if kind == "largest" else None)
         found = self.known.get(name) or self._new(name, kind)
-        for key, part in lists.items():
-            self._extend(found, key, *zip(*part))
+        for key, factors in lists.items():
+            columns = found.lists.setdefault(key, [[] for _ in range(1 + len(key))])
+            columns[0].extend(repeat(found.count, len(factors[0])))
+            for column, members in zip(columns[1:], factors):
+                column.extend(map(self.place_of.__getitem__, members))
         self._add(found, node)
-
-    def _write_sumprod(self, node: Value, parents: tuple[Value, ...]) -> None:
-        """The same for the sum of products of a neuron, 4x faster: most have one kind of product only."""
-        ps, qs, start = ops.factors(parents)
-        classes = set(map(self.class_of.__getitem__, ps)), set(map(self.class_of.__getitem__, qs))
-        if len(classes[0]) != 1 or len(classes[1]) != 1:
-            self._write_sum(node, self._sumprod_terms(parents), "sum")
-            return
-        (i,), (j,) = classes
-        if j < i:
-            i, j, ps, qs = j, i, qs, ps
-        name = ("sum", frozenset({(i, j)} | {(self.class_of[x],) for x in start}), None)
-        found = self.known.get(name) or self._new(name, "sum")
-        self._extend(found, (i, j), ps, qs)
-        for x in start:
-            self._extend(found, (self.class_of[x],), [x])
-        self._add(found, node)
-
-    def _extend(self, found: Class, key: tuple[int, ...], *factors: Sequence[Value]) -> None:
-        """Add terms to the next member of a sum."""
-        columns = found.lists.setdefault(key, [[] for _ in range(1 + len(key))])
-        columns[0].extend(repeat(found.count, len(factors[0])))
-        for column, nodes in zip(columns[1:], factors):
-            column.extend(map(self.place_of.__getitem__, nodes))

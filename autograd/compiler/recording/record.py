@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, filterfalse, repeat
-from operator import attrgetter
+from itertools import chain, compress, count, repeat
+from operator import attrgetter, not_
 from sys import getrefcount
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from autograd.compiler.recording.arguments import arguments_of, called, labels_o
 from autograd.compiler.recording.codenames import compares_with_true
 from autograd.compiler.recording.effects import Changes, Effects, NotReplayableError, through_updates
 from autograd.compiler.recording.givens import Copies
+from autograd.compiler.recording.numbered import Graph
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.recorder import Guard, Recorder, at_work
 from autograd.compiler.recording.results import Form, depends_on, is_plain_number, is_structure, several, taken_apart
@@ -49,7 +50,7 @@ class Recording(NamedTuple):
     arguments: list[Value]
     parameters: list[Value]
     guards: list[Guard]
-    nodes: Sequence[Value] = ()  # what the function computed and the outputs or guards depend on, in order
+    nodes: Graph = Graph()  # what the function computed and the outputs or guards depend on, in order
     dropped: str = ""  # the name of an argument that became a plain float, so that its gradient would be wrong
     form: Form | None = None  # of what the function returns, if that is not one number
     changed: Form | None = (
@@ -74,7 +75,7 @@ class Recording(NamedTuple):
             if node in needed:
                 nodes.append(node)
                 needed.update(node.parents)
-        return alone._replace(outputs=[output], nodes=nodes[::-1], effects=Effects())
+        return alone._replace(outputs=[output], nodes=Graph(reversed(nodes)), effects=Effects())
 
 
 def inputs_for(
@@ -289,28 +290,27 @@ def recording_of(
     outputs = [output] if isinstance(output, Value) else list(output)
     roots = dict.fromkeys([*outputs, *[guard.node for guard in guards]])
     if inside is None:
-        nodes = [node for node in topological_order(*roots) if node.parents]
-        inside = dict.fromkeys(nodes)
-    else:
-        nodes = _needed(inside, roots)
-    read = dict.fromkeys(chain(chain.from_iterable(map(_parents, nodes)), roots))  # in the order of use
-    others = filterfalse({*nodes, *known}.__contains__, read)
-    captured = [node for node in others if node.op is not ops.constant]
-    return Recording(outputs, arguments, captured, list(guards), nodes)
+        inside = dict.fromkeys(topological_order(*roots))
+    graph = _needed(inside, roots)
+    others = dict.fromkeys(
+        [*graph.others, *[node for node in roots if node not in graph.number]]
+    )  # in the order of use
+    captured = [node for node in others if node not in known and node.op is not ops.constant]
+    return Recording(outputs, arguments, captured, list(guards), graph)
 
 
-def _needed(inside: dict[Value, None], roots: dict[Value, None]) -> list[Value]:
+def _needed(inside: dict[Value, None], roots: dict[Value, None]) -> Graph:
     """The nodes with operands that the roots depend on, in order."""
-    nodes = [node for node in inside if node.parents]
-    read = set(chain.from_iterable(map(_parents, nodes)))
-    if all(map(roots.__contains__, filterfalse(read.__contains__, nodes))):
-        return nodes  # nothing was computed in vain, which is 4x faster to see than to follow the operands
+    graph = Graph(filter(_parents, inside))
+    unread = [k for k in compress(count(), map(not_, graph.reads)) if graph[k] not in roots]
+    if not unread:
+        return graph  # nothing was computed in vain, which is 4x faster to see than to follow the operands
     needed, found = set(roots), []
-    for node in reversed(nodes):
+    for node in reversed(graph):
         if node in needed:
             found.append(node)
             needed.update(node.parents)
-    return found[::-1]
+    return Graph(reversed(found))
 
 
 def first_difference(before: Recording, after: Recording) -> Guard | None:

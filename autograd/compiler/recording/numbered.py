@@ -1,0 +1,83 @@
+"""The nodes of a recording and their numbers: the passes over 100,000 nodes look at numbers instead of objects.
+
+x, w leaves; y = x * w; z = y + x          number: y 0, z 1, x 2, w 3          operands: 2 3, 0 2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import accumulate, chain, count, islice
+from operator import attrgetter
+from typing import Any
+
+from autograd.value import Value
+
+__all__ = ["Graph", "graph_of"]
+
+_parents, _op = attrgetter("parents"), attrgetter("op")
+
+
+class _Numbers(dict[Value, int]):
+    """Numbers in the order in which they are asked for."""
+
+    def __missing__(self, node: Value) -> int:
+        self[node] = number = len(self)
+        return number
+
+
+class Graph(list[Value]):
+    """Nodes with operands, each behind those that it reads."""
+
+    @cached_property
+    def _numbered(self) -> tuple[dict[Value, int], list[int]]:
+        number = _Numbers(zip(self, count()))
+        return number, list(map(number.__getitem__, chain.from_iterable(map(_parents, self))))
+
+    @property
+    def number(self) -> dict[Value, int]:
+        """The number of each node, then of all else that is read, in the order of the first read."""
+        return self._numbered[0]
+
+    @property
+    def operands(self) -> list[int]:
+        """The numbers of the operands of all nodes, one after the other."""
+        return self._numbered[1]
+
+    @property
+    def others(self) -> list[Value]:
+        """What is read and does not belong to the nodes."""
+        return list(islice(self.number, len(self), None))
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where the operands of each node begin, and at last where those of the last one end."""
+        return list(accumulate(map(len, map(_parents, self)), initial=0))
+
+    @cached_property
+    def ops(self) -> list[Any]:
+        """The operation of each node."""
+        return list(map(_op, self))
+
+    @cached_property
+    def reads(self) -> bytearray:
+        """How often each number is read: never, once, or (2) more often."""
+        found = bytearray(len(self.number))
+        for k in self.operands:
+            if found[k] < 2:
+                found[k] += 1
+        return found
+
+    def more(self, nodes: Iterable[Value]) -> dict[Value, int]:
+        """Numbers for those of these that have none: leaves that no node reads."""
+        number = self.number
+        return dict(zip(dict.fromkeys([node for node in nodes if node not in number]), count(len(number))))
+
+    def forget(self) -> None:
+        """Let go of what can be made again."""
+        vars(self).clear()
+
+
+def graph_of(nodes: Iterable[Value]) -> Graph:
+    """Nodes as a graph."""
+    return nodes if isinstance(nodes, Graph) else Graph(nodes)
