@@ -36,58 +36,17 @@ from typing import TYPE_CHECKING
 
 from autograd import cells, errors, functional
 from autograd.errors import (
-    AutogradError,
-    CompileError,
-    DrawingError,
-    GradcheckError,
-    NumericError,
-    PrimitiveError,
-    StaleGraphError,
-)
+    AutogradError, CompileError, DrawingError, GradcheckError, NumericError, PrimitiveError, StaleGraphError,
+)  # fmt: skip
 from autograd.functional import gradients as grad
 from autograd.functions import clip, elu, fsum, leaky_relu, linear, logsumexp, prod, softmax, sumprod, take
 from autograd.installation import warn_if_mixed
 from autograd.lazy import lazy_names
 from autograd.modes import no_grad, strict
 from autograd.ops import (
-    abs,
-    acos,
-    acosh,
-    asin,
-    asinh,
-    atan,
-    atan2,
-    atanh,
-    cbrt,
-    cos,
-    cosh,
-    erf,
-    exp,
-    expm1,
-    floor,
-    gelu,
-    hypot,
-    identity,
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    maximum,
-    minimum,
-    relu,
-    round,
-    sigmoid,
-    sign,
-    silu,
-    sin,
-    sinh,
-    softplus,
-    sqrt,
-    square,
-    tan,
-    tanh,
-    where,
+    abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, cos, cosh, erf, exp, expm1, floor, gelu, hypot, identity,
+    log, log1p, log2, log10, logaddexp, maximum, minimum, relu, round, sigmoid, sign, silu, sin, sinh, softplus, sqrt,
+    square, tan, tanh, where,
 )  # fmt: skip
 from autograd.primitive import primitive
 from autograd.value import Value, constant
@@ -111,12 +70,7 @@ __version__ = "0.1.0"
 # Imported when first used: graphviz alone takes as long to import as all the rest.
 __getattr__ = lazy_names(
     __name__,
-    {
-        "check_graph": "autograd.check",
-        "compile": "autograd.compiler",
-        "draw_dot": "autograd.viz",
-        "gradcheck": "autograd.check",
-    },
+    {"autograd.check": "check_graph gradcheck", "autograd.compiler": "compile", "autograd.viz": "draw_dot"},
 )
 
 

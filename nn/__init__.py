@@ -49,21 +49,9 @@ if getattr(autograd, "Value", None) is None:
 
 from autograd.lazy import lazy_names
 from nn.activations import (
-    ELU,
-    GELU,
-    Identity,
-    LeakyReLU,
-    LogSoftmax,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-    gelu,
-    log_softmax,
+    ELU, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh, gelu, log_softmax,
     softmax,
-)
+)  # fmt: skip
 from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, load_names, make_circles, make_line, make_moons, make_spirals, make_xor
@@ -71,17 +59,9 @@ from nn.evaluation import accuracy, predict
 from nn.files import FileError
 from nn.layers import MLP, Layer, Neuron, load_model
 from nn.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    half_mse_loss,
-    hinge_loss,
-    huber_loss,
-    l1_loss,
-    l1_penalty,
-    l2_penalty,
-    mse_loss,
-)
+    binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, half_mse_loss, hinge_loss, huber_loss,
+    l1_loss, l1_penalty, l2_penalty, mse_loss,
+)  # fmt: skip
 from nn.module import Module
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from nn.parts import Conv2d, Dropout, Embedding, LayerNorm, Linear, RMSNorm, Sequential
@@ -94,14 +74,8 @@ if TYPE_CHECKING:
     from nn.distributed import ExecutorError, Workers
     from nn.export import to_torch
     from nn.plots import (
-        LivePlot,
-        animate_boundary,
-        plot_attention,
-        plot_boundary,
-        plot_gradients,
-        plot_history,
-        plot_network,
-    )
+        LivePlot, animate_boundary, plot_attention, plot_boundary, plot_gradients, plot_history, plot_network,
+    )  # fmt: skip
     from nn.training.sweeps import Run, Sweep, sweep
 
 __all__ = [  # noqa: RUF022 - classes first
@@ -121,20 +95,11 @@ __all__ = [  # noqa: RUF022 - classes first
 __getattr__ = lazy_names(
     __name__,
     {
-        "ExecutorError": "nn.distributed",
-        "LivePlot": "nn.plots",
-        "Run": "nn.training.sweeps",
-        "Sweep": "nn.training.sweeps",
-        "Workers": "nn.distributed",
-        "animate_boundary": "nn.plots",
-        "doctor": "nn.diagnosis",
-        "plot_attention": "nn.plots",
-        "plot_boundary": "nn.plots",
-        "plot_gradients": "nn.plots",
-        "plot_history": "nn.plots",
-        "plot_network": "nn.plots",
-        "sweep": "nn.training.sweeps",
-        "to_torch": "nn.export",
+        "nn.diagnosis": "doctor",
+        "nn.distributed": "ExecutorError Workers",
+        "nn.export": "to_torch",
+        "nn.plots": "LivePlot animate_boundary plot_attention plot_boundary plot_gradients plot_history plot_network",
+        "nn.training.sweeps": "Run Sweep sweep",
     },
 )
 
