@@ -11,7 +11,7 @@ from itertools import chain, islice, product, zip_longest
 from numbers import Integral
 from typing import Any
 
-from autograd.compiler.recording.exact import EXACT, SMALL
+from autograd.compiler.recording.exact import EXACT, SMALL, Whole
 from autograd.ops import as_float
 from autograd.trees import all_floats, rebuild
 from autograd.value import Value
@@ -48,7 +48,8 @@ def called(f: Callable[..., Any], args: Sequence[Any]) -> Any:
 def arguments_of(x: Any, where: Any = "argument", whole: bool = True) -> list[Any]:
     """The numbers and Values of an argument in order: an int where it is one to the function, else a float.
 
-    In a list that is so if all its numbers are: [1, 2] may be indices, [1, 0.5] are data of which one has no decimals.
+    In a list that is so if all its numbers are: [1, 2] may be indices, [1, 0.5] are data of which one has no decimals,
+    and which can be an index all the same, see ``Whole``.
 
     Args:
         x: the argument.
@@ -272,7 +273,7 @@ def _is_bool(x: Any) -> bool:
 def _number(x: Any, whole: bool) -> float:
     number = as_float(x)  # what is no number raises
     if not whole or not is_whole(x):
-        return number
+        return Whole(number) if x.__class__ is int else number
     if abs(int(x)) > EXACT:
         raise OverflowError(f"the int {x} is beyond 2**53, where a compiled function cannot count: pass float({x})")
     return bool(x) if _is_bool(x) else int(x)

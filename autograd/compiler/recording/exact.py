@@ -20,7 +20,14 @@ from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
-__all__ = ["EXACT", "SMALL", "all_small", "bound", "bounded", "divisor"]
+__all__ = ["EXACT", "SMALL", "Whole", "all_small", "bound", "bounded", "divisor"]
+
+
+class Whole(float):
+    """An int among floats, as in the row (3, 0.5): data, or an index."""
+
+    __slots__ = ()
+
 
 EXACT = 2**53  # up to here every int is a float
 SMALL = 2**46  # up to here are most ints: 128 of them can be added without a guard

@@ -207,6 +207,8 @@ class Outside:
     def _visit(self, x: Any, where: str) -> None:
         if isinstance(x, Value):
             self.values.append(x)
+            if x._kind is not None:  # a subclass of the program's, which may have attributes of its own
+                self._attributes(x, where)
         elif isinstance(x, Op):
             self._see(getattr(x, "function", None), where)
         elif isinstance(x, (list, deque, set, frozenset)):

@@ -94,7 +94,7 @@ def elementary(function: Any, *args: Any) -> Any:
         return function(*args)
     if function not in _QUESTIONS and function not in _ROWS:
         return function(*args)
-    if any(isinstance(x, Value) or type(x) is DifferentiatedFloat for x in args):  # an error: it drops the gradient
+    if any(isinstance(x, (Value, DifferentiatedFloat)) for x in args):  # an error: it drops the gradient
         return function(*args)
     for number in numbers:  # a float without a gradient comes out: an error to who asks for that of an argument
         recorder.on_drop(node_of(number))

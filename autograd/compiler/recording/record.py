@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.recording.arguments import arguments_of, called, labels_of
+from autograd.compiler.recording.choosing import DifferentiatedWhole, TracedWhole
 from autograd.compiler.recording.codenames import compares_with_true
 from autograd.compiler.recording.effects import Changes, Effects, NotReplayableError, through_updates
+from autograd.compiler.recording.exact import Whole
 from autograd.compiler.recording.givens import Copies
 from autograd.compiler.recording.numbered import Graph
 from autograd.compiler.recording.outside import Outside
@@ -30,7 +32,7 @@ from autograd.errors import CompileError
 from autograd.graph import leaves as leaves_of
 from autograd.graph import restore, topological_order
 from autograd.modes import switched, transformation
-from autograd.subclasses import as_kind
+from autograd.subclasses import as_kind, kinds
 from autograd.trees import rebuild
 from autograd.value import Value, constant
 
@@ -89,10 +91,11 @@ def inputs_for(
         keep: Whether a Value stands for itself.
         differentiated: Whether to refuse what would drop the gradient of a number.
     """
+    whole = DifferentiatedWhole if differentiated else TracedWhole
     return [
         (x if keep else as_kind(x._kind, Value(x._data, label)))
         if isinstance(x, Value)
-        else traced(x, label, differentiated=differentiated)
+        else (whole(Value(x, label)) if type(x) is Whole else traced(x, label, differentiated=differentiated))
         for x, label in zip(given, labels)
     ]
 
@@ -143,8 +146,8 @@ def record(
     recorder = Recorder(any(map(compares_with_true, outside.codes)), changes)
     recorder.catches_zero = outside.reads("ZeroDivisionError") or outside.reads("ArithmeticError")
     given = [x for arg in args for x in arguments_of(arg)]
-    if changes is not None and any(isinstance(x, Value) for x in given) and outside.reads("label"):
-        raise NotReplayableError("reads labels, which those of an argument may be: a call may have others")
+    if changes is not None:
+        _check_attributes(outside, [x for x in given if isinstance(x, Value)])
     inputs = inputs_for(given, labels_of(f, args))
     leaves = list(map(node_of, inputs))
     recorder.nodes.update(dict.fromkeys(leaves))
@@ -200,6 +203,22 @@ def record(
             "that calls it, or run it without the compiler"
         )
     return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form, changed=left)
+
+
+def _check_attributes(outside: Outside, given: Sequence[Value]) -> None:
+    """Refuse a function that may ask the Values in its arguments for more than numbers, which another call may have.
+
+    Raises:
+        NotReplayableError: It reads labels, or attributes that a subclass of the program's has.
+    """
+    names = {"label"} if given else set()
+    for x in given if kinds else ():
+        for space in (vars(cls) for cls in type(x).__mro__ if cls in kinds):
+            names.update([name for name, found in space.items() if not callable(found)])
+        names.update(getattr(x, "__dict__", ()))
+    read = next(filter(outside.reads, sorted(names)), "")
+    if read:
+        raise NotReplayableError(f"reads the attribute {read} of Values, which may be another one at each call")
 
 
 class _Untouched(float):

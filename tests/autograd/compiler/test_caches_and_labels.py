@@ -115,6 +115,29 @@ def test_labels_of_arguments_are_set_and_read_at_every_call() -> None:
         assert v.label == "argument"
 
 
+def test_attributes_of_a_subclass_are_read_and_set_at_every_call() -> None:
+    class Parameter(Value):
+        rate = 1.0
+
+    p = Parameter(2.0)
+    p.momentum = 0.0  # type: ignore[attr-defined]
+
+    @autograd.compile
+    def step(x: Any) -> Any:
+        p.momentum = 0.5 * p.momentum + x  # type: ignore[attr-defined]
+        return p * x * p.rate * p.momentum  # type: ignore[attr-defined]
+
+    scaled = autograd.compile(lambda v: v * v.rate)
+    momentum = 0.0
+    for k, x in enumerate(POINTS):
+        p.rate = float(k)
+        momentum = 0.5 * momentum + x
+        assert step(x).data == 2.0 * x * k * momentum
+        assert p.momentum == momentum  # type: ignore[attr-defined]
+        assert scaled(p).data == 2.0 * k
+        assert scaled(Parameter(3.0)).data == 3.0
+
+
 # ---- identity and kinds ----------------------------------------------------------------------------------------------
 def test_whether_an_argument_is_a_certain_value_is_asked_at_every_call() -> None:
     f = autograd.compile(lambda a, b: a * (1.0 if a is b else 2.0))

@@ -77,3 +77,31 @@ def test_a_function_that_expects_a_quotient_by_zero_gets_pythons_error() -> None
             return W * 100.0
 
     assert [f(x).data for x in (1.0, 0.0, 2.0, 0.0)] == [2.0, 200.0, 1.0, 200.0]
+
+
+# ---- ints among floats -----------------------------------------------------------------------------------------------
+def test_an_int_in_a_row_of_floats_is_an_index_and_a_number() -> None:
+    """As in the rows (user, item, rating) of a table: its place may hold a float in another row."""
+    ws = [Value(1.0), Value(2.0), Value(3.0)]
+    named = {"w0": ws[0], "w1": ws[1], "w2": ws[2]}
+    programs: list[Callable[[Any, Any], Any]] = [
+        lambda i, x: ws[i] * x + i * 0.5 + i / 2,
+        lambda i, x: named[f"w{i}"] * x,
+        lambda i, x: sum(ws[:i], ws[0]) * x + len(list(range(i))),
+    ]
+    for program in programs:
+        f = autograd.compile(lambda rows, program=program: sum(program(i, x) for i, x in rows))
+        for rows in ([(0, 0.5), (1, 0.25)], [(2, 0.5), (0, 1.5)], [(1, 2.0), (2, 3.0)], [(0, 0.5), (2, 0.5)]):
+            assert f(rows).data == sum(program(i, x) for i, x in rows).data
+    f = autograd.compile(lambda rows: sum(ws[i] * x for i, x in rows))
+    assert f([(1, 0.5), (2, 0.5)]).data == f([(2, 0.5), (1, 0.5)]).data == 2.5
+    assert f.recordings == 1
+    with pytest.raises(TypeError, match="indices"):
+        f([(0.5, 0.5), (1, 0.5)])
+
+
+def test_an_int_in_a_list_of_floats_has_its_gradient() -> None:
+    f = autograd.compile(lambda p: p[0] * p[0] * 3.0 + p[1])
+    assert f.value_and_grad([2, 0.5]) == (12.5, ([12.0, 1.0],))
+    with pytest.raises(TypeError, match="would drop the gradient"):
+        autograd.compile(lambda p: W * float(p[0]) + p[1]).value_and_grad([2, 0.5])
