@@ -7,16 +7,19 @@ or "none" for the losses one by one, in the shape of the targets.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from math import nan
 from typing import Any
 
 from autograd import abs, clip, exp, fsum, log, logsumexp, relu, softplus, square, sumprod, where
+from nn.data import numbers_of
 from nn.options import check_name
 
 __all__ = [
     "LOSSES", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "half_mse_loss",
-    "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "loss_named", "mse_loss",
+    "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "loss_for", "loss_named", "mse_loss",
+    "wrong_targets",
 ]  # fmt: skip
 
 
@@ -198,6 +201,46 @@ def loss_named(given: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
     if not callable(given):
         raise TypeError(f"a loss is a name, such as 'mse_loss', or a function of an output and a target, not {given!r}")
     return given
+
+
+def loss_for(given: str | Callable[[Any, Any], Any], targets: Sequence[Any]) -> Callable[[Any, Any], Any]:
+    """The loss of that name, or the function, to train with; a warning if it does not take such targets."""
+    loss = loss_named(given)
+    if wrong := wrong_targets(loss, (y for target in targets for y in numbers_of(target) or ())):
+        sentence, remedy = wrong
+        warnings.warn(f"training goes on, but cannot succeed: {sentence} {remedy}", RuntimeWarning, stacklevel=3)
+    return loss
+
+
+# Which targets a loss takes: in words, as a condition, and what else to do.
+_Targets = tuple[str, Callable[[float], bool], str]
+_PROBABILITIES: _Targets = (
+    "from 0 to 1", lambda y: 0.0 <= y <= 1.0, "Give the classes as 0 and 1; for other numbers use mse_loss."
+)  # fmt: skip
+_TARGETS: dict[str, _Targets] = {
+    "binary_cross_entropy": _PROBABILITIES,
+    "binary_cross_entropy_with_logits": _PROBABILITIES,
+    "hinge_loss": ("-1 and 1", lambda y: y in (-1.0, 1.0), "Give 2 * y - 1 for classes y of 0 and 1."),
+}
+
+
+def wrong_targets(loss: Any, targets: Iterable[float]) -> tuple[str, str] | None:
+    """What is wrong with targets that a loss does not take, and what to do; None if nothing is.
+
+    >>> print(*wrong_targets(hinge_loss, [1.0, 0.0, 0.0]))
+    hinge_loss takes targets -1 and 1, but 2 of 3 targets are not: 0. Give 2 * y - 1 for classes y of 0 and 1.
+    """
+    name = getattr(loss, "__name__", "")
+    if name not in _TARGETS:
+        return None
+    words, takes, remedy = _TARGETS[name]
+    every = list(targets)
+    bad = [y for y in every if not takes(y)]
+    if not bad:
+        return None
+    low, high = min(bad), max(bad)
+    extent = f"{low:g}" if low == high else f"from {low:g} to {high:g}"
+    return f"{name} takes targets {words}, but {len(bad)} of {len(every)} targets are not: {extent}.", remedy
 
 
 # ---- shapes ----------------------------------------------------------------------------------------------------------

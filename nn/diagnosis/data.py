@@ -10,6 +10,7 @@ from autograd.labels import notation
 from nn.data import numbers_of
 from nn.diagnosis.finding import Finding, Result, aligned
 from nn.diagnosis.probe import Probe
+from nn.losses import wrong_targets
 
 __all__ = ["features", "finite_numbers", "targets"]
 
@@ -22,7 +23,6 @@ RANGES: dict[str, tuple[float, float]] = {
     "abs": (0.0, math.inf),
 }  # fmt: skip
 BOUNDED = {op for op, (_, high) in RANGES.items() if high < math.inf}
-PROBABILITIES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")  # losses that take them as targets
 LOGITS = ("binary_cross_entropy_with_logits", "cross_entropy")  # losses that take logits as outputs
 
 
@@ -78,13 +78,8 @@ def targets(probe: Probe) -> Result:
     loss = getattr(probe.loss, "__name__", "")
     pairs = [(j, y) for outputs, target in zip(probe.outputs, probe.y) for j, y in aligned(outputs, target)]
     found = [*_squashed(probe, loss)]
-    if loss in PROBABILITIES and (bad := [y for _, y in pairs if not 0.0 <= y <= 1.0]):
-        sentence = f"{loss} takes targets from 0 to 1, but {_share(bad, pairs)} are not: {_extent(bad)}."
-        remedy = "Give the classes as 0 and 1; for other numbers use mse_loss."
-        found.append(Finding("targets", "error", (), sentence, remedy))
-    elif loss == "hinge_loss" and (bad := [y for _, y in pairs if y not in (-1.0, 1.0)]):
-        sentence = f"hinge_loss takes the targets -1 and 1, but {_share(bad, pairs)} are others: {_extent(bad)}."
-        found.append(Finding("targets", "error", (), sentence, "Give 2 * y - 1 for classes y of 0 and 1."))
+    if wrong := wrong_targets(probe.loss, [y for _, y in pairs]):
+        found.append(Finding("targets", "error", (), *wrong))
     elif loss not in LOGITS:
         for j, op in enumerate(probe.output_ops):
             low, high = RANGES.get(op, (-math.inf, math.inf))

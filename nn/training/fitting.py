@@ -15,7 +15,7 @@ from autograd.pytorch import freezes
 from nn.data import check_pairs, first_not_finite, minibatches, samples_of
 from nn.evaluation import Metric, check_model
 from nn.files import FilePath
-from nn.losses import loss_named
+from nn.losses import loss_for
 from nn.optim import OPTIMIZERS, Optimizer
 from nn.options import check_name, name_of, whole_number
 from nn.schedules import ReduceLROnPlateau
@@ -122,7 +122,7 @@ def fit(
     (X, y), held_out = split_validation(X, y, validation_data, validation_split, split_seed)
     stopping = _stopping(early_stopping, held_out)
     size = _batch_size(batch_size, len(X))
-    loss = loss_named(loss)
+    loss = loss_for(loss, y)
     whole = _optimizer(optimizer, model, schedule)
     measures = metrics_by_name(metrics, loss)
     steps = _steps(executor, model, loss, whole.unfrozen(), X, y, size, compile)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
@@ -467,6 +468,10 @@ def test_targets_that_the_loss_does_not_take_are_found(loss: str, targets: list[
     found = only(doctor(network(output=output), loss, (X, targets)))
     assert (found.kind, found.severity) == ("targets", "error")
     assert "of 60 targets are" in found.sentence
+    with pytest.warns(RuntimeWarning, match="cannot succeed: " + re.escape(found.sentence)) as warned:
+        fit(network(output=output), X, targets, loss=loss, epochs=1, progress=False)
+    assert found.remedy in str(warned[0].message)
+    assert warned[0].filename == __file__
 
 
 def test_an_activation_before_a_loss_that_contains_it_is_found() -> None:
