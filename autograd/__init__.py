@@ -75,7 +75,7 @@ __getattr__ = lazy_names(
 
 
 def _cell(value: Value) -> str:
-    """What a notebook shows of a Value: its label, its expression, its data and its gradient."""
+    """The table that a notebook shows of a Value: its label, its expression, its data and its gradient."""
     from autograd.viz.summary import summary_html
 
     return summary_html(value)

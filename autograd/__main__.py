@@ -29,7 +29,7 @@ from autograd.terminal import aligned, say
 
 
 class Arguments(NamedTuple):
-    """What the command line says."""
+    """The command line, taken apart."""
 
     expression: str
     values: dict[str, Value]

@@ -44,7 +44,7 @@ class Comparison(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found.  It is true if no derivative is wrong, and prints as text.
+    """The result of a check.  It is true if no derivative is wrong, and prints as text.
 
     Attributes:
         checked: Number of derivatives that were compared with differences.

@@ -50,7 +50,7 @@ def _leaf_state(node: Any) -> tuple[Any, ...]:
 
 
 def _own_attributes(node: Any) -> dict[str, Any]:
-    """What a subclass keeps in its nodes, in a dictionary and in slots."""
+    """The attributes that a subclass adds to its nodes, in a dictionary and in slots."""
     found = dict(getattr(node, "__dict__", {}))
     for kind in type(node).__mro__:
         slots = kind.__dict__.get("__slots__", ())

@@ -46,7 +46,7 @@ class PrimitiveError(AutogradError):
 
 
 class CompileError(AutogradError):
-    """Something that the compiler cannot do; the message says what, and why.
+    """The compiler cannot do something; the message says what, and why.
 
     Where the same can be computed without the compiler, as in ``nn.fit``, this happens, and the message becomes a
     warning.  Any other error from the compiler is a mistake in this package, and is not caught anywhere.

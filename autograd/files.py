@@ -117,7 +117,7 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write line ends of its own
 
 
 def _status(path: FilePath) -> os.stat_result | None:
-    """What there is at the end of all links; None if there is nothing yet."""
+    """The status of the file at the end of all links; None if there is none yet."""
     try:
         return os.stat(path)
     except FileNotFoundError:

@@ -239,7 +239,7 @@ def _chosen(args: Sequence[Any], argnums: int | Sequence[int]) -> list[int]:
 
 
 def as_node(output: Any) -> Value:
-    """What a function returned, as a node; a plain number becomes a constant."""
+    """The result of a function as a node; a plain number becomes a constant."""
     if output is None:
         raise TypeError("the function must return a number, got None: does it say `return`?")
     return output if isinstance(output, Value) else constant(output)

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Node(Protocol):
-    """What a walk needs of a node."""
+    """A node as far as a walk knows it."""
 
     @property
     def parents(self) -> tuple[Any, ...]: ...

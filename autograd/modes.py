@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Modes(NamedTuple):
-    """What a context has switched on."""
+    """The switches of a context."""
 
     recording: bool = True  # False inside no_grad()
     strict: bool = False  # True inside strict()
@@ -42,7 +42,7 @@ UNRECORDED = Modes(recording=False)  # inside no_grad() and nothing else
 
 
 class _Open:
-    """How many contexts are open in the whole process: operators look here first, since reading an
+    """The number of contexts that are open in the whole process: operators look here first, since reading an
     attribute takes 5 ns and asking a context variable 40 ns."""
 
     __slots__ = ("count",)

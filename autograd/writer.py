@@ -26,7 +26,7 @@ __all__ = ["PRECEDENCE", "PROGRAM_SIGN", "TERM_SIGN", "Dialect", "Level", "Opera
 
 
 class Level(IntEnum):
-    """How tightly a piece of text binds: a place that needs more puts it in brackets."""
+    """The strength with which a piece of text binds; a place that needs more strength puts it in brackets."""
 
     OPEN = 0  # a choice, a comparison, or a Σ: all that follows belongs to it
     SUM = 1
@@ -62,7 +62,7 @@ class Text:
 
 
 class Operator(NamedTuple):
-    """How an operator binds.
+    """The strength with which an operator binds.
 
     Attributes:
         level: Level of the result.
@@ -89,7 +89,7 @@ TERM_SIGN = Operator(SUM, PRODUCT, PRODUCT)  # formulas read -a b as -(a b): a s
 
 @dataclass(frozen=True)
 class Dialect:
-    """How expressions are spelled.
+    """A way to spell expressions.
 
     Args:
         operators: Spelling of each operator, spaces included.

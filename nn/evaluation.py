@@ -159,7 +159,7 @@ def threshold_of(loss: Callable[[Any, Any], Any]) -> float | None:
 
 
 def single(x: Any) -> Any:
-    """What is in a list of one; anything else as it is."""
+    """The only member of a list of one; anything else as it is."""
     return x[0] if hasattr(x, "__len__") and len(x) == 1 else x
 
 

@@ -200,7 +200,7 @@ def _arguments_of(part: Any) -> Callable[[Any], str] | None:
 
 
 def _part(part: Any, indent: str) -> str:
-    """What makes a part in PyTorch, with its numbers, as an expression whose further lines are indented."""
+    """The expression that makes a part in PyTorch, with its numbers; its further lines are indented."""
     arguments, inside = _arguments_of(part), indent + " " * 4
     if arguments is None:
         raise TypeError(

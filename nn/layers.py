@@ -274,7 +274,7 @@ class MLP(Module):
         return a[0] if len(a) == 1 else a
 
     def architecture(self) -> dict[str, Any]:
-        """What ``load_model`` needs to build the network again.
+        """The description by which ``load_model`` builds the network again.
 
         >>> MLP(2, [3, 1]).architecture()
         {'class': 'MLP', 'nin': 2, 'nouts': [3, 1], 'activation': 'relu', 'output': 'identity'}
@@ -347,7 +347,7 @@ def layer_of(parameter: Value, path: str) -> str:
 
 
 def _named(what: str, given: Any, table: dict[str, Any]) -> Any:
-    """What a name stands for in a table; a function stands for itself."""
+    """The entry of a table under a name; a function stands for itself."""
     if callable(given):
         return given
     check_name(what, given, table, "give a function")

@@ -41,7 +41,7 @@ class Module:
     training: bool = True
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """What the module computes: to be written by each subclass."""
+        """Compute the output of the module; each subclass writes this method."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes: give it a __call__ method")
 
     # ---- its parts -----------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class Module:
             parameter.data = numbers[name]
 
     def architecture(self) -> dict[str, Any] | None:
-        """What ``nn.load_model`` needs to build the module again; None where only your own code can.
+        """The description by which ``nn.load_model`` builds the module again; None if only your own code can.
 
         >>> print(Module().architecture())
         None
@@ -311,7 +311,7 @@ def _table_of(model: Module) -> Iterator[tuple[str, str, str, int, str]]:
 
 
 def _sizes_of(module: Module) -> str:
-    """How large the lists of parameters are that a module holds: weight 3 × 2, bias 3."""
+    """The sizes of the lists of parameters in a module: weight 3 × 2, bias 3."""
     found = []
     for name, part in _items(module):
         sizes = []

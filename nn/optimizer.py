@@ -108,7 +108,7 @@ class Optimizer:
 
     @property
     def deferred(self) -> Deferred | None:
-        """What gives the state when it is asked for; None if it is there.
+        """The object that makes the state when it is asked for; None if the state is there.
 
         >>> from nn import SGD
         >>> optimizer = SGD([Value(3.0)])
@@ -196,7 +196,7 @@ class Optimizer:
             parameter.grad = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next step depends on, but for the parameters: what JSON and ``load_state_dict`` can take.
+        """Everything but the parameters that the next step depends on, in a form for JSON and ``load_state_dict``.
 
         >>> from nn import SGD
         >>> x = Value(3.0)

@@ -45,7 +45,7 @@ def parameters(symbol: str, draw: Callable[[], float], *shape: int) -> Any:
 
 
 def within(bound: float, rng: Any = None) -> Callable[[], float]:
-    """What draws numbers between −bound and bound.
+    """A function that draws numbers between −bound and bound.
 
     >>> abs(within(0.25)()) <= 0.25
     True
@@ -172,7 +172,7 @@ class Dropout(Module):
         return random_number(self._factor) * x if self.training else x
 
     def _factor(self) -> float:
-        """Of one number; p and the mode as they are now, since a compiled training comes back here for each step."""
+        """The factor of one number, by p and the mode as they are now: a compiled training asks at each step."""
         if not self.training:
             return 1.0
         return 0.0 if self.rng.random() < self.p else 1.0 / (1.0 - self.p)

@@ -18,7 +18,7 @@ __all__ = ["CosineAnnealingLR", "ExponentialLR", "LinearLR", "ReduceLROnPlateau"
 
 
 class _Stateful:
-    """What is saved of a schedule: all its numbers; the optimiser's are saved with that."""
+    """A schedule whose numbers can be saved; those of its optimiser are saved with that."""
 
     optimizer: Optimizer
 

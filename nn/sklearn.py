@@ -50,7 +50,7 @@ class _NamedArguments(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
 
 
 class _Network(_NamedArguments):
-    """What both estimators have in common; the arguments are those of scikit-learn's networks.
+    """The common part of both estimators; the arguments are those of scikit-learn's networks.
 
     Args:
         hidden_layer_sizes: The number of neurons of each hidden layer.

@@ -53,7 +53,7 @@ class Table:
     rows: list[tuple[int, list[str]]]
 
     def numbers(self, columns: Sequence[str]) -> list[list[float]]:
-        """Of each row the numbers in these columns, in this order.
+        """The numbers of each row in these columns, in this order.
 
         Raises:
             DataError: A cell holds no finite number.
@@ -63,7 +63,7 @@ class Table:
         return [[self._number(row[at], line, name) for name, at in places] for line, row in self.rows]
 
     def labels(self, column: str) -> list[str]:
-        """Of each row the text in a column.
+        """The text of each row in a column.
 
         Raises:
             DataError: A cell is empty.
@@ -75,7 +75,7 @@ class Table:
         return [row[at] for _, row in self.rows]
 
     def class_indices(self, column: str, class_names: Sequence[str]) -> list[int]:
-        """Of each row the index of its label among the classes.
+        """The index of each row's label among the classes.
 
         Raises:
             DataError: A cell is empty, or its label is not among them.

@@ -126,7 +126,7 @@ def _broken(gradient: float, partial: float) -> tuple[str, str] | None:
 
 
 def _blocked_or_steep(op: Op, partial: float) -> tuple[str, str] | None:
-    """What else is wrong with a local derivative, and why."""
+    """Another thing that is wrong with a local derivative, and the reason; None if nothing is."""
     slope = LARGEST_SLOPE.get(op)
     if slope is not None and abs(partial) < FLAT * slope:
         return f"saturated {op.name}", f"its slope is below {FLAT:.0%} of the largest, {number(slope)}"
@@ -150,7 +150,7 @@ def _growth(node: Value, gradients: dict[Value, float]) -> tuple[str, str] | Non
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
-    """What ``diagnose`` found.
+    """The result of ``diagnose``.
 
     Attributes:
         roots: The outputs of the graph.
@@ -171,7 +171,7 @@ class Diagnosis:
 
     @cached_property
     def names(self) -> Names:
-        """What the nodes are called."""
+        """The names of the nodes."""
         return Names(list(self.gradients), self.number_format)
 
     @property

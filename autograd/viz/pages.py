@@ -56,7 +56,7 @@ def html_page(
 
 
 def _crowd(level: dict[str, Any]) -> float:
-    """How many boxes there are to look at, or arrows, of which between single numbers twice as many can be followed."""
+    """The number of things to look at: boxes or arrows, of which twice as many are legible between single numbers."""
     return max(len(level["boxes"]), len(level["arrows"]) / (2 if level["scalar"] else 1))
 
 

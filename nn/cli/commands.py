@@ -200,7 +200,7 @@ def evaluate(model: str, data: str, *, as_json: bool = False) -> None:
 
 
 def _confusion(names: list[str], predictions: Sequence[str], targets: Sequence[int]) -> list[list[int]]:
-    """How many rows of each class (down) were taken for each class (across)."""
+    """The number of rows of each class (down) that were taken for each class (across)."""
     counts = [[0] * len(names) for _ in names]
     place_of = {name: at for at, name in enumerate(names)}
     for target, found in zip(targets, predictions, strict=True):
@@ -232,7 +232,7 @@ def draw(model: str, *, data: str | None = None, row: int | None = None, out: st
 
 
 def _graph(trained: TabularModel, data: str | None, row: int) -> tuple[Value, str]:
-    """What to draw, and what it is."""
+    """The node to draw, and a description of it."""
     features, place = [trained.scaling.mean], "with every feature at its mean"
     if data is not None:
         table = read_table(_file(data), needed=trained.feature_names)
@@ -327,7 +327,7 @@ def _in_words(scores: dict[str, Any]) -> str:
 
 
 def _json(content: Any) -> str:
-    """As JSON, which has no nan and no infinity: null stands for them."""
+    """Content as JSON, in which null stands for nan and infinity."""
     return json.dumps(replace_not_finite(content, lambda _: None), indent=1, ensure_ascii=False, allow_nan=False)
 
 

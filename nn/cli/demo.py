@@ -37,7 +37,7 @@ _FILES = ["model.json", "loss.svg", "neuron.dot", "neuron.svg"]
 
 @dataclass
 class Settings:
-    """What the command line chooses."""
+    """The choices of the command line."""
 
     data: str | None = None
     target: str | None = None
@@ -157,7 +157,7 @@ def mean_loss(outputs: Sequence[Any], y: Sequence[Any], loss: str) -> float:
 
 # ---- what is printed -------------------------------------------------------------------------------------------------
 def introduction(settings: Settings, task: Task, model: MLP) -> str:
-    """What is trained on what."""
+    """Two lines that say what is trained on what."""
     name = "Iris" if settings.data is None else Path(settings.data).name
     sizes = [len(task.table.feature_names), *[len(layer.neurons) for layer in model.layers]]
     return (

@@ -56,7 +56,7 @@ class TabularModel:
 
     @property
     def task(self) -> Task:
-        """Which of the two it is trained for."""
+        """The task that it is trained for."""
         return "classification" if self.class_names else "regression"
 
     # ---- rows in, numbers or names out -------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ class TabularModel:
         return targets if self.loss == "cross_entropy" else one_hot(targets, len(self.class_names))
 
     def outputs(self, features: Sequence[Sequence[float]]) -> list[Any]:
-        """What the network gives for features in the columns' units."""
+        """The outputs of the network for features in the columns' units."""
         return predict(self.model, self.scaling.transform(features), compile=len(features) >= _WORTH_COMPILING)
 
     def predictions(self, outputs: Sequence[Any]) -> list[Any]:
@@ -91,7 +91,7 @@ class TabularModel:
         return [softmax(a) for a in outputs]
 
     def scores(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
-        """How well it does: the mean loss, and the accuracy, or R² and the root of the mean squared error.
+        """The mean loss, with the accuracy of a classifier, or with R² and the root of the mean squared error.
 
         R² = 1 − Σ (a − y)² / Σ (y − mean of y)²         (nan, if all y are the same)
         """

@@ -206,7 +206,7 @@ class Probe:
         return order
 
     def _place(self, node: Value, title: str) -> tuple[str, str]:
-        """What a node is called, and the layer of the parameter nearest to it."""
+        """The name of a node, and the layer of the parameter nearest to it."""
         near = list(node.parents)
         for candidate in near:  # which grows: breadth first
             if candidate in self.paths:
@@ -216,7 +216,7 @@ class Probe:
         return node.label or title, ""
 
     def count(self, layer: str, op: str) -> int:
-        """How many nodes of a primitive a layer has, for one sample."""
+        """The number of nodes of a primitive in a layer, for one sample."""
         return sum(self._place(node, "")[1] == layer for node in self._first if node.op.name == op)
 
     def _layers(self) -> list[Layer]:
@@ -292,7 +292,7 @@ class Probe:
 
 
 def _chosen(X: Sequence[Any], y: Sequence[Any], parameters: int) -> tuple[list[Any], list[Any]]:
-    """All samples, or as many as can be looked at in seconds, picked at random (always the same)."""
+    """All samples, or as many of them as take seconds, picked at random (always the same)."""
     check_pairs(X, y)
     limit = min(MOST_SAMPLES, max(FEWEST_SAMPLES, GRADIENTS_AT_MOST // parameters))
     indices = range(len(X)) if len(X) <= limit else sorted(random.Random(0).sample(range(len(X)), limit))

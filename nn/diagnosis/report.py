@@ -39,7 +39,7 @@ SYMPTOMS: dict[str, Callable[[Probe], Result]] = {
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What ``doctor`` found: text when printed, a table in a notebook; true if something is wrong.
+    """The findings of ``doctor``: text when printed, a table in a notebook; true if something is wrong.
 
     Attributes:
         findings: The worst first.

@@ -20,7 +20,7 @@ STEPS = 5  # to see whether a loss that went up comes down again: RMSprop begins
 
 
 def updates(probe: Probe) -> Result:
-    """How much of its own size does a step change a layer?  About a thousandth is usual.
+    """By how much of its own size does a step change a layer?  About a thousandth is usual.
 
     Source: A. Karpathy, notes of the course CS231n, "Ratio of weights:updates".
     """

@@ -39,7 +39,7 @@ class ExecutorError(AutogradError, RuntimeError):
 
 
 class Parcel:
-    """Something that many tasks need, in the form in which it travels.
+    """An object that many tasks need, in the form in which it travels.
 
     Attributes:
         data: The pickled object.

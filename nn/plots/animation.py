@@ -46,7 +46,7 @@ class BoundaryFilm:
         return ax
 
     def animation(self, fps: int = 8, figsize: tuple[float, float] = (4.5, 3.6), dpi: int = 80) -> FuncAnimation:
-        """All frames as one of matplotlib's animations; the last one stays for a second."""
+        """An animation of matplotlib with all frames; the last one stays for a second."""
         plt = pyplot()
         from matplotlib.animation import FuncAnimation
 

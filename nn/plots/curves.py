@@ -17,7 +17,7 @@ LOG_FROM = 30.0  # the largest loss by the smallest
 
 
 class Epochs(Protocol):
-    """What a picture of a training needs to know about its epochs: a ``History`` is one."""
+    """The epochs of a training, as far as a picture knows them; a ``History`` is one."""
 
     loss: list[float]
     val_loss: list[float]

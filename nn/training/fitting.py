@@ -250,7 +250,7 @@ class _Training:
             self.written = snapshot.epoch
 
     def _ahead(self) -> int:
-        """How many epochs to train before the next look at them: several, where they are fast and nobody else looks."""
+        """The number of epochs before the next look at them: several, if they are fast and nobody else looks."""
         history = self.history
         if not history or self.measure or self.schedule or self.callbacks:
             return 1
@@ -260,7 +260,7 @@ class _Training:
         return min(ahead, self.every - len(history) % self.every) if self.checkpoint else ahead
 
     def _train(self, epochs: int, start: Snapshot) -> None:
-        """Some epochs, up to the first that is to be the last."""
+        """Train some epochs, or fewer if training is to stop before."""
         begun, history = time.perf_counter(), self.history
         losses = _run_epochs(self.steps, epochs, len(self.samples[0]), self.batch_size, self.rng)
         seconds = (time.perf_counter() - begun) / len(losses)
@@ -283,13 +283,13 @@ class _Training:
             raise NumericError(f"the loss became {losses[good]} in epoch {len(history) + 1}: {remedy}")
 
     def _look(self, losses: Sequence[float]) -> int:
-        """How many of these epochs count: all, or those up to where it stops."""
+        """The number of these epochs that count: all, or those up to the one after which training stops."""
         good = self.improvement.accept(losses)
         self.history.stopped = self.improvement.reason
         return good
 
     def _end_epoch(self) -> None:
-        """All that is done after an epoch."""
+        """Do all that comes after an epoch: validation, schedule, callbacks."""
         history, steps = self.history, self.steps
         if self.measure:
             loss, metrics = self.measure()

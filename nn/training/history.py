@@ -17,7 +17,7 @@ COLUMNS = ("epoch", "loss", "val_loss", "lr", "seconds")
 
 @dataclass(repr=False)
 class History:
-    """What happened in each epoch.
+    """The losses, metrics, learning rates and times of all epochs.
 
     Attributes:
         loss: The mean over the samples, each measured just before the step that used it.

@@ -26,7 +26,7 @@ _ALIVE_AT_ONCE = 64  # the samples whose graphs are in memory together, whatever
 
 
 class Problem(NamedTuple):
-    """What is to be learned from what: a model, a loss of one sample, the samples, and a target for each."""
+    """A model, the loss of one sample, and the data to learn from: samples, and a target for each."""
 
     model: Callable[[Any], Any]
     loss: Loss

@@ -233,7 +233,7 @@ def sweep(
 
 
 def _points(grid: Any) -> list[dict[str, Any]]:
-    """What the factory is called with, run by run."""
+    """The hyper-parameters of each run."""
     if isinstance(grid, Mapping):
         for name, values in grid.items():
             if isinstance(values, str) or not hasattr(values, "__iter__"):

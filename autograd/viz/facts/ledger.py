@@ -27,7 +27,7 @@ MOST_TERMS = 12  # longer sums are shortened to their largest terms
 def explain(
     node: Value, loss: Value | None = None, *, k: int = 5, number_format: str = ".4g", formulas: bool = False
 ) -> Ledger | Paths:
-    """Where the gradient of a node comes from.
+    """Explain where the gradient of a node comes from.
 
     ``explain(v)`` takes ``v.grad`` apart: one term per use of v, the local derivative times the gradient there.  It
     looks for the uses among all living graphs, since a node does not know who uses it.
@@ -102,7 +102,7 @@ class Term:
 
 @dataclass(frozen=True, repr=False)
 class Ledger:
-    """What a gradient is the sum of.
+    """The terms that a gradient is the sum of.
 
     Attributes:
         node: The node whose gradient is explained.
@@ -178,7 +178,7 @@ class Ledger:
         return [term for i, term in enumerate(self.terms) if i in kept]
 
     def _others(self) -> list[str]:
-        """What is not listed term by term."""
+        """The terms that are not listed one by one, in words."""
         spec, shown, found = self.names.spec, set(self._largest), []
         if hidden := [term.contribution for term in self.terms if term not in shown]:
             found.append(f"{factor(sum(hidden), spec)} from {len(hidden):,} more")

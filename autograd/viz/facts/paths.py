@@ -196,7 +196,7 @@ def strongest_paths(start: Value, root: Value, order: Sequence[Value], k: int) -
 
 
 def count_paths(start: Value, root: Value, order: Sequence[Value]) -> int:
-    """How many paths there are; a node used twice by another counts as two."""
+    """The number of paths; a node used twice by another counts as two."""
     count = {start: 1}
     for node in order:
         if node is not start and (total := sum([count.get(parent, 0) for parent in node.parents])):

@@ -32,7 +32,7 @@ def alt_text(figure: Figure) -> str:
 
 
 def summary(figure: Figure) -> str:
-    """What the drawing is of, without a word on gradients."""
+    """A sentence about what is drawn, without a word on gradients."""
     spec, name = figure.graph.spec, figure.graph.names.name
     outputs = ", ".join([f"{name[root]} = {number(root._data, spec)}" for root in figure.graph.roots])
     size = len(figure.graph.order)

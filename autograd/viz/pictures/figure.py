@@ -58,7 +58,7 @@ class Graph:
 
     @cached_property
     def names(self) -> Names:
-        """What the nodes are called."""
+        """The names of the nodes."""
         return Names(self.order, self.spec)
 
     def _kinds(self, parameters: set[Value]) -> dict[Value, Kind]:
@@ -178,7 +178,7 @@ class Figure:
 
     @cached_property
     def identity(self) -> dict[Box, str]:
-        """What a box is called in DOT, and in the ``data-`` attributes of an SVG: n0, n1, …"""
+        """The names of the boxes in DOT, and in the ``data-`` attributes of an SVG: n0, n1, …"""
         return {box: f"n{i}" for i, box in enumerate(self.boxes)}
 
     def read_arrows(self) -> list[Arrow]:

@@ -160,7 +160,7 @@ def _box(key: Hashable, nodes: list[Value], exits: set[Value], graph: Graph) -> 
 
 
 def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:
-    """What nodes of the same structure have in common, with … where they differ or have no name.
+    """The common expression of nodes of the same structure, with … where they differ or have no name.
 
     Args:
         nodes: The outputs of the box.

@@ -114,7 +114,7 @@ def _is_inside(node: Value, user: Any, level: str) -> bool:
 
 
 def _structure(node: Value, kind: dict[Value, Hashable], level: str) -> Hashable:
-    """What a node has in common with those that do the same work on other data."""
+    """The structure that a node shares with those that do the same work on other data."""
     if not node.parents:
         label = node.label
         return node.op.name, label if level != "repeat" else "" if textbook(label) else stem([node])

@@ -97,7 +97,7 @@ def _box_size(box: Box) -> tuple[float, float]:
 
 
 def _label_place(edge: dict[str, str], height: float) -> tuple[float, float]:
-    """Where Graphviz put the label, or the middle of an arrow for which it was not asked to."""
+    """The place of a label: where Graphviz put it, or the middle of the arrow if Graphviz was not asked."""
     if "lp" in edge:
         return _flipped(edge["lp"], height)[0]
     points = _flipped(edge["pos"], height)
@@ -107,7 +107,7 @@ def _label_place(edge: dict[str, str], height: float) -> tuple[float, float]:
 
 
 def _total_span(figure: Figure) -> int:
-    """How many ranks all arrows cross together: each crossing costs Graphviz as much as a box."""
+    """The number of ranks that all arrows cross together: each crossing costs Graphviz as much as a box."""
     rank: dict[Box, int] = {}
     for box in figure.boxes:
         rank[box] = 1 + max([rank[parent] for parent in box.parents], default=-1)

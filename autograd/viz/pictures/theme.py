@@ -9,7 +9,7 @@ __all__ = ["THEMES", "Kind", "Look", "Theme", "chosen_theme", "following", "them
 
 
 class Kind(Enum):
-    """What a node is in its graph."""
+    """The kind of a node, by its role in the graph."""
 
     LEAF = "leaf"
     PARAMETER = "parameter"
@@ -21,7 +21,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Look:
-    """How one kind of node is drawn, in Graphviz's terms."""
+    """The looks of one kind of node, in Graphviz's terms."""
 
     fill: str
     line: str

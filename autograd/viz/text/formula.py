@@ -149,7 +149,7 @@ class Formulas:
                 size[node] = depth[node] = 1
 
     def expression(self, node: Value) -> Expression:
-        """What a node is computed by; a leaf is itself."""
+        """The expression that computes a node; a leaf is itself."""
         return self.written[node] if node.parents else self._operand(node)
 
     def definitions(self, root: Value) -> list[tuple[str, Expression, float]]:
@@ -171,7 +171,7 @@ class Formulas:
         return _expression(node.op, [self._operand(parent) for parent in node.parents])
 
     def _resolved(self, node: Value) -> Expression | None:
-        """What the rules of derivatives put in for accuracy, at this point: |x| is x or -x, min(x, 1000) is x."""
+        """A node that a rule adds for accuracy, as it is at this point: |x| is x or -x, min(x, 1000) is x."""
         operands = [self._operand(parent) for parent in node.parents]
         if node.op not in _ARITHMETIC and all(isinstance(operand, Number) for operand in operands):
             return Number(node.data)

@@ -32,7 +32,7 @@ MOST_OPERANDS = 400  # of a node, for each of which a row with all of them would
 
 @dataclass(frozen=True)
 class LocalDerivative:
-    """How much a node changes with one of its operands.
+    """The derivative of a node with respect to one of its operands, as a number and as a formula.
 
     Attributes:
         head, tail: The node and the operand, by name.

@@ -18,7 +18,7 @@ __all__ = ["LATEX", "PLAIN", "Mathematics"]
 
 @dataclass(frozen=True)
 class Mathematics(Dialect):
-    """How formulas are spelled: factors stand side by side, and fractions, roots and powers have forms of their own.
+    """A dialect for formulas: factors stand side by side, and fractions, roots and powers have forms of their own.
 
     Args:
         dot: Spelling of a product of factors that would run together.

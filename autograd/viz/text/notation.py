@@ -182,7 +182,7 @@ def expression(node: Value, operands: Sequence[Text], spec: str = ".4g") -> Text
 
 
 def _few(parts: Sequence[Text]) -> Sequence[Text]:
-    """All parts, or the first and the last of more than a line holds."""
+    """The parts, or only the first four and the last one if a line cannot hold all."""
     return parts if len(parts) <= MOST_OPERANDS else [*parts[:4], Text("…"), parts[-1]]
 
 
