@@ -103,9 +103,9 @@ def kernel_for(program: Program, backend: str = "auto", batch: int = 1) -> Kerne
     """The fastest kernel that can run a program.
 
     Args:
-        program: what to run.
+        program: The program to run.
         backend: "auto", or "native" or "python" to insist on one.
-        batch: how many samples the batched arrays hold.
+        batch: The number of samples in the batched arrays.
     """
 
     def native() -> Kernel:

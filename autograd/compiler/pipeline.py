@@ -31,7 +31,7 @@ class Assembled(NamedTuple):
     Attributes:
         program: its outputs are those of the recording, those that its effects need, the number of guards that do not
             hold if there are any, then the derivatives of the first output.
-        outputs: how many outputs the recording and its effects have.
+        outputs: The number of outputs of the recording and of its effects.
         guarded: whether there are guards.
         gradients: the kinds of leaves that the last outputs are derivatives with respect to, in the order of the call.
     """
@@ -65,7 +65,7 @@ def assemble(
     """The program of a recording.
 
     Args:
-        recording: what to compute.
+        recording: The recording to compute.
         wanted: the kinds of leaves to differentiate the first output with respect to.
         batched: whether it is evaluated for many samples at once; the arguments are other ones for each.
         most: The largest number of classes allowed.

@@ -26,8 +26,8 @@ class Evaluator:
     """A function of one sample, evaluated for all samples of a data set, again and again with other parameters.
 
     Args:
-        f: of one sample, ``f(*sample)``; it returns a list of Values.
-        data: for each argument of ``f`` what it is for each sample: numbers, nested lists of them, or one array.
+        f: The function of one sample, ``f(*sample)``, which returns a list of Values.
+        data: The values of each argument of ``f`` for all samples: numbers, nested lists of them, or one array.
         leaves: those leaves whose numbers each call is given; others that ``f`` uses are read where they are.
 
     Raises:

@@ -51,7 +51,7 @@ class Gradients:
 
         Args:
             columns: the numbers of all samples, one row per sample.
-            batch: which of them.
+            batch: The places of the samples of this batch.
             parameters: the numbers of all captured leaves.
         """
         sums = np.zeros(1 + self.trained)

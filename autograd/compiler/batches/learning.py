@@ -88,7 +88,7 @@ def step_program(
         captured: the number of captured leaves, trained or not.
         trained: the number of parameters that are trained.
         rule: the update of one parameter.
-        state_size: how many numbers the rule carries along for each parameter.
+        state_size: The number of numbers that the rule carries along for each parameter.
         hyper: the numbers that the rule finds in ``hyper``; ``lr`` and ``step`` may change from step to step.
 
     Raises:

@@ -37,12 +37,12 @@ class Trainer:
 
     Args:
         loss: the loss of one sample, ``loss(*sample)``, as a Value.
-        data: for each argument of ``loss`` what it is for each sample: numbers, nested lists of them, or one array.
-        parameters: what is trained.
+        data: The values of each argument of ``loss`` for all samples: numbers, nested lists of them, or one array.
+        parameters: The leaves that are trained.
         rule: the update of one parameter, on any numbers.
-        state_size: how many numbers the rule carries along for each parameter.
+        state_size: The number of numbers that the rule carries along for each parameter.
         hyper: the numbers that the rule finds in ``hyper``; of these ``lr`` and ``step`` change from step to step.
-        outside: what the loss can see besides the sample, if it is known.
+        outside: Everything that the loss can read besides the sample; None if that is not known.
 
     Raises:
         DataDependentError: the loss decides by its data.
@@ -131,7 +131,7 @@ class Trainer:
         Args:
             batches: batches that follow each other; runs of equal length are one native call each.
             lr: the learning rate.
-            repeat: how often to go through the batches; for one batch that is one native call.
+            repeat: The number of times to go through the batches; those of a single batch are one native call.
         """
         if len(batches) == 1:
             return self._on_frame(len(batches[0]), lr).repeat(rows_of(self.columns, batches[0]), repeat)

@@ -329,7 +329,7 @@ def compile_function(
         f: a function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,
             dictionaries and dataclasses of numbers; it may use Values from outside (parameters), which are read at each
             call.  A method, or a model.  Or a Value, the root of a graph.
-        inputs: with a graph: the leaves that become the arguments, in order.
+        inputs: The leaves of a graph that become the arguments, in order.
         backend: "auto", or "native" or "python" to insist on one.
 
     An argument that is an int may be an index into a list of numbers, Values or such lists: that is computed anew at

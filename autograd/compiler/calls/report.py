@@ -36,8 +36,8 @@ class Entry(NamedTuple):
     Attributes:
         number: counted from 1.
         cause: why it was made.
-        variant: what came of it.
-        seconds: how long the function took while it was recorded.
+        variant: The variant that was made of it.
+        seconds: The CPU time of the function while it was recorded.
     """
 
     number: int

@@ -35,9 +35,9 @@ class Case(NamedTuple):
     """One operation in one direction, as the key of a kernel.
 
     Attributes:
-        name: of the row.
+        name: The name of the row.
         backward: whether it is what the row does to adjoints.
-        exponent: of a ``constant_power``, if the code knows it.
+        exponent: The exponent of a ``constant_power``, if the code knows it.
         lanes: always one number at a time.
     """
 
@@ -262,11 +262,11 @@ class _Derivatives:
     """The local derivatives of a row, written by the row itself.
 
     Args:
-        text: where they are written.
+        text: The text that they are written to.
         op: the row.
-        arity: how many operands it is given.
+        arity: The number of operands.
         known: those that are known numbers.
-        pairs: for a row of any number of operands, how many pairs of them there are.
+        pairs: The number of pairs of operands, of a row that takes any number of them.
     """
 
     def __init__(self, text: _Text, op: Op, arity: int, known: dict[int, float], pairs: str | None = None) -> None:
@@ -295,8 +295,8 @@ class _Derivatives:
         """The name of a number.
 
         Args:
-            x: which one.
-            places: in a loop over operands, those of this turn.
+            x: The number of the operand.
+            places: The places of this turn in a loop over operands.
             each: names of numbers that belong to this turn.
         """
         if not isinstance(x, Read):

@@ -28,11 +28,11 @@ class Call(NamedTuple):
     """A kernel and what it runs with.
 
     Attributes:
-        kernel: what to do.
+        kernel: The kernel to run.
         table: turns, places and strides.
-        columns: what the kernel touches.
+        columns: The columns that the kernel reads and writes.
         numbers: plain numbers among the operands.
-        flags: what else the descriptor says: for sums whether they are added to what is there.
+        flags: Further numbers of the descriptor: whether sums are added to what is there.
     """
 
     kernel: Kernel
@@ -48,11 +48,11 @@ def lowered(
     """The calls that compute a program.
 
     Args:
-        program: with its arrays in this memory.
+        program: The program, whose arrays are in this memory.
         steps: the order of computation.
         kept: the arrays that are in memory.
-        memory: where they are.
-        batch: how many samples the batched arrays hold.
+        memory: The places of the arrays.
+        batch: The number of samples in the batched arrays.
         fixed: whether matrix products are compiled for their sizes.
 
     Raises:
@@ -242,9 +242,9 @@ class _Part(NamedTuple):
 
     Attributes:
         dense: whether it completes the sums from ``first`` to ``end``, each in one place.
-        columns: of the owners, of the factors, and perhaps of what the sums start from.
+        columns: The columns of the owners, of the factors, and perhaps of the numbers that the sums start from.
         terms: the list itself.
-        start: what the sums start from, if that is a column.
+        start: The column that the sums start from; None if there is none.
         more: parts that are added afterwards.
     """
 

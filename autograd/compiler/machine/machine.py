@@ -23,11 +23,11 @@ class Machine:
     """A program that runs as machine code, for any number of threads at a time: each has a frame of its own.
 
     Args:
-        program: what to run.
-        batch: how many samples the batched arrays hold.
+        program: The program to run.
+        batch: The number of samples in the batched arrays.
         carried: pairs (number of an output, leaf): the output takes the place of the leaf for the next evaluation.
         fixed: whether matrix products are compiled for their sizes, which pays off in a long training.
-        elsewhere: where the parameters are, one array of them, if that is not in the frame.  Then outputs are not
+        elsewhere: The array with the parameters, if they are not in the frame.  Then outputs are not
             carried over at the end of an evaluation, but when the second function that ``bound`` gives is called.
     """
 
@@ -149,7 +149,7 @@ class Machine:
 
         Args:
             memory: a frame; for arguments the data.
-            kind: which leaves.
+            kind: The kind of leaves.
             numbers: those of the call [number], or of a batch [number, sample]; of many evaluations one each in front.
         """
         for leaf, here, places in self._leaves:
@@ -190,9 +190,9 @@ class Machine:
         """Evaluate once or many times.
 
         Args:
-            frame: of this machine.
+            frame: A frame of this machine.
             data: the arguments [times, size]; if there are those of one evaluation only, they serve all.
-            times: how often.
+            times: The number of evaluations.
             noted: number of the output, of one member, to note after each.
 
         Returns:

@@ -17,9 +17,9 @@ class MapKernel(NamedTuple):
     """What the loop of a region computes.
 
     Attributes:
-        steps: for each operation its name and its operands: ("register", number of a step), ("column", number),
+        steps: The name and the operands of each operation: ("register", number of a step), ("column", number),
             ("number", number of a number in the descriptor) or ("literal", the number).
-        loads: how each column that is read advances: "u" by 1, "b" not at all, "g" by another stride.
+        loads: The way in which each column that is read advances: "u" by 1, "b" not at all, "g" by another stride.
         stores: the same for columns that are written, each with the step whose result it takes.
         lanes: members at a time.
     """
@@ -94,9 +94,9 @@ class _MapText(KernelText):
         """The lines that compute the vector of members at an index.
 
         Args:
-            index: of the first of them.
-            pointers: to the first member of each column.
-            outside: what columns have that are loaded already.
+            index: The index of the first of them.
+            pointers: Pointers to the first member of each column.
+            outside: The registers of the columns that are loaded already.
             extent: "whole" if all lanes exist, "part" if not, "either" if the code has to look: what takes long is
                 there once, and around it two ways to load and to store.
         """

@@ -19,12 +19,12 @@ class Memory(NamedTuple):
     """The places of arrays.
 
     Attributes:
-        base: where each array begins: arguments in the data, all others in the frame.
-        size: of a frame.
+        base: The place where each array begins: arguments in the data, all others in the frame.
+        size: The length of a frame.
         data: the size of the data of one evaluation.
-        scratch: where the terms of exact sums are copied together.
-        aliases: for an array that is computed in the memory of another one, which it replaces: that one.
-        leaves: how much of a frame is leaves, which are in front.
+        scratch: The place where the terms of exact sums are copied together.
+        aliases: The array in whose memory another one is computed, by the array that takes its place.
+        leaves: The length of the leaves, which are in front.
     """
 
     base: dict[int, int]
@@ -53,10 +53,10 @@ def memory_of(
     """Lay out the arrays of a program.
 
     Args:
-        program: with these arrays.
+        program: The program with these arrays.
         steps: the order of computation.
         kept: the arrays that need memory.
-        batch: how many samples the batched arrays hold.
+        batch: The number of samples in the batched arrays.
         replaced: pairs (new, old) of arrays: the new one takes the place of the old one for the next evaluation.
     """
     first, last = _lives(program, steps)

@@ -35,8 +35,8 @@ def caller(program: Program, shapes: Sequence[Any], result: Any, slow: Callable[
 
     Args:
         program: reads arguments only; it is not batched.
-        shapes: of the arguments of the function, see ``pycall.builtin``.
-        result: what the function returns, in terms of the numbers of all outputs, one after the other.
+        shapes: The shapes of the arguments of the function, see ``pycall.builtin``.
+        result: The result of the function, in terms of the numbers of all outputs, one after the other.
         slow: a bound method, held weakly: it is called where the arguments are not what the shapes say.
     """
     if not available():

@@ -20,9 +20,9 @@ class MatmulKernel(NamedTuple):
 
     Attributes:
         sizes: m, n and k.
-        strides: of C, A, B, and perhaps of S, along their rows and along their columns.
+        strides: The strides of C, A, B, and perhaps of S, along their rows and along their columns.
         accumulate: whether to add to what is in C.
-        lanes: of a vector.
+        lanes: The number of lanes of a vector.
     """
 
     sizes: tuple[int, int, int]

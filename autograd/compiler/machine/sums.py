@@ -15,10 +15,10 @@ class SumKernel(NamedTuple):
 
     Attributes:
         way: "n": vectors of members, "k": vectors of terms, "": one at a time.
-        factors: for each factor how it advances along the vector: "u" by 1 or "b" not at all, and along m: "b" for one
-            that is the same in all rows, and therefore loaded once; for way "k" along n, too.
-        start: how what the sums start from advances along the vector, if it is a column of its own, else empty.
-        lanes: of a vector.
+        factors: The way in which each factor advances along the vector: "u" by 1 or "b" not at all; and along m: "b" for
+            one that is the same in all rows, and therefore loaded once; for way "k" along n, too.
+        start: The way in which the column that the sums start from advances along the vector; empty without one.
+        lanes: The number of lanes of a vector.
     """
 
     way: str
@@ -97,9 +97,9 @@ class _SumText(KernelText):
         """The sums of a tile: from their starts through all terms into memory.
 
         Args:
-            name: of the tile.
-            rows: how many rows it has, or one with several vectors.
-            vectors: how many vectors a row has.
+            name: The name of the tile.
+            rows: The number of its rows, or 1 with several vectors.
+            vectors: The number of vectors in a row.
             columns: the pointers to what each column has for the first of the sums.
         """
         code, kind, factors = self.code, self.code.type, self.factors
@@ -250,7 +250,7 @@ class _SumText(KernelText):
         All starts are read before any total is stored, so that a row that is there twice gets the same total twice.
 
         Args:
-            sums: of each the place, the place of what it starts from (if that is another one), and the vector.
+            sums: The place of each sum, the place that it starts from (if that is another one), and its vector.
         """
         code = self.code
         starts = [self._start(place, begin) for place, begin, _ in sums]

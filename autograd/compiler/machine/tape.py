@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         outputs: the numbers of the outputs.
-        violated: how many guards do not hold.
+        violated: The number of guards that do not hold.
         by_arguments: the gradient of the first output with respect to the arguments.
         by_parameters: the same with respect to the parameters.
     """
@@ -52,7 +52,7 @@ class Tape:
     """A recorded graph that runs node by node, for any number of threads at a time.
 
     Args:
-        recording: what to run.
+        recording: The recording to run.
 
     Raises:
         UnsupportedError: a primitive that a user has defined.

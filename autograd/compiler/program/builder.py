@@ -102,7 +102,7 @@ class Builder:
         Args:
             op: a row of the derivative table.
             operands: numbers and reads of one length.
-            size: of the result, if all operands are numbers.
+            size: The size of the result, if all operands are numbers.
         """
         operands = [self.known(operand) for operand in operands]
         same = self._simplified(op, operands)
@@ -193,7 +193,7 @@ class Builder:
         Args:
             chosen: a number for each m, or one that is known.
             candidates: all of them, candidate by candidate.
-            size: how many are chosen.
+            size: The number of members that are chosen.
         """
         chosen, count = self.known(chosen), len(candidates.index) // size
         if not isinstance(chosen, Read):

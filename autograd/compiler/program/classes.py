@@ -101,8 +101,8 @@ class Array(NamedTuple):
     """The members of one class.
 
     Attributes:
-        kind: how the numbers come about.
-        size: how many members.
+        kind: The way in which the numbers are made.
+        size: The number of members.
         batched: whether there is one such block for each sample of a batch.
         op: MAP: the row of the derivative table.  SUM: ``ops.largest`` if it is the largest term instead of the sum.
         operands: MAP: what it is applied to.  GATHER: the numbers that choose, and all candidates.  SCATTER: the
@@ -162,8 +162,8 @@ class Program(NamedTuple):
     Attributes:
         arrays: each reads earlier ones only.
         outputs: the results; each is a number, or members of an array.
-        labels: for arrays that have them: what each member is called.
-        adjoints: for an array of adjoints: the array that these belong to.
+        labels: The labels of the members, of arrays that have labels.
+        adjoints: The array that each array of adjoints belongs to.
     """
 
     arrays: list[Array]

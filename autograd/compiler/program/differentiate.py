@@ -32,7 +32,7 @@ def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> 
     """Write the derivatives of one number with respect to whole arrays behind what is written.
 
     Args:
-        builder: with the program in it.
+        builder: The builder with the program in it.
         output: one member of an array.
         inputs: arrays, each read in the order of its members.
 
@@ -271,8 +271,8 @@ class _Edge(NamedTuple):
     """What reads members of an array.
 
     Attributes:
-        places: where.
-        taken: a number that is not 0 where it counts; None: everywhere.
+        places: The places of these members.
+        taken: A number that is 0 where the edge does not count; None if it counts everywhere.
         batched: whether that is another number for each sample.
         groups: sets of members of which one counts at least, since an index chooses among what is computed from them.
     """

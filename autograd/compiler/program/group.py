@@ -154,9 +154,9 @@ def _gradients(builder: Builder, operands: Sequence[Operand], places: Sequence[S
     """Derivatives of some numbers with respect to others, as plain numbers: each of one root and one leaf.
 
     Args:
-        builder: with the program in it.
+        builder: The builder with the program in it.
         operands: the arrays of the roots and of the leaves.
-        places: for each derivative the member that is its root, and the one that is its leaf.
+        places: The root and the leaf of each derivative, as members of their classes.
     """
     roots, leaves = operands
     if not isinstance(roots, Read) or not isinstance(leaves, Read):

@@ -184,8 +184,8 @@ class Blocks(NamedTuple):
     """Several lists as blocks of two nested loops: what is regular inside, and a table of what is not.
 
     Attributes:
-        steps: for each list the steps of the outer and the inner loop.
-        table: for each block the turns of the outer loop, those of the inner one, and where each list begins.
+        steps: The steps of the outer and the inner loop in each list.
+        table: The turns of the outer and of the inner loop of each block, and the place where each list begins.
     """
 
     steps: list[tuple[int, int]]

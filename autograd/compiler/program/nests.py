@@ -22,8 +22,8 @@ class Column(NamedTuple):
 
     Attributes:
         places: members of an array.
-        base: where the array begins in memory.
-        scale: how many numbers a member has: 1, or the size of the batch.
+        base: The place where the array begins in memory.
+        scale: The number of numbers of a member: 1, or the size of the batch.
         data: whether it is among the arguments, which have memory of their own.
     """
 
@@ -209,8 +209,8 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
     """The nest of the terms of a sum, for a kernel with loops m, n and k, of which k stays within one sum.
 
     Args:
-        columns: of the owners, of one or two factors, and perhaps of the numbers that the sums start from.
-        factors: how many factors.
+        columns: The columns of the owners, of one or two factors, and perhaps of the numbers that the sums start from.
+        factors: The number of factors.
         batch: the samples of a batch.
 
     Returns:

@@ -24,7 +24,7 @@ class Region(NamedTuple):
 
     Attributes:
         arrays: the numbers of the arrays, in order.
-        size: how many members each has.
+        size: The number of members of each.
         batched: whether they are batched.
     """
 

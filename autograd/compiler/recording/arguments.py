@@ -53,7 +53,7 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True) -> list[An
 
     Args:
         x: the argument.
-        where: what it is called, or a pair of what it stands in and its place there.
+        where: The name of the argument, or a pair of the container that it stands in and its place there.
         whole: whether ints stay ints.
 
     Raises:
@@ -160,10 +160,10 @@ def refilled(args: Sequence[Any], shape: Any, leaves: list[Any], numbers: list[f
     """Arguments like those of a call with other numbers.
 
     Args:
-        args: of the call.
+        args: The arguments of the call.
         shape: their structure.
         leaves: their numbers and Values.
-        numbers: what stands in the place of these.
+        numbers: The stand-ins for these numbers.
     """
     supply = iter(numbers)
     if not isinstance(leaves, Floats):

@@ -95,7 +95,7 @@ def member(xs: Any, i: Any, recorder: Any) -> Any:
     """``xs[i]`` for a traced int: a gather if the members are numbers, Values, or lists of these that are alike.
 
     Raises:
-        IndexError: as Python does.
+        IndexError: There is no such member, as in Python.
     """
     if isinstance(i, TracedWhole):
         i = i.whole()

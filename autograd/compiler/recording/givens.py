@@ -66,8 +66,8 @@ def put_back(form: Form, numbers: Sequence[Any], given: Sequence[Any], args: Seq
     """Do to the arguments of a call what a recorded function did to its own.
 
     Args:
-        form: what ``Copies.changed`` gave, taken apart.
-        numbers: what was computed for it.
+        form: The result of ``Copies.changed``, taken apart.
+        numbers: The numbers that were computed for it.
         given: the numbers and Values in the arguments.
         args: the arguments.
     """

@@ -297,7 +297,7 @@ def recording_of(
     Args:
         output: its root, or several of them.
         arguments: leaves of it.
-        guards: what was decided on the way.
+        guards: The decisions that were taken on the way.
         inside: the nodes that belong to it; others are captured as they are, like leaves.  None: all belong to it.
     """
     known = set(arguments)

@@ -39,7 +39,7 @@ class Form(NamedTuple):
 
     Attributes:
         template: the result with a number of its nodes in the place of each number.
-        kinds: what each of these is: Value, float, int or bool.
+        kinds: The kind of each of these: Value, float, int or bool.
     """
 
     template: Any
@@ -54,7 +54,7 @@ class Form(NamedTuple):
         """The structure with these in the places of the numbers.
 
         Args:
-            numbers: what was computed.
+            numbers: The numbers that were computed.
             given: the numbers and Values in the arguments, if these are part of it.
             containers: the lists and dictionaries in the arguments.
         """
@@ -109,9 +109,9 @@ def taken_apart(
     """The structure of a result, and the nodes of its numbers; the first to which a gradient can go is the first.
 
     Args:
-        result: what the function returned.
+        result: The result of the function.
         arguments: the leaves that stand for its arguments.
-        known: by their ids, what stands in the template for objects of the arguments.
+        known: The stand-ins in the template for objects of the arguments, by the ids of these.
 
     Raises:
         TypeError: something in it is neither a number nor a text.
@@ -191,8 +191,8 @@ class LazyPartials(Sequence[float]):
     """Derivatives that are computed when they are first asked for.
 
     Args:
-        count: how many.
-        compute: gives them.
+        count: The number of derivatives.
+        compute: A function that gives them.
     """
 
     def __init__(self, count: int, compute: Callable[[], Sequence[float]]) -> None:

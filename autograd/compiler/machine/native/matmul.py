@@ -49,7 +49,7 @@ def emit_matmul(
     """IR of ``void @name(ptr c, ptr a, ptr b, ptr s)``: C[m, n] = A[m, k] B[k, n] + S[m, n]; C overlaps no other.
 
     Args:
-        name: of the function.
+        name: The name of the function.
         m, n, k: sizes, at least 1.
         c, a, b: strides in doubles.
         start: strides of S; stride 0 repeats a column (a bias, say); None: there is no S.

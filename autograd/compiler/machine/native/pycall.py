@@ -79,14 +79,14 @@ def builtin(
         kernel: LLVM IR that defines ``void @kernel(ptr inputs, ptr outputs, ptr constants)`` on arrays of double,
             with the inputs in the order in which the shapes mention them.
         arguments: the shape of each positional argument.
-        outputs: how many doubles the kernel writes.
-        result: what to return, in terms of the numbers of the outputs.
+        outputs: The number of doubles that the kernel writes.
+        result: The result to return, in terms of the numbers of the outputs.
         slow: called with the same arguments when they are not exact floats, ints, lists or tuples as described.
         constants: address of a block of doubles the kernel reads live (parameters); the caller keeps it alive.
-        keep: what the kernel refers to by address; lives as long as the function.
+        keep: The objects that the kernel refers to by address; they live as long as the function.
 
     Raises:
-        RuntimeError: where the interpreter is not CPython with its lock.
+        RuntimeError: The interpreter is not CPython with its lock.
     """
     return _make(name, kernel + _scalar_wrapper(arguments, outputs, result, constants), slow, keep, passes, codegen)
 
