@@ -15,7 +15,7 @@ class SumKernel(NamedTuple):
 
     Attributes:
         way: "n": vectors of members, "k": vectors of terms, "": one at a time.
-        factors: The way in which each factor advances along the vector: "u" by 1 or "b" not at all; and along m: "b" for
+        factors: The way in which each factor advances along the vector: "u" by 1 or "b" not at all; along m: "b" for
             one that is the same in all rows, and therefore loaded once; for way "k" along n, too.
         start: The way in which the column that the sums start from advances along the vector; empty without one.
         lanes: The number of lanes of a vector.
