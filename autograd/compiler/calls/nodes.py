@@ -42,15 +42,19 @@ class Nodes:
 
     def node(self, k: int) -> Value:
         """Output number k; derivatives that are not known are computed when somebody asks for them."""
-        if self.chosen is None or not self.parents:
-            return Value(self.values[k])
         variant = self.variant
+        recorded = variant.recording.outputs[k]
+        label = recorded.label if recorded.parents else ""
+        if self.chosen is None or not self.parents:
+            return Value(self.values[k], label)
         op = CompiledCall(
             variant.alone, k, len(variant.captured), self.leaves, self.numbers, self.chosen, self.live, self.values[k]
         )
         known = self.first if k == 0 else None
         partials = LazyPartials(len(self.parents), partial(self._partials, k)) if known is None else known
-        return new_node(self.values[k], op, self.parents, partials)
+        out = new_node(self.values[k], op, self.parents, partials)
+        out.label = label
+        return out
 
     def _partials(self, k: int) -> Sequence[float]:
         chosen = self.chosen or ()
