@@ -12,8 +12,9 @@ from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from autograd.compiler.program.classes import UnsupportedError
-from autograd.compiler.recording.places import Part, Reader, TreeReader
+from autograd.compiler.recording.places import Reader, TreeReader
 from autograd.compiler.recording.record import Recording
+from autograd.compiler.recording.written import Part
 from autograd.ops import constant
 from autograd.value import Value
 

@@ -347,12 +347,12 @@ def compile_function(
 
     The function may be a whole step of training: call ``backward()``, set ``.data`` and ``.grad``, use an optimiser of
     ``nn``, and change numbers in lists, dictionaries, attributes and names outside.  Each call reads them as they are
-    then, and writes all of them or, if something goes wrong, none.  A function that changes the length of a list, or
-    keeps nodes somewhere, runs without the compiler.  When it is recorded it may run more than once; all that it
-    changed is put back in between.  In machine code the numbers of parameters and of an optimiser stay where they are
-    until somebody reads or writes one of them, so that a step costs no Python for each parameter.  Until then the class
-    of these Values is a subclass: ``isinstance(p, Value)`` holds and ``p.__class__ is Value``, but not ``type(p) is
-    Value``.
+    then, and writes all of them or, if something goes wrong, none.  It may append numbers to a list that it does not
+    read, such as a history of losses.  A function that changes the length of a list in another way, or keeps nodes
+    somewhere, runs without the compiler.  When it is recorded it may run more than once; all that it changed is put
+    back in between.  In machine code the numbers of parameters and of an optimiser stay where they are until somebody
+    reads or writes one, so that a step costs no Python for each parameter.  Until then the class of these Values is a
+    subclass: ``isinstance(p, Value)`` holds and ``p.__class__ is Value``, but not ``type(p) is Value``.
 
     Raises:
         TypeError: arguments that are no numbers, or a function that does not return numbers.

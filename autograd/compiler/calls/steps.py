@@ -19,8 +19,8 @@ from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.program.classes import Program, UnsupportedError
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.compiler.recording.effects import Effects, Target
-from autograd.compiler.recording.places import Puts
 from autograd.compiler.recording.record import Recording
+from autograd.compiler.recording.written import Puts
 from autograd.compiler.residence import Residence, set_data, set_grad, settle
 
 __all__ = ["StepPlan", "live_numbers", "recorded", "write"]

@@ -22,8 +22,8 @@ from autograd.compiler.held import Held
 from autograd.compiler.machine.layout import Layout
 from autograd.compiler.machine.machine import selector
 from autograd.compiler.program.classes import Kind
-from autograd.compiler.recording.places import Puts
 from autograd.compiler.recording.record import Recording
+from autograd.compiler.recording.written import Puts
 from autograd.compiler.residence import Residence, put_back, residences_of
 from autograd.value import Value
 

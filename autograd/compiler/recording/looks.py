@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["NO_KEY", "Look", "with_class", "without"]
+__all__ = ["END", "NO_KEY", "Look", "with_class", "without"]
 
 
 class _NoKey:
     """In the place of the key of an object that cannot be set, such as the class of an object."""
 
 
+class _End:
+    """In the place of the key of what is appended to a list."""
+
+
 NO_KEY = _NoKey()
+END = _End()
 
 
 class Look(NamedTuple):

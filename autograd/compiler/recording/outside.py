@@ -15,13 +15,13 @@ import functools
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 from autograd.compiler.recording.codenames import codes_inside, globals_stored, names_read, names_stored
 from autograd.compiler.recording.generators import Generators
-from autograd.compiler.recording.looks import NO_KEY, Look, with_class
+from autograd.compiler.recording.looks import END, NO_KEY, Look, with_class
 from autograd.compiler.recording.opaque import Inside, look_into, look_into_module
 from autograd.compiler.recording.rewriting import codes_of
 from autograd.compiler.recording.watches import (
@@ -36,6 +36,7 @@ from autograd.compiler.recording.watches import (
     put_content,
     put_dict,
     put_items,
+    put_slots,
 )
 from autograd.compiler.residence import settle
 from autograd.deferred import Deferred
@@ -75,6 +76,8 @@ class Outside:
         functions: The user's functions among it.
         codes: Their code.
         generators: The random generators and streams among it.
+        watches: What looks at all of it.
+        met: By id, how many ways lead to a list.
         never: Why no look can tell whether it is as it was; empty if a look can.
     """
 
@@ -88,8 +91,8 @@ class Outside:
             known = len(self.names)
             self._walk(f)
         self._free()
-        self._watches.reverse()  # what is nearest to the function changes most often
-        self._looks = Looks(self._watches)
+        self.watches.reverse()  # what is nearest to the function changes most often
+        self._looks = Looks(self.watches)
         if self.count > _MOST:
             self.never = f"reads more than {_MOST:,} numbers and objects from outside: pass them as arguments"
 
@@ -100,7 +103,7 @@ class Outside:
 
     def changed(self) -> str:
         """The name of something that is not as it was; empty if there is none."""
-        return next(filter(None, map(Watch.changed, self._watches)), "")
+        return next(filter(None, map(Watch.changed, self.watches)), "")
 
     def sets(self, attribute: str) -> bool:
         """Whether some code may set an attribute of this name."""
@@ -123,7 +126,7 @@ class Outside:
     def differences(self) -> list[Difference] | None:
         """All objects that are other ones now; None if some are of a kind that cannot be set."""
         found: list[Difference] = []
-        for watch in self._watches:
+        for watch in self.watches:
             here = watch.differences()
             if here is None:
                 return None
@@ -135,18 +138,18 @@ class Outside:
         keys: dict[int, set[Any]] = {}
         for space, key in self.live:
             keys.setdefault(space, set()).add(key)
-        for watch in self._watches if keys else ():
+        for watch in self.watches if keys else ():
             if id(watch.space) in keys:
                 watch.free(keys[id(watch.space)])
 
     def put_back(self) -> None:
         """Put everything back as it was, but for what the caller looks at itself."""
-        for watch in self._watches:
+        for watch in self.watches:
             watch.put_back()
 
     # ---- the walk --------------------------------------------------------------------------------------------------
     def _walk(self, f: Any) -> None:
-        self._watches: list[Watch] = []
+        self.watches: list[Watch] = []
         self._spaces: dict[int, tuple[dict[str, Any], set[str]]] = {}
         self.functions: list[FunctionType] = []
         self._cells: list[tuple[str, Any]] = []
@@ -158,18 +161,23 @@ class Outside:
         self.codes: list[CodeType] = []
         self.never = ""
         self.count = 0
+        self.met: dict[int, int] = {}
+        self._globals: set[tuple[int, str]] = set()  # the namespaces and names that were followed
         self._pending: list[tuple[Any, str]] = [(f, "")]
         while self._pending:
             x, where = self._pending.pop()
+            if type(x) is list or type(x) is deque:
+                self.met[id(x)] = self.met.get(id(x), 0) + 1
             if not isinstance(x, ATOMS) and id(x) not in self._seen:
                 self._seen[id(x)] = x
-                self._visit(x, where)
+                if (id(x), END) not in self.live:  # the function does not look into a list to which it appends
+                    self._visit(x, where)
         functions = self.functions
         if functions:
             names = [f"the function {f.__name__}" for f in functions] * 2
             looks = [Look("code", f, (), (code,)) for f, code in zip(functions, codes_of(functions))]
             looks += [Look("defaults", f, (), (f.__defaults__ or NO_KEY,)) for f in functions]
-            self._watch(Watch(names, lambda: [*codes_of(functions), *map(_defaults, functions)], looks=looks))
+            self._watch(Watch(names, lambda: [*codes_of(functions), *[f.__defaults__ for f in functions]], looks=looks))
         for space, chosen in self._spaces.values():
             if chosen:
                 self._watch_space(chosen, space)
@@ -180,7 +188,7 @@ class Outside:
 
     def _watch(self, watch: Watch) -> None:
         self.count += 0 if watch.identical else len(watch.seen)
-        self._watches.append(watch)
+        self.watches.append(watch)
 
     def _see(self, x: Any, where: str) -> None:
         self._pending.append((x, where))
@@ -275,8 +283,7 @@ class Outside:
             self._cells.append((name, cell))
             self._see(content(cell), name)
         space = f.__globals__
-        for name in names & space.keys():
-            self._see(space[name], name)
+        self._see_globals(space, names & space.keys(), "")
         if package not in _READ_ONLY:
             self.functions.append(f)
             self.codes += codes
@@ -295,8 +302,13 @@ class Outside:
             if _package(module.__name__) not in _READ_ONLY:
                 self.spaces[id(space)] = space, f"{where}."
                 self._spaces.setdefault(id(space), (space, set()))[1].update(names)
-            for name in names:
-                self._see(space[name], f"{where}.{name}")
+            self._see_globals(space, names, f"{where}.")
+
+    def _see_globals(self, space: dict[str, Any], names: set[str], prefix: str) -> None:
+        for name in names:
+            if (id(space), name) not in self._globals:  # several functions know it
+                self._globals.add((id(space), name))
+                self._see(space[name], prefix + name)
 
     def _visit_class(self, kind: type, where: str) -> None:
         for cls in kind.__mro__:
@@ -345,13 +357,8 @@ class Outside:
         slots = [name for name in _slots(type(x)) if any_name or name in self.names or name in self.stored]
         if slots:
             names_of_slots = [f"{where}.{name}" for name in slots]
-
-            def put_slots(seen: Any) -> None:
-                for name, y in zip(slots, seen):
-                    if y is not getattr(x, name, None):
-                        setattr(x, name, y)
-
-            self._watch(Watch(names_of_slots, lambda: [getattr(x, name, None) for name in slots], x, slots, put_slots))
+            put = functools.partial(put_slots, x, slots)
+            self._watch(Watch(names_of_slots, lambda: [getattr(x, name, None) for name in slots], x, slots, put))
             self._push([(name, getattr(x, name, None)) for name in slots], where)
 
     def _watch_space(self, names: set[str], space: Any, prefix: str = "", owner: Any = None) -> None:
@@ -381,9 +388,6 @@ class Outside:
             expected = [*map(space.__getitem__, present), *[NO_KEY] * len(absent)]
             looks = with_class(owner, [Look("names", space, [*present, *absent], expected)])
         self._watch(Watch(names_here, look, owner if of_class else space, [NO_KEY, *present], back, looks))
-
-
-_defaults = attrgetter("__defaults__")
 
 
 def _package(module: str | None) -> str:

@@ -12,74 +12,24 @@ be lists, tuples and dictionaries of numbers instead, if the function puts new o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from operator import getitem, setitem
-from typing import Any, NamedTuple
+from typing import Any
 
 from autograd.compiler.recording.arguments import form
 from autograd.compiler.recording.exact import all_small
-from autograd.compiler.recording.looks import NO_KEY
+from autograd.compiler.recording.logs import Logs, NotReplayableError, grown
+from autograd.compiler.recording.looks import END, NO_KEY
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.traced import TracedFloat, TracedInt
 from autograd.compiler.recording.watches import Difference
-from autograd.deferred import Deferred
-from autograd.errors import CompileError
-from autograd.ops import Traced, leaf
+from autograd.compiler.recording.written import PLAIN, Place, Written, no_number
+from autograd.ops import leaf
 from autograd.trees import all_floats, rebuild
 from autograd.value import Value, new_node
 
-__all__ = [
-    "NotReplayableError",
-    "Part",
-    "Place",
-    "Places",
-    "Puts",
-    "Reader",
-    "TreeReader",
-    "Written",
-    "by_key",
-    "changed_numbers",
-]
-
-_PLAIN = (int, float, str, bool, bytes, type(None))
-
-
-def _no_number(name: str) -> NotReplayableError:
-    return NotReplayableError(
-        f"keeps something new in {name} that is no number: set .data of the Values that are there, or the members of "
-        "the list"
-    )
-
-
-class NotReplayableError(CompileError):
-    """Something that a program cannot do: the call runs without the compiler."""
-
-
-class Place(NamedTuple):
-    """Where a number is kept: a list or dictionary and the key, or an object and the name of an attribute."""
-
-    space: Any
-    key: Any
-    name: str
-
-    @property
-    def is_item(self) -> bool:
-        """Whether it is in a list or a dictionary."""
-        return isinstance(self.space, (list, deque, dict))
-
-    def is_there(self) -> bool:
-        """Whether there is anything: an entry can be deleted, and a list can get shorter."""
-        try:
-            self.get()
-        except (LookupError, AttributeError):
-            return False
-        return True
-
-    def get(self) -> Any:
-        """What is there."""
-        found = self.space[self.key] if self.is_item else getattr(self.space, self.key)
-        return found.fetch() if found.__class__ is Deferred else found
+__all__ = ["NotReplayableError", "Places", "Reader", "TreeReader", "by_key", "changed_numbers"]
 
 
 def _is_number(x: Any) -> bool:
@@ -132,7 +82,8 @@ class Places:
     """
 
     def __init__(self, outside: Outside, live: Sequence[Place]) -> None:
-        self.outside, self.live = outside, list(live)
+        self.outside, self.live = outside, [place for place in live if place.key is not END]
+        self._logs = Logs(outside, [(place.space, place.name) for place in live if place.key is END])
         self.discovered: list[Place] = []  # places of numbers that it turned out to change
         self._before: list[Any] = []
         self._marks: list[Any] = []
@@ -153,6 +104,7 @@ class Places:
             self._leaves.append(leaves)
             self._marks.append(traced[0] if _is_number(before) else rebuild(before, traced))
         _put(self.live, self._marks)
+        self._logs.install()
         return chain.from_iterable(self._leaves)
 
     def restore(self) -> None:
@@ -171,23 +123,30 @@ class Places:
         Raises:
             NotReplayableError: It left something that a program cannot make.
         """
+        # What the function appends to a list.  One that has grown without a stand-in in its place may be of that kind:
+        # then the function is recorded once more, which tells whether it also reads it.
+        found = Written()
+        for target, name, items in self._logs.remove():
+            found.add(Place(target, END, name), items)
+        differences = self.outside.differences()
+        if differences is None and (lists := grown(self.outside)):
+            self.discovered += [Place(target, END, name) for target, name in lists]
+            return found
         # What is watched and differs.  A number that was changed makes its place a live one, and the function is
         # recorded once more.  A text, a truth or None is put there by each call.
-        differences = self.outside.differences()
         if differences is None:
             raise NotReplayableError(
                 f"changes the length or the keys of {self.outside.changed()}: return what it puts there, and put it "
                 "there outside"
             )
-        found = Written()
         for difference in differences:
             seen, now = difference.seen, difference.now
             if _numbers(seen) is not None and type(now) is not bool:
                 self.discovered.append(_place(difference))
-            elif type(now) in _PLAIN and type(seen) in _PLAIN:
+            elif type(now) in PLAIN and type(seen) in PLAIN:
                 found.add(_place(difference), now)
             else:
-                raise _no_number(difference.name)
+                raise no_number(difference.name)
         # Names that the code sets and never reads, which nobody watches.
         for space, key, name, before, _ in self._only_set:
             now = space.get(key, NO_KEY)
@@ -305,96 +264,3 @@ def _fast(tree: Any) -> list[float] | None:
         numbers = list(chain.from_iterable(tree))
         return numbers if set(map(type, numbers)) == {float} else None
     return None
-
-
-class Part(NamedTuple):
-    """What a function leaves in one place.
-
-    Attributes:
-        place: the place.
-        make: makes it from the numbers that the next ones of an iterator are.
-        nodes: the numbers to compute.
-        width: of a list of tuples of floats their length; 0 for one float; None for anything else.
-    """
-
-    place: Place
-    make: Callable[[Iterator[float]], Any]
-    nodes: list[Value]
-    width: int | None
-
-
-class Written:
-    """What a function leaves in places outside."""
-
-    def __init__(self) -> None:
-        self.parts: list[Part] = []
-
-    @property
-    def any(self) -> bool:
-        """Whether there is something."""
-        return bool(self.parts)
-
-    @property
-    def nodes(self) -> list[Value]:
-        """The numbers to compute."""
-        return [node for part in self.parts for node in part.nodes]
-
-    def add(self, place: Place, now: Any) -> None:
-        """Note what is in a place now."""
-        nodes: list[Value] = []
-        make = self._maker(place, now, nodes)
-        width = len(now[0]) if _is_rows(now) else 0 if type(now) is TracedFloat else None
-        self.parts.append(Part(place, make, nodes, width))
-
-    def _maker(self, place: Place, now: Any, nodes: list[Value]) -> Callable[[Iterator[float]], Any]:
-        """What makes the same of other numbers; the nodes of the numbers of this call are added to a list."""
-        if isinstance(now, Traced):
-            nodes.append(now.node)
-            kind: Any = now.__class__
-            return next if kind is float else lambda numbers: kind(next(numbers))
-        if type(now) in _PLAIN:
-            return lambda numbers: now
-        if _is_rows(now):
-            width, flat = len(now[0]), list(chain.from_iterable(now))
-            count = len(flat)
-            nodes += [x.node for x in flat]
-            return lambda numbers: list(zip(*[islice(numbers, count)] * width))
-        if type(now) in (list, tuple):
-            kind, parts = type(now), [self._maker(place, item, nodes) for item in now]
-            return lambda numbers: kind([make(numbers) for make in parts])
-        if type(now) is dict:
-            entries = {key: self._maker(place, item, nodes) for key, item in now.items()}
-            return lambda numbers: {key: make(numbers) for key, make in entries.items()}
-        raise _no_number(place.name)
-
-
-class Puts:
-    """Puts numbers into some places."""
-
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self._makes = [part.make for part in parts]
-        self._sides = []  # the places in lists and dictionaries, and the attributes
-        for put, is_item in ((setitem, True), (setattr, False)):
-            here = [k for k, part in enumerate(parts) if part.place.is_item is is_item]
-            places = [parts[k].place for k in here]
-            if here:
-                self._sides.append((put, here, [place.space for place in places], [place.key for place in places]))
-
-    def calls(self, numbers: Sequence[float]) -> Iterator[Any]:
-        """The calls that put them there, which makes what consists of several numbers at once."""
-        supply = iter(numbers)
-        objects = [make(supply) for make in self._makes]
-        return chain.from_iterable(
-            [map(put, spaces, keys, [objects[k] for k in here]) for put, here, spaces, keys in self._sides]
-        )
-
-
-def _is_rows(now: Any) -> bool:
-    """Whether it is a list of tuples of floats, all of one length, as an optimiser's state is."""
-    if type(now) is not list or not now or not all(type(item) is tuple for item in now):
-        return False
-    return (
-        bool(now[0])
-        and {*map(len, now)} == {len(now[0])}
-        and all(type(x) is TracedFloat for x in chain.from_iterable(now))
-    )

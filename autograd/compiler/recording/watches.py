@@ -36,6 +36,7 @@ __all__ = [
     "put_dict",
     "put_items",
     "put_machine_numbers",
+    "put_slots",
     "put_variable",
     "variable",
 ]
@@ -81,7 +82,12 @@ class Watch:
     @property
     def reads_list(self) -> bool:
         """Whether it looks at all members of a list."""
-        return isinstance(self.find, partial) and self.find.func is list and type(self.space) is list
+        return self.reads_all and type(self.space) is list
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether it looks at all members of a list, a deque or a set."""
+        return isinstance(self.find, partial) and self.find.func is list
 
     def holds(self) -> bool:
         """Whether all objects are the same."""
@@ -233,6 +239,13 @@ def put_class(kind: type, absent: set[str], present: Sequence[str], seen: Any) -
     for name, x in zip(present, seen[1:]):
         if vars(kind).get(name) is not x:
             setattr(kind, name, x)
+
+
+def put_slots(x: Any, slots: Sequence[str], seen: Any) -> None:
+    """Put the attributes of an object with slots back."""
+    for name, y in zip(slots, seen):
+        if y is not getattr(x, name, None):
+            setattr(x, name, y)
 
 
 def put_variable(x: ContextVar[Any], before: Any, _: Any) -> None:

@@ -462,7 +462,7 @@ def test_looking_costs_no_python_per_parameter() -> None:
     outside = Outside(lambda x: model(x))
     assert len(outside.values) == 50 * 40 + 40 + 40 * 10 + 10
     assert outside.count < 1500
-    assert len(outside._watches) < 250
+    assert len(outside.watches) < 250
 
 
 def test_the_warning_names_what_changes_at_each_call() -> None:

@@ -1,0 +1,152 @@
+"""What a call leaves outside: numbers in places, made from those that the program computes, and put there at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from operator import setitem
+from typing import Any, NamedTuple
+
+from autograd.compiler.recording.logs import NotReplayableError
+from autograd.compiler.recording.looks import END
+from autograd.compiler.recording.traced import TracedFloat
+from autograd.deferred import Deferred
+from autograd.ops import Traced
+from autograd.value import Value
+
+__all__ = ["PLAIN", "Part", "Place", "Puts", "Written", "no_number"]
+
+PLAIN = (int, float, str, bool, bytes, type(None))
+
+
+def no_number(name: str) -> NotReplayableError:
+    return NotReplayableError(
+        f"keeps something new in {name} that is no number: set .data of the Values that are there, or the members of "
+        "the list; append the .data of a Value"
+    )
+
+
+class Place(NamedTuple):
+    """Where a number is kept: a list or dictionary and the key, or an object and the name of an attribute."""
+
+    space: Any
+    key: Any
+    name: str
+
+    @property
+    def is_item(self) -> bool:
+        """Whether it is in a list or a dictionary."""
+        return isinstance(self.space, (list, deque, dict))
+
+    def is_there(self) -> bool:
+        """Whether there is anything: an entry can be deleted, and a list can get shorter."""
+        try:
+            self.get()
+        except (LookupError, AttributeError):
+            return False
+        return True
+
+    def get(self) -> Any:
+        """What is there."""
+        if self.key is END:
+            return self.space
+        found = self.space[self.key] if self.is_item else getattr(self.space, self.key)
+        return found.fetch() if found.__class__ is Deferred else found
+
+
+class Part(NamedTuple):
+    """What a function leaves in one place.
+
+    Attributes:
+        place: the place.
+        make: makes it from the numbers that the next ones of an iterator are.
+        nodes: the numbers to compute.
+        width: of a list of tuples of floats their length; 0 for one float; None for anything else.
+    """
+
+    place: Place
+    make: Callable[[Iterator[float]], Any]
+    nodes: list[Value]
+    width: int | None
+
+
+class Written:
+    """What a function leaves in places outside."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something."""
+        return bool(self.parts)
+
+    @property
+    def nodes(self) -> list[Value]:
+        """The numbers to compute."""
+        return [node for part in self.parts for node in part.nodes]
+
+    def add(self, place: Place, now: Any) -> None:
+        """Note what is in a place now."""
+        nodes: list[Value] = []
+        make = self._maker(place, now, nodes)
+        width = len(now[0]) if _is_rows(now) else 0 if type(now) is TracedFloat else None
+        self.parts.append(Part(place, make, nodes, width))
+
+    def _maker(self, place: Place, now: Any, nodes: list[Value]) -> Callable[[Iterator[float]], Any]:
+        """What makes the same of other numbers; the nodes of the numbers of this call are added to a list."""
+        if isinstance(now, Traced):
+            nodes.append(now.node)
+            kind: Any = now.__class__
+            return next if kind is float else lambda numbers: kind(next(numbers))
+        if type(now) in PLAIN:
+            return lambda numbers: now
+        if _is_rows(now):
+            width, flat = len(now[0]), list(chain.from_iterable(now))
+            count = len(flat)
+            nodes += [x.node for x in flat]
+            return lambda numbers: list(zip(*[islice(numbers, count)] * width))
+        if type(now) in (list, tuple):
+            kind, parts = type(now), [self._maker(place, item, nodes) for item in now]
+            return lambda numbers: kind([make(numbers) for make in parts])
+        if type(now) is dict:
+            entries = {key: self._maker(place, item, nodes) for key, item in now.items()}
+            return lambda numbers: {key: make(numbers) for key, make in entries.items()}
+        raise no_number(place.name)
+
+
+class Puts:
+    """Puts numbers into some places."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._makes = [part.make for part in parts]
+        self._sides = []  # the places in lists and dictionaries, and the attributes
+        self._ends = [(k, part.place.space.extend) for k, part in enumerate(parts) if part.place.key is END]
+        for put, is_item in ((setitem, True), (setattr, False)):
+            here = [k for k, p in enumerate(parts) if p.place.is_item is is_item and p.place.key is not END]
+            places = [parts[k].place for k in here]
+            if here:
+                self._sides.append((put, here, [place.space for place in places], [place.key for place in places]))
+
+    def calls(self, numbers: Sequence[float]) -> Iterator[Any]:
+        """The calls that put them there, which makes what consists of several numbers at once."""
+        supply = iter(numbers)
+        objects = [make(supply) for make in self._makes]
+        return chain.from_iterable(
+            [
+                *[map(put, spaces, keys, [objects[k] for k in here]) for put, here, spaces, keys in self._sides],
+                *[map(extend, (objects[k],)) for k, extend in self._ends],
+            ]
+        )
+
+
+def _is_rows(now: Any) -> bool:
+    """Whether it is a list of tuples of floats, all of one length, as an optimiser's state is."""
+    if type(now) is not list or not now or not all(type(item) is tuple for item in now):
+        return False
+    return (
+        bool(now[0])
+        and {*map(len, now)} == {len(now[0])}
+        and all(type(x) is TracedFloat for x in chain.from_iterable(now))
+    )
