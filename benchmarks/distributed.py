@@ -79,14 +79,14 @@ def steps_of(problem: dict[str, Any], executor: Any, parts: int) -> Any:
     """The steps that ``fit`` would take."""
     from nn import MLP, SGD, Workers, cross_entropy
     from nn.training.remote import steps_on
-    from nn.training.steps import steps_for
+    from nn.training.steps import Problem, steps_for
 
     X, y = problem["X"], problem["y"]
     model = MLP(len(X[0]), [len(layer) for layer in problem["layers"]], activation=problem["activation"], seed=0)
     optimizer = SGD(model.parameters(), lr=problem["rate"])
     if executor:
-        return steps_on(Workers(executor, parts=parts), model, cross_entropy, optimizer, X, y, True)
-    return steps_for(model, cross_entropy, optimizer, X, y, len(X), True)
+        return steps_on(Workers(executor, parts=parts), Problem(model, cross_entropy, X, y), optimizer, True)
+    return steps_for(Problem(model, cross_entropy, X, y), optimizer, len(X), True)
 
 
 # --- what a step costs ---------------------------------------------------------------------------

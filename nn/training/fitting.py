@@ -125,7 +125,13 @@ def fit(
     loss = loss_for(loss, y)
     whole = _optimizer(optimizer, model, schedule)
     measures = metrics_by_name(metrics, loss)
-    steps = _steps(executor, model, loss, whole.unfrozen(), X, y, size, compile)
+    problem, trained = Problem(model, loss, X, y), whole.unfrozen()
+    if executor is None:
+        steps = steps_for(problem, trained, size, compile)
+    else:
+        from nn.training.remote import steps_on
+
+        steps = steps_on(executor, problem, trained, compile)
     training = _Training(
         steps, whole, (X, y), size, rng,
         history=History(metrics={name: [] for name in measures}),
@@ -139,22 +145,10 @@ def fit(
         freezes=freezes[0],
     )  # fmt: skip
     if checkpoint is not None:
-        training.keep_in(checkpoint, model, loss, [validation_split, split_seed] if validation_split else None)
+        training.keep_in(checkpoint, [validation_split, split_seed] if validation_split else None)
     with progress_bar(epochs, "epoch", progress, len(training.history)) as report, _stored(steps, whole):
         training.run(epochs, report)
     return training.history
-
-
-def _steps(
-    executor: Any, model: Any, loss: Loss, optimizer: Optimizer, X: Sequence[Any], y: Sequence[Any], size: int,
-    compile: bool,
-) -> EagerSteps | CompiledSteps:  # fmt: skip
-    """The steps of the training: here, or with gradients from the workers of an executor."""
-    if executor is None:
-        return steps_for(model, loss, optimizer, X, y, size, compile)
-    from nn.training.remote import steps_on
-
-    return steps_on(executor, model, loss, optimizer, X, y, compile)
 
 
 @dataclass
@@ -201,16 +195,15 @@ class _Training:
     written: int = 0
     freezes: int = 0
 
-    def keep_in(self, given: FilePath | Checkpoint, model: Any, loss: Loss, split: Any) -> None:
+    def keep_in(self, given: FilePath | Checkpoint, split: Any) -> None:
         """Write a checkpoint from now on; continue from the one that is there, if that is wanted.
 
         Args:
             given: The file, or a ``Checkpoint``.
-            model: The model.
-            loss: The loss.
             split: The share of the samples that were held out, and the seed by which; None if none were.
         """
         checkpoint = given if isinstance(given, Checkpoint) else Checkpoint(given)
+        model, loss, *_ = self.steps.problem
         setting = {
             "samples": len(self.samples[0]), "batch_size": self.batch_size, "loss": name_of(loss),
             "validation_samples": len(self.held_out[0]) if self.held_out else 0, "validation_split": split,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +11,7 @@ from autograd.errors import CompileError
 from nn.chance import not_drawn
 from nn.distributed import ExecutorError, Parcel, Workers
 from nn.optim import Optimizer
-from nn.training.steps import Batch, CompiledSteps, EagerSteps, Loss, Problem
+from nn.training.steps import Batch, CompiledSteps, EagerSteps, Problem
 
 __all__ = ["ExecutorSteps", "steps_on"]
 
@@ -79,15 +79,7 @@ def _sums(gradients: Any, columns: Any, batch: Batch, parameters: Any) -> Any:
     return gradients(columns, batch, parameters)
 
 
-def steps_on(
-    executor: Any,
-    model: Callable[[Any], Any],
-    loss: Loss,
-    optimizer: Optimizer,
-    X: Sequence[Any],
-    y: Sequence[Any],
-    compile: bool,
-) -> EagerSteps | CompiledSteps:
+def steps_on(executor: Any, problem: Problem, optimizer: Optimizer, compile: bool) -> EagerSteps | CompiledSteps:
     """Steps whose gradients come from an executor; eager ones, whose first step says so, if they reach no parameter.
 
     Raises:
@@ -97,8 +89,7 @@ def steps_on(
     workers = executor if isinstance(executor, Workers) else Workers(executor)
     if not compile:
         raise ValueError("compile=False trains by graphs, which stay here: with an executor use compile=True")
-    problem = Problem(model, loss, X, y)
-    with not_drawn(model):
+    with not_drawn(problem.model):
         try:
             steps = ExecutorSteps(problem, optimizer, workers)
         except (CompileError, ImportError) as error:  # ImportError: the compiler is not installed

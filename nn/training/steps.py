@@ -253,17 +253,8 @@ class CompiledSteps:
         return evaluate
 
 
-def steps_for(
-    model: Callable[[Any], Any],
-    loss: Loss,
-    optimizer: Optimizer,
-    X: Sequence[Any],
-    y: Sequence[Any],
-    batch_size: int,
-    compile: bool,
-) -> EagerSteps | CompiledSteps:
+def steps_for(problem: Problem, optimizer: Optimizer, batch_size: int, compile: bool) -> EagerSteps | CompiledSteps:
     """Compiled steps if they are wanted and possible, else eager ones; a warning says why not."""
-    problem = Problem(model, loss, X, y)
     eager = EagerSteps(problem, optimizer)
     if not compile or type(optimizer).step is not Optimizer.step:
         return eager
@@ -278,7 +269,7 @@ def steps_for(
 
     if not native_available():
         return eager
-    with not_drawn(model):
+    with not_drawn(problem.model):
         try:
             compiled = CompiledSteps(problem, optimizer)
             if not compiled.trainer.reaches_parameters:

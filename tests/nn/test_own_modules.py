@@ -14,7 +14,7 @@ import pytest
 
 from autograd import Value, gradcheck
 from nn import SGD, FileError, Layer, Module, fit, make_moons, mse_loss, predict
-from nn.training.steps import CompiledSteps, EagerSteps, steps_for
+from nn.training.steps import CompiledSteps, EagerSteps, Problem, steps_for
 from tests.test_readme import blocks, page_named
 
 X, y = make_moons(40, noise=0.1)
@@ -51,7 +51,7 @@ def first(outputs: list[Value]) -> Value:
 
 
 def steps(model: Any) -> EagerSteps | CompiledSteps:
-    return steps_for(model, mse_loss, SGD(model.parameters(), lr=0.01), X, Y, batch_size=4, compile=True)
+    return steps_for(Problem(model, mse_loss, X, Y), SGD(model.parameters(), lr=0.01), batch_size=4, compile=True)
 
 
 # --- parameters, modes, gradients -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 import nn
 from autograd import Value, gradcheck, sumprod
 from nn import SGD, Module, fit, mse_loss
-from nn.training.steps import CompiledSteps, steps_for
+from nn.training.steps import CompiledSteps, Problem, steps_for
 from tests.support.torch_parts import ACTIVATIONS, CASES, FILE, FRESH, RATE, STEPS, on_sample, targets, wave
 
 REFERENCE = json.loads(FILE.read_text(encoding="utf-8"))
@@ -213,7 +213,8 @@ def test_dropout_is_compiled_and_draws_as_without_the_compiler(batch_size: int |
 def test_compiled_steps_are_taken_with_dropout() -> None:
     pytest.importorskip("llvmlite")
     model = dropout_network()
-    steps = steps_for(model, mse_loss, SGD(model.parameters()), [[0.5, 1.0]] * 4, [[1.0]] * 4, 2, compile=True)
+    problem = Problem(model, mse_loss, [[0.5, 1.0]] * 4, [[1.0]] * 4)
+    steps = steps_for(problem, SGD(model.parameters()), 2, compile=True)
     assert isinstance(steps, CompiledSteps)
     assert len(steps.draws) == 2 + 8
     first, again = steps.run([[0, 1]]), steps.run([[0, 1]])

@@ -337,13 +337,13 @@ def test_ctrl_c_in_the_middle_of_a_step_undoes_it() -> None:
 
 
 def chosen(model: Any, loss: Any = mse_loss, *, data: Any = X, y: Any = NUMBERS, optimizer: Any = None) -> Any:
-    return steps_for(model, loss, optimizer or SGD(model.parameters()), data, y, 8, True)
+    return steps_for(Problem(model, loss, data, y), optimizer or SGD(model.parameters()), 8, True)
 
 
 def test_what_can_be_compiled_is() -> None:
     assert type(chosen(mlp(3, 1))) is CompiledSteps
     model = mlp(3, 1)
-    assert type(steps_for(model, mse_loss, SGD(model.parameters()), X, NUMBERS, 8, False)) is EagerSteps
+    assert type(steps_for(Problem(model, mse_loss, X, NUMBERS), SGD(model.parameters()), 8, False)) is EagerSteps
 
 
 class Decides(Module):
@@ -421,6 +421,12 @@ def test_what_cannot_be_compiled_is_trained_all_the_same(model: Any, options: di
     before = numbers(model)
     steps.run([[0, 1]])
     assert numbers(model) != before
+
+
+def test_the_warning_names_the_line_that_called_fit() -> None:
+    with pytest.warns(RuntimeWarning, match="training runs without the compiler") as caught:
+        fit(Decides(), X, NUMBERS, epochs=1, progress=False)
+    assert caught[0].filename == __file__
 
 
 def test_a_choice_by_where_is_compiled() -> None:
@@ -535,7 +541,7 @@ def mistaken(*args: Any, **options: Any) -> None:
 def test_a_mistake_in_the_compiler_is_no_reason_to_train_without_it(
     monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    monkeypatch.setattr(f"autograd.compiler.{module}.Machine", mistaken)
+    monkeypatch.setattr(f"autograd.compiler.batches.{module}.Machine", mistaken)
     with pytest.raises(MistakeError):
         fit(mlp(1), X, NUMBERS, epochs=1, validation_split=0.2, progress=False)
 
