@@ -101,7 +101,8 @@ def test_every_loss_gives_the_same_steps(loss: str) -> None:
         return
     targets = {
         "hinge_loss": [1 if y > 0 else -1 for y in NUMBERS],
-        **dict.fromkeys(("binary_cross_entropy", "binary_cross_entropy_with_logits"), [float(y > 0) for y in NUMBERS]),
+        "binary_cross_entropy": [float(y > 0) for y in NUMBERS],
+        "binary_cross_entropy_with_logits": [float(y > 0) for y in NUMBERS],
     }.get(loss, NUMBERS)
     output = "sigmoid" if loss == "binary_cross_entropy" else "identity"
     both(lambda: mlp(5, 1, output=output), targets, OPTIMIZERS["SGD"], loss=loss)
