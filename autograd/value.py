@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from autograd import ops, provenance
 from autograd.collector import make_room
 from autograd.conversions import Conversions, known_number
-from autograd.graph import accumulate, clear, restore, topological_order, walking
+from autograd.graph import accumulate, clear, restore, spread, topological_order, walking
 from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts, recorder_told, recorders
 from autograd.ops import Binary, Number, Op, Traced, Unary, as_float
@@ -300,6 +300,12 @@ class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames):
             recorder.on_backward(self, gradient)
             return
         start = as_float(gradient)
+        try:
+            if not open_contexts.count and spread(self, start):
+                return
+        except TypeError:
+            provenance.check_gradients(self.parents)
+            raise
         order = topological_order(self)
         make_room(len(order))
         with walking:

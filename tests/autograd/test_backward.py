@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, fsum, grad, sumprod
+import autograd
+from autograd import Value, fsum, grad, ops, sumprod
 from autograd.errors import PrimitiveError
-from autograd.graph import accumulate, leaves, sweep, topological_order
+from autograd.graph import Leaves, accumulate, leaves, sweep, topological_order
+from autograd.value import new_node
 
 
 def gradients_of(expression: Any, *numbers: float) -> list[float]:
@@ -261,3 +263,38 @@ def test_a_rule_that_raises_stopiteration_does_not_end_the_walk_in_silence() -> 
     y.grad = 1.0
     with pytest.raises(PrimitiveError, match="StopIteration"):
         accumulate(order, partials)
+
+
+# ---- parents that are known to be leaves, as behind a compiled loss ------------------------------------------------
+def _many(kind: type[tuple[Any, ...]], before: list[Any]) -> tuple[Value, list[Value]]:
+    parents = [Value(float(k)) for k in range(len(before))]
+    for parent, gradient in zip(parents, before):
+        parent.grad = gradient
+    slopes = [0.5 * k - 1.0 for k in range(len(before))]
+    return new_node(3.0, ops.leaf, kind(parents), slopes), parents
+
+
+@pytest.mark.parametrize("gradient", [1.0, 2.5, -1.0, 0.0, math.inf, math.nan, 3])
+def test_parents_known_to_be_leaves_get_the_same_gradients(gradient: float) -> None:
+    before = [0, 0.0, 1.0, -2.5, True, 7]
+    (root, parents), (other, others) = _many(Leaves, before), _many(tuple, before)
+    for _ in range(2):
+        root.backward(gradient)
+        other.backward(gradient)
+        assert repr([p.grad for p in [root, *parents]]) == repr([p.grad for p in [other, *others]])
+
+
+def test_parents_known_to_be_leaves_need_no_walk(monkeypatch: pytest.MonkeyPatch) -> None:
+    ws = [Value(0.5 * k) for k in range(5)]
+    loss = autograd.compile(lambda x: sum(w * x for w in ws))
+    value = loss(2.0)
+    monkeypatch.setattr("autograd.value.accumulate", None)
+    value.backward()
+    assert [w.grad for w in ws] == [2.0] * 5
+
+
+def test_a_gradient_that_is_no_number_leaves_all_leaves_as_they_were() -> None:
+    root, parents = _many(Leaves, [1.0, 2.0, None, 4.0])
+    with pytest.raises(TypeError, match="was set to None"):
+        root.backward()
+    assert [p.grad for p in [root, *parents]] == [0, 1.0, 2.0, None, 4.0]

@@ -38,7 +38,9 @@ class Nodes:
         self.parents = (*variant.captured, *[leaves[i] for i in chosen]) if chosen else variant.captured
         self.first: Sequence[float] | None = None
         if result.by_arguments is not None and result.by_parameters is not None:
-            self.first = (*result.by_parameters, *[result.by_arguments[i] for i in chosen or ()])
+            self.first = result.by_parameters
+            if chosen:
+                self.first = (*self.first, *[result.by_arguments[i] for i in chosen])
 
     def node(self, k: int) -> Value:
         """Output number k; derivatives that are not known are computed when somebody asks for them."""

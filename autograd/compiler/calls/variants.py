@@ -23,6 +23,7 @@ from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.results import several
 from autograd.compiler.recording.traced import drops_gradient
 from autograd.compiler.residence import Residence
+from autograd.graph import Leaves
 
 __all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Evaluated", "Plan", "PointPlan", "Variant", "Variants"]
 
@@ -172,7 +173,8 @@ class Variant:
     ) -> None:
         self.recording = recording
         self.has_effects = recording.effects.any
-        self.captured = tuple(recording.parameters)
+        kind = tuple if any(node.parents for node in recording.parameters) else Leaves
+        self.captured: tuple[Any, ...] = kind(recording.parameters)
         self.backend = backend
         self.outside = outside
         self.budget = budget
