@@ -95,7 +95,8 @@ def curves(named: Mapping[str, Sequence[float]]) -> str:
                 parts.append(f'<circle cx="{across(run[0][0]):.1f}" cy="{down(run[0][1]):.1f}" r="2.5" fill="{hue}"/>')
         last = next(x for x in reversed(values) if math.isfinite(x))
         y = _apart(down(last), taken)
-        parts.append(_text(right + 6, y + 4, name, f'fill="{hue}"'))
+        parts.append(f'<circle cx="{right + 6}" cy="{y:.1f}" r="3" fill="{hue}"/>')
+        parts.append(_text(right + 13, y + 4, name))  # in the colour of all text: no hue stands out on white and black
     parts += [
         _text(LEFT - 6, TOP + 8, f"{high:.4g}", 'text-anchor="end"'),
         _text(LEFT - 6, HEIGHT - BOTTOM, f"{low:.4g}", 'text-anchor="end"') if high > low else "",

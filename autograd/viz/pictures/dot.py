@@ -115,18 +115,13 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
             self._view(path, format=format or self.format, quiet=False)
         return path
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None, **_: Any
-    ) -> tuple[dict[str, str], dict[str, Any]]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
         bundle = {"image/svg+xml": self._repr_svg_(), "text/plain": self.alt_text or repr(self)}
-        wanted = {
+        return {
             kind: text
             for kind, text in bundle.items()
             if (not include or kind in include) and kind not in (exclude or ())
         }
-        # JupyterLab shows an SVG as an image, which is light whatever is around it, unless this lets it be a part of
-        # the page.
-        return wanted, {"image/svg+xml": {"unconfined": True}} if self.follows else {}
 
     def _repr_svg_(self) -> str:
         picture = _fitted(self.pipe("svg", encoding="utf-8"))
