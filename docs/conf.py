@@ -26,6 +26,15 @@ html_theme = "furo"
 html_title = "scalar-autograd"
 pygments_style = "tango"
 pygments_dark_style = "github-dark"
+templates_path = ["_templates"]
+# On the site, where these pages are a folder (``sphinx -t in_site``), a link leads back to the first page.
+html_sidebars = {
+    "**": [
+        *(["sidebar/home.html"] if tags.has("in_site") else []),  # noqa: F821 - Sphinx defines it
+        "sidebar/brand.html", "sidebar/search.html", "sidebar/scroll-start.html", "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}  # fmt: skip
 myst_heading_anchors = 3  # those that GitHub gives, where the guides are read as well
 
 autodoc_member_order = "bysource"

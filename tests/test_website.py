@@ -5,77 +5,21 @@ The playground needs Chromium, and the npm packages `pyodide` and `@viz-js/viz` 
 
 from __future__ import annotations
 
-import functools
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import re
 from typing import Any
 
 import pytest
 
 from autograd import grad
 from autograd.viz.facts.order import reading_order
-from tests.support import ROOT
+from autograd.viz.pictures.theme import THEMES, Kind
 from tests.support.browser import gradients_on, started_chromium  # noqa: F401 - a fixture
 from tests.support.javascript import MODULES
-
-sys.path.insert(0, str(ROOT / "website"))
-
-import make_site as website
-import runner
+from tests.support.site import Visit, built_and_served, visited, website  # noqa: F401 - fixtures
 
 needs_pyodide = pytest.mark.skipif(MODULES is None, reason="needs: npm install pyodide @viz-js/viz")
-SECONDS = 120_000  # milliseconds: until Python is there, also on a busy machine
-
-Visit = Callable[..., Any]
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """A server that does not report each request."""
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="module", name="site")
-def built_and_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("site")
-    website.build(folder, ["playground", "gallery"], MODULES)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module", name="visit")
-def visited(chromium: Any, site: str) -> Iterator[Visit]:
-    """Open a page of the site; afterwards nothing may have complained, or asked another host."""
-    trouble: list[str] = []
-    contexts = []
-
-    def go(path: str, size: tuple[int, int] = (1280, 800), scheme: str = "light") -> Any:
-        context = chromium.new_context(
-            color_scheme=scheme, reduced_motion="reduce", viewport=dict(zip(("width", "height"), size))
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(SECONDS)
-        page.on("console", lambda message: trouble.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: trouble.append(str(error)))
-        context.on("request", lambda request: is_here(request.url) or trouble.append(request.url))
-        context.on("response", lambda response: response.ok or trouble.append(f"{response.status} {response.url}"))
-        page.goto(site + path)
-        return page
-
-    def is_here(address: str) -> bool:
-        return address.startswith((site, "data:", "about:", f"blob:{site}"))
-
-    yield go
-    for context in contexts:
-        context.close()
-    assert trouble == []
+OUTPUTS = [THEMES[name].looks[Kind.OUTPUT].fill for name in ("light", "dark")]
+runner = website.runner
 
 
 @pytest.fixture(scope="module", name="playground")
@@ -216,3 +160,31 @@ def test_each_page_of_the_gallery_opens(visit: Visit, name: str) -> None:
     page.locator(f"a[href='{name}.html']").click()
     page.wait_for_selector("svg.graph:not([hidden]) .b")
     assert page.locator("#title").text_content() == website.about(website.examples()[name])[0]
+    page.locator("#gallery").click()
+    page.locator("h1", has_text="Gallery").wait_for()
+
+
+@needs_pyodide
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_output_is_seen_in_each_picture_of_the_gallery_in_letters_that_can_be_read(
+    visit: Visit, scheme: str
+) -> None:
+    page = visit("gallery/", scheme=scheme)
+    for name in website.EXAMPLES:
+        image = page.locator(f"img[src='{name}-light.svg']")
+        image.scroll_into_view_if_needed()
+        assert image.evaluate("image => image.currentSrc").endswith(f"{name}-{scheme}.svg")
+        natural, seen = image.evaluate("image => [image.naturalHeight, image.clientHeight]")
+        text = page.request.get(image.evaluate("image => image.currentSrc")).text()
+        assert min(map(float, re.findall(r'<text [^>]*font-size="([\d.]+)"', text))) >= 10
+        assert image.evaluate("image => getComputedStyle(image).objectFit") == "none"  # a pixel is a pixel
+        above = float(image.evaluate("image => getComputedStyle(image).objectPosition").split()[1].removesuffix("px"))
+        heights = [float(y) for y in re.findall(r",(-?[\d.]+)", _last_box(text))]
+        down = natural - 4 + (min(heights) + max(heights)) / 2
+        assert 0 < above + down < seen
+
+
+def _last_box(svg: str) -> str:
+    """The corners of the box with a double outline."""
+    (points,) = re.findall(rf'<polygon fill="(?:{"|".join(OUTPUTS)})"[^>]* points="([^"]*)"', svg)
+    return str(points)

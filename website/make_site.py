@@ -2,7 +2,8 @@
 
 The parts are a playground, the lessons, a gallery of pages, and the guides with the reference; ``--parts`` builds some
 of them.  Python in the browser (Pyodide) and Graphviz as WebAssembly come from a public host, or from the site itself:
-``--node-modules`` names a folder with the packages ``pyodide`` and ``@viz-js/viz`` of npm, which are copied.
+``--node-modules`` names a folder with the packages ``pyodide`` and ``@viz-js/viz`` of npm, which are copied.  What
+notebooks need beside Pyodide is then added from the package index, while the site is built.
 
 The playground and the gallery need what the package needs; the guides need the extra docs, the lessons the extra site.
 """
@@ -14,6 +15,7 @@ import ast
 import html
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -27,23 +29,15 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path[:0] = [str(ROOT), str(HERE)]
 
-import runner  # noqa: E402 - after the path
+import lessons  # noqa: E402 - after the path
+import runner  # noqa: E402
+from sources import Sources, sources_of  # noqa: E402
 
 from autograd import draw_dot  # noqa: E402
 from autograd.viz import page  # noqa: E402
-from autograd.viz.pictures.theme import THEMES  # noqa: E402
-from autograd.viz.pictures.webassembly import ADDRESS  # noqa: E402
+from autograd.viz.pictures.theme import THEMES, Kind  # noqa: E402
 
-PYODIDE = "https://cdn.jsdelivr.net/pyodide/v314.0.7/full/"
 EXAMPLES = ("expression", "neuron", "xor", "attention", "gpt")
-MARKS = "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"
-
-
-class Sources(NamedTuple):
-    """Where the browser gets what the site does not write itself; relative addresses are inside the site."""
-
-    pyodide: str
-    graphviz: str
 
 
 class Part(NamedTuple):
@@ -83,7 +77,9 @@ def build(folder: Path, parts: Iterable[str], node_modules: Path | None = None) 
         "<h1>Derivatives, number by number</h1><p>A small engine for reverse-mode differentiation, to be seen.</p>"
     )
     _write(folder / "index.html", "Home", f"{introduction}<ul class='cards'>{''.join(cards)}</ul>", chosen)
-    sources = _sources(folder, node_modules)
+    sources = sources_of(folder, node_modules)
+    if {"playground", "lessons"} & set(chosen):
+        wheels(folder / "wheels")
     for name in chosen:
         PARTS[name].build(folder / name, sources, chosen)
 
@@ -122,29 +118,20 @@ def _filled(template: str, slots: dict[str, str]) -> str:
     return first + "".join(slots[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces))
 
 
-def _sources(folder: Path, node_modules: Path | None) -> Sources:
-    """Where Pyodide and Graphviz come from; what comes from the site is copied into its folder ``javascript``."""
-    if node_modules is None:
-        return Sources(PYODIDE, ADDRESS)
-    own = folder / "javascript"
-    own.mkdir(exist_ok=True)
-    for name in MARKS:
-        shutil.copy(node_modules / "pyodide" / name, own / name)
-    shutil.copy(node_modules / "@viz-js/viz/dist/viz.js", own / "viz.js")
-    return Sources("../javascript/", "../javascript/viz.js")
+def wheels(folder: Path) -> None:
+    """Put the wheels into a folder that Python in the browser installs: the one of this checkout, and a few more.
 
-
-def wheels(folder: Path) -> list[Path]:
-    """Build the wheel of this checkout into a folder, and put the one of ``graphviz`` beside it, which it needs."""
-    folder.mkdir(parents=True, exist_ok=True)
+    The package needs graphviz.  Pyodide has neither comm, which its kernel for notebooks needs, nor micrograd, which a
+    lesson compares with.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory() as copy:  # setuptools leaves its files where it builds
         for name in ("autograd", "nn"):
             shutil.copytree(ROOT / name, Path(copy, name), ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, copy)
         pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--wheel-dir", str(folder.resolve()), copy], check=True)
-    return sorted(folder.glob("*.whl"))
+        subprocess.run([*pip, "--wheel-dir", str(folder.resolve()), copy, "comm", "micrograd"], check=True)
 
 
 def examples() -> dict[str, str]:
@@ -156,7 +143,12 @@ def about(source: str) -> tuple[str, str]:
     """The title of an example and what it is about: the two halves of the first line of its docstring."""
     line = (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
     title, _, rest = line.partition(": ")
-    return title, rest if rest[1:2] == " " else rest[:1].upper() + rest[1:]  # a formula keeps its small letter
+    return title, rest if rest[1:3] == " =" else rest[:1].upper() + rest[1:]  # a formula keeps its small letter
+
+
+def wheels_of_playground(folder: Path) -> list[Path]:
+    """The package and what it needs."""
+    return sorted([*folder.glob("graphviz-*.whl"), *folder.glob("scalar_autograd-*.whl")])
 
 
 # ---- the parts -------------------------------------------------------------------------------------------------------
@@ -165,7 +157,7 @@ def build_playground(folder: Path, sources: Sources, parts: list[str]) -> None:
     texts = examples()
     settings = {
         "pyodide": sources.pyodide, "graphviz": sources.graphviz, "examples": texts,
-        "wheels": [f"wheels/{path.name}" for path in wheels(folder / "wheels")],
+        "wheels": [f"../wheels/{path.name}" for path in wheels_of_playground(folder.parent / "wheels")],
     }  # fmt: skip
     options = [f"<option value='{name}'>{html.escape(about(text)[0])}</option>" for name, text in texts.items()]
     slots = {"options": "".join(options), "settings": json.dumps(settings).replace("<", "\\u003c")}
@@ -177,6 +169,20 @@ def build_playground(folder: Path, sources: Sources, parts: list[str]) -> None:
     shutil.copy(HERE / "runner.py", folder / "runner.py")
 
 
+BACK = "<a id='gallery' href='./'>Gallery</a>"
+
+
+def _for_a_card(svg: str, theme: str) -> tuple[str, float]:
+    """A picture whose text is as large as the text around it, and how far down in it the output is, in pixels."""
+    width, height = (float(size) for size in re.findall(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', svg)[0])
+    as_pixels = svg.replace(f'width="{width:g}pt" height="{height:g}pt"', f'width="{width:.0f}" height="{height:.0f}"')
+    *_, top = map(float, re.findall(r"translate\((\S+) (\S+)\)", svg)[0])
+    fill = THEMES[theme].looks[Kind.OUTPUT].fill
+    (points,) = re.findall(rf'<polygon fill="{fill}"[^>]* points="([^"]*)"', svg)
+    heights = [float(point.split(",")[1]) for point in points.split()]
+    return as_pixels, top + (min(heights) + max(heights)) / 2
+
+
 def build_gallery(folder: Path, sources: Sources, parts: list[str]) -> None:
     """The page of each example, and a picture that leads to it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -186,13 +192,16 @@ def build_gallery(folder: Path, sources: Sources, parts: list[str]) -> None:
         with redirect_stdout(io.StringIO()):  # what an example prints belongs to the playground
             root = runner.value_of(source)
             root.backward()
-        page(root, title=title).save(folder / f"{name}.html")
-        for theme in ("light", "dark"):
-            picture = draw_dot(root, fold="layer", theme=theme)
-            (folder / f"{name}-{theme}.svg").write_bytes(picture.pipe("svg"))
+        text = page(root, title=title).html.replace('<div class="tools">', f'<div class="tools">{BACK}', 1)
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+        for theme in ("dark", "light"):
+            picture = draw_dot(root, fold="layer", theme=theme).pipe("svg", encoding="utf-8")
+            as_pixels, down = _for_a_card(picture, theme)
+            (folder / f"{name}-{theme}.svg").write_text(as_pixels, encoding="utf-8")
         image = (
             f"<picture><source media='(prefers-color-scheme: dark)' srcset='{name}-dark.svg'>"
-            f"<img src='{name}-light.svg' alt='Graph of: {html.escape(title)}'></picture>"
+            f"<img src='{name}-light.svg' alt='Graph of: {html.escape(title)}' style='--output: {down:.0f}px'>"
+            "</picture>"
         )
         again = f" <a href='../playground/#example={name}'>Change it</a>" if "playground" in parts else ""
         cards.append(
@@ -204,49 +213,13 @@ def build_gallery(folder: Path, sources: Sources, parts: list[str]) -> None:
 
 def build_reference(folder: Path, sources: Sources, parts: list[str]) -> None:
     """The guides and the reference, by Sphinx; its warnings are errors."""
-    sphinx = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going"]
+    sphinx = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going", "--tag", "in_site"]
     subprocess.run([*sphinx, str(ROOT / "docs"), str(folder)], check=True)
-
-
-FIRST_CELL = """# This notebook runs in your browser.
-%pip install -q scalar-autograd matplotlib
-from autograd.viz import load_renderer
-await load_renderer()"""
-
-
-def _with_installation(path: Path) -> None:
-    """Put the cell on top of a notebook that installs what a browser lacks."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    cell = {"cell_type": "code", "execution_count": None, "id": "in-a-browser", "metadata": {}, "outputs": []}
-    notebook["cells"].insert(0, cell | {"source": FIRST_CELL.splitlines(keepends=True)})
-    path.write_text(json.dumps(notebook, ensure_ascii=False, indent=1), encoding="utf-8")
-
-
-def build_lessons(folder: Path, sources: Sources, parts: list[str]) -> None:
-    """The lessons in JupyterLite, with the wheel of this checkout for ``%pip install scalar-autograd``.
-
-    What the lessons import beside the package (IPython, matplotlib) comes from the full distribution of Pyodide, which
-    npm's package is not: the lessons load it from the public host in every case.
-    """
-    with tempfile.TemporaryDirectory() as work:
-        lite, contents = Path(work, "lite"), Path(work, "contents")
-        wheels(lite / "pypi")
-        patterns = shutil.ignore_patterns("__pycache__", ".*", "*.md")
-        shutil.copytree(ROOT / "notebooks", contents, ignore=patterns)
-        for path in contents.glob("*.ipynb"):
-            _with_installation(path)
-        command = [sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", lite, "--contents", contents]
-        done = subprocess.run(
-            [*map(str, command), "--output-dir", str(folder.resolve()), "--apps", "lab", "--no-sourcemaps"],
-            cwd=work, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise SystemExit(f"the lessons were not built (pip install '.[site]'?):\n{done.stderr[-2000:]}")
 
 
 PARTS: dict[str, Any] = {
     "playground": Part("Playground", "Write a formula or a program, and step through its graph.", build_playground),
-    "lessons": Part("Lessons", "Notebooks that run in this browser (JupyterLite).", build_lessons),
+    "lessons": Part("Lessons", "Notebooks that run in this browser (JupyterLite).", lessons.build_lessons),
     "gallery": Part("Gallery", "From an expression to a GPT, each as a page.", build_gallery),
     "reference": Part("Guides and reference", "How to do it, and every public name.", build_reference),
 }

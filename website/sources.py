@@ -1,0 +1,90 @@
+"""Where Python in the browser (Pyodide) and Graphviz as WebAssembly come from: a public host, or the site itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from autograd.viz.pictures.webassembly import ADDRESS
+
+PYODIDE = "https://cdn.jsdelivr.net/pyodide/v314.0.7/full/"
+MARKS = "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"
+OF_THE_KERNEL = ("micropip", "ipython", "jedi", "packaging")  # what runs notebooks asks Pyodide for these
+
+
+class Sources(NamedTuple):
+    """Where the browser gets what the site does not write itself; relative addresses start in a folder of the site.
+
+    Attributes:
+        pyodide: The folder of Pyodide, with a slash at the end.
+        graphviz: The module ``@viz-js/viz``.
+    """
+
+    pyodide: str = PYODIDE
+    graphviz: str = ADDRESS
+
+    @property
+    def is_public(self) -> bool:
+        """Whether they are other hosts."""
+        return self.pyodide == PYODIDE
+
+
+def sources_of(site: Path, node_modules: Path | None) -> Sources:
+    """The public host, or copies of npm's packages in the folder ``javascript`` of the site.
+
+    Args:
+        site: Folder of the site.
+        node_modules: Folder with the packages ``pyodide`` and ``@viz-js/viz``; wheels beside Pyodide are copied, too.
+    """
+    if node_modules is None:
+        return Sources()
+    own, pyodide = site / "javascript", node_modules / "pyodide"
+    own.mkdir(exist_ok=True)
+    for path in [*[pyodide / name for name in MARKS], *pyodide.glob("*.whl")]:
+        shutil.copy(path, own / path.name)
+    shutil.copy(node_modules / "@viz-js/viz/dist/viz.js", own / "viz.js")
+    return Sources("../javascript/", "../javascript/viz.js")
+
+
+def add_packages(own: Path, names: Iterable[str]) -> list[str]:
+    """Add Python packages, with what they need, to a folder with Pyodide; npm's package comes without any.
+
+    Those written in Python are the same in the package index; those that are compiled for WebAssembly are not there.
+
+    Args:
+        own: The folder, whose ``pyodide-lock.json`` lists versions and dependencies.
+        names: Names of the packages.
+
+    Returns:
+        The packages that could not be added.
+    """
+    lock = json.loads((own / "pyodide-lock.json").read_text(encoding="utf-8"))
+    packages = _with_dependencies(lock["packages"], names)
+    absent = {name: it for name, it in packages.items() if not (own / it["file_name"]).exists()}
+    pure = {name: it for name, it in absent.items() if it["file_name"].endswith("-none-any.whl")}
+    if pure:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        pip += ["--only-binary=:all:", "--platform", "any", "--python-version", "3.14", "--dest", str(own)]
+        subprocess.run([*pip, *[f"{name}=={it['version']}" for name, it in pure.items()]], check=True)
+        for it in pure.values():  # Pyodide packs its wheels anew, and compares their sums
+            it["sha256"] = hashlib.sha256((own / it["file_name"]).read_bytes()).hexdigest()
+        (own / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+    return sorted(absent.keys() - pure.keys())
+
+
+def _with_dependencies(listed: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    waiting = list(names)
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name not in found:
+            found[name] = listed[name]
+            waiting += listed[name]["depends"]
+    return found
