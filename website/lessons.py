@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 OF_PYODIDE = ("matplotlib", "numpy")  # what lessons import, and Pyodide has
 IN_THE_SITE = ("micrograd",)  # what a lesson imports, and the site has a wheel of
-FIRST_CELL = """# This notebook runs in your browser, without machine code: training takes minutes where it says seconds.
+FIRST_CELL = """# This notebook runs in your browser, without machine code: to train takes minutes instead of seconds.
 %pip install -q {packages}
 from autograd.viz import load_renderer
 await load_renderer({address})"""
