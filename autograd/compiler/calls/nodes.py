@@ -9,7 +9,7 @@ from typing import Any
 from autograd.compiler.calls.replay import CompiledCall
 from autograd.compiler.calls.variants import Evaluated, Variant
 from autograd.compiler.recording.results import LazyPartials
-from autograd.value import Value, new_node
+from autograd.value import Value, new_node, unrecorded
 
 __all__ = ["Nodes"]
 
@@ -48,7 +48,9 @@ class Nodes:
         recorded = variant.recording.outputs[k]
         label = recorded.label if recorded.parents else ""
         if self.chosen is None or not self.parents:
-            return Value(self.values[k], label)
+            alone = unrecorded(self.values[k])
+            alone.label = label
+            return alone
         op = CompiledCall(
             variant.alone, k, len(variant.captured), self.leaves, self.numbers, self.chosen, self.live, self.values[k]
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from struct import pack
 from typing import Any
 
@@ -248,9 +248,24 @@ class Machine:
         self.fill(data, Kind.ARGUMENT, np.asarray(arguments, dtype=float))
         self.fill(frame, Kind.PARAMETER, np.frombuffer(pack(f"{len(parameters)}d", *parameters)))  # 3x faster
         self.run(frame, data)
-        found = [self.read(frame, data, output).copy() for output in self.program.outputs]
+        numbers, places, others = self._divided
+        found: list[Any] = [None] * len(self.program.outputs)
+        for k, number in zip(numbers, frame[places][:, None]):  # all single numbers at once: 10x faster
+            found[k] = number
+        for k in others:
+            found[k] = self.read(frame, data, self.program.outputs[k]).copy()
         self._free.append((frame, data))
         return found
+
+    @cached_property
+    def _divided(self) -> tuple[list[int], list[int], list[int]]:
+        """The outputs that are one number of the frame, their places, and the other outputs."""
+        places = {}
+        for k, x in enumerate(self.program.outputs):
+            if isinstance(x, Read) and len(x.index) == 1 and not self.program.arrays[x.array].batched:
+                places[k] = self.place(x)
+        singles = {k: place for k, place in places.items() if place is not None}
+        return [*singles], [*singles.values()], [k for k in range(len(self.program.outputs)) if k not in singles]
 
 
 def selector(places: Sequence[int]) -> Any:

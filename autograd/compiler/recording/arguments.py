@@ -207,7 +207,7 @@ def numbers_of(leaves: list[Any]) -> list[float]:
         return leaves
     if _PLAIN.issuperset(map(type, leaves)):
         return list(map(float, leaves))
-    return [x.data if isinstance(x, Value) else float(x) for x in leaves]
+    return [x._data if isinstance(x, Value) else float(x) for x in leaves]
 
 
 def values_in(leaves: list[Any]) -> tuple[int, ...]:

@@ -22,8 +22,11 @@ from typing import Any
 from autograd.compiler.recording.results import Container, Form, Given
 from autograd.errors import CompileError
 from autograd.trees import is_numpy
+from autograd.value import Value
 
 __all__ = ["Copies", "put_back"]
+
+_NUMBERS = {Value, float, int}
 
 
 class Copies:
@@ -85,8 +88,9 @@ def _containers(x: Any) -> Iterator[Any]:
     if isinstance(x, (list, tuple)):
         if isinstance(x, list):
             yield x
-        for item in x:
-            yield from _containers(item)
+        if not _NUMBERS.issuperset(map(type, x)):  # 20x faster than one by one
+            for item in x:
+                yield from _containers(item)
     elif isinstance(x, dict):
         yield x
         for item in x.values():
