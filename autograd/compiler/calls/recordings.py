@@ -104,9 +104,9 @@ class Recordings:
             self._places.update(changed_numbers([variant.outside for variant in self.kept.all()]))
         self._places = {key: place for key, place in self._places.items() if place.is_there()}
         while True:
-            outside = Outside(self.f, self._places)
-            known = [variant.outside for variant in self.kept.all()]
-            outside = next((x for x in known if x.live == outside.live and x.holds()), outside)
+            known = dict.fromkeys([variant.outside for variant in self.kept.all()])
+            live = frozenset(self._places)
+            outside = next((x for x in known if x.live == live and x.holds()), None) or Outside(self.f, live)
             places = Places(outside, [*self._places.values()])
             gradients = outside.sets("grad") or not {"grad", "backward"}.isdisjoint(outside.names)
             changes = Changes(

@@ -320,7 +320,10 @@ def recording_of(
 
 def _needed(inside: dict[Value, None], roots: dict[Value, None]) -> Graph:
     """The nodes with operands that the roots depend on, in order."""
-    graph = Graph(filter(_parents, inside))
+    nodes = list(filter(_parents, inside))
+    while nodes and nodes[-1] not in roots:  # such as parameters that were set, and not read again
+        nodes.pop()
+    graph = Graph(nodes)
     unread = [k for k in compress(count(), map(not_, graph.reads)) if graph[k] not in roots]
     if not unread:
         return graph  # nothing was computed in vain, which is 4x faster to see than to follow the operands
