@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
 os.environ["AUTOGRAD_CACHE"] = "off"  # each run compiles what it tests
+
+# A shell that runs the tests in the background tells them to ignore Ctrl-C, which some of them press.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test depends on time; all else stays as Hypothesis decides (where CI is set: the same examples in each run).
 settings.register_profile("untimed", settings(), deadline=None)
