@@ -11,7 +11,7 @@ from typing import Any
 from autograd import ops
 from autograd.errors import NumericError
 
-__all__ = ["check_adjoints", "check_gradients", "check_result", "describe", "located"]
+__all__ = ["Origin", "check_adjoints", "check_gradients", "check_result", "describe", "located"]
 
 _OURS = ("autograd", "nn")
 _SHOWN = 6  # operands of one node in a message
@@ -31,6 +31,26 @@ def located(partials: Iterable[float]) -> Located:
     out = Located(partials)
     out.origin = f"{frame.f_code.co_filename}:{frame.f_lineno}"
     return out
+
+
+class Origin:
+    """A node that may know the line that recorded it."""
+
+    __slots__ = ()
+    partials: Any
+
+    @property
+    def origin(self) -> str | None:
+        """Where the node was recorded, as ``file:line``; known only for nodes made inside ``strict()``.
+
+        >>> from autograd import Value, strict
+        >>> with strict():
+        ...     y = Value(2.0) * 3
+        >>> file, _, line = y.origin.rpartition(":")
+        >>> line.isdigit(), (y * 2).origin
+        (True, None)
+        """
+        return getattr(self.partials, "origin", None)
 
 
 def describe(node: Any) -> str:

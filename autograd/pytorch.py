@@ -1,7 +1,8 @@
-"""What programs for PyTorch expect of a ``Value``: ``item``, ``requires_grad`` and ``requires_grad_``."""
+"""What programs for PyTorch expect of a ``Value``: its names, and activations with its default arguments."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeVar
 
 from autograd import ops
@@ -20,6 +21,7 @@ class PyTorchNames:
 
     __slots__ = ()
 
+    apply: Any
     data: Any
     op: Any
     parents: tuple[Any, ...]
@@ -71,3 +73,33 @@ class PyTorchNames:
         self.op = ops.leaf if requires_grad else ops.frozen
         freezes[0] += 1
         return self
+
+    def leaky_relu(self: V, negative_slope: Any = 0.01) -> V:
+        """x where x > 0, else negative_slope * x.
+
+        >>> from autograd import Value
+        >>> Value(-2.0).leaky_relu()
+        Value(data=-0.02, grad=0)
+        """
+        out: V = self.apply(ops.leaky_relu, (self, negative_slope))
+        return out
+
+    def elu(self: V, alpha: Any = 1.0) -> V:
+        """x where x > 0, else alpha * (e^x - 1).
+
+        >>> from autograd import Value
+        >>> Value(2.0).elu()
+        Value(data=2.0, grad=0)
+        """
+        out: V = self.apply(ops.elu, (self, alpha))
+        return out
+
+    def clip(self: V, low: Any = -math.inf, high: Any = math.inf) -> V:
+        """x, but at least low and at most high.
+
+        >>> from autograd import Value
+        >>> Value(2.0).clip(0.0, 1.0)
+        Value(data=1.0, grad=0)
+        """
+        out: V = self.apply(ops.clip, (self, low, high))
+        return out

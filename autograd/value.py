@@ -5,7 +5,6 @@ Operators and methods are lifted from the derivative table; ``backward`` is one 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from operator import attrgetter, ge, gt, le, lt
 from typing import Any, TypeVar
@@ -195,7 +194,7 @@ def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool)
     return _described(method, op)
 
 
-class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames):
+class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradNames):
     """One scalar in the computation graph.
 
     Args:
@@ -272,19 +271,6 @@ class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames):
             recorder.on_set(self, data)
             return
         self._data = data if type(data) is float else as_float(data)
-
-    @property
-    def origin(self) -> str | None:
-        """Where the node was recorded, as ``file:line``; known only for nodes made inside ``strict()``.
-
-        >>> from autograd import strict
-        >>> with strict():
-        ...     y = Value(2.0) * 3
-        >>> file, _, line = y.origin.rpartition(":")
-        >>> line.isdigit(), (y * 2).origin
-        (True, None)
-        """
-        return getattr(self.partials, "origin", None)
 
     # ---- differentiation -------------------------------------------------------------------------------------------
     def backward(self, gradient: float = 1.0, retain_graph: bool | None = None) -> None:
@@ -418,30 +404,6 @@ class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames):
     def __pow__(self, exponent: Operand) -> Value:
         # With a plain number as exponent only the base is differentiated: no log of a negative base.
         return self._power(exponent) if isinstance(exponent, Number) else self._constant_power(exponent)
-
-    def leaky_relu(self, negative_slope: Operand = 0.01) -> Value:
-        """x where x > 0, else negative_slope * x.
-
-        >>> Value(-2.0).leaky_relu()
-        Value(data=-0.02, grad=0)
-        """
-        return self.apply(ops.leaky_relu, (self, negative_slope))
-
-    def elu(self, alpha: Operand = 1.0) -> Value:
-        """x where x > 0, else alpha * (e^x - 1).
-
-        >>> Value(2.0).elu()
-        Value(data=2.0, grad=0)
-        """
-        return self.apply(ops.elu, (self, alpha))
-
-    def clip(self, low: Operand = -math.inf, high: Operand = math.inf) -> Value:
-        """x, but at least low and at most high.
-
-        >>> Value(2.0).clip(0.0, 1.0)
-        Value(data=1.0, grad=0)
-        """
-        return self.apply(ops.clip, (self, low, high))
 
     # ---- comparisons are about data; equality and hash are about identity --------------------------------------------
     __lt__ = _comparison(lt, ops.less, swap=False)
