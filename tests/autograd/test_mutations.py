@@ -111,7 +111,7 @@ MISTAKES: list[tuple[Any, str, str, int]] = [
     (graph.sweep, "node.grad = zero", "pass", 0),
     (graph.sweep, "restore(nodes, before)", "pass", 0),
     # Differentiating again.
-    (functional._dependents, "found.add(node)", "pass", 0),
+    (graph.dependents, "found.add(node)", "pass", 0),
     (functional._partials_as_graph, "if parent in wanted", "if parent not in wanted", 0),
     (functional._partials_as_graph, "node.op.partials(node, *operands)", "node.partials", 0),
     (functional.gradients, "seeds[root] + weight", "weight", 0),
