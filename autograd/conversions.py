@@ -77,6 +77,8 @@ class Conversions:
 
     # ---- text --------------------------------------------------------------------------------------------------------
     def __repr__(self) -> str:
+        if open_contexts.count and (recorder := current_modes().recorder) is not None:
+            recorder.on_text(self)
         return f"Value(data={self._data}, grad={self.grad})"
 
     def _repr_html_(self) -> str:

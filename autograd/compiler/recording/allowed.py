@@ -82,6 +82,11 @@ def _of_c(function: BuiltinFunctionType) -> Any:
     return function
 
 
+def _partial(function: functools.partial[Any]) -> Any:
+    inner = checked(function.func)
+    return function if inner is function.func else functools.partial(inner, *function.args, **function.keywords)
+
+
 def _method(method: MethodType) -> Any:
     function, owner = method.__func__, method.__self__
     if isinstance(function, _Cache):
@@ -168,6 +173,7 @@ _RULES: dict[type, Callable[[Any], Any]] = {
     FunctionType: _of_python,
     BuiltinFunctionType: _of_c,
     MethodType: _method,
+    functools.partial: _partial,
     type: _class,
     _Cache: _remembering,
 }

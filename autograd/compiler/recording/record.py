@@ -31,7 +31,7 @@ from autograd.compiler.recording.traced import IntLeaf, node_of, traced
 from autograd.errors import CompileError
 from autograd.graph import leaves as leaves_of
 from autograd.graph import restore, topological_order
-from autograd.modes import switched, transformation
+from autograd.modes import current_modes, switched, transformation
 from autograd.subclasses import as_kind, kinds
 from autograd.trees import rebuild
 from autograd.value import Value, constant
@@ -111,9 +111,12 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
     except TypeError as error:
         if "Traced" not in str(error) and not str(error).startswith(("Object of type int", "Object of type float")):
             raise
-        raise TypeError(  # such as json.dumps(n), which looks at how an int is kept in memory
-            f"a number that comes from the arguments of a compiled function was given to something that takes Python's "
-            f"own numbers only: give it int(x) or float(x) ({error})"
+        # Such as json.dumps(n), which looks at how an int is kept in memory: without the compiler it is one.
+        recorder = current_modes().recorder
+        kind = TypeError if recorder is None or recorder.changes is None else NotReplayableError
+        raise kind(
+            f"gives a number that comes from the arguments to something that takes Python's own numbers only: give it "
+            f"int(x) or float(x) ({error})"
         ) from error
 
 

@@ -132,6 +132,12 @@ class Recorder:
         """The number of a node became a plain float, to which no gradient goes."""
         self.dropped.append(node)
 
+    def on_text(self, node: Value) -> None:
+        """A Value became a text, with its number, which is a guard, and its gradient."""
+        if node not in self.nodes or (self.changes is not None and node in self.changes.targets):
+            self.refuse("makes a text of a Value that it did not compute: write its .data or its .grad")
+        self.on_read(node)
+
     def on_other_thread(self, made: Value | None, read: Value | None) -> None:
         """Another thread made a node, or read the number of one: it must be none of the function's own."""
         if made is not None:

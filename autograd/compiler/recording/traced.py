@@ -69,8 +69,8 @@ class TracedNumber(Traced):
     kind: Any = float  # what it is to the function
     __array_priority__ = -1.0  # numpy's scalars, whose priority is lower, leave an operator to it
 
-    def __init__(self, node: Value) -> None:
-        _set_node(self, node)
+    def __init__(self, node: Any) -> None:
+        _set_node(self, node if isinstance(node, Value) else constant(node))  # statistics makes numbers by type(x)
 
     def __setattr__(self, name: str, found: Any) -> None:
         if not hasattr(Value, name):
@@ -142,7 +142,8 @@ class TracedNumber(Traced):
             return getattr(self.node, name)
         if not hasattr(self.kind, name):
             raise AttributeError(f"{self.kind.__name__!r} object has no attribute {name!r}")
-        return getattr(self.read(), name)
+        number = self.kind(self) if name in ("as_integer_ratio", "hex") else self.read()  # to Fraction, statistics
+        return getattr(number, name)
 
     # ---- rounding --------------------------------------------------------------------------------------------------
     def __pos__(self) -> Any:

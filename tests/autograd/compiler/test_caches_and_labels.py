@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import statistics
 from enum import Enum
 from typing import Any
 
@@ -136,6 +137,31 @@ def test_attributes_of_a_subclass_are_read_and_set_at_every_call() -> None:
         assert p.momentum == momentum  # type: ignore[attr-defined]
         assert scaled(p).data == 2.0 * k
         assert scaled(Parameter(3.0)).data == 3.0
+
+
+def test_texts_of_values_are_those_of_the_call() -> None:
+    w = Value(2.0)
+
+    def computed(x: Any) -> Any:
+        return {"text": str(w * x), "length": len(f"{w * x}"), "loss": w * x}
+
+    def parameter(x: Any) -> Any:
+        return {"text": repr(w), "loss": w * x}
+
+    for f in (computed, parameter):
+        compiled = autograd.compile(f)
+        for x in (*POINTS, 0.5):
+            found, expected = compiled(x), f(x)
+            assert found["text"] == expected["text"]
+            found["loss"].backward()
+            w.data += 1.0
+
+
+def test_a_mean_of_the_module_statistics_is_that_of_the_call() -> None:
+    f = autograd.compile(lambda x: {"mean": statistics.mean([x, (W * x).data]), "loss": W * x})
+    assert [f(x)["mean"] for x in POINTS] == [1.5 * x for x in POINTS]
+    with pytest.raises(TypeError, match="would drop the gradient"):
+        autograd.compile(lambda x: W * x + statistics.mean([x, x])).value_and_grad(2.0)
 
 
 # ---- identity and kinds ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import ctypes
+import functools
 import io
 import itertools
 import json
@@ -42,6 +43,23 @@ def _prints() -> Made:
 def _prints_of_itself() -> Made:
     out = io.StringIO()
     return lambda x: (print("step", file=out), W * x)[1], out.getvalue  # type: ignore[func-returns-value]
+
+
+def _prints_through_others() -> Made:
+    out = io.StringIO()
+    show = functools.partial(print, file=out)
+
+    class Log:
+        def __call__(self, *texts: Any) -> None:
+            show(*texts, sep="-")
+
+    log = Log()
+
+    def f(x: Any) -> Any:
+        log("step", 1)
+        return W * x
+
+    return f, out.getvalue
 
 
 def _prints_now_and_then() -> Made:
@@ -187,7 +205,8 @@ def _draws_unseeded() -> Made:
 @pytest.mark.parametrize(
     "make",
     [
-        _prints, _prints_of_itself, _prints_now_and_then, _prints_and_catches, _changes_and_prints, _writes_to_memory,
+        _prints, _prints_of_itself, _prints_through_others,
+        _prints_now_and_then, _prints_and_catches, _changes_and_prints, _writes_to_memory,
         _reads_from_memory, _writes_rows, _writes_json, _logs, _puts_into_a_queue, _sets_an_event,
         _sets_the_environment, _writes_memory, _draws_unseeded,
     ],
