@@ -124,13 +124,14 @@ class Held:
     def _of_values(self, recording: Recording) -> None:
         effects = recording.effects
         written: dict[Any, None] = dict.fromkeys(effects.data[0])
-        only_read = [p for p in recording.parameters if p not in written]
+        grads: set[Any] = {*effects.reads, *effects.gradients[0], *effects.constants[0]}
+        # To look at a Value whose gradient stays would bring that out of the memory at each call.
+        only_read = [p for p in recording.parameters if p not in written and p not in grads]
         looked = only_read if len(only_read) <= _FEW else []
         self.looked = looked, [self.leaves["data", p] for p in looked]
         kept = set(looked)
         data: set[Any] = {*written, *[p for p in recording.parameters if p not in kept]}
         self.data: list[Value] = sorted(data, key=id)
-        grads: set[Any] = {*effects.reads, *effects.gradients[0], *effects.constants[0]}
         self.grads: list[Value] = sorted(grads, key=id)
 
     @property

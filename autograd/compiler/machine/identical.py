@@ -34,6 +34,9 @@ _KINDS: dict[str, tuple[int, int | str]] = {
     "code": (4, "PyFunction_GetCode"),
     "defaults": (4, "PyFunction_GetDefaults"),
 }
+_WORDS = 7  # of a row
+_ANY = object()  # whatever is there
+_SPECIAL = {id(NO_KEY): 0, id(_ANY): 1}  # what is in the place of their addresses
 _LONG = 256  # objects of a list in which others are looked for
 
 
@@ -55,15 +58,31 @@ class Comparison:
     def __init__(self, looks: Sequence[Look]) -> None:
         rows: list[list[int]] = []
         addresses_of = _Addresses()
-        for kind, container, keys, expected in sorted(looks, key=lambda look: -len(look.expected)):
-            branch, where = _KINDS[kind]
+        for look in sorted(looks, key=lambda look: -len(look.expected)):
+            branch, where = _KINDS[look.kind]
             found = address(where) if isinstance(where, str) else where
-            rows.append([branch, id(container), len(expected), *map(addresses_of, (expected, keys)), found])
-        table = np.array(rows, dtype=np.int64).reshape(len(rows), 6)
+            kind, container, keys, expected = _all_keys(look) or look
+            size = address("PyDict_Size") if kind == "all keys" else 0
+            rows.append([branch, id(container), len(expected), *map(addresses_of, (expected, keys)), found, size])
+        table = np.array(rows, dtype=np.int64).reshape(len(rows), _WORDS)
         (code,) = addresses([_Kernel(SIZE, LIST_ITEMS)])
         run = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(code)
         self.holds: Callable[[], int] = partial(run, table.ctypes.data, len(table))
         self._keep = table, addresses_of
+
+
+def _all_keys(look: Look) -> Look | None:
+    """All keys of a dictionary, in the place of the names in it and of a larger number that are not there.
+
+    It has as many as before, and these, so it has no other one.  Of some the object may be any.
+    """
+    absent = sum(x is NO_KEY for x in look.expected)
+    if look.kind != "names" or len(look.container) >= absent:
+        return None
+    known = dict(zip(look.keys, look.expected))
+    there = [key for key, x in known.items() if x is not NO_KEY]
+    keys = list(dict.fromkeys([*there, *look.container]))
+    return Look("all keys", look.container, keys, [known.get(key, _ANY) for key in keys])
 
 
 class _Addresses:
@@ -79,7 +98,7 @@ class _Addresses:
 
     def __call__(self, objects: Sequence[Any]) -> int:
         """Where the addresses of these are."""
-        found = np.array([0 if x is NO_KEY else id(x) for x in objects], dtype=np.int64)
+        found = np.array([_SPECIAL[id(x)] if id(x) in _SPECIAL else id(x) for x in objects], dtype=np.int64)
         if len(found) and found[0] in self._places:
             known, place = self._places[found[0]]
             if np.array_equal(known[place : place + len(found)], found):
@@ -131,6 +150,8 @@ look:
   %w5 = getelementptr i64, ptr %words, i64 5
   %where = load i64, ptr %w5
   %find = inttoptr i64 %where to ptr
+  %w6 = getelementptr i64, ptr %words, i64 6
+  %sizer = load ptr, ptr %w6
   store i64 0, ptr %at
   switch i64 %branch, label %list [i64 1, label %names i64 2, label %dict i64 3, label %field i64 4, label %function]
 
@@ -188,7 +209,7 @@ list.end:
 names:                                    ; what some keys of a dictionary stand for
   %n = phi i64 [0, %look], [%n.next, %name.same]
   %n.more = icmp ult i64 %n, %number
-  br i1 %n.more, label %name, label %same
+  br i1 %n.more, label %name, label %names.end
 name:
   %name.key.at = getelementptr ptr, ptr %keys, i64 %n
   %name.key = load ptr, ptr %name.key.at
@@ -197,9 +218,21 @@ name:
   %name.then = load ptr, ptr %name.then.at
   %name.equal = icmp eq ptr %name.now, %name.then
   %n.next = add i64 %n, 1
-  br i1 %name.equal, label %name.same, label %other
+  br i1 %name.equal, label %name.same, label %name.any
+name.any:
+  %may.be.any = icmp eq ptr %name.then, inttoptr (i64 1 to ptr)
+  %is.something = icmp ne ptr %name.now, null
+  %is.any = and i1 %may.be.any, %is.something
+  br i1 %is.any, label %name.same, label %other
 name.same:
   br label %names
+names.end:                                ; and how many keys there are, if these are all
+  %all.keys = icmp ne ptr %sizer, null
+  br i1 %all.keys, label %names.size, label %same
+names.size:
+  %keys.now = call i64 %sizer(ptr %x)
+  %as.many.keys = icmp eq i64 %keys.now, %number
+  br i1 %as.many.keys, label %same, label %other
 
 dict:                                     ; all keys of a dictionary in their order, and what they stand for
   %e = phi i64 [0, %look], [%e.next, %entry.same]
@@ -240,7 +273,7 @@ single:
 
 same:
   %r.next = add i64 %r, 1
-  %words.next = getelementptr i64, ptr %words, i64 6
+  %words.next = getelementptr i64, ptr %words, i64 7
   br label %row
 all:
   ret i64 1

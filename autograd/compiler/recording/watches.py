@@ -45,6 +45,7 @@ ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(Not
 
 
 _PAYS = 20  # looks after which machine code is made for them
+_AGAIN = {1, 8, 64, 512}  # how often it has found a difference where there was none, when it is made anew
 
 
 class Difference(NamedTuple):
@@ -161,7 +162,7 @@ class Looks:
 
     def __init__(self, watches: Sequence[Watch]) -> None:
         self._watches = watches  # which keep all objects whose addresses machine code compares
-        self._calls = 0
+        self._calls = self._vain = 0
         self._comparison: Comparison | None = None
         self._divide(watches)
 
@@ -193,7 +194,14 @@ class Looks:
         self._calls += 1
         if self._calls == _PAYS:
             self._compile()
-        return self._identical() or all(map(Watch.holds, self._watches))
+        if self._identical():
+            return True
+        if not all(map(Watch.holds, self._watches)):
+            return False
+        self._vain += self._comparison is not None
+        if self._vain in _AGAIN:  # such as an object that has one more attribute, which the function does not name
+            self._compile()
+        return True
 
     def _identical(self) -> bool:
         """Whether everything is the same object as it was."""

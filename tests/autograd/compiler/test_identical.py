@@ -44,9 +44,12 @@ def _of_list(size: int) -> Look:
 
 
 def _of_dict(kind: str) -> Look:
-    x = {"a": 1.5, "b": None, 3: "c"}
-    absent = kind == "names"
-    return Look(kind, x, [*x, *["absent"] * absent], [*x.values(), *[NO_KEY] * absent])
+    """A dictionary, of which all counts or some names; in one with few keys these are counted."""
+    x = {"a": 1.5, "b": None, 3: "c", "other": "other"}
+    if kind == "dict":
+        return Look(kind, x, [*x], [*x.values()])
+    absent = ["absent"] if kind == "names" else ["absent", *map(str, range(9))]
+    return Look("names", x, ["a", "b", 3, *absent], [1.5, None, "c", *[NO_KEY] * len(absent)])
 
 
 def _moved_to_the_end(x: dict[Any, Any]) -> None:
@@ -66,7 +69,7 @@ CASES: dict[str, tuple[Look, Callable[[Any], Any]]] = {
     "another order": (_of_list(3), list.reverse),
     **{
         f"{kind}: {name}": (_of_dict(kind), change)
-        for kind in ("dict", "names")
+        for kind in ("dict", "names", "few names")
         for name, change in {
             "another value": lambda x: x.update(a=2.5),
             "an equal one": lambda x: x.update(a=float("1.5")),
@@ -74,6 +77,7 @@ CASES: dict[str, tuple[Look, Callable[[Any], Any]]] = {
             "one less": lambda x: x.pop("b"),
             "none": dict.clear,
             "a new key": lambda x: x.update(absent=1),
+            "a new key in the place of another one": lambda x: (x.pop("other"), x.update(absent=1)),
         }.items()
     },
     "dict: another order": (_of_dict("dict"), _moved_to_the_end),
@@ -109,6 +113,19 @@ def test_code_and_defaults_of_functions_are_compared() -> None:
     f.__code__ = _one.__code__
     f.__defaults__ = (2,)
     assert (code.holds(), defaults.holds()) == (0, 0)
+
+
+def test_what_is_gone_when_the_comparison_is_made_is_missed() -> None:
+    look = _of_dict("few names")
+    look.container.pop("b")
+    assert Comparison([look]).holds() == 0
+
+
+def test_other_objects_in_a_small_namespace_do_not_count() -> None:
+    look = _of_dict("few names")
+    compared = Comparison([look])
+    look.container["other"] = 7.0
+    assert compared.holds() == 1
 
 
 def test_other_names_of_a_namespace_do_not_count() -> None:

@@ -465,6 +465,23 @@ def test_looking_costs_no_python_per_parameter() -> None:
     assert len(outside.watches) < 250
 
 
+def test_attributes_that_the_function_does_not_name_cost_one_closer_look_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llvmlite")
+    monkeypatch.setattr("autograd.compiler.recording.watches._PAYS", 1)
+    config: Any = Config()
+    config.rate = 3.0
+    compiled = autograd.compile(lambda x: x * config.rate)
+    for k in range(30):
+        if k == 10:
+            config.seen = True
+        assert compiled(1.0).data == 3.0
+    assert compiled.recordings == 1
+    (variant,) = compiled.kept.all()
+    assert variant.outside._looks._vain <= 1
+    config.rate = 5.0
+    assert compiled(1.0).data == 5.0
+
+
 def test_the_warning_names_what_changes_at_each_call() -> None:
     settings = {"temperature": 1.0}
     compiled = autograd.compile(lambda x: x / settings["temperature"])

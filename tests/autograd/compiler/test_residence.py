@@ -499,6 +499,30 @@ def test_somebody_looks_after_each_step() -> None:
     close(task.numbers(), twin.numbers())
 
 
+def test_gradients_that_add_up_stay_although_the_parameters_are_only_read() -> None:
+    """As in an episode: many samples, then one step of an optimiser outside."""
+
+    def gradients(compiled: bool) -> list[float]:
+        model = MLP(2, [3, 1], seed=0)
+        ps = model.parameters()
+
+        def add(x: float, y: float) -> Any:
+            loss = (model([x, y]) - x * y) ** 2
+            loss.backward()
+            return loss
+
+        call = autograd.compile(add) if compiled else add
+        for _ in range(3):
+            for k in range(20):
+                call(*point(k))
+                assert k < 2 or is_resident(ps) == compiled
+            for p in ps:
+                p.data -= 0.01 * p.grad
+        return [p.grad for p in ps] + [p.data for p in ps]
+
+    close(gradients(compiled=True), gradients(compiled=False))
+
+
 def test_the_result_of_a_step_has_the_gradients_from_before_it() -> None:
     p = Value(3.0)
 
