@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
+from operator import attrgetter
 from typing import Any
 
 from autograd import Value
@@ -256,7 +257,7 @@ class Optimizer:
         >>> SGD([x, y]).unfrozen().parameters == [x]
         True
         """
-        if all(parameter.requires_grad for parameter in self.parameters):
+        if all(map(attrgetter("requires_grad"), self.parameters)):
             return self
         part = copy(self)
         part.param_groups = []

@@ -345,7 +345,6 @@ def _stored(steps: EagerSteps | CompiledSteps, optimizer: Optimizer) -> Iterator
         yield
     finally:
         steps.store()
-        steps.optimizer.state = steps.optimizer.state  # itself, if it was deferred
         optimizer.adopt(steps.optimizer)
 
 

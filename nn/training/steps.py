@@ -198,7 +198,7 @@ class CompiledSteps:
         """Bring the parameters and the optimiser up to date."""
         self.trainer.store()
         self.optimizer.hyper.step = self.trainer.steps
-        self.optimizer.state = self._deferred = Deferred(lambda: self.trainer.state)
+        self.optimizer.state = self._deferred = Deferred(self.trainer.state_later())
 
     def load(self) -> None:
         """Continue from the parameters and the optimiser, and from all that the loss reads, as they are now.

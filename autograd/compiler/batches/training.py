@@ -106,8 +106,12 @@ class Trainer:
     @property
     def state(self) -> list[tuple[float, ...]]:
         """The optimiser state of each parameter."""
-        numbers = self.live[len(self.captured) : self.lr].reshape(self.state_size, self.trained)
-        return list(map(tuple, numbers.T.tolist()))
+        return self.state_later()()
+
+    def state_later(self) -> Callable[[], list[tuple[float, ...]]]:
+        """Makes a list of the state that each parameter has now, whenever it is called, and keeps nothing else."""
+        numbers = self.live[len(self.captured) : self.lr].reshape(self.state_size, self.trained).T.copy()
+        return lambda: list(map(tuple, numbers.tolist()))
 
     @property
     def steps(self) -> int:

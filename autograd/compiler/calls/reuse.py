@@ -19,7 +19,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from hashlib import sha256
-from itertools import chain, count
+from itertools import chain, count, filterfalse
 from operator import attrgetter
 from threading import Lock
 from typing import Any, TypeVar
@@ -60,14 +60,14 @@ def structure_of(recording: Recording) -> bytes | None:
     results = [recording.outputs, *recording.effects.outputs, [guard.node for guard in guards]]
     more = graph.more(chain.from_iterable([*leaves, *results]))
     given = set(chain.from_iterable(leaves))
-    constants = [node for node in chain(graph.others, more) if node not in given]
+    constants = list(filterfalse(given.__contains__, chain(graph.others, more)))
     codes = dict(zip(used, count()))
     lists = [*leaves, *results]
     columns = [
         list(map(codes.__getitem__, graph.ops)),
         graph.starts,
         graph.operands,
-        [more[node] if node in more else graph.number[node] for node in chain.from_iterable(lists)],
+        graph.numbers_of(chain.from_iterable(lists), more),
         [guard.is_truth for guard in guards],
     ]
     digest = sha256(repr([[_name(op) for op in used], list(map(len, lists))]).encode())

@@ -12,8 +12,8 @@ operand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain, repeat
+from collections.abc import Iterable, Sequence
+from itertools import chain, filterfalse, repeat
 from operator import attrgetter
 from typing import Any
 
@@ -94,31 +94,29 @@ class Members:
         self.class_of, self.place_of = [-1] * count, [0] * count
         for number, given in ((0, parameters), (1, arguments), (3, numbers)):
             self._leaves(number, given)
-        constants = [node for node in chain(graph.others, self._more) if self.class_of[self.number(node)] < 0]
-        self._leaves(2, constants)
+        known = {*arguments, *parameters, *numbers}
+        constants = list(filterfalse(known.__contains__, chain(graph.others, self._more)))
+        places = self._leaves(2, constants)
         self.constants = list(map(_data, constants))
-        self._zeros = {self.number(node) for node in constants if node._data == 0.0}
-        self._absorbed = self._find_absorbed(set(map(self.number, roots)))
+        self._zeros = {k for k, x in zip(places, self.constants) if x == 0.0}
+        self._absorbed = self._find_absorbed(graph.numbers_of(roots, self._more))
         self._walk()
         for found in self.classes[len(LEAVES) :]:
             found.labels = list(map(_label, map(graph.__getitem__, found.nodes)))
 
-    def number(self, node: Value) -> int:
-        """The number of a node or a leaf."""
-        found = self.graph.number.get(node)
-        return self._more[node] if found is None else found
-
     def where(self, nodes: Sequence[Value]) -> list[tuple[int, int]]:
         """The class of each node, and its place there."""
-        return [(self.class_of[k], self.place_of[k]) for k in map(self.number, nodes)]
+        return [(self.class_of[k], self.place_of[k]) for k in self.graph.numbers_of(nodes, self._more)]
 
-    def _leaves(self, number: int, leaves: Sequence[Value]) -> None:
-        for place, k in enumerate(map(self.number, leaves)):
+    def _leaves(self, number: int, leaves: Sequence[Value]) -> list[int]:
+        """Leaves of one class; returns their numbers."""
+        found, numbers = self.classes[number], self.graph.numbers_of(leaves, self._more)
+        for place, k in enumerate(numbers):
             self.class_of[k], self.place_of[k] = number, place
-        found = self.classes[number]
         found.count, found.labels = len(leaves), list(map(_label, leaves))
+        return numbers
 
-    def _find_absorbed(self, roots: set[int]) -> bytearray:
+    def _find_absorbed(self, roots: Iterable[int]) -> bytearray:
         """What each node is that is a term of the one sum that reads it: a sum or a product.  All others are 0."""
         operands, starts, count = self._operands, self._starts, len(self.class_of)
         reads = self.graph.reads

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import accumulate, chain, count, islice
+from itertools import accumulate, chain, count, filterfalse, islice
 from operator import attrgetter
 from typing import Any
 
@@ -70,8 +70,15 @@ class Graph(list[Value]):
 
     def more(self, nodes: Iterable[Value]) -> dict[Value, int]:
         """Numbers for those of these that have none: leaves that no node reads."""
+        unread = dict.fromkeys(filterfalse(self.number.__contains__, nodes))
+        return dict(zip(unread, count(len(self.number))))
+
+    def numbers_of(self, nodes: Iterable[Value], more: dict[Value, int]) -> list[int]:
+        """The numbers of some nodes, which may be among ``more``."""
+        if not more:
+            return list(map(self.number.__getitem__, nodes))
         number = self.number
-        return dict(zip(dict.fromkeys([node for node in nodes if node not in number]), count(len(number))))
+        return [more[node] if node in more else number[node] for node in nodes]
 
     def forget(self) -> None:
         """Let go of what can be made again."""
