@@ -30,7 +30,7 @@ from autograd.compiler.recording.effects import GRADIENT, UPDATED
 from autograd.compiler.recording.numbered import graph_of
 from autograd.compiler.recording.record import Recording
 from autograd.locks import renew_in_child
-from autograd.ops import Op
+from autograd.ops import Binary, Op, Unary
 from autograd.primitive import Primitive
 
 __all__ = ["reused", "structure_of"]
@@ -63,9 +63,11 @@ def structure_of(recording: Recording) -> bytes | None:
     constants = list(filterfalse(given.__contains__, chain(graph.others, more)))
     codes = dict(zip(used, count()))
     lists = [*leaves, *results]
+    # How many operands each node has, its operation says, unless there are operations of any number of them.
+    fixed = all(isinstance(op, (Unary, Binary)) for op in used)
     columns = [
         list(map(codes.__getitem__, graph.ops)),
-        graph.starts,
+        [] if fixed else graph.starts,
         graph.operands,
         graph.numbers_of(chain.from_iterable(lists), more),
         [guard.is_truth for guard in guards],

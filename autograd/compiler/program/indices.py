@@ -98,16 +98,15 @@ def loops(places: Sequence[int]) -> Dims | None:
     starts = list(places)
     while (n := len(starts)) > 1:
         step = starts[1] - starts[0]
-        if starts == _line(starts[0], step, n):
+        if starts[-1] == starts[0] + step * (n - 1) and starts == _line(starts[0], step, n):
             dims.append((n, step))
             break
         # A loop of this step inside an outer one is interrupted at multiples of its number of turns.
         # Mostly the first interruption tells how many; only if it does not, the others are looked for.
-        steps = list(map(sub, starts[1:], starts))
         turns, first = n, 0
         while turns > 1:
             try:  # the next interruption: where the step is another one
-                first = next(k for k in range(first, n - 1) if steps[k] != step)
+                first = next(k for k in range(first, n - 1) if starts[k + 1] - starts[k] != step)
             except StopIteration:
                 return None
             first += 1

@@ -168,9 +168,11 @@ def record(
                     raise NotReplayableError(recorder.refused) from None
         if changes is not None:
             effects = changes.effects()
+            if changes.places.discovered:  # it is recorded once more, with traced numbers there
+                return Recording([], [], [], [], effects=effects)
     # What it returned, and what it left in lists and dictionaries of its arguments: the outputs.
     contents = copies.changed()
-    changed = bool(contents or effects.any or (changes is not None and changes.places.discovered))
+    changed = bool(contents or effects.any)
     if several:
         outputs = [as_node(x) for x in output]
     elif is_structure(output) or (output is None and changed) or is_plain_number(output, leaves):
