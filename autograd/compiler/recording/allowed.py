@@ -10,18 +10,19 @@ file or asks for entropy runs without the compiler in that call; other calls, wh
 
 from __future__ import annotations
 
+import builtins
 import functools
 import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from autograd.modes import current_modes, recorders, switched
 from autograd.ops import Traced
 
-__all__ = ["checked"]
+__all__ = ["check_names", "checked"]
 
 # Packages whose functions do something to the world outside of the process's memory, or ask it.
 _WORLDLY = {
@@ -33,7 +34,8 @@ _WORLDLY_BUILTINS = {"breakpoint", "input", "open", "print"}
 _WORLDLY_CLASSES = {"_io.FileIO", "random.SystemRandom", "socket.socket", "subprocess.Popen"}
 _NOW = {"now", "today", "utcnow"}  # of classes in datetime
 _UNSEEDED = {"default_rng", "Random", "RandomState"}  # what makes a generator, in random and numpy.random
-_Cache = type(functools.lru_cache(len))
+_Cache: Any = type(functools.lru_cache(len))
+_EMPTY = CellType()  # a name of an enclosing function that stands for nothing yet
 
 
 def checked(function: Any) -> Any:
@@ -46,6 +48,23 @@ def checked(function: Any) -> Any:
     if rule is None:
         return _seeded(function) if _is_unseeded(function) else function
     return rule(function)
+
+
+def check_names(function: FunctionType) -> None:
+    """Refuse a function whose calls cannot be looked at, since there is no source, if it names what is refused.
+
+    Raises:
+        NotReplayableError: A replay could not do what it may call, or it may call a function with a cache.
+    """
+    names = function.__code__.co_names
+    spaces = [function.__globals__, vars(builtins)]
+    found = [next((space[name] for space in spaces if name in space), None) for name in names]
+    found += [cell.cell_contents for cell in function.__closure__ or () if cell != _EMPTY]
+    members = [getattr(x, name, None) for x in found if isinstance(x, ModuleType) for name in names]
+    for x in (*found, *members):
+        if isinstance(x, _Cache):
+            _refused(x, f"{x.__wrapped__.__name__}, which has a cache, in code without source")
+        checked(x)
 
 
 def _package(module: Any) -> str:

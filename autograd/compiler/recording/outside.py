@@ -37,7 +37,7 @@ from autograd.compiler.recording.watches import (
     put_dict,
     put_items,
     put_slots,
-)
+)  # fmt: skip
 from autograd.compiler.residence import settle
 from autograd.deferred import Deferred
 from autograd.ops import Op

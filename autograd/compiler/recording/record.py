@@ -109,7 +109,9 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
         with transformation():
             return called(f, inside), copies
     except TypeError as error:
-        if "Traced" not in str(error) and not str(error).startswith(("Object of type int", "Object of type float")):
+        text = str(error)
+        stand_ins = "Traced" in text or text.endswith("not Log")
+        if not stand_ins and not text.startswith(("Object of type int", "Object of type float")):
             raise
         # Such as json.dumps(n), which looks at how an int is kept in memory: without the compiler it is one.
         recorder = current_modes().recorder
@@ -158,7 +160,7 @@ def record(
     form, effects = None, Effects()
     watched = _gradients_watched(outside, leaves) if changes is None else changes.watched(recorder.nodes, leaves, given)
     with watched, at_work(recorder):
-        with rewritten(outside.functions), switches:
+        with switches, rewritten(outside.functions):
             if recorder.plain_truths:
                 inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
             try:

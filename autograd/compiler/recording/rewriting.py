@@ -12,7 +12,8 @@ float of what it gets, a condition is true or false, ``is`` asks nobody, and ``p
 the function, and of all functions of the user that it can reach, is parsed, rewritten and compiled; for the time of the
 recording, that code stands in the place of their own.  Nothing else changes: line numbers, globals and closures are the
 same, and for numbers that are not traced the helpers do what was there before.  A function without source, or whose
-file has changed since, stays as it is: then an index is a decision, and ``autograd.take`` is the way out.
+file has changed since, stays as it is: then an index is a decision, ``autograd.take`` is the way out, and whatever
+names ``print`` runs without the compiler.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.allowed import checked
+from autograd.compiler.recording.allowed import check_names, checked
 from autograd.compiler.recording.choosing import Chosen, choice, extreme, identical
 from autograd.compiler.recording.plain_math import ELEMENTARY, elementary
 from autograd.compiler.recording.traced import TracedBool
@@ -324,6 +325,8 @@ def rewritten(functions: Sequence[FunctionType]) -> Iterator[None]:
                     _own[function] = function.__code__, 1
                     changed.append(function)
                     function.__code__ = new
+                elif _has_work(function.__code__):
+                    check_names(function)
         yield
     finally:
         with _lock:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import ctypes
 import functools
+import heapq
 import io
 import itertools
 import json
@@ -15,6 +16,7 @@ import pathlib
 import queue
 import random
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +24,7 @@ import pytest
 
 import autograd
 from autograd import Value
-from tests.support.transcripts import Made, check
+from tests.support.transcripts import POINTS, Made, check
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*runs without the compiler")
 W = Value(2.0)
@@ -60,6 +62,17 @@ def _prints_through_others() -> Made:
         return W * x
 
     return f, out.getvalue
+
+
+def _keeps_the_largest() -> Made:
+    heap: list[float] = []
+
+    def f(x: Any) -> Any:
+        y = W * x
+        heapq.heappush(heap, y.data)
+        return y + heap[0]
+
+    return f, lambda: list(heap)
 
 
 def _prints_now_and_then() -> Made:
@@ -206,13 +219,34 @@ def _draws_unseeded() -> Made:
     "make",
     [
         _prints, _prints_of_itself, _prints_through_others,
-        _prints_now_and_then, _prints_and_catches, _changes_and_prints, _writes_to_memory,
+        _keeps_the_largest, _prints_now_and_then, _prints_and_catches, _changes_and_prints, _writes_to_memory,
         _reads_from_memory, _writes_rows, _writes_json, _logs, _puts_into_a_queue, _sets_an_event,
         _sets_the_environment, _writes_memory, _draws_unseeded,
     ],
 )  # fmt: skip
 def test_what_a_function_does_to_the_world_it_does_at_every_call(make: Callable[[], Made]) -> None:
     check(make)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["print('step', file=out)", "out.write('a')", "show('step', file=out)", "out.write(str(time.time_ns())[:0])"],
+)
+def test_code_without_source_must_not_name_what_cannot_be_done_again(body: str) -> None:
+    def make() -> Made:
+        space: dict[str, Any] = {"out": io.StringIO(), "W": W, "show": print, "time": time}
+        exec(f"def f(x):\n    {body}\n    return W * x", space)
+        return space["f"], space["out"].getvalue
+
+    check(make)
+
+
+def test_code_without_source_must_not_name_a_cache() -> None:
+    space: dict[str, Any] = {"W": W, "cached": functools.lru_cache(lambda x: x * 3.0)}
+    exec("def f(x): return W * cached(x)", space)
+    f = autograd.compile(space["f"])
+    assert [f(x).data for x in POINTS] == [6.0 * x for x in POINTS]
+    assert type(space["cached"](0.5)) is float
 
 
 def test_files_are_read_and_written_at_every_call(tmp_path: pathlib.Path) -> None:
