@@ -37,7 +37,7 @@ from autograd.compiler.recording.watches import (
     put_dict,
     put_items,
     put_slots,
-)  # fmt: skip
+)
 from autograd.compiler.residence import settle
 from autograd.deferred import Deferred
 from autograd.ops import Op
@@ -52,8 +52,7 @@ _DYNAMIC = {
 # Packages whose code neither changes while a program runs nor reads what a program changes.
 _FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
 _OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
-# Packages whose objects hold nothing that a user puts there; all other attributes of objects are looked at.
-_CLOSED = {*_FIXED} - sys.stdlib_module_names | {"logging", "re", "typing"}
+_CLOSED = _FIXED - sys.stdlib_module_names | {"logging", "re", "typing"}  # whose objects hold nothing of a user's
 _READ_ONLY = {*_FIXED, "nn"}  # and one whose code is followed, but is not expected to change
 
 
