@@ -53,6 +53,7 @@ _DYNAMIC = {
 _FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
 _OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
 _CLOSED = _FIXED - sys.stdlib_module_names | {"logging", "re", "typing"}  # whose objects hold nothing of a user's
+_METHODS = (FunctionType, staticmethod, classmethod)  # __new__ is a static method
 _READ_ONLY = {*_FIXED, "nn"}  # and one whose code is followed, but is not expected to change
 
 
@@ -255,8 +256,7 @@ class Outside:
             self._visit_object(x, where)
 
     def _look(self, inside: Inside | None, where: str) -> None:
-        """What is in an object that keeps it in C."""
-        if inside is not None:
+        if inside is not None:  # an object that keeps it in C
             self.names.update(inside.names)
             if (watch := inside.watch(where)) is not None:
                 self._watch(watch)
@@ -315,7 +315,7 @@ class Outside:
             if package in _FIXED:
                 continue
             space = vars(cls)
-            chosen = self.names | {name for name in space if name[:2] == "__" and isinstance(space[name], FunctionType)}
+            chosen = self.names | {name for name in space if name[:2] == "__" and isinstance(space[name], _METHODS)}
             if package not in _READ_ONLY:
                 self._watch_space(chosen | self.stored, space, f"{cls.__name__}.", cls)
             for name in chosen & space.keys():

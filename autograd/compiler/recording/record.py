@@ -25,7 +25,15 @@ from autograd.compiler.recording.givens import Copies
 from autograd.compiler.recording.numbered import Graph
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.recorder import Guard, Recorder, at_work
-from autograd.compiler.recording.results import Form, depends_on, is_plain_number, is_structure, several, taken_apart
+from autograd.compiler.recording.results import (
+    Form,
+    copied,
+    depends_on,
+    is_plain_number,
+    is_structure,
+    several,
+    taken_apart,
+)
 from autograd.compiler.recording.rewriting import rewritten
 from autograd.compiler.recording.traced import IntLeaf, node_of, traced
 from autograd.errors import CompileError
@@ -168,6 +176,7 @@ def record(
             finally:  # also where the function has caught the error
                 if recorder.refused:
                     raise NotReplayableError(recorder.refused) from None
+        output = copied(output)
         if changes is not None:
             effects = changes.effects()
             if changes.places.discovered:  # it is recorded once more, with traced numbers there

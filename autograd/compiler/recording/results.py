@@ -26,7 +26,7 @@ from autograd.ops import Traced
 from autograd.value import Value, constant
 
 __all__ = [
-    "Container", "Form", "Given", "LazyPartials", "depends_on", "is_plain_number", "is_structure", "several",
+    "Container", "Form", "Given", "LazyPartials", "copied", "depends_on", "is_plain_number", "is_structure", "several",
     "taken_apart",
 ]  # fmt: skip
 
@@ -99,6 +99,11 @@ def several(result: Any) -> TypeError:
         f"value_and_grad, map and fit need a function that returns one number, not {type(result).__name__}: return the "
         "loss alone, or call the function itself and backward() on one of its results"
     )
+
+
+def copied(result: Any) -> Any:
+    """The same structure in lists and dictionaries of its own: what it shares with the outside will be put back."""
+    return _mapped(result, lambda x: x)
 
 
 def taken_apart(

@@ -188,6 +188,44 @@ def test_members_of_an_enumeration_are_refused_where_they_would_be_ints() -> Non
     assert [g(3.0, mode).data for mode in (Mode.TRAIN, Mode.TEST)] == [6.0, 2.0]
 
 
+def test_what_makes_an_object_is_watched_as_any_method() -> None:
+    class Single:
+        made: Any = None
+
+        def __new__(cls) -> Any:
+            if cls.made is None:
+                cls.made = super().__new__(cls)
+                cls.made.count = 0
+            return cls.made
+
+    @autograd.compile
+    def f(x: Any) -> Any:
+        single: Any = Single()
+        single.count += 1
+        return W * x * single.count
+
+    for k, x in enumerate(POINTS, start=1):
+        assert f(x).data == 2.0 * x * k
+        assert Single.made.count == k
+
+
+def test_a_list_that_a_function_keeps_and_returns_holds_the_numbers_of_the_call() -> None:
+    kept = {"a": [0.0, 5.0], "b": (1.0, {"c": 0.0})}
+
+    @autograd.compile
+    def f(x: Any) -> Any:
+        kept["a"][0] = 2.0 * x  # type: ignore[index]
+        kept["b"][1]["c"] += x  # type: ignore[index]
+        return kept, W * x
+
+    total = 0.0
+    for x in POINTS:
+        found, _ = f(x)
+        total += x
+        assert [float(found["a"][0].data), found["a"][1], found["b"][1]["c"].data] == [2.0 * x, 5.0, total]
+        assert kept == {"a": [2.0 * x, 5.0], "b": (1.0, {"c": total})}
+
+
 def test_a_function_that_only_changes_numbers_returns_none() -> None:
     total = {"sum": 0.0}
 
