@@ -63,7 +63,7 @@ class Picture extends Pane {
     this.squeeze(changed);
     if (this.heat) this.heat.show();
     this.arrows.forEach((arrow, i) => {
-      if (this.numbers[i]) this.numbers[i].textContent = quiz.hidesArrow(i) ? "?" : this.walk.label(i);
+      if (this.numbers[i]) say(this.numbers[i], quiz.hidesArrow(i) ? "?" : this.walk.label(i));
       arrow.classList.toggle("now", i === active || (quiz.hidesArrow(i) && i === quiz.asking));
       arrow.classList.toggle("off", !state.computed[this.walk.arrows[i].head]);
     });
@@ -131,4 +131,9 @@ class Picture extends Pane {
     this.boxes.forEach((box, i) => box.classList.toggle("on", Boolean(found && found.boxes.has(i))));
     this.arrows.forEach((arrow, i) => arrow.classList.toggle("on", Boolean(found && found.arrows.has(i))));
   }
+}
+
+// Write a text, if it is another one: a text that is written has the whole picture laid out again.
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
