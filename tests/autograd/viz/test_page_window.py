@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from autograd import Value, grad
@@ -161,6 +163,21 @@ def test_a_small_graph_is_all_seen_beside_the_buttons(open_page: Open, size: tup
     page.set_viewport_size({"width": size[0] - 60, "height": size[1] - 60})
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert all(is_in_the_stage(page, f".b >> nth={i}") for i in range(6))
+
+
+@pytest.mark.parametrize("at", ["", "#step=8"])
+@pytest.mark.parametrize("build", [cubic, network])
+def test_on_a_phone_the_buttons_lie_over_no_box(open_page: Open, build: Callable[[], Value], at: str) -> None:
+    """The picture is larger than the window: what would be below the buttons is out of sight, as beyond an edge."""
+    page = open_page(build(), size=(320, 640), at=at)
+    settle(page)
+    left, top, right, bottom = area_of(page, ".zoom")
+    assert (left, right, bottom) == pytest.approx((0, 320, area_of(page, "#stage")[3]), abs=1)
+    places = [[x, y] for x in range(int(left) + 2, int(right) - 2, 10) for y in range(int(top) + 2, int(bottom) - 2, 6)]
+    assert len(places) > 100
+    covered = "(places) => places.filter(([x, y]) => !document.elementFromPoint(x, y).closest('.zoom'))"
+    assert page.evaluate(covered, places) == []
+    assert page.locator(".zoom").evaluate("it => getComputedStyle(it).backgroundColor") == "rgb(255, 255, 255)"
 
 
 def test_what_an_arrow_shows_covers_no_box_and_not_the_arrow(open_page: Open) -> None:
