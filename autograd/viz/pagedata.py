@@ -88,11 +88,19 @@ def _scalar_level(figure: Figure) -> dict[str, Any]:
 
 
 def _formulas(figure: Figure) -> Iterator[list[str]]:
-    """For each arrow its derivative as a formula, if that says more than the number."""
+    """For each arrow its derivative as a formula, if that says more than the number.
+
+    That is the symbols and a template for the numbers, or, where there is none, the whole text.
+    """
     nodes = reversed(topological_order(*figure.graph.roots))  # the order of the arrows
     for node in nodes:
         for derivative in local_derivatives(node, figure.graph.names):
-            yield [derivative.steps] if derivative.symbols else []
+            if not derivative.symbols:
+                yield []
+            elif derivative.template:
+                yield [derivative.symbols, derivative.template]
+            else:
+                yield [derivative.steps]
 
 
 def _scalar_box(box: Box, graph: Graph, nudges: dict[Value, list[float]]) -> dict[str, Any]:

@@ -40,6 +40,22 @@ function spread(list) {
   return low === high ? low : `${low} … ${high}`;
 }
 
+// A formula whose numbers are put in where Python left a place for them, as Python would have written them: see ``Place``.
+function filledIn(template, numbers) {
+  return template.replace(/⟨(\d+) (\d?)([lre]?)⟩/g, (_, i, needed, letter, at) => {
+    const text = format(numbers[i]);
+    if (letter === "e") {
+      if (/^-?\d+$/.test(text)) return text.replace(/./g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit] ?? "⁻");
+      return /^[a-z0-9.]+$/.test(text) ? `^${text}` : `^(${text})`;
+    }
+    const binds = text[0] === "-" ? 1 : /^[\d.]+e/.test(text) ? 2 : 5;  // a sum, a product, an atom
+    if (letter === "r") return binds === 5 ? text : `(${text})`;
+    const follows = template.slice(at + _.length)[0] ?? "";
+    const isFirst = letter === "l" && /^-[\d.]+$/.test(text) && !"⁰¹²³⁴⁵⁶⁷⁸⁹⁻^".includes(follows || " ");
+    return binds >= Number(needed) || isFirst ? text : `(${text})`;
+  });
+}
+
 const factor = (x) => (x < 0 ? `(${format(x)})` : format(x));
 
 // The walk over one picture: forward through the operations, then the output's own gradient, then backward along the
@@ -54,8 +70,8 @@ class Walk {
     this.roots = level.roots;
     this.numbers = null;  // of groups: the walk over single numbers, if there is a picture of it
     this.boxOfNode = level.of;  // of groups: the box that each number is in, if there is a picture of the numbers
-    this.arrows = level.arrows.map(([tail, head, local, formula]) => (
-      { tail, head, local: this.scalar ? num(local) : local, formula }));  // formula: 3b² = 3·2² = 12
+    this.arrows = level.arrows.map(([tail, head, local, formula, template]) => (
+      { tail, head, local: this.scalar ? num(local) : local, formula, template }));
     this.steps = level.steps.map(([arrow, contribution, after]) => (
       { arrow, contribution: num(contribution), after: num(after) }));
     this.operands = this.boxes.map(() => []);
@@ -157,9 +173,14 @@ class Walk {
     return `${title} = ${text} = ${format(this.data[box])}`;
   }
 
-  // The derivative on an arrow as a formula with numbers, if there is one, and as long as its numbers are the recorded ones.
+  // The derivative on an arrow as a formula, with its numbers, and the result: 3b² = 3·2² = 12; nothing if there is none.
   formula(arrow) {
-    return this.touched[this.arrows[arrow].head] ? "" : this.arrows[arrow].formula;
+    const { head, local, formula, template } = this.arrows[arrow];
+    if (!template) return this.touched[head] ? "" : formula;  // its numbers are the recorded ones
+    const numbers = [...this.operands[head].map((a) => this.data[this.arrows[a].tail]), this.data[head]];
+    const isAtAKink = formula.includes("/") && !numbers.slice(0, -1).some(Boolean);  // as of hypot at (0, 0): 0/0
+    if (this.touched[head] && (isAtAKink || ![local, ...numbers].every(Number.isFinite))) return "";
+    return [...new Set([formula, filledIn(template, numbers), format(local)])].join(" = ");
   }
 
   // All boxes and arrows on some way from a box to the output.

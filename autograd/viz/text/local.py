@@ -6,8 +6,9 @@ The formula is the row of the derivative table, applied to symbols instead of nu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 from autograd import ops
@@ -27,6 +28,8 @@ __all__ = ["LocalDerivative", "local_derivatives"]
 LONGEST = 60  # letters of a formula; longer ones say less than their number
 # What the rule of a primitive of one's own may raise that is written for floats, or whose numbers have no result.
 _FAILURES = (ArithmeticError, AttributeError, AutogradError, LookupError, TypeError, ValueError)
+# Numbers to look whether a formula stays the same: of both signs, of both orders, small and large.
+PROBES = ((0.3, 0.7, 0.2), (-0.4, -0.1, -0.6), (0.9, -1.5), (-2.5, 3.5), (40.0, 20.0), (-30.0, -50.0))
 MOST_OPERANDS = 400  # of a node, for each of which a row with all of them would have to be made
 
 
@@ -40,6 +43,8 @@ class LocalDerivative:
         symbols: The formula, as text; empty if there is none to show.
         numbers: The formula with the numbers put in.
         latex: Both in LaTeX.
+        template: The formula with places for the numbers of the operands and, after them, of the node itself; empty if
+            it cannot be told which number goes where.
     """
 
     head: str
@@ -48,6 +53,7 @@ class LocalDerivative:
     symbols: str = ""
     numbers: str = ""
     latex: str = ""
+    template: str = ""
 
     @property
     def steps(self) -> str:
@@ -66,30 +72,74 @@ def local_derivatives(node: Value, names: Names) -> list[LocalDerivative]:
     >>> print(local_derivatives(cube, Names(topological_order(cube)))[0])
     ∂(b**3)/∂b = 3b² = 3·2² = 12
     """
-    rows = _rows(node, names)
+    rows = _rows(node, names, [parent._data for parent in node.parents], node._data)
+    places = _places(node, names) if rows and _is_the_same_everywhere(rows, node, names) else {}
     found = []
     for i, (parent, partial) in enumerate(zip(node.parents, node.partials)):
         known = LocalDerivative(names.name[node], names.name[parent], number(partial, names.spec))
         formula = rows[i] if i < len(rows) else None
-        found.append(known if formula is None else _written(known, formula, partial, names))
+        found.append(known if formula is None else _written(known, formula, partial, names, places))
     return found
 
 
-def _rows(node: Value, names: Names) -> Sequence[Any]:
-    """The row of the table applied to symbols; nothing where an operation has no row that can be."""
+def _is_the_same_everywhere(rows: Sequence[Any], node: Value, names: Names) -> bool:
+    """Whether the formulas would be the same for other numbers: those of a maximum depend on which number is larger."""
+    shape = _shape(rows)
+    for probe in PROBES:
+        numbers = list(islice(cycle(probe), len(node.parents)))
+        if _shape(_rows(node, names, numbers, node.op.value(*numbers))) != shape:
+            return False
+    return True
+
+
+def _shape(rows: Sequence[Any]) -> list[Any]:
+    """The formulas without the numbers of their symbols."""
+    roots = [row for row in rows if isinstance(row, Value)]
+    shapes: dict[Value, int] = {}
+    known: dict[Hashable, int] = {}  # each formula by a number: nested tuples would grow without end
+    for node in topological_order(*roots) if roots else ():
+        leaf = node.label or node._data
+        found = (node.op.name, *[shapes[parent] for parent in node.parents]) if node.parents else ("leaf", leaf)
+        shapes[node] = known.setdefault(found, len(known))
+    return [[*known], *[shapes[row] if isinstance(row, Value) else row for row in rows]]
+
+
+def _places(node: Value, names: Names) -> dict[str, int]:
+    """The number of each operand by the symbol that stands for it, and that of the node; none if symbols are alike."""
+    found: dict[str, int] = {}
+    nodes: dict[str, Value] = {}
+    for i, operand in enumerate([*node.parents, *([node] if node.label else [])]):
+        if operand.op is ops.constant and not operand.label:
+            continue  # written as a number, which never changes
+        symbol = node.label if operand is node else _atom(operand, names)
+        if nodes.setdefault(symbol, operand) is not operand:
+            return {}
+        found.setdefault(symbol, i)
+    return found
+
+
+def _rows(node: Value, names: Names, numbers: Sequence[float], result: float) -> Sequence[Any]:
+    """The row of the table applied to symbols; nothing where an operation has no row that can be.
+
+    Args:
+        node: The node whose operation it is.
+        names: Names of all nodes.
+        numbers: What the operands are to be, but for constants.
+        result: What the node is to be.
+    """
     if len(node.parents) > MOST_OPERANDS or not isinstance(node.op, ops.Op) or node.op in ops.COMPARISONS:
         return ()
     symbols: dict[Value, Any] = {}
-    for parent in node.parents:
+    for parent, x in zip(node.parents, numbers):
         if parent.op is ops.constant and not parent.label:
             symbols[parent] = parent._data
         elif parent not in symbols:
-            symbols[parent] = Value(parent._data, _atom(parent, names))
+            symbols[parent] = Value(x, _atom(parent, names))
     operands = [symbols[parent] for parent in node.parents]
     with recording():
         try:
-            result = Value(node._data, node.label) if node.label else node.op(*operands)
-            return node.op.partials(result, *operands)
+            named = Value(result, node.label) if node.label else node.op(*operands)
+            return node.op.partials(named, *operands)
         except _FAILURES:
             return ()
 
@@ -98,7 +148,9 @@ def _atom(node: Value, names: Names) -> str:
     return names.text[node].at(Level.ATOM)
 
 
-def _written(known: LocalDerivative, formula: Any, partial: float, names: Names) -> LocalDerivative:
+def _written(
+    known: LocalDerivative, formula: Any, partial: float, names: Names, places: dict[str, int]
+) -> LocalDerivative:
     """The derivative with its formula; without, if that would not give the number that was recorded."""
     if not isinstance(formula, Value):
         return known  # a plain number says all
@@ -109,10 +161,11 @@ def _written(known: LocalDerivative, formula: Any, partial: float, names: Names)
     )
     if len(symbols) > LONGEST:
         return known
+    template = plain(_expression(formula, names, str), spec=names.spec, places=places) if places else ""
     expression = _expression(formula, names, latex_name)
     steps = [latex(expression, spec=names.spec), latex(expression, numbers=True, spec=names.spec)]
     text = " = ".join(dict.fromkeys([*steps, latex_number(partial, names.spec)]))
-    return LocalDerivative(known.head, known.tail, known.value, symbols, numbers, text)
+    return LocalDerivative(known.head, known.tail, known.value, symbols, numbers, text, template)
 
 
 def _expression(formula: Value, names: Names, name_of: Callable[[str], str]) -> Expression:

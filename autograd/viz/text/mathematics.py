@@ -13,7 +13,27 @@ from autograd.viz.text.markup import latex_number, latex_text
 from autograd.viz.text.notation import number
 from autograd.writer import TERM_SIGN, Dialect, Level, Operator, Text
 
-__all__ = ["LATEX", "PLAIN", "Mathematics"]
+__all__ = ["LATEX", "PLAIN", "Mathematics", "Place"]
+
+
+class Place(Text):
+    """Where a number goes that is not known yet: ⟨3 2⟩ is number 3, in brackets if it binds less than level 2.
+
+    Three places treat numbers in ways of their own, and are marked by a letter: ⟨3 2l⟩ comes first in a formula,
+    ⟨3 r⟩ is below a root, and ⟨3 e⟩ is an exponent.  The page of a graph fills them in (``filledIn`` in model.js).
+    """
+
+    @classmethod
+    def of(cls, number: int) -> Place:
+        """The place of a number."""
+        return cls(f"⟨{number} 0⟩")
+
+    def at(self, needed: Level) -> str:
+        return f"{self.text[:-2]}{needed:d}⟩"
+
+    def marked(self, letter: str) -> str:
+        """The place with a letter."""
+        return f"{self.text[:-2]}{letter}⟩"
 
 
 @dataclass(frozen=True)
@@ -41,6 +61,7 @@ class Mathematics(Dialect):
 
     def leading(self, text: str) -> str:
         """A text that comes first in a formula, where a negative number needs no brackets."""
+        text = re.sub(r"^(⟨\d+ \d)⟩", r"\1l⟩", text)
         return re.sub(rf"^\((-[\d.]+)\)(?![{SUPERSCRIPTS}⁻^])", r"\1", text)
 
     def needs_dot(self, before: str, after: str) -> bool:
@@ -57,7 +78,7 @@ class Mathematics(Dialect):
     def root(self, degree: int, x: Text) -> Text:
         """A square root or a cube root."""
         is_word = x.level == Level.ATOM and re.fullmatch(r"[\w.]+", x.text)
-        inside = x.text if is_word else x.brackets.format(x)
+        inside = x.marked("r") if isinstance(x, Place) else x.text if is_word else x.brackets.format(x)
         return self.kind(f"{'√' if degree == 2 else '∛'}{inside}")
 
     def power(self, base: Text, exponent: str) -> Text:
@@ -65,6 +86,8 @@ class Mathematics(Dialect):
         text = base.at(Level.ATOM)
         if text[-1] in SCRIPTS:
             text = base.brackets.format(text)
+        if place := re.fullmatch(r"(⟨\d+ )\d⟩", exponent):
+            return self.kind(f"{text}{place[1]}e⟩", Level.POWER)
         if re.fullmatch(r"-?\d+", exponent):
             return self.kind(text + superscript(exponent), Level.POWER)
         raised = exponent if re.fullmatch(r"[a-z0-9.]+", exponent) else base.brackets.format(exponent)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from autograd.viz.text.algebra import HALF, ONE, Expression, Number, Product, Sum, Symbol, written_out
-from autograd.viz.text.mathematics import LATEX, PLAIN, Mathematics
+from autograd.viz.text.mathematics import LATEX, PLAIN, Mathematics, Place
 from autograd.writer import Level, Text
 
 __all__ = ["latex", "plain"]
@@ -31,8 +31,13 @@ def latex(expression: Expression, *, numbers: bool = False, spec: str = ".4g") -
     return LATEX.leading(_Typesetter(LATEX, numbers, spec).write(expression).text)
 
 
-def plain(expression: Expression, *, numbers: bool = False, spec: str = ".4g") -> str:
+def plain(
+    expression: Expression, *, numbers: bool = False, spec: str = ".4g", places: Mapping[str, int] | None = None
+) -> str:
     """An expression as plain text; the arguments are those of ``latex``.
+
+    Args:
+        places: Number of each symbol, for which a place is left where its number would be: see ``Place``.
 
     >>> from autograd.viz.text.algebra import power
     >>> b, w = Symbol("b", 2.0), Symbol("w²₁₃", -0.5)
@@ -40,18 +45,22 @@ def plain(expression: Expression, *, numbers: bool = False, spec: str = ".4g") -
     ('3b²', '3·2²')
     >>> plain(Product(1.0, ((w, ONE), (b, Number(-2.0))))), plain(power(w, 2), numbers=True)
     ('w²₁₃/b²', '(-0.5)²')
+    >>> plain(power(b, 2, 3.0), places={"b": 0})
+    '3·⟨0 5⟩²'
     """
-    return PLAIN.leading(_Typesetter(PLAIN, numbers, spec).write(expression).text)
+    return PLAIN.leading(_Typesetter(PLAIN, numbers or places is not None, spec, places or {}).write(expression).text)
 
 
 class _Typesetter:
-    def __init__(self, dialect: Mathematics, numbers: bool, spec: str) -> None:
-        self.dialect, self.numbers, self.spec = dialect, numbers, spec
+    def __init__(self, dialect: Mathematics, numbers: bool, spec: str, places: Mapping[str, int] | None = None) -> None:
+        self.dialect, self.numbers, self.spec, self.places = dialect, numbers, spec, places or {}
 
     def write(self, expression: Expression) -> Text:
         if isinstance(expression, Number):
             return self.number(expression.value)
         if isinstance(expression, Symbol):
+            if expression.name in self.places:
+                return Place.of(self.places[expression.name])
             return self.number(expression.value) if self.numbers else self.dialect.kind(expression.name)
         if isinstance(expression, Sum):
             return self.sum(expression.terms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +18,8 @@ from autograd.viz import write_html
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.pagedata import _scalar_level
 from autograd.viz.pictures.figure import Graph, scalar_figure
+from autograd.viz.text.local import local_derivatives
+from autograd.viz.text.notation import Names
 from nn import MLP
 from tests.support.browser import (  # noqa: F401 - the fixtures
     Open,
@@ -127,6 +129,96 @@ def test_300_random_graphs_have_the_numbers_of_python_wherever_their_leaves_are(
                 compared += 1
                 finite += math.isfinite(derivative)
     assert compared > finite > 10_000  # numbers, beside the nan of logarithms and roots
+
+
+def formulas_of(root: Value) -> list[str]:
+    """Each local derivative of a graph as a formula with its numbers, as Python writes it, in the order of backward."""
+    names = Names(Graph([root]).order, ".4g")
+    found = [it for node in reversed(topological_order(root)) for it in local_derivatives(node, names)]
+    return [it.steps if it.symbols else "" for it in found]
+
+
+FORMULAS = """(asked) => JSON.parse(asked).map(([level, numbers]) => {
+  const walk = new Walk(level);
+  const texts = () => walk.arrows.map((_, i) => walk.formula(i) ?? "");
+  const before = texts();
+  new Replay(walk).set(numbers);
+  return [before, texts(), walk.arrows.map(({ formula, template }) => Boolean(formula && !template))];
+})"""
+OF_ONE_OR_TWO = [op for op in PRIMITIVES if arities(op)[0] < 3]
+
+
+def formula_graph(seed: int, leaves: Sequence[float]) -> Value:
+    """A few operations on leaves, some of them with names."""
+    rng = random.Random(seed)
+    nodes = [Value(x, f"x{i}") for i, x in enumerate(leaves)]
+    for k in range(6):
+        op = rng.choice(OF_ONE_OR_TWO)
+        made = op(*rng.choices(nodes[-4:], k=arities(op)[0]))
+        if rng.random() < 0.5:
+            made.label = f"n{k}"
+        nodes.append(made)
+    return ops.sum_of(*nodes)
+
+
+def test_formulas_are_written_anew_as_python_writes_them_wherever_the_leaves_are(engine: Any) -> None:
+    asked, expected = [], []
+    for seed in range(300):
+        rng = random.Random(-seed)
+        size = rng.choice([1.0, 2.0, 1e-5, 3e5])
+        recorded, moved = ([round(rng.uniform(-2.0, 2.0), rng.randint(0, 6)) for _ in range(3)] for _ in range(2))
+        moved[0] *= size
+        root = formula_graph(seed, recorded)
+        graph = Graph([root], spec=".4g")
+        graph.grad_of = adjoints([root], graph.order).__getitem__
+        places = {node.label: i for i, node in enumerate(graph.order) if not node.parents and node.label}
+        numbers = [[places[f"x{i}"], x] for i, x in enumerate(moved) if f"x{i}" in places]
+        asked.append([_scalar_level(scalar_figure(graph)), numbers])
+        expected.append((formulas_of(root), formulas_of(formula_graph(seed, moved))))
+    compared = 0
+    answers = engine.evaluate(FORMULAS, json.dumps(asked))
+    for seed, ((before, after, recorded_only), (recorded, anew)) in enumerate(zip(answers, expected, strict=True)):
+        assert before == recorded, seed
+        for formula, text, is_recorded_only in zip(after, anew, recorded_only, strict=True):
+            if formula and not is_recorded_only:
+                assert formula == text, seed
+                compared += formula not in before and formula.count(" = ") == 2
+    assert compared > 400
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (lambda x, y: x.maximum(y), ""),  # another number is the larger one: the formula would be another one
+        (lambda x, y: (x * y).elu(), ""),
+        (lambda x, y: x.tanh() * y, "y = -3"),
+        (lambda x, y: (x - 2) ** 2, "2·(x - 2) = 2·3 = 6"),
+        (lambda x, y: (x + y) ** 2 * y, "y = -3"),
+    ],
+)
+def test_a_formula_is_written_anew_unless_it_depends_on_the_numbers(
+    engine: Any, build: Callable[[Value, Value], Value], expected: str
+) -> None:
+    x, y = Value(1.0, "x"), Value(2.0, "y")
+    root = build(x, y)
+    graph = Graph([root], spec=".4g")
+    graph.grad_of = adjoints([root], graph.order).__getitem__
+    places = {node: i for i, node in enumerate(graph.order)}
+    numbers = [[places[node], new] for node, new in ((x, 5.0), (y, -3.0)) if node in places]
+    ((_, after, _),) = engine.evaluate(FORMULAS, json.dumps([[_scalar_level(scalar_figure(graph)), numbers]]))
+    assert after[0] == expected
+
+
+def test_the_caption_follows_a_moved_leaf_with_its_formula(open_page: Open) -> None:
+    page = open_page(cubic())
+    page.locator(".b", has_text="b").first.click()
+    press(page, "End")
+    assert "3b² = 3·2² = 12" in page.locator("#caption").inner_text()
+    page.fill("#moved", "-0.5")
+    assert "3b² = 3·(-0.5)² = 0.75" in page.locator("#caption").inner_text()
+    assert "3b² = 3·(-0.5)² = 0.75" in page.locator("#panel").inner_text()
+    page.locator("#reset").click()
+    assert "3b² = 3·2² = 12" in page.locator("#caption").inner_text()
 
 
 def test_the_recorded_numbers_come_back_to_the_bit(engine: Any) -> None:
@@ -372,7 +464,7 @@ def test_the_quiz_asks_for_the_numbers_of_now(open_page: Open) -> None:
         page.click("#ask")
     page.locator("#answer").fill("27")
     page.click("#check")
-    assert page.locator("#verdict").inner_text() == "Right: 27."
+    assert page.locator("#verdict").inner_text() == "Right: 3b² = 3·3² = 27."
 
 
 def test_graphs_in_the_order_of_python(open_page: Open) -> None:
