@@ -13,8 +13,8 @@ operand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, filterfalse, repeat
-from operator import attrgetter
+from itertools import chain, compress, filterfalse, repeat
+from operator import attrgetter, is_, not_
 from typing import Any
 
 from autograd import ops
@@ -123,13 +123,12 @@ class Members:
         kinds = dict.fromkeys(self._ops, 0) | _KINDS
         kind = bytearray(map(kinds.__getitem__, self._ops)) + bytes(count - len(self._ops))
         found = bytearray(count)
-        for start, op in zip(starts, self._ops):
-            if op is ops.add:
-                x, y = operands[start], operands[start + 1]
-                if reads[x] == 1:
-                    found[x] = kind[x]
-                if reads[y] == 1:
-                    found[y] = kind[y]
+        for start in compress(starts, map(is_, self._ops, repeat(ops.add))):
+            x, y = operands[start], operands[start + 1]
+            if reads[x] == 1:
+                found[x] = kind[x]
+            if reads[y] == 1:
+                found[y] = kind[y]
         for k in roots:
             found[k] = 0
         return found
@@ -140,9 +139,8 @@ class Members:
             self.known, self.class_of, self.place_of, self._operands, self._starts
         )  # fmt: skip
         special = {ops.add, ops.sum_of_products, ops.sum_of, ops.largest, ops.constant_power}
-        for k, (op, absorbed) in enumerate(zip(self._ops, self._absorbed)):
-            if absorbed:
-                continue
+        for k in compress(range(len(self._ops)), map(not_, self._absorbed)):
+            op = self._ops[k]
             if op in special:
                 self._write_special(k, op)
                 continue
