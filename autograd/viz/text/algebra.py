@@ -172,7 +172,9 @@ def _terms(expression: Expression) -> Iterable[tuple[Expression, float]]:
     if isinstance(expression, Number):
         return [(ONE, expression.value)]
     if isinstance(expression, Product) and expression.coefficient != 1.0:
-        return [(_product(1.0, expression.factors), expression.coefficient)]
+        # Without its coefficient it may be another product with one: -(2x)¹ is -2 times x.
+        rest = _terms(_product(1.0, expression.factors))
+        return [(term, expression.coefficient * coefficient) for term, coefficient in rest]
     return [(expression, 1.0)]
 
 

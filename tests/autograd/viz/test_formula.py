@@ -138,6 +138,15 @@ def test_the_formula_of_random_graphs_gives_the_gradient_of_the_engine(seed: int
         assert evaluate(formula_of_gradient(root, leaf)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
+def test_terms_that_cancel_keep_the_factors_inside_of_their_roots() -> None:
+    """h² - h² with h = √(2x²): one of the two was collected as 2x², the other one as x²."""
+    x = Value(0.25, "x")
+    h = hypot(x, x)
+    root = sumprod([h, h, h], [h, -h, 0.5], h)
+    written = Formulas(topological_order(root), ".4g").expression(root)
+    assert evaluate(simplify(written)) == pytest.approx(root.data, rel=1e-12)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_simplifying_does_not_change_the_number(seed: int) -> None:
     root = random_graph(seed, size=14)
