@@ -349,7 +349,8 @@ class Changes:
                 while at <= position:
                     current[p] = version  # type: ignore[index, assignment]
                     at, p, version = next(events)
-                if not current.keys().isdisjoint(node.parents):
+                # A derivative says itself with respect to which version it is.
+                if node.op is not GRADIENT and not current.keys().isdisjoint(node.parents):
                     node.parents = tuple([current.get(parent, parent) for parent in node.parents])
             while p is not None:
                 current[p] = version  # type: ignore[assignment]

@@ -238,3 +238,62 @@ def test_numbers_in_class_attributes_are_a_part_of_the_program() -> None:
     Counted.total = 10
     assert f(1.0).data == 5.5
     assert f.recordings <= 2
+
+
+def _decays_first(ws: list[Value], t: Value) -> None:
+    for w in ws:
+        w.data *= 0.5
+    t.backward()
+
+
+def _goes_on_from_a_gradient(ws: list[Value], t: Value) -> None:
+    for _ in range(2):
+        for w in ws:
+            w.grad = 0.0
+        t.backward()
+        for w in ws:
+            w.data -= 0.05 * w.grad
+
+
+def _adds_up(ws: list[Value], t: Value) -> None:
+    t.backward()
+    for w in ws:
+        w.data -= 0.05 * w.grad
+    t.backward()
+
+
+def _sets_a_number(ws: list[Value], t: Value) -> None:
+    ws[0].data = 2.0
+    t.backward()
+    ws[0].data = 3.0
+    ws[1].data += ws[0].grad
+
+
+def _mixes_old_and_new(ws: list[Value], t: Value) -> None:
+    ws[0].data = 2.0
+    (ws[0] * ws[1] + t * ws[0]).backward()
+
+
+@pytest.mark.parametrize(
+    "update", [_decays_first, _goes_on_from_a_gradient, _adds_up, _sets_a_number, _mixes_old_and_new]
+)
+@pytest.mark.parametrize("backend", ["python", "native"])
+def test_a_gradient_of_what_was_computed_before_a_parameter_was_set(update: Any, backend: str) -> None:
+    """It goes to the parameter, with the numbers that were recorded, as without the compiler."""
+    found = []
+    for compiled in (True, False):
+        ws = [Value(0.3), Value(-0.4)]
+
+        def step(x: Any, ws: list[Value] = ws) -> Any:
+            for w in ws:
+                w.grad = 0.0
+            t = ws[0] * x + ws[1] * ws[0]
+            update(ws, t)
+            return t
+
+        f: Any = autograd.compile(step, backend=backend) if compiled else step
+        found.append([[f(x).data, *[(w.data, w.grad) for w in ws]] for x in (0.5, 0.7, -0.2)])
+    for one, other in zip(*found):
+        assert one[0] == pytest.approx(other[0])
+        for w, v in zip(one[1:], other[1:]):
+            assert w == pytest.approx(v)
