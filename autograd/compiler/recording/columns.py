@@ -69,11 +69,9 @@ def recorded_rows(recorder: Any, f: Callable[..., Any], rows: Iterable[Any], sha
     numbers in the others.
     """
     rows = list(rows)
-    kinds: dict[Any, list[int]] = {None: list(range(len(rows)))}
-    if not _are_alike(rows):
-        kinds = {}
-        for k, row in enumerate(rows):
-            kinds.setdefault(_kind(row), []).append(k)
+    kinds: dict[Any, list[int]] = {}
+    for k, kind in enumerate(_kinds(rows)):
+        kinds.setdefault(kind, []).append(k)
     results: list[Any] = [None] * len(rows)
     for members in kinds.values():
         given = [rows[k] for k in members]
@@ -92,15 +90,14 @@ def _kind(x: Any) -> Any:
     return (type(x), repr(x)) if type(x) in _PLAIN else (type(x), id(x))
 
 
-def _are_alike(rows: Sequence[Any]) -> bool:
-    """Whether all rows are of one kind, which is seen 3x faster column by column."""
-    kinds = {*map(type, rows)}
-    if len(kinds) != 1:
-        return False
-    (kind,) = kinds
-    if kind is tuple:
-        return len({*map(len, rows)}) == 1 and all(map(_are_alike, zip(*rows)))
-    return kind is TracedFloat or (kind in _PLAIN and len({*map(repr, rows)}) == 1)
+def _kinds(rows: Sequence[Any]) -> list[Any]:
+    """The kind of each row, found column by column where all rows have the same structure: 3x faster."""
+    types = {*map(type, rows)}
+    if types == {TracedFloat}:
+        return [None] * len(rows)
+    if types == {tuple} and len({*map(len, rows)}) == 1 and rows[0]:
+        return list(zip(*map(_kinds, zip(*rows))))
+    return list(map(_kind, rows))
 
 
 class _Columns:

@@ -47,7 +47,7 @@ def _gradient(*_: Any) -> NoReturn:
 
 GRADIENT = Op("gradient", _gradient, lambda z, root, leaf: (0.0, 0.0))  # of the root with respect to the leaf
 UPDATED = Unary("updated", float, lambda y, x: 0.0)  # a parameter whose data was set to x: a leaf to backward()
-_ENDS = (GRADIENT, UPDATED, ops.detached)  # where backward() ends, since they are numbers
+_ENDS = frozenset((GRADIENT, UPDATED, ops.detached))  # where backward() ends, since they are numbers
 SET = Binary("set", lambda x, p: x, lambda z, x, p: (0.0, 1.0))  # a parameter that is x now, for gradients of results
 
 
@@ -271,13 +271,15 @@ class Changes:
         self._settle()
         inside = []
         for node, slope in reversed(self._adjoints(root).items()):
-            if node in self.plain:
+            if node.parents and node.op not in _ENDS:
+                if node not in self.nodes:
+                    raise NotReplayableError("calls backward() on what was computed outside of it")
+                inside.append(node)
+            elif node in self.plain:
                 inside.append(node)  # a number has no gradient
             elif node in self._versions or node in self.targets or (not node.parents and node not in self.nodes):
                 self._add(root, node, slope, gradient)
-            elif node not in self.nodes:
-                raise NotReplayableError("calls backward() on what was computed outside of it")
-            elif node.op not in _ENDS:
+            elif not node.parents:
                 inside.append(node)
         self._inside += inside
         restore(inside, repeat(_UNKNOWN, len(inside)))  # type: ignore[arg-type]
