@@ -148,7 +148,7 @@ class ResidentStep:
         if home.settled is not self:
             places, always = self.layout.fixed
             calls.append(map(home.frame.__setitem__, (places,), (always,)))
-            calls.append(map(setattr, (residence,), ("constants",), (held.constants,)))
+            calls.append(map(setattr, (residence, home), ("constants", "settled"), (held.constants, self)))
         written: Iterator[list[float]] = iter(())
         if held.columns:
             lists, written = tee(home.columns())
@@ -161,7 +161,6 @@ class ResidentStep:
             calls.append(self._written_back())
         # Now all of them run.
         deque(chain.from_iterable(calls), maxlen=0)
-        home.settled = self
         residence.written = list(written)
 
     def _written_back(self) -> Iterator[Any]:

@@ -282,7 +282,7 @@ for _name in ("add", "sub", "mul"):
 
 def _divide(self: TracedNumber, other: Any) -> Any:
     if type(self) is TracedFloat and type(other) in _FLOATS:
-        return TracedFloat(self.node / (other.node if type(other) is TracedFloat else other))
+        return TracedFloat(self.node / node_of(divisor(other)))
     if isinstance(other, Value):
         return self.node / other
     return type(self)._float(self.node / node_of(divisor(other))) if _is_number(other) else NotImplemented

@@ -79,6 +79,19 @@ def test_a_function_that_expects_a_quotient_by_zero_gets_pythons_error() -> None
     assert [f(x).data for x in (1.0, 0.0, 2.0, 0.0)] == [2.0, 200.0, 1.0, 200.0]
 
 
+@pytest.mark.parametrize("quotient", [lambda x: x / x, lambda x: (x + 1.0) / (2.0 * x), lambda x: x / (0.0 * x)])
+def test_also_where_both_are_computed_floats(quotient: Callable[[Any], Any]) -> None:
+    def f(x: Any) -> Any:
+        try:
+            return quotient(x) + 1.0
+        except ZeroDivisionError:
+            return x + 100.0
+
+    compiled = autograd.compile(f)
+    points = (1.0, 0.0, 2.0, 0.0)
+    assert [compiled(x).data for x in points] == [f(x) for x in points]
+
+
 # ---- ints among floats -----------------------------------------------------------------------------------------------
 def test_an_int_in_a_row_of_floats_is_an_index_and_a_number() -> None:
     """As in the rows (user, item, rating) of a table: its place may hold a float in another row."""
