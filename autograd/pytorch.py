@@ -11,7 +11,9 @@ from autograd.graph import topological_order
 
 __all__ = ["PyTorchNames", "freezes"]
 
-freezes = [0]  # how often a leaf was frozen or set free: a list, so that compiled functions notice a change
+# Another object each time that a leaf is frozen or set free; None as long as none was.  Compiled functions look at this
+# list, which they take for part of the recording; a count they would take for a number that may change.
+freezes: list[object] = [None]
 
 V = TypeVar("V", bound="PyTorchNames")
 
@@ -71,7 +73,7 @@ class PyTorchNames:
         if self.parents:
             raise AutogradError(f"{self!r} was computed from other nodes: freeze these, or use .detach()")
         self.op = ops.leaf if requires_grad else ops.frozen
-        freezes[0] += 1
+        freezes[0] = object()
         return self
 
     def leaky_relu(self: V, negative_slope: Any = 0.01) -> V:

@@ -166,7 +166,7 @@ class Optimizer:
         before, states, count = [parameter.data for parameter in self.parameters], self.state, self.hyper.step
         try:
             self._count(count + 1)
-            any_frozen = freezes[0] > 0
+            any_frozen = freezes[0] is not None
             moved, end = list(zip(before, states)), 0
             for group in self.param_groups:
                 start, end = end, end + len(group.parameters)

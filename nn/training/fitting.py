@@ -173,7 +173,7 @@ class _Training:
         checkpoint: The file of the training; None if there is none.
         every: The number of epochs from one checkpoint to the next.
         written: The epoch that the checkpoint is of.
-        freezes: The count of leaves frozen or set free in this process, when the frozen parameters were last looked at.
+        freezes: What told of the last freeze in this process, when the frozen parameters were last looked at.
     """
 
     steps: EagerSteps | CompiledSteps
@@ -193,7 +193,7 @@ class _Training:
     checkpoint: CheckpointFile | None = None
     every: int = 1
     written: int = 0
-    freezes: int = 0
+    freezes: object = None
 
     def keep_in(self, given: FilePath | Checkpoint, split: Any) -> None:
         """Write a checkpoint from now on; continue from the one that is there, if that is wanted.
@@ -307,7 +307,7 @@ class _Training:
 
     def _check_frozen(self) -> None:
         """Refuse to go on with other parameters than those that training began with."""
-        if freezes[0] != self.freezes:
+        if freezes[0] is not self.freezes:
             self.freezes = freezes[0]
             if self.optimizer.unfrozen().parameters != self.steps.optimizer.parameters:
                 raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,45 @@ def test_a_compiled_step_notices_that_a_parameter_was_frozen_or_set_free(make: C
         assert found == pytest.approx(expected, rel=1e-12)
         assert data(models[0]) == pytest.approx(data(models[1]), rel=1e-12)
         assert ([p.data for p in models[0].layers[1].parameters()] == before) is (round_ % 3 == 1)
+
+
+def _by_hand(parameters: list[Value]) -> Callable[[], None]:
+    def step() -> None:
+        for p in parameters:
+            if p.requires_grad:
+                p.data -= 0.1 * p.grad
+
+    return step
+
+
+@pytest.mark.parametrize("make", [lambda ps: SGD(ps, lr=0.1).step, _by_hand], ids=["optimizer", "by hand"])
+@pytest.mark.parametrize("freeze", [False, True], ids=["set free first", "frozen first"])
+def test_each_single_change_is_noticed(make: Any, freeze: bool) -> None:
+    """A count of the changes would be taken for a number that the step reads anew, as it does a learning rate."""
+
+    def moves(decorator: Callable[[Any], Any]) -> list[bool]:
+        ws = [Value(1.0) for _ in range(12)]
+        update = make(ws)
+
+        def step(x: float) -> None:
+            for p in ws:
+                p.grad = 0.0
+            sum(p * x for p in ws).backward()
+            update()
+
+        step, found = decorator(step), []
+        for k in range(10):
+            if k % 2 == 1:
+                ws[3].requires_grad_((k % 4 == 1) is not freeze)
+            before = ws[3].data
+            step(1.0)
+            found.append(ws[3].data != before)
+        assert ws[0].data == pytest.approx(0.0, abs=1e-12)
+        return found
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert moves(autograd.compile) == moves(lambda f: f)
 
 
 def test_a_frozen_leaf_stays_one_in_copies_and_pickles() -> None:

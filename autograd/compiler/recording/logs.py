@@ -10,7 +10,7 @@ function computes, which a program cannot know: such a function runs without the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import is_
 from typing import Any, NoReturn
 
@@ -49,7 +49,7 @@ class Log:
         self._items.extend(xs)
         return self
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # isinstance(log, list) holds, and the cases of a match for lists ask for its length
     def __class__(self) -> Any:
         return type(self._target)
 
@@ -75,6 +75,7 @@ _REFUSED = (
 )
 for _name in _REFUSED.split():
     setattr(Log, f"__{_name}__", _refuse)
+Sequence.register(Log)
 
 
 class Logs:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["END", "NO_KEY", "Look", "with_class", "without"]
+__all__ = ["END", "NO_KEY", "Look", "offset_of_attributes", "with_class", "without"]
+
+_MANAGED_DICT = 1 << 4  # CPython's Py_TPFLAGS_MANAGED_DICT
 
 
 class _NoKey:
@@ -25,8 +28,8 @@ class Look(NamedTuple):
 
     Attributes:
         kind: "list" for all its members, "dict" for all its entries in order, "names" for some; "class" for the class
-            of an object, "cell" for what a name of an enclosing function stands for, "code" and "defaults" for those
-            of a function.
+            of an object, "attributes" for its dictionary, "cell" for what a name of an enclosing function stands for,
+            "code", "defaults" and "kwdefaults" for those of a function.
         container: The list, dictionary, object, name or function.
         keys: Those of a dictionary.
         expected: What was there, NO_KEY for a key that was not there.
@@ -39,10 +42,26 @@ class Look(NamedTuple):
 
 
 def with_class(x: Any, looks: list[Look]) -> list[Look]:
-    """With a look at the class of an object, if it has one of its own; nothing if it claims to be of another one."""
+    """With a look at the class of an object and at its dictionary, if these looks are at an object's attributes.
+
+    Nothing if the object claims to be of another class, or if nobody knows where it keeps its dictionary.
+    """
     if x is None:
         return looks
-    return [Look("class", x, (), (type(x),)), *looks] if x.__class__ is type(x) else []
+    if x.__class__ is not type(x) or offset_of_attributes(x) is None:
+        return []
+    return [Look("class", x, (), (type(x),)), Look("attributes", x, (), (x.__dict__,)), *looks]
+
+
+def offset_of_attributes(x: Any) -> int | None:
+    """Where an object keeps the address of its dictionary, in bytes from its own; None if that is not known.
+
+    From Python 3.11 on that is in front of most objects, and there is nothing before somebody asks for the dictionary.
+    """
+    if sys.version_info >= (3, 11) and type(x).__flags__ & _MANAGED_DICT:
+        return -3 * tuple.__itemsize__
+    offset = type(x).__dictoffset__
+    return offset if offset > 0 else None
 
 
 def without(look: Look, keys: set[Any]) -> Look:

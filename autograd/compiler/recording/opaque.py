@@ -15,13 +15,15 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
 from operator import attrgetter, methodcaller
-from types import BuiltinFunctionType, MethodWrapperType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodWrapperType, ModuleType
 from typing import Any, NamedTuple
 
+from autograd.compiler.recording.looks import NO_KEY, Look
+from autograd.compiler.recording.rewriting import codes_of
 from autograd.compiler.recording.watches import Watch, put_bytes, put_machine_numbers, put_variable, variable
 from autograd.trees import is_numpy
 
-__all__ = ["Inside", "look_into", "look_into_module"]
+__all__ = ["Inside", "look_into", "look_into_module", "watch_functions"]
 
 _VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
 
@@ -81,6 +83,20 @@ def look_into_module(module: ModuleType, names: set[str]) -> Inside | None:
     if module is decimal:  # what is computed depends on the precision
         return Inside(lambda: (repr(decimal.getcontext()),))
     return None
+
+
+def watch_functions(functions: Sequence[FunctionType]) -> Watch:
+    """What looks at the code of functions, and at their defaults."""
+
+    def look() -> list[Any]:
+        defaults = [x for f in functions for x in (f.__defaults__, f.__kwdefaults__)]
+        return [*codes_of(functions), *defaults]
+
+    looks = [Look("code", f, (), (code,)) for f, code in zip(functions, codes_of(functions))]
+    for kind, get in (("defaults", attrgetter("__defaults__")), ("kwdefaults", attrgetter("__kwdefaults__"))):
+        looks += [Look(kind, f, (), (NO_KEY if get(f) is None else get(f),)) for f in functions]
+    names = [f"the function {f.__name__}" for f in functions]
+    return Watch([*names, *[name for name in names for _ in range(2)]], look, looks=looks)
 
 
 def _memory(x: Any) -> Inside | None:

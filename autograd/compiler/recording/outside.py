@@ -22,13 +22,13 @@ from typing import Any
 from autograd.compiler.recording.codenames import codes_inside, globals_stored, names_read, names_stored
 from autograd.compiler.recording.generators import Generators
 from autograd.compiler.recording.looks import END, NO_KEY, Look, with_class
-from autograd.compiler.recording.opaque import Inside, look_into, look_into_module
-from autograd.compiler.recording.rewriting import codes_of
+from autograd.compiler.recording.opaque import Inside, look_into, look_into_module, watch_functions
 from autograd.compiler.recording.watches import (
     ATOMS,
     Difference,
     Looks,
     Watch,
+    all_attributes,
     content,
     contents,
     put_attributes,
@@ -37,10 +37,12 @@ from autograd.compiler.recording.watches import (
     put_dict,
     put_items,
     put_slots,
+    some_attributes,
 )
 from autograd.compiler.residence import settle
 from autograd.deferred import Deferred
 from autograd.ops import Op
+from autograd.pytorch import freezes
 from autograd.value import Value
 
 __all__ = ["Outside"]
@@ -105,6 +107,10 @@ class Outside:
         """The name of something that is not as it was; empty if there is none."""
         return next(filter(None, map(Watch.changed, self.watches)), "")
 
+    def knows(self, x: Any) -> bool:
+        """Whether this very object was seen outside."""
+        return self._seen.get(id(x)) is x and x is not None
+
     def sets(self, attribute: str) -> bool:
         """Whether some code may set an attribute of this name."""
         return attribute in self.stored or "setattr" in self.names
@@ -164,6 +170,8 @@ class Outside:
         self.met: dict[int, int] = {}
         self._globals: set[tuple[int, str]] = set()  # the namespaces and names that were followed
         self._pending: list[tuple[Any, str]] = [(f, "")]
+        if "requires_grad" in self.names:
+            self._see(freezes, "what is frozen")
         while self._pending:
             x, where = self._pending.pop()
             if type(x) is list or type(x) is deque:
@@ -174,10 +182,7 @@ class Outside:
                     self._visit(x, where)
         functions = self.functions
         if functions:
-            names = [f"the function {f.__name__}" for f in functions] * 2
-            looks = [Look("code", f, (), (code,)) for f, code in zip(functions, codes_of(functions))]
-            looks += [Look("defaults", f, (), (f.__defaults__ or NO_KEY,)) for f in functions]
-            self._watch(Watch(names, lambda: [*codes_of(functions), *[f.__defaults__ for f in functions]], looks=looks))
+            self._watch(watch_functions(functions))
         for space, chosen in self._spaces.values():
             if chosen:
                 self._watch_space(chosen, space)
@@ -347,7 +352,8 @@ class Outside:
                 keys = [NO_KEY, *[NO_KEY] * len(space), *space]
                 put = functools.partial(put_attributes, space)
                 looks = with_class(x, [Look("dict", space, list(space), list(space.values()))])
-                self._watch(Watch(where, lambda: [x.__class__, *space, *space.values()], space, keys, put, looks))
+                find = functools.partial(all_attributes, x, space)
+                self._watch(Watch(where, find, space, keys, put, looks))
             else:
                 self._watch_space(names, space, f"{where}.", x)
             for name in names & space.keys():
@@ -362,17 +368,10 @@ class Outside:
 
     def _watch_space(self, names: set[str], space: Any, prefix: str = "", owner: Any = None) -> None:
         """Some names of a namespace: what they stand for, and that the others are not there."""
+        of_class = isinstance(owner, type)  # whose namespace can be read only
         present = [name for name in space if name in names]
         absent = names.difference(present)
         find = itemgetter(*present) if len(present) > 1 else lambda space: [space[name] for name in present]
-
-        def look() -> Any:
-            if not space.keys().isdisjoint(absent):
-                return ()
-            try:
-                return (owner.__class__, *find(space))
-            except KeyError:
-                return ()
 
         def put(seen: Any) -> None:
             for name in absent:
@@ -380,12 +379,12 @@ class Outside:
             space.update(zip(present, seen[1:]))
 
         names_here = [prefix.rstrip("."), *[prefix + name for name in present]]
-        of_class = isinstance(owner, type)  # whose namespace can be read only
         back = functools.partial(put_class, owner, absent, present) if of_class else put
         looks: Sequence[Look] = ()
         if type(space) is dict:
             expected = [*map(space.__getitem__, present), *[NO_KEY] * len(absent)]
             looks = with_class(owner, [Look("names", space, [*present, *absent], expected)])
+        look = functools.partial(some_attributes, owner, space, find, absent)
         self._watch(Watch(names_here, look, owner if of_class else space, [NO_KEY, *present], back, looks))
 
 

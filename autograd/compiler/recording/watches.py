@@ -27,6 +27,7 @@ __all__ = [
     "Difference",
     "Looks",
     "Watch",
+    "all_attributes",
     "content",
     "contents",
     "put_attributes",
@@ -38,6 +39,7 @@ __all__ = [
     "put_machine_numbers",
     "put_slots",
     "put_variable",
+    "some_attributes",
     "variable",
 ]
 
@@ -138,7 +140,7 @@ class Watch:
 
             looks = [without(x, keys) for x in self.looks]
             self._look_at(look)
-            self.looks = looks if all(x.kind in ("class", "names") for x in looks) else ()
+            self.looks = looks if all(x.kind in ("class", "attributes", "names") for x in looks) else ()
 
     def put_back(self) -> None:
         """Put the objects back that are other ones now."""
@@ -152,22 +154,59 @@ class Watch:
 class Looks:
     """Many watches at once: machine code looks where it can, Python at the rest.
 
-    Two lists are equal if their members are identical, and if not, if these say that they are equal.  Values say so of
-    themselves only, so lists of nothing but Values are compared as lists, 2 ns for each Value; numbers in other lists
-    may be equal and yet different to a function, as 1 and True are, so what is in these is compared by identity.
-
     Args:
         watches: What to look at, what changes most often first.
     """
 
     def __init__(self, watches: Sequence[Watch]) -> None:
-        self._watches = watches  # which keep all objects whose addresses machine code compares
+        self._watches = watches
         self._calls = self._vain = 0
-        self._comparison: Comparison | None = None
-        self._divide(watches)
+        self._identical = _Identical(watches)
 
-    def _divide(self, watches: Sequence[Watch]) -> None:
-        """Note what Python is to look at, and what was there."""
+    def hold(self) -> bool:
+        """Whether everything is as it was."""
+        self._calls += 1
+        if self._calls == _PAYS:
+            self._compile()
+        if self._identical.hold():
+            return True
+        if not all(map(Watch.holds, self._watches)):
+            return False
+        self._vain += self._identical.comparison is not None
+        if self._vain in _AGAIN:  # such as an object that has one more attribute, which the function does not name
+            self._compile()
+        return True
+
+    def _compile(self) -> None:
+        """From now on machine code compares what it can.
+
+        What Python no longer looks at and what machine code looks at change in one assignment: another thread may ask
+        meanwhile, and Ctrl-C may come.
+        """
+        if native_available(notice=False):
+            from autograd.compiler.machine.identical import Comparison, can_compare
+
+            if can_compare():
+                looks = [look for watch in self._watches for look in watch.looks]
+                looks += [Look("list", watch.space, (), watch.seen) for watch in self._watches if watch.reads_list]
+                rest = [watch for watch in self._watches if not watch.looks and not watch.reads_list]
+                self._identical = _Identical(rest, Comparison(looks))
+
+
+class _Identical:
+    """Whether all objects that some watches look at are the same objects as they were.
+
+    Two lists are equal if their members are identical, and if not, if these say that they are equal.  Values say so of
+    themselves only, so lists of nothing but Values are compared as lists, 2 ns for each Value; numbers in other lists
+    may be equal and yet different to a function, as 1 and True are, so what is in these is compared by identity.
+
+    Args:
+        watches: What Python looks at.
+        comparison: The machine code that looks at everything else; None if there is nothing else.
+    """
+
+    def __init__(self, watches: Sequence[Watch], comparison: Comparison | None = None) -> None:
+        self.comparison = comparison
         lists = [watch for watch in watches if watch.reads_list]
         of_values = [watch for watch in lists if watch.identical]
         others = [watch for watch in lists if not watch.identical]
@@ -178,34 +217,9 @@ class Looks:
         seen = [watch.seen for watch in (*others, *looks)]
         self._lengths, self._members = list(map(len, seen)), list(chain.from_iterable(seen))
 
-    def _compile(self) -> None:
-        """From now on machine code compares what it can."""
-        if native_available(notice=False):
-            from autograd.compiler.machine.identical import Comparison, can_compare
-
-            if can_compare():
-                looks = [look for watch in self._watches for look in watch.looks]
-                looks += [Look("list", watch.space, (), watch.seen) for watch in self._watches if watch.reads_list]
-                self._divide([watch for watch in self._watches if not watch.looks and not watch.reads_list])
-                self._comparison = Comparison(looks)
-
     def hold(self) -> bool:
-        """Whether everything is as it was."""
-        self._calls += 1
-        if self._calls == _PAYS:
-            self._compile()
-        if self._identical():
-            return True
-        if not all(map(Watch.holds, self._watches)):
-            return False
-        self._vain += self._comparison is not None
-        if self._vain in _AGAIN:  # such as an object that has one more attribute, which the function does not name
-            self._compile()
-        return True
-
-    def _identical(self) -> bool:
-        """Whether everything is the same object as it was."""
-        if self._comparison is not None and not self._comparison.holds():
+        """Whether they are."""
+        if self.comparison is not None and not self.comparison.holds():
             return False
         now = [*self._other_lists, *[find() for find in self._finds]]
         return (
@@ -221,6 +235,26 @@ def _same(now: Any, seen: Any) -> bool:
         return True
     plain = isinstance(now, ATOMS) and type(now) is type(seen)
     return plain and bool(now == seen or now != now) and repr(now) == repr(seen)
+
+
+def all_attributes(x: Any, space: dict[str, Any]) -> list[Any]:
+    """The class of an object, the names of its attributes and these; nothing if they are in another dictionary now."""
+    return [x.__class__, *space, *space.values()] if x.__dict__ is space else []
+
+
+def some_attributes(owner: Any, space: Any, find: Callable[[Any], Any], absent: set[str]) -> tuple[Any, ...]:
+    """The class of the owner of a namespace, and what some names there stand for.
+
+    Nothing if one of them is missing, if one is there that was absent, or if the owner has another namespace now.
+    """
+    if not space.keys().isdisjoint(absent):
+        return ()
+    if owner is not None and not isinstance(owner, type) and owner.__dict__ is not space:
+        return ()
+    try:
+        return (owner.__class__, *find(space))
+    except KeyError:
+        return ()
 
 
 def put_items(x: Any, seen: Any) -> None:

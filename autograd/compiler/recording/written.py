@@ -72,10 +72,15 @@ class Part(NamedTuple):
 
 
 class Written:
-    """What a function leaves in places outside."""
+    """What a function leaves in places outside.
 
-    def __init__(self) -> None:
+    Args:
+        knows: Whether an object was outside before.
+    """
+
+    def __init__(self, knows: Callable[[Any], bool]) -> None:
         self.parts: list[Part] = []
+        self._knows = knows
 
     @property
     def any(self) -> bool:
@@ -102,6 +107,8 @@ class Written:
             return next if kind is float else lambda numbers: kind(next(numbers))
         if type(now) in PLAIN:
             return lambda numbers: now
+        if type(now) in (list, dict) and self._knows(now):  # each call would put a new one there
+            raise NotReplayableError(f"keeps in {place.name} a list or dictionary that is elsewhere, too: keep a copy")
         if _is_rows(now):
             width, flat = len(now[0]), list(chain.from_iterable(now))
             count = len(flat)

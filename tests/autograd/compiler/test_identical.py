@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 import pytest
 
 pytest.importorskip("llvmlite")
 
+import autograd
+from autograd import Value
+from autograd.compiler.machine import identical
 from autograd.compiler.machine.identical import Comparison, can_compare
+from autograd.compiler.recording import watches
 from autograd.compiler.recording.looks import NO_KEY, Look
 
 pytestmark = pytest.mark.skipif(not can_compare(), reason="needs CPython with its lock")
@@ -135,3 +140,62 @@ def test_other_names_of_a_namespace_do_not_count() -> None:
     assert compared.holds() == 1
     space["b"] = 1.0
     assert compared.holds() == 0
+
+
+def test_objects_that_are_compared_are_kept() -> None:
+    """Were an object freed, machine code would compare, or hash, what is at its address then."""
+    name = "-".join(["a", "name"])  # nobody else has this text
+    space = {"a": One(), name: 1.0}
+    before = getrefcount(name)
+    compared = Comparison([Look("names", space, ["a", "b", "c", "d"], [space["a"], NO_KEY, NO_KEY, NO_KEY])])
+    assert getrefcount(name) > before
+    member = One()
+    before = getrefcount(member)
+    others = [
+        Comparison([Look("list", [member], (), (member,))]),
+        Comparison([Look("names", {"a": member}, "a", [member])]),
+    ]
+    assert getrefcount(member) >= before + 4  # in the containers, and in what is expected of them
+    assert [x.holds() for x in (compared, *others)] == [1, 1, 1]
+    del space[name]
+    space["another"] = 1.0
+    assert compared.holds() == 0
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_call_while_the_machine_code_is_made_sees_each_change(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may make it, since the interpreter lock is free at times."""
+    rates, found = [1.0], []
+    w = Value(3.0)
+    f = autograd.compile(lambda x: w * x * rates[0])
+
+    class Slow(Comparison):
+        def __init__(self, looks: Any) -> None:
+            if moment == "after":
+                super().__init__(looks)
+            rates[0] = 5.0
+            found.append(f(1.0).data)
+            rates[0] = 1.0
+            if moment == "before":
+                super().__init__(looks)
+
+    monkeypatch.setattr(watches, "_PAYS", 3)
+    monkeypatch.setattr(identical, "Comparison", Slow)
+    assert [f(1.0).data for _ in range(5)] == [3.0] * 5
+    assert found == [15.0]
+
+
+def test_an_interrupt_while_the_machine_code_is_made_leaves_pythons_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = [1.0]
+    w = Value(3.0)
+    f = autograd.compile(lambda x: w * x * rates[0])
+
+    def interrupted(looks: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watches, "_PAYS", 3)
+    monkeypatch.setattr(identical, "Comparison", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        [f(1.0) for _ in range(9)]
+    rates[0] = 5.0
+    assert f(1.0).data == 15.0

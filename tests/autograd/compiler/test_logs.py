@@ -237,6 +237,15 @@ def _is_kept(log: Any, y: Any) -> Any:
     return y + [*log][-1]
 
 
+def _is_matched(log: Any, y: Any) -> Any:
+    log.append(y)
+    match log:
+        case [_, _]:
+            return y
+        case _:
+            return -y
+
+
 def _caught(log: Any, y: Any) -> Any:
     log.append(y)
     try:
@@ -245,7 +254,7 @@ def _caught(log: Any, y: Any) -> Any:
         return y
 
 
-READ = [_length, _last, _first, _mean, _is_empty, _equals, _a_text, _is_kept, _caught]
+READ = [_length, _last, _first, _mean, _is_empty, _equals, _a_text, _is_kept, _is_matched, _caught]
 
 
 @pytest.mark.parametrize("read", READ, ids=lambda read: read.__name__)
@@ -275,6 +284,35 @@ def test_a_list_that_is_known_in_another_way_is_never_stale() -> None:
 
     with pytest.warns(RuntimeWarning, match="which it also knows by another way"):
         assert values(autograd.compile) == values(lambda f: f)
+
+
+def test_a_method_of_the_class_of_lists_runs_without_the_compiler() -> None:
+    log: list[float] = []
+
+    @autograd.compile
+    def double(x: float) -> Any:
+        list.append(log, 2.0 * x)
+        return 2.0 * x
+
+    with pytest.warns(RuntimeWarning, match="runs without the compiler"):
+        assert [float(getattr(y, "data", y)) for y in map(double, [1.0, 2.0, 3.0, 4.0, 5.0])] == log
+    assert log == [2.0, 4.0, 6.0, 8.0, 10.0]
+
+
+@pytest.mark.parametrize("kept", [[1.0, 2.0], {"rate": 0.5}, ["warm"]], ids=["list", "dictionary", "texts"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_object_from_outside_that_is_appended_is_the_object_itself(kept: Any, inside: bool) -> None:
+    log: list[Any] = []
+
+    @autograd.compile
+    def double(x: float) -> Any:
+        log.append((x, kept) if inside else kept)
+        return 2.0 * x
+
+    with pytest.warns(RuntimeWarning, match="keep a copy"):
+        assert [float(getattr(y, "data", y)) for y in map(double, [1.0, 2.0, 3.0, 4.0, 5.0])] == [2, 4, 6, 8, 10]
+    assert all((x[1] if inside else x) is kept for x in log)
+    assert len(log) == 5
 
 
 def test_a_value_that_is_appended_is_named() -> None:

@@ -313,6 +313,23 @@ def _behind_another_compiled_function() -> Change:
     return lambda x: inner(x) + 1.0, lambda: rate.__setitem__(0, 5.0)
 
 
+def _all_attributes_at_once() -> Change:
+    called = Called()
+    return lambda x: called(x), lambda: setattr(called, "__dict__", {"rate": 5.0})
+
+
+def _all_attributes_of_any_name_at_once() -> Change:
+    called = Called()
+    return lambda x: x * getattr(called, "rate"), lambda: setattr(called, "__dict__", {"rate": 5.0})  # noqa: B009
+
+
+def _defaults_by_name() -> Change:
+    def inner(x: Any, *, rate: float = 2.0) -> Any:
+        return x * rate
+
+    return lambda x: inner(x), lambda: setattr(inner, "__kwdefaults__", {"rate": 5.0})
+
+
 def _module() -> Change:
     module = types.ModuleType("settings")
     module.rate = 2.0  # type: ignore[attr-defined]
