@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import repeat
+from itertools import chain, islice, repeat
 from math import isfinite, nan
 from operator import add, attrgetter, mul
 from threading import RLock
@@ -30,9 +30,13 @@ class Node(Protocol):
 
 
 class Leaves(tuple[Any, ...]):
-    """Parents that are known to be leaves, each of them once."""
+    """Parents that are known to be leaves, each of them once.
 
-    __slots__ = ()
+    Attributes:
+        native: What adds an array of derivatives to their gradients by machine code; None if nothing can.
+    """
+
+    native: Any = None
 
 
 T = TypeVar("T", bound=Node)
@@ -161,6 +165,13 @@ def spread(root: Any, upstream: float) -> bool:
     if not isinstance(parents, Leaves) or len(local) != len(parents) or upstream == 0.0:
         return False
     with walking:
+        if parents.native is not None and (array := getattr(local, "array", None)) is not None:
+            # It adds to all or, where a gradient is no plain float, to none.  Both calls are in one of C.
+            before, call = root.grad, parents.native.adding(array, upstream)
+            done, _ = chain(islice(iter(call, None), 1), map(setattr, (root,), ("grad",), (upstream,)))
+            if done:
+                return True
+            root.grad = before
         by_parent = local if upstream == 1.0 else map(mul, repeat(upstream), local)
         gradients = list(map(add, map(_get_grad, parents), by_parent))
         restore((*parents, root), (*gradients, upstream))

@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd.compiler.calls.replay import CompiledCall
 from autograd.compiler.calls.variants import Evaluated, Variant
-from autograd.compiler.recording.results import LazyPartials
+from autograd.compiler.recording.results import LazyPartials, floats_of
 from autograd.value import Value, new_node, unrecorded
 
 __all__ = ["Nodes"]
@@ -38,9 +38,11 @@ class Nodes:
         self.parents = (*variant.captured, *[leaves[i] for i in chosen]) if chosen else variant.captured
         self.first: Sequence[float] | None = None
         if result.by_arguments is not None and result.by_parameters is not None:
-            self.first = result.by_parameters
+            found = result.by_parameters
             if chosen:
-                self.first = (*self.first, *[result.by_arguments[i] for i in chosen])
+                self.first = (*floats_of(found), *[result.by_arguments[i] for i in chosen])
+            else:
+                self.first = LazyPartials(len(found), partial(floats_of, found), found)
 
     def node(self, k: int) -> Value:
         """Output number k; derivatives that are not known are computed when somebody asks for them."""

@@ -58,7 +58,9 @@ class CompiledCall(Op):
         recording = recorded(output)
         inputs = [*recording.parameters, *[recording.arguments[i] for i in self._chosen]]
         known = [*recording.numbers, *recording.arguments, *inputs]
-        return replayed(recording.output, dict(zip(known, [*self._live[self._captured :], *self._leaves, *operands])))
+        return replayed(
+            recording.output, dict(zip(known, [*map(float, self._live[self._captured :]), *self._leaves, *operands]))
+        )
 
     def value(self, *operands: float) -> float:
         """The number that the call gave, or the recorded graph's at other operands."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can
+from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can, native_available
 from autograd.compiler.calls.replay import at_recording
 from autograd.compiler.calls.reuse import reused
 from autograd.compiler.calls.steps import StepPlan, live_numbers, recorded, write
@@ -20,7 +20,7 @@ from autograd.compiler.program.members import TooManyClassesError
 from autograd.compiler.python.kernel import PythonKernel
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording
-from autograd.compiler.recording.results import several
+from autograd.compiler.recording.results import floats_of, several
 from autograd.compiler.recording.traced import drops_gradient
 from autograd.compiler.residence import Residence
 from autograd.graph import Leaves
@@ -31,17 +31,20 @@ MOST = 16  # recordings kept for one structure of the arguments; the oldest goes
 MOST_IN_ALL = 64  # recordings kept for a function
 FEW = 3  # recordings allowed before any of them has served a second call
 FEW_NODES = 300  # in a recording that is worth a look at its program, which must have at most
+_MANY = 32  # parameters that machine code reads together,
+_PAYS = 3  # from so many calls on
 _SMALL = 600  # operations to be called with nothing of Python in between
 _CHEAP = 1.0  # seconds that compiling may take before it has saved any
 
 if TYPE_CHECKING:
     from autograd.compiler.machine.tape import Tape
+    from autograd.compiler.machine.values import Numbers
 
 P = TypeVar("P", "Plan", "PointPlan", "StepPlan")
 
 
 # The outputs, and the derivatives of the first one with respect to all arguments and to all parameters.
-Found = tuple[list[float], list[float], list[float]]
+Found = tuple[list[float], list[float], Sequence[float]]
 
 
 class Evaluated(NamedTuple):
@@ -50,12 +53,13 @@ class Evaluated(NamedTuple):
     Attributes:
         values: The outputs.
         by_arguments, by_parameters: The derivatives of the first one; None if they wait for somebody to ask for them.
+            Those of parameters may be an array.
         live: The numbers that the call read where they were: the parameters, and others.
     """
 
     values: list[float]
     by_arguments: list[float] | None
-    by_parameters: list[float] | None
+    by_parameters: Sequence[float] | None
     live: Sequence[float]
 
 
@@ -104,7 +108,7 @@ def _by_classes(
         return None
     by = {Kind.ARGUMENT: [0.0] * len(numbers), Kind.PARAMETER: [0.0] * len(parameters)}
     for kind, gradient in zip(assembled.gradients, outputs[assembled.outputs + assembled.guarded :]):
-        by[kind] = list(gradient) if isinstance(gradient, (list, tuple)) else gradient.tolist()
+        by[kind] = gradient if kind is Kind.PARAMETER else floats_of(gradient)
     values = [float(output[0]) for output in outputs[: assembled.outputs]]
     return values, by[Kind.ARGUMENT], by[Kind.PARAMETER]
 
@@ -175,6 +179,8 @@ class Variant:
         self.has_effects = recording.effects.any
         kind = tuple if any(node.parents for node in recording.parameters) else Leaves
         self.captured: tuple[Any, ...] = kind(recording.parameters)
+        self._reads = 0  # how often their data was wanted
+        self._native: Numbers | None = None  # what reads it by machine code
         self.backend = backend
         self.outside = outside
         self.budget = budget
@@ -182,6 +188,18 @@ class Variant:
         self.plans: dict[Any, Any] = {}
         self.seconds = 0.0  # of compiling
         self._alone: dict[int, Recording] = {}
+
+    def _make_native(self) -> None:
+        """From now on machine code reads the data of many parameters, and adds to their gradients."""
+        recording, leaves = self.recording, self.captured
+        alone = not recording.numbers and recording.effects.outside is None and not self.has_effects
+        if len(leaves) < _MANY or not alone or not isinstance(leaves, Leaves) or self.backend == "python":
+            return
+        if native_available(notice=False):
+            from autograd.compiler.machine.values import Numbers, can_read
+
+            if can_read():
+                self._native = leaves.native = Numbers(leaves)
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan:
         """The plan for the gradients by the captured leaves and/or by some arguments; of one of several outputs."""
@@ -242,7 +260,7 @@ class Variant:
         found = self.plan(by_parameters, by_arguments, k).run(numbers, live)
         if found is None:  # a guard on a number that is now rounded in another way
             found = at_recording(self.alone(k))
-        return found[1], found[2]
+        return found[1], floats_of(found[2])
 
     def point_plan(self) -> PointPlan:
         """The plan for value and gradient at points given as plain numbers."""
@@ -271,9 +289,13 @@ class Variant:
         if self.recording.dropped:
             raise drops_gradient(self.recording.dropped)
 
-    def live(self, given: Sequence[Any]) -> list[float] | None:
+    def live(self, given: Sequence[Any]) -> Sequence[float] | None:
         """The numbers that a call with these arguments reads where they are; None if there is something else."""
-        return live_numbers(self.recording, given)
+        self._reads += 1
+        if self._reads == _PAYS:
+            self._make_native()
+        found = self._native.read() if self._native is not None else None
+        return live_numbers(self.recording, given) if found is None else found
 
 
 class Variants:

@@ -8,6 +8,7 @@ places.  ``texts.py`` is what all kernels share; ``maps.py``, ``sums.py``, ``pro
 a ``home.py``; ``points.py`` runs a function of a few numbers, ``tape.py`` and ``cases.py`` a graph in which hardly two
 nodes do the same.
 
-``identical.py`` compares what a function reads outside with what was there when it was recorded.  The instructions of
-LLVM, vector mathematics, and functions that Python can call come from ``native/``.
+``identical.py`` compares what a function reads outside with what was there when it was recorded; ``values.py`` reads
+the data of many Values and adds to their gradients.  The instructions of LLVM, vector mathematics, and functions that
+Python can call come from ``native/``.
 """

@@ -246,7 +246,9 @@ class Machine:
         """The outputs at these numbers."""
         frame, data = self._free.pop() if self._free else (self.frame(), self.data())
         self.fill(data, Kind.ARGUMENT, np.asarray(arguments, dtype=float))
-        self.fill(frame, Kind.PARAMETER, np.frombuffer(pack(f"{len(parameters)}d", *parameters)))  # 3x faster
+        if not isinstance(parameters, np.ndarray):
+            parameters = np.frombuffer(pack(f"{len(parameters)}d", *parameters))  # 3x faster than asarray
+        self.fill(frame, Kind.PARAMETER, parameters)
         self.run(frame, data)
         numbers, places, others = self._divided
         found: list[Any] = [None] * len(self.program.outputs)

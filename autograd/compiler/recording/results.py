@@ -26,8 +26,8 @@ from autograd.ops import Traced
 from autograd.value import Value, constant
 
 __all__ = [
-    "Container", "Form", "Given", "LazyPartials", "copied", "depends_on", "is_plain_number", "is_structure", "several",
-    "taken_apart",
+    "Container", "Form", "Given", "LazyPartials", "copied", "depends_on", "floats_of", "is_plain_number",
+    "is_structure", "several", "taken_apart",
 ]  # fmt: skip
 
 _STOPS = {ops.detached, GRADIENT, UPDATED, ops.largest, *ops.COMPARISONS}  # no gradient goes through them
@@ -192,16 +192,22 @@ def _copied(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
     return filled
 
 
+def floats_of(numbers: Any) -> list[float]:
+    """Numbers of a program as Python's floats."""
+    return list(numbers) if isinstance(numbers, (list, tuple)) else numbers.tolist()
+
+
 class LazyPartials(Sequence[float]):
     """Derivatives that are computed when they are first asked for.
 
     Args:
         count: The number of derivatives.
         compute: A function that gives them.
+        array: The same as an array, if there is one.
     """
 
-    def __init__(self, count: int, compute: Callable[[], Sequence[float]]) -> None:
-        self._size, self._compute = count, compute
+    def __init__(self, count: int, compute: Callable[[], Sequence[float]], array: Any = None) -> None:
+        self._size, self._compute, self.array = count, compute, array
         self._found: Sequence[float] | None = None
 
     def __len__(self) -> int:

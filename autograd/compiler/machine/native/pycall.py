@@ -118,7 +118,7 @@ def _api(name: str) -> str:
 # Offsets that CPython tells itself, right for debug builds and for 3.14's longer tuples too.
 TYPE = object.__basicsize__ - WORD
 SIZE = object.__basicsize__
-_FLOAT_VALUE = float.__basicsize__ - 8
+FLOAT_VALUE = float.__basicsize__ - 8
 LIST_ITEMS = list.__basicsize__ - 2 * WORD
 _TUPLE_ITEMS = tuple.__basicsize__
 
@@ -221,7 +221,7 @@ def _unpack(w: _Writer, item: str, shape: Shape, cells: Iterator[int]) -> None:
 
 def _unpack_float(w: _Writer, item: str, kind: str, cell: str) -> None:
     w.require(w.let(f"icmp eq ptr {kind}, {pointer(id(float))}"), "slow")  # an int is another kind of call
-    w.do(f"store double {w.field(item, _FLOAT_VALUE, 'double')}, ptr {cell}")
+    w.do(f"store double {w.field(item, FLOAT_VALUE, 'double')}, ptr {cell}")
 
 
 def _pack(w: _Writer, result: Result) -> str:
