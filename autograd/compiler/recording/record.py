@@ -37,7 +37,7 @@ from autograd.compiler.recording.results import (
 )
 from autograd.compiler.recording.rewriting import rewritten
 from autograd.compiler.recording.traced import IntLeaf, node_of, traced
-from autograd.errors import CompileError
+from autograd.errors import CompileError, StaleGraphError
 from autograd.graph import leaves as leaves_of
 from autograd.graph import restore, topological_order
 from autograd.modes import current_modes, switched, transformation
@@ -117,6 +117,10 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
     try:
         with transformation():
             return called(f, inside), copies
+    except StaleGraphError as error:  # without the compiler the numbers of before are there still
+        if current_modes().recorder is None:
+            raise
+        raise NotReplayableError("asks for the gradient of what it computed before it set .data") from error
     except TypeError as error:
         text = str(error)
         stand_ins = "Traced" in text or re.search(r"\bLog\b", text) is not None

@@ -297,3 +297,20 @@ def test_a_gradient_of_what_was_computed_before_a_parameter_was_set(update: Any,
         assert one[0] == pytest.approx(other[0])
         for w, v in zip(one[1:], other[1:]):
             assert w == pytest.approx(v)
+
+
+def test_autograd_grad_after_a_parameter_was_set_is_as_without_the_compiler() -> None:
+    found = []
+    for compiled in (True, False):
+        w, state = Value(0.5), {"slope": 0.0}
+
+        def step(x: Any, w: Value = w, state: dict[str, float] = state) -> Any:
+            t = w * w * x
+            w.data = 2.0 * x
+            (slope,) = autograd.grad(t, [w])
+            state["slope"] = float(slope)
+            return t
+
+        f: Any = autograd.compile(step) if compiled else step
+        found.append([(f(x).data, w.data, state["slope"]) for x in (0.5, 0.7, -0.2)])
+    assert found[0] == found[1]
