@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 from autograd import Value, constant, linear, sumprod
@@ -23,7 +23,6 @@ from nn.options import check_name, whole_number
 __all__ = ["ACTIVATIONS", "MLP", "Layer", "Neuron", "layer_of", "load_model", "notation"]
 
 Activation = Callable[[Value], Value]
-_IN_FULL = 4  # neurons of one kind that a layer names one by one
 
 # The activations by name, and how a neuron that has one calls itself.
 ACTIVATIONS = {
@@ -202,13 +201,7 @@ class Layer(Module):
         return f"{len(self.neurons[0].w)} → {len(self.neurons)}", ", ".join(names)
 
     def __repr__(self) -> str:
-        runs = [(neuron, len(list(same))) for neuron, same in groupby(map(str, self.neurons))]
-        parts = [
-            part
-            for neuron, count in runs
-            for part in ([neuron] * count if count <= _IN_FULL else [f"{count} × {neuron}"])
-        ]
-        return f"Layer of [{', '.join(parts)}]"
+        return f"Layer of [{', '.join(map(str, self.neurons))}]"
 
 
 class MLP(Module):

@@ -287,7 +287,7 @@ def test_the_same_draws_in_the_same_order() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda package: package.MLP(2, [4, 4, 1]),  # a wider layer counts its neurons instead
+        lambda package: package.MLP(2, [16, 16, 1]),  # programs for micrograd print their models
         lambda package: package.MLP(1, [1]),
         lambda package: package.Layer(2, 3, nonlin=False),
         lambda package: package.Neuron(4, nonlin=True),
@@ -430,12 +430,3 @@ def test_the_activation_may_be_set() -> None:
     assert neuron.activation == "tanh"
     with pytest.raises(ValueError, match="there is no activation 'selu'"):
         MLP(2, [3], activation="selu")
-
-
-def test_a_wide_layer_counts_its_neurons() -> None:
-    """Small ones name each, as micrograd does."""
-    assert repr(Layer(2, 3)) == "Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)]"
-    layer = Layer(2, 16)
-    assert repr(layer) == "Layer of [16 × ReLUNeuron(2)]"
-    layer.neurons[15] = Neuron(2, activation="tanh")
-    assert repr(layer) == "Layer of [15 × ReLUNeuron(2), TanhNeuron(2)]"
