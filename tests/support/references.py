@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import wraps
 from math import inf, isfinite, isinf, nan
 from typing import Any
 
@@ -89,6 +90,17 @@ def _numbers(*xs: float) -> list[Any]:
     return [np.float64(x) for x in xs]
 
 
+def _quietly(f: Callable[..., Exact | None]) -> Callable[..., Exact | None]:
+    """NumPy's numbers follow IEEE 754, too, and would warn of it."""
+
+    @wraps(f)
+    def quiet(*xs: float) -> Exact | None:
+        with np.errstate(all="ignore"):
+            return f(*xs)
+
+    return quiet
+
+
 # ---- the exact points of functions of several numbers ----------------------------------------------------------------
 def _linear(*partials: float) -> Callable[..., Exact | None]:
     def exact(*xs: float) -> Exact | None:
@@ -104,7 +116,7 @@ def _mul_exact(x: float, y: float) -> Exact | None:
     return None if isfinite(x) and isfinite(y) else (x * y, (y, x))
 
 
-@np.errstate(all="ignore")
+@_quietly
 def _div_exact(x: float, y: float) -> Exact | None:
     if isfinite(x) and isfinite(y) and y != 0.0:
         return None
@@ -112,7 +124,7 @@ def _div_exact(x: float, y: float) -> Exact | None:
     return x / y, (1 / y, -x / y / y)
 
 
-@np.errstate(all="ignore")
+@_quietly
 def _power_exact(x: float, y: float) -> Exact | None:
     """C's pow; partials are limits, 0 by both at (0, 0), and an infinite exponent is even as in IEEE 754."""
     if isfinite(x) and isfinite(y) and x != 0.0 and y != 0.0:
@@ -160,7 +172,7 @@ def _hypot_exact(x: float, y: float) -> Exact | None:
     )
 
 
-@np.errstate(all="ignore")
+@_quietly
 def _atan2_exact(y: float, x: float) -> Exact | None:
     if x != x or y != y:
         return nan, (nan, nan)
