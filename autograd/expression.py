@@ -160,7 +160,7 @@ def _postfix(tree: ast.expr, line: str) -> tuple[Step, ...]:
                 steps.append(_finite(literal, _part(node, line)))
             case _:
                 # Python reads 3(a + 1) as a call of 3.
-                is_product = isinstance(node, ast.Call) and not isinstance(node.func, ast.Name)
+                is_product = isinstance(node, ast.Call) and not isinstance(node.func, (ast.Name, ast.Attribute))
                 hint = "products are written *, as in 2*a" if is_product else (
                     "use numbers, names, + - * / **, and functions such as sin(x)"
                 )  # fmt: skip

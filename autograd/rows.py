@@ -180,7 +180,15 @@ def as_float(x: Any) -> float:
     if isinstance(x, Number):
         raise TypeError(f"expected a plain number, not a {kind}: use it as it is, or its .data, or .detach()")
     if isinstance(x, str):
-        raise TypeError(f"expected a number, not the text {x!r}: convert it first, as in float({x!r})")
+        raise TypeError(f"expected a number, not the text {x!r}: {_way_out_of_text(x)}")
     if hasattr(x, "__len__") or hasattr(x, "__array__"):
         raise TypeError(f"expected one number, not a {kind}: a Value is a scalar, use [Value(x) for x in ...]")
     raise TypeError(f"expected a real number, not {x!r} of type {kind}")
+
+
+def _way_out_of_text(text: str) -> str:
+    try:
+        float(text)
+    except ValueError:
+        return "number the classes, as in classes.index(text)"
+    return f"convert it first, as in float({text!r})"

@@ -149,9 +149,10 @@ def _logit_of(target: Any, logits: Sequence[Any]) -> Any:
     """The logit of the right class; while the compiler records a graph, one that does not depend on which it is."""
     recorded = hasattr(target == 0, "node")  # a truth that the compiler records, to compare anew at each replay
     if isinstance(target, float) or not (0 <= target < len(logits) if recorded else target in range(len(logits))):
+        whole = isinstance(target, float) and target in range(len(logits))
         raise ValueError(
             f"the target of {len(logits)} logits must be an index from 0 to {len(logits) - 1}, "
-            f"or one probability per class, not {target!r}"
+            f"or one probability per class, not {target!r}{': an index is an int, as in int(y)' if whole else ''}"
         )
     return fsum([where(target == j, z, 0.0) for j, z in enumerate(logits)]) if recorded else logits[target]
 

@@ -42,7 +42,8 @@ class Module:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Compute the output of the module; each subclass writes this method."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: give it a __call__ method")
+        remedy = "call its method forward __call__" if hasattr(self, "forward") else "give it a __call__ method"
+        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: {remedy}")
 
     # ---- its parts -----------------------------------------------------------------------------------------------
     def named_parameters(self) -> Iterator[tuple[str, Value]]:

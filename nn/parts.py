@@ -116,6 +116,8 @@ class Linear(Module):
         return each_row(self._of_a_row, x)
 
     def _of_a_row(self, x: Sequence[Any]) -> list[Value]:
+        if len(x) != len(self.weight[0]):
+            raise ValueError(f"this Linear has {len(self.weight[0])} inputs, but got {len(x)} numbers")
         shared = [a if isinstance(a, Value) else constant(a) for a in x]  # one node per input, not one per weight
         return linear(shared, self.weight, self.bias) if self.bias else [sumprod(w, shared) for w in self.weight]
 

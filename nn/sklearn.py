@@ -130,7 +130,7 @@ class _Network(_NamedArguments):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         sizes = [*np.atleast_1d(self.hidden_layer_sizes).tolist(), outputs]
         activation = "sigmoid" if self.activation == "logistic" else self.activation
-        model = MLP(X.shape[1], sizes, activation=activation, seed=seed)
+        model = MLP(X.shape[1], sizes, activation=activation, init="xavier_uniform", seed=seed)
         optimizer = OPTIMIZERS[self.solver](
             model.parameters(), lr=self.learning_rate_init, weight_decay=self.weight_decay
         )
@@ -157,7 +157,8 @@ class _Network(_NamedArguments):
         self.loss_, self.n_iter_ = self.loss_curve_[-1], len(self.loss_curve_)
         if not self.history_.stopped:
             warnings.warn(
-                f"training ended after max_iter={self.max_iter} epochs, but the loss was still improving",
+                f"training ended after max_iter={self.max_iter} epochs, but the loss was still improving: raise "
+                "max_iter or learning_rate_init",
                 ConvergenceWarning,
                 stacklevel=3,
             )

@@ -182,6 +182,10 @@ def test_a_number_can_be_drawn_too(run: Run) -> None:
         (["a", "a=1", "--draw", "no/such/folder/g.svg"], "no folder"),
         (["a", "a=1", "--draw", "g\0.dot"], "null"),
         (["a.__class__", "a=1"], "'a.__class__' is not allowed"),
+        (
+            ["math.sin(a)", "a=1"],
+            "'math.sin(a)' is not allowed: use numbers, names, + - * / **, and functions such as sin(x)",
+        ),
         (["9**9**9"], "not a finite number"),
         (["\ud800"], "unexpected character '\\ud800'"),
     ],

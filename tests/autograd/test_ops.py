@@ -150,6 +150,7 @@ def test_real_numbers_become_floats(number: Any) -> None:
     ("given", "remedy"),
     [
         ("1.5", r"float\('1\.5'\)"),
+        ("setosa", r"the text 'setosa': number the classes, as in classes\.index\(text\)"),
         (Value(1.0), r"\.detach\(\)"),
         ([1.0], r"\[Value\(x\) for x in"),
         (np.zeros(2), "a Value is a scalar"),

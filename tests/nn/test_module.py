@@ -75,6 +75,15 @@ def test_a_module_without_a_call_says_so() -> None:
         Part(1.0)(2.0)
 
 
+def test_a_module_written_for_pytorch_is_told_to_rename_forward() -> None:
+    class Double(Module):
+        def forward(self, x: float) -> float:
+            return 2 * x
+
+    with pytest.raises(NotImplementedError, match="call its method forward __call__"):
+        Double()(2.0)
+
+
 # --- gradients and modes --------------------------------------------------------------------------------------------
 
 

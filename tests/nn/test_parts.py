@@ -246,8 +246,9 @@ ROWS = [[0.1, 0.2, 0.3, 0.4]] * 2
     ("refused", "error", "message"),
     [
         (lambda: nn.Linear(0, 1), ValueError, "in_features must be at least 1, got 0"),
-        (lambda: nn.Linear(2, 1)([1.0]), ValueError, "2 for 1 inputs"),
-        (lambda: nn.Linear(2, 1, bias=False)([1.0]), ValueError, "two sequences of the same length, got 2 and 1"),
+        (lambda: nn.Linear(2, 1)([1.0]), ValueError, "this Linear has 2 inputs, but got 1 numbers"),
+        (lambda: nn.Linear(2, 1, bias=False)([1.0]), ValueError, "this Linear has 2 inputs, but got 1 numbers"),
+        (lambda: nn.Linear(1, 1)(1.0), TypeError, "expected a list of numbers, not 1.0 alone"),
         (lambda: nn.Embedding(3, 2)(3), IndexError, "there are rows 0 to 2, not 3"),
         (lambda: nn.Embedding(3, 2)([0, -1]), IndexError, "there are rows 0 to 2, not -1"),
         (lambda: nn.Embedding(3, 2)(1.5), TypeError, "float"),

@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neural_network import MLPClassifier as NetworkOfScikitLearn
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -91,6 +92,14 @@ def test_early_stopping_looks_at_held_out_samples() -> None:
     ).fit(X / 16.0, y)
     assert len(classifier.history_.val_loss) == classifier.n_iter_ < 60
     assert classifier.score(X / 16.0, y) > 0.95
+
+
+def test_training_starts_where_scikit_learn_s_does() -> None:
+    X, y = load_digits(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    options = {"hidden_layer_sizes": (32,), "max_iter": 1, "random_state": 0}
+    ours, theirs = MLPClassifier(**options).fit(X, y), NetworkOfScikitLearn(**options).fit(X, y)
+    assert ours.loss_ == pytest.approx(theirs.loss_, rel=0.2)
 
 
 @pytest.mark.parametrize(

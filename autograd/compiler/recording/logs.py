@@ -64,8 +64,8 @@ def _refuse(log: Log, *_: Any) -> NoReturn:
 
 def _is_read(name: str) -> NotReplayableError:
     return NotReplayableError(
-        f"appends to {name} and also reads it or changes it in another way: append outside of the function, or read "
-        "there what it returns"
+        f"appends to {name} and also reads it or changes it in another way: do one of the two after the call, with "
+        "what the function returns"
     )
 
 

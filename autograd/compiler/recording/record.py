@@ -304,6 +304,10 @@ def as_node(output: Any) -> Value:
         raise several(output)
     if output is None:
         raise TypeError("a compiled function must return a number, not None: is there a `return`?")
+    if isinstance(output, str):
+        raise TypeError(
+            f"a compiled function must return numbers, not the text {output!r}: write it outside, from these"
+        )
     return constant(output)
 
 
@@ -379,8 +383,8 @@ def advice(guard: Guard | None) -> str:
             f"autograd.where({name} == 0, ...){place}"
         )
     return (
-        "decides by its data (if, max, sorted, .data): write that with autograd.where, maximum or relu. A number "
-        f"without its gradient, as for a norm or a log, is x.detach(), and not x.data{place}"
+        "decides by its data (if, max, sorted, .data, math.fsum, math.hypot): write that with autograd.where, maximum or "
+        f"relu. A number without its gradient, as for a norm or a log, is x.detach(), and not x.data{place}"
     )
 
 

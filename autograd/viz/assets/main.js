@@ -129,7 +129,7 @@ class App {
     if (state.phase === "forward") return [walk.computation(state.box), "forward: compute"];
     if (!state.step) {
       const names = walk.roots.map((root) => `grad ${walk.boxes[root].n} = 1`);
-      return [names.join(", "), "Backward starts: the derivative of the output by itself is 1."];
+      return [names.join(", "), "Backward starts: the derivative of the output with respect to itself is 1."];
     }
     const { tail, head, local } = walk.arrows[state.step.arrow];
     const formula = walk.formula(state.step.arrow);

@@ -207,6 +207,11 @@ def test_dictionaries_and_named_tuples_keep_their_kind() -> None:
         compiled({"w": "text"}, Point(1.0, 2.0))
 
 
+def test_a_result_that_is_text_is_refused_with_a_remedy() -> None:
+    with pytest.raises(TypeError, match="must return numbers, not the text 'high': write it outside"):
+        autograd.compile(lambda x: "high" if x > 0 else "low")(1.0)
+
+
 # ---- what stands outside ---------------------------------------------------------------------------------------------
 def test_names_outside_are_seen_also_from_inside_of_a_loop_and_if_they_come_later(monkeypatch: Any) -> None:
     compiled = autograd.compile(lambda xs: sum(x * RATE for x in xs))
