@@ -383,8 +383,8 @@ def advice(guard: Guard | None) -> str:
             f"autograd.where({name} == 0, ...){place}"
         )
     return (
-        "decides by its data (if, max, sorted, .data, math.fsum, math.hypot): write that with autograd.where, maximum or "
-        f"relu. A number without its gradient, as for a norm or a log, is x.detach(), and not x.data{place}"
+        "decides by its data (if, max, sorted, .data, math.fsum, math.hypot): write that with autograd.where, maximum "
+        f"or relu. A number without its gradient, as for a norm or a log, is x.detach(), and not x.data{place}"
     )
 
 
