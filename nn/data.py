@@ -321,6 +321,7 @@ def minibatches(n: int, batch_size: int, seed: int | random.Random = 0) -> list[
 
     Raises:
         DataError: N or ``batch_size`` is less than 1.
+        TypeError: One of them is no whole number.
 
     >>> rng = random.Random(0)
     >>> for epoch in range(2):
@@ -328,7 +329,8 @@ def minibatches(n: int, batch_size: int, seed: int | random.Random = 0) -> list[
     [[2, 1], [0, 4], [3]]
     [[0, 2], [1, 3], [4]]
     """
-    if n < 1 or batch_size < 1:
+    n = whole_number("n", n, otherwise="the batches are indices: minibatches(len(X), batch_size)")
+    if n < 1 or whole_number("batch_size", batch_size) < 1:
         raise DataError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
     order = list(range(n))
     _random(seed).shuffle(order)

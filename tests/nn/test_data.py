@@ -326,6 +326,11 @@ def test_minibatches_refuse_counts_below_1(n: int, batch_size: int) -> None:
         minibatches(n, batch_size)
 
 
+def test_minibatches_of_samples_say_that_they_take_their_number() -> None:
+    with pytest.raises(TypeError, match=r"minibatches\(len\(X\), batch_size\)"):
+        minibatches([[1.0], [2.0]], 2)  # type: ignore[arg-type]
+
+
 def test_one_hot_has_a_single_1_at_the_class() -> None:
     assert one_hot([1, 0], 2) == [[0.0, 1.0], [1.0, 0.0]]
 

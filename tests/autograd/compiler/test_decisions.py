@@ -117,8 +117,8 @@ def scaled(x: Any, y: Any) -> Any:
     ("f", "reason"),
     [
         (looked_up, r"the int y\[\d\] is an index into other .*give class labels as vectors \(nn.one_hot\)"),
-        (read, r"decides by its data \(if, max, sorted, \.data\): write that with autograd\.where"),
-        (lambda x, y: bent(x) + y[0], r"decides by its data \(if, max, sorted, \.data\): write that with autograd"),
+        (read, r"decides by its data \(if, max, sorted, \.data, math\..*\): write that with autograd\.where"),
+        (lambda x, y: bent(x) + y[0], r"decides by its data \(if, max, sorted, \.data, .*\): write that with autograd"),
         (scaled, r"reads something from outside that is another object each time: pass it as an argument"),
     ],
 )
