@@ -30,7 +30,7 @@ _WORLDLY = {
     "matplotlib", "nt", "os", "pathlib", "posix", "secrets", "shutil", "socket", "sqlite3", "subprocess", "tempfile",
     "time", "urllib", "uuid",
 }  # fmt: skip
-_WORLDLY_BUILTINS = {"breakpoint", "input", "open", "print"}
+_WORLDLY_BUILTINS = {"breakpoint", "eval", "exec", "globals", "input", "open", "print"}  # three reach any global
 _WORLDLY_CLASSES = {"_io.FileIO", "random.SystemRandom", "socket.socket", "subprocess.Popen"}
 _NOW = {"now", "today", "utcnow"}  # of classes in datetime
 _UNSEEDED = {"default_rng", "Random", "RandomState"}  # what makes a generator, in random and numpy.random

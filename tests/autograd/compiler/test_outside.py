@@ -520,3 +520,20 @@ def test_too_much_from_outside_is_not_looked_at(monkeypatch: pytest.MonkeyPatch)
         assert [compiled(1.0).data, compiled(1.0).data] == [3.0, 3.0]
     table[3] = 7.0
     assert compiled(1.0).data == 7.0
+
+
+@pytest.mark.parametrize(
+    "factor",
+    [lambda: globals()["FACTOR"], lambda: globals().get("FACTOR"), lambda: eval("FACTOR"), lambda: executed("FACTOR")],
+)
+def test_a_global_that_is_reached_by_its_name_as_text_is_never_stale(factor: Any, monkeypatch: Any) -> None:
+    f = autograd.compile(lambda x: x * factor())
+    for number in (2.0, 3.0, 3.0, 5.0):
+        monkeypatch.setitem(globals(), "FACTOR", number)
+        assert f(1.0).data == number
+
+
+def executed(text: str) -> Any:
+    space = dict(globals())
+    exec(f"result = {text}", space)
+    return space["result"]
