@@ -54,7 +54,7 @@ _DYNAMIC = {
 # Packages whose code neither changes while a program runs nor reads what a program changes.
 _FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
 _OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
-_CLOSED = _FIXED - sys.stdlib_module_names | {"logging", "re", "typing"}  # whose objects hold nothing of a user's
+_CLOSED = _FIXED - sys.stdlib_module_names | {"asyncio", "concurrent", "logging", "multiprocessing", "random"}
 _METHODS = (FunctionType, staticmethod, classmethod)  # __new__ is a static method
 _READ_ONLY = {*_FIXED, "nn"}  # and one whose code is followed, but is not expected to change
 
