@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dis
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
 
-__all__ = ["codes_inside", "compares_with_true", "globals_stored", "names_read", "names_stored"]
+__all__ = ["codes_inside", "compares_with_true", "globals_stored", "names_read", "names_spelled", "names_stored"]
+
+_WORD = re.compile(r"\w+(\.\w+)*")  # the name of an attribute, or of one of an attribute
 
 
 def codes_inside(code: CodeType) -> Iterator[CodeType]:
@@ -30,6 +33,25 @@ def names_read(code: CodeType) -> frozenset[str]:
     """
     steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
     return frozenset([step.argval for step in steps if not step.opname.startswith(("STORE", "DELETE"))])
+
+
+@lru_cache(maxsize=10_000)
+def names_spelled(code: CodeType) -> frozenset[str]:
+    """The names that a piece of code has as texts, by which it may ask for attributes or globals.
+
+    >>> sorted(names_spelled((lambda x: getattr(x, "rate") * attrgetter("schedule.step")(x)).__code__))
+    ['rate', 'schedule', 'step']
+    >>> sorted(names_spelled((lambda x: [eval("2 * rate"), *[getattr(x, name) for name in ("a", "b")]]).__code__))
+    ['a', 'b', 'rate']
+    """
+    path = _WORD if {"eval", "exec"}.isdisjoint(code.co_names) else None
+    constants, found = [*code.co_consts], set[str]()
+    for x in constants:
+        if isinstance(x, (tuple, frozenset)):
+            constants += x
+        elif isinstance(x, str) and (path is None or path.fullmatch(x)):
+            found.update(filter(str.isidentifier, re.split(r"\W+", x)))
+    return frozenset(found)
 
 
 @lru_cache(maxsize=10_000)

@@ -19,7 +19,7 @@ from operator import itemgetter
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
-from autograd.compiler.recording.codenames import codes_inside, globals_stored, names_read, names_stored
+from autograd.compiler.recording.codenames import codes_inside, globals_stored, names_read, names_spelled, names_stored
 from autograd.compiler.recording.generators import Generators
 from autograd.compiler.recording.looks import END, NO_KEY, Look, with_class
 from autograd.compiler.recording.opaque import Inside, look_into, look_into_module, watch_functions
@@ -49,7 +49,8 @@ __all__ = ["Outside"]
 
 _MOST = 1_000_000  # objects that are compared before each call: 20 ms
 _DYNAMIC = {
-    "getattr", "hasattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "eval", "exec", "asdict", "astuple",
+    "getattr", "hasattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "eval", "exec", "globals", "asdict",
+    "astuple",
 }  # fmt: skip
 # Packages whose code neither changes while a program runs nor reads what a program changes.
 _FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
@@ -72,6 +73,7 @@ class Outside:
 
     Attributes:
         live: Numbers that the caller looks at itself: the ids of the containers, and the keys there.
+        seen: By id, the objects among it.
         values: The Values among it.
         spaces: The namespaces of objects and modules among it, and how the names there are written.
         deferrable: The places among it in which a list may be deferred: the id of the namespace, and the name.
@@ -106,10 +108,6 @@ class Outside:
     def changed(self) -> str:
         """The name of something that is not as it was; empty if there is none."""
         return next(filter(None, map(Watch.changed, self.watches)), "")
-
-    def knows(self, x: Any) -> bool:
-        """Whether this very object was seen outside."""
-        return self._seen.get(id(x)) is x and x is not None
 
     def sets(self, attribute: str) -> bool:
         """Whether some code may set an attribute of this name."""
@@ -162,7 +160,7 @@ class Outside:
         self.generators = Generators()
         self.spaces: dict[int, tuple[dict[str, Any], str]] = {}
         self.deferrable: set[tuple[int, str]] = set()
-        self._seen: dict[int, Any] = {}  # objects by id, which keeps them alive
+        self.seen: dict[int, Any] = {}  # which keeps them alive
         self.values: list[Value] = []
         self.codes: list[CodeType] = []
         self.never = ""
@@ -174,10 +172,12 @@ class Outside:
             self._see(freezes, "what is frozen")
         while self._pending:
             x, where = self._pending.pop()
+            if type(x) is str and x.isidentifier() and not _DYNAMIC.isdisjoint(self.names):
+                self.names.add(x)  # getattr(y, x) asks for this attribute
             if type(x) is list or type(x) is deque:
                 self.met[id(x)] = self.met.get(id(x), 0) + 1
-            if not isinstance(x, ATOMS) and id(x) not in self._seen:
-                self._seen[id(x)] = x
+            if not isinstance(x, ATOMS) and id(x) not in self.seen:
+                self.seen[id(x)] = x
                 if (id(x), END) not in self.live:  # the function does not look into a list to which it appends
                     self._visit(x, where)
         functions = self.functions
@@ -202,8 +202,8 @@ class Outside:
         """Members by key."""
         for key, item in items:
             if item.__class__ is Value:
-                if id(item) not in self._seen:
-                    self._seen[id(item)] = item
+                if id(item) not in self.seen:
+                    self.seen[id(item)] = item
                     self.values.append(item)
             elif not isinstance(item, ATOMS):
                 self._pending.append((item, f"{where}[{key!r}]"))
@@ -211,9 +211,9 @@ class Outside:
     def _push_values(self, x: Iterable[Any]) -> bool:
         """Members that are all Values nobody has met yet, such as the weights of a network: 10x faster."""
         found = {id(item): item for item in x} if {*map(type, x)} == {Value} else {}
-        if not found or not self._seen.keys().isdisjoint(found):
+        if not found or not self.seen.keys().isdisjoint(found):
             return False
-        self._seen.update(found)
+        self.seen.update(found)
         self.values.extend(found.values())
         return True
 
@@ -275,9 +275,10 @@ class Outside:
         codes = list(codes_inside(f.__code__))
         names = {name for code in codes for name in names_read(code)}
         self.stored.update(*map(names_stored, codes))
+        if package in _READ_ONLY or not _DYNAMIC.isdisjoint(names):
+            names.update(*map(names_spelled, codes))
         if package in _READ_ONLY:  # which asks for attributes by names that it spells out
-            constants = [constant for code in codes for constant in code.co_consts if isinstance(constant, str)]
-            names = names.difference(("getattr", "hasattr", "attrgetter")).union(filter(str.isidentifier, constants))
+            names -= {"getattr", "hasattr", "attrgetter"}
         self.names |= names
         where = where or f.__name__
         self._push(enumerate(f.__defaults__ or ()), f"a default of {where}")
@@ -352,8 +353,7 @@ class Outside:
                 keys = [NO_KEY, *[NO_KEY] * len(space), *space]
                 put = functools.partial(put_attributes, space)
                 looks = with_class(x, [Look("dict", space, list(space), list(space.values()))])
-                find = functools.partial(all_attributes, x, space)
-                self._watch(Watch(where, find, space, keys, put, looks))
+                self._watch(Watch(where, functools.partial(all_attributes, x, space), space, keys, put, looks))
             else:
                 self._watch_space(names, space, f"{where}.", x)
             for name in names & space.keys():

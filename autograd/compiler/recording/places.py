@@ -125,7 +125,7 @@ class Places:
         """
         # What the function appends to a list.  One that has grown without a stand-in in its place may be of that kind:
         # then the function is recorded once more, which tells whether it also reads it.
-        found = Written(self.outside.knows)
+        found = Written(self.outside.seen)
         for target, name, items in self._logs.remove():
             found.add(Place(target, END, name), items)
         differences = self.outside.differences()

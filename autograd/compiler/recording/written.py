@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from operator import setitem
 from typing import Any, NamedTuple
@@ -75,12 +75,12 @@ class Written:
     """What a function leaves in places outside.
 
     Args:
-        knows: Whether an object was outside before.
+        outside: By id, the objects that were outside before.
     """
 
-    def __init__(self, knows: Callable[[Any], bool]) -> None:
+    def __init__(self, outside: Mapping[int, Any]) -> None:
         self.parts: list[Part] = []
-        self._knows = knows
+        self._outside = outside
 
     @property
     def any(self) -> bool:
@@ -107,7 +107,7 @@ class Written:
             return next if kind is float else lambda numbers: kind(next(numbers))
         if type(now) in PLAIN:
             return lambda numbers: now
-        if type(now) in (list, dict) and self._knows(now):  # each call would put a new one there
+        if type(now) in (list, dict) and id(now) in self._outside:  # each call would put a new one there
             raise NotReplayableError(f"keeps in {place.name} a list or dictionary that is elsewhere, too: keep a copy")
         if _is_rows(now):
             width, flat = len(now[0]), list(chain.from_iterable(now))

@@ -323,6 +323,48 @@ def _all_attributes_of_any_name_at_once() -> Change:
     return lambda x: x * getattr(called, "rate"), lambda: setattr(called, "__dict__", {"rate": 5.0})  # noqa: B009
 
 
+def _config(rate: float) -> Any:
+    return type("Config", (), {"rate": rate})
+
+
+def _class_attribute_by_a_text() -> Change:
+    kind = _config(2.0)
+    one = kind()
+    return lambda x: x * getattr(one, "rate"), lambda: setattr(kind, "rate", 5.0)  # noqa: B009
+
+
+def _class_attribute_by_a_text_outside() -> Change:
+    kind, name = _config(2.0), "rate"
+    return lambda x: x * getattr(kind, name), lambda: setattr(kind, "rate", 5.0)
+
+
+def _class_attribute_that_was_not_there() -> Change:
+    kind = _config(2.0)
+    one = kind()
+    return lambda x: x * getattr(one, "factor", 2.0), lambda: setattr(kind, "factor", 5.0)
+
+
+def _several_names_as_texts() -> Change:
+    kind = _config(2.0)
+    return lambda x: sum(x * getattr(kind, name) for name in ("rate", "rate")), lambda: setattr(kind, "rate", 5.0)
+
+
+def _module_by_a_text() -> Change:
+    module = types.ModuleType("settings")
+    module.rate = 2.0  # type: ignore[attr-defined]
+    return lambda x: x * vars(module)["rate"], lambda: setattr(module, "rate", 5.0)
+
+
+def _global_by_a_text() -> Change:
+    space = {"__name__": "settings", "RATE": 2.0}
+    return eval('lambda x: x * globals()["RATE"]', space), lambda: space.__setitem__("RATE", 5.0)
+
+
+def _evaluated() -> Change:
+    space = {"__name__": "settings", "RATE": 2.0}
+    return eval('lambda x: x * eval("1.0 * RATE")', space), lambda: space.__setitem__("RATE", 5.0)
+
+
 def _defaults_by_name() -> Change:
     def inner(x: Any, *, rate: float = 2.0) -> Any:
         return x * rate
@@ -368,6 +410,7 @@ def _enum() -> Change:
 
 
 CHANGES = [make for name, make in list(globals().items()) if isinstance(make, types.FunctionType) and name[0] == "_"]
+CHANGES.remove(_config)
 
 
 @pytest.mark.parametrize("pays", [1, 1000], ids=["machine code looks", "Python looks"])
