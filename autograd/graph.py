@@ -150,9 +150,10 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -
 
 
 def spread(root: Any, upstream: float) -> bool:
-    """The same for a node whose parents are known to be leaves, such as the parameters behind a compiled loss.
+    """The whole backward pass from a node whose parents are known to be leaves, such as a compiled loss has.
 
-    A few calls into C do it, 3x faster than the walk, and the last of them writes all gradients at once.
+    The gradient of each leaf grows by the gradient of the node times the local derivative: ``accumulate`` for a graph
+    of one node.  A few calls into C do it, 3x faster than the walk, and the last of them writes all gradients at once.
 
     Args:
         root: The node.

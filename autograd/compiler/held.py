@@ -136,7 +136,10 @@ class Held:
 
     @property
     def whose(self) -> Any:
-        """To whom the numbers belong: two recordings for which that is equal have the same keys."""
+        """The Values, states and lists that the numbers belong to.
+
+        Two recordings for which these are equal have the same keys, and can share one memory.
+        """
         trees = [(id(tree.space), tree.key, tree.size) for tree in self.trees]
         return self.data, self.grads, trees, [(id(column), len(column)) for column in self.columns]
 

@@ -37,7 +37,8 @@ class Home:
         size: How many places are taken.
         nowhere: A place that nobody reads.
         data_at, grads_at, trees_at, columns_at: The places of data, gradients, state and lists.
-        settled: The recording whose numbers that are always the same are in their places.
+        settled: The step that ran last in this memory, if its constants are still in it: the numbers that each of its
+            calls sets to the same, such as gradients of 0.  Another step has to write its own constants first.
 
     Args:
         held: Which numbers these are.

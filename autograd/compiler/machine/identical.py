@@ -79,9 +79,10 @@ class Comparison:
 
 
 def _all_keys(look: Look) -> Look | None:
-    """All keys of a dictionary, in the place of the names in it and of a larger number that are not there.
+    """A faster look at a small dictionary in which many names are absent; None if it would not be faster.
 
-    It has as many as before, and these, so it has no other one.  Of some the object may be any.
+    Instead of asking for each absent name, machine code asks whether the dictionary still has the same keys, and as
+    many: then no other key can be there.  What the keys stand for that the function does not read may change.
     """
     absent = sum(x is NO_KEY for x in look.expected)
     if look.kind != "names" or len(look.container) >= absent:

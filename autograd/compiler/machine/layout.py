@@ -151,7 +151,7 @@ def _whole(builder: Builder, number: int) -> Read:
 
 
 def _reached(program: Program, outputs: Sequence[Operand], first: int, last: int) -> Iterable[int]:
-    """The live numbers that outputs depend on, but for those from a first to a last one."""
+    """The live numbers that the outputs depend on; outputs ``first`` to ``last - 1`` do not count."""
     stack = [x.array for x in (*outputs[:first], *outputs[last:]) if isinstance(x, Read)]
     found = set(stack)
     while stack:

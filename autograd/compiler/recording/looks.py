@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 __all__ = ["END", "NO_KEY", "Look", "offset_of_attributes", "with_class", "without"]
 
 _MANAGED_DICT = 1 << 4  # CPython's Py_TPFLAGS_MANAGED_DICT
+_WORD = tuple.__itemsize__
 
 
 class _NoKey:
@@ -57,9 +58,10 @@ def offset_of_attributes(x: Any) -> int | None:
     """Where an object keeps the address of its dictionary, in bytes from its own; None if that is not known.
 
     From Python 3.11 on that is in front of most objects, and there is nothing before somebody asks for the dictionary.
+    Builds without the interpreter lock, whose objects begin with a longer head, have another order there.
     """
     if sys.version_info >= (3, 11) and type(x).__flags__ & _MANAGED_DICT:
-        return -3 * tuple.__itemsize__
+        return -3 * _WORD if object.__basicsize__ == 2 * _WORD else None
     offset = type(x).__dictoffset__
     return offset if offset > 0 else None
 

@@ -61,6 +61,16 @@ def _moved_to_the_end(x: dict[Any, Any]) -> None:
     x["a"] = x.pop("a")
 
 
+class Slotted:
+    """Until Python 3.10 it keeps the address of its dictionary among its slots."""
+
+    __slots__ = ("__dict__", "x")
+
+
+def _of_attributes(x: Any) -> Look:
+    return Look("attributes", x, (), (x.__dict__,))
+
+
 # What is compared, and a change of it.
 CASES: dict[str, tuple[Look, Callable[[Any], Any]]] = {
     **{
@@ -87,6 +97,9 @@ CASES: dict[str, tuple[Look, Callable[[Any], Any]]] = {
     },
     "dict: another order": (_of_dict("dict"), _moved_to_the_end),
     "dict: another key": (_of_dict("dict"), lambda x: x.update(a=x.pop("a"))),
+    "attributes": (_of_attributes(One()), lambda x: setattr(x, "__dict__", {})),
+    "attributes beside slots": (_of_attributes(Slotted()), lambda x: setattr(x, "__dict__", {})),
+    "attributes of a function": (_of_attributes(_one), lambda x: setattr(x, "__dict__", {})),
     "class": (Look("class", One(), (), (One,)), lambda x: setattr(x, "__class__", Other)),
     "cell": (Look("cell", _cell(2.5), (), (2.5,)), lambda x: setattr(x, "cell_contents", 3.5)),
     "no content": (Look("cell", _cell(2.5), (), (2.5,)), lambda x: delattr(x, "cell_contents")),
