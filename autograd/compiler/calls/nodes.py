@@ -47,8 +47,7 @@ class Nodes:
     def node(self, k: int) -> Value:
         """Output number k; derivatives that are not known are computed when somebody asks for them."""
         variant = self.variant
-        recorded = variant.recording.outputs[k]
-        label = recorded.label if recorded.parents else ""
+        label = variant.labels[k] if variant.labels else ""
         if self.chosen is None or not self.parents:
             alone = unrecorded(self.values[k])
             alone.label = label

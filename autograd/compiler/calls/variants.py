@@ -179,7 +179,9 @@ class Variant:
         self.has_effects = recording.effects.any
         kind = tuple if any(node.parents for node in recording.parameters) else Leaves
         self.captured: tuple[Any, ...] = kind(recording.parameters)
-        self._reads = 0  # how often their data was wanted
+        labels = [node.label if node.parents else "" for node in recording.outputs]
+        self.labels = labels if any(labels) else []  # of the outputs
+        self._reads = 0  # how often the data of the captured leaves was wanted
         self._native: Numbers | None = None  # what reads it by machine code
         self.backend = backend
         self.outside = outside

