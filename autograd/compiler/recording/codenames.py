@@ -9,7 +9,10 @@ from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
 
-__all__ = ["codes_inside", "compares_with_true", "globals_stored", "names_read", "names_spelled", "names_stored"]
+__all__ = [
+    "codes_inside", "compares_with_true", "globals_read", "globals_stored", "names_read", "names_spelled",
+    "names_stored",
+]  # fmt: skip
 
 _WORD = re.compile(r"\w+(\.\w+)*")  # the name of an attribute, or of one of an attribute
 
@@ -33,6 +36,30 @@ def names_read(code: CodeType) -> frozenset[str]:
     """
     steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
     return frozenset([step.argval for step in steps if not step.opname.startswith(("STORE", "DELETE"))])
+
+
+_OF_OBJECT = re.compile("ATTR|METHOD").search  # such as LOAD_ATTR
+# A piece of code with one of these names, or with an import, may read a global of its module as an attribute of that.
+_TO_MODULES = {
+    "__dict__", "__globals__", "__import__", "currentframe", "_getframe", "f_globals", "getmodule", "import_module",
+    "modules", "vars",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=10_000)
+def globals_read(code: CodeType) -> frozenset[str]:
+    """The names that a piece of code reads and that may be globals of its module.
+
+    >>> sorted(globals_read((lambda model: model.rate * scale).__code__))
+    ['scale']
+    >>> sorted(globals_read((lambda: sys.modules["__main__"].rate).__code__))
+    ['modules', 'rate', 'sys']
+    """
+    names = names_read(code)
+    steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
+    if not names.isdisjoint(_TO_MODULES) or any(step.opname.startswith("IMPORT") for step in steps):
+        return names
+    return frozenset([step.argval for step in steps if step.opname.startswith("LOAD") and not _OF_OBJECT(step.opname)])
 
 
 @lru_cache(maxsize=10_000)

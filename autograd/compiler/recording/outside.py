@@ -19,7 +19,7 @@ from operator import itemgetter
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
-from autograd.compiler.recording.codenames import codes_inside, globals_stored, names_read, names_spelled, names_stored
+from autograd.compiler.recording import codenames
 from autograd.compiler.recording.generators import Generators
 from autograd.compiler.recording.looks import END, NO_KEY, Look, with_class
 from autograd.compiler.recording.opaque import Inside, look_into, look_into_module, watch_functions
@@ -115,7 +115,7 @@ class Outside:
 
     def reads(self, attribute: str) -> bool:
         """Whether code of the user's may ask for an attribute of this name."""
-        return any(attribute in names_read(code) for code in self.codes)
+        return any(attribute in codenames.names_read(code) for code in self.codes)
 
     def only_set(self) -> list[Difference]:
         """What code of the function sets and never reads, as it is now: NO_KEY where there is nothing yet."""
@@ -269,14 +269,15 @@ class Outside:
             self._push(enumerate(inside.members), where)
 
     def _visit_function(self, f: FunctionType, where: str) -> None:
-        package = _package(f.__module__)
-        if package in _FIXED:
+        if (package := _package(f.__module__)) in _FIXED:
             return
-        codes = list(codes_inside(f.__code__))
-        names = {name for code in codes for name in names_read(code)}
-        self.stored.update(*map(names_stored, codes))
+        codes = list(codenames.codes_inside(f.__code__))
+        names = {name for code in codes for name in codenames.names_read(code)}
+        known = {name for code in codes for name in codenames.globals_read(code)}  # b, but not the b of self.b
+        self.stored.update(*map(codenames.names_stored, codes))
         if package in _READ_ONLY or not _DYNAMIC.isdisjoint(names):
-            names.update(*map(names_spelled, codes))
+            for found in (names, known):
+                found.update(*map(codenames.names_spelled, codes))
         if package in _READ_ONLY:  # which asks for attributes by names that it spells out
             names -= {"getattr", "hasattr", "attrgetter"}
         self.names |= names
@@ -288,12 +289,12 @@ class Outside:
             self._cells.append((name, cell))
             self._see(content(cell), name)
         space = f.__globals__
-        self._see_globals(space, names & space.keys(), "")
+        self._see_globals(space, known & space.keys(), "")
         if package not in _READ_ONLY:
             self.functions.append(f)
             self.codes += codes
-            self._spaces.setdefault(id(space), (space, set()))[1].update(names)
-            self.stored.update(*map(globals_stored, codes))
+            self._spaces.setdefault(id(space), (space, set()))[1].update(known)
+            self.stored.update(*map(codenames.globals_stored, codes))
             self.spaces[id(space)] = space, ""
             self.spaces[id(vars(f))] = vars(f), f"{where}."
             if vars(f):

@@ -580,3 +580,17 @@ def executed(text: str) -> Any:
     space = dict(globals())
     exec(f"result = {text}", space)
     return space["result"]
+
+
+def test_a_global_is_not_an_attribute_of_the_same_name() -> None:
+    """``for b in batches: step(b)`` in a module changes nothing for a model that has an attribute b."""
+    space: dict[str, Any] = {"autograd": autograd, "Value": Value}
+    exec(
+        "class Line:\n    b = Value(1.0)\n    def __call__(self, x):\n        return self.b * x\n"
+        "line = Line()\nf = autograd.compile(lambda x: line(x))\n"
+        "results = []\n"
+        "for b in [[1.0], [2.0, 3.0], [4.0], [5.0, 6.0]]:\n    results += [f(x).data for x in b]\n",
+        space,
+    )
+    assert space["f"].recordings == 1
+    assert space["results"] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
