@@ -586,7 +586,7 @@ def test_a_global_is_not_an_attribute_of_the_same_name() -> None:
     """``for b in batches: step(b)`` in a module changes nothing for a model that has an attribute b."""
     space: dict[str, Any] = {"autograd": autograd, "Value": Value}
     exec(
-        "class Line:\n    b = Value(1.0)\n    def __call__(self, x):\n        return self.b * x\n"
+        "class Line:\n    def __init__(self):\n        self.b = Value(1.0)\n    def __call__(self, x):\n        return self.b * x\n"
         "line = Line()\nf = autograd.compile(lambda x: line(x))\n"
         "results = []\n"
         "for b in [[1.0], [2.0, 3.0], [4.0], [5.0, 6.0]]:\n    results += [f(x).data for x in b]\n",
