@@ -582,15 +582,24 @@ def executed(text: str) -> Any:
     return space["result"]
 
 
+PROGRAM = """
+class Line:
+    def __init__(self):
+        self.b = Value(1.0)
+
+    def __call__(self, x):
+        return self.b * x
+
+line = Line()
+f = autograd.compile(lambda x: line(x))
+results = []
+for b in [[1.0], [2.0, 3.0], [4.0], [5.0, 6.0]]:
+    results += [f(x).data for x in b]
+"""
+
+
 def test_a_global_is_not_an_attribute_of_the_same_name() -> None:
-    """``for b in batches: step(b)`` in a module changes nothing for a model that has an attribute b."""
-    space: dict[str, Any] = {"autograd": autograd, "Value": Value}
-    exec(
-        "class Line:\n    def __init__(self):\n        self.b = Value(1.0)\n    def __call__(self, x):\n        return self.b * x\n"
-        "line = Line()\nf = autograd.compile(lambda x: line(x))\n"
-        "results = []\n"
-        "for b in [[1.0], [2.0, 3.0], [4.0], [5.0, 6.0]]:\n    results += [f(x).data for x in b]\n",
-        space,
-    )
+    space: dict[str, Any] = {"__name__": "program", "autograd": autograd, "Value": Value}
+    exec(PROGRAM, space)
     assert space["f"].recordings == 1
     assert space["results"] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
