@@ -30,7 +30,11 @@ _WORLDLY = {
     "matplotlib", "nt", "os", "pathlib", "posix", "secrets", "shutil", "socket", "sqlite3", "subprocess", "tempfile",
     "time", "urllib", "uuid",
 }  # fmt: skip
-_WORLDLY_BUILTINS = {"breakpoint", "eval", "exec", "globals", "input", "open", "print"}  # three reach any global
+# Others: some would be done at recording only, and some reach globals by their names, which are not looked at.
+_FUNCTIONS = {
+    "breakpoint", "eval", "exec", "globals", "input", "inspect.currentframe", "inspect.stack", "inspect.trace", "open",
+    "print", "sys._getframe",
+}  # fmt: skip
 _WORLDLY_CLASSES = {"_io.FileIO", "random.SystemRandom", "socket.socket", "subprocess.Popen"}
 _NOW = {"now", "today", "utcnow"}  # of classes in datetime
 _UNSEEDED = {"default_rng", "Random", "RandomState"}  # what makes a generator, in random and numpy.random
@@ -80,8 +84,9 @@ def _refused(function: Any, name: str) -> Any:
 
 def _of_python(function: FunctionType) -> Any:
     module = function.__module__
-    if _package(module) in _WORLDLY:
-        return _refused(function, f"{module}.{function.__name__}")
+    name = f"{module}.{function.__name__}"
+    if _package(module) in _WORLDLY or name in _FUNCTIONS:
+        return _refused(function, name)
     return function
 
 
@@ -90,9 +95,8 @@ def _of_c(function: BuiltinFunctionType) -> Any:
     name = function.__name__
     if owner is None or isinstance(owner, ModuleType):
         module = function.__module__ or ""
-        if _package(module) in _WORLDLY or (module == "builtins" and name in _WORLDLY_BUILTINS):
-            return _refused(function, name if module == "builtins" else f"{module}.{name}")
-        return function
+        full = name if module == "builtins" else f"{module}.{name}"
+        return _refused(function, full) if _package(module) in _WORLDLY or full in _FUNCTIONS else function
     kind = owner if isinstance(owner, type) else type(owner)
     package = _package(kind.__module__)
     screen = owner is sys.stdout or owner is sys.stderr

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import inspect
 import itertools
 import math
 import random
+import sys
 import threading
 import types
 import warnings
@@ -564,6 +566,8 @@ def test_too_much_from_outside_is_not_looked_at(monkeypatch: pytest.MonkeyPatch)
         lambda: eval("1.0 * FACTOR"),
         lambda: eval(NAME_OF_FACTOR),
         lambda: executed("FACTOR"),
+        lambda: sys._getframe().f_globals["FACTOR"],
+        lambda: inspect.currentframe().f_globals["FACTOR"],
     ],
 )
 def test_a_global_that_is_reached_by_its_name_as_text_is_never_stale(factor: Any, monkeypatch: Any) -> None:
