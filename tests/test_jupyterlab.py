@@ -46,7 +46,8 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     environment |= {"PYTHONPATH": os.fspath(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0",
                f"--notebook-dir={folder}", "--IdentityProvider.token=", "--LabApp.extension_manager=readonly",
-               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
+               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+               f"--LabApp.labextensions_path={folder / '.extensions'}"]  # fmt: skip  # none: JupyterLite's fails here
     log = folder / ".log"
     with log.open("w") as stream:
         server = subprocess.Popen(command, env=environment, stderr=stream)
