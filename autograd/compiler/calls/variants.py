@@ -126,6 +126,7 @@ class PointPlan:
     def __init__(self, recording: Recording, backend: str) -> None:
         self.recording = recording
         self.program = inlined(assemble(recording, [Kind.ARGUMENT]).program)
+        self._is_native = False
         self.at: Callable[[Sequence[Any], Sequence[float]], list[Any]] = first_that_can(
             self._natively, self._in_python, backend
         )
@@ -133,7 +134,9 @@ class PointPlan:
     def _natively(self) -> Any:
         from autograd.compiler.machine.points import Points
 
-        return Points(inlined(assemble(self.recording, [Kind.ARGUMENT], batched=True).program))
+        points = Points(inlined(assemble(self.recording, [Kind.ARGUMENT], batched=True).program))
+        self._is_native = True
+        return points
 
     def _in_python(self) -> Any:
         kernel = PythonKernel(self.program)
@@ -145,7 +148,9 @@ class PointPlan:
         return at
 
     def caller(self, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
-        """A builtin function of arguments of these shapes; None if there is no room for it or it would be long."""
+        """A builtin function of arguments of these shapes; None if there is no room for it, or it would be long."""
+        if not self._is_native:
+            return None
         from autograd.compiler.machine.points import caller, operations
 
         if operations(self.program) > _SMALL:
