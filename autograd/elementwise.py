@@ -25,7 +25,7 @@ def elementwise(f: F) -> F:
     >>> each(twice, [(1.0,), (3.0,)])
     [2.0, 6.0]
     """
-    f.elementwise = True  # type: ignore[attr-defined]
+    f.elementwise = f  # type: ignore[attr-defined]  # functools.wraps copies it to functions that promise nothing
     return f
 
 
@@ -38,7 +38,7 @@ def each(f: Callable[..., Any], rows: Iterable[tuple[Any, ...]], *shared: Any) -
         shared: Its other arguments, the same for all rows.
     """
     recorder = current_modes().recorder if open_contexts.count else None
-    if recorder is None or not hasattr(f, "elementwise"):
+    if recorder is None or getattr(f, "elementwise", None) is not f:
         return [f(*row, *shared) for row in rows]
     found: list[Any] = recorder.each(f, rows, *shared)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from autograd.functional import value_and_grad
 from nn import SGD, Adam, Optimizer, clip_grad_norm_
 
 COUNT = 20
+RATES = [float(k) for k in range(COUNT)]
 
 
 class Descent(Optimizer):
@@ -191,3 +193,34 @@ def test_rows_whose_numbers_are_traced_ints_are_recorded_one_by_one() -> None:
     xs = [0.5 * k for k in range(10)]
     assert g(xs, 2).data == sum(xs) + 20
     assert g(xs, 3).data == sum(xs) + 30
+
+
+def test_a_rule_that_wraps_one_promises_nothing() -> None:
+    """``functools.wraps`` copies what is written on the rule of ``SGD``; yet this one is different for each row."""
+
+    def trained(compiled: bool) -> list[float]:
+        class Own(SGD):
+            turn = 0
+
+            @staticmethod
+            @functools.wraps(SGD.rule)
+            def rule(parameter: Any, gradient: Any, state: Any, hyper: Any) -> Any:
+                Own.turn = (Own.turn + 1) % COUNT
+                return SGD.rule(parameter, gradient * RATES[Own.turn], state, hyper)
+
+        weights = [Value(1.0) for _ in range(COUNT)]
+        sgd = Own(weights, lr=0.01)
+
+        def step(x: float) -> Value:
+            loss = sum((w * x) ** 2 for w in weights)
+            sgd.zero_grad()
+            loss.backward()
+            sgd.step()
+            return loss
+
+        run = autograd.compile(step) if compiled else step
+        for _ in range(4):
+            run(1.0)
+        return [w.data for w in weights]
+
+    assert trained(True) == pytest.approx(trained(False), rel=1e-12)
