@@ -13,11 +13,11 @@ from autograd.compiler.calls.report import Entry, cause_of, reason
 from autograd.compiler.calls.variants import MOST_IN_ALL, Budget, Variant, Variants
 from autograd.compiler.clock import thread_time
 from autograd.compiler.collecting import collector_paused
-from autograd.compiler.recording.effects import Changes, NotReplayableError
+from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.places import Places, by_key, changed_numbers
 from autograd.compiler.recording.record import Recording, record
-from autograd.compiler.recording.written import Place
+from autograd.compiler.recording.written import NotReplayableError, Place
 from autograd.compiler.residence import Residence
 from autograd.locks import renew_in_child
 from autograd.modes import current_modes, open_contexts

@@ -222,9 +222,6 @@ class Variant:
 
     def step_plan(self) -> StepPlan:
         """The plan for the outputs and what the function changes."""
-        if "step" in self.plans:
-            known: StepPlan = self.plans["step"]
-            return known
         residence = self.residence or Residence()
         return self._planned("step", lambda: StepPlan(self.recording, self.backend, residence, self.outside.deferrable))
 

@@ -15,6 +15,12 @@ __all__ = [
 ]  # fmt: skip
 
 _WORD = re.compile(r"\w+(\.\w+)*")  # the name of an attribute, or of one of an attribute
+_OF_OBJECT = re.compile("ATTR|METHOD").search  # such as LOAD_ATTR
+# A piece of code with one of these names, or with an import, may read a global of its module as an attribute of that.
+_TO_MODULES = {
+    "__dict__", "__globals__", "__import__", "currentframe", "_getframe", "f_globals", "getmodule", "import_module",
+    "modules", "vars",
+}  # fmt: skip
 
 
 def codes_inside(code: CodeType) -> Iterator[CodeType]:
@@ -36,14 +42,6 @@ def names_read(code: CodeType) -> frozenset[str]:
     """
     steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
     return frozenset([step.argval for step in steps if not step.opname.startswith(("STORE", "DELETE"))])
-
-
-_OF_OBJECT = re.compile("ATTR|METHOD").search  # such as LOAD_ATTR
-# A piece of code with one of these names, or with an import, may read a global of its module as an attribute of that.
-_TO_MODULES = {
-    "__dict__", "__globals__", "__import__", "currentframe", "_getframe", "f_globals", "getmodule", "import_module",
-    "modules", "vars",
-}  # fmt: skip
 
 
 @lru_cache(maxsize=10_000)

@@ -22,9 +22,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from autograd import ops
-from autograd.compiler.recording.places import NotReplayableError, Places, Reader
+from autograd.compiler.recording.places import Places, Reader
 from autograd.compiler.recording.traced import TracedFloat, node_of
-from autograd.compiler.recording.written import Place, Written
+from autograd.compiler.recording.written import NotReplayableError, Place, Written
 from autograd.compiler.residence import set_data
 from autograd.errors import CompileError
 from autograd.graph import restore

@@ -16,13 +16,9 @@ from typing import Any, NoReturn
 
 from autograd.compiler.recording.looks import NO_KEY
 from autograd.compiler.recording.outside import Outside
-from autograd.errors import CompileError
+from autograd.compiler.recording.written import NotReplayableError, Place, put_all
 
-__all__ = ["Log", "Logs", "NotReplayableError", "grown"]
-
-
-class NotReplayableError(CompileError):
-    """Something that a program cannot do: the call runs without the compiler."""
+__all__ = ["Log", "Logs", "grown"]
 
 
 class Log:
@@ -99,8 +95,7 @@ class Logs:
         for log, places in zip(self._logs, self._places):
             if places is None:
                 raise NotReplayableError(f"appends to {log._name}, which it also knows by another way: use one of them")
-            for space, key in places:
-                _put(space, key, log)
+            put_all(places, [log] * len(places))
 
     def remove(self) -> list[tuple[Any, str, list[Any]]]:
         """Put the lists back, where the function left the stand-ins; what is to be appended to each.
@@ -109,9 +104,8 @@ class Logs:
             NotReplayableError: A list was used otherwise.
         """
         for log, places in zip(self._logs, self._places):
-            for space, key in places or ():
-                if _get(space, key) is log:
-                    _put(space, key, log._target)
+            left = [place for place in places or () if place.get() is log]
+            put_all(left, [log._target] * len(left))
             if log._read:
                 raise _is_read(log._name)
         return [(log._target, log._name, log._items) for log in self._logs if log._items]
@@ -123,23 +117,12 @@ def grown(outside: Outside) -> list[tuple[Any, str]]:
     return [(x.space, str(x.names)) for x in lists if len(x.space) > len(x.seen) and all(map(is_, x.space, x.seen))]
 
 
-def _places_of(target: Any, outside: Outside) -> list[tuple[Any, Any]] | None:
-    """The containers and keys where a list stands; None if there are other ways to it."""
+def _places_of(target: Any, outside: Outside) -> list[Place] | None:
+    """Where a list stands; None if there are other ways to it."""
     found = {}
     for watch in outside.watches:
         if not watch.identical and len(watch.keys) == len(watch.seen):
             for key, x in zip(watch.keys, watch.seen):
                 if x is target and key is not NO_KEY:
-                    found[id(watch.space), key] = watch.space, key
+                    found[id(watch.space), key] = Place(watch.space, key, str(watch.names))
     return [*found.values()] if len(found) == outside.met.get(id(target), 0) else None
-
-
-def _put(space: Any, key: Any, x: Any) -> None:
-    if isinstance(space, (list, deque, dict)):
-        space[key] = x
-    else:
-        setattr(space, key, x)
-
-
-def _get(space: Any, key: Any) -> Any:
-    return space[key] if isinstance(space, (list, deque, dict)) else getattr(space, key)

@@ -11,20 +11,26 @@ be lists, tuples and dictionaries of numbers instead, if the function puts new o
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from operator import getitem, setitem
+from operator import getitem
 from typing import Any
 
 from autograd.compiler.recording.arguments import form
 from autograd.compiler.recording.exact import all_small
-from autograd.compiler.recording.logs import Logs, NotReplayableError, grown
+from autograd.compiler.recording.logs import Logs, grown
 from autograd.compiler.recording.looks import END, NO_KEY
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.traced import TracedFloat, TracedInt
 from autograd.compiler.recording.watches import Difference
-from autograd.compiler.recording.written import PLAIN, Place, Written, no_number
+from autograd.compiler.recording.written import (
+    PLAIN,
+    NotReplayableError,
+    Place,
+    Written,
+    no_number,
+    put_all,
+)  # fmt: skip
 from autograd.ops import leaf
 from autograd.trees import all_floats, rebuild
 from autograd.value import Value, new_node
@@ -103,7 +109,7 @@ class Places:
             self._before.append(before)
             self._leaves.append(leaves)
             self._marks.append(traced[0] if _is_number(before) else rebuild(before, traced))
-        _put(self.live, self._marks)
+        put_all(self.live, self._marks)
         self._logs.install()
         return chain.from_iterable(self._leaves)
 
@@ -115,7 +121,7 @@ class Places:
                 space.pop(key, None)
             else:
                 space[key] = before
-        _put(self.live[: len(self._before)], self._before)
+        put_all(self.live[: len(self._before)], self._before)
 
     def written(self) -> Written:
         """What the function left in the live places, and elsewhere.
@@ -179,21 +185,6 @@ class Places:
         leaves = [*singles, *numbers]
         wanted = [k for k, node in enumerate(leaves) if node in used]
         return [leaves[k] for k in wanted], Reader(places, kinds, trees, wanted)
-
-
-def _put(places: Sequence[Place], objects: Sequence[Any]) -> None:
-    """Put objects into places, by one call into C that Ctrl-C cannot split."""
-    deque(_puts(places, objects), maxlen=0)
-
-
-def _puts(places: Sequence[Place], objects: Sequence[Any]) -> Iterator[Any]:
-    """The calls that put objects into places."""
-    sides: list[Any] = []
-    for is_item, put in ((True, setitem), (False, setattr)):
-        here = [(place.space, place.key, x) for place, x in zip(places, objects) if place.is_item is is_item]
-        if here:
-            sides.append(map(put, *zip(*here)))
-    return chain.from_iterable(sides)
 
 
 class Reader:

@@ -20,7 +20,7 @@ from autograd import ops
 from autograd.compiler.recording.arguments import arguments_of, called, labels_of
 from autograd.compiler.recording.choosing import DifferentiatedWhole, TracedWhole
 from autograd.compiler.recording.codenames import compares_with_true
-from autograd.compiler.recording.effects import Changes, Effects, NotReplayableError, through_updates
+from autograd.compiler.recording.effects import Changes, Effects, through_updates
 from autograd.compiler.recording.exact import Whole
 from autograd.compiler.recording.givens import Copies
 from autograd.compiler.recording.numbered import Graph
@@ -37,6 +37,7 @@ from autograd.compiler.recording.results import (
 )
 from autograd.compiler.recording.rewriting import rewritten
 from autograd.compiler.recording.traced import IntLeaf, node_of, traced
+from autograd.compiler.recording.written import NotReplayableError
 from autograd.errors import CompileError, StaleGraphError
 from autograd.graph import leaves as leaves_of
 from autograd.graph import restore, topological_order
@@ -64,9 +65,7 @@ class Recording(NamedTuple):
     nodes: Graph = Graph()  # what the function computed and the outputs or guards depend on, in order
     dropped: str = ""  # the name of an argument that became a plain float, so that its gradient would be wrong
     form: Form | None = None  # of what the function returns, if that is not one number
-    changed: Form | None = (
-        None  # what becomes of lists and dictionaries in the arguments; its nodes are the last outputs
-    )
+    changed: Form | None = None  # of lists and dictionaries in the arguments afterwards; its nodes are the last outputs
     numbers: Sequence[Value] = ()  # leaves of plain numbers that each call reads where they are
     effects: Effects = Effects()  # what the function changes
 
@@ -81,12 +80,8 @@ class Recording(NamedTuple):
         if not self.effects.any:
             return alone
         output, every = through_updates(self.outputs[k], self.nodes, self.effects.updates)
-        needed, nodes = {output, *[guard.node for guard in self.guards]}, []
-        for node in reversed(every):
-            if node in needed:
-                nodes.append(node)
-                needed.update(node.parents)
-        return alone._replace(outputs=[output], nodes=Graph(reversed(nodes)), effects=Effects())
+        nodes = _followed(every, [output, *[guard.node for guard in self.guards]])
+        return alone._replace(outputs=[output], nodes=nodes, effects=Effects())
 
 
 def inputs_for(
@@ -336,9 +331,7 @@ def recording_of(
     if inside is None:
         inside = dict.fromkeys(topological_order(*roots))
     graph = _needed(inside, roots)
-    others = dict.fromkeys(
-        [*graph.others, *[node for node in roots if node not in graph.number]]
-    )  # in the order of use
+    others = dict.fromkeys([*graph.others, *[node for node in roots if node not in graph.number]])  # as they are used
     captured = [node for node in others if node not in known and node.op is not ops.constant]
     return Recording(outputs, arguments, captured, list(guards), graph)
 
@@ -352,8 +345,13 @@ def _needed(inside: dict[Value, None], roots: dict[Value, None]) -> Graph:
     unread = [k for k in compress(count(), map(not_, graph.reads)) if graph[k] not in roots]
     if not unread:
         return graph  # nothing was computed in vain, which is 4x faster to see than to follow the operands
+    return _followed(graph, roots)
+
+
+def _followed(nodes: Sequence[Value], roots: Iterable[Value]) -> Graph:
+    """The nodes that the roots depend on, in the order in which they stand."""
     needed, found = set(roots), []
-    for node in reversed(graph):
+    for node in reversed(nodes):
         if node in needed:
             found.append(node)
             needed.update(node.parents)

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple, NoReturn
 from autograd import ops
 from autograd.compiler.recording.choosing import member
 from autograd.compiler.recording.columns import Formula, recorded_rows
-from autograd.compiler.recording.effects import Changes, NotReplayableError
+from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.traced import TracedBool, TracedFloat
+from autograd.compiler.recording.written import NotReplayableError
 from autograd.errors import CompileError
 from autograd.modes import recorders
 from autograd.ops import Op, Traced

@@ -8,16 +8,20 @@ from itertools import chain, islice
 from operator import setitem
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.logs import NotReplayableError
 from autograd.compiler.recording.looks import END
 from autograd.compiler.recording.traced import TracedFloat
 from autograd.deferred import Deferred
+from autograd.errors import CompileError
 from autograd.ops import Traced
 from autograd.value import Value
 
-__all__ = ["PLAIN", "Part", "Place", "Puts", "Written", "no_number"]
+__all__ = ["PLAIN", "NotReplayableError", "Part", "Place", "Puts", "Written", "no_number", "put_all"]
 
 PLAIN = (int, float, str, bool, bytes, type(None))
+
+
+class NotReplayableError(CompileError):
+    """Something that a program cannot do: the call runs without the compiler."""
 
 
 def no_number(name: str) -> NotReplayableError:
@@ -53,6 +57,32 @@ class Place(NamedTuple):
             return self.space
         found = self.space[self.key] if self.is_item else getattr(self.space, self.key)
         return found.fetch() if found.__class__ is Deferred else found
+
+
+class _Sides:
+    """Puts objects into places: into lists and dictionaries by one call into C, into attributes by another.
+
+    Args:
+        places: The places.
+    """
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._sides = []
+        for put, is_item in ((setitem, True), (setattr, False)):
+            here = [k for k, place in enumerate(places) if place.is_item is is_item]
+            if here:
+                self._sides.append((put, here, [places[k].space for k in here], [places[k].key for k in here]))
+
+    def calls(self, objects: Sequence[Any]) -> Iterator[Any]:
+        """The calls that put one object into each place."""
+        return chain.from_iterable(
+            [map(put, spaces, keys, [objects[k] for k in here]) for put, here, spaces, keys in self._sides]
+        )
+
+
+def put_all(places: Sequence[Place], objects: Sequence[Any]) -> None:
+    """Put objects into places, by one call into C that Ctrl-C cannot split."""
+    deque(_Sides(places).calls(objects), maxlen=0)
 
 
 class Part(NamedTuple):
@@ -128,24 +158,16 @@ class Puts:
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._makes = [part.make for part in parts]
-        self._sides = []  # the places in lists and dictionaries, and the attributes
         self._ends = [(k, part.place.space.extend) for k, part in enumerate(parts) if part.place.key is END]
-        for put, is_item in ((setitem, True), (setattr, False)):
-            here = [k for k, p in enumerate(parts) if p.place.is_item is is_item and p.place.key is not END]
-            places = [parts[k].place for k in here]
-            if here:
-                self._sides.append((put, here, [place.space for place in places], [place.key for place in places]))
+        self._inside = [k for k, part in enumerate(parts) if part.place.key is not END]
+        self._sides = _Sides([parts[k].place for k in self._inside])
 
     def calls(self, numbers: Sequence[float]) -> Iterator[Any]:
         """The calls that put them there, which makes what consists of several numbers at once."""
         supply = iter(numbers)
         objects = [make(supply) for make in self._makes]
-        return chain.from_iterable(
-            [
-                *[map(put, spaces, keys, [objects[k] for k in here]) for put, here, spaces, keys in self._sides],
-                *[map(extend, (objects[k],)) for k, extend in self._ends],
-            ]
-        )
+        inside = [objects[k] for k in self._inside] if self._ends else objects
+        return chain(self._sides.calls(inside), *[map(extend, (objects[k],)) for k, extend in self._ends])
 
 
 def _is_rows(now: Any) -> bool:
