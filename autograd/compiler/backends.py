@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from autograd.compiler.program.classes import Program, UnsupportedError
-from autograd.compiler.python.kernel import PythonKernel
+from autograd.compiler.python.writer import PythonKernel
 from autograd.errors import AutogradError, CompileError
 from autograd.locks import renew_in_child
 

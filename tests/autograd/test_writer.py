@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
 from autograd import Value, grad, logsumexp, ops, prod, sumprod
-from autograd.compiler.python.expressions import COMPILED
+from autograd.compiler.python.lines import COMPILED
 from autograd.compiler.textbook.matrix_form import matrix_form
 from autograd.compiler.textbook.pieces import split
 from autograd.graph import topological_order

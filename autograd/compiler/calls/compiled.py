@@ -28,7 +28,7 @@ from autograd.compiler.calls.variants import (
     Variants,
 )
 from autograd.compiler.program.classes import Program
-from autograd.compiler.python.kernel import python_source
+from autograd.compiler.python.writer import python_source
 from autograd.compiler.recording.arguments import flat_shape, is_plain, numbers_of, positional, refilled, values_in
 from autograd.compiler.recording.arguments import structure as structure_of
 from autograd.compiler.recording.givens import put_back

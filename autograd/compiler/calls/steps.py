@@ -17,7 +17,7 @@ from autograd.compiler.collecting import collector_paused
 from autograd.compiler.held import Held
 from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.program.classes import Program, UnsupportedError
-from autograd.compiler.python.kernel import PythonKernel
+from autograd.compiler.python.writer import PythonKernel
 from autograd.compiler.recording.effects import Effects, Target
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.written import Puts

@@ -17,7 +17,7 @@ from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.program.classes import Kind, Program
 from autograd.compiler.program.group import most_classes
 from autograd.compiler.program.members import TooManyClassesError
-from autograd.compiler.python.kernel import PythonKernel
+from autograd.compiler.python.writer import PythonKernel
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.results import floats_of, several

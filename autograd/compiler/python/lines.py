@@ -1,23 +1,154 @@
-"""What all lines of a Python program share: names, tables of places, and how arrays are read."""
+"""What all lines of a Python program share: operations as expressions, the names of arrays, and how they are read."""
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from autograd import ops
+from autograd import ieee, ops
 from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read
-from autograd.compiler.python.expressions import number, operation
-from autograd.compiler.python.names import FUNCTIONS, Names
+from autograd.compiler.python import runtime
 from autograd.compiler.python.walks import Walk, walk_of
-from autograd.labels import identifier
+from autograd.labels import identifier, stem
 from autograd.ops import Op
-from autograd.writer import Text
+from autograd.writer import Dialect, Level, Text
 
-__all__ = ["Lines", "Loop"]
+__all__ = ["COMPILED", "FUNCTIONS", "Lines", "Loop", "Names", "added", "numeral", "operation", "product_of"]
 
 
+# ---- operations of the table as expressions: the compiler's dialect --------------------------------------------------
+COMPILED = Dialect({ops.add: " + ", ops.sub: " - ", ops.mul: " * ", ops.div: " / "})
+_COMPARISON = {ops.less: "<", ops.less_equal: "<=", ops.equal: "=="}
+_TRUTH = "float("  # what a comparison begins with where it is a number
+
+
+def numeral(x: float) -> Text:
+    """A plain number."""
+    return COMPILED.number(repr(x))
+
+
+def added(terms: Sequence[Text]) -> Text:
+    """A sum of one term or more."""
+    return COMPILED.infix(ops.add, terms)
+
+
+def product_of(factors: Sequence[Text]) -> Text:
+    """A product of one factor or more."""
+    return COMPILED.infix(ops.mul, factors)
+
+
+def operation(op: Op, parts: Sequence[Text], function: Callable[[Op], str]) -> Text:
+    """An operation on parts; ``function`` tells under which name the value function of a row is called.
+
+    >>> x, y = Text("x"), Text("y")
+    >>> operation(ops.mul, [operation(ops.add, [x, y], str), y], str).text
+    '(x + y) * y'
+    """
+    if op is ops.sub and parts[1].text == "-0.0":  # x - -0.0 makes 0.0 of -0.0, as x + 0.0 does
+        return COMPILED.infix(ops.add, [parts[0], Text("0.0")])
+    if op is ops.square:
+        return COMPILED.infix(ops.mul, [parts[0], parts[0]])
+    if op is ops.identity or op is ops.detached:
+        return parts[0]
+    if op is ops.select:
+        return Text(f"{parts[1]:SUM} if {_condition(parts[0])} else {parts[2]}", Level.OPEN)
+    if op in _COMPARISON:
+        return Text(f"{_TRUTH}{parts[0]:SUM} {_COMPARISON[op]} {parts[1]:SUM})")
+    # Python's / raises for a divisor of 0: it is written only where the divisor is another number.
+    is_operator = op in COMPILED.operators and (op is not ops.div or _is_nonzero_number(parts[1].text))
+    if is_operator or op in (ops.neg, ops.sum_of_products):
+        return COMPILED.operation(op, parts)
+    return Text(f"{function(op)}({', '.join([part.text for part in parts])})")
+
+
+def _is_nonzero_number(text: str) -> bool:
+    try:
+        return text not in ("inf", "nan") and float(text) != 0.0
+    except ValueError:
+        return False
+
+
+def _condition(part: Text) -> str:
+    """What is true where a select takes its first branch."""
+    is_comparison = part.text.startswith(_TRUTH) and part.level == Level.ATOM
+    return part.text[len(_TRUTH) : -1] if is_comparison else part.at(Level.SUM)
+
+
+# ---- what arrays are called: w2, b2, z2, a2, d_z2, or letters with numbers -------------------------------------------
+FUNCTIONS = {name: f for name, f in vars(ieee).items() if getattr(f, "__module__", "") in ("math", ieee.__name__)}
+_RESERVED = {
+    *keyword.kwlist,
+    *dir(builtins),
+    *FUNCTIONS,
+    *runtime.__all__,
+    *("inf", "nan", "mul", "arguments", "parameters", "results", "take"),
+}
+_LETTERS = {Kind.ARGUMENT: "x", Kind.PARAMETER: "p", Kind.CONSTANT: "c"}
+
+
+class Names:
+    """Names that nothing else has.
+
+    Args:
+        program: whose arrays get names.
+        nameless: arrays that need none.
+    """
+
+    def __init__(self, program: Program, nameless: set[int]) -> None:
+        self.taken = set(_RESERVED)
+        self.of: dict[int, str] = {}
+        self._counts: dict[str, int] = {}
+        first = program.outputs[0] if program.outputs else None
+        result = first.array if isinstance(first, Read) and program.arrays[first.array].size == 1 else -1
+        for number, array in enumerate(program.arrays):
+            if number in nameless:
+                continue
+            primal = self.of.get(program.adjoints.get(number, -1))
+            name = from_labels(program.labels.get(number, ()))
+            if not name and (primal or number == result):
+                name = f"d_{primal}" if primal else "value"
+            self.of[number] = self.new(name) if name else self.numbered(_LETTERS.get(array.kind, "t"))
+
+    def new(self, name: str) -> str:
+        """The name itself, or with a number that makes it a new one."""
+        number, candidate = 1, name
+        while candidate in self.taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        self.taken.add(candidate)
+        return candidate
+
+    def numbered(self, letter: str) -> str:
+        """The next of t1, t2, …"""
+        count = self._counts[letter] = self._counts.get(letter, 0) + 1
+        name = f"{letter}{count}"
+        return self.new(name) if name not in self.taken else self.numbered(letter)
+
+    def element(self, name: str, used: Iterable[str]) -> str:
+        """The name of a member in a loop over a list: that of the list, without its number."""
+        short = name.rstrip("0123456789_") or name
+        others = {*self.taken, *used}
+        number, candidate = 1, short
+        while candidate in others:
+            number += 1
+            candidate = f"{short}_{'ijklmn'[number - 2] if number < 8 else number}"
+        return candidate
+
+
+def from_labels(labels: Sequence[str]) -> str:
+    """A name for members with these labels; empty if they have none in common."""
+    if not labels or not all(labels):
+        return ""
+    if len(set(labels)) == 1:
+        return identifier(labels[0])
+    stems = set(map(stem, labels))
+    return identifier(stems.pop()) if len(stems) == 1 else ""
+
+
+# ---- lines -----------------------------------------------------------------------------------------------------------
 class Loop:
     """A comprehension in the making: the columns that it runs over together."""
 
@@ -117,14 +248,14 @@ class Lines:
         """The member of a walk in a loop over it."""
         if walk.is_uniform:
             text = walk.element()
-            return number(float(text)) if text[0] == "-" else Text(text)
+            return numeral(float(text)) if text[0] == "-" else Text(text)
         return Text(loop.element(self.column(str(walk), f"{walk.name}_taken"), walk.name))
 
     # ---- expressions -----------------------------------------------------------------------------------------------
     def operand(self, loop: Loop, operand: Operand, batched: bool) -> Text:
         """An operand in a loop over the members of what reads it."""
         if not isinstance(operand, Read):
-            return number(operand)
+            return numeral(operand)
         if operand.array in self.inlined:
             return self.operation(loop, self.arrays[operand.array])
         return self.element(loop, self.walk(operand.array, self.spread(operand.array, operand.index, batched)))

@@ -1,8 +1,10 @@
-"""Sums of products in Python: by slices where the terms are a grid, by tables of places where they are not.
+"""Sums and choices in Python: by slices where the terms are a grid, by tables of places where they are not.
 
 few terms            z = [v * x + w * y for x, y in zip(xs, ys)]
 a grid               z = [sumprod(w, x) for w in w_rows for x in x_columns]
-anything else        z = sums(map(mul, take(w, places1), take(x, places2)), places3)
+other sums           z = sums(map(mul, take(w, places1), take(x, places2)), places3)
+rows of a table      x = gathered(w, tokens, range(16), 16, 27)
+the adjoint          d_w = scattered(d_x, tokens, range(16), 16, 27, 432)
 """
 
 from __future__ import annotations
@@ -13,14 +15,13 @@ from itertools import islice, product
 from math import prod
 
 from autograd.compiler.program import nests
-from autograd.compiler.program.classes import Operand, Read, Terms
-from autograd.compiler.program.indices import taken
-from autograd.compiler.python.expressions import added, product_of
-from autograd.compiler.python.lines import Lines, Loop
+from autograd.compiler.program.classes import Kind, Operand, Read, Terms, choice_of
+from autograd.compiler.program.indices import loops, taken
+from autograd.compiler.python.lines import Lines, Loop, added, product_of
 from autograd.compiler.python.walks import Walk, letters, range_text, refined, slice_of
 from autograd.writer import Text
 
-__all__ = ["sum_text"]
+__all__ = ["choice_text", "sum_text"]
 
 FEW = 3  # terms are written with plus signs
 
@@ -77,13 +78,7 @@ def _columns(lines: Lines, number: int, terms: Terms) -> list[Sequence[int]]:
 
 def _products(lines: Lines, terms: Terms, columns: Sequence[Sequence[int]]) -> str:
     """What gives the terms one after the other."""
-    texts = []
-    for read, places in zip(terms.factors, columns):
-        walk = lines.walk(read.array, places)
-        if walk.is_uniform:
-            texts.append(f"[{walk.element()}] * {len(places)}")
-        else:
-            texts.append(lines.column(str(walk), f"{walk.name}_taken"))
+    texts = [_column(lines, read.array, places) for read, places in zip(terms.factors, columns)]
     return texts[0] if len(texts) == 1 else f"map(mul, {texts[0]}, {texts[1]})"
 
 
@@ -120,6 +115,14 @@ def _counts(lines: Lines, number: int, owner: Sequence[int]) -> str:
     found = Counter(owner)
     counts = [found[member] for member in range(lines.length(number))]
     return f"[{counts[0]}] * {len(counts)}" if len(set(counts)) == 1 else lines.table(counts)
+
+
+def _column(lines: Lines, array: int, places: Sequence[int]) -> str:
+    """The numbers of an array at some places, as a list."""
+    walk = lines.walk(array, places)
+    if walk.is_uniform:
+        return f"[{walk.element()}]" + (f" * {len(places)}" if len(places) > 1 else "")
+    return lines.column(str(walk), f"{walk.name}_taken")
 
 
 # ---- terms that form a grid ------------------------------------------------------------------------------------------
@@ -289,3 +292,29 @@ def _joined(loops: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
         else:
             result.insert(0, (turns, step))
     return tuple(result)
+
+
+# ---- choices at run time ---------------------------------------------------------------------------------------------
+def choice_text(lines: Lines, number: int) -> str:
+    """The right-hand side of a GATHER or a SCATTER: a number, or a list of numbers."""
+    array, choice = lines.arrays[number], choice_of(lines.arrays[number])
+    other = array.operands[1]
+    assert isinstance(other, Read)
+    size, scatter = len(choice.chosen.index), array.kind is Kind.SCATTER
+    target = number if scatter else other.array
+    batched = max(map(lines.scale, (number, choice.chosen.array, other.array))) > 1
+    first = choice.places.places[:size]
+    step = (choice.places.places[size] - first[0]) * lines.scale(target)
+    places = list(lines.spread(target, first, batched))
+    dims = loops(places) if len(places) > 1 else ((1, 1),)
+    if dims is not None and len(dims) == 1 and dims[0][1]:
+        where = range_text(places[0], places[0] + dims[0][0] * dims[0][1], dims[0][1])
+    else:
+        where = lines.table(places)
+    reads = [choice.chosen, other] if scatter else [choice.chosen]
+    chosen, *sent = [_column(lines, x.array, lines.spread(x.array, x.index, batched)) for x in reads]
+    source = sent[0] if scatter else lines.variable(target)
+    function = "scattered" if scatter else "gathered"
+    length = [str(lines.length(number))] if scatter else []
+    text = f"{function}({', '.join([source, chosen, where, str(step), str(choice.count), *length])})"
+    return text if lines.length(number) > 1 else f"{text}[0]"

@@ -122,18 +122,10 @@ def range_text(start: int, end: int, step: int) -> str:
     return f"range({start}, {end}, {step})"
 
 
-def walk_of(name: str, size: int, places: Sequence[int], turns: int = 1, step: int = 0) -> Walk | None:
-    """Loops that visit these members, the innermost with the given turns and step; None if none do."""
+def walk_of(name: str, size: int, places: Sequence[int]) -> Walk | None:
+    """Loops that visit these members; None if none do."""
     dims = loops(places)
-    if dims is None:
-        return None
-    joined: list[tuple[int, int]] = []
-    for count, width in [(turns, step), *reversed(dims)]:
-        if count > 1 and joined and width == joined[-1][0] * joined[-1][1]:
-            joined[-1] = count * joined[-1][0], joined[-1][1]
-        elif count > 1:
-            joined.append((count, width))
-    return Walk(name, size, places[0], tuple(reversed(joined)))
+    return None if dims is None else Walk(name, size, places[0], tuple([loop for loop in dims if loop[0] > 1]))
 
 
 def refined(walk: Walk, turns: Sequence[int]) -> list[int] | None:

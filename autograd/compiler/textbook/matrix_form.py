@@ -17,14 +17,14 @@ from autograd import ops
 from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, Terms, reads_of
 from autograd.compiler.program.indices import Index
 from autograd.compiler.program.nests import Loop
-from autograd.compiler.textbook.matrix_fold import folded
-from autograd.compiler.textbook.matrix_lanes import lanes_of, loops_of
-from autograd.compiler.textbook.matrix_names import MatrixNames, row_of
+from autograd.compiler.textbook.matrix_names import MatrixNames, lanes_of, loops_of, row_of
 from autograd.compiler.textbook.pieces import split
+from autograd.labels import DIGITS, SUBSCRIPTS
 from autograd.ops import Op
 from autograd.writer import TERM_SIGN, Dialect, Level, Text
 
-__all__ = ["matrix_form"]
+__all__ = ["folded", "matrix_form"]
+
 
 LONGEST = 72  # characters of an expression that is written inside another one
 MOST_TERMS = 8  # of a sum or a list; more are counted
@@ -280,3 +280,69 @@ def _some(names: Iterable[str]) -> str:
     """Names in a row, not more than a line holds."""
     names = list(names)
     return ", ".join(names if len(names) <= MOST_TERMS else [*names[:6], f"… {len(names) - 6} more"])
+
+
+# ---- lines that repeat -----------------------------------------------------------------------------------------------
+FEWEST = 3  # repetitions that make a loop
+LONGEST_STEP = 24  # lines of a step of a recurrence
+
+_LETTER = rf"[xptc](?=\d)|[^\W\d{SUBSCRIPTS}]+(?=[{SUBSCRIPTS}])"  # x in x12, t in t₁₂
+_NUMBERED = re.compile(rf"(?<![^\W\d])({_LETTER})(\d+|[{SUBSCRIPTS}]+)(?!\w)")
+
+
+def folded(lines: Sequence[str]) -> list[str]:
+    """Lines with their repetitions, step after step of a recurrence, written once.
+
+    >>> print("\\n".join(folded([f"t{k + 1} = tanh(p1 t{k} + x{k})" for k in range(1, 60)])))
+    for k = 0 … 58:
+        t[k + 2] = tanh(p1 t[k + 1] + x[k + 1])
+    """
+    texts = [_NUMBERED.sub(r"\1", line) for line in lines]
+    numbers = [[int(found[2].translate(DIGITS)) for found in _NUMBERED.finditer(line)] for line in lines]
+    result: list[str] = []
+    at = 0
+    while at < len(lines):
+        best = 0, 0, 0  # lines saved, lines of a step, repetitions
+        for step in range(1, min(LONGEST_STEP, (len(lines) - at) // FEWEST) + 1):
+            times = _repetitions(texts, numbers, at, step)
+            if times >= FEWEST:
+                best = max(best, (step * (times - 1), -step, times))
+        saved, step, times = best[0], -best[1], best[2]
+        if not saved:
+            result.append(lines[at])
+            at += 1
+            continue
+        result.append(f"for k = 0 … {times - 1}:")
+        for k in range(at, at + step):
+            result.append("    " + _template(lines[k], numbers[k], numbers[k + step]))
+        at += step * times
+    return result
+
+
+def _repetitions(texts: Sequence[str], numbers: Sequence[Sequence[int]], at: int, step: int) -> int:
+    """How many times the next lines come again, all numbers in them going on by the same steps."""
+    times = 1
+    while at + (times + 1) * step <= len(texts):
+        for k in range(at, at + step):
+            last, new = k + (times - 1) * step, k + times * step
+            if texts[new] != texts[k] or any(
+                z - y != b - a for a, b, y, z in zip(numbers[k], numbers[k + step], numbers[last], numbers[new])
+            ):
+                return times
+        times += 1
+    return times
+
+
+def _template(line: str, now: Sequence[int], then: Sequence[int]) -> str:
+    """A line for any k."""
+    pairs = iter(zip(now, then))
+
+    def numbered(match: re.Match[str]) -> str:
+        first, second = next(pairs)
+        step = second - first
+        if step == 0:
+            return match[0]
+        many = "k" if abs(step) == 1 else f"{abs(step)}k"
+        return f"{match[1]}[{many} + {first}]" if step > 0 else f"{match[1]}[{first} − {many}]"
+
+    return _NUMBERED.sub(numbered, line)

@@ -16,7 +16,7 @@ from autograd.compiler.program.builder import Builder
 from autograd.compiler.program.classes import Array, Kind, Program, ProgramError, Read, choice_of
 from autograd.compiler.program.differentiate import differentiate
 from autograd.compiler.program.indices import Index
-from autograd.compiler.python.kernel import PythonKernel
+from autograd.compiler.python.writer import PythonKernel
 from tests.support.class_reference import evaluate
 
 BACKENDS = ["native", "python"]

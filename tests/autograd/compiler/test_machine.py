@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from autograd import ops
 from autograd.compiler.program.builder import Builder
 from autograd.compiler.program.classes import Kind, Operand, Program, Read, Terms
-from autograd.compiler.python.kernel import PythonKernel
+from autograd.compiler.python.writer import PythonKernel
 from tests.autograd.compiler.test_python_backend import batched_layer
 from tests.support.class_programs import PROGRAMS, Derived
 from tests.support.class_reference import evaluate

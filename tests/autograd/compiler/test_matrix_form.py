@@ -11,8 +11,7 @@ import pytest
 import autograd
 from autograd import Value, fsum, logsumexp, sumprod, where
 from autograd.compiler.program.classes import Kind
-from autograd.compiler.textbook.matrix_fold import folded
-from autograd.compiler.textbook.matrix_form import matrix_form
+from autograd.compiler.textbook.matrix_form import folded, matrix_form
 from nn import MLP
 from nn.losses import half_mse_loss
 from tests.autograd.compiler.test_python_backend import batched_layer
@@ -208,7 +207,7 @@ def test_it_needs_neither_numpy_nor_llvmlite() -> None:
     code = (
         "import sys\nsys.modules['numpy'] = sys.modules['llvmlite'] = None\n"
         "from autograd.compiler.textbook.matrix_form import matrix_form\n"
-        "from autograd.compiler.python.kernel import PythonKernel\n"
+        "from autograd.compiler.python.writer import PythonKernel\n"
         "from tests.support.class_programs import Derived, scalars\n"
         "derived = Derived(*scalars())\n"
         "assert 'J = ' in matrix_form(derived.program)\n"

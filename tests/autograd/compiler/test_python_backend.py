@@ -16,8 +16,8 @@ import autograd
 from autograd import Value, compile, fsum, ops, primitive, where
 from autograd.compiler.program.builder import Builder
 from autograd.compiler.program.classes import Kind, Program, Read
-from autograd.compiler.python.kernel import PythonKernel, python_source
 from autograd.compiler.python.walks import Walk, walk_of
+from autograd.compiler.python.writer import PythonKernel, python_source
 from nn import MLP, fit
 from tests.support.class_programs import PROGRAMS, Derived
 from tests.support.class_reference import evaluate

@@ -16,7 +16,7 @@ from autograd import Value, fsum, ops, primitive
 from autograd.compiler.program.builder import Builder
 from autograd.compiler.program.classes import Kind, Program
 from autograd.compiler.python import text
-from autograd.compiler.python.kernel import PythonKernel
+from autograd.compiler.python.writer import PythonKernel
 from autograd.labels import identifier
 from tests.autograd.compiler.test_python_backend import found, lines
 from tests.support import ROOT

@@ -10,7 +10,7 @@ import pytest
 
 import autograd
 from autograd import Value, fsum, sumprod, where
-from autograd.compiler.python.kernel import PythonKernel
+from autograd.compiler.python.writer import PythonKernel
 from nn import MLP
 from nn.losses import half_mse_loss
 from tests.autograd.compiler.test_python_backend import found, lines, right_hand_side
