@@ -40,7 +40,7 @@ from autograd.errors import (
 )  # fmt: skip
 from autograd.functional import gradients as grad
 from autograd.functions import clip, elu, fsum, leaky_relu, linear, logsumexp, prod, softmax, sumprod, take
-from autograd.installation import warn_if_mixed
+from autograd.lazy import warn_if_mixed
 from autograd.lazy import lazy_names
 from autograd.modes import no_grad, strict
 from autograd.ops import (

@@ -9,15 +9,18 @@ node for each + and * takes 0.6 times as long.
 Therefore a walk postpones the next second look until a graph of its size has been recorded twice. The first look,
 which finds most garbage, stays as it is. If a second look comes and no such graph was walked since the one before,
 Python's thresholds are set back. Thresholds that a program has set by itself are never changed, and ``leave_alone``
-switches all of this off.
+switches all of this off. The compiler's passes, which make no garbage either, run without the collector.
 """
 
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["leave_alone", "make_room"]
+__all__ = ["collector_paused", "leave_alone", "make_room"]
+
 
 DEFAULTS = ((700, 10, 10), (2_000, 10, 10))  # of Python, before and from 3.13
 OBJECTS = 3  # of a node: itself, its parents, its local derivatives
@@ -89,3 +92,15 @@ def _after_a_look(phase: str, info: dict[str, Any]) -> None:
     else:
         _State.own = None
         gc.set_threshold(*_State.found)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Without the cyclic collector, which would look through the nodes of a recording again and again."""
+    enabled = gc.isenabled()
+    try:  # Ctrl-C may come at any point: it must not leave the collector off
+        gc.disable()
+        yield
+    finally:
+        if enabled:
+            gc.enable()

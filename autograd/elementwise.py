@@ -1,7 +1,8 @@
 """One function for many rows of numbers, such as the rule of an optimiser, which moves each parameter alike.
 
 It is called for every row.  Only while a compiled function is recorded is it called once for all rows of a kind: what
-it did to the first row is what it does to each (see ``compiler/recording/columns.py``).
+it did to the first row is what it does to each (see ``compiler/recording/columns.py``).  The state that it leaves for
+each row stays in the memory of machine code until somebody asks for it: a ``Deferred`` list.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Any, TypeVar
 
 from autograd.modes import current_modes, open_contexts
 
-__all__ = ["each", "elementwise"]
+__all__ = ["Deferred", "each", "elementwise"]
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,3 +44,26 @@ def each(f: Callable[..., Any], rows: Iterable[tuple[Any, ...]], *shared: Any) -
         return [f(*row, *shared) for row in rows]
     found: list[Any] = recorder.each(f, rows, *shared)
     return found
+
+
+class Deferred:
+    """Stands in an attribute for a list that would take long to make at each step, such as an optimiser's state.
+
+    A class names the attributes in which it expects one in its own attribute ``deferrable``.
+
+    Args:
+        make: A function that makes the list.
+
+    >>> Deferred(lambda: [1.0, 2.0]).fetch()
+    [1.0, 2.0]
+    """
+
+    __slots__ = ("_make", "found")
+
+    def __init__(self, make: Callable[[], list[Any]]) -> None:
+        self._make = make
+        self.found: list[Any] | None = None  # the list, where somebody has made it before it would be another one
+
+    def fetch(self) -> list[Any]:
+        """The list."""
+        return self._make() if self.found is None else self.found

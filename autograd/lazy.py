@@ -1,12 +1,14 @@
-"""Names of a package whose modules are imported when somebody first asks for them."""
+"""How the packages are imported: modules when somebody first asks for their names, and from a folder of their own."""
 
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-__all__ = ["lazy_names"]
+__all__ = ["lazy_names", "warn_if_mixed"]
 
 
 def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
@@ -37,3 +39,23 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
         return getattr(importlib.import_module(module_of[name]), name)
 
     return __getattr__
+
+
+OF_HIPS = ("tracer.py", "wrap_util.py", "differential_operators.py")  # and no names of ours
+
+
+def warn_if_mixed(folder: Path) -> None:
+    """Say so if the folder of this package also holds files of HIPS autograd, which then does not work.
+
+    Args:
+        folder: Folder of the package.
+
+    >>> warn_if_mixed(Path("a folder without them"))
+    """
+    if any((folder / name).exists() for name in OF_HIPS):
+        warnings.warn(
+            f"HIPS autograd was installed into the same folder as scalar-autograd ({folder}), so that `import "
+            "autograd` gives this package and HIPS autograd is broken: keep each in an environment of its own, or run "
+            "`pip uninstall autograd` and then `pip install --force-reinstall --no-deps scalar-autograd`",
+            stacklevel=3,
+        )

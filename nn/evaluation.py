@@ -175,7 +175,7 @@ def evaluator_of(
     Raises:
         CompileError: The function does something that the compiler cannot do.
     """
-    from autograd.compiler.batches.evaluation import Evaluator
+    from autograd.compiler.batches.samples import Evaluator
 
     with not_drawn(model) as has_drawn:
         evaluator = Evaluator(f, data, leaves)

@@ -16,8 +16,7 @@ from operator import attrgetter
 from typing import Any
 
 from autograd import Value
-from autograd.deferred import Deferred
-from autograd.elementwise import each
+from autograd.elementwise import Deferred, each
 from autograd.pytorch import freezes
 from nn.groups import ParameterGroup, checked, group_of, note_rates
 

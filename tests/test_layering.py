@@ -25,12 +25,10 @@ LEVELS: dict[str, list[set[str]]] = {
             "branches",
             "cells",
             "collector",
-            "deferred",
             "differences",
             "errors",
             "files",
             "ieee",
-            "installation",
             "lazy",
             "labels",
             "modes",
@@ -104,15 +102,15 @@ LEVELS: dict[str, list[set[str]]] = {
 TOPS = [package for package in LEVELS if "." not in package]
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
-    "autograd", "autograd.cells", "autograd.compiler.backends", "autograd.compiler.batches.evaluation",
+    "autograd", "autograd.cells", "autograd.compiler.backends", "autograd.compiler.batches.samples",
     "autograd.compiler.batches.gradients", "autograd.compiler.batches.training", "autograd.compiler.recording.outside",
-    "autograd.deferred", "autograd.elementwise", "autograd.errors", "autograd.files", "autograd.functional",
+    "autograd.elementwise", "autograd.errors", "autograd.files", "autograd.functional",
     "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.pytorch", "autograd.terminal", "autograd.viz",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
 # Ours, but built on the optional numpy: they may import it, and others import them inside the function that needs them.
 NEED_NUMPY = {
-    *[f"autograd.compiler.batches.{name}" for name in ("evaluation", "gradients", "samples", "training")],
+    *[f"autograd.compiler.batches.{name}" for name in ("gradients", "samples", "training")],
     *[".".join(["autograd", "compiler", "machine", path.stem]) for path in (ROOT / MACHINE).glob("[!_]*.py")],
 }
 # Made for the users of an optional package, which they have.

@@ -20,8 +20,8 @@ from itertools import chain, repeat, tee
 from threading import RLock
 from typing import Any, NamedTuple, Protocol
 
-from autograd.compiler.collecting import collector_paused
-from autograd.deferred import Deferred
+from autograd.collector import collector_paused
+from autograd.elementwise import Deferred
 from autograd.locks import renew_in_child
 from autograd.value import Value
 

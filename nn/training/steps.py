@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from autograd import Value, fsum, no_grad
-from autograd.deferred import Deferred
+from autograd.elementwise import Deferred
 from autograd.errors import CompileError
 from autograd.functional import transformation
 from nn.chance import check_repeatable, draws_given, draws_of, not_drawn

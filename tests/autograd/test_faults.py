@@ -14,7 +14,7 @@ import pytest
 
 import autograd
 from autograd import PrimitiveError, Value, no_grad, primitive, strict, sumprod
-from autograd.compiler.collecting import collector_paused
+from autograd.collector import collector_paused
 from autograd.functional import grad, hessian
 from autograd.graph import topological_order
 from autograd.modes import Modes, current_modes, in_transformation, open_contexts

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.collector import collector_paused
 from autograd.compiler.backends import Kernel, kernel_for
-from autograd.compiler.collecting import collector_paused
 from autograd.compiler.program.classes import Program
 from autograd.locks import renew_in_child
 
@@ -33,7 +33,7 @@ class Gradients:
     It can be pickled; the machine code stays behind and is made again where it is needed.
 
     Args:
-        program: the sum of the loss over a batch, and its gradient (see ``learning.loss_and_gradients``).
+        program: the sum of the loss over a batch, and its gradient (see ``training.loss_and_gradients``).
         trained: the number of parameters in the gradient.
     """
 

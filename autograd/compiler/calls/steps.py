@@ -12,8 +12,8 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
+from autograd.collector import collector_paused
 from autograd.compiler.backends import Kernel, first_that_can
-from autograd.compiler.collecting import collector_paused
 from autograd.compiler.held import Held
 from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.program.classes import Program, UnsupportedError

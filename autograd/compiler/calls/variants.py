@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from autograd.collector import collector_paused
 from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can, native_available
 from autograd.compiler.calls.replay import at_recording
 from autograd.compiler.calls.reuse import reused
 from autograd.compiler.calls.steps import StepPlan, live_numbers, recorded, write
 from autograd.compiler.clock import thread_time
-from autograd.compiler.collecting import collector_paused
 from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.program.classes import Kind, Program
 from autograd.compiler.program.group import most_classes

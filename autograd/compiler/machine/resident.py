@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.collecting import collector_paused
+from autograd.collector import collector_paused
 from autograd.compiler.held import Held
 from autograd.compiler.machine.layout import Layout
 from autograd.compiler.machine.machine import selector

@@ -40,7 +40,7 @@ from autograd.compiler.recording.watches import (
     some_attributes,
 )
 from autograd.compiler.residence import settle
-from autograd.deferred import Deferred
+from autograd.elementwise import Deferred
 from autograd.ops import Op
 from autograd.pytorch import freezes
 from autograd.value import Value

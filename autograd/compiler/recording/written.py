@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from autograd.compiler.recording.looks import END
 from autograd.compiler.recording.traced import TracedFloat
-from autograd.deferred import Deferred
+from autograd.elementwise import Deferred
 from autograd.errors import CompileError
 from autograd.ops import Traced
 from autograd.value import Value

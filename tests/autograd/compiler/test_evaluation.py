@@ -12,8 +12,7 @@ from autograd import Value, exp, no_grad, tanh, where
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from autograd.compiler.batches.evaluation import Evaluator  # noqa: E402 - needs numpy
-from autograd.compiler.batches.samples import DataDependentError  # noqa: E402 - needs numpy
+from autograd.compiler.batches.samples import DataDependentError, Evaluator  # noqa: E402 - needs numpy
 
 RNG = random.Random(7)
 

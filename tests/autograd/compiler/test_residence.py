@@ -19,7 +19,7 @@ import pytest
 import autograd
 import nn
 from autograd import Value, no_grad, strict
-from autograd.deferred import Deferred
+from autograd.elementwise import Deferred
 from nn import MLP, SGD, Adam, AdamW, RMSprop
 from nn.schedules import CosineAnnealingLR
 from tests.support.interrupts import interrupted_at

@@ -23,7 +23,7 @@ pytest.importorskip("llvmlite")
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The sizes of the recordings that programs were written for, from an empty memory on."""
     sizes: list[int] = []
-    for module in (pipeline, __import__("autograd.compiler.batches.learning", fromlist=["group"])):
+    for module in (pipeline, __import__("autograd.compiler.batches.training", fromlist=["group"])):
         original = module.group
 
         def group(*args: Any, original: Any = original, **options: Any) -> Any:

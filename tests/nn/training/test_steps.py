@@ -538,7 +538,7 @@ def mistaken(*args: Any, **options: Any) -> None:
     raise MistakeError
 
 
-@pytest.mark.parametrize("module", ["training", "evaluation"])
+@pytest.mark.parametrize("module", ["training", "samples"])
 def test_a_mistake_in_the_compiler_is_no_reason_to_train_without_it(
     monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
@@ -548,7 +548,7 @@ def test_a_mistake_in_the_compiler_is_no_reason_to_train_without_it(
 
 
 def test_a_mistake_in_the_compiler_is_no_reason_to_predict_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.compiler.batches.evaluation.Machine", mistaken)
+    monkeypatch.setattr("autograd.compiler.batches.samples.Machine", mistaken)
     with pytest.raises(MistakeError):
         predict(mlp(1), X, compile=True)
 
