@@ -71,6 +71,7 @@ __version__ = "0.1.0"
 __getattr__ = lazy_names(
     __name__,
     {"autograd.check": "check_graph gradcheck", "autograd.compiler": "compile", "autograd.viz": "draw_dot"},
+    "autograd.elsewhere",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 __all__ = ["lazy_names", "warn_if_mixed"]
 
 
-def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+def lazy_names(package: str, modules: Mapping[str, str], instead: str = "") -> Callable[[str], Any]:
     """The ``__getattr__`` of a package.
 
     No name may be that of a module of the package as well: importing the module would put it in the place of the name.
@@ -19,6 +20,7 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
     Args:
         package: The package's name, used in the error message.
         modules: The names to find in each module, separated by spaces.
+        instead: The module whose table ``INSTEAD`` says what to write for names that other libraries have.
 
     Returns:
         A function from a name to what it stands for.  It raises AttributeError for any other name.
@@ -35,7 +37,12 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - Python's name for it
         if name not in module_of:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            known = importlib.import_module(instead).INSTEAD if instead and not name.startswith("_") else {}
+            advice = f": {known[name]}" if name in known else ""
+            # With the name and the module in the error, Python itself adds "Did you mean".
+            raise AttributeError(
+                f"module {package!r} has no attribute {name!r}{advice}", name=name, obj=sys.modules.get(package)
+            )
         return getattr(importlib.import_module(module_of[name]), name)
 
     return __getattr__

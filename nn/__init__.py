@@ -12,10 +12,11 @@ Models
     ELU GELU Identity LeakyReLU LogSoftmax ReLU SiLU Sigmoid Softmax Softplus Tanh; gelu log_softmax softmax
 Losses and penalties
     mse_loss half_mse_loss l1_loss huber_loss hinge_loss l1_penalty l2_penalty
-    cross_entropy binary_cross_entropy binary_cross_entropy_with_logits
+    cross_entropy nll_loss binary_cross_entropy binary_cross_entropy_with_logits
+    MSELoss L1Loss HuberLoss CrossEntropyLoss NLLLoss BCELoss BCEWithLogitsLoss
 Optimisers, and what steers them
     SGD Adam AdamW RMSprop, and Optimizer for your own; clip_grad_norm_ clip_grad_value_
-    StepLR ExponentialLR CosineAnnealingLR LinearLR ReduceLROnPlateau
+    StepLR MultiStepLR ExponentialLR CosineAnnealingLR LinearLR LambdaLR ReduceLROnPlateau
 Training
     fit (which returns a History), predict, accuracy; EarlyStopping and Checkpoint, for ``fit``
     sweep (which gives a Sweep, a Run each) all combinations of hyper-parameters
@@ -53,6 +54,7 @@ from nn.activations import (
     softmax,
 )  # fmt: skip
 from nn.clipping import clip_grad_norm_, clip_grad_value_
+from nn.criteria import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, load_names, make_circles, make_line, make_moons, make_spirals, make_xor
 from nn.evaluation import accuracy, predict
@@ -60,12 +62,14 @@ from nn.files import FileError
 from nn.layers import MLP, Layer, Neuron, load_model
 from nn.losses import (
     binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, half_mse_loss, hinge_loss, huber_loss,
-    l1_loss, l1_penalty, l2_penalty, mse_loss,
+    l1_loss, l1_penalty, l2_penalty, mse_loss, nll_loss,
 )  # fmt: skip
 from nn.module import Module
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from nn.parts import Conv2d, Dropout, Embedding, LayerNorm, Linear, RMSNorm, Sequential
-from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, StepLR
+from nn.schedules import (
+    CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, ReduceLROnPlateau, StepLR,
+)  # fmt: skip
 from nn.sequences import LSTMCell, MultiheadAttention, RNNCell
 from nn.training import Checkpoint, EarlyStopping, History, fit
 
@@ -79,17 +83,18 @@ if TYPE_CHECKING:
     from nn.training.sweeps import Run, Sweep, sweep
 
 __all__ = [  # noqa: RUF022 - classes first
-    "Adam", "AdamW", "Checkpoint", "Conv2d", "CosineAnnealingLR", "DataError", "Dataset", "Dropout", "ELU",
-    "EarlyStopping", "Embedding", "ExecutorError", "ExponentialLR", "FileError", "GELU", "History", "Identity",
-    "LSTMCell", "Layer", "LayerNorm", "LeakyReLU", "Linear", "LinearLR", "LivePlot", "LogSoftmax", "MLP", "Module",
-    "MultiheadAttention", "Neuron", "Optimizer", "RMSNorm", "RMSprop", "RNNCell", "ReLU", "ReduceLROnPlateau",
-    "Run", "SGD", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Standardizer", "StepLR", "Sweep", "Tanh",
-    "Workers", "accuracy", "animate_boundary", "binary_cross_entropy", "binary_cross_entropy_with_logits",
-    "clip_grad_norm_", "clip_grad_value_", "cross_entropy", "doctor", "fit", "gelu", "half_mse_loss", "hinge_loss",
-    "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "load_iris", "load_model", "load_names", "log_softmax",
-    "make_circles", "make_line", "make_moons", "make_spirals", "make_xor", "minibatches", "mse_loss", "one_hot",
-    "plot_attention", "plot_boundary", "plot_gradients", "plot_history", "plot_network", "predict", "read_csv",
-    "softmax", "sweep", "to_torch", "train_test_split",
+    "Adam", "AdamW", "BCELoss", "BCEWithLogitsLoss", "Checkpoint", "Conv2d", "CosineAnnealingLR", "CrossEntropyLoss",
+    "DataError", "Dataset", "Dropout", "ELU", "EarlyStopping", "Embedding", "ExecutorError", "ExponentialLR",
+    "FileError", "GELU", "History", "HuberLoss", "Identity", "L1Loss", "LSTMCell", "LambdaLR", "Layer", "LayerNorm",
+    "LeakyReLU", "Linear", "LinearLR", "LivePlot", "LogSoftmax", "MLP", "MSELoss", "Module", "MultiStepLR",
+    "MultiheadAttention", "NLLLoss", "Neuron", "Optimizer", "RMSNorm", "RMSprop", "RNNCell", "ReLU",
+    "ReduceLROnPlateau", "Run", "SGD", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Standardizer", "StepLR",
+    "Sweep", "Tanh", "Workers", "accuracy", "animate_boundary", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "clip_grad_norm_", "clip_grad_value_", "cross_entropy", "doctor", "fit", "gelu",
+    "half_mse_loss", "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "load_iris", "load_model",
+    "load_names", "log_softmax", "make_circles", "make_line", "make_moons", "make_spirals", "make_xor", "minibatches",
+    "mse_loss", "nll_loss", "one_hot", "plot_attention", "plot_boundary", "plot_gradients", "plot_history",
+    "plot_network", "predict", "read_csv", "softmax", "sweep", "to_torch", "train_test_split",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(
@@ -101,6 +106,7 @@ __getattr__ = lazy_names(
         "nn.plots": "LivePlot animate_boundary plot_attention plot_boundary plot_gradients plot_history plot_network",
         "nn.training.sweeps": "Run Sweep sweep",
     },
+    "nn.elsewhere",
 )
 
 

@@ -14,6 +14,12 @@ from autograd import Value, clip, fsum, maximum, where
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
 
+def _listed(name: str, parameters: Iterable[Value]) -> list[Value]:
+    if hasattr(parameters, "parameters"):
+        raise TypeError(f"{name} needs parameters, not their model: give model.parameters()")
+    return [parameters] if isinstance(parameters, Value) else list(parameters)
+
+
 def clip_grad_value_(parameters: Iterable[Value], clip_value: float) -> None:
     """Limit every gradient to between -clip_value and clip_value, in place.
 
@@ -31,7 +37,7 @@ def clip_grad_value_(parameters: Iterable[Value], clip_value: float) -> None:
     """
     if not clip_value > 0:
         raise ValueError(f"clip_value must be positive, got {clip_value}")
-    for parameter in parameters:
+    for parameter in _listed("clip_grad_value_", parameters):
         parameter.grad = clip(parameter.grad, -clip_value, clip_value)
 
 
@@ -58,7 +64,7 @@ def clip_grad_norm_(parameters: Iterable[Value], max_norm: float, norm_type: flo
     """
     if not (max_norm > 0 and norm_type > 0):
         raise ValueError(f"max_norm and norm_type must be positive, got {max_norm} and {norm_type}")
-    clipped = list(parameters)
+    clipped = _listed("clip_grad_norm_", parameters)
     sizes = [abs(parameter.grad) for parameter in clipped]
     largest = reduce(maximum, sizes, 0.0)
     norm = largest

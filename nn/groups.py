@@ -46,9 +46,14 @@ class ParameterGroup(MutableMapping[str, Any]):
         self.rate = getattr(hyper, "lr", 0.0)
 
     def __getitem__(self, name: str) -> Any:
+        if name == "betas" and "beta1" in vars(self.hyper):  # PyTorch's name for both
+            return self.hyper.beta1, self.hyper.beta2
         return self.parameters if name == "params" else vars(self.hyper)[name]
 
     def __setitem__(self, name: str, x: Any) -> None:
+        if name == "betas" and "beta1" in vars(self.hyper):
+            self["beta1"], self["beta2"] = x
+            return
         if name not in vars(self.hyper):
             raise KeyError(f"a parameter group has no {name!r}: it has {', '.join(self)}")
         _check_shared(name, x, vars(self.hyper))

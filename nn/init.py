@@ -6,6 +6,8 @@ from collections.abc import Callable
 from math import sqrt
 from random import Random
 
+from autograd.lazy import lazy_names
+
 __all__ = ["INITIALIZERS", "Initializer", "he_normal", "uniform", "xavier_uniform", "zeros"]
 
 Initializer = Callable[[Random, int, int], float]
@@ -42,3 +44,5 @@ def zeros(random: Random, fan_in: int, fan_out: int) -> float:
 
 
 INITIALIZERS: dict[str, Initializer] = {f.__name__: f for f in (uniform, xavier_uniform, he_normal, zeros)}
+
+__getattr__ = lazy_names(__name__, {}, "nn.elsewhere")

@@ -18,7 +18,7 @@ from nn.options import check_name
 
 __all__ = [
     "LOSSES", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "half_mse_loss",
-    "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "loss_for", "loss_named", "mse_loss",
+    "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "loss_for", "loss_named", "mse_loss", "nll_loss",
     "wrong_targets",
 ]  # fmt: skip
 
@@ -103,36 +103,64 @@ def _binary_cross_entropy(p: Any, y: Any) -> Any:
 _E_MINUS_100 = exp(-100.0)
 
 
-def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "mean") -> Any:
+def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "mean", pos_weight: float = 1.0) -> Any:
     """−y log σ(z) − (1 − y) log(1 − σ(z)) for a logit z, finite and exact however large z is.
+
+    The first term, of the positive class, is multiplied by ``pos_weight``.
 
     >>> binary_cross_entropy_with_logits([0.0, 1000.0, 1000.0], [1.0, 1.0, 0.0], reduction="none")
     [0.6931471805599453, 0.0, 1000.0]
     """
-    return _reduce(_pairwise(lambda z, y: y * softplus(-z) + (1.0 - y) * softplus(z), input, target), reduction)
+
+    def loss(z: Any, y: Any) -> Any:
+        positive = y * softplus(-z)
+        return (positive if pos_weight == 1.0 else pos_weight * positive) + (1.0 - y) * softplus(z)
+
+    return _reduce(_pairwise(loss, input, target), reduction)
 
 
 # ---- several classes -------------------------------------------------------------------------------------------------
-def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
+def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
     """−log softmax(z)_y for the logits z and the index y of the right class; for probabilities y, −Σ y log softmax(z).
 
     Args:
         input: The logits of one sample, or of many.
         target: An index for each sample, or one probability per class.
         reduction: "mean" over the samples, "sum" or "none".
+        label_smoothing: The part of the target that is spread evenly over all classes.
 
     Raises:
-        ValueError: An index is not one of a class, or lengths differ.
+        ValueError: An index is not one of a class, lengths differ, or ``label_smoothing`` is not from 0 to 1.
 
     >>> cross_entropy([0.0, 0.0], 1), cross_entropy([0.0, 1000.0], [0.5, 0.5])
     (0.6931471805599453, 500.0)
     """
     if not _is_list(input):
         raise ValueError("cross_entropy needs one logit per class; with one logit use binary_cross_entropy_with_logits")
-    if len(input) and not _is_list(input[0]):
-        return _reduce(_cross_entropy(input, target), reduction)
-    _check_lengths(input, target)
-    return _reduce([_cross_entropy(logits, y) for logits, y in zip(input, target)], reduction)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
+
+    def loss(logits: Sequence[Any], target: Any) -> Any:
+        own = _cross_entropy(logits, target)
+        if not label_smoothing:
+            return own
+        evenly = _cross_entropy(logits, [1.0 / len(logits)] * len(logits))
+        return (1.0 - label_smoothing) * own + label_smoothing * evenly
+
+    return _reduce(_rowwise(loss, input, target), reduction)
+
+
+def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """−a_y for the outputs a of ``log_softmax`` and the index y of the right class.
+
+    Raises:
+        ValueError: An index is not one of a class, or lengths differ.
+
+    >>> from nn import log_softmax
+    >>> nll_loss(log_softmax([0.0, 0.0]), 1), cross_entropy([0.0, 0.0], 1)
+    (0.6931471805599453, 0.6931471805599453)
+    """
+    return _reduce(_rowwise(lambda row, y: -_logit_of(y, row), input, target), reduction)
 
 
 def _cross_entropy(logits: Sequence[Any], target: Any) -> Any:
@@ -196,6 +224,7 @@ def loss_named(given: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
     >>> loss_named("mse_loss")(1.0, 3.0)
     4.0
     """
+    given = getattr(given, "plain", given)  # of a loss that is a module: see nn/criteria.py
     if isinstance(given, str):
         check_name("loss", given, LOSSES, "give a function")
         return LOSSES[given]
@@ -254,6 +283,14 @@ def _check_lengths(input: Any, target: Any) -> None:
         raise ValueError(f"there are {len(input)} outputs, but the target is the single {target!r}")
     if len(input) != len(target):
         raise ValueError(f"there are {len(input)} outputs but {len(target)} targets")
+
+
+def _rowwise(loss: Callable[[Any, Any], Any], input: Any, target: Any) -> Any:
+    """The loss of each row of outputs with its target; of one row, the loss alone."""
+    if len(input) and not _is_list(input[0]):
+        return loss(input, target)
+    _check_lengths(input, target)
+    return [loss(row, y) for row, y in zip(input, target)]
 
 
 def _pairwise(loss: Callable[[Any, Any], Any], input: Any, target: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -21,7 +21,8 @@ class Module:
     """Base class of neurons, layers, networks, and of what you write yourself.
 
     A parameter is any leaf ``Value`` that an attribute holds, directly, in a list, tuple or dictionary, or inside
-    another module; the order is that of the attributes.  Write ``__init__`` to make them and ``__call__`` to use them:
+    another module; the order is that of the attributes.  Write ``__init__`` to make them and ``__call__`` (or PyTorch's
+    ``forward``) to use them:
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -41,9 +42,11 @@ class Module:
     training: bool = True
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """Compute the output of the module; each subclass writes this method."""
-        remedy = "call its method forward __call__" if hasattr(self, "forward") else "give it a __call__ method"
-        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: {remedy}")
+        """Compute the output of the module; each subclass writes this method, or ``forward`` as in PyTorch."""
+        forward = getattr(self, "forward", None)
+        if forward is None:
+            raise NotImplementedError(f"{type(self).__name__} does not say what it computes: give it a __call__ method")
+        return forward(*args, **options)
 
     # ---- its parts -----------------------------------------------------------------------------------------------
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
@@ -89,6 +92,20 @@ class Module:
             if {*map(type, inner)} != {Value}:  # most lists of a network hold weights: 10x faster than a look at each
                 stack += [x for x in reversed(inner) if isinstance(x, (Module, list, tuple, dict))]
         return found
+
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
+        """Call a function with each module inside and, last, with this one; returns the module itself.
+
+        >>> from nn import MLP
+        >>> MLP(2, [1]).apply(lambda module: print(type(module).__name__))
+        Neuron
+        Layer
+        MLP
+        MLP of [Layer of [LinearNeuron(2)]]
+        """
+        for module in reversed(self.modules()):
+            fn(module)
+        return self
 
     # ---- training ------------------------------------------------------------------------------------------------
     def zero_grad(self) -> None:

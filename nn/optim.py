@@ -6,11 +6,12 @@ defaults are those of ``torch.optim``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autograd import Value, maximum, sqrt
+from autograd import Value, maximum, sqrt, where
 from autograd.elementwise import elementwise
+from autograd.lazy import lazy_names
 from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.optimizer import Optimizer, State
 
@@ -21,18 +22,20 @@ class SGD(Optimizer):
     """Gradient descent: θ ← θ − α g, or along a velocity that keeps part of its past.
 
         g ← g + weight_decay θ
-        v ← momentum v + g
+        v ← momentum v + (1 − dampening) g          (in the first step v ← g)
         θ ← θ − α v            (nesterov: θ ← θ − α (g + momentum v))
 
     Args:
-        parameters: The parameters, or groups of them: see ``Optimizer``.
+        params: The parameters, or groups of them: see ``Optimizer``.
         lr: The learning rate α.
         momentum: The part of the velocity that is kept from step to step; 0 for none.
+        dampening: The part of each gradient after the first that does not enter the velocity.
         weight_decay: The factor of the L2 penalty.
         nesterov: Whether to look ahead along the velocity.
+        maximize: Whether to climb: −g takes the place of g.
 
     Raises:
-        TypeError, ValueError: See ``Optimizer``; also if ``nesterov`` is set without a momentum.
+        TypeError, ValueError: See ``Optimizer``; also if ``nesterov`` is set without a momentum, or with a dampening.
 
     >>> x = Value(3.0)
     >>> optimizer = SGD([x], lr=0.25)
@@ -44,15 +47,21 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Value],
+        params: Iterable[Value | Mapping[str, Any]],
         lr: float = 1e-3,
         momentum: float = 0.0,
+        dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        if nesterov and not momentum:
-            raise ValueError("nesterov needs a momentum, such as 0.9")
-        super().__init__(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov)
+        if nesterov and (not momentum or dampening):
+            raise ValueError("nesterov needs a momentum, such as 0.9, and no dampening")
+        super().__init__(
+            params, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov,
+            maximize=maximize,
+        )  # fmt: skip
 
     @staticmethod
     @elementwise
@@ -61,7 +70,8 @@ class SGD(Optimizer):
         if not hyper.momentum:
             return parameter - hyper.lr * gradient, state
         (velocity,) = state
-        velocity = hyper.momentum * velocity + gradient
+        share = where(hyper.step > 1, 1.0 - hyper.dampening, 1.0) if hyper.dampening else 1.0
+        velocity = hyper.momentum * velocity + share * gradient
         direction = gradient + hyper.momentum * velocity if hyper.nesterov else velocity
         return parameter - hyper.lr * direction, (velocity,)
 
@@ -76,12 +86,13 @@ class Adam(Optimizer):
     With ``amsgrad`` the largest v so far takes the place of v, so that no step becomes longer again.
 
     Args:
-        parameters: The parameters, or groups of them: see ``Optimizer``.
+        params: The parameters, or groups of them: see ``Optimizer``.
         lr: The learning rate α.
         betas: β₁ and β₂, the part of each running mean that is kept from step to step.
         eps: The number that keeps the divisor from 0.
         weight_decay: The factor of the L2 penalty.
         amsgrad: Whether to divide by the largest v so far.
+        maximize: Whether to climb: −g takes the place of g.
 
     Raises:
         TypeError, ValueError: See ``Optimizer``.
@@ -99,18 +110,21 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Value],
+        params: Iterable[Value | Mapping[str, Any]],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         beta1, beta2 = betas
         self.state_size = 3 if amsgrad else 2
         super().__init__(
-            parameters, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
-        )
+            params, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,
+            maximize=maximize,
+        )  # fmt: skip
 
     @staticmethod
     @elementwise
@@ -122,7 +136,7 @@ class AdamW(Adam):
     """Adam with the decay of weights on its own: θ ← θ − α weight_decay θ, then a step of Adam without it.
 
     Args:
-        parameters, lr, betas, eps, amsgrad: See ``Adam``.
+        params, lr, betas, eps, amsgrad, maximize: See ``Adam``.
         weight_decay: The part of each parameter, times α, that is taken off at each step.
 
     Raises:
@@ -138,24 +152,32 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Iterable[Value],
+        params: Iterable[Value | Mapping[str, Any]],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(parameters, lr, betas, eps, weight_decay, amsgrad)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
     @staticmethod
     @elementwise
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
-        return _adam(parameter - hyper.lr * hyper.weight_decay * parameter, gradient, state, hyper)
+        return _adam(parameter - hyper.lr * hyper.weight_decay * parameter, _downhill(gradient, hyper), state, hyper)
 
 
 def _decayed(parameter: Any, gradient: Any, hyper: Any) -> Any:
-    """The gradient of the loss plus weight_decay/2 θ², the L2 penalty."""
+    """The gradient of the loss, or of minus what is to be large, plus weight_decay/2 θ², the L2 penalty."""
+    gradient = _downhill(gradient, hyper)
     return gradient + hyper.weight_decay * parameter if hyper.weight_decay else gradient
+
+
+def _downhill(gradient: Any, hyper: Any) -> Any:
+    """The gradient of what is to become small."""
+    return -gradient if hyper.maximize else gradient
 
 
 def _adam(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
@@ -180,13 +202,14 @@ class RMSprop(Optimizer):
     With ``centered``, v − m² takes the place of v, where m is the running mean of g: the variance of the gradient.
 
     Args:
-        parameters: The parameters, or groups of them: see ``Optimizer``.
+        params: The parameters, or groups of them: see ``Optimizer``.
         lr: The learning rate α.
         alpha: The part of each running mean that is kept from step to step.
         eps: The number that keeps the divisor from 0.
         weight_decay: The factor of the L2 penalty.
         momentum: The part of b that is kept from step to step; 0 for none.
         centered: Whether to divide by the root of the variance instead.
+        maximize: Whether to climb: −g takes the place of g.
 
     Raises:
         TypeError, ValueError: See ``Optimizer``.
@@ -203,18 +226,21 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Value],
+        params: Iterable[Value | Mapping[str, Any]],
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         self.state_size = 3 if centered else 2
         super().__init__(
-            parameters, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered
-        )
+            params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered,
+            maximize=maximize,
+        )  # fmt: skip
 
     @staticmethod
     @elementwise
@@ -233,3 +259,5 @@ class RMSprop(Optimizer):
 
 
 OPTIMIZERS: dict[str, Any] = {kind.__name__.lower(): kind for kind in (SGD, Adam, AdamW, RMSprop)}
+
+__getattr__ = lazy_names(__name__, {}, "nn.elsewhere")

@@ -20,16 +20,17 @@ from autograd.elementwise import Deferred, each
 from autograd.pytorch import freezes
 from nn.groups import ParameterGroup, checked, group_of, note_rates
 
-__all__ = ["Optimizer", "State"]
+__all__ = ["EARLIER", "Optimizer", "State"]
 
 State = tuple[Any, ...]
+EARLIER = {"dampening": 0.0, "maximize": False}  # what a state has without these names, of an earlier version
 
 
 class Optimizer:
     """Base class: keeps the parameters, the hyper-parameters, and each parameter's state.
 
     Args:
-        parameters: The parameters to optimise, or groups of them: ``[{"params": [...], "lr": 0.1}, ...]``.
+        params: The parameters to optimise, or groups of them: ``[{"params": [...], "lr": 0.1}, ...]``.
         hyper: The hyper-parameters by name, for all groups that do not say otherwise.
 
     Raises:
@@ -58,10 +59,10 @@ class Optimizer:
     _state: Any  # a list, or a Deferred in its place
     deferrable = ("_state",)  # where compiled functions may leave something that makes the list when it is asked for
 
-    def __init__(self, parameters: Iterable[Value], **hyper: float) -> None:
-        if hasattr(parameters, "parameters"):
+    def __init__(self, params: Iterable[Value | Mapping[str, Any]], **hyper: float) -> None:
+        if hasattr(params, "parameters"):
             raise TypeError(f"{type(self).__name__} needs parameters, not their model: give model.parameters()")
-        given = list(parameters)
+        given = list(params)
         groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
         self.param_groups = [group_of(group, hyper) for group in groups]
         self.parameters = [parameter for group in self.param_groups for parameter in group.parameters]
@@ -227,6 +228,8 @@ class Optimizer:
                 f"this is no state of an optimizer but has {', '.join(map(repr, state)) or 'nothing in it'}"
             )
         hypers, numbers = state.get("groups", [state["hyper"]]), [tuple(map(float, row)) for row in state["state"]]
+        earlier = {name: number for name, number in EARLIER.items() if name in vars(self.hyper)}
+        hypers = [{**earlier, **hyper} for hyper in hypers]
         alike = all(hyper.keys() == vars(self.hyper).keys() for hyper in hypers)
         if not alike or any(len(row) != self.state_size for row in numbers):
             raise ValueError(f"the state is not one of {self!r}, but with {', '.join(hypers[0])}")

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nn.optim import Optimizer
-from nn.options import whole_number
+from nn.options import check_name, whole_number
 
-__all__ = ["CosineAnnealingLR", "ExponentialLR", "LinearLR", "ReduceLROnPlateau", "Schedule", "StepLR"]
+__all__ = [
+    "CosineAnnealingLR", "ExponentialLR", "LambdaLR", "LinearLR", "MultiStepLR", "ReduceLROnPlateau", "Schedule",
+    "StepLR",
+]  # fmt: skip
+
+
+_EARLIER = {"cooldown": 0, "cooling": 0, "eps": 0.0}  # what a state has without these names, of an earlier version
 
 
 class _Stateful:
@@ -22,9 +28,19 @@ class _Stateful:
 
     optimizer: Optimizer
 
+    def get_last_lr(self) -> list[float]:
+        """The learning rate of each parameter group, as PyTorch's schedules give it.
+
+        >>> from autograd import Value
+        >>> from nn import SGD
+        >>> ExponentialLR(SGD([Value(0.0)], lr=0.5), gamma=0.5).get_last_lr()
+        [0.5]
+        """
+        return [group["lr"] for group in self.optimizer.param_groups]
+
     def state_dict(self) -> dict[str, Any]:
-        """Every number of it by name."""
-        return {name: value for name, value in vars(self).items() if name != "optimizer"}
+        """Every number of it by name; a function, a list and a mode stay those of the schedule that loads them."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, (int, float))}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned.
@@ -32,6 +48,7 @@ class _Stateful:
         Raises:
             ValueError: It is of another kind of schedule, or no learning rate follows from it; nothing has changed.
         """
+        state = {**{name: number for name, number in _EARLIER.items() if hasattr(self, name)}, **state}
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"{type(self).__name__} keeps {', '.join(self.state_dict())}, not {', '.join(state)}")
         trial = copy.copy(self)
@@ -106,6 +123,24 @@ class StepLR(Schedule):
         return self.initial * self.gamma ** (epoch // self.step_size)
 
 
+class MultiStepLR(Schedule):
+    """Multiply by ``gamma`` in each of the epochs ``milestones``.
+
+    >>> from autograd import Value
+    >>> from nn import SGD
+    >>> schedule = MultiStepLR(SGD([Value(0.0)], lr=1.0), milestones=[3, 8], gamma=0.5)
+    >>> [schedule.rate(epoch) for epoch in (2, 3, 8)]
+    [1.0, 0.5, 0.25]
+    """
+
+    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
+        self.milestones, self.gamma = [whole_number("a milestone", epoch, 0) for epoch in milestones], gamma
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int) -> float:
+        return self.initial * self.gamma ** sum(milestone <= epoch for milestone in self.milestones)
+
+
 class ExponentialLR(Schedule):
     """Multiply by ``gamma`` every epoch.
 
@@ -165,19 +200,48 @@ class LinearLR(Schedule):
         return self.initial * (self.start_factor + (self.end_factor - self.start_factor) * done)
 
 
+class LambdaLR(Schedule):
+    """Multiply the initial rate by a function of the epoch: a schedule of your own in one line.
+
+    >>> from autograd import Value
+    >>> from nn import SGD
+    >>> LambdaLR(SGD([Value(0.0)], lr=1.0), lambda epoch: 1 / (1 + epoch)).rate(3)
+    0.25
+    """
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
+        self._factor = lr_lambda
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int) -> float:
+        return self.initial * self._factor(epoch)
+
+
 class ReduceLROnPlateau(_Stateful):
     """Multiply by ``factor`` when a loss has not become better for more than ``patience`` epochs.
 
-    Better means less than (1 − threshold) times the best so far.
+    Args:
+        optimizer: The optimiser whose rate is reduced.
+        mode: "min" for a loss, "max" for an accuracy.
+        factor: The factor of the rate, between 0 and 1.
+        patience: The number of epochs without progress that are waited for.
+        threshold: The least progress that counts.
+        threshold_mode: "rel" measures progress in parts of the best so far, "abs" as a difference.
+        cooldown: The number of epochs after a reduction that are not counted.
+        min_lr: The least rate.
+        eps: The least difference that a reduction makes; a smaller one is left out.
+
+    Raises:
+        ValueError: ``factor`` is out of range, or a mode is unknown.
 
     Attributes:
-        best: The least loss seen.
+        best: The best loss seen.
         bad_epochs: The number of epochs since then.
 
     >>> from autograd import Value
     >>> from nn import SGD
     >>> optimizer = SGD([Value(0.0)], lr=1.0)
-    >>> schedule = ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> schedule = ReduceLROnPlateau(optimizer, "min", factor=0.5, patience=1)
     >>> for loss in [3.0, 2.0, 2.0, 2.0]:
     ...     schedule.step(loss)
     >>> optimizer.lr
@@ -185,21 +249,28 @@ class ReduceLROnPlateau(_Stateful):
     """
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        min_lr: float = 0.0,
-    ) -> None:
+        self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
+        threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0, min_lr: float = 0.0, eps: float = 1e-8,
+    ) -> None:  # fmt: skip
+        check_name("mode", mode, ["min", "max"], "leave it out")
+        check_name("threshold_mode", threshold_mode, ["rel", "abs"], "leave it out")
         if not 0.0 < factor < 1.0:
             raise ValueError(f"factor must be between 0 and 1, got {factor}")
-        self.optimizer = optimizer
-        self.factor, self.patience, self.threshold, self.min_lr = factor, patience, threshold, min_lr
-        self.best, self.bad_epochs = math.inf, 0
+        self.optimizer, self.mode, self.threshold_mode = optimizer, mode, threshold_mode
+        self.factor, self.patience, self.threshold = factor, patience, threshold
+        self.cooldown, self.min_lr, self.eps = cooldown, min_lr, eps
+        self.best, self.bad_epochs, self.cooling = math.inf if mode == "min" else -math.inf, 0, 0
 
     def _is_sound(self) -> bool:
         return 0.0 < self.factor < 1.0 and 0 <= self.bad_epochs < math.inf and 0.0 <= self.min_lr < math.inf
+
+    def _improves(self, loss: float) -> bool:
+        sign = 1.0 if self.mode == "max" else -1.0
+        if self.threshold_mode == "rel":
+            bound = self.best * (1.0 + sign * self.threshold)
+        else:
+            bound = self.best + sign * self.threshold
+        return sign * loss > sign * bound
 
     def step(self, loss: float) -> None:
         """End an epoch that had this loss.
@@ -211,10 +282,14 @@ class ReduceLROnPlateau(_Stateful):
         >>> schedule.best, schedule.bad_epochs
         (2.0, 1)
         """
-        if loss < self.best * (1.0 - self.threshold):
+        if self._improves(loss):
             self.best, self.bad_epochs = loss, 0
-            return
-        self.bad_epochs += 1
+        else:
+            self.bad_epochs += 1
+        if self.cooling:
+            self.cooling, self.bad_epochs = self.cooling - 1, 0
         if self.bad_epochs > self.patience:
-            self.optimizer.lr = max(self.optimizer.lr * self.factor, self.min_lr)
-            self.bad_epochs = 0
+            rate = max(self.optimizer.lr * self.factor, self.min_lr)
+            if self.optimizer.lr - rate > self.eps:
+                self.optimizer.lr = rate
+            self.bad_epochs, self.cooling = 0, self.cooldown

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from autograd import Value
 from nn.files import FileError, FilePath, brief, read_document, replace_not_finite, write_document
 from nn.optim import Optimizer
+from nn.optimizer import EARLIER
 from nn.options import whole_number
 from nn.training.history import History
 
@@ -171,7 +172,7 @@ class CheckpointFile:
             has_best = self.setting.get("restores_best") and any(loss < math.inf for loss in past.val_loss)
             if (best is not None) != bool(has_best):
                 raise ValueError(f"the numbers of the best epoch are {'missing' if has_best else 'there'}")
-            saved = document["hyper"]
+            saved = {**EARLIER, **document["hyper"]}
             hyper = {
                 name: _like(now, saved[name]) for name, now in vars(self.optimizer.hyper).items() if name != "step"
             }

@@ -294,4 +294,6 @@ def test_a_group_has_the_names_of_its_rule_only() -> None:
         group["rate"] = 1.0
     with pytest.raises(TypeError, match="is part of every group"):
         del group["lr"]
-    assert list(group) == ["params", "lr", "momentum", "weight_decay", "nesterov", "step"]
+    assert list(group) == [
+        "params", "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize", "step"
+    ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from autograd import Value, constant
-from nn import MLP, FileError, Layer, Module
+from nn import MLP, SGD, FileError, Layer, Module, fit
 
 
 class Part(Module):
@@ -75,13 +75,27 @@ def test_a_module_without_a_call_says_so() -> None:
         Part(1.0)(2.0)
 
 
-def test_a_module_written_for_pytorch_is_told_to_rename_forward() -> None:
+def test_a_module_written_for_pytorch_may_keep_its_forward() -> None:
     class Double(Module):
-        def forward(self, x: float) -> float:
-            return 2 * x
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = Value(2.0)
 
-    with pytest.raises(NotImplementedError, match="call its method forward __call__"):
-        Double()(2.0)
+        def forward(self, x: Any, *, shift: float = 0.0) -> Any:
+            return self.w * x + shift
+
+    double = Double()
+    assert double(3.0, shift=1.0).data == 7.0
+    history = fit(double, [1.0, 2.0], [3.0, 6.0], optimizer=SGD(double.parameters(), lr=0.1), epochs=60, progress=False)
+    assert history.loss[-1] < 1e-9
+    assert double.w.data == pytest.approx(3.0)
+
+
+def test_apply_reaches_every_module_the_inner_ones_first() -> None:
+    model = Whole()
+    seen: list[Module] = []
+    assert model.apply(seen.append) is model
+    assert seen == model.modules()[::-1]
 
 
 # --- gradients and modes --------------------------------------------------------------------------------------------

@@ -33,11 +33,13 @@ def trajectory(make: Callable[[list[Value]], Optimizer]) -> list[float]:
 # --- the definitions, written with a loop and no state object --------------------------------------------------------
 
 
-def sgd(lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False) -> Iterator[float]:
+def sgd(
+    lr: float, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
+) -> Iterator[float]:
     p, v = START, 0.0
-    for g in GRADIENTS:
+    for t, g in enumerate(GRADIENTS):
         g += weight_decay * p
-        v = momentum * v + g
+        v = momentum * v + (1 - dampening if t else 1) * g
         p -= lr * (g + momentum * v if nesterov else v)
         yield p
 
@@ -71,6 +73,7 @@ def rmsprop(lr: float, momentum: float = 0.0) -> Iterator[float]:
         (lambda ps: SGD(ps, 0.1, 0.9), sgd(0.1, 0.9)),
         (lambda ps: SGD(ps, 0.1, 0.9, nesterov=True), sgd(0.1, 0.9, nesterov=True)),
         (lambda ps: SGD(ps, 0.1, 0.5, 0.3), sgd(0.1, 0.5, 0.3)),
+        (lambda ps: SGD(ps, 0.1, 0.5, 0.3, 0.2), sgd(0.1, 0.5, 0.3, 0.2)),
         (lambda ps: Adam(ps), adam(1e-3)),
         (lambda ps: Adam(ps, 0.1, weight_decay=0.3), adam(0.1, 0.3)),
         (lambda ps: AdamW(ps, 0.1), adam(0.1, 0.01, decoupled=True)),
@@ -96,6 +99,17 @@ def test_equal_gradients_have_no_variance_and_no_nan(alpha: float, gradient: flo
         below += v < mean * mean
     assert below > 0
     assert math.isfinite(p.data)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_maximize_is_descent_of_the_opposite(kind: Any) -> None:
+    climbing, descending = Value(START), Value(START)
+    up, down = kind([climbing], lr=0.1, weight_decay=0.1, maximize=True), kind([descending], lr=0.1, weight_decay=0.1)
+    for g in GRADIENTS:
+        climbing.grad, descending.grad = g, -g
+        up.step()
+        down.step()
+        assert climbing.data == descending.data != START
 
 
 def test_each_parameter_has_a_state_of_its_own() -> None:
@@ -152,7 +166,10 @@ def test_zero_grad_and_repr_and_lr() -> None:
     assert p.grad == 0.0
     optimizer.lr = 0.25
     assert optimizer.lr == 0.25
-    assert repr(optimizer) == "SGD(1 parameters, lr=0.25, momentum=0.9, weight_decay=0, nesterov=0, step=0)"
+    assert (
+        repr(optimizer)
+        == "SGD(1 parameters, lr=0.25, momentum=0.9, dampening=0, weight_decay=0, nesterov=0, maximize=0, step=0)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,6 +182,7 @@ def test_zero_grad_and_repr_and_lr() -> None:
         (lambda: SGD([Value(1.0)], lr=math.nan), ValueError, "lr must be at least 0 and finite, got nan"),
         (lambda: SGD([Value(1.0)], momentum=math.inf), ValueError, "momentum must be at least 0 and finite, got inf"),
         (lambda: SGD([Value(1.0)], nesterov=True), ValueError, "nesterov needs a momentum"),
+        (lambda: SGD([Value(1.0)], 0.1, 0.9, 0.1, nesterov=True), ValueError, "and no dampening"),
         (
             lambda: Adam([Value(1.0)], betas=(0.9, 1.0)),
             ValueError,
@@ -294,6 +312,7 @@ def test_a_model_instead_of_its_parameters_is_refused() -> None:
 
 KINDS: dict[str, Callable[[list[Value]], Optimizer]] = {
     "SGD": lambda parameters: SGD(parameters, lr=0.1, momentum=0.5),
+    "dampening": lambda parameters: SGD(parameters, lr=0.1, momentum=0.5, dampening=0.3),
     "Adam": lambda parameters: Adam(parameters, lr=0.1),
     "amsgrad": lambda parameters: Adam(parameters, lr=0.1, betas=(0.5, 0.5), amsgrad=True),
     "AdamW": lambda parameters: AdamW(parameters, lr=0.1),
@@ -374,3 +393,42 @@ def test_a_rate_that_is_set_later_is_checked_as_the_first_one_is(rate: Any, erro
     with pytest.raises(error, match="lr must be"):
         optimizer.lr = rate
     assert optimizer.lr == 0.5
+
+
+# --- states of earlier versions -------------------------------------------------------------------------------------
+def test_a_state_without_the_names_of_today_is_that_of_an_earlier_version() -> None:
+    saved = SGD([Value(1.0)], lr=0.25, momentum=0.5).state_dict()
+    del saved["hyper"]["dampening"], saved["hyper"]["maximize"]
+    optimizer = SGD([Value(1.0)], lr=9.0, dampening=0.5, maximize=True)
+    optimizer.load_state_dict(saved)
+    assert (optimizer.lr, optimizer.hyper.dampening, optimizer.hyper.maximize) == (0.25, 0.0, False)
+    plateau = ReduceLROnPlateau(optimizer, patience=3)
+    state = plateau.state_dict()
+    for name in ("cooldown", "cooling", "eps"):
+        del state[name]
+    plateau.load_state_dict(state)
+    assert (plateau.cooldown, plateau.cooling, plateau.eps, plateau.patience) == (0, 0, 0.0, 3)
+
+
+def test_the_rates_of_all_groups_are_the_last_ones() -> None:
+    optimizer = SGD([{"params": [Value(1.0)]}, {"params": [Value(1.0)], "lr": 0.5}], lr=1.0)
+    schedule = StepLR(optimizer, step_size=1, gamma=0.5)
+    schedule.step()
+    assert schedule.get_last_lr() == [0.5, 0.25]
+
+
+def test_betas_of_a_group_are_read_and_set_by_pytorchs_name() -> None:
+    (group,) = Adam([Value(1.0)]).param_groups
+    assert group["betas"] == (0.9, 0.999)
+    group["betas"] = 0.5, 0.25
+    assert (group["beta1"], group["beta2"]) == (0.5, 0.25)
+
+
+@pytest.mark.parametrize("clip", [clip_grad_norm_, clip_grad_value_])
+def test_clipping_takes_parameters_or_one_but_no_model(clip: Callable[..., Any]) -> None:
+    p = Value(0.0)
+    p.grad = 5.0
+    clip(p, 1.0)
+    assert p.grad == pytest.approx(1.0, abs=1e-6)
+    with pytest.raises(TypeError, match=r"needs parameters, not their model: give model\.parameters\(\)"):
+        clip(MLP(1, [1]), 1.0)

@@ -12,7 +12,7 @@ import nn
 from autograd import fsum
 from nn import MLP, History, Optimizer, fit
 from nn.losses import LOSSES
-from tests.support.torch_reference import CASES, FILE, NUMBERS, SAMPLES, STEPS, TARGETS, outputs_of, start
+from tests.support.torch_reference import CASES, FILE, NUMBERS, SAMPLES, STEPS, TARGETS, options_of, outputs_of, start
 
 REFERENCE = json.loads(FILE.read_text(encoding="utf-8"))
 
@@ -48,7 +48,7 @@ def test_training_follows_pytorch(case: dict[str, Any], compile: bool) -> None:
     callbacks = []
     if "schedule" in case:
         kind, options = case["schedule"]
-        schedule = getattr(nn, kind)(optimizer, **options)
+        schedule = getattr(nn, kind)(optimizer, **options_of(options))
         plateau = kind == "ReduceLROnPlateau"
         callbacks = [lambda history: schedule.step(history.loss[-1]) if plateau else schedule.step()]
     rates: list[float] = []

@@ -36,26 +36,60 @@ CASES = [
     *[case(loss, loss=loss, lr=0.1) for loss in ("mse_loss", "half_mse_loss", "l1_loss", "huber_loss", *TARGETS)],
     case("huber_loss, delta", loss="huber_loss", lr=0.1, loss_options={"delta": 0.3}),
     case("mse_loss, sum", loss="mse_loss", lr=0.02, loss_options={"reduction": "sum"}),
+    case("cross_entropy, smooth", loss="cross_entropy", lr=0.1, loss_options={"label_smoothing": 0.2}),
+    case("logits, pos_weight", loss="binary_cross_entropy_with_logits", lr=0.1, loss_options={"pos_weight": 3.0}),
     case("SGD, momentum", lr=0.1, momentum=0.9),
     case("SGD, nesterov", lr=0.1, momentum=0.9, nesterov=True),
+    case("SGD, dampening", lr=0.1, momentum=0.9, dampening=0.4, weight_decay=0.05),
+    case("SGD, maximize", lr=0.01, momentum=0.3, weight_decay=0.05, maximize=True),
     case("SGD, weight decay", lr=0.1, momentum=0.5, weight_decay=0.05),
     case("Adam", optimizer="Adam", lr=0.05),
     case("Adam, all options", optimizer="Adam", lr=0.05, betas=[0.8, 0.95], eps=1e-4, weight_decay=0.1),
     case("Adam, amsgrad", optimizer="Adam", lr=0.4, betas=[0.5, 0.5], amsgrad=True),
     case("AdamW", optimizer="AdamW", lr=0.05),
     case("AdamW, amsgrad", optimizer="AdamW", lr=0.4, betas=[0.5, 0.5], weight_decay=0.3, amsgrad=True),
+    case("AdamW, maximize", optimizer="AdamW", lr=0.05, weight_decay=0.3, maximize=True),
     case("AdamW, weight decay", optimizer="AdamW", lr=0.05, weight_decay=0.3),
     case("RMSprop", optimizer="RMSprop", lr=0.02),
     case("RMSprop, all options", optimizer="RMSprop", lr=0.02, alpha=0.9, eps=1e-5, weight_decay=0.1, momentum=0.5),
     case("RMSprop, centered", optimizer="RMSprop", lr=0.02, alpha=0.9, momentum=0.3, centered=True),
     case("StepLR", lr=0.2, schedule=["StepLR", {"step_size": 6, "gamma": 0.5}]),
+    case("MultiStepLR", lr=0.2, schedule=["MultiStepLR", {"milestones": [3, 7, 7, 15], "gamma": 0.5}]),
+    case("LambdaLR", lr=0.2, schedule=["LambdaLR", {"lr_lambda": "hyperbola"}]),
     case("ExponentialLR", lr=0.2, schedule=["ExponentialLR", {"gamma": 0.85}]),
     case("CosineAnnealingLR", lr=0.2, schedule=["CosineAnnealingLR", {"T_max": 15, "eta_min": 0.01}]),
     case("LinearLR", lr=0.2, schedule=["LinearLR", {"start_factor": 0.1, "total_iters": 8}]),
     case("ReduceLROnPlateau", lr=2.5, schedule=["ReduceLROnPlateau", {"factor": 0.4, "patience": 1, "min_lr": 0.03}]),
+    case(
+        "ReduceLROnPlateau, all options",
+        lr=0.5,
+        schedule=[
+            "ReduceLROnPlateau",
+            {
+                "mode": "max",
+                "factor": 0.4,
+                "patience": 0,
+                "threshold": 0.02,
+                "threshold_mode": "abs",
+                "cooldown": 2,
+                "min_lr": 0.03,
+                "eps": 0.05,
+            },
+        ],
+    ),
     case("clip_grad_norm_", lr=0.3, clip=["clip_grad_norm_", 0.2]),
     case("clip_grad_value_", lr=0.3, clip=["clip_grad_value_", 0.05]),
 ]
+
+
+def hyperbola(epoch: int) -> float:
+    """A factor of the learning rate, for ``LambdaLR``."""
+    return 1.0 / (1.0 + epoch)
+
+
+def options_of(schedule: dict[str, Any]) -> dict[str, Any]:
+    """The options of a schedule, in which functions stand by name."""
+    return {name: hyperbola if option == "hyperbola" else option for name, option in schedule.items()}
 
 
 def start(outputs: int) -> list[list[list[float]]]:
@@ -85,7 +119,7 @@ def record(given: dict[str, Any]) -> dict[str, Any]:
     optimizer = getattr(torch.optim, given["optimizer"])(parameters, **given["options"])
     schedule, clip = given.get("schedule"), given.get("clip")
     if schedule:
-        schedule = getattr(torch.optim.lr_scheduler, schedule[0])(optimizer, **schedule[1])
+        schedule = getattr(torch.optim.lr_scheduler, schedule[0])(optimizer, **options_of(schedule[1]))
     noted: dict[str, Any] = {"losses": [], "rates": []}
     for _ in range(STEPS):
         W1, b1, W2, b2 = parameters
@@ -94,13 +128,14 @@ def record(given: dict[str, Any]) -> dict[str, Any]:
             a = a[:, 0]
         if given["loss"] == "binary_cross_entropy":
             a = torch.sigmoid(a)
-        cost = loss(a, y, **given.get("loss_options", {}))
+        options = given.get("loss_options", {})
+        cost = loss(a, y, **{name: torch.tensor(x) if name == "pos_weight" else x for name, x in options.items()})
         optimizer.zero_grad()
         cost.backward()
         if clip:
             getattr(torch.nn.utils, clip[0])(parameters, clip[1])
         optimizer.step()
-        if given["name"] == "ReduceLROnPlateau":
+        if given["name"].startswith("ReduceLROnPlateau"):
             schedule.step(cost.item())
         elif schedule:
             schedule.step()

@@ -260,6 +260,8 @@ OPTIMIZERS: list[Callable[[Any], Any]] = [
     lambda ps: SGD(ps, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
     lambda ps: Adam(ps, lr=0.01, amsgrad=True),
     lambda ps: AdamW(ps, lr=0.01),
+    lambda ps: SGD(ps, lr=0.1, momentum=0.9, dampening=0.4),
+    lambda ps: SGD(ps, lr=1e-4, maximize=True),
     lambda ps: RMSprop(ps, lr=0.01, momentum=0.9, centered=True),
 ]
 

@@ -72,6 +72,8 @@ OPTIMIZERS: list[Callable[[Any], Any]] = [
     lambda parameters: Adam(parameters, lr=0.01, amsgrad=True, weight_decay=0.01),
     lambda parameters: AdamW(parameters, lr=0.01),
     lambda parameters: RMSprop(parameters, lr=0.01),
+    lambda parameters: SGD(parameters, lr=0.01, momentum=0.9, dampening=0.4),
+    lambda parameters: SGD(parameters, lr=1e-4, maximize=True),
     lambda parameters: RMSprop(parameters, lr=0.01, momentum=0.9, centered=True),
 ]
 

@@ -81,6 +81,7 @@ OPTIMIZERS: dict[str, Callable[[Any], Optimizer]] = {
     "Adam": lambda ps: Adam(ps, 0.01),
     "Adam with decay": lambda ps: Adam(ps, 0.01, betas=(0.8, 0.9), weight_decay=0.1),
     "AdamW": lambda ps: AdamW(ps, 0.01),
+    "SGD with dampening": lambda ps: SGD(ps, lr=0.1, momentum=0.9, dampening=0.4),
     "RMSprop": lambda ps: RMSprop(ps),
     "RMSprop with momentum": lambda ps: RMSprop(ps, momentum=0.5, weight_decay=0.1),
 }

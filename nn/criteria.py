@@ -1,0 +1,117 @@
+"""Losses as modules, as PyTorch also has them: options first, then the output and its target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any, ClassVar
+
+from nn.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+)  # fmt: skip
+from nn.module import Module
+from nn.options import suggestion
+
+__all__ = ["BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss"]
+
+
+class _Criterion(Module):
+    """A loss with its options."""
+
+    _function: ClassVar[Any]
+
+    def __init__(self, **options: Any) -> None:
+        _, _, *known = signature(self._function).parameters
+        for name in options:
+            if name not in known:
+                way = f"; multiply, as in lambda z, y: weight[y] * nn.{self._function.__name__}(z, y)"
+                remedy = way if name == "weight" else suggestion(name, known)
+                raise TypeError(f"{type(self).__name__} has no argument {name!r}: it has {', '.join(known)}{remedy}")
+        self.options = options
+
+    @property
+    def plain(self) -> Callable[[Any, Any], Any]:
+        """The function alone if there are no options, for which ``fit`` and ``accuracy`` know more; else itself."""
+        return self if self.options else self._function
+
+    def __call__(self, input: Any, target: Any) -> Any:
+        return self._function(input, target, **self.options)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={given!r}' for name, given in self.options.items())})"
+
+
+class MSELoss(_Criterion):
+    """The module of ``mse_loss``.
+
+    >>> MSELoss()([1.0, 2.0], [1.0, 5.0]), MSELoss(reduction="sum")([1.0, 2.0], [1.0, 5.0])
+    (4.5, 9.0)
+    """
+
+    _function = staticmethod(mse_loss)
+
+
+class L1Loss(_Criterion):
+    """The module of ``l1_loss``.
+
+    >>> L1Loss()([1.0, 2.0], [1.0, 5.0])
+    1.5
+    """
+
+    _function = staticmethod(l1_loss)
+
+
+class HuberLoss(_Criterion):
+    """The module of ``huber_loss``.
+
+    >>> HuberLoss(delta=2.0)([3.0], [0.0])
+    4.0
+    """
+
+    _function = staticmethod(huber_loss)
+
+
+class BCELoss(_Criterion):
+    """The module of ``binary_cross_entropy``.
+
+    >>> BCELoss()([0.5], [1.0])
+    0.6931471805599453
+    """
+
+    _function = staticmethod(binary_cross_entropy)
+
+
+class BCEWithLogitsLoss(_Criterion):
+    """The module of ``binary_cross_entropy_with_logits``.
+
+    >>> BCEWithLogitsLoss()([0.0], [1.0])
+    0.6931471805599453
+    """
+
+    _function = staticmethod(binary_cross_entropy_with_logits)
+
+
+class CrossEntropyLoss(_Criterion):
+    """The module of ``cross_entropy``.
+
+    >>> CrossEntropyLoss()([[0.0, 0.0], [0.0, 0.0]], [0, 1])
+    0.6931471805599453
+    """
+
+    _function = staticmethod(cross_entropy)
+
+
+class NLLLoss(_Criterion):
+    """The module of ``nll_loss``.
+
+    >>> NLLLoss()([-1.0, -0.5], 1)
+    0.5
+    """
+
+    _function = staticmethod(nll_loss)
