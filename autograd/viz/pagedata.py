@@ -137,8 +137,9 @@ def _computation(node: Value, names: Names) -> str:
     """
     operands = [LABELS.number(f"-@{i}") for i in range(len(node.parents))]
     if node.op is ops.sum_of_products and len(operands) <= 9:
-        left, right, rest = ops.factors(operands)
-        return " + ".join([*[f"{x}*{y}" for x, y in zip(left, right)], *map(str, rest)])
+        left, right, rest = ops.factors([f"({operand})" for operand in operands])
+        terms = [*[f"{x}*{y}" for x, y in zip(left, right)], *rest]
+        return " + ".join(terms).replace("(-@0)", "-@0", 1)  # a formula may begin with a sign
     return expression(node, operands, names.spec).text
 
 

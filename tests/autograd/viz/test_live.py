@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from autograd import Value, grad, ops, primitive
+from autograd import Value, grad, ops, primitive, sumprod
 from autograd.graph import topological_order
 from autograd.ops import TABLE, Op
 from autograd.primitive import Primitive
-from autograd.viz import write_html
+from autograd.viz import explain, write_html
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.pagedata import _scalar_level
 from autograd.viz.pictures.figure import Graph, scalar_figure
@@ -207,6 +208,22 @@ def test_a_formula_is_written_anew_unless_it_depends_on_the_numbers(
     numbers = [[places[node], new] for node, new in ((x, 5.0), (y, -3.0)) if node in places]
     ((_, after, _),) = engine.evaluate(FORMULAS, json.dumps([[_scalar_level(scalar_figure(graph)), numbers]]))
     assert after[0] == expected
+
+
+COMPUTATIONS = """(asked) => JSON.parse(asked).map((level) => {
+  const walk = new Walk(level);
+  return walk.forward.map((i) => walk.computation(i));
+})"""
+
+
+def test_no_operator_is_followed_by_a_sign_whatever_the_numbers_are(engine: Any) -> None:
+    roots = [op(*[Value(-0.5 - i, f"x{i}") for i in range(count)]) for op in PRIMITIVES for count in arities(op)]
+    roots += [sumprod([-1.5, Value(-2.0, "w")], [Value(-1.0, "x"), -2.0], *rest) for rest in ([], [Value(-3.0, "b")])]
+    asked = [_scalar_level(scalar_figure(Graph([root]))) for root in roots]
+    found = [text for texts in engine.evaluate(COMPUTATIONS, json.dumps(asked)) for text in texts]
+    found += [text for root in roots for text in [*formulas_of(root), *map(repr, map(explain, topological_order(root)))]]
+    assert "-1.5*(-1) + (-2)*(-2) + (-3) = 2.5" in found[len(roots) - 1]
+    assert [text for text in found if re.search(r"[-+*/·] ?-\d", text)] == []
 
 
 def test_the_caption_follows_a_moved_leaf_with_its_formula(open_page: Open) -> None:
