@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from autograd import Value
 from autograd.cells import table
+from autograd.holders import Place, announce
 from autograd.terminal import listed
 from nn.files import FileError, FilePath, brief, read_document, write_document
 
@@ -40,6 +41,13 @@ class Module:
     """
 
     training: bool = True
+
+    def __new__(cls: type[M], *args: Any, **options: Any) -> M:
+        if (args or options) and cls.__init__ is object.__init__:
+            raise TypeError(f"{cls.__name__}() takes no arguments")
+        module: M = super().__new__(cls)
+        announce(module)  # drawings of what it computes name its parts
+        return module
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Compute the output of the module; each subclass writes this method, or ``forward`` as in PyTorch."""
@@ -160,6 +168,18 @@ class Module:
         rows = list(_table_of(self))
         caption = f"{type(self).__name__}: {len(self.parameters()):,} parameters"
         return table(["part", "kind", "shape", "parameters", "activation"], rows, caption)
+
+    def _places(self) -> Iterator[tuple[Value, Place]]:
+        """Each parameter with its place: the line of the table that it is in, and the list there."""
+        kinds = {path: kind for path, kind, *_ in _table_of(self)}
+        for path, parameter in self.named_parameters():
+            names = path.split(".")
+            # The longest path of a line that leads to the parameter; a parameter that has none is in no such line.
+            part = next((".".join(names[:n]) for n in range(len(names), -1, -1) if ".".join(names[:n]) in kinds), "")
+            inner = names[len(part.split(".")) if part else 0 :]
+            array = ".".join([name for name in inner if not name.isdecimal()])
+            indices = tuple([int(name) for name in inner if name.isdecimal()])
+            yield parameter, Place(0, type(self).__name__, part, kinds.get(part, type(self).__name__), array, indices)
 
     def _shape(self) -> tuple[str, str] | None:
         """The shape and the activation, of a part that is one line of the table; None if its own parts are lines."""

@@ -157,6 +157,10 @@ class MultiheadAttention(Module):
                 weights[t][: len(seen)] = [w + a / self.num_heads for w, a in zip(weights[t], shares)]
         return self.out_proj(found), weights
 
+    def _shape(self) -> tuple[str, str]:
+        n = len(self.in_proj_weight) // 3
+        return f"{n} → {n}, {self.num_heads} heads", ""
+
     def _projected(self, rows: Sequence[Any], start: int) -> list[list[Any]]:
         """q, k or v of each row: the part of the weights from this row on."""
         n = len(self.in_proj_weight) // 3

@@ -29,6 +29,7 @@ LEVELS: dict[str, list[set[str]]] = {
             "elsewhere",
             "errors",
             "files",
+            "holders",
             "ieee",
             "lazy",
             "labels",
@@ -105,7 +106,7 @@ TOPS = [package for package in LEVELS if "." not in package]
 PUBLIC_MODULES = {
     "autograd", "autograd.cells", "autograd.compiler.backends", "autograd.compiler.batches.samples",
     "autograd.compiler.batches.gradients", "autograd.compiler.batches.training", "autograd.compiler.recording.outside",
-    "autograd.elementwise", "autograd.errors", "autograd.files", "autograd.functional",
+    "autograd.elementwise", "autograd.errors", "autograd.files", "autograd.functional", "autograd.holders",
     "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.pytorch", "autograd.terminal", "autograd.viz",
 }  # fmt: skip
 REQUIRED = {"graphviz"}

@@ -23,6 +23,7 @@ START = (0.5, 1.0, 1.5, 2.0)  # the numbers that the names of a bare formula get
 
 
 SHOWN: list[str] = []  # the pages of the program that runs
+SCOPE: dict[str, Any] = {}  # its names, kept until the next one runs: pages name the parts of models in use
 
 
 def keep(url: str) -> bool:
@@ -76,12 +77,13 @@ def _evaluate(source: str) -> tuple[Any, str]:
     if formula is not None:
         return formula
     last = tree.body[-1] if tree.body else None
-    namespace: dict[str, Any] = {"__name__": "__main__"}
+    SCOPE.clear()
+    SCOPE["__name__"] = "__main__"
     if not isinstance(last, ast.Expr):
-        exec(compile(tree, NAME, "exec"), namespace)
+        exec(compile(tree, NAME, "exec"), SCOPE)
         return None, ""
-    exec(compile(ast.Module(tree.body[:-1], []), NAME, "exec"), namespace)
-    return eval(compile(ast.Expression(last.value), NAME, "eval"), namespace), ""
+    exec(compile(ast.Module(tree.body[:-1], []), NAME, "exec"), SCOPE)
+    return eval(compile(ast.Expression(last.value), NAME, "eval"), SCOPE), ""
 
 
 def _formula(source: str, tree: ast.Module) -> tuple[Value, str] | None:

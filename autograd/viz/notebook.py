@@ -74,10 +74,10 @@ def page(root: Value | Sequence[Value], **options: Any) -> Page:
     gradient comes from, the line that recorded it (for graphs recorded inside ``strict()``), all paths to the output,
     and what a small change of a leaf does.  A leaf with a label can be dragged or typed: all numbers follow, computed
     by the page itself, where every operation is one of the package.  "Learn" takes steps of gradient descent.  The
-    graph stays as it was recorded: an ``if`` keeps the side that it took.  In the quiz, gradients are hidden until
-    they are worked out.  Graphs of
-    networks can be looked at by model, layer, neuron or number.  No ``.grad`` is read or written: the page shows a pass
-    of its own.
+    graph stays as it was recorded: an ``if`` keeps the side that it took.  In the quiz, gradients are hidden until they
+    are worked out.  Graphs of networks can be looked at by model, layer, neuron or number; a layer, or any other part
+    of a model that is in use, shows its parameters, what it computes, and their gradients as heat maps.  No ``.grad``
+    is read or written: the page shows a pass of its own.
 
     Args:
         root: The output, or several (whose sum is differentiated).

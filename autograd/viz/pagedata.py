@@ -11,7 +11,6 @@ from typing import Any
 
 from autograd import ops
 from autograd.graph import topological_order
-from autograd.labels import textbook
 from autograd.ops import TABLE
 from autograd.primitive import Primitive
 from autograd.value import Value
@@ -20,7 +19,7 @@ from autograd.viz.facts.steps import backward_steps
 from autograd.viz.pictures.figure import Box, Figure, Graph, scalar_figure
 from autograd.viz.pictures.fold import folded_figure
 from autograd.viz.pictures.heat import HeatMap, heat_maps
-from autograd.viz.pictures.keys import NETWORK_LEVELS, OTHER_LEVELS, keys_of
+from autograd.viz.pictures.keys import NETWORK_LEVELS, OTHER_LEVELS, is_network, keys_of
 from autograd.viz.pictures.layout import FEW, layout_of
 from autograd.viz.pictures.render import LayoutError
 from autograd.viz.pictures.svg import svg_of
@@ -33,14 +32,15 @@ __all__ = ["DELTAS", "json_number", "levels_of"]
 DELTAS = (-1.0, -0.75, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 MOST_MAPPED = 4_000  # numbers in heat maps for which a page has room, besides those with a box of their own
 SPARSE = 20  # arrows between groups, of which more are a bundle: only those of one box show their labels
+MOST_NEURONS = 1 / 3  # boxes of neurons, per number; with more of them the level tells no more than that of numbers
 MOST_REPLAYED = 1_000_000  # nodes to compute again for nudging; leaves beyond that cannot be nudged
 
 
 def levels_of(graph: Graph, most: int, timeout: float) -> tuple[list[dict[str, Any]], list[str], str]:
     """The levels of detail from the coarsest to single numbers, as data and as SVG, and what had to be left out."""
-    is_network = any(textbook(label) for label in {node.label for node in graph.order})
     size = len(graph.order)
-    found = _pictures(graph, [*reversed(NETWORK_LEVELS)] if is_network else [], most, timeout)
+    names = [*reversed(NETWORK_LEVELS)] if is_network(graph.order, graph.places) else []
+    found = _pictures(graph, names, most, timeout)
     numbers = _pictures(graph, ["number"], most, timeout) if size <= most else []
     if not found and not numbers:
         found = _pictures(graph, [*OTHER_LEVELS], most, timeout)
@@ -56,8 +56,9 @@ def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> 
     for name in names:
         is_scalar = name == "number"
         figure = scalar_figure(graph) if is_scalar else folded_figure(graph, keys_of(graph.order, graph.roots, name))
-        if len(figure.boxes) <= most and not _has_circles(figure):
-            maps = {box: heat_maps(box) for box in figure.boxes} if name == "layer" else {}
+        is_fine = name == "neuron" and len(figure.boxes) > MOST_NEURONS * len(graph.order)
+        if len(figure.boxes) <= most and not is_fine and not _has_circles(figure):
+            maps = {box: heat_maps(box, graph.places) for box in figure.boxes} if name == "layer" else {}
             with suppress(LayoutError):
                 layout = layout_of(figure, labelled=FEW if is_scalar else SPARSE, timeout=timeout)
                 level = _scalar_level(figure) if is_scalar else _folded_level(name, figure, maps, most)

@@ -61,8 +61,8 @@ def draw_dot(
         theme: Colours: "light", "dark" or "print"; by default those chosen by ``autograd.viz.theme``, or else those of
             the notebook that shows the drawing.
         number_format: Format of numbers, as in ``format(x, ".4g")``.
-        parameters: The model, or the Values, to show as parameters; by default the leaves labelled like a network's
-            weights and biases (w²₁₃, b²₁).
+        parameters: The model, or the Values, to show as parameters; by default those of models that are in use,
+            and leaves labelled like a network's weights and biases (w²₁₃, b²₁).
         fold: "neuron", "layer" or "model" (the parts of a network made by ``nn``, over all samples), "repeat" (what
             does the same work on different data), "expression" (a labelled Value with all that only it uses), None
             (one box per Value), or "auto": one box per Value up to ``max_nodes``, and the best of these above.

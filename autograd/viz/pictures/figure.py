@@ -15,6 +15,7 @@ from typing import Any
 
 from autograd import ops
 from autograd.graph import topological_order
+from autograd.holders import Place, places_of
 from autograd.value import Value
 from autograd.viz.facts.order import reading_order
 from autograd.viz.pictures.theme import Kind
@@ -28,7 +29,8 @@ class Graph:
 
     Args:
         roots: The outputs.
-        parameters: A model, or the Values, to show as parameters; by default those labelled like weights and biases.
+        parameters: A model, or the Values, to show as parameters; by default those of models in use, and those
+            labelled like weights and biases.
         spec: Number format, as in ``format(x, ".4g")``.
         notes: A line of text for each node that is marked.
         faded: Nodes that are drawn as unimportant.
@@ -54,7 +56,13 @@ class Graph:
         self.faded = set(faded)
         self.grad_of: Callable[[Value], float] = attrgetter("grad")
         self.order = reading_order(*roots)
-        self.kinds = self._kinds(parameters_of(parameters, self.order))
+        held = self.places if parameters is None else {}
+        self.kinds = self._kinds(parameters_of(parameters, self.order).union(held))
+
+    @cached_property
+    def places(self) -> dict[Value, Place]:
+        """The places of the parameters of models in use."""
+        return places_of({node for node in self.order if not node.parents})
 
     @cached_property
     def names(self) -> Names:

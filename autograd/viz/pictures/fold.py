@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 from operator import attrgetter
 
 from autograd import ops
 from autograd.graph import sweep, topological_order
-from autograd.labels import textbook
 from autograd.value import Value
 from autograd.viz.facts.order import reading_order
 from autograd.viz.pictures.figure import Arrow, Box, Figure, Graph, spread
-from autograd.viz.pictures.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, keys_of
+from autograd.viz.pictures.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, is_network, keys_of
+from autograd.viz.pictures.parts import Part
 from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.notation import Names, expression, shorten, stem
 from autograd.writer import Text
@@ -31,17 +32,31 @@ def best_level(graph: Graph, most: int) -> tuple[str, Keys]:
     Legible are at most this many boxes with as many arrows (two layers of eight neurons have 64 between them), and not
     more than ``TALLEST`` boxes beside each other in front of one.
     """
-    is_network = any(textbook(label) for label in {node.label for node in graph.order})
     sizes: dict[str, tuple[int, int, int]] = {}
     found: dict[str, Keys] = {}
-    for level in NETWORK_LEVELS if is_network else OTHER_LEVELS:
+    for level in NETWORK_LEVELS if is_network(graph.order, graph.places) else OTHER_LEVELS:
         keys = found[level] = keys_of(graph.order, graph.roots, level)
         ends = {(keys[parent], keys[node]) for node in graph.order for parent in node.parents}
         into = Counter([head for tail, head in ends if tail != head])
         sizes[level] = len(set(keys.values())), into.total(), max(into.values(), default=0)
+        if _run_in_circles(ends):
+            del sizes[level]
     fitting = [level for level, (*size, widest) in sizes.items() if max(size) <= most and widest <= TALLEST]
     best = max(fitting, key=sizes.__getitem__) if fitting else min(sizes, key=sizes.__getitem__)
     return best, found[best]
+
+
+def _run_in_circles(ends: Iterable[tuple[Hashable, Hashable]]) -> bool:
+    """Whether boxes depend on each other, as neurons of a memory do, so that no order of them exists."""
+    sorter: TopologicalSorter[Hashable] = TopologicalSorter()
+    for tail, head in ends:
+        if tail != head:
+            sorter.add(head, tail)
+    try:
+        sorter.prepare()
+    except CycleError:
+        return True
+    return False
 
 
 def folded_figure(graph: Graph, keys: Keys) -> Figure:
@@ -140,7 +155,7 @@ def _box(key: Hashable, nodes: list[Value], exits: set[Value], graph: Graph) -> 
     if any(kinds[node] is not Kind.CONSTANT for node in shown):
         lines.append(f"grad {graph.spread_of_gradients(shown)}")
     kind = kinds[shown[-1]]
-    if isinstance(key, Module):
+    if isinstance(key, (Module, Part)):
         if len(parameters) < len(nodes) and parameters:
             lines.append(f"{len(parameters):,} parameters")
             lines.append(f"their grad {graph.spread_of_gradients(parameters)}")
@@ -200,7 +215,9 @@ def _common(nodes: Sequence[Value], names: Names) -> Text:
     return names.text[first]
 
 
-def _module_title(key: Module, outputs: Sequence[Value]) -> str:
+def _module_title(key: Module | Part, outputs: Sequence[Value]) -> str:
+    if isinstance(key, Part):
+        return str(key)
     distinct = len({node.label for node in outputs})
     copies = len(outputs) // distinct
     times = f"  ×{copies:,}" if copies > 1 else ""

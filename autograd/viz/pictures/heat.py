@@ -1,16 +1,25 @@
 """What a layer holds, as heat maps in its box: the weights W and ∂W, the outputs a, and δ, the derivatives by its sums.
 
-W   ∂W   a   δ            one row per neuron; W has a column per input, a and δ have one per sample
+    W   ∂W   a   δ        one row per neuron; W has a column per input, a and δ have one per sample
+
+A part of a model has them too, whatever it is: each of its lists of parameters, what other parts read, and the
+derivatives with respect to that, or to the sums before the activation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autograd.labels import textbook
+from autograd import ops
+from autograd.holders import Place
+from autograd.labels import scripts, textbook
+from autograd.ops import Op
 from autograd.value import Value
 from autograd.viz.pictures.figure import Box
+from autograd.viz.pictures.layout import text_width
+from autograd.viz.pictures.parts import rows_of
 
 __all__ = ["HeatMap", "heat_maps"]
 
@@ -20,7 +29,10 @@ SIDE = 64  # pixels, about, of a map
 CELLS = (2, 12)  # pixels: the smallest and the largest cell
 GAP = 12  # pixels between maps
 CAPTION = 14  # pixels below a map
+CAPTION_SIZE = 10.0  # pixels of its letters
+SUMS = (ops.sum_of_products, ops.sum_of, ops.add)
 Grid = list[list[Value]]
+Planned = tuple[str, Grid, bool]  # title, numbers, and whether their gradients are shown
 
 
 @dataclass(frozen=True)
@@ -43,8 +55,12 @@ class HeatMap:
     cell: int
 
 
-def heat_maps(box: Box) -> list[HeatMap]:
+def heat_maps(box: Box, places: Mapping[Value, Place] | None = None) -> list[HeatMap]:
     """The maps of a layer, and none for boxes that are no layer; the box gets the room that they take.
+
+    Args:
+        box: The box.
+        places: The place of each parameter of a model in use; without it, labels tell.
 
     >>> from autograd.viz.pictures.figure import Graph
     >>> from autograd.viz.pictures.fold import folded_figure
@@ -55,15 +71,14 @@ def heat_maps(box: Box) -> list[HeatMap]:
     >>> [(map.title, len(map.grid), len(map.grid[0])) for map in heat_maps(figure.boxes[1])]
     [('W', 3, 2), ('∂W', 3, 2), ('b', 3, 1), ('∂b', 3, 1), ('a', 3, 1), ('δ', 3, 1)]
     """
-    weights, outputs = _matrix(box.parameters, "w"), _samples(box.shown, "ax")
-    biases, sums = _matrix(box.parameters, "b"), _samples(box.nodes, "z")
-    planned = [(name, grid, gradient) for name, grid, gradient in (
-        ("W", weights, False), ("∂W", weights, True), ("b", biases, False), ("∂b", biases, True),
-        ("a" if box.parameters else "x", outputs, False), ("δ", sums, True)) if grid]  # fmt: skip
+    is_told = places and box.parameters and all(leaf in places for leaf in box.parameters)
+    planned = [it for it in (_of_a_part(box, places) if places and is_told else _of_a_layer(box)) if it[1]]
     if not planned or any(max(len(grid), len(grid[0])) > LARGEST for _, grid, _ in planned):
         return []
     cells = [max(CELLS[0], min(CELLS[1], SIDE // max(len(grid), len(grid[0])))) for _, grid, _ in planned]
-    widths = [max(len(grid[0]) * cell, 16) for (_, grid, _), cell in zip(planned, cells)]
+    widths = [
+        max(len(grid[0]) * cell, 16, text_width(title, CAPTION_SIZE)) for (title, grid, _), cell in zip(planned, cells)
+    ]
     height = max(len(grid) * cell for (_, grid, _), cell in zip(planned, cells))
     width = sum(widths) + GAP * (len(planned) - 1)
     box.room = (width, height + CAPTION + GAP / 2)
@@ -75,6 +90,103 @@ def heat_maps(box: Box) -> list[HeatMap]:
     return found
 
 
+def _of_a_layer(box: Box) -> list[Planned]:
+    """The maps of a layer whose numbers have textbook labels."""
+    weights, outputs = _matrix(box.parameters, "w"), _samples(box.shown, "ax")
+    biases, sums = _matrix(box.parameters, "b"), _samples(box.nodes, "z")
+    return [
+        ("W", weights, False), ("∂W", weights, True), ("b", biases, False), ("∂b", biases, True),
+        ("a" if box.parameters else "x", outputs, False), ("δ", sums, True),
+    ]  # fmt: skip
+
+
+# ---- parts of a model ------------------------------------------------------------------------------------------------
+def _of_a_part(box: Box, places: Mapping[Value, Place]) -> list[Planned]:
+    """The maps of the lists of parameters in a part, and of what it computes."""
+    lists: dict[str, dict[tuple[int, ...], Value]] = {}
+    for leaf in box.parameters:
+        lists.setdefault(places[leaf].array, {})[places[leaf].indices] = leaf
+    symbols = {name: _symbol(numbers) or name for name, numbers in lists.items()}
+    counts = Counter(symbols.values())
+    found: list[Planned] = []
+    for name, numbers in lists.items():
+        title = symbols[name] if counts[symbols[name]] == 1 else name
+        found += [(title, _list(numbers), False), (f"∂{title}", _list(numbers), True)]
+    outputs = _outputs(box, places)
+    sums = [[_sum_before(node, set(box.nodes)) for node in row] for row in outputs]
+    is_sum = all(node.op in SUMS for row in sums for node in row)
+    return [*found, ("a", outputs, False), ("δ" if is_sum else "∂a", sums, True)]
+
+
+def _symbol(numbers: Mapping[tuple[int, ...], Value]) -> str:
+    """The letter that a list of parameters is labelled with, a capital one for a matrix; empty if there is none."""
+    letters = {scripts(leaf.label)[0] for leaf in numbers.values()}
+    if len(letters) != 1:
+        return ""
+    letter = letters.pop()
+    return letter.upper() if len(next(iter(numbers))) > 1 and len(letter) == 1 else letter
+
+
+def _list(numbers: Mapping[tuple[int, ...], Value]) -> Grid:
+    """A list of parameters by the positions in it: what is in one of its lists is a row."""
+    rows: dict[int, list[Value]] = {}
+    for indices, leaf in sorted(numbers.items()):
+        rows.setdefault(indices[0] if indices else 0, []).append(leaf)
+    return _rectangle(list(rows.values()))
+
+
+def _outputs(box: Box, places: Mapping[Value, Place]) -> Grid:
+    """What a part computes for others, at each step if it remembers something from one step to the next."""
+    given = {node for node in box.shown if node.parents}
+
+    def work(node: Value) -> tuple[Op, frozenset[str]]:
+        return node.op, frozenset([places[parent].array for parent in node.parents if parent in places])
+
+    kinds = {work(node) for node in given}
+    used = {parent for node in box.nodes if work(node)[1] for parent in node.parents if parent.parents}
+    remembered = {node for node in used & set(box.nodes) if work(node) in kinds}
+    rows = rows_of(box.nodes, places)
+    for chosen in (given | remembered, given):
+        nodes = [node for node in box.nodes if node in chosen]
+        grid = _by_rows(nodes, rows) if all(node in rows for node in nodes) else _by_steps(nodes, box)
+        if grid:
+            return grid
+    return []
+
+
+def _by_rows(nodes: Sequence[Value], rows: Mapping[Value, int]) -> Grid:
+    """A row per row of parameters."""
+    found: dict[int, list[Value]] = {}
+    for node in nodes:
+        found.setdefault(rows[node], []).append(node)
+    return _rectangle([row[:MOST_SAMPLES] for _, row in sorted(found.items())])
+
+
+def _by_steps(nodes: Sequence[Value], box: Box) -> Grid:
+    """A column per step: the nodes of one depth."""
+    depth: dict[Value, int] = {}
+    for node in box.nodes:
+        depth[node] = 1 + max([depth.get(parent, 0) for parent in node.parents], default=0)
+    steps: dict[int, list[Value]] = {}
+    for node in nodes:
+        steps.setdefault(depth[node], []).append(node)
+    columns = _rectangle([steps[key] for key in sorted(steps)][:MOST_SAMPLES])
+    return [list(row) for row in zip(*columns)]
+
+
+def _rectangle(grid: Grid) -> Grid:
+    """A grid, if all of its rows have one length, and else none."""
+    return grid if len({len(row) for row in grid}) == 1 else []
+
+
+def _sum_before(node: Value, inside: set[Value]) -> Value:
+    """What an activation is computed from."""
+    while len(node.parents) == 1 and node.parents[0] in inside and node.parents[0].parents:
+        node = node.parents[0]
+    return node
+
+
+# ---- labels ----------------------------------------------------------------------------------------------------------
 def _matrix(parameters: Sequence[Value], symbol: str) -> Grid:
     """The parameters of one symbol by their indices: a row per neuron; empty unless all places are filled."""
     rows: dict[int, dict[int, Value]] = {}
@@ -83,8 +195,7 @@ def _matrix(parameters: Sequence[Value], symbol: str) -> Grid:
         if found and found.symbol == symbol and found.indices:
             row, column = (*map(int, found.indices), 0)[:2]
             rows.setdefault(row, {})[column] = node
-    grid = [[row[j] for j in sorted(row)] for _, row in sorted(rows.items())]
-    return grid if len({len(row) for row in grid}) == 1 else []
+    return _rectangle([[row[j] for j in sorted(row)] for _, row in sorted(rows.items())])
 
 
 def _samples(nodes: Sequence[Value], symbols: str) -> Grid:
@@ -94,5 +205,4 @@ def _samples(nodes: Sequence[Value], symbols: str) -> Grid:
         found = textbook(node.label) if node.label else None
         if found and found.symbol in symbols and len(found.indices) == 1:
             rows.setdefault(int(found.indices[0]), []).append(node)
-    grid = [row[:MOST_SAMPLES] for _, row in sorted(rows.items())]
-    return grid if len({len(row) for row in grid}) == 1 else []
+    return _rectangle([row[:MOST_SAMPLES] for _, row in sorted(rows.items())])

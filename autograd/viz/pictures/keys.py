@@ -5,15 +5,18 @@ Every node gets a key; those of one key become one box of a folded drawing.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autograd import ops
+from autograd.holders import Place, places_of
 from autograd.labels import Textbook, textbook
 from autograd.value import Value
+from autograd.viz.pictures.parts import Part, are_told_by_places, homes_in_parts, joins
 from autograd.viz.text.notation import stem
 
-__all__ = ["INPUTS", "LEVELS", "Module", "keys_of"]
+__all__ = ["INPUTS", "LEVELS", "Module", "is_network", "keys_of"]
 
 # From the most detail to the least, for networks and for anything else.
 NETWORK_LEVELS = ("neuron", "layer", "model")
@@ -45,13 +48,27 @@ INPUTS = Module("inputs")
 _MIXED = object()
 
 
+def is_network(order: Sequence[Value], places: Mapping[Value, Place]) -> bool:
+    """Whether a graph has parts of a network: parameters of a model in use, or labels that say where they belong.
+
+    Labels that two parameters have, and that name no layer, do not: they are those of several parts.
+    """
+    if places:
+        return True
+    leaves = [node.label for node in order if node.op is ops.leaf and node.label]
+    found = {label: it for label in {node.label for node in order} if (it := textbook(label))}
+    twice = [label for label, n in Counter(leaves).items() if n > 1 and label in found]
+    return bool(found) and all(found[label].layer for label in twice)
+
+
 def keys_of(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[Value, Hashable]:
     """The key of every node.
 
     Args:
         order: The nodes in topological order.
         roots: Each of them keeps a box of its own, or that of the part of a network that it is in.
-        level: "neuron", "layer" or "model": the parts of a network by textbook labels, over all samples;
+        level: "neuron", "layer" or "model": the parts of a network over all samples, by textbook labels or, where these
+            do not tell them apart, by the model that the parameters are in;
             "repeat": nodes that do the same work on different data;
             "expression": a labelled node with all that is used for it alone.
     """
@@ -61,7 +78,7 @@ def keys_of(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[
     structure: dict[Hashable, Hashable] = {}  # each structure by a number: nested tuples would grow without end
     kind: dict[Value, Hashable] = {root: ("root", i) for i, root in enumerate(roots)}
     for node in order:
-        if isinstance(homes[node], Module):
+        if isinstance(homes[node], (Module, Part)):
             kind[node] = homes[node]
         elif node not in kind:
             found = Own(node) if level == "expression" else _structure(node, kind, level)
@@ -75,15 +92,20 @@ def _homes(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[V
     users: dict[Value, Any] = {}  # the home of all that use a node, if they have the same
     modules: dict[str, Module | None] = {"": None}  # the same few labels come back in every sample
     outputs = set(roots)
+    places = places_of({node for node in order if not node.parents}) if level in NETWORK_LEVELS else {}
+    parts = homes_in_parts(order, roots, places, level) if places and are_told_by_places(places) else None
+    alone = outputs if parts is None else outputs | joins(order, parts)
     # Users come before what they use, so that the home of a node's users is known when the walk arrives at the node.
     for node in reversed(order):
         label = node.label
         if label not in modules:
             modules[label] = _module(textbook(label), level)
         home: Any = modules[label]
+        if parts is not None:
+            home = parts.get(node) or (home if home is INPUTS else None)
         if home is None:
             user = users.get(node, _MIXED)
-            home = user if node not in outputs and _is_inside(node, user, level) else Own(node)
+            home = user if node not in alone and _is_inside(node, user, level) else Own(node)
         homes[node] = home
         for parent in node.parents:
             users[parent] = home if users.get(parent, home) == home else _MIXED
@@ -108,7 +130,7 @@ def _is_inside(node: Value, user: Any, level: str) -> bool:
         return True
     if not node.parents:
         return False
-    if isinstance(user, Module) or level == "expression":
+    if isinstance(user, (Module, Part)) or level == "expression":
         return True
     return node.op is user.node.op and node.op in (ops.add, ops.mul)
 

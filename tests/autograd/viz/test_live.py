@@ -221,7 +221,8 @@ def test_no_operator_is_followed_by_a_sign_whatever_the_numbers_are(engine: Any)
     roots += [sumprod([-1.5, Value(-2.0, "w")], [Value(-1.0, "x"), -2.0], *rest) for rest in ([], [Value(-3.0, "b")])]
     asked = [_scalar_level(scalar_figure(Graph([root]))) for root in roots]
     found = [text for texts in engine.evaluate(COMPUTATIONS, json.dumps(asked)) for text in texts]
-    found += [text for root in roots for text in [*formulas_of(root), *map(repr, map(explain, topological_order(root)))]]
+    found += [text for root in roots for text in formulas_of(root)]
+    found += [repr(explain(node)) for root in roots for node in topological_order(root)]
     assert "-1.5*(-1) + (-2)*(-2) + (-3) = 2.5" in found[len(roots) - 1]
     assert [text for text in found if re.search(r"[-+*/·] ?-\d", text)] == []
 

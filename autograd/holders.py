@@ -1,0 +1,70 @@
+"""Where leaves are kept: a module announces itself, so that a drawing can name the parts of the model it shows.
+
+A graph knows its leaves and not the model that they are parameters of.  The model knows both, and is found from here as
+long as it is in use: it is not kept alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakValueDictionary
+
+__all__ = ["Holder", "Place", "announce", "places_of"]
+
+
+class Place(NamedTuple):
+    """The place of a parameter in a model.
+
+    Attributes:
+        model: Number of the model among those that the graph has parameters of.
+        model_kind: Its class.
+        part: Path of attributes that leads to the part, which is a layer or something as large; empty for the model.
+        kind: Class of the part.
+        array: Name of the list in the part, such as weight.
+        indices: Position in the list, and in the lists inside.
+    """
+
+    model: int
+    model_kind: str
+    part: str
+    kind: str
+    array: str
+    indices: tuple[int, ...]
+
+
+class Holder(Protocol):
+    """What can announce itself."""
+
+    def modules(self) -> Iterable[Any]:
+        """The holder and all holders inside."""
+
+    def _places(self) -> Iterator[tuple[Any, Place]]: ...
+
+
+_known: WeakValueDictionary[int, Holder] = WeakValueDictionary()
+
+
+def announce(holder: Holder) -> None:
+    """Have a holder found as long as it is in use."""
+    _known[id(holder)] = holder
+
+
+def places_of(leaves: Collection[Any]) -> dict[Any, Place]:
+    """The place of each leaf that a model in use holds; of models inside of each other the outermost counts.
+
+    >>> from nn import Linear, Sequential
+    >>> model = Sequential(Linear(1, 2, bias=False), Linear(2, 1))
+    >>> places_of([model[1].weight[0][1]])[model[1].weight[0][1]]._replace(model=0)
+    Place(model=0, model_kind='Sequential', part='1', kind='Linear', array='weight', indices=(0, 1))
+    """
+    # A list of references is made in one step, whatever other threads announce meanwhile.
+    holders = [holder for reference in _known.valuerefs() if (holder := reference()) is not None]
+    inside = {id(part) for holder in holders for part in holder.modules() if part is not holder}
+    found: dict[Any, Place] = {}
+    for number, holder in enumerate(holders):
+        if id(holder) not in inside:
+            for leaf, place in holder._places():
+                if leaf in leaves:
+                    found.setdefault(leaf, place._replace(model=number))
+    return found
