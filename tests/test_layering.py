@@ -82,13 +82,13 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "nn.plots": [
-        {"style", "surface"},
+        {"style"},
         {"attention", "boundary", "curves", "gradients", "network"},
         {"animation"},
         {"__init__"},
     ],
     "nn.diagnosis": [
-        {"finding", "probe"},
+        {"probe"},
         {"data", "gradients", "steps"},
         {"report"},
         {"__init__"},

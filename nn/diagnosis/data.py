@@ -8,8 +8,7 @@ from typing import Any
 
 from autograd.labels import notation
 from nn.data import numbers_of
-from nn.diagnosis.finding import Finding, Result, aligned
-from nn.diagnosis.probe import Probe
+from nn.diagnosis.probe import Finding, Probe, Result, aligned
 from nn.losses import wrong_targets
 
 __all__ = ["features", "finite_numbers", "targets"]

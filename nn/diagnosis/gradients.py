@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from autograd.terminal import listed
 from nn.data import numbers_of
-from nn.diagnosis.finding import Finding, Result, aligned
-from nn.diagnosis.probe import Probe, Unit
+from nn.diagnosis.probe import Finding, Probe, Result, Unit, aligned
 
 __all__ = ["dead_neurons", "gradients_by_layer", "paths", "saturation", "zero_grad"]
 

@@ -16,14 +16,45 @@ from typing import Any
 from autograd import Value, grad, no_grad
 from autograd.terminal import listed
 from nn.chance import not_drawn
-from nn.data import check_pairs, first_not_finite
+from nn.data import check_pairs, first_not_finite, numbers_of
 from nn.layers import layer_of
 from nn.optim import Optimizer
 
-__all__ = ["Layer", "Probe", "Unit"]
+__all__ = ["Finding", "Layer", "Probe", "Result", "Unit", "aligned"]
 
 MOST_SAMPLES, FEWEST_SAMPLES = 256, 8
 GRADIENTS_AT_MOST = 500_000  # samples times parameters: two or three seconds
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or a note.
+
+    Attributes:
+        kind: The name of the illness, in two or three words.
+        severity: "error" if training cannot work like this, "warning" if it suffers, "note" if it may be all right.
+        where: The names of the parameters, neurons, layers or features that have it.
+        sentence: A sentence with the numbers that were measured.
+        remedy: The advice to the user.
+    """
+
+    kind: str
+    severity: str
+    where: tuple[str, ...]
+    sentence: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.sentence}\n  {self.remedy}"
+
+
+Result = tuple[list[Finding], str]
+
+
+def aligned(outputs: Sequence[float], target: Any) -> list[tuple[int, float]]:
+    """The place of each output with its target number; nothing if the target is the index of a class, or unknown."""
+    numbers = numbers_of(target)
+    return list(enumerate(numbers)) if numbers is not None and len(numbers) == len(outputs) else []
 
 
 @dataclass

@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 from autograd.terminal import listed
-from nn.diagnosis.finding import Finding, Result
-from nn.diagnosis.probe import Layer, Probe
+from nn.diagnosis.probe import Finding, Layer, Probe, Result
 from nn.optim import Optimizer
 
 __all__ = ["learning_rate", "updates"]

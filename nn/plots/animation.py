@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nn.files import write_text
-from nn.plots.boundary import draw_surface
+from nn.plots.boundary import Surface, draw_surface
 from nn.plots.curves import Epochs, plot_history
 from nn.plots.style import pyplot
-from nn.plots.surface import Surface
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation

@@ -25,9 +25,8 @@ from autograd.labels import DIGITS, SUPERSCRIPTS
 from autograd.viz import to_jax, to_python, to_torch
 from autograd.viz.text.algebra import simplify
 from autograd.viz.text.formula import Formulas
-from autograd.viz.text.mathematics import LATEX
 from autograd.viz.text.notation import LABELS, expression
-from autograd.viz.text.typeset import latex, plain
+from autograd.viz.text.typeset import LATEX, latex, plain
 from autograd.writer import PRECEDENCE, Dialect, Text
 from tests.support.class_programs import Derived
 from tests.support.strategies import Expression, expressions

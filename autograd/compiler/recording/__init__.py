@@ -9,7 +9,7 @@
 4. In and out: ``arguments.py``, ``results.py``, and ``givens.py`` for lists in the arguments that the call changes.
 5. Outside: ``outside.py`` compares what the function can see with what it was, by the ``watches.py`` for each kind of
    object (``looks.py`` is what machine code compares) and the names that ``codenames.py`` finds in its code;
-   ``opaque.py`` looks into objects of C, ``generators.py`` notices random draws and uses of streams.
+   ``opaque.py`` looks into objects of C, and notices random draws and uses of streams.
 6. Changes: ``effects.py`` (parameters, gradients), ``places.py`` (numbers in lists, dictionaries, attributes, names),
    ``logs.py`` (lists to which the function only appends); ``written.py`` puts numbers into all of these places.
 """

@@ -20,9 +20,8 @@ from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleTy
 from typing import Any
 
 from autograd.compiler.recording import codenames
-from autograd.compiler.recording.generators import Generators
 from autograd.compiler.recording.looks import END, NO_KEY, Look, with_class
-from autograd.compiler.recording.opaque import Inside, look_into, look_into_module, watch_functions
+from autograd.compiler.recording.opaque import Generators, Inside, look_into, look_into_module, watch_functions
 from autograd.compiler.recording.watches import (
     ATOMS,
     Difference,

@@ -1,18 +1,174 @@
-"""Expressions as formulas, in symbols or with the numbers put in."""
+"""Expressions as formulas, in symbols or with the numbers put in: in LaTeX, or as plain text such as 3b²."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
+from autograd import ops
+from autograd.labels import SCRIPTS, SUPERSCRIPTS, superscript
+from autograd.ops import Op
 from autograd.viz.text.algebra import HALF, ONE, Expression, Number, Product, Sum, Symbol, written_out
-from autograd.viz.text.mathematics import LATEX, PLAIN, Mathematics, Place
-from autograd.writer import Level, Text
+from autograd.viz.text.markup import latex_number, latex_text
+from autograd.viz.text.notation import number
+from autograd.writer import TERM_SIGN, Dialect, Level, Operator, Text
 
-__all__ = ["latex", "plain"]
+__all__ = ["LATEX", "PLAIN", "Mathematics", "Place", "latex", "plain"]
 
 MOST_TERMS = 14  # longer sums show their first and last terms
+
+
+class Place(Text):
+    """Where a number goes that is not known yet: ⟨3 2⟩ is number 3, in brackets if it binds less than level 2.
+
+    Three places treat numbers in ways of their own, and are marked by a letter: ⟨3 2l⟩ comes first in a formula,
+    ⟨3 r⟩ is below a root, and ⟨3 e⟩ is an exponent.  The page of a graph fills them in (``filledIn`` in model.js).
+    """
+
+    @classmethod
+    def of(cls, number: int) -> Place:
+        """The place of a number."""
+        return cls(f"⟨{number} 0⟩")
+
+    def at(self, needed: Level) -> str:
+        return f"{self.text[:-2]}{needed:d}⟩"
+
+    def marked(self, letter: str) -> str:
+        """The place with a letter."""
+        return f"{self.text[:-2]}{letter}⟩"
+
+
+@dataclass(frozen=True)
+class Mathematics(Dialect):
+    """A dialect for formulas: factors stand side by side, and fractions, roots and powers have forms of their own.
+
+    Args:
+        dot: Spelling of a product of factors that would run together.
+        dots: Sign for terms that are left out.
+        beside: Template of two factors without a dot.
+        fraction: Template of a fraction.
+    """
+
+    operators: Mapping[Op, str] = field(default_factory=dict)
+    binding: Operator = TERM_SIGN
+    dot: str = "·"
+    dots: str = "…"
+    beside: str = "{0}{1}"
+    fraction: str = "{0:PRODUCT}/{1:POWER}"
+
+    def numeral(self, x: float, spec: str) -> Text:
+        """A number; one with a power of ten is a product."""
+        text = number(x, spec)
+        return self.kind(text, Level.PRODUCT) if re.match(r"[\d.]+e", text) else self.number(text)
+
+    def leading(self, text: str) -> str:
+        """A text that comes first in a formula, where a negative number needs no brackets."""
+        text = re.sub(r"^(⟨\d+ \d)⟩", r"\1l⟩", text)
+        return re.sub(rf"^\((-[\d.]+)\)(?![{SUPERSCRIPTS}⁻^])", r"\1", text)
+
+    def needs_dot(self, before: str, after: str) -> bool:
+        """Whether two factors side by side could be misread: 3b² and 3·sin(b), 2·e1 and x1·y."""
+        letter = after[0].isalpha() and "(" not in after and not re.match(r"e\d", after)
+        return not (letter and re.fullmatch(r"-?[\d.]+", before))
+
+    def product(self, before: str, after: str, with_dot: bool) -> str:
+        """Two factors."""
+        if with_dot or self.needs_dot(before, after):
+            return before + self.dot + after
+        return self.beside.format(before, after)
+
+    def root(self, degree: int, x: Text) -> Text:
+        """A square root or a cube root."""
+        is_word = x.level == Level.ATOM and re.fullmatch(r"[\w.]+", x.text)
+        inside = x.marked("r") if isinstance(x, Place) else x.text if is_word else x.brackets.format(x)
+        return self.kind(f"{'√' if degree == 2 else '∛'}{inside}")
+
+    def power(self, base: Text, exponent: str) -> Text:
+        """A power; digits are raised, if the base does not end in raised or lowered ones itself."""
+        text = base.at(Level.ATOM)
+        if text[-1] in SCRIPTS:
+            text = base.brackets.format(text)
+        if place := re.fullmatch(r"(⟨\d+ )\d⟩", exponent):
+            return self.kind(f"{text}{place[1]}e⟩", Level.POWER)
+        if re.fullmatch(r"-?\d+", exponent):
+            return self.kind(text + superscript(exponent), Level.POWER)
+        raised = exponent if re.fullmatch(r"[a-z0-9.]+", exponent) else base.brackets.format(exponent)
+        return self.kind(f"{text}^{raised}", Level.POWER)
+
+
+class _Plain(Mathematics):
+    def function(self, name: str, operands: Sequence[Text]) -> Text:
+        """A call; bars inside of bars could be read in several ways."""
+        if name == "abs" and "|" in operands[0].text:
+            return self.kind(f"abs({operands[0]})")
+        return super().function(name, operands)
+
+
+class _Latex(Mathematics):
+    def numeral(self, x: float, spec: str) -> Text:
+        text = latex_number(x, spec)
+        return self.kind(text, Level.PRODUCT) if re.match(r"[\d.]+ \\cdot", text) else self.number(text)
+
+    def leading(self, text: str) -> str:
+        return re.sub(r"^\\left\((-[\d.]+)\\right\)(?!\^)", r"\1", text)
+
+    def needs_dot(self, before: str, after: str) -> bool:
+        return after[0].isdigit() or (after.startswith(r"\left(-") and before[-1].isdigit())
+
+    def root(self, degree: int, x: Text) -> Text:
+        return self.kind(rf"\sqrt{{{x}}}" if degree == 2 else rf"\sqrt[{degree}]{{{x}}}")
+
+    def power(self, base: Text, exponent: str) -> Text:
+        text = base.at(Level.ATOM)
+        if "^" in text and not text.startswith(r"\left("):
+            text = base.brackets.format(text)
+        return self.kind(f"{text}^{{{exponent}}}", Level.POWER)
+
+    def template(self, name: str) -> str:
+        if name in self.functions:
+            return self.functions[name]
+        is_word = name.isascii() and name.replace("_", "").isalnum()
+        called = rf"\operatorname{{{name}}}".replace("_", r"\_") if is_word else latex_text(name)
+        return called.replace("{", "{{").replace("}", "}}") + r"\left({all}\right)"
+
+
+class _LatexText(Text):
+    brackets = r"\left({}\right)"
+
+
+_NAMED = {
+    **{name: rf"\{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    "asin": r"\arcsin", "acos": r"\arccos", "atan": r"\arctan", "log": r"\ln", "log2": r"\log_{{2}}",
+    "log10": r"\log_{{10}}", "sigmoid": r"\sigma", "maximum": r"\max", "minimum": r"\min",
+    "sign": r"\operatorname{{sgn}}", "relu": r"\operatorname{{ReLU}}", "asinh": r"\operatorname{{arsinh}}",
+    "acosh": r"\operatorname{{arcosh}}", "atanh": r"\operatorname{{artanh}}", "normal_cdf": r"\Phi",
+    "normal_pdf": r"\varphi",
+}  # fmt: skip
+
+LATEX = _Latex(
+    functions={
+        **{name: rf"{command}\left({{all}}\right)" for name, command in _NAMED.items()},
+        "abs": r"\left|{0}\right|", "floor": r"\left\lfloor {0}\right\rfloor ", "exp": "e^{{{0}}}",
+        "step": r"\mathbf{{1}}_{{{0} > 0}}", "sqrt": r"\sqrt{{{0}}}", "cbrt": r"\sqrt[3]{{{0}}}",
+        "log1p": r"\ln\left(1 + {0:PRODUCT}\right)",
+        "less": "{0:SUM} < {1:SUM}", "less_equal": r"{0:SUM} \le {1:SUM}", "equal": "{0:SUM} = {1:SUM}",
+    },
+    loose={"exp": Level.POWER, **dict.fromkeys([op.name for op in ops.COMPARISONS], Level.OPEN)},
+    kind=_LatexText,
+    dot=r" \cdot ",
+    dots=r"\cdots",
+    beside="{0} {1}",
+    fraction=r"\frac{{{0}}}{{{1}}}",
+)  # fmt: skip
+PLAIN = _Plain(
+    functions={
+        "abs": "|{0}|", "log": "ln({0})", "sigmoid": "σ({0})", "normal_cdf": "Φ({0})", "normal_pdf": "φ({0})",
+        "maximum": "max({all})", "minimum": "min({all})", "hypot": "hypot({all})", "logsumexp": "logsumexp({all})",
+    },
+)  # fmt: skip
 
 
 def latex(expression: Expression, *, numbers: bool = False, spec: str = ".4g") -> str:

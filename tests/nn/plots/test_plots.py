@@ -43,8 +43,8 @@ from nn import (  # noqa: E402
     predict,
 )
 from nn.plots import animation  # noqa: E402
+from nn.plots.boundary import Surface  # noqa: E402
 from nn.plots.style import COLOURS, ON_DARK  # noqa: E402
-from nn.plots.surface import Surface  # noqa: E402
 
 X, Y = make_moons(40, noise=0.1)
 LOGITS = "binary_cross_entropy_with_logits"
