@@ -17,8 +17,8 @@ from autograd import Value
 
 __all__ = ["ParameterGroup", "checked", "group_of", "note_rates"]
 
-_FRACTIONS = {"beta1", "beta2", "alpha"}  # hyper-parameters that must be less than 1
-_SHARED = {"amsgrad", "centered"}  # these decide how many numbers of state a parameter has, in all groups alike
+_FRACTIONS = frozenset({"beta1", "beta2", "alpha"})  # hyper-parameters that must be less than 1
+_SHARED = frozenset({"amsgrad", "centered"})  # these decide how much state a parameter has, in all groups alike
 
 
 class ParameterGroup(MutableMapping[str, Any]):

@@ -1,7 +1,7 @@
 """Which numbers of a step may stay in the memory of machine code, and which are read and written at each call.
 
 held     data and gradients of Values, an optimiser's state (``Deferred``): written when somebody looks
-         lists of plain numbers, which nobody can watch: written at each call, read if they are other ones now
+         lists of plain numbers, which nobody can watch: read and written at each call, by machine code
 the rest single numbers (a counter, a learning rate) and whatever else is kept outside: read and written
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
+from autograd.compiler.machine.native.pycall import available
 from autograd.compiler.program.classes import UnsupportedError
 from autograd.compiler.recording.places import Reader, TreeReader
 from autograd.compiler.recording.record import Recording
@@ -80,7 +81,7 @@ class Held:
         read, written = effects.outside, effects.written
         self._number_leaves(recording, read)
         self.trees = _trees(read, written.parts if written else (), set(deferrable))
-        self.columns = _columns(recording, read, written.parts if written else ())
+        self.columns = _columns(recording, read, written.parts if written else ()) if available() else []
         self._number_sources(recording)
         self._of_values(recording)
         keys: list[Any] = [*zip(repeat("data"), self.data), *zip(repeat("grad"), self.grads)]

@@ -63,8 +63,6 @@ class Residence:
         lock: The lock of the thread that reads or changes them.
         ahead: The machine code that has them; None if all numbers are in their Values.
         constants: The Values whose gradient the call sets to the same number each time, such as 0, and these numbers.
-        written: The contents of the lists of plain numbers after the last call.  Nobody can watch a list, so the next
-            call compares.
         running: Whether the machine code is in the middle of a call.
         kind: The class of the Values as long as ``ahead`` has their numbers.
         homes: The memory of the machine code, one for each set of numbers that recordings of the function keep.
@@ -74,7 +72,6 @@ class Residence:
         self.lock = RLock()
         self.ahead: Resident | None = None
         self.constants: tuple[Sequence[Value], Sequence[Any]] = ((), ())
-        self.written: list[list[float]] = []
         self.running = False
         self.kind = _kind(self)
         self.homes: list[Resident] = []
@@ -112,7 +109,10 @@ class Residence:
 
     def defers(self) -> bool:
         """Whether all deferred lists are still deferred: somebody may have put others there."""
-        return all(slot.space.get(slot.key) is slot.deferred for slot in self._slots)
+        for slot in self._slots:  # noqa: SIM110 - 3x faster than all() of a generator
+            if slot.space.get(slot.key) is not slot.deferred:
+                return False
+        return True
 
     def release(self) -> None:
         """Write all numbers where they belong.

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler.held import Held
+from autograd.compiler.machine.lists import Lists
 from autograd.compiler.machine.memory import aligned
 from autograd.value import Value
 
@@ -36,7 +37,8 @@ class Home:
         slots: For each key of a number its place there.
         size: How many places are taken.
         nowhere: A place that nobody reads.
-        data_at, grads_at, trees_at, columns_at: The places of data, gradients, state and lists.
+        data_at, grads_at, trees_at: The places of data, gradients and state.
+        lists: The lists of floats, which each call reads and writes; None if there are none.
         settled: The step that ran last in this memory, if its constants are still in it: the numbers that each of its
             calls sets to the same, such as gradients of 0.  Another step has to write its own constants first.
 
@@ -61,7 +63,8 @@ class Home:
         sizes = [len(self.data), len(self.grads), *trees, *map(len, held.columns)]
         parts = [places[start:end] for start, end in pairwise(accumulate(sizes, initial=0))]
         self.data_at, self.grads_at = parts[:2]
-        self.trees_at, self.columns_at = parts[2 : 2 + len(trees)], parts[2 + len(trees) :]
+        self.trees_at, columns_at = parts[2 : 2 + len(trees)], parts[2 + len(trees) :]
+        self.lists = Lists(held.columns, columns_at, self.frame) if held.columns else None
 
     def has_room(self, count: int) -> bool:
         """Whether so many single numbers find room behind the others."""
@@ -80,10 +83,6 @@ class Home:
             for width, places in zip(self._tree_widths, self.trees_at)
         ]
         return self._lazily(self.data_at), self._lazily(self.grads_at), trees
-
-    def columns(self) -> Iterator[list[float]]:
-        """The contents of each list of plain numbers, when somebody asks for them."""
-        return map(_list_of, map(self.frame.take, self.columns_at))
 
     def _lazily(self, places: Any) -> Iterator[float]:
         return chain.from_iterable(map(_list_of, map(self.frame.take, (places,))))

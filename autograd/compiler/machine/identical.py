@@ -21,7 +21,7 @@ import numpy as np
 from autograd.compiler.machine.library import addresses
 from autograd.compiler.machine.native.code import Functions
 from autograd.compiler.machine.native.pycall import LIST_ITEMS, SIZE, TYPE, WORD, address, available
-from autograd.compiler.recording.looks import NO_KEY, Look, offset_of_attributes
+from autograd.compiler.recording.looks import ANY, NO_KEY, Look, offset_of_attributes
 
 __all__ = ["Comparison", "can_compare"]
 
@@ -39,8 +39,7 @@ _KINDS: dict[str, tuple[int, int | str]] = {
     "kwdefaults": (4, "PyFunction_GetKwDefaults"),
 }
 _WORDS = 7  # of a row
-_ANY = object()  # whatever is there
-_SPECIAL = {id(NO_KEY): 0, id(_ANY): 1}  # what is in the place of their addresses
+_SPECIAL = {id(NO_KEY): 0, id(ANY): 1}  # what is in the place of their addresses
 _LONG = 256  # objects of a list in which others are looked for
 
 
@@ -90,7 +89,7 @@ def _all_keys(look: Look) -> Look | None:
     known = dict(zip(look.keys, look.expected))
     there = [key for key, x in known.items() if x is not NO_KEY]
     keys = list(dict.fromkeys([*there, *look.container]))
-    return Look("all keys", look.container, keys, [known.get(key, _ANY) for key in keys])
+    return Look("all keys", look.container, keys, [known.get(key, ANY) for key in keys])
 
 
 class _Addresses:
@@ -259,7 +258,9 @@ entry:
   %entry.then.at = getelementptr ptr, ptr %expected, i64 %e
   %entry.then = load ptr, ptr %entry.then.at
   %entry.now = load ptr, ptr %now
-  %value.equal = icmp eq ptr %entry.then, %entry.now
+  %value.same = icmp eq ptr %entry.then, %entry.now
+  %value.any = icmp eq ptr %entry.then, inttoptr (i64 1 to ptr)
+  %value.equal = or i1 %value.same, %value.any
   %entry.equal = and i1 %key.equal, %value.equal
   %e.next = add i64 %e, 1
   br i1 %entry.equal, label %entry.same, label %other

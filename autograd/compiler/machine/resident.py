@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import chain, pairwise, repeat, tee
+from itertools import chain, pairwise
 from operator import attrgetter
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from autograd.collector import collector_paused
 from autograd.compiler.held import Held
 from autograd.compiler.machine.layout import Layout
-from autograd.compiler.machine.machine import selector
+from autograd.compiler.machine.machine import writer
 from autograd.compiler.program.classes import Kind
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.written import Puts
@@ -30,7 +30,6 @@ from autograd.value import Value
 __all__ = ["ResidentStep"]
 
 _data, _grad = attrgetter("_data"), attrgetter("grad")
-_put_all = list.__setitem__
 _MOST_LOADS = 8  # so many more calls that had to load the numbers than calls that found them here: stop keeping them,
 _AGAIN = 64  # but try once more at every so many loads
 _FEW = 16  # numbers that are written elsewhere without a look at the collector
@@ -58,15 +57,16 @@ class ResidentStep:
         slots = layout.slots
         self._reads = recording.effects.reads
         self._reads_at = np.array([self.home.slots["grad", p] for p in self._reads], dtype=int)
-        self._looked_at, self._rest_at = [
-            np.array([slots.get(number, self.home.nowhere) for number in numbers], dtype=int)
+        self._put_looked, self._put_rest = [
+            writer(self.home.frame, [slots.get(number, self.home.nowhere) for number in numbers])
             for numbers in (held.looked[1], held.read_leaves)
         ]
+        self._read = held.read
         self._before = _Known(len(recording.parameters) + len(recording.numbers), layout.leaves)
         # Which numbers of the arguments the program reads, or None for all in their order; and where they belong.
         numbers, places = machine.places(Kind.ARGUMENT)
         self._given = None if numbers == list(range(self._arguments)) else numbers
-        self._given_at = selector(places)
+        self._put_numbers = writer(self._memory[0], places)
         # Where the results are in the frame, or None if some are elsewhere.
         where = [machine.place(x) for x in layout.results]
         self._results_at = None if None in where else np.array(where, dtype=int)
@@ -103,27 +103,32 @@ class ResidentStep:
     def _step(
         self, numbers: Sequence[float], looked: list[float], loads: bool
     ) -> tuple[list[float], Sequence[float]] | None:
-        residence, frame = self.residence, self.home.frame
-        rest = self.held.read() if self.held.read is not None else []
-        if rest is None:
+        residence, home = self.residence, self.home
+        rest = self._read() if self._read is not None else None
+        if self._read is not None and rest is None:
             return None
         if loads:
             residence.release()
         try:
             residence.running = True
-            if not (self._load() if loads else self._arrive()):
+            if loads:
+                if not self._load():
+                    return None
+            else:
+                self._stays += 1
+            if home.lists is not None and not home.lists.read():
                 return None
             if looked:
-                frame[self._looked_at] = looked
+                self._put_looked(looked)
             if rest:
-                frame[self._rest_at] = rest
+                self._put_rest(rest)
             if numbers:
-                self._memory[0, self._given_at] = numbers if self._given is None else [numbers[k] for k in self._given]
+                self._put_numbers(numbers if self._given is None else [numbers[k] for k in self._given])
             self._evaluate()
             results = self._results()
             if self.layout.guarded and results.pop(self._outputs) != 0.0:
                 return None
-            before = self._before.at(frame)
+            before = self._before.at(home.frame)
             if loads or self._many:  # new tuples take the place of as many old ones: there is nothing to collect
                 with collector_paused():
                     self._finish(loads, results[self._outputs :])
@@ -149,10 +154,8 @@ class ResidentStep:
             places, always = self.layout.fixed
             calls.append(map(home.frame.__setitem__, (places,), (always,)))
             calls.append(map(setattr, (residence, home), ("constants", "settled"), (held.constants, self)))
-        written: Iterator[list[float]] = iter(())
-        if held.columns:
-            lists, written = tee(home.columns())
-            calls.append(map(_put_all, held.columns, repeat(slice(None)), lists))
+        if home.lists is not None:
+            calls.append(iter(home.lists.write, None))
         if held.parts:
             calls.append(self._puts.calls(numbers))
         if loads and self._pays() and {*map(type, home.values)} <= {Value}:
@@ -161,7 +164,6 @@ class ResidentStep:
             calls.append(self._written_back())
         # Now all of them run.
         deque(chain.from_iterable(calls), maxlen=0)
-        residence.written = list(written)
 
     def _written_back(self) -> Iterator[Any]:
         """The calls that write all numbers where they belong."""
@@ -178,11 +180,6 @@ class ResidentStep:
         """Whether the numbers are elsewhere."""
         return self.residence.ahead is not self.home or not self.residence.defers()
 
-    def _arrive(self) -> bool:
-        """Use the numbers that are there; whether the lists are lists of floats still."""
-        self._stays += 1
-        return self.held.columns == self.residence.written or self._load_columns()
-
     def _load(self) -> bool:
         """Take the numbers from where they belong; whether they are numbers still, of the same form."""
         home, held = self.home, self.held
@@ -198,13 +195,6 @@ class ResidentStep:
             if found is None:
                 return False
             home.frame[places] = found
-        return self._load_columns()
-
-    def _load_columns(self) -> bool:
-        for column, places in zip(self.held.columns, self.home.columns_at):
-            if len(column) != len(places) or {*map(type, column)} != {float}:
-                return False
-            self.home.frame[places] = column
         return True
 
 

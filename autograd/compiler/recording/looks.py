@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["END", "NO_KEY", "Look", "offset_of_attributes", "with_class", "without"]
+__all__ = ["ANY", "END", "NO_KEY", "Look", "offset_of_attributes", "with_class", "without"]
 
 _MANAGED_DICT = 1 << 4  # CPython's Py_TPFLAGS_MANAGED_DICT
 _WORD = tuple.__itemsize__
@@ -16,11 +16,16 @@ class _NoKey:
     """In the place of the key of an object that cannot be set, such as the class of an object."""
 
 
+class _Any:
+    """In the place of an object that may be any."""
+
+
 class _End:
     """In the place of the key of what is appended to a list."""
 
 
 NO_KEY = _NoKey()
+ANY = _Any()
 END = _End()
 
 
@@ -33,7 +38,7 @@ class Look(NamedTuple):
             "code", "defaults" and "kwdefaults" for those of a function.
         container: The list, dictionary, object, name or function.
         keys: Those of a dictionary.
-        expected: What was there, NO_KEY for a key that was not there.
+        expected: What was there, NO_KEY for a key that was not there, ANY for a key that may stand for anything.
     """
 
     kind: str
@@ -67,7 +72,9 @@ def offset_of_attributes(x: Any) -> int | None:
 
 
 def without(look: Look, keys: set[Any]) -> Look:
-    """The same without some of the keys."""
+    """The same, whatever some of the keys stand for."""
+    if look.kind == "dict":
+        return look._replace(expected=[ANY if key in keys else x for key, x in zip(look.keys, look.expected)])
     if look.kind != "names":
         return look
     pairs = [(key, x) for key, x in zip(look.keys, look.expected) if key not in keys]

@@ -226,7 +226,8 @@ class Outside:
         elif isinstance(x, (list, deque, set, frozenset)):
             settle(x)  # all Values are of one class then
             keys = range(len(x)) if isinstance(x, (list, deque)) else ()
-            self._watch(Watch(where, functools.partial(list, x), x, keys, functools.partial(put_items, x)))
+            if not isinstance(x, frozenset):  # which cannot change
+                self._watch(Watch(where, functools.partial(list, x), x, keys, functools.partial(put_items, x)))
             if not self._push_values(x):
                 self._push(enumerate(x), where)
         elif isinstance(x, tuple):

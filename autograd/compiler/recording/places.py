@@ -200,22 +200,25 @@ class Reader:
     def __init__(
         self, places: Sequence[Place], kinds: Sequence[type], trees: Sequence[TreeReader], wanted: Sequence[int]
     ) -> None:
-        items = [place for place in places if place.is_item]
         self.places, self.kinds = places, list(kinds)
-        self._spaces, self._keys = [place.space for place in items], [place.key for place in items]
-        self._all_items = len(items) == len(places)
+        self._spaces, self._keys = [place.space for place in places], [place.key for place in places]
+        sides = {place.is_item for place in places}
+        self._get: Any = None if len(sides) > 1 else getitem if True in sides else getattr
+        self._any_int = int in kinds
         self.trees, self.wanted = trees, wanted
 
     def __call__(self) -> list[float] | None:
         """The numbers, in the order of the leaves; None if there is something else."""
         try:
-            items = map(getitem, self._spaces, self._keys)
-            found: list[Any] = list(items) if self._all_items else [place.get() for place in self.places]
+            if self._get is None:
+                found: list[Any] = [place.get() for place in self.places]
+            else:  # one call into C
+                found = list(map(self._get, self._spaces, self._keys))
         except (LookupError, AttributeError):
             return None
         if list(map(type, found)) != self.kinds:
             return None
-        if int in self.kinds and not all_small(found):
+        if self._any_int and not all_small(found):
             return None
         for tree in self.trees:
             inside = tree.read()

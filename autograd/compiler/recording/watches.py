@@ -126,8 +126,8 @@ class Watch:
         freed = [k for k, key in enumerate(self.keys) if key is not NO_KEY and key in keys]
         find = self.find
         if len(freed) == len(self.keys) and isinstance(self.space, list):  # 20x faster than object by object
-            space = self.space
-            self._look_at(lambda: (len(space),))
+            space, count = self.space, len(self.space)
+            self._look_at(lambda: (len(space) == count,))  # a truth is one object, while ints above 256 are many
             self.keys = [NO_KEY]
         elif freed:
 
@@ -140,7 +140,7 @@ class Watch:
 
             looks = [without(x, keys) for x in self.looks]
             self._look_at(look)
-            self.looks = looks if all(x.kind in ("class", "attributes", "names") for x in looks) else ()
+            self.looks = looks if all(x.kind in ("class", "attributes", "names", "dict") for x in looks) else ()
 
     def put_back(self) -> None:
         """Put the objects back that are other ones now."""
@@ -206,7 +206,7 @@ class _Identical:
     """
 
     def __init__(self, watches: Sequence[Watch], comparison: Comparison | None = None) -> None:
-        self.comparison = comparison
+        self.comparison, self._rest = comparison, bool(watches)
         lists = [watch for watch in watches if watch.reads_list]
         of_values = [watch for watch in lists if watch.identical]
         others = [watch for watch in lists if not watch.identical]
@@ -221,6 +221,8 @@ class _Identical:
         """Whether they are."""
         if self.comparison is not None and not self.comparison.holds():
             return False
+        if not self._rest:
+            return True
         now = [*self._other_lists, *[find() for find in self._finds]]
         return (
             self._value_lists == self._values
@@ -261,7 +263,7 @@ def put_items(x: Any, seen: Any) -> None:
     """Put members back into a list, a deque or a set."""
     if isinstance(x, list):
         x[:] = seen
-    elif not isinstance(x, frozenset):
+    else:
         x.clear()
         x.extend(seen) if isinstance(x, deque) else x.update(seen)
 

@@ -1,0 +1,118 @@
+"""Lists of floats that machine code reads and writes: nobody who keeps a number of them sees it change."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import Value
+from autograd.compiler.machine.native.pycall import available
+
+np = pytest.importorskip("numpy")
+pytest.importorskip("llvmlite")
+if not available():
+    pytest.skip("no machine code for lists: not CPython with its lock", allow_module_level=True)
+
+from autograd.compiler.machine.lists import Lists  # noqa: E402
+
+
+def numbers(count: int, seed: int = 1) -> list[float]:
+    rng = random.Random(seed)
+    return [rng.uniform(-1.0, 1.0) for _ in range(count)]
+
+
+def made() -> tuple[list[float], list[float], Any, Any, Lists]:
+    """Two lists, the memory, the places of their numbers there, and what reads and writes them."""
+    first, second = numbers(300), [0.5] * 40  # of which one float stands for all
+    memory = np.array(numbers(500, seed=2))
+    places = np.array(random.Random(3).sample(range(500), 340))
+    return first, second, memory, places, Lists([first, second], [places[:300], places[300:]], memory)
+
+
+def test_numbers_go_to_their_places_and_come_back() -> None:
+    first, second, memory, places, lists = made()
+    untouched = np.delete(memory, places)
+    assert lists.read() == 1
+    assert memory[places].tolist() == first + second
+    assert np.delete(memory, places).tolist() == untouched.tolist()
+    memory[:] = special = [float("nan"), float("inf"), -0.0, 5e-324, *numbers(496, seed=4)]
+    lists.write()
+    assert list(map(repr, first + second)) == [repr(special[place]) for place in places]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_number_that_somebody_keeps_stays_what_it_is(times: int) -> None:
+    """A float is written in place only if nothing but the list refers to it."""
+    first, second, memory, _, lists = made()
+    for k in range(times):
+        kept = {"by a name": first[3], "in a tuple": (first[4], first[5]), "in a list": first[100:200]}
+        before = repr(kept)
+        memory[:] = numbers(500, seed=5 + k)
+        lists.write()
+        assert repr(kept) == before
+        assert first[3] != kept["by a name"]
+        assert len({*map(id, second)}) == 40
+
+
+@pytest.mark.parametrize("other", [3, True, "text", None, np.float64(3.0), Value(3.0)])
+def test_what_is_no_float_is_not_read(other: Any) -> None:
+    first, _, _, _, lists = made()
+    before = first[7]
+    first[7] = other
+    assert lists.read() == 0
+    first[7] = before
+    assert lists.read() == 1
+
+
+def test_a_list_of_another_length_is_not_read_and_written_as_far_as_it_goes() -> None:
+    first, second, memory, places, lists = made()
+    first.append(1.0)
+    assert lists.read() == 0
+    del first[200:]
+    second.clear()
+    assert lists.read() == 0
+    lists.write()
+    assert (first, second) == (memory[places[:200]].tolist(), [])
+
+
+def test_old_numbers_are_given_back_and_dropped_last() -> None:
+    """What runs when an object goes finds all lists complete."""
+    first, second, memory, places, lists = made()
+    seen: list[list[float]] = []
+
+    class Last:
+        def __del__(self) -> None:
+            seen.append(first + second)
+
+    first[9] = Last()  # type: ignore[call-overload]  # by another thread, say
+    lists.write()
+    assert seen == [memory[places].tolist()]
+
+
+def test_a_step_leaves_the_numbers_that_were_there_before_to_whoever_kept_them() -> None:
+    w, m = [Value(0.1 * k) for k in range(300)], [0.0] * 300
+
+    @autograd.compile
+    def step(x: float) -> Any:
+        value = sum([p * x for p in w]) ** 2
+        value.backward()
+        for k, p in enumerate(w):
+            m[k] = 0.5 * m[k] + p.grad
+            p.data -= 1e-6 * m[k]
+            p.grad = 0.0
+        return value
+
+    history = []
+    for k in range(40):
+        step(0.1 * k)
+        history.append(list(m))
+    assert len({row[5] for row in history}) == 40
+    for before, after in zip(history, history[1:]):
+        momentum = [y - 0.5 * x for x, y in zip(before, after)]
+        assert momentum == pytest.approx([momentum[0]] * 300)  # the same gradient for each of them
+    assert step.recordings <= 3
+    (variant,) = step.kept.all()
+    assert variant.outside._looks._identical.hold()  # the short way to compare what is outside serves lists, too
