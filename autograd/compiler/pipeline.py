@@ -122,12 +122,7 @@ def _violations(builder: Builder, guards: list[list[Any]], looks: list[Operand])
 
 
 def inlined(program: Program, leaf: Leaf | None = None) -> Program:
-    """Users' primitives replaced by what their functions do, where these work on arrays as on floats.
-
-    Args:
-        program: What to rewrite.
-        leaf: One array for all parameters, the first of the result.
-    """
+    """Users' primitives replaced by what their functions do, where these work on arrays as on floats."""
     if leaf is None and not any(isinstance(array.op, Primitive) or array.op in _NUMBERS for array in program.arrays):
         return program
     builder = Builder()

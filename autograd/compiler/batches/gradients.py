@@ -31,10 +31,6 @@ class Gradients:
     """Sums of a loss and of its gradient over any number of samples, for any number of threads at a time.
 
     It can be pickled; the machine code stays behind and is made again where it is needed.
-
-    Args:
-        program: the sum of the loss over a batch, and its gradient (see ``training.loss_and_gradients``).
-        trained: the number of parameters in the gradient.
     """
 
     def __init__(self, program: Program, trained: int) -> None:

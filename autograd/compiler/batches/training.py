@@ -49,12 +49,7 @@ class StepProgram(NamedTuple):
 
 
 def loss_and_gradients(recording: Recording, trained: int) -> Program:
-    """The sum of a loss over a batch, and its derivatives with respect to the first parameters, in their order.
-
-    Args:
-        recording: the loss of one sample.
-        trained: the number of parameters to differentiate with respect to.
-    """
+    """The sum of a loss over a batch, and its derivatives with respect to the first parameters, in their order."""
     builder, loss, gradients = _differentiated(recording, None)
     leaf = _parameters(builder)
     if leaf is None:

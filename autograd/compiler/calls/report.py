@@ -66,14 +66,7 @@ class Compiled(Protocol):
 
 
 def cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args: Sequence[Any]) -> str:
-    """Why a function was recorded once more.
-
-    Args:
-        new: the recording.
-        kept: those that there were for arguments of this structure.
-        entries: all that there were.
-        args: the arguments.
-    """
+    """Why a function was recorded once more."""
     if not entries:
         return "the first call"
     if not kept:

@@ -35,12 +35,6 @@ class StepPlan:
 
     Attributes:
         run: Makes a call; None if a guard does not hold, or something else is there than when it was recorded.
-
-    Args:
-        recording: Of the function.
-        backend: What is to run it.
-        residence: What guards numbers that stay in the memory of machine code.
-        deferrable: Places of lists that may be deferred.
     """
 
     def __init__(
@@ -110,12 +104,7 @@ def _objects(targets: Sequence[Target], arguments: Sequence[Any]) -> Sequence[An
 
 
 def live_numbers(recording: Recording, arguments: Sequence[Any]) -> list[float] | None:
-    """The numbers that a call reads where they are; None if something else is there now.
-
-    Args:
-        recording: Of the function.
-        arguments: The numbers and Values of the call.
-    """
+    """The numbers that a call reads where they are; None if something else is there now."""
     found = list(map(_data, recording.parameters))
     effects = recording.effects
     if recording.numbers or effects.outside is not None:
@@ -132,13 +121,7 @@ def live_numbers(recording: Recording, arguments: Sequence[Any]) -> list[float] 
 
 
 def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[Any]) -> None:
-    """Write what a call changes: all of it or, if something goes wrong before, nothing.
-
-    Args:
-        effects: Of the recording.
-        lists: The numbers that they need.
-        arguments: The numbers and Values of the call.
-    """
+    """Write what a call changes: all of it or, if something goes wrong before, nothing."""
     supply = iter(lists)
     settle(_objects([*effects.data[0], *effects.gradients[0], *effects.constants[0]], arguments))
     calls: list[Iterator[Any]] = []

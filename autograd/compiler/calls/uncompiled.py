@@ -53,12 +53,7 @@ class Uncompiled(Recordings):
         return outside.sets("grad") or outside.sets("data") or "backward" in outside.names
 
     def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
-        """The same as ``value_and_grad`` without the compiler.
-
-        Args:
-            args: the arguments in the order of the signature.
-            given: the numbers and Values in them.
-        """
+        """The same as ``value_and_grad`` without the compiler."""
         if self.has_effects and self._updates():
             raise CompileError(
                 "this call changes something outside of the function and cannot be recorded, so that value_and_grad "

@@ -53,9 +53,6 @@ class Comparison:
 
     Attributes:
         holds: Whether all of it is the same: 1, or 0 if something else may be there.
-
-    Args:
-        looks: What to compare.
     """
 
     def __init__(self, looks: Sequence[Look]) -> None:

@@ -44,11 +44,6 @@ class Layout:
         slots: The place in the home of each live number, also of those that a call puts there.
         fixed: The places that always get the same number, and these numbers.
         leaves: For each live number that the outputs or the guards depend on, its place.
-
-    Args:
-        recording: What to compute.
-        held: Which of its numbers stay.
-        homes: Those of the function; a new one is added if none of them is for these numbers.
     """
 
     def __init__(self, recording: Recording, held: Held, homes: list[Any]) -> None:

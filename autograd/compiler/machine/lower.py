@@ -47,14 +47,6 @@ def lowered(
 ) -> list[Call]:
     """The calls that compute a program.
 
-    Args:
-        program: The program, whose arrays are in this memory.
-        steps: the order of computation.
-        kept: the arrays that are in memory.
-        memory: The places of the arrays.
-        batch: The number of samples in the batched arrays.
-        fixed: whether matrix products are compiled for their sizes.
-
     Raises:
         UnsupportedError: a primitive that a user has defined.
     """

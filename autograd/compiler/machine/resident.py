@@ -36,13 +36,7 @@ _FEW = 16  # numbers that are written elsewhere without a look at the collector
 
 
 class ResidentStep:
-    """The machine code of a recording that changes something.
-
-    Args:
-        recording: What to compute.
-        held: Which of its numbers may stay.
-        residence: What guards them.
-    """
+    """The machine code of a recording that changes something."""
 
     def __init__(self, recording: Recording, held: Held, residence: Residence) -> None:
         self.held, self.residence = held, residence
@@ -199,12 +193,7 @@ class ResidentStep:
 
 
 class _Known:
-    """Where some of the live numbers of a recording are.
-
-    Args:
-        count: How many live numbers there are.
-        places: By number the place in a frame.
-    """
+    """Where some of the live numbers of a recording are."""
 
     def __init__(self, count: int, places: dict[int, int]) -> None:
         numbers = sorted(places, key=places.__getitem__)

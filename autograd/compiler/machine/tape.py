@@ -51,9 +51,6 @@ class Outcome(NamedTuple):
 class Tape:
     """A recorded graph that runs node by node, for any number of threads at a time.
 
-    Args:
-        recording: The recording to run.
-
     Raises:
         UnsupportedError: a primitive that a user has defined.
     """

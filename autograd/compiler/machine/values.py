@@ -42,11 +42,7 @@ def _place(slot: str) -> int | None:
 
 
 class Numbers:
-    """The numbers of some Values, each of which is there once.
-
-    Args:
-        values: These Values.
-    """
+    """The numbers of some Values, no two of which are the same object."""
 
     def __init__(self, values: Sequence[Value]) -> None:
         self._values = values  # which keeps what is at their addresses

@@ -31,11 +31,6 @@ __all__ = ["differentiate"]
 def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> list[Operand]:
     """Write the derivatives of one number with respect to whole arrays behind what is written.
 
-    Args:
-        builder: The builder with the program in it.
-        output: one member of an array.
-        inputs: arrays, each read in the order of its members.
-
     Returns:
         For each input an operand of its size: 0.0 where the output does not depend on it.
     """

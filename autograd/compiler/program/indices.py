@@ -32,11 +32,7 @@ Dims = tuple[tuple[int, int], ...]  # (turns, step) of each loop, from the outsi
 
 
 class Index(Sequence[int]):
-    """An immutable list of member numbers.  Two of them are equal if they are the same object (see ``Builder.index``).
-
-    Args:
-        places: the member that each place reads.
-    """
+    """The member that each place reads, as an immutable list.  Only the same object is equal: see ``Builder.index``."""
 
     def __init__(self, places: Sequence[int]) -> None:
         self.places = places

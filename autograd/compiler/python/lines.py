@@ -90,12 +90,7 @@ _LETTERS = {Kind.ARGUMENT: "x", Kind.PARAMETER: "p", Kind.CONSTANT: "c"}
 
 
 class Names:
-    """Names that nothing else has.
-
-    Args:
-        program: whose arrays get names.
-        nameless: arrays that need none.
-    """
+    """Names that nothing else has."""
 
     def __init__(self, program: Program, nameless: set[int]) -> None:
         self.taken = set(_RESERVED)

@@ -52,12 +52,7 @@ _SOURCES = {Kind.ARGUMENT: "arguments", Kind.PARAMETER: "parameters"}
 
 
 def python_text(program: Program, batch: int = 1) -> Text:
-    """A program as the lines of a Python module.
-
-    Args:
-        program: The program to write.
-        batch: The number of samples in the batched arrays.
-    """
+    """A program as the lines of a Python module."""
     pieces, parts = split(program, tables=True)
     inlined = _inlined(pieces, batch)
     first = _Writer(pieces, inlined, batch, set())
@@ -228,10 +223,6 @@ class PythonKernel:
 
     ``kernel(arguments, parameters)`` gives for each output of the program the list of its numbers; of a batched
     output, a list for each member.
-
-    Args:
-        program: The program to run.
-        batch: The number of samples in the batched arrays.
     """
 
     def __init__(self, program: Program, batch: int = 1) -> None:

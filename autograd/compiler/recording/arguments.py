@@ -161,14 +161,7 @@ def _simple(x: Any, leaves: Floats) -> Any:
 
 
 def refilled(args: Sequence[Any], shape: Any, leaves: list[Any], numbers: list[float]) -> tuple[Any, ...]:
-    """Arguments like those of a call with other numbers.
-
-    Args:
-        args: The arguments of the call.
-        shape: their structure.
-        leaves: their numbers and Values.
-        numbers: The stand-ins for these numbers.
-    """
+    """The arguments of a call with other numbers, or what stands for them, in the places of its own."""
     supply = iter(numbers)
     if not isinstance(leaves, Floats):
         return tuple([rebuild(arg, supply) for arg in args])

@@ -101,12 +101,7 @@ def _kinds(rows: Sequence[Any]) -> list[Any]:
 
 
 class _Columns:
-    """Many rows of a kind, for which a function is called once.
-
-    Args:
-        recorder: The ``Recorder`` of the call.
-        rows: The rows.
-    """
+    """Many rows of a kind, for which a function is called once."""
 
     def __init__(self, recorder: Any, rows: list[Any]) -> None:
         self.recorder, self.rows = recorder, rows

@@ -147,13 +147,7 @@ class Changes:
     # ---- before and after ------------------------------------------------------------------------------------------
     @contextmanager
     def watched(self, nodes: dict[Value, None], leaves: Sequence[Value], given: Sequence[Any]) -> Iterator[None]:
-        """For a while there are traced numbers where the function reads numbers that it changes.
-
-        Args:
-            nodes: The nodes of the recording, to which the recorder adds each that is made.
-            leaves: The leaves that stand for the arguments.
-            given: The numbers and Values in the arguments.
-        """
+        """For a while there are traced numbers where the function reads numbers that it changes."""
         try:
             self._begin(nodes, leaves, given)
             yield

@@ -30,12 +30,7 @@ _NUMBERS = {Value, float, int}
 
 
 class Copies:
-    """The copies of arguments that a function gets.
-
-    Args:
-        copies: the arguments.
-        inputs: the numbers and Values in them.
-    """
+    """The copies of arguments that a function gets."""
 
     def __init__(self, copies: Sequence[Any], inputs: Sequence[Any]) -> None:
         self.containers = list(_containers(copies))

@@ -22,12 +22,7 @@ __all__ = ["Log", "Logs", "grown"]
 
 
 class Log:
-    """In the place of a list or a deque while a function is recorded.
-
-    Args:
-        target: The list.
-        name: What it is called.
-    """
+    """In the place of a list or a deque while a function is recorded."""
 
     def __init__(self, target: Any, name: str) -> None:
         self._target, self._name, self._read = target, name, False
@@ -75,12 +70,7 @@ Sequence.register(Log)
 
 
 class Logs:
-    """The lists to which a function appends, while it is recorded.
-
-    Args:
-        outside: All that the function can see.
-        targets: The lists, and what they are called.
-    """
+    """The lists to which a function appends, while it is recorded."""
 
     def __init__(self, outside: Outside, targets: Iterable[tuple[Any, str]]) -> None:
         self._logs = [Log(target, name) for target, name in targets]

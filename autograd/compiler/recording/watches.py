@@ -152,11 +152,7 @@ class Watch:
 
 
 class Looks:
-    """Many watches at once: machine code looks where it can, Python at the rest.
-
-    Args:
-        watches: What to look at, what changes most often first.
-    """
+    """Many watches at once, those that fail most often first: machine code looks where it can, Python at the rest."""
 
     def __init__(self, watches: Sequence[Watch]) -> None:
         self._watches = watches

@@ -60,11 +60,7 @@ class Place(NamedTuple):
 
 
 class _Sides:
-    """Puts objects into places: into lists and dictionaries by one call into C, into attributes by another.
-
-    Args:
-        places: The places.
-    """
+    """Puts objects into places: into lists and dictionaries by one call into C, into attributes by another."""
 
     def __init__(self, places: Sequence[Place]) -> None:
         self._sides = []

@@ -204,12 +204,7 @@ class Pieces(NamedTuple):
 
 
 def split(program: Program, tables: bool = False) -> Pieces:
-    """Cut leaves and sums into pieces that nothing reads across, each sum as early as it can be computed.
-
-    Args:
-        program: The program to split.
-        tables: Whether small classes that read others without any order are taken apart, too.
-    """
+    """Cut leaves and sums into pieces that nothing reads across, each sum as early as it can be computed."""
     single, counts = singled(program, tables)
     pieces = _Splitter(single).pieces()
     rest = iter(pieces.parts)
