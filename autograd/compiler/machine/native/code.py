@@ -1,4 +1,4 @@
-"""Straight-line LLVM IR over vectors of doubles: what the functions and the loops are written with."""
+"""LLVM IR, line by line: names for results, blocks, and straight-line code over vectors of doubles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeAlias
 
-__all__ = ["Code", "Functions", "Operand", "literal"]
+__all__ = ["Code", "Functions", "Lines", "Operand", "literal"]
 
 Operand: TypeAlias = "str | float"  # a name in the IR, or a number known now
 
@@ -48,25 +48,41 @@ class Functions:
         return "\n".join(self.pieces.values()) + "\n"
 
 
-class Code:
-    """Lines of one function; values are names in the IR, Python floats are constants."""
+class Lines:
+    """Lines of one function, with fresh names for results and blocks."""
 
-    def __init__(self, functions: Functions) -> None:
-        self.functions, self.lanes, self.type = functions, functions.lanes, functions.type
-        self.integers = f"<{self.lanes} x i64>" if self.lanes > 1 else "i64"
-        self.truth = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
+    def __init__(self) -> None:
         self.lines: list[str] = []
-        self._count = 0
+        self.count = 0
 
     def let(self, right: str) -> str:
         """Name the result of an instruction."""
-        self._count += 1
-        self.lines.append(f"  %t{self._count} = {right}")
-        return f"%t{self._count}"
+        self.count += 1
+        self.lines.append(f"  %t{self.count} = {right}")
+        return f"%t{self.count}"
 
     def do(self, line: str) -> None:
         """An instruction without a result."""
         self.lines.append("  " + line)
+
+    def label(self) -> str:
+        """A name for a block."""
+        self.count += 1
+        return f"b{self.count}"
+
+    def block(self, label: str) -> None:
+        """Begin a block."""
+        self.lines.append(f"{label}:")
+
+
+class Code(Lines):
+    """Lines of one function over vectors; values are names in the IR, Python floats are constants."""
+
+    def __init__(self, functions: Functions) -> None:
+        super().__init__()
+        self.functions, self.lanes, self.type = functions, functions.lanes, functions.type
+        self.integers = f"<{self.lanes} x i64>" if self.lanes > 1 else "i64"
+        self.truth = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
 
     def splat(self, kind: str, constant: str) -> str:
         """The same constant in every lane."""

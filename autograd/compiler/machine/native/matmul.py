@@ -62,28 +62,20 @@ def emit_matmul(
     lanes = lanes or host().lanes
     if min(m, n, k) < 1:
         raise ValueError(f"matrix product {m}x{k} times {k}x{n}: sizes must be at least 1")
+    given = (name, m, n, k, c, a, b, start, accumulate, lanes)
     s = c if accumulate else start
     if c.columns == b.columns == 1 and (s is None or s.columns in (0, 1)):
         if 8 * b.rows * k > _SPREAD and m >= _WORTH:
-            return _packed(name, m, n, k, c, a, b, start, accumulate, lanes)
-        return _Outer(name, m, n, k, c, a, b, start, accumulate, lanes).text()
+            return _packed(*given)
+        return _Outer(*given).text()
     if c.columns == b.rows == 1 and m >= _WORTH and n >= lanes:
-        return _packed(name, m, n, k, c, a, b, start, accumulate, lanes)
+        return _packed(*given)
     if a.columns == b.rows == 1:
-        return _Dot(name, m, n, k, c, a, b, start, accumulate, lanes).text()
+        return _Dot(*given).text()
     if c.rows == a.rows == 1:  # Cᵀ = Bᵀ Aᵀ, with the arguments exchanged
-        inner = emit_matmul(
-            f"{name}.t",
-            n,
-            m,
-            k,
-            c.transposed,
-            b.transposed,
-            a.transposed,
-            start=start and start.transposed,
-            accumulate=accumulate,
-            lanes=lanes,
-        )
+        exchanged = (c.transposed, b.transposed, a.transposed)
+        turned = start and start.transposed
+        inner = emit_matmul(f"{name}.t", n, m, k, *exchanged, start=turned, accumulate=accumulate, lanes=lanes)
         return inner + define_function(name, [f"call void @{name}.t(ptr %c, ptr %b, ptr %a, ptr %s)"])
     raise ValueError(f"no contiguous direction in common: C {c}, A {a}, B {b}; copy one operand transposed")
 
@@ -127,13 +119,7 @@ def _packed(
                 [
                     offset("%pc", "%c", [(f"%n{label}", 1)], n0, label),
                     offset("%pa", "%a", [(f"%m{label}", a.columns)], k0 * a.columns, label),
-                    offset(
-                        "%pb",
-                        "%b",
-                        [(f"%m{label}", b.rows), (f"%n{label}", b.columns)],
-                        k0 * b.rows + n0 * b.columns,
-                        label,
-                    ),
+                    _corner("b", b, f"%m{label}", f"%n{label}", k0, n0, label),
                     [
                         f"call void @{part}.copy(ptr %panel, ptr %pb{label})",
                         f"call void @{part}(ptr %pc{label}, ptr %pa{label}, ptr %panel, ptr poison)",
@@ -152,7 +138,7 @@ def _fill(name: str, m: int, n: int, c: Matrix, start: Matrix | None, lanes: int
     else:
         t.lines += [f"%os = mul i64 %i, {start.rows}", "%ps = getelementptr double, ptr %s, i64 %os"]
         if start.columns == 0:
-            repeated = t.broadcast("%ps", 0)
+            repeated = t.repeated("%ps", 0)
             for j in range(0, n, lanes):
                 t.store(repeated, "%p", j, min(lanes, n - j))
         else:
@@ -194,10 +180,6 @@ class _Product:
     lanes: int
 
     @property
-    def type(self) -> str:
-        return f"<{self.lanes} x double>"
-
-    @property
     def registers(self) -> int:
         """Accumulators that leave room for the operands: of 32 registers with AVX-512 (and NEON), else 16."""
         return 24 if self.lanes == 8 or "aarch64" in host().triple or "arm64" in host().triple else 12
@@ -205,7 +187,7 @@ class _Product:
     def loops(self, rows: int, columns: int) -> str:
         """The driver: full tiles in two loops, then the tiles of the remainders."""
         pieces, lines = [], []
-        label, s = 0, self.start or Matrix(0, 0)
+        label = 0
         for n0, n_count, width in _split(self.n, columns):
             for m0, m_count, height in _split(self.m, rows):
                 tile = f"{self.name}.{height}x{width}"
@@ -217,24 +199,10 @@ class _Product:
                     (n_count, width),
                     (m_count, height),
                     [
-                        offset(
-                            "%pc",
-                            "%c",
-                            [(f"%m{label}", self.c.rows), (f"%n{label}", self.c.columns)],
-                            m0 * self.c.rows + n0 * self.c.columns,
-                            label,
-                        ),
+                        _corner("c", self.c, f"%m{label}", f"%n{label}", m0, n0, label),
                         offset("%pa", "%a", [(f"%m{label}", self.a.rows)], m0 * self.a.rows, label),
                         offset("%pb", "%b", [(f"%n{label}", self.b.columns)], n0 * self.b.columns, label),
-                        offset(
-                            "%ps",
-                            "%s",
-                            [(f"%m{label}", s.rows), (f"%n{label}", s.columns)],
-                            m0 * s.rows + n0 * s.columns,
-                            label,
-                        )
-                        if self.start
-                        else [],
+                        _corner("s", self.start, f"%m{label}", f"%n{label}", m0, n0, label) if self.start else [],
                         [f"call void @{tile}(ptr %pc{label}, ptr %pa{label}, ptr %pb{label}, {ps})"],
                     ],
                 )
@@ -286,7 +254,7 @@ class _Outer(_Product):
             row = [t.load("%b.now", j * self.lanes, active[j]) for j in range(len(active))]
             total = []
             for i in range(height):
-                x = t.broadcast("%a.now", i * self.a.rows)
+                x = t.repeated("%a.now", i * self.a.rows)
                 total += [t.fma(x, row[j], f"%s{i}.{j}") for j in range(len(active))]
             return total
 
@@ -301,7 +269,7 @@ class _Outer(_Product):
         if self.start is None:
             return "zeroinitializer"
         if self.start.columns == 0:
-            return t.broadcast("%s", i * self.start.rows)
+            return t.repeated("%s", i * self.start.rows)
         return t.load("%s", i * self.start.rows + j * self.lanes, active)
 
 
@@ -349,6 +317,12 @@ class _Dot(_Product):
                     s, base = (self.c, "%c") if self.accumulate else (self.start or self.c, "%s")
                     start = base, i * s.rows, s.columns
                 t.store_piece(totals, (i - i0) * width, width, "%c", i * self.c.rows, self.c.columns, start)
+
+
+def _corner(matrix: str, strides: Matrix, row: str, column: str, row0: int, column0: int, label: int) -> list[str]:
+    """%p<matrix><label>: where element (row0 + row, column0 + column) of a matrix is."""
+    indices = [(row, strides.rows), (column, strides.columns)]
+    return offset(f"%p{matrix}", f"%{matrix}", indices, row0 * strides.rows + column0 * strides.columns, label)
 
 
 def _split(size: int, tile: int) -> list[tuple[int, int, int]]:

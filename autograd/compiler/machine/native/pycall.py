@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from autograd.compiler.machine.native.code import Lines
 from autograd.compiler.machine.native.jit import NativeModule, host, pointer
 
 # How arguments are built: None is one float, a tuple is a list or tuple of that many members.
@@ -123,27 +124,8 @@ LIST_ITEMS = list.__basicsize__ - 2 * WORD
 _TUPLE_ITEMS = tuple.__basicsize__
 
 
-class _Writer:
-    """Lines of one function, with fresh names."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.count = 0
-
-    def let(self, right: str) -> str:
-        self.count += 1
-        self.lines.append(f"  %t{self.count} = {right}")
-        return f"%t{self.count}"
-
-    def do(self, line: str) -> None:
-        self.lines.append("  " + line)
-
-    def label(self) -> str:
-        self.count += 1
-        return f"b{self.count}"
-
-    def block(self, label: str) -> None:
-        self.lines.append(f"{label}:")
+class _Writer(Lines):
+    """Lines of a function that CPython calls."""
 
     def require(self, condition: str, otherwise: str) -> None:
         """Go on if the condition holds."""

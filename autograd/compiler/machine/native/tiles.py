@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from autograd.compiler.machine.native.code import Code, Functions
 from autograd.compiler.machine.native.jit import host
 
 _POINTERS = "ptr noalias %c, ptr noalias %a, ptr noalias %b, ptr noalias %s"
@@ -36,12 +37,7 @@ def offset(to: str, base: str, terms: Sequence[tuple[str, int]], constant: int, 
     return [*lines, f"{to}{label} = getelementptr double, ptr {base}, i64 {total}"]
 
 
-def double_loop(
-    label: int,
-    outer: tuple[int, int],
-    inner: tuple[int, int],
-    body: Sequence[Sequence[str]],
-) -> list[str]:
+def double_loop(label: int, outer: tuple[int, int], inner: tuple[int, int], body: Sequence[Sequence[str]]) -> list[str]:
     """Run ``body`` for %n<label> over ``outer`` = (count, step) and, inside, %m<label> over ``inner``."""
     return [
         f"br label %on{label}.in",
@@ -64,18 +60,11 @@ def double_loop(
     ]
 
 
-class Tile:
+class Tile(Code):
     """Lines of one micro-kernel."""
 
     def __init__(self, lanes: int) -> None:
-        self.lanes, self.type = lanes, f"<{lanes} x double>"
-        self.lines: list[str] = []
-        self.count = 0
-
-    def let(self, right: str) -> str:
-        self.count += 1
-        self.lines.append(f"%t{self.count} = {right}")
-        return f"%t{self.count}"
+        super().__init__(Functions(lanes))
 
     def at(self, base: str, offset: int) -> str:
         return self.let(f"getelementptr double, ptr {base}, i64 {offset}") if offset else base
@@ -103,32 +92,9 @@ class Tile:
                 f"ptr {pointer}, i32 8, <{self.lanes} x i1> {self.mask(active)})"
             )
 
-    def broadcast(self, base: str, offset: int) -> str:
-        scalar = self.let(f"load double, ptr {self.at(base, offset)}, align 8")
-        first = self.let(f"insertelement {self.type} poison, double {scalar}, i64 0")
-        return self.let(f"shufflevector {self.type} {first}, {self.type} poison, <{self.lanes} x i32> zeroinitializer")
-
-    def fma(self, x: str, y: str, z: str) -> str:
-        return self.let(
-            f"call {self.type} @llvm.fmuladd.v{self.lanes}f64({self.type} {x}, {self.type} {y}, {self.type} {z})"
-        )
-
-    def sums_of_lanes(self, vectors: list[str]) -> str:
-        """A vector whose lane i is the sum of the lanes of vectors[i] (at most ``lanes`` of them), as a tree."""
-        vectors = vectors + ["poison"] * (self.lanes - len(vectors))
-        even = ", ".join(f"i32 {2 * i}" for i in range(self.lanes))
-        odd = ", ".join(f"i32 {2 * i + 1}" for i in range(self.lanes))
-        while len(vectors) > 1:
-            pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
-            vectors = [x if x == y == "poison" else self._add_neighbours(x, y, even, odd) for x, y in pairs]
-        return vectors[0]
-
-    def _add_neighbours(self, x: str, y: str, even: str, odd: str) -> str:
-        halves = [
-            self.let(f"shufflevector {self.type} {x}, {self.type} {y}, <{self.lanes} x i32> <{order}>")
-            for order in (even, odd)
-        ]
-        return self.let(f"fadd {self.type} {halves[0]}, {halves[1]}")
+    def repeated(self, base: str, offset: int) -> str:
+        """One number of the memory in every lane."""
+        return self.broadcast(self.let(f"load double, ptr {self.at(base, offset)}, align 8"))
 
     def store_piece(
         self,
