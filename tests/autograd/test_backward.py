@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, fsum, grad, ops, sumprod
+from autograd import Value, fsum, grad, ops, primitive, sumprod
 from autograd.errors import PrimitiveError
-from autograd.graph import Leaves, accumulate, leaves, spread, sweep, topological_order
+from autograd.graph import Leaves, accumulate, leaves, spread, sweep, topological_order, value_at
 from autograd.value import new_node
 
 
@@ -187,6 +187,25 @@ def test_infinite_and_missing_numbers_pass_through() -> None:
     y = Value(math.nan)
     (y * 2 + x).backward()
     assert y.grad == 2.0
+
+
+def test_no_gradient_from_above_times_an_infinite_derivative_is_nan_for_any_number_of_operands() -> None:
+    xs = [Value(1.0) for _ in range(3)]
+    (sumprod([math.inf, 1.0, 2.0], xs) * 0.0).backward()
+    assert math.isnan(xs[0].grad)
+    assert [x.grad for x in xs[1:]] == [0.0, 0.0]
+
+
+def test_the_value_of_a_node_for_other_operands_is_nan_where_its_primitive_refuses_them() -> None:
+    @primitive(lambda y, x: 1.0)
+    def picky(x: float) -> float:
+        if x < 0.0:
+            raise LookupError("not below 0")
+        return x
+
+    y = picky(Value(2.0))
+    assert value_at(y, [3.0]) == 3.0
+    assert math.isnan(value_at(y, [-1.0]))
 
 
 # ---- freedom ---------------------------------------------------------------------------------------------------------

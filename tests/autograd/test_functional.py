@@ -119,6 +119,16 @@ def test_changed_data_is_an_error_that_names_the_leaf() -> None:
     assert autograd.grad(z, y, create_graph=True)[0].data == 2.0
 
 
+def test_data_changed_to_nan_is_an_error_but_nan_that_was_recorded_is_none() -> None:
+    x = Value(2.0)
+    y = x * x
+    x.data = math.nan
+    with pytest.raises(StaleGraphError, match=r"recorded as 4\.0 but now is nan"):
+        autograd.grad(y, x, create_graph=True)
+    (slope,) = autograd.grad(x * x, x, create_graph=True)
+    assert math.isnan(slope.data)
+
+
 def test_changed_data_that_no_derivative_needs_is_no_error() -> None:
     x, unused = Value(2.0), Value(3.0)
     other = unused * 2
@@ -171,6 +181,23 @@ def test_sin_is_its_own_fourth_derivative(order: int) -> None:
     for x in (0.0, 0.4, -2.0):
         expected = [math.sin, math.cos, lambda t: -math.sin(t), lambda t: -math.cos(t)][order % 4](x)
         assert f(x) == pytest.approx(expected, abs=1e-12)
+
+
+def test_without_argnums_the_first_argument_is_meant() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return x**3 * y
+
+    assert grad(f)(2.0, 5.0) == 60.0
+    assert value_and_grad(f)(2.0, 5.0) == (40.0, 60.0)
+    assert jacobian(lambda x, y: [f(x, y), x])(2.0, 5.0) == [60.0, 1.0]
+    assert hessian(f)(2.0, 5.0) == 60.0
+    assert grad(f, argnums=1)(2.0, 5.0) == 8.0
+
+
+def test_a_tangent_that_is_a_value_is_differentiated_through() -> None:
+    t = Value(3.0)
+    _, slope = jvp(lambda x: x * x, (2.0,), (t,))
+    assert (slope.data, autograd.grad(slope, t)) == (12.0, (4.0,))
 
 
 def test_arguments_and_results_have_the_same_shape() -> None:
