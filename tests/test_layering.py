@@ -62,7 +62,8 @@ LEVELS: dict[str, list[set[str]]] = {
         {"export", "training"},
         {"lessons"},
         {"__init__"},
-        {"cli", "sklearn"},
+        {"cli", "estimators"},
+        {"sklearn"},
         {"__main__"},
     ],
     "autograd.viz": [
@@ -116,7 +117,7 @@ NEED_NUMPY = {
     *[".".join(["autograd", "compiler", "machine", path.stem]) for path in (ROOT / MACHINE).glob("[!_]*.py")],
 }
 # Made for the users of an optional package, which they have.
-MADE_FOR = {"nn.sklearn": {"numpy", "sklearn"}}
+MADE_FOR = {module: {"numpy", "sklearn"} for module in ("nn.estimators", "nn.sklearn")}
 # What takes time to import, and is not always needed.
 LOADED_LATE = NEED_NUMPY | {
     "autograd.compiler.backends",

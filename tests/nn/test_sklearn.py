@@ -173,3 +173,103 @@ def test_training_that_is_cut_off_by_max_iter_warns_where_the_user_called_it(est
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         estimator((2,), max_iter=50, tol=10.0, n_iter_no_change=3, random_state=0).fit(X, y)
+
+
+# --- what scikit-learn's networks have, too -------------------------------------------------------------------------
+def test_the_weights_are_arrays_that_compute_the_outputs() -> None:
+    X, y = IRIS
+    classifier = MLPClassifier((5, 4), "tanh", max_iter=3, random_state=0).fit(X, y)
+    assert [w.shape for w in classifier.coefs_] == [(4, 5), (5, 4), (4, 3)]
+    assert [b.shape for b in classifier.intercepts_] == [(5,), (4,), (3,)]
+    assert (classifier.n_layers_, classifier.n_outputs_, classifier.out_activation_) == (4, 3, "softmax")
+    a = np.array(X)
+    for w, b in zip(classifier.coefs_[:-1], classifier.intercepts_[:-1], strict=True):
+        a = np.tanh(a @ w + b)
+    z = a @ classifier.coefs_[-1] + classifier.intercepts_[-1]
+    expected = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    assert np.allclose(classifier.predict_log_proba(X), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_partial_fit_is_an_epoch_of_fit(kind: Any) -> None:
+    """The optimiser and the batches go on from call to call."""
+    X, y = IRIS
+    whole = kind(**{**SMALL, "max_iter": 5}).fit(X, y)
+    parts = kind(**SMALL)
+    for _ in range(5):
+        parts.partial_fit(X, y, **({"classes": [0, 1, 2]} if kind is MLPClassifier else {}))
+    assert parts.loss_curve_ == pytest.approx(whole.loss_curve_, rel=1e-12)
+    assert parts.n_iter_ == 5
+    assert np.allclose(parts.coefs_[0], whole.coefs_[0], rtol=1e-10, atol=0.0)
+
+
+def test_partial_fit_knows_its_classes() -> None:
+    X, y = IRIS
+    with pytest.raises(ValueError, match="the first call of partial_fit needs all labels"):
+        MLPClassifier(**SMALL).partial_fit(X, y)
+    classifier = MLPClassifier(**SMALL).partial_fit(X[:50], y[:50], classes=[0, 1, 2])
+    assert classifier.predict_proba(X).shape == (150, 3)
+    with pytest.raises(ValueError, match=r"the labels \[7\] are none of the classes \[0, 1, 2\]"):
+        classifier.partial_fit(X[:2], [0, 7])
+    with pytest.raises(ValueError, match=r"classes are \[0, 1\], but were \[0, 1, 2\] in the first call"):
+        classifier.partial_fit(X[:2], [0, 1], classes=[0, 1])
+    with pytest.raises(ValueError, match="there are 2 targets, but 1 in the first call"):
+        MLPRegressor(**SMALL).partial_fit(X, y).partial_fit(X, np.ones((150, 2)))
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_a_weight_of_two_is_a_sample_twice_and_none_is_no_sample(kind: Any) -> None:
+    """In whole batches, where no order of the samples matters."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3))
+    y = (X[:, 0] + X[:, 1] > 0).astype(int)
+    weight = rng.integers(0, 3, 40)
+    options = {**SMALL, "max_iter": 15, "batch_size": 100}
+    weighted = kind(**options).fit(X, y, sample_weight=weight)
+    repeated = kind(**options).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+    plain = kind(**options).fit(X, y)
+    assert weighted.loss_curve_ == pytest.approx(repeated.loss_curve_, rel=1e-9)
+    assert weighted.loss_curve_ != pytest.approx(plain.loss_curve_, rel=1e-3)
+    assert kind(**options).fit(X, y, np.full(40, 7.0)).loss_curve_ == pytest.approx(plain.loss_curve_, rel=1e-9)
+    with pytest.raises(ValueError, match="at least one non-zero number"):
+        kind(**options).fit(X, y, np.zeros(40))
+
+
+def test_several_targets_can_have_weights() -> None:
+    X = np.linspace(-1.0, 1.0, 20)[:, None]
+    y, weight = np.hstack([X, -2.0 * X]), np.arange(20) % 3
+    options = {**SMALL, "max_iter": 5, "batch_size": 100}
+    weighted = MLPRegressor(**options).fit(X, y, weight)
+    repeated = MLPRegressor(**options).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0))
+    assert weighted.loss_curve_ == pytest.approx(repeated.loss_curve_, rel=1e-9)
+
+
+def test_a_warm_start_goes_on_and_a_cold_one_does_not() -> None:
+    X, y = IRIS
+    warm = MLPClassifier(**{**SMALL, "max_iter": 10}, warm_start=True).fit(X, y)
+    first = warm.loss_
+    assert warm.fit(X, y).loss_curve_[10] == pytest.approx(first, rel=0.2)
+    assert warm.n_iter_ == 20
+    with pytest.raises(ValueError, match="a network of 3 outputs, but these targets need 2"):
+        warm.fit(X[:100], y[:100])
+    assert warm.classes_.tolist() == [0, 1, 2]
+    cold = MLPClassifier(**{**SMALL, "max_iter": 10}).fit(X, y)
+    assert cold.fit(X, y).n_iter_ == 10
+
+
+def test_verbose_prints_a_line_for_each_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = IRIS
+    classifier = MLPClassifier(**{**SMALL, "max_iter": 2}, verbose=True, early_stopping=True).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(", validation loss")[0] for line in lines] == [
+        f"epoch {k}, loss {loss:.6g}" for k, loss in enumerate(classifier.loss_curve_, start=1)
+    ]
+
+
+def test_the_options_of_the_solvers_reach_them() -> None:
+    X, y = IRIS
+    sgd = MLPClassifier((3,), solver="sgd", momentum=0.5, max_iter=1).fit(X, y)
+    assert (sgd._optimizer.hyper.momentum, sgd._optimizer.hyper.nesterov) == (0.5, True)
+    assert not MLPClassifier((3,), solver="sgd", momentum=0.0, max_iter=1).fit(X, y)._optimizer.hyper.nesterov
+    adam = MLPClassifier((3,), beta_1=0.8, beta_2=0.9, epsilon=1e-3, max_iter=1).fit(X, y)
+    assert (adam._optimizer.hyper.beta1, adam._optimizer.hyper.beta2, adam._optimizer.hyper.eps) == (0.8, 0.9, 1e-3)
