@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ def test_a_step_leaves_the_numbers_that_were_there_before_to_whoever_kept_them()
         step(0.1 * k)
         history.append(list(m))
     assert len({row[5] for row in history}) == 40
-    for before, after in zip(history, history[1:]):
+    for before, after in pairwise(history):
         momentum = [y - 0.5 * x for x, y in zip(before, after)]
         assert momentum == pytest.approx([momentum[0]] * 300)  # the same gradient for each of them
     assert step.recordings <= 3
