@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from autograd import ops
@@ -43,14 +44,23 @@ class Call(NamedTuple):
 
 
 def lowered(
-    program: Program, steps: Sequence[Step], kept: set[int], memory: Memory, batch: int, *, fixed: bool = False
+    program: Program,
+    steps: Sequence[Step],
+    kept: set[int],
+    memory: Memory,
+    batch: int,
+    *,
+    fixed: bool = False,
+    instead: Mapping[int, Column] = MappingProxyType({}),
 ) -> list[Call]:
     """The calls that compute a program.
+
+    Results that are written ``instead`` into other places may differ from the recorded numbers by rounding.
 
     Raises:
         UnsupportedError: a primitive that a user has defined.
     """
-    lowering = _Lowering(program, kept, memory, batch, fixed)
+    lowering = _Lowering(program, kept, memory, batch, fixed, instead)
     for step in steps:
         if isinstance(step, Region):
             lowering.region(step)
@@ -72,8 +82,17 @@ def copied(source: Column, target: Column, batch: int = 1) -> Call:
 
 
 class _Lowering:
-    def __init__(self, program: Program, kept: set[int], memory: Memory, batch: int, fixed: bool) -> None:
+    def __init__(
+        self,
+        program: Program,
+        kept: set[int],
+        memory: Memory,
+        batch: int,
+        fixed: bool,
+        instead: Mapping[int, Column],
+    ) -> None:
         self.program, self.kept, self.memory, self.batch, self.fixed = program, kept, memory, batch, fixed
+        self.instead = instead
         self.calls: list[Call] = []
         self.nests = Nests()
 
@@ -98,11 +117,13 @@ class _Lowering:
             steps.append((array.op.name, tuple(operands)))
         stores = [number for number in region.arrays if number in self.kept]
         touched = [self.column(read.array, read.index) for read in columns]
-        touched += [self.column(number, range(region.size)) for number in stores]
+        touched += [self.instead.get(number) or self.column(number, range(region.size)) for number in stores]
         table = self.nests.of_map(touched, self.batch if region.batched else 1)
         lanes = host().lanes if max(row[1] for row in table.rows) > 1 else 1
         kinds = [_kind(stride) if lanes > 1 else "g" for stride in table.loops[1]]
         kept = tuple([(position[number], kind) for number, kind in zip(stores, kinds[len(columns) :])])
+        if stores and all(number in self.instead for number in stores):
+            steps = [_with_inverse(op, operands, kinds) for op, operands in steps]
         kernel = MapKernel(tuple(steps), tuple(kinds[: len(columns)]), kept, lanes)
         self.calls.append(Call(kernel, table, touched, tuple(numbers)))
 
@@ -227,6 +248,16 @@ class _Lowering:
         step = (choice.places[size] - first[0]) * (scales[0] if scatter else scales[2])
         lanes = host().lanes if table.loops[1] == (1, 0, 1) else 1
         self.calls.append(Call(ChoiceKernel(scatter, lanes), table, columns, (float(step), float(choice.count))))
+
+
+def _with_inverse(op: str, operands: tuple[Any, ...], kinds: Sequence[str]) -> tuple[str, tuple[Any, ...]]:
+    """An operation of a region; what is divided by the same number in all turns is multiplied by its inverse.
+
+    That rounds twice: an update of parameters may do so, but not what a floor or a comparison looks at.
+    """
+    if op == "div" and operands[1][0] == "column" and kinds[operands[1][1]] == "b":
+        return op, (operands[0], ("inverse", operands[1][1]))
+    return op, operands
 
 
 class _Part(NamedTuple):

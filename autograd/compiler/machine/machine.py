@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd.compiler.machine.library import addresses, runner
 from autograd.compiler.machine.lower import Call, copied, lowered
-from autograd.compiler.machine.memory import Elsewhere, aligned, memory_of
+from autograd.compiler.machine.memory import Elsewhere, aligned, last_regions, memory_of
 from autograd.compiler.program.classes import Kind, Operand, Program, Read
 from autograd.compiler.program.indices import Index
 from autograd.compiler.program.nests import Column
@@ -23,13 +23,17 @@ __all__ = ["Machine", "selector", "writer"]
 class Machine:
     """A program that runs as machine code, for any number of threads at a time: each has a frame of its own.
 
+    Attributes:
+        copied: How many numbers are carried over by copies.
+
     Args:
         program: The program to run.
         batch: The number of samples in the batched arrays.
         carried: pairs (number of an output, leaf): the output takes the place of the leaf for the next evaluation.
         fixed: whether matrix products are compiled for their sizes, which pays off in a long training.
-        elsewhere: The array with the parameters, if they are not in the frame.  Then outputs are not
-            carried over at the end of an evaluation, but when the second function that ``bound`` gives is called.
+        elsewhere: The array with the parameters, leaf 0, if they are not in the frame.  Then outputs are not
+            carried over at the end of an evaluation, but when the second function that ``bound`` gives is called; what
+            nothing else needs is only computed then, straight into the places of the leaves.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class Machine:
         self.program, self.batch = program, batch
         apart = elsewhere is not None
         steps = schedule(program)
+        last, places = last_regions(program, steps, carried) if apart else ([], {})
+        first = [step for step in steps if step not in last]
         kept = stored(program, steps) | {read.array for _, read in carried}
         whole = [
             (new.array, old.array)
@@ -53,14 +59,20 @@ class Machine:
             and new.index.is_identity
             and old.index.is_identity
         ]
-        self.memory = memory_of(program, steps, kept, batch, whole)
+        self.memory = memory_of(program, [*first, *last], kept - places.keys(), batch, whole)
         self._frame: Any = None
         self._elsewhere: dict[int, Any] = {}  # the memory of arrays that are not in the frame
         if elsewhere is not None:
             self._place(elsewhere)
-        self.calls = lowered(program, steps, kept, self.memory, batch, fixed=fixed)
-        carrying = self._carried([(program.outputs[number], old) for number, old in carried])
-        if not apart:
+        self.calls = lowered(program, first, kept, self.memory, batch, fixed=fixed)
+        pairs = [(program.outputs[number], old) for number, old in carried]
+        pairs = [(new, old) for new, old in pairs if not isinstance(new, Read) or new.array not in places]
+        self.copied = sum([len(old.index) for _, old in pairs])
+        carrying = self._carried(pairs)
+        if apart:
+            columns = {number: Column(where, self.memory.base[0]) for number, where in places.items()}
+            carrying = [*lowered(program, last, kept, self.memory, batch, instead=columns), *carrying]
+        else:
             self.calls += carrying
         self._keep: list[Any] = []
         self.table = self._table(self.calls)

@@ -18,7 +18,8 @@ class MapKernel(NamedTuple):
 
     Attributes:
         steps: The name and the operands of each operation: ("register", number of a step), ("column", number),
-            ("number", number of a number in the descriptor) or ("literal", the number).
+            ("number", number of a number in the descriptor), ("literal", the number), or, for a divisor, ("inverse",
+            number of a column that does not advance).
         loads: The way in which each column that is read advances: "u" by 1, "b" not at all, "g" by another stride.
         stores: the same for columns that are written, each with the step whose result it takes.
         lanes: members at a time.
@@ -37,7 +38,7 @@ class MapKernel(NamedTuple):
 # Where only such operations are done, whole vectors have a loop of their own, without a mask.
 _LIGHT = {
     "add", "sub", "mul", "div", "neg", "identity", "detached", "abs", "square", "relu", "step", "sign", "leaky_relu",
-    "less", "less_equal", "equal", "select", "maximum", "minimum",
+    "less", "less_equal", "equal", "select", "maximum", "minimum", "sqrt",
 }  # fmt: skip
 
 
@@ -55,6 +56,12 @@ class _MapText(KernelText):
         for c, kind in enumerate(kernel.loads):
             if kind == "b":
                 loaded[c] = code.broadcast(code.let(f"load double, ptr {pointers[c]}, align 8"))
+        self.inverses = {
+            int(n): self._inverse(loaded[int(n)])
+            for _, operands in kernel.steps
+            for kind, n in operands
+            if kind == "inverse"
+        }
         self.splats = [code.broadcast(f"%number{n}") for n in range(1 + int(max(numbers, default=-1)))]
         outer = self.taken()
         light = all(op in _LIGHT for op, _ in kernel.steps)
@@ -115,6 +122,11 @@ class _MapText(KernelText):
         else:
             loaded = self._loads(at, mask)
         for op, operands in kernel.steps:
+            if any(kind == "inverse" for kind, _ in operands):
+                scale, inverse = self.inverses[int(operands[1][1])]
+                dividend = self._operand(operands[0], outside | loaded, registers)
+                registers.append(code.mul(code.mul(dividend, scale), inverse))
+                continue
             values = [self._operand(x, outside | loaded, registers) for x in operands]
             registers.append(lower(TABLE[op])(code, *values))
         results = [code.value(registers[step]) for step, _ in kernel.stores]
@@ -123,6 +135,15 @@ class _MapText(KernelText):
         else:
             self._stores(results, at, mask)
         return self.taken()
+
+    def _inverse(self, x: str) -> tuple[str, str]:
+        """What to multiply by, one after the other, instead of dividing by x.
+
+        The inverse of a number below 2**-1022 may be infinite.  So such a number, and what it divides, is scaled first.
+        """
+        code = self.code
+        scale = code.where("olt", code.abs(x), 2.0**-900, 2.0**200, 1.0)
+        return scale, code.div(1.0, code.mul(x, scale))
 
     def _either(self, name: str, whole: str, access: Callable[[str], dict[int, str]], mask: str) -> dict[int, str]:
         """Load or store whole vectors, or else those lanes that exist."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from autograd.compiler.program.classes import Array, Kind, Program, Read, reads_of
 from autograd.compiler.program.schedule import Region, Step
 
-__all__ = ["Elsewhere", "Memory", "aligned", "memory_of"]
+__all__ = ["Elsewhere", "Memory", "aligned", "last_regions", "memory_of"]
 
 _LINE = 8  # doubles in a cache line, at which every array begins
 
@@ -109,6 +111,59 @@ def memory_of(
         base[new] = base[old]
     scratch = max([_copied(array, batch) for array in program.arrays if array.exact], default=0)
     return Memory(base, size + scratch, data, size, aliases, leaves)
+
+
+def last_regions(
+    program: Program, steps: Sequence[Step], carried: Sequence[tuple[int, Read]]
+) -> tuple[list[Region], dict[int, list[int]]]:
+    """Regions that may come last and write where their results stay: an update of parameters, say.
+
+    Nothing else reads what they compute, and each old number that they replace is read by nobody but them, where they
+    write the new one.
+
+    Args:
+        program: The program with these arrays.
+        steps: The order of computation.
+        carried: pairs (number of an output, leaf): the output takes the place of members of leaf 0.
+
+    Returns:
+        The regions in order; and for the arrays that they compute, the member of the leaf that each member replaces.
+    """
+    results = [read for read in program.outputs if isinstance(read, Read)]
+    times = Counter([read.array for read in results])
+    places: dict[int, list[int]] = {}
+    for number, old in carried:
+        new = program.outputs[number]
+        if isinstance(new, Read) and times[new.array] == 1 and program.arrays[new.array].size == new.index.distinct:
+            to = dict(zip(new.index, old.index))
+            places[new.array] = [to[member] for member in range(len(to))]
+    readers: dict[int, set[int]] = {}
+    for number, array in enumerate(program.arrays):
+        for read in reads_of(array):
+            readers.setdefault(read.array, set()).add(number)
+    alone = [
+        step
+        for step in steps
+        if isinstance(step, Region)
+        and not any(readers.get(x, set()) - set(step.arrays) or (x in times and x not in places) for x in step.arrays)
+    ]
+    old = [
+        [read.index for x in step.arrays for read in reads_of(program.arrays[x]) if read.array == 0] for step in alone
+    ]
+    copied = [read.index for read in results if read.array == 0]
+    chosen: list[Region] = []
+    for k, step in enumerate(alone):
+        new = [places[x] for x in step.arrays if x in places]
+        others = [*copied, *[index for j, indices in enumerate(old) if j != k for index in indices]]
+        in_place = all(_moves_along(index, column) for index in old[k] for column in new)
+        if in_place and set().union(*new).isdisjoint(chain.from_iterable(others)):
+            chosen.append(step)
+    return chosen, {x: places[x] for step in chosen for x in step.arrays if x in places}
+
+
+def _moves_along(read: Sequence[int], written: Sequence[int]) -> bool:
+    """Whether what is read and also written is so at the same turn of a loop."""
+    return set(written).isdisjoint([x for x, y in zip(read, written) if x != y])
 
 
 def _only_read_in_place(program: Program, region: Region, number: int) -> list[int]:

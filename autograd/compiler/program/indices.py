@@ -60,6 +60,13 @@ class Index(Sequence[int]):
         return isinstance(self.places, range) and self.places.start == 0 and self.places.step == 1
 
     @cached_property
+    def breaks(self) -> list[int]:
+        """Where the step from one place to the next is not the most frequent one."""
+        steps = list(map(sub, self.places[1:], self.places))
+        usual = Counter(steps).most_common(1)[0][0] if steps else 0
+        return [k for k, step in enumerate(steps) if step != usual]
+
+    @cached_property
     def distinct(self) -> int:
         """How many members are read."""
         places = self.places

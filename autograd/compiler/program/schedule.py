@@ -56,6 +56,9 @@ def stored(program: Program, steps: list[Step]) -> set[int]:
     return found
 
 
+_MOST_BREAKS = 8  # of tables in one region, each of which begins a block of its loop
+
+
 class _Schedule:
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -173,7 +176,9 @@ class _Space:
         together = self.columns | columns
         tables = [column for column in together if column.dims is None]
         if tables:
-            fits = len(tables) == len(together) == 1
+            others = [column for column in together if column.dims is not None]
+            breaks = set().union(*[column.breaks for column in tables]) if len(together) > 1 else ()
+            fits = len(breaks) <= _MOST_BREAKS and all(len(column.dims or ()) == 1 for column in others)
         else:
             dims: list[Dims | None] = [column.dims for column in together]
             found = common_dims(dims)
