@@ -70,6 +70,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"text"},
         {"facts"},
         {"pictures"},
+        {"packing"},
         {"diagnosis", "pagedata", "summary"},
         {"pages"},
         {"notebook"},

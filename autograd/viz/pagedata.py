@@ -16,18 +16,19 @@ from autograd.primitive import Primitive
 from autograd.value import Value
 from autograd.viz.facts.replay import replay
 from autograd.viz.facts.steps import backward_steps
+from autograd.viz.packing import json_number
+from autograd.viz.pictures.compact import places_in
 from autograd.viz.pictures.figure import Box, Figure, Graph, scalar_figure
 from autograd.viz.pictures.fold import folded_figure
 from autograd.viz.pictures.heat import HeatMap, heat_maps
 from autograd.viz.pictures.keys import NETWORK_LEVELS, OTHER_LEVELS, is_network, keys_of
 from autograd.viz.pictures.layout import FEW, layout_of
 from autograd.viz.pictures.render import LayoutError
-from autograd.viz.pictures.svg import svg_of
 from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.local import local_derivatives
 from autograd.viz.text.notation import LABELS, Names, expression, number
 
-__all__ = ["DELTAS", "json_number", "levels_of"]
+__all__ = ["DELTAS", "levels_of"]
 
 DELTAS = (-1.0, -0.75, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 MOST_MAPPED = 4_000  # numbers in heat maps for which a page has room, besides those with a box of their own
@@ -36,8 +37,8 @@ MOST_NEURONS = 1 / 3  # boxes of neurons, per number; with more of them the leve
 MOST_REPLAYED = 1_000_000  # nodes to compute again for nudging; leaves beyond that cannot be nudged
 
 
-def levels_of(graph: Graph, most: int, timeout: float) -> tuple[list[dict[str, Any]], list[str], str]:
-    """The levels of detail from the coarsest to single numbers, as data and as SVG, and what had to be left out."""
+def levels_of(graph: Graph, most: int, timeout: float) -> tuple[list[dict[str, Any]], str]:
+    """The levels of detail from the coarsest to single numbers, and what had to be left out."""
     size = len(graph.order)
     names = [*reversed(NETWORK_LEVELS)] if is_network(graph.order, graph.places) else []
     found = _pictures(graph, names, most, timeout)
@@ -46,11 +47,10 @@ def levels_of(graph: Graph, most: int, timeout: float) -> tuple[list[dict[str, A
         found = _pictures(graph, [*OTHER_LEVELS], most, timeout)
     if not found and not numbers:
         raise LayoutError(f"no picture of this graph of {size:,} nodes could be laid out in {timeout:g} s")
-    levels, pictures = zip(*found, *numbers)
-    return list(levels), list(pictures), "" if numbers else f"{size:,} numbers are too many for a box each."
+    return [*found, *numbers], "" if numbers else f"{size:,} numbers are too many for a box each."
 
 
-def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> list[tuple[dict[str, Any], str]]:
+def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> list[dict[str, Any]]:
     """Those of the levels that can be laid out."""
     found = []
     for name in names:
@@ -62,7 +62,7 @@ def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> 
             with suppress(LayoutError):
                 layout = layout_of(figure, labelled=FEW if is_scalar else SPARSE, timeout=timeout)
                 level = _scalar_level(figure) if is_scalar else _folded_level(name, figure, maps, most)
-                found.append((level, svg_of(figure, layout)))
+                found.append(level | {"g": places_in(figure, layout)})
     return found
 
 
@@ -118,6 +118,8 @@ def _scalar_box(box: Box, graph: Graph, nudges: dict[Value, list[float]]) -> dic
             found["p"] = node.op.name
     elif node.label and box.kind is not Kind.CONSTANT:
         found["m"] = 1  # can be moved; a number without a label is named by its digits wherever it is used
+    elif node.label:
+        found["c"] = 1  # a constant with a name, whose number has a line of its own
     if node in nudges:
         found["u"] = [json_number(value) for value in nudges[node]]
     if node.origin:
@@ -211,9 +213,3 @@ def _mapped(shown: Iterable[Value], graph: Graph) -> dict[str, Any]:
             for node in nodes
         ]
     }
-
-
-def json_number(x: float) -> float | int | str:
-    if not math.isfinite(x):
-        return number(x)
-    return int(x) if x == int(x) and abs(x) < 1e15 and math.copysign(1.0, x) > 0 else x

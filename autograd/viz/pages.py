@@ -13,6 +13,7 @@ from typing import Any
 
 from autograd.value import Value
 from autograd.viz.facts.steps import adjoints
+from autograd.viz.packing import packed
 from autograd.viz.pagedata import DELTAS, levels_of
 from autograd.viz.pictures.draw import LEGIBLE
 from autograd.viz.pictures.figure import Graph
@@ -23,9 +24,9 @@ __all__ = ["html_page"]
 
 # The scripts, in the order in which they build on each other.
 SCRIPTS = (
-    "ieee.js", "primitives.js", "model.js", "replay.js", "pane.js", "badge.js", "view.js", "panel.js", "heat.js",
-    "nudge.js", "live.js", "quiz.js", "stage.js", "keyboard.js", "print.js", "look.js", "address.js", "embed.js",
-    "main.js",
+    "ieee.js", "primitives.js", "unpack.js", "model.js", "replay.js", "pane.js", "drawn.js", "badge.js", "view.js",
+    "panel.js", "heat.js", "nudge.js", "live.js", "quiz.js", "stage.js", "keyboard.js", "print.js", "look.js",
+    "address.js", "embed.js", "main.js",
 )  # fmt: skip
 
 
@@ -45,14 +46,14 @@ def html_page(
     graph = Graph(roots, parameters=parameters, spec=f".{digits}g")
     gradients = adjoints(roots, graph.order)
     graph.grad_of = gradients.__getitem__
-    levels, pictures, notice = levels_of(graph, max_nodes, timeout)
+    levels, notice = levels_of(graph, max_nodes, timeout)
     outputs = ", ".join([f"{graph.names.name[node]} = {number(node._data, graph.spec)}" for node in roots])
     legible = [i for i, it in enumerate(levels) if _crowd(it) <= LEGIBLE]
     data = {
-        "digits": digits, "deltas": DELTAS, "levels": levels, "level": max(legible, default=0), "notice": notice,
-        "title": shorten(title, 200),
+        "digits": digits, "deltas": DELTAS, "levels": [packed(level) for level in levels],
+        "level": max(legible, default=0), "notice": notice, "title": shorten(title, 200),
     }  # fmt: skip
-    return _assembled(shorten(title or outputs, 200), data, pictures)
+    return _assembled(shorten(title or outputs, 200), data)
 
 
 def _crowd(level: dict[str, Any]) -> float:
@@ -61,12 +62,12 @@ def _crowd(level: dict[str, Any]) -> float:
 
 
 # ---- the file --------------------------------------------------------------------------------------------------------
-def _assembled(title: str, data: dict[str, Any], pictures: Sequence[str]) -> str:
+def _assembled(title: str, data: dict[str, Any]) -> str:
     script = '"use strict";\nconst DATA = JSON.parse(document.getElementById("data").textContent);\n'
-    script = "\n".join([script, *[_without_comments(_asset(name)) for name in SCRIPTS]])
-    style = _asset("page.css").replace("{{colours}}", _colours())
+    script = "\n".join([script, *[_without_indents(_without_comments(_asset(name))) for name in SCRIPTS]])
+    style = _without_indents(_asset("page.css")).replace("{{colours}}", _colours())
     parts = {
-        "title": html.escape(title), "style": style, "script": script, "pictures": "\n".join(pictures),
+        "title": html.escape(title), "style": style, "script": script,
         "theme": {"": "", "dark": "dark"}.get(chosen_theme(), "light"),
         "style_hash": _hash(style), "script_hash": _hash(script), "data": _json(data),
     }  # fmt: skip
@@ -82,6 +83,11 @@ def _asset(name: str) -> str:
 def _without_comments(script: str) -> str:
     """A script without its comment lines, which would be a fifth of it in every page."""
     return re.sub(r"(?m)^ *//.*\n", "", script)
+
+
+def _without_indents(text: str) -> str:
+    """A script or a style without the spaces at the beginning of its lines, a tenth of it."""
+    return re.sub(r"(?m)^ +", "", text)
 
 
 def _hash(text: str) -> str:

@@ -33,7 +33,7 @@ class Badge {
     this.product.textContent = `= ${sum}`;
     this.plus.textContent = `+= ${sum}`;
     const [left, , right, bottom] = this.picture.areas[tail];
-    this.write(this.plus, (left + right) / 2, bottom + 13);
+    this.write(this.plus, (left + right) / 2, bottom + 15);
     const width = Math.max(...[this.factors, this.product].map((text) => text.getComputedTextLength())) + 14;
     const [x, y] = this.freePlace(width, 2 * LINE, arrow);
     this.write(this.factors, x, y - 4);
@@ -90,16 +90,17 @@ class Badge {
   }
 }
 
-// Points on a path "M0,0C1,1 2,1 3,0 …", which is a row of cubic Bézier curves: on each at least eight, and at most 200.
+// Points on a path "M0 0c1 1 2 1 3 0 …", which is a row of cubic Bézier curves, each written from where the last one ended:
+// on each at least eight, and at most 200.
 function pointsAlong(path) {
-  const numbers = path.match(/-?[\d.]+/g).map(Number);
+  const [left, top, ...numbers] = path.match(/-?[\d.]+/g).map(Number);
   const found = [];
-  for (let i = 0; i + 7 < numbers.length; i += 6) {
-    const at = (t, k) => (1 - t) ** 3 * numbers[i + k] + 3 * t * (1 - t) ** 2 * numbers[i + k + 2]
-      + 3 * t ** 2 * (1 - t) * numbers[i + k + 4] + t ** 3 * numbers[i + k + 6];
-    const span = Math.hypot(numbers[i + 6] - numbers[i], numbers[i + 7] - numbers[i + 1]);
-    const step = 1 / Math.min(200, Math.max(8, span / 40));
-    for (let t = step / 2; t < 1; t += step) found.push({ x: at(t, 0), y: at(t, 1) });
+  let [x, y] = [left, top];
+  for (let i = 0; i + 5 < numbers.length; i += 6) {
+    const at = (t, k) => 3 * t * (1 - t) ** 2 * numbers[i + k] + 3 * t ** 2 * (1 - t) * numbers[i + k + 2] + t ** 3 * numbers[i + k + 4];
+    const step = 1 / Math.min(200, Math.max(8, Math.hypot(numbers[i + 4], numbers[i + 5]) / 40));
+    for (let t = step / 2; t < 1; t += step) found.push({ x: x + at(t, 0), y: y + at(t, 1) });
+    [x, y] = [x + numbers[i + 4], y + numbers[i + 5]];
   }
   return found;
 }

@@ -7,6 +7,8 @@ class App {
     this.panel = new Panel(byId("panel"), this);
     this.quiz = new Quiz(this);
     [this.selected, this.node, this.share] = [null, null, 0];  // node, share: the same at every level
+    DATA.levels = DATA.levels.map(unpacked);
+    byId("stage").prepend(...DATA.levels.map(drawn));
     this.pictures = [...document.querySelectorAll("svg.graph")].map((svg, i) => new Picture(svg, new Walk(DATA.levels[i])));
     this.numbers = this.pictures.map((picture) => picture.walk).find((walk) => walk.scalar) || null;  // of single numbers
     for (const { walk } of this.pictures) if (!walk.scalar && walk.boxOfNode) walk.numbers = this.numbers;

@@ -1,14 +1,5 @@
 // The picture: puts a state of the walk on the SVG.
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function draw(tag, attributes = {}, parent = null) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (parent) parent.append(element);
-  return element;
-}
-
 class Picture extends Pane {
   constructor(svg, walk) {
     super(svg);

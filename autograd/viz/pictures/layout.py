@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -93,7 +94,7 @@ def _box_size(box: Box) -> tuple[float, float]:
     room = OUTLINE if box.kind is Kind.OUTPUT else 0.0
     width, height = max(width, box.room[0]), LINE_HEIGHT * len(box.text) + box.room[1]
     width, height = width + 2 * PADDING[0], height + 2 * PADDING[1]
-    return max(width, 44.0) + 2 * room, height + 2 * room
+    return math.ceil(max(width, 44.0) + 2 * room), height + 2 * room
 
 
 def _label_place(edge: dict[str, str], height: float) -> tuple[float, float]:

@@ -5,7 +5,6 @@ The pictures are read as they are shown: the SVG of drawings and of pages, with 
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import re
@@ -19,7 +18,6 @@ import pytest
 from autograd import Value, draw_dot, fsum
 from autograd.graph import topological_order
 from autograd.viz.facts.order import reading_order
-from autograd.viz.pages import html_page
 from autograd.viz.pictures.figure import Figure, Graph, scalar_figure
 from autograd.viz.pictures.fold import folded_figure
 from autograd.viz.pictures.keys import LEVELS, NETWORK_LEVELS, keys_of
@@ -103,6 +101,8 @@ def ends_of(arrow: ElementTree.Element) -> tuple[Point, Point]:
     """Where an arrow begins, and where its point is: that of its head, if it has one."""
     (path,) = [element for element in arrow.iter() if element.tag.endswith("path")]
     points = points_in(path.attrib["d"])
+    if "c" in path.attrib["d"]:  # each curve is written from where the last one ended
+        points.append((sum(x for x, _ in [points[0], *points[3::3]]), sum(y for _, y in [points[0], *points[3::3]])))
     heads = [element for element in arrow.iter() if element.tag.endswith("polygon")]
     tips = [point for head in heads for point in points_in(head.attrib["points"])]
     return points[0], max(tips, key=lambda tip: math.dist(tip, points[-1]), default=points[-1])
@@ -115,14 +115,15 @@ def distance(point: Point, outline: tuple[float, float, float, float]) -> float:
     return math.hypot(max(dx, 0.0), max(dy, 0.0)) if max(dx, dy) > 0 else -max(dx, dy)
 
 
-def pages_of(root: Value, **options: Any) -> dict[str, tuple[Picture, dict[str, Any]]]:
-    """The pictures of a page, each with its data, by level."""
-    text = html_page(root, **options)
-    found = re.search(r'<script[^>]*id="data"[^>]*>(.*?)</script>', text, flags=re.DOTALL)
-    assert found is not None
-    levels = json.loads(found[1])["levels"]
-    pictures = re.findall(r'<svg class="graph".*?</svg>', text, flags=re.DOTALL)
-    return {level["name"]: (picture_of(svg), level) for level, svg in zip(levels, pictures, strict=True)}
+def pages_of(open_page: Open, root: Value, **options: Any) -> dict[str, tuple[Picture, dict[str, Any]]]:
+    """The pictures of a page as the browser shows them at the end of the walk, each with its data, by level."""
+    page = open_page(root, **options)
+    found = page.evaluate("""DATA.levels.map((level, i) => {
+      app.choose(i);
+      app.go(app.walk.length);
+      return [level, new XMLSerializer().serializeToString(app.picture.svg)];
+    })""")
+    return {level["name"]: (picture_of(svg), level) for level, svg in found}
 
 
 # ---- graphs of every kind --------------------------------------------------------------------------------------------
@@ -238,10 +239,10 @@ def test_a_drawing_of_what_is_nearest_to_the_output() -> None:
 
 # ---- pages -----------------------------------------------------------------------------------------------------------
 @kinds
-def test_a_page(build: Callable[[], Value]) -> None:
+def test_a_page(open_page: Open, build: Callable[[], Value]) -> None:
     root = build()
     graph = Graph([root])
-    pages = pages_of(root)
+    pages = pages_of(open_page, root)
     for name, (picture, level) in pages.items():
         assert_curves_end_at_their_boxes(picture)
         ends = [[f"n{tail}", f"n{head}"] for tail, head, *_ in level["arrows"]]
@@ -259,10 +260,10 @@ def test_a_page(build: Callable[[], Value]) -> None:
 
 
 @pytest.mark.parametrize("level", [*NETWORK_LEVELS, "number"])
-def test_the_numbers_of_a_page_add_up_to_its_gradients(level: str) -> None:
+def test_the_numbers_of_a_page_add_up_to_its_gradients(open_page: Open, level: str) -> None:
     """Nothing but the picture is read: the gradient in a box is the sum over its arrows."""
     root = deep([3, 2, 1], 1)
-    picture, _ = pages_of(root, digits=15)[level]
+    picture, _ = pages_of(open_page, root, digits=15)[level]
     grads = {name: [line[5:] for line in texts if line.startswith("grad ")] for name, texts in picture.texts.items()}
     checked = 0
     for name, texts in grads.items():
@@ -288,13 +289,13 @@ def test_boxes_and_arrows_cannot_be_moved_after_the_layout(seed: int) -> None:
             assert heads == sorted(heads, reverse=True)
 
 
-def test_the_check_notices_two_arrows_that_changed_places(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_notices_two_arrows_that_changed_places(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     def exchanged(figure: Figure, **options: Any) -> Layout:
         layout = layout_of(figure, **options)
         return layout._replace(curves=[*layout.curves[1:], layout.curves[0]])
 
     monkeypatch.setattr("autograd.viz.pagedata.layout_of", exchanged)
-    picture, _ = pages_of(cubic())["number"]
+    picture, _ = pages_of(open_page, cubic())["number"]
     with pytest.raises(AssertionError):
         assert_curves_end_at_their_boxes(picture)
 
@@ -326,12 +327,12 @@ def test_the_walk_lights_the_arrow_it_speaks_of(open_page: Open, build: Callable
     assert len(page.evaluate("() => app.pictures.map((picture) => picture.walk.steps.length)")) >= 1
 
 
-def test_drawings_of_random_networks_between_numbers() -> None:
+def test_drawings_of_random_networks_between_numbers(open_page: Open) -> None:
     """The sizes are random, so that arrows cross in ways that nobody thought of."""
     rng = random.Random(5)
     for _ in range(4):
         root = deep([rng.randint(1, 4) for _ in range(rng.randint(1, 3))] + [1], 1)
         assert len(topological_order(root)) < 200
-        for picture, level in pages_of(root).values():
+        for picture, level in pages_of(open_page, root).values():
             assert len(picture.arrows) == len(level["arrows"])
             assert_curves_end_at_their_boxes(picture)

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, grad, ops, primitive, sumprod
+from autograd import Value, constant, fsum, grad, ops, primitive, sumprod
 from autograd.graph import topological_order
 from autograd.ops import TABLE, Op
 from autograd.primitive import Primitive
 from autograd.viz import explain, write_html
 from autograd.viz.facts.steps import adjoints
-from autograd.viz.pagedata import _scalar_level
+from autograd.viz.packing import packed
+from autograd.viz.pagedata import _scalar_level, levels_of
 from autograd.viz.pictures.figure import Graph, scalar_figure
 from autograd.viz.text.local import local_derivatives
 from autograd.viz.text.notation import Names
@@ -137,6 +138,45 @@ def formulas_of(root: Value) -> list[str]:
     names = Names(Graph([root]).order, ".4g")
     found = [it for node in reversed(topological_order(root)) for it in local_derivatives(node, names)]
     return [it.steps if it.symbols else "" for it in found]
+
+
+def packed_levels(seed: int) -> Iterator[dict[str, Any]]:
+    """The levels of a random graph, or those of a network."""
+    rng = random.Random(seed)
+    if seed % 40:
+        root, _ = mixed_graph(seed, [rng.choice([0.0, -0.0, 1.0, math.inf, rng.uniform(-2.0, 2.0)]) for _ in range(3)])
+    else:
+        model = MLP(2, [rng.randint(1, 5), 1], activation="tanh", seed=seed)
+        root = fsum([(model([1.0, -2.0]) - Value(1.0, "y")) ** 2 for _ in range(2)]) * constant(0.5, "half")
+    graph = Graph([root, root.parents[0]] if seed % 7 == 0 else [root])
+    graph.grad_of = adjoints(graph.roots, graph.order).__getitem__
+    yield _scalar_level(scalar_figure(graph))
+    if seed % 40 == 0:
+        yield from levels_of(graph, 1_500, 30.0)[0]
+
+
+UNPACKED = """(asked) => JSON.stringify(JSON.parse(asked).map(unpacked), (key, x) => (
+  typeof x !== "number" || Number.isFinite(x) ? x : format(x)))"""
+
+
+def test_what_is_packed_comes_out_of_it_to_the_bit(engine: Any) -> None:
+    levels = [level for seed in range(200) for level in packed_levels(seed)]
+    small = [packed(level) for level in levels]
+    for level, found in zip(levels, json.loads(engine.evaluate(UNPACKED, json.dumps(small))), strict=True):
+        found.pop("x")
+        assert found == json.loads(json.dumps(level))  # which makes texts of the keys
+    assert sum("steps" not in level for level in small) > 180
+    assert len(json.dumps(small)) < 0.65 * len(json.dumps(levels))
+
+
+def test_what_follows_from_nothing_is_not_left_out() -> None:
+    root, _ = mixed_graph(3, [0.5, 1.5, -0.5])
+    graph = Graph([root])
+    graph.grad_of = adjoints([root], graph.order).__getitem__
+    level = _scalar_level(scalar_figure(graph))
+    assert "steps" not in packed(level)
+    level["steps"][4][1] = math.nextafter(level["steps"][4][1], 10.0)  # other than what the page would compute
+    assert packed(level)["steps"] == level["steps"]
 
 
 FORMULAS = """(asked) => JSON.parse(asked).map(([level, numbers]) => {

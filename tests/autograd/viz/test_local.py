@@ -12,11 +12,10 @@ import autograd as ag
 from autograd import Value, ops, primitive, strict
 from autograd.graph import topological_order
 from autograd.viz import explain
-from autograd.viz.pages import html_page
 from autograd.viz.text.local import LocalDerivative, local_derivatives
 from autograd.viz.text.notation import Names
 from nn import MLP
-from tests.autograd.viz.test_page import data_of
+from tests.autograd.viz.test_page import levels_in
 from tests.support.browser import Open, cubic, opened_pages, press, started_chromium  # noqa: F401 - the fixtures
 from tests.support.graphs import random_graph
 
@@ -214,7 +213,7 @@ def test_explain_says_where_the_number_comes_from() -> None:
 def test_every_arrow_of_a_page_has_its_own_formula() -> None:
     for seed in range(3):
         root = random_graph(seed)
-        (level,) = data_of(html_page(root))["levels"]
+        (level,) = levels_in(root)
         found = {}
         for tail, head, _, *formula in level["arrows"]:
             found.setdefault((level["boxes"][head]["n"], level["boxes"][tail]["n"]), []).append(formula)

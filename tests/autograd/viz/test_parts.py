@@ -247,7 +247,7 @@ def test_labels_of_several_parts_are_no_layer_once_their_model_is_gone() -> None
     graph = Graph([root])
     assert graph.places == {}
     assert best_level(graph, 60)[0] in ("repeat", "expression")
-    levels, _, _ = levels_of(graph, 1_500, 30.0)
+    levels, _ = levels_of(graph, 1_500, 30.0)
     assert [level["name"] for level in levels] == ["number"]
 
 
@@ -256,7 +256,7 @@ def test_a_memory_has_no_level_of_neurons_since_they_run_in_circles() -> None:
     for x in rows(4, 2):
         h = cell(x, h)
     assert h is not None
-    levels, _, _ = levels_of(Graph([loss_of(h)]), 1_500, 30.0)
+    levels, _ = levels_of(Graph([loss_of(h)]), 1_500, 30.0)
     assert [level["name"] for level in levels] == ["model", "layer", "number"]
 
 
