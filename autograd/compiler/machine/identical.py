@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import CellType
 from typing import Any
 
 import numpy as np
 
-from autograd.compiler.machine.library import addresses
-from autograd.compiler.machine.native.code import Functions
+from autograd.compiler.machine.library import Written, addresses
 from autograd.compiler.machine.native.pycall import LIST_ITEMS, SIZE, TYPE, WORD, address, available
 from autograd.compiler.recording.looks import ANY, NO_KEY, Look, offset_of_attributes
 
@@ -67,7 +65,7 @@ class Comparison:
             size = address("PyDict_Size") if kind == "all keys" else 0
             rows.append([branch, id(container), len(expected), *map(addresses_of, (expected, keys)), found, size])
         table = np.array(rows, dtype=np.int64).reshape(len(rows), _WORDS)
-        (code,) = addresses([_Kernel(SIZE, LIST_ITEMS)])
+        (code,) = addresses([Written.of(_TEXT, SIZE=SIZE, ITEMS=LIST_ITEMS)])
         run = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(code)
         self.holds: Callable[[], int] = partial(run, table.ctypes.data, len(table))
         # As long as an object is kept, no other one can have its address, and machine code can ask for its hash.
@@ -111,23 +109,6 @@ class _Addresses:
         if len(found) >= _LONG:
             self._places.update([(x, (found, k)) for k, x in enumerate(found.tolist())])
         return int(found.ctypes.data)
-
-
-@dataclass(frozen=True)
-class _Kernel:
-    """The machine code.
-
-    Attributes:
-        size, items: Where a list has its length, and the address of its members.
-    """
-
-    size: int
-    items: int
-    lanes: int = 1
-
-    def text(self, name: str, functions: Functions) -> str:
-        """The function, as LLVM IR."""
-        return _TEXT.replace("NAME", name).replace("SIZE", str(self.size)).replace("ITEMS", str(self.items))
 
 
 _TEXT = """

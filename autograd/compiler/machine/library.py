@@ -16,7 +16,7 @@ from autograd.compiler.machine.native.vector_math import VectorMath, is_known
 from autograd.compiler.machine.store import Batch, name_of, store
 from autograd.locks import renew_in_child
 
-__all__ = ["Kernel", "addresses", "runner"]
+__all__ = ["Kernel", "Written", "addresses", "runner"]
 
 
 class Kernel(Hashable, Protocol):
@@ -28,6 +28,25 @@ class Kernel(Hashable, Protocol):
 
     def text(self, name: str, functions: Functions) -> str:
         """The function, as LLVM IR."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A kernel whose LLVM IR is written out, in which NAME stands for what it will be called."""
+
+    ir: str
+    lanes: int = 1
+
+    @classmethod
+    def of(cls, ir: str, **words: object) -> Written:
+        """The kernel with other words of the text replaced, too: the places of CPython's fields, say."""
+        for word, meaning in words.items():
+            ir = ir.replace(word, str(meaning))
+        return cls(ir)
+
+    def text(self, name: str, functions: Functions) -> str:
+        """The function."""
+        return self.ir.replace("NAME", name)
 
 
 _known: dict[Kernel, int] = {}
@@ -74,21 +93,6 @@ def _take(module: NativeModule, kernels: Sequence[Kernel | None]) -> None:
             _known[kernel] = module.address(f"kernel{k}")
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """The loop over the steps of a table."""
-
-    lanes: int = 1
-
-    def text(self, name: str, functions: Functions) -> str:
-        """The function."""
-        loads = [
-            f"%{x}.at = getelementptr i64, ptr %block, i64 {k}\n%{x} = load {kind}, ptr %{x}.at, align 8"
-            for k, (x, kind) in enumerate(_WORDS.items())
-        ]
-        return "\n".join([f"define void @{name}(ptr %block) nounwind {{", *loads, _STEPS])
-
-
 @cache
 def runner(*, locked: bool = False) -> Any:
     """``run(block)``, without the interpreter lock or with it; to pass one address is 10x faster than to pass eight.
@@ -97,7 +101,11 @@ def runner(*, locked: bool = False) -> Any:
     data that lie ``stride`` numbers further on, and notes number ``noted`` of the frame after each.  A step is two
     words: the address of a kernel and that of its descriptor.
     """
-    (where,) = addresses([_Steps()])
+    loads = [
+        f"%{x}.at = getelementptr i64, ptr %block, i64 {k}\n%{x} = load {kind}, ptr %{x}.at, align 8"
+        for k, (x, kind) in enumerate(_WORDS.items())
+    ]
+    (where,) = addresses([Written("\n".join(["define void @NAME(ptr %block) nounwind {", *loads, _STEPS]))])
     kind = ctypes.PYFUNCTYPE if locked else ctypes.CFUNCTYPE
     return kind(None, ctypes.c_void_p)(where)
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from autograd.compiler.machine.library import addresses
-from autograd.compiler.machine.native.code import Functions
+from autograd.compiler.machine.library import Written, addresses
 from autograd.compiler.machine.native.pycall import FLOAT_VALUE, LIST_ITEMS, SIZE, TYPE, WORD, address
 
 __all__ = ["Lists"]
@@ -52,38 +50,18 @@ class Lists:
 @cache
 def _functions() -> tuple[Any, Any]:
     pointers = [ctypes.c_void_p] * 4
-    read, write = addresses([_Kernel(x, TYPE, FLOAT_VALUE, SIZE, LIST_ITEMS) for x in (False, True)])
+    read, write = addresses([_kernel("i64", _TAKE, end=_TAKEN), _kernel("void", _MAKE, _PUT, end=_DROP)])
     return ctypes.PYFUNCTYPE(ctypes.c_size_t, *pointers)(read), ctypes.PYFUNCTYPE(None, *pointers)(write)
 
 
-@dataclass(frozen=True)
-class _Kernel:
-    """The machine code that reads, or that writes.
-
-    Attributes:
-        writes: Whether it writes.
-        type, number: Where an object has its class, and a float its number.
-        size, items: Where a list has its length, and the address of its members.
-    """
-
-    writes: bool
-    type: int
-    number: int
-    size: int
-    items: int
-    lanes: int = 1
-
-    def text(self, name: str, functions: Functions) -> str:
-        """The function, as LLVM IR."""
-        bodies = (_MAKE, _PUT) if self.writes else (_TAKE,)
-        loops = [_LOOP.replace("BODY", body).replace("~", f".{k}") for k, body in enumerate(bodies)]
-        text = "".join([_HEAD, *loops, _DROP if self.writes else _TAKEN])
-        for k in range(len(bodies)):
-            text = text.replace(f"pass.{k}.next", f"pass.{k + 1}")
-        offsets = {"TYPE": self.type, "COUNT": self.type - WORD, "NUMBER": self.number}
-        for word, offset in {**offsets, "SIZE": self.size, "ITEMS": self.items}.items():
-            text = text.replace(word, str(offset))
-        return text.replace("NAME", name).replace("RESULT", "void" if self.writes else "i64")
+def _kernel(result: str, *bodies: str, end: str) -> Written:
+    """The machine code that reads or writes: a loop over all members for each body."""
+    loops = [_LOOP.replace("BODY", body).replace("~", f".{k}") for k, body in enumerate(bodies)]
+    text = "".join([_HEAD, *loops, end])
+    for k in range(len(bodies)):
+        text = text.replace(f"pass.{k}.next", f"pass.{k + 1}")
+    offsets = {"TYPE": TYPE, "COUNT": TYPE - WORD, "NUMBER": FLOAT_VALUE, "SIZE": SIZE, "ITEMS": LIST_ITEMS}
+    return Written.of(text, RESULT=result, **offsets)
 
 
 _HEAD = """

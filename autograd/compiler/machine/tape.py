@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, chain, compress, count
 from operator import attrgetter, not_
@@ -20,8 +19,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.machine.cases import case_of
-from autograd.compiler.machine.library import addresses
-from autograd.compiler.machine.native.code import Functions
+from autograd.compiler.machine.library import Written, addresses
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.recorder import Guard
 from autograd.graph import topological_order
@@ -85,7 +83,7 @@ class Tape:
         code = dict(zip(dict.fromkeys(cases.values()), count()))
         codes = {key: code[case] for key, case in cases.items()}
         self.codes = np.fromiter(map(codes.__getitem__, used), np.int32, self.steps)
-        found = addresses([*chain.from_iterable(code), _Loop(False), _Loop(True)])[:-2]
+        found = addresses([*chain.from_iterable(code), *_LOOPS])[:-2]
         self.functions = np.array(found, dtype=np.int64).reshape(-1, 2)
 
     def __call__(self, arguments: Sequence[float], parameters: Sequence[float], *, gradient: bool = True) -> Outcome:
@@ -158,7 +156,7 @@ _STEP = """
   %o = getelementptr i32, ptr %operands, i64 %begin
   %z.at = getelementptr double, ptr %v, i64 %node"""
 _ARGUMENTS = "ptr %functions, ptr %codes, ptr %ends, ptr %operands, ptr %v, i64 %steps, i64 %first, ptr %s"
-_FORWARD = f"""({_ARGUMENTS}) nounwind {{
+_FORWARD = f"""define void @NAME({_ARGUMENTS}) nounwind {{
   br label %test
 test:
   %k = phi i64 [0, %0], [%k.next, %step]
@@ -176,7 +174,7 @@ done:
   ret void
 }}
 """
-_BACKWARD = f"""({_ARGUMENTS}, ptr %a, ptr %reached) nounwind {{
+_BACKWARD = f"""define void @NAME({_ARGUMENTS}, ptr %a, ptr %reached) nounwind {{
   br label %test
 test:
   %left = phi i64 [%steps, %0], [%k, %next]
@@ -203,25 +201,14 @@ done:
   ret void
 }}
 """
-
-
-@dataclass(frozen=True)
-class _Loop:
-    """The loop over the nodes of a tape, in one direction."""
-
-    backward: bool
-    lanes: int = 1
-
-    def text(self, name: str, functions: Functions) -> str:
-        """The function."""
-        return f"define void @{name}{_BACKWARD if self.backward else _FORWARD}"
+_LOOPS = (Written(_FORWARD), Written(_BACKWARD))  # over the nodes of a tape
 
 
 @cache
 def _runners() -> tuple[Any, Any]:
     """The loops: ``forward(functions, codes, ends, operands, values, steps, first, scratch)``, and ``backward`` with
     adjoints and the bytes that say which of them were reached besides."""
-    forward, backward = addresses([_Loop(False), _Loop(True)])
+    forward, backward = addresses(_LOOPS)
     pointer, number = ctypes.c_void_p, ctypes.c_size_t
     kinds = [*[pointer] * 5, number, number, pointer]
     return ctypes.CFUNCTYPE(None, *kinds)(forward), ctypes.CFUNCTYPE(None, *kinds, pointer, pointer)(backward)

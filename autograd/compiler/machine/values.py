@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from autograd.compiler.machine.library import addresses
-from autograd.compiler.machine.native.code import Functions
+from autograd.compiler.machine.library import Written, addresses
 from autograd.compiler.machine.native.pycall import FLOAT_VALUE, TYPE, WORD, address, available
 from autograd.value import Value
 
@@ -74,37 +72,15 @@ class Numbers:
 @cache
 def _functions() -> tuple[Any, Any]:
     word, pointer = ctypes.c_size_t, ctypes.c_void_p
-    read, add = addresses([_Kernel(False, TYPE, FLOAT_VALUE), _Kernel(True, TYPE, FLOAT_VALUE)])
+    kernels = [
+        Written.of(_HEAD + body, TYPE=TYPE, NUMBER=FLOAT_VALUE, MORE=more, SLOT=slot)
+        for body, more, slot in ((_READ, "", 3), (_ADD, ", ptr %slopes, double %upstream", 4))
+    ]
+    read, add = addresses(kernels)
     return (
         ctypes.PYFUNCTYPE(word, pointer, pointer, word, pointer)(read),
         ctypes.PYFUNCTYPE(word, pointer, pointer, word, pointer, pointer, ctypes.c_double)(add),
     )
-
-
-@dataclass(frozen=True)
-class _Kernel:
-    """The machine code that reads, or that adds.
-
-    Attributes:
-        adds: Whether it adds.
-        type, number: Where an object has its class, and a float its number.
-    """
-
-    adds: bool
-    type: int
-    number: int
-    lanes: int = 1
-
-    def text(self, name: str, functions: Functions) -> str:
-        """The function, as LLVM IR."""
-        text = _HEAD + (_ADD if self.adds else _READ)
-        return (
-            text.replace("NAME", name)
-            .replace("TYPE", str(self.type))
-            .replace("NUMBER", str(self.number))
-            .replace("MORE", ", ptr %slopes, double %upstream" if self.adds else "")
-            .replace("SLOT", "4" if self.adds else "3")
-        )
 
 
 _HEAD = """
