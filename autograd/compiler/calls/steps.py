@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import chain
+from math import inf
 from operator import attrgetter
 from typing import Any
 
@@ -17,6 +18,8 @@ from autograd.compiler.backends import Kernel, first_that_can
 from autograd.compiler.held import Held
 from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.program.classes import Program, UnsupportedError
+from autograd.compiler.program.group import most_classes
+from autograd.compiler.program.members import TooManyClassesError
 from autograd.compiler.python.writer import PythonKernel
 from autograd.compiler.recording.effects import Effects, Target
 from autograd.compiler.recording.record import Recording
@@ -52,27 +55,45 @@ class StepPlan:
         return assemble(self.recording).program
 
     def _natively(self) -> Any:
+        from autograd.compiler.machine.tape import TapedStep
+
+        try:
+            return self._by_classes(most_classes(len(self.recording.nodes)))
+        except TooManyClassesError:
+            try:
+                return partial(_step, self.recording, TapedStep(self.recording))
+            except UnsupportedError:
+                return self._by_classes(inf)
+
+    def _by_classes(self, most: float) -> Any:
         from autograd.compiler.machine.machine import Machine
         from autograd.compiler.machine.resident import ResidentStep
 
+        recording = self.recording
         try:
-            held = Held(self.recording, self._deferrable)
+            held = Held(recording, self._deferrable)
         except UnsupportedError:
-            assembled = assemble(self.recording)
-            return partial(_step, self.recording, assembled, Machine(inlined(assembled.program)))
-        return ResidentStep(self.recording, held, self._residence)
+            assembled = assemble(recording, most=most)
+            return self._with(assembled, Machine(inlined(assembled.program)))
+        return ResidentStep(recording, held, self._residence, most)
 
     def _in_python(self) -> Any:
         assembled = assemble(self.recording)
-        return partial(_step, self.recording, assembled, PythonKernel(inlined(assembled.program)))
+        return self._with(assembled, PythonKernel(inlined(assembled.program)))
+
+    def _with(self, assembled: Assembled, kernel: Kernel) -> Any:
+        return partial(_step, self.recording, partial(_run, assembled, len(self.recording.outputs), kernel))
 
 
 def _step(
-    recording: Recording, assembled: Assembled, kernel: Kernel, numbers: Sequence[float], given: Sequence[Any]
+    recording: Recording,
+    run: Callable[[Sequence[float], Sequence[float]], Found | None],
+    numbers: Sequence[float],
+    given: Sequence[Any],
 ) -> Stepped | None:
     """A call that reads everything where it is, and writes everything."""
     live = live_numbers(recording, given)
-    found = None if live is None else _run(assembled, len(recording.outputs), kernel, numbers, live)
+    found = None if live is None else run(numbers, live)
     if live is None or found is None:
         return None
     write(recording.effects, found[1], given)

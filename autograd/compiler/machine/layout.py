@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import count, repeat
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,13 @@ class Layout:
         slots: The place in the home of each live number, also of those that a call puts there.
         fixed: The places that always get the same number, and these numbers.
         leaves: For each live number that the outputs or the guards depend on, its place.
+
+    Raises:
+        TooManyClassesError: there are more classes than ``most``.
     """
 
-    def __init__(self, recording: Recording, held: Held, homes: list[Any]) -> None:
-        assembled = assemble(recording)
+    def __init__(self, recording: Recording, held: Held, homes: list[Any], most: float = inf) -> None:
+        assembled = assemble(recording, most=most)
         self.guarded = assembled.guarded
         live, outputs = len(recording.parameters) + len(recording.numbers), len(recording.outputs)
         sizes = [len(nodes) for nodes in recording.effects.outputs if nodes]

@@ -82,9 +82,13 @@ def memory_of(
     leaves = size
     computed = sorted([n for n in kept if n not in base and n not in aliases], key=lambda n: (first[n], n))
     given = set(base) | pinned
+    in_place: dict[int, list[int]] = {}  # by step
     for number in computed:
-        step = steps[first[number]]
-        for operand in _only_read_in_place(program, step, number) if isinstance(step, Region) else ():
+        at = first[number]
+        step = steps[at]
+        if isinstance(step, Region) and at not in in_place:
+            in_place[at] = _only_read_in_place(program, step)
+        for operand in in_place.get(at, ()):
             if operand in base and operand not in given and last[operand] == first[number]:
                 base[number] = base[operand]
                 given.add(operand)  # what was in its place is there no more
@@ -168,13 +172,12 @@ def _moves_along(read: Sequence[int], written: Sequence[int]) -> bool:
     return set(written).isdisjoint([x for x, y in zip(read, written) if x != y])
 
 
-def _only_read_in_place(program: Program, region: Region, number: int) -> list[int]:
-    """Arrays as large as one that a region computes, of which each member is read where that of this one is written."""
+def _only_read_in_place(program: Program, region: Region) -> list[int]:
+    """Arrays as large as those that a region computes, of which each member is read where one of these is written."""
     reads = [read for inside in region.arrays for read in reads_of(program.arrays[inside])]
     elsewhere = {read.array for read in reads if not read.index.is_identity} | set(region.arrays)
-    size, batched = program.arrays[number].size, program.arrays[number].batched
     alike = [x for x in dict.fromkeys([read.array for read in reads]) if x not in elsewhere]
-    return [x for x in alike if (program.arrays[x].size, program.arrays[x].batched) == (size, batched)]
+    return [x for x in alike if (program.arrays[x].size, program.arrays[x].batched) == (region.size, region.batched)]
 
 
 def _copied(array: Array, batch: int) -> int:

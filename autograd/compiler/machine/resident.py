@@ -36,12 +36,16 @@ _FEW = 16  # numbers that are written elsewhere without a look at the collector
 
 
 class ResidentStep:
-    """The machine code of a recording that changes something."""
+    """The machine code of a recording that changes something.
 
-    def __init__(self, recording: Recording, held: Held, residence: Residence) -> None:
+    Raises:
+        TooManyClassesError: there are more classes than ``most``.
+    """
+
+    def __init__(self, recording: Recording, held: Held, residence: Residence, most: float) -> None:
         self.held, self.residence = held, residence
         self._arguments, self._outputs = len(recording.arguments), len(recording.outputs)
-        self.layout = layout = Layout(recording, held, residence.homes)
+        self.layout = layout = Layout(recording, held, residence.homes, most)
         self.home, machine = layout.home, layout.machine
         self.frame, self._memory = machine.frame(), machine.data()
         self._evaluate, self._carry = machine.bound(self.frame, self._memory)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from functools import cache
-from itertools import accumulate, chain, compress, count
+from functools import cache, partial
+from itertools import accumulate, chain, compress, count, islice
 from operator import attrgetter, not_
 from typing import Any, NamedTuple
 
@@ -20,12 +20,14 @@ import numpy as np
 from autograd import ops
 from autograd.compiler.machine.cases import case_of
 from autograd.compiler.machine.library import Written, addresses
+from autograd.compiler.program.classes import UnsupportedError
+from autograd.compiler.recording.effects import GRADIENT, UPDATED
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.recorder import Guard
 from autograd.graph import topological_order
 from autograd.value import Value
 
-__all__ = ["Outcome", "Tape"]
+__all__ = ["Outcome", "Tape", "TapedStep"]
 
 _op, _parents, _data = attrgetter("op"), attrgetter("parents"), attrgetter("_data")
 
@@ -54,7 +56,7 @@ class Tape:
     """
 
     def __init__(self, recording: Recording) -> None:
-        leaves = [*recording.arguments, *recording.parameters]
+        leaves = [*recording.arguments, *recording.parameters, *recording.numbers]
         self.arguments, self.leaves = len(recording.arguments), len(leaves)
         guarded = [guard.node for guard in recording.guards]
         order = topological_order(*recording.outputs, *guarded, known=leaves)
@@ -69,14 +71,14 @@ class Tape:
         self.ends = ends
         self.scratch = 1 + max(map(len, parents), default=0)
         self._write(steps)
-        self.outputs = [number[output] for output in recording.outputs]
+        self.outputs = np.array([number[output] for output in recording.outputs], dtype=np.int64)
         self.guards = _Guards(recording.guards, [number[node] for node in guarded])
         self.constants = np.fromiter(map(_data, constants), float, len(constants))
         self.free: list[_Frame] = []
 
     def _write(self, steps: Sequence[Value]) -> None:
         """The operation code of each step, and the functions that belong to the codes."""
-        used: list[Any] = list(map(_op, steps))
+        used: list[Any] = [ops.detached if op is UPDATED else op for op in map(_op, steps)]
         if ops.constant_power in used:
             used = [(op, _exponent(node)) if op is ops.constant_power else op for op, node in zip(used, steps)]
         cases = {key: case_of(*key) if isinstance(key, tuple) else case_of(key) for key in dict.fromkeys(used)}
@@ -91,26 +93,61 @@ class Tape:
 
         Args:
             arguments: a number for each argument of the recording.
-            parameters: a number for each of its parameters.
+            parameters: a number for each of its parameters, and of the numbers that it reads where they are.
             gradient: whether to differentiate the first output, too; if not, the gradients are 0.
         """
         frame = self.free.pop() if self.free else _Frame(self)
         frame.values[: self.arguments] = arguments
         frame.values[self.arguments : self.leaves] = parameters
-        words = [array.ctypes.data for array in (self.functions, self.codes, self.ends, self.operands, frame.values)]
-        forward, backward = _runners()
-        forward(*words, self.steps, self.size - self.steps, frame.scratch.ctypes.data)
+        frame.forward()
         frame.adjoints.fill(0.0)
         if gradient:
             frame.reached.fill(0)
             frame.adjoints[self.outputs[0]] = frame.reached[self.outputs[0]] = 1
-            more = [array.ctypes.data for array in (frame.scratch, frame.adjoints, frame.reached)]
-            backward(*words, self.steps, self.size - self.steps, *more)
+            frame.backward()
         outputs = frame.values[self.outputs].tolist()
         found = frame.adjoints[: self.leaves].copy()
         result = Outcome(outputs, self.guards.violated(frame.values), found[: self.arguments], found[self.arguments :])
         self.free.append(frame)
         return result
+
+
+class TapedStep:
+    """A recording that changes something, as two tapes: one for the gradient, one for all that comes after it.
+
+    Args:
+        recording: Of a function that calls ``backward()`` once at most.
+
+    Raises:
+        UnsupportedError: it calls it more often, or differentiates with respect to something computed.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        slopes = [node for node in recording.nodes if node.op is GRADIENT]
+        roots = list(dict.fromkeys([node.parents[0] for node in slopes]))
+        by = [node.parents[1] for node in slopes]
+        place = dict(zip([*recording.arguments, *recording.parameters, *recording.numbers], count()))
+        if len(roots) > 1 or not place.keys() >= {*by}:
+            raise UnsupportedError("it differentiates more than once")
+        self._by = np.array([place[leaf] for leaf in by], dtype=int)
+        self._gradient = Tape(recording._replace(outputs=roots, guards=[])) if roots else None
+        self._lists = [recording.outputs, *filter(None, recording.effects.outputs)]
+        outputs = list(chain.from_iterable(self._lists))
+        self._rest = Tape(recording._replace(outputs=outputs, numbers=[*recording.numbers, *slopes, *roots]))
+
+    def __call__(self, numbers: Sequence[float], live: Sequence[float]) -> tuple[list[float], list[list[float]]] | None:
+        """The outputs, and the numbers that the effects need; None if a guard does not hold."""
+        known = list(live)
+        if self._gradient is not None:
+            found = self._gradient(numbers, live)
+            known += np.concatenate([found.by_arguments, found.by_parameters])[self._by].tolist()
+            known += found.outputs
+        rest = self._rest(numbers, known, gradient=False)
+        if rest.violated:
+            return None
+        supply = iter(rest.outputs)
+        outputs, *lists = [list(islice(supply, len(nodes))) for nodes in self._lists]
+        return outputs, lists
 
 
 def _exponent(node: Value) -> float | None:
@@ -125,6 +162,11 @@ class _Frame:
         self.values, self.adjoints = np.zeros(tape.size), np.zeros(tape.size)
         self.reached, self.scratch = np.zeros(tape.size, dtype=np.uint8), np.zeros(tape.scratch)
         self.values[tape.leaves : tape.leaves + len(tape.constants)] = tape.constants
+        arrays = (tape.functions, tape.codes, tape.ends, tape.operands, self.values)
+        words = *[array.ctypes.data for array in arrays], tape.steps, tape.size - tape.steps, self.scratch.ctypes.data
+        forward, backward = _runners()
+        self.forward = partial(forward, *words)
+        self.backward = partial(backward, *words, self.adjoints.ctypes.data, self.reached.ctypes.data)
 
 
 class _Guards:

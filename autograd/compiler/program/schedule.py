@@ -6,17 +6,28 @@ one loop: what only the region itself reads stays in the registers of the machin
     a1 = mul a0 a0        one region: a loop over the members in which a1 and a2 are never stored,
     a2 = sub 1.0 a1       if only a3 reads them
     a3 = mul a2 b
+
+A long region is cut where its operations repeat, as the steps of a simulation do: then its parts are the same loop over
+other numbers, and only one of them is compiled.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
-from typing import NamedTuple
+from math import prod
+from typing import Any, NamedTuple
 
 from autograd.compiler.program.classes import Array, Kind, Program, Read, reads_of
 from autograd.compiler.program.indices import Dims, Index, common_dims
 
 __all__ = ["Region", "Step", "schedule", "stored"]
+
+_LONG = 128  # operations; shorter regions are one loop
+_PART = 48  # operations in a part that repeats, at least
+_ROW = 4  # operations that must be the same to look whether more are
+_TRIED = 8  # periods
+_MOST_BREAKS = 8  # of tables in one region, each of which begins a block of its loop
 
 
 class Region(NamedTuple):
@@ -40,7 +51,13 @@ def schedule(program: Program) -> list[Step]:
     """The steps of a program, in order."""
     found = _Schedule(program)
     found.sink()
-    return [step for step in found.steps if not isinstance(step, Region) or step.arrays]
+    steps: list[Step] = []
+    for step in found.steps:
+        if not isinstance(step, Region):
+            steps.append(step)
+        elif step.arrays:
+            steps += [step._replace(arrays=arrays) for arrays in _cut(program, step.arrays)]
+    return steps
 
 
 def stored(program: Program, steps: list[Step]) -> set[int]:
@@ -56,7 +73,54 @@ def stored(program: Program, steps: list[Step]) -> set[int]:
     return found
 
 
-_MOST_BREAKS = 8  # of tables in one region, each of which begins a block of its loop
+def _cut(program: Program, arrays: list[int]) -> list[list[int]]:
+    """The operations of a region in parts, those that repeat in parts that are alike."""
+    if len(arrays) <= _LONG:
+        return [arrays]
+    position = {number: k for k, number in enumerate(arrays)}
+    signs = [_sign(program.arrays[number], k, position) for k, number in enumerate(arrays)]
+    following: dict[Any, list[int]] = {}  # the places where some operations in a row begin
+    for k in range(len(arrays)):
+        following.setdefault(tuple(signs[k : k + _ROW]), []).append(k)
+    parts: list[list[int]] = []
+    rest: list[int] = []
+    k = 0
+    while k < len(arrays):
+        known = following[tuple(signs[k : k + _ROW])]
+        after = bisect_right(known, k)
+        lengths = [_repetition(signs, k, other - k) for other in known[after : after + _TRIED] if other - k <= _LONG]
+        length, times = max(lengths, key=prod, default=(0, 0))
+        if times < 2:
+            rest.append(arrays[k])
+            k += 1
+        else:
+            parts += [rest] * bool(rest)
+            rest = []
+            parts += [arrays[first : first + length] for first in range(k, k + times * length, length)]
+            k += times * length
+    return [*parts, rest] if rest else parts
+
+
+def _sign(array: Array, place: int, position: dict[int, int]) -> Any:
+    """What an operation does, and how far back in the region each operand is, at most ``_LONG``."""
+    operands: list[int] = []
+    for operand in array.operands:
+        if not isinstance(operand, Read):
+            operands.append(-1)
+        elif operand.array in position and operand.index.is_identity:
+            operands.append(min(place - position[operand.array], _LONG))
+        else:
+            operands.append(_LONG)
+    return array.op, tuple(operands)
+
+
+def _repetition(signs: list[Any], first: int, period: int) -> tuple[int, int]:
+    """How long the parts would be that repeat with this period from here on, and how many there are."""
+    end = first + period
+    while end < len(signs) and signs[end] == signs[end - period]:
+        end += 1
+    length = period * max(1, _PART // period)
+    return length, (end - first) // length
 
 
 class _Schedule:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from autograd import ops
-from autograd.compiler.pipeline import inlined
+from autograd import Value, ops
+from autograd.compiler.machine.machine import Machine
+from autograd.compiler.machine.maps import MapKernel
+from autograd.compiler.pipeline import assemble, inlined
 from autograd.compiler.program.builder import Builder
 from autograd.compiler.program.classes import Kind, Operand, Program, Read, reads_of
 from autograd.compiler.program.schedule import Region, Step, schedule, stored
+from autograd.compiler.recording.record import record
 from tests.autograd.compiler.test_machine import programs
 from tests.support.class_programs import PROGRAMS, Derived
 
@@ -91,3 +94,31 @@ def test_the_derivative_of_an_activation_is_computed_where_it_is_needed() -> Non
     ]
     assert slopes
     assert kept.isdisjoint(slopes)
+
+
+def spring(steps: int, samples: int) -> Program:
+    """The derivative of a simulation, many times at once, with respect to its start."""
+
+    def loss(starts: list[float]) -> Value:
+        total = Value(0.0)
+        for start in starts:
+            x, v = start, 0.0
+            for _ in range(steps):
+                v = v - 0.01 * (2.0 * x + 0.1 * v)
+                x = x + 0.01 * v
+            total = total + x * x
+        return total
+
+    return inlined(assemble(record(loss, [[0.1 * k for k in range(samples)]]), [Kind.ARGUMENT]).program)
+
+
+def test_the_steps_of_a_simulation_share_their_code() -> None:
+    lengths = 40, 80
+    regions = [[step for step in check(spring(n, 8)) if isinstance(step, Region)] for n in lengths]
+    assert [max(len(region.arrays) for region in some) < 200 for some in regions] == [True, True]
+    operations = [sum(len(region.arrays) for region in some) for some in regions]
+    assert operations[1] > 2 * operations[0] - 20 > 400  # twice as much to do,
+    kernels = [{call.kernel for call in Machine(spring(n, 8)).calls} for n in lengths]
+    assert len(kernels[1]) <= len(kernels[0]) + 2 <= 14  # by the same code
+    sizes = [sum(len(kernel.steps) for kernel in some if isinstance(kernel, MapKernel)) for some in kernels]
+    assert sizes[1] <= 1.5 * sizes[0]

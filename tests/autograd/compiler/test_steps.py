@@ -15,6 +15,7 @@ import pytest
 
 import autograd
 from autograd import Value, no_grad
+from autograd.compiler.machine.tape import TapedStep
 from nn import MLP, SGD, Adam, AdamW, RMSprop, clip_grad_norm_, clip_grad_value_
 
 POINTS = [(random.Random(k).uniform(-1.0, 1.0), random.Random(k + 100).uniform(-1.0, 1.0)) for k in range(8)]
@@ -718,6 +719,63 @@ def test_state_that_is_made_in_the_first_call() -> None:
         return step, lambda: [*keep.velocity, keep.last]
 
     assert same(make, 20) <= 4
+
+
+@pytest.mark.parametrize("start", [0.5, -0.5])
+def test_a_step_whose_graph_hardly_repeats_itself_is_a_tape(start: float) -> None:
+    """Its operations are one by one, so that compiling each would take longer than to run them for hours."""
+
+    def make() -> tuple[Callable[..., Any], Any]:
+        k, damping = Value(2.0, label="k"), Value(0.1, label="damping")
+        state = SimpleNamespace(rate=0.01, count=0, losses=[0.0, 0.0], momentum=[0.0, 0.0], k=k, damping=damping)
+
+        def step(x: float, target: float) -> Any:
+            v = 0.0
+            for n in range(200):
+                a = -k * x - damping * v
+                v = v + 0.01 * a * (1 + n % 3)
+                x = x + 0.01 * v
+            loss = (x - target) ** 2
+            if loss > 10.0:
+                loss = loss.sqrt()
+            for p in (k, damping):
+                p.grad = 0.0
+            loss.backward()
+            for i, p in enumerate((k, damping)):
+                state.momentum[i] = 0.9 * state.momentum[i] + p.grad
+                p.data -= state.rate * state.momentum[i]
+            state.count += 1
+            state.losses[0] = loss.data
+            return {"loss": loss, "x": x}
+
+        return step, state
+
+    eager, expected = make()
+    f, found = make()
+    compiled = autograd.compile(f)
+    for call in range(9):
+        target = 0.25 * call if call != 7 else 20.0  # another decision
+        one, other = eager(start, target), compiled(start, target)
+        assert other["loss"].data == pytest.approx(one["loss"].data, rel=1e-12)
+        assert other["x"].data == pytest.approx(one["x"].data, rel=1e-12)
+        for name in ("k", "damping"):
+            left, right = getattr(expected, name), getattr(found, name)
+            assert right.data == pytest.approx(left.data, rel=1e-12)
+            assert right.grad == pytest.approx(left.grad, rel=1e-11)
+        assert found.momentum == pytest.approx(expected.momentum, rel=1e-11)
+        assert found.losses == pytest.approx(expected.losses, rel=1e-11)
+        assert found.count == expected.count
+        if call == 2:
+            found.rate = expected.rate = 0.02
+            found.k.data = expected.k.data = 2.5
+    assert compiled.recordings <= 4
+    before = found.k.grad
+    one["x"].backward()  # the result of the last call has gradients as well
+    other["x"].backward()
+    assert found.k.grad - before == pytest.approx(expected.k.grad - before, rel=1e-9)
+    plans = [plan for variant in compiled.kept.all() for key, plan in variant.plans.items() if key == "step"]
+    assert plans
+    assert all(isinstance(plan.run.args[1], TapedStep) for plan in plans)
 
 
 def test_a_gradient_that_is_only_read() -> None:
