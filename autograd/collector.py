@@ -23,6 +23,7 @@ __all__ = ["collector_paused", "leave_alone", "make_room"]
 
 
 DEFAULTS = ((700, 10, 10), (2_000, 10, 10))  # of Python, before and from 3.13
+_FEW = 256  # nodes for which no threshold is too low
 OBJECTS = 3  # of a node: itself, its parents, its local derivatives
 MOST = 10_000  # young looks before a second one
 
@@ -59,9 +60,9 @@ def make_room(nodes: int) -> None:
     >>> _State.own is None
     True
     """
-    first, second, _ = now = gc.get_threshold()
-    if _State.off:
+    if nodes < _FEW or _State.off:
         return
+    first, second, _ = now = gc.get_threshold()
     if now != _State.own:
         if now not in DEFAULTS or not gc.isenabled():
             return

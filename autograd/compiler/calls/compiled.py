@@ -11,6 +11,7 @@ from typing import Any
 
 from autograd import cells
 from autograd.compiler.backends import BACKENDS
+from autograd.compiler.calls.budget import MOST
 from autograd.compiler.calls.mapping import map_points
 from autograd.compiler.calls.nodes import Nodes
 from autograd.compiler.calls.recordings import recording_now
@@ -18,18 +19,10 @@ from autograd.compiler.calls.replay import CompiledCall, replayed
 from autograd.compiler.calls.report import heading, report
 from autograd.compiler.calls.steps import StepPlan
 from autograd.compiler.calls.uncompiled import Uncompiled
-from autograd.compiler.calls.variants import (
-    FEW_NODES,
-    MOST,
-    Evaluated,
-    Plan,
-    PointPlan,
-    Variant,
-    Variants,
-)
+from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Plan, PointPlan, Variant
 from autograd.compiler.program.classes import Program
 from autograd.compiler.python.writer import python_source
-from autograd.compiler.recording.arguments import flat_shape, is_plain, numbers_of, positional, refilled, values_in
+from autograd.compiler.recording.arguments import flat_shape, is_plain, positional, refilled, taken_apart
 from autograd.compiler.recording.arguments import structure as structure_of
 from autograd.compiler.recording.givens import put_back
 from autograd.compiler.recording.outside import Outside
@@ -67,15 +60,17 @@ class Compiled(Uncompiled):
 
         ``backward``, optimisers and eager code around it work as if the function had been run on Values.
         """
-        if open_contexts.count and current_modes().recorder is not None:
+        modes = current_modes() if open_contexts.count else None
+        if modes is not None and modes.recorder is not None:
             return self.f(*args, **keywords)  # another recording wants the graph itself
-        args = positional(self.f, args, keywords)
-        structure, leaves = structure_of(args)
-        if open_contexts.count and current_modes().strict:
+        if keywords:
+            args = positional(self.f, args, keywords)
+        structure, leaves, numbers, chosen = taken_apart(args)
+        if modes is not None and modes.strict:
             return self.graph(args, leaves)
-        numbers = numbers_of(leaves)
-        recording = not open_contexts.count or current_modes().recording
-        chosen = values_in(leaves) if recording else ()
+        recording = modes is None or modes.recording
+        if not recording:
+            chosen = ()
         found = self._run(args, structure, numbers, leaves, recording, chosen)
         if found is None:
             return self.graph(args, leaves)
@@ -120,7 +115,7 @@ class Compiled(Uncompiled):
     def _value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The general way: any kind of arguments, and guards."""
         args = positional(self.f, args, keywords)
-        structure, leaves = structure_of(args)
+        structure, leaves, numbers, _ = taken_apart(args)
         fresh = None
         if self._fast is None and self.backend != "python" and all(map(is_plain, args)):
             variant = next(self.kept.holding(structure), None)
@@ -132,13 +127,12 @@ class Compiled(Uncompiled):
                 variant.check_gradients()
             if variant is not None and variant.outside.holds() and self._make_fast(variant, args):
                 return self.value_and_grad(*args)
-        numbers = numbers_of(leaves)
-        found = self._run(args, structure, numbers, leaves, False, tuple(range(len(numbers))), fresh)
+        every = tuple(range(len(numbers)))
+        found = self._run(args, structure, numbers, leaves, False, every, fresh)
         if found is None:
             return self.by_graph(args, leaves)
         variant, result = found
         variant.check_gradients()
-        every = tuple(range(len(numbers)))
         derivatives = result.by_arguments or variant.gradients(False, every, numbers, result.live, 0)[0]
         return result.values[0], refilled(args, structure, leaves, derivatives)
 
@@ -199,7 +193,7 @@ class Compiled(Uncompiled):
             fresh: A recording of this very call, if there is one.
         """
         asked = by_parameters, by_arguments
-        if self.has_effects and not _apart(given, self.kept):
+        if self.has_effects and not self.kept.apart(given):
             return None
         if fresh is None:
             for variant in self.kept.holding(structure):
@@ -211,7 +205,7 @@ class Compiled(Uncompiled):
                     self.budget.hits += 1
                     return variant, result
             fresh = self.recorded(args, structure) if self.would_pay(structure) else None
-            if fresh is None or (fresh.has_effects and not _apart(given, self.kept)):
+            if fresh is None or (fresh.has_effects and not self.kept.apart(given)):
                 return None
         # The function has run for this call.  Where it would see something else from now on, or a number that it read
         # differs by rounding in machine code, the numbers of that run are the answer: it does not run again.
@@ -292,15 +286,6 @@ class Compiled(Uncompiled):
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"
-
-
-def _apart(given: list[Any], kept: Variants) -> bool:
-    """Whether no Value is given twice, or is given and also one that the function knows by itself."""
-    values = [given[k] for k in values_in(given)]
-    if not values:
-        return True
-    captured = [p for variant in kept.all() for p in variant.recording.parameters]
-    return len(set(values)) == len(values) and set(values).isdisjoint(captured)
 
 
 class _Methods(dict[Compiled, Compiled]):

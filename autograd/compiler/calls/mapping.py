@@ -6,7 +6,8 @@ import importlib.util
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from autograd.compiler.calls.variants import FEW, MOST, Variant, Variants
+from autograd.compiler.calls.budget import FEW, MOST
+from autograd.compiler.calls.variants import Variant, Variants
 from autograd.compiler.recording.arguments import kind_of, structure
 from autograd.errors import AutogradError
 from autograd.modes import current_modes, open_contexts

@@ -25,6 +25,8 @@ class Nodes:
         result: what the call gave.
     """
 
+    __slots__ = ("chosen", "first", "leaves", "live", "numbers", "parents", "values", "variant")
+
     def __init__(
         self,
         variant: Variant,
@@ -34,31 +36,32 @@ class Nodes:
         result: Evaluated,
     ) -> None:
         self.variant, self.leaves, self.numbers, self.chosen = variant, leaves, numbers, chosen
-        self.values, self.live = result.values, result.live
-        self.parents = (*variant.captured, *[leaves[i] for i in chosen]) if chosen else variant.captured
+        self.values, by_arguments, by_parameters, self.live = result
         self.first: Sequence[float] | None = None
-        if result.by_arguments is not None and result.by_parameters is not None:
-            found = result.by_parameters
-            if chosen:
-                self.first = (*floats_of(found), *[result.by_arguments[i] for i in chosen])
-            else:
+        captured = variant.captured
+        if not chosen:
+            self.parents = captured
+            if by_arguments is not None and by_parameters is not None:
+                found = by_parameters
                 self.first = LazyPartials(len(found), partial(floats_of, found), found)
+        else:
+            given = tuple([leaves[i] for i in chosen])
+            self.parents = (*captured, *given) if captured else given
+            if by_arguments is not None and by_parameters is not None:
+                slopes = tuple([by_arguments[i] for i in chosen])
+                self.first = (*floats_of(by_parameters), *slopes) if captured else slopes
 
     def node(self, k: int) -> Value:
         """Output number k; derivatives that are not known are computed when somebody asks for them."""
-        variant = self.variant
-        label = variant.labels[k] if variant.labels else ""
+        labels = self.variant.labels
         if self.chosen is None or not self.parents:
-            alone = unrecorded(self.values[k])
-            alone.label = label
-            return alone
-        op = CompiledCall(
-            variant.alone, k, len(variant.captured), self.leaves, self.numbers, self.chosen, self.live, self.values[k]
-        )
-        known = self.first if k == 0 else None
-        partials = LazyPartials(len(self.parents), partial(self._partials, k)) if known is None else known
-        out = new_node(self.values[k], op, self.parents, partials)
-        out.label = label
+            out = unrecorded(self.values[k])
+        else:
+            known = self.first if k == 0 else None
+            partials = LazyPartials(len(self.parents), partial(self._partials, k)) if known is None else known
+            out = new_node(self.values[k], CompiledCall(self, k), self.parents, partials)
+        if labels:
+            out.label = labels[k]
         return out
 
     def _partials(self, k: int) -> Sequence[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import nan
 from typing import Any, NoReturn
 
@@ -24,49 +24,31 @@ class CompiledCall(Op):
     """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording.
 
     Args:
-        recorded: Gives the recording of an output alone, by its number.
+        call: What the call gave, and for what (``Nodes``).
         output: The number of this output.
-        captured: How many leaves it captured.
-        leaves: The numbers and Values in the arguments.
-        numbers: Their numbers.
-        chosen: Which of them are parents, behind the captured leaves.
-        live: The live numbers of the call.
-        data: What it gave.
     """
 
     name = symbol = "compiled"
 
-    def __init__(
-        self,
-        recorded: Callable[[int], Recording],
-        output: int,
-        captured: int,
-        leaves: Sequence[Any],
-        numbers: Sequence[float],
-        chosen: Sequence[int],
-        live: Sequence[float],
-        data: float,
-    ) -> None:
+    def __init__(self, call: Any, output: int) -> None:
         # There is one for each call, so nothing is made here that is not asked for.
-        self._recorded = recorded, output
-        self._captured, self._leaves, self._numbers, self._chosen = captured, leaves, numbers, chosen
-        self._live, self._data = live, data
+        self._call, self._output = call, output
 
     def again(self, *operands: Any) -> Any:
         """The recorded graph of other captured leaves and arguments."""
-        recorded, output = self._recorded
-        recording = recorded(output)
-        inputs = [*recording.parameters, *[recording.arguments[i] for i in self._chosen]]
+        call = self._call
+        recording = call.variant.alone(self._output)
+        inputs = [*recording.parameters, *[recording.arguments[i] for i in call.chosen or ()]]
         known = [*recording.numbers, *recording.arguments, *inputs]
-        return replayed(
-            recording.output, dict(zip(known, [*map(float, self._live[self._captured :]), *self._leaves, *operands]))
-        )
+        numbers = map(float, call.live[len(recording.parameters) :])
+        return replayed(recording.output, dict(zip(known, [*numbers, *call.leaves, *operands])))
 
     def value(self, *operands: float) -> float:
         """The number that the call gave, or the recorded graph's at other operands."""
-        at = [*self._live[: self._captured], *[self._numbers[i] for i in self._chosen]]
+        call = self._call
+        at = [*call.live[: len(call.variant.captured)], *[call.numbers[i] for i in call.chosen or ()]]
         # Eagerly it would differ by rounding.
-        return self._data if [*operands] == at else as_node(self.again(*operands))._data
+        return call.values[self._output] if [*operands] == at else as_node(self.again(*operands))._data
 
     def partials(self, result: Any, *operands: Any) -> Sequence[Any]:
         """The derivatives of the recorded graph, as numbers or as a graph."""

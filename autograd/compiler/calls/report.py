@@ -23,7 +23,8 @@ from autograd.compiler.recording.arguments import form
 from autograd.compiler.recording.record import advice, first_difference
 
 if TYPE_CHECKING:
-    from autograd.compiler.calls.variants import Budget, Variant
+    from autograd.compiler.calls.budget import Budget
+    from autograd.compiler.calls.variants import Variant
 
 __all__ = ["Entry", "cause_of", "heading", "reason", "report"]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from autograd.collector import collector_paused
 from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can, native_available
+from autograd.compiler.calls.budget import MOST, Budget
 from autograd.compiler.calls.replay import at_recording
 from autograd.compiler.calls.reuse import reused
 from autograd.compiler.calls.steps import StepPlan, live_numbers, recorded, write
@@ -24,17 +25,15 @@ from autograd.compiler.recording.results import floats_of, several
 from autograd.compiler.recording.traced import drops_gradient
 from autograd.compiler.residence import Residence
 from autograd.graph import Leaves
+from autograd.value import Value
 
-__all__ = ["FEW", "MOST", "MOST_IN_ALL", "Budget", "Evaluated", "Plan", "PointPlan", "Variant", "Variants"]
+__all__ = ["MOST", "MOST_IN_ALL", "Evaluated", "Plan", "PointPlan", "Variant", "Variants"]
 
-MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 MOST_IN_ALL = 64  # recordings kept for a function
-FEW = 3  # recordings allowed before any of them has served a second call
 FEW_NODES = 300  # in a recording that is worth a look at its program, which must have at most
 _MANY = 32  # parameters that machine code reads together,
 _PAYS = 3  # from so many calls on
 _SMALL = 600  # operations to be called with nothing of Python in between
-_CHEAP = 1.0  # seconds that compiling may take before it has saved any
 
 if TYPE_CHECKING:
     from autograd.compiler.machine.tape import Tape
@@ -92,32 +91,40 @@ class Plan:
         try:
             assembled = assemble(self.recording, self.wanted, most=most_classes(len(self.recording.nodes)))
         except TooManyClassesError:
-            return partial(_by_tape, Tape(self.recording), bool(self.wanted))
-        return partial(_by_classes, assembled, Machine(inlined(assembled.program)))
+            return partial(_by_tape, Tape(self.recording), bool(self.wanted), len(self.recording.parameters))
+        return _ByClasses(assembled, Machine(inlined(assembled.program)))
 
     def _in_python(self) -> Any:
         assembled = assemble(self.recording, self.wanted)
-        return partial(_by_classes, assembled, PythonKernel(inlined(assembled.program)))
+        return _ByClasses(assembled, PythonKernel(inlined(assembled.program)))
 
 
-def _by_classes(
-    assembled: Assembled, kernel: Kernel, numbers: Sequence[float], parameters: Sequence[float]
+class _ByClasses:
+    """Calls of the kernel of an assembled program."""
+
+    def __init__(self, assembled: Assembled, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.outputs, self.guarded = assembled.outputs, assembled.guarded
+        place = {kind: k for k, kind in enumerate(assembled.gradients, assembled.outputs + assembled.guarded)}
+        self.by_arguments, self.by_parameters = place.get(Kind.ARGUMENT), place.get(Kind.PARAMETER)
+
+    def __call__(self, numbers: Sequence[float], parameters: Sequence[float]) -> Found | None:
+        found = self.kernel(numbers, parameters)
+        if self.guarded and found[self.outputs][0] != 0.0:
+            return None
+        values = [float(output[0]) for output in found[: self.outputs]]
+        by_arguments = [0.0] * len(numbers) if self.by_arguments is None else floats_of(found[self.by_arguments])
+        by_parameters = [0.0] * len(parameters) if self.by_parameters is None else found[self.by_parameters]
+        return values, by_arguments, by_parameters
+
+
+def _by_tape(
+    tape: Tape, gradient: bool, count: int, numbers: Sequence[float], parameters: Sequence[float]
 ) -> Found | None:
-    outputs = kernel(numbers, parameters)
-    if assembled.guarded and outputs[assembled.outputs][0] != 0.0:
-        return None
-    by = {Kind.ARGUMENT: [0.0] * len(numbers), Kind.PARAMETER: [0.0] * len(parameters)}
-    for kind, gradient in zip(assembled.gradients, outputs[assembled.outputs + assembled.guarded :]):
-        by[kind] = gradient if kind is Kind.PARAMETER else floats_of(gradient)
-    values = [float(output[0]) for output in outputs[: assembled.outputs]]
-    return values, by[Kind.ARGUMENT], by[Kind.PARAMETER]
-
-
-def _by_tape(tape: Tape, gradient: bool, numbers: Sequence[float], parameters: Sequence[float]) -> Found | None:
     found = tape(numbers, parameters, gradient=gradient)
     if found.violated:
         return None
-    return found.outputs, found.by_arguments.tolist(), found.by_parameters.tolist()
+    return found.outputs, found.by_arguments.tolist(), found.by_parameters[:count].tolist()
 
 
 class PointPlan:
@@ -210,9 +217,13 @@ class Variant:
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan:
         """The plan for the gradients by the captured leaves and/or by some arguments; of one of several outputs."""
-        wanted = [Kind.PARAMETER] * by_parameters + [Kind.ARGUMENT] * bool(by_arguments)
-        recording = self.alone(output) if output or self.has_effects else self.recording
-        return self._planned((*wanted, output), lambda: Plan(recording, wanted, self.backend))
+
+        def make() -> Plan:
+            wanted = [Kind.PARAMETER] * by_parameters + [Kind.ARGUMENT] * bool(by_arguments)
+            recording = self.alone(output) if output or self.has_effects else self.recording
+            return Plan(recording, wanted, self.backend)
+
+        return self._planned((by_parameters, bool(by_arguments), output), make)
 
     def alone(self, output: int) -> Recording:
         """The recording of one output, without what the function changes."""
@@ -271,15 +282,15 @@ class Variant:
         return self._planned("points", lambda: PointPlan(self.recording, self.backend))
 
     def _planned(self, key: Any, make: Callable[[], P]) -> P:
-        if key not in self.plans:
+        found: P | None = self.plans.get(key)
+        if found is None:
             started = thread_time()
             with collector_paused():
-                self.plans[key] = make()
+                found = self.plans[key] = make()
             self.recording.nodes.forget()
             seconds = thread_time() - started
             self.budget.spent += seconds
             self.seconds += seconds
-        found: P = self.plans[key]
         return found
 
     def check_gradients(self) -> None:
@@ -334,6 +345,18 @@ class Variants:
         forms = [variant.recording.form for variant in self.all()]
         return any(form is not None and form.is_number for form in forms)
 
+    def apart(self, given: Sequence[Any]) -> bool:
+        """Whether no Value is given twice, or is given and also one that the function knows by itself.
+
+        Args:
+            given: The numbers and Values in the arguments.
+        """
+        values = [x for x in given if isinstance(x, Value)]
+        if not values:
+            return True
+        captured = [p for variant in self.all() for p in variant.recording.parameters]
+        return len(set(values)) == len(values) and set(values).isdisjoint(captured)
+
     def _forget(self, age: tuple[Any, Variant]) -> None:
         structure, variant = age
         self._ages.remove(age)
@@ -343,58 +366,15 @@ class Variants:
 
     def holding(self, structure: Any) -> Iterator[Variant]:
         """Those for a structure that saw from outside what is there now."""
+        kept = self.by_structure.get(structure, ())
+        if len(kept) == 1:
+            if kept[0].outside.holds():
+                yield kept[0]
+            return
         looked: dict[Outside, bool] = {}  # most have seen the same
-        for variant in self.by_structure.get(structure, ()):
+        for variant in kept:
             outside = variant.outside
             if outside not in looked:
                 looked[outside] = outside.holds()
             if looked[outside]:
                 yield variant
-
-
-class Budget:
-    """Whether another recording of a function would pay.
-
-    To record and compile costs as much as up to some hundred calls without the compiler, which are right, too.  So it
-    is done as long as recordings serve again, else each time the calls have doubled; and where it takes long, only
-    if compiling has cost less than it has saved, or than ten calls for each structure of the arguments.
-
-    Attributes:
-        hits: How many calls were served by a recording that was there.
-        misses: How many were not.
-        recorded: How many recordings there were.
-        cost: Seconds that the function takes without the compiler.
-        spent: Seconds that compiling has taken.
-    """
-
-    def __init__(self) -> None:
-        self.hits = self.misses = self.recorded = 0
-        self.cost = self.spent = 0.0
-        self._structures: set[Any] = set()
-        self._at = 0  # the number of calls at the last recording
-
-    @property
-    def calls(self) -> int:
-        """The number of calls so far."""
-        return self.hits + self.misses
-
-    def add(self, structure: Any, seconds: float) -> None:
-        """Note one more recording, which took so long."""
-        self.recorded += 1
-        if len(self._structures) < MOST:
-            self._structures.add(structure)
-        self.cost = seconds
-        self._at = self.calls
-
-    def would_pay(self, structure: Any, kept: int) -> bool:
-        """Whether to record once more.
-
-        Args:
-            structure: The structure of the arguments.
-            kept: The number of recordings that there are for it.
-        """
-        if self.spent > max(_CHEAP, self.cost * max(self.hits, 10 * (1 + len(self._structures)))):
-            return False
-        if structure not in self._structures and len(self._structures) < MOST:  # sequences have different lengths
-            return True
-        return (kept < MOST and self.recorded <= FEW + self.hits) or self.calls >= 2 * self._at

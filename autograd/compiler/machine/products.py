@@ -38,7 +38,7 @@ class MatmulKernel(NamedTuple):
             "  %d.1 = getelementptr i64, ptr %d, i64 1",
             "  %row = load ptr, ptr %d.1, align 8",
             "  %d.2 = getelementptr i64, ptr %d, i64 2",
-            "  %given = load i64, ptr %d.2, align 8",
+            "  %given0 = load i64, ptr %d.2, align 8",
         ]
         for c in range(columns):
             lines += [

@@ -8,8 +8,8 @@ sequence, all steps of a recurrence and models of all widths share it.
 
     frame         the memory of an evaluation
     data          where the numbers of its arguments are
-    descriptor    the number of rows, the address of the first row, which columns are in the data (a bit each), the
-                  strides of the columns by each loop, numbers
+    descriptor    the number of rows, the address of the first row, which columns are in the data (a bit each, 62 to a
+                  word), the strides of the columns by each loop, numbers
     row           the turns of the loops, then the place in the frame at which each column begins
 """
 
@@ -20,13 +20,24 @@ from collections.abc import Sequence
 from autograd.compiler.machine.native.code import Code, Functions
 from autograd.compiler.machine.native.jit import host
 
-__all__ = ["KernelText", "base_of"]
+__all__ = ["KernelText", "base_of", "words_of_bits"]
+
+_BITS = 62  # in a word
+
+
+def words_of_bits(given: Sequence[bool]) -> list[int]:
+    """One bit for each column, put into words."""
+    return [
+        sum([1 << bit for bit, is_given in enumerate(given[first : first + _BITS]) if is_given])
+        for first in range(0, max(len(given), 1), _BITS)
+    ]
 
 
 def base_of(column: int) -> list[str]:
     """Lines that find out whether a column is in the frame or in the data, with the bits of the descriptor at hand."""
+    word, bit = divmod(column, _BITS)
     return [
-        f"  %bit{column} = and i64 %given, {1 << column}",
+        f"  %bit{column} = and i64 %given{word}, {1 << bit}",
         f"  %is{column} = icmp eq i64 %bit{column}, 0",
         f"  %base{column} = select i1 %is{column}, ptr %f, ptr %x",
     ]
@@ -38,7 +49,8 @@ class KernelText:
     def __init__(self, name: str, functions: Functions, loops: int, kinds: Sequence[str]) -> None:
         self.name, self.code = name, Code(functions)
         self.loops, self.columns = loops, len(kinds)
-        self.words = 3 + self.loops * self.columns  # where the numbers of a descriptor begin
+        self.bits = len(words_of_bits([False] * self.columns))
+        self.words = 2 + self.bits + self.loops * self.columns  # where the numbers of a descriptor begin
         self.lanes = functions.lanes
 
     def head(self, numbers: int = 0) -> list[str]:
@@ -48,11 +60,12 @@ class KernelText:
             "  %d.1 = getelementptr i64, ptr %d, i64 1",
             "  %first = load ptr, ptr %d.1, align 8",
         ]
-        lines += self._word("%given", "i64", 2)
+        for k in range(self.bits):
+            lines += self._word(f"%given{k}", "i64", 2 + k)
         for c in range(self.columns):
             lines += base_of(c)
             for d in range(self.loops):
-                lines += self._word(f"%s{d}.{c}", "i64", 3 + d * self.columns + c)
+                lines += self._word(f"%s{d}.{c}", "i64", 2 + self.bits + d * self.columns + c)
         for number in range(numbers):
             lines += self._word(f"%number{number}", "double", self.words + number)
         lines += [

@@ -18,12 +18,14 @@ from autograd.value import Value
 
 __all__ = [
     "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "kind_of", "labels_of",
-    "numbers_of", "positional", "refilled", "structure", "values_in",
+    "numbers_of", "positional", "refilled", "structure", "taken_apart", "values_in",
 ]  # fmt: skip
 
 _DOUBLE = 8  # bytes
 _INTS = {int}
 _PLAIN = {float, int, bool}
+_MOST_FLAT = 1000
+_flat: dict[tuple[type, ...], tuple[Any, tuple[int, ...]]] = {}  # of calls with nothing but floats and Values
 
 
 class Keywords(dict[str, Any]):
@@ -107,6 +109,23 @@ def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     every = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
     shapes = tuple([_shape(arg) for arg in args])
     return shapes if any(shapes) else len(args), every
+
+
+def taken_apart(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], tuple[int, ...]]:
+    """The structure of a call, its numbers and Values in order, their numbers, and which of them are Values."""
+    kinds = tuple(map(type, args))
+    flat = _flat.get(kinds)
+    if flat is not None:  # most calls, 4x faster
+        shape, values = flat
+        if not values:
+            leaves: list[Any] = Floats(args)
+            return shape, leaves, leaves, values
+        return shape, list(args), [x if kind is float else x._data for kind, x in zip(kinds, args)], values
+    shape, leaves = structure(args)
+    values = values_in(leaves)
+    if len(_flat) < _MOST_FLAT and {float, Value}.issuperset(kinds):
+        _flat[kinds] = shape, values
+    return shape, leaves, numbers_of(leaves), values
 
 
 class Floats(list[float]):

@@ -161,9 +161,10 @@ class Looks:
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
-        self._calls += 1
-        if self._calls == _PAYS:
-            self._compile()
+        if self._calls < _PAYS:
+            self._calls += 1
+            if self._calls == _PAYS:
+                self._compile()
         if self._identical.hold():
             return True
         if not all(map(Watch.holds, self._watches)):

@@ -12,7 +12,7 @@ import pytest
 import autograd
 from autograd import Value, functional
 from autograd.compiler.calls import variants
-from autograd.compiler.calls.variants import Budget
+from autograd.compiler.calls.budget import Budget
 
 pytest.importorskip("numpy")
 RNG = random.Random(1)

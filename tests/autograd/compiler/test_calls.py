@@ -179,6 +179,38 @@ class _Replaced:
         return True
 
 
+@pytest.mark.parametrize("steps", [20, 40, 70, 140])
+def test_a_loop_of_any_length_over_arguments_of_its_own(steps: int) -> None:
+    """Its operations read more places than a word has bits, some in the arguments, some in the frame."""
+    w = Value(0.3)
+
+    def f(xs: Any, start: Any) -> Any:
+        y = start
+        for x in xs:
+            y = (y * x + w).tanh() - x * start
+        return y
+
+    xs, start = [math.sin(k) for k in range(steps)], 0.5
+    leaves, first = list(map(Value, xs)), Value(start)
+    expected = f(leaves, first)
+    expected.backward()
+    compiled = compile(f)
+    value, (by_xs, by_start) = compiled.value_and_grad(xs, start)
+    assert value == pytest.approx(expected.data, rel=1e-12)
+    assert [*by_xs, by_start] == pytest.approx([x.grad for x in [*leaves, first]], rel=1e-11, abs=1e-13)
+    slope, w.grad = w.grad, 0.0
+    compiled(xs, start).backward()
+    assert w.grad == pytest.approx(slope, rel=1e-11)
+    alone = compile(lambda x, start: f([x] * steps, start))
+    values, (by_x, _) = alone.map([0.1, 0.2], [0.5, 0.5])
+    for k, x in enumerate([0.1, 0.2]):
+        leaf = Value(x)
+        expected = f([leaf] * steps, 0.5)
+        expected.backward()
+        assert float(values[k]) == pytest.approx(expected.data, rel=1e-12)
+        assert float(by_x[k]) == pytest.approx(leaf.grad, rel=1e-11)
+
+
 def test_a_call_ends_in_the_machine_code_that_it_began_with() -> None:
     compiled = autograd.compile(lambda x: x * x)
     assert [compiled.value_and_grad(x) for x in (2.0, 3.0)] == [(4.0, (4.0,)), (9.0, (6.0,))]

@@ -116,10 +116,10 @@ def numbers_for(batch: int, seed: int) -> tuple[list[Any], list[float]]:
 def machine_on_nan(program: Program, batch: int = 1) -> Machine:
     """A machine whose memory is full of nan, where it must not rely on anything."""
     machine = Machine(program, batch)
-    frame, data = machine.frame(), machine.data()
+    frame, data, evaluate = machine._memory()
     frame[:] = data[:] = nan
     machine.fill(frame, Kind.CONSTANT, None)
-    machine._free.append((frame, data))
+    machine._free.append((frame, data, evaluate))
     return machine
 
 
