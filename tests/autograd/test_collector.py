@@ -96,9 +96,9 @@ step(100_000)
 print(waits())
 for _ in range(5): step(10); step(100_000)
 print(waits())
-for _ in range(100): step(20_000)   # the large graph is forgotten
+for _ in range(40): step(20_000)   # the large graph is forgotten
 print(gc.get_threshold() == (first, 6 * 20_001 // first, third))
-objects(2_000_000)
+objects(700_000)
 print(gc.get_threshold() == before)
 step(100_000)
 print(waits())

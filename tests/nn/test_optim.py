@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -28,6 +29,21 @@ def trajectory(make: Callable[[list[Value]], Optimizer]) -> list[float]:
         optimizer.step()
         found.append(p.data)
     return found
+
+
+# What PyTorch 2.13 has in the signatures of its optimisers.
+DEFAULTS: dict[type[Optimizer], dict[str, Any]] = {
+    SGD: {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False},
+    Adam: {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False},
+    AdamW: {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01, "amsgrad": False},
+    RMSprop: {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "momentum": 0.0, "centered": False},
+}
+
+
+@pytest.mark.parametrize("kind", DEFAULTS)
+def test_what_is_not_given_is_as_in_pytorch(kind: type[Optimizer]) -> None:
+    parameters = inspect.signature(kind).parameters
+    assert {name: parameters[name].default for name in DEFAULTS[kind]} == DEFAULTS[kind]
 
 
 # --- the definitions, written with a loop and no state object --------------------------------------------------------
