@@ -107,7 +107,7 @@ def gradcheck(
 
     Raises:
         GradcheckError: A derivative is wrong; the message says which, and by how much.
-        ValueError: f gives different results for the same inputs.
+        ValueError: F gives different results for the same inputs.
 
     >>> from autograd import primitive, sin
     >>> print(gradcheck(lambda x, y: x * sin(y), [2.0, 0.5]))

@@ -88,7 +88,7 @@ class Adam(Optimizer):
     Args:
         params: The parameters, or groups of them: see ``Optimizer``.
         lr: The learning rate α.
-        betas: β₁ and β₂, the part of each running mean that is kept from step to step.
+        betas: Β₁ and β₂, the part of each running mean that is kept from step to step.
         eps: The number that keeps the divisor from 0.
         weight_decay: The factor of the L2 penalty.
         amsgrad: Whether to divide by the largest v so far.

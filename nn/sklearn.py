@@ -83,7 +83,7 @@ class MLPClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         Args:
             X: The samples, (n_samples, n_features).
             y: The label of each.
-            classes: All labels that there will be; needed in the first call.
+            classes: The labels that there will ever be; needed in the first call.
 
         Returns:
             The estimator itself.

@@ -29,11 +29,11 @@ class Assembled(NamedTuple):
     """A program, and what its outputs are.
 
     Attributes:
-        program: its outputs are those of the recording, those that its effects need, the number of guards that do not
+        program: Its outputs are those of the recording, those that its effects need, the number of guards that do not
             hold if there are any, then the derivatives of the first output.
         outputs: The number of outputs of the recording and of its effects.
-        guarded: whether there are guards.
-        gradients: the kinds of leaves that the last outputs are derivatives with respect to, in the order of the call.
+        guarded: Whether there are guards.
+        gradients: The kinds of leaves that the last outputs are derivatives with respect to, in the order of the call.
     """
 
     program: Program
@@ -66,13 +66,13 @@ def assemble(
 
     Args:
         recording: The recording to compute.
-        wanted: the kinds of leaves to differentiate the first output with respect to.
-        batched: whether it is evaluated for many samples at once; the arguments are other ones for each.
+        wanted: The kinds of leaves to differentiate the first output with respect to.
+        batched: Whether it is evaluated for many samples at once; the arguments are other ones for each.
         most: The largest number of classes allowed.
-        by_class: whether derivatives stay in the order of the members, as a reader wants them, not of the call.
+        by_class: Whether derivatives stay in the order of the members, as a reader wants them, not of the call.
 
     Raises:
-        TooManyClassesError: there are more than ``most``.
+        TooManyClassesError: There are more than ``most``.
     """
     truths = [guard for guard in recording.guards if guard.is_truth]
     numbers = [guard for guard in recording.guards if not guard.is_truth]

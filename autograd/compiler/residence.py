@@ -85,8 +85,8 @@ class Residence:
         """The calls after which the numbers are in the memory of the machine code, and nowhere else.
 
         Args:
-            resident: What has them.
-            places: Where lists are deferred: each has a ``space`` and a ``key``.
+            resident: The step whose memory has them.
+            places: The places of deferred lists, each with a ``space`` and a ``key``.
         """
         self._slots = [
             _Slot(place.space, place.key, Deferred(partial(self._list, k))) for k, place in enumerate(places)

@@ -92,7 +92,7 @@ def split_validation(
     """The samples to train on, and those to validate on, if there are any.
 
     Args:
-        X, y: All samples.
+        X, y: The samples and targets of the training.
         data: The samples and targets to validate on; None if some of all are to be held out.
         split: The share of all samples to hold out instead; 0 for none.
         seed: The seed by which these are chosen.

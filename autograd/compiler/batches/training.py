@@ -62,8 +62,8 @@ def _differentiated(recording: Recording, scale: int | None) -> tuple[Builder, O
     """The loss over a batch and its derivatives with respect to all captured leaves.
 
     Args:
-        recording: the loss of one sample.
-        scale: the number of the live number that the loss is multiplied with; None for the plain sum.
+        recording: The loss of one sample.
+        scale: The number of the live number that the loss is multiplied with; None for the plain sum.
     """
     builder, (loss,), leaves = group(
         [recording.outputs], recording.arguments, recording.parameters, recording.nodes, batched=True
@@ -95,15 +95,15 @@ def step_program(
     the step, and one over the size of the batch.
 
     Args:
-        recording: the loss of one sample; its first parameters are trained.  None: loss and gradients are arguments.
-        captured: the number of captured leaves, trained or not.
-        trained: the number of parameters that are trained.
-        rule: the update of one parameter.
+        recording: The loss of one sample; its first parameters are trained.  None: loss and gradients are arguments.
+        captured: The number of captured leaves, trained or not.
+        trained: The number of parameters that are trained.
+        rule: The update of one parameter.
         state_size: The number of numbers that the rule carries along for each parameter.
-        hyper: the numbers that the rule finds in ``hyper``; ``lr`` and ``step`` may change from step to step.
+        hyper: The numbers that the rule finds in ``hyper``; ``lr`` and ``step`` may change from step to step.
 
     Raises:
-        CompileError: the rule does something that only numbers can do, such as ``if``.
+        CompileError: The rule does something that only numbers can do, such as ``if``.
     """
     lr = captured + state_size * trained
     step, scale = lr + 1, lr + 2
@@ -170,18 +170,18 @@ class Trainer:
     Its numbers are its own while it runs: ``load`` takes them from the parameters, ``store`` gives them back.
 
     Args:
-        loss: the loss of one sample, ``loss(*sample)``, as a Value.
+        loss: The loss of one sample, ``loss(*sample)``, as a Value.
         data: The values of each argument of ``loss`` for all samples: numbers, nested lists of them, or one array.
         parameters: The leaves that are trained.
-        rule: the update of one parameter, on any numbers.
+        rule: The update of one parameter, on any numbers.
         state_size: The number of numbers that the rule carries along for each parameter.
-        hyper: the numbers that the rule finds in ``hyper``; of these ``lr`` and ``step`` change from step to step.
+        hyper: The numbers that the rule finds in ``hyper``; of these ``lr`` and ``step`` change from step to step.
         outside: Everything that the loss can read besides the sample; None if that is not known.
 
     Raises:
-        DataDependentError: the loss decides by its data.
-        TypeError: something in the data is no number.
-        ValueError: the samples are of different shapes.
+        DataDependentError: The loss decides by its data.
+        TypeError: Something in the data is no number.
+        ValueError: The samples are of different shapes.
     """
 
     def __init__(
@@ -267,8 +267,8 @@ class Trainer:
         """One step per batch of sample indices; the mean loss of each batch, measured before its step.
 
         Args:
-            batches: batches that follow each other; runs of equal length are one native call each.
-            lr: the learning rate.
+            batches: Batches that follow each other; runs of equal length are one native call each.
+            lr: The learning rate.
             repeat: The number of times to go through the batches; those of a single batch are one native call.
         """
         if len(batches) == 1:
@@ -307,9 +307,9 @@ class Trainer:
         """One step along gradients that were computed elsewhere: to the machine code they are the only sample.
 
         Args:
-            loss: the mean loss of the batch.
-            gradients: its derivatives by the trained parameters, an array.
-            lr: the learning rate.
+            loss: The mean loss of the batch.
+            gradients: Its derivatives by the trained parameters, an array.
+            lr: The learning rate.
         """
         self._on_frame(_GIVEN, lr).run(np.concatenate(([loss], gradients))[None, None])
 

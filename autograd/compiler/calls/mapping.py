@@ -40,7 +40,7 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
     Few points that no recording serves are evaluated without the compiler.
 
     Raises:
-        TypeError, ValueError: arguments that are no one-dimensional arrays of numbers of one length.
+        TypeError, ValueError: Arguments that are no one-dimensional arrays of numbers of one length.
     """
     if not arrays:
         raise TypeError("map needs one array of numbers per argument of the function")

@@ -18,11 +18,11 @@ class Nodes:
     """What one call gives, as nodes whose parents are the captured leaves and some arguments.
 
     Args:
-        variant: the recording that served.
-        leaves: the numbers and Values in the arguments.
-        numbers: their numbers.
-        chosen: which of them are Values; None inside ``no_grad()``.
-        result: what the call gave.
+        variant: The recording that served.
+        leaves: The numbers and Values in the arguments.
+        numbers: Their numbers.
+        chosen: Which of them are Values; None inside ``no_grad()``.
+        result: What the call gave.
     """
 
     __slots__ = ("chosen", "first", "leaves", "live", "numbers", "parents", "values", "variant")

@@ -35,8 +35,8 @@ class Entry(NamedTuple):
     """One recording of a function.
 
     Attributes:
-        number: counted from 1.
-        cause: why it was made.
+        number: Counted from 1.
+        cause: Why it was made.
         variant: The variant that was made of it.
         seconds: The CPU time of the function while it was recorded.
     """

@@ -101,10 +101,10 @@ def reused(
 
     Args:
         what: The kind of result.
-        recording: What it is made of.
-        options: All else that it depends on.
-        make: Makes something that knows nothing of the nodes themselves.
-        valid: Whether what was made can still be used.
+        recording: The recording that it is made from.
+        options: Everything else that it depends on.
+        make: A function that makes it; the result must not refer to the nodes themselves.
+        valid: A function that tells whether an earlier result can still be used.
     """
     structure = structure_of(recording)
     if structure is None:

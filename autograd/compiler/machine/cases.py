@@ -36,9 +36,9 @@ class Case(NamedTuple):
 
     Attributes:
         name: The name of the row.
-        backward: whether it is what the row does to adjoints.
+        backward: Whether it is what the row does to adjoints.
         exponent: The exponent of a ``constant_power``, if the code knows it.
-        lanes: always one number at a time.
+        lanes: Always one number at a time.
     """
 
     name: str
@@ -55,7 +55,7 @@ def case_of(op: Op, exponent: float | None = None) -> tuple[Case, Case]:
     """Forward and backward of one operation.
 
     Raises:
-        UnsupportedError: a primitive that a user has defined.
+        UnsupportedError: A primitive that a user has defined.
     """
     lower(op)
     known = exponent if exponent in _KNOWN else None
@@ -263,9 +263,9 @@ class _Derivatives:
 
     Args:
         text: The text that they are written to.
-        op: the row.
+        op: The row.
         arity: The number of operands.
-        known: those that are known numbers.
+        known: The positions of the operands that are known numbers.
         pairs: The number of pairs of operands, of a row that takes any number of them.
     """
 
@@ -297,7 +297,7 @@ class _Derivatives:
         Args:
             x: The number of the operand.
             places: The places of this turn in a loop over operands.
-            each: names of numbers that belong to this turn.
+            each: Names of numbers that belong to this turn.
         """
         if not isinstance(x, Read):
             return x

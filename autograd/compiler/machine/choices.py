@@ -19,8 +19,8 @@ class ChoiceKernel(NamedTuple):
     candidates are in memory, and how many there are.
 
     Attributes:
-        scatter: whether it is a SCATTER.
-        lanes: more than 1 where the inner loop runs through whole rows, as of a table of embeddings: one number chooses
+        scatter: Whether it is a SCATTER.
+        lanes: More than 1 where the inner loop runs through whole rows, as of a table of embeddings: one number chooses
             for all members, and what it chooses lies next to each other.
     """
 

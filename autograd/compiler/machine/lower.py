@@ -30,9 +30,9 @@ class Call(NamedTuple):
 
     Attributes:
         kernel: The kernel to run.
-        table: turns, places and strides.
+        table: Turns, places and strides.
         columns: The columns that the kernel reads and writes.
-        numbers: plain numbers among the operands.
+        numbers: Plain numbers among the operands.
         flags: Further numbers of the descriptor: whether sums are added to what is there.
     """
 
@@ -58,7 +58,7 @@ def lowered(
     Results that are written ``instead`` into other places may differ from the recorded numbers by rounding.
 
     Raises:
-        UnsupportedError: a primitive that a user has defined.
+        UnsupportedError: A primitive that a user has defined.
     """
     lowering = _Lowering(program, kept, memory, batch, fixed, instead)
     for step in steps:
@@ -264,11 +264,11 @@ class _Part(NamedTuple):
     """A list of terms as a call.
 
     Attributes:
-        dense: whether it completes the sums from ``first`` to ``end``, each in one place.
+        dense: Whether it completes the sums from ``first`` to ``end``, each in one place.
         columns: The columns of the owners, of the factors, and perhaps of the numbers that the sums start from.
-        terms: the list itself.
+        terms: The list itself.
         start: The column that the sums start from; None if there is none.
-        more: parts that are added afterwards.
+        more: Parts that are added afterwards.
     """
 
     dense: bool

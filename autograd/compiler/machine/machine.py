@@ -32,8 +32,8 @@ class Machine:
     Args:
         program: The program to run.
         batch: The number of samples in the batched arrays.
-        carried: pairs (number of an output, leaf): the output takes the place of the leaf for the next evaluation.
-        fixed: whether matrix products are compiled for their sizes, which pays off in a long training.
+        carried: Pairs (number of an output, leaf): the output takes the place of the leaf for the next evaluation.
+        fixed: Whether matrix products are compiled for their sizes, which pays off in a long training.
         elsewhere: The array with the parameters, leaf 0, if they are not in the frame.  Then outputs are not
             carried over at the end of an evaluation, but when the second function that ``bound`` gives is called; what
             nothing else needs is only computed then, straight into the places of the leaves.
@@ -164,9 +164,9 @@ class Machine:
         """Give the leaves of a kind their numbers.
 
         Args:
-            memory: a frame; for arguments the data.
+            memory: A frame; for arguments the data.
             kind: The kind of leaves.
-            numbers: those of the call [number], or of a batch [number, sample]; of many evaluations one each in front.
+            numbers: The numbers of the call, [number]; of a batch, [number, sample]; of many evaluations one each in front.
         """
         for leaf, here, places in self._leaves:
             if leaf is kind is Kind.ARGUMENT and self.batch > 1:
@@ -207,7 +207,7 @@ class Machine:
 
         Args:
             frame: A frame of this machine.
-            data: the arguments [times, size]; if there are those of one evaluation only, they serve all.
+            data: The arguments [times, size]; if there are those of one evaluation only, they serve all.
             times: The number of evaluations.
             noted: number of the output, of one member, to note after each.
 

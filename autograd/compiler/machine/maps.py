@@ -21,8 +21,8 @@ class MapKernel(NamedTuple):
             ("number", number of a number in the descriptor), ("literal", the number), or, for a divisor, ("inverse",
             number of a column that does not advance).
         loads: The way in which each column that is read advances: "u" by 1, "b" not at all, "g" by another stride.
-        stores: the same for columns that are written, each with the step whose result it takes.
-        lanes: members at a time.
+        stores: The same for columns that are written, each with the step whose result it takes.
+        lanes: Members at a time.
     """
 
     steps: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]

@@ -23,7 +23,7 @@ class Memory(NamedTuple):
     Attributes:
         base: The place where each array begins: arguments in the data, all others in the frame.
         size: The length of a frame.
-        data: the size of the data of one evaluation.
+        data: The size of the data of one evaluation.
         scratch: The place where the terms of exact sums are copied together.
         aliases: The array in whose memory another one is computed, by the array that takes its place.
         leaves: The length of the leaves, which are in front.
@@ -41,8 +41,8 @@ class Elsewhere(NamedTuple):
     """Memory that several programs use in turn.
 
     Attributes:
-        parameters: the numbers of the parameters, which stay from one evaluation to the next.
-        scratch: gives memory of a size for what is computed.
+        parameters: The numbers of the parameters, which stay from one evaluation to the next.
+        scratch: Gives memory of a size for what is computed.
     """
 
     parameters: Any
@@ -56,10 +56,10 @@ def memory_of(
 
     Args:
         program: The program with these arrays.
-        steps: the order of computation.
-        kept: the arrays that need memory.
+        steps: The order of computation.
+        kept: The arrays that need memory.
         batch: The number of samples in the batched arrays.
-        replaced: pairs (new, old) of arrays: the new one takes the place of the old one for the next evaluation.
+        replaced: Pairs (new, old) of arrays: the new one takes the place of the old one for the next evaluation.
     """
     first, last = _lives(program, steps)
     aliases = {new: old for new, old in replaced if _may_replace(program, steps, new, old, first)}
@@ -128,7 +128,7 @@ def last_regions(
     Args:
         program: The program with these arrays.
         steps: The order of computation.
-        carried: pairs (number of an output, leaf): the output takes the place of members of leaf 0.
+        carried: Pairs (number of an output, leaf): the output takes the place of members of leaf 0.
 
     Returns:
         The regions in order; and for the arrays that they compute, the member of the leaf that each member replaces.

@@ -34,10 +34,10 @@ def caller(program: Program, shapes: Sequence[Any], result: Any, slow: Callable[
     """A builtin function that evaluates a program, number by number; None where the interpreter has no room for one.
 
     Args:
-        program: reads arguments only; it is not batched.
+        program: A program that reads arguments only, and is not batched.
         shapes: The shapes of the arguments of the function, see ``pycall.builtin``.
         result: The result of the function, in terms of the numbers of all outputs, one after the other.
-        slow: a bound method, held weakly: it is called where the arguments are not what the shapes say.
+        slow: A bound method, held weakly: it is called where the arguments are not what the shapes say.
     """
     if not available():
         return None
@@ -131,7 +131,7 @@ class Points:
     """The outputs of a batched program at many points, [output][point].
 
     Args:
-        program: whose arguments are single numbers, batched.
+        program: A program whose arguments are single numbers, batched.
     """
 
     def __init__(self, program: Program) -> None:

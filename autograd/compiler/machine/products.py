@@ -19,9 +19,9 @@ class MatmulKernel(NamedTuple):
     """C[m, n] = A[m, k] B[k, n], with what C starts from.
 
     Attributes:
-        sizes: m, n and k.
+        sizes: M, n and k.
         strides: The strides of C, A, B, and perhaps of S, along their rows and along their columns.
-        accumulate: whether to add to what is in C.
+        accumulate: Whether to add to what is in C.
         lanes: The number of lanes of a vector.
     """
 
@@ -56,7 +56,7 @@ class MatmulKernel(NamedTuple):
         """The function of the pointers to C, A, B and S.
 
         Raises:
-            ValueError: the strides fit no scheme.
+            ValueError: The strides fit no scheme.
         """
         m, n, k = self.sizes
         c, a, b, *start = [Matrix(*strides) for strides in self.strides]

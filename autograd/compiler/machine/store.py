@@ -36,9 +36,9 @@ class Batch(NamedTuple):
     """What was compiled together.
 
     Attributes:
-        kernels: the names of the kernels; the code calls them kernel0, kernel1, ...
-        symbols: the functions that the code calls and does not contain.
-        code: an object file.
+        kernels: The names of the kernels; the code calls them kernel0, kernel1, ...
+        symbols: The functions that the code calls and does not contain.
+        code: An object file.
     """
 
     kernels: list[str]
@@ -129,10 +129,10 @@ class Store:
     """Files in a folder that is made if it is not there.
 
     Args:
-        place: the folder; its parent holds those of other versions and processors.
+        place: The folder; its parent holds those of other versions and processors.
 
     Raises:
-        OSError: the folder cannot be used, or others could write to it.
+        OSError: The folder cannot be used, or others could write to it.
     """
 
     def __init__(self, place: Path) -> None:
@@ -216,7 +216,7 @@ def _opened(path: Path) -> BinaryIO:
     """A file that only the user can write to.
 
     Raises:
-        OSError: it is not such a file, or a link.
+        OSError: It is not such a file, or a link.
     """
     file = open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _BINARY), "rb")  # noqa: SIM115 - handed on
     status = os.fstat(file.fileno())

@@ -100,7 +100,7 @@ class _SumText(KernelText):
             name: The name of the tile.
             rows: The number of its rows, or 1 with several vectors.
             vectors: The number of vectors in a row.
-            columns: the pointers to what each column has for the first of the sums.
+            columns: The pointers to what each column has for the first of the sums.
         """
         code, kind, factors = self.code, self.code.type, self.factors
         kinds = ["u", *self.kernel.factors, self.kernel.start]

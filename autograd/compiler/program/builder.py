@@ -100,8 +100,8 @@ class Builder:
         """An operation on each member.
 
         Args:
-            op: a row of the derivative table.
-            operands: numbers and reads of one length.
+            op: A row of the derivative table.
+            operands: Numbers and reads of one length.
             size: The size of the result, if all operands are numbers.
         """
         operands = [self.known(operand) for operand in operands]
@@ -191,8 +191,8 @@ class Builder:
         """What numbers of the call choose: y[m] = candidates[k, m] with k = chosen[m].
 
         Args:
-            chosen: a number for each m, or one that is known.
-            candidates: all of them, candidate by candidate.
+            chosen: A number for each m, or one that is known.
+            candidates: The members to choose from, candidate by candidate.
             size: The number of members that are chosen.
         """
         chosen, count = self.known(chosen), len(candidates.index) // size
@@ -212,10 +212,10 @@ class Builder:
         """The transpose of ``gather``: y[places[k, m]] += sent[m] with k = chosen[m].
 
         Args:
-            chosen: a number for each m.
-            sent: the same, or one number for all.
-            places: the members of an array that were the candidates, candidate by candidate.
-            batched: whether there are such sums for each sample; else the samples are added up.
+            chosen: A number for each m.
+            sent: The same, or one number for all.
+            places: The members of an array that were the candidates, candidate by candidate.
+            batched: Whether there are such sums for each sample; else the samples are added up.
 
         Returns:
             The sums for all members between the lowest and the highest candidate, and which member the first is.

@@ -268,8 +268,8 @@ class _Edge(NamedTuple):
     Attributes:
         places: The places of these members.
         taken: A number that is 0 where the edge does not count; None if it counts everywhere.
-        batched: whether that is another number for each sample.
-        groups: sets of members of which one counts at least, since an index chooses among what is computed from them.
+        batched: Whether that is another number for each sample.
+        groups: Sets of members of which one counts at least, since an index chooses among what is computed from them.
     """
 
     places: Index

@@ -43,8 +43,8 @@ def ordered(found: Class, orders: Sequence[Order]) -> Columns:
     """The columns of a class in the new numbers, after its own order was chosen.
 
     Args:
-        found: the class.
-        orders: those of all classes; those of the classes that it reads are known, or grow if they are leaves.
+        found: The class whose columns are renumbered.
+        orders: The orders of all classes; those of the classes that it reads are known, or grow if they are leaves.
     """
     for k, column in zip(found.operands, found.columns):
         orders[k].first_read(column)
@@ -68,8 +68,8 @@ class Order:
     """The order of the members of a class.
 
     Attributes:
-        numbers: the new number of each member; those of leaves grow as they are read.
-        members: the member that each new number belongs to.
+        numbers: The new number of each member; those of leaves grow as they are read.
+        members: The member that each new number belongs to.
     """
 
     def __init__(self) -> None:
@@ -210,19 +210,19 @@ def group(
     """Write the graph of some nodes as a program over classes.
 
     Args:
-        outputs: lists of nodes; each list becomes one output.
-        arguments: leaves whose numbers each call brings along.
-        parameters: nodes whose numbers are read where they are; what they were computed from does not belong to it.
-        nodes: all nodes with operands that belong to it, in the order of their creation.
-        numbers: more leaves, whose numbers come behind those of the parameters.
-        batched: whether there are arguments for each sample of a batch; the graph is that of one sample.
+        outputs: Lists of nodes; each list becomes one output.
+        arguments: Leaves whose numbers each call brings along.
+        parameters: Nodes whose numbers are read where they are; what they were computed from does not belong to it.
+        nodes: The nodes with operands that belong to it, in the order of their creation.
+        numbers: More leaves, whose numbers come behind those of the parameters.
+        batched: Whether there are arguments for each sample of a batch; the graph is that of one sample.
         most: The largest number of classes allowed.
 
     Returns:
         The builder with the program in it, the outputs, and the arrays of the leaves.
 
     Raises:
-        TooManyClassesError: there are more than ``most``.
+        TooManyClassesError: There are more than ``most``.
     """
     roots = list(chain.from_iterable(outputs))
     return _written(Members(roots, arguments, parameters, nodes, numbers, most), outputs, batched)
@@ -308,7 +308,7 @@ def _gradients(builder: Builder, operands: Sequence[Operand], places: Sequence[S
 
     Args:
         builder: The builder with the program in it.
-        operands: the arrays of the roots and of the leaves.
+        operands: The arrays of the roots and of the leaves.
         places: The root and the leaf of each derivative, as members of their classes.
     """
     roots, leaves = operands

@@ -66,13 +66,13 @@ class Members:
     """The classes of a graph, and for each node, by its number, its class and its place there.
 
     Args:
-        roots: nodes whose numbers are wanted.
-        arguments, parameters, numbers: leaves.
-        nodes: all nodes with operands that belong to the graph, in the order of their creation.
+        roots: Nodes whose numbers are wanted.
+        arguments, parameters, numbers: Leaves.
+        nodes: The nodes with operands that belong to the graph, in the order of their creation.
         most: The largest number of classes allowed.
 
     Raises:
-        TooManyClassesError: there are more than ``most``.
+        TooManyClassesError: There are more than ``most``.
     """
 
     def __init__(

@@ -21,10 +21,10 @@ class Column(NamedTuple):
     """What is touched at each place.
 
     Attributes:
-        places: members of an array.
+        places: Members of an array.
         base: The place where the array begins in memory.
         scale: The number of numbers of a member: 1, or the size of the batch.
-        data: whether it is among the arguments, which have memory of their own.
+        data: Whether it is among the arguments, which have memory of their own.
     """
 
     places: Sequence[int]
@@ -211,7 +211,7 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
     Args:
         columns: The columns of the owners, of one or two factors, and perhaps of the numbers that the sums start from.
         factors: The number of factors.
-        batch: the samples of a batch.
+        batch: The samples of a batch.
 
     Returns:
         How it runs in vectors ("n": over members next to each other; "k": along the sum; "": not at all), the table,

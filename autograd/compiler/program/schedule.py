@@ -34,9 +34,9 @@ class Region(NamedTuple):
     """Operations on members, computed in one loop.
 
     Attributes:
-        arrays: the numbers of the arrays, in order.
+        arrays: The numbers of the arrays, in order.
         size: The number of members of each.
-        batched: whether they are batched.
+        batched: Whether they are batched.
     """
 
     arrays: list[int]

@@ -175,9 +175,9 @@ class Lines:
 
     Args:
         program: The program, with its leaves split.
-        inlined: the operations that have no line of their own.
+        inlined: The operations that have no line of their own.
         batch: The number of samples in the batched arrays.
-        shared: columns that get a line of their own, since they are read more than once.
+        shared: Columns that get a line of their own, since they are read more than once.
     """
 
     def __init__(self, program: Program, inlined: set[int], batch: int, shared: set[str]) -> None:

@@ -153,9 +153,9 @@ class _Grid:
     """Sums in nested loops.
 
     Attributes:
-        outer: the loops over members, from the outside in.
-        inner: those over the terms of one sum, the longest last.
-        slices: the number of the inner loop that slices of all factors run through; None if none does.
+        outer: The loops over members, from the outside in.
+        inner: Those over the terms of one sum, the longest last.
+        slices: The number of the inner loop that slices of all factors run through; None if none does.
     """
 
     def __init__(

@@ -26,11 +26,11 @@ class Text(NamedTuple):
     """The lines of the source, and what there is to know about them.
 
     Attributes:
-        header: imports and data.
-        function: the name of the function.
-        body: its lines.
-        results: the expression that it returns.
-        primitives: the functions that it calls besides the imported ones.
+        header: Imports and data.
+        function: The name of the function.
+        body: Its lines.
+        results: The expression that it returns.
+        primitives: The functions that it calls besides the imported ones.
         unpacked: The number of arguments and of parameters that it takes apart; None stands for all of them.
         loops: The number of lines with a loop over lanes.
     """

@@ -34,7 +34,7 @@ class Formula(Op):
     """Several operations of the table as one.
 
     Args:
-        steps: For each of them the row of the table and its operands: a plain number, or in a tuple of one member the
+        steps: The row of the table for each of them, and its operands: a plain number, or in a tuple of one member the
             number of an operand of the formula or, counted on, of an earlier step.
     """
 

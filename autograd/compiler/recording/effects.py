@@ -71,13 +71,13 @@ class Effects(NamedTuple):
     """What a call changes.
 
     Attributes:
-        data: parameters whose number it sets, and the nodes of these numbers.
-        gradients: parameters whose gradient it computes, and the nodes.
-        constants: parameters whose gradient it sets to something that is no number of the program, such as 0, and that.
-        reads: the parameters whose gradient it reads, as many as the first of the recording's numbers.
-        outside: the numbers that it reads elsewhere, the rest of the recording's numbers.
-        written: what it sets elsewhere.
-        updates: updated numbers that a result is computed from, and the parameters that they are of.
+        data: Parameters whose number it sets, and the nodes of these numbers.
+        gradients: Parameters whose gradient it computes, and the nodes.
+        constants: Parameters whose gradient it sets to something that is no number of the program, such as 0, and that.
+        reads: The parameters whose gradient it reads, as many as the first of the recording's numbers.
+        outside: The numbers that it reads elsewhere, the rest of the recording's numbers.
+        written: What it sets elsewhere.
+        updates: Updated numbers that a result is computed from, and the parameters that they are of.
     """
 
     data: tuple[Sequence[Target], Sequence[Value]] = ((), ())

@@ -47,7 +47,7 @@ class Copies:
         """By number, those that are not as they were, as new lists and dictionaries.
 
         Raises:
-            CompileError: an array was changed.
+            CompileError: An array was changed.
         """
         found: dict[int, Any] = {}
         for k, (x, before) in enumerate(zip(self.containers, self.before)):
@@ -66,8 +66,8 @@ def put_back(form: Form, numbers: Sequence[Any], given: Sequence[Any], args: Seq
     Args:
         form: The result of ``Copies.changed``, taken apart.
         numbers: The numbers that were computed for it.
-        given: the numbers and Values in the arguments.
-        args: the arguments.
+        given: The numbers and Values in the arguments.
+        args: The arguments.
     """
     containers = list(_containers(tuple(args)))
     for k, content in form.filled(numbers, given, containers).items():

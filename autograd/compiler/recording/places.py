@@ -83,8 +83,8 @@ class Places:
     """What a function can see outside and may change, while it is recorded.
 
     Args:
-        outside: all that it can see.
-        live: the places of numbers that it is known to change, by container and key.
+        outside: Everything that it can see.
+        live: The places of numbers that it is known to change, by container and key.
     """
 
     def __init__(self, outside: Outside, live: Sequence[Place]) -> None:
@@ -191,10 +191,10 @@ class Reader:
     """Reads the numbers of a call that are kept outside.
 
     Attributes:
-        places: of single numbers.
-        kinds: what each is, int or float.
-        trees: lists, tuples and dictionaries of numbers.
-        wanted: which of all these numbers are wanted.
+        places: Of single numbers.
+        kinds: What each is, int or float.
+        trees: Lists, tuples and dictionaries of numbers.
+        wanted: Which of all these numbers are wanted.
     """
 
     def __init__(

@@ -38,7 +38,7 @@ class Form(NamedTuple):
     """The structure of a result.
 
     Attributes:
-        template: the result with a number of its nodes in the place of each number.
+        template: The result with a number of its nodes in the place of each number.
         kinds: The kind of each of these: Value, float, int or bool.
     """
 
@@ -55,8 +55,8 @@ class Form(NamedTuple):
 
         Args:
             numbers: The numbers that were computed.
-            given: the numbers and Values in the arguments, if these are part of it.
-            containers: the lists and dictionaries in the arguments.
+            given: The numbers and Values in the arguments, if these are part of it.
+            containers: The lists and dictionaries in the arguments.
         """
         sources = {_Place: numbers, Given: given, Container: containers}
         return _mapped(self.template, lambda x: sources[type(x)][x.number] if isinstance(x, _MARKS) else x)
@@ -116,11 +116,11 @@ def taken_apart(
 
     Args:
         result: The result of the function.
-        arguments: the leaves that stand for its arguments.
+        arguments: The leaves that stand for its arguments.
         known: The stand-ins in the template for objects of the arguments, by the ids of these.
 
     Raises:
-        TypeError: something in it is neither a number nor a text.
+        TypeError: Something in it is neither a number nor a text.
     """
     found: list[Any] = []
 

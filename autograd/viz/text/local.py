@@ -124,8 +124,8 @@ def _rows(node: Value, names: Names, numbers: Sequence[float], result: float) ->
     Args:
         node: The node whose operation it is.
         names: Names of all nodes.
-        numbers: What the operands are to be, but for constants.
-        result: What the node is to be.
+        numbers: Numbers that the operands are taken to have, but for constants.
+        result: The number that the node is taken to have.
     """
     if len(node.parents) > MOST_OPERANDS or not isinstance(node.op, ops.Op) or node.op in ops.COMPARISONS:
         return ()

@@ -23,7 +23,7 @@ def llvm() -> Any:
     """LLVM's Python binding.
 
     Raises:
-        ImportError: it is not installed; the message names the extra.
+        ImportError: It is not installed; the message names the extra.
     """
     try:
         import llvmlite.binding
@@ -129,12 +129,12 @@ class NativeModule:
         text: LLVM IR.
         passes: 0 inlines what is marked alwaysinline; 1 also tidies up (scalars out of memory, combined instructions,
             merged blocks): right for loops and calls from Python; 2 and 3 are LLVM's standard levels.
-        codegen: level 0..3 of the code generator (instruction selection, scheduling, registers).
-        code: object code of such a module, to be loaded instead; it must be right to the last byte.
-        compiled: is called with the object code that was made.
+        codegen: Level, from 0 to 3, of the code generator (instruction selection, scheduling, registers).
+        code: Object code of such a module, to be loaded instead; it must be right to the last byte.
+        compiled: A function that is called with the object code that was made.
 
     Attributes:
-        keep: whatever must live as long as the code.
+        keep: Whatever must live as long as the code.
     """
 
     keep: object = None

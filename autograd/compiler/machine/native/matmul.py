@@ -50,14 +50,14 @@ def emit_matmul(
 
     Args:
         name: The name of the function.
-        m, n, k: sizes, at least 1.
-        c, a, b: strides in doubles.
-        start: strides of S; stride 0 repeats a column (a bias, say); None: there is no S.
-        accumulate: add to C instead of overwriting it.
-        lanes: doubles per vector register; the host's by default.
+        m, n, k: Sizes, at least 1.
+        c, a, b: Strides in doubles.
+        start: Strides of S; stride 0 repeats a column (a bias, say); None: there is no S.
+        accumulate: Whether to add to C instead of overwriting it.
+        lanes: The number of doubles in a vector register; the host's by default.
 
     Raises:
-        ValueError: if neither scheme fits the strides.
+        ValueError: If neither scheme fits the strides.
     """
     lanes = lanes or host().lanes
     if min(m, n, k) < 1:

@@ -79,11 +79,11 @@ def builtin(
         name: ``__name__`` of the function.
         kernel: LLVM IR that defines ``void @kernel(ptr inputs, ptr outputs, ptr constants)`` on arrays of double,
             with the inputs in the order in which the shapes mention them.
-        arguments: the shape of each positional argument.
+        arguments: The shape of each positional argument.
         outputs: The number of doubles that the kernel writes.
         result: The result to return, in terms of the numbers of the outputs.
-        slow: called with the same arguments when they are not exact floats, ints, lists or tuples as described.
-        constants: address of a block of doubles the kernel reads live (parameters); the caller keeps it alive.
+        slow: The function to call if the arguments are not exact floats, ints, lists or tuples as described.
+        constants: Address of a block of doubles the kernel reads live (parameters); the caller keeps it alive.
         keep: The objects that the kernel refers to by address; they live as long as the function.
 
     Raises:

@@ -92,8 +92,8 @@ class VectorMath(Functions):
     """The functions one module uses, for one vector width.
 
     Args:
-        lanes: the vector width; with 1 lane everything is the C library's, as in Python's ``math``.
-        exact: use the C library at any width.
+        lanes: The vector width; with 1 lane everything is the C library's, as in Python's ``math``.
+        exact: Whether to use the C library at any width.
     """
 
     def __init__(self, lanes: int, exact: bool = False) -> None:
