@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, NoReturn, TypeVar
 
 from autograd import cells, copies, ops
-from autograd.errors import AutogradError
 from autograd.modes import current_modes, open_contexts, recorder_told
 from autograd.ops import Traced, as_float
 
@@ -101,6 +100,6 @@ class Conversions:
         return copies.deepcopy(self, memo)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if open_contexts.count and current_modes().recorder is not None:
-            raise AutogradError("a compiled function cannot pickle a Value: a replay would not do it; use .detach()")
+        if open_contexts.count and (recorder := current_modes().recorder) is not None:
+            recorder.refuse("pickles a Value: use .detach()")
         return copies.reduce(self)

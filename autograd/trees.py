@@ -1,16 +1,20 @@
 """Arguments and results that hold many numbers: nested lists, tuples and dictionaries, and numpy arrays.
 
 A tree is a number, or one of these with trees inside.  Numbers are taken out in order, and put back into its shape.
+What is ``FIXED``, such as a text among the arguments of a compiled function, belongs to the shape.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from copy import copy
+from enum import Enum
 from itertools import islice
 from typing import Any
 
-__all__ = ["aligned", "all_floats", "flatten", "is_array", "is_numpy", "is_tree", "rebuild"]
+__all__ = ["FIXED", "aligned", "all_floats", "flatten", "is_array", "is_numpy", "is_tree", "rebuild"]
+
+FIXED = (str, bytes, type(None), Enum)
 
 
 def all_floats(numbers: Iterable[Any]) -> bool:
@@ -90,6 +94,8 @@ def _rebuilt(tree: Any, supply: Iterator[Any]) -> Any:
         flat = all_floats(tree)
         branches = list(islice(supply, len(tree))) if flat else [_rebuilt(branch, supply) for branch in tree]
         return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)  # a namedtuple, or not
+    if isinstance(tree, FIXED):
+        return tree
     return _array(tree, list(islice(supply, tree.size))) if is_array(tree) else next(supply)
 
 

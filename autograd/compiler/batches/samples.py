@@ -152,7 +152,7 @@ def _numbers(sample: Any, name: str) -> list[Any]:
         SamplesError: something in it is no number, or an int that no float is equal to.
     """
     try:
-        return arguments_of(sample, name)
+        return arguments_of(sample, name, fixed=False)
     except (TypeError, OverflowError) as error:
         raise SamplesError(str(error)) from error
 

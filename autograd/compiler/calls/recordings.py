@@ -18,6 +18,7 @@ from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.places import Places, by_key, changed_numbers
 from autograd.compiler.recording.record import Recording, record
+from autograd.compiler.recording.running import RaisedError
 from autograd.compiler.recording.written import NotReplayableError, Place
 from autograd.compiler.residence import Residence
 from autograd.locks import renew_in_child
@@ -61,7 +62,7 @@ class Recordings:
         return self.kept.by_structure
 
     def recorded(self, args: Sequence[Any], structure: Any) -> Variant | None:
-        """A recording of a call; None if it does what a program cannot do."""
+        """A recording of a call; None if it does what a program cannot do, or raises an error."""
         try:
             return self.record(args, structure)
         except NotReplayableError as error:
@@ -98,7 +99,7 @@ class Recordings:
         """Record, and once more each time that the function turns out to change a number outside.
 
         Raises:
-            NotReplayableError: it does something that a program cannot do.
+            NotReplayableError: it does something that a program cannot do, or raises an error.
         """
         self._residence.release()
         if self.has_effects:
@@ -122,6 +123,9 @@ class Recordings:
             try:
                 with collector_paused():
                     recording = record(self.f, args, outside, changes=changes)
+            except RaisedError:
+                rewind()
+                raise
             except NotReplayableError:
                 rewind()
                 self.has_effects = True

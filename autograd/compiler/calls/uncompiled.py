@@ -11,8 +11,9 @@ from autograd.compiler.calls.recordings import Recordings
 from autograd.compiler.recording.arguments import called, labels_of
 from autograd.compiler.recording.givens import put_back
 from autograd.compiler.recording.outside import Outside
-from autograd.compiler.recording.record import as_node, inputs_for, run
+from autograd.compiler.recording.record import as_node
 from autograd.compiler.recording.results import is_plain_number, is_structure, taken_apart
+from autograd.compiler.recording.running import inputs_for, run
 from autograd.compiler.recording.traced import node_of
 from autograd.errors import CompileError
 from autograd.functional import gradients
@@ -26,10 +27,12 @@ __all__ = ["Uncompiled"]
 class Uncompiled(Recordings):
     """A function that can also be called as it is, with the same results."""
 
+    _outside: Outside | None = None
+
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
-        if self._may_change_something():
-            result = called(self.f, args)  # what it puts somewhere must be plain numbers
+        if self._may_change_something() or self._seen().reads("type"):
+            result = called(self.f, args)  # what it puts somewhere, or asks for its type, must be a plain number
             known = result is None or is_structure(result) or self.kept.gives_number(given) or self._updates()
             return result if known else as_node(result)
         inputs = inputs_for(given, self._labels(args), keep=True)
@@ -49,8 +52,15 @@ class Uncompiled(Recordings):
 
     def _updates(self) -> bool:
         """Whether the code can set data and gradients of Values."""
-        outside = Outside(self.f)
+        outside = self._seen()
         return outside.sets("grad") or outside.sets("data") or "backward" in outside.names
+
+    def _seen(self) -> Outside:
+        """What the function can see, and the names in all of its code: the same object as long as all is as it was."""
+        known = self._outside
+        if known is None or (known.changed() if known.never else not known.holds()):
+            known = self._outside = Outside(self.f)
+        return known
 
     def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
         """The same as ``value_and_grad`` without the compiler."""

@@ -1,6 +1,7 @@
 """A call of a function becomes a recording: its graph, what it decided, what it read outside and what it changed there.
 
 1. ``record.py`` runs the function on Values and makes the recording; ``recorder.py`` is told of each node and decision.
+   ``running.py`` is the run itself, and what becomes of an error.
    ``numbered.py`` numbers the nodes for the passes that come after.
 2. What stands for the numbers of the call: ``traced.py``; ``choosing.py`` (indices, ``max``, ``x if c else y``) and
    ``plain_math.py`` (``math``) compute with them, and ``exact.py`` keeps ints exact.  ``rewriting.py`` puts calls of

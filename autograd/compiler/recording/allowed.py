@@ -32,8 +32,9 @@ _WORLDLY = {
 }  # fmt: skip
 # Others: some would be done at recording only, and some reach globals by their names, which are not looked at.
 _FUNCTIONS = {
-    "breakpoint", "eval", "exec", "globals", "input", "inspect.currentframe", "inspect.stack", "inspect.trace", "open",
-    "print", "sys._getframe",
+    "breakpoint", "eval", "exec", "globals", "input", "inspect.currentframe", "inspect.stack", "inspect.trace",
+    "numpy.fromfile", "numpy.genfromtxt", "numpy.load", "numpy.loadtxt", "numpy.save", "numpy.savetxt", "numpy.savez",
+    "numpy.savez_compressed", "open", "print", "sys._getframe", "torch.serialization.load", "torch.serialization.save",
 }  # fmt: skip
 _WORLDLY_CLASSES = {"_io.FileIO", "random.SystemRandom", "socket.socket", "subprocess.Popen"}
 _NOW = {"now", "today", "utcnow"}  # of classes in datetime
@@ -49,6 +50,8 @@ def checked(function: Any) -> Any:
         NotReplayableError: A replay could not do what it does.
     """
     rule = _RULES.get(type(function))
+    if rule is None and getattr(function, "__module__", None) == "numpy":  # a dispatcher, as most of its functions are
+        return _of_python(function)
     if rule is None:
         return _seeded(function) if _is_unseeded(function) else function
     return rule(function)

@@ -1,6 +1,7 @@
 """The arguments of a compiled function: their numbers in order, their structure, and the same structure anew.
 
-An argument is a number, a Value, a list, tuple or dictionary of arguments, or a numpy array.
+An argument is a number, a Value, a list, tuple or dictionary of arguments, or a numpy array.  A text, None or a member
+of an enumeration has no number: it is part of the structure, so that another one is another kind of call.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from autograd.compiler.recording.exact import EXACT, SMALL, Whole
 from autograd.ops import as_float
-from autograd.trees import all_floats, rebuild
+from autograd.trees import FIXED, all_floats, rebuild
 from autograd.value import Value
 
 __all__ = [
@@ -47,7 +48,7 @@ def called(f: Callable[..., Any], args: Sequence[Any]) -> Any:
     return f(*args)
 
 
-def arguments_of(x: Any, where: Any = "argument", whole: bool = True) -> list[Any]:
+def arguments_of(x: Any, where: Any = "argument", whole: bool = True, fixed: bool = True) -> list[Any]:
     """The numbers and Values of an argument in order: an int where it is one to the function, else a float.
 
     In a list that is so if all its numbers are: [1, 2] may be indices, [1, 0.5] are data of which one has no decimals,
@@ -57,6 +58,7 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True) -> list[An
         x: the argument.
         where: The name of the argument, or a pair of the container that it stands in and its place there.
         whole: whether ints stay ints.
+        fixed: Whether texts and the like are allowed.
 
     Raises:
         TypeError: anything else, naming where it stands.
@@ -66,9 +68,11 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True) -> list[An
     if isinstance(x, (list, tuple, dict)):
         whole = is_whole(x)
         places = x.items() if isinstance(x, dict) else enumerate(x)
-        return [number for place, item in places for number in arguments_of(item, (where, place), whole)]
+        return [number for place, item in places for number in arguments_of(item, (where, place), whole, fixed)]
     if isinstance(x, Value):
         return [x]
+    if fixed and isinstance(x, FIXED):
+        return []
     if _is_array(x):
         if x.dtype.kind == "f" and x.itemsize <= _DOUBLE:
             floats: list[Any] = x.ravel().tolist()
@@ -84,8 +88,8 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True) -> list[An
                 "for a class method write @autograd.compile above @classmethod"
             ) from None
         raise TypeError(
-            f"{_place(where)} of a compiled function must be a number, a Value, a nested list, a dictionary or an "
-            f"array: {error}"
+            f"{_place(where)} of a compiled function must be a number, a Value, a nested list, a dictionary, an array "
+            f"or a text: {error}"
         ) from None
 
 
@@ -128,6 +132,10 @@ def taken_apart(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], tup
     return shape, leaves, numbers_of(leaves), values
 
 
+class Fixed:
+    """In a structure: the object behind it is the same in all calls of this kind."""
+
+
 class Floats(list[float]):
     """Numbers that are known to be Python's floats, from arguments that are nothing but lists and dictionaries.
 
@@ -155,6 +163,8 @@ def _simple(x: Any, leaves: Floats) -> Any:
         leaves.mixed = True
         leaves.append(x)
         return (Value,)
+    if kind is str or x is None:
+        return Fixed, x
     if kind is not list and kind is not tuple and kind is not dict:
         return None
     if kind is not dict:
@@ -191,6 +201,8 @@ def _filled(shape: Any, supply: Iterator[float]) -> Any:
     if not shape:
         return next(supply)
     kind, inside = shape
+    if kind is Fixed:
+        return inside
     if isinstance(inside, int):
         return kind(islice(supply, inside))
     if kind is dict:
@@ -207,13 +219,15 @@ def form(x: Any) -> str:
     if isinstance(x, (list, tuple, dict)):
         if isinstance(x, dict):
             inside = ", ".join([f"{key}: {form(item)}" for key, item in x.items()])
-        elif any(isinstance(item, (list, tuple, dict)) or _is_array(item) for item in x):
+        elif any(isinstance(item, (list, tuple, dict, *FIXED)) or _is_array(item) for item in x):
             inside = ", ".join(map(form, x))
         else:
             inside = f"{len(x)} number{'s' * (len(x) != 1)}"
         name = "" if type(x) in (list, dict) else f"{type(x).__name__} "
         left, right = "[]" if isinstance(x, list) else "{}" if isinstance(x, dict) else "()"
         return f"{name}{left}{inside}{right}"
+    if isinstance(x, FIXED):
+        return repr(x)
     return f"array {x.shape}" if _is_array(x) and x.ndim else "number"
 
 
@@ -266,7 +280,7 @@ def is_whole(x: Any) -> bool:
         return True
     if isinstance(x, (list, tuple, dict)):
         items = x.values() if isinstance(x, dict) else x
-        return all(is_whole(item) for item in items if not isinstance(item, (list, tuple, dict)))
+        return all(is_whole(item) for item in items if not isinstance(item, (list, tuple, dict, *FIXED)))
     return x.dtype.kind in "biu" if _is_array(x) else isinstance(x, Integral)
 
 
@@ -311,6 +325,8 @@ def _shape(x: Any, whole: bool = True) -> Any:
         return type(x), tuple([_shape(item, whole) for item in x])
     if isinstance(x, Value):
         return (x.__class__,)  # equal to itself only, as a number is not
+    if isinstance(x, FIXED):
+        return Fixed, (x if isinstance(x, str) or x is None else (type(x), x))
     kind = () if not whole or not is_whole(x) else (bool,) if _is_bool(x) else (int,) if _is_small(x) else (int, int)
     return (*getattr(x, "shape", ()), *kind) if _is_array(x) else kind
 
@@ -327,6 +343,8 @@ def _places(x: Any, name: str) -> Iterator[str]:
     elif isinstance(x, dict):
         for key, item in x.items():
             yield from _places(item, f"{name}[{key}]" if name else str(key))
+    elif isinstance(x, FIXED):
+        return
     elif _is_array(x):
         for index in product(*map(range, x.shape)):
             yield name + "".join([f"[{i}]" for i in index]) if name else ""

@@ -13,7 +13,6 @@ gather (the row ``take`` of the table) and ``max`` a chain of selections, so tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
 from typing import Any
 
 from autograd import ops
@@ -181,20 +180,15 @@ def identical(x: Any, y: Any) -> bool:
 
     Raises:
         NotReplayableError: One is an argument: another call may be given the same object twice.
-        TypeError: One is a plain number of the call, the other a member of an enumeration.
     """
     if x is y:
         return True
     if TracedBool in (type(x), type(y)) and isinstance(x, bool) and isinstance(y, bool):
         return bool(x) is bool(y)
     recorder = current_modes().recorder
-    if recorder is not None and isinstance(x, Value) and isinstance(y, Value):
-        if recorder.changes is not None and not recorder.changes.targets.keys().isdisjoint((x, y)):
-            recorder.refuse("asks whether an argument is a certain Value")
-    elif isinstance(x, Traced) != isinstance(y, Traced) and Enum in {*type(x).__mro__, *type(y).__mro__}:
-        raise TypeError(
-            "an argument that is a member of an enumeration is an int to a compiled function: write ==, not is"
-        )
+    given = {} if recorder is None or recorder.changes is None else recorder.changes.targets
+    if isinstance(x, Value) and isinstance(y, Value) and not given.keys().isdisjoint((x, y)):
+        recorder.refuse("asks whether an argument is a certain Value")
     return False
 
 
@@ -213,7 +207,7 @@ def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
     if not computed or not all(isinstance(x, (Value, Traced, int, float)) for x in items):
         return function(*args, **keywords)
     if all(map(_is_detached, items)):
-        return _largest(items) if function is max else -_largest([-x for x in items])
+        return _largest(items) if function is max else _smallest(items)
     best = items[0]
     for x in items[1:]:
         operands = (best, x) if function is max else (x, best)
@@ -231,6 +225,14 @@ def _is_detached(x: Any) -> bool:
         return not isinstance(x, Value)
     whole = isinstance(x, int)
     return whole or x.node.op is ops.detached
+
+
+def _smallest(items: Sequence[Any]) -> Any:
+    """Of ints and floats as floats: the int 0 has no other sign, which would be lost on the way."""
+    found = _largest(
+        [-node_of(x) for x in items] if len({isinstance(x, int) for x in items}) > 1 else [-x for x in items]
+    )
+    return -found
 
 
 def _largest(items: Sequence[Any]) -> Any:

@@ -10,10 +10,11 @@ from itertools import pairwise
 from types import CodeType
 
 __all__ = [
-    "codes_inside", "compares_with_true", "globals_read", "globals_stored", "names_read", "names_spelled",
-    "names_stored",
+    "catches_arithmetic", "codes_inside", "compares_with_true", "globals_read", "globals_stored", "names_read",
+    "names_spelled", "names_stored",
 ]  # fmt: skip
 
+_ARITHMETIC = {"ZeroDivisionError", "OverflowError", "ArithmeticError", "Exception", "BaseException"}
 _WORD = re.compile(r"\w+(\.\w+)*")  # the name of an attribute, or of one of an attribute
 _OF_OBJECT = re.compile("ATTR|METHOD").search  # such as LOAD_ATTR
 # A piece of code with one of these names, or with an import, may read a global of its module as an attribute of that.
@@ -108,3 +109,32 @@ def compares_with_true(code: CodeType) -> bool:
         for step, after in pairwise(steps)
     )
     return kept and any(step.opname == "IS_OP" for step in steps)
+
+
+@lru_cache(maxsize=10_000)
+def catches_arithmetic(code: CodeType) -> bool:
+    """Whether a piece of code may catch an error that Python raises for a quotient or a power of floats.
+
+    It names such an error, or has an ``except`` without a name, which begins by dropping the error.
+
+    >>> def f(x):
+    ...     try:
+    ...         return 1 / x
+    ...     except:
+    ...         return 0.0
+    >>> def g(x):
+    ...     try:
+    ...         return 1 / x
+    ...     finally:
+    ...         print(x)
+    >>> catches_arithmetic(f.__code__), catches_arithmetic(g.__code__)
+    (True, False)
+    """
+    if not _ARITHMETIC.isdisjoint(names_read(code)):
+        return True
+    steps = list(dis.get_instructions(code))
+    handlers = {step.argval for step in steps if step.opname == "SETUP_FINALLY"}  # before Python 3.11
+    return any(
+        after.opname == "POP_TOP" and (step.opname == "PUSH_EXC_INFO" or after.offset in handlers)
+        for step, after in pairwise(steps)
+    )

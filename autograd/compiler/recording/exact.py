@@ -12,6 +12,7 @@ together.  Where a product or a long sum may pass 2**53, that it does not is a g
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
-__all__ = ["EXACT", "SMALL", "Whole", "all_small", "bound", "bounded", "divisor"]
+__all__ = ["EXACT", "SMALL", "Whole", "all_small", "bound", "bounded", "divisor", "powered"]
 
 
 class Whole(float):
@@ -41,15 +42,29 @@ def all_small(numbers: Sequence[Any]) -> bool:
 def divisor(x: Any) -> Any:
     """A plain number by which another one is divided: that an int is not 0 is a guard.
 
-    Of a float that is one where the code expects Python's error; elsewhere such a quotient is infinite.
+    Of a float that is one where the code may catch Python's error; elsewhere such a quotient is infinite.
 
     Raises:
         ZeroDivisionError: It is 0.
     """
     recorder = current_modes().recorder
-    if (isinstance(x, int) or (recorder is not None and recorder.catches_zero)) and x == 0:
+    if (isinstance(x, int) or (recorder is not None and recorder.catches_arithmetic)) and x == 0:
         raise ZeroDivisionError("division by zero")
     return x
+
+
+def powered(power: Any, base: Any, exponent: Any) -> Any:
+    """A power of floats: that it is finite is a guard where the code may catch Python's error for one that is not.
+
+    Raises:
+        OverflowError: It is larger than any float.
+        ZeroDivisionError: The base is 0 and the exponent negative.
+    """
+    recorder = current_modes().recorder
+    if recorder is None or not recorder.catches_arithmetic or abs(power) < math.inf:
+        return power
+    base, exponent = [x.read() if isinstance(x, Traced) else x for x in (base, exponent)]  # type: ignore[attr-defined]
+    return base**exponent
 
 
 def bound(x: Any, recorder: Any) -> int:

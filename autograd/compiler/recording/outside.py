@@ -179,9 +179,8 @@ class Outside:
                 self.seen[id(x)] = x
                 if (id(x), END) not in self.live:  # the function does not look into a list to which it appends
                     self._visit(x, where)
-        functions = self.functions
-        if functions:
-            self._watch(watch_functions(functions))
+        if self.functions:
+            self._watch(watch_functions(self.functions))
         for space, chosen in self._spaces.values():
             if chosen:
                 self._watch_space(chosen, space)
@@ -317,12 +316,13 @@ class Outside:
                 self._see(space[name], prefix + name)
 
     def _visit_class(self, kind: type, where: str) -> None:
+        any_name = not _DYNAMIC.isdisjoint(self.names)
         for cls in kind.__mro__:
             package = _package(cls.__module__)
             if package in _FIXED:
                 continue
             space = vars(cls)
-            chosen = self.names | {name for name in space if name[:2] == "__" and isinstance(space[name], _METHODS)}
+            chosen = {x for x in space if (isinstance(space[x], _METHODS) if x[:2] == "__" else any_name)} | self.names
             if package not in _READ_ONLY:
                 self._watch_space(chosen | self.stored, space, f"{cls.__name__}.", cls)
             for name in chosen & space.keys():

@@ -7,22 +7,18 @@ hold must be recorded again.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, compress, count, repeat
+from itertools import chain, compress, count
 from operator import attrgetter, not_
 from sys import getrefcount
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.recording.arguments import arguments_of, called, labels_of
-from autograd.compiler.recording.choosing import DifferentiatedWhole, TracedWhole
-from autograd.compiler.recording.codenames import compares_with_true
+from autograd.compiler.recording.arguments import arguments_of, labels_of
+from autograd.compiler.recording.codenames import catches_arithmetic, compares_with_true
 from autograd.compiler.recording.effects import Changes, Effects, through_updates
-from autograd.compiler.recording.exact import Whole
-from autograd.compiler.recording.givens import Copies
 from autograd.compiler.recording.numbered import Graph
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.recorder import Guard, Recorder, at_work
@@ -36,19 +32,18 @@ from autograd.compiler.recording.results import (
     taken_apart,
 )
 from autograd.compiler.recording.rewriting import rewritten
-from autograd.compiler.recording.traced import IntLeaf, node_of, traced
+from autograd.compiler.recording.running import inputs_for, run
+from autograd.compiler.recording.traced import IntLeaf, node_of
 from autograd.compiler.recording.written import NotReplayableError
-from autograd.errors import CompileError, StaleGraphError
+from autograd.errors import CompileError
 from autograd.graph import leaves as leaves_of
 from autograd.graph import restore, topological_order
-from autograd.modes import current_modes, switched, transformation
-from autograd.subclasses import as_kind, kinds
-from autograd.trees import rebuild
+from autograd.modes import switched
+from autograd.subclasses import kinds
 from autograd.value import Value, constant
 
 __all__ = [
-    "Recording", "advice", "as_node", "first_difference", "inputs_for", "record",
-    "recording_of", "run",
+    "Recording", "advice", "as_node", "first_difference", "record", "recording_of",
 ]  # fmt: skip
 
 
@@ -84,52 +79,6 @@ class Recording(NamedTuple):
         return alone._replace(outputs=[output], nodes=nodes, effects=Effects())
 
 
-def inputs_for(
-    given: Iterable[Any], labels: Iterable[str] = repeat(""), *, keep: bool = False, differentiated: bool = False
-) -> list[Any]:
-    """What a function gets in the place of the numbers and Values in its arguments: traced numbers, and leaves.
-
-    Args:
-        given: The numbers and Values.
-        labels: Their names.
-        keep: Whether a Value stands for itself.
-        differentiated: Whether to refuse what would drop the gradient of a number.
-    """
-    whole = DifferentiatedWhole if differentiated else TracedWhole
-    return [
-        (x if keep else as_kind(x._kind, Value(x._data, label)))
-        if isinstance(x, Value)
-        else (whole(Value(x, label)) if type(x) is Whole else traced(x, label, differentiated=differentiated))
-        for x, label in zip(given, labels)
-    ]
-
-
-def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, Copies]:
-    """What the function gives with these inputs in the place of the numbers in its arguments, and what it was given."""
-    supply = iter(inputs)
-    inside = [rebuild(arg, supply) for arg in args]
-    copies = Copies(tuple(inside), inputs)
-    try:
-        with transformation():
-            return called(f, inside), copies
-    except StaleGraphError as error:  # without the compiler the numbers of before are there still
-        if current_modes().recorder is None:
-            raise
-        raise NotReplayableError("asks for the gradient of what it computed before it set .data") from error
-    except TypeError as error:
-        text = str(error)
-        stand_ins = "Traced" in text or re.search(r"\bLog\b", text) is not None
-        if not stand_ins and not text.startswith(("Object of type int", "Object of type float")):
-            raise
-        # Such as json.dumps(n), which looks at how an int is kept in memory: without the compiler it is one.
-        recorder = current_modes().recorder
-        kind = TypeError if recorder is None or recorder.changes is None else NotReplayableError
-        raise kind(
-            f"gives a number that comes from the arguments to something that takes Python's own numbers only: give it "
-            f"int(x) or float(x) ({error})"
-        ) from error
-
-
 def record(
     f: Callable[..., Any],
     args: Sequence[Any],
@@ -152,12 +101,13 @@ def record(
 
     Raises:
         CompileError: The function does something that a replay could not do.
+        RaisedError: It raises an error; without ``changes`` that error itself is raised.
     """
     # Run the function.  Meanwhile every node that is made in this thread tells the recorder, the function's code is
     # the rewritten one, and what it may change is watched; all of that is taken back at the end of the block.
     outside = outside or Outside(f)
     recorder = Recorder(any(map(compares_with_true, outside.codes)), changes)
-    recorder.catches_zero = outside.reads("ZeroDivisionError") or outside.reads("ArithmeticError")
+    recorder.catches_arithmetic = any(map(catches_arithmetic, outside.codes))
     given = [x for arg in args for x in arguments_of(arg)]
     if changes is not None:
         _check_attributes(outside, [x for x in given if isinstance(x, Value)])

@@ -56,7 +56,7 @@ class Recorder:
         dropped: The nodes that became plain floats, to which no gradient goes.
         missed: Whether another thread read a number that the function computed.
         strangers: The ids of the nodes that other threads made meanwhile.
-        catches_zero: Whether the function expects Python's error for a quotient by 0.0, too.
+        catches_arithmetic: Whether the function may catch Python's errors for quotients and powers of floats.
         refused: What the function does that a program cannot do; empty if it does nothing of that kind.
         bounds: How large ints can be at most, see ``exact``.
         remembered: What functions with a cache gave for numbers of this call.
@@ -73,7 +73,7 @@ class Recorder:
         self.places: dict[tuple[int, int], Value] = {}  # what ``place`` gave
         self.plain_truths = plain_truths
         self._formulas: dict[str, Formula] = {}
-        self.catches_zero = False
+        self.catches_arithmetic = False
         self.refused = ""
         self.bounds: dict[Value, int] = {}
         self.remembered: dict[Any, Any] = {}
@@ -176,6 +176,8 @@ class Recorder:
         """A number was read as a plain one, which may decide anything: a guard."""
         if node.op is not ops.constant and (node, False) not in self.guards:
             self.guards[node, False] = Guard(node, node._data, False, _line())
+            if node._data == 0.0:  # which is equal to -0.0, and not the same to x.hex(), atan2 or a text
+                self.on_branch(Value.apply(ops.less, (0.0, 1.0 / node)))
 
 
 def _line() -> str:

@@ -54,6 +54,7 @@ _EXTREMES = {"max", "min"}
 _JUMPS_AND_CALLS = {number for name, number in dis.opmap.items() if name.startswith(("POP_JUMP", "CALL"))}
 _REWRITTEN = {_SUBSCRIPT, dis.opmap["IS_OP"], *_JUMPS_AND_CALLS}
 _HARMLESS = {"abs", "enumerate", "float", "int", "isinstance", "len", "list", "range", "sum", "super", "tuple", "zip"}
+_CALLING = {"map", "filter"}  # their first argument
 _CALLED = _EXTREMES | ELEMENTARY
 _HELPERS: dict[str, Any] = {}  # by the text that stands for each in the code until that is compiled
 
@@ -118,6 +119,8 @@ class _Rewriter(ast.NodeTransformer):
             return _call("elementary", node, node.func, *node.args)
         if isinstance(node.func, ast.Name) and node.func.id == "type" and len(node.args) == 1:
             return _call("kind", node, node.func, *node.args)
+        if isinstance(node.func, ast.Name) and node.func.id in _CALLING and node.args:
+            node.args[0] = _call("checked", node.args[0], node.args[0])
         if not (isinstance(node.func, ast.Name) and node.func.id in _HARMLESS):
             node.func = _call("checked", node.func, node.func)
         return node

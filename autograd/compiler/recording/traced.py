@@ -22,12 +22,12 @@ from numbers import Real
 from typing import Any, NoReturn
 
 from autograd import ops
-from autograd.compiler.recording.exact import EXACT, bound, bounded, divisor
+from autograd.compiler.recording.exact import EXACT, bound, bounded, divisor, powered
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Op, Traced
 from autograd.value import Value, constant
 
-__all__ = ["EXACT", "IntLeaf", "TracedBool", "TracedFloat", "TracedInt", "node_of", "traced"]
+__all__ = ["EXACT", "IntLeaf", "TracedBool", "TracedFloat", "TracedInt", "TracedNumber", "node_of", "traced"]
 
 _set_node = vars(Traced)["node"].__set__
 
@@ -294,7 +294,7 @@ def _divide_into(self: TracedNumber, other: Any) -> Any:
 
 def _raise(self: TracedNumber, exponent: Any, modulus: Any = None) -> Any:
     if type(self) is TracedFloat and type(exponent) is float and modulus is None:
-        return TracedFloat(self.node**exponent)
+        return powered(TracedFloat(self.node**exponent), self, exponent)
     if isinstance(exponent, Value):
         return self.node**exponent
     if not _is_number(exponent):
@@ -305,13 +305,14 @@ def _raise(self: TracedNumber, exponent: Any, modulus: Any = None) -> Any:
         if modulus is not None or exponent < 0 or abs(self.node._data) ** exponent > EXACT:
             return pow(self.read(), exponent, modulus)
         return bounded(TracedInt(self.node**exponent), (self,), lambda most: most**exponent, _recorder())
-    return type(self)._float(self.node ** node_of(exponent))
+    return powered(type(self)._float(self.node ** node_of(exponent)), self, exponent)
 
 
 def _raise_to(self: TracedNumber, base: Any) -> Any:
     if not _is_number(base):
         return NotImplemented
-    return base ** self.read() if _is_int(self) and _is_int(base) else type(self)._float(base**self.node)
+    whole = _is_int(self) and _is_int(base)
+    return base ** self.read() if whole else powered(type(self)._float(base**self.node), base, self)
 
 
 def _same_kind(name: str) -> Callable[[TracedNumber], Any]:
@@ -379,7 +380,7 @@ def _comparison(op: Op, plain: Callable[[Any, Any], Any], *, swap: bool = False,
 
 _METHODS: dict[str, Any] = {
     "__truediv__": _divide, "__rtruediv__": _divide_into, "__pow__": _raise, "__rpow__": _raise_to,
-    "__neg__": _same_kind("__neg__"), "__abs__": _same_kind("__abs__"),
+    "__neg__": _same_kind("__neg__"), "__abs__": _same_kind("__abs__"), "__invert__": _of_plain_numbers("__invert__"),
     "__eq__": _comparison(ops.equal, operator.eq), "__ne__": _comparison(ops.equal, operator.ne, negate=True),
     "__lt__": _comparison(ops.less, operator.lt), "__le__": _comparison(ops.less_equal, operator.le),
     "__gt__": _comparison(ops.less, operator.gt, swap=True),
@@ -395,6 +396,5 @@ _METHODS |= {
     name: _whole_division(name)
     for name in ("__mod__", "__rmod__", "__floordiv__", "__rfloordiv__", "__divmod__", "__rdivmod__")
 }
-_METHODS["__invert__"] = _of_plain_numbers("__invert__")
 for _name, _method in _METHODS.items():
     setattr(TracedNumber, _name, _method)

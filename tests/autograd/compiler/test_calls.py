@@ -9,6 +9,7 @@ import pickle
 import weakref
 from collections import namedtuple
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any
 
 import pytest
@@ -236,7 +237,7 @@ def test_dictionaries_and_named_tuples_keep_their_kind() -> None:
     assert type(dq) is Point
     assert compiled({"b": 3.0, "w": [2.0, 9.0]}, Point(5.0, 7.0)).data == 31.0
     with pytest.raises(TypeError, match=r"argument 0\['w'\] of a compiled function must be a number"):
-        compiled({"w": "text"}, Point(1.0, 2.0))
+        compiled({"w": {1.0}}, Point(1.0, 2.0))
 
 
 def test_a_result_that_is_text_is_refused_with_a_remedy() -> None:
@@ -463,3 +464,53 @@ def test_numbers_that_become_values_inside_are_data_and_parameters_that_are_kept
 
 def test_a_value_made_inside_can_be_what_is_returned() -> None:
     assert compile(lambda x: Value(2.0))(1.0).data == 2.0
+
+
+# ---- what is no number -----------------------------------------------------------------------------------------------
+class Shape(IntEnum):
+    LINEAR = 0
+    SQUARE = 1
+
+
+WEIGHTS = {("a", 0): Value(2.0), ("b", 0): Value(3.0), ("a", 1): Value(5.0), ("b", 1): Value(7.0)}
+
+
+def by_text(word: str, tag: int, mask: Any = None, *, kind: Any = "sum") -> Any:
+    score = sum(WEIGHTS[letter, tag] * (k + 1) for k, letter in enumerate(word))
+    if mask is not None:
+        score = score * mask
+    match kind:
+        case "sum" | Shape.LINEAR:
+            return score
+        case Shape.SQUARE:
+            return score * score
+    return score / len(word)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_texts_none_and_members_of_enumerations_are_part_of_the_structure(backend: str) -> None:
+    f = compile(by_text, backend=backend)
+    calls: list[Any] = [
+        (("ab", 0), {}), (("ab", 1), {}), (("ba", 0, 2.0), {}), (("ab", 0, None), {"kind": "mean"}),
+        (("ab", 0), {"kind": Shape.SQUARE}), (("ab", 0), {"kind": Shape.LINEAR}), (("b", 1), {"kind": None}),
+    ]  # fmt: skip
+    for args, keywords in calls * 2:
+        found, expected = f(*args, **keywords), by_text(*args, **keywords)
+        for node in (found, expected):
+            for w in WEIGHTS.values():
+                w.grad = 0.0
+            node.backward()
+            node.label = str([w.grad for w in WEIGHTS.values()])
+        assert (found.data, found.label) == (expected.data, expected.label)
+    assert f.recordings <= len(calls) + 1  # the tag is a part of a key
+
+
+def test_texts_among_numbers_stay_where_they_are() -> None:
+    f = compile(lambda rows, names: sum(x * len(name) * n for name, x, n in rows) + (names == ["u", "v"]))
+    rows = [("one", 1.5, 2), ("three", 2.0, 1)]
+    assert f(rows, ["u", "v"]).data == 20.0
+    assert f.value_and_grad(rows, ["u", "v"]) == (20.0, ([("one", 6.0, 4.5), ("three", 5.0, 10.0)], ["u", "v"]))
+    assert [f(rows, ["u", "w"]).data, f([("one", 1.0, 1), ("two", 1.0, 1)], ["u", "w"]).data] == [19.0, 6.0]
+    taken = compile(lambda pair, xs: xs[pair[1]])  # an int beside a text is an int
+    assert [taken(("a", i), [1.0, 2.0, 4.0]).data for i in (2, 0)] == [4.0, 1.0]
+    assert taken.recordings == 1

@@ -151,6 +151,25 @@ def test_a_function_that_decides_now_and_then_is_recorded_without_a_warning() ->
     assert compiled.recordings == 2
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda n: 10 if type(n) is int else 1,
+        lambda n: {int: 2, float: 3}.get(type(n), 7),
+        lambda n: 5 if n.__class__ is int else 1,
+    ],
+)
+def test_a_call_by_the_graph_may_ask_for_the_type_of_a_number(kind: Callable[[Any], int]) -> None:
+    w = Value(2.0)
+    compiled = autograd.compile(lambda x, n: w * x * kind(n) * len(f"{x}"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for n in range(20):
+            x = 1.0 + n / 7
+            assert compiled(x, n).data == (w * x * kind(n) * len(f"{x}")).data
+    assert compiled.recordings < 20  # the others ran by the graph
+
+
 def test_strict_looks_at_plain_numbers_too_before_and_after_a_recording() -> None:
     compiled = autograd.compile(lambda x, n: log(x) * [1.0, 2.0][n])
     for _ in range(2):

@@ -1,7 +1,8 @@
-"""Ints of a compiled function are exact, and a quotient by the int 0 is Python's error."""
+"""Ints of a compiled function are exact, and a quotient by 0 is Python's error where that is seen."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,58 @@ def test_also_where_both_are_computed_floats(quotient: Callable[[Any], Any]) -> 
     compiled = autograd.compile(f)
     points = (1.0, 0.0, 2.0, 0.0)
     assert [compiled(x).data for x in points] == [f(x) for x in points]
+
+
+def _bare(x: Any) -> Any:
+    try:
+        return 1.0 / x
+    except:  # noqa: E722 - this is what is tested
+        return 100.0
+
+
+def _exception(x: Any) -> Any:
+    try:
+        return 1.0 / x
+    except Exception:
+        return 100.0
+
+
+def _helper(x: Any) -> Any:
+    with contextlib.suppress(Exception):
+        return _quotient(x)
+    return 100.0
+
+
+def _quotient(x: Any) -> Any:
+    return (x + 1.0) / (x * 2.0)
+
+
+def _power(x: Any) -> Any:
+    try:
+        return 10.0 ** (x * 200.0)
+    except OverflowError:
+        return 100.0
+
+
+def _root(x: Any) -> Any:
+    try:
+        return x**-0.5
+    except ArithmeticError:
+        return 100.0
+
+
+def _tuple(x: Any) -> Any:
+    try:
+        return x**300.0 / x
+    except (ValueError, OverflowError, ZeroDivisionError) as error:
+        return float(len(type(error).__name__))
+
+
+@pytest.mark.parametrize("program", [_bare, _exception, _helper, _power, _root, _tuple])
+def test_whatever_would_catch_the_error_of_a_quotient_or_a_power_gets_it(program: Callable[[Any], Any]) -> None:
+    f = autograd.compile(lambda x: W * program(x))
+    points = (1.0, 0.0, 2.0, 30.0, 0.0, 0.5)
+    assert [f(x).data for x in points] == pytest.approx([2.0 * program(x) for x in points], rel=1e-12)
 
 
 # ---- ints among floats -----------------------------------------------------------------------------------------------

@@ -351,6 +351,17 @@ def _several_names_as_texts() -> Change:
     return lambda x: sum(x * getattr(kind, name) for name in ("rate", "rate")), lambda: setattr(kind, "rate", 5.0)
 
 
+def _class_attribute_whose_name_is_made() -> Change:
+    kind = _config(2.0)
+    return lambda x: x * getattr(kind, "ra" + "te"[:2]), lambda: setattr(kind, "rate", 5.0)
+
+
+def _attribute_of_a_base_whose_name_is_made() -> Change:
+    kind = _config(2.0)
+    one = type("Special", (kind,), {})()
+    return lambda x: x * getattr(one, "_".join(["rate"])), lambda: setattr(kind, "rate", 5.0)
+
+
 def _module_by_a_text() -> Change:
     module = types.ModuleType("settings")
     module.rate = 2.0  # type: ignore[attr-defined]

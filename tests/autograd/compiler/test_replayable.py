@@ -211,6 +211,32 @@ def _writes_memory() -> Made:
     return f, lambda: (numbers[0], bytes(view))
 
 
+def _prints_by_map() -> Made:
+    out = io.StringIO()
+    shown = logging.getLogger("by map")
+    shown.handlers, shown.propagate = [logging.StreamHandler(out)], False
+
+    def f(x: Any) -> Any:
+        with contextlib.redirect_stdout(out):
+            list(map(print, ["step", "loss"]))
+            list(filter(shown.warning, ["a"]))
+        return W * x
+
+    return f, out.getvalue
+
+
+def _saves_by_numpy() -> Made:
+    numpy = pytest.importorskip("numpy")
+    files = {name: io.BytesIO() for name in ("save", "savetxt", "savez")}
+
+    def f(x: Any) -> Any:
+        numpy.save(files["save"], [1.0])
+        numpy.savetxt(files["savetxt"], [2.0])
+        return W * x
+
+    return f, lambda: [file.getvalue() for file in files.values()]
+
+
 def _draws_unseeded() -> Made:
     return lambda x: W * 0.0 * x + random.Random(3).random(), lambda: None
 
@@ -221,7 +247,7 @@ def _draws_unseeded() -> Made:
         _prints, _prints_of_itself, _prints_through_others,
         _keeps_the_largest, _prints_now_and_then, _prints_and_catches, _changes_and_prints, _writes_to_memory,
         _reads_from_memory, _writes_rows, _writes_json, _logs, _puts_into_a_queue, _sets_an_event,
-        _sets_the_environment, _writes_memory, _draws_unseeded,
+        _sets_the_environment, _writes_memory, _draws_unseeded, _prints_by_map, _saves_by_numpy,
     ],
 )  # fmt: skip
 def test_what_a_function_does_to_the_world_it_does_at_every_call(make: Callable[[], Made]) -> None:
