@@ -166,7 +166,7 @@ class Machine:
         Args:
             memory: A frame; for arguments the data.
             kind: The kind of leaves.
-            numbers: The numbers of the call [number], or of a batch [number, sample]; many evaluations are one axis more.
+            numbers: The numbers of the call [number], or of a batch [number, sample]; many evaluations add an axis.
         """
         for leaf, here, places in self._leaves:
             if leaf is kind is Kind.ARGUMENT and self.batch > 1:
