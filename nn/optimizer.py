@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -65,7 +66,8 @@ class Optimizer:
         given = list(params)
         groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
         self.param_groups = [group_of(group, hyper) for group in groups]
-        self.parameters = [parameter for group in self.param_groups for parameter in group.parameters]
+        of_groups = [group.parameters for group in self.param_groups]
+        self.parameters = of_groups[0] if len(of_groups) == 1 else list(chain.from_iterable(of_groups))
         if not self.parameters:
             raise ValueError("an optimizer needs at least one parameter")
         for parameter in self.parameters:

@@ -39,8 +39,6 @@ class Home:
         nowhere: A place that nobody reads.
         data_at, grads_at, trees_at: The places of data, gradients and state.
         lists: The lists of floats, which each call reads and writes; None if there are none.
-        settled: The step that ran last in this memory, if its constants are still in it: the numbers that each of its
-            calls sets to the same, such as gradients of 0.  Another step has to write its own constants first.
 
     Args:
         held: Which numbers these are.
@@ -55,7 +53,6 @@ class Home:
         self.slots, self.size = slots, max(slots.values(), default=-1) + 1
         self.frame = aligned(self.size + max(others, _SPARE) + 1)
         self.nowhere = len(self.frame) - 1
-        self.settled: Any = None
         self._scratch = aligned(0)
         places = np.array([slots[key] for key in held.keys], dtype=int)
         self._tree_widths = [tree.size[1] for tree in held.trees]

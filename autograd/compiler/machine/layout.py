@@ -15,8 +15,6 @@ from itertools import count, repeat
 from math import inf
 from typing import Any
 
-import numpy as np
-
 from autograd.compiler.held import Held
 from autograd.compiler.machine.home import Home
 from autograd.compiler.machine.machine import Machine
@@ -43,7 +41,6 @@ class Layout:
         results: The outputs of the recording, the number of guards that do not hold if there are any, and the numbers
             that are written elsewhere.
         slots: The place in the home of each live number, also of those that a call puts there.
-        fixed: The places that always get the same number, and these numbers.
         leaves: For each live number that the outputs or the guards depend on, its place.
 
     Raises:
@@ -73,12 +70,12 @@ class Layout:
         for number, place in held.part_sources:
             x = lists[number][place]
             results.append(builder.read(_whole(builder, x[0]), [x[1]]) if isinstance(x, tuple) else x)
-        self._build(builder, results, moves)
-
         always = {key: x for key, x in sources.items() if not isinstance(x, tuple)}
         always |= dict(zip(zip(repeat("grad"), held.constants[0]), held.constants[1]))
-        places = [self.home.slots[key] for key in always]
-        self.fixed = np.array(places, dtype=int), np.array([*always.values()], dtype=float)
+        if always:  # what always gets the same number
+            numbers = builder.leaf(Kind.CONSTANT, list(map(float, always.values())))
+            moves[numbers.array] = [(self.home.slots[key], k) for k, key in enumerate(always)]
+        self._build(builder, results, moves)
 
     def _build(self, builder: Builder, results: list[Operand], moves: dict[int, list[tuple[int, int]]]) -> None:
         """Make the machine."""

@@ -59,8 +59,9 @@ class ResidentStep:
             writer(self.home.frame, [slots.get(number, self.home.nowhere) for number in numbers])
             for numbers in (held.looked[1], held.read_leaves)
         ]
-        self._read = held.read
-        self._before = _Known(len(recording.parameters) + len(recording.numbers), layout.leaves)
+        self._looked, self._read = held.looked[0], held.read
+        live = len(recording.parameters) + len(recording.numbers)
+        self._before = _Known(live, layout.leaves, self.home.frame)
         # Which numbers of the arguments the program reads, or None for all in their order; and where they belong.
         numbers, places = machine.places(Kind.ARGUMENT)
         self._given = None if numbers == list(range(self._arguments)) else numbers
@@ -82,11 +83,12 @@ class ResidentStep:
         Returns:
             None if a guard does not hold, or if there is something else where the numbers were; nothing is changed.
         """
-        looked = list(map(_data, self.held.looked[0]))  # outside of the lock: they may be in another residence
+        looked = (
+            list(map(_data, self._looked)) if self._looked else []
+        )  # before locking: they may be in other residences
         with self.residence.lock:
-            loads = self._must_load()
-            if not loads:
-                return self._step(numbers, looked, loads)
+            if not self._must_load():
+                return self._step(numbers, looked, False)
         locked = {self.residence}
         while True:
             with ExitStack() as stack:
@@ -126,7 +128,7 @@ class ResidentStep:
             results = self._results()
             if self.layout.guarded and results.pop(self._outputs) != 0.0:
                 return None
-            before = self._before.at(home.frame)
+            before = self._before.now()
             if loads or self._many:  # new tuples take the place of as many old ones: there is nothing to collect
                 with collector_paused():
                     self._finish(loads, results[self._outputs :])
@@ -148,10 +150,8 @@ class ResidentStep:
         # The iterators are put together first, which changes nothing.
         held, home, residence = self.held, self.home, self.residence
         calls: list[Iterator[Any]] = [iter(self._carry, None)]  # calls it once, since it returns None
-        if home.settled is not self:
-            places, always = self.layout.fixed
-            calls.append(map(home.frame.__setitem__, (places,), (always,)))
-            calls.append(map(setattr, (residence, home), ("constants", "settled"), (held.constants, self)))
+        if residence.constants is not held.constants:
+            calls.append(map(setattr, (residence,), ("constants",), (held.constants,)))
         if home.lists is not None:
             calls.append(iter(home.lists.write, None))
         if held.parts:
@@ -182,7 +182,6 @@ class ResidentStep:
         """Take the numbers from where they belong; whether they are numbers still, of the same form."""
         home, held = self.home, self.held
         self._loads += 1
-        home.settled = None
         grads = list(map(_grad, self._reads))
         if not all(issubclass(kind, (int, float)) for kind in {*map(type, grads)}):
             return False
@@ -197,24 +196,30 @@ class ResidentStep:
 
 
 class _Known:
-    """Where some of the live numbers of a recording are."""
+    """Where some of the live numbers of a recording are in a frame.
 
-    def __init__(self, count: int, places: dict[int, int]) -> None:
+    Args:
+        count: How many live numbers there are.
+        places: By number the place in the frame.
+        frame: The memory.
+    """
+
+    def __init__(self, count: int, places: dict[int, int], frame: Any) -> None:
         numbers = sorted(places, key=places.__getitem__)
         self.count, self.numbers = count, np.array(numbers, dtype=int)
         where = np.array([places[number] for number in numbers], dtype=int)
         ends = [*(np.flatnonzero(np.diff(where) != 1) + 1).tolist(), len(where)] if numbers else []
-        self._slices = [slice(int(where[a]), int(where[a]) + b - a) for a, b in pairwise([0, *ends])]
+        self._blocks = [memoryview(frame[where[a] : where[a] + b - a]) for a, b in pairwise([0, *ends])]
 
-    def at(self, frame: Any) -> _Before:
+    def now(self) -> _Before:
         """These numbers as they are now."""
-        return _Before(self, [frame[place].copy() for place in self._slices])
+        return _Before(self, [block.tobytes() for block in self._blocks])
 
 
 class _Before(Sequence[float]):
     """The live numbers of a call, of which only those are known that anybody may ask for."""
 
-    def __init__(self, known: _Known, blocks: list[Any]) -> None:
+    def __init__(self, known: _Known, blocks: list[bytes]) -> None:
         self._known, self._blocks = known, blocks
         self._found: list[float] | None = None
 
@@ -224,7 +229,6 @@ class _Before(Sequence[float]):
     def __getitem__(self, k):  # type: ignore[no-untyped-def]
         if self._found is None:
             found = np.zeros(self._known.count)
-            if self._blocks:
-                found[self._known.numbers] = np.concatenate(self._blocks)
+            found[self._known.numbers] = np.frombuffer(b"".join(self._blocks))
             self._found, self._blocks = found.tolist(), []
         return self._found[k]

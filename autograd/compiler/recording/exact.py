@@ -36,7 +36,7 @@ SMALL = 2**46  # up to here are most ints: 128 of them can be added without a gu
 
 def all_small(numbers: Sequence[Any]) -> bool:
     """Whether the ints among these are of a size that a program may add."""
-    return all(abs(x) <= SMALL for x in numbers if type(x) is int)
+    return max([abs(x) for x in numbers if type(x) is int], default=0) <= SMALL
 
 
 def divisor(x: Any) -> Any:

@@ -71,6 +71,9 @@ class _Sides:
 
     def calls(self, objects: Sequence[Any]) -> Iterator[Any]:
         """The calls that put one object into each place."""
+        if len(self._sides) == 1:
+            put, _, spaces, keys = self._sides[0]
+            return map(put, spaces, keys, objects)
         return chain.from_iterable(
             [map(put, spaces, keys, [objects[k] for k in here]) for put, here, spaces, keys in self._sides]
         )
