@@ -43,7 +43,8 @@ class Nodes:
             self.parents = captured
             if by_arguments is not None and by_parameters is not None:
                 found = by_parameters
-                self.first = LazyPartials(len(found), partial(floats_of, found), found)
+                array = None if isinstance(found, list) else found
+                self.first = LazyPartials(len(found), partial(floats_of, found), array)
         else:
             given = tuple([leaves[i] for i in chosen])
             self.parents = (*captured, *given) if captured else given

@@ -124,7 +124,7 @@ def _by_tape(
     found = tape(numbers, parameters, gradient=gradient)
     if found.violated:
         return None
-    return found.outputs, found.by_arguments.tolist(), found.by_parameters[:count].tolist()
+    return found.outputs, found.by_arguments.tolist(), found.by_parameters[:count]
 
 
 class PointPlan:
