@@ -7,6 +7,7 @@ import inspect
 import random
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.support.strategies import Expression, expressions
 
 
 # ---- the tests that a mistake has to get past ------------------------------------------------------------------------
+@cache  # made by the process that runs these tests, and not by all that import them
 def _corpus(count: int = 60) -> list[Expression]:
     """The same random expressions each time, well conditioned ones."""
     found: list[Expression] = []
@@ -36,12 +38,9 @@ def _corpus(count: int = 60) -> list[Expression]:
     return found
 
 
-CORPUS = _corpus()
-
-
-def every_expression(check: Callable[[Expression], None], count: int = len(CORPUS)) -> Callable[[], None]:
+def every_expression(check: Callable[[Expression], None], count: int = 60) -> Callable[[], None]:
     def checked() -> None:
-        for f in CORPUS[:count]:
+        for f in _corpus()[:count]:
             check(f)
 
     return checked
