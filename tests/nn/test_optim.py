@@ -448,3 +448,54 @@ def test_clipping_takes_parameters_or_one_but_no_model(clip: Callable[..., Any])
     assert p.grad == pytest.approx(1.0, abs=1e-6)
     with pytest.raises(TypeError, match=r"needs parameters, not their model: give model\.parameters\(\)"):
         clip(MLP(1, [1]), 1.0)
+
+
+def test_a_parameter_that_is_listed_twice_is_refused() -> None:
+    x = Value(1.0)
+    with pytest.raises(ValueError, match="listed twice"):
+        SGD([x, x])
+
+
+def test_a_step_that_fails_in_the_middle_moves_nothing() -> None:
+    class Broken(SGD):
+        @staticmethod
+        def rule(parameter: Any, gradient: Any, state: Any, hyper: Any) -> Any:
+            return (parameter - hyper.lr * gradient if parameter < 2.0 else "no number"), state
+
+    parameters = [Value(1.0), Value(2.0)]
+    for parameter in parameters:
+        parameter.grad = 1.0
+    optimizer = Broken(parameters)
+    with pytest.raises(TypeError):
+        optimizer.step()
+    assert [parameter.data for parameter in parameters] == [1.0, 2.0]
+    assert optimizer.hyper.step == 0
+
+
+# ---- groups ----------------------------------------------------------------------------------------------------------
+def two_groups(first: float, second: float) -> SGD:
+    return SGD([{"params": [Value(1.0)], "lr": first}, {"params": [Value(2.0)], "lr": second}])
+
+
+def rates_of_groups(optimizer: Optimizer) -> list[float]:
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+def test_groups_keep_their_ratios_also_where_the_rate_was_0_for_a_while() -> None:
+    optimizer = two_groups(0.1, 0.3)
+    optimizer.lr = 0.0
+    assert rates_of_groups(optimizer) == [0.0, 0.0]
+    optimizer.lr = 0.2
+    assert rates_of_groups(optimizer) == pytest.approx([0.2, 0.6])
+
+
+def test_groups_have_the_ratios_of_the_state_that_was_loaded() -> None:
+    optimizer = two_groups(0.1, 0.3)
+    optimizer.load_state_dict(two_groups(0.1, 0.4).state_dict())
+    optimizer.lr = 0.2
+    assert rates_of_groups(optimizer) == pytest.approx([0.2, 0.8])
+
+
+def test_only_several_groups_are_in_the_state() -> None:
+    assert "groups" not in SGD([Value(1.0)]).state_dict()
+    assert [group["lr"] for group in two_groups(0.1, 0.3).state_dict()["groups"]] == [0.1, 0.3]
