@@ -125,12 +125,17 @@ def test_a_value_shows_its_label_data_and_gradient(lab: Lab) -> None:
     assert lab.texts("value", "td") == ["b", "leaf", "2.0", "8"]
 
 
-@pytest.mark.parametrize(("name", "is_dark"), [("drawing", False), ("dark drawing", True)])
-def test_a_drawing_is_an_image_with_a_ground_of_its_own(lab: Lab, name: str, is_dark: bool) -> None:
-    """JupyterLab makes an image of an SVG, which cannot know the theme: it stands on white, or on what one chose."""
-    red, green, blue, alpha = lab.corner_of_image(name)
-    assert alpha == 255
-    assert (red + green + blue < 3 * 128) == is_dark
+@pytest.mark.parametrize("name", ["drawing", "dark drawing"])
+def test_a_drawing_is_as_dark_as_the_notebook_or_as_the_theme_that_was_chosen(lab: Lab, name: str) -> None:
+    red, green, blue = lab.corner_of_image(name)
+    assert (red + green + blue < 3 * 128) == (lab.is_dark or name == "dark drawing")
+
+
+def test_a_drawing_keeps_the_size_at_which_it_can_be_read(lab: Lab) -> None:
+    image = lab.output("drawing").locator("img")
+    natural = image.evaluate("(image) => [image.naturalWidth, image.naturalHeight]")
+    box = image.bounding_box()
+    assert [round(box["width"]), round(box["height"])] == pytest.approx(natural, abs=1)
 
 
 def test_explanations_and_checks_are_texts(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable
@@ -165,15 +166,20 @@ class Lab:
         return [int(part) for part in re.findall(r"\d+", text)[:3]]
 
     def corner_of_image(self, name: str) -> list[int]:
-        """Red, green, blue and opacity of the first pixel of an image."""
-        found: list[int] = (
-            self.output(name)
-            .locator("img")
-            .evaluate("""(image) => {
-          const canvas = Object.assign(document.createElement("canvas"), { width: 20, height: 20 }).getContext("2d");
-          canvas.drawImage(image, 0, 0);
-          return [...canvas.getImageData(3, 3, 1, 1).data];
-        }""")
+        """Red, green and blue near the corner of an image, as they are on the screen."""
+        image = self.output(name).locator("img")
+        image.scroll_into_view_if_needed()
+        seen = base64.b64encode(image.screenshot()).decode()
+        found: list[int] = self.page.evaluate(
+            """async (seen) => {
+              const image = new Image();
+              image.src = `data:image/png;base64,${seen}`;
+              await image.decode();
+              const context = document.createElement("canvas").getContext("2d");
+              context.drawImage(image, 0, 0);
+              return [...context.getImageData(3, 3, 1, 1).data].slice(0, 3);
+            }""",
+            seen,
         )
         return found
 

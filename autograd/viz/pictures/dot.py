@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ from autograd.files import write_file
 from autograd.viz.pictures.describe import alt_text
 from autograd.viz.pictures.figure import Arrow, Box, Figure
 from autograd.viz.pictures.render import DPI, LayoutError, render
-from autograd.viz.pictures.theme import Theme, following
+from autograd.viz.pictures.theme import Theme, image_of
 
 __all__ = ["Drawing", "drawing_of"]
 
@@ -68,8 +69,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
             picture = self.simpler(str(error)).pipe(kind)
         else:
             if kind == "svg":
-                picture = picture.replace(b'"Helvetica,sans-Serif"', f'"{_FAMILIES}"'.encode())
-                picture = _with_identities(picture)
+                picture = _said_once(_with_identities(picture))
                 if self.alt_text:
                     picture = _with_alt_text(picture, self.alt_text)
         return picture.decode(encoding) if encoding else picture
@@ -116,16 +116,24 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         return path
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
-        bundle = {"image/svg+xml": self._repr_svg_(), "text/plain": self.alt_text or repr(self)}
+        picture = self._repr_svg_()
+        text = self.alt_text or repr(self)
+        bundle = {
+            "text/html": image_of(picture, text, follows=self.follows),
+            "image/svg+xml": picture,
+            "text/plain": text,
+        }
         return {
             kind: text
             for kind, text in bundle.items()
             if (not include or kind in include) and kind not in (exclude or ())
         }
 
+    def _repr_html_(self) -> str:
+        return str(self._repr_mimebundle_()["text/html"])
+
     def _repr_svg_(self) -> str:
-        picture = _fitted(self.pipe("svg", encoding="utf-8"))
-        return following(picture) if self.follows else picture
+        return _fitted(self.pipe("svg", encoding="utf-8"))
 
 
 def drawing_of(
@@ -214,11 +222,30 @@ def _fitted(svg: str) -> str:
 def _with_identities(svg: bytes) -> bytes:
     """Say of each box which it is (``data-node``), and of each arrow between which it leads.
 
-    Graphviz writes the names of boxes as titles: n0, and n0&#45;&gt;n2 for an arrow.
+    Graphviz writes the names of boxes as titles, which a browser would show under the mouse: n0, and n0&#45;&gt;n2 for
+    an arrow.
     """
-    svg = re.sub(rb'(<g id="node\d+" class="node")(>\s*<title>(n\d+)</title>)', rb'\1 data-node="\3"\2', svg)
-    arrow = rb'(<g id="edge\d+" class="edge")(>\s*<title>(n\d+)&#45;&gt;(n\d+)</title>)'
-    return re.sub(arrow, rb'\1 data-tail="\3" data-head="\4"\2', svg)
+    title = rb">\s*<title>%s</title>"
+    svg = re.sub(rb'(<g id="node\d+" class="node")' + title % rb"(n\d+)", rb'\1 data-node="\2">', svg)
+    arrow = title % rb"(n\d+)&#45;&gt;(n\d+)"
+    return re.sub(rb'(<g id="edge\d+" class="edge")' + arrow, rb'\1 data-tail="\2" data-head="\3">', svg)
+
+
+def _said_once(svg: bytes) -> bytes:
+    """Say once for all texts what Graphviz says of each, and give them their fonts; places have one decimal."""
+    svg = re.sub(rb"<!-- n\d+(&#45;&gt;n\d+)? -->\n", b"", svg)
+    of_texts = b' xml:space="preserve" text-anchor="middle"'
+    first, graph, rest = svg.partition(b'<g id="graph0"')
+    if not graph:
+        return svg
+    family = f' font-family="{_FAMILIES}"'.encode()
+    rest = rest.replace(b"<text" + of_texts, b"<text").replace(b' font-family="Helvetica,sans-Serif"', b"")
+    colours = Counter(re.findall(rb'<text [^>]*( fill="[^"]*")>', rest)).most_common(1)
+    for colour, _ in colours:  # of nearly all texts; shapes have their own
+        rest = re.sub(rb"(<text [^>]*)" + re.escape(colour) + b">", rb"\1>", rest)
+        of_texts += colour
+    rest = re.sub(rb' (?:d|points|x|y)="[^"]*"', lambda found: re.sub(rb"(\.\d)\d", rb"\1", found[0]), rest)
+    return first + graph + of_texts + family + rest
 
 
 def _with_alt_text(svg: bytes, text: str) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["THEMES", "Kind", "Look", "Theme", "chosen_theme", "following", "theme", "theme_named"]
+__all__ = ["THEMES", "Kind", "Look", "Theme", "chosen_theme", "image_of", "theme", "theme_named"]
 
 
 class Kind(Enum):
@@ -136,26 +138,39 @@ def chosen_theme() -> str:
     return _chosen
 
 
-def following(svg: str) -> str:
-    """A light drawing that turns dark where what is around it is dark.
+def image_of(svg: str, text: str, *, follows: bool) -> str:
+    """An SVG as an image in HTML: what cleans the HTML of a notebook, as GitHub does, lets an image through.
 
-    >>> print(following('<svg width="9"><path fill="#ddeefa"/></svg>')[:41])
-    <svg class="autograd-drawing" width="9"><
+    An image cannot know what is around it but for the colour scheme of its element, which a style gives it.
+
+    Args:
+        svg: The picture.
+        text: What it shows, in words.
+        follows: Whether a light picture turns dark where what is around it is dark.
+
+    >>> print(image_of('<svg width="9"><path fill="#ddeefa"/></svg>', "a path", follows=False)[:50])
+    <img class='autograd-picture' alt='a path' style='
     """
-    rules = [
-        (attribute, old, new)
-        for old, new in _pairs(THEMES["light"], THEMES["dark"]).items()
-        for attribute in ("fill", "stroke")
-    ]
+    style = ""
+    if follows:
+        dark = "".join([f'[{a}="{old}"]{{{a}:{new}}}' for a, old, new in _rules()])
+        end = svg.index(">", svg.index("<svg")) + 1
+        svg = f"{svg[:end]}<style>@media (prefers-color-scheme:dark){{{dark}}}</style>{svg[end:]}"
+        schemes = [
+            f":is({around}) .autograd-picture{{color-scheme:{name}}}"
+            for around, name in ((_LIGHT, "light"), (_DARK, "dark"))
+        ]
+        style = f"<style>{''.join(schemes)}</style>"
+    source = base64.b64encode(svg.encode()).decode()
+    # No narrower than it is: it was made as small as it can be read (``dot``), and what is around it scrolls.
+    look = f"class='autograd-picture' alt='{html.escape(text, quote=True)}' style='max-width:none'"
+    return f"{style}<img {look} src='data:image/svg+xml;base64,{source}'>"
 
-    def sheet(around: str) -> str:
-        return "".join([f'{around} .autograd-drawing [{a}="{old}"]{{{a}:{new}}}' for a, old, new in rules])
 
-    by_system = sheet(f":root:not(:has({_LIGHT})):not({_LIGHT})")
-    style = f"@media (prefers-color-scheme:dark){{{by_system}}}{sheet(f':is({_DARK})')}"
-    start = svg.index("<svg")
-    end = svg.index(">", start) + 1
-    return f'{svg[:start]}<svg class="autograd-drawing"{svg[start + 4 : end]}<style>{style}</style>{svg[end:]}'
+def _rules() -> list[tuple[str, str, str]]:
+    """An attribute, the colour of the light theme that it has, and that of the dark theme."""
+    pairs = _pairs(THEMES["light"], THEMES["dark"]).items()
+    return [(attribute, old, new) for old, new in pairs for attribute in ("fill", "stroke")]
 
 
 def _pairs(light: Theme, dark: Theme) -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -193,7 +196,19 @@ def test_a_drawing_is_a_digraph_that_a_notebook_shows() -> None:
         "Computation graph of a*b = -8, 3 nodes. Backward: a*b starts with 1; a gets 2·1 = 2; b gets -4·1 = -4."
     )
     assert set(drawing._repr_mimebundle_(include={"text/plain"})) == {"text/plain"}
-    assert set(drawing._repr_mimebundle_(exclude={"text/plain"})) == {"image/svg+xml"}
+    assert set(drawing._repr_mimebundle_(exclude={"text/plain"})) == {"image/svg+xml", "text/html"}
+
+
+@pytest.mark.parametrize("theme", [None, "light", "dark"])
+def test_its_html_is_an_image_that_follows_what_is_around_it_unless_a_theme_was_chosen(theme: str | None) -> None:
+    drawing = draw_dot(Value(2.0, "'<&\"'") * 3, theme=theme)
+    found = drawing._repr_html_()
+    style, source = found.partition("<img")[0], re.findall(r"src='data:image/svg\+xml;base64,([^']*)'", found)
+    assert bool(style) == (theme is None)
+    svg = base64.b64decode(*source).decode()
+    assert ElementTree.fromstring(re.sub(r"(?s)<!DOCTYPE.*?>|xlink:", "", svg)).tag.endswith("svg")
+    assert ("prefers-color-scheme" in svg) == (theme is None)
+    assert html.unescape(*re.findall(r" alt='([^']*)'", found)) == drawing.alt_text
 
 
 @pytest.mark.parametrize(("steps", "smallest", "largest"), [(1, 1.0, 1.0), (6, 0.6, 0.99), (50, 0.6, 0.6)])
@@ -222,10 +237,8 @@ def test_pictures_of_pixels_have_the_resolution_asked_for(tmp_path: Path) -> Non
 
 
 def test_fonts_of_other_widths_come_last_so_that_text_stays_inside_its_box() -> None:
-    families = {
-        text.get("font-family") for text in ElementTree.fromstring(draw_dot(product()).pipe("svg")).iter() if text.text
-    }
-    (listed,) = families - {None}
+    elements = ElementTree.fromstring(draw_dot(product()).pipe("svg")).iter()
+    (listed,) = {element.get("font-family") for element in elements} - {None}
     assert listed.startswith("Helvetica,Arial,")
     assert listed.endswith(",sans-serif")
 
