@@ -19,6 +19,7 @@ from autograd import ops
 from autograd.compiler.recording.arguments import arguments_of, labels_of
 from autograd.compiler.recording.codenames import catches_arithmetic, compares_with_true
 from autograd.compiler.recording.effects import Changes, Effects, through_updates
+from autograd.compiler.recording.givens import Copies
 from autograd.compiler.recording.numbered import Graph
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.recorder import Guard, Recorder, at_work
@@ -103,8 +104,6 @@ def record(
         CompileError: The function does something that a replay could not do.
         RaisedError: It raises an error; without ``changes`` that error itself is raised.
     """
-    # Run the function.  Meanwhile every node that is made in this thread tells the recorder, the function's code is
-    # the rewritten one, and what it may change is watched; all of that is taken back at the end of the block.
     outside = outside or Outside(f)
     recorder = Recorder(any(map(compares_with_true, outside.codes)), changes)
     recorder.catches_arithmetic = any(map(catches_arithmetic, outside.codes))
@@ -114,45 +113,80 @@ def record(
     inputs = inputs_for(given, labels_of(f, args))
     leaves = list(map(node_of, inputs))
     recorder.nodes.update(dict.fromkeys(leaves))
-    switches = switched(recorder=recorder, recording=True, strict=False)
-    form, effects = None, Effects()
     watched = _gradients_watched(outside, leaves) if changes is None else changes.watched(recorder.nodes, leaves, given)
     with watched, at_work(recorder):
-        with switches, rewritten(outside.functions):
-            if recorder.plain_truths:
-                inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
-            try:
-                output, copies = run(f, args, inputs)
-            finally:  # also where the function has caught the error
-                if recorder.refused:
-                    raise NotReplayableError(recorder.refused) from None
-        output = copied(output)
-        if changes is not None:
-            effects = changes.effects()
-            if changes.places.discovered:  # it is recorded once more, with traced numbers there
-                return Recording([], [], [], [], effects=effects)
-    # What it returned, and what it left in lists and dictionaries of its arguments: the outputs.
-    contents = copies.changed()
-    changed = bool(contents or effects.any)
-    if several:
-        outputs = [as_node(x) for x in output]
-    elif is_structure(output) or (output is None and changed) or is_plain_number(output, leaves):
-        form, outputs = taken_apart(output, leaves)
-    else:
-        outputs = [as_node(output)]
-    left = None
-    if contents:
-        left, computed = taken_apart(contents, leaves, copies.known)
-        outputs += computed
+        output, copies = _run(f, args, given, inputs, outside, recorder)
+        effects = Effects() if changes is None else changes.effects()
+        if changes is not None and changes.places.discovered:  # it is recorded once more, with traced numbers there
+            return Recording([], [], [], [], effects=effects)
+    outputs, form, left = _results(output, copies, leaves, several, effects.any)
     # Leaves that the function made and kept nowhere are constants.  Whether it kept one is told by counting references,
     # so that nothing here may refer to what it returned.
-    del output, inputs, copies, contents
+    del output, inputs, copies
     for leaf in leaves:
         recorder.nodes.pop(leaf, None)
     for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
-    # The graph of all that is wanted of a call.  Of the leaves that it captured, those that stand for plain numbers
-    # outside are read in another way than parameters.
+    recording = _graph(outputs, leaves, recorder, changes, effects)
+    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form, changed=left)
+
+
+def _run(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    given: Sequence[Any],
+    inputs: Sequence[Any],
+    outside: Outside,
+    recorder: Recorder,
+) -> tuple[Any, Copies]:
+    """Run the function while each node that is made in this thread tells the recorder, and its code is the rewritten.
+
+    Returns:
+        What it returned, and the copies that it got of lists and dictionaries in its arguments.
+    """
+    with switched(recorder=recorder, recording=True, strict=False), rewritten(outside.functions):
+        if recorder.plain_truths:
+            inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
+        try:
+            output, copies = run(f, args, inputs)
+        finally:  # also where the function has caught the error
+            if recorder.refused:
+                raise NotReplayableError(recorder.refused) from None
+    return copied(output), copies
+
+
+def _results(
+    output: Any, copies: Copies, leaves: list[Value], several: bool, has_effects: bool
+) -> tuple[list[Value], Form | None, Form | None]:
+    """The outputs: what the function returned, and what it left in lists and dictionaries of its arguments.
+
+    Returns:
+        The outputs, the form of what it returned, and the form of what it left.
+    """
+    contents = copies.changed()
+    form = left = None
+    if several:
+        outputs = [as_node(x) for x in output]
+    elif is_structure(output) or (output is None and (contents or has_effects)) or is_plain_number(output, leaves):
+        form, outputs = taken_apart(output, leaves)
+    else:
+        outputs = [as_node(output)]
+    if contents:
+        left, computed = taken_apart(contents, leaves, copies.known)
+        outputs += computed
+    return outputs, form, left
+
+
+def _graph(
+    outputs: list[Value], leaves: list[Value], recorder: Recorder, changes: Changes | None, effects: Effects
+) -> Recording:
+    """The graph of all that is wanted of a call.
+
+    Of the leaves that it captured, those that stand for plain numbers outside are read in another way than parameters.
+
+    Raises:
+        CompileError: Some of it was computed in another thread.
+    """
     if changes is not None:
         outputs = list(map(changes.updated, outputs))
         effects = effects._replace(updates=changes.updates(outputs))
@@ -168,7 +202,7 @@ def record(
             "a compiled function computes with Values in another thread, which is not recorded: compute in the thread "
             "that calls it, or run it without the compiler"
         )
-    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form, changed=left)
+    return recording
 
 
 def _check_attributes(outside: Outside, given: Sequence[Value]) -> None:
