@@ -258,7 +258,10 @@ class Machine:
 
     def __call__(self, arguments: Any, parameters: Any) -> list[Any]:
         """The outputs at these numbers; those of a few numbers each as lists."""
-        frame, data, evaluate = self._free.pop() if self._free else self._memory()
+        try:
+            frame, data, evaluate = self._free.pop()  # another thread may take the last one at any time
+        except IndexError:
+            frame, data, evaluate = self._memory()
         if self.batch > 1:
             self.fill(data, Kind.ARGUMENT, np.asarray(arguments, dtype=float))
         else:

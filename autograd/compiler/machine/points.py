@@ -141,7 +141,10 @@ class Points:
     def __call__(self, columns: Sequence[Any], parameters: Any) -> list[Any]:
         """Evaluate at points given as one array of numbers per argument."""
         count = len(columns[0])
-        frame, data = self.memory.pop() if self.memory else (self.machine.frame(), self.machine.data())
+        try:
+            frame, data = self.memory.pop()  # another thread may take the last one at any time
+        except IndexError:
+            frame, data = self.machine.frame(), self.machine.data()
         self.machine.fill(frame, Kind.PARAMETER, np.asarray(parameters, dtype=float))
         outputs = [np.empty((len(x.index) if isinstance(x, Read) else 1, count)) for x in self.machine.program.outputs]
         block = np.empty((len(columns), _BLOCK))

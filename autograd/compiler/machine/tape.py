@@ -96,7 +96,10 @@ class Tape:
             parameters: a number for each of its parameters, and of the numbers that it reads where they are.
             gradient: whether to differentiate the first output, too; if not, the gradients are 0.
         """
-        frame = self.free.pop() if self.free else _Frame(self)
+        try:
+            frame = self.free.pop()  # another thread may take the last one at any time
+        except IndexError:
+            frame = _Frame(self)
         frame.values[: self.arguments] = arguments
         frame.values[self.arguments : self.leaves] = parameters
         frame.forward()

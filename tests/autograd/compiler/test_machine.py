@@ -12,9 +12,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autograd import ops
+from autograd.compiler.pipeline import assemble, inlined
 from autograd.compiler.program.builder import Builder
 from autograd.compiler.program.classes import Kind, Operand, Program, Read, Terms
 from autograd.compiler.python.writer import PythonKernel
+from autograd.compiler.recording.record import record
 from tests.autograd.compiler.test_python_backend import batched_layer
 from tests.support.class_programs import PROGRAMS, Derived
 from tests.support.class_reference import evaluate
@@ -30,6 +32,7 @@ from autograd.compiler.machine.machine import Machine
 from autograd.compiler.machine.maps import MapKernel
 from autograd.compiler.machine.native.pycall import available
 from autograd.compiler.machine.points import Points, caller
+from autograd.compiler.machine.tape import Tape
 
 nan, inf = math.nan, math.inf
 BATCHES = [1, 2, 7, 8, 9, 64]
@@ -391,3 +394,24 @@ def test_threads_share_a_machine_each_with_memory_of_its_own() -> None:
     with switching(1e-5):
         assert all(in_threads(work, len(expected)))
     assert 1 <= len(machine._free) <= 5
+
+
+def test_memory_that_another_thread_takes_in_between() -> None:
+    """As between the question whether there is some and the answer, which an interpreter may do at any time."""
+
+    class Emptied(list[Any]):
+        def __bool__(self) -> bool:
+            return True
+
+    builder = Builder()
+    x = builder.leaf(Kind.ARGUMENT, [0])
+    program = builder.program([builder.map(ops.exp, [x], 1)])
+    machine = Machine(program)
+    machine._free = Emptied()
+    assert machine([0.0], [])[0][0] == 1.0
+    tape = Tape(record(lambda x: x.exp(), [1.0]))
+    tape.free = Emptied()
+    assert tape([0.0], []).outputs == [1.0]
+    points = Points(inlined(assemble(record(lambda x: x.exp(), [1.0]), [Kind.ARGUMENT], batched=True).program))
+    points.memory = Emptied()
+    assert points([np.zeros(3)], [])[0].tolist() == [1.0] * 3
