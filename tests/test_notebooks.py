@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import json
 import os
 import re
@@ -70,6 +73,21 @@ def test_a_lesson_is_committed_as_executed_and_small(path: Path) -> None:
     assert not [out for cell in code for out in cell["outputs"] if out["output_type"] == "error"]
     assert path.stat().st_size < 400_000
     assert any("assert " in source(cell) for cell in code)
+
+
+def test_the_script_of_a_committed_page_is_the_one_that_its_policy_allows() -> None:
+    """Otherwise the browser refuses it: all levels of the drawing lie on each other, and no button works."""
+    pages = 0
+    for path in NOTEBOOKS:
+        for cell in read(path)["cells"]:
+            for out in cell.get("outputs", []):
+                for document in re.findall(r"srcdoc='([^']*)'", "".join(out.get("data", {}).get("text/html", ""))):
+                    page = html.unescape(document)
+                    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+                    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+                    assert re.findall(r"script-src 'sha256-([^']+)'", page) == hashes != [], path.name
+                    pages += 1
+    assert pages == 3
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
