@@ -192,8 +192,10 @@ def _check_widths(X: Sequence[Any], width: int) -> None:
 
 
 def samples_of(table: Any) -> Any:
-    """A table of pandas as an array, whose items are rows; anything else as it is."""
-    return table.to_numpy() if hasattr(table, "to_numpy") else table
+    """A table of pandas as an array, whose items are rows, a tensor as lists; anything else as it is."""
+    if hasattr(table, "to_numpy"):
+        return table.to_numpy()
+    return table.tolist() if hasattr(table, "detach") and hasattr(table, "tolist") else table
 
 
 def check_pairs(X: Sequence[Any], y: Sequence[Any], place: str = "") -> None:
@@ -347,9 +349,9 @@ def one_hot(labels: Iterable[int], num_classes: int) -> list[list[float]]:
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     vectors = []
-    for label in labels:
+    for i, label in enumerate(labels):
         if label not in range(num_classes):
-            raise DataError(f"label {label!r} is not one of the classes 0 … {num_classes - 1}")
+            raise DataError(f"sample {i}: label {label!r} is not one of the classes 0 … {num_classes - 1}")
         vectors.append([float(label == i) for i in range(num_classes)])
     return vectors
 

@@ -52,7 +52,17 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
     if compile and len(X) > 1 and (natively := native_outputs(model, X)):
         return natively()
     with no_grad():
-        return [numbers_in(model(x)) for x in X]
+        return [numbers_in(_output(model, x, i)) for i, x in enumerate(X)]
+
+
+def _output(model: Callable[[Any], Any], x: Any, i: int) -> Any:
+    """The output for a sample; an error begins with its number."""
+    try:
+        return model(x)
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):  # of a class whose arguments nobody knows
+            raise
+        raise type(error)(f"sample {i}: {error}") from error
 
 
 def check_model(model: Any, usage: str) -> None:

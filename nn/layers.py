@@ -212,7 +212,8 @@ class MLP(Module):
         nouts: The number of neurons of each layer, the last of which is the output.
         activation: The activation of the hidden layers: one of ``ACTIVATIONS``, or a function of a Value.
         output: The activation of the last layer.
-        init: One of ``nn.init.INITIALIZERS``, or a function.
+        init: One of ``nn.init.INITIALIZERS``, or a function.  "uniform", between -1 and 1 as in micrograd, is too large
+            for more than some ten inputs: "he_normal" suits ReLU there, and "xavier_uniform" tanh and sigmoid.
         seed: The seed of the weights; by default the module ``random`` draws them, so that ``random.seed`` decides.
 
     Raises:
@@ -319,12 +320,14 @@ def _check_inputs(kind: str, x: Any, expected: int) -> None:
     if not hasattr(x, "__len__"):
         way_out = "as in model([x])" if expected == 1 else "several samples are a list of such lists"
         raise TypeError(f"this {kind} needs a list of {expected} inputs, not {x!r} alone: {way_out}")
+    first = x[0] if len(x) else None
+    is_number = type(first) is Value or isinstance(first, str) or hasattr(first, "detach")  # as a tensor's members are
+    if not is_number and hasattr(first, "__len__") and all(hasattr(row, "__len__") for row in x):
+        raise ValueError(  # a batch, as other libraries take it, or a picture
+            f"this {kind} takes one sample, a list of {expected} inputs, but got a list of {len(x)} lists: "
+            "predict(model, X) takes all samples, and a picture has to be one list of its numbers"
+        )
     if len(x) != expected:
-        if len(x) and hasattr(x[0], "__len__"):  # of a batch, as other libraries take it
-            raise ValueError(
-                f"this {kind} takes one sample, a list of {expected} inputs, but got a list of {len(x)} lists: "
-                "predict(model, X) takes all samples"
-            )
         raise ValueError(f"this {kind} has {expected} inputs, but got {len(x)} numbers")
 
 

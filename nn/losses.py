@@ -224,6 +224,8 @@ def loss_named(given: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
     >>> loss_named("mse_loss")(1.0, 3.0)
     4.0
     """
+    if isinstance(given, type):
+        raise TypeError(f"the loss is the class {given.__name__}, not one of its objects: write {given.__name__}()")
     given = getattr(given, "plain", given)  # of a loss that is a module: see nn/criteria.py
     if isinstance(given, str):
         check_name("loss", given, LOSSES, "give a function")

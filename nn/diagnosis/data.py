@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd.labels import notation
+from autograd.terminal import listed
 from nn.data import numbers_of
 from nn.diagnosis.probe import Finding, Probe, Result, aligned
 from nn.losses import wrong_targets
@@ -14,6 +15,7 @@ from nn.losses import wrong_targets
 __all__ = ["features", "finite_numbers", "targets"]
 
 SCALES_APART = 100.0
+FAR_FROM_CHANCE = 2.0  # times the loss of a network that knows nothing
 
 # What an output can be, by the primitive that makes it.
 RANGES: dict[str, tuple[float, float]] = {
@@ -53,12 +55,16 @@ def features(probe: Probe) -> Result:
         return [], "not looked at: that takes two samples or more, each of the same number of numbers"
     columns = {notation("x", None, k): column for k, column in enumerate(zip(*[row or () for row in rows]), start=1)}
     found = []
+    constants: dict[float, list[str]] = {}
     for name, column in columns.items():
         if min(column) == max(column):
-            effect = "its weights get no gradient" if column[0] == 0.0 else "it can only act as a second bias"
-            sentence = f"{name} is {column[0]:g} in all {len(rows)} samples: {effect}."
-            remedy = "Leave the feature out, or look for a mistake in the data; or the batch is too small to tell."
-            found.append(Finding("constant feature", "warning", (name,), sentence, remedy))
+            constants.setdefault(column[0], []).append(name)
+    for number, names in constants.items():
+        effect = "their weights get no gradient" if number == 0.0 else "they can only act as a second bias"
+        are = "is" if len(names) == 1 else "are"
+        sentence = f"{listed(names)} {are} {number:g} in all {len(rows)} samples: {effect}."
+        remedy = "Leave such a feature out, or look for a mistake in the data; or the batch is too small to tell."
+        found.append(Finding("constant feature", "warning", tuple(names), sentence, remedy))
     spread = {name: _spread(column) for name, column in columns.items() if min(column) < max(column)}
     if spread:
         least, most = min(spread, key=spread.__getitem__), max(spread, key=spread.__getitem__)
@@ -90,7 +96,19 @@ def targets(probe: Probe) -> Result:
                 )
                 remedy = 'Use output="identity", or scale the targets into that range.'
                 found.append(Finding("targets out of range", "error", (f"output {j + 1}",), sentence, remedy))
-    return found, "outputs, targets and loss " + ("do not fit together" if found else "fit together")
+    summary = "outputs, targets and loss " + ("do not fit together" if found else "fit together")
+    return found + _too_large(probe, loss), summary
+
+
+def _too_large(probe: Probe, loss: str) -> list[Finding]:
+    """Logits that are surer than they are right: weights that start too large make such outputs."""
+    classes = max(2, len(probe.outputs[0]))
+    chance, mean = math.log(classes if loss == "cross_entropy" else 2), math.fsum(probe.losses) / len(probe.losses)
+    if loss not in LOGITS or mean < FAR_FROM_CHANCE * chance:
+        return []
+    sentence = f"the mean loss is {mean:.3g}, where equal probabilities of all classes would give {chance:.3g}."
+    remedy = 'Start with smaller weights (init="he_normal" for ReLU, else "xavier_uniform"), and scale the features.'
+    return [Finding("large outputs", "warning", (), sentence, remedy)]
 
 
 def _squashed(probe: Probe, loss: str) -> list[Finding]:

@@ -123,6 +123,8 @@ def fit(
     stopping = _stopping(early_stopping, held_out)
     size = _batch_size(batch_size, len(X))
     loss = loss_for(loss, y)
+    if callable(callbacks):
+        raise TypeError(f"callbacks are a list of functions, as in callbacks=[{name_of(callbacks)}]")
     whole = _optimizer(optimizer, model, schedule)
     measures = metrics_by_name(metrics, loss)
     problem, trained = Problem(model, loss, X, y), whole.unfrozen()

@@ -38,8 +38,14 @@ class Problem(NamedTuple):
 
         Raises:
             TypeError: It is None, or a list.
+            TypeError, ValueError: The model or the loss raises one; the message begins with the number of the sample.
         """
-        loss = self.loss(self.model(self.X[i]), self.y[i])
+        try:
+            loss = self.loss(self.model(self.X[i]), self.y[i])
+        except (TypeError, ValueError) as error:
+            if type(error) not in (TypeError, ValueError):  # of a class whose arguments nobody knows
+                raise
+            raise type(error)(f"sample {i}: {error}") from error
         if loss is None or hasattr(loss, "__len__"):
             given, remedy = ("None", "does the function say `return`?") if loss is None else (
                 f"a {type(loss).__name__} of {len(loss)}", "add up its members, as in fsum(losses) / len(losses)"
@@ -48,9 +54,14 @@ class Problem(NamedTuple):
         return loss
 
     def check_eagerly(self) -> None:
-        """Raise the error of a model or a loss that does not work without the compiler either, if there is one."""
+        """Raise the error of a model or a loss that does not work without the compiler either, if there is one.
+
+        One sample of each length is tried.
+        """
+        lengths = {len(x) if hasattr(x, "__len__") else 0: i for i, x in reversed([*enumerate(self.X)])}
         with no_grad():
-            self.loss_of(0)
+            for i in sorted(lengths.values()):
+                self.loss_of(i)
 
     def numeric(self) -> Problem:
         """The same with indices of classes as vectors: an index is no number to compute with."""

@@ -660,3 +660,22 @@ def test_a_model_that_drops_the_graph_is_refused_by_name() -> None:
     w = Value(1.0)
     with pytest.raises(TypeError, match=r"does it use \.data"):
         doctor(lambda x: w.data * x[0], "mse_loss", (X, Y), optimizer=SGD([w]))
+
+
+def test_constant_features_are_one_finding() -> None:
+    found = only(doctor(network(), LOGITS, ([[0.0, 0.0] for _ in X], Y)))
+    assert found.where == ("x₁", "x₂")
+    assert found.sentence.startswith(f"x₁, x₂ are 0 in all {len(X)} samples: their weights get no gradient.")
+
+
+@pytest.mark.parametrize("init", ["uniform", "xavier_uniform"])
+def test_weights_that_start_too_large_for_many_inputs_are_found(init: str) -> None:
+    rng = random.Random(0)
+    samples = [[rng.random() for _ in range(100)] for _ in range(20)]
+    model = MLP(100, [20, 10], init=init, seed=0)
+    report = doctor(model, "cross_entropy", (samples, [i % 10 for i in range(20)]))
+    found = [finding for finding in report if finding.kind == "large outputs"]
+    assert bool(found) == (init == "uniform")
+    for finding in found:
+        assert "where equal probabilities of all classes would give 2.3." in finding.sentence
+        assert "he_normal" in finding.remedy

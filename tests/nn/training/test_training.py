@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import sys
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from autograd import Value
 from autograd.errors import NumericError
-from nn import MLP, SGD, Adam, EarlyStopping, History, StepLR, accuracy, fit, make_xor, one_hot, predict
+from nn import MLP, SGD, Adam, EarlyStopping, History, MSELoss, StepLR, accuracy, fit, make_xor, one_hot, predict
 
 X = [[0.0], [1.0], [2.0], [3.0]]
 Y = [1.0, 3.0, 5.0, 7.0]
@@ -288,3 +289,57 @@ def test_nan_in_the_data_is_not_blamed_on_the_learning_rate(compile: bool) -> No
     ):
         with pytest.raises(NumericError, match=f"the loss became .* in epoch 1: {place}"):
             fit(MLP(1, [1], seed=0), rows, targets, epochs=3, compile=compile, progress=False)
+
+
+# --- messages name the sample ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("X", "y", "error", "message"),
+    [
+        ([[1, 2], [3, 4], [5]], [1, 2, 3], ValueError, "sample 2: this MLP has 2 inputs, but got 1 numbers"),
+        ([[1, 2], [3, 4], [5, None]], [1, 2, 3], TypeError, "sample 2: expected a real number, not None"),
+        ([[1, 2], [3, 4]], [1, [2, 3]], ValueError, "sample 1: there is one output but 2 targets"),
+        (
+            [[[1], [2]], [[3], [4]]],
+            [1, 2],
+            ValueError,
+            "sample 0: this MLP takes one sample.*a picture has to be one list",
+        ),
+    ],
+)
+@pytest.mark.parametrize("compile", [False, True])
+def test_the_error_of_a_sample_begins_with_its_number(
+    X: Any, y: Any, error: type[Exception], message: str, compile: bool
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        with pytest.raises(error, match=message):
+            fit(MLP(2, [1], seed=0), X, y, epochs=1, compile=compile, progress=False)
+
+
+def test_predict_names_the_sample_too() -> None:
+    with pytest.raises(ValueError, match="sample 1: this MLP has 2 inputs, but got 1 numbers"):
+        predict(MLP(2, [1], seed=0), [[1, 2], [3]])
+
+
+def test_tensors_of_another_library_are_taken_as_lists() -> None:
+    torch = pytest.importorskip("torch")
+    X, y = [[0.0, 1.0], [1.0, 0.5]], [1.0, 2.0]
+    losses = [
+        fit(MLP(2, [1], seed=0), *data, epochs=3, progress=False).loss
+        for data in ((X, y), (torch.tensor(X), torch.tensor(y)))
+    ]
+    assert losses[0] == losses[1]
+    with pytest.raises(TypeError, match=r"not a Tensor of another library: give its numbers, as in x\.tolist\(\)"):
+        MLP(2, [1])(torch.tensor([1.0, 2.0]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"callbacks": print}, r"callbacks are a list of functions, as in callbacks=\[print\]"),
+        ({"loss": MSELoss}, r"the loss is the class MSELoss, not one of its objects: write MSELoss\(\)"),
+    ],
+)
+def test_what_is_given_without_brackets_is_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        fit(MLP(2, [1], seed=0), [[1.0, 2.0]], [1.0], epochs=1, progress=False, **options)
