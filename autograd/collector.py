@@ -54,7 +54,7 @@ def leave_alone(alone: bool = True) -> None:
 
 
 def make_room(nodes: int) -> None:
-    """Expect another graph of so many nodes, as a program that trains makes one in each step.
+    """Expect another graph of this many nodes, as a program that trains makes one in each step.
 
     >>> make_room(10)              # a small graph changes nothing
     >>> _State.own is None

@@ -84,7 +84,7 @@ def textbook(label: str) -> Textbook | None:
 
 
 def scripts(label: str) -> tuple[str, str, str]:
-    """A label without what is raised or lowered at its end, and both as digits.
+    """A label without its superscript and its subscript, then these two as digits.
 
     >>> scripts("w²₁₀,₃"), scripts("rate")
     (('w', '2', '10,3'), ('rate', '', ''))

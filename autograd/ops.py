@@ -241,7 +241,7 @@ def _times(x: Any, density: Any) -> Any:
 
 
 def _bend(x: Any, left: Callable[[], Any]) -> Any:
-    """The derivative of what is x for x > 0 and has another slope on the left; at the kink the one of least size."""
+    """The derivative of a function that is x for x > 0 and has another slope below; at the kink, the smaller slope."""
     return choose(x > 0.0, lambda: 1.0, lambda: choose(x < 0.0, left, lambda: clip(left(), 0.0, 1.0) + 0.0 * x))
 
 

@@ -199,7 +199,7 @@ def samples_of(table: Any) -> Any:
 
 
 def check_pairs(X: Sequence[Any], y: Sequence[Any], place: str = "") -> None:
-    """Refuse samples and targets that are not as many, or none.
+    """Refuse samples and targets whose numbers differ, or of which there are none.
 
     Args:
         X: The samples.

@@ -66,7 +66,7 @@ def _output(model: Callable[[Any], Any], x: Any, i: int) -> Any:
 
 
 def check_model(model: Any, usage: str) -> None:
-    """Refuse what is no function of a sample.
+    """Refuse a model that is no function of a sample.
 
     Args:
         model: The first argument of a function for users.

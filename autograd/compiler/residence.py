@@ -32,7 +32,7 @@ _set_class = vars(object)["__class__"].__set__
 
 
 class Resident(Protocol):
-    """What has the numbers in its memory.
+    """The step that has numbers in its memory.
 
     Attributes:
         values: The Values that some of them belong to.

@@ -163,7 +163,7 @@ class TabularModel:
 
 
 def _are_names(given: Any, count: int) -> bool:
-    """Whether this is a list of so many different texts."""
+    """Whether this is a list of ``count`` different texts."""
     return isinstance(given, list) and all(isinstance(x, str) for x in given) and len(set(given)) == len(given) == count
 
 

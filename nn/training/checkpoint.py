@@ -217,7 +217,7 @@ class CheckpointFile:
         return {"parameters": parameters, "state": state, "step": _count(numbers["step"])}
 
     def _history(self, saved: Mapping[str, Any], epoch: int) -> History:
-        """The history of so many epochs, if it has the columns of this training."""
+        """The history of this many epochs, if it has the columns of this training."""
         metrics = {name: list(map(_number, values)) for name, values in saved["metrics"].items()}
         lists: dict[str, Any] = {name: list(map(_number, saved[name])) for name in saved if name != "metrics"}
         columns = [name for name, values in vars(History()).items() if isinstance(values, list)]

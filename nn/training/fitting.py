@@ -217,7 +217,7 @@ class _Training:
             self.best = self.checkpoint.read(self.history)
 
     def run(self, epochs: int, report: Callable[..., Any]) -> None:
-        """Train up to so many epochs; go back to the best of them if that is wanted."""
+        """Train up to this many epochs, then go back to the best of them if that is wanted."""
         self._look(getattr(self.history, self.watched))  # that of resumed training
         snapshot = self._snapshot()
         self.written = snapshot.epoch

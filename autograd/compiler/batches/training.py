@@ -364,7 +364,7 @@ class _StepKernel:
 
 
 def _of_equal_length(batches: Sequence[Sequence[int]], most: int) -> list[list[Sequence[int]]]:
-    """Runs of batches of one size, in order, of not many more than so many samples."""
+    """Runs of consecutive batches of one size; a run ends when it has ``most`` samples."""
     runs: list[list[Sequence[int]]] = []
     for batch in batches:
         if not runs or len(runs[-1][0]) != len(batch) or len(runs[-1]) * len(batch) >= most:

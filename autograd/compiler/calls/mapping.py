@@ -19,7 +19,7 @@ ENOUGH = 1000  # points that a recording must serve to be worth another one: it 
 
 
 class Compiled(Protocol):
-    """What is needed of a compiled function."""
+    """The part of a compiled function that a map needs."""
 
     kept: Variants
     never: str

@@ -48,7 +48,7 @@ class Entry(NamedTuple):
 
 
 class Compiled(Protocol):
-    """What the report looks at of a compiled function."""
+    """The part of a compiled function that its report reads."""
 
     f: Callable[..., Any]
     budget: Budget

@@ -97,7 +97,7 @@ def _always(made: object) -> bool:
 def reused(
     what: str, recording: Recording, options: Hashable, make: Callable[[], T], *, valid: Callable[[T], bool] = _always
 ) -> T:
-    """What was made of a recording of this structure, or what is made now.
+    """The result that was made from a recording of the same structure, or else a new one.
 
     Args:
         what: The kind of result.

@@ -100,7 +100,7 @@ class _Text:
         code.do(f"store i8 1, ptr {code.let(f'getelementptr i8, ptr %r, i64 {number}')}, align 1")
 
     def loop(self, count: str, start: Sequence[Name], body: Callable[..., Sequence[Name]]) -> list[str]:
-        """So many turns; ``body(k, *state)`` gives the state after one, the result is the state after the last."""
+        """A loop: ``body(k, *state)`` gives the state after turn k. Returns the state after the last turn."""
         code, before = self.code, self.block
         self.loops += 1
         label = f"loop{self.loops}"
@@ -123,13 +123,13 @@ class _Text:
         return state
 
     def halves(self) -> tuple[str, str, str]:
-        """Of a sumprod: how many products there are, where the number that they are added to is, and whether it is."""
+        """For a sumprod: the number of products, the place of the number they are added to, and whether there is one."""
         code = self.code
         pairs = code.let("lshr i64 %n, 1")
         return pairs, code.let(f"shl i64 {pairs}, 1"), code.let("and i64 %n, 1")
 
     def chosen(self) -> tuple[str, str]:
-        """Of a take: which operand its index chooses, and whether there is one; if not, it is the first."""
+        """For a take: the operand that its index chooses, and whether there is such an operand; if not, the first."""
         code, index = self.code, self.operand("0")
         count = code.let(f"uitofp i64 {code.let('sub i64 %n, 1')} to double")
         above = code.let(f"fcmp oge double {index}, {code.value(0.0)}")
@@ -220,7 +220,7 @@ class _Text:
         self.pass_on(code.let(f"select i1 {condition}, i64 1, i64 2"), 1.0)
 
     def _product(self) -> None:
-        """What multiplies each factor, as ``ieee.others``: the product before it times that after it."""
+        """For each factor the product of all others, as in ``ieee.others``: those before it times those after it."""
         code = self.code
 
         def before(k: str, product: str) -> list[Name]:

@@ -79,7 +79,7 @@ class _ChoiceText(KernelText):
         return code.let(f"mul i64 {step}, {code.let(f'fptosi double {safe} to i64')}"), inside
 
     def _send(self, source: str, target: str, inside: str, mask: str) -> None:
-        """Add to what is there: one after the other, so that sums are the same in every run."""
+        """Add a number to its target, one after the other, so that sums are rounded in the same way in every run."""
         code = self.code
         sent = code.let(f"select i1 {inside}, {code.type} {self.load(source, mask)}, {code.type} {code.value(-0.0)}")
         self.store(code.add(self.load(target, mask), sent), target, mask)

@@ -64,7 +64,7 @@ class Home:
         self.lists = Lists(held.columns, columns_at, self.frame) if held.columns else None
 
     def has_room(self, count: int) -> bool:
-        """Whether so many single numbers find room behind the others."""
+        """Whether there is room for this many more single numbers."""
         return self.size + count <= self.nowhere
 
     def scratch(self, size: int) -> Any:
@@ -74,7 +74,7 @@ class Home:
         return self._scratch
 
     def numbers(self) -> tuple[Iterator[float], Iterator[float], list[Iterator[list[Any]]]]:
-        """The data, the gradients, and each list of state: what is there when somebody asks for the first."""
+        """The data, the gradients and each list of state, as they are when somebody first asks for one of them."""
         trees: list[Iterator[list[Any]]] = [
             map(list, (zip(*[self._lazily(places)] * width),))
             for width, places in zip(self._tree_widths, self.trees_at)

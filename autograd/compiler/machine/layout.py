@@ -134,7 +134,7 @@ def _members(program: Program, output: Operand, size: int) -> list[Any]:
 
 
 def _moves(pairs: Sequence[tuple[Member, Member]]) -> dict[int, list[tuple[int, int]]]:
-    """What is carried over, by the array from which: the slots, and the members that go there."""
+    """The numbers that are carried over, by the array they come from: each slot, and the member that goes there."""
     found: dict[int, list[tuple[int, int]]] = {}
     for (new, member), (old, slot) in pairs:
         if (new, member) != (old, slot):

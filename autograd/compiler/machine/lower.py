@@ -230,7 +230,7 @@ class _Lowering:
 
     # ---- choices at run time ---------------------------------------------------------------------------------------
     def choice(self, number: int) -> None:
-        """Members that numbers choose, or send something to; sums of what is sent start at 0."""
+        """A GATHER, whose numbers choose members, or a SCATTER, whose numbers say where something is added."""
         array, choice = self.program.arrays[number], choice_of(self.program.arrays[number])
         chosen, other = choice.chosen, array.operands[1]
         assert isinstance(other, Read)
@@ -282,7 +282,7 @@ class _Part(NamedTuple):
     more: tuple[Any, ...] = ()
 
     def calls(self, fresh: bool, fixed: bool) -> list[Call]:
-        """The call, and those for what is added afterwards."""
+        """The call of the kernel, and the calls for terms that are added afterwards."""
         way, table, count = self.way, self.table, len(self.terms.factors)
         along = table.loops[1 if way == "n" else 2]
         kinds = [
@@ -371,7 +371,7 @@ def _kind(stride: int) -> str:
 
 
 def _gaps(written: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
-    """What intervals leave open of 0 … size."""
+    """The parts of the range 0 … size that no interval covers."""
     gaps, at = [], 0
     for first, end in sorted(written):
         if first > at:

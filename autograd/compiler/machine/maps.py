@@ -137,7 +137,7 @@ class _MapText(KernelText):
         return self.taken()
 
     def _inverse(self, x: str) -> tuple[str, str]:
-        """What to multiply by, one after the other, instead of dividing by x.
+        """The two factors whose product is 1/x, to multiply by one after the other instead of dividing by x.
 
         The inverse of a number below 2**-1022 may be infinite.  So such a number, and what it divides, is scaled first.
         """
@@ -159,7 +159,7 @@ class _MapText(KernelText):
         return {c: code.let(f"phi {code.type} [{plain[c]}, %{name}.whole], [{masked[c]}, %{name}.part]") for c in plain}
 
     def _loads(self, at: list[str], mask: str) -> dict[int, str]:
-        """What the columns have that advance."""
+        """The numbers of the columns that advance from turn to turn."""
         every = self.code.splat("i1", "true")
         loaded = {}
         for c, kind in enumerate(self.kernel.loads):

@@ -166,14 +166,14 @@ def last_regions(
 
 
 def _moves_along(read: Sequence[int], written: Sequence[int]) -> bool:
-    """Whether what is read and also written is so at the same turn of a loop."""
+    """Whether each place that is both read and written is read and written in the same turn of a loop."""
     if [*read] == written or set(read).isdisjoint(written):  # 5x faster than turn by turn
         return True
     return set(written).isdisjoint([x for x, y in zip(read, written) if x != y])
 
 
 def _only_read_in_place(program: Program, region: Region) -> list[int]:
-    """Arrays as large as those that a region computes, of which each member is read where one of these is written."""
+    """Arrays of the size of a region that are read in place only: member i where member i of the region is written."""
     reads = [read for inside in region.arrays for read in reads_of(program.arrays[inside])]
     elsewhere = {read.array for read in reads if not read.index.is_identity} | set(region.arrays)
     alike = [x for x in dict.fromkeys([read.array for read in reads]) if x not in elsewhere]

@@ -115,7 +115,7 @@ def _chosen(code: Code, array: Array, member: int, number: Callable[[Operand, in
 
 
 def _sent(code: Code, array: Array, number: Callable[[Operand, int], Register]) -> list[Register]:
-    """What is sent to each register."""
+    """The sum that a SCATTER sends to each register."""
     choice = choice_of(array)
     size = len(choice.chosen.index)
     totals: list[Register] = [0.0] * array.size

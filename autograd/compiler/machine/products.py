@@ -31,7 +31,7 @@ class MatmulKernel(NamedTuple):
     lanes: int
 
     def text(self, name: str, functions: Functions) -> str:
-        """The function; its descriptor is that of a sum, of which it reads the places only."""
+        """The function. Its descriptor is that of a sum; it reads only the places in it."""
         functions.pieces.setdefault("matrix products", declarations(self.lanes))
         columns = len(self.strides)
         lines = [

@@ -217,7 +217,7 @@ class _Known:
 
 
 class _Before(Sequence[float]):
-    """The live numbers of a call, of which only those are known that anybody may ask for."""
+    """The live numbers of a call; only those that somebody may ask for are known."""
 
     def __init__(self, known: _Known, blocks: list[bytes]) -> None:
         self._known, self._blocks = known, blocks

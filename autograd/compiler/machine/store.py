@@ -33,7 +33,7 @@ _BINARY = getattr(os, "O_BINARY", 0)
 
 
 class Batch(NamedTuple):
-    """What was compiled together.
+    """Kernels that were compiled together, as a file keeps them.
 
     Attributes:
         kernels: The names of the kernels; the code calls them kernel0, kernel1, ...
@@ -55,7 +55,7 @@ class Batch(NamedTuple):
 
     @staticmethod
     def read(content: bytes) -> Batch | None:
-        """What a file has; None if that is not what was written."""
+        """The batch in a file; None if the file is not as it was written."""
         line, _, code = content.partition(b"\n")
         head = _head(line)
         if head is None:

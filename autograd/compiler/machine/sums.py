@@ -68,7 +68,7 @@ class _SumText(KernelText):
         ]  # fmt: skip
 
     def _tiles(self, name: str, rows: int, vectors: int, *, first: str, end: str, then: str) -> list[str]:
-        """Tiles of so many rows and vectors, for rows from the first one to the end and for all members."""
+        """Tiles of ``rows`` times ``vectors``, for the rows from ``first`` to ``end`` and for all members."""
         code = self.code
         lines = [f"{name}.loop:", f"  %{name} = phi i64 [{first}], [%{name}.next, %{name}.row]"]
         columns = [self.moved(f"%p{c}", f"%{name}", f"%s0.{c}") for c in range(self.columns)]
@@ -175,7 +175,7 @@ class _SumText(KernelText):
 
     # ---- vectors of terms ------------------------------------------------------------------------------------------
     def _along_terms(self) -> list[str]:
-        """Two columns at a time, then what is left of them."""
+        """Dot products, for two columns at a time and for the one that may remain."""
         return [
             "  br label %n.loop", "n.loop:", "  %n = phi i64 [0, %row], [%n.next, %n.end]",
             "  %n.last = add i64 %n, 2", "  %n.two = icmp ule i64 %n.last, %n1",
@@ -263,7 +263,7 @@ class _SumText(KernelText):
                 code.do(f"store double {total}, ptr {place}, align 8")
 
     def _start(self, place: str, begin: str) -> str:
-        """What a single sum starts from."""
+        """The number that a single sum starts from."""
         old = self.code.let(f"load double, ptr {begin or place}, align 8")
         return old if begin else self.code.let(f"select i1 %fresh, double 0.0, double {old}")
 

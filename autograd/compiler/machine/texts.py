@@ -114,7 +114,7 @@ class KernelText:
         return self.code.let(f"icmp ule i64 {self.code.let(f'add i64 {index}, {self.lanes}')}, {count}")
 
     def mask(self, index: str, count: str, further: int = 0) -> str:
-        """Which lanes of the vector so much further than an index exist."""
+        """The mask of the lanes that exist in the vector that begins ``further`` places behind an index."""
         code, lanes = self.code, self.lanes
         left = code.let(f"sub i64 {count}, {index}")
         one = code.let(f"insertelement <{lanes} x i64> poison, i64 {left}, i64 0")
@@ -175,11 +175,11 @@ class KernelText:
         return "@" + symbol
 
     def further(self, pointer: str, numbers: int) -> str:
-        """A pointer so many numbers further on."""
+        """A pointer moved on by a number of doubles."""
         return self.code.let(f"getelementptr double, ptr {pointer}, i64 {numbers}") if numbers else pointer
 
     def moved(self, pointer: str, index: str, stride: str) -> str:
-        """A pointer so many strides further on."""
+        """A pointer moved on by a number of strides."""
         code = self.code
         return code.let(f"getelementptr double, ptr {pointer}, i64 {code.let(f'mul i64 {index}, {stride}')}")
 

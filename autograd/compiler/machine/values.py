@@ -60,7 +60,7 @@ class Numbers:
         return found if self._read(found.ctypes.data) else None
 
     def adding(self, slopes: Any, upstream: float) -> Callable[[], int]:
-        """What adds derivatives, times an upstream gradient, to the gradients: all, and returns 1, or none.
+        """A function that adds derivatives times an upstream gradient to all gradients and returns 1, or to none.
 
         Args:
             slopes: An array of a derivative for each of the Values.

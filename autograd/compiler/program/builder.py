@@ -68,7 +68,7 @@ class Builder:
         return Terms(self.index(owner), reads, any(self.is_batched(read) for read in reads))
 
     def spread(self, operand: Operand, size: int) -> Read:
-        """An operand as something that is read at so many places: a number becomes a constant that all of them read."""
+        """An operand as a Read of ``size`` places; a number becomes a constant that all places read."""
         if isinstance(operand, Read):
             return operand
         return self.read(self.leaf(Kind.CONSTANT, [operand]), self.index([0] * size))
@@ -188,7 +188,7 @@ class Builder:
 
     # ---- choices at run time ---------------------------------------------------------------------------------------
     def gather(self, chosen: Operand, candidates: Read, size: int) -> Operand:
-        """What numbers of the call choose: y[m] = candidates[k, m] with k = chosen[m].
+        """Members that numbers of the call choose: y[m] = candidates[k, m] with k = chosen[m].
 
         Args:
             chosen: A number for each m, or one that is known.
@@ -236,7 +236,7 @@ class Builder:
         return operand
 
     def _simplified(self, op: Op, operands: list[Operand]) -> Operand | None:
-        """The same without a new array.  Only what is true of every float: x * 0 is not 0."""
+        """The result without a new array, if there is one, by rules that hold for every float: x * 0 is not always 0."""
         numbers = [None if isinstance(operand, Read) else operand for operand in operands]
         if op is ops.identity:
             return operands[0]
@@ -272,12 +272,12 @@ class Builder:
         return self.arrays[operand.array] if isinstance(operand, Read) else None
 
     def _through(self, outer: Operand, inner: Operand) -> Operand:
-        """What an array reads, read by the places at which the array is read."""
+        """A read through two index maps: what an array reads, at the places where the array itself is read."""
         return self.read(inner, outer.index) if isinstance(inner, Read) and isinstance(outer, Read) else inner
 
     # ---- the result ------------------------------------------------------------------------------------------------
     def program(self, outputs: Iterable[Operand]) -> Program:
-        """What was written, without the arrays that no output needs; parameters stay."""
+        """The program with these outputs, without the arrays that no output needs; parameters stay."""
         outputs = list(outputs)
         stack = [output.array for output in outputs if isinstance(output, Read)]
         stack += [number for number, array in enumerate(self.arrays) if array.kind is Kind.PARAMETER]

@@ -76,7 +76,7 @@ class Kind(Enum):
 
 
 class Read(NamedTuple):
-    """What is read at each place: these members of an array."""
+    """The members of an array that are read, place by place."""
 
     array: int
     index: Index  # type: ignore[assignment]  # in the place of tuple.index
@@ -127,7 +127,7 @@ class Array(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What a GATHER or a SCATTER chooses among.
+    """The candidates of a GATHER or a SCATTER, and the numbers that choose.
 
     Attributes:
         chosen: The numbers that choose.
@@ -141,7 +141,7 @@ class Choice(NamedTuple):
 
 
 def choice_of(array: Array) -> Choice:
-    """What an array chooses among."""
+    """The choice that a GATHER or a SCATTER makes."""
     chosen, other = array.operands
     assert isinstance(chosen, Read)
     assert isinstance(other, Read)

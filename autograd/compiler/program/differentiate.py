@@ -29,7 +29,7 @@ __all__ = ["differentiate"]
 
 
 def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> list[Operand]:
-    """Write the derivatives of one number with respect to whole arrays behind what is written.
+    """Append the derivatives of one number with respect to whole arrays to the program in a builder.
 
     Returns:
         For each input an operand of its size: 0.0 where the output does not depend on it.
@@ -122,7 +122,7 @@ class _Adjoint:
 
 
 def _edges(builder: Builder, node: _Node, taken: Any) -> list[Any]:
-    """What each operand of an array gets from the adjoint of the array."""
+    """The contribution of an array's adjoint to the adjoint of each operand."""
     array = node.array
     if array.kind is Kind.SUM:
         return [_SumEdge(builder, array, position, read, taken) for position, read in node.reads]
@@ -263,7 +263,7 @@ def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Ind
 
 
 class _Edge(NamedTuple):
-    """What reads members of an array.
+    """A use of some members of an array by another one.
 
     Attributes:
         places: The places of these members.

@@ -83,7 +83,7 @@ class Order:
             numbers.update(zip([place for place in dict.fromkeys(places) if place not in numbers], count(len(numbers))))
 
     def complete(self, size: int) -> list[int]:
-        """All leaves are read that will be: the others go last."""
+        """Close the order of a class of leaves: those that nobody has read go last."""
         self.first_read(range(size))
         self.members = list(self.numbers)
         found: list[int] = self.members
@@ -139,7 +139,7 @@ def _by_first_terms(found: Class, lists: Lists) -> list[int] | None:
 
 
 def _samples(key: tuple[int, ...], nest: Any) -> list[bool]:
-    """Which loops are over samples: another sum for each turn, but the same parameter."""
+    """The loops that run over samples: each turn has a sum of its own, but all turns read the same parameter."""
     _, (owner, *factors) = nest
     if key[0] != 0:
         return [False] * len(owner)
@@ -184,7 +184,7 @@ _SUMS = {"sum": None, "exact sum": None, "largest": ops.largest}
 
 
 def most_classes(nodes: int) -> int:
-    """With more classes than that, a graph of so many nodes is better run node by node.
+    """The number of classes above which a graph of this many nodes is better run node by node.
 
     A tape takes 9 ns for each node.  A program over classes takes 1 to 3 ns for each node and 20 ns for each class, but
     1 to 10 ms for each class before it starts.  So with 16 nodes in a class it pays after 20,000 evaluations.
@@ -340,7 +340,7 @@ def _terms(builder: Builder, owner: Sequence[int], factors: Sequence[Operand]) -
 
 
 def _chosen(builder: Builder, chosen: Operand, candidates: Sequence[Operand], size: int) -> Operand:
-    """What a number chooses among several, for each of so many members.
+    """Members that a number chooses among several, for each member of a class.
 
     All candidates must be members of one array.  Where they are of several, so much is gathered from each of these, and
     the number chooses once more, which of the results it is:

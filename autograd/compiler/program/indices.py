@@ -125,7 +125,7 @@ def loops(places: Sequence[int]) -> Dims | None:
 
 
 def _repeats(places: list[int], outer: list[int], turns: int, step: int) -> bool:
-    """Whether from each of the outer places on so many places follow in equal steps."""
+    """Whether each of the outer places is followed by ``turns`` places in equal steps."""
     if len(outer) < turns:  # few long lines
         return all(places[k * turns : (k + 1) * turns] == _line(start, step, turns) for k, start in enumerate(outer))
     return all(places[turn::turns] == list(map((turn * step).__add__, outer)) for turn in range(1, turns))
@@ -136,7 +136,7 @@ def _line(start: int, step: int, n: int) -> list[int]:
 
 
 def common_step(places: Sequence[int], size: int) -> int | None:
-    """The step by which each row of so many places differs from the one before; None if there is no such step.
+    """The step from each row of ``size`` places to the next; None if the rows do not differ by one step.
 
     >>> common_step([0, 2, 10, 12, 20, 22], 2), common_step([0, 2, 10, 13], 2)
     (10, None)
@@ -170,7 +170,7 @@ def common_dims(columns: Sequence[Dims | None]) -> tuple[tuple[int, ...], list[t
 
 
 def _refined(dims: Dims, sizes: list[int]) -> tuple[int, ...]:
-    """The steps of one list for loops whose turns take so many places each."""
+    """The steps of one list in finer loops, given by how many places a turn of each takes."""
     steps: list[int] = []
     size, position = 1, 0
     for turns, step in reversed(dims):

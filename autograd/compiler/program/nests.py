@@ -18,7 +18,7 @@ __all__ = ["Column", "Loop", "Nest", "Nests", "Table", "map_nest", "nest_of", "s
 
 
 class Column(NamedTuple):
-    """What is touched at each place.
+    """One array that a step touches, and the member that it touches at each place.
 
     Attributes:
         places: Members of an array.
@@ -34,7 +34,7 @@ class Column(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """So many turns, and how far each column advances in one."""
+    """The turns of a loop, and how far each column advances in a turn."""
 
     turns: int
     strides: tuple[int, ...]
@@ -94,14 +94,14 @@ class Table(NamedTuple):
     rows: list[tuple[int, ...]]  # turns, then starts
 
     def moved(self, by: Sequence[int]) -> Table:
-        """The same with each column so much further on."""
+        """The table with each column moved on by its own number of places."""
         if not any(by):
             return self
         shift = [0] * len(self.loops) + list(by)
         return Table(self.loops, [tuple(map(add, row, shift)) for row in self.rows])
 
     def of_columns(self, kept: Sequence[int]) -> Table:
-        """The same for some of the columns, in another order."""
+        """The table of some of the columns, in the order given."""
         head = len(self.loops)
         loops = [tuple([strides[c] for c in kept]) for strides in self.loops]
         return Table(loops, [(*row[:head], *[row[head + c] for c in kept]) for row in self.rows])

@@ -167,7 +167,7 @@ class _Schedule:
 
     @staticmethod
     def _columns(array: Array) -> set[Index]:
-        """The index maps, other than the identity, by which an operation reads what is outside of its region."""
+        """The index maps, other than the identity, by which an operation reads arrays outside of its region."""
         return {read.index for read in reads_of(array) if not read.index.is_identity}
 
     def _joins(self, at: int, array: Array) -> bool:

@@ -72,7 +72,7 @@ def _is_nonzero_number(text: str) -> bool:
 
 
 def _condition(part: Text) -> str:
-    """What is true where a select takes its first branch."""
+    """The condition under which a select takes its first branch."""
     is_comparison = part.text.startswith(_TRUTH) and part.level == Level.ATOM
     return part.text[len(_TRUTH) : -1] if is_comparison else part.at(Level.SUM)
 
@@ -90,7 +90,7 @@ _LETTERS = {Kind.ARGUMENT: "x", Kind.PARAMETER: "p", Kind.CONSTANT: "c"}
 
 
 class Names:
-    """Names that nothing else has."""
+    """Names for the arrays of a program, each different from all other names in its source."""
 
     def __init__(self, program: Program, nameless: set[int]) -> None:
         self.taken = set(_RESERVED)
@@ -152,7 +152,7 @@ class Loop:
         self.elements: dict[str, str] = {}  # by column
 
     def element(self, column: str, name: str) -> str:
-        """What the member of a column is called."""
+        """The loop variable that stands for the member of a column."""
         if column not in self.elements:
             self.elements[column] = self.names.element(name, self.elements.values())
         return self.elements[column]

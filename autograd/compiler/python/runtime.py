@@ -26,7 +26,7 @@ def take(xs: Sequence[float], places: Sequence[int]) -> list[float]:
 
 
 def sums(terms: Iterable[float], counts: Iterable[int]) -> list[float]:
-    """The sum of the first so many terms, of the next ones, and so on.
+    """The sum of the first counts[0] terms, of the next counts[1] terms, and so on.
 
     >>> sums([1.0, 2.0, 3.0], [2, 0, 1])
     [3.0, 0.0, 3.0]
@@ -36,13 +36,13 @@ def sums(terms: Iterable[float], counts: Iterable[int]) -> list[float]:
 
 
 def exact_sums(terms: Iterable[float], counts: Iterable[int]) -> list[float]:
-    """The same, each sum rounded only once."""
+    """The sums of ``sums``, each rounded only once."""
     rest = iter(terms)
     return [fsum(*islice(rest, count)) for count in counts]
 
 
 def gathered(xs: Sequence[float], chosen: Sequence[float], places: Sequence[int], step: int, n: int) -> list[float]:
-    """What each number chooses among the n members of a list that stand at a place and then in equal steps.
+    """The member that each number chooses: number k chooses xs[place + k * step], one of n.
 
     >>> gathered([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2.0, 0.0], [0, 1], 2, 3)
     [5.0, 2.0]
@@ -66,6 +66,6 @@ def scattered(
 
 
 def largest(terms: Iterable[float], counts: Iterable[int]) -> list[float]:
-    """The largest of the first so many terms, of the next ones, and so on."""
+    """The largest of the first counts[0] terms, of the next counts[1] terms, and so on."""
     rest = iter(terms)
     return [max(islice(rest, count)) for count in counts]

@@ -77,7 +77,7 @@ def _columns(lines: Lines, number: int, terms: Terms) -> list[Sequence[int]]:
 
 
 def _products(lines: Lines, terms: Terms, columns: Sequence[Sequence[int]]) -> str:
-    """What gives the terms one after the other."""
+    """An expression for the products, one term after the other."""
     texts = [_column(lines, read.array, places) for read, places in zip(terms.factors, columns)]
     return texts[0] if len(texts) == 1 else f"map(mul, {texts[0]}, {texts[1]})"
 
@@ -93,7 +93,7 @@ def _gathered(lines: Lines, number: int, terms: Terms) -> str:
 
 
 def _exactly(lines: Lines, number: int) -> str:
-    """All terms of each exact sum together, or those of which the largest is wanted."""
+    """Sums that are rounded once, or the largest of some numbers: all terms of a member stand together."""
     owners: list[int] = []
     texts = []
     for terms in lines.arrays[number].terms:
@@ -230,7 +230,7 @@ class _Clauses:
         self.letters = list(islice(letters(lines.names.taken), len(turns)))
 
     def factor(self, walk: Walk, steps: Sequence[int], count: int, width: int, inside: Sequence[str]) -> str:
-        """A slice of so many numbers (or, of none, one number) that moves along with the loops."""
+        """A slice of ``count`` numbers, or one number if ``count`` is 0, that moves along with the loops."""
         lines = self.lines
         moving = [k for k, step in enumerate(steps) if step]
         if not moving and not inside:

@@ -62,7 +62,7 @@ class Text(NamedTuple):
         return function
 
     def _in_pieces(self) -> Function:
-        """The same lines, some at a time, in a namespace that is new in each call."""
+        """The lines compiled in pieces, which run one after the other in a namespace that is new in each call."""
         known: dict[str, Any] = dict(self.primitives)
         exec(compile("\n".join(self.header), _FILE, "exec"), known)
         lines = [*self.body, f"results = {self.results}"]

@@ -40,7 +40,7 @@ class Walk(NamedTuple):
 
     @property
     def is_uniform(self) -> bool:
-        """Whether it stays at one member."""
+        """Whether the walk stays at one member."""
         return not self.table and (not self.size or not any(step for _, step in self.loops))
 
     def element(self) -> str:
@@ -61,7 +61,7 @@ class Walk(NamedTuple):
         return self._comprehension()
 
     def _comprehension(self) -> str:
-        """Loops of which the outer one moves."""
+        """Nested loops, the outer of which moves, as a comprehension."""
         clauses: list[str] = []
         offsets: list[str] = []
         free = letters({self.name})
@@ -83,7 +83,7 @@ class Walk(NamedTuple):
 
 
 def letters(taken: Collection[str], first: str = "ijklmn") -> Iterator[str]:
-    """Names of the variables that count turns, without those that mean something else.
+    """Names for variables that count turns, without names that are taken.
 
     >>> [letter for letter, _ in zip(letters({"j"}), range(7))]
     ['i', 'k', 'l', 'm', 'n', 'i2', 'j2']
@@ -93,7 +93,7 @@ def letters(taken: Collection[str], first: str = "ijklmn") -> Iterator[str]:
 
 
 def slice_of(walk: Walk, offset: str, turns: int, step: int) -> str:
-    """So many members of a list from an offset on, which is added to the start of the walk.
+    """A slice of ``turns`` members; the offset, an expression, is added to the start of the walk.
 
     >>> slice_of(Walk("a", 99, 4, ()), "i", 3, -2)  # a[i + 4:i - 2:-2] would be empty where i is 0
     'a[i:i + 6:2][::-1]'

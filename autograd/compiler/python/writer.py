@@ -247,5 +247,5 @@ class PythonKernel:
 
 
 def _floats(numbers: Iterable[Any]) -> list[Any]:
-    """Plain floats, also of numpy's; where there is one argument per sample, lists of them."""
+    """Numbers of any kind as plain floats; where an argument has a number for each sample, a list of them."""
     return [list(map(float, x)) if hasattr(x, "__len__") else float(x) for x in numbers]

@@ -53,7 +53,7 @@ class Formula(Op):
         return found[-1]
 
     def column(self, operands: Sequence[Iterable[float]], count: int) -> list[float]:
-        """The results for columns of so many numbers: one operation after the other, each for all rows."""
+        """The results for columns of ``count`` numbers: one operation after the other, each for all rows."""
         found: list[Any] = [*operands]
         for op, places in self.steps:
             given = [found[x[0]] if type(x) is tuple else repeat(x, count) for x in places]
@@ -82,7 +82,7 @@ def recorded_rows(recorder: Any, f: Callable[..., Any], rows: Iterable[Any], sha
 
 
 def _kind(x: Any) -> Any:
-    """What rows of a kind have in common."""
+    """The structure that rows of one kind have in common."""
     if type(x) is TracedFloat:
         return None
     if type(x) is tuple:
@@ -177,14 +177,14 @@ def _flat(x: Any) -> Iterator[Any]:
 
 
 def _columns_of(rows: Sequence[Any]) -> list[list[Value]]:
-    """For each traced number of a row the nodes that all rows have in its place."""
+    """The nodes that all rows have in the place of a traced number, for each traced number of a row."""
     if type(rows[0]) is tuple:
         return [column for part in zip(*rows) for column in _columns_of(part)]
     return [[x.node for x in rows]] if type(rows[0]) is TracedFloat else []
 
 
 def _rows_of(row: Any, columns: Iterator[Iterable[Value]], count: int) -> list[Any]:
-    """So many rows of the structure of one, with the nodes of the next columns in the places of traced numbers."""
+    """``count`` rows of the structure of one, with the nodes of the next columns in the places of traced numbers."""
     if type(row) is tuple:
         parts = [_rows_of(item, columns, count) for item in row]
         return list(zip(*parts)) if parts else [()] * count

@@ -68,7 +68,7 @@ _UNKNOWN: Any = Unknown()
 
 
 class Effects(NamedTuple):
-    """What a call changes.
+    """The changes that a call makes outside of the function.
 
     Attributes:
         data: Parameters whose number it sets, and the nodes of these numbers.
@@ -101,7 +101,7 @@ class Effects(NamedTuple):
 
 
 class Changes:
-    """What a function changes while it is recorded.
+    """The changes that a function makes while it is recorded, and how to take them back.
 
     Args:
         values: The parameters that the function can see.
@@ -191,7 +191,7 @@ class Changes:
         self.places.restore()
 
     def effects(self) -> Effects:
-        """What there is to do after a call."""
+        """The changes that are to be written after each call."""
         self._settle()
         gradients, constants = [], []
         for p, mark in self._marks.items():

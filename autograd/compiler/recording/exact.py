@@ -84,7 +84,7 @@ def bound(x: Any, recorder: Any) -> int:
 
 
 def bounded(result: Any, operands: Sequence[Any], combined: Callable[..., int], recorder: Any) -> Any:
-    """An int that was computed from others, of which it is known from now on how large it can be.
+    """An int that was computed from others; from now on a bound of its size is known.
 
     Args:
         result: The int.

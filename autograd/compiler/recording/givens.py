@@ -39,12 +39,12 @@ class Copies:
 
     @property
     def known(self) -> dict[int, Any]:
-        """By their ids, what stands for objects of the arguments in a template (see ``results.Form``)."""
+        """The stand-ins for objects of the arguments in a template (see ``results.Form``), by the ids of these."""
         found: dict[int, Any] = {id(x): Container(k) for k, x in enumerate(self.containers)}
         return found | {id(x): Given(k) for k, x in enumerate(self.inputs) if not isinstance(x, bool)}
 
     def changed(self) -> dict[int, Any]:
-        """By number, those that are not as they were, as new lists and dictionaries.
+        """The containers that have changed, by number, as new lists and dictionaries.
 
         Raises:
             CompileError: An array was changed.

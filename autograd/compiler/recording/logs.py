@@ -88,7 +88,7 @@ class Logs:
             put_all(places, [log] * len(places))
 
     def remove(self) -> list[tuple[Any, str, list[Any]]]:
-        """Put the lists back, where the function left the stand-ins; what is to be appended to each.
+        """Put the lists back where the function left the stand-ins, and return what is to be appended to each.
 
         Raises:
             NotReplayableError: A list was used otherwise.

@@ -21,7 +21,7 @@ class _Any:
 
 
 class _End:
-    """In the place of the key of what is appended to a list."""
+    """Stands for the key of a member that is appended to a list."""
 
 
 NO_KEY = _NoKey()
@@ -72,7 +72,7 @@ def offset_of_attributes(x: Any) -> int | None:
 
 
 def without(look: Look, keys: set[Any]) -> Look:
-    """The same, whatever some of the keys stand for."""
+    """The look without some of its keys, which may stand for anything."""
     if look.kind == "dict":
         return look._replace(expected=[ANY if key in keys else x for key, x in zip(look.keys, look.expected)])
     if look.kind != "names":

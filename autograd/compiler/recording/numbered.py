@@ -46,7 +46,7 @@ class Graph(list[Value]):
 
     @property
     def others(self) -> list[Value]:
-        """What is read and does not belong to the nodes."""
+        """The nodes that are read but do not belong to the graph."""
         return list(islice(self.number, len(self), None))
 
     @cached_property

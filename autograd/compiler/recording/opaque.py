@@ -33,7 +33,7 @@ _VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 class Inside(NamedTuple):
-    """What is in an object.
+    """The contents of an object that keeps them in C.
 
     Attributes:
         find: Gives what is compared before each call; None: nothing is.
@@ -55,7 +55,7 @@ class Inside(NamedTuple):
 
 
 def look_into(x: Any) -> Inside | None:
-    """What is in an object of one of these kinds; None for an object of any other kind."""
+    """The contents of an object of one of these kinds; None for an object of any other kind."""
     if isinstance(x, ContextVar):
         return Inside(lambda: (x.get(None),), partial(put_variable, x, variable(x)), [x.get(None)])
     if isinstance(x, (array, bytearray)):
@@ -104,7 +104,7 @@ def watch_functions(functions: Sequence[FunctionType]) -> Watch:
 
 
 def _memory(x: Any) -> Inside | None:
-    """What is in a tensor, a memoryview or an array of ctypes."""
+    """The contents of a tensor, a memoryview or an array of ctypes."""
     if type(x).__module__.partition(".")[0] == "torch" and hasattr(type(x), "detach"):
         return Inside(lambda: (x.detach().cpu().numpy().tobytes(),), partial(_put_tensor, x, x.detach().clone()))
     try:
@@ -186,7 +186,7 @@ class Generators:
         return [state() for state in self._states.values()]
 
     def rewind(self) -> Callable[[], None]:
-        """What sets them back to the state in which they are now."""
+        """A function that sets them back to the state in which they are now."""
         puts = [keep() for keep in self._keeps]
 
         def rewound() -> None:

@@ -117,7 +117,7 @@ class Outside:
         return any(attribute in codenames.names_read(code) for code in self.codes)
 
     def only_set(self) -> list[Difference]:
-        """What code of the function sets and never reads, as it is now: NO_KEY where there is nothing yet."""
+        """The names that the function sets and never reads, with their objects now: NO_KEY where there is none yet."""
         names = self.stored - self.names - _OWN
         found = []
         for space, prefix in self.spaces.values() if names else ():
@@ -146,7 +146,7 @@ class Outside:
                 watch.free(keys[id(watch.space)])
 
     def put_back(self) -> None:
-        """Put everything back as it was, but for what the caller looks at itself."""
+        """Restore everything that the function changed, but for what the caller looks at itself."""
         for watch in self.watches:
             watch.put_back()
 

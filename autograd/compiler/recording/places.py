@@ -124,7 +124,7 @@ class Places:
         put_all(self.live[: len(self._before)], self._before)
 
     def written(self) -> Written:
-        """What the function left in the live places, and elsewhere.
+        """The objects that the function left in the live places, and elsewhere.
 
         Raises:
             NotReplayableError: It left something that a program cannot make.
@@ -170,7 +170,7 @@ class Places:
         return found
 
     def read(self, used: set[Value]) -> tuple[list[Value], Reader | None]:
-        """The leaves of the numbers that a call reads, of which these are used, and what reads the numbers.
+        """The leaves that are used of the numbers that a call reads, and a function that reads these numbers.
 
         It looks at all places, since a function may ask what is there without using the numbers.
         """

@@ -35,7 +35,7 @@ _OVERFLOWS = 709.0  # e to this power is nearly the largest float
 
 
 class _Row(NamedTuple):
-    """What stands in the place of a function of ``math``.
+    """A stand-in for a function of ``math``.
 
     Attributes:
         op: The row of the table.

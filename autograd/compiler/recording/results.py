@@ -168,12 +168,12 @@ def depends_on(nodes: Sequence[Value], leaves: set[Value]) -> Value | None:
 
 
 def _mapped(x: Any, f: Callable[[Any], Any], known: Mapping[int, Any] = MappingProxyType({})) -> Any:
-    """A structure with something else in the place of everything that is none, or that is known by its id."""
+    """A structure of new containers, with f(x) in the place of each leaf x; objects known by their id are replaced."""
     return _copied(x, f, dict(known))
 
 
 def _copied(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
-    """The same; what stands in several places of the structure is one object in the result, too."""
+    """See ``_mapped``. An object that stands in several places of the structure is one object in the result, too."""
     if id(x) in copies:
         return copies[id(x)]
     if isinstance(x, _MARKS) or not is_structure(x):

@@ -85,7 +85,7 @@ def put_all(places: Sequence[Place], objects: Sequence[Any]) -> None:
 
 
 class Part(NamedTuple):
-    """What a function leaves in one place.
+    """The object that a function leaves in one place.
 
     Attributes:
         place: the place.
@@ -101,7 +101,7 @@ class Part(NamedTuple):
 
 
 class Written:
-    """What a function leaves in places outside.
+    """The objects that a function leaves in places outside.
 
     Args:
         outside: By id, the objects that were outside before.
@@ -129,7 +129,7 @@ class Written:
         self.parts.append(Part(place, make, nodes, width))
 
     def _maker(self, place: Place, now: Any, nodes: list[Value]) -> Callable[[Iterator[float]], Any]:
-        """What makes the same of other numbers; the nodes of the numbers of this call are added to a list."""
+        """A function that makes such an object of other numbers; the nodes of its numbers are added to ``nodes``."""
         if isinstance(now, Traced):
             nodes.append(now.node)
             kind: Any = now.__class__

@@ -79,7 +79,7 @@ class _Printer:
         return "\n".join([*self._header(), *folded(lines), f"return {_some(results)}"])
 
     def _is_alias(self, array: Array) -> bool:
-        """Whether an array is another one, but for -0.0, of which x - (-0.0) makes 0.0."""
+        """Whether an array is a copy of another one: x - (-0.0), which differs from x only where x is -0.0."""
         if array.op is not ops.sub:
             return False
         x, y = array.operands

@@ -94,7 +94,7 @@ class _Singles:
         return array._replace(operands=tuple(operands), terms=tuple(terms))
 
     def _read(self, read: Read) -> Read:
-        """What reads a whole array, or one member of an array in parts."""
+        """A read in the new numbers: of a whole array, or of the one member of an array that was taken apart."""
         if read.array in self.apart:
             return Read(self.where[read.array, read.index[0]], _ONE)
         return Read(self.where[read.array, -1], read.index)
@@ -117,7 +117,7 @@ class _Singles:
         return self._read(Read(read.array, Index(range(read.index[k], read.index[k] + 1))))
 
     def _added(self, products: list[list[Read]]) -> Array:
-        """A sum of single numbers as operations, all of which but the last are written."""
+        """A sum of single numbers as operations. All but the last are written already."""
         total: Array | None = None
         for factors in products:
             term = factors[0]
@@ -143,7 +143,7 @@ class _Singles:
 
 
 def _readers(program: Program) -> Iterator[tuple[int, Read]]:
-    """What reads several members of an array at once."""
+    """The reads of several members of an array at once, with the numbers of the arrays that read."""
     for number, array in enumerate(program.arrays):
         for read in reads_of(array):
             if len(read.index) > 1:
@@ -168,7 +168,7 @@ def _small(program: Program) -> set[int]:
 
 
 def _closed(program: Program, small: set[int], tables: bool) -> set[int]:
-    """Those that are better taken apart, and all that read them."""
+    """The small classes that are better taken apart, with all classes that read them."""
     apart: set[int] = set()
     for number, read in _readers(program):
         labels = program.labels.get(read.array)

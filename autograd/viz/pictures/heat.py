@@ -136,7 +136,7 @@ def _list(numbers: Mapping[tuple[int, ...], Value]) -> Grid:
 
 
 def _outputs(box: Box, places: Mapping[Value, Place]) -> Grid:
-    """What a part computes for others, at each step if it remembers something from one step to the next."""
+    """The nodes that a part computes for other parts, at each step if it has a memory."""
     given = {node for node in box.shown if node.parents}
 
     def work(node: Value) -> tuple[Op, frozenset[str]]:
@@ -180,7 +180,7 @@ def _rectangle(grid: Grid) -> Grid:
 
 
 def _sum_before(node: Value, inside: set[Value]) -> Value:
-    """What an activation is computed from."""
+    """The node that an activation is computed from."""
     while len(node.parents) == 1 and node.parents[0] in inside and node.parents[0].parents:
         node = node.parents[0]
     return node

@@ -252,7 +252,7 @@ def _number(x: float) -> str:
 
 
 def _real(x: float) -> str:
-    """The same for an input, with a point in it."""
+    """The number of an input, which has a decimal point."""
     return repr(x) if math.isfinite(x) else _number(x)
 
 

@@ -72,7 +72,7 @@ def host() -> Host:
 
 
 def codegen_level(instructions: int) -> int:
-    """The level of the code generator for a module with so many straight-line instructions.
+    """The level of the code generator for a module with this many straight-line instructions.
 
     Level 2 costs 90 us an instruction (in functions of at most 500; more than linear above), level 0 costs 10 us and
     its code runs 1.2 to 1.6 times as long. So 2,000 instructions compile in 0.2 s and 100,000 in 1 s.

@@ -332,7 +332,7 @@ def _split(size: int, tile: int) -> list[tuple[int, int, int]]:
 
 
 def declarations(lanes: int | None = None) -> str:
-    """What the products call; once per module. (The form of the masked ones that every LLVM so far reads.)"""
+    """Declarations of what the products call, once per module, in a form that every LLVM so far reads."""
     width = lanes or host().lanes
     kind, bits = f"<{width} x double>", f"<{width} x i1>"
     return (
