@@ -123,7 +123,7 @@ class _Text:
         return state
 
     def halves(self) -> tuple[str, str, str]:
-        """For a sumprod: the number of products, the place of the number they are added to, and whether there is one."""
+        """For a sumprod: the number of products, the place of the number added to them, and whether there is one."""
         code = self.code
         pairs = code.let("lshr i64 %n, 1")
         return pairs, code.let(f"shl i64 {pairs}, 1"), code.let("and i64 %n, 1")

@@ -236,7 +236,7 @@ class Builder:
         return operand
 
     def _simplified(self, op: Op, operands: list[Operand]) -> Operand | None:
-        """The result without a new array, if there is one, by rules that hold for every float: x * 0 is not always 0."""
+        """The result without a new array, if there is one, by rules true of every float: x * 0 is not always 0."""
         numbers = [None if isinstance(operand, Read) else operand for operand in operands]
         if op is ops.identity:
             return operands[0]
