@@ -7,6 +7,7 @@ import gc
 import math
 import sys
 import threading
+from functools import cache
 from typing import Any
 
 import pytest
@@ -82,8 +83,9 @@ EDGES = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, 1e-310, -1e-310, 2.0**-1022, 1e22
          math.nan, 709.782712893384, 709.7827128933841, -708.5, -745.1332191019411, -745.2, 20.0, 2.0**-54]  # fmt: skip
 
 
-def over_arrays(name: str, lanes: int, exact: bool, *columns: Any) -> Any:
-    """A function of the library over arrays whose length is a multiple of the vector width."""
+@cache
+def looped(name: str, lanes: int, exact: bool) -> Any:
+    """A function of the library in a loop over arrays."""
     functions = VectorMath(lanes, exact)
     code = Code(functions)
     operands = []
@@ -98,9 +100,13 @@ def over_arrays(name: str, lanes: int, exact: bool, *columns: Any) -> Any:
              "%m = icmp ult i64 %j, %n", "br i1 %m, label %l, label %e", "e:", "ret void"]  # fmt: skip
     body = "\n".join(lines)
     module = NativeModule(join(f"define void @f({parameters}) {host().attributes} {{\n{body}\n}}", functions.text()))
+    return module.function("f", None, *[ctypes.c_void_p] * (len(operands) + 1), ctypes.c_size_t)
+
+
+def over_arrays(name: str, lanes: int, exact: bool, *columns: Any) -> Any:
+    """What it gives for arrays whose length is a multiple of the vector width."""
     y = np.empty_like(columns[0])
-    f = module.function("f", None, *[ctypes.c_void_p] * (len(operands) + 1), ctypes.c_size_t)
-    f(*[x.ctypes.data for x in columns], y.ctypes.data, len(y))
+    looped(name, lanes, exact)(*[x.ctypes.data for x in columns], y.ctypes.data, len(y))
     return y
 
 

@@ -41,8 +41,8 @@ TESTS = [
 @pytest.mark.parametrize("name", PROCESSORS)
 def test_a_smaller_processor_computes_the_same(name: str) -> None:
     features, lanes = PROCESSORS[name]
-    if lanes > host().lanes:
-        pytest.skip(f"vectors of {lanes} doubles are not to be had here")
+    if lanes >= host().lanes:
+        pytest.skip(f"the tests themselves run with vectors of {host().lanes} doubles, and more are not to be had here")
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM, " ".join([name, str(lanes), *features]), *TESTS],
         cwd=ROOT, capture_output=True, text=True, check=False,
