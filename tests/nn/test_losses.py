@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autograd
 from autograd import Value
 from nn.losses import (
     LOSSES,
@@ -23,6 +24,7 @@ from nn.losses import (
     l2_penalty,
     loss_named,
     mse_loss,
+    wrong_targets,
 )
 
 
@@ -260,3 +262,28 @@ def test_an_unknown_reduction_and_a_bad_delta_are_refused() -> None:
             cross_entropy([1.0, 2.0], target, reduction="foo")
     with pytest.raises(ValueError, match=r"delta must be positive, got 0\.0"):
         huber_loss([1.0], [1.0], delta=0.0)
+
+
+# ---- which targets a loss takes --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("loss", [binary_cross_entropy, binary_cross_entropy_with_logits])
+def test_probabilities_are_from_0_to_1_both_included(loss: Callable[[Any, Any], Any]) -> None:
+    assert wrong_targets(loss, [0.0, 0.25, 1.0]) is None
+    found = wrong_targets(loss, [0.0, -0.5, 1.5])
+    assert found is not None
+    assert "2 of 3 targets are not: from -0.5 to 1.5." in found[0]
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_the_index_of_a_class_is_compared_anew_in_every_call_of_a_compiled_loss(backend: str) -> None:
+    logits = [1.0, -2.0, 3.0]
+
+    def f(z: list[Any], k: int) -> Any:
+        return cross_entropy(z, k)
+
+    loss = autograd.compile(f, backend=backend)
+    for k in (2, 0, 1, 2):
+        assert loss(logits, k).data == pytest.approx(cross_entropy(logits, k), rel=1e-14)
+    assert loss.recordings == 1
+    for k in (-1, 3):
+        with pytest.raises(ValueError, match="must be an index from 0 to 2"):
+            loss(logits, k)
