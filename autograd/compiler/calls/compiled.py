@@ -6,7 +6,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from functools import update_wrapper
+from functools import lru_cache, update_wrapper
 from typing import Any
 
 from autograd import cells
@@ -22,7 +22,7 @@ from autograd.compiler.calls.uncompiled import Uncompiled
 from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Plan, PointPlan, Variant
 from autograd.compiler.program.classes import Program
 from autograd.compiler.python.writer import python_source
-from autograd.compiler.recording.arguments import flat_shape, is_plain, positional, refilled, taken_apart
+from autograd.compiler.recording.arguments import Apart, flat_shape, is_plain, positional, refilled, taken_apart
 from autograd.compiler.recording.arguments import structure as structure_of
 from autograd.compiler.recording.givens import put_back
 from autograd.compiler.recording.outside import Outside
@@ -51,6 +51,7 @@ class Compiled(Uncompiled):
         super().__init__(function.f if isinstance(function, Compiled) else function, backend)
         self._latest: tuple[Variant, Any] | None = None  # the recording that served, and what was asked of it
         self._fast: tuple[Callable[..., Any], Outside] | None = None  # machine code, and what its recording saw
+        self._apart = Apart()
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
         update_wrapper(self, self.f, updated=())  # the attributes of an object are its own
 
@@ -115,7 +116,7 @@ class Compiled(Uncompiled):
     def _value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The general way: any kind of arguments, and guards."""
         args = positional(self.f, args, keywords)
-        structure, leaves, numbers, _ = taken_apart(args)
+        structure, leaves, numbers = self._apart(args, self.backend != "python" and not self.has_effects)
         fresh = None
         if self._fast is None and self.backend != "python" and all(map(is_plain, args)):
             variant = next(self.kept.holding(structure), None)
@@ -127,10 +128,10 @@ class Compiled(Uncompiled):
                 variant.check_gradients()
             if variant is not None and variant.outside.holds() and self._make_fast(variant, args):
                 return self.value_and_grad(*args)
-        every = tuple(range(len(numbers)))
+        every = _every(len(numbers))
         found = self._run(args, structure, numbers, leaves, False, every, fresh)
         if found is None:
-            return self.by_graph(args, leaves)
+            return self.by_graph(args, taken_apart(args)[1])
         variant, result = found
         variant.check_gradients()
         derivatives = result.by_arguments or variant.gradients(False, every, numbers, result.live, 0)[0]
@@ -286,6 +287,11 @@ class Compiled(Uncompiled):
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"
+
+
+@lru_cache(16)
+def _every(count: int) -> tuple[int, ...]:
+    return tuple(range(count))
 
 
 class _Methods(dict[Compiled, Compiled]):

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain, islice, product, zip_longest
 from numbers import Integral
 from typing import Any
 
+from autograd.compiler.backends import native_available
 from autograd.compiler.recording.exact import EXACT, SMALL, Whole
 from autograd.ops import as_float
 from autograd.trees import FIXED, all_floats, rebuild
 from autograd.value import Value
 
 __all__ = [
-    "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "kind_of", "labels_of",
-    "numbers_of", "positional", "refilled", "structure", "taken_apart", "values_in",
+    "Apart", "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "kind_of",
+    "labels_of", "numbers_of", "positional", "refilled", "structure", "taken_apart", "values_in",
 ]  # fmt: skip
 
 _DOUBLE = 8  # bytes
@@ -132,6 +134,36 @@ def taken_apart(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], tup
     return shape, leaves, numbers_of(leaves), values
 
 
+class Apart:
+    """Takes calls apart of which many in turn have arguments of the same form, nested lists of floats: by machine code.
+
+    Attributes:
+        reader: What reads the numbers of arguments of the last form; None if Python does it.
+        structure: That of the last call.
+    """
+
+    def __init__(self) -> None:
+        self.reader: Any = None
+        self.structure: Any = None
+
+    def __call__(self, args: tuple[Any, ...], native: bool) -> tuple[Any, list[Any], Any]:
+        """The structure of a call, its numbers and Values in order, and their numbers.
+
+        What machine code has read is an array, and nobody lists the numbers: they are all floats.
+        """
+        reader, known = self.reader, self.structure
+        if reader is not None and native and (read := reader(args)) is not None:
+            return reader.structure, Floats(), read
+        shape, leaves, numbers, _ = taken_apart(args)
+        if shape != known:
+            self.reader, self.structure = None, shape
+        elif reader is None and native and isinstance(leaves, Floats) and native_available(notice=False):
+            from autograd.compiler.machine.arguments import reader_of
+
+            self.reader = reader_of(args, shape, numbers)
+        return shape, leaves, numbers
+
+
 class Fixed:
     """In a structure: the object behind it is the same in all calls of this kind."""
 
@@ -207,7 +239,17 @@ def _filled(shape: Any, supply: Iterator[float]) -> Any:
         return kind(islice(supply, inside))
     if kind is dict:
         return {key: _filled(one, supply) for key, one in inside}
+    lengths = _lengths(inside)
+    if lengths:
+        return kind([[*islice(supply, length)] for length in lengths])
     return kind([_filled(one, supply) for one in inside])
+
+
+@lru_cache(64)
+def _lengths(shapes: tuple[Any, ...]) -> list[int]:
+    """How long the rows of a matrix are; nothing if it is none."""
+    is_matrix = all(len(shape) == 2 and shape[0] is list and isinstance(shape[1], int) for shape in shapes)
+    return [length for _, length in shapes] if is_matrix else []
 
 
 def form(x: Any) -> str:

@@ -121,7 +121,7 @@ TYPE = object.__basicsize__ - WORD
 SIZE = object.__basicsize__
 FLOAT_VALUE = float.__basicsize__ - 8
 LIST_ITEMS = list.__basicsize__ - 2 * WORD
-_TUPLE_ITEMS = tuple.__basicsize__
+TUPLE_ITEMS = tuple.__basicsize__
 
 
 class _Writer(Lines):
@@ -195,7 +195,7 @@ def _unpack(w: _Writer, item: str, shape: Shape, cells: Iterator[int]) -> None:
     if not shape:
         return
     in_list = w.field(item, LIST_ITEMS, "ptr")  # readable in a tuple too: its last word or its first member
-    in_tuple = w.let(f"getelementptr i8, ptr {item}, i64 {_TUPLE_ITEMS}")
+    in_tuple = w.let(f"getelementptr i8, ptr {item}, i64 {TUPLE_ITEMS}")
     items = w.let(f"select i1 {is_list}, ptr {in_list}, ptr {in_tuple}")
     for i, member in enumerate(shape):
         _unpack(w, w.field(items, WORD * i, "ptr"), member, cells)
