@@ -158,7 +158,8 @@ class PointPlan:
         """A builtin function of arguments of these shapes; None if there is no room for it, or it would be long."""
         if not self._is_native:
             return None
-        from autograd.compiler.machine.points import caller, operations
+        from autograd.compiler.machine.machine import operations
+        from autograd.compiler.machine.points import caller
 
         if operations(self.program) > _SMALL:
             return None

@@ -13,13 +13,14 @@ from autograd.compiler.machine.library import addresses, runner
 from autograd.compiler.machine.lower import Call, copied, lowered
 from autograd.compiler.machine.memory import Elsewhere, aligned, last_regions, memory_of
 from autograd.compiler.machine.texts import words_of_bits
-from autograd.compiler.program.classes import Kind, Operand, Program, Read
+from autograd.compiler.program.classes import Kind, Operand, Program, Read, choice_of
 from autograd.compiler.program.indices import Index
 from autograd.compiler.program.nests import Column
 from autograd.compiler.program.schedule import schedule, stored
 
 __all__ = ["Machine", "selector", "writer"]
 
+_SOON = 10_000  # operations: some microseconds
 _SHORT = 32  # numbers that are handled as a list
 
 
@@ -227,7 +228,11 @@ class Machine:
         return notes if isinstance(watched, Read) else np.broadcast_to(np.array(watched, dtype=float), (times,))
 
     def bound(self, frame: Any, data: Any) -> tuple[Callable[[], None], Callable[[], None]]:
-        """A function that evaluates once with this memory, and one that carries outputs over, with the lock held."""
+        """A function that evaluates once with this memory, and one that carries outputs over, with the lock held.
+
+        So does a short evaluation: another thread that gets the lock meanwhile keeps it for milliseconds.
+        """
+        short = operations(self.program) * self.batch < _SOON
         note = np.empty(1)
 
         def call(table: Any, *, locked: bool) -> Callable[[], None]:
@@ -236,7 +241,7 @@ class Machine:
             return partial(runner(locked=locked), block.ctypes.data)
 
         self._keep.append((frame, data, note))
-        return call(self.table, locked=False), call(self.carrying, locked=True)
+        return call(self.table, locked=short), call(self.carrying, locked=True)
 
     def place(self, operand: Operand) -> int | None:
         """Where in the frame the first number of an output is; None if it is elsewhere."""
@@ -332,6 +337,13 @@ def _block(frame: Any, data: Any, table: Any, notes: Any, stride: int = 0, times
     """The block of words that the loop over the steps of a table takes, see ``runner``."""
     first = frame.ctypes.data, data.ctypes.data, stride, times, noted, notes.ctypes.data
     return np.array([*first, table.ctypes.data, len(table)], dtype=np.int64)
+
+
+def operations(program: Program) -> int:
+    """How many operations on single numbers a program does."""
+    sums = sum([len(terms.owner) for array in program.arrays for terms in array.terms])
+    choices = [len(choice_of(array).places) for array in program.arrays if array.kind in (Kind.GATHER, Kind.SCATTER)]
+    return sums + sum(choices) + sum([array.size for array in program.arrays if array.kind is Kind.MAP])
 
 
 def selector(places: Sequence[int]) -> Any:

@@ -18,16 +18,9 @@ from autograd.compiler.machine.native.pycall import available, builtin
 from autograd.compiler.machine.native.vector_math import VectorMath
 from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, choice_of
 
-__all__ = ["Points", "caller", "operations"]
+__all__ = ["Points", "caller"]
 
 _BLOCK = 4096  # points at a time: a few hundred kilobytes for a function of a few numbers
-
-
-def operations(program: Program) -> int:
-    """How many operations on single numbers a program does."""
-    sums = sum([len(terms.owner) for array in program.arrays for terms in array.terms])
-    choices = [len(choice_of(array).places) for array in program.arrays if array.kind in (Kind.GATHER, Kind.SCATTER)]
-    return sums + sum(choices) + sum([array.size for array in program.arrays if array.kind is Kind.MAP])
 
 
 def caller(program: Program, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
