@@ -22,7 +22,7 @@ from autograd.compiler.calls.uncompiled import Uncompiled
 from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Plan, PointPlan, Variant
 from autograd.compiler.program.classes import Program
 from autograd.compiler.python.writer import python_source
-from autograd.compiler.recording.arguments import Apart, flat_shape, is_plain, positional, refilled, taken_apart
+from autograd.compiler.recording.arguments import Apart, flat_shape, is_plain, parts_of_call, positional, refilled
 from autograd.compiler.recording.arguments import structure as structure_of
 from autograd.compiler.recording.givens import put_back
 from autograd.compiler.recording.outside import Outside
@@ -66,7 +66,7 @@ class Compiled(Uncompiled):
             return self.f(*args, **keywords)  # another recording wants the graph itself
         if keywords:
             args = positional(self.f, args, keywords)
-        structure, leaves, numbers, chosen = taken_apart(args)
+        structure, leaves, numbers, chosen = parts_of_call(args)
         if modes is not None and modes.strict:
             return self.graph(args, leaves)
         recording = modes is None or modes.recording
@@ -131,7 +131,7 @@ class Compiled(Uncompiled):
         every = _every(len(numbers))
         found = self._run(args, structure, numbers, leaves, False, every, fresh)
         if found is None:
-            return self.by_graph(args, taken_apart(args)[1])
+            return self.by_graph(args, parts_of_call(args)[1])
         variant, result = found
         variant.check_gradients()
         derivatives = result.by_arguments or variant.gradients(False, every, numbers, result.live, 0)[0]

@@ -136,7 +136,8 @@ class TapedStep:
         self._gradient = Tape(recording._replace(outputs=roots, guards=[])) if roots else None
         self._lists = [recording.outputs, *filter(None, recording.effects.outputs)]
         outputs = list(chain.from_iterable(self._lists))
-        self._rest = Tape(recording._replace(outputs=outputs, numbers=[*recording.numbers, *slopes, *roots]))
+        self._roots = [root for root in roots if root not in place]  # whose numbers are known then
+        self._rest = Tape(recording._replace(outputs=outputs, numbers=[*recording.numbers, *slopes, *self._roots]))
 
     def __call__(self, numbers: Sequence[float], live: Sequence[float]) -> tuple[list[float], list[list[float]]] | None:
         """The outputs, and the numbers that the effects need; None if a guard does not hold."""
@@ -144,7 +145,7 @@ class TapedStep:
         if self._gradient is not None:
             found = self._gradient(numbers, live)
             known += np.concatenate([found.by_arguments, found.by_parameters])[self._by].tolist()
-            known += found.outputs
+            known += found.outputs[: len(self._roots)]
         rest = self._rest(numbers, known, gradient=False)
         if rest.violated:
             return None

@@ -21,7 +21,7 @@ from autograd.value import Value
 
 __all__ = [
     "Apart", "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "kind_of",
-    "labels_of", "numbers_of", "positional", "refilled", "structure", "taken_apart", "values_in",
+    "labels_of", "numbers_of", "parts_of_call", "positional", "refilled", "structure", "values_in",
 ]  # fmt: skip
 
 _DOUBLE = 8  # bytes
@@ -117,7 +117,7 @@ def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     return shapes if any(shapes) else len(args), every
 
 
-def taken_apart(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], tuple[int, ...]]:
+def parts_of_call(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], tuple[int, ...]]:
     """The structure of a call, its numbers and Values in order, their numbers, and which of them are Values."""
     kinds = tuple(map(type, args))
     flat = _flat.get(kinds)
@@ -154,7 +154,7 @@ class Apart:
         reader, known = self.reader, self.structure
         if reader is not None and native and (read := reader(args)) is not None:
             return reader.structure, Floats(), read
-        shape, leaves, numbers, _ = taken_apart(args)
+        shape, leaves, numbers, _ = parts_of_call(args)
         if shape != known:
             self.reader, self.structure = None, shape
         elif reader is None and native and isinstance(leaves, Floats) and native_available(notice=False):
@@ -218,7 +218,7 @@ def _simple(x: Any, leaves: Floats) -> Any:
         if shape is None:
             return None
         shapes.append(shape)
-    return kind, tuple(zip(x, shapes)) if kind is dict else tuple(shapes)
+    return kind, tuple(zip(x, shapes, map(type, x))) if kind is dict else tuple(shapes)
 
 
 def refilled(args: Sequence[Any], shape: Any, leaves: list[Any], numbers: list[float]) -> tuple[Any, ...]:
@@ -238,7 +238,7 @@ def _filled(shape: Any, supply: Iterator[float]) -> Any:
     if isinstance(inside, int):
         return kind(islice(supply, inside))
     if kind is dict:
-        return {key: _filled(one, supply) for key, one in inside}
+        return {key: _filled(one, supply) for key, one, _ in inside}
     lengths = _lengths(inside)
     if lengths:
         return kind([[*islice(supply, length)] for length in lengths])
@@ -355,7 +355,7 @@ def _shape(x: Any, whole: bool = True) -> Any:
     """Empty for a number that is no int, so that a function of numbers is known by how many they are."""
     if isinstance(x, dict):
         whole = is_whole(x)
-        return type(x), tuple([(key, _shape(item, whole)) for key, item in x.items()])
+        return type(x), tuple([(key, _shape(item, whole), type(key)) for key, item in x.items()])  # 1 equals True
     if isinstance(x, (list, tuple)):
         if all_floats(x):
             return type(x), len(x)
@@ -368,7 +368,9 @@ def _shape(x: Any, whole: bool = True) -> Any:
     if isinstance(x, Value):
         return (x.__class__,)  # equal to itself only, as a number is not
     if isinstance(x, FIXED):
-        return Fixed, (x if isinstance(x, str) or x is None else (type(x), x))
+        return Fixed, (
+            x if type(x) is str or x is None else (type(x), x)
+        )  # a member of an enumeration may equal a text
     kind = () if not whole or not is_whole(x) else (bool,) if _is_bool(x) else (int,) if _is_small(x) else (int, int)
     return (*getattr(x, "shape", ()), *kind) if _is_array(x) else kind
 

@@ -9,7 +9,7 @@ import pickle
 import weakref
 from collections import namedtuple
 from collections.abc import Callable
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Any
 
 import pytest
@@ -514,3 +514,20 @@ def test_texts_among_numbers_stay_where_they_are() -> None:
     taken = compile(lambda pair, xs: xs[pair[1]])  # an int beside a text is an int
     assert [taken(("a", i), [1.0, 2.0, 4.0]).data for i in (2, 0)] == [4.0, 1.0]
     assert taken.recordings == 1
+
+
+def test_what_is_equal_and_yet_another_kind_is_recorded_apart() -> None:
+    class Mode(str, Enum):
+        A = "a"
+
+    def by_text(mode: Any, x: Any) -> Any:
+        return x * 2 if mode is Mode.A else x * 3
+
+    def by_key(d: Any, x: Any) -> Any:
+        (key,) = d
+        return x * (2 if key is True else 3 if type(key) is int else 5) + d[1]
+
+    for f, firsts in ((by_text, [Mode.A, "a"]), (by_key, [{1: 1.0}, {True: 1.0}, {1.0: 1.0}])):
+        compiled = compile(f)
+        for first in [*firsts, *firsts]:
+            assert compiled(first, Value(2.0)).data == f(first, Value(2.0)).data

@@ -785,6 +785,30 @@ def test_a_step_whose_graph_hardly_repeats_itself_is_a_tape(start: float) -> Non
     assert all(isinstance(plan.run.args[1], TapedStep) for plan in plans)
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_a_taped_step_that_differentiates_a_leaf(given: bool) -> None:
+    """The root of ``backward()`` is a parameter, or an argument, and no result."""
+    results = []
+    for decorate in (lambda f: f, autograd.compile):
+        w = [Value(0.1 * k) for k in range(1, 6)]
+
+        def step(x: Any, w: Any = w) -> Any:
+            for p in w:
+                p.grad = 0.0
+            (x if given else w[0]).backward()
+            y = x
+            for k in range(300):
+                y = (y * w[k * k % 5]).sin() if k * k % 7 < 3 else (y + w[k % 5]) / (1.5 + w[k % 3])
+            w[1].data = w[1].data - 0.1 * (w[0].grad + 1.0)
+            return y
+
+        made: Any = decorate(step)
+        x = Value(0.5)
+        found = [made(x).data for _ in range(3)]
+        results.append([*found, *[p.data for p in w], *[p.grad for p in w], x.grad])
+    assert results[1] == pytest.approx(results[0], rel=1e-12)
+
+
 def test_a_gradient_that_is_only_read() -> None:
     w = Value(2.0)
     compiled = autograd.compile(lambda x: w * x + w.grad)
