@@ -9,6 +9,7 @@ from typing import Any
 from autograd.compiler.calls.replay import CompiledCall
 from autograd.compiler.calls.variants import Evaluated, Variant
 from autograd.compiler.recording.results import LazyPartials, floats_of
+from autograd.graph import Leaves
 from autograd.value import Value, new_node, unrecorded
 
 __all__ = ["Nodes"]
@@ -48,6 +49,8 @@ class Nodes:
         else:
             given = tuple([leaves[i] for i in chosen])
             self.parents = (*captured, *given) if captured else given
+            if variant.are_leaves(given):
+                self.parents = Leaves(self.parents)
             if by_arguments is not None and by_parameters is not None:
                 slopes = tuple([by_arguments[i] for i in chosen])
                 self.first = (*floats_of(by_parameters), *slopes) if captured else slopes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from autograd.collector import collector_paused
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from autograd.compiler.machine.tape import Tape
     from autograd.compiler.machine.values import Numbers
 
+_parents = attrgetter("parents")
 P = TypeVar("P", "Plan", "PointPlan", "StepPlan")
 
 
@@ -204,6 +206,19 @@ class Variant:
         self.seconds = 0.0  # of compiling
         self._alone: dict[int, Recording] = {}
 
+    def are_leaves(self, given: Sequence[Value]) -> bool:
+        """Whether these Values, and what the function captured, are leaves, each of them once."""
+        return (
+            isinstance(self.captured, Leaves)
+            and not any(map(_parents, given))
+            and len({*given}) == len(given)
+            and self._known.isdisjoint(given)
+        )
+
+    @cached_property
+    def _known(self) -> frozenset[Value]:
+        return frozenset(self.captured)
+
     def _make_native(self) -> None:
         """From now on machine code reads the data of many parameters, and adds to their gradients."""
         recording, leaves = self.recording, self.captured
@@ -368,10 +383,12 @@ class Variants:
     def holding(self, structure: Any) -> Iterator[Variant]:
         """Those for a structure that saw from outside what is there now."""
         kept = self.by_structure.get(structure, ())
-        if len(kept) == 1:
-            if kept[0].outside.holds():
-                yield kept[0]
-            return
+        if len(kept) == 1:  # as for most functions
+            return iter(kept if kept[0].outside.holds() else ())
+        return self._holding(kept)
+
+    @staticmethod
+    def _holding(kept: Sequence[Variant]) -> Iterator[Variant]:
         looked: dict[Outside, bool] = {}  # most have seen the same
         for variant in kept:
             outside = variant.outside

@@ -531,3 +531,29 @@ def test_what_is_equal_and_yet_another_kind_is_recorded_apart() -> None:
         compiled = compile(f)
         for first in [*firsts, *firsts]:
             assert compiled(first, Value(2.0)).data == f(first, Value(2.0)).data
+
+
+def test_arguments_that_are_given_twice_captured_or_computed() -> None:
+    w = Value(2.0)
+
+    def f(a: Any, b: Any) -> Any:
+        return a * b * w + a
+
+    compiled = compile(f)
+    pairs: list[Callable[[], tuple[Value, Value]]] = [
+        lambda: (Value(3.0), Value(5.0)),
+        lambda: (w, Value(2.0)),
+        lambda: (Value(3.0) * w, Value(1.0)),
+        lambda: (w, w),
+        lambda: (x := Value(3.0), x),
+        lambda: (x := Value(3.0), x * 2.0),
+    ]
+    for make in [*pairs, *pairs]:
+        found = []
+        for function in (f, compiled):
+            w.grad = 0.0
+            a, b = make()
+            out = function(a, b) * 2.0 if make is pairs[0] else function(a, b)
+            out.backward()
+            found.append((out.data, w.grad, a.grad, b.grad))
+        assert found[0] == found[1]
