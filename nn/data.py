@@ -91,7 +91,12 @@ def read_csv(
         raise DataError(f"{table.name}: {target!r} is the only {kept}: add at least one feature column")
     features = table.numbers(feature_names)
     if task == "regression":
-        return Dataset(features, [number for (number,) in table.numbers([target])], feature_names, [])
+        numbers = [number for (number,) in table.numbers([target])]
+        if len({*numbers}) == 1 < len(numbers):
+            raise DataError(
+                f"{table.name}: column {target!r} is {numbers[0]:g} in every row: there is nothing to learn"
+            )
+        return Dataset(features, numbers, feature_names, [])
     class_names = _sorted_labels(set(table.labels(target)))
     if len(class_names) == 1:
         only = shorten(class_names[0])

@@ -159,15 +159,30 @@ def _rows(name: str, text: str) -> list[tuple[int, list[str]]]:
     return rows
 
 
+_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # what else stands between columns
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _check_header(name: str, header: list[str], needed: Iterable[str]) -> None:
     known = set(header)
     for column in needed:
         if column not in known:
+            if len(header) == 1 and (other := next((mark for mark in _MARKS if mark in header[0]), None)):
+                remedy = "save the table with commas (and a decimal point)"
+                raise DataError(f"{name}: the columns are separated by {_MARKS[other]}, not by commas: {remedy}")
             similar = {name.casefold(): name for name in reversed(header)}
             meant = [similar[name] for name in get_close_matches(column.casefold(), similar, n=1)]
             hint = f": did you mean {shorten(meant[0])}?" if meant else ":"
             hint += f" the columns are {listing(header)}"
             hint += "; columns must be separated by commas" if len(header) == 1 else ""
+            hint += "; is the header line missing?" if any(map(_is_number, header)) else ""
             raise DataError(f"{name}: there is no column {column!r}{hint}")
     if "" in header:
         raise DataError(f"{name}, line 1: column {header.index('') + 1} has no name")

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from autograd import __version__
 from autograd.errors import DrawingError, NumericError
 from autograd.terminal import say
 from nn import formulas, layers
@@ -129,6 +130,7 @@ def _arguments() -> argparse.ArgumentParser:
         "The commands below do single jobs on a CSV file of your own.",
         epilog=EXAMPLES,
     )
+    parser.add_argument("--version", action="version", version=f"scalar-autograd {__version__}")
     _demo(parser)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, (fill, help, examples) in COMMANDS.items():

@@ -86,7 +86,7 @@ REFUSED = {
     "blank lines only": (b"\n\n", "the file is empty: a header line"),
     "header only": (b"weight,fruit\n", "no row of data below it"),
     "missing column": (b"a,b\n1,2\n", "there is no column 'fruit': the columns are 'a', 'b'"),
-    "semicolons": (b"weight;fruit\n1;apple\n", "columns must be separated by commas"),
+    "semicolons": (b"weight;fruit\n1;apple\n", "the columns are separated by semicolons, not by commas"),
     "many columns": (b",".join(b"c%d" % i for i in range(12)) + b"\n1\n", "'c9' and 2 more"),
     "only the target": (b"fruit\napple\n", "'fruit' is the only column"),
     "duplicate header": (b"a,a,fruit\n1,2,apple\n", "line 1: 2 columns are named 'a'"),

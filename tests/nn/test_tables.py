@@ -99,4 +99,24 @@ def test_a_column_that_is_needed_must_be_there() -> None:
     with pytest.raises(DataError, match=r"^data: there is no column 'c': the columns are 'a', 'b'$"):
         read_table(io.BytesIO(b"a,b\n1,2\n"), needed=["a", "c"])
     with pytest.raises(DataError, match="columns must be separated by commas"):
-        read_table(io.BytesIO(b"a;b\n1;2\n"), needed=["a"])
+        read_table(io.BytesIO(b"a:b\n1:2\n"), needed=["a"])
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_what_else_separates_columns_is_named(mark: str, name: str) -> None:
+    with pytest.raises(DataError, match=f"the columns are separated by {name}, not by commas: save the table"):
+        read_table(io.BytesIO(f"a{mark}b\n1{mark}2\n".encode()), needed=["b"])
+
+
+def test_a_header_of_numbers_is_a_missing_header() -> None:
+    with pytest.raises(DataError, match=r"the columns are '1\.5', 'x'; is the header line missing\?"):
+        read_table(io.BytesIO(b"1.5,x\n2.5,y\n"), needed=["kind"])
+
+
+def test_a_number_that_never_changes_cannot_be_learned(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,price\n1,7\n2,7\n")
+    with pytest.raises(DataError, match=r"column 'price' is 7 in every row: nothing can be learned"):
+        read_csv(path, target="price", task="regression")
+    path.write_text("a,price\n1,7\n")
+    assert read_csv(path, target="price", task="regression").targets == [7.0]

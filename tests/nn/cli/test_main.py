@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import autograd
 from nn import Standardizer, load_iris, load_model
 from tests.support import ROOT
 from tests.support.command_line import run
@@ -349,3 +350,8 @@ def test_an_unknown_command_is_answered_with_the_one_that_was_meant(
     assert (status, out) == (2, "")
     known = "demo, train, predict, evaluate, draw, export, generate"
     assert err == f"python -m nn: error: there is no command '{word}': there are {known}{meant}\n"
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "--version")
+    assert (status, out) == (0, f"scalar-autograd {autograd.__version__}\n")
