@@ -116,7 +116,7 @@ def test_a_header_of_numbers_is_a_missing_header() -> None:
 def test_a_number_that_never_changes_cannot_be_learned(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("a,price\n1,7\n2,7\n")
-    with pytest.raises(DataError, match=r"column 'price' is 7 in every row: nothing can be learned"):
+    with pytest.raises(DataError, match=r"column 'price' is 7 in every row: there is nothing to learn"):
         read_csv(path, target="price", task="regression")
     path.write_text("a,price\n1,7\n")
     assert read_csv(path, target="price", task="regression").targets == [7.0]
