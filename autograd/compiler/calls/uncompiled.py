@@ -38,8 +38,9 @@ class Uncompiled(Recordings):
         inputs = inputs_for(given, self._labels(args), keep=True)
         result, copies = run(self.f, args, inputs)
         if contents := copies.changed():
-            changed, found = taken_apart(contents, list(map(node_of, inputs)), copies.known)
-            put_back(changed, [x if kind is Value else x._data for kind, x in zip(changed.kinds, found)], given, args)
+            changed, found = taken_apart(contents, (), copies.known)
+            new = [x if kind is Value else kind(x._data) for kind, x in zip(changed.kinds, found)]
+            put_back(changed, new, given, args)
         leaves = list(map(node_of, inputs))
         if not is_structure(result) and not is_plain_number(result, leaves):
             return as_node(result)

@@ -172,7 +172,7 @@ def _results(
     else:
         outputs = [as_node(output)]
     if contents:
-        left, computed = taken_apart(contents, leaves, copies.known)
+        left, computed = taken_apart(contents, (), copies.known)  # a Value only where it is one without
         outputs += computed
     return outputs, form, left
 

@@ -125,9 +125,6 @@ class TracedNumber(Traced):
     def __complex__(self) -> complex:
         return complex(float(self))
 
-    def __copy__(self) -> TracedNumber:
-        return self
-
     def __deepcopy__(self, memo: dict[int, Any]) -> TracedNumber:
         return self
 
@@ -148,6 +145,8 @@ class TracedNumber(Traced):
     # ---- rounding --------------------------------------------------------------------------------------------------
     def __pos__(self) -> Any:
         return self
+
+    __copy__ = __pos__
 
     def __round__(self, digits: int | None = None) -> Any:
         return round(self.read(), digits) if digits is not None else self._whole(round, lambda x: x.round())
@@ -243,7 +242,8 @@ def _int(node: Value) -> TracedInt:
 def _kind_of(self: TracedNumber, out: Value, operands: Sequence[Any], plain: Callable[..., Any]) -> Any:
     """The result of arithmetic with plain numbers: an int of ints."""
     if not all(map(_is_int, operands)):
-        return type(self)._float(out)
+        wholes = [type(x) for x in operands if hasattr(type(x), "whole")]  # ints in lists of floats
+        return (wholes[0] if len(wholes) + sum(map(_is_int, operands)) == len(operands) else type(self)._float)(out)
     if abs(out._data) > EXACT:
         return plain(*[x.read() if isinstance(x, TracedNumber) else x for x in operands])
     positive = any(type(x) is int and x > 0 for x in operands)

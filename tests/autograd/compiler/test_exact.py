@@ -171,3 +171,19 @@ def test_an_int_in_a_list_of_floats_has_its_gradient() -> None:
     assert f.value_and_grad([2, 0.5]) == (12.5, ([12.0, 1.0],))
     with pytest.raises(TypeError, match="would drop the gradient"):
         autograd.compile(lambda p: W * float(p[0]) + p[1]).value_and_grad([2, 0.5])
+
+
+def test_ints_beside_floats_stay_ints_in_sums_and_products() -> None:
+    """As the sizes in a dictionary of settings, beside a rate."""
+
+    def f(xs: Any, settings: Any, k: int) -> Any:
+        size = settings["size"]
+        parts = [xs[k * size : (k + 1) * size] for k in range(len(xs) // size)]
+        names = f"{size + 1} {2 * size - 1} {-size} {size * k} {size * 0.5}"
+        return sum(W * x * settings["rate"] for part in parts for x in part) + xs[size - 1 + k] + len(names)
+
+    compiled = autograd.compile(f)
+    xs = [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
+    for size, k in ((2, 1), (3, 0), (2, 2), (1, 3)):
+        settings = {"size": size, "rate": 0.1 * size}
+        assert compiled(xs, settings, k).data == pytest.approx(f(xs, settings, k).data, rel=1e-15)

@@ -580,6 +580,31 @@ def test_a_list_is_changed_also_where_no_recording_fits() -> None:
             assert (keys, [*map(type, keys)]) == (wanted, [float, float]) or [k.data for k in keys[1:]] == wanted[1:]
 
 
+@pytest.mark.parametrize("texts", [False, True], ids=["recorded", "by the graph"])
+def test_numbers_in_a_list_that_is_given_stay_numbers(texts: bool) -> None:
+    """Adam with its state in lists that it is given: the next call takes a root of what is in them."""
+    params = [Value(1.0), Value(-2.0)]
+
+    def adam(xs: Any, m: Any, v: Any, counts: Any, rate: float) -> Any:
+        loss = sum((p * x) ** 2 for p, x in zip(params, xs))
+        for k, p in enumerate(params):
+            m[k] = 0.9 * m[k] + 0.1 * p.data * xs[k]
+            v[k] = 0.9 * v[k] + 0.1 * (p.data * xs[k]) ** 2
+            counts[k] += 1
+        return loss + rate * m[0] / (math.sqrt(v[1]) + 1e-8) + (len(f"{rate}") if texts else 0)
+
+    compiled = autograd.compile(adam)
+    states: list[Any] = [([0.0, 0.0], [0.0, 0.0], [0, 0]) for _ in range(2)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k in range(12):
+            results = [f([0.5, 1.0 + k], *state, 0.1 * k) for f, state in zip((compiled, adam), states)]
+            assert results[0].data == pytest.approx(results[1].data, rel=1e-14)
+            for found, expected in zip(*states):
+                assert found == pytest.approx(expected, rel=1e-14)
+                assert [*map(type, found)] == [*map(type, expected)]
+
+
 def test_an_array_that_would_be_changed_is_refused() -> None:
     numpy = pytest.importorskip("numpy")
 
