@@ -121,6 +121,9 @@ NEED_NUMPY = {
 MADE_FOR = {module: {"numpy", "sklearn"} for module in ("nn.estimators", "nn.sklearn")}
 # What takes time to import, and is not always needed.
 LOADED_LATE = NEED_NUMPY | {
+    "autograd.compiler.calls.plans",
+    "autograd.compiler.python.writer",
+    "autograd.compiler.textbook.matrix_form",
     "autograd.compiler.backends",
     "autograd.compiler.recording.outside",
     "autograd.viz",

@@ -15,14 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from autograd.compiler.program.classes import Program, UnsupportedError
-from autograd.compiler.python.writer import PythonKernel
 from autograd.errors import AutogradError, CompileError
 from autograd.locks import renew_in_child
 
-__all__ = [
-    "BACKENDS", "Kernel", "UnsupportedError", "compile_errors", "first_that_can", "kernel_for", "native_available",
-]  # fmt: skip
+__all__ = ["BACKENDS", "Kernel", "UnsupportedError", "compile_errors", "first_that_can", "native_available"]
 
 Kernel = Callable[[Sequence[Any], Sequence[float]], list[Any]]
 BACKENDS = ("auto", "native", "python")
@@ -30,6 +26,10 @@ BACKENDS = ("auto", "native", "python")
 _notice_lock = threading.Lock()
 renew_in_child(sys.modules[__name__], "_notice_lock", threading.Lock)
 _notice_given = False
+
+
+class UnsupportedError(CompileError):
+    """The program needs something that has no machine code; it runs as Python instead."""
 
 
 def native_available(*, notice: bool = True) -> bool:
@@ -97,21 +97,3 @@ def first_that_can(native: Callable[[], Any], python: Callable[[], Any], backend
             if backend == "native":
                 raise
     return python()
-
-
-def kernel_for(program: Program, backend: str = "auto", batch: int = 1) -> Kernel:
-    """The fastest kernel that can run a program.
-
-    Args:
-        program: The program to run.
-        backend: "auto", or "native" or "python" to insist on one.
-        batch: The number of samples in the batched arrays.
-    """
-
-    def native() -> Kernel:
-        from autograd.compiler.machine.machine import Machine
-
-        return Machine(program, batch)
-
-    found: Kernel = first_that_can(native, lambda: PythonKernel(program, batch), backend)
-    return found

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
+from autograd.compiler.backends import UnsupportedError
 from autograd.compiler.machine.native.pycall import available
-from autograd.compiler.program.classes import UnsupportedError
 from autograd.compiler.recording.places import Reader, TreeReader
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.written import Part

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from autograd.collector import collector_paused
-from autograd.compiler.backends import Kernel, kernel_for
+from autograd.compiler.backends import Kernel, first_that_can
 from autograd.compiler.program.classes import Program
+from autograd.compiler.python.writer import PythonKernel
 from autograd.locks import renew_in_child
 
 __all__ = ["Gradients", "rows_of"]
@@ -61,5 +62,11 @@ class Gradients:
     def _kernel(self, lanes: int) -> Kernel:
         with self._lock, collector_paused():
             if lanes not in self._kernels:
-                self._kernels[lanes] = kernel_for(self.program, batch=lanes)
+                made = first_that_can(lambda: self._natively(lanes), lambda: PythonKernel(self.program, lanes), "auto")
+                self._kernels[lanes] = made
             return self._kernels[lanes]
+
+    def _natively(self, lanes: int) -> Kernel:
+        from autograd.compiler.machine.machine import Machine
+
+        return Machine(self.program, lanes)

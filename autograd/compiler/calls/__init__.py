@@ -2,8 +2,8 @@
 
 1. ``compiled.py`` is what ``autograd.compile`` returns; ``uncompiled.py`` is beneath it: calls that run by the graph.
 2. ``recordings.py``: when a function is recorded, and which recordings are kept; ``budget.py``: whether it pays.
-   ``variants.py``: the programs and kernels of one recording, made when they are first asked for; ``reuse.py``
-   shares them between equal structures.
+   ``variants.py``: one recording, its first calls by the graph (``eager.py``), the others by what is compiled of it
+   (``plans.py``, imported only then); ``reuse.py`` shares that between equal structures.
 3. ``nodes.py`` makes a call's results nodes that can be differentiated; ``replay.py`` makes a recording a graph again.
 4. ``steps.py``: functions that change something.  ``mapping.py``: many points at once.  ``report.py``: what happened.
 """

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import lru_cache, update_wrapper
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd import cells
 from autograd.compiler.backends import BACKENDS
@@ -17,21 +17,22 @@ from autograd.compiler.calls.nodes import Nodes
 from autograd.compiler.calls.recordings import recording_now
 from autograd.compiler.calls.replay import CompiledCall, replayed
 from autograd.compiler.calls.report import heading, report
-from autograd.compiler.calls.steps import StepPlan
 from autograd.compiler.calls.uncompiled import Uncompiled
-from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Plan, PointPlan, Variant
-from autograd.compiler.program.classes import Program
-from autograd.compiler.python.writer import python_source
+from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Variant
 from autograd.compiler.recording.arguments import Apart, flat_shape, is_plain, parts_of_call, positional, refilled
 from autograd.compiler.recording.arguments import structure as structure_of
 from autograd.compiler.recording.givens import put_back
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import recording_of
-from autograd.compiler.textbook.matrix_form import matrix_form
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts
 from autograd.trees import rebuild
 from autograd.value import Value
+
+if TYPE_CHECKING:
+    from autograd.compiler.calls.eager import EagerPlan
+    from autograd.compiler.calls.plans import Plan, PointPlan, StepPlan
+    from autograd.compiler.program.classes import Program
 
 __all__ = ["Compiled", "compile_function"]
 
@@ -126,8 +127,8 @@ class Compiled(Uncompiled):
                     return self.by_graph(args, leaves)
             if variant is not None:
                 variant.check_gradients()
-            if variant is not None and variant.outside.holds() and self._make_fast(variant, args):
-                return self.value_and_grad(*args)
+                if variant.pays_builtin and variant.outside.holds() and self._make_fast(variant, args):
+                    return self.value_and_grad(*args)
         every = _every(len(numbers))
         found = self._run(args, structure, numbers, leaves, False, every, fresh)
         if found is None:
@@ -216,7 +217,7 @@ class Compiled(Uncompiled):
 
     # ---- looking inside --------------------------------------------------------------------------------------------
     @property
-    def latest(self) -> Plan | PointPlan | StepPlan:
+    def latest(self) -> Plan | PointPlan | StepPlan | EagerPlan:
         """The plan of the last call that did not run without the compiler."""
         if self._latest is None:
             raise ValueError("nothing is recorded yet: call the function once")
@@ -236,11 +237,17 @@ class Compiled(Uncompiled):
 
     def source(self) -> str:
         """The same program as Python source: the forward lines, then the backward pass that was derived."""
+        from autograd.compiler.python.writer import python_source
+
         return python_source(self.latest.program)
 
     def __str__(self) -> str:
         """The program in matrix form, as far as one is found; of several recordings the one that was used last."""
-        return repr(self) if self._latest is None else heading(self.kept.all()) + matrix_form(self.program)
+        if self._latest is None:
+            return repr(self)
+        from autograd.compiler.textbook.matrix_form import matrix_form
+
+        return heading(self.kept.all()) + matrix_form(self.program)
 
     def _repr_html_(self) -> str:
         head = repr(self).strip("<>")
@@ -314,7 +321,8 @@ def compile_function(
 
     The function is run once on Values, at the arguments of the first call.  From the recorded graph the compiler finds
     the loop over samples and the matrices of the layers, differentiates by the rows of the derivative table, and emits
-    machine code (or Python source, where llvmlite is not installed).  Later calls run that.
+    machine code (or Python source, where llvmlite is not installed).  Later calls run that; of a small function the
+    first 16 run by the recorded graph, which takes less time than to compile it.
 
     Args:
         f: a function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,

@@ -1,4 +1,4 @@
-"""A recording as a graph again: for derivatives of derivatives, and where machine code has no answer."""
+"""A recording as a graph again: for derivatives of derivatives, and where nothing is compiled."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any, NoReturn
 
 from autograd import ops
 from autograd.compiler.recording.effects import UPDATED
-from autograd.compiler.recording.record import Recording, as_node
+from autograd.compiler.recording.record import as_node
 from autograd.errors import PrimitiveError
 from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.modes import recording as recording_on
-from autograd.modes import switched
 from autograd.ops import Op
 from autograd.value import Value
 
-__all__ = ["CompiledCall", "at_recording", "replayed"]
+__all__ = ["CompiledCall", "compute", "replayed"]
 
 
 class CompiledCall(Op):
@@ -75,11 +74,15 @@ def replayed(output: Value, place: dict[Value, Any]) -> Any:
     """
     for node in topological_order(output):
         if node.parents and node not in place:
-            operands = [place.get(parent, parent) for parent in node.parents]
-            place[node] = _EAGERLY.get(node.op, node.op)(*operands)
+            compute(node, place)
             if isinstance(place[node], Value):
                 place[node].label = node.label
     return place.get(output, output)
+
+
+def compute(node: Value, place: dict[Value, Any]) -> None:
+    """Compute one node again, of what is in the place of its operands, and put the result in its own."""
+    place[node] = _EAGERLY.get(node.op, node.op)(*[place.get(parent, parent) for parent in node.parents])
 
 
 def _detached(x: Any) -> Any:
@@ -93,17 +96,3 @@ def _taken(i: Any, *xs: Any) -> Any:
 
 # What is not taken is no parent, nor is what was detached.
 _EAGERLY: dict[Op, Any] = {ops.select: ops.where, ops.detached: _detached, UPDATED: _detached, ops.take: _taken}
-
-
-def at_recording(recording: Recording) -> tuple[list[float], list[float], list[float]]:
-    """What the recording gave where it was made: its outputs, the gradients of the arguments and of the parameters.
-
-    These are the numbers of the call that was recorded, for which the function need not run again.
-    """
-    known = [*recording.arguments, *recording.parameters]
-    with switched(recorder=None, recording=True, strict=False):
-        leaves = [Value(node._data) for node in known]
-        output = as_node(replayed(recording.output, dict(zip(known, leaves))))
-        found = gradients(output, leaves)
-    count = len(recording.arguments)
-    return [output._data for output in recording.outputs], list(found[:count]), list(found[count:])

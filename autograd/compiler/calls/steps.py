@@ -6,108 +6,33 @@ Everything that may go wrong comes first.  Then all is written by one call into 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from math import inf
 from operator import attrgetter
 from typing import Any
 
 from autograd.collector import collector_paused
-from autograd.compiler.backends import Kernel, first_that_can
-from autograd.compiler.held import Held
-from autograd.compiler.pipeline import Assembled, assemble, inlined
-from autograd.compiler.program.classes import Program, UnsupportedError
-from autograd.compiler.program.group import most_classes
-from autograd.compiler.program.members import TooManyClassesError
-from autograd.compiler.python.writer import PythonKernel
 from autograd.compiler.recording.effects import Effects, Target
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.written import Puts
-from autograd.compiler.residence import Residence, set_data, set_grad, settle
+from autograd.compiler.residence import set_data, set_grad, settle
 
-__all__ = ["StepPlan", "live_numbers", "recorded", "write"]
+__all__ = ["Stepped", "live_numbers", "recorded", "step", "write"]
 
 Found = tuple[list[float], list[list[float]]]  # the outputs, and the numbers that the effects need
+Run = Callable[[Sequence[float], Sequence[float]], Found | None]
 Stepped = tuple[list[float], Sequence[float]]  # the outputs, and the live numbers before
 _grads, _data = attrgetter("grad"), attrgetter("_data")
 
 
-class StepPlan:
-    """What computes the outputs of a recording, its guards, and the numbers of its effects.
-
-    Attributes:
-        run: Makes a call; None if a guard does not hold, or something else is there than when it was recorded.
-    """
-
-    def __init__(
-        self, recording: Recording, backend: str, residence: Residence, deferrable: Iterable[tuple[int, Any]]
-    ) -> None:
-        self.recording = recording
-        self._residence, self._deferrable = residence, deferrable
-        self.run: Callable[[Sequence[float], Sequence[Any]], Stepped | None] = first_that_can(
-            self._natively, self._in_python, backend
-        )
-
-    @cached_property
-    def program(self) -> Program:
-        """The program over classes."""
-        return assemble(self.recording).program
-
-    def _natively(self) -> Any:
-        from autograd.compiler.machine.tape import TapedStep
-
-        try:
-            return self._by_classes(most_classes(len(self.recording.nodes)))
-        except TooManyClassesError:
-            try:
-                return partial(_step, self.recording, TapedStep(self.recording))
-            except UnsupportedError:
-                return self._by_classes(inf)
-
-    def _by_classes(self, most: float) -> Any:
-        from autograd.compiler.machine.machine import Machine
-        from autograd.compiler.machine.resident import ResidentStep
-
-        recording = self.recording
-        try:
-            held = Held(recording, self._deferrable)
-        except UnsupportedError:
-            assembled = assemble(recording, most=most)
-            return self._with(assembled, Machine(inlined(assembled.program)))
-        return ResidentStep(recording, held, self._residence, most)
-
-    def _in_python(self) -> Any:
-        assembled = assemble(self.recording)
-        return self._with(assembled, PythonKernel(inlined(assembled.program)))
-
-    def _with(self, assembled: Assembled, kernel: Kernel) -> Any:
-        return partial(_step, self.recording, partial(_run, assembled, len(self.recording.outputs), kernel))
-
-
-def _step(
-    recording: Recording,
-    run: Callable[[Sequence[float], Sequence[float]], Found | None],
-    numbers: Sequence[float],
-    given: Sequence[Any],
-) -> Stepped | None:
-    """A call that reads everything where it is, and writes everything."""
+def step(recording: Recording, run: Run, numbers: Sequence[float], given: Sequence[Any]) -> Stepped | None:
+    """A call that reads everything where it is, and writes everything; None if a guard does not hold."""
     live = live_numbers(recording, given)
     found = None if live is None else run(numbers, live)
     if live is None or found is None:
         return None
     write(recording.effects, found[1], given)
     return found[0], live
-
-
-def _run(
-    assembled: Assembled, count: int, kernel: Kernel, numbers: Sequence[float], live: Sequence[float]
-) -> Found | None:
-    outputs = kernel(numbers, live)
-    if assembled.guarded and outputs[assembled.outputs][0] != 0.0:
-        return None
-    lists = [list(x) if isinstance(x, (list, tuple)) else x.tolist() for x in outputs[count : assembled.outputs]]
-    return [float(x[0]) for x in outputs[:count]], lists
 
 
 def recorded(recording: Recording) -> Found:

@@ -6,46 +6,46 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.collector import collector_paused
-from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can, native_available
+from autograd.compiler.backends import native_available
 from autograd.compiler.calls.budget import MOST, Budget
-from autograd.compiler.calls.replay import at_recording
-from autograd.compiler.calls.reuse import reused
-from autograd.compiler.calls.steps import StepPlan, live_numbers, recorded, write
+from autograd.compiler.calls.eager import EagerPlan, at_recording, evaluated, stepped
+from autograd.compiler.calls.steps import live_numbers, recorded, step, write
 from autograd.compiler.clock import thread_time
-from autograd.compiler.pipeline import Assembled, assemble, inlined
-from autograd.compiler.program.classes import Kind, Program
-from autograd.compiler.program.group import most_classes
-from autograd.compiler.program.members import TooManyClassesError
-from autograd.compiler.python.writer import PythonKernel
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.results import floats_of, several
 from autograd.compiler.recording.traced import drops_gradient
 from autograd.compiler.residence import Residence
+from autograd.errors import PrimitiveError
 from autograd.graph import Leaves
 from autograd.value import Value
 
-__all__ = ["MOST", "MOST_IN_ALL", "Evaluated", "Plan", "PointPlan", "Variant", "Variants"]
+__all__ = ["MOST", "MOST_IN_ALL", "Evaluated", "Variant", "Variants"]
 
 MOST_IN_ALL = 64  # recordings kept for a function
 FEW_NODES = 300  # in a recording that is worth a look at its program, which must have at most
 _MANY = 32  # parameters that machine code reads together,
 _PAYS = 3  # from so many calls on
-_SMALL = 600  # operations to be called with nothing of Python in between
+BY_GRAPH = 16  # calls of a small function by the recorded graph, before it is compiled
+_BY_GRAPH_IN_ALL = 10_000  # operands that these calls may have together: compiling costs as much as ten times that
+BUILTIN_FROM = 100  # calls of value_and_grad before it becomes a builtin function
+TINY = 100  # operands in a function that is called faster as Python source than as machine code
 
 if TYPE_CHECKING:
-    from autograd.compiler.machine.tape import Tape
+    from autograd.compiler.calls.plans import Plan, PointPlan, StepPlan
     from autograd.compiler.machine.values import Numbers
 
 _parents = attrgetter("parents")
-P = TypeVar("P", "Plan", "PointPlan", "StepPlan")
 
 
-# The outputs, and the derivatives of the first one with respect to all arguments and to all parameters.
-Found = tuple[list[float], list[float], Sequence[float]]
+def _plans() -> Any:
+    """The module that compiles: to import it takes longer than the first calls of a small function."""
+    import autograd.compiler.calls.plans
+
+    return autograd.compiler.calls.plans
 
 
 class Evaluated(NamedTuple):
@@ -62,113 +62,6 @@ class Evaluated(NamedTuple):
     by_arguments: list[float] | None
     by_parameters: Sequence[float] | None
     live: Sequence[float]
-
-
-class Plan:
-    """What computes the value, the guards and the gradients of a recording.
-
-    Attributes:
-        run: Gives them for the numbers of a call, in the arguments and in the captured leaves; None if a guard does
-            not hold.
-    """
-
-    def __init__(self, recording: Recording, wanted: Sequence[Kind], backend: str) -> None:
-        self.recording, self.wanted = recording, wanted
-        self.run: Callable[[Sequence[float], Sequence[float]], Found | None] = reused(
-            "plan",
-            recording,
-            (tuple(wanted), backend),
-            lambda: first_that_can(self._natively, self._in_python, backend),
-        )
-
-    @cached_property
-    def program(self) -> Program:
-        """The program over classes."""
-        return assemble(self.recording, self.wanted, by_class=True).program
-
-    def _natively(self) -> Any:
-        from autograd.compiler.machine.machine import Machine
-        from autograd.compiler.machine.tape import Tape
-
-        try:
-            assembled = assemble(self.recording, self.wanted, most=most_classes(len(self.recording.nodes)))
-        except TooManyClassesError:
-            return partial(_by_tape, Tape(self.recording), bool(self.wanted), len(self.recording.parameters))
-        return _ByClasses(assembled, Machine(inlined(assembled.program)))
-
-    def _in_python(self) -> Any:
-        assembled = assemble(self.recording, self.wanted)
-        return _ByClasses(assembled, PythonKernel(inlined(assembled.program)))
-
-
-class _ByClasses:
-    """Calls of the kernel of an assembled program."""
-
-    def __init__(self, assembled: Assembled, kernel: Kernel) -> None:
-        self.kernel = kernel
-        self.outputs, self.guarded = assembled.outputs, assembled.guarded
-        place = {kind: k for k, kind in enumerate(assembled.gradients, assembled.outputs + assembled.guarded)}
-        self.by_arguments, self.by_parameters = place.get(Kind.ARGUMENT), place.get(Kind.PARAMETER)
-
-    def __call__(self, numbers: Sequence[float], parameters: Sequence[float]) -> Found | None:
-        found = self.kernel(numbers, parameters)
-        if self.guarded and found[self.outputs][0] != 0.0:
-            return None
-        values = [float(output[0]) for output in found[: self.outputs]]
-        by_arguments = [0.0] * len(numbers) if self.by_arguments is None else floats_of(found[self.by_arguments])
-        by_parameters = [0.0] * len(parameters) if self.by_parameters is None else found[self.by_parameters]
-        return values, by_arguments, by_parameters
-
-
-def _by_tape(
-    tape: Tape, gradient: bool, count: int, numbers: Sequence[float], parameters: Sequence[float]
-) -> Found | None:
-    found = tape(numbers, parameters, gradient=gradient)
-    if found.violated:
-        return None
-    return found.outputs, found.by_arguments.tolist(), found.by_parameters[:count]
-
-
-class PointPlan:
-    """Value, guards and one gradient per number of the arguments: at one point, or at many."""
-
-    def __init__(self, recording: Recording, backend: str) -> None:
-        self.recording = recording
-        self.program = inlined(assemble(recording, [Kind.ARGUMENT]).program)
-        self._is_native = False
-        self.at: Callable[[Sequence[Any], Sequence[float]], list[Any]] = first_that_can(
-            self._natively, self._in_python, backend
-        )
-
-    def _natively(self) -> Any:
-        from autograd.compiler.machine.points import Points
-
-        points = Points(inlined(assemble(self.recording, [Kind.ARGUMENT], batched=True).program))
-        self._is_native = True
-        return points
-
-    def _in_python(self) -> Any:
-        kernel = PythonKernel(self.program)
-
-        def at(columns: Sequence[Any], parameters: Sequence[float]) -> list[Any]:
-            rows = [[x for output in kernel(point, parameters) for x in output] for point in zip(*columns)]
-            return [list(column) for column in zip(*rows)]
-
-        return at
-
-    def caller(self, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
-        """A builtin function of arguments of these shapes; None if there is no room for it, or it would be long."""
-        if not self._is_native:
-            return None
-        from autograd.compiler.machine.machine import operations
-        from autograd.compiler.machine.points import caller
-
-        if operations(self.program) > _SMALL:
-            return None
-        try:
-            return caller(self.program, shapes, result, slow)
-        except UnsupportedError:
-            return None
 
 
 class Variant:
@@ -196,9 +89,12 @@ class Variant:
         self.captured: tuple[Any, ...] = kind(recording.parameters)
         labels = [node.label if node.parents else "" for node in recording.outputs]
         self.labels = labels if any(labels) else []  # of the outputs
+        self.calls = 0
         self._reads = 0  # how often the data of the captured leaves was wanted
         self._native: Numbers | None = None  # what reads it by machine code
         self.backend = backend
+        # How many calls are made by the graph, and what makes the others.
+        self._by_graph, self._later = _stages(recording) if backend == "auto" else (0, backend)
         self.outside = outside
         self.budget = budget
         self.residence = residence
@@ -231,15 +127,17 @@ class Variant:
             if can_read():
                 self._native = leaves.native = Numbers(leaves)
 
-    def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan:
+    def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan | EagerPlan:
         """The plan for the gradients by the captured leaves and/or by some arguments; of one of several outputs."""
+        by = by_parameters, bool(by_arguments)
 
-        def make() -> Plan:
-            wanted = [Kind.PARAMETER] * by_parameters + [Kind.ARGUMENT] * bool(by_arguments)
-            recording = self.alone(output) if output or self.has_effects else self.recording
-            return Plan(recording, wanted, self.backend)
+        def recording() -> Recording:
+            return self.alone(output) if output or self.has_effects else self.recording
 
-        return self._planned((by_parameters, bool(by_arguments), output), make)
+        if self.calls <= self._by_graph:
+            return EagerPlan(partial(evaluated, recording(), differentiated=any(by)), recording(), by)
+        made: Plan = self._planned((*by, output), lambda: _plans().Plan(recording(), by, self._later))
+        return made
 
     def alone(self, output: int) -> Recording:
         """The recording of one output, without what the function changes."""
@@ -247,10 +145,14 @@ class Variant:
             self._alone[output] = self.recording.of(output)
         return self._alone[output]
 
-    def step_plan(self) -> StepPlan:
+    def step_plan(self) -> StepPlan | EagerPlan:
         """The plan for the outputs and what the function changes."""
-        residence = self.residence or Residence()
-        return self._planned("step", lambda: StepPlan(self.recording, self.backend, residence, self.outside.deferrable))
+        recording, residence = self.recording, self.residence or Residence()
+        if self.calls <= self._by_graph:
+            return EagerPlan(partial(step, recording, partial(stepped, recording)), recording)
+        deferrable = self.outside.deferrable
+        made: StepPlan = self._planned("step", lambda: _plans().StepPlan(recording, self._later, residence, deferrable))
+        return made
 
     def evaluate(
         self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
@@ -263,12 +165,19 @@ class Variant:
             numbers: The numbers in the arguments.
             given: The numbers and Values there.
         """
-        if self.has_effects:
-            stepped = self.step_plan().run(numbers, given)
-            return None if stepped is None else Evaluated(stepped[0], None, None, stepped[1])
-        live = self.live(given)
-        found = None if live is None else self.plan(by_parameters, by_arguments).run(numbers, live)
-        return None if live is None or found is None else Evaluated(*found, live)
+        self.calls += 1
+        try:
+            if self.has_effects:
+                stepped = self.step_plan().run(numbers, given)
+                return None if stepped is None else Evaluated(stepped[0], None, None, stepped[1])
+            live = self.live(given)
+            found = None if live is None else self.plan(by_parameters, by_arguments).run(numbers, live)
+        except PrimitiveError:  # the guards may be the reason why the function itself does not come there
+            return None
+        if live is None or found is None:
+            return None
+        values, with_arguments, with_parameters = found
+        return Evaluated(values, with_arguments, with_parameters, live)
 
     def at_recording(self, given: Sequence[Any]) -> Evaluated:
         """What the call gives that was recorded, for which the function need not run again."""
@@ -293,12 +202,18 @@ class Variant:
             found = at_recording(self.alone(k))
         return found[1], floats_of(found[2])
 
+    @property
+    def pays_builtin(self) -> bool:
+        """Whether ``value_and_grad`` was called often enough to become a builtin function."""
+        return self.backend == "native" or self.calls >= BUILTIN_FROM
+
     def point_plan(self) -> PointPlan:
         """The plan for value and gradient at points given as plain numbers."""
-        return self._planned("points", lambda: PointPlan(self.recording, self.backend))
+        made: PointPlan = self._planned("points", lambda: _plans().PointPlan(self.recording, self.backend))
+        return made
 
-    def _planned(self, key: Any, make: Callable[[], P]) -> P:
-        found: P | None = self.plans.get(key)
+    def _planned(self, key: Any, make: Callable[[], Any]) -> Any:
+        found = self.plans.get(key)
         if found is None:
             started = thread_time()
             with collector_paused():
@@ -323,10 +238,17 @@ class Variant:
     def live(self, given: Sequence[Any]) -> Sequence[float] | None:
         """The numbers that a call with these arguments reads where they are; None if there is something else."""
         self._reads += 1
-        if self._reads == _PAYS:
+        if self._reads == max(_PAYS, self._by_graph + 1):
             self._make_native()
         found = self._native.read() if self._native is not None else None
         return live_numbers(self.recording, given) if found is None else found
+
+
+def _stages(recording: Recording) -> tuple[int, str]:
+    """How many calls of a function are made by the graph, and by what the others are."""
+    operands = 1 + len(recording.nodes.operands)
+    calls = min(BY_GRAPH, _BY_GRAPH_IN_ALL // operands)
+    return calls if calls >= _PAYS else 0, "python" if operands <= TINY else "auto"
 
 
 class Variants:

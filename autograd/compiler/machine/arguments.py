@@ -32,7 +32,6 @@ __all__ = ["Reader", "reader_of"]
 _FLOAT, _LIST, _TUPLE, _DICT, _FLOATS_OF_LIST, _FLOATS_OF_TUPLE = range(6)
 _KINDS: dict[Any, int] = {list: _LIST, tuple: _TUPLE, dict: _DICT}
 _FLAT: dict[Any, int] = {list: _FLOATS_OF_LIST, tuple: _FLOATS_OF_TUPLE}
-_FEW = 16  # numbers that Python takes apart as fast
 
 
 class Reader:
@@ -91,9 +90,9 @@ class Reader:
         return found if self._read(id(args), found.ctypes.data) else None
 
 
-def reader_of(args: tuple[Any, ...], structure: Any, numbers: Sequence[float]) -> Reader | None:
+def reader_of(args: tuple[Any, ...], structure: Any) -> Reader | None:
     """What takes such arguments apart; None if Python is to do it."""
-    if len(numbers) < _FEW or not available():
+    if not available():
         return None
     try:
         return Reader(args, structure)

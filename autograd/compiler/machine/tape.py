@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.backends import UnsupportedError
 from autograd.compiler.machine.cases import case_of
 from autograd.compiler.machine.library import Written, addresses
-from autograd.compiler.program.classes import UnsupportedError
 from autograd.compiler.recording.effects import GRADIENT, UPDATED
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.recorder import Guard

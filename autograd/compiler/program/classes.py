@@ -39,21 +39,16 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from autograd.compiler.program.indices import Index, common_step
-from autograd.errors import AutogradError, CompileError
+from autograd.errors import AutogradError
 from autograd.ops import Op
 
 __all__ = [
-    "Array", "Choice", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "UnsupportedError", "choice_of",
-    "reads_of",
+    "Array", "Choice", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "choice_of", "reads_of",
 ]  # fmt: skip
 
 
 class ProgramError(AutogradError):
     """A program that breaks a rule of its own: a mistake in this package, found before anything runs."""
-
-
-class UnsupportedError(CompileError):
-    """The program needs something that has no machine code; it runs as Python instead."""
 
 
 class Kind(Enum):

@@ -24,6 +24,7 @@ __all__ = [
     "labels_of", "numbers_of", "parts_of_call", "positional", "refilled", "structure", "values_in",
 ]  # fmt: skip
 
+_FEW = 16  # numbers that Python takes apart as fast as machine code
 _DOUBLE = 8  # bytes
 _INTS = {int}
 _PLAIN = {float, int, bool}
@@ -157,11 +158,16 @@ class Apart:
         shape, leaves, numbers, _ = parts_of_call(args)
         if shape != known:
             self.reader, self.structure = None, shape
-        elif reader is None and native and isinstance(leaves, Floats) and native_available(notice=False):
+        elif reader is None and native and _many(leaves):
             from autograd.compiler.machine.arguments import reader_of
 
-            self.reader = reader_of(args, shape, numbers)
+            self.reader = reader_of(args, shape)
         return shape, leaves, numbers
+
+
+def _many(leaves: list[Any]) -> bool:
+    """Whether machine code takes such numbers apart faster than Python."""
+    return len(leaves) >= _FEW and isinstance(leaves, Floats) and native_available(notice=False)
 
 
 class Fixed:

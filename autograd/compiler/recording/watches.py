@@ -47,6 +47,7 @@ ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(Not
 
 
 _PAYS = 20  # looks after which machine code is made for them
+MANY = 64  # objects that it pays for: Python looks at as few in 2 us
 _AGAIN = {1, 8, 64, 512}  # how often it has found a difference where there was none, when it is made anew
 
 
@@ -157,13 +158,14 @@ class Looks:
     def __init__(self, watches: Sequence[Watch]) -> None:
         self._watches = watches
         self._calls = self._vain = 0
+        self._many = sum([len(watch.seen) for watch in watches]) >= MANY
         self._identical = _Identical(watches)
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
         if self._calls < _PAYS:
             self._calls += 1
-            if self._calls == _PAYS:
+            if self._calls == _PAYS and self._many:
                 self._compile()
         if self._identical.hold():
             return True

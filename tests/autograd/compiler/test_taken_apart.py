@@ -21,6 +21,7 @@ if not available():
     pytest.skip("no machine code for arguments: not CPython with its lock", allow_module_level=True)
 
 from autograd.compiler.machine.arguments import Reader, reader_of  # noqa: E402
+from autograd.compiler.recording.arguments import Apart  # noqa: E402
 
 
 def matrix(rows: int, columns: int, seed: int = 1) -> list[list[float]]:
@@ -106,7 +107,7 @@ def test_what_is_different_is_not_read(change: str) -> None:
 
 def test_what_has_no_table() -> None:
     numbers = [0.5] * 100
-    assert reader_of(([0.5] * 100,), (), numbers) is not None
+    assert reader_of(([0.5] * 100,), ()) is not None
     for args in (
         (np.zeros(100),),
         ([1] * 100,),
@@ -115,8 +116,15 @@ def test_what_has_no_table() -> None:
         (Row(numbers),),
         (Pair(1.0, 2.0),),
     ):
-        assert reader_of(args, (), numbers) is None
-    assert reader_of(([0.5, 0.5],), (), [0.5, 0.5]) is None  # Python is as fast
+        assert reader_of(args, ()) is None
+
+
+@pytest.mark.parametrize(("count", "native"), [(2, False), (100, True)])
+def test_python_takes_a_few_numbers_apart_as_fast(count: int, native: bool) -> None:
+    apart = Apart()
+    for _ in range(3):
+        apart(([0.5] * count,), True)
+    assert (apart.reader is not None) == native
 
 
 def loss(w: Any, k: int = 2) -> Any:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from autograd.compiler.backends import UnsupportedError
 from autograd.compiler.machine.native.code import Code, Operand
-from autograd.compiler.program.classes import UnsupportedError
 from autograd.ieee import INVERSE_SQRT_2PI, SQRT_HALF, SQRT_HALF_HEAD, SQRT_HALF_TAIL, TWO_OVER_SQRT_PI
 from autograd.ops import TABLE, Op, factors
 

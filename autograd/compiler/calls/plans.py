@@ -1,0 +1,218 @@
+"""What is compiled of a recording: programs with gradients, and the kernels that run them.
+
+All that compiling needs is imported here, so that this module is imported only when something is compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
+from itertools import compress
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can
+from autograd.compiler.calls.reuse import reused
+from autograd.compiler.calls.steps import Stepped, step
+from autograd.compiler.held import Held
+from autograd.compiler.pipeline import Assembled, assemble, inlined
+from autograd.compiler.program.classes import Kind, Program
+from autograd.compiler.program.group import most_classes
+from autograd.compiler.program.members import TooManyClassesError
+from autograd.compiler.python.writer import PythonKernel
+from autograd.compiler.recording.record import Recording
+from autograd.compiler.recording.results import floats_of
+from autograd.compiler.residence import Residence
+
+if TYPE_CHECKING:
+    from autograd.compiler.machine.tape import Tape
+
+__all__ = ["Plan", "PointPlan", "StepPlan", "program_of"]
+
+_SMALL = 600  # operations to be called with nothing of Python in between
+
+# The outputs, and the derivatives of the first one with respect to all arguments and to all parameters.
+Found = tuple[list[float], list[float], Sequence[float]]
+
+
+def program_of(recording: Recording, by: tuple[bool, bool] = (False, False)) -> Program:
+    """The program over classes.
+
+    Args:
+        recording: Of the function.
+        by: Whether to differentiate with respect to captured leaves, and to arguments.
+    """
+    return assemble(recording, _kinds(by), by_class=True).program
+
+
+def _kinds(by: tuple[bool, bool]) -> list[Kind]:
+    return list(compress((Kind.PARAMETER, Kind.ARGUMENT), by))
+
+
+class Plan:
+    """What computes the value, the guards and the gradients of a recording.
+
+    Attributes:
+        run: Gives them for the numbers of a call, in the arguments and in the captured leaves; None if a guard does
+            not hold.
+    """
+
+    def __init__(self, recording: Recording, by: tuple[bool, bool], backend: str) -> None:
+        self.recording, self.by, self.wanted = recording, by, _kinds(by)
+        self.run: Callable[[Sequence[float], Sequence[float]], Found | None] = reused(
+            "plan",
+            recording,
+            (by, backend),
+            lambda: first_that_can(self._natively, self._in_python, backend),
+        )
+
+    @cached_property
+    def program(self) -> Program:
+        """The program over classes."""
+        return program_of(self.recording, self.by)
+
+    def _natively(self) -> Any:
+        from autograd.compiler.machine.machine import Machine
+        from autograd.compiler.machine.tape import Tape
+
+        try:
+            assembled = assemble(self.recording, self.wanted, most=most_classes(len(self.recording.nodes)))
+        except TooManyClassesError:
+            return partial(_by_tape, Tape(self.recording), bool(self.wanted), len(self.recording.parameters))
+        return _ByClasses(assembled, Machine(inlined(assembled.program)))
+
+    def _in_python(self) -> Any:
+        assembled = assemble(self.recording, self.wanted)
+        return _ByClasses(assembled, PythonKernel(inlined(assembled.program)))
+
+
+class _ByClasses:
+    """Calls of the kernel of an assembled program."""
+
+    def __init__(self, assembled: Assembled, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.outputs, self.guarded = assembled.outputs, assembled.guarded
+        place = {kind: k for k, kind in enumerate(assembled.gradients, assembled.outputs + assembled.guarded)}
+        self.by_arguments, self.by_parameters = place.get(Kind.ARGUMENT), place.get(Kind.PARAMETER)
+
+    def __call__(self, numbers: Sequence[float], parameters: Sequence[float]) -> Found | None:
+        found = self.kernel(numbers, parameters)
+        if self.guarded and found[self.outputs][0] != 0.0:
+            return None
+        values = [float(output[0]) for output in found[: self.outputs]]
+        by_arguments = [0.0] * len(numbers) if self.by_arguments is None else floats_of(found[self.by_arguments])
+        by_parameters = [0.0] * len(parameters) if self.by_parameters is None else found[self.by_parameters]
+        return values, by_arguments, by_parameters
+
+
+def _by_tape(
+    tape: Tape, gradient: bool, count: int, numbers: Sequence[float], parameters: Sequence[float]
+) -> Found | None:
+    found = tape(numbers, parameters, gradient=gradient)
+    if found.violated:
+        return None
+    return found.outputs, found.by_arguments.tolist(), found.by_parameters[:count]
+
+
+class PointPlan:
+    """Value, guards and one gradient per number of the arguments: at one point, or at many."""
+
+    def __init__(self, recording: Recording, backend: str) -> None:
+        self.recording = recording
+        self.program = inlined(assemble(recording, [Kind.ARGUMENT]).program)
+        self._is_native = False
+        self.at: Callable[[Sequence[Any], Sequence[float]], list[Any]] = first_that_can(
+            self._natively, self._in_python, backend
+        )
+
+    def _natively(self) -> Any:
+        from autograd.compiler.machine.points import Points
+
+        points = Points(inlined(assemble(self.recording, [Kind.ARGUMENT], batched=True).program))
+        self._is_native = True
+        return points
+
+    def _in_python(self) -> Any:
+        kernel = PythonKernel(self.program)
+
+        def at(columns: Sequence[Any], parameters: Sequence[float]) -> list[Any]:
+            rows = [[x for output in kernel(point, parameters) for x in output] for point in zip(*columns)]
+            return [list(column) for column in zip(*rows)]
+
+        return at
+
+    def caller(self, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
+        """A builtin function of arguments of these shapes; None if there is no room for it, or it would be long."""
+        if not self._is_native:
+            return None
+        from autograd.compiler.machine.machine import operations
+        from autograd.compiler.machine.points import caller
+
+        if operations(self.program) > _SMALL:
+            return None
+        try:
+            return caller(self.program, shapes, result, slow)
+        except UnsupportedError:
+            return None
+
+
+class StepPlan:
+    """What computes the outputs of a recording, its guards, and the numbers of its effects.
+
+    Attributes:
+        run: Makes a call; None if a guard does not hold, or something else is there than when it was recorded.
+    """
+
+    def __init__(
+        self, recording: Recording, backend: str, residence: Residence, deferrable: Iterable[tuple[int, Any]]
+    ) -> None:
+        self.recording = recording
+        self._residence, self._deferrable = residence, deferrable
+        self.run: Callable[[Sequence[float], Sequence[Any]], Stepped | None] = first_that_can(
+            self._natively, self._in_python, backend
+        )
+
+    @cached_property
+    def program(self) -> Program:
+        """The program over classes."""
+        return program_of(self.recording)
+
+    def _natively(self) -> Any:
+        from autograd.compiler.machine.tape import TapedStep
+
+        try:
+            return self._by_classes(most_classes(len(self.recording.nodes)))
+        except TooManyClassesError:
+            try:
+                return partial(step, self.recording, TapedStep(self.recording))
+            except UnsupportedError:
+                return self._by_classes(inf)
+
+    def _by_classes(self, most: float) -> Any:
+        from autograd.compiler.machine.machine import Machine
+        from autograd.compiler.machine.resident import ResidentStep
+
+        recording = self.recording
+        try:
+            held = Held(recording, self._deferrable)
+        except UnsupportedError:
+            assembled = assemble(recording, most=most)
+            return self._with(assembled, Machine(inlined(assembled.program)))
+        return ResidentStep(recording, held, self._residence, most)
+
+    def _in_python(self) -> Any:
+        assembled = assemble(self.recording)
+        return self._with(assembled, PythonKernel(inlined(assembled.program)))
+
+    def _with(self, assembled: Assembled, kernel: Kernel) -> Any:
+        return partial(step, self.recording, partial(_run, assembled, len(self.recording.outputs), kernel))
+
+
+def _run(
+    assembled: Assembled, count: int, kernel: Kernel, numbers: Sequence[float], live: Sequence[float]
+) -> tuple[list[float], list[list[float]]] | None:
+    outputs = kernel(numbers, live)
+    if assembled.guarded and outputs[assembled.outputs][0] != 0.0:
+        return None
+    lists = [list(x) if isinstance(x, (list, tuple)) else x.tolist() for x in outputs[count : assembled.outputs]]
+    return [float(x[0]) for x in outputs[:count]], lists

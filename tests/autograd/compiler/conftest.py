@@ -1,0 +1,21 @@
+"""Tests of the compiler compile in the first call: what comes before that has its own, ``test_first_calls.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from autograd.compiler.calls import variants
+from autograd.compiler.recording import watches
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_at_once() -> Iterator[None]:
+    """However small a function is, machine code runs its first call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(variants, "BY_GRAPH", 0)
+        patch.setattr(variants, "TINY", 0)
+        patch.setattr(variants, "BUILTIN_FROM", 0)
+        patch.setattr(watches, "MANY", 0)
+        yield
