@@ -147,8 +147,8 @@ def inlined(program: Program, leaf: Leaf | None = None) -> Program:
             where.append(builder.sum(array.size, terms, batched=array.batched, exact=array.exact, op=array.op))
         elif array.kind is Kind.GATHER:
             chosen, candidates = map(moved, array.operands)
-            every = builder.spread(candidates, len(choice_of(array).places))
-            where.append(builder.gather(chosen, every, array.size))
+            spread = builder.spread(candidates, len(choice_of(array).places))
+            where.append(builder.gather(chosen, spread, array.size))
         elif array.kind is Kind.SCATTER:
             chosen, sent = map(moved, array.operands)
             where.append(builder.scatter(chosen, sent, choice_of(array).places, batched=array.batched)[0])

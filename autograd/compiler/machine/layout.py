@@ -21,7 +21,7 @@ from autograd.compiler.machine.machine import Machine
 from autograd.compiler.machine.memory import Elsewhere
 from autograd.compiler.pipeline import Leaf, assemble, inlined
 from autograd.compiler.program.builder import Builder
-from autograd.compiler.program.classes import Kind, Operand, Program, Read, reads_of
+from autograd.compiler.program.classes import Kind, Operand, Program, Read, reached
 from autograd.compiler.recording.record import Recording
 
 __all__ = ["Layout"]
@@ -148,12 +148,6 @@ def _whole(builder: Builder, number: int) -> Read:
 
 def _reached(program: Program, outputs: Sequence[Operand], first: int, last: int) -> Iterable[int]:
     """The live numbers that the outputs depend on; outputs ``first`` to ``last - 1`` do not count."""
-    stack = [x.array for x in (*outputs[:first], *outputs[last:]) if isinstance(x, Read)]
-    found = set(stack)
-    while stack:
-        for read in reads_of(program.arrays[stack.pop()]):
-            if read.array not in found:
-                found.add(read.array)
-                stack.append(read.array)
-    leaves = [program.arrays[number] for number in sorted(found)]
+    roots = [x.array for x in (*outputs[:first], *outputs[last:]) if isinstance(x, Read)]
+    leaves = [program.arrays[number] for number in sorted(reached(program.arrays, roots))]
     return [number for array in leaves if array.kind is Kind.PARAMETER for number in array.data]

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from autograd import ops
 from autograd.branches import LinearMap
-from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, Terms, reads_of
+from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, Terms, reached
 from autograd.compiler.program.indices import Index, common_step, taken
 from autograd.ops import Binary, Number, Op
 
@@ -279,32 +279,21 @@ class Builder:
     def program(self, outputs: Iterable[Operand]) -> Program:
         """The program with these outputs, without the arrays that no output needs; parameters stay."""
         outputs = list(outputs)
-        stack = [output.array for output in outputs if isinstance(output, Read)]
-        stack += [number for number, array in enumerate(self.arrays) if array.kind is Kind.PARAMETER]
-        needed: set[int] = set()
-        while stack:
-            number = stack.pop()
-            if number not in needed:
-                needed.add(number)
-                stack += [read.array for read in reads_of(self.arrays[number])]
-        kept = sorted(needed)
+        roots = [output.array for output in outputs if isinstance(output, Read)]
+        roots += [number for number, array in enumerate(self.arrays) if array.kind is Kind.PARAMETER]
+        kept = sorted(reached(self.arrays, roots))
         where = {old: new for new, old in enumerate(kept)}
 
-        def moved(operand: Any) -> Any:
-            return Read(where[operand.array], operand.index) if isinstance(operand, Read) else operand
+        def moved(read: Read) -> Read:
+            return Read(where[read.array], read.index)
 
         if len(kept) == len(self.arrays):
             return Program(list(self.arrays), outputs, dict(self.labels), dict(self.adjoints))
-        arrays = [
-            array._replace(
-                operands=tuple(map(moved, array.operands)),
-                terms=tuple([part._replace(factors=tuple(map(moved, part.factors))) for part in array.terms]),
-            )
-            for array in map(self.arrays.__getitem__, kept)
-        ]
+        arrays = [self.arrays[number].reading(moved) for number in kept]
+        outputs = [moved(output) if isinstance(output, Read) else output for output in outputs]
         labels = {where[k]: names for k, names in self.labels.items() if k in where}
         adjoints = {where[k]: where[of] for k, of in self.adjoints.items() if k in where and of in where}
-        return Program(arrays, list(map(moved, outputs)), labels, adjoints)
+        return Program(arrays, outputs, labels, adjoints)
 
 
 def _operator(op: Op) -> Callable[..., Any]:

@@ -34,7 +34,7 @@ return a3
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ from autograd.errors import AutogradError
 from autograd.ops import Op
 
 __all__ = [
-    "Array", "Choice", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "choice_of", "reads_of",
+    "Array", "Choice", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "choice_of", "reached", "reads_of",
 ]  # fmt: skip
 
 
@@ -120,6 +120,13 @@ class Array(NamedTuple):
     exact: bool = False
     data: Sequence[Any] = ()
 
+    def reading(self, moved: Callable[[Read], Read]) -> Array:
+        """The same array with other reads in the places of its own."""
+        return self._replace(
+            operands=tuple([moved(x) if isinstance(x, Read) else x for x in self.operands]),
+            terms=tuple([terms._replace(factors=tuple(map(moved, terms.factors))) for terms in self.terms]),
+        )
+
 
 class Choice(NamedTuple):
     """The candidates of a GATHER or a SCATTER, and the numbers that choose.
@@ -151,6 +158,18 @@ def reads_of(array: Array) -> Iterator[Read]:
             yield operand
     for terms in array.terms:
         yield from terms.factors
+
+
+def reached(arrays: Sequence[Array], roots: Iterable[int]) -> set[int]:
+    """The numbers of some arrays, and of all arrays that these are computed from."""
+    stack = list(roots)
+    found = set(stack)
+    while stack:
+        for read in reads_of(arrays[stack.pop()]):
+            if read.array not in found:
+                found.add(read.array)
+                stack.append(read.array)
+    return found
 
 
 class Program(NamedTuple):

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from autograd import ops
 from autograd.branches import LinearMap
 from autograd.compiler.program.builder import Builder, Rows, wrapped
-from autograd.compiler.program.classes import Array, Kind, Operand, Read, Terms, choice_of, reads_of
+from autograd.compiler.program.classes import Array, Kind, Operand, Read, Terms, choice_of, reached, reads_of
 from autograd.compiler.program.indices import Index
 from autograd.functional import NOTHING
 from autograd.graph import sweep
@@ -76,15 +76,9 @@ class _Node:
 
 def _graph(builder: Builder, output: int, inputs: Iterable[int]) -> dict[int, _Node]:
     """A node for each array on a way from an input to the output."""
-    needed, stack = {output}, [output]
-    while stack:
-        for read in reads_of(builder.arrays[stack.pop()]):
-            if read.array not in needed:
-                needed.add(read.array)
-                stack.append(read.array)
     nodes: dict[int, _Node] = {}
     wanted = set(inputs)
-    for number in sorted(needed):
+    for number in sorted(reached(builder.arrays, [output])):
         array = builder.arrays[number]
         if number in wanted:
             nodes[number] = _Node(number, array, [], ())

@@ -29,7 +29,7 @@ from functools import cached_property
 from typing import Any
 
 from autograd import ops
-from autograd.compiler.program.classes import Kind, Operand, Program, Read, reads_of
+from autograd.compiler.program.classes import Kind, Operand, Program, Read, reached, reads_of
 from autograd.compiler.python import runtime
 from autograd.compiler.python.lines import FUNCTIONS, Lines, Loop
 from autograd.compiler.python.sums import choice_text, sum_text
@@ -197,13 +197,8 @@ class _Writer(Lines):
 
 def _first_of_backward(program: Program) -> int:
     """The first array behind all those that are needed for outputs other than derivatives."""
-    stack = [x.array for x in program.outputs if isinstance(x, Read) and x.array not in program.adjoints]
-    needed = set(stack)
-    while stack:
-        for read in reads_of(program.arrays[stack.pop()]):
-            if read.array not in needed:
-                needed.add(read.array)
-                stack.append(read.array)
+    roots = [x.array for x in program.outputs if isinstance(x, Read) and x.array not in program.adjoints]
+    needed = reached(program.arrays, roots)
     computed = [k for k, array in enumerate(program.arrays) if not array.kind.is_leaf]
     return next((k for k in computed if k > max(needed, default=-1)), len(program.arrays))
 

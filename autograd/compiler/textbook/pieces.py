@@ -73,7 +73,7 @@ class _Singles:
         for number, array in enumerate(program.arrays):
             named = program.labels.get(number)
             for member in range(array.size) if number in self.apart else [-1]:
-                self.arrays.append(self._whole(array) if member < 0 else self._member(array, member))
+                self.arrays.append(array.reading(self._read) if member < 0 else self._member(array, member))
                 new = self.where[number, member] = len(self.arrays) - 1
                 if named:
                     self.labels[new] = [named[member]] if member >= 0 else named
@@ -87,11 +87,6 @@ class _Singles:
         outputs = [self._output(output) for output in program.outputs]
         parts = [part for output in outputs for part in output]
         return Program(self.arrays, parts, self.labels, adjoints), list(map(len, outputs))
-
-    def _whole(self, array: Array) -> Array:
-        terms = [x._replace(factors=tuple([self._read(factor) for factor in x.factors])) for x in array.terms]
-        operands = [self._read(x) if isinstance(x, Read) else x for x in array.operands]
-        return array._replace(operands=tuple(operands), terms=tuple(terms))
 
     def _read(self, read: Read) -> Read:
         """A read in the new numbers: of a whole array, or of the one member of an array that was taken apart."""
@@ -274,19 +269,9 @@ class _Splitter:
 
     def _piece(self, array: Array, span: Span) -> Array:
         first, end = span
-        return array._replace(
-            size=end - first,
-            operands=tuple([self._moved(x) if isinstance(x, Read) else x for x in array.operands]),
-            terms=tuple(
-                [
-                    terms._replace(
-                        owner=self._shifted(terms.owner, first), factors=tuple(map(self._moved, terms.factors))
-                    )
-                    for terms in _inside(array, span)
-                ]
-            ),
-            data=array.data if array.kind is Kind.SCATTER else array.data[first:end],
-        )
+        terms = [terms._replace(owner=self._shifted(terms.owner, first)) for terms in _inside(array, span)]
+        data = array.data if array.kind is Kind.SCATTER else array.data[first:end]
+        return array._replace(size=end - first, terms=tuple(terms), data=data).reading(self._moved)
 
     def _moved(self, read: Read) -> Read:
         lowest = _span(read.index)[0]

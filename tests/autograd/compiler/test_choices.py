@@ -12,6 +12,7 @@ import pytest
 import autograd
 import nn
 from autograd import Value, functional, ops
+from autograd.compiler.pipeline import Leaf, inlined
 from autograd.compiler.program.builder import Builder
 from autograd.compiler.program.classes import Array, Kind, Program, ProgramError, Read, choice_of
 from autograd.compiler.program.differentiate import differentiate
@@ -304,3 +305,15 @@ def test_candidates_in_equal_steps_are_read_where_they_are() -> None:
     assert [array.kind for array in builder.arrays[before:]] == [Kind.MAP, Kind.GATHER]
     assert builder.gather(1.0, builder.read(x, [0, 1, 4, 5, 8, 9]), 2) == builder.read(x, [4, 5])
     assert math.isnan(builder.gather(3.0, builder.read(x, [0, 1, 4, 5, 8, 9]), 2))  # type: ignore[arg-type]
+
+
+def test_parameters_are_read_from_one_array_also_behind_a_choice() -> None:
+    builder = Builder()
+    chosen, table = builder.leaf(Kind.ARGUMENT, range(1)), builder.leaf(Kind.PARAMETER, range(3))
+    row = builder.gather(chosen, table, 1)
+    factor = builder.leaf(Kind.PARAMETER, [3])
+    program = builder.program([builder.map(ops.mul, [row, factor])])
+    swapped = {0: 1, 1: 0, 2: 3, 3: 2}
+    found = inlined(program, Leaf(range(4), swapped))
+    assert evaluate(program, [2.0], [5.0, 6.0, 7.0, 10.0]) == [[70.0]]
+    assert evaluate(found, [2.0], [6.0, 5.0, 10.0, 7.0]) == [[70.0]]
