@@ -228,7 +228,7 @@ def violations(module: str, source: str, *, is_package: bool = False) -> list[st
 def is_public(found: Import) -> bool:
     if found.module not in PUBLIC_MODULES:
         return False
-    return not found.name or found.name in importlib.import_module(found.module).__all__
+    return found.name in ("", "__version__") or found.name in importlib.import_module(found.module).__all__
 
 
 def modules() -> Iterator[tuple[str, Path]]:

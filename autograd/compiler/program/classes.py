@@ -43,7 +43,8 @@ from autograd.errors import AutogradError
 from autograd.ops import Op
 
 __all__ = [
-    "Array", "Choice", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "choice_of", "reached", "reads_of",
+    "Array", "Choice", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "choice_of", "reached",
+    "reads_of",
 ]  # fmt: skip
 
 
