@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,51 @@ def test_lesson_1_shows_in_a_browser_what_it_shows_elsewhere(lesson: dict[str, A
     assert first == []  # the cell that installs says nothing
     assert rest == committed_outputs(ROOT / "notebooks" / "01_expressions.ipynb")
     assert last_gradients(page) == [2.0, 8.0, 1.0, None, 1.0, 1.0]
+
+
+WITHOUT_PLOTS = """
+import json, sys
+sys.path[:0] = ["website", "notebooks"]
+import left_out
+from IPython.core.inputtransformer2 import TransformerManager
+left_out.leave_out_plots()
+for cell in json.load(open(sys.argv[1], encoding="utf-8"))["cells"]:
+    if cell["cell_type"] == "code":
+        exec(TransformerManager().transform_cell("".join(cell["source"])))
+assert type(sys.modules["matplotlib.pyplot"]) is left_out.LeftOut
+"""
+
+
+@pytest.mark.parametrize("name", ["02_gradient_descent", "03_chain_of_neurons", "08_beyond_gradients"])
+def test_without_matplotlib_a_lesson_runs_and_leaves_its_plots_out(name: str) -> None:
+    pytest.importorskip("IPython", reason="needs IPython: pip install 'scalar-autograd[notebooks]'")
+    command = [sys.executable, "-c", WITHOUT_PLOTS, f"notebooks/{name}.ipynb"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.startswith("This site was built without matplotlib: its plots are left out here")
+
+
+def cells_of(path: Path) -> str:
+    return "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+
+
+def test_a_lesson_installs_what_it_imports_where_it_can_be_had(tmp_path: Path) -> None:
+    public = website.sources_of(tmp_path, None)
+    own = public._replace(pyodide="../javascript/", graphviz="../javascript/viz.js")
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        copy = tmp_path / path.name
+        firsts = []
+        for sources, lacking in ((public, set()), (own, {"matplotlib"}), (own, {"matplotlib", "numpy"})):
+            shutil.copy(path, copy)
+            website.lessons._add_first_cell(copy, lacking, sources)
+            firsts.append(cells_of(copy))
+        code = website.lessons._code(path)
+        plots, computes = "import matplotlib" in code, "import numpy" in code or "plot_boundary" in code
+        assert ("matplotlib" in firsts[0].partition("%pip")[2].splitlines()[0]) == plots
+        assert ("leave_out_plots()" in firsts[1]) == plots
+        assert "left_out" not in firsts[0]
+        assert computes <= ("raise ModuleNotFoundError" in firsts[2])
+        assert "this lesson needs numpy, which this site was built without" in firsts[2] or not computes
 
 
 @needs_lessons

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,9 @@ def network() -> Value:
     return loss
 
 
-@pytest.fixture(scope="module", name="chromium")
-def started_chromium() -> Iterator[Any]:
+@contextmanager
+def running_chromium() -> Iterator[Any]:
+    """A browser, until the end of the block; tests skip where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
@@ -48,6 +50,13 @@ def started_chromium() -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module", name="chromium")
+def started_chromium() -> Iterator[Any]:
+    """The browser of a module; it ends with it, since other tests cannot run coroutines while it is driven."""
+    with running_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(name="open_page")

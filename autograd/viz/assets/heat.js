@@ -26,6 +26,7 @@ class HeatMaps {
     const bottom = Number(outline.getAttribute("y")) + Number(outline.getAttribute("height")) - 7;
     const place = { x, y: bottom + y, width, height };
     const group = draw("g", { class: `heat ${isGradient ? "gradient" : ""}` }, this.picture.boxes[box]);
+    draw("rect", { ...place, class: "ground" }, group);  // so that a colour is the same in every box
     map.image = draw("image", { ...place, preserveAspectRatio: "none" }, group);
     draw("rect", { ...place, class: "frame" }, group);
     draw("text", { x: x + width / 2, y: bottom - 2 }, group).textContent = title;

@@ -113,7 +113,8 @@ class Picture extends Pane {
     if (!this.svg.classList.contains("dense")) return;
     this.arrows.forEach((arrow, i) => {
       const { tail, head } = this.walk.arrows[i];
-      arrow.classList.toggle("near", tail === box || head === box);
+      const isNear = arrow.classList.toggle("near", tail === box || head === box);
+      if (isNear) arrow.parentElement.append(arrow);  // so that nothing is drawn over its number
     });
   }
 

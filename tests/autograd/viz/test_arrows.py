@@ -24,7 +24,7 @@ from autograd.viz.pictures.keys import LEVELS, NETWORK_LEVELS, keys_of
 from autograd.viz.pictures.layout import Layout, layout_of
 from autograd.viz.text.notation import Names, number
 from nn import MLP, half_mse_loss, make_moons
-from tests.support.browser import Open, cubic, network, opened_pages, started_chromium  # noqa: F401 - the fixtures
+from tests.support.browser import Open, cubic, network
 from tests.support.graphs import random_graph
 
 NEAR = 4.0  # pixels between the end of a curve and the outline of its box, which may be round or doubled

@@ -23,15 +23,7 @@ from autograd.viz.pictures.figure import Graph, scalar_figure
 from autograd.viz.text.local import local_derivatives
 from autograd.viz.text.notation import Names
 from nn import MLP
-from tests.support.browser import (  # noqa: F401 - the fixtures
-    Open,
-    cubic,
-    focus_of,
-    network,
-    opened_pages,
-    press,
-    started_chromium,
-)
+from tests.support.browser import Open, cubic, focus_of, network, press
 from tests.support.points import PRIMITIVES, arities, hard_points, random_points
 
 NODES = {"leaf", "constant", "frozen"}  # rows of nodes that are not computed

@@ -16,7 +16,7 @@ from autograd.viz.text.local import LocalDerivative, local_derivatives
 from autograd.viz.text.notation import Names
 from nn import MLP
 from tests.autograd.viz.test_page import levels_in
-from tests.support.browser import Open, cubic, opened_pages, press, started_chromium  # noqa: F401 - the fixtures
+from tests.support.browser import Open, cubic, press
 from tests.support.graphs import random_graph
 
 

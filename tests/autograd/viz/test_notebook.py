@@ -14,7 +14,7 @@ import pytest
 
 from autograd import Value
 from autograd.viz import Page, page, show, write_html
-from tests.support.browser import cubic, network, started_chromium  # noqa: F401 - the fixture
+from tests.support.browser import cubic, network
 from tests.support.graphs import HOSTILE
 
 

@@ -26,15 +26,7 @@ from autograd.viz.pictures import render as rendering
 from autograd.viz.pictures.figure import Graph
 from autograd.viz.text.notation import number
 from nn import MLP
-from tests.support.browser import (  # noqa: F401 - the fixtures
-    Open,
-    cubic,
-    gradients_on,
-    network,
-    opened_pages,
-    press,
-    started_chromium,
-)
+from tests.support.browser import Open, cubic, gradients_on, network, press
 from tests.support.graphs import HOSTILE, random_graph
 
 

@@ -9,19 +9,7 @@ import pytest
 
 from autograd import Value
 from autograd.viz import write_html
-from tests.support.browser import (  # noqa: F401 - the fixtures
-    Open,
-    area_of,
-    cubic,
-    focus_of,
-    gradients_on,
-    network,
-    opened_pages,
-    press,
-    settle,
-    started_chromium,
-    window_of,
-)
+from tests.support.browser import Open, area_of, cubic, focus_of, gradients_on, network, press, settle
 
 PROJECTORS = [(1280, 720), (1920, 1080)]
 

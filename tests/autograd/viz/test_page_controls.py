@@ -6,17 +6,7 @@ import pytest
 
 from autograd import Value
 from autograd.graph import topological_order
-from tests.support.browser import (  # noqa: F401 - the fixtures
-    Open,
-    cubic,
-    focus_of,
-    gradients_on,
-    network,
-    opened_pages,
-    press,
-    started_chromium,
-    window_of,
-)
+from tests.support.browser import Open, cubic, focus_of, gradients_on, network, press, window_of
 
 
 def test_the_quiz_hides_gradients_and_checks_answers(open_page: Open) -> None:

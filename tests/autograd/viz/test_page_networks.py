@@ -14,17 +14,7 @@ from autograd.viz.pictures.fold import folded_figure
 from autograd.viz.pictures.heat import heat_maps
 from autograd.viz.pictures.keys import keys_of
 from nn import MLP, Module
-from tests.support.browser import (  # noqa: F401 - the fixtures
-    Open,
-    area_of,
-    cubic,
-    focus_of,
-    network,
-    opened_pages,
-    press,
-    settle,
-    started_chromium,
-)
+from tests.support.browser import Open, area_of, cubic, press, settle
 
 HERE = "svg.graph:not([hidden])"
 

@@ -7,18 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from autograd import Value, grad
-from tests.support.browser import (  # noqa: F401 - the fixtures
-    Open,
-    area_of,
-    cubic,
-    is_in_the_stage,
-    network,
-    opened_pages,
-    press,
-    settle,
-    started_chromium,
-    window_of,
-)
+from tests.support.browser import Open, area_of, cubic, is_in_the_stage, network, press, settle, window_of
 
 SIZES = [(1280, 800), (800, 600), (640, 400), (390, 844), (320, 640), (320, 256)]
 
