@@ -6,13 +6,14 @@ an error that says what to write instead.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from autograd import cells, copies, ops
 from autograd.modes import current_modes, open_contexts, recorder_told
 from autograd.ops import Traced, as_float
 
-__all__ = ["Conversions", "known_number"]
+__all__ = ["Conversions", "known_number", "mixed"]
 
 V = TypeVar("V", bound="Conversions")
 
@@ -28,6 +29,15 @@ def known_number(x: object) -> float | None:
         if type(x).__module__ == "builtins":
             raise
         return None
+
+
+def mixed(method: Callable[[Any, Any], Any], value: object, other: Any) -> Any:
+    """Call a method with another operand than a float or a Value: another kind of number, or a foreign object."""
+    if isinstance(other, Traced):
+        return method(value, other.node)
+    if isinstance(other, (int, float)):  # bool and np.float64 are among them
+        return method(value, float(other))
+    return method(value, number) if (number := known_number(other)) is not None else NotImplemented
 
 
 class Conversions:

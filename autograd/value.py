@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from autograd import ops, provenance
 from autograd.collector import make_room
-from autograd.conversions import Conversions, known_number
+from autograd.conversions import Conversions, known_number, mixed
 from autograd.graph import accumulate, clear, restore, spread, topological_order, walking
 from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts, recorder_told, recorders
@@ -35,14 +35,12 @@ def constant(number: float, label: str = "") -> Value:
     >>> (x * 3).parents[1].op is constant(3.0).op
     True
     """
-    given: object = number
-    if type(given) is float:
-        out = new_node(number, ops.constant, (), ())
-    elif isinstance(given, Traced):
-        node: Value = given.node
-        return node
-    else:
-        out = new_node(as_float(number), ops.constant, (), ())
+    given: Any = number
+    if type(given) is not float:
+        if isinstance(given, Traced):
+            return given.node  # type: ignore[no-any-return]
+        given = as_float(given)
+    out = new_node(given, ops.constant, (), ())
     out.label = label
     return out
 
@@ -128,7 +126,7 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
             if type(other) in _plain:
                 other = constant(float(other))
             elif not isinstance(other, Value):
-                return _mixed(method, self, other)
+                return mixed(method, self, other)
         x, y = self._data, other._data
         z = value(x, y)
         if open_contexts.count:
@@ -153,7 +151,7 @@ def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[
     def reflected(self: Value, other: Operand) -> Any:
         if type(other) in _plain:
             return forward(constant(float(other)), self)
-        return forward(other, self) if isinstance(other, Value) else _mixed(reflected, self, other)
+        return forward(other, self) if isinstance(other, Value) else mixed(reflected, self, other)
 
     return forward, _described(reflected, op)
 
@@ -173,15 +171,6 @@ def _named(op: Binary) -> Callable[[Value, Operand], Value]:
         return results
 
     return _described(method, op)
-
-
-def _mixed(method: Callable[[Value, Any], Value], value: Value, other: Operand) -> Any:
-    """Call a method with another operand than a float or a Value: another kind of number, or a foreign object."""
-    if isinstance(other, Traced):
-        return method(value, other.node)
-    if isinstance(other, (int, float)):  # bool and np.float64 are among them
-        return method(value, float(other))
-    return method(value, number) if (number := known_number(other)) is not None else NotImplemented
 
 
 def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool) -> Callable[[Value, Operand], bool]:
