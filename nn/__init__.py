@@ -8,7 +8,7 @@
 
 Models
     Neuron, Layer, MLP, and Module for your own; load_model
-    Sequential Linear Embedding Dropout LayerNorm RMSNorm Conv2d RNNCell LSTMCell MultiheadAttention
+    Sequential Linear Embedding Dropout LayerNorm RMSNorm Conv2d RNNCell GRUCell LSTMCell MultiheadAttention
     ELU GELU Identity LeakyReLU LogSoftmax ReLU SiLU Sigmoid Softmax Softplus Tanh; gelu log_softmax softmax
 Losses and penalties
     mse_loss half_mse_loss l1_loss huber_loss hinge_loss l1_penalty l2_penalty
@@ -70,7 +70,7 @@ from nn.parts import Conv2d, Dropout, Embedding, LayerNorm, Linear, RMSNorm, Seq
 from nn.schedules import (
     CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, ReduceLROnPlateau, StepLR,
 )  # fmt: skip
-from nn.sequences import LSTMCell, MultiheadAttention, RNNCell
+from nn.sequences import GRUCell, LSTMCell, MultiheadAttention, RNNCell
 from nn.training import Checkpoint, EarlyStopping, History, fit
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ if TYPE_CHECKING:
 __all__ = [  # noqa: RUF022 - classes first
     "Adam", "AdamW", "BCELoss", "BCEWithLogitsLoss", "Checkpoint", "Conv2d", "CosineAnnealingLR", "CrossEntropyLoss",
     "DataError", "Dataset", "Dropout", "ELU", "EarlyStopping", "Embedding", "ExecutorError", "ExponentialLR",
-    "FileError", "GELU", "History", "HuberLoss", "Identity", "L1Loss", "LSTMCell", "LambdaLR", "Layer", "LayerNorm",
-    "LeakyReLU", "Linear", "LinearLR", "LivePlot", "LogSoftmax", "MLP", "MSELoss", "Module", "MultiStepLR",
+    "FileError", "GELU", "GRUCell", "History", "HuberLoss", "Identity", "L1Loss", "LSTMCell", "LambdaLR", "Layer",
+    "LayerNorm", "LeakyReLU", "Linear", "LinearLR", "LivePlot", "LogSoftmax", "MLP", "MSELoss", "Module", "MultiStepLR",
     "MultiheadAttention", "NLLLoss", "Neuron", "Optimizer", "RMSNorm", "RMSprop", "RNNCell", "ReLU",
     "ReduceLROnPlateau", "Run", "SGD", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Standardizer", "StepLR",
     "Sweep", "Tanh", "Workers", "accuracy", "animate_boundary", "binary_cross_entropy",

@@ -188,6 +188,7 @@ _ARGUMENTS: dict[type, Callable[[Any], str]] = {
     parts.RMSNorm: lambda part: f"{part.n}, {part.eps!r}, {bool(part.weight)}",
     parts.Conv2d: _convolution,
     sequences.RNNCell: lambda part: f"{_cell(part)}, nonlinearity={part.activation!r}",
+    sequences.GRUCell: _cell,
     sequences.LSTMCell: _cell,
     sequences.MultiheadAttention: lambda part: (
         f"{len(part.in_proj_weight[0])}, {part.num_heads}, bias={bool(part.in_proj_bias)}"

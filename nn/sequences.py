@@ -11,7 +11,7 @@ from nn.module import Module
 from nn.options import check_name, whole_number
 from nn.parts import Linear, parameters, within
 
-__all__ = ["LSTMCell", "MultiheadAttention", "RNNCell"]
+__all__ = ["GRUCell", "LSTMCell", "MultiheadAttention", "RNNCell"]
 
 
 class RNNCell(Module):
@@ -51,14 +51,52 @@ class RNNCell(Module):
         >>> len(RNNCell(1, 2).weighted([0.5], [0.0, 0.0]))
         2
         """
+        return [a + b for a, b in zip(*self._sides(x, h), strict=True)]
+
+    def _sides(self, x: Sequence[Any], h: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """W_ih x + b_ih and W_hh h + b_hh."""
         none = [constant(0.0)] * len(self.weight_ih)
-        from_x = linear(x, self.weight_ih, self.bias_ih or none)
-        from_h = linear(h, self.weight_hh, self.bias_hh or none)
-        return [a + b for a, b in zip(from_x, from_h, strict=True)]
+        return linear(x, self.weight_ih, self.bias_ih or none), linear(h, self.weight_hh, self.bias_hh or none)
 
     def __call__(self, x: Sequence[Any], h: Sequence[Any] | None = None) -> Any:
         activate = {"tanh": tanh, "relu": relu}[self.activation]
         return [activate(z) for z in self.weighted(x, [0.0] * self.hidden_size if h is None else h)]
+
+
+class GRUCell(RNNCell):
+    """One step of a gated recurrent unit: gates decide how much of h goes into what is new, and how much of h stays.
+
+        r, z = σ(…)        each from its own rows of W_ih x + b_ih + W_hh h + b_hh, in the order r z n
+        n = tanh(W_in x + b_in + r (W_hn h + b_hn))
+        h' = (1 − z) n + z h
+
+    Source: K. Cho and others, "Learning Phrase Representations using RNN Encoder–Decoder" (2014).
+
+    Args:
+        input_size: The length of x.
+        hidden_size: The length of h.
+        bias: Whether there are the two b.
+        rng: The generator that draws the numbers; by default the module ``random``.
+
+    >>> cell, h = GRUCell(1, 2), None
+    >>> for x in ([0.5], [1.0], [-0.5]):
+    ...     h = cell(x, h)
+    >>> len(h)
+    2
+    """
+
+    gates = 3
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, rng: Any = None) -> None:
+        super().__init__(input_size, hidden_size, bias, rng=rng)
+
+    def __call__(self, x: Sequence[Any], h: Sequence[Any] | None = None) -> list[Any]:
+        size = self.hidden_size
+        h = [0.0] * size if h is None else h
+        from_x, from_h = self._sides(x, h)
+        r, z = ([sigmoid(from_x[k] + from_h[k]) for k in range(gate * size, (gate + 1) * size)] for gate in (0, 1))
+        n = [tanh(from_x[2 * size + k] + r[k] * from_h[2 * size + k]) for k in range(size)]
+        return [(1.0 - z[k]) * n[k] + z[k] * h[k] for k in range(size)]
 
 
 class LSTMCell(RNNCell):

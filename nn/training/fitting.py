@@ -374,6 +374,8 @@ def _optimizer(given: str | Optimizer, model: Any, schedule: Any) -> Optimizer:
     """The optimiser, of which the schedule must be made, if there is one."""
     if isinstance(given, str):
         check_name("optimizer", given, OPTIMIZERS, "make one yourself")
+        if not hasattr(model, "parameters"):
+            raise TypeError(f"{name_of(model)} is no Module, so nobody knows its parameters: give optimizer=Adam([…])")
         given = OPTIMIZERS[given](model.parameters())
     if not isinstance(given, Optimizer):
         raise TypeError(

@@ -22,8 +22,8 @@ REFERENCE = json.loads(FILE.read_text(encoding="utf-8"))
 CLOSE: dict[str, Any] = {"abs": 1e-12, "rel": 1e-12}
 EACH_CASE = pytest.mark.parametrize("given", CASES, ids=lambda case: case["name"])
 PARTS = [
-    "Conv2d", "Dropout", "Embedding", "LSTMCell", "LayerNorm", "Linear", "LogSoftmax", "MultiheadAttention", "RMSNorm",
-    "RNNCell", "Softmax", *ACTIVATIONS,
+    "Conv2d", "Dropout", "Embedding", "GRUCell", "LSTMCell", "LayerNorm", "Linear", "LogSoftmax", "MultiheadAttention",
+    "RMSNorm", "RNNCell", "Softmax", *ACTIVATIONS,
 ]  # fmt: skip
 
 

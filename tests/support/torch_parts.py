@@ -64,6 +64,8 @@ CASES = [
     case("RNNCell", "RNNCell", inputs(3, 2), 2, 3),
     case("RNNCell, relu", "RNNCell", inputs(3, 2), 2, 3, nonlinearity="relu"),
     case("RNNCell, no bias", "RNNCell", inputs(3, 2), 2, 3, bias=False),
+    case("GRUCell", "GRUCell", inputs(3, 2), 2, 3),
+    case("GRUCell, no bias", "GRUCell", inputs(3, 2), 2, 3, bias=False),
     case("LSTMCell", "LSTMCell", inputs(3, 2), 2, 3),
     case("LSTMCell, no bias", "LSTMCell", inputs(3, 2), 2, 3, bias=False),
     case("MultiheadAttention", "MultiheadAttention", inputs(3, 4), 4, 2),
@@ -77,7 +79,7 @@ CASES = [
 # Large ones, so that the spread of their first numbers can be compared.
 FRESH: dict[str, list[Any]] = {
     "Linear": [40, 300], "Embedding": [100, 30], "LayerNorm": [5], "RMSNorm": [5], "RNNCell": [20, 300],
-    "LSTMCell": [10, 75], "MultiheadAttention": [32, 4], "Conv2d": [4, 300, 3],
+    "GRUCell": [10, 100], "LSTMCell": [10, 75], "MultiheadAttention": [32, 4], "Conv2d": [4, 300, 3],
 }  # fmt: skip
 
 

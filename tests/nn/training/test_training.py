@@ -316,6 +316,11 @@ def test_the_error_of_a_sample_begins_with_its_number(
             fit(MLP(2, [1], seed=0), X, y, epochs=1, compile=compile, progress=False)
 
 
+def test_a_function_without_parameters_needs_an_optimizer() -> None:
+    with pytest.raises(TypeError, match=r"<lambda> is no Module, so nobody knows its parameters: give optimizer=Adam"):
+        fit(lambda x: x[0] * 2.0, [[1.0]], [1.0], epochs=1, progress=False)
+
+
 def test_predict_names_the_sample_too() -> None:
     with pytest.raises(ValueError, match="sample 1: this MLP has 2 inputs, but got 1 numbers"):
         predict(MLP(2, [1], seed=0), [[1, 2], [3]])
