@@ -86,8 +86,8 @@ def first_that_can(native: Callable[[], Any], python: Callable[[], Any], backend
     """Machine code if it is wanted and can be made, else Python.
 
     Args:
-        native: makes machine code, or raises UnsupportedError.
-        python: makes Python source.
+        native: A function that makes machine code, or raises UnsupportedError.
+        python: A function that makes Python source.
         backend: "auto", or "native" or "python" to insist on one.
     """
     if backend != "python" and (backend == "native" or native_available()):

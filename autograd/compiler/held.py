@@ -50,20 +50,20 @@ class Held:
     Attributes:
         data: Values whose data is held.
         grads: Values whose gradient is held.
-        trees: the state of optimisers.
-        columns: lists of floats.
-        keys: of all held numbers: data, gradients, state, lists.
-        leaves: by key the live number of the recording, if it is one.
-        sources: by key the output that computes it: which list of the effects' outputs, and the place there.
+        trees: The state of optimisers.
+        columns: Lists of floats.
+        keys: Of all held numbers: data, gradients, state, lists.
+        leaves: By key the live number of the recording, if it is one.
+        sources: By key the output that computes it: which list of the effects' outputs, and the place there.
         constants: Values whose gradient is set to a number that is always the same, and that.
         looked: Values whose data each call reads, with their live numbers.
-        read: what reads the rest of the numbers outside; None if there is none.
-        read_leaves: the live numbers of these.
-        parts: what each call writes elsewhere.
-        part_sources: the outputs of these, as in ``sources``.
+        read: What reads the rest of the numbers outside; None if there is none.
+        read_leaves: The live numbers of these.
+        parts: What each call writes elsewhere.
+        part_sources: The outputs of these, as in ``sources``.
 
     Raises:
-        UnsupportedError: they cannot stay: a parameter is an argument of the call, or a gradient is no number.
+        UnsupportedError: They cannot stay: a parameter is an argument of the call, or a gradient is no number.
     """
 
     def __init__(self, recording: Recording, deferrable: Iterable[tuple[int, Any]]) -> None:

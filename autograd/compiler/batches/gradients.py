@@ -47,9 +47,9 @@ class Gradients:
         """The sum of the losses, then that of each derivative.
 
         Args:
-            columns: the numbers of all samples, one row per sample.
+            columns: The numbers of all samples, one row per sample.
             batch: The places of the samples of this batch.
-            parameters: the numbers of all captured leaves.
+            parameters: The numbers of all captured leaves.
         """
         sums = np.zeros(1 + self.trained)
         for first in range(0, len(batch), _MOST_LANES):

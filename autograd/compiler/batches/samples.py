@@ -47,14 +47,14 @@ def record_sample(
 
     Args:
         f: A function of one sample, ``f(*sample)``.
-        data: For each argument of ``f`` what it is for each sample.
+        data: The values of each argument of ``f`` for all samples.
         what: Name of what ``f`` computes, used in the error message.
-        outside: What the function can see besides its arguments, if it is known.
+        outside: Everything that the function can read besides its arguments, if that is known.
         several: Whether ``f`` returns a list of Values instead of one.
 
     Raises:
-        DataDependentError: it decides by its data, and not for all samples in the same way.
-        SamplesError: something in the first sample is no number.
+        DataDependentError: It decides by its data, and not for all samples in the same way.
+        SamplesError: Something in the first sample is no number.
     """
     with collector_paused():
         recording = record(f, [_first(values) for values in data], outside, several=several)
@@ -87,10 +87,10 @@ def table_of(data: Sequence[Sequence[Any]]) -> Any:
     """The numbers of each sample in a row.
 
     Args:
-        data: For each argument what it is for each sample: numbers, nested lists of them, or one array.
+        data: The values of each argument for all samples: numbers, nested lists of them, or one array.
 
     Raises:
-        SamplesError: something is no number, or two samples have different structures.  They must agree in the kinds of
+        SamplesError: Something is no number, or two samples have different structures.  They must agree in the kinds of
             their containers, in the keys of dictionaries and the order of these keys, and in all lengths.
     """
     return np.hstack([_rows(values) for values in data])
@@ -149,7 +149,7 @@ def _numbers(sample: Any, name: str) -> list[Any]:
     """The numbers of a sample.
 
     Raises:
-        SamplesError: something in it is no number, or an int that no float is equal to.
+        SamplesError: Something in it is no number, or an int that no float is equal to.
     """
     try:
         return arguments_of(sample, name, fixed=False)
@@ -171,12 +171,12 @@ class Evaluator:
     Args:
         f: The function of one sample, ``f(*sample)``, which returns a list of Values.
         data: The values of each argument of ``f`` for all samples: numbers, nested lists of them, or one array.
-        leaves: those leaves whose numbers each call is given; others that ``f`` uses are read where they are.
+        leaves: The leaves whose numbers each call is given; others that ``f`` uses are read where they are.
 
     Raises:
-        DataDependentError: the function decides by its data.
-        SamplesError: something in the data is no number, or the samples are of different shapes.
-        CompileError: the function does something else that the compiler cannot do.
+        DataDependentError: The function decides by its data.
+        SamplesError: Something in the data is no number, or the samples are of different shapes.
+        CompileError: The function does something else that the compiler cannot do.
     """
 
     def __init__(self, f: Callable[..., Any], data: Sequence[Sequence[Any]], leaves: Sequence[Value] = ()) -> None:

@@ -325,7 +325,7 @@ def compile_function(
     first 16 run by the recorded graph, which takes less time than to compile it.
 
     Args:
-        f: a function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,
+        f: A function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,
             dictionaries and dataclasses of numbers; it may use Values from outside (parameters), which are read at each
             call.  A method, or a model.  Or a Value, the root of a graph.
         inputs: The leaves of a graph that become the arguments, in order.
@@ -354,7 +354,7 @@ def compile_function(
     subclass: ``isinstance(p, Value)`` holds and ``p.__class__ is Value``, but not ``type(p) is Value``.
 
     Raises:
-        TypeError: arguments that are no numbers, or a function that does not return numbers.
+        TypeError: Arguments that are no numbers, or a function that does not return numbers.
 
     >>> from autograd import Value, compile
     >>> w = Value(3.0)

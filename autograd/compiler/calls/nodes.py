@@ -22,8 +22,8 @@ class Nodes:
         variant: The recording that served.
         leaves: The numbers and Values in the arguments.
         numbers: Their numbers.
-        chosen: Which of them are Values; None inside ``no_grad()``.
-        result: What the call gave.
+        chosen: The positions of the Values among them; None inside ``no_grad()``.
+        result: The numbers that the call gave.
     """
 
     __slots__ = ("chosen", "first", "leaves", "live", "numbers", "parents", "values", "variant")

@@ -39,7 +39,7 @@ def program_of(recording: Recording, by: tuple[bool, bool] = (False, False)) -> 
     """The program over classes.
 
     Args:
-        recording: Of the function.
+        recording: The recording of the function.
         by: Whether to differentiate with respect to captured leaves, and to arguments.
     """
     return assemble(recording, _kinds(by), by_class=True).program

@@ -99,7 +99,7 @@ class Recordings:
         """Record, and once more each time that the function turns out to change a number outside.
 
         Raises:
-            NotReplayableError: it does something that a program cannot do, or raises an error.
+            NotReplayableError: It does something that a program cannot do, or raises an error.
         """
         self._residence.release()
         if self.has_effects:

@@ -23,7 +23,7 @@ class CompiledCall(Op):
     """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording.
 
     Args:
-        call: What the call gave, and for what (``Nodes``).
+        call: The result of the call, and its arguments (``Nodes``).
         output: The number of this output.
     """
 

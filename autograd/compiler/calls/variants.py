@@ -68,11 +68,11 @@ class Variant:
     """One recording of a function, and the plans made from it so far.
 
     Args:
-        recording: Of the function.
-        backend: What is to run it.
-        outside: What the function saw besides its arguments.
-        budget: Where to note the time that compiling takes.
-        residence: What guards numbers that stay in the memory of machine code; None if nothing is changed.
+        recording: The recording of the function.
+        backend: The backend that is to run it.
+        outside: Everything that the function saw besides its arguments.
+        budget: The budget in which the time that compiling takes is noted.
+        residence: The guard of numbers that stay in the memory of machine code; None if nothing is changed.
     """
 
     def __init__(
@@ -228,7 +228,7 @@ class Variant:
         """Refuse the gradient of several numbers, and of arguments that became plain floats.
 
         Raises:
-            TypeError: the function uses ``float(x)``, or a function of ``math``, on an argument; or it returns a list.
+            TypeError: The function uses ``float(x)``, or a function of ``math``, on an argument; or it returns a list.
         """
         if self.recording.form is not None and not self.recording.form.is_number:
             raise several(self.recording.form.template)

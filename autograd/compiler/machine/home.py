@@ -41,9 +41,9 @@ class Home:
         lists: The lists of floats, which each call reads and writes; None if there are none.
 
     Args:
-        held: Which numbers these are.
-        slots: Where each of them is.
-        others: How many single numbers the first recording puts behind them.
+        held: The numbers that stay.
+        slots: The place of each of them.
+        others: The number of single numbers that the first recording puts behind them.
     """
 
     def __init__(self, held: Held, slots: dict[Any, int], others: int) -> None:

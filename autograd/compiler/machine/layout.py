@@ -44,7 +44,7 @@ class Layout:
         leaves: For each live number that the outputs or the guards depend on, its place.
 
     Raises:
-        TooManyClassesError: there are more classes than ``most``.
+        TooManyClassesError: There are more classes than ``most``.
     """
 
     def __init__(self, recording: Recording, held: Held, homes: list[Any], most: float = inf) -> None:
@@ -95,10 +95,10 @@ def _places(program: Program, held: Held, leaves: dict[Any, int], homes: list[An
     """The home of some numbers, and the place of each live number there.
 
     Args:
-        program: What reads them; where there is no home yet, they are put there in the order of its arrays.
-        held: Which numbers stay.
-        leaves: By key the live number.
-        homes: Those of the function.
+        program: The program that reads them; where there is no home yet, they are put there in the order of its arrays.
+        held: The numbers that stay.
+        leaves: The live number of each key.
+        homes: The homes of the function.
     """
     stays = {leaves[key]: key for key in held.keys}
     arrays = [array.data for array in program.arrays if array.kind is Kind.PARAMETER]

@@ -30,7 +30,7 @@ class Lists:
 
     Args:
         lists: The lists.
-        places: For each of them, the places of its numbers.
+        places: The places of the numbers of each list.
         memory: The array.
     """
 

@@ -39,7 +39,7 @@ class ResidentStep:
     """The machine code of a recording that changes something.
 
     Raises:
-        TooManyClassesError: there are more classes than ``most``.
+        TooManyClassesError: There are more classes than ``most``.
     """
 
     def __init__(self, recording: Recording, held: Held, residence: Residence, most: float) -> None:
@@ -199,8 +199,8 @@ class _Known:
     """Where some of the live numbers of a recording are in a frame.
 
     Args:
-        count: How many live numbers there are.
-        places: By number the place in the frame.
+        count: The number of live numbers.
+        places: The place in the frame of each known number.
         frame: The memory.
     """
 

@@ -36,10 +36,10 @@ class Outcome(NamedTuple):
     """What one run of a tape gives.
 
     Attributes:
-        outputs: the numbers of the outputs.
+        outputs: The numbers of the outputs.
         violated: The number of guards that do not hold.
-        by_arguments: the gradient of the first output with respect to the arguments.
-        by_parameters: the same with respect to the parameters.
+        by_arguments: The gradient of the first output with respect to the arguments.
+        by_parameters: The same with respect to the parameters.
     """
 
     outputs: list[float]
@@ -52,7 +52,7 @@ class Tape:
     """A recorded graph that runs node by node, for any number of threads at a time.
 
     Raises:
-        UnsupportedError: a primitive that a user has defined.
+        UnsupportedError: A primitive that a user has defined.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -92,9 +92,9 @@ class Tape:
         """Evaluate once.
 
         Args:
-            arguments: a number for each argument of the recording.
-            parameters: a number for each of its parameters, and of the numbers that it reads where they are.
-            gradient: whether to differentiate the first output, too; if not, the gradients are 0.
+            arguments: A number for each argument of the recording.
+            parameters: A number for each of its parameters, and of the numbers that it reads where they are.
+            gradient: Whether to differentiate the first output, too; if not, the gradients are 0.
         """
         try:
             frame = self.free.pop()  # another thread may take the last one at any time
@@ -119,10 +119,10 @@ class TapedStep:
     """A recording that changes something, as two tapes: one for the gradient, one for all that comes after it.
 
     Args:
-        recording: Of a function that calls ``backward()`` once at most.
+        recording: A recording of a function that calls ``backward()`` once at most.
 
     Raises:
-        UnsupportedError: it calls it more often, or differentiates with respect to something computed.
+        UnsupportedError: It calls it more often, or differentiates with respect to something computed.
     """
 
     def __init__(self, recording: Recording) -> None:

@@ -85,9 +85,9 @@ class Terms(NamedTuple):
     """Some terms of the sums of an array: at each place t the product of the factors is added to member owner[t].
 
     Attributes:
-        owner: the sum that each term belongs to.
-        factors: one or two numbers per term.
-        batched: whether there is such a term for each sample of a batch.
+        owner: The sum that each term belongs to.
+        factors: One or two numbers per term.
+        batched: Whether there is such a term for each sample of a batch.
     """
 
     owner: Index
@@ -101,7 +101,7 @@ class Array(NamedTuple):
     Attributes:
         kind: The way in which the numbers are made.
         size: The number of members.
-        batched: whether there is one such block for each sample of a batch.
+        batched: Whether there is one such block for each sample of a batch.
         op: MAP: the row of the derivative table.  SUM: ``ops.largest`` if it is the largest term instead of the sum.
         operands: MAP: what it is applied to.  GATHER: the numbers that choose, and all candidates.  SCATTER: the
             numbers that choose, and what is sent.
@@ -177,8 +177,8 @@ class Program(NamedTuple):
     """Arrays in the order of computation, and the results.
 
     Attributes:
-        arrays: each reads earlier ones only.
-        outputs: the results; each is a number, or members of an array.
+        arrays: Each reads earlier ones only.
+        outputs: The results; each is a number, or members of an array.
         labels: The labels of the members, of arrays that have labels.
         adjoints: The array that each array of adjoints belongs to.
     """
@@ -192,7 +192,7 @@ class Program(NamedTuple):
         """Check every rule of the format, and return the program itself.
 
         Raises:
-            ProgramError: a read of what is not computed yet or not there, or lists of different lengths.
+            ProgramError: A read of what is not computed yet or not there, or lists of different lengths.
         """
         for number, array in enumerate(self.arrays):
             for read in reads_of(array):

@@ -151,9 +151,9 @@ def _remembering(function: Any, cache: Any = None, *bound: Any) -> Callable[...,
     """A function with ``lru_cache``: what depends on the numbers of a call is remembered for the recording only.
 
     Args:
-        function: What is called.
+        function: The function that is called.
         cache: The object with the cache.
-        bound: What its first argument is, if it is a method.
+        bound: The first argument, if it is a method.
     """
     inner = (cache or function).__wrapped__
 

@@ -58,13 +58,13 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True, fixed: boo
     and which can be an index all the same, see ``Whole``.
 
     Args:
-        x: the argument.
+        x: The argument.
         where: The name of the argument, or a pair of the container that it stands in and its place there.
-        whole: whether ints stay ints.
+        whole: Whether ints stay ints.
         fixed: Whether texts and the like are allowed.
 
     Raises:
-        TypeError: anything else, naming where it stands.
+        TypeError: Anything else, naming where it stands.
     """
     if isinstance(x, (list, tuple)) and (all_floats(x) or _all_ints(x)):
         return list(x)

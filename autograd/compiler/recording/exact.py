@@ -89,8 +89,8 @@ def bounded(result: Any, operands: Sequence[Any], combined: Callable[..., int], 
     Args:
         result: The int.
         operands: The others.
-        combined: How large it can be, from how large these can be.
-        recorder: Of the recording; None if there is none.
+        combined: The bound of its size, from the bounds of theirs.
+        recorder: The recorder of the recording; None if nothing is recorded.
     """
     if recorder is not None:
         most = combined(*[bound(x, recorder) for x in operands])

@@ -274,7 +274,7 @@ def as_node(output: Any) -> Value:
     """What a function returned, as a node.
 
     Raises:
-        TypeError: it is not one number.
+        TypeError: It is not one number.
     """
     output = node_of(output)
     if isinstance(output, Value):
@@ -299,10 +299,10 @@ def recording_of(
     """A graph with the leaves that are to be its arguments.
 
     Args:
-        output: its root, or several of them.
-        arguments: leaves of it.
+        output: Its root, or several of them.
+        arguments: Leaves of it.
         guards: The decisions that were taken on the way.
-        inside: the nodes that belong to it; others are captured as they are, like leaves.  None: all belong to it.
+        inside: The nodes that belong to it; others are captured as they are, like leaves.  None: all belong to it.
     """
     known = set(arguments)
     if len(known) < len(arguments):

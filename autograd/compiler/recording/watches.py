@@ -200,7 +200,7 @@ class _Identical:
     may be equal and yet different to a function, as 1 and True are, so what is in these is compared by identity.
 
     Args:
-        watches: What Python looks at.
+        watches: The watches that Python looks at.
         comparison: The machine code that looks at everything else; None if there is nothing else.
     """
 

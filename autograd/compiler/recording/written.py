@@ -88,10 +88,10 @@ class Part(NamedTuple):
     """The object that a function leaves in one place.
 
     Attributes:
-        place: the place.
-        make: makes it from the numbers that the next ones of an iterator are.
-        nodes: the numbers to compute.
-        width: of a list of tuples of floats their length; 0 for one float; None for anything else.
+        place: The place.
+        make: Makes it from the numbers that the next ones of an iterator are.
+        nodes: The numbers to compute.
+        width: Of a list of tuples of floats their length; 0 for one float; None for anything else.
     """
 
     place: Place
@@ -104,7 +104,7 @@ class Written:
     """The objects that a function leaves in places outside.
 
     Args:
-        outside: By id, the objects that were outside before.
+        outside: The objects that were outside before, by id.
     """
 
     def __init__(self, outside: Mapping[int, Any]) -> None:

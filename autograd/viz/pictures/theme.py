@@ -145,7 +145,7 @@ def image_of(svg: str, text: str, *, follows: bool) -> str:
 
     Args:
         svg: The picture.
-        text: What it shows, in words.
+        text: A description of what it shows.
         follows: Whether a light picture turns dark where what is around it is dark.
 
     >>> print(image_of('<svg width="9"><path fill="#ddeefa"/></svg>', "a path", follows=False)[:50])

@@ -23,7 +23,7 @@ def lower(op: Op) -> Lowering:
     """The code of one primitive.
 
     Raises:
-        UnsupportedError: a primitive that a user has defined.
+        UnsupportedError: A primitive that a user has defined.
     """
     if TABLE.get(op.name) is not op or op.name not in _ROWS:
         raise UnsupportedError(f"no machine code for the primitive {op.name!r}")
