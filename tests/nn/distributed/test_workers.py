@@ -494,11 +494,11 @@ def test_when_all_workers_of_dask_are_gone_the_model_is_as_after_the_last_step(t
         def leave(history: History) -> None:
             if len(history) == 3:
                 cluster.scale(0)
-                workers.timeout = 5.0  # not before: the first step waits for machine code, however slow the machine is
+                workers.timeout = 2.0  # not before: the first step waits for machine code, however slow the machine is
 
         model = mlp()
         adam = Adam(model.parameters())
         workers = Workers(client.get_executor(), parts=2)
-        with pytest.raises(ExecutorError, match=r"no worker answered for 5 seconds: are there any left\?"):
+        with pytest.raises(ExecutorError, match=r"no worker answered for 2 seconds: are there any left\?"):
             Trained(workers, lambda _: adam, model=model, epochs=10**6, batch_size=None, callbacks=[leave])
     is_as_after_its_last_step(model, adam, threads)
