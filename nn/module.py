@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 from autograd import Value
@@ -172,14 +173,25 @@ class Module:
     def _places(self) -> Iterator[tuple[Value, Place]]:
         """Each parameter with its place: the line of the table that it is in, and the list there."""
         kinds = {path: kind for path, kind, *_ in _table_of(self)}
-        for path, parameter in self.named_parameters():
-            names = path.split(".")
-            # The longest path of a line that leads to the parameter; a parameter that has none is in no such line.
+        own = type(self).__name__
+
+        @cache  # most parameters are in a list with many others
+        def place_in(container: str) -> Place:
+            names = container.split(".") if container else []
+            # The longest path of a line that leads there; what is in no line belongs to the model itself.
             part = next((".".join(names[:n]) for n in range(len(names), -1, -1) if ".".join(names[:n]) in kinds), "")
             inner = names[len(part.split(".")) if part else 0 :]
             array = ".".join([name for name in inner if not name.isdecimal()])
             indices = tuple([int(name) for name in inner if name.isdecimal()])
-            yield parameter, Place(0, type(self).__name__, part, kinds.get(part, type(self).__name__), array, indices)
+            return Place(0, own, part, kinds.get(part, own), array, indices)
+
+        for path, parameter in self.named_parameters():
+            container, _, name = path.rpartition(".")
+            place = place_in(container)
+            if name.isdecimal():
+                yield parameter, place._replace(indices=(*place.indices, int(name)))
+            else:
+                yield parameter, place._replace(array=f"{place.array}.{name}" if place.array else name)
 
     def _shape(self) -> tuple[str, str] | None:
         """The shape and the activation, of a part that is one line of the table; None if its own parts are lines."""

@@ -135,7 +135,7 @@ def figure_of(graph: Graph, *, fold: str | None = "auto", max_nodes: int = LEGIB
     if fold in ("auto", None):
         fold_level, keys = best_level(graph, min(most, max_nodes))
     else:
-        fold_level, keys = fold, keys_of(graph.order, graph.roots, fold)
+        fold_level, keys = fold, keys_of(graph.order, graph.roots, fold, graph.places)
     if fold != "expression" and fold_level == "expression" and len(set(keys.values())) <= 2 and size <= 10 * FEASIBLE:
         figure, fold_level = cut(scalar_figure(graph), min(ENDING, max_nodes)), "distance"  # all is one long chain
     else:

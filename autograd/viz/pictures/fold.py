@@ -35,7 +35,7 @@ def best_level(graph: Graph, most: int) -> tuple[str, Keys]:
     sizes: dict[str, tuple[int, int, int]] = {}
     found: dict[str, Keys] = {}
     for level in NETWORK_LEVELS if is_network(graph.order, graph.places) else OTHER_LEVELS:
-        keys = found[level] = keys_of(graph.order, graph.roots, level)
+        keys = found[level] = keys_of(graph.order, graph.roots, level, graph.places)
         ends = {(keys[parent], keys[node]) for node in graph.order for parent in node.parents}
         into = Counter([head for tail, head in ends if tail != head])
         sizes[level] = len(set(keys.values())), into.total(), max(into.values(), default=0)

@@ -61,7 +61,9 @@ def is_network(order: Sequence[Value], places: Mapping[Value, Place]) -> bool:
     return bool(found) and all(found[label].layer for label in twice)
 
 
-def keys_of(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[Value, Hashable]:
+def keys_of(
+    order: Sequence[Value], roots: Sequence[Value], level: str, places: Mapping[Value, Place] | None = None
+) -> dict[Value, Hashable]:
     """The key of every node.
 
     Args:
@@ -71,10 +73,13 @@ def keys_of(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[
             do not tell them apart, by the model that the parameters are in;
             "repeat": nodes that do the same work on different data;
             "expression": a labelled node with all that is used for it alone.
+        places: The places of the parameters of models in use; by default they are looked for.
     """
     # Each node first gets a home: a module of the network, or the node that it is a part of (Own).  Homes that are
     # nodes are then told apart by what they do, so that nodes that do the same on different data have the same key.
-    homes = _homes(order, roots, level)
+    if places is None:
+        places = places_of({node for node in order if not node.parents}) if level in NETWORK_LEVELS else {}
+    homes = _homes(order, roots, level, places)
     structure: dict[Hashable, Hashable] = {}  # each structure by a number: nested tuples would grow without end
     kind: dict[Value, Hashable] = {root: ("root", i) for i, root in enumerate(roots)}
     for node in order:
@@ -86,14 +91,16 @@ def keys_of(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[
     return {node: kind[home.node] if isinstance(home := homes[node], Own) else home for node in order}
 
 
-def _homes(order: Sequence[Value], roots: Sequence[Value], level: str) -> dict[Value, Any]:
+def _homes(
+    order: Sequence[Value], roots: Sequence[Value], level: str, places: Mapping[Value, Place]
+) -> dict[Value, Any]:
     """The home of each node: its module, or the home of its only user if it is a part of that, or the node itself."""
     homes: dict[Value, Any] = {}
     users: dict[Value, Any] = {}  # the home of all that use a node, if they have the same
     modules: dict[str, Module | None] = {"": None}  # the same few labels come back in every sample
     outputs = set(roots)
-    places = places_of({node for node in order if not node.parents}) if level in NETWORK_LEVELS else {}
-    parts = homes_in_parts(order, roots, places, level) if places and are_told_by_places(places) else None
+    is_network = bool(places) and level in NETWORK_LEVELS
+    parts = homes_in_parts(order, roots, places, level) if is_network and are_told_by_places(places) else None
     alone = outputs if parts is None else outputs | joins(order, parts)
     # Users come before what they use, so that the home of a node's users is known when the walk arrives at the node.
     for node in reversed(order):
