@@ -106,10 +106,11 @@ LEVELS: dict[str, list[set[str]]] = {
 TOPS = [package for package in LEVELS if "." not in package]
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
-    "autograd", "autograd.cells", "autograd.compiler.backends", "autograd.compiler.batches.samples",
-    "autograd.compiler.batches.gradients", "autograd.compiler.batches.training", "autograd.compiler.recording.outside",
-    "autograd.elementwise", "autograd.errors", "autograd.files", "autograd.functional", "autograd.holders",
-    "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.pytorch", "autograd.terminal", "autograd.viz",
+    "autograd", "autograd.cells", "autograd.collector", "autograd.compiler.backends",
+    "autograd.compiler.batches.gradients", "autograd.compiler.batches.samples", "autograd.compiler.batches.training",
+    "autograd.compiler.recording.outside", "autograd.elementwise", "autograd.errors", "autograd.files",
+    "autograd.functional", "autograd.holders", "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.pytorch",
+    "autograd.terminal", "autograd.viz",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
 # Ours, but built on the optional numpy: they may import it, and others import them inside the function that needs them.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from autograd import Value, fsum, no_grad
+from autograd.collector import collector_paused
 from autograd.elementwise import Deferred
 from autograd.errors import CompileError
 from autograd.functional import transformation
@@ -143,6 +144,7 @@ class CompiledSteps:
         CompileError: The model or the loss does something that the compiler cannot do.
     """
 
+    @collector_paused()
     def __init__(self, problem: Problem, optimizer: Optimizer) -> None:
         self.problem, self.optimizer = problem.numeric(), optimizer
         self.looks = 0  # how often somebody else may have changed something
@@ -164,15 +166,17 @@ class CompiledSteps:
 
         self.outside = Outside(loss_of_sample)
         with not_drawn(model) as has_drawn:
+            known: list[Any] = []
             with no_grad():
-                self.draws = draws_of(lambda: self.problem.loss_of(0))
+                self.draws = draws_of(lambda: known.append(self.problem.loss_of(0)))
             drawn = [1.0] * len(self.draws)  # as the first numbers of every sample, and anew in every step
             data = [drawn] * len(X), X, y
             self.trainer = Trainer(
                 loss_of_sample, data, optimizer.parameters, optimizer.rule, optimizer.state_size, self._hyper(),
                 self.outside,
             )  # fmt: skip
-            check_repeatable(lambda: [loss_of_sample(drawn, X[0], y[0])], [self.trainer.recorded_loss], has_drawn)
+            recorded = [self.trainer.recorded_loss]
+            check_repeatable(lambda: [loss_of_sample(drawn, X[0], y[0])], recorded, has_drawn, known)
 
     def _hyper(self) -> dict[str, Any]:
         return vars(self.optimizer.hyper) | {"lr": None, "step": None}  # these two may change from step to step

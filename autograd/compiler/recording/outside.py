@@ -208,7 +208,7 @@ class Outside:
 
     def _push_values(self, x: Iterable[Any]) -> bool:
         """Members that are all Values nobody has met yet, such as the weights of a network: 10x faster."""
-        found = {id(item): item for item in x} if {*map(type, x)} == {Value} else {}
+        found = dict(zip(map(id, x), x)) if {*map(type, x)} == {Value} else {}
         if not found or not self.seen.keys().isdisjoint(found):
             return False
         self.seen.update(found)
