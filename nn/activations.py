@@ -99,11 +99,16 @@ class Identity(_OfNumbers):
 class ReLU(_OfNumbers):
     """x where it is positive, else 0.
 
+    ``inplace``, here and in other activations, is only accepted, for programs written for PyTorch.
+
     >>> ReLU()([[-1.0, 2.0]])
     [[0.0, 2.0]]
     """
 
     _f = staticmethod(relu)
+
+    def __init__(self, inplace: bool = False) -> None:
+        pass
 
 
 class Sigmoid(_OfNumbers):
@@ -135,6 +140,9 @@ class SiLU(_OfNumbers):
 
     _f = staticmethod(silu)
 
+    def __init__(self, inplace: bool = False) -> None:
+        pass
+
 
 class Softplus(_OfNumbers):
     """log(1 + e^x), for every x; PyTorch's takes x itself for it from 20 on, which is off by up to 2e-9.
@@ -153,7 +161,7 @@ class LeakyReLU(_Activation):
     [-0.01, 2.0]
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope = negative_slope
 
     def __call__(self, x: Any) -> Any:
@@ -167,7 +175,7 @@ class ELU(_Activation):
     [2.0, -1.0]
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha = alpha
 
     def __call__(self, x: Any) -> Any:

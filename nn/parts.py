@@ -154,7 +154,8 @@ class Dropout(Module):
     """While training, each number is 0 with probability p, and the others are divided by 1 − p, so that the mean stays.
 
     ``fit`` compiles it, and draws for each sample in each step as without the compiler.  (``autograd.compile``, like
-    ``jax.jit``, keeps what was drawn while it recorded: use it in eval mode.)
+    ``jax.jit``, keeps what was drawn while it recorded: use it in eval mode.)  ``inplace`` is only accepted, for
+    programs written for PyTorch: the numbers that come out are the same.
 
     Source: N. Srivastava and others, "Dropout" (2014).
 
@@ -163,7 +164,7 @@ class Dropout(Module):
     ([4.0, 4.0, 4.0, 4.0], [3.0, 3.0, 3.0, 3.0])
     """
 
-    def __init__(self, p: float = 0.5, *, rng: Any = None) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: Any = None) -> None:
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"p must be a probability, from 0 to 1, got {p}")
         self.p, self.rng = p, rng or random
@@ -265,7 +266,7 @@ class Conv2d(Module):
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], stride: int = 1,
-        padding: int = 0, bias: bool = True, *, rng: Any = None,
+        padding: int = 0, *, bias: bool = True, rng: Any = None,
     ) -> None:  # fmt: skip
         height, width = kernel_size if isinstance(kernel_size, tuple) else (kernel_size, kernel_size)
         shape = _sizes(out_channels=out_channels, in_channels=in_channels, kernel_size=height, kernel_width=width)

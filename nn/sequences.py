@@ -159,7 +159,7 @@ class MultiheadAttention(Module):
     (3, 4, [[True, False, False], [True, True, False], [True, True, True]])
     """
 
-    def __init__(self, embed_dim: int, num_heads: int, bias: bool = True, *, rng: Any = None) -> None:
+    def __init__(self, embed_dim: int, num_heads: int, *, bias: bool = True, rng: Any = None) -> None:
         n, self.num_heads = whole_number("embed_dim", embed_dim, 1), whole_number("num_heads", num_heads, 1)
         if n % self.num_heads:
             raise ValueError(f"embed_dim must be a multiple of num_heads, got {n} and {num_heads}")

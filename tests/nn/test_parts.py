@@ -271,3 +271,20 @@ ROWS = [[0.1, 0.2, 0.3, 0.4]] * 2
 def test_what_does_not_fit_is_refused(refused: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         refused()
+
+
+@pytest.mark.parametrize("name", ["ReLU", "SiLU", "LeakyReLU", "ELU"])
+def test_inplace_is_accepted_and_changes_nothing(name: str) -> None:
+    kind, x = getattr(nn, name), [-1.0, 2.0]
+    assert kind(inplace=True)(x) == kind()(x)
+    assert x == [-1.0, 2.0]
+    assert repr(kind(inplace=True)) == repr(kind())
+    assert nn.Dropout(0.0, inplace=True)(x) == x
+
+
+def test_an_argument_that_means_another_thing_in_pytorch_needs_its_name() -> None:
+    """The sixth of a convolution is the dilation there, and the third of attention the dropout."""
+    with pytest.raises(TypeError, match="positional arguments"):
+        nn.Conv2d(1, 1, 1, 1, 0, False)  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional arguments"):
+        nn.MultiheadAttention(4, 2, False)  # type: ignore[misc]
