@@ -175,16 +175,17 @@ def _measure(work: Work | Reading, calls: int, by_cpu: bool) -> tuple[float, flo
     return value, busy
 
 
-def _calls_lasting(work: Work | Reading, seconds: float) -> int:
-    """Return how many runs last about ``seconds``; warms up on the way."""
+def _calls_lasting(work: Work | Reading, seconds: float, by_cpu: bool) -> int:
+    """Return how many runs last about ``seconds``, on a busy machine too if CPU time counts; warms up on the way."""
     if isinstance(work, Reading):
         return 1
+    clock = time.process_time if by_cpu else time.perf_counter
     calls = 1
     while True:
-        start = time.perf_counter()
+        start = clock()
         for _ in itertools.repeat(None, calls):
             work.run()
-        elapsed = time.perf_counter() - start
+        elapsed = clock() - start
         if elapsed > seconds / 4:
             return max(1, round(calls * seconds / elapsed))
         calls *= 4
@@ -271,7 +272,7 @@ def ask(question: Question, pythons: dict[str, str], options: argparse.Namespace
                 result.samples.clear()
                 process.close()
                 continue
-            calls = 1 if question.fresh else process.ask("calibrate", options.seconds)
+            calls = 1 if question.fresh else process.ask("calibrate", options.seconds, options.cpu)
             running[contestant.name] = contestant, process, calls
         except PeerError as reason:
             result.status = str(reason)
