@@ -349,7 +349,9 @@ def operations(program: Program) -> int:
 def selector(places: Sequence[int]) -> Any:
     """The index that takes these places out of an array: a slice where they are next to each other."""
     end = places[0] + len(places) if len(places) else 0
-    return slice(places[0], end) if len(places) and [*places] == [*range(places[0], end)] else np.asarray(places)
+    return (
+        slice(places[0], end) if len(places) and [*places] == [*range(places[0], end)] else np.array(places, dtype=int)
+    )
 
 
 def writer(memory: Any, places: Sequence[int]) -> Callable[[Sequence[float]], None]:

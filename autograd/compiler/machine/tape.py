@@ -21,11 +21,12 @@ from autograd import ops
 from autograd.compiler.backends import UnsupportedError
 from autograd.compiler.machine.cases import case_of
 from autograd.compiler.machine.library import Written, addresses
+from autograd.compiler.recording.columns import Formula
 from autograd.compiler.recording.effects import GRADIENT, UPDATED
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.recorder import Guard
 from autograd.graph import topological_order
-from autograd.value import Value
+from autograd.value import Value, constant, new_node
 
 __all__ = ["Outcome", "Tape", "TapedStep"]
 
@@ -135,9 +136,12 @@ class TapedStep:
         self._by = np.array([place[leaf] for leaf in by], dtype=int)
         self._gradient = Tape(recording._replace(outputs=roots, guards=[])) if roots else None
         self._lists = [recording.outputs, *filter(None, recording.effects.outputs)]
-        outputs = list(chain.from_iterable(self._lists))
         self._roots = [root for root in roots if root not in place]  # whose numbers are known then
-        self._rest = Tape(recording._replace(outputs=outputs, numbers=[*recording.numbers, *slopes, *self._roots]))
+        known = [*recording.numbers, *slopes, *self._roots]
+        outputs, guards = _without_formulas(
+            list(chain.from_iterable(self._lists)), recording.guards, [*place, *slopes, *self._roots]
+        )
+        self._rest = Tape(recording._replace(outputs=outputs, guards=guards, numbers=known))
 
     def __call__(self, numbers: Sequence[float], live: Sequence[float]) -> tuple[list[float], list[list[float]]] | None:
         """The outputs, and the numbers that the effects need; None if a guard does not hold."""
@@ -152,6 +156,23 @@ class TapedStep:
         supply = iter(rest.outputs)
         outputs, *lists = [list(islice(supply, len(nodes))) for nodes in self._lists]
         return outputs, lists
+
+
+def _without_formulas(outputs: list[Value], guards: list[Guard], known: list[Value]) -> tuple[list[Value], list[Guard]]:
+    """The same nodes with the operations of formulas, such as the rules of optimisers, one by one."""
+    place: dict[Value, Value] = {}
+    for node in topological_order(*outputs, *[guard.node for guard in guards], known=known):
+        parents = tuple([place.get(parent, parent) for parent in node.parents])
+        if isinstance(node.op, Formula):
+            found = list(parents)
+            for op, places in node.op.steps:
+                operands = [found[x[0]] if type(x) is tuple else constant(float(x)) for x in places]
+                found.append(new_node(0.0, op, tuple(operands), ()))
+            place[node] = found[-1]
+        elif parents != node.parents:
+            place[node] = new_node(node._data, node.op, parents, ())
+    moved = [guard._replace(node=place.get(guard.node, guard.node)) for guard in guards]
+    return [place.get(node, node) for node in outputs], moved
 
 
 def _exponent(node: Value) -> float | None:

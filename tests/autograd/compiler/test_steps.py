@@ -809,6 +809,53 @@ def test_a_taped_step_that_differentiates_a_leaf(given: bool) -> None:
     assert results[1] == pytest.approx(results[0], rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "optimizer_of", [lambda w: SGD(w, 0.01), lambda w: SGD(w, 0.01, momentum=0.9), lambda w: Adam(w, 0.01)]
+)
+def test_a_taped_step_with_an_optimizer(optimizer_of: Callable[[Any], Any]) -> None:
+    results, compiled = [], None
+    for is_compiled in (False, True):
+        w = [Value(0.1 * k - 0.5) for k in range(12)]
+        optimizer = optimizer_of(w)
+
+        def step(x: float, w: Any = w, optimizer: Any = optimizer) -> Any:
+            for k in range(300):
+                x = (x * w[k * k % 12]).sin() if k * k % 7 < 3 else (x + w[k % 12]) / (1.5 + w[k % 5] ** 2)
+            optimizer.zero_grad()
+            x.backward()
+            optimizer.step()
+            return x
+
+        compiled = autograd.compile(step) if is_compiled else None
+        values = [(compiled or step)(0.5).data for _ in range(5)]
+        results.append([*values, *[p.data for p in w], *[p.grad for p in w]])
+    assert results[1] == pytest.approx(results[0], rel=1e-11)
+    assert compiled is not None
+    assert compiled.recordings == 1
+    (variant,) = compiled.kept.all()
+    assert isinstance(variant.step_plan().run.args[1], TapedStep)
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_a_step_that_does_not_read_its_arguments(count: int) -> None:
+    results = []
+    for decorate in (lambda f: f, autograd.compile):
+        w = [Value(0.01 * k + 1.0) for k in range(count)]
+
+        def step(epoch: float, batch: list[float], w: Any = w) -> Any:
+            for p in w:
+                p.grad = 0.0
+            loss = sum(p * p for p in w)
+            loss.backward()
+            for p in w:
+                p.data -= 0.1 * p.grad
+            return loss
+
+        made: Any = decorate(step)
+        results.append([made(float(k), [1.0, 2.0]).data for k in range(30)])  # machine code takes over in between
+    assert results[1] == pytest.approx(results[0], rel=1e-11)
+
+
 def test_a_gradient_that_is_only_read() -> None:
     w = Value(2.0)
     compiled = autograd.compile(lambda x: w * x + w.grad)
