@@ -76,26 +76,31 @@ def aligned(tree: Any, like: Any, what: str, of: str) -> list[Any]:
     return [number for branch, other in pairs for number in aligned(branch, other, what, of)]
 
 
-def rebuild(tree: Any, numbers: Iterable[Any]) -> Any:
+def rebuild(tree: Any, numbers: Iterable[Any], *, fixed: bool = True) -> Any:
     """A tree of the same shape with other numbers, or with other trees in the place of its numbers.
+
+    Args:
+        tree: The tree.
+        numbers: What is put in the place of its numbers, in order.
+        fixed: Whether texts and other objects that are no numbers stay.  If not, None is in their place.
 
     >>> rebuild([1.0, (2.0, {"a": 3.0})], "xyz")
     ['x', ('y', {'a': 'z'})]
     """
-    return _rebuilt(tree, iter(numbers))
+    return _rebuilt(tree, iter(numbers), fixed)
 
 
-def _rebuilt(tree: Any, supply: Iterator[Any]) -> Any:
+def _rebuilt(tree: Any, supply: Iterator[Any], fixed: bool) -> Any:
     if isinstance(tree, dict):
         out = copy(tree)  # of its own kind
-        out.update([(key, _rebuilt(branch, supply)) for key, branch in tree.items()])
+        out.update([(key, _rebuilt(branch, supply, fixed)) for key, branch in tree.items()])
         return out
     if isinstance(tree, (list, tuple)):
         flat = all_floats(tree)
-        branches = list(islice(supply, len(tree))) if flat else [_rebuilt(branch, supply) for branch in tree]
+        branches = list(islice(supply, len(tree))) if flat else [_rebuilt(branch, supply, fixed) for branch in tree]
         return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)  # a namedtuple, or not
     if isinstance(tree, FIXED):
-        return tree
+        return tree if fixed else None
     return _array(tree, list(islice(supply, tree.size))) if is_array(tree) else next(supply)
 
 

@@ -92,7 +92,7 @@ class Compiled(Uncompiled):
         return form.filled([nodes.node(k) if kind is Value else kind(x) for k, (kind, x) in numbered])
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
-        """The value as a float, and the gradients: one entry per argument, shaped like it.
+        """The value as a float, and the gradients: one entry per argument, shaped like it; None for a text.
 
         What is given by name has its entry in the place that the signature says; those that can be given by name only
         are together in a dictionary, the last entry.

@@ -110,6 +110,9 @@ class Recordings:
             known = dict.fromkeys([variant.outside for variant in self.kept.all()])
             live = frozenset(self._places)
             outside = next((x for x in known if x.live == live and x.holds()), None) or Outside(self.f, live)
+            if outside.never:  # known before it has run: to run it twice would take two items of an iterator
+                self.never = outside.never
+                raise NotReplayableError(outside.never)
             places = Places(outside, [*self._places.values()])
             gradients = outside.sets("grad") or not {"grad", "backward"}.isdisjoint(outside.names)
             changes = Changes(
@@ -154,9 +157,14 @@ class Recordings:
             if self._warned:
                 return
             self._warned = True
+        times = (
+            ("not recorded", "recorded once")[self.recordings]
+            if self.recordings < 2
+            else f"recorded {self.recordings} times"
+        )
         warnings.warn(
-            f"{getattr(self.f, '__name__', 'the function')} was recorded {self.recordings} times in {calls}; where no "
-            f"recording fits, it runs without the compiler, many times slower. Reason: it {reason(self, structure)}",
+            f"{getattr(self.f, '__name__', 'the function')} was {times} in {calls}; where no recording fits, it runs "
+            f"without the compiler, many times slower. Reason: it {reason(self, structure)}",
             RuntimeWarning,
             stacklevel=depth_of_caller(),
         )

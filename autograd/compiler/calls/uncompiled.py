@@ -74,7 +74,7 @@ class Uncompiled(Recordings):
             inputs = inputs_for(given, self._labels(args), differentiated=True)
             output = as_node(run(self.f, args, inputs)[0])
             supply = iter(gradients(output, list(map(node_of, inputs))))
-        return output._data, tuple([rebuild(arg, supply) for arg in args])
+        return output._data, tuple([rebuild(arg, supply, fixed=False) for arg in args])
 
     def _labels(self, args: Sequence[Any]) -> Iterable[str]:
         """Names of the numbers, for the errors of ``strict()``."""

@@ -125,14 +125,13 @@ def parts_of_call(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], t
     if flat is not None:  # most calls, 4x faster
         shape, values = flat
         if not values:
-            leaves: list[Any] = Floats(args)
-            return shape, leaves, leaves, values
+            return shape, (leaves := Floats(args)), leaves, values
         return shape, list(args), [x if kind is float else x._data for kind, x in zip(kinds, args)], values
-    shape, leaves = structure(args)
-    values = values_in(leaves)
+    shape, found = structure(args)
+    values = values_in(found)
     if len(_flat) < _MOST_FLAT and {float, Value}.issuperset(kinds):
         _flat[kinds] = shape, values
-    return shape, leaves, numbers_of(leaves), values
+    return shape, found, numbers_of(found), values
 
 
 class Apart:
@@ -228,10 +227,10 @@ def _simple(x: Any, leaves: Floats) -> Any:
 
 
 def refilled(args: Sequence[Any], shape: Any, leaves: list[Any], numbers: list[float]) -> tuple[Any, ...]:
-    """The arguments of a call with other numbers, or what stands for them, in the places of its own."""
+    """Gradients in the shape of the arguments of a call: in the place of a text, which has none, is None."""
     supply = iter(numbers)
     if not isinstance(leaves, Floats):
-        return tuple([rebuild(arg, supply) for arg in args])
+        return tuple([rebuild(arg, supply, fixed=False) for arg in args])
     return tuple(numbers) if isinstance(shape, int) else tuple([_filled(one, supply) for one in shape])
 
 
@@ -240,7 +239,7 @@ def _filled(shape: Any, supply: Iterator[float]) -> Any:
         return next(supply)
     kind, inside = shape
     if kind is Fixed:
-        return inside
+        return None
     if isinstance(inside, int):
         return kind(islice(supply, inside))
     if kind is dict:

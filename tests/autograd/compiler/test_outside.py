@@ -499,7 +499,22 @@ def test_what_is_drawn_inside_is_drawn_at_each_call(source: Any, draw: Callable[
         found = [compiled(1.0).data for _ in range(20)]
     assert len(set(found)) == 20
     assert [("draws random numbers" in str(w.message)) or ("an iterator" in str(w.message)) for w in all_] == [True]
-    assert compiled.recordings == 1
+    assert compiled.recordings == (draw is not next)
+
+
+def test_an_iterator_is_read_once_in_each_call() -> None:
+    """Also where the function changes something, so that it would be recorded twice."""
+    items, seen = iter(range(10)), []
+
+    @autograd.compile
+    def f(x: Any) -> Any:
+        n = next(items)
+        seen.append(n)
+        return x * n
+
+    with pytest.warns(RuntimeWarning, match="an iterator"):
+        assert [f(Value(1.0)).data for _ in range(4)] == [0.0, 1.0, 2.0, 3.0]
+    assert seen == [0, 1, 2, 3]
 
 
 def test_random_numbers_of_others_do_no_harm() -> None:
