@@ -34,7 +34,7 @@ class Derived:
         found = differentiate(builder, outputs[0], [leaves[kind] for kind in wanted])
         self.program: Program = builder.program([outputs[0], *found]).verify()
         leaves_of_arguments: list[Value] = []
-        root = f(*[_values(x, leaves_of_arguments) for x in args])
+        self.root = root = f(*[_values(x, leaves_of_arguments) for x in args])
         nodes = {Kind.PARAMETER: recording.parameters, Kind.ARGUMENT: leaves_of_arguments}
         self.expected: list[list[float]] = [[root.data]]
         for kind, read, derivative in zip(wanted, [leaves[kind] for kind in wanted], found):

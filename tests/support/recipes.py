@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, prod, sumprod, where
+from autograd.graph import topological_order
 
 
 # ---- comparing -------------------------------------------------------------------------------------------------------
@@ -17,6 +18,24 @@ def size(numbers: Any) -> float:
     if isinstance(numbers, (list, tuple)):
         return max(map(size, numbers), default=0.0)
     return abs(numbers) if math.isfinite(numbers) else 0.0
+
+
+def added(root: Value) -> float:
+    """The largest finite number that is added to others, in the formula or in its derivatives: if 1e200 and -1e200 are
+    among these, what is left of the others depends on the order of the sum, which is the compiler's."""
+    order = topological_order(root)
+    slopes = {id(root): 1.0}
+    terms = []
+    for node in reversed(order):
+        operands = [parent.data for parent in node.parents]
+        terms += operands if node.op.name in ("add", "sub", "fsum") else []
+        if node.op.name == "sumprod":
+            terms += [node.data - operands[-1], operands[-1], *[x * y for x in operands for y in operands]]
+        for parent, slope in zip(node.parents, node.op.partials(node.data, *operands) if operands else ()):
+            term = slopes.get(id(node), 0.0) * slope
+            terms.append(term)
+            slopes[id(parent)] = slopes.get(id(parent), 0.0) + term
+    return size(terms)
 
 
 def same(x: Any, y: Any, scale: float = 1.0) -> bool:
