@@ -75,13 +75,14 @@ def explain(
     if k < 1:
         raise ValueError(f"k is the number of paths to list and must be at least 1, got {k}")
     order = topological_order(loss)
+    gradient = adjoints([loss], order).get(node, 0.0)
     return Paths(
         node=node,
         loss=loss,
-        gradient=adjoints([loss], order).get(node, 0.0),
+        gradient=gradient,
         count=count_paths(node, loss, order),
         paths=strongest_paths(node, loss, order, k),
-        finite_difference=finite_difference(order, loss, node),
+        finite_difference=finite_difference(order, loss, node, gradient),
         names=Names(reading_order(loss) if node in set(order) else reading_order(loss, node), number_format),
         with_formulas=formulas,
     )

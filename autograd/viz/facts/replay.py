@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
+from math import nan
 
+from autograd.differences import differentiate
 from autograd.graph import value_at
 from autograd.value import Value
 
@@ -25,14 +26,16 @@ def replay(order: Sequence[Value], changed: Mapping[Value, float]) -> dict[Value
     return new
 
 
-def finite_difference(order: Sequence[Value], root: Value, node: Value) -> float:
-    """The derivative of the root with respect to a node, estimated from values alone: (f(x + h) - f(x - h)) / 2h.
+def finite_difference(order: Sequence[Value], root: Value, node: Value, expected: float = nan) -> float:
+    """The derivative of the root with respect to a node, estimated from values alone; nan if there is none.
 
-    The step h = ∛ε max(1, |x|) balances the error of the formula, O(h²), with rounding, O(ε/h).
+    The steps are parts of the size of x, so that numbers such as 1e-34 may be differentiated; several of them are
+    extrapolated, as in ``gradcheck``.
+
+    Args:
+        order: The nodes in topological order.
+        root, node: Two of them.
+        expected: What to compare it with; a closer look is taken where it is something else.
     """
-    x = node._data
-    h = sys.float_info.epsilon ** (1 / 3) * max(1.0, abs(x))
-    above = replay(order, {node: x + h}).get(root, root._data)
-    below = replay(order, {node: x - h}).get(root, root._data)
-    change: float = (above - below) / ((x + h) - (x - h))
-    return change
+    slope = differentiate(lambda x: replay(order, {node: x}).get(root, root._data), node._data, expected)
+    return nan if slope is None else slope.low if slope.low == slope.high else (slope.low + slope.high) / 2

@@ -293,6 +293,18 @@ def test_finite_differences_agree_with_the_gradient(seed: int) -> None:
         assert finite_difference(order, root, node) == pytest.approx(expected, rel=1e-6, abs=1e-7)
 
 
+@pytest.mark.parametrize("x", [1e-34, -1e-12, 3e-9, 0.0, 1.0, -2e7, 4e30])
+def test_finite_differences_of_numbers_of_any_size(x: float) -> None:
+    """Such as those of physics in SI units: the step is a part of the number, else it would jump over a pole."""
+    leaf, mass = Value(x, "x"), Value(9.1e-31, "m")
+    for root in (leaf**2 * 9.87 / (2 * mass), (leaf * 3.0) * mass, *([1 / leaf] if x else [])):
+        for node in (leaf, mass):
+            (expected,) = grad(root, node)
+            found = explain(node, root)
+            assert isinstance(found, Paths)
+            assert found.finite_difference == pytest.approx(expected, rel=1e-6, abs=1e-300)
+
+
 def test_counting_and_listing_agree_on_a_grid() -> None:
     x = Value(1.0)
     rows = [[x for _ in range(4)] for _ in range(4)]
