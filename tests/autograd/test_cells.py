@@ -12,8 +12,8 @@ import pytest
 
 from autograd import Value, cells, compile, draw_dot, gradcheck, primitive, sin
 from autograd.viz import page, theme, to_latex, to_latex_gradient
-from autograd.viz.pictures.theme import THEMES
-from tests.support.browser import cubic, started_chromium  # noqa: F401 - the fixture
+from autograd.viz.pictures.theme import THEMES, Kind
+from tests.support.browser import colours_of, cubic, started_chromium  # noqa: F401 - the fixture
 
 
 def cells_of(text: str) -> list[list[str]]:
@@ -141,14 +141,14 @@ def test_a_theme_is_chosen_once_for_all(chosen: Any) -> None:
     assert draw_dot(c).source == dark
     assert draw_dot(c, theme="light").source != dark
     assert 'data-theme="dark"' in page(c).html
-    assert "<style>" not in draw_dot(c)._repr_svg_()
+    assert "<style>" not in draw_dot(c)._repr_html_()
     assert chosen("print") == "dark"
     assert 'data-theme="light"' in page(c).html
     with pytest.raises(ValueError, match="unknown theme 'pink'"):
         chosen("pink")
     assert chosen() == "print"
-    assert "<style>" in draw_dot(c)._repr_svg_()
-    assert "<style>" not in draw_dot(c, theme="light")._repr_svg_()
+    assert "<style>" in draw_dot(c)._repr_html_()
+    assert "<style>" not in draw_dot(c, theme="light")._repr_html_()
 
 
 @pytest.mark.parametrize(
@@ -164,12 +164,9 @@ def test_a_theme_is_chosen_once_for_all(chosen: Any) -> None:
 )
 def test_a_drawing_is_as_light_or_dark_as_the_notebook(chromium: Any, scheme: str, around: str, expected: str) -> None:
     page = chromium.new_page(color_scheme=scheme)
-    page.set_content(f"<html><body {around}>{draw_dot(cubic())._repr_svg_()}</body></html>")
-    leaf = page.locator("svg .node path").first
-    colours = [
-        "#{:02x}{:02x}{:02x}".format(*map(int, re.findall(r"\d+", leaf.evaluate(f"e => getComputedStyle(e).{what}"))))
-        for what in ("fill", "stroke")
-    ]
-    looks = {kind.value: look for kind, look in THEMES[expected].looks.items()}
-    assert colours == [looks["leaf"].fill, looks["leaf"].line]
+    page.set_content(f"<html><body {around}>{draw_dot(cubic())._repr_html_()}</body></html>")
+    colours = colours_of(page, page.locator("img"))
+    for name in ("light", "dark"):
+        leaf = THEMES[name].looks[Kind.LEAF]
+        assert (leaf.fill in colours) == (leaf.line in colours) == (name == expected)
     page.close()

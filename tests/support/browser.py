@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -126,6 +127,26 @@ def is_in_the_stage(page: Any, selector: str) -> bool:
     left, top, right, bottom = area_of(page, "#stage")
     a, b, c, d = area_of(page, selector)
     return left <= a and top <= b and c <= right and d <= bottom
+
+
+def colours_of(page: Any, image: Any, *area: int) -> list[str]:
+    """The colours in an element as they are on the screen, as #ddeefa; of the area from x and y, so wide and high."""
+    seen = base64.b64encode(image.screenshot()).decode()
+    found: list[str] = page.evaluate(
+        """async ([seen, area]) => {
+          const image = new Image();
+          image.src = `data:image/png;base64,${seen}`;
+          await image.decode();
+          const { width, height } = image;
+          const context = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+          context.drawImage(image, 0, 0);
+          const { data } = context.getImageData(...(area.length ? area : [0, 0, width, height]));
+          const hex = (at) => [...data.slice(at, at + 3)].map((x) => x.toString(16).padStart(2, "0")).join("");
+          return [...new Set([...Array(data.length / 4).keys()].map((i) => `#${hex(4 * i)}`))];
+        }""",
+        [seen, area],
+    )
+    return found
 
 
 def settle(page: Any) -> None:

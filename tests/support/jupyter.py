@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from tests.support.browser import gradients_on
+from tests.support.browser import colours_of, gradients_on
 
 SECONDS = 120_000  # milliseconds: until Python is there, also on a busy machine
 
@@ -169,19 +168,8 @@ class Lab:
         """Red, green and blue near the corner of an image, as they are on the screen."""
         image = self.output(name).locator("img")
         image.scroll_into_view_if_needed()
-        seen = base64.b64encode(image.screenshot()).decode()
-        found: list[int] = self.page.evaluate(
-            """async (seen) => {
-              const image = new Image();
-              image.src = `data:image/png;base64,${seen}`;
-              await image.decode();
-              const context = document.createElement("canvas").getContext("2d");
-              context.drawImage(image, 0, 0);
-              return [...context.getImageData(3, 3, 1, 1).data].slice(0, 3);
-            }""",
-            seen,
-        )
-        return found
+        (colour,) = colours_of(self.page, image, 3, 3, 1, 1)
+        return [*bytes.fromhex(colour[1:])]
 
     def contrasts(self, name: str) -> list[tuple[str, float]]:
         """The contrast of each text of an output, those of a page in a frame, too."""
