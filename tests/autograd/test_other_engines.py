@@ -180,12 +180,20 @@ def test_such_a_node_is_drawn_copied_and_saved() -> None:
     [
         lambda x: grad(V(9, (x,), (6,)), x, create_graph=True),
         lambda x: hessian(lambda t: V(t.data**2, (t,), (2 * t.data,)))(x.data),
-        lambda x: autograd.compile(lambda t: V(t.data**2, (t,), (2 * t.data,)))(x),
     ],
 )
 def test_what_needs_a_rule_names_the_remedy(use: Callable[[Value], Any]) -> None:
     with pytest.raises(AutogradError, match=r"@autograd\.primitive"):
         use(Value(3.0))
+
+
+def test_a_compiled_function_with_a_node_that_has_no_rule_runs_without_the_compiler() -> None:
+    f, x = autograd.compile(lambda t: V(t.data**2, (t,), (2 * t.data,))), Value(3.0)
+    for number in (3.0, 5.0, 7.0):
+        x.data, x.grad = number, 0.0
+        y = f(x)
+        y.backward()
+        assert (y.data, x.grad) == (number**2, 2 * number)
 
 
 def test_strict_looks_at_given_derivatives() -> None:

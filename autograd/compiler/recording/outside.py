@@ -322,7 +322,9 @@ class Outside:
             if package in _FIXED:
                 continue
             space = vars(cls)
-            chosen = {x for x in space if (isinstance(space[x], _METHODS) if x[:2] == "__" else any_name)} | self.names
+            # Where names are made at run time, any data may be meant.  Methods would lead through whole packages.
+            data = {x for x in space if not (callable(space[x]) or hasattr(space[x], "__get__"))} if any_name else set()
+            chosen = {x for x in space if x[:2] == "__" and isinstance(space[x], _METHODS)} | data | self.names
             if package not in _READ_ONLY:
                 self._watch_space(chosen | self.stored, space, f"{cls.__name__}.", cls)
             for name in chosen & space.keys():
