@@ -18,6 +18,7 @@ Values, so that transformations nest: ``grad(grad(f))``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from math import isnan
 from operator import attrgetter
 from types import MappingProxyType
@@ -25,8 +26,9 @@ from typing import Any
 
 from autograd import ops
 from autograd.branches import Where, conditions
+from autograd.conversions import Slope
 from autograd.errors import AutogradError, StaleGraphError
-from autograd.graph import check_derivatives, dependents, sweep, topological_order
+from autograd.graph import check_derivatives, dependents, leaves, sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
 from autograd.provenance import check_adjoints, describe
 from autograd.trees import aligned, all_floats, flatten, is_tree, rebuild
@@ -219,12 +221,21 @@ class _Call:
     def gradient(self, output: Value, create_graph: bool, weight: Any = 1.0) -> Any:
         """The derivative of one output with respect to the inputs, in the shape of the arguments."""
         found = gradients(output, self.inputs, grad_outputs=[weight], create_graph=create_graph)
-        shaped = rebuild(self.trees, found)
+        shaped = rebuild(self.trees, map(self.marked, found))
         return shaped[0] if self.single else tuple(shaped)
 
     def number(self, x: Any) -> Any:
         """A result for the caller: a float, or a Value if the caller is differentiating too."""
-        return x if self.nested or not isinstance(x, Value) else x._data
+        return x if self.nested or not isinstance(x, Value) else self.marked(x._data)
+
+    def marked(self, x: Any) -> Any:
+        """A result; a plain number is marked if f uses Values that it did not get, see ``Slope``."""
+        return Slope(x) if type(x) is float and self._captures else x
+
+    @cached_property
+    def _captures(self) -> bool:
+        others = set(leaves(*[out for out in flatten(self.output) if isinstance(out, Value)])).difference(self.inputs)
+        return any(leaf.op is ops.leaf for leaf in others)
 
 
 def _chosen(args: Sequence[Any], argnums: int | Sequence[int]) -> list[int]:
@@ -333,7 +344,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
         roots = list(map(as_node, outputs))
         nested = call.nested or any(isinstance(w, Value) for w in flat)
         found = gradients(roots, call.inputs, grad_outputs=flat, create_graph=nested)
-        return tuple(rebuild(call.trees, found))
+        return tuple(rebuild(call.trees, map(call.marked, found)))
 
     return rebuild(call.output, map(call.number, outputs)), pull_back
 
@@ -369,9 +380,10 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
             terms = [d * tangent[p] for p, d in zip(node.parents, local) if p in tangent]
             if terms:
                 tangent[node] = sum(terms[1:], terms[0])
+    slopes = [tangent.get(out, 0.0) for out in outputs]
     return (
         rebuild(call.output, map(call.number, outputs)),
-        rebuild(call.output, [tangent.get(out, 0.0) for out in outputs]),
+        rebuild(call.output, map(call.marked, slopes)),
     )
 
 

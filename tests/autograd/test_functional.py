@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 
 import autograd
-from autograd import StaleGraphError, Value, cos, exp, no_grad, sin, sumprod
+from autograd import StaleGraphError, Value, cos, exp, functional, no_grad, sin, sumprod
 from autograd.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd.graph import topological_order
 
@@ -422,3 +423,47 @@ def test_numpy_s_functions_are_differentiated_twice_and_compiled() -> None:
     value, (gradient,) = autograd.compile(f).value_and_grad(x)
     assert value == pytest.approx(5.0 + math.exp(3.0))
     assert list(gradient) == pytest.approx(list(grad(f)(x)))
+
+
+W = Value(2.0)
+
+
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        lambda: functional.grad(lambda x: W * x**3)(1.5),
+        lambda: functional.grad(functional.grad(lambda x: W * x**3))(1.5),
+        lambda: functional.value_and_grad(lambda x: W * x**3)(1.5)[0],
+        lambda: functional.value_and_grad(lambda x: W * x**3)(1.5)[1],
+        lambda: functional.hessian(lambda v: W * v[0] ** 3)([1.5])[0][0],
+        lambda: functional.jacobian(lambda v: [W * v[0] ** 3])([1.5])[0][0],
+        lambda: functional.vjp(lambda x: W * x**3, 1.5)[1](1.0)[0],
+        lambda: functional.jvp(lambda x: W * x**3, (1.5,), (1.0,))[1],
+    ],
+    ids=["grad", "grad of grad", "value", "value_and_grad", "hessian", "jacobian", "vjp", "jvp"],
+)
+@pytest.mark.parametrize("use", [lambda d: W + d**2, lambda d: sum([-d, abs(d) / 2, 1.0]) * W, lambda d: 2.0 - d - W])
+def test_a_gradient_that_is_lost_in_a_graph_is_told(derivative: Callable[[], Any], use: Callable[[Any], Any]) -> None:
+    """A loss with a derivative of a network: its numbers are right, and its gradients would not be."""
+    number = derivative()
+    assert isinstance(number, float)
+    with pytest.warns(RuntimeWarning, match=r"no gradient goes through this number.*transformation\(\)"):
+        lost = use(number)
+    with functional.transformation():
+        right = use(derivative())
+    assert lost.data == pytest.approx(right.data)
+    inside = autograd.compile(lambda: use(derivative()))()
+    for root in (right, inside):
+        W.grad = 0.0
+        root.backward()
+        assert W.grad == pytest.approx(autograd.grad(right, W)[0])
+    assert autograd.grad(lost, W)[0] != pytest.approx(autograd.grad(right, W)[0])
+
+
+def test_no_warning_where_no_gradient_is_lost() -> None:
+    assert type(functional.grad(lambda x: x**2)(1.5)) is float
+    number = functional.grad(lambda x: W * x**2)(1.5)
+    assert (number + 1.0, f"{number:.1f}", round(number, 2), math.sqrt(number * 6.0)) == (7.0, "6.0", 6.0, 6.0)
+    with autograd.no_grad():
+        assert (W * number).data == 12.0
+    assert (W * float(number)).data == 12.0
