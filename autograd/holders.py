@@ -60,11 +60,18 @@ def places_of(leaves: Collection[Any]) -> dict[Any, Place]:
     """
     # A list of references is made in one step, whatever other threads announce meanwhile.
     holders = [holder for reference in _known.valuerefs() if (holder := reference()) is not None]
-    inside = {id(part) for holder in holders for part in holder.modules() if part is not holder}
-    found: dict[Any, Place] = {}
+    places: dict[int, list[tuple[Any, Place]]] = {}
+    inside: set[int] = set()
     for number, holder in enumerate(holders):
-        if id(holder) not in inside:
-            for leaf, place in holder._places():
+        try:
+            parts, places[number] = list(holder.modules()), list(holder._places())
+        except Exception:
+            continue
+        inside.update([id(part) for part in parts if part is not holder])
+    found: dict[Any, Place] = {}
+    for number, here in places.items():
+        if id(holders[number]) not in inside:
+            for leaf, place in here:
                 if leaf in leaves:
                     found.setdefault(leaf, place._replace(model=number))
     return found

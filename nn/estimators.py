@@ -155,13 +155,14 @@ class Network(_NamedArguments):
             self.model_.parameters(), lr=self.learning_rate_init, weight_decay=self.weight_decay, **options
         )
 
-    def _goes_on(self, outputs: int) -> bool:
+    @property
+    def _goes_on(self) -> bool:
         """Whether ``fit`` goes on from the network that is there."""
-        if not (self.warm_start and hasattr(self, "model_")):
-            return False
-        if (there := self.n_outputs_) != outputs:
+        return bool(self.warm_start and hasattr(self, "model_"))
+
+    def _check_outputs(self, outputs: int) -> None:
+        if self._goes_on and (there := self.n_outputs_) != outputs:
             raise ValueError(f"warm_start goes on with a network of {there} outputs, but these targets need {outputs}")
-        return True
 
     def _train(self, X: Any, targets: Sequence[Any], outputs: int, loss: Any = None) -> None:
         """Train a network, a new one unless ``warm_start`` says otherwise.
@@ -172,7 +173,7 @@ class Network(_NamedArguments):
             outputs: The number of the network's outputs.
             loss: The loss, if it is not that of the estimator.
         """
-        if self._goes_on(outputs):
+        if self._goes_on:
             self._optimizer = self._new_optimizer()
         else:
             self._begin(X, outputs)

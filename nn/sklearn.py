@@ -63,7 +63,7 @@ class MLPClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         Raises:
             ValueError: The arrays do not fit together, hold nan or infinite numbers, or an argument is out of range.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y = validate_data(self, X, y, dtype=np.float64, reset=not self._goes_on)
         check_classification_targets(y)
         weights = None
         if sample_weight is not None:
@@ -72,7 +72,10 @@ class MLPClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         classes = np.unique(y)
         if len(classes) < 2:
             raise ValueError(f"a classifier needs samples of 2 classes or more, got 1 class: {classes.tolist()}")
-        self._goes_on(len(classes))
+        self._check_outputs(len(classes))
+        there, given = getattr(self, "classes_", classes).tolist(), classes.tolist()
+        if self._goes_on and there != given:
+            raise ValueError(f"warm_start goes on with a network for the classes {there}, but got {given}")
         self.classes_ = classes
         self._train(X, self._targets(y, weights), len(classes))
         return self
@@ -168,9 +171,9 @@ class MLPRegressor(RegressorMixin, Network):  # type: ignore[misc]
         Raises:
             ValueError: The arrays do not fit together, hold nan or infinite numbers, or an argument is out of range.
         """
-        X, y = self._checked(X, y, first=True)
+        X, y = self._checked(X, y, first=not self._goes_on)
         outputs = 1 if y.ndim == 1 else y.shape[1]
-        self._goes_on(outputs)
+        self._check_outputs(outputs)
         self._several = y.ndim > 1
         loss = None
         if sample_weight is not None:

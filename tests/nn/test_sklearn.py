@@ -244,6 +244,18 @@ def test_several_targets_can_have_weights() -> None:
     assert weighted.loss_curve_ == pytest.approx(repeated.loss_curve_, rel=1e-9)
 
 
+def test_a_warm_start_goes_on_with_the_same_classes_and_features_only() -> None:
+    X, y = make_moons(40, seed=0)
+    X, y = np.asarray(X), np.asarray(y)
+    classifier = MLPClassifier(**{**SMALL, "max_iter": 10}, warm_start=True).fit(X, y)
+    before = classifier.predict(X).tolist()
+    with pytest.raises(ValueError, match=r"for the classes \[0, 1\], but got \[5, 6\]"):
+        classifier.fit(X, y + 5)
+    with pytest.raises(ValueError, match="features"):
+        classifier.fit(X[:, :1], y)
+    assert classifier.predict(X).tolist() == before
+
+
 def test_a_warm_start_goes_on_and_a_cold_one_does_not() -> None:
     X, y = IRIS
     warm = MLPClassifier(**{**SMALL, "max_iter": 10}, warm_start=True).fit(X, y)

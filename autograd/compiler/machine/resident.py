@@ -228,7 +228,7 @@ class _Before(Sequence[float]):
 
     def __getitem__(self, k):  # type: ignore[no-untyped-def]
         if self._found is None:
-            found = np.zeros(self._known.count)
+            found = np.full(self._known.count, np.nan)  # whoever asks for another one shall notice
             found[self._known.numbers] = np.frombuffer(b"".join(self._blocks))
             self._found, self._blocks = found.tolist(), []
         return self._found[k]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import nn
-from autograd import Value, fsum, softmax, square, sumprod, tanh
+from autograd import Value, draw_dot, fsum, softmax, square, sumprod, tanh
+from autograd.holders import places_of
 from autograd.viz.pagedata import levels_of
 from autograd.viz.pictures.figure import Box, Figure, Graph
 from autograd.viz.pictures.fold import best_level, folded_figure
@@ -263,3 +264,15 @@ def test_a_memory_has_no_level_of_neurons_since_they_run_in_circles() -> None:
 def test_a_module_without_arguments_still_says_that_it_takes_none() -> None:
     with pytest.raises(TypeError, match=r"Module\(\) takes no arguments"):
         nn.Module(1)
+
+
+def test_a_broken_module_elsewhere_breaks_no_drawing() -> None:
+    class Broken(nn.Module):
+        def modules(self) -> Any:
+            raise RuntimeError("not ready")
+
+    broken, layer = Broken(), nn.Linear(2, 1)
+    x = Value(2.0, label="x")
+    assert "x" in draw_dot((x * x).tanh()).source
+    assert places_of(set(layer.parameters())).keys() == set(layer.parameters())
+    assert broken is not None  # it was in use all the time
