@@ -183,6 +183,8 @@ def as_float(x: Any) -> float:
         raise TypeError(f"expected a number, not the text {x!r}: {_way_out_of_text(x)}")
     if hasattr(x, "detach") and hasattr(x, "tolist"):
         raise TypeError(f"expected one number, not a {kind} of another library: give its numbers, as in x.tolist()")
+    if isinstance(x, tuple) and len(x) == 1:
+        raise TypeError("expected one number, not a tuple of one: take its entry, as in autograd.grad(y, x)[0]")
     if hasattr(x, "__len__") or hasattr(x, "__array__"):
         raise TypeError(f"expected one number, not a {kind}: a Value is a scalar, use [Value(x) for x in ...]")
     raise TypeError(f"expected a real number, not {x!r} of type {kind}")

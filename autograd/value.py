@@ -24,8 +24,7 @@ __all__ = ["Operand", "Value", "constant", "new_node", "unrecorded"]
 M = TypeVar("M", bound=Callable[..., Any])
 Operand = Any  # a Value, a number of any kind, or a numpy array (which takes it from there, element by element)
 
-_new = object.__new__
-recorded_partials = attrgetter("partials")
+_new, recorded_partials = object.__new__, attrgetter("partials")
 
 
 def constant(number: float, label: str = "") -> Value:

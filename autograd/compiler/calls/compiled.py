@@ -16,7 +16,7 @@ from autograd.compiler.calls.mapping import map_points
 from autograd.compiler.calls.nodes import Nodes
 from autograd.compiler.calls.recordings import recording_now
 from autograd.compiler.calls.replay import CompiledCall, replayed
-from autograd.compiler.calls.report import heading, report
+from autograd.compiler.calls.report import heading, report, shortened
 from autograd.compiler.calls.uncompiled import Uncompiled
 from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Variant
 from autograd.compiler.recording.arguments import Apart, flat_shape, is_plain, parts_of_call, positional, refilled
@@ -247,7 +247,7 @@ class Compiled(Uncompiled):
             return repr(self)
         from autograd.compiler.textbook.matrix_form import matrix_form
 
-        return heading(self.kept.all()) + matrix_form(self.program)
+        return heading(self.kept.all()) + shortened(matrix_form(self.program))
 
     def _repr_html_(self) -> str:
         head = repr(self).strip("<>")

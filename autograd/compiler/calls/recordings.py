@@ -34,6 +34,7 @@ class Recordings:
         f: The function.
         backend: What is to run them.
         recordings: How often it was recorded.
+        refused: How often that was in vain.
         entries: Why the last of them were made.
         kept: The recordings that can be used again.
         budget: Whether to record once more.
@@ -44,7 +45,7 @@ class Recordings:
 
     def __init__(self, f: Callable[..., Any], backend: str) -> None:
         self.f, self.backend = f, backend
-        self.recordings = 0
+        self.recordings = self.refused = 0
         self.entries: deque[Entry] = deque(maxlen=MOST_IN_ALL)
         self.kept = Variants()
         self.budget = Budget()
@@ -134,6 +135,7 @@ class Recordings:
                 self.has_effects = True
                 with self._lock:
                     self.recordings += 1
+                    self.refused += 1
                     self.budget.add(structure, thread_time() - started)
                 raise
             self.has_effects = self.has_effects or recording.effects.any

@@ -7,9 +7,9 @@
 >>> print(f.report())  # doctest: +ELLIPSIS
 <lambda>: 2 recordings for 4 calls; 2 calls were served by a recording that was there, 0 ran without the compiler
  1. the first call
-    2 nodes, 1 guard (...); ... s to record, ... s to compile
+    2 nodes, 1 guard (...); ... s to record, ... s to compile (CPU)
  2. ... decided otherwise
-    3 nodes, 1 guard (...); ... s to record, ... s to compile
+    3 nodes, 1 guard (...); ... s to record, ... s to compile (CPU)
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from autograd.compiler.calls.budget import Budget
     from autograd.compiler.calls.variants import Variant
 
-__all__ = ["Entry", "cause_of", "heading", "reason", "report"]
+__all__ = ["Entry", "cause_of", "heading", "reason", "report", "shortened"]
 
+_MOST_SHOWN = 200  # lines of a program
 _MOST_LINES = 4  # of guards that are shown of each recording
 
 
@@ -62,6 +63,10 @@ class Compiled(Protocol):
         """The number of recordings made."""
 
     @property
+    def refused(self) -> int:
+        """How many of them were in vain."""
+
+    @property
     def variants(self) -> Mapping[Any, Sequence[Variant]]:
         """The recordings that are kept."""
 
@@ -91,9 +96,22 @@ def heading(kept: Sequence[Variant]) -> str:
     return f"# of {len(kept)} recordings the one that was used last; report() lists all\n" if len(kept) > 1 else ""
 
 
+def shortened(text: str) -> str:
+    """The first lines of a long text: nobody reads thousands of them, and a notebook shows them all.
+
+    >>> shortened("line\\n" * 3000).splitlines()[-1]
+    '… 2,800 more lines: str(f.program) has one for each operation of the program, f.source() is Python'
+    """
+    lines = text.splitlines()
+    if len(lines) <= 3 * _MOST_SHOWN // 2:
+        return text
+    more = f"… {len(lines) - _MOST_SHOWN:,} more lines: str(f.program) has one for each operation of the program"
+    return "\n".join([*lines[:_MOST_SHOWN], f"{more}, f.source() is Python"])
+
+
 def report(compiled: Compiled) -> str:
     """The text: recordings and why each was made, calls, guards, sizes and times."""
-    budget, count = compiled.budget, compiled.recordings
+    budget, count = compiled.budget, compiled.recordings - compiled.refused
     name = getattr(compiled.f, "__name__", "the function")
     lines = [
         f"{name}: {count} recording{'s' * (count != 1)} for {budget.calls} calls; {budget.hits} calls were served by a "
@@ -109,10 +127,13 @@ def report(compiled: Compiled) -> str:
         nodes = f"{len(recording.nodes):,} node{'s' * (len(recording.nodes) != 1)}"
         if lookups := len({node.parents[0] for node in recording.nodes if node.op is ops.take}):
             nodes += f", {lookups} lookup{'s' * (lookups != 1)} by a number of the call"
-        times = f"{entry.seconds:.2f} s to record, {entry.variant.seconds:.2f} s to compile"
+        times = f"{entry.seconds:.2f} s to record, {entry.variant.seconds:.2f} s to compile (CPU)"
         lines.append(f"    {nodes}, {found}; {times}")
     if compiled.never:
         lines.append(f"Recordings cannot be used again: it {compiled.never}")
+    elif compiled.refused:
+        times = "once" if compiled.refused == 1 else f"{compiled.refused} times"
+        lines.append(f"Recorded in vain {times}: it {compiled.changes or 'does what a program cannot do again'}")
     return "\n".join(lines)
 
 

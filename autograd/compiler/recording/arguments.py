@@ -26,8 +26,7 @@ __all__ = [
 
 _FEW = 16  # numbers that Python takes apart as fast as machine code
 _DOUBLE = 8  # bytes
-_INTS = {int}
-_PLAIN = {float, int, bool}
+_INTS, _PLAIN = {int}, {float, int, bool}
 _MOST_FLAT = 1000
 _flat: dict[tuple[type, ...], tuple[Any, tuple[int, ...]]] = {}  # of calls with nothing but floats and Values
 
