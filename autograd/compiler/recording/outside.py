@@ -55,6 +55,7 @@ _DYNAMIC = {
 _FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
 _OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
 _CLOSED = _FIXED - sys.stdlib_module_names | {"asyncio", "concurrent", "logging", "multiprocessing", "random"}
+_METHODS = (FunctionType, staticmethod, classmethod)  # __new__ is a static method
 _READ_ONLY = {*_FIXED, "nn"}  # and one whose code is followed, but is not expected to change
 
 
@@ -323,7 +324,7 @@ class Outside:
             space = vars(cls)
             # Where names are made at run time, any data may be meant.  Methods would lead through whole packages.
             data = {x for x in space if not (callable(space[x]) or hasattr(space[x], "__get__"))} if any_name else set()
-            chosen = {x for x in space if x[:2] == "__" and isinstance(space[x], (FunctionType, staticmethod, classmethod))} | data | self.names
+            chosen = {x for x in space if x[:2] == "__" and isinstance(space[x], _METHODS)} | data | self.names
             if package not in _READ_ONLY:
                 self._watch_space(chosen | self.stored, space, f"{cls.__name__}.", cls)
             for name in chosen & space.keys():
