@@ -221,7 +221,7 @@ class _Call:
     def gradient(self, output: Value, create_graph: bool, weight: Any = 1.0) -> Any:
         """The derivative of one output with respect to the inputs, in the shape of the arguments."""
         found = gradients(output, self.inputs, grad_outputs=[weight], create_graph=create_graph)
-        shaped = rebuild(self.trees, map(self.marked, found))
+        shaped = rebuild(self.trees, found if create_graph else map(self.marked, found))
         return shaped[0] if self.single else tuple(shaped)
 
     def number(self, x: Any) -> Any:
@@ -344,7 +344,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
         roots = list(map(as_node, outputs))
         nested = call.nested or any(isinstance(w, Value) for w in flat)
         found = gradients(roots, call.inputs, grad_outputs=flat, create_graph=nested)
-        return tuple(rebuild(call.trees, map(call.marked, found)))
+        return tuple(rebuild(call.trees, found if nested else map(call.marked, found)))
 
     return rebuild(call.output, map(call.number, outputs)), pull_back
 
@@ -383,7 +383,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     slopes = [tangent.get(out, 0.0) for out in outputs]
     return (
         rebuild(call.output, map(call.number, outputs)),
-        rebuild(call.output, map(call.marked, slopes)),
+        rebuild(call.output, slopes if nested else map(call.marked, slopes)),
     )
 
 
