@@ -275,6 +275,8 @@ def test_probabilities_are_from_0_to_1_both_included(loss: Callable[[Any, Any], 
 
 @pytest.mark.parametrize("backend", ["native", "python"])
 def test_the_index_of_a_class_is_compared_anew_in_every_call_of_a_compiled_loss(backend: str) -> None:
+    if backend == "native":
+        pytest.importorskip("llvmlite")
     logits = [1.0, -2.0, 3.0]
 
     def f(z: list[Any], k: int) -> Any:
