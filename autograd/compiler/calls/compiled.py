@@ -322,7 +322,7 @@ def compile_function(
     The function is run once on Values, at the arguments of the first call.  From the recorded graph the compiler finds
     the loop over samples and the matrices of the layers, differentiates by the rows of the derivative table, and emits
     machine code (or Python source, where llvmlite is not installed).  Later calls run that; of a small function the
-    first 16 run by the recorded graph, which takes less time than to compile it.
+    first four run by the recorded graph, which takes less time than to compile it.
 
     Args:
         f: A function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,

@@ -29,9 +29,9 @@ MOST_IN_ALL = 64  # recordings kept for a function
 FEW_NODES = 300  # in a recording that is worth a look at its program, which must have at most
 _MANY = 32  # parameters that machine code reads together,
 _PAYS = 3  # from so many calls on
-BY_GRAPH = 16  # calls of a small function by the recorded graph, before it is compiled
+BY_GRAPH = 4  # calls of a small function by the recorded graph, before it is compiled
 _BY_GRAPH_IN_ALL = 10_000  # operands that these calls may have together: compiling costs as much as ten times that
-BUILTIN_FROM = 100  # calls of value_and_grad before it becomes a builtin function
+BUILTIN_FROM = 4  # calls of value_and_grad before it becomes a builtin function
 TINY = 100  # operands in a function that is called faster as Python source than as machine code
 
 if TYPE_CHECKING:
