@@ -187,12 +187,16 @@ def _calls_lasting(work: Work | Reading, seconds: float, by_cpu: bool) -> int:
     if isinstance(work, Reading):
         return 1
     clock = time.process_time if by_cpu else time.perf_counter
-    calls = 1
-    while True:
+
+    def lasted(calls: int) -> float:
         start = clock()
         for _ in itertools.repeat(None, calls):
             work.run()
-        elapsed = clock() - start
+        return clock() - start
+
+    calls = 1
+    while True:
+        elapsed = min(lasted(calls), lasted(calls))  # in one of them something may be compiled
         if elapsed > seconds / 4:
             return max(1, round(calls * seconds / elapsed))
         calls *= 4
