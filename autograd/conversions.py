@@ -14,7 +14,7 @@ from autograd import cells, copies, ops
 from autograd.modes import current_modes, open_contexts, recorder_told
 from autograd.ops import Traced, as_float
 
-__all__ = ["Conversions", "Slope", "known_number", "mixed"]
+__all__ = ["Conversions", "Detached", "known_number", "mixed"]
 
 V = TypeVar("V", bound="Conversions")
 
@@ -37,7 +37,7 @@ def mixed(method: Callable[[Any, Any], Any], value: object, other: Any) -> Any:
     if isinstance(other, Traced):
         return method(value, other.node)
     if isinstance(other, (int, float)):  # bool and np.float64 are among them
-        if type(other) is Slope and (not open_contexts.count or current_modes().recording):
+        if type(other) is Detached and (not open_contexts.count or current_modes().recording):
             warnings.warn(
                 f"{float(other)} comes from a derivative of a function that uses Values which are no arguments of it: "
                 "no gradient goes through this number to them.  If one should, compute the derivative inside `with "
@@ -49,11 +49,11 @@ def mixed(method: Callable[[Any, Any], Any], value: object, other: Any) -> Any:
     return method(value, number) if (number := known_number(other)) is not None else NotImplemented
 
 
-class Slope(float):
-    """A derivative, or a value beside it, that depends on Values which the function did not get as arguments.
+class Detached(float):
+    """A number that was computed from Values, through which no gradient goes to them.
 
-    It is a number, through which no gradient goes to them.  Arithmetic gives the same kind, so that ``mixed`` notices
-    where it gets into a graph.
+    A derivative is one if its function uses Values that it did not get as arguments.  Arithmetic with a number of this
+    kind gives another one, so that ``mixed`` notices where it gets into a graph.
     """
 
     __slots__ = ()
@@ -64,13 +64,13 @@ def _keeping_kind(name: str) -> Callable[..., Any]:
 
     def operator(*operands: Any) -> Any:
         result = plain(*operands)
-        return Slope(result) if type(result) is float else result
+        return Detached(result) if type(result) is float else result
 
     return operator
 
 
 for _name in ("add", "sub", "mul", "truediv", "pow", "radd", "rsub", "rmul", "rtruediv", "rpow", "neg", "pos", "abs"):
-    setattr(Slope, f"__{_name}__", _keeping_kind(f"__{_name}__"))
+    setattr(Detached, f"__{_name}__", _keeping_kind(f"__{_name}__"))
 
 
 class Conversions:

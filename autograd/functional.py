@@ -26,7 +26,7 @@ from typing import Any
 
 from autograd import ops
 from autograd.branches import Where, conditions
-from autograd.conversions import Slope
+from autograd.conversions import Detached
 from autograd.errors import AutogradError, StaleGraphError
 from autograd.graph import check_derivatives, dependents, leaves, sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
@@ -229,8 +229,8 @@ class _Call:
         return x if self.nested or not isinstance(x, Value) else self.marked(x._data)
 
     def marked(self, x: Any) -> Any:
-        """A result; a plain number is marked if f uses Values that it did not get, see ``Slope``."""
-        return Slope(x) if type(x) is float and self._captures else x
+        """A result for the caller; a plain number is ``Detached`` if f uses Values that it did not get."""
+        return Detached(x) if type(x) is float and self._captures else x
 
     @cached_property
     def _captures(self) -> bool:

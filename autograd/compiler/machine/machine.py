@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from struct import Struct, pack
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -286,18 +286,17 @@ class Machine:
         return frame, data, self.bound(frame, data)[0]
 
     @cached_property
-    def _given(self) -> list[tuple[Any, Any, int] | None]:
-        """For arguments and for parameters: which numbers of a call are read, and where they belong; None for none.
+    def _given(self) -> tuple[_Given | None, _Given | None]:
+        """Where the arguments and the parameters of a call belong; None if the program reads none of them."""
+        return self._given_of(Kind.ARGUMENT), self._given_of(Kind.PARAMETER)
 
-        In the end how many a call has if all of them are read; -1 if not.
-        """
-        found: list[tuple[Any, Any, int] | None] = []
-        for kind in (Kind.ARGUMENT, Kind.PARAMETER):
-            pairs = sorted(zip(*self.places(kind)))
-            numbers = [number for number, _ in pairs]
-            every = len(numbers) if numbers == list(range(len(numbers))) else -1
-            found.append((selector(numbers), selector([place for _, place in pairs]), every) if pairs else None)
-        return found
+    def _given_of(self, kind: Kind) -> _Given | None:
+        pairs = sorted(zip(*self.places(kind)))
+        if not pairs:
+            return None
+        numbers, places = zip(*pairs)
+        every = numbers == tuple(range(len(numbers)))
+        return _Given(selector(numbers), selector(places), len(numbers) if every else None)
 
     @cached_property
     def _divided(self) -> tuple[Any, list[slice], list[int]]:
@@ -322,15 +321,28 @@ class Machine:
         return len(x.index) <= _SHORT and self.place(x) is not None and not self.program.arrays[x.array].batched
 
 
-def _put(memory: Any, given: tuple[Any, Any, int] | None, numbers: Any) -> None:
+class _Given(NamedTuple):
+    """Where the numbers of a call belong.
+
+    Attributes:
+        chosen: Those of them that the program reads.
+        places: The places of these in memory.
+        size: The number of numbers in a call of which all are read; None if one before the last is left out.
+    """
+
+    chosen: Any
+    places: Any
+    size: int | None
+
+
+def _put(memory: Any, given: _Given | None, numbers: Any) -> None:
     """Put the numbers of a call where they belong, as far as they are read."""
     if given is None:
         return
-    chosen, places, every = given
     count = len(numbers)
-    if (count != every or count > _SHORT) and not isinstance(numbers, np.ndarray):
+    if (count != given.size or count > _SHORT) and not isinstance(numbers, np.ndarray):
         numbers = np.frombuffer(pack(f"{count}d", *numbers))  # 3x faster than asarray
-    memory[places] = numbers if count == every else numbers[chosen]
+    memory[given.places] = numbers if count == given.size else numbers[given.chosen]
 
 
 def _block(frame: Any, data: Any, table: Any, notes: Any, stride: int = 0, times: int = 1, noted: int = 0) -> Any:
@@ -348,10 +360,9 @@ def operations(program: Program) -> int:
 
 def selector(places: Sequence[int]) -> Any:
     """The index that takes these places out of an array: a slice where they are next to each other."""
-    end = places[0] + len(places) if len(places) else 0
-    return (
-        slice(places[0], end) if len(places) and [*places] == [*range(places[0], end)] else np.array(places, dtype=int)
-    )
+    if len(places) and [*places] == [*range(places[0], places[0] + len(places))]:
+        return slice(places[0], places[0] + len(places))
+    return np.array(places, dtype=int)
 
 
 def writer(memory: Any, places: Sequence[int]) -> Callable[[Sequence[float]], None]:
