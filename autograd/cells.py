@@ -63,10 +63,14 @@ def program(text: str, caption: str = "") -> str:
     return f"{above}<pre>{html.escape(text)}</pre>"
 
 
-def curves(named: Mapping[str, Sequence[float]]) -> str:
+def curves(named: Mapping[str, Sequence[float]], *, background: str = "none") -> str:
     """Curves over the epochs 1, 2, 3, … as SVG, each in a colour of its own and named at its end.
 
     Numbers that are not finite leave a gap.
+
+    Args:
+        named: The numbers of each curve, by its name.
+        background: The colour behind them, for a file; a notebook has its own.
 
     >>> curves({"loss": [0.5, 0.25]}).count("<polyline")
     1
@@ -107,7 +111,8 @@ def curves(named: Mapping[str, Sequence[float]]) -> str:
     label = ", ".join([f"{name} from {values[0]:.4g} to {values[-1]:.4g}" for name, values in shown.items()])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'role="img" aria-label="{html.escape(label)}" fill="currentColor" font-family="sans-serif" font-size="11">'
+        f'role="img" aria-label="{html.escape(label)}" fill="currentColor" font-family="sans-serif" font-size="11" '
+        f'style="background:{background}">'
         f"{''.join(parts)}</svg>"
     )
 

@@ -97,7 +97,7 @@ LEVELS: dict[str, list[set[str]]] = {
     ],
     "nn.distributed": [{"workers"}, {"__init__"}],
     "nn.cli": [
-        {"chart", "tabular", "text"},
+        {"tabular", "text"},
         {"commands", "demo"},
         {"main"},
         {"__init__"},

@@ -20,15 +20,12 @@ from autograd.errors import NumericError
 from autograd.labels import notation
 from autograd.terminal import aligned, say
 from autograd.viz import save, write_html
-from nn.cli.tabular import TABULAR_LOSSES, TabularModel, check_classes, diverged
-from nn.data import DataError, Dataset, Standardizer, Task, read_csv, train_test_split
+from nn.cli.tabular import TABULAR_LOSSES, Experiment, TabularModel, check_classes, in_words
+from nn.data import DataError, Task, read_csv
 from nn.export import to_torch
 from nn.files import FileError, check_writable, file_errors, replace_not_finite, write_text
-from nn.layers import MLP
 from nn.losses import LOSSES
-from nn.optim import OPTIMIZERS
 from nn.tables import DataFile, Table, listing, read_table
-from nn.training import fit
 from nn.training.progress import epoch_lines
 
 __all__ = ["RATES", "draw", "evaluate", "export", "predict", "train"]
@@ -37,8 +34,6 @@ RATES = {"adam": 0.01, "adamw": 0.01, "rmsprop": 0.01, "sgd": 0.1}  # what suits
 _HALF_OFF = ("relu", "leaky_relu", "elu", "silu", "gelu")  # activations that pass on about half of the spread
 _PREDICTION = "prediction"
 _FEATURES_BY_NAME = 20  # drawn as a box each
-
-Rows = tuple[list[list[float]], list[Any]]
 
 
 # ---- train -----------------------------------------------------------------------------------------------------------
@@ -73,44 +68,26 @@ def train(
         table, _name(data), target, "; for a column of numbers add --task regression", chosen=task is not None,
         ask="add --task regression to predict the number, or --task classification if each is a class of its own",
     )  # fmt: skip
-    train_rows, test_rows = _split(table, test_size, seed)
-    classes = table.class_names
-    trained = TabularModel(
-        MLP(
-            len(table.feature_names), [*hidden, len(classes) or 1], activation=activation, seed=seed,
-            init="he_normal" if activation in _HALF_OFF else "xavier_uniform",
-        ),
-        target, table.feature_names, classes, loss, Standardizer.fit(train_rows[0]),
-        None if classes else Standardizer.fit([[y] for y in train_rows[1]]),
+    experiment = Experiment.on(
+        table, _name(data), target, loss=loss, hidden=hidden, seed=seed, test_size=test_size, activation=activation,
+        init="he_normal" if activation in _HALF_OFF else "xavier_uniform",
     )  # fmt: skip
-    untrained = _loss_on(trained, train_rows)
     if not as_json:
-        say(_introduction(_name(data), trained, len(train_rows[1]), len(test_rows[1]), optimizer), flush=True)
-    rate = RATES[optimizer] if lr is None else lr
-    history = fit(
-        trained.model, trained.scaling.transform(train_rows[0]), trained.as_trained(train_rows[1]), loss=loss,
-        optimizer=OPTIMIZERS[optimizer](trained.model.parameters(), lr=rate),
-        epochs=epochs, batch_size=batch_size, seed=seed, **_progress(epochs),
+        say(experiment.introduction(f"{loss}, {optimizer}"), flush=True)
+    history, worse = experiment.train(
+        optimizer, RATES[optimizer] if lr is None else lr, epochs=epochs, batch_size=batch_size, seed=seed,
+        **_progress(epochs),
     )  # fmt: skip
-    parts = {"train": train_rows, "test": test_rows}
-    scores = {name: trained.scores(trained.outputs(X), y) for name, (X, y) in parts.items() if y}
-    if note := diverged(untrained, scores["train"]["loss"], rate):
-        if not keep_diverged:
-            raise NumericError(f"{note}; {out} is not written (--keep-diverged writes it)")
-        _note(note)
-    trained.save(out)
+    if worse and not keep_diverged:
+        raise NumericError(f"{worse}; {out} is not written (--keep-diverged writes it)")
+    if worse:
+        _note(worse)
+    experiment.network.save(out)
     if as_json:
-        _print_json({"model": out, "parameters": len(trained.model.parameters()), "epochs": len(history), **scores})
+        size = len(experiment.network.model.parameters())
+        _print_json({"model": out, "parameters": size, "epochs": len(history), **experiment.scores()})
         return
-    for name, found in scores.items():
-        say(f"{'trained on' if name == 'train' else 'held out':10}   {_in_words(found)}")
-    say(f"wrote {out}")
-
-
-def _loss_on(trained: TabularModel, rows: Rows) -> float:
-    features, targets = rows
-    loss: float = trained.scores(trained.outputs(features), targets)["loss"]
-    return loss
+    say("\n".join([*experiment.results(), f"wrote {out}"]))
 
 
 def _loss(given: str | None, task: Task) -> str:
@@ -118,27 +95,6 @@ def _loss(given: str | None, task: Task) -> str:
     if given is not None and given not in fitting:
         raise DataError(f"the loss {given} does not suit {task}: there are {', '.join(fitting)}")
     return given or fitting[0]
-
-
-def _split(table: Dataset[Any], test_size: float, seed: int) -> tuple[Rows, Rows]:
-    """Features and targets to train on, and those to hold out: of each class the same part."""
-    if not test_size:
-        return (table.features, table.targets), ([], [])
-    X_train, X_test, y_train, y_test = train_test_split(
-        table.features, table.targets, test_size=test_size, seed=seed, stratify=bool(table.class_names)
-    )
-    return (X_train, y_train), (X_test, y_test)
-
-
-def _introduction(name: str, trained: TabularModel, n_train: int, n_test: int, optimizer: str) -> str:
-    shape = trained.model.architecture()
-    sizes = "-".join(map(str, [shape["nin"], *shape["nouts"]]))
-    kind = f"{len(trained.class_names)} classes" if trained.class_names else f"{trained.target} as a number"
-    return (
-        f"{name}: {n_train + n_test} rows, {shape['nin']} features, {kind}; {n_train} to train on, {n_test} held out\n"
-        f"{sizes} network{', ' + shape['activation'] if len(shape['nouts']) > 1 else ''}, "
-        f"{len(trained.model.parameters())} parameters; {trained.loss}, {optimizer}"
-    )
 
 
 def _progress(epochs: int) -> dict[str, Any]:
@@ -194,7 +150,7 @@ def evaluate(model: str, data: str, *, as_json: bool = False) -> None:
         counts = {"class_names": trained.class_names, "confusion_matrix": confusion} if confusion else {}
         _print_json(scores | counts)
         return
-    say(f"{_name(data)}: {scores['samples']} rows\n{_in_words(scores)}")
+    say(f"{_name(data)}: {scores['samples']} rows\n{in_words(scores)}")
     if confusion:
         say("\n" + "\n".join(_confusion_table(trained.class_names, confusion)))
 
@@ -317,13 +273,6 @@ def _note_unused(table: Table, used: Sequence[str]) -> None:
 
 def _note(text: str) -> None:
     say(f"python -m nn: note: {text}", file=sys.stderr)
-
-
-def _in_words(scores: dict[str, Any]) -> str:
-    loss, n = f"loss {scores['loss']:.4g}", scores["samples"]
-    if "accuracy" in scores:
-        return f"{loss}   accuracy {scores['accuracy']:6.1%}   ({round(scores['accuracy'] * n)} of {n})"
-    return f"{loss}   R² {scores['r2']:.4f}   RMSE {scores['rmse']:.4g}"
 
 
 def _json(content: Any) -> str:

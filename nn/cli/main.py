@@ -16,7 +16,7 @@ from autograd.errors import DrawingError, NumericError
 from autograd.terminal import say
 from nn import formulas, layers
 from nn.cli import commands, text
-from nn.cli.demo import LEARNING_RATES, Settings, run
+from nn.cli.demo import LEARNING_RATES, demo
 from nn.cli.tabular import TABULAR_LOSSES
 from nn.data import DataError
 from nn.files import FileError
@@ -96,19 +96,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = given.pop("command", None)
         if command and words[0] != command:
             parser.error(f"options come after the command: {program} {command} ...")
-        demo = command in (None, "demo")
         program += f" {command}" if command else ""
-        if demo and ("data" in given) != ("target" in given):
+        own: dict[Any, Any] = {None: demo, "demo": demo, "generate": text.generate}
+        do = own.get(command) or getattr(commands, command)
+        if do is demo and ("data" in given) != ("target" in given):
             return _fail(program, "--data and --target go together: the file, and its column to predict", 2)
         with warnings.catch_warnings():
             warnings.showwarning = _note
-            if demo:  # the demonstration takes seconds, with machine code or without
+            if do is demo:  # the demonstration takes seconds, with machine code or without
                 warnings.filterwarnings("ignore", r".* not installed: compiled functions run as Python source")
-                run(Settings(**given))
-            elif command == "generate":
-                text.generate(**given)
-            else:
-                getattr(commands, command)(**given)
+            do(**given)
         print(end="", flush=True)
     except (DataError, FileError, DrawingError) as error:
         return _fail(program, error, 2)

@@ -9,14 +9,16 @@ from typing import Any
 
 from autograd import softmax
 from autograd.errors import NumericError
-from nn.data import DataError, Dataset, Standardizer, Task, argmax, one_hot
+from nn.data import DataError, Dataset, Standardizer, Task, argmax, one_hot, train_test_split
 from nn.evaluation import accuracy, predict
 from nn.files import FileError, FilePath, brief
 from nn.layers import MLP, load_model
 from nn.losses import LOSSES
+from nn.optim import OPTIMIZERS
 from nn.tables import Table
+from nn.training import History, fit
 
-__all__ = ["TABULAR_LOSSES", "TabularModel", "check_classes", "diverged"]
+__all__ = ["TABULAR_LOSSES", "Experiment", "Rows", "TabularModel", "check_classes", "in_words"]
 
 # What a network can be trained by, of each task the default first.
 TABULAR_LOSSES: dict[Task, list[str]] = {
@@ -25,6 +27,8 @@ TABULAR_LOSSES: dict[Task, list[str]] = {
 }
 _FEW_NUMBERS = 20  # up to so many different ones are taken for classes, such as grades
 _WORTH_COMPILING = 1_000  # rows; the compiler takes a tenth of a second, as a few hundred rows without it
+
+Rows = tuple[list[list[float]], list[Any]]  # features, and a target for each row
 
 
 @dataclass(frozen=True)
@@ -196,28 +200,108 @@ def check_classes(
         )
 
 
-def diverged(before: float, after: float, rate: float) -> str:
-    """A sentence about a training that left the network worse than it was; empty if it did not.
-
-    Args:
-        before: The mean loss of the untrained network on the samples that it is trained on.
-        after: That of the trained one.
-        rate: The learning rate.
-
-    Raises:
-        NumericError: The loss is nan or infinite now.
-
-    >>> diverged(1.5, 0.5, 0.1), diverged(1.5, 4e9, 10.0)
-    ('', 'the training diverged: the loss rose from 1.5 to 4e+09: use a smaller learning rate than 10')
-    """
-    remedy = f"use a smaller learning rate than {rate:g}"
-    if not math.isfinite(after):
-        raise NumericError(f"the training diverged: the loss is {after} at its end: {remedy}")
-    return f"the training diverged: the loss rose from {before:.4g} to {after:.4g}: {remedy}" if after > before else ""
-
-
 def _is_number(label: str) -> bool:
     try:
         return math.isfinite(float(label))
     except ValueError:
         return False
+
+
+# ---- training --------------------------------------------------------------------------------------------------------
+@dataclass
+class Experiment:
+    """A network, the rows of a table from which it learns, and those that are held out to judge it.
+
+    Attributes:
+        name: The name of the table.
+        network: The network, with what its numbers mean.
+        rows: The two parts of the table, "train" and "test".
+    """
+
+    name: str
+    network: TabularModel
+    rows: dict[str, Rows]
+
+    @classmethod
+    def on(
+        cls, table: Dataset[Any], name: str, target: str, *, loss: str, hidden: Sequence[int], seed: int,
+        test_size: float, **shape: Any,
+    ) -> Experiment:  # fmt: skip
+        """Hold out a part of a table, of each class the same, and make a network for the rest.
+
+        Args:
+            table: The table.
+            name: The name of the table.
+            target: The name of the column to predict.
+            loss: The name of the loss.
+            hidden: The number of neurons in each hidden layer.
+            seed: The seed of the split and of the weights.
+            test_size: The part to hold out; 0 for nothing.
+            **shape: Other arguments of ``MLP``.
+        """
+        X, y, classes = table.features, table.targets, table.class_names
+        rows: dict[str, Rows] = {"train": (X, y), "test": ([], [])}
+        if test_size:
+            X_train, X_test, y_train, y_test = train_test_split(
+                X, y, test_size=test_size, seed=seed, stratify=bool(classes)
+            )
+            rows = {"train": (X_train, y_train), "test": (X_test, y_test)}
+        X, y = rows["train"]
+        model = MLP(len(table.feature_names), [*hidden, len(classes) or 1], seed=seed, **shape)
+        scaling, of_target = Standardizer.fit(X), None if classes else Standardizer.fit([[number] for number in y])
+        return cls(name, TabularModel(model, target, table.feature_names, classes, loss, scaling, of_target), rows)
+
+    def introduction(self, how: str) -> str:
+        """Two lines about the table and the network, which end by saying how it is trained."""
+        shape = self.network.model.architecture()
+        sizes = "-".join(map(str, [shape["nin"], *shape["nouts"]]))
+        classes, (n_train, n_test) = self.network.class_names, [len(y) for _, y in self.rows.values()]
+        kind = f"{len(classes)} classes" if classes else f"{self.network.target} as a number"
+        return (
+            f"{self.name}: {n_train + n_test} rows, {shape['nin']} features, {kind}; {n_train} to train on, "
+            f"{n_test} held out\n{sizes} network{', ' + shape['activation'] if len(shape['nouts']) > 1 else ''}, "
+            f"{len(self.network.model.parameters())} parameters; {how}"
+        )
+
+    def train(self, optimizer: str, lr: float, **options: Any) -> tuple[History, str]:
+        """Train the network.
+
+        Args:
+            optimizer: The name of the optimiser.
+            lr: The learning rate.
+            **options: Options of ``fit``.
+
+        Returns:
+            The history, and a sentence if training left the network worse than it was; else an empty text.
+
+        Raises:
+            NumericError: The loss became nan or infinite.
+        """
+        network, (X, y) = self.network, self.rows["train"]
+        before = self.scores()["train"]["loss"]
+        history = fit(
+            network.model, network.scaling.transform(X), network.as_trained(y), loss=network.loss,
+            optimizer=OPTIMIZERS[optimizer](network.model.parameters(), lr=lr), **options,
+        )  # fmt: skip
+        after, remedy = self.scores()["train"]["loss"], f"use a smaller learning rate than {lr:g}"
+        if not math.isfinite(after):
+            raise NumericError(f"the training diverged: the loss is {after} at its end: {remedy}")
+        rose = f"the training diverged: the loss rose from {before:.4g} to {after:.4g}: {remedy}"
+        return history, rose if after > before else ""
+
+    def scores(self) -> dict[str, dict[str, Any]]:
+        """The scores of the network on both parts of the table, where there are rows."""
+        return {part: self.network.scores(self.network.outputs(X), y) for part, (X, y) in self.rows.items() if y}
+
+    def results(self) -> list[str]:
+        """The scores in words: a line for each part of the table."""
+        names = {"train": "trained on", "test": "held out"}
+        return [f"{names[part]:10}   {in_words(found)}" for part, found in self.scores().items()]
+
+
+def in_words(scores: dict[str, Any]) -> str:
+    """What ``TabularModel.scores`` gave, in one line."""
+    loss, n = f"loss {scores['loss']:.4g}", scores["samples"]
+    if "accuracy" in scores:
+        return f"{loss}   accuracy {scores['accuracy']:6.1%}   ({round(scores['accuracy'] * n)} of {n})"
+    return f"{loss}   R² {scores['r2']:.4f}   RMSE {scores['rmse']:.4g}"

@@ -212,7 +212,7 @@ def test_the_target_file_is_tried_before_training(
         return original(path, flags, *mode, **options)
 
     monkeypatch.setattr(os, "open", read_only)
-    for name in ("fit", "TabularModel"):
+    for name in ("Experiment", "TabularModel"):
         monkeypatch.setattr(f"nn.cli.commands.{name}", None)
     for words in (
         "train fruit.csv --target fruit --out new.json",
@@ -260,7 +260,7 @@ def test_parameters_that_overflow_in_the_last_step_are_a_divergence(
         model.parameters()[0].data = float("inf")
         return History(loss=[0.5])
 
-    monkeypatch.setattr("nn.cli.commands.fit", overflowing)
+    monkeypatch.setattr("nn.cli.tabular.fit", overflowing)
     status, _, err = run(capsys, "train", "line.csv", "--target", "y", "--task", "regression")
     assert status == 1
     assert re.search(
@@ -323,7 +323,7 @@ def test_an_interruption_is_one_line_and_writes_nothing(
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nn.cli.commands.fit", interrupted)
+    monkeypatch.setattr("nn.cli.tabular.fit", interrupted)
     status, _, err = run(capsys, "train", "fruit.csv", "--target", "fruit")
     assert (status, err) == (130, "python -m nn train: error: interrupted\n")
     assert not (folder / "model.json").exists()
@@ -336,7 +336,7 @@ def test_a_warning_is_one_line(
         warnings.warn("this takes long", RuntimeWarning, stacklevel=1)
         return fit(*arguments, **options)
 
-    monkeypatch.setattr("nn.cli.commands.fit", warned)
+    monkeypatch.setattr("nn.cli.tabular.fit", warned)
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         status, _, err = run(capsys, "train", "fruit.csv", "--target", "fruit", "--epochs", "1")

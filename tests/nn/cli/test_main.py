@@ -51,7 +51,7 @@ def test_it_trains_to_95_percent_on_the_held_out_third(
 ) -> None:
     _, process = demonstration
     assert process.returncode == 0, process.stderr
-    assert "Iris: 150 samples, 4 features, 3 classes; 100 to train on, 50 held out" in process.stdout
+    assert "Iris: 150 rows, 4 features, 3 classes; 100 to train on, 50 held out" in process.stdout
     assert "4-5-3 network, sigmoid, 43 parameters; J = 1/(2k) Σ (a − y)², mini-batches of 10" in process.stdout
     found = re.search(r"held out +loss 0\.\d+ +accuracy +([\d.]+)% +\((\d+) of 50\)", process.stdout)
     assert found
@@ -98,6 +98,7 @@ def test_the_pictures_show_the_neuron_and_the_loss(
     chart = ElementTree.parse(out / "loss.svg").getroot()
     (line,) = chart.iter("{http://www.w3.org/2000/svg}polyline")
     assert len(line.get("points", "").split()) == 100
+    assert "background:white" in str(chart.get("style"))  # a viewer may be dark
     text = "".join(ElementTree.parse(out / "neuron.svg").getroot().itertext())
     dot = (out / "neuron.dot").read_text(encoding="utf-8")
     for label in ["a²₁", "z²₁", "w²₁₁", "w²₁₄", "x₁", "x₄", "b²₁"]:
@@ -129,7 +130,7 @@ def test_it_trains_on_a_table_of_the_user(folder: Path, capsys: pytest.CaptureFi
     (folder / "fruit.csv").write_text(FRUIT)
     status, out, err = run(capsys, "--data", "fruit.csv", "--target", "fruit", "--epochs", "30", "--out", "a/b")
     assert status == 0, err
-    assert "fruit.csv: 18 samples, 2 features, 2 classes; 12 to train on, 6 held out" in out
+    assert "fruit.csv: 18 rows, 2 features, 2 classes; 12 to train on, 6 held out" in out
     assert re.search(r"held out .* accuracy 100\.0% +\(6 of 6\)", out)
     assert sorted(os.listdir("a/b")) == ["loss.svg", "model.json", "neuron.dot", "neuron.svg"]
     assert load_model("a/b/model.json")[1]["class_names"] == ["apple", "cherry"]
@@ -282,7 +283,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_training(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a folder that is there; and where the folder cannot be made."""
-    monkeypatch.setattr("nn.cli.demo.train", None)
+    monkeypatch.setattr("nn.cli.demo.Experiment.train", None)
     (folder / "demo" / "loss.svg").mkdir(parents=True)
     status, out, err = run(capsys, "--out", "demo")
     assert (status, out) == (2, "")
@@ -322,10 +323,10 @@ def test_a_divergence_has_a_status_of_its_own_and_writes_nothing(
 def test_an_interruption_is_one_line(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*arguments: object) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nn.cli.demo.train", interrupted)
+    monkeypatch.setattr("nn.cli.demo.Experiment.train", interrupted)
     status, _, err = run(capsys)
     assert (status, err) == (130, "python -m nn: error: interrupted\n")
 
