@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from autograd import Value
@@ -24,21 +24,6 @@ _TORCH = {
     "softplus": "torch.nn.Softplus(threshold=40)", "silu": "torch.nn.SiLU()", "gelu": "torch.nn.GELU()", "sin": "Sin()",
 }  # fmt: skip
 
-_LINEAR = """\
-def linear(weight, bias):
-    layer = torch.nn.Linear(len(weight[0]), len(weight), dtype=torch.float64)
-    with torch.no_grad():
-        layer.weight.copy_(torch.tensor(weight, dtype=torch.float64))
-        layer.bias.copy_(torch.tensor(bias, dtype=torch.float64))
-    return layer
-"""
-_SIN = """\
-class Sin(torch.nn.Module):
-    def forward(self, z):
-        return torch.sin(z)
-"""
-
-
 _FILLED = """\
 def filled(part, tensors):
     part = part.double()
@@ -46,6 +31,11 @@ def filled(part, tensors):
         for name, numbers in tensors.items():
             part.get_parameter(name).copy_(torch.tensor(numbers, dtype=torch.float64))
     return part
+"""
+_SIN = """\
+class Sin(torch.nn.Module):
+    def forward(self, z):
+        return torch.sin(z)
 """
 
 
@@ -70,71 +60,104 @@ def to_torch(model: Any) -> str:
     import torch
     <BLANKLINE>
     <BLANKLINE>
-    def linear(weight, bias):
-        layer = torch.nn.Linear(len(weight[0]), len(weight), dtype=torch.float64)
+    def filled(part, tensors):
+        part = part.double()
         with torch.no_grad():
-            layer.weight.copy_(torch.tensor(weight, dtype=torch.float64))
-            layer.bias.copy_(torch.tensor(bias, dtype=torch.float64))
-        return layer
+            for name, numbers in tensors.items():
+                part.get_parameter(name).copy_(torch.tensor(numbers, dtype=torch.float64))
+        return part
     <BLANKLINE>
     <BLANKLINE>
     model = torch.nn.Sequential(
-        linear(
-            weight=[
+        filled(torch.nn.Linear(2, 3), {
+            "weight": [
                 [0.0, 0.0],
                 [0.0, 0.0],
                 [0.0, 0.0],
             ],
-            bias=[0.0, 0.0, 0.0],
-        ),
+            "bias": [0.0, 0.0, 0.0],
+        }),
         torch.nn.Tanh(),
-        linear(
-            weight=[
+        filled(torch.nn.Linear(3, 1), {
+            "weight": [
                 [0.0, 0.0, 0.0],
             ],
-            bias=[0.0],
-        ),
+            "bias": [0.0],
+        }),
     )
     """
-    if _arguments_of(model):
-        return "\n\n".join(["import torch\n", _FILLED, f"model = {_part(model, '')}\n"])
-    modules: list[str] = []
-    for number, neurons in enumerate(_layers(model), start=2):
-        modules.append(_linear(neurons))
-        activation = _activation(number, neurons)
-        if activation != "identity":
-            modules.append(f"    {_TORCH[activation]},\n")
-    parts = ["import torch\n", _LINEAR, *([_SIN] if f"    {_TORCH['sin']},\n" in modules else [])]
-    return "\n\n".join([*parts, f"model = torch.nn.Sequential(\n{''.join(modules)})"])
+    source = _part(model, "")
+    helpers = [_FILLED, *([_SIN] if _TORCH["sin"] in source else [])]
+    return "\n\n".join(["import torch\n", *helpers, f"model = {source}"])
 
 
-def _layers(model: Any) -> list[list[Neuron]]:
-    """The neurons of each layer."""
-    layers = model.layers if type(model) is MLP else [model]
-    found = [[layer] if type(layer) is Neuron else layer.neurons for layer in layers if type(layer) in (Neuron, Layer)]
-    if len(found) < len(layers) or any(type(neuron) is not Neuron for neurons in found for neuron in neurons):
-        raise TypeError(
-            f"to_torch writes an MLP, a Layer or a Neuron, not {type(model).__name__}: only the code of a module of "
-            "your own says what it computes; write it with torch, and give it the numbers of state_dict()"
+def _part(part: Any, indent: str) -> str:
+    """The expression that makes a part in PyTorch, with its numbers; its further lines are indented."""
+    inside = indent + " " * 4
+    if type(part) is parts.Sequential:
+        return _sequential([_part(inner, inside) for inner in part], indent)
+    if type(part) in (MLP, Layer, Neuron):
+        layers = part.layers if type(part) is MLP else [part]
+        return _sequential(
+            [made for i, layer in enumerate(layers, start=2) for made in _layer(layer, i, inside)], indent
         )
-    return found
+    if type(part) not in _ARGUMENTS:
+        raise _stranger(part)
+    return _filled(f"{type(part).__name__}({_ARGUMENTS[type(part)](part)})", _tensors(part), indent)
 
 
-def _activation(layer: int, neurons: Sequence[Neuron]) -> str:
-    names = {neuron.activation for neuron in neurons}
-    for name in names:
-        if name not in ACTIVATIONS:
-            own = getattr(name, "__name__", name)
-            raise ValueError(f"layer {layer} has the activation {own}: to_torch knows {', '.join(ACTIVATIONS)}")
+def _layer(layer: Any, number: int, indent: str) -> Iterator[str]:
+    """A layer, or a neuron alone: a Linear, and the activation behind it."""
+    neurons = [layer] if type(layer) is Neuron else layer.neurons if type(layer) is Layer else []
+    if not neurons or any(type(neuron) is not Neuron for neuron in neurons):
+        raise _stranger(layer)
+    tensors = [("weight", [neuron.w for neuron in neurons]), ("bias", [neuron.b for neuron in neurons])]
+    yield _filled(f"Linear({len(neurons[0].w)}, {len(neurons)})", tensors, indent)
+    names = list(dict.fromkeys(neuron.activation for neuron in neurons))
+    if own := [getattr(name, "__name__", name) for name in names if name not in ACTIVATIONS]:
+        raise ValueError(f"layer {number} has the activation {own[0]}: to_torch knows {', '.join(ACTIVATIONS)}")
     if len(names) > 1:
-        raise ValueError(f"the neurons of layer {layer} have different activations: {', '.join(map(str, names))}")
-    return str(names.pop())
+        raise ValueError(f"the neurons of layer {number} have different activations: {', '.join(map(str, names))}")
+    if names != ["identity"]:
+        yield _TORCH[str(names[0])]
 
 
-def _linear(neurons: Sequence[Neuron]) -> str:
-    rows = [_wrapped([_finite(w) for w in neuron.w], " " * 12) for neuron in neurons]
-    bias = _wrapped([_finite(neuron.b) for neuron in neurons], " " * 8, "bias=")
-    return "".join(["    linear(\n        weight=[\n", *rows, "        ],\n", bias, "    ),\n"])
+def _stranger(part: Any) -> TypeError:
+    kind = getattr(part, "__name__", type(part).__name__)
+    return TypeError(
+        f"to_torch writes an MLP, a Layer, a Neuron, and parts with PyTorch's names, not {kind}: only the code of a "
+        "module of your own says what it computes; write it with torch, and give it the numbers of state_dict()"
+    )
+
+
+# ---- the text --------------------------------------------------------------------------------------------------------
+def _sequential(made: Iterable[str], indent: str) -> str:
+    lines = "".join([f"{indent}    {part},\n" for part in made])
+    return f"torch.nn.Sequential(\n{lines}{indent})"
+
+
+def _filled(made: str, tensors: Iterable[tuple[str, Any]], indent: str) -> str:
+    """A part of PyTorch with our numbers."""
+    entries = "".join([_tensor(name, numbers, indent + " " * 4) for name, numbers in tensors])
+    return f"filled(torch.nn.{made}, {{\n{entries}{indent}}})" if entries else f"torch.nn.{made}"
+
+
+def _tensors(part: Module) -> Iterator[tuple[str, Any]]:
+    """The parameters by PyTorch's names, in lists of the shapes that its tensors have."""
+    for name, held in vars(part).items():
+        if isinstance(held, Module):
+            yield from ((f"{name}.{inner}", numbers) for inner, numbers in _tensors(held))
+        elif isinstance(held, list):
+            yield name, held
+
+
+def _tensor(name: str, held: list[Any], indent: str) -> str:
+    """One entry of a dictionary."""
+    start = f'"{name}": ' if name else ""
+    if isinstance(held[0], list):
+        rows = "".join(_tensor("", row, indent + " " * 4) for row in held)
+        return f"{indent}{start}[\n{rows}{indent}],\n"
+    return _wrapped([_finite(parameter) for parameter in held], indent, start)
 
 
 def _finite(parameter: Value) -> float:
@@ -180,7 +203,6 @@ _ARGUMENTS: dict[type, Callable[[Any], str]] = {
     activations.GELU: lambda part: f"approximate={part.approximate!r}",
     activations.Softmax: lambda part: "dim=-1",
     activations.LogSoftmax: lambda part: "dim=-1",
-    parts.Sequential: _nothing,
     parts.Linear: lambda part: f"{len(part.weight[0])}, {len(part.weight)}, bias={bool(part.bias)}",
     parts.Embedding: lambda part: f"{len(part.weight)}, {len(part.weight[0])}",
     parts.Dropout: lambda part: repr(part.p),
@@ -194,45 +216,3 @@ _ARGUMENTS: dict[type, Callable[[Any], str]] = {
         f"{len(part.in_proj_weight[0])}, {part.num_heads}, bias={bool(part.in_proj_bias)}"
     ),
 }
-
-
-def _arguments_of(part: Any) -> Callable[[Any], str] | None:
-    return _ARGUMENTS.get(type(part))
-
-
-def _part(part: Any, indent: str) -> str:
-    """The expression that makes a part in PyTorch, with its numbers; its further lines are indented."""
-    arguments, inside = _arguments_of(part), indent + " " * 4
-    if arguments is None:
-        raise TypeError(
-            f"to_torch writes the parts with PyTorch's names in a Sequential, not {_kind(part)}: "
-            "only its own code says what it computes"
-        )
-    if isinstance(part, parts.Sequential):
-        lines = [f"{inside}{_part(inner, inside)},\n" for inner in part]
-        return f"torch.nn.Sequential(\n{''.join(lines)}{indent})"
-    made = f"torch.nn.{type(part).__name__}({arguments(part)})"
-    tensors = "".join(_tensor(name, numbers, inside) for name, numbers in _tensors(part))
-    return f"filled({made}, {{\n{tensors}{indent}}})" if tensors else made
-
-
-def _tensors(part: Module) -> Iterator[tuple[str, Any]]:
-    """The parameters by PyTorch's names, in lists of the shapes that its tensors have."""
-    for name, held in vars(part).items():
-        if isinstance(held, Module):
-            yield from ((f"{name}.{inner}", numbers) for inner, numbers in _tensors(held))
-        elif isinstance(held, list):
-            yield name, held
-
-
-def _tensor(name: str, held: list[Any], indent: str) -> str:
-    """One entry of a dictionary."""
-    start = f'"{name}": ' if name else ""
-    if isinstance(held[0], list):
-        rows = "".join(_tensor("", row, indent + " " * 4) for row in held)
-        return f"{indent}{start}[\n{rows}{indent}],\n"
-    return _wrapped([_finite(parameter) for parameter in held], indent, start)
-
-
-def _kind(part: Any) -> str:
-    return str(getattr(part, "__name__", type(part).__name__))

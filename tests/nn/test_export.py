@@ -37,9 +37,16 @@ def calls(source: str) -> list[ast.Call]:
     return [part for part in sequential.args if isinstance(part, ast.Call)]
 
 
+def name_of(call: ast.Call) -> str:
+    """What a call makes, or fills with numbers."""
+    made = call.args[0] if ast.unparse(call.func) == "filled" else call
+    assert isinstance(made, ast.Call)
+    return ast.unparse(made.func)
+
+
 def numbers(call: ast.Call) -> tuple[list[list[float]], list[float]]:
-    """The weights and the biases of ``linear(weight=…, bias=…)``."""
-    found = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    """The weights and the biases of ``filled(torch.nn.Linear(…), {"weight": …, "bias": …})``."""
+    found = ast.literal_eval(call.args[1])
     return found["weight"], found["bias"]
 
 
@@ -50,7 +57,7 @@ def test_the_numbers_of_the_network_stand_in_the_source_to_the_last_bit() -> Non
     model = network("tanh")
     model.layers[0].neurons[0].w[0].data = -5e-324
     model.layers[0].neurons[0].w[1].data = -0.0
-    linear = [numbers(call) for call in calls(to_torch(model)) if ast.unparse(call.func) == "linear"]
+    linear = [numbers(call) for call in calls(to_torch(model)) if name_of(call) == "torch.nn.Linear"]
     expected = [
         ([[w.data for w in neuron.w] for neuron in layer.neurons], [neuron.b.data for neuron in layer.neurons])
         for layer in model.layers
@@ -61,17 +68,17 @@ def test_the_numbers_of_the_network_stand_in_the_source_to_the_last_bit() -> Non
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_stands_between_the_layers(activation: str) -> None:
     source = to_torch(network(activation))
-    names = [ast.unparse(call.func).removeprefix("torch.nn.") for call in calls(source)]
-    assert names[0] == names[-1] == "linear"
-    between = set(names) - {"linear"}
+    names = [name_of(call).removeprefix("torch.nn.") for call in calls(source)]
+    assert names[0] == names[-1] == "Linear"
+    between = set(names) - {"Linear"}
     assert len(between) == (activation != "identity")
     assert {name.lower() for name in between} <= {activation.replace("_", "")}
     assert ("class Sin" in source) == (activation == "sin")
 
 
 def test_the_output_has_an_activation_of_its_own() -> None:
-    names = [ast.unparse(call.func) for call in calls(to_torch(network("tanh", "sigmoid")))]
-    assert names == ["linear", "torch.nn.Tanh", "linear", "torch.nn.Tanh", "linear", "torch.nn.Sigmoid"]
+    names = [name_of(call).removeprefix("torch.nn.") for call in calls(to_torch(network("tanh", "sigmoid")))]
+    assert names == ["Linear", "Tanh", "Linear", "Tanh", "Linear", "Sigmoid"]
 
 
 def test_a_layer_and_a_neuron_are_written_too() -> None:
@@ -109,7 +116,7 @@ class Negated(MLP):
 
 @pytest.mark.parametrize("model", [Doubled(), Negated(1, [1]), Value(1.0), None, [MLP(1, [1])]])
 def test_what_only_its_own_code_can_compute_is_refused(model: Any) -> None:
-    with pytest.raises(TypeError, match=f"an MLP, a Layer or a Neuron, not {type(model).__name__}: only the code of a"):
+    with pytest.raises(TypeError, match=f"parts with PyTorch's names, not {type(model).__name__}: only the code of a"):
         to_torch(model)
 
 
@@ -204,7 +211,7 @@ json.dump(found, sys.stdout)
 @pytest.mark.skipif(not torch_python(), reason="torch is not installed, and TORCH_PYTHON names no Python that has it")
 def test_pytorch_computes_the_same_with_every_part() -> None:
     deep = {"name": "deep", "part": "Sequential", "samples": [[0.5, -1.0], [2.0, 0.1]]}
-    inner = nn.Sequential(nn.Linear(5, 4, bias=False), nn.RMSNorm(4), nn.Dropout(0.5))
+    inner = nn.Sequential(nn.Linear(5, 4, bias=False), nn.RMSNorm(4), nn.Dropout(0.5), MLP(4, [3, 4], seed=1))
     models = [made(case) for case in CASES] + [
         nn.Sequential(nn.Linear(2, 5), nn.GELU(), inner, nn.LayerNorm(4), nn.Tanh(), nn.Softmax()).eval()
     ]
@@ -223,16 +230,16 @@ def test_pytorch_computes_the_same_with_every_part() -> None:
 
 
 def test_every_part_with_the_name_of_pytorch_can_be_written() -> None:
-    assert {kind.__name__ for kind in nn.export._ARGUMENTS} == {*PARTS, "Sequential"}
+    assert {kind.__name__ for kind in nn.export._ARGUMENTS} == {*PARTS}
 
 
 def test_a_part_that_pytorch_does_not_have_is_refused_by_name() -> None:
     def doubled(x: list[Value]) -> list[Value]:
         return [2.0 * a for a in x]
 
-    with pytest.raises(TypeError, match="not doubled: only its own code says what it computes"):
+    with pytest.raises(TypeError, match="not doubled: only the code of a module of your own says what it computes"):
         to_torch(nn.Sequential(nn.Linear(1, 1), doubled))
-    with pytest.raises(TypeError, match="not Negated: only its own code says what it computes"):
+    with pytest.raises(TypeError, match="not Negated: only the code of a module of your own says what it computes"):
         to_torch(nn.Sequential(nn.Linear(1, 1), Negated(1, [1])))
 
 
