@@ -79,29 +79,38 @@ class Plan:
             assembled = assemble(self.recording, self.wanted, most=most_classes(len(self.recording.nodes)))
         except TooManyClassesError:
             return partial(_by_tape, Tape(self.recording), bool(self.wanted), len(self.recording.parameters))
-        return _ByClasses(assembled, Machine(inlined(assembled.program)))
+        return self._calls(assembled, Machine(inlined(assembled.program)))
 
     def _in_python(self) -> Any:
         assembled = assemble(self.recording, self.wanted)
-        return _ByClasses(assembled, PythonKernel(inlined(assembled.program)))
+        return self._calls(assembled, PythonKernel(inlined(assembled.program)))
+
+    def _calls(self, assembled: Assembled, kernel: Kernel) -> _ByClasses:
+        return _ByClasses(assembled, kernel, len(self.recording.parameters))
 
 
 class _ByClasses:
-    """Calls of the kernel of an assembled program."""
+    """Calls of the kernel of an assembled program.
 
-    def __init__(self, assembled: Assembled, kernel: Kernel) -> None:
-        self.kernel = kernel
+    Args:
+        assembled: The program.
+        kernel: What runs it.
+        count: The number of captured leaves; a call also brings plain numbers from outside, behind theirs.
+    """
+
+    def __init__(self, assembled: Assembled, kernel: Kernel, count: int) -> None:
+        self.kernel, self.count = kernel, count
         self.outputs, self.guarded = assembled.outputs, assembled.guarded
         place = {kind: k for k, kind in enumerate(assembled.gradients, assembled.outputs + assembled.guarded)}
         self.by_arguments, self.by_parameters = place.get(Kind.ARGUMENT), place.get(Kind.PARAMETER)
 
-    def __call__(self, numbers: Sequence[float], parameters: Sequence[float]) -> Found | None:
-        found = self.kernel(numbers, parameters)
+    def __call__(self, numbers: Sequence[float], live: Sequence[float]) -> Found | None:
+        found = self.kernel(numbers, live)
         if self.guarded and found[self.outputs][0] != 0.0:
             return None
         values = [float(output[0]) for output in found[: self.outputs]]
         by_arguments = [0.0] * len(numbers) if self.by_arguments is None else floats_of(found[self.by_arguments])
-        by_parameters = [0.0] * len(parameters) if self.by_parameters is None else found[self.by_parameters]
+        by_parameters = [0.0] * self.count if self.by_parameters is None else found[self.by_parameters]
         return values, by_arguments, by_parameters
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -93,3 +95,40 @@ def test_a_whole_step(made: Any) -> None:
         values = [made_step(*args).data for _ in range(CALLS)]
         followed.append([*values, *[p.data for p in parameters], *[p.grad for p in parameters]])
     assert close(followed[1], followed[0])
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("read", ["a number that it changes", "a gradient", "a list that it changes", "nothing"])
+def test_each_gradient_goes_to_its_own_argument_whatever_else_is_read(read: str, captured: bool, backend: str) -> None:
+    """The numbers that a call reads outside are no parameters: they must not shift the gradients of these."""
+    w, state = Value(0.7), types.SimpleNamespace(count=1.0, numbers=[2.0, 3.0], seen=Value(0.0))
+
+    def f(x: Any, y: Any, z: Any) -> Any:
+        result = x * 2.0 + y * y + (x * z * w if captured else 0.0)
+        if read == "a number that it changes":
+            state.count += 1.0
+        elif read == "a gradient":
+            state.count += 1.0
+            return result + state.seen.grad * z
+        elif read == "a list that it changes":
+            state.numbers[0], state.numbers[1] = state.numbers[1], state.numbers[0] + 1.0
+            return result * state.numbers[0] + x, result * state.numbers[1] + z
+        return result
+
+    compiled = autograd.compile(f, backend=backend)
+    for kinds in itertools.product((Value, float), repeat=3):
+        state.count, state.numbers[:], state.seen.grad = 1.0, [2.0, 3.0], 0.25
+        before = [_gradients(f, kinds, w) for _ in range(CALLS)]
+        state.count, state.numbers[:] = 1.0, [2.0, 3.0]
+        for expected in before:
+            assert close(_gradients(compiled, kinds, w), expected)
+
+
+def _gradients(f: Callable[..., Any], kinds: tuple[Any, ...], w: Value) -> list[float]:
+    given = [kind(x) for kind, x in zip(kinds, (0.5, 1.25, -2.0))]
+    result = f(*given)
+    w.grad = 0.0
+    for k, root in enumerate(result if isinstance(result, tuple) else [result]):
+        (root * (k + 1.0) if isinstance(root, Value) else Value(root)).backward()
+    return [w.grad, *[x.grad for x in given if isinstance(x, Value)]]
