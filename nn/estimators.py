@@ -112,26 +112,11 @@ class Network(_NamedArguments):
         random_state: Any = None,
         compile: bool = True,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.learning_rate_init = learning_rate_init
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
-        self.compile = compile
+        # scikit-learn reads each argument from the attribute of its name, and wants it there as it was given.
+        given = locals()
+        for name in signature(Network.__init__).parameters:
+            if name != "self":
+                setattr(self, name, given[name])
 
     # ---- training ------------------------------------------------------------------------------------------------
     def _begin(self, X: Any, outputs: int) -> None:

@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import autograd
-from autograd import Value, exp, fsum, log, no_grad, relu, sumprod, take
+from autograd import no_grad, relu
 from autograd.errors import NumericError
 from autograd.terminal import say
+from nn.activations import each_number
 from nn.data import DataError
 from nn.datasets import load_names
 from nn.files import FileError
+from nn.losses import cross_entropy
 from nn.module import Module
 from nn.optim import Adam
+from nn.parts import Embedding, Linear, RMSNorm
+from nn.sequences import MultiheadAttention
 
 __all__ = ["Writer", "generate", "learn", "lines_of", "write"]
 
@@ -44,48 +48,27 @@ class Writer(Module):
     """
 
     def __init__(self, characters: str, places: int, width: int = 8, *, rng: random.Random) -> None:
-        def matrix(rows: int, columns: int) -> list[list[Value]]:
-            return [[Value(rng.gauss(0.0, 0.1)) for _ in range(columns)] for _ in range(rows)]
-
         self.characters, self.places = characters, places
-        self.letter, self.position = matrix(len(characters), width), matrix(places, width)
-        self.query, self.key, self.value, self.mix = (matrix(width, width) for _ in range(4))
-        self.up, self.down = matrix(2 * width, width), matrix(width, 2 * width)
-        self.output = matrix(len(characters), width)
+        self.letter, self.position = Embedding(len(characters), width), Embedding(places, width)
+        self.norm = RMSNorm(width, eps=1e-5, elementwise_affine=False)
+        self.attention = MultiheadAttention(width, 1, bias=False)
+        self.up, self.down = Linear(width, 2 * width, bias=False), Linear(2 * width, width, bias=False)
+        self.output = Linear(width, len(characters), bias=False)
+        for parameter in self.parameters():  # so small that at first all characters are about alike
+            parameter.data = rng.gauss(0.0, 0.1)
 
     def __call__(self, tokens: Sequence[int]) -> list[list[Any]]:
-        # The compiler rewrites `table[token]` in a user's code; in a package it is written as `take`.
-        xs = [_add(take(self.letter, token), self.position[t]) for t, token in enumerate(tokens)]
-        normal = [_norm(x) for x in xs]
-        q, k, v = ([_times(m, x) for x in normal] for m in (self.query, self.key, self.value))
-        scores = []
-        for t, x in enumerate(xs):
-            shares = _softmax([sumprod(q[t], k[s]) / math.sqrt(len(q[t])) for s in range(t + 1)])
-            found = [sumprod(shares, column) for column in zip(*v[: t + 1])]
-            x = _add(x, _times(self.mix, found))
-            hidden = [relu(z) for z in _times(self.up, _norm(x))]
-            scores.append(_times(self.output, _add(x, _times(self.down, hidden))))
+        xs = _added(self.letter(tokens), self.position(range(len(tokens))))
+        normal = self.norm(xs)
+        found, _ = self.attention(normal, normal, normal, is_causal=True)
+        xs = _added(xs, found)
+        hidden = each_number(relu, self.up(self.norm(xs)))
+        scores: list[list[Any]] = self.output(_added(xs, self.down(hidden)))
         return scores
 
 
-def _times(matrix: Sequence[Sequence[Any]], x: Sequence[Any]) -> list[Any]:
-    return [sumprod(row, x) for row in matrix]
-
-
-def _add(x: Sequence[Any], y: Sequence[Any]) -> list[Any]:
-    return [a + b for a, b in zip(x, y)]
-
-
-def _norm(x: Sequence[Any]) -> list[Any]:
-    scale = (sumprod(x, x) / len(x) + 1e-5) ** -0.5
-    return [a * scale for a in x]
-
-
-def _softmax(z: Sequence[Any]) -> list[Any]:
-    # Written out: the compiler puts sums of different lengths, as a causal mask makes them, into few equations.
-    exps = [exp(a) for a in z]
-    total = fsum(exps)
-    return [e / total for e in exps]
+def _added(rows: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [[a + b for a, b in zip(row, other)] for row, other in zip(rows, others)]
 
 
 # ---- the text --------------------------------------------------------------------------------------------------------
@@ -149,8 +132,7 @@ def learn(writer: Writer, lines: Sequence[str], steps: int, lr: float, rng: rand
     @autograd.compile
     def step(tokens: list[int]) -> Any:
         scores = writer(tokens[:-1])
-        losses = [-log(take(_softmax(z), target)) for z, target in zip(scores, tokens[1:])]
-        loss = fsum(losses) / len(losses)
+        loss = cross_entropy(scores, tokens[1:])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import autograd
-from autograd import Value, fsum
+from autograd import fsum
 from nn.cli.text import Writer, learn, lines_of, write
 from nn.data import DataError
 from nn.datasets import load_names
@@ -53,7 +53,7 @@ def test_one_program_serves_all_windows_and_computes_what_the_engine_does() -> N
 def test_no_place_sees_what_comes_after_it() -> None:
     writer = Writer("\nabcd", 5, rng=random.Random(0))
     scores = writer([0, 1, 2, 3, 4])
-    gradients = autograd.grad(fsum(scores[1]), [row[0] for row in writer.letter])
+    gradients = autograd.grad(fsum(scores[1]), [row[0] for row in writer.letter.weight])
     assert [g != 0.0 for g in gradients] == [True, True, False, False, False]
 
 
@@ -67,8 +67,9 @@ def test_a_line_that_does_not_end_is_cut() -> None:
     writer = Writer("\na", 3, rng=random.Random(0))
     for p in writer.parameters():
         p.data = 0.0
-    writer.output[1] = [Value(1e3) for _ in writer.output[1]]
-    for row in writer.position:
+    for p in writer.output.weight[1]:
+        p.data = 1e3
+    for row in writer.position.weight:
         for p in row:
             p.data = 1.0
     assert write(writer, 1.0, 7, random.Random(0)) == "a" * 7
