@@ -195,7 +195,7 @@ class Compiled(Uncompiled):
             fresh: A recording of this very call, if there is one.
         """
         asked = by_parameters, by_arguments
-        if self.has_effects and not self.kept.apart(given):
+        if not self.are_apart(args, structure, given):
             return None
         if fresh is None:
             for variant in self.kept.holding(structure):
@@ -207,7 +207,7 @@ class Compiled(Uncompiled):
                     self.budget.hits += 1
                     return variant, result
             fresh = self.recorded(args, structure) if self.would_pay(structure) else None
-            if fresh is None or (fresh.has_effects and not self.kept.apart(given)):
+            if fresh is None or not self.are_apart(args, structure, given):
                 return None
         # The function has run for this call.  Where it would see something else from now on, or a number that it read
         # differs by rounding in machine code, the numbers of that run are the answer: it does not run again.

@@ -39,6 +39,8 @@ class Recordings:
         kept: The recordings that can be used again.
         budget: Whether to record once more.
         has_effects: Whether the function turned out to change something.
+        changes_arguments: Whether it changes lists or dictionaries in its arguments.
+        lists: The ids of those outside that it changes.
         changes: What it changed itself when it was recorded.
         never: Why its recordings cannot be used again; empty if they can.
     """
@@ -49,7 +51,8 @@ class Recordings:
         self.entries: deque[Entry] = deque(maxlen=MOST_IN_ALL)
         self.kept = Variants()
         self.budget = Budget()
-        self.has_effects = False
+        self.has_effects = self.changes_arguments = False
+        self.lists: frozenset[int] = frozenset()
         self.never = self.changes = ""
         self._lock = threading.RLock()
         renew_in_child(self, "_lock", threading.RLock)
@@ -88,6 +91,8 @@ class Recordings:
             seconds = thread_time() - started
             self.budget.add(structure, seconds)
             variant = Variant(recording, self.backend, outside, self.budget, self._residence)
+            self.changes_arguments = self.changes_arguments or recording.changed is not None
+            self.lists |= recording.effects.lists
             cause = cause_of(variant, self.variants.get(structure, ()), self.entries, args)
             self.entries.append(Entry(self.recordings, cause, variant, seconds))
             self.changes = outside.changed()

@@ -8,8 +8,8 @@ from itertools import repeat
 from typing import Any
 
 from autograd.compiler.calls.recordings import Recordings
-from autograd.compiler.recording.arguments import called, labels_of
-from autograd.compiler.recording.givens import put_back
+from autograd.compiler.recording.arguments import called, labels_of, structure
+from autograd.compiler.recording.givens import containers_in, put_back
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import as_node
 from autograd.compiler.recording.results import is_plain_number, is_structure, taken_apart
@@ -31,7 +31,8 @@ class Uncompiled(Recordings):
 
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
-        if self._may_change_something() or self._seen().reads("type"):
+        direct = not self.are_apart(args, structure(args)[0], given)  # copies would be apart
+        if direct or self._may_change_something() or self._seen().reads("type"):
             result = called(self.f, args)  # what it puts somewhere, or asks for its type, must be a plain number
             known = result is None or is_structure(result) or self.kept.gives_number(given) or self._updates()
             return result if known else as_node(result)
@@ -46,6 +47,24 @@ class Uncompiled(Recordings):
             return as_node(result)
         form, nodes = taken_apart(result, leaves)
         return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
+
+    def are_apart(self, args: Sequence[Any], kind: Any, given: Sequence[Any]) -> bool:
+        """Whether a program can make a call: all that the function may change has one name only.
+
+        Args:
+            args: The arguments of the call.
+            kind: Their structure.
+            given: The numbers and Values in them.
+        """
+        if self.has_effects and not self.kept.apart(given):
+            return False
+        if not (self.changes_arguments or self.lists):
+            return True
+        ids = list(map(id, containers_in(args, kind)))
+        if not self.changes_arguments:
+            return self.lists.isdisjoint(ids)
+        outsides = {variant.outside for variant in self.kept.all()} or {self._seen()}
+        return len({*ids}) == len(ids) and all(outside.seen.keys().isdisjoint(ids) for outside in outsides)
 
     def _may_change_something(self) -> bool:
         """Whether calls have effects, as far as the code tells."""
@@ -69,6 +88,11 @@ class Uncompiled(Recordings):
             raise CompileError(
                 "this call changes something outside of the function and cannot be recorded, so that value_and_grad "
                 "cannot be computed: call the function itself"
+            )
+        if self.changes_arguments and not self.are_apart(args, structure(args)[0], given):
+            raise CompileError(
+                "this call changes a list or dictionary that it is given twice, or that the function also knows by "
+                "itself, so that value_and_grad cannot be computed: give it a copy, or call the function itself"
             )
         with switched(recorder=None, recording=True) if open_contexts.count else nullcontext():
             inputs = inputs_for(given, self._labels(args), differentiated=True)

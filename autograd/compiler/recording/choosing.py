@@ -23,6 +23,8 @@ from autograd.value import Value
 
 __all__ = ["Chosen", "DifferentiatedWhole", "Row", "TracedWhole", "choice", "extreme", "identical", "member"]
 
+_CONTAINERS = (list, dict)
+
 
 class TracedWhole(TracedFloat):
     """An int in a list of floats and ints: a float, and yet an index, the end of a range or a part of a text."""
@@ -179,13 +181,16 @@ def identical(x: Any, y: Any) -> bool:
     """``x is y``: of a truth that is computed from the arguments a decision, since there are two truths only.
 
     Raises:
-        NotReplayableError: One is an argument: another call may be given the same object twice.
+        NotReplayableError: One is an argument, or a list in one: another call may be given the same object twice.
     """
     if x is y:
         return True
     if TracedBool in (type(x), type(y)) and isinstance(x, bool) and isinstance(y, bool):
         return bool(x) is bool(y)
     recorder = current_modes().recorder
+    copies = set() if recorder is None else recorder.copies
+    if isinstance(x, _CONTAINERS) and isinstance(y, _CONTAINERS) and not copies.isdisjoint((id(x), id(y))):
+        recorder.refuse("asks whether a list or dictionary in the arguments is a certain one")
     given = {} if recorder is None or recorder.changes is None else recorder.changes.targets
     if isinstance(x, Value) and isinstance(y, Value) and not given.keys().isdisjoint((x, y)):
         recorder.refuse("asks whether an argument is a certain Value")

@@ -95,6 +95,12 @@ class Effects(NamedTuple):
         return bool(targets or (self.written and self.written.any))
 
     @property
+    def lists(self) -> frozenset[int]:
+        """The ids of the lists and dictionaries outside that a call changes."""
+        parts = self.written.parts if self.written is not None else ()
+        return frozenset([id(part.place.space) for part in parts if part.place.is_item])
+
+    @property
     def outputs(self) -> list[Sequence[Value]]:
         """The nodes to compute, those that are not there yet."""
         return [self.data[1], self.gradients[1], self.written.nodes if self.written else []]

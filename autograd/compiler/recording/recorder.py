@@ -60,6 +60,7 @@ class Recorder:
         refused: What the function does that a program cannot do; empty if it does nothing of that kind.
         bounds: How large ints can be at most, see ``exact``.
         remembered: What functions with a cache gave for numbers of this call.
+        copies: The ids of the lists and dictionaries that stand for those in the arguments.
     """
 
     def __init__(self, plain_truths: bool, changes: Changes | None = None) -> None:
@@ -77,6 +78,7 @@ class Recorder:
         self.refused = ""
         self.bounds: dict[Value, int] = {}
         self.remembered: dict[Any, Any] = {}
+        self.copies: set[int] = set()
 
     def refuse(self, reason: str) -> NoReturn:
         """The function is about to do what a program cannot do, also if it catches this error."""

@@ -61,13 +61,15 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
     supply = iter(inputs)
     inside = [rebuild(arg, supply) for arg in args]
     copies = Copies(tuple(inside), inputs)
+    recorder = current_modes().recorder
+    if recorder is not None:
+        recorder.copies = {*map(id, copies.containers)}
     try:
         with transformation():
             return called(f, inside), copies
     except CompileError:
         raise
     except Exception as error:
-        recorder = current_modes().recorder
         changes = recorder is not None and recorder.changes is not None
         reason = _of_recording(error)
         if changes:
