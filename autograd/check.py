@@ -241,7 +241,6 @@ def check_graph(
     for node in topological_order(*([root] if isinstance(root, Value) else root)):
         if node.parents:
             _check_node(node, found)
-            found.look_for_kinks(node)
         if found.wrong:
             break
     return found.report(raise_exception)
@@ -252,6 +251,7 @@ def _check_node(node: Value, found: _Findings) -> None:
         found.unchecked.append(f"{describe(node)} is a compiled function; give it to gradcheck")
         return
     check_data(node, "checking it")
+    found.look_for_kinks(node)
     numbers = [parent._data for parent in node.parents]
     by = _differentiable(node)
     if len(by) > MANY and all(_agree_together(node, by, found, relative) for relative in (True, False)):

@@ -135,7 +135,7 @@ class Compiled(Uncompiled):
             return self.by_graph(args, parts_of_call(args)[1])
         variant, result = found
         variant.check_gradients()
-        derivatives = result.by_arguments or variant.gradients(False, every, numbers, result.live, 0)[0]
+        derivatives = result.by_arguments or variant.gradients(False, every, numbers, result.live)[0]
         return result.values[0], refilled(args, structure, leaves, derivatives)
 
     def _make_fast(self, variant: Variant, args: Sequence[Any]) -> bool:

@@ -1,4 +1,8 @@
-"""What a call of a compiled function gives: nodes, as if the function had been run on Values."""
+"""What a call of a compiled function gives: nodes, as if the function had been run on Values.
+
+The parents of a result are what the function captured and the Values in its arguments.  Its local derivatives are
+computed when somebody asks for them, if the call has not done so.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,28 @@ from functools import partial
 from typing import Any
 
 from autograd.compiler.calls.replay import CompiledCall
+from autograd.compiler.calls.together import Call, Output, PulledBack, Share, Together
 from autograd.compiler.calls.variants import Evaluated, Variant
 from autograd.compiler.recording.results import LazyPartials, floats_of
 from autograd.graph import Leaves
+from autograd.modes import in_transformation
 from autograd.value import Value, new_node, unrecorded
 
 __all__ = ["Nodes"]
 
 
 class Nodes:
-    """What one call gives, as nodes whose parents are the captured leaves and some arguments.
+    """Makes the nodes of one call.
 
     Args:
         variant: The recording that served.
         leaves: The numbers and Values in the arguments.
         numbers: Their numbers.
         chosen: The positions of the Values among them; None inside ``no_grad()``.
-        result: The numbers that the call gave.
+        result: What the call gave.
     """
 
-    __slots__ = ("chosen", "first", "leaves", "live", "numbers", "parents", "values", "variant")
+    __slots__ = ("call", "first", "parents", "together")
 
     def __init__(
         self,
@@ -36,39 +42,40 @@ class Nodes:
         chosen: tuple[int, ...] | None,
         result: Evaluated,
     ) -> None:
-        self.variant, self.leaves, self.numbers, self.chosen = variant, leaves, numbers, chosen
-        self.values, by_arguments, by_parameters, self.live = result
-        self.first: Sequence[float] | None = None
-        captured = variant.captured
+        self.call = Call(variant, leaves, numbers, chosen or (), result.values, result.live)
+        self.parents = variant.captured
+        self.first: Sequence[float] | None = None  # the local derivatives of the first result, if they are known
+        self.together: Value | None = None  # the node of the call
+        slopes, found = result.by_arguments, result.by_parameters
         if not chosen:
-            self.parents = captured
-            if by_arguments is not None and by_parameters is not None:
-                found = by_parameters
+            if slopes is not None and found is not None:
                 array = None if isinstance(found, list) else found
                 self.first = LazyPartials(len(found), partial(floats_of, found), array)
         else:
             given = tuple([leaves[i] for i in chosen])
-            self.parents = (*captured, *given) if captured else given
+            self.parents = (*self.parents, *given) if self.parents else given
             if variant.are_leaves(given):
                 self.parents = Leaves(self.parents)
-            if by_arguments is not None and by_parameters is not None:
-                slopes = tuple([by_arguments[i] for i in chosen])
-                self.first = (*floats_of(by_parameters), *slopes) if captured else slopes
+            if slopes is not None and found is not None:
+                self.first = (*floats_of(found), *[slopes[i] for i in chosen])
+        if chosen is None:
+            self.parents = ()
+        elif variant.gives_many(len(self.parents)) and not in_transformation():
+            self.together = new_node(0.0, Together(self.call), self.parents, PulledBack(self.call, len(self.parents)))
 
     def node(self, k: int) -> Value:
         """Output number k; derivatives that are not known are computed when somebody asks for them."""
-        labels = self.variant.labels
-        if self.chosen is None or not self.parents:
-            out = unrecorded(self.values[k])
+        call, together = self.call, self.together
+        labels, number = call.variant.labels, call.values[k]
+        if not self.parents:
+            out = unrecorded(number)
+        elif k == 0 and self.first is not None:
+            out = new_node(number, CompiledCall(call, k), self.parents, self.first)
+        elif together is not None:
+            out = new_node(number, Output(call, k), (together,), (Share(call, k),))
         else:
-            known = self.first if k == 0 else None
-            partials = LazyPartials(len(self.parents), partial(self._partials, k)) if known is None else known
-            out = new_node(self.values[k], CompiledCall(self, k), self.parents, partials)
+            partials = LazyPartials(len(self.parents), partial(call.slopes, {k: 1.0}))
+            out = new_node(number, CompiledCall(call, k), self.parents, partials)
         if labels:
             out.label = labels[k]
         return out
-
-    def _partials(self, k: int) -> Sequence[float]:
-        chosen = self.chosen or ()
-        by_arguments, by_parameters = self.variant.gradients(True, chosen, self.numbers, self.live, k)
-        return *by_parameters, *[by_arguments[i] for i in chosen]

@@ -16,15 +16,17 @@ from autograd.modes import recording as recording_on
 from autograd.ops import Op
 from autograd.value import Value
 
-__all__ = ["CompiledCall", "compute", "replayed"]
+__all__ = ["CompiledCall", "compute", "replayed", "replayed_together"]
 
 
 class CompiledCall(Op):
-    """The primitive of one call: its derivatives are those that it computed; as a graph, those of the recording.
+    """The primitive of one call, for one output: its derivatives are those that the call computed.
+
+    As a graph it is the recording, so that derivatives can be differentiated again.
 
     Args:
-        call: The result of the call, and its arguments (``Nodes``).
-        output: The number of this output.
+        call: The call (``calls.nodes.Call``).
+        output: The number of the output.
     """
 
     name = symbol = "compiled"
@@ -33,21 +35,11 @@ class CompiledCall(Op):
         # There is one for each call, so nothing is made here that is not asked for.
         self._call, self._output = call, output
 
-    def again(self, *operands: Any) -> Any:
-        """The recorded graph of other captured leaves and arguments."""
-        call = self._call
-        recording = call.variant.alone(self._output)
-        inputs = [*recording.parameters, *[recording.arguments[i] for i in call.chosen or ()]]
-        known = [*recording.numbers, *recording.arguments, *inputs]
-        numbers = map(float, call.live[len(recording.parameters) :])
-        return replayed(recording.output, dict(zip(known, [*numbers, *call.leaves, *operands])))
-
     def value(self, *operands: float) -> float:
         """The number that the call gave, or the recorded graph's at other operands."""
-        call = self._call
-        at = [*call.live[: len(call.variant.captured)], *[call.numbers[i] for i in call.chosen or ()]]
-        # Eagerly it would differ by rounding.
-        return call.values[self._output] if [*operands] == at else as_node(self.again(*operands))._data
+        if [*operands] == self._call.at:
+            return self._call.values[self._output]  # type: ignore[no-any-return]
+        return as_node(self(*operands))._data  # where they are the same, it would differ by rounding
 
     def partials(self, result: Any, *operands: Any) -> Sequence[Any]:
         """The derivatives of the recorded graph, as numbers or as a graph."""
@@ -55,11 +47,11 @@ class CompiledCall(Op):
             # Nodes of their own, since one operand may have been computed from another.
             nodes = [ops.identity(as_node(x)) for x in operands]
             is_graph = any(isinstance(x, Value) for x in operands)
-            return gradients(as_node(self.again(*nodes)), nodes, create_graph=is_graph)
+            return gradients(as_node(self(*nodes)), nodes, create_graph=is_graph)
 
     def __call__(self, *operands: Any) -> Any:
-        """The recorded graph itself, of the operands: a replay, which may be compiled, has no use for this one call."""
-        return self.again(*operands)
+        """The recorded graph of other captured leaves and arguments."""
+        return self._call.again([self._output], operands)[0]
 
     def __reduce__(self) -> NoReturn:
         raise PrimitiveError("cannot save the result of a compiled function with its graph: save it.detach()")
@@ -72,12 +64,17 @@ def replayed(output: Value, place: dict[Value, Any]) -> Any:
         output: The node to compute again.
         place: Other numbers or nodes in the place of some of its nodes.
     """
-    for node in topological_order(output):
+    return replayed_together([output], place)[0]
+
+
+def replayed_together(outputs: Sequence[Value], place: dict[Value, Any]) -> list[Any]:
+    """Several outputs of a recorded graph, each of whose nodes is computed once."""
+    for node in topological_order(*outputs):
         if node.parents and node not in place:
             compute(node, place)
             if isinstance(place[node], Value):
                 place[node].label = node.label
-    return place.get(output, output)
+    return [place.get(output, output) for output in outputs]
 
 
 def compute(node: Value, place: dict[Value, Any]) -> None:

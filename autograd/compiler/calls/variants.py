@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from math import isfinite
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.collector import collector_paused
@@ -27,6 +29,7 @@ __all__ = ["MOST", "MOST_IN_ALL", "Evaluated", "Variant", "Variants"]
 
 MOST_IN_ALL = 64  # recordings kept for a function
 FEW_NODES = 300  # in a recording that is worth a look at its program, which must have at most
+_FEW = 256  # local derivatives of all results of a call
 _MANY = 32  # parameters that machine code reads together,
 _PAYS = 3  # from so many calls on
 BY_GRAPH = 4  # calls of a small function by the recorded graph, before it is compiled
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from autograd.compiler.machine.values import Numbers
 
 _parents = attrgetter("parents")
+FIRST: Mapping[int, float] = MappingProxyType({0: 1.0})  # the weights of outputs: the first one alone
 
 
 def _plans() -> Any:
@@ -99,8 +103,8 @@ class Variant:
         self.budget = budget
         self.residence = residence
         self.plans: dict[Any, Any] = {}
+        self.only_first = False  # whether of many results only the first got a gradient the last time
         self.seconds = 0.0  # of compiling
-        self._alone: dict[int, Recording] = {}
 
     def are_leaves(self, given: Sequence[Value]) -> bool:
         """Whether these Values, and what the function captured, are leaves, each of them once."""
@@ -127,23 +131,48 @@ class Variant:
             if can_read():
                 self._native = leaves.native = Numbers(leaves)
 
-    def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], output: int = 0) -> Plan | EagerPlan:
-        """The plan for the gradients by the captured leaves and/or by some arguments; of one of several outputs."""
+    def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], weighted: bool = False) -> Plan | EagerPlan:
+        """The plan for the gradients by the captured leaves and/or by some arguments.
+
+        Args:
+            by_parameters: Whether to differentiate with respect to what the function captured.
+            by_arguments: Positions of the numbers to differentiate with respect to.
+            weighted: Whether to differentiate Σ weight · output, whose weights are given behind the arguments, instead
+                of the first output.
+        """
         by = by_parameters, bool(by_arguments)
 
         def recording() -> Recording:
-            return self.alone(output) if output or self.has_effects else self.recording
+            if weighted:
+                return self._weighted
+            return self._first if self.has_effects else self.recording
 
         if self.calls <= self._by_graph:
             return EagerPlan(partial(evaluated, recording(), differentiated=any(by)), recording(), by)
-        made: Plan = self._planned((*by, output), lambda: _plans().Plan(recording(), by, self._later))
+        made: Plan = self._planned((*by, weighted), lambda: _plans().Plan(recording(), by, self._later))
         return made
 
-    def alone(self, output: int) -> Recording:
-        """The recording of one output, without what the function changes."""
-        if output not in self._alone:
-            self._alone[output] = self.recording.of(output)
-        return self._alone[output]
+    @cached_property
+    def _first(self) -> Recording:
+        return self.recording.alone([0])
+
+    @cached_property
+    def _weighted(self) -> Recording:
+        return self.recording.weighted(self.differentiable)
+
+    @cached_property
+    def differentiable(self) -> list[int]:
+        """The numbers of the outputs that a gradient can go to."""
+        forms = [form for form in (self.recording.form, self.recording.changed) if form is not None]
+        kinds = [kind for form in forms for kind in form.kinds]
+        if self.recording.form is None:
+            kinds = [Value, *kinds]
+        return [k for k, kind in enumerate(kinds) if kind is Value]
+
+    def gives_many(self, operands: int) -> bool:
+        """Whether its results have many local derivatives together: then its call is a node (``calls.together``)."""
+        results = len(self.differentiable)
+        return results > 1 and results * operands > _FEW
 
     def step_plan(self) -> StepPlan | EagerPlan:
         """The plan for the outputs and what the function changes."""
@@ -171,12 +200,16 @@ class Variant:
                 stepped = self.step_plan().run(numbers, given)
                 return None if stepped is None else Evaluated(stepped[0], None, None, stepped[1])
             live = self.live(given)
-            found = None if live is None else self.plan(by_parameters, by_arguments).run(numbers, live)
+            differentiated = self.only_first or not self.gives_many(len(self.captured) + len(by_arguments))
+            by = (by_parameters, by_arguments) if differentiated else (False, ())
+            found = None if live is None else self.plan(*by).run(numbers, live)
         except PrimitiveError:  # the guards may be the reason why the function itself does not come there
             return None
         if live is None or found is None:
             return None
         values, with_arguments, with_parameters = found
+        if not differentiated:
+            return Evaluated(values, None, None, live)
         return Evaluated(values, with_arguments, with_parameters, live)
 
     def at_recording(self, given: Sequence[Any]) -> Evaluated:
@@ -194,13 +227,30 @@ class Variant:
         by_arguments: tuple[int, ...],
         numbers: Sequence[float],
         live: Sequence[float],
-        k: int,
+        weights: Mapping[int, float] = FIRST,
     ) -> tuple[list[float], list[float]]:
-        """The derivatives of output number k at a call that is over, with respect to arguments and parameters."""
-        found = self.plan(by_parameters, by_arguments, k).run(numbers, live)
-        if found is None:  # a guard on a number that is now rounded in another way
-            found = at_recording(self.alone(k))
-        return found[1], floats_of(found[2])
+        """The derivatives of Σ weight · output at a call that is over, with respect to arguments and parameters.
+
+        Args:
+            by_parameters: Whether to differentiate with respect to what the function captured.
+            by_arguments: Positions of the numbers to differentiate with respect to.
+            numbers: The numbers in the arguments.
+            live: The numbers that the call read where they were.
+            weights: Of the outputs, by their numbers; the first one alone, if nothing is said.
+        """
+        if weights == FIRST:
+            found = self.plan(by_parameters, by_arguments).run(numbers, live)
+        else:
+            every = [weights.get(k, 0.0) for k in self.differentiable]
+            found = self.plan(by_parameters, by_arguments, weighted=True).run([*numbers, *every], live)
+        slopes = None if found is None else (found[1][: len(numbers)], floats_of(found[2]))
+        if slopes is None or (len(weights) < len(self.differentiable) and not isfinite(sum(map(sum, slopes)))):
+            # A guard on a number that is now rounded in another way; or 0 · inf, for a result that has no weight.
+            recording = self.recording.weighted([*weights])._replace(guards=[])
+            found = evaluated(recording, [*numbers, *weights.values()], live)
+            assert found is not None  # there are no guards
+            slopes = found[1][: len(numbers)], found[2]
+        return slopes
 
     @property
     def pays_builtin(self) -> bool:

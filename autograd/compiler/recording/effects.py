@@ -361,15 +361,13 @@ class Changes:
 
 
 def through_updates(
-    output: Value, nodes: Sequence[Value], updates: Mapping[Value, Value]
-) -> tuple[Value, Sequence[Value]]:
-    """A result, and the nodes that it needs in order, such that gradients of it go on to parameters that were set.
+    outputs: Sequence[Value], nodes: Sequence[Value], updates: Mapping[Value, Value]
+) -> tuple[list[Value], list[Value]]:
+    """Results, and the nodes that they need in order, such that gradients of them go on to parameters that were set.
 
-    Derivatives inside of the call end at an updated number.  So what the result is computed from, starting at updated
+    Derivatives inside of the call end at an updated number.  So what the results are computed from, starting at updated
     numbers, is here once more.
     """
-    if not updates:
-        return output, nodes
     again: dict[Value, Value] = {}
     found = []
     for node in nodes:
@@ -383,7 +381,7 @@ def through_updates(
             continue
         again[node] = copy
         found.append(copy)
-    return again.get(output, output), found
+    return [again.get(output, output) for output in outputs], found
 
 
 def _columns(pairs: Sequence[tuple[Target, Any]]) -> tuple[Sequence[Target], Sequence[Any]]:

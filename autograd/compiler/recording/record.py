@@ -41,7 +41,7 @@ from autograd.graph import leaves as leaves_of
 from autograd.graph import restore, topological_order
 from autograd.modes import switched
 from autograd.subclasses import kinds
-from autograd.value import Value, constant
+from autograd.value import Value, constant, new_node
 
 __all__ = [
     "Recording", "advice", "as_node", "first_difference", "record", "recording_of",
@@ -70,14 +70,26 @@ class Recording(NamedTuple):
         """The first output; most functions have this one only."""
         return self.outputs[0]
 
-    def of(self, k: int) -> Recording:
-        """The same of output number k alone, without what the function changes."""
-        alone = self._replace(outputs=[self.outputs[k]], form=None, changed=None)
-        if not self.effects.any:
-            return alone
-        output, every = through_updates(self.outputs[k], self.nodes, self.effects.updates)
-        nodes = _followed(every, [output, *[guard.node for guard in self.guards]])
-        return alone._replace(outputs=[output], nodes=nodes, effects=Effects())
+    def alone(self, outputs: Sequence[int]) -> Recording:
+        """The same of some of the outputs alone, without what the function changes."""
+        wanted: list[Value] = [self.outputs[k] for k in outputs]
+        nodes: Sequence[Value] = self.nodes
+        if self.effects.updates:
+            wanted, nodes = through_updates(wanted, nodes, self.effects.updates)
+        nodes = _followed(nodes, [*wanted, *[guard.node for guard in self.guards]])
+        return self._replace(outputs=wanted, nodes=nodes, form=None, changed=None, effects=Effects())
+
+    def weighted(self, outputs: Sequence[int]) -> Recording:
+        """The same of one output: Σ weight · output over some of them; the weights are more arguments at the end.
+
+        With the gradients of a loss with respect to the outputs as weights, its derivatives are those of the loss: one
+        program serves for all outputs.  This is a vector-Jacobian product.
+        """
+        alone = self.alone(outputs)
+        weights = [Value(0.0) for _ in outputs]
+        total = new_node(0.0, ops.sum_of_products, (*alone.outputs, *weights), ())
+        nodes = Graph([*alone.nodes, total])
+        return alone._replace(outputs=[total], arguments=[*self.arguments, *weights], nodes=nodes)
 
 
 def record(

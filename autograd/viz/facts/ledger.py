@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autograd import cells
-from autograd.graph import topological_order
+from autograd.graph import dependents, topological_order
 from autograd.value import Value
 from autograd.viz.facts.order import reading_order
 from autograd.viz.facts.paths import Paths, count_paths, strongest_paths
@@ -47,6 +47,9 @@ def explain(
         number_format: Format of numbers, as in ``format(x, ".4g")``.
         formulas: Whether to show the formula of each local derivative; the table in a notebook always does.
 
+    Raises:
+        ValueError: k is less than 1; or the paths go through a compiled function that returns many numbers.
+
     Returns:
         Text when printed, a table in a notebook, LaTeX by ``to_latex()``; with all numbers as attributes.
 
@@ -75,6 +78,11 @@ def explain(
     if k < 1:
         raise ValueError(f"k is the number of paths to list and must be at least 1, got {k}")
     order = topological_order(loss)
+    if any(user.op.name == "compiled output" for user in dependents(order, [node])):
+        raise ValueError(
+            "the paths go through a call of a compiled function that returns many numbers, and which of its arguments "
+            "a number depends on is not known outside: compute the loss without compile, and explain that"
+        )
     gradient = adjoints([loss], order).get(node, 0.0)
     return Paths(
         node=node,
@@ -278,6 +286,6 @@ def users_of(node: Value) -> list[Value]:
 
     A node that held its users would be a cycle, which is not freed at once; Python's collector knows them without.
     """
-    holders = [holder for holder in gc.get_referrers(node) if type(holder) is tuple]
+    holders = [holder for holder in gc.get_referrers(node) if issubclass(type(holder), tuple)]
     found = gc.get_referrers(*holders) if holders else []
     return [user for user in found if isinstance(user, Value) and any(user.parents is tuple_ for tuple_ in holders)]

@@ -1,0 +1,310 @@
+"""Functions that return many numbers, whose loss is computed outside: one program serves for all gradients."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import PrimitiveError, StaleGraphError, Value, fsum, no_grad, softmax, strict
+from autograd.check import check_graph
+from autograd.compiler.calls import variants
+from autograd.functional import hessian, jacobian, jvp, vjp
+from autograd.viz import explain
+
+WIDTH, HEIGHT = 24, 12  # inputs and results; together more local derivatives than a few results have
+
+
+def weights(seed: int = 0) -> list[list[Value]]:
+    rng = random.Random(seed)
+    return [[Value(rng.uniform(-0.5, 0.5)) for _ in range(WIDTH)] for _ in range(HEIGHT)]
+
+
+def layer(rows: Sequence[Sequence[Value]]) -> Callable[[Sequence[Any]], list[Any]]:
+    def f(xs: Sequence[Any]) -> list[Any]:
+        return [fsum([w * x for w, x in zip(row, xs)]).tanh() for row in rows]
+
+    return f
+
+
+def inputs(seed: int = 1) -> list[Value]:
+    rng = random.Random(seed)
+    return [Value(rng.uniform(-1.0, 1.0)) for _ in range(WIDTH)]
+
+
+def gradients_of(loss: Value, leaves: Sequence[Value]) -> list[float]:
+    for leaf in leaves:
+        leaf.grad = 0.0
+    loss.backward()
+    return [leaf.grad for leaf in leaves]
+
+
+LOSSES: dict[str, Callable[[list[Any]], Any]] = {
+    "all": lambda ys: -softmax(ys)[3].log(),
+    "some": lambda ys: ys[2] * ys[5] - ys[7],
+    "the first alone": lambda ys: ys[0] ** 2,
+    "the last alone": lambda ys: 3.0 * ys[-1],
+    "one twice": lambda ys: ys[4] * ys[4] + ys[4],
+    "one as it is": lambda ys: ys[6],
+    "the first and others": lambda ys: fsum(ys),
+}
+
+
+@pytest.mark.parametrize("calls_by_graph", [0, 4])
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradients_as_without_the_compiler(name: str, calls_by_graph: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variants, "BY_GRAPH", calls_by_graph)
+    rows, xs = weights(), inputs()
+    leaves = [*xs, *[w for row in rows for w in row]]
+    f, loss = layer(rows), LOSSES[name]
+    compiled = autograd.compile(f)
+    for scale in (1.0, 0.5, -2.0, 0.5, 2.0, 0.25):
+        for leaf in leaves:
+            leaf.data *= scale
+        expected = loss(f(xs))
+        slopes = gradients_of(expected, leaves)
+        found = loss(compiled(xs))
+        assert found.data == pytest.approx(expected.data, rel=1e-12, abs=1e-12)
+        assert gradients_of(found, leaves) == pytest.approx(slopes, rel=1e-12, abs=1e-12)
+
+
+def test_losses_in_turn() -> None:
+    """Which results have a gradient changes from call to call."""
+    rows, xs = weights(), inputs()
+    leaves = [*xs, *[w for row in rows for w in row]]
+    f = layer(rows)
+    compiled = autograd.compile(f)
+    for name in [*LOSSES, *reversed(LOSSES)]:
+        expected = gradients_of(LOSSES[name](f(xs)), leaves)
+        assert gradients_of(LOSSES[name](compiled(xs)), leaves) == pytest.approx(expected, rel=1e-12, abs=1e-12), name
+
+
+def test_one_program_for_all_results() -> None:
+    rows, xs = weights(), [x.data for x in inputs()]
+    compiled = autograd.compile(layer(rows))
+    for number in range(HEIGHT):
+        ys = compiled(xs)
+        (ys[number] * ys[number - 1]).backward()
+    (variant,) = compiled.kept.all()
+    assert len(variant.plans) == 2  # the results alone, and Σ weight · result
+
+
+def test_the_first_result_alone_is_differentiated_by_the_call_itself() -> None:
+    """As in ``loss, parts = f(xs)``: from the second call on a call gives the results and the gradients."""
+    rows, xs = weights(), [x.data for x in inputs()]
+    compiled = autograd.compile(layer(rows))
+    for _ in range(4):
+        ys = compiled(xs)
+        ys[0].backward()
+    assert len(ys[0].parents) == len(compiled.kept.all()[0].captured)
+    assert len(ys[1].parents) == 1
+
+
+def test_each_result_has_the_call_as_its_only_parent() -> None:
+    rows, xs = weights(), inputs()
+    ys = autograd.compile(layer(rows))(xs)
+    (call,) = {y.parents for y in ys}
+    assert len(call) == 1
+    assert len(call[0].parents) == WIDTH * (1 + HEIGHT)
+    assert {y.op.name for y in ys} == {"compiled output"}
+    assert call[0].op.name == "compiled"
+
+
+def test_few_results_of_few_leaves_keep_these_as_parents() -> None:
+    x, y = Value(2.0), Value(3.0)
+    product, total = autograd.compile(lambda x, y: (x * y, x + y))(x, y)
+    assert product.parents == total.parents == (x, y)
+    assert tuple(product.partials) == (3.0, 2.0)
+    assert tuple(total.partials) == (1.0, 1.0)
+
+
+def test_backward_of_two_losses_of_one_call() -> None:
+    rows, xs = weights(), inputs()
+    leaves = [*xs, *[w for row in rows for w in row]]
+    f = layer(rows)
+    ys, zs = autograd.compile(f)(xs), f(xs)
+    for results in (ys, zs):
+        for leaf in leaves:
+            leaf.grad = 0.0
+        (results[1] * results[2]).backward()
+        results[3].exp().backward()
+        (results[1] * results[2]).backward(gradient=0.5)
+        if results is ys:
+            found = [leaf.grad for leaf in leaves]
+    assert found == pytest.approx([leaf.grad for leaf in leaves], rel=1e-12)
+
+
+def test_results_given_to_another_compiled_function() -> None:
+    one, two = weights(2), [row[:HEIGHT] for row in weights(3)]
+    xs = inputs()
+    leaves = [*xs, *[w for rows in (one, two) for row in rows for w in row]]
+    first, second = layer(one), layer(two)
+    fast, faster = autograd.compile(first), autograd.compile(second)
+    expected = gradients_of(-softmax(second(first(xs)))[1].log(), leaves)
+    for _ in range(3):
+        found = gradients_of(-softmax(faster(fast(xs)))[1].log(), leaves)
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+def test_a_result_without_a_gradient_that_is_infinite_counts_for_nothing() -> None:
+    """Eagerly nothing goes that way; a weight of 0 times the infinite derivative of a root at 0 would be nan."""
+    xs = [Value(float(k)) for k in range(WIDTH)]
+
+    @autograd.compile
+    def roots(xs: Sequence[Any]) -> list[Any]:
+        return [x.sqrt() for x in xs]
+
+    for _ in range(6):
+        ys = roots(xs)
+        slopes = gradients_of(fsum(ys[1:]), xs)
+        assert slopes == pytest.approx([0.0, *[0.5 / k**0.5 for k in range(1, WIDTH)]])
+        assert gradients_of(fsum(ys), xs)[0] == float("inf")
+
+
+def test_lists_that_the_call_fills_pass_gradients_on() -> None:
+    """As the keys and values of a language model: what is appended is a result, too."""
+    rows = [row[:HEIGHT] for row in weights()]
+    leaves = [w for row in rows for w in row]
+    f = layer(rows)
+
+    def token(number: int, cache: list[Any]) -> list[Any]:
+        key = f(rows[number])
+        cache.append(key)
+        return [fsum([k * x for k, x in zip(key, other)]) for other in cache] + key
+
+    compiled = autograd.compile(token)
+    for _ in range(3):
+        found = []
+        for function in (token, compiled):
+            cache: list[Any] = []
+            logits = [function(number, cache) for number in (1, 4, 2)]
+            loss = fsum([-softmax(ys)[0].log() for ys in logits]) + cache[1][3] * cache[0][2]
+            found.append((loss.data, gradients_of(loss, leaves)))
+        assert found[1][0] == pytest.approx(found[0][0], rel=1e-12)
+        assert found[1][1] == pytest.approx(found[0][1], rel=1e-12, abs=1e-14)
+
+
+# ---- derivatives of derivatives ------------------------------------------------------------------------------------
+def test_second_derivatives_go_through_the_call() -> None:
+    rows, xs = [row[:6] for row in weights()], inputs()[:6]
+    assert HEIGHT * (6 + HEIGHT * 6) > 256
+    f = layer(rows)
+    compiled = autograd.compile(f)
+    found = []
+    for function in (f, compiled):
+        loss = -softmax(function(xs))[3].log()
+        slopes = autograd.grad(loss, [*xs, rows[0][0]], create_graph=True)
+        again = autograd.grad(fsum([s * s for s in slopes]), [*xs, rows[0][0], rows[3][2]])
+        found.append(([s.data for s in slopes], again, autograd.grad(loss, xs)))
+    for one, other in zip(*found):
+        assert one == pytest.approx(other, rel=1e-10, abs=1e-14)
+
+
+def test_transformations() -> None:
+    rows, xs = [row[:6] for row in weights()], [x.data for x in inputs()[:6]]
+    f = layer(rows)
+    compiled = autograd.compile(f)
+    compiled(xs)
+    for one, other in zip(jacobian(compiled)(xs), jacobian(f)(xs)):
+        assert one == pytest.approx(other, rel=1e-12)
+    tangents = [1.0, -2.0, 0.5, 0.0, 3.0, 1.0]
+    for one, other in zip(jvp(compiled, (xs,), (tangents,)), jvp(f, (xs,), (tangents,))):
+        assert one == pytest.approx(other, rel=1e-12)
+    pulled = [vjp(function, xs)[1]([float(k) for k in range(HEIGHT)])[0] for function in (compiled, f)]
+    assert pulled[0] == pytest.approx(pulled[1], rel=1e-12)
+    squares = [lambda xs, of=function: fsum(of(xs)) ** 2 for function in (compiled, f)]
+    for one, other in zip(*[hessian(square)(xs) for square in squares]):
+        assert one == pytest.approx(other, rel=1e-10)
+
+
+def test_the_graph_agrees_with_finite_differences_node_by_node() -> None:
+    rows, xs = weights(), inputs()
+    loss = LOSSES["all"](autograd.compile(layer(rows))(xs))
+    loss.backward()
+    report = check_graph(loss)
+    assert report
+    assert report.checked > HEIGHT  # the results, as derivatives of the number of their call, among them
+    assert not report.kinks
+    assert len(report.unchecked) == 1  # the call itself, as any compiled function
+
+
+def test_explain_refuses_paths_that_nobody_knows() -> None:
+    rows, xs = weights(), inputs()
+    loss = LOSSES["all"](autograd.compile(layer(rows))(xs))
+    loss.backward()
+    with pytest.raises(ValueError, match="without compile"):
+        explain(xs[0], loss)
+    (term,) = explain(xs[0]).terms
+    assert term.contribution == xs[0].grad
+
+
+def test_a_changed_operand_is_noticed() -> None:
+    rows, xs = weights(), inputs()
+    loss = LOSSES["some"](autograd.compile(layer(rows))(xs))
+    xs[0].data += 1.0
+    with pytest.raises(StaleGraphError):
+        autograd.grad(loss, xs, create_graph=True)
+
+
+def test_a_graph_with_such_a_call_can_be_compiled() -> None:
+    rows, xs = weights(), inputs()
+    loss = LOSSES["all"](autograd.compile(layer(rows))(xs))
+    compiled = autograd.compile(loss, inputs=xs)
+    expected = [x.data for x in xs]
+    assert compiled(*expected).data == pytest.approx(loss.data, rel=1e-12)
+    slopes = gradients_of(loss, xs)
+    assert compiled.value_and_grad(*expected)[1] == pytest.approx(slopes, rel=1e-12)
+
+
+# ---- contexts and copies -------------------------------------------------------------------------------------------
+def test_contexts() -> None:
+    rows, xs = weights(), inputs()
+    leaves = [*xs, *[w for row in rows for w in row]]
+    f = layer(rows)
+    compiled = autograd.compile(f)
+    with no_grad():
+        assert all(not y.parents for y in compiled(xs))
+    expected = gradients_of(LOSSES["all"](f(xs)), leaves)
+    with strict():
+        assert gradients_of(LOSSES["all"](compiled(xs)), leaves) == pytest.approx(expected, rel=1e-12)
+    loss = LOSSES["all"](compiled(xs))
+    with strict():
+        assert gradients_of(loss, leaves) == pytest.approx(expected, rel=1e-12)
+
+
+def test_copies() -> None:
+    rows, xs = weights(), inputs()
+    loss = LOSSES["all"](autograd.compile(layer(rows))(xs))
+    expected = gradients_of(loss, xs)
+    twin, twins = copy.deepcopy((loss, xs))
+    for x in twins:
+        x.grad = 0.0
+    twin.backward()
+    assert [x.grad for x in twins] == expected == [x.grad for x in xs]
+    with pytest.raises(PrimitiveError, match="cannot save"):
+        pickle.dumps(loss)
+
+
+def test_a_call_is_freed_with_its_results() -> None:
+    """No cycle holds it: a program that trains makes one in each step."""
+    rows, xs = weights(), inputs()
+    compiled = autograd.compile(layer(rows))
+    for _ in range(6):
+        loss = LOSSES["all"](compiled(xs))
+        loss.backward()
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        for _ in range(5):
+            loss = LOSSES["all"](compiled(xs))
+            loss.backward()
+        assert len(gc.get_objects()) - before < 20
+    finally:
+        gc.enable()
