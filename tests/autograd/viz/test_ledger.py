@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autograd import Value, draw_dot, exp, fsum, grad, log, sumprod
+from autograd import Value, compile, draw_dot, exp, fsum, grad, log, sumprod
 from autograd.graph import topological_order
 from autograd.viz import Ledger, Paths, explain
 from autograd.viz.facts.paths import count_paths, strongest_paths
@@ -55,6 +55,13 @@ def test_the_terms_of_every_node_add_up_to_its_gradient(seed: int) -> None:
         if node is not root:
             assert sum(term.contribution for term in ledger(node).terms) == pytest.approx(node.grad, abs=1e-14)
             assert ledger(node).remainder == 0.0
+
+
+def test_the_uses_of_a_leaf_by_compiled_functions_are_found() -> None:
+    x, y = Value(2.0), Value(3.0)
+    product = compile(lambda x, y: x * y)(x, y)
+    (product * 5).backward()
+    assert [(term.via, term.local, term.upstream) for term in ledger(x).terms] == [(product, 3.0, 5.0)]
 
 
 def test_before_backward_there_is_nothing_to_explain() -> None:
