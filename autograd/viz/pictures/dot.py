@@ -14,6 +14,7 @@ import graphviz
 from autograd.files import write_file
 from autograd.viz.pictures.describe import alt_text
 from autograd.viz.pictures.figure import Arrow, Box, Figure
+from autograd.viz.pictures.layout import text_width
 from autograd.viz.pictures.render import DPI, LayoutError, render
 from autograd.viz.pictures.theme import Theme, image_of
 
@@ -22,6 +23,10 @@ __all__ = ["Drawing", "drawing_of"]
 FONT = "Helvetica"  # the one sans-serif whose widths every Graphviz knows, with font libraries and without
 # What a browser shows instead where there is no Helvetica: of its widths, so that text stays inside its box.
 _FAMILIES = "Helvetica,Arial,Liberation Sans,Nimbus Sans,DejaVu Sans Condensed,sans-serif"
+SIZE = 11.0  # of letters, in points
+CLEARANCE = 8.0  # points between the longest line of a box and its frame, both sides together
+NARROWEST = 54.0  # points: no box is narrower (Graphviz's own default)
+WIDE_SIGNS = frozenset("+<>=^~&%#")
 # Making room for the numbers on arrows takes 3x the time of all else; then they go where there is room; and to more
 # boxes than anybody reads at once they are shown by the mouse.
 FEW, MANY = 400, 1_000
@@ -170,6 +175,10 @@ def drawing_of(
 
 def _box_style(box: Box, theme: Theme) -> dict[str, str]:
     style = theme.looks[box.kind].attributes()
+    # Graphviz knows the widths of Helvetica only; in the font that a browser shows instead, these signs are wider.
+    widths = [text_width(line, SIZE) + CLEARANCE for line in box.text if not WIDE_SIGNS.isdisjoint(line)]
+    if max(widths, default=0.0) > NARROWEST:
+        style["width"] = f"{max(widths) / 72:.2f}"
     if box.notes:
         style |= {"color": theme.alarm, "penwidth": "2.5"}
     elif box.is_faded:
@@ -192,7 +201,7 @@ def _defaults(theme: Theme, rankdir: str) -> dict[str, dict[str, str]]:
             "rankdir": rankdir, "ordering": "in", "bgcolor": theme.background, "nodesep": "0.2", "ranksep": "0.45",
         },
         "node_attr": {
-            "shape": "box", "fontname": FONT, "fontsize": "11", "fontcolor": theme.text,
+            "shape": "box", "fontname": FONT, "fontsize": f"{SIZE:g}", "fontcolor": theme.text,
             "margin": "0.1,0.06", "height": "0.3",
         },
         "edge_attr": {

@@ -25,7 +25,8 @@ FEW = 200  # arrows for whose labels room is made, which takes 3x the time; othe
 
 # Widths in ems of a sans-serif, on the wide side: the font on the screen is not known here.
 _WIDTHS = {
-    **dict.fromkeys("ijl.,:;'|!", 0.28), **dict.fromkeys("ftrI()[]{} -/*\"", 0.37), **dict.fromkeys("mwMW@…", 0.92),
+    **dict.fromkeys("ijl.,:;'|!", 0.28), **dict.fromkeys("ftrI()[]{} -/\"", 0.37), **dict.fromkeys("mwMW@…", 0.92),
+    **dict.fromkeys("*_", 0.46), **dict.fromkeys("+<>=^~&%#", 0.78),
     **dict.fromkeys(SCRIPTS, 0.4),
 }  # fmt: skip
 

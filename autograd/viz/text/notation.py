@@ -19,7 +19,7 @@ __all__ = [
 
 NOT_COMPUTED = "not computed"
 LONGEST_LABEL = 40
-LONGEST_EXPRESSION = 16  # a node whose expression is longer is called v12: boxes stay narrow
+LONGEST_EXPRESSION = 20  # a node whose expression is longer is called v12: boxes stay narrow
 LONGEST_TITLE = 40
 LONGEST_OPERAND = 12  # in a title that would be longer
 MOST_OPERANDS = 9  # of more, the first and the last are written

@@ -237,6 +237,31 @@ def test_a_drawing_of_what_is_nearest_to_the_output() -> None:
     assert_curves_end_at_their_boxes(picture)
 
 
+# From the texts of each box, how far they are from its frame on the left and on the right.
+MARGINS = """() => [...document.querySelectorAll("svg .node")].flatMap((node) => {
+  const frames = [...node.querySelectorAll("path, polygon")].map((shape) => shape.getBBox());
+  const inner = frames.reduce((a, b) => (a.width < b.width ? a : b));
+  return [...node.querySelectorAll("text")].map((text) => text.getBBox())
+    .flatMap((box) => [box.x - inner.x, inner.x + inner.width - box.x - box.width]);
+})"""
+
+
+def test_no_text_of_a_drawing_touches_its_frame(chromium: Any) -> None:
+    """Graphviz knows the widths of Helvetica; the font of the screen is another one."""
+    n, k, a = Value(-7.0, "n<b>&"), Value(-1e-12, "k"), Value(2.5e7, "A")
+    root = (a * (n - k) ** 2 + n).tanh() * n / k + (n * n + 1.0).log() - (a <= n) + (a == n)
+    root.label = "r"
+    root.backward()
+    context = chromium.new_context()
+    page = context.new_page()
+    for drawn in (root, cubic(), network()):
+        page.set_content(draw_dot(drawn, fold=None).pipe("svg", encoding="utf-8"))
+        margins = page.evaluate(MARGINS)
+        assert len(margins) > 20
+        assert min(margins) > 2.0
+    context.close()
+
+
 # ---- pages -----------------------------------------------------------------------------------------------------------
 @kinds
 def test_a_page(open_page: Open, build: Callable[[], Value]) -> None:

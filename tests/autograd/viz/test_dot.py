@@ -117,11 +117,11 @@ def test_numbers_are_written_as_asked() -> None:
 
 def test_names_are_labels_or_short_expressions_or_numbers() -> None:
     a, b = Value(2.0, "a"), Value(5.0, "b")
-    long = (a * b + a / b) * (a - b)
+    long = (a * b + a / b) * (a - b) * (a + b)
     long_label = long + 1
     long_label.label = "total"
     source = draw_dot(long_label).source
-    for title in ("a*b", "a/b", "a*b + a/b", "a - b", "total = v6 + 1"):
+    for title in ("a*b", "a/b", "a*b + a/b", "(a*b + a/b)*(a - b)", "a + b", "total = v8 + 1"):
         assert title in source
 
 

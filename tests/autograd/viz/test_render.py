@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 import stat
@@ -224,4 +223,4 @@ def test_where_no_program_can_be_started_the_error_names_the_way_out(
 
 def test_there_is_nothing_to_load_where_programs_run() -> None:
     with pytest.raises(DrawingError, match="load_renderer is for Python in a browser"):
-        asyncio.run(load_renderer())
+        load_renderer().send(None)  # runs up to its first wait, also where an event loop is running
