@@ -25,8 +25,8 @@ __all__ = ["html_page"]
 # The scripts, in the order in which they build on each other.
 SCRIPTS = (
     "ieee.js", "primitives.js", "unpack.js", "model.js", "replay.js", "pane.js", "drawn.js", "badge.js", "view.js",
-    "panel.js", "heat.js", "nudge.js", "live.js", "quiz.js", "stage.js", "keyboard.js", "print.js", "look.js",
-    "address.js", "embed.js", "main.js",
+    "panel.js", "heat.js", "nudge.js", "live.js", "quiz.js", "overview.js", "stage.js", "keyboard.js", "print.js",
+    "look.js", "address.js", "embed.js", "main.js",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ function embed(app) {
   const fitHeight = () => {
     if (innerWidth === width) return;
     width = innerWidth;
+    setAside(app);
     frame.style.height = `${heightOf(app.picture)}px`;
     const missing = document.documentElement.scrollHeight - innerHeight;  // what has a least height may need more
     if (missing > 0) frame.style.height = `${innerHeight + missing}px`;
@@ -33,6 +34,13 @@ function surroundings() {
   } catch {
     return null;
   }
+}
+
+// Beside a picture that is too wide to be read as a whole, the panel comes when there is something to look at in it.
+function setAside({ look, picture }) {
+  if (look.hides("panel") || innerWidth <= NARROW) return;
+  if (picture.size[0] / picture.full[2] < FAR) look.root.classList.add("aside");
+  look.show();
 }
 
 // What the picture takes in the width that there is, and all else below and above it.  A picture that would be too small

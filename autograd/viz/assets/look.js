@@ -47,14 +47,19 @@ class Look {
 
   // Hide the panel or the controls, or show what is hidden: as in an address, "panel controls".
   hide(part) {
-    this.root.classList.toggle(`without-${part}`);
+    const isHidden = this.hides(part);
+    if (part === "panel") this.root.classList.remove("aside");
+    this.root.classList.toggle(`without-${part}`, !isHidden);
     this.show();
     const focused = document.activeElement;
     if (!focused || focused === document.body || !focused.checkVisibility()) byId(this.hides("controls") ? "uncover" : "play").focus();
   }
 
+  // A panel that is set aside, in the cell of a notebook, is seen while there is something to look at in it.
   hides(part) {
-    return this.root.classList.contains(`without-${part}`);
+    const { classList } = this.root;
+    const isAside = part === "panel" && classList.contains("aside") && !document.body.classList.contains("looking");
+    return isAside || classList.contains(`without-${part}`);
   }
 
   get hidden() {

@@ -16,6 +16,7 @@ class App {
       if (DATA.levels[i].boxes.some((box) => box.h)) picture.heat = new HeatMaps(picture, DATA.levels[i]);
     });
     this.live = new Live(this);
+    this.overview = new Overview(this);
     this.buildLevels();
     listenToStage(byId("stage"), this);
     this.listenToControls();
@@ -92,6 +93,7 @@ class App {
   }
 
   refresh() {
+    document.body.classList.toggle("looking", this.selected !== null || this.quiz.on);
     const position = this.quiz.on ? this.walk.length : this.position;
     this.state = this.walk.at(position);
     if (this.quiz.on) Object.assign(this.state, { step: null, box: null });
@@ -109,6 +111,7 @@ class App {
     byId("play").disabled = byId("position").disabled = this.quiz.on;
     byId("quiz").setAttribute("aria-pressed", String(this.quiz.on));
     this.live.show();
+    if (this.picture.window) this.overview.show();
     if (this.address) this.address.write();
   }
 

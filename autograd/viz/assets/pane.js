@@ -30,6 +30,14 @@ class Pane {
     return (FAR / NEAR) * this.near;
   }
 
+  // Whether all boxes are in sight.
+  get isWhole() {
+    const [x, y, width, height] = this.full;
+    const { x: u, y: v, scale } = this.window;
+    const [w, h] = this.size.map((side) => side / 2 / scale + MARGIN);
+    return x >= u - w && y >= v - h && x + width <= u + w && y + height <= v + h;
+  }
+
   fit() {
     const [x, y, width, height] = this.full;
     const [w, h] = this.size;
@@ -55,12 +63,21 @@ class Pane {
     const top = h / 2 + (this.full[1] - window.y) * window.scale;
     // A transform of the whole: another viewBox would have every text laid out again, 400 ms for 1,000 boxes.
     this.svg.style.transform = `translate(${left.toFixed(1)}px, ${top.toFixed(1)}px) scale(${window.scale.toFixed(4)})`;
+    if (this.moved) this.moved();
+  }
+
+  // A goal, moved so that no room is wasted beyond the edges of the picture.
+  within({ x, y, scale }) {
+    const [w, h] = this.size.map((side) => side / 2 / scale);
+    const inside = (at, start, length, reach) => (
+      length < 2 * reach ? start + length / 2 : Math.min(start + length - reach, Math.max(start + reach, at)));
+    return { x: inside(x, this.full[0], this.full[2], w), y: inside(y, this.full[1], this.full[3], h), scale };
   }
 
   // The stage has another size: what was all in it still is, or else what was in the middle stays there.
   resized() {
     if (this.fitted) this.fit();
-    else this.look(this.goal);
+    else this.look(this.within(this.goal));
   }
 
   // Move there smoothly, or at once for those who asked for less motion.  Fast at first, and faster where one
@@ -114,7 +131,8 @@ class Pane {
     const { x, y, scale: before } = this.goal;
     const [w, h] = this.reach;
     const inside = left > x - w + 90 && right < x + w - 90 && top > y - h + 50 && bottom < y + h - 50;
-    if (!inside || Math.abs(scale / before - 1) > 0.01) this.glide({ x: (left + right) / 2, y: (top + bottom) / 2, scale });
+    const goal = { x: (left + right) / 2, y: (top + bottom) / 2, scale };
+    if (!inside || Math.abs(scale / before - 1) > 0.01) this.glide(this.within(goal));
     return undefined;
   }
 
@@ -124,6 +142,6 @@ class Pane {
     const [w, h] = this.reach;
     const [x, y] = this.centres[box];
     const inside = Math.abs(x - this.goal.x) < w * 0.84 && Math.abs(y - this.goal.y) < h * 0.84;
-    if (!inside) this.glide({ x, y, scale: this.goal.scale });
+    if (!inside) this.glide(this.within({ x, y, scale: this.goal.scale }));
   }
 }

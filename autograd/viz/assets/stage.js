@@ -18,7 +18,7 @@ function listenToStage(stage, app) {
   }, { passive: false });
 
   stage.addEventListener("pointerdown", (event) => {
-    if (event.target.closest("button")) return;
+    if (event.target.closest(".zoom")) return;
     if (!pointers.size) moved = false;
     pointers.set(event.pointerId, place(event));
   });
@@ -41,7 +41,7 @@ function listenToStage(stage, app) {
   }
 
   stage.addEventListener("click", (event) => {
-    if (moved || event.target.closest("button")) return;
+    if (moved || event.target.closest(".zoom")) return;
     const box = event.target.closest(".b");
     app.select(box ? app.picture.boxes.indexOf(box) : null);
   });

@@ -157,7 +157,9 @@ def test_a_node_that_is_a_number_has_the_number_of_the_drawing() -> None:
     r.backward()
     assert repr(explain(z)) == "v14.grad = 0.9745 = 1·0.2746 (via v15) + 0.6999·1 (via v15*v14)"
     assert "∂v15/∂v14" in repr(explain(z, r))
-    assert all(title in draw_dot(r).source for title in ("v14 = v9*sin(exp(cos(x + y)))", "v15 = sin(x) + cos(y) + v14"))
+    assert all(
+        title in draw_dot(r).source for title in ("v14 = v9*sin(exp(cos(x + y)))", "v15 = sin(x) + cos(y) + v14")
+    )
 
 
 def test_what_else_lives_in_the_process_is_left_alone() -> None:

@@ -182,6 +182,37 @@ def test_its_height_fits(notebook: Any, width: int) -> None:
     assert small < 700
 
 
+@pytest.mark.parametrize("width", [700, 1000])
+def test_the_panel_comes_beside_a_wide_picture_when_something_is_to_be_seen_in_it(notebook: Any, width: int) -> None:
+    opened = notebook(network(), width=width)
+    frame = opened.frames[1]
+
+    def share() -> float:
+        found: float = frame.evaluate("() => byId('stage').clientWidth / innerWidth")
+        return found
+
+    assert share() > 0.99
+    assert frame.locator("#panel").is_hidden()
+    box = frame.locator(".b:visible").first
+    box.click()
+    assert frame.locator("#panel h2").inner_text() == box.locator(".t").text_content()
+    assert share() < 0.8
+    opened.keyboard.press("Escape")
+    assert share() > 0.99
+    frame.click("#help")
+    assert frame.locator("#panel").is_visible()
+    frame.click("#view summary")
+    frame.click("#details")
+    assert frame.locator("#panel").is_hidden()
+    frame.click("#quiz")  # hidden by the user, it stays hidden
+    assert frame.locator("#panel").is_hidden()
+
+
+def test_the_panel_stays_beside_a_picture_that_can_be_read_there(notebook: Any) -> None:
+    opened = notebook(cubic())
+    assert inside(opened, "() => byId('panel').checkVisibility()") == [True]
+
+
 def test_it_runs_in_a_file_whose_encoding_is_misread(notebook: Any) -> None:
     # A file that names no encoding is read by a guess, which depends on how it arrives: here the guess is always wrong.
     opened = notebook(Value(2.0, "Δ") * 3, charset="windows-1252")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,84 @@ def test_a_window_that_glides_is_not_lost_when_steps_come_fast(open_page: Open) 
     assert moves == 1  # in each frame: one glide ends another
     settle(page)
     assert page.evaluate("app.picture.window.x") == 300
+
+
+def seventeen() -> Value:
+    """Too many columns for any window: the output is out of sight to begin with."""
+    a, b, d, e, k, x = (Value(0.5 + 0.3 * i, name) for i, name in enumerate("abdekx"))
+    c = (a * b).tanh() + b**-0.5 / a
+    root = (e * x / k + (c * c + d + 1.0).log()) * x.sin() + (-k).exp() * c
+    root.label = "r"
+    return root
+
+
+def frame_of_map(page: Any) -> tuple[float, float, float, float]:
+    """Which part of the small picture is framed: left, top, right, bottom, as shares of it."""
+    left, top, right, bottom = area_of(page, ".map")
+    a, b, c, d = area_of(page, ".map .frame")
+    return (
+        (a - left) / (right - left),
+        (b - top) / (bottom - top),
+        (c - left) / (right - left),
+        (d - top) / (bottom - top),
+    )
+
+
+@pytest.mark.parametrize("size", [(1300, 900), (1100, 700), (390, 844), (320, 640)])
+def test_what_is_out_of_sight_is_seen_small_and_can_be_reached_there(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page(seventeen(), size=size)
+    outer, inner = area_of(page, "#stage"), area_of(page, ".map")
+    assert outer[0] <= inner[0] < inner[2] <= outer[2]
+    assert outer[1] <= inner[1] < inner[3] <= outer[3]
+    assert not is_in_the_stage(page, "#stage .b.output")
+    assert not page.locator(".map .output").evaluate("it => it.getBBox().width === 0")
+    before = frame_of_map(page)
+    assert before[2] - before[0] < 0.9
+    left, top, right, bottom = inner
+    page.mouse.click(right - 6, (top + bottom) / 2)
+    assert is_in_the_stage(page, "#stage .b.output")
+    assert frame_of_map(page)[2] == pytest.approx(1.0, abs=0.03)
+    assert page.locator("#follow").get_attribute("aria-pressed") == "false"
+    page.mouse.move(right - 6, (top + bottom) / 2)
+    page.mouse.down()
+    page.mouse.move(left + 6, (top + bottom) / 2, steps=5)
+    page.mouse.up()
+    assert frame_of_map(page)[0] == pytest.approx(0.0, abs=0.03)
+    assert page.locator("#panel h2").inner_text() == "How to read this"  # nothing was selected
+
+
+def test_the_walk_is_marked_on_the_small_picture_which_goes_when_all_is_seen(open_page: Open) -> None:
+    page = open_page(seventeen())
+    places = []
+    for _ in range(4):
+        press(page, "ArrowRight", 4)
+        places.append(area_of(page, ".map .now"))
+        a, b, c, d = area_of(page, ".map .frame")
+        left, top, right, bottom = places[-1]
+        assert a <= (left + right) / 2 <= c
+        assert b <= (top + bottom) / 2 <= d
+    assert len(set(places)) == 4
+    press(page, "0")
+    assert page.locator(".map").is_hidden()
+    assert all(is_in_the_stage(page, f"#stage .b >> nth={i}") for i in range(page.locator("#stage .b").count()))
+    press(page, "+", 5)
+    assert page.locator(".map").is_visible()
+    small = open_page(cubic())
+    assert small.locator(".map").is_hidden()
+
+
+@pytest.mark.parametrize("build", [seventeen, network])
+def test_no_room_is_wasted_beyond_the_edges_of_a_picture(open_page: Open, build: Callable[[], Value]) -> None:
+    page = open_page(build())
+    for _ in range(12):
+        left, top, scale = window_of(page)
+        width, height = [side * scale for side in page.evaluate("app.picture.full.slice(2)")]
+        w, h = page.evaluate("app.picture.size")
+        for start, length, room in ((left, width, w), (top, height, h)):
+            if length > room:
+                assert start < 1.0
+                assert start + length > room - 1.0
+        press(page, "ArrowRight", 3)
 
 
 def test_the_wheel_zooms_and_dragging_moves_without_selecting(open_page: Open) -> None:
