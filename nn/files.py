@@ -97,8 +97,14 @@ def write_document(path: FilePath, kind: str, version: int, content: dict[str, A
     write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-def read_document(path: FilePath, kind: str, version: int) -> dict[str, Any]:
+def read_document(path: FilePath, kind: str, version: int, *, sealed: bool = False) -> dict[str, Any]:
     """Read back what ``write_document`` wrote.
+
+    Args:
+        path: The file.
+        kind: The kind of document that it is to be.
+        version: The latest version that can be read.
+        sealed: Whether the checksum must be there.  Without one, the file may have been changed on purpose.
 
     Raises:
         FileError: The file cannot be read, is not JSON, is of another kind or of a later version, or was changed since
@@ -125,10 +131,11 @@ def read_document(path: FilePath, kind: str, version: int) -> dict[str, Any]:
     found = document.get("version")
     if type(found) is not int or not 1 <= found <= version:
         raise FileError(f"{path}: version {brief(found)} of a {kind}: this program reads up to version {version}")
-    if document.pop(_CHECKSUM, None) not in (None, _checksum(document)):
+    checksum = document.pop(_CHECKSUM, None)
+    if checksum != _checksum(document) and (sealed or checksum is not None):
+        way = "" if sealed else f', or remove "{_CHECKSUM}" from it if you changed the rest on purpose'
         raise FileError(
-            f"{path}: the content is not what was saved, says its checksum: take another copy of the file, or remove "
-            f'"{_CHECKSUM}" from it if you changed the rest on purpose'
+            f"{path}: the content is not what was saved, says its checksum: take another copy of the file{way}"
         )
     return document
 

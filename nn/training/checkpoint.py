@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd import Value
 from nn.files import FileError, FilePath, brief, read_document, replace_not_finite, write_document
 from nn.optim import Optimizer
-from nn.optimizer import EARLIER
 from nn.options import whole_number
 from nn.training.history import History
 
@@ -156,45 +154,35 @@ class CheckpointFile:
     def read(self, history: History) -> Any:
         """Continue from the checkpoint: set everything, the history too.
 
+        Its checksum says that the content is what ``write`` wrote.  What is left to find out, before anything is set,
+        is whether that was for this model, this optimiser and this schedule.
+
         Returns:
             What the steps saved in the best epoch; None if there is none.
 
         Raises:
             FileError: The file cannot be used, or it is of another training; everything is as it was.
         """
-        document = read_document(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)
-        self._compare(document.get("setting"))
+        document = _with_floats(read_document(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, sealed=True))
+        self._compare(document["setting"])
         try:
-            epoch = _count(document["epoch"])
-            past = self._history(document["history"], epoch)
-            last = self._checked(document["last"])
-            best = None if document["best"] is None else self._checked(document["best"])
-            has_best = self.setting.get("restores_best") and any(loss < math.inf for loss in past.val_loss)
-            if (best is not None) != bool(has_best):
-                raise ValueError(f"the numbers of the best epoch are {'missing' if has_best else 'there'}")
-            saved = {**EARLIER, **document["hyper"]}
-            hyper = {
-                name: _like(now, saved[name]) for name, now in vars(self.optimizer.hyper).items() if name != "step"
-            }
-            schedule = {name: _exact(number) for name, number in (document["schedule"] or {}).items()}
-            batches = _generator_state(document["batches"])
+            self._check_names(document["last"])
             if self.schedule is not None:
-                self.schedule.load_state_dict(schedule)  # checks before it sets anything
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise FileError(f"{self.path}: a part of the checkpoint is missing or damaged: {error!r}") from error
-        self.batches.setstate(batches)
-        vars(self.optimizer.hyper).update(hyper)
-        for field in fields(History):
-            setattr(history, field.name, getattr(past, field.name))
-        best = None if best is None else self._set(best)
-        self._set(last)
+                self.schedule.load_state_dict(document["schedule"])  # checks before it sets anything
+        except ValueError as error:
+            raise FileError(f"{self.path}: the checkpoint is of another training: {error}") from error
+        version, numbers, gauss = document["batches"]
+        self.batches.setstate((version, tuple(numbers), gauss))
+        vars(self.optimizer.hyper).update(document["hyper"])
+        for name, past in document["history"].items():
+            setattr(history, name, past)
+        best = None if document["best"] is None else self._set(document["best"])
+        self._set(document["last"])
         return best
 
-    def _compare(self, found: Any) -> None:
-        if not isinstance(found, dict):
-            raise FileError(f"{self.path}: the checkpoint does not say of which training it is")
+    def _compare(self, found: dict[str, Any]) -> None:
         differing = [
-            f"{brief(name)[1:-1]} {brief(found.get(name))} instead of {brief(self.setting.get(name))}"
+            f"{name} {brief(found.get(name))} instead of {brief(self.setting.get(name))}"
             for name in {**self.setting, **found}
             if found.get(name) != self.setting.get(name)
         ]
@@ -204,38 +192,20 @@ class CheckpointFile:
                 "train as then, or begin anew without resume=True"
             )
 
-    def _checked(self, numbers: Any) -> dict[str, Any]:
-        """The numbers of a moment, if they are those of this model and optimiser."""
+    def _check_names(self, numbers: dict[str, Any]) -> None:
+        """Refuse the numbers of other parameters, or another number of them."""
         for kind, expected in (("parameters", list(self.parameters)), ("state", self.trained)):
             odd = set(expected) ^ set(numbers[kind])
             if odd:
                 raise ValueError(f"{kind} of {', '.join(sorted(odd)[:3])} are on one side only")
-        state = {name: tuple(map(_number, numbers["state"][name])) for name in self.trained}
-        if any(len(numbers) != self.optimizer.state_size for numbers in state.values()):
+        if any(len(state) != self.optimizer.state_size for state in numbers["state"].values()):
             raise ValueError(f"{type(self.optimizer).__name__} keeps {self.optimizer.state_size} numbers per parameter")
-        parameters = {name: _finite(numbers["parameters"][name]) for name in self.parameters}
-        return {"parameters": parameters, "state": state, "step": _count(numbers["step"])}
-
-    def _history(self, saved: Mapping[str, Any], epoch: int) -> History:
-        """The history of this many epochs, if it has the columns of this training."""
-        metrics = {name: list(map(_number, values)) for name, values in saved["metrics"].items()}
-        lists: dict[str, Any] = {name: list(map(_number, saved[name])) for name in saved if name != "metrics"}
-        columns = [name for name, values in vars(History()).items() if isinstance(values, list)]
-        if set(lists) != set(columns) or list(metrics) != self.setting.get("metrics", list(metrics)):
-            raise ValueError(f"the history has the columns {', '.join([*lists, *metrics])}")
-        for name, values in {**lists, **metrics}.items():
-            expected = 0 if name == "val_loss" and not self.setting.get("validation_samples", values) else epoch
-            if len(values) != expected:
-                raise ValueError(f"{name} has {len(values)} entries for {expected} epochs")
-        for number in (number for name in ("loss", "lr", "seconds") for number in lists[name]):
-            _finite(number)
-        return History(**lists, metrics=metrics)
 
     def _set(self, numbers: dict[str, Any]) -> Any:
         """Make these the numbers of the training; returns them as the steps save them."""
         for name, parameter in self.parameters.items():
             parameter.data = numbers["parameters"][name]
-        self.optimizer.state = [numbers["state"][name] for name in self.trained]
+        self.optimizer.state = [tuple(numbers["state"][name]) for name in self.trained]
         self.optimizer.hyper.step = numbers["step"]
         self.steps.load()
         return self.steps.save()
@@ -248,60 +218,15 @@ def _kind_of_model(model: Any) -> dict[str, Any]:
     return kind | {f"model.{name}": value for name, value in (architecture or {}).items()}
 
 
-# ---- the history -----------------------------------------------------------------------------------------------------
 def _up_to(epoch: int, history: History) -> dict[str, Any]:
     lists = {name: values[:epoch] for name, values in vars(history).items() if isinstance(values, list)}
     return {**lists, "metrics": {name: values[:epoch] for name, values in history.metrics.items()}}
 
 
-# ---- numbers as they are saved ---------------------------------------------------------------------------------------
-def _number(saved: Any) -> float:
-    """A number; as text, too, those for which JSON has no form.
-
-    Raises:
-        ValueError: Something else.
-    """
-    if saved in ("nan", "inf", "-inf") or type(saved) in (int, float):
-        return float(saved)
-    raise ValueError(f"{brief(saved)} is not a number")
-
-
-def _exact(saved: Any) -> Any:
-    """A number in which whole ones and switches stay what they are."""
-    return saved if type(saved) in (bool, int) else _number(saved)
-
-
-def _finite(saved: Any) -> float:
-    number = _number(saved)
-    if not math.isfinite(number):
-        raise ValueError(f"{number} is not finite")
-    return number
-
-
-def _count(saved: Any) -> int:
-    if type(saved) is not int or not 0 <= saved < 2**53:
-        raise ValueError(f"{brief(saved)} is not a number of epochs or steps")
-    return saved
-
-
-def _like(now: Any, saved: Any) -> Any:
-    """A number that steers the optimiser: a switch stays a switch."""
-    if isinstance(now, bool):
-        if type(saved) is not bool:
-            raise ValueError(f"{brief(saved)} is neither true nor false")
-        return saved
-    return _finite(saved)
-
-
-def _generator_state(saved: Any) -> Any:
-    """The state of Python's random generator.
-
-    Raises:
-        TypeError, ValueError: There is no such state.
-    """
-    version, numbers, gauss = saved
-    if not all(type(number) is int and 0 <= number < 2**32 for number in numbers):
-        raise ValueError("a number of the random generator has more than 32 bits")
-    state = version, tuple(numbers), None if gauss is None else _finite(gauss)
-    random.Random().setstate(state)
-    return state
+def _with_floats(part: Any) -> Any:
+    """What was saved, with nan and the infinities as numbers again, for which JSON has no form."""
+    if isinstance(part, dict):
+        return {name: _with_floats(inner) for name, inner in part.items()}
+    if isinstance(part, list):
+        return [_with_floats(inner) for inner in part]
+    return float(part) if part in ("nan", "inf", "-inf") else part

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from autograd.errors import NumericError
 from nn import (
     MLP,
     SGD,
@@ -158,26 +157,21 @@ def with_other_bytes(content: bytes, rng: random.Random) -> bytes:
 
 @EACH_FILE
 def test_a_restructured_file_is_refused_by_a_file_error_or_it_makes_sense(tmp_path: Path, name: str) -> None:
-    """A training with other numbers may diverge, as any: fit says so with its NumericError."""
+    """A checkpoint makes sense only as it was written: without its checksum it is always refused."""
     save, use = FILES[name]
     path, rng = tmp_path / "a.json", random.Random(5)
     save(path)
     text = path.read_text(encoding="utf-8")
     refusals: list[str] = []
-    divergences: list[str] = []
     for _ in range(MUTATIONS):
         path.write_text(restructured(text, rng), encoding="utf-8", errors="surrogatepass")
         try:
             use(path)
         except FileError as error:
             refusals.append(str(error))
-        except NumericError as error:
-            divergences.append(str(error))
     assert [message for message in refusals if not message.startswith(str(path))] == []
     assert [message for message in refusals if not message.isprintable() or len(message) > 2_000] == []
-    assert [message for message in divergences if not message.startswith("the loss became ")] == []
-    assert MUTATIONS / 2 < len(refusals) < MUTATIONS
-    assert len(divergences) < MUTATIONS / 50
+    assert len(refusals) == MUTATIONS if name in TRAININGS else MUTATIONS / 2 < len(refusals) < MUTATIONS
 
 
 @EACH_FILE
@@ -198,7 +192,7 @@ def test_a_file_with_other_bytes_is_refused_or_says_the_same(tmp_path: Path, nam
         except FileError:
             refused += 1
         else:
-            assert now == said or "checksum" not in now
+            assert now == said or ("checksum" not in now and name not in TRAININGS)
     assert refused > MUTATIONS / 2
 
 

@@ -32,6 +32,7 @@ from nn import (
     fit,
     make_moons,
 )
+from nn.files import write_document
 from nn.training.steps import CompiledSteps
 from tests.support import ROOT
 
@@ -267,7 +268,7 @@ def written_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def write(path: Any, kind: str, version: int, content: dict[str, Any]) -> None:
         epochs.append(content["epoch"])
-        Path(path).write_text(json.dumps({"format": kind, "version": version, **content}), encoding="utf-8")
+        write_document(path, kind, version, content)
 
     monkeypatch.setattr("nn.training.checkpoint.write_document", write)
     return epochs
@@ -410,42 +411,63 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path, options: di
     assert (tmp_path / "c.json").read_bytes() == content
 
 
-def damaged(content: dict[str, Any], *path: Any) -> dict[str, Any]:
-    """Without the part at the end of the path, or, after '=', with another one there."""
-    changed: dict[str, Any] = json.loads(json.dumps(content))
-    del changed["checksum"]  # which would find any change
-    at: Any = changed
-    *way, last = path[: path.index("=")] if "=" in path else path
+@pytest.mark.parametrize("checksum", ["old", "none"])
+@pytest.mark.parametrize("place", [("epoch",), ("hyper", "lr"), ("last", "step"), ("history", "loss", 0)])
+def test_a_checkpoint_that_was_changed_is_refused_and_nothing_changes(
+    tmp_path: Path, place: tuple[Any, ...], checksum: str
+) -> None:
+    """Without a checksum, too: a training that goes on from other numbers is not the one that was cut off."""
+    file = tmp_path / "c.json"
+    content: Any = written(file)
+    *way, last = place
+    at = content
     for step in way:
         at = at[step]
-    if "=" in path:
-        at[last] = path[-1]
-    else:
-        del at[last]
-    return changed
+    at[last] += 1
+    if checksum == "none":
+        del content["checksum"]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    run = Run("Adam", seed=7)
+    before = json.dumps(run.state())
+    with pytest.raises(FileError, match=r"c\.json: the content is not what was saved, says its checksum: take another"):
+        run.train(epochs=5, checkpoint=Checkpoint(file, resume=True), validation_split=0.2, compile=False)
+    assert json.dumps(run.state()) == before
+
+
+class Named(Module):
+    """A model whose parameters have other names than those of another object of this class."""
+
+    def __init__(self, *names: str) -> None:
+        for name in names:
+            setattr(self, name, Value(0.5))
+
+    def __call__(self, x: Any) -> Any:
+        a, b = self.parameters()
+        return a * x[0] + b
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("names", "options", "message"),
     [
-        ("setting",), ("last",), ("best",), ("hyper",), ("batches",), ("history",), ("schedule",), ("epoch",),
-        ("hyper", "lr"), ("history", "loss"), ("history", "metrics"), ("history", "loss", 0), ("last", "step"),
-        ("last", "parameters", "layers.0.neurons.0.b"), ("last", "state", "layers.0.neurons.0.b"),
-        ("last", "state", "layers.0.neurons.0.b", 0), ("last", "parameters", "layers.0.neurons.0.b", "=", "much"),
-        ("last", "parameters", "else", "=", 1.0), ("batches", 1, 3), ("batches", "=", None), ("epoch", "=", 2),
-        ("batches", 2, "=", "much"), ("batches", 1, 3, "=", -1), ("last", "step", "=", None), ("last", "=", None),
-        ("last", "state", "layers.0.neurons.0.b", 0, "=", 10**400),
-        ("history", "else", "=", [1.0, 2.0, 3.0]), ("last", "=", [1.0]), ("hyper", "lr", "=", [1.0]),
+        ("ac", {}, "parameters of b, c are on one side only"),
+        ("ab", {"amsgrad": True}, "Adam keeps 3 numbers per parameter"),
     ],
-)  # fmt: skip
-def test_a_damaged_checkpoint_is_refused_and_nothing_changes(tmp_path: Path, path: tuple[Any, ...]) -> None:
-    file = tmp_path / "c.json"
-    file.write_text(json.dumps(damaged(written(file), *path)), encoding="utf-8")
-    run = Run("Adam", seed=7)
-    before = json.dumps(run.state())
-    with pytest.raises(FileError, match=r"c\.json: "):
-        run.train(epochs=5, checkpoint=Checkpoint(file, resume=True), validation_split=0.2, compile=False)
-    assert json.dumps(run.state()) == before
+)
+def test_a_checkpoint_for_other_parameters_is_refused_and_nothing_changes(
+    tmp_path: Path, names: str, options: dict[str, Any], message: str
+) -> None:
+    def train(model: Module, optimizer: Adam, epochs: int) -> None:
+        checkpoint = Checkpoint(tmp_path / "c.json", resume=True)
+        fit(model, X, Y, optimizer=optimizer, epochs=epochs, checkpoint=checkpoint, compile=False, progress=False)
+
+    model = Named("a", "b")
+    train(model, Adam(model.parameters()), 1)
+    other = Named(*names)
+    optimizer = Adam(other.parameters(), **options)
+    with pytest.raises(FileError, match=rf"c\.json: the checkpoint is of another training: {message}"):
+        train(other, optimizer, 2)
+    assert other.state_dict() == dict.fromkeys(names, 0.5)
+    assert optimizer.hyper.step == 0
 
 
 def test_a_checkpoint_after_every_0_epochs_is_refused() -> None:
