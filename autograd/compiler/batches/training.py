@@ -329,7 +329,7 @@ class Trainer:
     def _machine(self, lanes: int) -> Machine:
         recording = None if lanes == _GIVEN else self.recording
         step = step_program(recording, len(self.captured), self.trained, self.rule, self.state_size, self.hyper)
-        return Machine(step.program, lanes or 1, step.carried, fixed=True)
+        return Machine(step.program, lanes or 1, step.carried)
 
 
 class _StepKernel:

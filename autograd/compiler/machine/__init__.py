@@ -1,7 +1,7 @@
 """Machine code for programs: their steps as kernels (code) and descriptors (numbers), run over a frame of memory.
 
 ``lower.py`` turns the steps of a schedule into kernels and descriptors, and ``memory.py`` gives the arrays their
-places.  ``texts.py`` is what all kernels share; ``maps.py``, ``sums.py``, ``products.py``, ``exact.py`` and
+places.  ``texts.py`` is what all kernels share; ``maps.py``, ``sums.py``, ``exact.py`` and
 ``choices.py`` write one kind each.  ``library.py`` compiles a kernel once in a process, ``store.py`` keeps it on disk.
 
 ``machine.py`` runs a program.  ``resident.py`` and ``layout.py`` run steps of training whose numbers stay in memory, in

@@ -14,7 +14,6 @@ from autograd.compiler.machine.maps import MapKernel
 from autograd.compiler.machine.memory import Memory
 from autograd.compiler.machine.native.jit import host
 from autograd.compiler.machine.native.lowering import lower
-from autograd.compiler.machine.products import product_of
 from autograd.compiler.machine.sums import SumKernel
 from autograd.compiler.program.classes import Array, Kind, Program, Read, Terms, choice_of
 from autograd.compiler.program.nests import Column, Nests, Table, map_nest
@@ -49,8 +48,6 @@ def lowered(
     kept: set[int],
     memory: Memory,
     batch: int,
-    *,
-    fixed: bool = False,
     instead: Mapping[int, Column] = MappingProxyType({}),
 ) -> list[Call]:
     """The calls that compute a program.
@@ -60,7 +57,7 @@ def lowered(
     Raises:
         UnsupportedError: A primitive that a user has defined.
     """
-    lowering = _Lowering(program, kept, memory, batch, fixed, instead)
+    lowering = _Lowering(program, kept, memory, batch, instead)
     for step in steps:
         if isinstance(step, Region):
             lowering.region(step)
@@ -88,11 +85,9 @@ class _Lowering:
         kept: set[int],
         memory: Memory,
         batch: int,
-        fixed: bool,
         instead: Mapping[int, Column],
     ) -> None:
-        self.program, self.kept, self.memory, self.batch, self.fixed = program, kept, memory, batch, fixed
-        self.instead = instead
+        self.program, self.kept, self.memory, self.batch, self.instead = program, kept, memory, batch, instead
         self.calls: list[Call] = []
         self.nests = Nests()
 
@@ -176,9 +171,9 @@ class _Lowering:
                 written.append((part.first, part.end))
             elif part.start is not None:  # a sum with a start of its own would forget what is there
                 apart = self._part(number, part.terms, None), self._part(number, part.start, None)
-                calls += [call for one in apart for call in one.calls(False, self.fixed)]
+                calls += [call for one in apart for call in one.calls(False)]
                 continue
-            calls += part.calls(fresh, self.fixed)
+            calls += part.calls(fresh)
         for first, end in _gaps(written, array.size):
             self.zero(number, first, end)
         self.calls += _joined(calls)
@@ -281,7 +276,7 @@ class _Part(NamedTuple):
     start: Terms | None = None
     more: tuple[Any, ...] = ()
 
-    def calls(self, fresh: bool, fixed: bool) -> list[Call]:
+    def calls(self, fresh: bool) -> list[Call]:
         """The call of the kernel, and the calls for terms that are added afterwards."""
         way, table, count = self.way, self.table, len(self.terms.factors)
         along = table.loops[1 if way == "n" else 2]
@@ -295,11 +290,9 @@ class _Part(NamedTuple):
             start = "u" if way == "n" and along[-1] else "b"
         kept = [0, *[1 + k for k in order], *range(1 + count, len(self.columns))]
         table = table.of_columns(kept)
-        kernel: Kernel = SumKernel(way, factors, start, host().lanes if way else 1)
-        if fixed:
-            kernel = product_of(table, factors, fresh) or kernel
+        kernel = SumKernel(way, factors, start, host().lanes if way else 1)
         call = Call(kernel, table, [self.columns[c] for c in kept], flags=(int(not fresh),))
-        return [call, *[more for part in self.more for more in part.calls(False, fixed)]]
+        return [call, *[more for part in self.more for more in part.calls(False)]]
 
 
 def _variant(way: str, kinds: Sequence[tuple[str, list[str]]]) -> tuple[list[int], tuple[str, ...]]:

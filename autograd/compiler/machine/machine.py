@@ -34,7 +34,6 @@ class Machine:
         program: The program to run.
         batch: The number of samples in the batched arrays.
         carried: Pairs (number of an output, leaf): the output takes the place of the leaf for the next evaluation.
-        fixed: Whether matrix products are compiled for their sizes, which pays off in a long training.
         elsewhere: The array with the parameters, leaf 0, if they are not in the frame.  Then outputs are not
             carried over at the end of an evaluation, but when the second function that ``bound`` gives is called; what
             nothing else needs is only computed then, straight into the places of the leaves.
@@ -46,7 +45,6 @@ class Machine:
         batch: int = 1,
         carried: Sequence[tuple[int, Read]] = (),
         *,
-        fixed: bool = False,
         elsewhere: Elsewhere | None = None,
     ) -> None:
         self.program, self.batch = program, batch
@@ -68,7 +66,7 @@ class Machine:
         self._elsewhere: dict[int, Any] = {}  # the memory of arrays that are not in the frame
         if elsewhere is not None:
             self._place(elsewhere)
-        self.calls = lowered(program, first, kept, self.memory, batch, fixed=fixed)
+        self.calls = lowered(program, first, kept, self.memory, batch)
         pairs = [(program.outputs[number], old) for number, old in carried]
         pairs = [(new, old) for new, old in pairs if not isinstance(new, Read) or new.array not in places]
         self.copied = sum([len(old.index) for _, old in pairs])

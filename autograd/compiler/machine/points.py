@@ -47,7 +47,7 @@ def caller(program: Program, shapes: Sequence[Any], result: Any, slow: Callable[
 
 
 def _straight_line(program: Program) -> tuple[str, int]:
-    """``void kernel(ptr inputs, ptr outputs, ptr unused)`` with one register for every number, and how many outputs."""
+    """``void kernel(ptr inputs, ptr outputs)`` with one register for every number, and how many outputs."""
     functions = VectorMath(1)
     code = Code(functions)
     registers: list[list[Register]] = []
@@ -81,7 +81,7 @@ def _straight_line(program: Program) -> tuple[str, int]:
             code.do(f"store double {code.value(number(output, place))}, ptr {to}, align 8")
             count += 1
     body = "\n".join(code.lines)
-    head = f"define internal void @kernel(ptr %in, ptr %out, ptr %live) {host().attributes} {{"
+    head = f"define internal void @kernel(ptr %in, ptr %out) {host().attributes} {{"
     return f"{functions.text()}{head}\n{body}\n  ret void\n}}\n", count
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from autograd.compiler.machine.native.code import Functions
@@ -31,10 +32,11 @@ class SumKernel(NamedTuple):
         return _SumText(self, name, functions).text()
 
 
-# Sums are computed in tiles, because each addition waits 4 cycles for the last one to the same sum: along the members 8
-# rows of one vector, and what is left of the rows one by one, 4 vectors wide; along the terms 4 rows of 1 or 2 columns.
+# Sums are computed in tiles, because each addition waits 4 cycles for the last one to the same sum, and because what is
+# loaded serves several sums.  Along the members a tile has 4 rows (a power of two) of 2 vectors; rows that are left
+# come one by one, 4 vectors wide.  Along the terms it has 4 rows of 3 columns; columns that are left come one by one.
 _ROWS, _VECTORS = (4, 2), 4
-_TILE = 4
+_TILE, _COLUMNS = 4, 3
 
 
 class _SumText(KernelText):
@@ -57,7 +59,7 @@ class _SumText(KernelText):
 
     # ---- vectors of members ----------------------------------------------------------------------------------------
     def _along_members(self) -> list[str]:
-        """Rows in tiles of eight, a vector of members each; then row by row, four vectors each."""
+        """Rows in tiles of four, two vectors of members each; then row by row, four vectors each."""
         return [
             f"  %whole = and i64 %n0, {-_ROWS[0]}", "  %tiled = icmp ne i64 %whole, 0",
             "  br i1 %tiled, label %many.loop, label %rest",
@@ -175,13 +177,19 @@ class _SumText(KernelText):
 
     # ---- vectors of terms ------------------------------------------------------------------------------------------
     def _along_terms(self) -> list[str]:
-        """Dot products, for two columns at a time and for the one that may remain."""
+        """Dot products, for three columns at a time, then for those that remain one by one.
+
+        All whole vectors of terms are added first, then those lanes of the last one that exist: without AVX-512 a mask
+        in the inner loop would take half as long again.
+        """
         return [
+            f"  %whole = and i64 %n2, {-self.lanes}", "  %any = icmp ne i64 %whole, 0",
+            "  %some = icmp ult i64 %whole, %n2",
             "  br label %n.loop", "n.loop:", "  %n = phi i64 [0, %row], [%n.next, %n.end]",
-            "  %n.last = add i64 %n, 2", "  %n.two = icmp ule i64 %n.last, %n1",
-            "  br i1 %n.two, label %two.in, label %one.in",
-            *self._dots("two", 2), *self._dots("one", 1),
-            "n.end:", "  %n.wide = select i1 %n.two, i64 2, i64 1",
+            f"  %n.last = add i64 %n, {_COLUMNS}", "  %n.several = icmp ule i64 %n.last, %n1",
+            "  br i1 %n.several, label %several.in, label %one.in",
+            *self._dots("several", _COLUMNS), *self._dots("one", 1),
+            "n.end:", f"  %n.wide = select i1 %n.several, i64 {_COLUMNS}, i64 1",
             "  %n.next = add i64 %n, %n.wide", "  %n.more = icmp ult i64 %n.next, %n1",
             "  br i1 %n.more, label %n.loop, label %row.last", "row.last:",
         ]  # fmt: skip
@@ -191,16 +199,16 @@ class _SumText(KernelText):
 
         Behind the last row a tile computes that one again.
         """
-        code, kind, factors = self.code, self.code.type, self.factors
+        code, factors = self.code, self.factors
         rows = [f"%{name}"]
         for r in range(1, _TILE):
             here = code.let(f"add i64 %{name}, {r}")
             inside = code.let(f"icmp ult i64 {here}, %n0")
             rows.append(code.let(f"select i1 {inside}, i64 {here}, i64 {rows[-1]}"))
+        numbers = ["%n", *[code.let(f"add i64 %n, {n}") for n in range(1, columns)]]
 
         def at(c: int, row: int, column: int) -> str:
-            place = self.moved(self.moved(f"%p{c}", "%n", f"%s1.{c}"), rows[row], f"%s0.{c}")
-            return code.let(f"getelementptr double, ptr {place}, i64 %s1.{c}") if column else place
+            return self.moved(self.moved(f"%p{c}", numbers[column], f"%s1.{c}"), rows[row], f"%s0.{c}")
 
         # A factor that is the same in all rows, or in all columns, is loaded once for all of them.
         kinds = self.kernel.factors
@@ -210,39 +218,69 @@ class _SumText(KernelText):
                 for n in range(columns if kinds[c - 1][2] != "b" else 1):
                     places[c, r, n] = at(c, r, n)
         before = self.taken()
-        mask = self.mask(f"%{name}.t", "%n2")
-        loaded = {
-            key: self.load(code.let(f"getelementptr double, ptr {place}, i64 %{name}.t"), mask)
-            for key, place in places.items()
-        }
         cells = [(r, n) for r in range(_TILE) for n in range(columns)]
-        sums = {}
-        for r, n in cells:
-            x = [loaded[c, r if (c, r, 0) in loaded else 0, n if (c, 0, n) in loaded else 0] for c in factors]
-            total = f"%{name}.s{r}.{n}"
-            sums[r, n] = code.fma(x[0], x[1], total) if len(x) == 2 else code.add(total, x[0])
-        body = self.taken()
+        terms, totals = self._terms(name, cells, places)
         starts = self.columns - 1 if self.kernel.start else 0
-        self._store_sums([(at(0, r, n), at(starts, r, n) if starts else "", sums[r, n]) for r, n in cells])
-        after = self.taken()
+        self._store_sums([(at(0, *x), at(starts, *x) if starts else "", total) for x, total in zip(cells, totals)])
         return [
             f"{name}.in:", f"  br label %{name}.loop",
             f"{name}.loop:", f"  %{name} = phi i64 [0, %{name}.in], [%{name}.next, %{name}.end]",
-            *before,
-            f"  br label %{name}.k", f"{name}.k:",
-            f"  %{name}.t = phi i64 [0, %{name}.loop], [%{name}.t.next, %{name}.k]",
-            *[
-                f"  %{name}.s{r}.{n} = phi {kind} [zeroinitializer, %{name}.loop], [{new}, %{name}.k]"
-                for (r, n), new in sums.items()
-            ],
-            *body,
-            f"  %{name}.t.next = add i64 %{name}.t, {self.lanes}",
-            f"  %{name}.t.more = icmp ult i64 %{name}.t.next, %n2",
-            f"  br i1 %{name}.t.more, label %{name}.k, label %{name}.end", f"{name}.end:",
-            *after,
+            *before, *terms, *self.taken(),
             f"  %{name}.next = add i64 %{name}, {_TILE}", f"  %{name}.more = icmp ult i64 %{name}.next, %n0",
             f"  br i1 %{name}.more, label %{name}.loop, label %n.end",
         ]  # fmt: skip
+
+    def _terms(
+        self, name: str, cells: list[tuple[int, int]], places: dict[tuple[int, int, int], str]
+    ) -> tuple[list[str], list[str]]:
+        """From block ``loop`` to block ``end`` of a tile: all terms of its sums; and the names of the sums.
+
+        Args:
+            name: The name of the tile.
+            cells: The row and the column of each sum.
+            places: Where the terms begin, by factor, row and column.
+        """
+        code, kind = self.code, self.code.type
+
+        def added(to: str, at: str, mask: str = "") -> list[str]:
+            """The sums, once the vector of terms at a place is added to each."""
+            loaded = {
+                key: self.load(code.let(f"getelementptr double, ptr {place}, i64 {at}"), mask)
+                for key, place in places.items()
+            }
+            sums = []
+            for r, n in cells:
+                x = [loaded[c, r if (c, r, 0) in loaded else 0, n if (c, 0, n) in loaded else 0] for c in self.factors]
+                total = f"%{name}.{to}{r}.{n}"
+                sums.append(code.fma(x[0], x[1], total) if len(x) == 2 else code.add(total, x[0]))
+            return sums
+
+        def merged(to: str, first: str, before: Sequence[str], second: str, after: Sequence[str]) -> list[str]:
+            """Sums that come from one of two blocks."""
+            return [
+                f"  %{name}.{to}{r}.{n} = phi {kind} [{x}, %{name}.{first}], [{y}, %{name}.{second}]"
+                for (r, n), x, y in zip(cells, before, after)
+            ]
+
+        zeros = ["zeroinitializer"] * len(cells)
+        sums = added("s", f"%{name}.t")
+        whole = self.taken()
+        last = added("r", "%whole", self.mask("%whole", "%n2"))
+        part = self.taken()
+        return [
+            f"  br i1 %any, label %{name}.k, label %{name}.rest", f"{name}.k:",
+            f"  %{name}.t = phi i64 [0, %{name}.loop], [%{name}.t.next, %{name}.k]",
+            *merged("s", "loop", zeros, "k", sums),
+            *whole,
+            f"  %{name}.t.next = add i64 %{name}.t, {self.lanes}",
+            f"  %{name}.t.more = icmp ult i64 %{name}.t.next, %whole",
+            f"  br i1 %{name}.t.more, label %{name}.k, label %{name}.rest", f"{name}.rest:",
+            *merged("r", "loop", zeros, "k", sums),
+            f"  br i1 %some, label %{name}.part, label %{name}.end", f"{name}.part:",
+            *part,
+            f"  br label %{name}.end", f"{name}.end:",
+            *merged("z", "rest", [f"%{name}.r{r}.{n}" for r, n in cells], "part", last),
+        ], [f"%{name}.z{r}.{n}" for r, n in cells]  # fmt: skip
 
     def _store_sums(self, sums: list[tuple[str, str, str]]) -> None:
         """Add up the lanes of several vectors, as a tree over all of them at once, and store the totals.

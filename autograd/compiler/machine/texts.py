@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from autograd.compiler.machine.native.code import Code, Functions
 from autograd.compiler.machine.native.jit import host
 
-__all__ = ["KernelText", "base_of", "words_of_bits"]
+__all__ = ["KernelText", "words_of_bits"]
 
 _BITS = 62  # in a word
 
@@ -30,16 +30,6 @@ def words_of_bits(given: Sequence[bool]) -> list[int]:
     return [
         sum([1 << bit for bit, is_given in enumerate(given[first : first + _BITS]) if is_given])
         for first in range(0, max(len(given), 1), _BITS)
-    ]
-
-
-def base_of(column: int) -> list[str]:
-    """Lines that find out whether a column is in the frame or in the data, with the bits of the descriptor at hand."""
-    word, bit = divmod(column, _BITS)
-    return [
-        f"  %bit{column} = and i64 %given{word}, {1 << bit}",
-        f"  %is{column} = icmp eq i64 %bit{column}, 0",
-        f"  %base{column} = select i1 %is{column}, ptr %f, ptr %x",
     ]
 
 
@@ -63,7 +53,12 @@ class KernelText:
         for k in range(self.bits):
             lines += self._word(f"%given{k}", "i64", 2 + k)
         for c in range(self.columns):
-            lines += base_of(c)
+            word, bit = divmod(c, _BITS)
+            lines += [  # the column is in the frame, or in the data if its bit is set
+                f"  %bit{c} = and i64 %given{word}, {1 << bit}",
+                f"  %is{c} = icmp eq i64 %bit{c}, 0",
+                f"  %base{c} = select i1 %is{c}, ptr %f, ptr %x",
+            ]
             for d in range(self.loops):
                 lines += self._word(f"%s{d}.{c}", "i64", 2 + self.bits + d * self.columns + c)
         for number in range(numbers):

@@ -22,8 +22,8 @@ def literal(x: float) -> str:
 class Functions:
     """The functions that the code of one module calls at one vector width (1: plain doubles)."""
 
-    def __init__(self, lanes: int, exact: bool = False) -> None:
-        self.lanes, self.exact = lanes, exact
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
         self.type = f"<{lanes} x double>" if lanes > 1 else "double"
         self.pieces: dict[str, str] = {}
         self.uses: Counter[str] = Counter()

@@ -6,7 +6,6 @@ function in it. The code lives exactly as long as the ``NativeModule``: whoever 
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 import sys
@@ -71,18 +70,9 @@ def host() -> Host:
     return Host(llvm().get_process_triple(), llvm().get_host_cpu_name(), available.flatten(), lanes)
 
 
-def codegen_level(instructions: int) -> int:
-    """The level of the code generator for a module with this many straight-line instructions.
-
-    Level 2 costs 90 us an instruction (in functions of at most 500; more than linear above), level 0 costs 10 us and
-    its code runs 1.2 to 1.6 times as long. So 2,000 instructions compile in 0.2 s and 100,000 in 1 s.
-    """
-    return 2 if instructions <= 2000 else 0
-
-
-def _target_machine(codegen_level: int) -> Any:
+def _target_machine() -> Any:
     target = llvm().Target.from_triple(host().triple)
-    return target.create_target_machine(cpu=host().cpu, features=host().features, opt=codegen_level, jit=True)
+    return target.create_target_machine(cpu=host().cpu, features=host().features, opt=2, jit=True)
 
 
 def join(*pieces: str) -> str:
@@ -111,14 +101,15 @@ def pointer(address: int) -> str:
 
 
 @functools.cache  # llvmlite does not free one
-def _passes(level: int) -> Any:
-    """What generated code needs and no more: the standard level 1 takes 3 times as long for the same speed."""
+def _passes() -> Any:
+    """What generated code needs and no more: what is marked alwaysinline is inlined, scalars leave the memory, and
+    instructions and blocks are combined.  LLVM's standard level 1 takes 3 times as long for the same speed.
+    """
     passes = llvm().create_new_module_pass_manager()
     passes.add_always_inliner_pass()
-    if level == 1:
-        passes.add_sroa_pass()
-        passes.add_instruction_combine_pass()
-        passes.add_simplify_cfg_pass()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
     return passes
 
 
@@ -127,36 +118,22 @@ class NativeModule:
 
     Args:
         text: LLVM IR.
-        passes: 0 inlines what is marked alwaysinline; 1 also tidies up (scalars out of memory, combined instructions,
-            merged blocks): right for loops and calls from Python; 2 and 3 are LLVM's standard levels.
-        codegen: Level, from 0 to 3, of the code generator (instruction selection, scheduling, registers).
         code: Object code of such a module, to be loaded instead; it must be right to the last byte.
         compiled: A function that is called with the object code that was made.
-
-    Attributes:
-        keep: Whatever must live as long as the code.
     """
 
-    keep: object = None
-
-    def __init__(
-        self,
-        text: str = "",
-        passes: int = 1,
-        codegen: int = 2,
-        *,
-        code: bytes = b"",
-        compiled: Callable[[bytes], object] | None = None,
-    ) -> None:
+    def __init__(self, text: str = "", *, code: bytes = b"", compiled: Callable[[bytes], object] | None = None) -> None:
         host()
         with _BUILD_LOCK:
             # In a context of its own: the constants in the shared one are never freed.
             module = llvm().parse_assembly(text, context=llvm().create_context())
             module.triple = host().triple
             if not code:
-                self._optimise(module, passes)
+                options = llvm().create_pipeline_tuning_options(speed_level=1)
+                with llvm().create_pass_builder(_target_machine(), options) as builder:
+                    _passes().run(module, builder)
             # An engine owns its target machine, so every module gets one of its own.
-            self._engine = llvm().create_mcjit_compiler(module, _target_machine(codegen))
+            self._engine = llvm().create_mcjit_compiler(module, _target_machine())
             if code:
                 self._engine.add_object_file(llvm().ObjectFileRef.from_data(code))
             if compiled is not None:
@@ -164,22 +141,9 @@ class NativeModule:
             self._engine.finalize_object()
             self._engine.remove_module(module)  # what it was made from, many times as large as the code
 
-    @staticmethod
-    def _optimise(module: Any, level: int) -> None:
-        options = llvm().create_pipeline_tuning_options(speed_level=level)
-        with llvm().create_pass_builder(_target_machine(level), options) as builder:
-            passes = builder.getModulePassManager() if level >= 2 else _passes(level)
-            passes.run(module, builder)
-
     def address(self, name: str) -> int:
         """Address of a function of the module; valid as long as this object lives."""
         found = int(self._engine.get_function_address(name))
         if not found:
             raise KeyError(f"the module defines no function {name!r}")
         return found
-
-    def function(self, name: str, result: Any, *arguments: Any) -> Any:
-        """The function as a ctypes function (about 0.3 us a call; releases the interpreter lock)."""
-        bound = ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
-        bound.module = self  # type: ignore[attr-defined]  # ctypes functions take attributes
-        return bound

@@ -165,11 +165,11 @@ def _prod(c: Code, *xs: Operand) -> Operand:
 
 
 def _sumprod(c: Code, *v: Operand) -> Operand:
-    """Σ p q + s; exact code adds product by product, as Python's ``sum`` does."""
+    """Σ p q + s; without vectors product by product, as Python's ``sum`` does."""
     ps, qs, start = factors(v)
     total: Operand = start[0] if start else 0.0
     for x, y in zip(ps, qs):
-        total = c.add(total, c.mul(x, y)) if c.functions.exact else c.fma(x, y, total)
+        total = c.add(total, c.mul(x, y)) if c.lanes == 1 else c.fma(x, y, total)
     return total
 
 

@@ -67,38 +67,24 @@ def builtin(
     outputs: int,
     result: Result,
     slow: Callable[..., Any],
-    *,
-    constants: int = 0,
-    keep: object = None,
-    passes: int = 1,
-    codegen: int = 2,
 ) -> Callable[..., Any]:
     """A builtin function that unpacks ``arguments``, runs a kernel and packs ``result``.
 
     Args:
         name: ``__name__`` of the function.
-        kernel: LLVM IR that defines ``void @kernel(ptr inputs, ptr outputs, ptr constants)`` on arrays of double,
-            with the inputs in the order in which the shapes mention them.
+        kernel: LLVM IR that defines ``void @kernel(ptr inputs, ptr outputs)`` on arrays of double, with the inputs in
+            the order in which the shapes mention them.
         arguments: The shape of each positional argument.
         outputs: The number of doubles that the kernel writes.
         result: The result to return, in terms of the numbers of the outputs.
         slow: The function to call if the arguments are not exact floats, ints, lists or tuples as described.
-        constants: Address of a block of doubles the kernel reads live (parameters); the caller keeps it alive.
-        keep: The objects that the kernel refers to by address; they live as long as the function.
 
     Raises:
         RuntimeError: The interpreter is not CPython with its lock.
     """
-    return _make(name, kernel + _scalar_wrapper(arguments, outputs, result, constants), slow, keep, passes, codegen)
-
-
-def _make(
-    name: str, text: str, slow: Callable[..., Any], keep: object, passes: int, codegen: int
-) -> Callable[..., Any]:
     if not available():
         raise RuntimeError("builtin functions can be made on CPython with the global interpreter lock only")
-    module = NativeModule(text, passes, codegen)
-    module.keep = keep
+    module = NativeModule(kernel + _wrapper(arguments, outputs, result))
     definition = _MethodDef(name.encode(), module.address("call"), _FASTCALL_KEYWORDS, None)
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
         address("PyCFunction_NewEx")
@@ -157,21 +143,17 @@ def _define(w: _Writer) -> str:
     )
 
 
-def _expect_positional(w: _Writer, count: int) -> None:
-    w.require(w.let(f"icmp eq i64 %count, {count}"), "slow")
-    w.require(w.let("icmp eq ptr %keywords, null"), "slow")
-
-
-def _scalar_wrapper(arguments: Sequence[Shape], outputs: int, result: Result, constants: int) -> str:
+def _wrapper(arguments: Sequence[Shape], outputs: int, result: Result) -> str:
     w = _Writer()
     inputs = sum(map(_count, arguments))
     w.do(f"%in = alloca double, i64 {max(inputs, 1)}, align 64")
     w.do(f"%out = alloca double, i64 {max(outputs, 1)}, align 64")
-    _expect_positional(w, len(arguments))
+    w.require(w.let(f"icmp eq i64 %count, {len(arguments)}"), "slow")
+    w.require(w.let("icmp eq ptr %keywords, null"), "slow")
     cells = iter(range(inputs))
     for i, shape in enumerate(arguments):
         _unpack(w, w.field("%args", WORD * i, "ptr"), shape, cells)
-    w.do(f"call void @kernel(ptr %in, ptr %out, ptr {pointer(constants)})")
+    w.do("call void @kernel(ptr %in, ptr %out)")
     w.do(f"ret ptr {_pack(w, result)}")
     w.block("failed")  # out of memory: the exception is set
     w.do("ret ptr null")

@@ -24,33 +24,11 @@ from autograd.compiler.machine.native.jit import host, llvm
 
 __all__ = ["VectorMath", "is_known", "scalar_symbol", "vector_library"]
 
-_LIBM = (
-    "exp",
-    "exp2",
-    "expm1",
-    "log",
-    "log2",
-    "log10",
-    "log1p",
-    "sin",
-    "cos",
-    "tan",
-    "asin",
-    "acos",
-    "atan",
-    "sinh",
-    "cosh",
-    "tanh",
-    "asinh",
-    "acosh",
-    "atanh",
-    "erf",
-    "erfc",
-    "cbrt",
-    "tgamma",
-    "lgamma",
-)
-_LIBM_BINARY = ("pow", "atan2", "hypot", "fmod")
+_LIBM = {
+    "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
+    "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "cbrt",
+}  # fmt: skip
+_LIBM_BINARY = ("pow", "atan2", "hypot")
 ARITY = dict.fromkeys(_LIBM, 1) | dict.fromkeys(_LIBM_BINARY, 2) | {"sigmoid": 1, "softplus": 1}
 
 _INLINED = 48  # copies of one function in a module; above that it is called, for the sake of compile time
@@ -93,11 +71,10 @@ class VectorMath(Functions):
 
     Args:
         lanes: The vector width; with 1 lane everything is the C library's, as in Python's ``math``.
-        exact: Whether to use the C library at any width.
     """
 
-    def __init__(self, lanes: int, exact: bool = False) -> None:
-        super().__init__(lanes, exact or lanes == 1)
+    def __init__(self, lanes: int) -> None:
+        super().__init__(lanes)
         self._written: dict[str, tuple[str, str]] = {}
 
     def use(self, name: str) -> str:
@@ -105,12 +82,12 @@ class VectorMath(Functions):
         if name not in ARITY:
             raise ValueError(f"no vector function {name!r}; there are {', '.join(sorted(ARITY))}")
         written = _WRITTEN.get(name)
-        if written and not (self.exact and name in _LIBM):
+        if written and not (self.lanes == 1 and name in _LIBM):
             return self._write(name, written)
         if self.lanes == 1:
             return self.declare(scalar_symbol(name), ARITY[name])
         symbol = f"_ZGV{'e' if self.lanes == 8 else 'd'}N{self.lanes}{'v' * ARITY[name]}_{name}"
-        if not self.exact and self.lanes in (4, 8) and vector_library() and llvm().address_of_symbol(symbol):
+        if self.lanes in (4, 8) and vector_library() and llvm().address_of_symbol(symbol):
             return self.declare(symbol, ARITY[name])
         return self._lane_by_lane(name)
 
@@ -261,7 +238,7 @@ def _softplus(c: Code, x: str) -> str:
     """max(x, 0) + log1p(e**-|x|)."""
     positive = c.where("ogt", 0.0, x, 0.0, x)
     power = c.function("exp", c.neg(c.abs(x)))
-    return c.add(positive, c.function("log1p", power) if c.functions.exact else _log1p_core(c, power))
+    return c.add(positive, c.function("log1p", power) if c.lanes == 1 else _log1p_core(c, power))
 
 
 _WRITTEN: dict[str, Callable[[Code, str], str]] = {
