@@ -153,9 +153,9 @@ class Embedding(Module):
 class Dropout(Module):
     """While training, each number is 0 with probability p, and the others are divided by 1 − p, so that the mean stays.
 
-    ``fit`` compiles it, and draws for each sample in each step as without the compiler.  (``autograd.compile``, like
-    ``jax.jit``, keeps what was drawn while it recorded: use it in eval mode.)  ``inplace`` is only accepted, for
-    programs written for PyTorch: the numbers that come out are the same.
+    ``fit`` compiles it, and draws for each sample in each step as without the compiler.  A function with
+    ``autograd.compile`` above it is compiled in eval mode; while training it runs without the compiler.  ``inplace`` is
+    only accepted, for programs written for PyTorch: the numbers that come out are the same.
 
     Source: N. Srivastava and others, "Dropout" (2014).
 
@@ -167,7 +167,7 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: Any = None) -> None:
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"p must be a probability, from 0 to 1, got {p}")
-        self.p, self.rng = p, rng or random
+        self.p, self.rng = p, rng  # not the module random, which cannot be copied or saved
 
     def __call__(self, x: Any) -> Any:
         if hasattr(x, "__len__"):
@@ -178,7 +178,7 @@ class Dropout(Module):
         """The factor of one number, by p and the mode as they are now: a compiled training asks at each step."""
         if not self.training:
             return 1.0
-        return 0.0 if self.rng.random() < self.p else 1.0 / (1.0 - self.p)
+        return 0.0 if (self.rng or random).random() < self.p else 1.0 / (1.0 - self.p)
 
 
 # ---- normalization ---------------------------------------------------------------------------------------------------

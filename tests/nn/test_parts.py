@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
+import pickle
 import random
 import re
 import warnings
@@ -157,6 +159,28 @@ def test_it_is_saved_and_loaded(tmp_path: Path) -> None:
 def test_the_gradients_of_parts_in_parts_are_those_of_differences() -> None:
     model = network().eval()
     assert gradcheck(lambda x: sumprod(model(x), [1.0, -2.0]), [[0.5, -1.0]])
+
+
+# --- copies ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda part: pickle.loads(pickle.dumps(part))])
+@EACH_CASE
+def test_every_part_can_be_copied_and_pickled(given: dict[str, Any], copied: Any) -> None:
+    part = made(given)
+    twin = copied(part)
+    assert twin.state_dict() == part.state_dict()
+    for before, after in zip(part.parameters(), twin.parameters(), strict=True):
+        assert before is not after
+
+
+def test_a_copy_of_dropout_draws_from_the_same_place_or_from_a_generator_of_its_own() -> None:
+    for rng in (None, random.Random(3)):
+        model = nn.Sequential(nn.Dropout(0.5, rng=rng))
+        random.seed(5)
+        twin = copy.deepcopy(model)
+        drawn = [list(map(float, each([1.0] * 20))) for each in (twin, model)]
+        assert (drawn[0] == drawn[1]) is (rng is not None)
 
 
 # --- Dropout --------------------------------------------------------------------------------------------------------
