@@ -126,22 +126,24 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -
     node = None
     try:
         for node, local in zip(reversed(order), map(partials, reversed(order))):
-            if len(local) == 2:  # most nodes; without the loop 2x faster
-                upstream = node.grad
+            upstream, count = node.grad, len(local)
+            if count == 2:  # most nodes have two parents or one; without the loop below 2x and 4x faster
                 left, right = node.parents
                 by_left, by_right = local
                 left.grad += upstream * by_left
                 right.grad += upstream * by_right
-            elif local:
-                upstream = node.grad
+            elif count == 1:
+                (parent,), (derivative,) = node.parents, local
+                parent.grad += upstream * derivative
+            elif count != len(node.parents):
+                raise ValueError("a node without a local derivative for each parent")
+            elif count:
                 if upstream == 0.0:  # nothing to pass on (half of all ReLUs are off), but 0 * inf is nan
                     total = sum(local)
-                    if total.__class__ is float and isfinite(total) and len(local) == len(node.parents):
+                    if total.__class__ is float and isfinite(total):
                         continue
-                for parent, derivative in zip(node.parents, local, strict=True):
+                for parent, derivative in zip(node.parents, local):  # of one length, so without `strict`, 10% faster
                     parent.grad += upstream * derivative
-            elif node.parents:
-                raise ValueError("a node without local derivatives")
         if order and node is not order[0]:  # to `map`, StopIteration is the end of the walk
             raise PrimitiveError("a rule raised StopIteration, which would end the walk before all gradients are known")
     except ValueError:

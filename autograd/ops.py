@@ -17,6 +17,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from math import inf, nan
+from types import FunctionType
 from typing import Any, TypeVar
 
 from autograd import ieee
@@ -24,7 +25,7 @@ from autograd.rows import TABLE, Binary, Number, Op, Traced, Unary, as_float, bi
 
 __all__ = [
     "MINUS_ZERO", "TABLE", "Binary", "Number", "Op", "Traced", "Unary", "as_float", "binary", "factors", "nary",
-    "unary",
+    "on_floats", "unary",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -271,3 +272,16 @@ def _clip_partials(y: Any, x: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
     by_x = where(x < low, 0.0, where(x > high, 0.0, where(low < high, 1.0, 0.0))) + unknown
     by_low = where(x < low, where(low <= high, 1.0, 0.0), 0.0) + unknown
     return by_x, by_low, 1.0 - by_x - by_low
+
+
+# ---- the rules, for floats only --------------------------------------------------------------------------------------
+_functions = {name: x.value if isinstance(x, Op) else x for name, x in globals().items()}
+
+
+def on_floats(rule: Callable[..., T]) -> Callable[..., T]:
+    """A rule of the table for floats only: ``step(x)`` in it is ``ieee.step(x)``, which need not ask what x is.
+
+    >>> relu.derivative(2.0, 2.0), on_floats(relu.derivative)(2.0, 2.0)
+    (1.0, 1.0)
+    """
+    return FunctionType(rule.__code__, _functions, rule.__name__, rule.__defaults__, rule.__closure__)

@@ -15,7 +15,7 @@ from autograd.conversions import Conversions, known_number, mixed
 from autograd.graph import accumulate, clear, restore, spread, topological_order, walking
 from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts, recorder_told, recorders
-from autograd.ops import Binary, Number, Op, Traced, Unary, as_float
+from autograd.ops import Binary, Number, Op, Traced, Unary, as_float, on_floats
 from autograd.pytorch import PyTorchNames
 from autograd.subclasses import Subclassed, as_kind, kind_of, kinds, lifted
 
@@ -97,7 +97,7 @@ def _described(method: M, op: Op) -> M:
 
 
 def _unary(op: Unary) -> Callable[[Value], Value]:
-    value, derivative = op.value, op.derivative
+    value, derivative = op.value, on_floats(op.derivative)
 
     def method(self: Value) -> Value:
         x = self._data
@@ -118,7 +118,7 @@ def _unary(op: Unary) -> Callable[[Value], Value]:
 
 
 def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
-    value, partials = op.value, op.partials
+    value, partials = op.value, on_floats(op.partials)
 
     def method(self: Value, other: Operand) -> Any:
         if other.__class__ is not Value:

@@ -91,13 +91,15 @@ def _plant(monkeypatch: pytest.MonkeyPatch, function: Any, old: str, new: str, o
 
 
 MISTAKES: list[tuple[Any, str, str, int]] = [
-    # A dropped +=: of two parents the left and the right one, and of any number.
+    # A dropped +=: of two parents the left and the right one, of a single one, and of any number.
     (graph.accumulate, "+=", "=", 0),
     (graph.accumulate, "+=", "=", 1),
     (graph.accumulate, "+=", "=", 2),
+    (graph.accumulate, "+=", "=", 3),
     (graph.accumulate, "upstream * ", "", 0),
     (graph.accumulate, "upstream * ", "", 2),
-    (graph.accumulate, "zip(node.parents, local,", "zip(node.parents, local[::-1],", 0),
+    (graph.accumulate, "upstream * ", "", 3),
+    (graph.accumulate, "zip(node.parents, local)", "zip(node.parents, local[::-1])", 0),
     # Wrong topological orders.
     (graph.accumulate, "zip(reversed(order), map(partials, reversed(order)))", "zip(order, map(partials, order))", 0),
     (graph.topological_order, "if done(parents)", "if True", 0),

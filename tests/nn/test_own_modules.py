@@ -65,6 +65,17 @@ def test_parameters_are_found_in_all_of_them() -> None:
         assert name in names
 
 
+def test_parameters_are_those_with_a_name_in_their_order_each_once() -> None:
+    model = network()
+    shared = [Value(1.0), Value(2.0)]
+    model.shared, model.again = {"rows": (shared, [shared[1]])}, shared
+    model.computed, model.itself = shared[0] * 2.0, [model]
+    parameters = model.parameters()
+    assert parameters == [parameter for _, parameter in model.named_parameters()]
+    assert parameters[-2:] == shared
+    assert len(parameters) == 15 + 3 + 8 + 20 + 5 + 2
+
+
 def test_the_mode_reaches_the_dropout_inside() -> None:
     model = network(p=0.5)
     assert len({model(X[0]).data for _ in range(20)}) > 1
