@@ -6,7 +6,6 @@ and defaults are those of ``torch.optim.lr_scheduler``.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -46,24 +45,12 @@ class _Stateful:
         """Go on from what ``state_dict`` returned.
 
         Raises:
-            ValueError: It is of another kind of schedule, or no learning rate follows from it; nothing has changed.
+            ValueError: It is of another kind of schedule; nothing has changed.
         """
         state = {**{name: number for name, number in _EARLIER.items() if hasattr(self, name)}, **state}
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"{type(self).__name__} keeps {', '.join(self.state_dict())}, not {', '.join(state)}")
-        trial = copy.copy(self)
-        vars(trial).update(state)
-        try:
-            sound = trial._is_sound()
-        except (ArithmeticError, TypeError, ValueError) as error:
-            raise ValueError(f"{type(self).__name__} has no learning rate with these numbers: {error}") from error
-        if not sound:
-            raise ValueError(f"{type(self).__name__} has no learning rate with these numbers")
         vars(self).update(state)
-
-    def _is_sound(self) -> bool:
-        """Whether it has a learning rate."""
-        raise NotImplementedError
 
 
 class Schedule(_Stateful):
@@ -79,9 +66,6 @@ class Schedule(_Stateful):
         self.initial = optimizer.lr
         self.epoch = 0
         optimizer.lr = self.rate(0)
-
-    def _is_sound(self) -> bool:
-        return self.epoch >= 0 and 0.0 <= self.rate(self.epoch) < math.inf
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch.
@@ -260,9 +244,6 @@ class ReduceLROnPlateau(_Stateful):
         self.factor, self.patience, self.threshold = factor, patience, threshold
         self.cooldown, self.min_lr, self.eps = cooldown, min_lr, eps
         self.best, self.bad_epochs, self.cooling = math.inf if mode == "min" else -math.inf, 0, 0
-
-    def _is_sound(self) -> bool:
-        return 0.0 < self.factor < 1.0 and 0 <= self.bad_epochs < math.inf and 0.0 <= self.min_lr < math.inf
 
     def _improves(self, loss: float) -> bool:
         sign = 1.0 if self.mode == "max" else -1.0

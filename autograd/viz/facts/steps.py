@@ -1,11 +1,9 @@
-"""Backward as single steps.
-
-There is no second walk for this: ``graph.sweep`` runs on numbers that note each step.
-"""
+"""Backward as single steps: what the walk, ``graph.sweep``, hands from node to node."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from autograd.graph import sweep, topological_order
@@ -41,46 +39,6 @@ class Step(NamedTuple):
     after: float
 
 
-class _Local(NamedTuple):
-    """A local derivative, with the two nodes that it belongs to."""
-
-    node: Value
-    via: Value
-    derivative: float
-
-
-class _Term(NamedTuple):
-    """A product that is about to be added to a gradient."""
-
-    local: _Local
-    upstream: float
-    product: float
-
-
-class _Noted:
-    """An unfinished gradient, which notes a step for each term that is added to it."""
-
-    __slots__ = ("number", "steps")
-
-    def __init__(self, number: float, steps: list[Step]) -> None:
-        self.number = number
-        self.steps = steps
-
-    def __mul__(self, local: _Local) -> _Term:
-        return _Term(local, self.number, self.number * local.derivative)
-
-    def __add__(self, term: _Term) -> _Noted:
-        after = self.number + term.product
-        local = term.local
-        step = Step(local.node, local.via, term.upstream, local.derivative, term.product, self.number, after)
-        self.steps.append(step)
-        return _Noted(after, self.steps)
-
-
-def _locals(via: Value) -> list[_Local]:
-    return [_Local(node, via, derivative) for node, derivative in zip(via.parents, via.partials)]
-
-
 def backward_steps(root: Value | Sequence[Value], gradient: float = 1.0) -> Iterator[Step]:
     """The steps of ``backward``, in its order, with its numbers; no ``.grad`` is touched.
 
@@ -98,13 +56,21 @@ def backward_steps(root: Value | Sequence[Value], gradient: float = 1.0) -> Iter
     >>> [(step.contribution, step.before, step.after) for step in backward_steps(c) if step.node is b]
     [(3.0, 0.0, 3.0), (5.0, 3.0, 8.0)]
     """
-    roots = nodes_of(root, "backward_steps")
-    steps: list[Step] = []
-    start = as_float(gradient)
-    sweep(topological_order(*roots), {node: _Noted(start, steps) for node in roots}, _locals, _Noted(0.0, steps))
+    roots, start = nodes_of(root, "backward_steps"), as_float(gradient)
+    order = topological_order(*roots)
+    complete = sweep(order, dict.fromkeys(roots, start), attrgetter("partials"))
+    # When the walk arrives at a node, its gradient is complete.  So what it hands to an operand is known, and only the
+    # sums on the way are left to be written down.
+    so_far = dict.fromkeys(order, 0.0) | dict.fromkeys(roots, start)
+    steps = []
+    for via in reversed(order):
+        for node, local in zip(via.parents, via.partials):
+            before, contribution = so_far[node], complete[via] * local
+            so_far[node] = before + contribution
+            steps.append(Step(node, via, complete[via], local, contribution, before, so_far[node]))
     return iter(steps)
 
 
 def adjoints(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, float]:
     """The derivative of the sum of the roots with respect to every node; no ``.grad`` is touched."""
-    return sweep(order, dict.fromkeys(roots, 1.0), lambda node: node.partials)
+    return sweep(order, dict.fromkeys(roots, 1.0), attrgetter("partials"))
