@@ -145,7 +145,8 @@ def taken_apart(
     order = [first, *[k for k in range(len(found)) if k != first]] if found else []
     numbers = {k: _Place(number) for number, k in enumerate(order)}
     template = _mapped(template, lambda x: numbers[x.number] if isinstance(x, _Place) else x)
-    return Form(template, [kinds[k] for k in order]), [nodes[k] for k in order] or [constant(0.0)]
+    # A program has an output: one that nothing in the template asks for, if there is no number in the result.
+    return Form(template, [kinds[k] for k in order] or [float]), [nodes[k] for k in order] or [constant(0.0)]
 
 
 def _kind(x: Any, leaves: set[Value]) -> Any:

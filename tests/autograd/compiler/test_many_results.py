@@ -308,3 +308,39 @@ def test_a_call_is_freed_with_its_results() -> None:
         assert len(gc.get_objects()) - before < 20
     finally:
         gc.enable()
+
+
+RETURNED: list[Callable[[Any, Any], Any]] = [
+    lambda xs, w: None,
+    lambda xs, w: 2.0,
+    lambda xs, w: {"name": "a text"},
+    lambda xs, w: [],
+    lambda xs, w: w * 3.0,
+    lambda xs, w: (len(xs), xs[0] * w, w.data),
+]
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize("returned", RETURNED)
+def test_what_is_left_in_a_list_has_its_own_gradient_whatever_is_returned(returned: Any, backend: str) -> None:
+    """The number of a result is that of its gradient, also where nothing with a gradient is returned."""
+
+    def f(xs: list[Any], others: list[Any], w: Any) -> Any:
+        for i in range(len(xs)):
+            xs[i] = xs[i] * (1.0 - w) + w * xs[i - 1]
+        others.append(xs[0] * w)
+        return returned(xs, w)
+
+    def gradients(function: Callable[..., Any], calls: int) -> list[float]:
+        w, start = Value(0.3), [Value(0.2 * i + 0.1) for i in range(3)]
+        xs, others = list(start), [Value(0.5)]
+        for _ in range(calls):
+            result = function(xs, others, w)
+        parts = [*xs, *others, *(result if isinstance(result, tuple) else [])]
+        loss = sum((k + 1.0) * part for k, part in enumerate(parts))
+        loss.backward()
+        return [loss.data, w.grad, *[x.grad for x in start]]
+
+    compiled = autograd.compile(f, backend=backend)
+    for calls in (1, 2, 5):
+        assert gradients(compiled, calls) == pytest.approx(gradients(f, calls), rel=1e-12)
