@@ -78,7 +78,7 @@ def explain(
     if k < 1:
         raise ValueError(f"k is the number of paths to list and must be at least 1, got {k}")
     order = topological_order(loss)
-    if any(user.op.name == "compiled output" for user in dependents(order, [node])):
+    if any(getattr(user.op, "name", "") == "compiled output" for user in dependents(order, [node])):
         raise ValueError(
             "the paths go through a call of a compiled function that returns many numbers, and which of its arguments "
             "a number depends on is not known outside: compute the loss without compile, and explain that"
