@@ -120,6 +120,8 @@ class _Search(NamedTuple):
         steps = [ldexp(1.0, size + FIRST - 2 * k) for k in range(FINER)]
         if infinite := self._infinite(quotient, steps):
             return infinite
+        # From the smallest step to the largest: an estimate counts only if all those of smaller steps agree with it.
+        # The smallest steps suffer most from rounding, and say so by their error.
         finer: list[Slope] = []
         for slope in reversed(list(self._estimates(quotient, order, steps))):
             if all(slope.agrees(other.low, 0.0, 8.0 * other.error) for other in finer):
@@ -137,6 +139,8 @@ class _Search(NamedTuple):
         return slope.error <= self.atol + self.rtol * abs(slope.low) + 1e-10 * usual
 
     def _estimates(self, quotient: Quotient, order: int, steps: Iterable[float]) -> Iterator[Slope]:
+        # Two quotients whose steps differ by a factor of 4 tell how large their first error is: without it, the next
+        # power of h is left.  Done twice with four quotients, this gives two estimates; their difference is the error.
         for h in steps:
             slopes = [quotient(self.f, self.x, h / 4.0**k) for k in range(4)]
             if all(map(isfinite, slopes)):

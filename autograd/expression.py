@@ -140,6 +140,7 @@ def _tree(line: str) -> ast.expr:
 
 def _postfix(tree: ast.expr, line: str) -> tuple[Step, ...]:
     """The steps in the order of evaluation, with what is made of numbers alone already computed."""
+    # A call is put onto the stack below its operands: it comes up again once the steps of all of them are written.
     steps: list[Step] = []
     pending: list[ast.expr | Call] = [tree]
     while pending:

@@ -63,6 +63,7 @@ def places_of(leaves: Collection[Any]) -> dict[Any, Place]:
     places: dict[int, list[tuple[Any, Place]]] = {}
     inside: set[int] = set()
     for number, holder in enumerate(holders):
+        # A model of a user may be half made, and its attributes may do anything: then it names no parts.
         try:
             parts, places[number] = list(holder.modules()), list(holder._places())
         except Exception:

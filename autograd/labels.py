@@ -113,7 +113,7 @@ def family(labels: Iterable[str]) -> str:
 
 
 def indices(labels: Sequence[str]) -> list[tuple[int, ...]]:
-    """The indices of labels with one stem; without commas the shortest label tells how many indices each has.
+    """The indices of labels that differ in nothing else; without commas, the shortest label tells how many there are.
 
     >>> indices(["w²₁₁", "w²₁₂"]), indices(["w²₉₉", "w²₁₀,₁"]), indices(["z²₁", "z²₁₂"]), indices(["X[0][12]"])
     ([(1, 1), (1, 2)], [(9, 9), (10, 1)], [(1,), (12,)], [(0, 12)])

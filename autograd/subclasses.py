@@ -39,7 +39,7 @@ class Subclassed(Number):
 
 
 def kind_of(operands: Iterable[Any]) -> type[Any] | None:
-    """The subclass of a result: that of its operands, and of several the most special one."""
+    """The subclass of a result: that of its operands; of several, the one that is derived from the others."""
     kind = None
     for operand in operands:
         own = getattr(operand, "_kind", None)

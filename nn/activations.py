@@ -82,21 +82,24 @@ class _OfNumbers(_Activation):
 
     _f: ClassVar[Any]
 
+    def __init_subclass__(cls, f: Callable[[Any], Any] | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if f:  # a class of a user keeps that of the class above
+            cls._f = staticmethod(f)
+
     def __call__(self, x: Any) -> Any:
         return each_number(type(self)._f, x)
 
 
-class Identity(_OfNumbers):
+class Identity(_OfNumbers, f=lambda x: x):
     """x: where a part is wanted that does nothing.
 
     >>> Identity()([1.0, 2.0])
     [1.0, 2.0]
     """
 
-    _f = staticmethod(lambda x: x)
 
-
-class ReLU(_OfNumbers):
+class ReLU(_OfNumbers, f=relu):
     """x where it is positive, else 0.
 
     ``inplace``, here and in other activations, is only accepted, for programs written for PyTorch.
@@ -105,53 +108,43 @@ class ReLU(_OfNumbers):
     [[0.0, 2.0]]
     """
 
-    _f = staticmethod(relu)
-
     def __init__(self, inplace: bool = False) -> None:
         pass
 
 
-class Sigmoid(_OfNumbers):
+class Sigmoid(_OfNumbers, f=sigmoid):
     """1 / (1 + e^−x).
 
     >>> Sigmoid()([0.0])
     [0.5]
     """
 
-    _f = staticmethod(sigmoid)
 
-
-class Tanh(_OfNumbers):
+class Tanh(_OfNumbers, f=tanh):
     """The hyperbolic tangent.
 
     >>> Tanh()([0.0])
     [0.0]
     """
 
-    _f = staticmethod(tanh)
 
-
-class SiLU(_OfNumbers):
+class SiLU(_OfNumbers, f=silu):
     """x σ(x).
 
     >>> [round(a, 4) for a in SiLU()([1.0, -1.0])]
     [0.7311, -0.2689]
     """
 
-    _f = staticmethod(silu)
-
     def __init__(self, inplace: bool = False) -> None:
         pass
 
 
-class Softplus(_OfNumbers):
+class Softplus(_OfNumbers, f=softplus):
     """log(1 + e^x), for every x; PyTorch's takes x itself for it from 20 on, which is off by up to 2e-9.
 
     >>> [round(a, 4) for a in Softplus()([0.0, 50.0])]
     [0.6931, 50.0]
     """
-
-    _f = staticmethod(softplus)
 
 
 class LeakyReLU(_Activation):

@@ -26,6 +26,11 @@ class _Criterion(Module):
 
     _function: ClassVar[Any]
 
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if function:  # a class of a user keeps that of the class above
+            cls._function = staticmethod(function)
+
     def __init__(self, **options: Any) -> None:
         _, _, *known = signature(self._function).parameters
         for name in options:
@@ -47,71 +52,57 @@ class _Criterion(Module):
         return f"{type(self).__name__}({', '.join(f'{name}={given!r}' for name, given in self.options.items())})"
 
 
-class MSELoss(_Criterion):
+class MSELoss(_Criterion, function=mse_loss):
     """The module of ``mse_loss``.
 
     >>> MSELoss()([1.0, 2.0], [1.0, 5.0]), MSELoss(reduction="sum")([1.0, 2.0], [1.0, 5.0])
     (4.5, 9.0)
     """
 
-    _function = staticmethod(mse_loss)
 
-
-class L1Loss(_Criterion):
+class L1Loss(_Criterion, function=l1_loss):
     """The module of ``l1_loss``.
 
     >>> L1Loss()([1.0, 2.0], [1.0, 5.0])
     1.5
     """
 
-    _function = staticmethod(l1_loss)
 
-
-class HuberLoss(_Criterion):
+class HuberLoss(_Criterion, function=huber_loss):
     """The module of ``huber_loss``.
 
     >>> HuberLoss(delta=2.0)([3.0], [0.0])
     4.0
     """
 
-    _function = staticmethod(huber_loss)
 
-
-class BCELoss(_Criterion):
+class BCELoss(_Criterion, function=binary_cross_entropy):
     """The module of ``binary_cross_entropy``.
 
     >>> BCELoss()([0.5], [1.0])
     0.6931471805599453
     """
 
-    _function = staticmethod(binary_cross_entropy)
 
-
-class BCEWithLogitsLoss(_Criterion):
+class BCEWithLogitsLoss(_Criterion, function=binary_cross_entropy_with_logits):
     """The module of ``binary_cross_entropy_with_logits``.
 
     >>> BCEWithLogitsLoss()([0.0], [1.0])
     0.6931471805599453
     """
 
-    _function = staticmethod(binary_cross_entropy_with_logits)
 
-
-class CrossEntropyLoss(_Criterion):
+class CrossEntropyLoss(_Criterion, function=cross_entropy):
     """The module of ``cross_entropy``.
 
     >>> CrossEntropyLoss()([[0.0, 0.0], [0.0, 0.0]], [0, 1])
     0.6931471805599453
     """
 
-    _function = staticmethod(cross_entropy)
 
-
-class NLLLoss(_Criterion):
+class NLLLoss(_Criterion, function=nll_loss):
     """The module of ``nll_loss``.
 
     >>> NLLLoss()([-1.0, -0.5], 1)
     0.5
     """
-
-    _function = staticmethod(nll_loss)

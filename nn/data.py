@@ -197,7 +197,7 @@ def _check_widths(X: Sequence[Any], width: int) -> None:
 
 
 def samples_of(table: Any) -> Any:
-    """A table of pandas as an array, whose items are rows, a tensor as lists; anything else as it is."""
+    """Samples whose items are rows: an array for a table of pandas, lists for a tensor, else what was given."""
     if hasattr(table, "to_numpy"):
         return table.to_numpy()
     return table.tolist() if hasattr(table, "detach") and hasattr(table, "tolist") else table

@@ -169,7 +169,7 @@ def threshold_of(loss: Callable[[Any, Any], Any]) -> float | None:
 
 
 def single(x: Any) -> Any:
-    """The only member of a list of one; anything else as it is."""
+    """The member of a list that has one; else what was given."""
     return x[0] if hasattr(x, "__len__") and len(x) == 1 else x
 
 

@@ -141,8 +141,8 @@ def read_document(path: FilePath, kind: str, version: int, *, sealed: bool = Fal
 
 
 _CHECKSUM = "checksum"
-_DEEPEST = 100  # lists in lists; far below what any step of the way through Python's stack could choke on
-_LONGEST = 300  # digits of an integer, so that each of them is a float, too
+_DEEPEST = 100  # lists in lists; far below the depth at which Python's recursion fails
+_LONGEST = 300  # digits of an integer; one of more than 308 has no float
 
 
 def _checksum(document: dict[str, Any]) -> str:

@@ -68,6 +68,6 @@ def suggestion(given: Any, known: Iterable[str]) -> str:
 
 
 def name_of(function: Any) -> str:
-    """The name of a function, also of one with some arguments filled in by ``functools.partial``; else of the class."""
+    """The name of a function, also inside of a ``functools.partial``; of any other object, the name of its class."""
     inner = getattr(function, "func", function)
     return str(getattr(function, "__name__", None) or getattr(inner, "__name__", type(function).__name__))

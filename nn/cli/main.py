@@ -32,40 +32,6 @@ examples:
   python -m nn train wine.csv --target cultivar       train a network and save it as model.json
   python -m nn train --help                           the options of a command
 """
-TRAIN_EXAMPLES = """\
-examples:
-  python -m nn train iris.csv --target species
-  python -m nn train houses.csv --target price --task regression --hidden 32 32 --epochs 300 --out houses.json
-"""
-PREDICT_EXAMPLES = """\
-examples:
-  python -m nn predict model.json new.csv
-  python -m nn predict model.json new.csv --probabilities --output predictions.csv
-  python -m nn predict model.json - --json < new.csv
-"""
-EVALUATE_EXAMPLES = """\
-examples:
-  python -m nn evaluate model.json test.csv
-  python -m nn evaluate model.json test.csv --json
-"""
-DRAW_EXAMPLES = """\
-examples:
-  python -m nn draw model.json                        every feature has its mean
-  python -m nn draw model.json --data iris.csv --row 71 --out row71.html
-"""
-DEMO_EXAMPLES = """\
-examples:
-  python -m nn demo --hidden 8 8 --activation tanh --loss cross_entropy
-"""
-GENERATE_EXAMPLES = """\
-examples:
-  python -m nn generate                               names like the 2,003 bundled ones
-  python -m nn generate --lines towns.txt --number 50 --temperature 0.8
-"""
-EXPORT_EXAMPLES = """\
-examples:
-  python -m nn export model.json --out model.py
-"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -131,7 +97,8 @@ def _arguments() -> argparse.ArgumentParser:
     _demo(parser)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, (fill, help, examples) in COMMANDS.items():
-        fill(subparsers.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", epilog=examples))
+        shown = "\n".join(["examples:", *[f"  python -m nn {words}" for words in examples]])
+        fill(subparsers.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", epilog=shown))
     return parser
 
 
@@ -253,15 +220,35 @@ def _float(text: str) -> float:
 
 
 # What each command is called: its options, what it does, and examples.
-COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str, str]] = {
-    "demo": (_demo, "train on a table, with the formulas (as without a command)", DEMO_EXAMPLES),
-    "train": (_train, "train a network on a CSV file, and save it", TRAIN_EXAMPLES),
-    "predict": (_predict, "predict the target for each row of a CSV file", PREDICT_EXAMPLES),
-    "evaluate": (_evaluate, "measure a saved network on a CSV file that has the target", EVALUATE_EXAMPLES),
-    "draw": (_draw, "draw the graph of one row with its gradients", DRAW_EXAMPLES),
-    "export": (_export, "write a saved network as a program for PyTorch", EXPORT_EXAMPLES),
-    "generate": (_generate, "train a small GPT on lines of text, and print new ones", GENERATE_EXAMPLES),
-}
+COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str, list[str]]] = {
+    "demo": (_demo, "train on a table, with the formulas (as without a command)", [
+        "demo --hidden 8 8 --activation tanh --loss cross_entropy",
+    ]),
+    "train": (_train, "train a network on a CSV file, and save it", [
+        "train iris.csv --target species",
+        "train houses.csv --target price --task regression --hidden 32 32 --epochs 300 --out houses.json",
+    ]),
+    "predict": (_predict, "predict the target for each row of a CSV file", [
+        "predict model.json new.csv",
+        "predict model.json new.csv --probabilities --output predictions.csv",
+        "predict model.json - --json < new.csv",
+    ]),
+    "evaluate": (_evaluate, "measure a saved network on a CSV file that has the target", [
+        "evaluate model.json test.csv",
+        "evaluate model.json test.csv --json",
+    ]),
+    "draw": (_draw, "draw the graph of one row with its gradients", [
+        "draw model.json                        every feature has its mean",
+        "draw model.json --data iris.csv --row 71 --out row71.html",
+    ]),
+    "export": (_export, "write a saved network as a program for PyTorch", [
+        "export model.json --out model.py",
+    ]),
+    "generate": (_generate, "train a small GPT on lines of text, and print new ones", [
+        "generate                               names like the 2,003 bundled ones",
+        "generate --lines towns.txt --number 50 --temperature 0.8",
+    ]),
+}  # fmt: skip
 
 
 # ---- how it ends -----------------------------------------------------------------------------------------------------

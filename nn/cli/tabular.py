@@ -25,7 +25,7 @@ TABULAR_LOSSES: dict[Task, list[str]] = {
     "classification": ["cross_entropy", "mse_loss", "half_mse_loss"],
     "regression": ["mse_loss", "half_mse_loss", "l1_loss", "huber_loss"],
 }
-_FEW_NUMBERS = 20  # up to so many different ones are taken for classes, such as grades
+_FEW_NUMBERS = 20  # as many different numbers may be classes, such as grades
 _WORTH_COMPILING = 1_000  # rows; the compiler takes a tenth of a second, as a few hundred rows without it
 
 Rows = tuple[list[list[float]], list[Any]]  # features, and a target for each row
@@ -174,9 +174,9 @@ def _are_names(given: Any, count: int) -> bool:
 def check_classes(
     table: Dataset[Any], name: str, target: str, otherwise: str = "", *, chosen: bool = False, ask: str = ""
 ) -> None:
-    """Refuse a column as classes that rather holds measurements, or a number of the row.
+    """Refuse a column of classes that seems to hold measurements, or numbers of rows.
 
-    That is one with nearly as many values as rows, or one with more than twenty different numbers.
+    Such a column has nearly as many values as rows, or more than twenty different numbers.
 
     Args:
         table: The table, whose targets were read as classes.

@@ -239,7 +239,7 @@ class Probe:
     def _place(self, node: Value, title: str) -> tuple[str, str]:
         """The name of a node, and the layer of the parameter nearest to it."""
         near = list(node.parents)
-        for candidate in near:  # which grows: breadth first
+        for candidate in near:  # the list grows on the way, so that the nearest nodes come first
             if candidate in self.paths:
                 return node.label or title, layer_of(candidate, self.paths[candidate])
             if len(near) < 1000:

@@ -45,6 +45,8 @@ def learning_rate(probe: Probe) -> Result:
     if probe.optimizer.lr == 0.0:
         remedy = "Set optimizer.lr; a schedule may have run out."
         return [Finding("learning rate too low", "error", (), "it is 0: no step changes anything.", remedy)], "it is 0"
+    # One step tells most: if the loss rises, shorter steps are tried until one helps; if it hardly changes, longer ones
+    # as long as they help more.  A loss that rises once may be the way of the optimiser: five steps decide.
     lr, now = probe.optimizer.lr, math.fsum(probe.losses) / len(probe.losses)
     scale = max(abs(now), AT_THE_END)
 

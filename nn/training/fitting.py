@@ -166,8 +166,8 @@ class _Training:
         history: The record of the epochs that are over.
         measure: The loss and the metrics at the end of an epoch; None if nobody wants them.
         held_out: The samples and targets that these are measured on; None if they are those of the training.
-        watched: The column of the history whose stalling ends the training.
-        improvement: The judge of whether that column still improves.
+        watched: The column of the history that early stopping looks at.
+        improvement: The rule by which early stopping decides.
         keeps_best: Whether to go back to the best epoch at the end.
         schedule: The schedule of the learning rate; None if there is none.
         callbacks: The functions that are called at the end of every epoch.
@@ -175,7 +175,7 @@ class _Training:
         checkpoint: The file of the training; None if there is none.
         every: The number of epochs from one checkpoint to the next.
         written: The epoch that the checkpoint is of.
-        freezes: What told of the last freeze in this process, when the frozen parameters were last looked at.
+        freezes: The mark of the last change by ``requires_grad_``, at the last look at which parameters are frozen.
     """
 
     steps: EagerSteps | CompiledSteps
@@ -245,7 +245,7 @@ class _Training:
             self.written = snapshot.epoch
 
     def _ahead(self) -> int:
-        """The number of epochs before the next look at them: several, if they are fast and nobody else looks."""
+        """The number of epochs to run in one call: several, if they are fast and nobody asks about each of them."""
         history = self.history
         if not history or self.measure or self.schedule or self.callbacks:
             return 1
@@ -255,13 +255,18 @@ class _Training:
         return min(ahead, self.every - len(history) % self.every) if self.checkpoint else ahead
 
     def _train(self, epochs: int, start: Snapshot) -> None:
-        """Train some epochs, or fewer if training is to stop before."""
+        """Train some epochs, or fewer if training is to stop before.
+
+        The epochs run in one call, so that their losses are known only after all of them.  If one of these losses says
+        that training should have stopped before the end, or is nan, the parameters and the random generator go back to
+        the start, and only the epochs that count run again: they give the same numbers.
+        """
         begun, history = time.perf_counter(), self.history
         losses = _run_epochs(self.steps, epochs, len(self.samples[0]), self.batch_size, self.rng)
         seconds = (time.perf_counter() - begun) / len(losses)
         finite = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
         good = self._look(losses[:finite]) if self.watched == "loss" else finite
-        if good < len(losses):  # back, and again up to there
+        if good < len(losses):
             self.steps.restore(start.numbers)
             self.rng.setstate(start.batches)
             _run_epochs(self.steps, good, len(self.samples[0]), self.batch_size, self.rng)
@@ -278,7 +283,7 @@ class _Training:
             raise NumericError(f"the loss became {losses[good]} in epoch {len(history) + 1}: {remedy}")
 
     def _look(self, losses: Sequence[float]) -> int:
-        """The number of these epochs that count: all, or those up to the one after which training stops."""
+        """Show losses to early stopping; returns how many of these epochs count, since it may stop in between."""
         good = self.improvement.accept(losses)
         self.history.stopped = self.improvement.reason
         return good
@@ -342,7 +347,7 @@ def _run_epochs(
 
 @contextmanager
 def _stored(steps: EagerSteps | CompiledSteps, optimizer: Optimizer) -> Iterator[None]:
-    """However training ends, by Ctrl-C, too: the model and the optimiser are as after the last step."""
+    """Bring the model and the optimiser to the state after the last step, however training ends: by Ctrl-C, too."""
     try:
         yield
     finally:

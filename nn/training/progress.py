@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["GLANCE", "epoch_lines", "progress_bar"]
 
-GLANCE = 0.05  # seconds between two looks
+GLANCE = 0.05  # seconds from one look at the progress to the next
 
 
 @contextmanager

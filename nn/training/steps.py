@@ -147,8 +147,8 @@ class CompiledSteps:
     @collector_paused()
     def __init__(self, problem: Problem, optimizer: Optimizer) -> None:
         self.problem, self.optimizer = problem.numeric(), optimizer
-        self.looks = 0  # how often somebody else may have changed something
-        self._deferred: Deferred | None = None  # what stands for the state of the optimiser
+        self.looks = 0  # the number of times that somebody else may have changed what the loss reads
+        self._deferred: Deferred | None = None  # in the place of the optimiser's state until that is asked for
         self._record()
         self.load()
 
@@ -223,7 +223,7 @@ class CompiledSteps:
         """
         self.looks += 1
         if not self.outside.holds():
-            self.optimizer.state = self.optimizer.state  # itself: the trainer that has it will be another one
+            self.optimizer.state = self.optimizer.state  # the list itself, as long as the old trainer can still make it
             self._record()
         unchanged = self.optimizer.deferred is not None and self.optimizer.deferred is self._deferred
         self.trainer.load(self.optimizer.hyper.step, None if unchanged else self.optimizer.state)

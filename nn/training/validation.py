@@ -65,7 +65,7 @@ class Measure:
 
 
 def metrics_by_name(given: Sequence[str | Metric], loss: Callable[[Any, Any], Any]) -> dict[str, Metric]:
-    """The functions of all metrics by name; they are given by name or as functions.
+    """The functions that compute the metrics, each by its name.
 
     Args:
         given: "accuracy", the name of a loss, or functions.

@@ -118,3 +118,15 @@ def test_an_unknown_name_is_only_unknown() -> None:
         nn.Relu  # type: ignore[attr-defined]  # noqa: B018
     assert (caught.value.name, caught.value.obj) == ("Relu", nn)  # by which Python adds: Did you mean: 'ReLU'?
     assert not hasattr(nn, "_Parameter")
+
+
+def test_a_class_of_a_user_keeps_the_function_of_the_class_above() -> None:
+    class Mine(nn.MSELoss):
+        pass
+
+    class Bent(nn.Tanh):
+        pass
+
+    assert Mine()([1.0], [3.0]) == 4.0
+    assert repr(Mine(reduction="sum")) == "Mine(reduction='sum')"
+    assert Bent()([0.0]) == [0.0]

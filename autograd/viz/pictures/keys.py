@@ -39,7 +39,7 @@ class Module(NamedTuple):
 
 
 class Own(NamedTuple):
-    """The home of a node that is no part of a module, and of all nodes that are parts of that node."""
+    """The home of a node outside of all modules, and of the nodes that are inside the expression of that node."""
 
     node: Value
 

@@ -161,9 +161,12 @@ def _add_what_lies_between(order: Sequence[Value], homes: dict[Value, Part]) -> 
     A part that is used again behind other parts, as an embedding that also gives the logits, keeps its parameters only:
     as one box, it would depend on what depends on it.
     """
+    # Each part is a bit.  One walk finds the parts that a node depends on, and one walk back those that depend on it; a
+    # node lies between two uses of a part if that part is in both.  If another part lies between them as well, the two
+    # uses cannot be one box: such a part is interrupted.
     bit = {part: 1 << i for i, part in enumerate(dict.fromkeys(homes.values()))}
-    before: dict[Value, int] = {}  # the parts that a node depends on, as bits
-    after: dict[Value, int] = {}  # the parts that depend on it
+    before: dict[Value, int] = {}
+    after: dict[Value, int] = {}
     for node in order:
         before[node] = 0
         for parent in node.parents:
