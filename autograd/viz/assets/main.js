@@ -121,10 +121,7 @@ class App {
   }
 
   writeCaption() {
-    const [line, small] = this.quiz.on
-      ? [this.quiz.kind === "local" ? "Work out the numbers on the arrows." : "Work out the gradients, from the output back.",
-        "The number on an arrow is the local derivative ∂head/∂tail."]
-      : this.caption();
+    const [line, small] = this.quiz.on ? this.quiz.caption() : this.caption();
     byId("caption").replaceChildren(make("span", {}, line), make("small", {}, small));
   }
 
@@ -216,6 +213,7 @@ class App {
     if (this.quiz.on) this.quiz.stop();
     else this.quiz.start();
     this.select(null);
+    this.follow();
     this.panel.element.scrollTop = 0;
   }
 

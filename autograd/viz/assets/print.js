@@ -18,7 +18,7 @@ function printSteps(app) {
     app.position = step;
     app.refresh();
     pages.push(make("section", {}, make("h2", {}, `${byId("title").textContent}: step ${step} of ${walk.length}`),
-      copyOf(picture), ...[...byId("caption").children].map((line) => make("p", {}, line.textContent))));
+      copyOf(picture), ...[...byId("caption").children].slice(0, step ? 2 : 1).map((line) => make("p", {}, line.textContent))));
   }
   app.position = position;
   app.select(selected);

@@ -114,6 +114,12 @@ class Quiz {
     document.getElementById("answer").focus();
   }
 
+  caption() {
+    const what = this.kind === "local" ? "the numbers on the arrows" : "the gradients, from the output back";
+    if (!this.open.size) return ["That was all of it.", "Press Q to leave the quiz."];
+    return [`Work out ${what}.`, "The number on an arrow is the local derivative ∂head/∂tail."];
+  }
+
   // ---- the panel ----
   panel(selected) {
     const asked = this.kind === "local" ? this.asking : selected;

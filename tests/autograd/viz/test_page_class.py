@@ -206,6 +206,7 @@ def test_every_step_is_printed_on_a_page_of_its_own(open_page: Open) -> None:
     assert len(captions) == 10
     assert captions[1] == "a*b = -4*2 = -8"
     assert captions[9] == "grad b += 1 × 12 = 12"
+    assert not [key for key in ("→", "Space") if key in page.locator("#paper").inner_text()]  # paper has no keys
     shown = page.locator("#paper section:nth-child(10) .b .g").all_text_contents()
     assert shown == ["grad 2", "grad 8", "grad 1", "grad 1", "grad 1"]
     page.emulate_media(media="print")

@@ -6,7 +6,7 @@ import pytest
 
 from autograd import Value
 from autograd.graph import topological_order
-from tests.support.browser import Open, cubic, focus_of, gradients_on, network, press, window_of
+from tests.support.browser import Open, cubic, focus_of, gradients_on, is_in_the_stage, network, press, window_of
 
 
 def test_the_quiz_hides_gradients_and_checks_answers(open_page: Open) -> None:
@@ -38,8 +38,22 @@ def test_the_quiz_hides_gradients_and_checks_answers(open_page: Open) -> None:
         page.fill("#answer", answer)
         page.click("#check")
     assert "All gradients found." in page.locator("#panel").inner_text()
+    assert page.locator("#caption").inner_text().startswith("That was all of it.")
     page.click("#quiz")
     assert gradients_on(page) == [None] * 6
+
+
+def test_the_quiz_begins_at_the_output_however_far_away_that_is(open_page: Open) -> None:
+    y = Value(0.5, "x")
+    for _ in range(12):
+        y = y.sin()
+    page = open_page(y)
+    assert not is_in_the_stage(page, "#stage .b.output")
+    press(page, "q")
+    assert is_in_the_stage(page, "#stage .b.output")
+    press(page, "Home")  # does nothing here
+    page.click("#quiz-local")
+    assert is_in_the_stage(page, "#stage .b.output")
 
 
 def test_the_quiz_takes_inf_and_nan(open_page: Open) -> None:
