@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["Shown", "curves", "program", "table"]
+__all__ = ["Shown", "curves", "image", "program", "table"]
 
 WIDTH, HEIGHT = 420, 160  # pixels of a curve, with its axes
 LEFT, TOP, BOTTOM = 56, 10, 22  # room for the numbers beside it
 # Blue, orange, green and purple of Okabe and Ito, which differ for any colour vision, on light and on dark.
 HUES = ("#2f8fd0", "#d9730d", "#199c77", "#b06a94")
+# Around a picture it is dark: by the system, unless a notebook says that it is light, or by the notebook itself
+# (JupyterLab, VS Code, marimo, Colab).
+_SCHEMES = {
+    "light": '[data-jp-theme-light="true"], .vscode-light, html[theme="light"], html.light',
+    "dark": '[data-jp-theme-light="false"], .vscode-dark, html[theme="dark"], html.dark, body.dark',
+}
 
 
 class Shown:
-    """The place where ``autograd`` leaves the function by which a notebook shows a Value.
+    """What other modules decide about all cells.
 
     Attributes:
         value: A function that gives the HTML of a Value; the modules that write its expression take time to import.
+        theme: The name of the theme that the user chose for all pictures, or nothing: then they follow the notebook.
     """
 
     value: Callable[[Any], str]
+    theme: str = ""
 
 
 def table(
@@ -61,6 +70,33 @@ def program(text: str, caption: str = "") -> str:
     """
     above = f"<p>{html.escape(caption)}</p>" if caption else ""
     return f"{above}<pre>{html.escape(text)}</pre>"
+
+
+def image(svg: str, text: str, *, dark: str = "", width: str = "max-width:100%") -> str:
+    """An SVG as an image in HTML: what cleans the HTML of a notebook, as GitHub does, lets an image through.
+
+    An image cannot know what is around it but for the colour scheme of its element, which a style gives it.
+
+    Args:
+        svg: The picture, in light colours.
+        text: A description of what it shows.
+        dark: CSS that turns it dark where what is around it is dark, or everywhere if the user chose that; nothing
+            for a picture that stays as it is.
+        width: CSS for the width of the image.
+
+    >>> print(image("<svg><path/></svg>", "a path")[:50])
+    <img class='autograd-picture' alt='a path' style='
+    """
+    style = ""
+    if dark and Shown.theme in ("", "dark"):
+        rules = dark if Shown.theme else f"@media (prefers-color-scheme:dark){{{dark}}}"
+        end = svg.index(">", svg.index("<svg")) + 1
+        svg = f"{svg[:end]}<style>{rules}</style>{svg[end:]}"
+        schemes = [f":is({around}) .autograd-picture{{color-scheme:{name}}}" for name, around in _SCHEMES.items()]
+        style = "" if Shown.theme else f"<style>{''.join(schemes)}</style>"
+    source = base64.b64encode(svg.encode()).decode()
+    look = f"class='autograd-picture' alt='{html.escape(text, quote=True)}' style='{width}'"
+    return f"{style}<img {look} src='data:image/svg+xml;base64,{source}'>"
 
 
 def curves(named: Mapping[str, Sequence[float]], *, background: str = "none") -> str:

@@ -24,7 +24,7 @@ Training
     doctor                                  what is wrong with this training, and what to do
 Pictures, by matplotlib
     plot_history plot_boundary plot_network plot_gradients plot_attention
-    LivePlot animate_boundary, callbacks of ``fit``
+    LivePlot animate_boundary, callbacks of ``fit``; figures_as_svg, for a dark notebook
 Data
     read_csv and load_iris (a Dataset); load_names
     make_moons make_circles make_spirals make_xor make_line
@@ -78,7 +78,8 @@ if TYPE_CHECKING:
     from nn.distributed import ExecutorError, Workers
     from nn.export import to_torch
     from nn.plots import (
-        LivePlot, animate_boundary, plot_attention, plot_boundary, plot_gradients, plot_history, plot_network,
+        LivePlot, animate_boundary, figures_as_svg, plot_attention, plot_boundary, plot_gradients, plot_history,
+        plot_network,
     )  # fmt: skip
     from nn.training.sweeps import Run, Sweep, sweep
 
@@ -90,11 +91,12 @@ __all__ = [  # noqa: RUF022 - classes first
     "MultiheadAttention", "NLLLoss", "Neuron", "Optimizer", "RMSNorm", "RMSprop", "RNNCell", "ReLU",
     "ReduceLROnPlateau", "Run", "SGD", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Standardizer", "StepLR",
     "Sweep", "Tanh", "Workers", "accuracy", "animate_boundary", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "clip_grad_norm_", "clip_grad_value_", "cross_entropy", "doctor", "fit", "gelu",
-    "half_mse_loss", "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "load_iris", "load_model",
-    "load_names", "log_softmax", "make_circles", "make_line", "make_moons", "make_spirals", "make_xor", "minibatches",
-    "mse_loss", "nll_loss", "one_hot", "plot_attention", "plot_boundary", "plot_gradients", "plot_history",
-    "plot_network", "predict", "read_csv", "softmax", "sweep", "to_torch", "train_test_split",
+    "binary_cross_entropy_with_logits", "clip_grad_norm_", "clip_grad_value_", "cross_entropy", "doctor",
+    "figures_as_svg", "fit", "gelu", "half_mse_loss", "hinge_loss", "huber_loss", "l1_loss", "l1_penalty",
+    "l2_penalty", "load_iris", "load_model", "load_names", "log_softmax", "make_circles", "make_line", "make_moons",
+    "make_spirals", "make_xor", "minibatches", "mse_loss", "nll_loss", "one_hot", "plot_attention", "plot_boundary",
+    "plot_gradients", "plot_history", "plot_network", "predict", "read_csv", "softmax", "sweep", "to_torch",
+    "train_test_split",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(
@@ -103,7 +105,8 @@ __getattr__ = lazy_names(
         "nn.diagnosis": "doctor",
         "nn.distributed": "ExecutorError Workers",
         "nn.export": "to_torch",
-        "nn.plots": "LivePlot animate_boundary plot_attention plot_boundary plot_gradients plot_history plot_network",
+        "nn.plots": "LivePlot animate_boundary figures_as_svg plot_attention plot_boundary plot_gradients plot_history "
+        "plot_network",
         "nn.training.sweeps": "Run Sweep sweep",
     },
     "nn.elsewhere",

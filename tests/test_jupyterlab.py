@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.support import ROOT
-from tests.support.browser import gradients_on, started_chromium  # noqa: F401 - a fixture
+from tests.support.browser import colours_of, gradients_on, started_chromium  # noqa: F401 - a fixture
 from tests.support.cells import SOURCES, written
 from tests.support.jupyter import CHATTER, SECONDS, Lab, start_all, wait_for_all
 
@@ -131,6 +131,14 @@ def test_a_drawing_is_as_dark_as_the_notebook_or_as_the_theme_that_was_chosen(la
     assert (red + green + blue < 3 * 128) == (lab.is_dark or name == "dark drawing")
 
 
+@pytest.mark.parametrize("name", ["live", "curve", "figure"])
+def test_a_figure_of_matplotlib_is_as_dark_as_the_notebook(lab: Lab, name: str) -> None:
+    assert lab.outputs(name).count() == 1
+    assert (sum(lab.corner_of_image(name)) < 3 * 128) == lab.is_dark
+    ink = [sum(bytes.fromhex(colour[1:])) for colour in colours_of(lab.page, lab.output(name).locator("img"))]
+    assert (max(ink) > 3 * 220) if lab.is_dark else (min(ink) < 3 * 35)  # the axes and their numbers
+
+
 def test_a_drawing_keeps_the_size_at_which_it_can_be_read(lab: Lab) -> None:
     image = lab.output("drawing").locator("img")
     natural = image.evaluate("(image) => [image.naturalWidth, image.naturalHeight]")
@@ -140,7 +148,7 @@ def test_a_drawing_keeps_the_size_at_which_it_can_be_read(lab: Lab) -> None:
 
 def test_explanations_and_checks_are_texts(lab: Lab) -> None:
     assert "12" in lab.output("ledger").inner_text()
-    assert "agree with finite differences" in lab.output("report").inner_text()
+    lab.output("report").get_by_text("agree with finite differences").wait_for()
 
 
 def test_a_formula_is_typeset(lab: Lab) -> None:

@@ -84,6 +84,8 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "nn.plots": [
+        {"colours"},
+        {"notebook"},
         {"style"},
         {"attention", "boundary", "curves", "gradients", "network"},
         {"animation"},

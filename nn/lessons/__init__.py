@@ -6,6 +6,7 @@ from typing import Any
 
 from autograd.terminal import filled
 from nn.lessons.answers import JUDGES
+from nn.plots import figures_as_svg
 
 __all__ = ["check", "figures_as_svg", "show"]
 
@@ -44,11 +45,3 @@ def show(text: Any) -> None:
       see see see see see see
     """
     print(filled(str(text), indent="  "))
-
-
-def figures_as_svg() -> None:
-    """Let notebooks show matplotlib's figures as SVG: small, and sharp at every size."""
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-    show_as: Any = set_matplotlib_formats
-    show_as("svg")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nn.files import write_text
 from nn.plots.boundary import Surface, draw_surface
 from nn.plots.curves import Epochs, plot_history
-from nn.plots.style import pyplot
+from nn.plots.style import axes, pyplot
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -148,7 +148,7 @@ class LivePlot:
         self.plt = pyplot()
         self.draw, self.samples, self.interval = draw, samples, interval
         size = (5.5 if samples is None else 7.5, 3.4)
-        self.ax: Any = self.plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+        self.ax: Any = axes(ax, size)
         self.history: Epochs | None = None
         self.handle: Any = None
         self.shell = _notebook()

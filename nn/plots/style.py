@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from nn.plots.colours import COLOURS, MARKERS, ON_DARK
+from nn.plots.notebook import figure_as_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["COLOURS", "MARKERS", "ON_DARK", "axes", "diverging", "foreground", "palette", "pyplot"]
-
-# Okabe and Ito (2008): people with any colour vision can tell them apart; each has a marker or a dash of its own, too.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a8a8a")
-ON_DARK = ("#56b4e9", "#f58a36", "#2cc79b", "#dd97c0", "#4c9be8", "#f0e442", "#a8adb3")
-MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+__all__ = ["COLOURS", "MARKERS", "ON_DARK", "axes", "diverging", "foreground", "new_axes", "palette", "pyplot"]
 
 
 def pyplot() -> Any:
@@ -30,10 +29,14 @@ def pyplot() -> Any:
 
 def axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     """The axes given, or those of a new figure of this size in inches."""
-    plt = pyplot()
-    if ax is None:
-        _, ax = plt.subplots(figsize=size, layout="constrained")
-    return ax
+    return new_axes(size) if ax is None else ax
+
+
+def new_axes(size: tuple[float, float]) -> Axes:
+    """Axes of a new figure, which a notebook shows as light or dark as the notebook is."""
+    figure, ax = pyplot().subplots(figsize=size, layout="constrained")
+    figure._repr_html_ = partial(figure_as_html, figure)
+    return ax  # type: ignore[no-any-return]
 
 
 def foreground() -> Any:

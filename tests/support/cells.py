@@ -23,6 +23,15 @@ show(c)""",
     "live": """live = LivePlot(samples=lambda: [f"epoch {len(live.history)}"], interval=0.0)
 history = fit(model, *make_xor(), epochs=3, progress=False, callbacks=[live])""",
     "history": "history",
+    "curve": "history.plot();",
+    "figure": """from nn import figures_as_svg
+import matplotlib.pyplot as plt
+figures_as_svg()
+plt.figure(figsize=(4, 3))
+plt.plot([1, 2, 4], color="black", label="by hand")
+plt.legend()
+plt.title("A figure of one's own")
+plt.show()""",
     "compiled": "f = compile(lambda x, y: x * y + x.sin())\nf(1.0, 2.0)\nf",
     "report": "gradcheck(lambda x: x * x, [3.0])",
     "sweep": """def network(seed):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from dataclasses import dataclass
 from enum import Enum
+
+from autograd.cells import Shown, image
 
 __all__ = ["THEMES", "Kind", "Look", "Theme", "chosen_theme", "image_of", "theme", "theme_named"]
 
@@ -101,13 +101,6 @@ def theme_named(name: str) -> Theme:
 
 
 # ---- once for all ----------------------------------------------------------------------------------------------------
-_chosen = ""  # by the user; a drawing in a notebook follows the notebook as long as nothing is
-# Around a drawing it is dark: by the system, unless a notebook says that it is light, or by the notebook itself
-# (JupyterLab, VS Code, marimo, Colab).
-_LIGHT = '[data-jp-theme-light="true"], .vscode-light, html[theme="light"], html.light'
-_DARK = '[data-jp-theme-light="false"], .vscode-dark, html[theme="dark"], html.dark, body.dark'
-
-
 def theme(name: str = "") -> str:
     """Choose the theme of all drawings and pages to come.
 
@@ -126,22 +119,19 @@ def theme(name: str = "") -> str:
     >>> theme(before)
     'dark'
     """
-    global _chosen
     if name:
         theme_named(name)
-    before, _chosen = _chosen, name
+    before, Shown.theme = Shown.theme, name
     return before
 
 
 def chosen_theme() -> str:
     """The name of the theme that the user chose once for all, or nothing."""
-    return _chosen
+    return Shown.theme
 
 
 def image_of(svg: str, text: str, *, follows: bool) -> str:
-    """An SVG as an image in HTML: what cleans the HTML of a notebook, as GitHub does, lets an image through.
-
-    An image cannot know what is around it but for the colour scheme of its element, which a style gives it.
+    """An SVG as an image in HTML, no narrower than it is: it was made as small as it can be read, and scrolls.
 
     Args:
         svg: The picture.
@@ -151,20 +141,8 @@ def image_of(svg: str, text: str, *, follows: bool) -> str:
     >>> print(image_of('<svg width="9"><path fill="#ddeefa"/></svg>', "a path", follows=False)[:50])
     <img class='autograd-picture' alt='a path' style='
     """
-    style = ""
-    if follows:
-        dark = "".join([f'[{a}="{old}"]{{{a}:{new}}}' for a, old, new in _rules()])
-        end = svg.index(">", svg.index("<svg")) + 1
-        svg = f"{svg[:end]}<style>@media (prefers-color-scheme:dark){{{dark}}}</style>{svg[end:]}"
-        schemes = [
-            f":is({around}) .autograd-picture{{color-scheme:{name}}}"
-            for around, name in ((_LIGHT, "light"), (_DARK, "dark"))
-        ]
-        style = f"<style>{''.join(schemes)}</style>"
-    source = base64.b64encode(svg.encode()).decode()
-    # No narrower than it is: it was made as small as it can be read (``dot``), and what is around it scrolls.
-    look = f"class='autograd-picture' alt='{html.escape(text, quote=True)}' style='max-width:none'"
-    return f"{style}<img {look} src='data:image/svg+xml;base64,{source}'>"
+    dark = "".join([f'[{a}="{old}"]{{{a}:{new}}}' for a, old, new in _rules()]) if follows else ""
+    return image(svg, text, dark=dark, width="max-width:none")
 
 
 def _rules() -> list[tuple[str, str, str]]:
