@@ -12,7 +12,7 @@ from enum import Enum
 from itertools import islice
 from typing import Any
 
-__all__ = ["FIXED", "aligned", "all_floats", "flatten", "is_array", "is_numpy", "is_tree", "rebuild"]
+__all__ = ["FIXED", "aligned", "all_floats", "flatten", "is_array", "is_numpy", "is_tree", "put_entries", "rebuild"]
 
 FIXED = (str, bytes, type(None), Enum)
 
@@ -93,7 +93,7 @@ def rebuild(tree: Any, numbers: Iterable[Any], *, fixed: bool = True) -> Any:
 def _rebuilt(tree: Any, supply: Iterator[Any], fixed: bool) -> Any:
     if isinstance(tree, dict):
         out = copy(tree)  # of its own kind
-        out.update([(key, _rebuilt(branch, supply, fixed)) for key, branch in tree.items()])
+        put_entries(out, [(key, _rebuilt(branch, supply, fixed)) for key, branch in tree.items()])
         return out
     if isinstance(tree, (list, tuple)):
         flat = all_floats(tree)
@@ -102,6 +102,18 @@ def _rebuilt(tree: Any, supply: Iterator[Any], fixed: bool) -> Any:
     if isinstance(tree, FIXED):
         return tree if fixed else None
     return _array(tree, list(islice(supply, tree.size))) if is_array(tree) else next(supply)
+
+
+def put_entries(x: dict[Any, Any], entries: Iterable[tuple[Any, Any]]) -> None:
+    """Set keys of a dictionary of any kind: the ``update`` of a Counter would add to what is there.
+
+    >>> from collections import Counter
+    >>> counted = Counter("aab")
+    >>> put_entries(counted, [("b", 5), ("c", 1)]); counted
+    Counter({'b': 5, 'a': 2, 'c': 1})
+    """
+    for key, item in entries:
+        x[key] = item
 
 
 def _array(like: Any, entries: list[Any]) -> Any:

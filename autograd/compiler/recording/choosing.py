@@ -166,10 +166,26 @@ for _name in ("append", "extend", "insert", "pop", "remove", "clear", "sort", "r
 
 
 # ---- one of two ------------------------------------------------------------------------------------------------------
+def _of_two_kinds(items: Sequence[Any]) -> bool:
+    """Whether these are plain numbers, among them an int of the call and a float: the result is now one, now the other.
+
+    An int of the program, such as the 0 of ``max(x, 0)``, is taken for a float: that it was none could be seen in a
+    text only.
+    """
+    if any(isinstance(x, Value) for x in items) or not any(isinstance(x, Traced) and isinstance(x, int) for x in items):
+        return False
+    return len({bool if isinstance(x, bool) else int if isinstance(x, int) else float for x in items}) > 1
+
+
 def choice(condition: Any, x: Any, y: Any) -> Any:
     """``x if condition else y``: of two numbers or Values a selection, of anything else a decision."""
-    alike = not any(isinstance(side, bool) for side in (x, y)) and all(
-        isinstance(side, (Value, Traced, float)) or (isinstance(side, int) and abs(side) <= EXACT) for side in (x, y)
+    alike = (
+        not any(isinstance(side, bool) for side in (x, y))
+        and not _of_two_kinds((x, y))
+        and all(
+            isinstance(side, (Value, Traced, float)) or (isinstance(side, int) and abs(side) <= EXACT)
+            for side in (x, y)
+        )
     )
     if not alike or x is y:
         return x if condition else y
@@ -209,7 +225,7 @@ def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
         args = (list(args[0]),)
     items = args[0] if len(args) == 1 else args
     computed = any(isinstance(x, (Value, Traced)) for x in items)
-    if not computed or not all(isinstance(x, (Value, Traced, int, float)) for x in items):
+    if not computed or not all(isinstance(x, (Value, Traced, int, float)) for x in items) or _of_two_kinds(items):
         return function(*args, **keywords)
     if all(map(_is_detached, items)):
         return _largest(items) if function is max else _smallest(items)

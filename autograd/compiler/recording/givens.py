@@ -21,7 +21,7 @@ from typing import Any
 
 from autograd.compiler.recording.results import Container, Form, Given
 from autograd.errors import CompileError
-from autograd.trees import is_numpy
+from autograd.trees import is_numpy, put_entries
 from autograd.value import Value
 
 __all__ = ["Copies", "containers_in", "put_back"]
@@ -73,7 +73,7 @@ def put_back(form: Form, numbers: Sequence[Any], given: Sequence[Any], args: Seq
     for k, content in form.filled(numbers, given, containers).items():
         if isinstance(content, dict):
             containers[k].clear()
-            containers[k].update(content)
+            put_entries(containers[k], content.items())
         else:
             containers[k][:] = content
 

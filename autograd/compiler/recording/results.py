@@ -1,4 +1,4 @@
-"""What a compiled function returns: a number, or lists, tuples, dictionaries and dataclasses of numbers.
+"""What a compiled function returns: a number, or lists, tuples, dictionaries, arrays and dataclasses of numbers.
 
 The same structure comes back from every call.  In it a number to which a gradient can go is a Value, whose parents are
 the captured leaves and the arguments.  One that is only counted, compared or read (an accuracy, say) is a plain number,
@@ -23,6 +23,7 @@ from autograd import ops
 from autograd.compiler.recording.effects import GRADIENT, UPDATED, Unknown
 from autograd.compiler.recording.traced import IntLeaf
 from autograd.ops import Traced
+from autograd.trees import is_array, is_numpy, is_tree, put_entries
 from autograd.value import Value, constant
 
 __all__ = [
@@ -84,9 +85,7 @@ _KINDS = {*_MARKS}
 
 def is_structure(result: Any) -> bool:
     """Whether a function returned more than one number."""
-    return isinstance(result, (list, tuple, dict)) or (
-        dataclasses.is_dataclass(result) and not isinstance(result, type)
-    )
+    return is_tree(result) or (dataclasses.is_dataclass(result) and not isinstance(result, type))
 
 
 def is_plain_number(result: Any, arguments: Sequence[Value]) -> bool:
@@ -130,7 +129,9 @@ def taken_apart(
             return _Place(len(found) - 1)
         if isinstance(x, Unknown):
             x.refuse()
-        if not isinstance(x, _PLAIN) and not hasattr(x, "dtype"):
+        if is_numpy(x) and x.dtype.kind == "O":
+            return placed(x.item())
+        if not isinstance(x, _PLAIN) and getattr(x, "dtype", object) is object:
             raise TypeError(
                 f"a compiled function must return numbers, and lists, tuples, dictionaries or dataclasses of them, not "
                 f"{type(x).__name__}"
@@ -182,17 +183,45 @@ def _copied(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
     if isinstance(x, tuple):
         items = [_copied(item, f, copies) for item in x]
         return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+    if is_array(x):
+        copies[id(x)] = found = _copied_array(x, f, copies)
+        return found
     filled: Any = [] if isinstance(x, list) else copy(x)  # of its own kind
     copies[id(x)] = filled
     if isinstance(x, list):
         marks = _KINDS.issuperset(map(type, x))  # 3x faster than one by one
         filled.extend(map(f, x) if marks else [_copied(item, f, copies) for item in x])
     elif isinstance(x, dict):
-        filled.update([(key, _copied(item, f, copies)) for key, item in x.items()])
+        if any(isinstance(key, (Traced, tuple)) for key in x):
+            filled.clear()  # of keys that are to be plain numbers
+        put_entries(filled, [(_plain_key(key), _copied(item, f, copies)) for key, item in x.items()])
     else:
         for field in dataclasses.fields(x):
             object.__setattr__(filled, field.name, _copied(getattr(x, field.name), f, copies))  # frozen ones, too
     return filled
+
+
+def _copied_array(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
+    """A new array.  What has nothing but plain numbers in it becomes an array of these, as without the compiler."""
+    if x.dtype.kind != "O":
+        return x.copy()
+    items = [_copied(item, f, copies) for item in x.ravel().tolist()]
+    import numpy as np  # which is there, since there is an array
+
+    if items and {bool, int, float}.issuperset(map(type, items)):
+        return np.array(items).reshape(x.shape)
+    out = np.empty(len(items), dtype=object)
+    for k, item in enumerate(items):  # a tuple is a member, too
+        out[k] = item
+    return out.reshape(x.shape)
+
+
+def _plain_key(key: Any) -> Any:
+    """A key without stand-ins: its numbers are guards since it was put into the dictionary."""
+    if isinstance(key, tuple) and type(key) is tuple:
+        return tuple(map(_plain_key, key))
+    number: Any = key
+    return number.read() if isinstance(key, Traced) else key
 
 
 def floats_of(numbers: Any) -> list[float]:

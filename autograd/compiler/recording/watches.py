@@ -7,7 +7,7 @@ of calls into C, and one by one only where these find a difference.
 from __future__ import annotations
 
 from array import array
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.compiler.backends import native_available
 from autograd.compiler.recording.looks import NO_KEY, Look, without
+from autograd.trees import put_entries
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -271,8 +272,7 @@ def put_dict(x: Any, seen: Any) -> None:
     """Put all keys and then all values back into a dictionary."""
     if isinstance(x, dict):
         x.clear()
-        update = dict.update if isinstance(x, Counter) else type(x).update  # a Counter's own adds to what it counts
-        update(x, zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
+        put_entries(x, zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
 
 
 def put_class(kind: type, absent: set[str], present: Sequence[str], seen: Any) -> None:

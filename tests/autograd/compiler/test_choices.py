@@ -317,3 +317,33 @@ def test_parameters_are_read_from_one_array_also_behind_a_choice() -> None:
     found = inlined(program, Leaf(range(4), swapped))
     assert evaluate(program, [2.0], [5.0, 6.0, 7.0, 10.0]) == [[70.0]]
     assert evaluate(found, [2.0], [6.0, 5.0, 10.0, 7.0]) == [[70.0]]
+
+
+@pytest.mark.filterwarnings("ignore:.* was recorded")
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda n, x: max(n, 2.5),
+        lambda n, x: min([n, 2.5, x]),
+        lambda n, x: n if x > 0.0 else 2.5,
+        lambda n, x: max(n, True),
+        lambda n, x: max(n > 1, n),
+        lambda n, x: min(n, -0.0),
+        lambda n, x: max(n, 2.5) // 2,
+    ],
+)
+def test_of_an_int_and_a_float_the_chosen_one_keeps_its_kind(f: Callable[..., Any], backend: str) -> None:
+    def seen(n: Any, x: Any) -> Any:
+        chosen = f(n, x)
+        return {"text": f"{chosen}", "whole": isinstance(chosen, int), "end": len(range(chosen)) if n > 2 else 0}
+
+    def kept(function: Callable[..., Any], n: int, x: float) -> Any:
+        try:
+            return function(n, x)
+        except TypeError as error:  # range(2.5)
+            return type(error)
+
+    compiled = autograd.compile(seen, backend=backend)
+    for n, x in [(1, 0.5), (3, -0.5), (3, 2.5), (0, 0.0), (-2, 1.0), (5, 4.0)] * 2:
+        assert kept(compiled, n, x) == kept(seen, n, x)

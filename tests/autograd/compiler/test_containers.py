@@ -1,0 +1,143 @@
+"""Containers of every kind in arguments and results: each is of its own kind, new at each call, without stand-ins."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, OrderedDict, defaultdict, namedtuple
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import Value
+from autograd.ops import Traced
+
+np = pytest.importorskip("numpy")
+pytestmark = pytest.mark.filterwarnings("ignore:.* was recorded")  # for other keys
+BACKENDS = ["python", "native"]
+CALLS = [(1, 2.0), (3, -4.0), (1, 2.5), (0, 1.0), (3, 0.5), (2, -1.0)]
+
+Pair = namedtuple("Pair", "first second")
+
+
+@dataclasses.dataclass
+class Record:
+    count: Any
+    table: Any = None
+
+
+def _default(n: Any, x: Any) -> Any:
+    found: Any = defaultdict(list)
+    found[n].append(x)
+    return found
+
+
+RESULTS: dict[str, Callable[[Any, Any], Any]] = {
+    "an int as a key": lambda n, x: {n: x, n + 1: n},
+    "a float as a key": lambda n, x: {x: n},
+    "a truth as a key": lambda n, x: {n > 1: x},
+    "a tuple as a key": lambda n, x: {(n, ("a", x)): x * 2.0},
+    "Counter": lambda n, x: Counter([n, n + 1, n, "a"]),
+    "Counter in a list": lambda n, x: [Counter("aba"), Counter({n: 2}), x],
+    "OrderedDict": lambda n, x: OrderedDict([("b", x), (n, x), ("a", 1.0)]),
+    "defaultdict": _default,
+    "namedtuple": lambda n, x: Pair(n, {n: [x]}),
+    "dataclass": lambda n, x: Record(n, {n: (x, Record(n > 0))}),
+    "array": lambda n, x: np.array([x * 2.0, x]),
+    "array of ints": lambda n, x: [np.array([n, 2]), np.arange(n + 1), np.full((2, 2), n)],
+    "array of truths": lambda n, x: [np.array([n > 1, x > 0.0])],
+    "array in a dictionary": lambda n, x: {"a": np.array([[x, 1.0], [2.0, x * n]]), "b": x},
+    "array that is always the same": lambda n, x: [np.zeros(3), np.arange(2), x],
+    "array of a mean": lambda n, x: {"m": np.mean([x, 1.0]), "s": np.array([x, 1.0]).sum()},
+}
+
+
+def _shown(x: Any) -> Any:
+    """All that there is to see: kinds, keys in their order, numbers.  A float may be a Value."""
+    assert not isinstance(x, Traced)
+    if isinstance(x, Value) or type(x) in (float, np.float64):
+        return "number", round(float(x.data if isinstance(x, Value) else x), 12)
+    if isinstance(x, np.ndarray):
+        kind = "number" if x.dtype == object or x.dtype.kind == "f" else x.dtype.kind
+        return "array", kind, x.shape, [_shown(item) for item in x.ravel().tolist()]
+    if isinstance(x, dict):
+        return type(x).__name__, [(_shown(key), _shown(item)) for key, item in x.items()]
+    if dataclasses.is_dataclass(x):
+        return type(x).__name__, _shown(vars(x))
+    if isinstance(x, (list, tuple)):
+        return type(x).__name__, [_shown(item) for item in x]
+    return type(x).__name__, x
+
+
+def _spoiled(x: Any) -> None:
+    """Change a result as its owner may."""
+    if isinstance(x, np.ndarray):
+        x[...] = 7
+    elif isinstance(x, (list, tuple)):
+        for item in x:
+            _spoiled(item)
+        if isinstance(x, list):
+            x.append(7)
+    elif isinstance(x, dict):
+        for item in x.values():
+            _spoiled(item)
+        x.clear()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", RESULTS.values(), ids=RESULTS.keys())
+def test_results_are_as_without_the_compiler_at_every_call(f: Callable[[Any, Any], Any], backend: str) -> None:
+    compiled = autograd.compile(f, backend=backend)
+    for n, x in CALLS:
+        result = compiled(n, x)
+        assert _shown(result) == _shown(f(n, x))
+        _spoiled(result)
+
+
+def test_numbers_in_an_array_have_their_gradients() -> None:
+    w = Value(2.0)
+    compiled = autograd.compile(lambda x: {"a": np.array([w * x, w * w]), "n": 1})
+    for x in (3.0, 5.0):
+        w.grad = 0.0
+        one, other = compiled(x)["a"]
+        (one + other).backward()
+        assert w.grad == x + 4.0
+
+
+def test_an_array_is_more_than_the_number_that_value_and_grad_wants() -> None:
+    compiled = autograd.compile(lambda x: np.array([x, x * x]))
+    with pytest.raises(TypeError, match="one number, not ndarray"):
+        compiled.value_and_grad(2.0)
+
+
+ARGUMENTS: list[Callable[[], dict[Any, float]]] = [
+    lambda: {"b": 1.0, "a": 2.0},
+    lambda: Counter({"b": 1.0, "a": 2.0}),
+    lambda: OrderedDict([("b", 1.0), ("a", 2.0)]),
+    lambda: defaultdict(float, {"b": 1.0, "a": 2.0}),
+]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("made", ARGUMENTS)
+def test_dictionaries_in_the_arguments_keep_their_kind(made: Callable[[], dict[Any, Any]], backend: str) -> None:
+    def reading(d: Any) -> Any:
+        return sum(x * (k + 1.0) for k, x in enumerate(d.values())) * len(d)
+
+    def changing(d: Any) -> Any:
+        d["c"] = d["a"] * 2.0
+        del d["b"]
+        d["a"] += 1.0
+        return d["a"]
+
+    compiled = autograd.compile(reading, backend=backend)
+    for _ in range(5):
+        assert compiled(made()).data == 10.0
+        value, (gradients,) = compiled.value_and_grad(made())
+        assert (value, gradients, type(gradients)) == (10.0, {"b": 2.0, "a": 4.0}, type(made()))
+    compiled = autograd.compile(changing, backend=backend)
+    for _ in range(5):
+        given, expected = made(), made()
+        assert _shown(compiled(given)) == _shown(changing(expected))
+        assert _shown(given) == _shown(expected)
