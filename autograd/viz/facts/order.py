@@ -21,13 +21,16 @@ def reading_order(*roots: T) -> list[T]:
     >>> [node.label or node.op.symbol for node in reading_order(a * b + b**2)]
     ['a', 'b', '*', ' ', '**', '+']
     """
-    # A node waits on the stack, below its operands, until these are in order.
+    # A node waits on the stack, below its operands, until these are in order.  Boxes of a folded drawing may depend on
+    # each other: an operand that waits itself is not waited for again.
     order: dict[T, None] = {}
+    begun: set[T] = set()
     stack = [*reversed(roots)]
     while stack:
         node = stack.pop()
-        if missing := [parent for parent in reversed(node.parents) if parent not in order]:
-            stack += [node, *missing]
-        else:
+        if node in begun:
             order[node] = None
+        else:
+            begun.add(node)
+            stack += [node, *[parent for parent in reversed(node.parents) if parent not in begun]]
     return [*order]
