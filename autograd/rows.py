@@ -180,13 +180,15 @@ def as_float(x: Any) -> float:
     if isinstance(x, Number):
         raise TypeError(f"expected a plain number, not a {kind}: use it as it is, or its .data, or .detach()")
     if isinstance(x, str):
-        raise TypeError(f"expected a number, not the text {x!r}: {_way_out_of_text(x)}")
+        raise TypeError(f"expected a number, not the text {x!r}{_way_out_of_text(x)}")
     if hasattr(x, "detach") and hasattr(x, "tolist"):
         raise TypeError(f"expected one number, not a {kind} of another library: give its numbers, as in x.tolist()")
     if isinstance(x, tuple) and len(x) == 1:
         raise TypeError("expected one number, not a tuple of one: take its entry, as in autograd.grad(y, x)[0]")
     if hasattr(x, "__len__") or hasattr(x, "__array__"):
         raise TypeError(f"expected one number, not a {kind}: a Value is a scalar, use [Value(x) for x in ...]")
+    if x is None:
+        raise TypeError("expected a real number, not None: perhaps the function that gave it lacks its return")
     raise TypeError(f"expected a real number, not {x!r} of type {kind}")
 
 
@@ -194,5 +196,5 @@ def _way_out_of_text(text: str) -> str:
     try:
         float(text)
     except ValueError:
-        return "number the classes, as in classes.index(text)"
-    return f"convert it first, as in float({text!r})"
+        return ""
+    return f": convert it first, as in float({text!r})"

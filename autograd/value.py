@@ -10,6 +10,7 @@ from operator import attrgetter, ge, gt, le, lt
 from typing import Any, TypeVar
 
 from autograd import ops, provenance
+from autograd.absent import Absent
 from autograd.collector import make_room
 from autograd.conversions import Conversions, known_number, mixed
 from autograd.graph import accumulate, clear, restore, spread, topological_order, walking
@@ -182,7 +183,7 @@ def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool)
     return _described(method, op)
 
 
-class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradNames):
+class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradNames, Absent):
     """One scalar in the computation graph.
 
     Args:

@@ -22,6 +22,7 @@ LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
         {"locks"},
         {
+            "absent",
             "branches",
             "cells",
             "collector",

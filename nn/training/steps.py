@@ -46,7 +46,9 @@ class Problem(NamedTuple):
         except (TypeError, ValueError) as error:
             if type(error) not in (TypeError, ValueError):  # of a class whose arguments nobody knows
                 raise
-            raise type(error)(f"sample {i}: {error}") from error
+            is_named = isinstance(error, TypeError) and isinstance(self.y[i], str)
+            remedy = ": number the classes, as in classes.index(text)" if is_named else ""
+            raise type(error)(f"sample {i}: {error}{remedy}") from error
         if loss is None or hasattr(loss, "__len__"):
             given, remedy = ("None", "does the function say `return`?") if loss is None else (
                 f"a {type(loss).__name__} of {len(loss)}", "add up its members, as in fsum(losses) / len(losses)"

@@ -64,7 +64,7 @@ def test_any_real_number_becomes_a_float(number: Any) -> None:
     ("given", "remedy"),
     [
         ("3", r"the text '3'.*float\('3'\)"),
-        (None, "None of type NoneType"),
+        (None, "perhaps the function that gave it lacks its return"),
         (1j, "1j of type complex"),
         (np.complex128(2), "complex128"),
         ([1.0], r"a list.*\[Value\(x\) for x in"),

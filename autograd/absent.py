@@ -1,0 +1,111 @@
+"""What a ``Value`` does not have: for names, operators and protocols that others have, what to write instead.
+
+A name is an attribute of the class that raises AttributeError when it is read, so that ``hasattr`` says no.  With a
+``__getattr__`` Python would read every attribute of every node more slowly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["ADVICE", "Absent", "Missing"]
+
+_NAMES = {
+    "it is called backward": "backwards backprop",
+    "it is called grad": "gradient",
+    "it is called data": "value val",
+    "it is called clip": "clamp",
+    "write v.data for the number": "numpy tolist cpu cuda to",
+    "a Value is one number, without a shape: leave it out": "view reshape squeeze unsqueeze flatten shape T transpose",
+    "a Value is one number; autograd.fsum(values) adds up a list of them": "sum mean dot matmul",
+    "every node keeps its gradient": "retain_grad",
+    "v.op and v.parents say what a node was computed from": "grad_fn",
+    "set v.grad = 0, or call zero_grad() of the optimiser or the model": "zero_grad",
+    "a node is not changed: write v = v + w, or v.data += w for a leaf": "add_ sub_ mul_ div_ copy_",
+}
+# For each name what to write instead.
+ADVICE = {name: advice for advice, names in _NAMES.items() for name in names.split()}
+# For each of Python's names of an operator its sign, and what to write instead.
+_OPERATORS = {
+    "matmul": ("@", "write v * w for two numbers, and autograd.sumprod(vs, ws) for two lists"),
+    "floordiv": ("//", "write (v / w).floor(), or v.data // w for the number alone"),
+    "mod": ("%", "write v - w * (v / w).floor(), or v.data % w for the number alone"),
+    "divmod": ("divmod", "write (v / w).floor(), or divmod(v.data, w) for the numbers alone"),
+}
+
+
+class Missing:
+    """A name that a Value does not have: to read it raises AttributeError, which says what to write.
+
+    Args:
+        name: The name.
+        advice: What to write instead.
+    """
+
+    def __init__(self, name: str, advice: str) -> None:
+        self.name, self.advice = name, advice
+        self.__doc__ = f"There is none: {advice}."  # for help(Value)
+
+    def __get__(self, node: object, kind: type[Any]) -> Missing:
+        if node is None:  # as descriptors do that are asked for by their class
+            return self
+        raise self.error(kind)
+
+    def error(self, kind: type[Any]) -> Exception:
+        """What is raised for a node of some class."""
+        return AttributeError(f"a {kind.__name__} has no {self.name!r}: {self.advice}")
+
+    def __repr__(self) -> str:
+        return f"<no {self.name}>"
+
+
+class NotAListError(AttributeError, TypeError):
+    """What ``len(v)`` raises: ``hasattr(v, "__len__")`` says no, and whoever expects a TypeError gets one."""
+
+
+class MissingLength(Missing):
+    """The length that a Value does not have."""
+
+    def error(self, kind: type[Any]) -> Exception:
+        return NotAListError(self.advice)
+
+
+class Absent:
+    """What to say of that which a Value does not have.
+
+    >>> from autograd import Value
+    >>> Value(2.0).backwards()
+    Traceback (most recent call last):
+    AttributeError: a Value has no 'backwards': it is called backward
+    >>> len(Value(2.0))
+    Traceback (most recent call last):
+    autograd.absent.NotAListError: a Value is one number, not a list; a list of them is [Value(x) for x in …]
+    """
+
+    __slots__ = ()
+
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in ADVICE or hasattr(self, name)]
+
+
+def _operator(name: str, sign: str, advice: str) -> Callable[[Any, Any], Any]:
+    def refused(value: Any, other: Any) -> Any:
+        if isinstance(other, (Absent, int, float)):
+            raise TypeError(f"a Value has no operator {sign!r}: {advice}")
+        return NotImplemented  # an array hands over its elements
+
+    refused.__name__, refused.__qualname__, refused.__doc__ = name, f"Value.{name}", f"There is none: {advice}."
+    return refused
+
+
+# They are put into the class here and not in its body: a checker of types is to go on finding fault with len(v).
+# There is no __getitem__: with one, numpy takes a Value for a list, and Python iterates over it.
+for _name, _advice in ADVICE.items():
+    setattr(Absent, _name, Missing(_name, _advice))
+for _name, (_sign, _advice) in _OPERATORS.items():
+    for _prefix in ("__", "__r"):
+        _method = f"{_prefix}{_name}__"
+        setattr(Absent, _method, _operator(_method, _sign, _advice))
+_advice = "a Value is one number, not a list; a list of them is [Value(x) for x in …]"
+Absent.__len__ = MissingLength("len", _advice)  # type: ignore[attr-defined]
