@@ -14,7 +14,7 @@ graph is recorded:
 
 So other objects of the program, among which there may be garbage, are searched as soon as without graphs, except while
 a graph is recorded; then they are few beside the nodes.  What survives ten searches is searched again.  These ten would
-be long in coming if no node ever counted, so for one graph in eight nothing is changed.  Thresholds that a program has
+be long in coming if no node ever counted, so for one graph in 32 nothing is changed.  Thresholds that a program has
 set by itself are never changed, and ``leave_alone`` switches all of this off.  The compiler's passes, which make no
 garbage either, run without the collector.
 """
@@ -33,7 +33,7 @@ DEFAULTS = ((700, 10, 10), (2_000, 10, 10))  # of Python, before and from 3.13
 _MANY = 1_000  # nodes of a graph that is worth it
 _OBJECTS = 4  # for each node: itself, its parents, its local derivatives, and one for what the program keeps besides
 _MOST = 1_000_000  # objects for which the collector waits
-_COUNTED = 8  # one in so many graphs counts as without this module
+_COUNTED = 32  # one in so many graphs counts as without this module
 _FORGOTTEN = 20  # searches without a walk after which no graph is expected any more
 kinds_of_nodes: set[type[Any]] = set()
 
