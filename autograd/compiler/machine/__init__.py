@@ -11,5 +11,5 @@ nodes do the same.
 ``identical.py`` compares what a function reads outside with what was there when it was recorded; ``values.py`` reads
 the data of many Values and adds to their gradients; ``lists.py`` reads and writes lists of floats, and ``arguments.py``
 takes nested ones apart.  The instructions of LLVM, vector mathematics, and functions that Python can call come from
-``native/``.
+``native/``; so does ``translate.py``: whatever is no vector code is written in a few words of Python.
 """

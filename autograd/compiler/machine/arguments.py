@@ -102,129 +102,53 @@ def reader_of(args: tuple[Any, ...], structure: Any) -> Reader | None:
 
 @cache
 def _function() -> Any:
-    words = {"TYPE": TYPE, "NUMBER": FLOAT_VALUE, "SIZE": SIZE, "ITEMS": LIST_ITEMS, "TUPLE": TUPLE_ITEMS}
-    (code,) = addresses([Written.of(_TEXT, **words)])
+    places = {"TYPE": TYPE, "NUMBER": FLOAT_VALUE, "SIZE": SIZE, "LIST": LIST_ITEMS, "TUPLE": TUPLE_ITEMS}
+    (code,) = addresses([Written(_READ, tuple(places.items()))])
     return ctypes.PYFUNCTYPE(ctypes.c_size_t, *[ctypes.c_void_p] * 5)(code)
 
 
-_TEXT = """
-define i64 @NAME(ptr %known, ptr %rows, ptr %objects, ptr %args, ptr %out) nounwind {
-  %at = alloca i64
-  %key.now = alloca ptr
-  %now = alloca ptr
-  %float = load ptr, ptr %known
-  %k1 = getelementptr i64, ptr %known, i64 1
-  %next = load ptr, ptr %k1
-  %k2 = getelementptr i64, ptr %known, i64 2
-  %count = load i64, ptr %k2
-  store ptr %args, ptr %objects
-  br label %row
-row:
-  %r = phi i64 [0, %0], [%r.next, %done]
-  %r.more = icmp ult i64 %r, %count
-  br i1 %r.more, label %look, label %all
-look:
-  %offset = mul i64 %r, 5
-  %words = getelementptr i64, ptr %rows, i64 %offset
-  %kind = load i64, ptr %words
-  %w1 = getelementptr i64, ptr %words, i64 1
-  %class.then = load ptr, ptr %w1
-  %w2 = getelementptr i64, ptr %words, i64 2
-  %length = load i64, ptr %w2
-  %w3 = getelementptr i64, ptr %words, i64 3
-  %first = load i64, ptr %w3
-  %w4 = getelementptr i64, ptr %words, i64 4
-  %keys = load ptr, ptr %w4
-  %x.at = getelementptr ptr, ptr %objects, i64 %r
-  %x = load ptr, ptr %x.at
-  %class.at = getelementptr i8, ptr %x, i64 TYPE
-  %class.now = load ptr, ptr %class.at
-  %same.class = icmp eq ptr %class.now, %class.then
-  br i1 %same.class, label %alike, label %other
-alike:
-  %members = getelementptr ptr, ptr %objects, i64 %first
-  %numbers = getelementptr double, ptr %out, i64 %first
-  switch i64 %kind, label %sized [i64 0, label %single i64 3, label %dict]
-
-single:
-  %single.at = getelementptr i8, ptr %x, i64 NUMBER
-  %single.number = load double, ptr %single.at
-  store double %single.number, ptr %numbers
-  br label %done
-
-sized:                                    ; a list has its members elsewhere, a tuple in itself
-  %size.at = getelementptr i8, ptr %x, i64 SIZE
-  %size = load i64, ptr %size.at
-  %as.long = icmp eq i64 %size, %length
-  br i1 %as.long, label %items, label %other
-items:
-  %list.at = getelementptr i8, ptr %x, i64 ITEMS
-  %of.list = load ptr, ptr %list.at
-  %of.tuple = getelementptr i8, ptr %x, i64 TUPLE
-  %is.list = icmp eq i64 %kind, 1
-  %is.flat.list = icmp eq i64 %kind, 4
-  %any.list = or i1 %is.list, %is.flat.list
-  %from = select i1 %any.list, ptr %of.list, ptr %of.tuple
-  %is.flat = icmp ugt i64 %kind, 3
-  br label %item
-item:
-  %i = phi i64 [0, %items], [%i.next, %item.done]
-  %i.more = icmp ult i64 %i, %length
-  br i1 %i.more, label %item.in, label %done
-item.in:
-  %item.at = getelementptr ptr, ptr %from, i64 %i
-  %item.now = load ptr, ptr %item.at
-  br i1 %is.flat, label %number, label %object
-object:
-  %member.at = getelementptr ptr, ptr %members, i64 %i
-  store ptr %item.now, ptr %member.at
-  br label %item.done
-number:
-  %item.class.at = getelementptr i8, ptr %item.now, i64 TYPE
-  %item.class = load ptr, ptr %item.class.at
-  %is.float = icmp eq ptr %item.class, %float
-  br i1 %is.float, label %float.in, label %other
-float.in:
-  %float.at = getelementptr i8, ptr %item.now, i64 NUMBER
-  %float.number = load double, ptr %float.at
-  %number.at = getelementptr double, ptr %numbers, i64 %i
-  store double %float.number, ptr %number.at
-  br label %item.done
-item.done:
-  %i.next = add i64 %i, 1
-  br label %item
-
-dict:                                     ; the same keys in the same order, and no more
-  store i64 0, ptr %at
-  br label %entry
-entry:
-  %e = phi i64 [0, %dict], [%e.next, %entry.same]
-  %there = call i32 %next(ptr %x, ptr %at, ptr %key.now, ptr %now)
-  %is.there = icmp ne i32 %there, 0
-  %e.more = icmp ult i64 %e, %length
-  %as.many = icmp eq i1 %is.there, %e.more
-  br i1 %as.many, label %entry.go, label %other
-entry.go:
-  br i1 %e.more, label %entry.in, label %done
-entry.in:
-  %key.at = getelementptr ptr, ptr %keys, i64 %e
-  %key.then = load ptr, ptr %key.at
-  %key.here = load ptr, ptr %key.now
-  %same.key = icmp eq ptr %key.then, %key.here
-  br i1 %same.key, label %entry.same, label %other
-entry.same:
-  %value.now = load ptr, ptr %now
-  %value.at = getelementptr ptr, ptr %members, i64 %e
-  store ptr %value.now, ptr %value.at
-  %e.next = add i64 %e, 1
-  br label %entry
-
-done:
-  %r.next = add i64 %r, 1
-  br label %row
-all:
-  ret i64 1
-other:
-  ret i64 0
-}
+# A row of the table has five words: kind, class, length, the number of the first member's row (or of the first number),
+# and keys.  The address of each object is noted in ``objects``, so that the rows of its members find them.
+_READ = """
+def read(known, rows, objects, args, out):
+    at = room(1)
+    key = room(1)
+    member = room(1)
+    word[objects] = args
+    for r in range(word[known + 16]):
+        row = rows + 40 * r
+        kind = word[row]
+        length = word[row + 16]
+        members = objects + 8 * word[row + 24]
+        numbers = out + 8 * word[row + 24]
+        x = word[objects + 8 * r]
+        if word[x + TYPE] != word[row + 8]:
+            return 0
+        if kind == 0:
+            double[numbers] = double[x + NUMBER]
+        elif kind == 3:  # the same keys in the same order, and no more
+            word[at] = 0
+            for i in range(length):
+                if int32.call(word[known + 8], x, at, key, member) == 0:
+                    return 0
+                if word[key] != word[word[row + 32] + 8 * i]:
+                    return 0
+                word[members + 8 * i] = word[member]
+            if int32.call(word[known + 8], x, at, key, member) != 0:
+                return 0
+        else:
+            if word[x + SIZE] != length:
+                return 0
+            items = x + TUPLE
+            if kind == 1 or kind == 4:  # a list has its members elsewhere
+                items = word[x + LIST]
+            for i in range(length):
+                item = word[items + 8 * i]
+                if kind < 4:
+                    word[members + 8 * i] = item
+                else:
+                    if word[item + TYPE] != word[known]:
+                        return 0
+                    double[numbers + 8 * i] = double[item + NUMBER]
+    return 1
 """

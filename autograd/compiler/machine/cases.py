@@ -15,7 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from autograd import ops
-from autograd.compiler.machine.exact import EXACT_SUM
+from autograd.compiler.machine.exact import together
 from autograd.compiler.machine.native.code import Code, Functions
 from autograd.compiler.machine.native.code import Operand as Name
 from autograd.compiler.machine.native.jit import host
@@ -179,7 +179,7 @@ class _Text:
     def exact_sum(self, start: float, term: Callable[[str], Name]) -> str:
         """A number and one term for each operand, rounded once."""
         code = self.code
-        code.functions.pieces.setdefault("exact sum", EXACT_SUM)
+        code.functions.pieces.setdefault("exact_sum", together("exact_sum"))
         code.do(f"store double {code.value(start)}, ptr %s, align 8")
 
         def turn(k: str) -> list[Name]:

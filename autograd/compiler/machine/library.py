@@ -6,12 +6,12 @@ import ctypes
 import sys
 import threading
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from autograd.compiler.machine.native.code import Functions
 from autograd.compiler.machine.native.jit import NativeModule, declared, join
+from autograd.compiler.machine.native.translate import translated
 from autograd.compiler.machine.native.vector_math import VectorMath, is_known
 from autograd.compiler.machine.store import Batch, name_of, store
 from autograd.locks import renew_in_child
@@ -30,23 +30,22 @@ class Kernel(Hashable, Protocol):
         """The function, as LLVM IR."""
 
 
-@dataclass(frozen=True)
-class Written:
-    """A kernel whose LLVM IR is written out, in which NAME stands for what it will be called."""
+class Written(NamedTuple):
+    """A kernel that is written out in a few words of Python, see ``native.translate``.
 
-    ir: str
+    Attributes:
+        python: The text of the function, and of others that it calls.
+        words: Names in it that stand for numbers: the places of CPython's fields, say.
+        lanes: Always one number at a time.
+    """
+
+    python: str
+    words: tuple[tuple[str, int], ...] = ()
     lanes: int = 1
 
-    @classmethod
-    def of(cls, ir: str, **words: object) -> Written:
-        """The kernel with other words of the text replaced, too: the places of CPython's fields, say."""
-        for word, meaning in words.items():
-            ir = ir.replace(word, str(meaning))
-        return cls(ir)
-
     def text(self, name: str, functions: Functions) -> str:
-        """The function."""
-        return self.ir.replace("NAME", name)
+        """The functions, as LLVM IR."""
+        return translated(self.python, name, dict(self.words))
 
 
 _known: dict[Kernel, int] = {}
@@ -95,54 +94,27 @@ def _take(module: NativeModule, kernels: Sequence[Kernel | None]) -> None:
 
 @cache
 def runner(*, locked: bool = False) -> Any:
-    """``run(block)``, without the interpreter lock or with it; to pass one address is 10x faster than to pass eight.
-
-    The words of the block are those of ``_WORDS``.  It runs through the ``size`` steps ``count`` times, each time with
-    data that lie ``stride`` numbers further on, and notes number ``noted`` of the frame after each.  A step is two
-    words: the address of a kernel and that of its descriptor.
-    """
-    loads = [
-        f"%{x}.at = getelementptr i64, ptr %block, i64 {k}\n%{x} = load {kind}, ptr %{x}.at, align 8"
-        for k, (x, kind) in enumerate(_WORDS.items())
-    ]
-    (where,) = addresses([Written("\n".join(["define void @NAME(ptr %block) nounwind {", *loads, _STEPS]))])
+    """``run(block)``, without the interpreter lock or with it; to pass one address is 10x faster than to pass eight."""
+    (where,) = addresses([Written(_RUN)])
     kind = ctypes.PYFUNCTYPE if locked else ctypes.CFUNCTYPE
     return kind(None, ctypes.c_void_p)(where)
 
 
-_WORDS = {
-    "f": "ptr", "data": "ptr", "stride": "i64", "count": "i64",
-    "noted": "i64", "notes": "ptr", "steps": "ptr", "size": "i64",
-}  # fmt: skip
-_STEPS = """
-  %watched = getelementptr double, ptr %f, i64 %noted
-  br label %time
-time:
-  %t = phi i64 [0, %0], [%t.next, %note]
-  %x = phi ptr [%data, %0], [%x.next, %note]
-  %t.more = icmp ult i64 %t, %count
-  br i1 %t.more, label %test, label %end
-test:
-  %k = phi i64 [0, %time], [%next, %step]
-  %at = phi ptr [%steps, %time], [%at.next, %step]
-  %more = icmp ult i64 %k, %size
-  br i1 %more, label %step, label %note
-step:
-  %kernel = load ptr, ptr %at, align 8
-  %second = getelementptr i64, ptr %at, i64 1
-  %descriptor = load ptr, ptr %second, align 8
-  call void %kernel(ptr %f, ptr %x, ptr %descriptor)
-  %next = add i64 %k, 1
-  %at.next = getelementptr i64, ptr %at, i64 2
-  br label %test
-note:
-  %number = load double, ptr %watched, align 8
-  %to = getelementptr double, ptr %notes, i64 %t
-  store double %number, ptr %to, align 8
-  %t.next = add i64 %t, 1
-  %x.next = getelementptr double, ptr %x, i64 %stride
-  br label %time
-end:
-  ret void
-}
+# The steps of a program, ``count`` times: each time with data that lie ``stride`` numbers further on, and number
+# ``noted`` of the frame is noted after each.  A step is two words: the address of a kernel and that of its descriptor.
+_RUN = """
+def run(block) -> None:
+    frame = word[block]
+    data = word[block + 8]
+    stride = word[block + 16]
+    count = word[block + 24]
+    noted = word[block + 32]
+    notes = word[block + 40]
+    steps = word[block + 48]
+    size = word[block + 56]
+    for time in range(count):
+        for k in range(size):
+            none.call(word[steps + 16 * k], frame, data, word[steps + 16 * k + 8])
+        double[notes + 8 * time] = double[frame + 8 * noted]
+        data = data + 8 * stride
 """

@@ -49,154 +49,73 @@ class Lists:
 
 @cache
 def _functions() -> tuple[Any, Any]:
+    words = {"TYPE": TYPE, "COUNT": TYPE - WORD, "NUMBER": FLOAT_VALUE, "SIZE": SIZE, "ITEMS": LIST_ITEMS}
+    read, write = addresses([Written(text, tuple(words.items())) for text in (_READ, _WRITE)])
     pointers = [ctypes.c_void_p] * 4
-    read, write = addresses([_kernel("i64", _TAKE, end=_TAKEN), _kernel("void", _MAKE, _PUT, end=_DROP)])
     return ctypes.PYFUNCTYPE(ctypes.c_size_t, *pointers)(read), ctypes.PYFUNCTYPE(None, *pointers)(write)
 
 
-def _kernel(result: str, *bodies: str, end: str) -> Written:
-    """The machine code that reads or writes: a loop over all members for each body."""
-    loops = [_LOOP.replace("BODY", body).replace("~", f".{k}") for k, body in enumerate(bodies)]
-    text = "".join([_HEAD, *loops, end])
-    for k in range(len(bodies)):
-        text = text.replace(f"pass.{k}.next", f"pass.{k + 1}")
-    offsets = {"TYPE": TYPE, "COUNT": TYPE - WORD, "NUMBER": FLOAT_VALUE, "SIZE": SIZE, "ITEMS": LIST_ITEMS}
-    return Written.of(text, RESULT=result, **offsets)
-
-
-_HEAD = """
-define RESULT @NAME(ptr %known, ptr %rows, ptr %memory, ptr %made) nounwind {
-  %float = load ptr, ptr %known
-  %k1 = getelementptr i64, ptr %known, i64 1
-  %make = load ptr, ptr %k1
-  %k2 = getelementptr i64, ptr %known, i64 2
-  %drop = load ptr, ptr %k2
-  %k3 = getelementptr i64, ptr %known, i64 3
-  %lists = load i64, ptr %k3
-  br label %pass.0
-"""
-
-# Once through all members of all lists: the object, whether it is a float, where its number is, and whether only the
-# list refers to it; from Python 3.14 on the count of references has 32 bits.  %m counts the floats that are made.
-_LOOP = """
-pass~:
-  br label %list~
-list~:
-  %r~ = phi i64 [0, %pass~], [%r.next~, %list.end~]
-  %m.list~ = phi i64 [0, %pass~], [%m~, %list.end~]
-  %r.more~ = icmp ult i64 %r~, %lists
-  br i1 %r.more~, label %list.in~, label %pass~.next
-list.in~:
-  %words~ = mul i64 %r~, 3
-  %row~ = getelementptr i64, ptr %rows, i64 %words~
-  %x~ = load ptr, ptr %row~
-  %w1~ = getelementptr i64, ptr %row~, i64 1
-  %wanted~ = load i64, ptr %w1~
-  %w2~ = getelementptr i64, ptr %row~, i64 2
-  %places~ = load ptr, ptr %w2~
-  %size.at~ = getelementptr i8, ptr %x~, i64 SIZE
-  %size~ = load i64, ptr %size.at~
-  %items.at~ = getelementptr i8, ptr %x~, i64 ITEMS
-  %items~ = load ptr, ptr %items.at~
-  %as.long~ = icmp eq i64 %size~, %wanted~
-  %shorter~ = icmp ult i64 %size~, %wanted~
-  %end~ = select i1 %shorter~, i64 %size~, i64 %wanted~
-  br label %item~
-item~:
-  %i~ = phi i64 [0, %list.in~], [%i.next~, %next~]
-  %m~ = phi i64 [%m.list~, %list.in~], [%m.next~, %next~]
-  %i.more~ = icmp ult i64 %i~, %end~
-  br i1 %i.more~, label %item.in~, label %list.end~
-item.in~:
-  %item.at~ = getelementptr ptr, ptr %items~, i64 %i~
-  %item.now~ = load ptr, ptr %item.at~
-  %class.at~ = getelementptr i8, ptr %item.now~, i64 TYPE
-  %class~ = load ptr, ptr %class.at~
-  %is.float~ = icmp eq ptr %class~, %float
-  %number.at~ = getelementptr i8, ptr %item.now~, i64 NUMBER
-  %count.at~ = getelementptr i8, ptr %item.now~, i64 COUNT
-  %count~ = load i32, ptr %count.at~
-  %is.alone~ = icmp eq i32 %count~, 1
-  %in.place~ = and i1 %is.float~, %is.alone~
-  %place.at~ = getelementptr i64, ptr %places~, i64 %i~
-  %place~ = load i64, ptr %place.at~
-  %here~ = getelementptr double, ptr %memory, i64 %place~
-  %made.at~ = getelementptr ptr, ptr %made, i64 %m~
-BODY
-  %i.next~ = add i64 %i~, 1
-  br label %item~
-list.end~:
-  %r.next~ = add i64 %r~, 1
-  br label %list~
-"""
-
-_TAKE = """
-  %may.be.read~ = and i1 %as.long~, %is.float~
-  br i1 %may.be.read~, label %next~, label %other
-next~:
-  %m.next~ = phi i64 [%m~, %item.in~]
-  %number~ = load double, ptr %number.at~
-  store double %number~, ptr %here~
-"""
-
-_TAKEN = """
-pass.1:
-  ret i64 1
-other:
-  ret i64 0
-}
+# ``known`` has the address of float, those of two functions, and the number of lists; a row has the address of a list,
+# how many numbers belong there, and their places.
+_READ = """
+def read(known, rows, memory, made):
+    float = word[known]
+    for r in range(word[known + 24]):
+        row = rows + 24 * r
+        x = word[row]
+        if word[x + SIZE] != word[row + 8]:
+            return 0
+        items = word[x + ITEMS]
+        places = word[row + 16]
+        for i in range(word[row + 8]):
+            item = word[items + 8 * i]
+            if word[item + TYPE] != float:
+                return 0
+            double[memory + 8 * word[places + 8 * i]] = double[item + NUMBER]
+    return 1
 """
 
 # First all new floats are made, then they change places with the old ones, which are dropped last: what happens then
-# finds the lists complete.
-_MAKE = """
-  br i1 %in.place~, label %next~, label %make.one
-make.one:
-  %number.made = load double, ptr %here~
-  %new = call ptr %make(double %number.made)
-  %no.memory = icmp eq ptr %new, null
-  br i1 %no.memory, label %drop.all, label %made.one
-made.one:
-  store ptr %new, ptr %made.at~
-  %m.more = add i64 %m~, 1
-  br label %next~
-next~:
-  %m.next~ = phi i64 [%m~, %item.in~], [%m.more, %made.one]
-"""
+# finds the lists complete.  From Python 3.14 on the count of references has 32 bits.
+_WRITE = """
+def write(known, rows, memory, made) -> None:
+    float = word[known]
+    count = 0
+    for r in range(word[known + 24]):
+        row = rows + 24 * r
+        items = word[word[row] + ITEMS]
+        places = word[row + 16]
+        for i in range(end(row)):
+            item = word[items + 8 * i]
+            if word[item + TYPE] != float or int32[item + COUNT] != 1:
+                new = word.call(word[known + 8], double[memory + 8 * word[places + 8 * i]])
+                if new == 0:  # no memory
+                    drop(known, made, count)
+                    return
+                word[made + 8 * count] = new
+                count = count + 1
+    count = 0
+    for r in range(word[known + 24]):
+        row = rows + 24 * r
+        items = word[word[row] + ITEMS]
+        places = word[row + 16]
+        for i in range(end(row)):
+            item = word[items + 8 * i]
+            if word[item + TYPE] != float or int32[item + COUNT] != 1:
+                word[items + 8 * i] = word[made + 8 * count]
+                word[made + 8 * count] = item
+                count = count + 1
+            else:  # nothing but the list refers to it
+                double[item + NUMBER] = double[memory + 8 * word[places + 8 * i]]
+    drop(known, made, count)
 
-_PUT = """
-  br i1 %in.place~, label %put.number, label %put.object
-put.number:
-  %number.put = load double, ptr %here~
-  store double %number.put, ptr %number.at~
-  br label %next~
-put.object:
-  %object = load ptr, ptr %made.at~
-  store ptr %object, ptr %item.at~
-  store ptr %item.now~, ptr %made.at~
-  %m.object = add i64 %m~, 1
-  br label %next~
-next~:
-  %m.next~ = phi i64 [%m~, %put.number], [%m.object, %put.object]
-"""
+def end(row):  # how many numbers there are, and room for
+    size = word[word[row] + SIZE]
+    if size < word[row + 8]:
+        return size
+    return word[row + 8]
 
-_DROP = """
-pass.2:
-  br label %drop.all
-drop.all:
-  %count.all = phi i64 [%m.list.1, %pass.2], [%m.0, %make.one]
-  br label %drop.test
-drop.test:
-  %d = phi i64 [0, %drop.all], [%d.next, %drop.one]
-  %d.more = icmp ult i64 %d, %count.all
-  br i1 %d.more, label %drop.one, label %done
-drop.one:
-  %old.at = getelementptr ptr, ptr %made, i64 %d
-  %old = load ptr, ptr %old.at
-  call void %drop(ptr %old)
-  %d.next = add i64 %d, 1
-  br label %drop.test
-done:
-  ret void
-}
+def drop(known, made, count) -> None:
+    for i in range(count):
+        none.call(word[known + 16], word[made + 8 * i])
 """

@@ -211,64 +211,31 @@ class _Guards:
         return int(np.count_nonzero(now != self.found))
 
 
-_STEP = """
-  %code.at = getelementptr i32, ptr %codes, i64 %k
-  %code32 = load i32, ptr %code.at, align 4
-  %code = zext i32 %code32 to i64
-  %begin.at = getelementptr i64, ptr %ends, i64 %k
-  %begin = load i64, ptr %begin.at, align 8
-  %end.at = getelementptr i64, ptr %begin.at, i64 1
-  %end = load i64, ptr %end.at, align 8
-  %count = sub i64 %end, %begin
-  %o = getelementptr i32, ptr %operands, i64 %begin
-  %z.at = getelementptr double, ptr %v, i64 %node"""
-_ARGUMENTS = "ptr %functions, ptr %codes, ptr %ends, ptr %operands, ptr %v, i64 %steps, i64 %first, ptr %s"
-_FORWARD = f"""define void @NAME({_ARGUMENTS}) nounwind {{
-  br label %test
-test:
-  %k = phi i64 [0, %0], [%k.next, %step]
-  %more = icmp ult i64 %k, %steps
-  br i1 %more, label %step, label %done
-step:
-  %node = add i64 %k, %first{_STEP}
-  %pair = getelementptr [2 x ptr], ptr %functions, i64 %code
-  %function = load ptr, ptr %pair, align 8
-  %z = call double %function(ptr %v, ptr %o, i64 %count, ptr %s)
-  store double %z, ptr %z.at, align 8
-  %k.next = add i64 %k, 1
-  br label %test
-done:
-  ret void
-}}
+# Each node calls the function of its operation; backward only those do that an adjoint was passed to.
+_FORWARD = """
+def forward(functions, codes, ends, operands, values, steps, first, scratch) -> None:
+    for k in range(steps):
+        function = word[functions + 16 * int32[codes + 4 * k]]
+        begin = word[ends + 8 * k]
+        count = word[ends + 8 * k + 8] - begin
+        z = double.call(function, values, operands + 4 * begin, count, scratch)
+        double[values + 8 * (first + k)] = z
 """
-_BACKWARD = f"""define void @NAME({_ARGUMENTS}, ptr %a, ptr %reached) nounwind {{
-  br label %test
-test:
-  %left = phi i64 [%steps, %0], [%k, %next]
-  %more = icmp ne i64 %left, 0
-  br i1 %more, label %look, label %done
-look:
-  %k = sub i64 %left, 1
-  %node = add i64 %k, %first
-  %mark.at = getelementptr i8, ptr %reached, i64 %node
-  %mark = load i8, ptr %mark.at, align 1
-  %is.reached = icmp ne i8 %mark, 0
-  br i1 %is.reached, label %step, label %next
-step:{_STEP}
-  %z = load double, ptr %z.at, align 8
-  %above.at = getelementptr double, ptr %a, i64 %node
-  %up = load double, ptr %above.at, align 8
-  %function.at = getelementptr [2 x ptr], ptr %functions, i64 %code, i64 1
-  %back = load ptr, ptr %function.at, align 8
-  call void %back(ptr %v, ptr %a, ptr %reached, ptr %o, i64 %count, double %z, double %up, ptr %s)
-  br label %next
-next:
-  br label %test
-done:
-  ret void
-}}
+_BACKWARD = """
+def backward(functions, codes, ends, operands, values, steps, first, scratch, adjoints, reached) -> None:
+    k = steps
+    while k > 0:
+        k = k - 1
+        node = first + k
+        if byte[reached + node] != 0:
+            function = word[functions + 16 * int32[codes + 4 * k] + 8]
+            begin = word[ends + 8 * k]
+            count = word[ends + 8 * k + 8] - begin
+            z = double[values + 8 * node]
+            above = double[adjoints + 8 * node]
+            none.call(function, values, adjoints, reached, operands + 4 * begin, count, z, above, scratch)
 """
-_LOOPS = (Written(_FORWARD), Written(_BACKWARD))  # over the nodes of a tape
+_LOOPS = (Written(_FORWARD), Written(_BACKWARD))
 
 
 @cache

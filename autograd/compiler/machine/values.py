@@ -72,10 +72,7 @@ class Numbers:
 @cache
 def _functions() -> tuple[Any, Any]:
     word, pointer = ctypes.c_size_t, ctypes.c_void_p
-    kernels = [
-        Written.of(_HEAD + body, TYPE=TYPE, NUMBER=FLOAT_VALUE, MORE=more, SLOT=slot)
-        for body, more, slot in ((_READ, "", 3), (_ADD, ", ptr %slopes, double %upstream", 4))
-    ]
+    kernels = [Written(text, (("TYPE", TYPE), ("NUMBER", FLOAT_VALUE))) for text in (_READ, _ADD)]
     read, add = addresses(kernels)
     return (
         ctypes.PYFUNCTYPE(word, pointer, pointer, word, pointer)(read),
@@ -83,118 +80,48 @@ def _functions() -> tuple[Any, Any]:
     )
 
 
-_HEAD = """
-define i64 @NAME(ptr %known, ptr %values, i64 %count, ptr %out MORE) nounwind {
-  %value.class = load i64, ptr %known
-  %k1 = getelementptr i64, ptr %known, i64 1
-  %float.class = load i64, ptr %k1
-  %k2 = getelementptr i64, ptr %known, i64 2
-  %zero = load i64, ptr %k2
-  %k3 = getelementptr i64, ptr %known, i64 SLOT
-  %slot = load i64, ptr %k3
-  %k5 = getelementptr i64, ptr %known, i64 5
-  %make = load ptr, ptr %k5
-  %k6 = getelementptr i64, ptr %known, i64 6
-  %drop = load ptr, ptr %k6
-  br label %test
-test:
-  %i = phi i64 [0, %0], [%i.next, %next]
-  %more = icmp ult i64 %i, %count
-  br i1 %more, label %look, label %all
-look:
-  %value.at = getelementptr ptr, ptr %values, i64 %i
-  %value = load ptr, ptr %value.at
-  %class.at = getelementptr i8, ptr %value, i64 TYPE
-  %class = load i64, ptr %class.at
-  %is.value = icmp eq i64 %class, %value.class
-  br i1 %is.value, label %plain, label %other
-plain:
-  %x.at = getelementptr i8, ptr %value, i64 %slot
-  %x = load ptr, ptr %x.at
-  %x.null = icmp eq ptr %x, null
-  br i1 %x.null, label %other, label %object
-object:
-  %kind.at = getelementptr i8, ptr %x, i64 TYPE
-  %kind = load i64, ptr %kind.at
-  %is.float = icmp eq i64 %kind, %float.class
-  br i1 %is.float, label %float, label %else
-float:
-  %number.at = getelementptr i8, ptr %x, i64 NUMBER
-  %number = load double, ptr %number.at
-  br label %known.number
-"""
-
+# ``known`` has the addresses of Value, float and 0, the places of data and gradient in a Value, and two functions.
 _READ = """
-else:
-  br label %other
-known.number:
-  %out.at = getelementptr double, ptr %out, i64 %i
-  store double %number, ptr %out.at
-  br label %next
-next:
-  %i.next = add i64 %i, 1
-  br label %test
-all:
-  ret i64 1
-other:
-  ret i64 0
-}
+def read(known, values, count, out):
+    for i in range(count):
+        value = word[values + 8 * i]
+        if word[value + TYPE] != word[known]:
+            return 0
+        x = word[value + word[known + 24]]
+        if x == 0 or word[x + TYPE] != word[known + 8]:
+            return 0
+        double[out + 8 * i] = double[x + NUMBER]
+    return 1
 """
 
 # First all new floats are made, then they are put into the places of the old ones.
 _ADD = """
-else:                                     ; the int 0 of a node without a gradient
-  %x.word = ptrtoint ptr %x to i64
-  %is.zero = icmp eq i64 %x.word, %zero
-  br i1 %is.zero, label %known.number, label %other
-known.number:
-  %before = phi double [%number, %float], [0.0, %else]
-  %slope.at = getelementptr double, ptr %slopes, i64 %i
-  %slope = load double, ptr %slope.at
-  %passed = fmul double %upstream, %slope
-  %sum = fadd double %before, %passed
-  %new = call ptr %make(double %sum)
-  %no.memory = icmp eq ptr %new, null
-  br i1 %no.memory, label %other, label %next
-next:
-  %new.at = getelementptr ptr, ptr %out, i64 %i
-  store ptr %new, ptr %new.at
-  %i.next = add i64 %i, 1
-  br label %test
+def add(known, values, count, made, slopes, upstream: float):
+    for i in range(count):
+        value = word[values + 8 * i]
+        if word[value + TYPE] != word[known]:
+            return dropped(known, made, i)
+        x = word[value + word[known + 32]]
+        before = 0.0
+        if x == 0:
+            return dropped(known, made, i)
+        if word[x + TYPE] == word[known + 8]:
+            before = double[x + NUMBER]
+        elif x != word[known + 16]:  # the int 0 of a node without a gradient
+            return dropped(known, made, i)
+        new = word.call(word[known + 40], before + upstream * double[slopes + 8 * i])
+        if new == 0:  # no memory
+            return dropped(known, made, i)
+        word[made + 8 * i] = new
+    for i in range(count):
+        place = word[values + 8 * i] + word[known + 32]
+        old = word[place]
+        word[place] = word[made + 8 * i]
+        none.call(word[known + 48], old)
+    return 1
 
-all:
-  br label %put
-put:
-  %j = phi i64 [0, %all], [%j.next, %put.one]
-  %j.more = icmp ult i64 %j, %count
-  br i1 %j.more, label %put.one, label %done
-put.one:
-  %into.at = getelementptr ptr, ptr %values, i64 %j
-  %into = load ptr, ptr %into.at
-  %place = getelementptr i8, ptr %into, i64 %slot
-  %old = load ptr, ptr %place
-  %made.at = getelementptr ptr, ptr %out, i64 %j
-  %made = load ptr, ptr %made.at
-  store ptr %made, ptr %place
-  call void %drop(ptr %old)
-  %j.next = add i64 %j, 1
-  br label %put
-done:
-  ret i64 1
-
-other:
-  br label %back
-back:
-  %b = phi i64 [0, %other], [%b.next, %back.one]
-  %b.more = icmp ult i64 %b, %i
-  br i1 %b.more, label %back.one, label %none
-back.one:
-  %vain.at = getelementptr ptr, ptr %out, i64 %b
-  %vain = load ptr, ptr %vain.at
-  call void %drop(ptr %vain)
-  %b.next = add i64 %b, 1
-  br label %back
-none:
-  ret i64 0
-}
+def dropped(known, made, count):
+    for i in range(count):
+        none.call(word[known + 48], word[made + 8 * i])
+    return 0
 """

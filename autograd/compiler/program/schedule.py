@@ -49,14 +49,12 @@ Step = Region | int  # a region, or the number of a sum or a choice
 
 def schedule(program: Program) -> list[Step]:
     """The steps of a program, in order."""
-    found = _Schedule(program)
-    found.sink()
     steps: list[Step] = []
-    for step in found.steps:
-        if not isinstance(step, Region):
-            steps.append(step)
-        elif step.arrays:
+    for step in _Schedule(program).steps:
+        if isinstance(step, Region):
             steps += [step._replace(arrays=arrays) for arrays in _cut(program, step.arrays)]
+        else:
+            steps.append(step)
     return steps
 
 
@@ -124,6 +122,8 @@ def _repetition(signs: list[Any], first: int, period: int) -> tuple[int, int]:
 
 
 class _Schedule:
+    """The steps of a program, before long regions are cut."""
+
     def __init__(self, program: Program) -> None:
         self.program = program
         self.steps: list[Step] = []
@@ -141,16 +141,21 @@ class _Schedule:
         self.steps.append(step)
 
     def _place(self, number: int, array: Array) -> None:
-        """Put an operation into the first region that can take it, or into a new one."""
+        """Put an operation into the first region that can take it, or into a new one.
+
+        A region can, if all that the operation reads is computed before it, or in it and in the same place.
+        """
         key = array.size, array.batched
         earliest = 0
         for read in reads_of(array):
             if read.array in self.step_of:
-                at = self.step_of[read.array]
-                joins = at in self.spaces and read.index.is_identity and self._key(read.array) == key
+                at, other = self.step_of[read.array], self.program.arrays[read.array]
+                joins = at in self.spaces and read.index.is_identity and (other.size, other.batched) == key
                 earliest = max(earliest, at if joins else at + 1)
+        # The index maps, other than the identity, by which it reads arrays outside of its region.
+        columns = {read.index for read in reads_of(array) if not read.index.is_identity}
         for at in self.open.get(key, ()):
-            if at >= earliest and self._joins(at, array):
+            if at >= earliest and self.spaces[at].extend(columns):
                 step = self.steps[at]
                 assert isinstance(step, Region)
                 step.arrays.append(number)
@@ -158,73 +163,8 @@ class _Schedule:
                 return
         self._add(number, Region([number], *key))
         at = self.step_of[number]
-        self.spaces[at] = _Space(self._columns(array))
+        self.spaces[at] = _Space(columns)
         self.open.setdefault(key, []).append(at)
-
-    def _key(self, number: int) -> tuple[int, bool]:
-        array = self.program.arrays[number]
-        return array.size, array.batched
-
-    @staticmethod
-    def _columns(array: Array) -> set[Index]:
-        """The index maps, other than the identity, by which an operation reads arrays outside of its region."""
-        return {read.index for read in reads_of(array) if not read.index.is_identity}
-
-    def _joins(self, at: int, array: Array) -> bool:
-        return self.spaces[at].extend(self._columns(array))
-
-    def sink(self) -> None:
-        """Move operations to the region that needs them, where what they read is in memory anyway.
-
-        The derivative of an activation, say, is needed when the gradients come back only: until then it would be
-        stored beside the activation.
-        """
-        readers: dict[int, list[tuple[int, bool]]] = {}
-        for number, array in enumerate(self.program.arrays):
-            for read in reads_of(array):
-                readers.setdefault(read.array, []).append((number, read.index.is_identity))
-        results = {read.array for read in self.program.outputs if isinstance(read, Read)}
-        for number in reversed(range(len(self.program.arrays))):
-            if self.program.arrays[number].kind is not Kind.MAP or number in results:
-                continue
-            group = self._movable(number, readers, results)
-            to = {self.step_of.get(reader) for reader, _ in readers.get(number, ())}
-            if group and len(to) == 1:
-                self._move(group, to.pop())
-
-    def _movable(self, number: int, readers: dict[int, list[tuple[int, bool]]], results: set[int]) -> list[int] | None:
-        """An operation and those that only it needs, if all else that they read is in memory anyway."""
-        at = self.step_of[number]
-        group, stack = {number}, [number]
-        while stack:
-            for read in reads_of(self.program.arrays[stack.pop()]):
-                operand = read.array
-                if operand in group or self.program.arrays[operand].kind is not Kind.MAP or operand in results:
-                    continue
-                users = {reader for reader, _ in readers[operand]}
-                if self.step_of[operand] != at or any(self.step_of[user] != at for user in users):
-                    continue
-                if not users <= group:
-                    return None
-                group.add(operand)
-                stack.append(operand)
-        every = [identity for member in group for _, identity in readers[member]]
-        return sorted(group) if all(every) else None
-
-    def _move(self, group: list[int], to: int | None) -> None:
-        """Put operations of one region into a later one, if that has as many members and loops for them."""
-        step, other = self.steps[self.step_of[group[0]]], self.steps[to]  # type: ignore[index]  # readers are computed
-        if other is step or not isinstance(other, Region) or not isinstance(step, Region):
-            return
-        if (step.size, step.batched) != (other.size, other.batched):
-            return
-        columns = set().union(*[self._columns(self.program.arrays[number]) for number in group])
-        if self.spaces[to].extend(columns):  # type: ignore[index]
-            for number in group:
-                step.arrays.remove(number)
-                other.arrays.append(number)
-                self.step_of[number] = to  # type: ignore[assignment]
-            other.arrays.sort()
 
 
 class _Space:

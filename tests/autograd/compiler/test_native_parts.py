@@ -20,6 +20,7 @@ from autograd.compiler.machine.native import jit  # noqa: E402
 from autograd.compiler.machine.native.code import Code  # noqa: E402
 from autograd.compiler.machine.native.jit import NativeModule, host, join  # noqa: E402
 from autograd.compiler.machine.native.pycall import available, builtin  # noqa: E402
+from autograd.compiler.machine.native.translate import translated  # noqa: E402
 from autograd.compiler.machine.native.vector_math import ARITY, VectorMath  # noqa: E402
 from autograd.compiler.program.builder import Builder  # noqa: E402
 from autograd.compiler.program.classes import Kind  # noqa: E402
@@ -77,6 +78,70 @@ def test_threads_build_modules_at_the_same_time() -> None:
     for thread in threads:
         thread.join()
     assert found == [True] * 4
+
+
+# ---- functions in a few words of Python -----------------------------------------------------------------------------
+SIEVE = """
+def primes(flags, n):
+    count = 0
+    for i in range(2, n):
+        if byte[flags + i] != 0:
+            continue
+        count = count + 1
+        k = i * i
+        while k < n:
+            byte[flags + k] = 1
+            k = k + i
+        if count == LIMIT:
+            break
+    return count
+"""
+MIXED = """
+def mixed(xs, n, out, f) -> float:
+    best = 0.0
+    saved = room(2)
+    word[saved] = 5
+    word[saved + 8] = word[saved] | 8
+    for i in range(n):
+        x = double[xs + 8 * i]
+        if not (x == x and abs(x) < 100.0):
+            int32[out + 4 * i] = 0 - 1
+        elif x < 0.0 or x >= 10.0:
+            int32[out + 4 * i] = plus(i, word[saved + 8]) & 255
+        else:
+            int32[out + 4 * i] = i
+            if best < x:
+                best = double.call(f, x)
+    return best
+
+def plus(i, by):
+    return i + by
+"""
+
+
+def test_functions_in_a_few_words_of_python_do_what_python_does() -> None:
+    module = NativeModule(translated(SIEVE, "primes", {"LIMIT": 1000}))
+    flags = np.zeros(200, dtype=np.uint8)
+    assert function(module, "primes", ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(flags.ctypes.data, 200) == 46
+    assert [i for i in range(2, 50) if not flags[i]] == [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47]
+    few = function(NativeModule(translated(SIEVE, "primes", {"LIMIT": 3})), "primes", *[ctypes.c_size_t] * 3)
+    assert few(np.zeros(200, dtype=np.uint8).ctypes.data, 200) == 3
+
+
+def test_doubles_conditions_and_calls() -> None:
+    halved = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda x: x / 2.0)
+    given = np.array([math.nan, 3.0, -1.0, math.inf, 10.0, 1.0, 99.5, -0.0])
+    out = np.zeros(len(given), dtype=np.int32)
+    f = function(NativeModule(translated(MIXED, "mixed", {})), "mixed", ctypes.c_double, *[ctypes.c_size_t] * 4)
+    where = ctypes.cast(halved, ctypes.c_void_p).value
+    assert f(given.ctypes.data, len(given), out.ctypes.data, where) == 1.5
+    assert out.tolist() == [-1, 1, 15, -1, 17, 5, 19, 7]
+
+
+def test_words_and_doubles_are_not_mixed() -> None:
+    for body in ("return x + 1", "y = 1\n    y = x", "if x < 1:\n        return 0"):
+        with pytest.raises(TypeError, match=r"double"):
+            translated(f"def f(x: float):\n    {body}\n", "f", {})
 
 
 # ---- vector functions ------------------------------------------------------------------------------------------------

@@ -82,20 +82,6 @@ def test_operations_on_other_members_wait() -> None:
     assert regions(builder.program([z])) == [[1], [2]]
 
 
-def test_the_derivative_of_an_activation_is_computed_where_it_is_needed() -> None:
-    """1 - y² is no array beside y from the forward to the backward pass."""
-    program = inlined(Derived(*PROGRAMS["network"], (Kind.PARAMETER,)).program)
-    steps = schedule(program)
-    kept = stored(program, steps)
-    slopes = [
-        number
-        for number, array in enumerate(program.arrays)
-        if array.op is ops.sub and array.operands[0] == 1.0 and array.size > 9
-    ]
-    assert slopes
-    assert kept.isdisjoint(slopes)
-
-
 def spring(steps: int, samples: int) -> Program:
     """The derivative of a simulation, many times at once, with respect to its start."""
 
