@@ -35,10 +35,15 @@ TESTS = {
     "autograd/compiler/program/classes.py": "compiler/test_classes compiler/test_function",
     "autograd/compiler/program/group.py": "compiler/test_classes compiler/test_group compiler/test_function",
     "autograd/compiler/program/indices.py": "compiler/test_indices compiler/test_function",
+    "nn/clipping.py": "test_optim",
+    "nn/data.py": "test_data test_tables",
+    "nn/groups.py": "test_optim",
     "nn/layers.py": "test_layers test_module test_torch",
     "nn/losses.py": "test_losses test_torch",
     "nn/optim.py": "test_optim test_torch test_parts",
     "nn/optimizer.py": "test_optim test_torch test_freezing training/test_steps",
+    "nn/schedules.py": "test_optim",
+    "nn/training/stopping.py": "training/test_validation",
 }
 
 # Each kind of mistake once. Cosmic Ray has more, most of which raise at once, such as ``x << y`` for ``x * y``.
