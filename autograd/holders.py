@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 
 class Holder(Protocol):
-    """What can announce itself."""
+    """An object that holds leaves and can say where, such as a module of ``nn``."""
 
     def modules(self) -> Iterable[Any]:
         """The holder and all holders inside."""
@@ -46,12 +46,12 @@ _known: WeakValueDictionary[int, Holder] = WeakValueDictionary()
 
 
 def announce(holder: Holder) -> None:
-    """Have a holder found as long as it is in use."""
+    """Let ``places_of`` find a holder for as long as somebody uses it."""
     _known[id(holder)] = holder
 
 
 def places_of(leaves: Collection[Any]) -> dict[Any, Place]:
-    """The place of each leaf that a model in use holds; of models inside of each other the outermost counts.
+    """The place of each leaf that a model in use holds; where a model is inside of another one, the outer one counts.
 
     >>> from nn import Linear, Sequential
     >>> model = Sequential(Linear(1, 2, bias=False), Linear(2, 1))

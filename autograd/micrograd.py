@@ -148,8 +148,11 @@ class _Arguments(NamedTuple):
 
 
 def _arguments(positional: Sequence[Any], keywords: Mapping[str, Any]) -> _Arguments:
-    """Whatever the order: ``("x")``, ``((x, y), "op", "label")``, ``("op", (x, y))``, ``((x, y), (by_x, by_y))`` or
-    ``((x, by_x), (y, by_y))``."""
+    """What stands behind the number of a node, in whichever order an engine takes it.
+
+    That is ``("x")``, ``((x, y), "op", "label")``, ``("op", (x, y))``, ``((x, y), (by_x, by_y))`` or
+    ``((x, by_x), (y, by_y))``.
+    """
     texts: list[str] = []
     lists: list[Any] = []
     first = 0  # how many texts are before the children

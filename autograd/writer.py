@@ -110,7 +110,7 @@ class Dialect:
     kind: type[Text] = Text
 
     def number(self, text: str) -> Text:
-        """A number that is already spelled."""
+        """A number, given as it is spelled."""
         return self.kind(text, self.binding.level if text.startswith(self.sign) else ATOM)
 
     def negative(self, x: Text) -> Text:

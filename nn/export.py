@@ -152,7 +152,7 @@ def _tensors(part: Module) -> Iterator[tuple[str, Any]]:
 
 
 def _tensor(name: str, held: list[Any], indent: str) -> str:
-    """One entry of a dictionary."""
+    """The numbers of one name, or of one row, as an entry of the dictionary of a part."""
     start = f'"{name}": ' if name else ""
     if isinstance(held[0], list):
         rows = "".join(_tensor("", row, indent + " " * 4) for row in held)

@@ -38,7 +38,7 @@ class FileError(AutogradError, ValueError):
 
 @contextmanager
 def file_errors(what: str, path: FilePath) -> Iterator[None]:
-    """Inside, an error of the system becomes a ``FileError`` that says what cannot be done with which file."""
+    """In this context an error of the system becomes a ``FileError`` that says what cannot be done with which file."""
     try:
         yield
     except OSError as error:

@@ -24,7 +24,7 @@ class LayerGradients(NamedTuple):
     weight: list[list[float]]
 
     def flat(self) -> list[float]:
-        """All of them in a row."""
+        """All these derivatives in one list."""
         return [*self.delta, *self.bias, *[w for row in self.weight for w in row]]
 
 
@@ -68,7 +68,7 @@ def by_formulas(model: MLP, x: Sequence[float], y: Sequence[float], loss: str) -
 def by_graph(
     model: MLP, x: Sequence[float], y: Any, loss: Callable[[Any, Any], Any]
 ) -> tuple[list[LayerGradients], list[list[Value]]]:
-    """The same from the graph, with the layers' activation nodes; δ is the gradient of the node z."""
+    """The same gradients from the graph, and the nodes of the activations; δ is the gradient of the node z."""
     model.zero_grad()
     signals: list[list[Value]] = [[Value(number, notation("x", None, k)) for k, number in enumerate(x, start=1)]]
     weighted: list[list[Value]] = []

@@ -339,7 +339,7 @@ def evaluating(model: Any) -> Iterator[None]:
 
 
 def _parts(module: Module) -> list[tuple[str, Any]]:
-    """Everything inside a module with the path to it, in order, through modules and containers; each of these once."""
+    """Everything inside of a module, in order, with the path that leads to it; modules and containers come once."""
     found: list[tuple[str, Any]] = []
     seen: set[int] = set()
 
@@ -356,7 +356,7 @@ def _parts(module: Module) -> list[tuple[str, Any]]:
 
 
 def _table_of(model: Module) -> Iterator[tuple[str, str, str, int, str]]:
-    """One line per part of a model that is a whole, such as a layer: path, kind, shape, parameters, activation."""
+    """A line for each part that is shown as a whole, such as a layer: path, kind, shape, parameters, activation."""
     finished: list[str] = []
     for path, part in [("", model), *_parts(model)]:
         if not isinstance(part, Module) or any(path.startswith(whole) for whole in finished):

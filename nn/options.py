@@ -21,7 +21,7 @@ def check_number(name: str, given: Any) -> None:
 
 
 def whole_number(name: str, given: Any, least: int | None = None, otherwise: str = "") -> int:
-    """An argument as an int, from anything that is one, numpy's as well.
+    """An argument as an int; whole numbers of numpy are taken, too.
 
     Args:
         name: The name of the argument, used in the error message.

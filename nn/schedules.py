@@ -38,7 +38,7 @@ class _Stateful:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """Every number of it by name; a function, a list and a mode stay those of the schedule that loads them."""
+        """Every number of the schedule, by name; all else, such as a function, stays that of the one that loads it."""
         return {name: value for name, value in vars(self).items() if isinstance(value, (int, float))}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -78,7 +78,7 @@ class Schedule(_Stateful):
         raise NotImplementedError
 
     def step(self) -> None:
-        """End an epoch.
+        """End an epoch: set the learning rate of the next one.
 
         >>> from autograd import Value
         >>> from nn import SGD

@@ -134,7 +134,7 @@ class MLPClassifier(ClassifierMixin, Network):  # type: ignore[misc]
 
 
 def _weighted_error(output: Any, target: Sequence[Any]) -> Any:
-    """The squared error of the targets, times the weight of the sample, which stands behind them."""
+    """The squared error of a sample, times its weight, which comes last in the target."""
     *y, weight = target
     return weight * mse_loss(output, y if len(y) > 1 else y[0])
 

@@ -61,7 +61,7 @@ class Finding:
 
     @property
     def blocks(self) -> bool:
-        """Whether nothing at all comes through."""
+        """Whether the gradient ends here, since the number is exactly 0."""
         return self.number == 0.0
 
 
@@ -217,7 +217,7 @@ class Diagnosis:
         return draw_dot(self.roots, notes=notes, faded=faded, **options)
 
     def _groups(self) -> list[list[Finding]]:
-        """Findings of one kind and reason together."""
+        """The findings in groups of the same kind and reason."""
         groups: dict[tuple[str, str], list[Finding]] = {}
         for finding in self.findings:
             groups.setdefault((finding.kind, finding.reason), []).append(finding)

@@ -49,7 +49,7 @@ def finite_numbers(probe: Probe) -> Result:
 
 
 def features(probe: Probe) -> Result:
-    """Do all of them vary, on scales that are alike?"""
+    """Do all features vary, on scales that are alike?"""
     rows = [numbers_of(x) for x in probe.X]
     if len(rows) < 2 or any(row is None or len(row) != len(rows[0] or ()) for row in rows):
         return [], "not looked at: that takes two samples or more, each of the same number of numbers"
@@ -101,7 +101,7 @@ def targets(probe: Probe) -> Result:
 
 
 def _too_large(probe: Probe, loss: str) -> list[Finding]:
-    """Logits that are surer than they are right: weights that start too large make such outputs."""
+    """Are the logits surer than they are right?  Weights that start too large make them so."""
     classes = max(2, len(probe.outputs[0]))
     chance, mean = math.log(classes if loss == "cross_entropy" else 2), math.fsum(probe.losses) / len(probe.losses)
     if loss not in LOGITS or mean < FAR_FROM_CHANCE * chance:

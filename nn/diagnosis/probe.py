@@ -96,7 +96,7 @@ class Layer:
 
 
 class Probe:
-    """One look at every sample of a batch.
+    """What a batch does to a model: each sample is computed and differentiated once.
 
     Args:
         model, loss, X, y: The same as for ``fit``; the loss is a function.
@@ -257,7 +257,7 @@ class Probe:
         return [Layer(name, members) for name, members in groups.items()]
 
     def _sort_layers(self, order: Sequence[Value]) -> None:
-        """Those that are furthest from the output first."""
+        """Sort the layers: those that are furthest from the output come first."""
         distance = dict.fromkeys(order, 0)
         for node in reversed(order):
             for parent in node.parents:

@@ -117,7 +117,7 @@ class Workers:
     def as_completed(
         self, function: Callable[..., Any], parcels: Sequence[Parcel], tasks: Sequence[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any]]:
-        """The same as pairs (number of the task, result), each as soon as it is there.
+        """The results of ``run`` as pairs (number of the task, result), each as soon as it is there.
 
         >>> from concurrent.futures import ThreadPoolExecutor
         >>> dict(Workers(ThreadPoolExecutor()).as_completed(pow, [Parcel(2)], [(3,), (4,)])) == {0: 8, 1: 16}
@@ -185,7 +185,7 @@ renew_in_child(sys.modules[__name__], "_lock", threading.Lock)
 
 
 def _call(function: Callable[..., Any], keys: list[str], supplied: dict[str, bytes], task: tuple[Any, ...]) -> Any:
-    """A task, as it arrives."""
+    """Run a task on the worker, or answer which parcels it lacks."""
     with _lock:
         for key, data in supplied.items():
             if key not in _kept:

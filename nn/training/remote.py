@@ -66,7 +66,7 @@ class ExecutorSteps(CompiledSteps):
         return loss
 
     def _update_by_optimizer(self, gradient: Sequence[float]) -> None:
-        """A step of an optimiser that does more than its rule says."""
+        """Take a step by the optimiser's own ``step``, which may do more than its rule."""
         self.store()
         for parameter, derivative in zip(self.optimizer.parameters, gradient):
             parameter.grad = derivative
@@ -75,7 +75,7 @@ class ExecutorSteps(CompiledSteps):
 
 
 def _sums(gradients: Any, columns: Any, batch: Batch, parameters: Any) -> Any:
-    """On a worker: the sums over some samples."""
+    """The sums of the losses and gradients of some samples; this runs on a worker."""
     return gradients(columns, batch, parameters)
 
 

@@ -67,7 +67,7 @@ class Problem(NamedTuple):
                 self.loss_of(i)
 
     def numeric(self) -> Problem:
-        """The same with indices of classes as vectors: an index is no number to compute with."""
+        """The same problem with a vector in the place of each index of a class, which is no number to compute with."""
         if self.loss is not cross_entropy:
             return self
         with no_grad():

@@ -31,7 +31,7 @@ _COLUMNS = ("loss", "val_loss", "accuracy", "epochs", "seconds", "error")
 
 @dataclass
 class Run:
-    """One training.
+    """One training of a sweep: its hyper-parameters, and what came of them.
 
     Attributes:
         parameters: The hyper-parameters that the factory was called with.
@@ -245,7 +245,7 @@ def _points(grid: Any) -> list[dict[str, Any]]:
 
 
 def _run(contents: tuple[Data, Data | None], factory: Factory, point: dict[str, Any], options: dict[str, Any]) -> Run:
-    """One training, wherever it runs."""
+    """Train once with these hyper-parameters, here or on a worker; an error becomes a part of the result."""
     (X, y), validation_data = contents
     run = Run(point)
     begun = time.perf_counter()

@@ -25,7 +25,7 @@ __all__ = ["Arrow", "Box", "Figure", "Graph", "scalar_figure", "spread"]
 
 
 class Graph:
-    """The graph to look at, and how.
+    """A graph to draw, and the choices of how it is shown.
 
     Args:
         roots: The outputs.
@@ -87,7 +87,7 @@ class Graph:
         return None if parent.op is ops.constant or type(grad) is int else abs(grad * partial)
 
     def marked(self, box: Box) -> Box:
-        """The box with its notes, each kind once with how often it occurs."""
+        """Write the notes of its nodes into a box, each kind once and with its count; returns the box."""
         found = Counter([self.notes[node] for node in box.nodes if node in self.notes] if self.notes else [])
         box.notes = [note if len(box.nodes) == 1 else f"{count:,} × {note}" for note, count in found.items()]
         box.is_faded = bool(self.faded) and self.faded.issuperset(box.nodes)
@@ -135,7 +135,7 @@ class Box:
 
 @dataclass(eq=False)
 class Arrow:
-    """From an operand to a result.
+    """An arrow from an operand to a result.
 
     Attributes:
         derivatives: ∂head/∂tail: one number, or between groups one for each pair of an output and an input.

@@ -117,7 +117,7 @@ def _function(name: str, arguments: tuple[Expression, ...]) -> Expression:
 
 
 def _share(exponent: Expression) -> Expression | None:
-    """exp(x - log Σ e^y) is the share of e^x in the sum."""
+    """The share of e^x in a sum, which is exp(x - log Σ e^y); None if the exponent has another form."""
     if isinstance(exponent, Sum):
         for total, coefficient in exponent.terms:
             if isinstance(total, Function) and total.name == "logsumexp" and coefficient == -1.0:
@@ -230,7 +230,7 @@ def _is_root(product: Product) -> bool:
 
 
 def _differences_of_squares(factors: dict[Expression, Expression]) -> dict[Expression, Expression]:
-    """(a - b)(a + b) as a² - b²."""
+    """The factors with a² - b² in the place of (a - b)(a + b)."""
     sums = [base for base in factors if isinstance(base, Sum) and len(base.terms) == 2]
     for i, base in enumerate(sums):
         for other in sums[i + 1 :]:

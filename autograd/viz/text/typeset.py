@@ -75,7 +75,7 @@ class Mathematics(Dialect):
         return not (letter and re.fullmatch(r"-?[\d.]+", before))
 
     def product(self, before: str, after: str, with_dot: bool) -> str:
-        """Two factors."""
+        """Two factors side by side, with a dot between them if one is wanted or needed."""
         if with_dot or self.needs_dot(before, after):
             return before + self.dot + after
         return self.beside.format(before, after)
@@ -101,7 +101,7 @@ class Mathematics(Dialect):
 
 class _Plain(Mathematics):
     def function(self, name: str, operands: Sequence[Text]) -> Text:
-        """A call; bars inside of bars could be read in several ways."""
+        """A call; |x| with other bars inside could be read in several ways, and is written abs(x)."""
         if name == "abs" and "|" in operands[0].text:
             return self.kind(f"abs({operands[0]})")
         return super().function(name, operands)
@@ -241,7 +241,7 @@ class _Typesetter:
         return self.dialect.kind(" ".join([first, *shown[1:]]), Level.SUM)
 
     def term(self, term_and_coefficient: tuple[Expression, float]) -> str:
-        """A term behind its sign."""
+        """A term of a sum, with its sign in front."""
         term, coefficient = term_and_coefficient
         factors: Sequence[tuple[Expression, Expression]] = ((term, ONE),)
         if isinstance(term, Product):
