@@ -13,7 +13,7 @@ import pytest
 from autograd import Value, grad
 from nn import MLP
 from nn.optim import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_
-from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
+from nn.schedules import CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, ReduceLROnPlateau, Schedule, StepLR
 
 GRADIENTS = [0.5, -2.0, 0.25, 3.0, 0.0]
 START = 1.5
@@ -31,17 +31,25 @@ def trajectory(make: Callable[[list[Value]], Optimizer]) -> list[float]:
     return found
 
 
-# What PyTorch 2.13 has in the signatures of its optimisers.
-DEFAULTS: dict[type[Optimizer], dict[str, Any]] = {
+# What PyTorch 2.13 has in the signatures of its optimisers and schedules.
+DEFAULTS: dict[type[Any], dict[str, Any]] = {
     SGD: {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False},
     Adam: {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False},
     AdamW: {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01, "amsgrad": False},
     RMSprop: {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "momentum": 0.0, "centered": False},
-}
+    StepLR: {"gamma": 0.1},
+    MultiStepLR: {"gamma": 0.1},
+    CosineAnnealingLR: {"eta_min": 0.0},
+    LinearLR: {"start_factor": 1 / 3, "end_factor": 1.0, "total_iters": 5},
+    ReduceLROnPlateau: {
+        "mode": "min", "factor": 0.1, "patience": 10, "threshold": 1e-4, "threshold_mode": "rel", "cooldown": 0,
+        "min_lr": 0.0, "eps": 1e-8,
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", DEFAULTS)
-def test_what_is_not_given_is_as_in_pytorch(kind: type[Optimizer]) -> None:
+def test_what_is_not_given_is_as_in_pytorch(kind: type[Any]) -> None:
     parameters = inspect.signature(kind).parameters
     assert {name: parameters[name].default for name in DEFAULTS[kind]} == DEFAULTS[kind]
 
@@ -243,10 +251,15 @@ def test_short_and_huge_gradients() -> None:
     assert clip_grad_norm_(ps, 1.0) == pytest.approx(5e200)
     assert [p.grad for p in ps] == pytest.approx([0.6, 0.8])
     assert clip_grad_norm_(with_gradients(0.0, 0.0), 1.0) == 0.0
+    assert clip_grad_norm_(with_gradients(0.3, 0.4), 1.0, math.inf) == 0.4
+    assert clip_grad_norm_(with_gradients(math.inf, 1.0), 1.0) == math.inf
+    ps = with_gradients(1e-6)  # as small as what PyTorch adds to the norm before it divides
+    clip_grad_norm_(ps, 1e-6)
+    assert ps[0].grad == pytest.approx(5e-7)
 
 
 @pytest.mark.parametrize(
-    ("clip", "limit"), [(clip_grad_value_, 0.0), (clip_grad_norm_, -1.0), (clip_grad_norm_, math.nan)]
+    ("clip", "limit"), [(clip_grad_value_, 0.0), (clip_grad_norm_, 0.0), (clip_grad_norm_, math.nan)]
 )
 def test_limits_must_be_positive(clip: Callable[..., Any], limit: float) -> None:
     with pytest.raises(ValueError, match="must be positive"):
@@ -290,6 +303,39 @@ def test_the_rate_drops_on_a_plateau() -> None:
     assert found == [0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.3, 0.3, 0.3]
 
 
+# The rates are those of PyTorch's schedule with these options, from 0.8 on.
+@pytest.mark.parametrize(
+    ("options", "losses", "expected"),
+    [
+        ({"mode": "max", "threshold": 0.1}, [1.0, 1.15, 1.2, 1.3, -1.0], [0.8, 0.8, 0.4, 0.4, 0.2]),
+        ({"mode": "min", "threshold": 0.1}, [1.0, 0.85, 0.8, 0.75], [0.8, 0.8, 0.4, 0.4]),
+        (
+            {"mode": "max", "threshold_mode": "abs", "threshold": 0.5},
+            [1.0, 1.75, 2.0, 2.5], [0.8, 0.8, 0.4, 0.4],
+        ),
+        (
+            {"mode": "min", "threshold_mode": "abs", "threshold": 0.5},
+            [4.0, 3.25, 3.0, 2.5], [0.8, 0.8, 0.4, 0.4],
+        ),
+        ({"threshold": 0.0}, [1.0, 1.0, 0.5], [0.8, 0.4, 0.4]),
+        ({}, [math.inf, math.inf], [0.4, 0.2]),
+        ({"cooldown": 2}, [1.0] * 8, [0.8, 0.4, 0.4, 0.4, 0.2, 0.2, 0.2, 0.1]),
+        ({"cooldown": 1, "patience": 1}, [1.0] * 9, [0.8, 0.8, 0.4, 0.4, 0.4, 0.2, 0.2, 0.2, 0.1]),
+        ({"eps": 0.15}, [1.0] * 5, [0.8, 0.4, 0.2, 0.2, 0.2]),
+    ],
+)  # fmt: skip
+def test_a_plateau_is_what_it_is_in_pytorch(
+    options: dict[str, Any], losses: list[float], expected: list[float]
+) -> None:
+    optimizer = SGD([Value(0.0)], lr=0.8)
+    schedule = ReduceLROnPlateau(optimizer, **{"factor": 0.5, "patience": 0, **options})
+    found = []
+    for loss in losses:
+        schedule.step(loss)
+        found.append(optimizer.lr)
+    assert found == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -297,6 +343,8 @@ def test_the_rate_drops_on_a_plateau() -> None:
         (lambda o: CosineAnnealingLR(o, T_max=0), "T_max must be at least 1, got 0"),
         (lambda o: LinearLR(o, total_iters=0), "total_iters must be at least 1, got 0"),
         (lambda o: ReduceLROnPlateau(o, factor=1.0), r"factor must be between 0 and 1, got 1\.0"),
+        (lambda o: ReduceLROnPlateau(o, factor=0.0), r"factor must be between 0 and 1, got 0\.0"),
+        (lambda o: MultiStepLR(o, milestones=[3, -1]), "a milestone must be at least 0, got -1"),
     ],
 )
 def test_schedules_that_make_no_sense_are_refused(make: Callable[[Optimizer], Any], message: str) -> None:
@@ -473,6 +521,43 @@ def test_a_step_that_fails_in_the_middle_moves_nothing() -> None:
 
 
 # ---- groups ----------------------------------------------------------------------------------------------------------
+def test_a_group_is_a_mapping_of_its_parameters_and_numbers() -> None:
+    x = Value(1.0)
+    (group,) = SGD([x], lr=0.1).param_groups
+    names = ["params", "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize", "step"]
+    assert list(group) == names
+    assert len(group) == len(names)
+    assert group["params"] == [x]
+    with pytest.raises(TypeError, match="'lr' is part of every group of this optimizer"):
+        del group["lr"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([{"lr": 0.1}], r'a parameter group is {"params": \[...\], "lr": 0.1}, or the like, got one with \'lr\''),
+        ([{}], "or the like, got one with nothing"),
+        ([{"params": [Value(1.0)]}, "w"], "or the like, got 'w'"),
+    ],
+)
+def test_what_is_no_group_is_refused(given: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        SGD(given)
+
+
+def test_the_first_unknown_name_of_a_group_is_in_the_message() -> None:
+    with pytest.raises(ValueError, match=r"a parameter group has no 'alpha': it can have lr, momentum, dampening, "):
+        SGD([{"params": [Value(1.0)], "alpha": 0.5, "beta": 0.5}])
+
+
+def test_what_decides_on_the_state_is_one_for_all_groups() -> None:
+    optimizer = Adam([{"params": [Value(1.0)]}, {"params": [Value(2.0)], "amsgrad": False}])
+    with pytest.raises(ValueError, match="amsgrad is one for all groups"):
+        optimizer.param_groups[1]["amsgrad"] = True
+    optimizer.param_groups[1]["maximize"] = True  # which may differ
+    assert [group["maximize"] for group in optimizer.param_groups] == [False, True]
+
+
 def two_groups(first: float, second: float) -> SGD:
     return SGD([{"params": [Value(1.0)], "lr": first}, {"params": [Value(2.0)], "lr": second}])
 
