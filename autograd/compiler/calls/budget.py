@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from autograd.compiler.clock import thread_time
 
 __all__ = ["FEW", "MOST", "Budget"]
 
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds that compiling may take before it has saved any
+_LONG = 0.5  # seconds to record and compile that are worth waiting for more calls of the same structure,
+_SHARE = 0.25  # until these have taken this share of it
+_MOST_WAITED = 1_000  # structures for which that is noted
 
 
 class Budget:
@@ -30,6 +37,7 @@ class Budget:
         self.hits = self.misses = self.recorded = 0
         self.cost = self.spent = 0.0
         self._structures: set[Any] = set()
+        self._waited: dict[Any, float] = {}  # seconds that calls have taken, by structures that are not recorded yet
         self._at = 0  # the number of calls at the last recording
 
     @property
@@ -44,6 +52,46 @@ class Budget:
             self._structures.add(structure)
         self.cost = seconds
         self._at = self.calls
+
+    def waits(self, structure: Any) -> bool:
+        """Whether a call should run without the compiler, since there may be few others like it.
+
+        What takes two seconds to record and compile pays from perhaps the twentieth call on; for a text of a length
+        that comes once, it never does.  So after the first recording of such a function, each further structure is
+        recorded when its calls have taken a quarter of that time: then at most a quarter is lost.
+
+        >>> budget = Budget()
+        >>> budget.waits("first")
+        False
+        >>> budget.add("first", 2.0)
+        >>> budget.waits("second")
+        True
+        >>> with budget.waiting("second"):
+        ...     sum(range(10))
+        45
+        >>> budget.calls
+        1
+        """
+        long = self.recorded and self.cost + self.spent / self.recorded
+        return long >= _LONG and structure not in self._structures and self._waited.get(structure, 0.0) < long * _SHARE
+
+    @contextmanager
+    def waiting(self, structure: Any) -> Iterator[None]:
+        """Note that a call runs without the compiler, and how long it takes if more such calls are waited for."""
+        if not self.waits(structure):
+            yield
+            return
+        started = thread_time()
+        yield
+        self.misses += 1
+        if len(self._waited) == _MOST_WAITED:
+            self._waited.clear()
+        self._waited[structure] = self._waited.get(structure, 0.0) + thread_time() - started
+
+    @property
+    def structures_waited_for(self) -> int:
+        """The number of structures whose calls have all run without the compiler for that reason."""
+        return len(self._waited.keys() - self._structures)
 
     def would_pay(self, structure: Any, kept: int) -> bool:
         """Whether to record once more.

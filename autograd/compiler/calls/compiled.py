@@ -21,7 +21,6 @@ from autograd.compiler.calls.uncompiled import Uncompiled
 from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Variant
 from autograd.compiler.recording.arguments import Apart, flat_shape, is_plain, parts_of_call, positional, refilled
 from autograd.compiler.recording.arguments import structure as structure_of
-from autograd.compiler.recording.givens import put_back
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import recording_of
 from autograd.graph import topological_order
@@ -73,23 +72,12 @@ class Compiled(Uncompiled):
         recording = modes is None or modes.recording
         if not recording:
             chosen = ()
-        found = self._run(args, structure, numbers, leaves, recording, chosen)
+        found = self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
         if found is None:
-            return self.graph(args, leaves)
+            with self.budget.waiting(structure):
+                return self.graph(args, leaves)
         variant, result = found
-        nodes = Nodes(variant, leaves, numbers, chosen if recording else None, result)
-        form, changed = variant.recording.form, variant.recording.changed
-        if changed is not None:
-            first = len(result.values) - len(changed.kinds)
-            new = [
-                nodes.node(first + k) if kind is Value else kind(result.values[first + k])
-                for k, kind in enumerate(changed.kinds)
-            ]
-            put_back(changed, new, leaves, args)
-        if form is None:
-            return nodes.node(0)
-        numbered = enumerate(zip(form.kinds, result.values))
-        return form.filled([nodes.node(k) if kind is Value else kind(x) for k, (kind, x) in numbered])
+        return Nodes(variant, leaves, numbers, chosen if recording else None, result).results(args)
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The value as a float, and the gradients: one entry per argument, shaped like it; None for a text.
@@ -182,6 +170,8 @@ class Compiled(Uncompiled):
         by_parameters: bool,
         by_arguments: tuple[int, ...],
         fresh: Variant | None = None,
+        *,
+        may_wait: bool = False,
     ) -> tuple[Variant, Evaluated] | None:
         """The first variant whose guards hold, and what it gives; a new one if that would pay, else None.
 
@@ -193,6 +183,7 @@ class Compiled(Uncompiled):
             by_parameters: Whether to differentiate with respect to what the function captured.
             by_arguments: Positions of the numbers to differentiate with respect to.
             fresh: A recording of this very call, if there is one.
+            may_wait: Whether the call may run without the compiler because another one should come first.
         """
         asked = by_parameters, by_arguments
         if not self.are_apart(args, structure, given):
@@ -206,6 +197,8 @@ class Compiled(Uncompiled):
                     self._latest = variant, _STEP if variant.has_effects else asked
                     self.budget.hits += 1
                     return variant, result
+            if may_wait and self.budget.waits(structure):
+                return None
             fresh = self.recorded(args, structure) if self.would_pay(structure) else None
             if fresh is None or not self.are_apart(args, structure, given):
                 return None

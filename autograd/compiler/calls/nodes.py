@@ -13,6 +13,7 @@ from typing import Any
 from autograd.compiler.calls.replay import CompiledCall
 from autograd.compiler.calls.together import Call, Output, PulledBack, Share, Together
 from autograd.compiler.calls.variants import Evaluated, Variant
+from autograd.compiler.recording.givens import put_back
 from autograd.compiler.recording.results import LazyPartials, floats_of
 from autograd.graph import Leaves
 from autograd.modes import in_transformation
@@ -62,6 +63,18 @@ class Nodes:
             self.parents = ()
         elif variant.gives_many(len(self.parents)) and not in_transformation():
             self.together = new_node(0.0, Together(self.call), self.parents, PulledBack(self.call, len(self.parents)))
+
+    def results(self, args: Sequence[Any]) -> Any:
+        """What the function returns; and lists and dictionaries in its arguments are changed as it changes them."""
+        values, recording = self.call.values, self.call.variant.recording
+        form, changed = recording.form, recording.changed
+        if changed is not None:
+            places = enumerate(changed.kinds, len(values) - len(changed.kinds))
+            new = [self.node(k) if kind is Value else kind(values[k]) for k, kind in places]
+            put_back(changed, new, self.call.leaves, args)
+        if form is None:
+            return self.node(0)
+        return form.filled([self.node(k) if kind is Value else kind(values[k]) for k, kind in enumerate(form.kinds)])
 
     def node(self, k: int) -> Value:
         """Output number k; derivatives that are not known are computed when somebody asks for them."""

@@ -129,6 +129,11 @@ def report(compiled: Compiled) -> str:
             nodes += f", {lookups} lookup{'s' * (lookups != 1)} by a number of the call"
         times = f"{entry.seconds:.2f} s to record, {entry.variant.seconds:.2f} s to compile (CPU)"
         lines.append(f"    {nodes}, {found}; {times}")
+    if count_waiting := budget.structures_waited_for:
+        lines.append(
+            f"To record and compile takes long; {count_waiting} other structure{'s' * (count_waiting != 1)} of the "
+            "arguments came too seldom yet to pay for that"
+        )
     if compiled.never:
         lines.append(f"Recordings cannot be used again: it {compiled.never}")
     elif compiled.refused:

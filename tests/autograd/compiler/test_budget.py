@@ -11,7 +11,7 @@ import pytest
 
 import autograd
 from autograd import Value, functional
-from autograd.compiler.calls import variants
+from autograd.compiler.calls import budget, variants
 from autograd.compiler.calls.budget import Budget
 
 pytest.importorskip("numpy")
@@ -67,6 +67,54 @@ def test_recordings_of_many_shapes_are_bounded(monkeypatch: pytest.MonkeyPatch) 
     assert sum(map(len, compiled.variants.values())) == 5
     assert compiled([1.0] * 30).data == 30.0
     assert compiled.recordings == 30
+
+
+def test_where_compiling_takes_long_a_structure_is_compiled_when_its_calls_have_taken_a_share_of_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budget, "_LONG", 0.0)
+    monkeypatch.setattr(budget, "_SHARE", 1e9)
+    weights = [Value(0.5) for _ in range(9)]
+
+    @autograd.compile
+    def step(xs: list[float]) -> Any:
+        loss = (sum(w * x for w, x in zip(weights, xs)) - 1.0) ** 2
+        for w in weights:
+            w.grad = 0.0
+        loss.backward()
+        for w in weights:
+            w.data -= 0.1 * w.grad
+        return loss
+
+    def train(lengths: list[int]) -> list[float]:
+        for w in weights:
+            w.data = 0.5
+        return [*[step([1.0 / n] * n).data for n in lengths], *[w.data for w in weights]]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # to wait is no reason for a warning
+        found = train([3, 3, 5, 3, 5, 7, 3])
+    assert (step.recordings, step.budget.calls, step.budget.hits) == (1, 7, 3)
+    assert "2 other structures of the arguments came too seldom yet" in step.report()
+    monkeypatch.setattr(budget, "_SHARE", 1e-9)
+    assert train([3, 3, 5, 3, 5, 7, 3]) == pytest.approx(found, rel=1e-12)
+    assert step.recordings == 3
+    assert "too seldom" not in step.report()
+
+
+def test_value_and_grad_of_a_step_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the compiler it would be refused, since backward() inside changes something."""
+    monkeypatch.setattr(budget, "_LONG", 0.0)
+    monkeypatch.setattr(budget, "_SHARE", 1e9)
+    seen: list[float] = []
+
+    @autograd.compile
+    def loss(xs: list[float]) -> Any:
+        seen[:] = [0.0]
+        return sum(x * x for x in xs)
+
+    for n in (2, 3, 4):
+        assert loss.value_and_grad([1.0] * n) == (float(n), ([2.0] * n,))
 
 
 def test_what_takes_long_to_compile_must_have_saved_as_much() -> None:
