@@ -110,10 +110,10 @@ def read_document(path: FilePath, kind: str, version: int, *, sealed: bool = Fal
         FileError: The file cannot be read, is not JSON, is of another kind or of a later version, or was changed since
             it was written.
     """
+    with file_errors("read", path):
+        content = Path(path).read_bytes()
     try:
-        document = _parse(Path(path).read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+        document = _parse(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise FileError(f"{path}, byte {error.start}: not UTF-8 text") from error
     except json.JSONDecodeError as error:

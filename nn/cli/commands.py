@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -157,11 +158,8 @@ def evaluate(model: str, data: str, *, as_json: bool = False) -> None:
 
 def _confusion(names: list[str], predictions: Sequence[str], targets: Sequence[int]) -> list[list[int]]:
     """The number of rows of each class (down) that were taken for each class (across)."""
-    counts = [[0] * len(names) for _ in names]
-    place_of = {name: at for at, name in enumerate(names)}
-    for target, found in zip(targets, predictions, strict=True):
-        counts[target][place_of[found]] += 1
-    return counts
+    counts = Counter(zip(targets, predictions, strict=True))
+    return [[counts[target, name] for name in names] for target in range(len(names))]
 
 
 def _confusion_table(names: list[str], counts: list[list[int]]) -> list[str]:

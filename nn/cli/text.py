@@ -20,7 +20,7 @@ from autograd.terminal import say
 from nn.activations import each_number
 from nn.data import DataError
 from nn.datasets import load_names
-from nn.files import FileError
+from nn.files import FileError, file_errors
 from nn.losses import cross_entropy
 from nn.module import Module
 from nn.optim import Adam
@@ -88,11 +88,10 @@ def lines_of(path: str | None) -> list[str]:
     if path is None:
         return load_names()
     name = "standard input" if path == "-" else path
-    try:
+    with file_errors("read", name):
         content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    try:
         text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise FileError(f"cannot read {name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise FileError(
             f"{name} is no text in UTF-8 (byte {error.start + 1} is {content[error.start]:#04x})"
