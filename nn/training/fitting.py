@@ -139,9 +139,7 @@ def fit(
         history=History(metrics={name: [] for name in measures}),
         measure=Measure(steps, Problem(model, loss, *(held_out or (X, y))), measures) if held_out or measures else None,
         held_out=held_out,
-        watched=stopping.monitor if stopping else "loss",
         improvement=Improvement(stopping),
-        keeps_best=stopping is not None and stopping.monitor == "val_loss" and stopping.restore_best,
         schedule=schedule,
         callbacks=callbacks,
         freezes=freezes[0],
@@ -166,9 +164,7 @@ class _Training:
         history: The record of the epochs that are over.
         measure: The loss and the metrics at the end of an epoch; None if nobody wants them.
         held_out: The samples and targets that these are measured on; None if they are those of the training.
-        watched: The column of the history that early stopping looks at.
-        improvement: The rule by which early stopping decides.
-        keeps_best: Whether to go back to the best epoch at the end.
+        improvement: What early stopping looks at, and what it decides.
         schedule: The schedule of the learning rate; None if there is none.
         callbacks: The functions that are called at the end of every epoch.
         best: The state that the steps saved at the end of the best epoch; None if that is not kept.
@@ -186,9 +182,7 @@ class _Training:
     history: History
     measure: Measure | None
     held_out: Samples | None
-    watched: str
     improvement: Improvement
-    keeps_best: bool
     schedule: Any
     callbacks: Sequence[Callback]
     best: Any = None
@@ -209,7 +203,7 @@ class _Training:
         setting = {
             "samples": len(self.samples[0]), "batch_size": self.batch_size, "loss": name_of(loss),
             "validation_samples": len(self.held_out[0]) if self.held_out else 0, "validation_split": split,
-            "metrics": list(self.history.metrics), "restores_best": self.keeps_best,
+            "metrics": list(self.history.metrics), "restores_best": self.improvement.restores_best,
         }  # fmt: skip
         self.checkpoint = CheckpointFile(checkpoint.path, model, self.steps, self.schedule, self.rng, setting)
         self.every = checkpoint.every
@@ -218,7 +212,7 @@ class _Training:
 
     def run(self, epochs: int, report: Callable[..., Any]) -> None:
         """Train up to this many epochs, then go back to the best of them if that is wanted."""
-        self._look(getattr(self.history, self.watched))  # that of resumed training
+        self._look(getattr(self.history, self.improvement.monitor))  # that of resumed training
         snapshot = self._snapshot()
         self.written = snapshot.epoch
         try:
@@ -265,7 +259,7 @@ class _Training:
         losses = _run_epochs(self.steps, epochs, len(self.samples[0]), self.batch_size, self.rng)
         seconds = (time.perf_counter() - begun) / len(losses)
         finite = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
-        good = self._look(losses[:finite]) if self.watched == "loss" else finite
+        good = self._look(losses[:finite]) if self.improvement.monitor == "loss" else finite
         if good < len(losses):
             self.steps.restore(start.numbers)
             self.rng.setstate(start.batches)
@@ -297,9 +291,9 @@ class _Training:
                 history.val_loss.append(loss)
             for name, value in metrics.items():
                 history.metrics[name].append(value)
-        if self.watched == "val_loss":
+        if self.improvement.monitor == "val_loss":
             self._look(history.val_loss[-1:])
-            if self.keeps_best and self.improvement.is_best:
+            if self.improvement.restores_best and self.improvement.is_best:
                 self.best = steps.save()
         if isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step((history.val_loss or history.loss)[-1])

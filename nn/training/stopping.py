@@ -56,6 +56,8 @@ class Improvement:
         stopping: The rule by which to stop; None never stops.
 
     Attributes:
+        monitor: The loss to look at, "val_loss" or "loss".
+        restores_best: Whether to go back to the best epoch at the end.
         best: The least loss so far, up to each epoch; infinite before the first.
         reason: Why training is to stop; empty as long as it is not.
 
@@ -66,6 +68,8 @@ class Improvement:
 
     def __init__(self, stopping: EarlyStopping | None) -> None:
         self.stopping = stopping
+        self.monitor = stopping.monitor if stopping else "loss"
+        self.restores_best = bool(stopping and stopping.restore_best) and self.monitor == "val_loss"
         self.best = [math.inf]  # up to each epoch
         self.reason = ""
 
@@ -86,7 +90,7 @@ class Improvement:
         for count, loss in enumerate(losses, start=1):
             self.best.append(loss if loss < self.best[-1] else self.best[-1])
             if len(self.best) > patience + 1 and self.best[-1] >= self.best[-1 - patience] - min_delta:
-                name = "validation loss" if self.stopping.monitor == "val_loss" else "loss"
+                name = "validation loss" if self.monitor == "val_loss" else "loss"
                 more = f" by more than {min_delta:g}" if min_delta else ""
                 self.reason = f"the {name} did not improve{more} in {patience} epochs"
                 return count
