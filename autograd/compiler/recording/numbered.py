@@ -18,20 +18,14 @@ __all__ = ["Graph", "graph_of"]
 _parents, _op = attrgetter("parents"), attrgetter("op")
 
 
-class _Numbers(dict[Value, int]):
-    """Numbers in the order in which they are asked for."""
-
-    def __missing__(self, node: Value) -> int:
-        self[node] = number = len(self)
-        return number
-
-
 class Graph(list[Value]):
     """Nodes with operands, each behind those that it reads."""
 
     @cached_property
     def _numbered(self) -> tuple[dict[Value, int], list[int]]:
-        number = _Numbers(zip(self, count()))
+        number = dict(zip(self, count()))
+        read = dict.fromkeys(chain.from_iterable(map(_parents, self)))
+        number.update(zip(list(filterfalse(number.__contains__, read)), count(len(number))))
         return number, list(map(number.__getitem__, chain.from_iterable(map(_parents, self))))
 
     @property

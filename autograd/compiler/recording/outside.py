@@ -89,10 +89,12 @@ class Outside:
         self.names: set[str] = set()
         self.stored: set[str] = set()  # names of attributes and globals that code sets
         self.count = 0
-        known = -1
+        self._names_only, known = True, -1
         while len(self.names) > known:  # names that code further on uses may be attributes of what was passed before
             known = len(self.names)
             self._walk(f)
+        self._names_only = False
+        self._walk(f)
         self._free()
         self.watches.reverse()  # what is nearest to the function changes most often
         self._looks = Looks(self.watches)
@@ -222,6 +224,8 @@ class Outside:
                 self._attributes(x, where)
         elif isinstance(x, Op):
             self._see(getattr(x, "function", None), where)
+        elif self._names_only and isinstance(x, list) and {*map(type, x)} == {Value}:
+            return  # the weights of a network name nothing
         elif isinstance(x, (list, deque, set, frozenset)):
             settle(x)  # all Values are of one class then
             keys = range(len(x)) if isinstance(x, (list, deque)) else ()

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, compress, count
-from operator import attrgetter, not_
+from itertools import chain
+from operator import attrgetter
 from sys import getrefcount
 from typing import Any, NamedTuple
 
@@ -338,10 +338,9 @@ def _needed(inside: dict[Value, None], roots: dict[Value, None]) -> Graph:
     while nodes and nodes[-1] not in roots:  # such as parameters that were set, and not read again
         nodes.pop()
     graph = Graph(nodes)
-    unread = [k for k in compress(count(), map(not_, graph.reads)) if graph[k] not in roots]
-    if not unread:
-        return graph  # nothing was computed in vain, which is 4x faster to see than to follow the operands
-    return _followed(graph, roots)
+    if {*range(len(graph))}.difference(graph.operands, map(graph.number.get, roots)):
+        return _followed(graph, roots)
+    return graph  # nothing was computed in vain, which is 4x faster to see than to follow the operands
 
 
 def _followed(nodes: Sequence[Value], roots: Iterable[Value]) -> Graph:
