@@ -26,7 +26,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["collector_paused", "kinds_of_nodes", "leave_alone", "make_room"]
+from autograd.rows import Number
+
+__all__ = ["collector_paused", "leave_alone", "make_room"]
 
 
 DEFAULTS = ((700, 10, 10), (2_000, 10, 10))  # of Python, before and from 3.13
@@ -35,7 +37,6 @@ _OBJECTS = 4  # for each node: itself, its parents, its local derivatives, and o
 _MOST = 1_000_000  # objects for which the collector waits
 _COUNTED = 32  # one in so many graphs counts as without this module
 _FORGOTTEN = 20  # searches without a walk after which no graph is expected any more
-kinds_of_nodes: set[type[Any]] = set()
 
 
 class _State:
@@ -127,7 +128,7 @@ def _one_of_a_graph(young: list[Any]) -> Any:
     """A node, if the newest objects are a graph in the making; else None."""
     first = _State.found[0]
     some = young[-first :: 1 + first // 64]
-    nodes = [x for x in some if type(x) in kinds_of_nodes]
+    nodes = [x for x in some if issubclass(type(x), Number)]  # isinstance may run code of x
     others = len(some) - len(nodes) - sum([type(x) is tuple for x in some])
     if 2 * len(young) < first or not 5 * len(nodes) > len(some) > 10 * others:
         return None
