@@ -12,9 +12,10 @@ from typing import Any, NoReturn, TypeVar
 
 from autograd import cells, copies, ops
 from autograd.modes import current_modes, open_contexts, recorder_told
-from autograd.ops import Traced, as_float
+from autograd.provenance import depth_of_caller
+from autograd.rows import Detached, Traced, as_float
 
-__all__ = ["Conversions", "Detached", "known_number", "mixed"]
+__all__ = ["Conversions", "known_number", "mixed", "plain"]
 
 V = TypeVar("V", bound="Conversions")
 
@@ -32,45 +33,26 @@ def known_number(x: object) -> float | None:
         return None
 
 
+def plain(x: Any) -> float:
+    """A number that gets into a graph as a float; with a warning if a gradient should perhaps go through it."""
+    if type(x) is Detached and (not open_contexts.count or current_modes().recording):
+        warnings.warn(
+            f"{float(x)} comes from a derivative of a function that uses Values which are no arguments of it: no "
+            "gradient goes through this number to them.  If one should, compute the derivative inside `with "
+            "autograd.functional.transformation():`; if not, write float(...) around it",
+            RuntimeWarning,
+            stacklevel=depth_of_caller(),
+        )
+    return as_float(x)
+
+
 def mixed(method: Callable[[Any, Any], Any], value: object, other: Any) -> Any:
     """Call a method with another operand than a float or a Value: another kind of number, or a foreign object."""
     if isinstance(other, Traced):
         return method(value, other.node)
     if isinstance(other, (int, float)):  # bool and np.float64 are among them
-        if type(other) is Detached and (not open_contexts.count or current_modes().recording):
-            warnings.warn(
-                f"{float(other)} comes from a derivative of a function that uses Values which are no arguments of it: "
-                "no gradient goes through this number to them.  If one should, compute the derivative inside `with "
-                "autograd.functional.transformation():`; if not, write float(...) around it",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-        return method(value, float(other))
+        return method(value, plain(other))
     return method(value, number) if (number := known_number(other)) is not None else NotImplemented
-
-
-class Detached(float):
-    """A number that was computed from Values, through which no gradient goes to them.
-
-    A derivative is one if its function uses Values that it did not get as arguments.  Arithmetic with a number of this
-    kind gives another one, so that ``mixed`` notices where it gets into a graph.
-    """
-
-    __slots__ = ()
-
-
-def _keeping_kind(name: str) -> Callable[..., Any]:
-    plain = getattr(float, name)
-
-    def operator(*operands: Any) -> Any:
-        result = plain(*operands)
-        return Detached(result) if type(result) is float else result
-
-    return operator
-
-
-for _name in ("add", "sub", "mul", "truediv", "pow", "radd", "rsub", "rmul", "rtruediv", "rpow", "neg", "pos", "abs"):
-    setattr(Detached, f"__{_name}__", _keeping_kind(f"__{_name}__"))
 
 
 class Conversions:

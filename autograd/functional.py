@@ -26,11 +26,11 @@ from typing import Any
 
 from autograd import ops
 from autograd.branches import Where, conditions
-from autograd.conversions import Detached
 from autograd.errors import AutogradError, StaleGraphError
 from autograd.graph import check_derivatives, dependents, leaves, sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
 from autograd.provenance import check_adjoints, describe
+from autograd.rows import Detached
 from autograd.trees import aligned, all_floats, flatten, is_tree, rebuild
 from autograd.value import Value, constant
 

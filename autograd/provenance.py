@@ -33,6 +33,14 @@ def located(partials: Iterable[float]) -> Located:
     return out
 
 
+def depth_of_caller() -> int:
+    """How far up the first function is that belongs to neither package: the line of the user, for a warning."""
+    depth, frame = 0, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        depth, frame = depth + 1, frame.f_back
+    return depth
+
+
 class Origin:
     """A node that may know the line that recorded it."""
 

@@ -20,7 +20,7 @@ from autograd import ieee
 from autograd.errors import PrimitiveError
 from autograd.rowdocs import DOCSTRINGS
 
-__all__ = ["TABLE", "Binary", "Number", "Op", "Traced", "Unary", "as_float", "binary", "nary", "unary"]
+__all__ = ["TABLE", "Binary", "Detached", "Number", "Op", "Traced", "Unary", "as_float", "binary", "nary", "unary"]
 
 N = TypeVar("N", bound="Number")
 
@@ -63,6 +63,30 @@ _MISSING = object()  # in the place of an operand that was not given
 TABLE: dict[str, Op] = {}  # every row by its name
 
 
+class Detached(float):
+    """A number that was computed from Values, through which no gradient goes to them.
+
+    A derivative is one if its function uses Values that it did not get as arguments.  What is computed from a number
+    of this kind is another one, so that it is noticed where it gets into a graph.
+    """
+
+    __slots__ = ()
+
+
+def _keeping_kind(name: str) -> Callable[..., Any]:
+    plain = getattr(float, name)
+
+    def operator(*operands: Any) -> Any:
+        result = plain(*operands)
+        return Detached(result) if type(result) is float else result
+
+    return operator
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow", "radd", "rsub", "rmul", "rtruediv", "rpow", "neg", "pos", "abs"):
+    setattr(Detached, f"__{_name}__", _keeping_kind(f"__{_name}__"))
+
+
 class Op:
     """One row of the table: a primitive, its value on floats and its partial derivatives on any numbers.
 
@@ -88,7 +112,8 @@ class Op:
         for operand in operands:
             if isinstance(operand, Number):
                 return operand.apply(self, operands)
-        return self.value(*map(as_float, operands))
+        result = self.value(*map(as_float, operands))
+        return Detached(result) if any(type(x) is Detached for x in operands) else result
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -116,7 +141,7 @@ class Unary(Op):
     def __call__(self, x: Any) -> Any:
         if type(x) is float:
             return self.value(x)
-        return x.apply(self, (x,)) if isinstance(x, Number) else self.value(as_float(x))
+        return x.apply(self, (x,)) if isinstance(x, Number) else Op.__call__(self, x)
 
 
 class Binary(Op):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from autograd import ops, provenance
 from autograd.absent import Absent
 from autograd.collector import make_room
-from autograd.conversions import Conversions, known_number, mixed
+from autograd.conversions import Conversions, known_number, mixed, plain
 from autograd.graph import accumulate, clear, restore, spread, topological_order, walking
 from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts, recorder_told, recorders
@@ -39,7 +39,7 @@ def constant(number: float, label: str = "") -> Value:
     if type(given) is not float:
         if isinstance(given, Traced):
             return given.node  # type: ignore[no-any-return]
-        given = as_float(given)
+        given = plain(given)
     out = new_node(given, ops.constant, (), ())
     out.label = label
     return out

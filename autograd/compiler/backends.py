@@ -17,6 +17,7 @@ from typing import Any
 
 from autograd.errors import AutogradError, CompileError
 from autograd.locks import renew_in_child
+from autograd.provenance import depth_of_caller
 
 __all__ = ["BACKENDS", "Kernel", "UnsupportedError", "compile_errors", "first_that_can", "native_available"]
 
@@ -53,14 +54,6 @@ def native_available(*, notice: bool = True) -> bool:
                 stacklevel=depth_of_caller(),
             )
     return not reason
-
-
-def depth_of_caller() -> int:
-    """How far up the first function is that belongs to neither package: the line of the user, for a warning."""
-    depth, frame = 0, sys._getframe()
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("autograd", "nn"):
-        depth, frame = depth + 1, frame.f_back
-    return depth
 
 
 @contextmanager

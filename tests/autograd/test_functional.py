@@ -442,13 +442,29 @@ W = Value(2.0)
     ],
     ids=["grad", "grad of grad", "value", "value_and_grad", "hessian", "jacobian", "vjp", "jvp"],
 )
-@pytest.mark.parametrize("use", [lambda d: W + d**2, lambda d: sum([-d, abs(d) / 2, 1.0]) * W, lambda d: 2.0 - d - W])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda d: W + d**2,
+        lambda d: sum([-d, abs(d) / 2, 1.0]) * W,
+        lambda d: 2.0 - d - W,
+        lambda d: W * autograd.fsum([d, d, 1.0]),
+        lambda d: autograd.fsum([d * d, W]),
+        lambda d: autograd.sin(d) + W,
+        lambda d: autograd.hypot(d, 3.0) * W,
+        lambda d: autograd.logsumexp([W, d]),
+        lambda d: autograd.maximum(d, W) * W,
+        lambda d: W.hypot(d),
+    ],
+    ids=["+", "sum", "-", "fsum", "fsum with a Value", "sin", "hypot", "logsumexp", "maximum", "method"],
+)
 def test_a_gradient_that_is_lost_in_a_graph_is_told(derivative: Callable[[], Any], use: Callable[[Any], Any]) -> None:
     """A loss with a derivative of a network: its numbers are right, and its gradients would not be."""
     number = derivative()
     assert isinstance(number, float)
-    with pytest.warns(RuntimeWarning, match=r"no gradient goes through this number.*transformation\(\)"):
+    with pytest.warns(RuntimeWarning, match=r"no gradient goes through this number.*transformation\(\)") as told:
         lost = use(number)
+    assert told[0].filename == __file__
     with functional.transformation():
         right = use(derivative())
     assert lost.data == pytest.approx(right.data)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd.collector import collector_paused
-from autograd.compiler.backends import depth_of_caller
 from autograd.compiler.calls.budget import Budget
 from autograd.compiler.calls.report import Entry, cause_of, reason
 from autograd.compiler.calls.variants import MOST_IN_ALL, Variant, Variants
@@ -23,6 +22,7 @@ from autograd.compiler.recording.written import NotReplayableError, Place
 from autograd.compiler.residence import Residence
 from autograd.locks import renew_in_child
 from autograd.modes import current_modes, open_contexts
+from autograd.provenance import depth_of_caller
 
 __all__ = ["Recordings", "recording_now"]
 
