@@ -14,8 +14,7 @@ from autograd.graph import topological_order
 from autograd.ops import TABLE
 from autograd.primitive import Primitive
 from autograd.value import Value
-from autograd.viz.facts.replay import replay
-from autograd.viz.facts.steps import backward_steps
+from autograd.viz.facts.steps import backward_steps, replay
 from autograd.viz.packing import json_number
 from autograd.viz.pictures.compact import places_in
 from autograd.viz.pictures.figure import Box, Figure, Graph, scalar_figure

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from autograd import cells
 from autograd.graph import dependents, topological_order
 from autograd.value import Value
-from autograd.viz.facts.order import reading_order
 from autograd.viz.facts.paths import Paths, count_paths, strongest_paths
-from autograd.viz.facts.replay import finite_difference
-from autograd.viz.facts.steps import adjoints
+from autograd.viz.facts.steps import adjoints, finite_difference, reading_order
 from autograd.viz.text.local import LocalDerivative, local_derivatives
 from autograd.viz.text.markup import latex_factor, latex_number, latex_text
 from autograd.viz.text.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product

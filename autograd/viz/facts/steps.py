@@ -1,19 +1,49 @@
-"""Backward as single steps: what the walk, ``graph.sweep``, hands from node to node."""
+"""Walks over a recorded graph: in the order of reading, backward step by step, and forward with other numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from autograd.graph import sweep, topological_order
+from autograd.differences import differentiate
+from autograd.graph import Node, sweep, topological_order, value_at
 from autograd.ops import as_float
 from autograd.value import Value
 from autograd.viz.text.notation import nodes_of
 
-__all__ = ["Step", "adjoints", "backward_steps"]
+__all__ = ["Step", "adjoints", "backward_steps", "finite_difference", "reading_order", "replay"]
+
+T = TypeVar("T", bound=Node)
 
 
+def reading_order(*roots: T) -> list[T]:
+    """Every node that the roots depend on after all of its parents, and the first operand before the others.
+
+    The engine's walk, ``topological_order``, comes to the last operand first, which is fastest.
+
+    >>> from autograd import Value
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> [node.label or node.op.symbol for node in reading_order(a * b + b**2)]
+    ['a', 'b', '*', ' ', '**', '+']
+    """
+    # A node waits on the stack, below its operands, until these are in order.  Boxes of a folded drawing may depend on
+    # each other: an operand that waits itself is not waited for again.
+    order: dict[T, None] = {}
+    begun: set[T] = set()
+    stack = [*reversed(roots)]
+    while stack:
+        node = stack.pop()
+        if node in begun:
+            order[node] = None
+        else:
+            begun.add(node)
+            stack += [node, *[parent for parent in reversed(node.parents) if parent not in begun]]
+    return [*order]
+
+
+# ---- backward --------------------------------------------------------------------------------------------------------
 class Step(NamedTuple):
     """One use of the chain rule: a node receives its share of the gradient from one of its consumers.
 
@@ -74,3 +104,33 @@ def backward_steps(root: Value | Sequence[Value], gradient: float = 1.0) -> Iter
 def adjoints(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, float]:
     """The derivative of the sum of the roots with respect to every node; no ``.grad`` is touched."""
     return sweep(order, dict.fromkeys(roots, 1.0), attrgetter("partials"))
+
+
+# ---- forward with other numbers --------------------------------------------------------------------------------------
+def replay(order: Sequence[Value], changed: Mapping[Value, float]) -> dict[Value, float]:
+    """The new numbers of the changed nodes and of all that depend on them; the graph stays as it is.
+
+    >>> x = Value(3.0); y = x * x + 1
+    >>> replay([x, *y.parents, y], {x: 5.0})[y]
+    26.0
+    """
+    new = dict(changed)
+    for node in order:
+        if node.parents and node not in changed and any(parent in new for parent in node.parents):
+            new[node] = value_at(node, [new.get(parent, parent._data) for parent in node.parents])
+    return new
+
+
+def finite_difference(order: Sequence[Value], root: Value, node: Value, expected: float = nan) -> float:
+    """The derivative of the root with respect to a node, estimated from values alone; nan if there is none.
+
+    The steps are parts of the size of x, so that numbers such as 1e-34 may be differentiated; several of them are
+    extrapolated, as in ``gradcheck``.
+
+    Args:
+        order: The nodes in topological order.
+        root, node: Two of them.
+        expected: What to compare it with; a closer look is taken where it is something else.
+    """
+    slope = differentiate(lambda x: replay(order, {node: x}).get(root, root._data), node._data, expected)
+    return nan if slope is None else slope.low if slope.low == slope.high else (slope.low + slope.high) / 2

@@ -17,7 +17,7 @@ from autograd import ops
 from autograd.graph import topological_order
 from autograd.holders import Place, places_of
 from autograd.value import Value
-from autograd.viz.facts.order import reading_order
+from autograd.viz.facts.steps import reading_order
 from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.notation import NOT_COMPUTED, Names, gradient, number, parameters_of
 

@@ -11,7 +11,7 @@ from operator import attrgetter
 from autograd import ops
 from autograd.graph import sweep, topological_order
 from autograd.value import Value
-from autograd.viz.facts.order import reading_order
+from autograd.viz.facts.steps import reading_order
 from autograd.viz.pictures.figure import Arrow, Box, Figure, Graph, spread
 from autograd.viz.pictures.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, is_network, keys_of
 from autograd.viz.pictures.parts import Part
