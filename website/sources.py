@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autograd.viz.pictures.webassembly import ADDRESS
+from autograd.viz.pictures.render import ADDRESS
 
 PYODIDE = "https://cdn.jsdelivr.net/pyodide/v314.0.7/full/"
 MARKS = "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"

@@ -27,9 +27,8 @@ from autograd.viz.facts.steps import Step, backward_steps
 from autograd.viz.notebook import Page, page, show, write_html
 from autograd.viz.pictures.dot import Drawing
 from autograd.viz.pictures.draw import draw_dot, save
-from autograd.viz.pictures.render import set_renderer
+from autograd.viz.pictures.render import load_renderer, set_renderer
 from autograd.viz.pictures.theme import theme
-from autograd.viz.pictures.webassembly import load_renderer
 from autograd.viz.text.code import to_jax, to_python, to_torch
 from autograd.viz.text.formula import to_latex, to_latex_gradient
 

@@ -1,6 +1,10 @@
 """From DOT to a picture: by a renderer of one's own, a ``dot`` program, or Graphviz as WebAssembly.
 
 Everything that draws goes through ``render``, which takes the first of these that there is.
+
+WebAssembly is for Python in a browser (Pyodide, JupyterLite).  The JavaScript package ``@viz-js/viz`` is Graphviz,
+translated.  An instance of it is the global variable ``viz``, which either the page around Python has set, or
+``load_renderer``.
 """
 
 from __future__ import annotations
@@ -13,14 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograd.errors import DrawingError
-from autograd.viz.pictures import webassembly
 
-__all__ = ["DPI", "LayoutError", "Renderer", "dot_program", "render", "set_renderer"]
+__all__ = ["ADDRESS", "DPI", "LayoutError", "Renderer", "dot_program", "load_renderer", "render", "set_renderer"]
 
 DPI = 96.0  # what Graphviz takes if it is told nothing
 PIXELS = ("png", "jpg", "jpeg")
 _WHEEL = "graphviz-pure"
 NO_PROGRAMS = ("emscripten", "wasi", "ios")  # platforms on which Python cannot start a program
+BROWSERS = ("emscripten",)
+ADDRESS = "https://cdn.jsdelivr.net/npm/@viz-js/viz@3.31.0/dist/viz.js"
 
 # Makes a picture of DOT text, given that and a format.
 Renderer = Callable[[str, str], "bytes | str"]
@@ -110,21 +115,54 @@ def _by_own(renderer: Renderer, source: str, format: str) -> bytes:
 
 
 def _by_webassembly(source: str, format: str) -> bytes:
-    if sys.platform not in webassembly.BROWSERS:
+    if sys.platform not in BROWSERS:
         raise DrawingError(
             f"drawing needs Graphviz, and on this platform ({sys.platform}) Python cannot start programs: give "
             "autograd.viz.set_renderer a function that draws DOT text, or take that from draw_dot(…).source elsewhere"
         )
-    viz = webassembly.loaded()
-    if viz is None:
+    from js import Object, globalThis
+    from pyodide.ffi import can_run_sync, run_sync, to_js
+
+    # A page that has only loaded the module has the global variable Viz, and no instance of it yet.  To make one takes
+    # waiting, which not every browser lets Python do.
+    if not hasattr(globalThis, "viz") and hasattr(globalThis, "Viz") and can_run_sync():
+        globalThis.viz = run_sync(globalThis.Viz.instance())
+    if getattr(globalThis, "viz", None) is None:
         raise DrawingError(
             "drawing needs Graphviz, which a browser has to load: run `await autograd.viz.load_renderer()` once, "
             "in a cell of its own"
         )
-    picture, complaint = webassembly.drawn(viz, source, format)
-    if not picture:
-        raise _failure("Graphviz", format, complaint)
-    return picture.encode()
+    answer = globalThis.viz.render(source, to_js({"format": format}, dict_converter=Object.fromEntries))
+    if not answer.output:
+        raise _failure("Graphviz", format, "; ".join([found.message for found in answer.errors]))
+    return str(answer.output).encode()
+
+
+async def load_renderer(address: str = ADDRESS) -> None:
+    """Load Graphviz into the browser that this Python runs in; once, before the first picture.
+
+    Write ``await load_renderer()`` in a cell of its own.
+
+    Args:
+        address: Address of the module ``@viz-js/viz``, for pages that load nothing from other hosts.
+
+    Raises:
+        DrawingError: Python does not run in a browser, where Graphviz is a program.
+
+    >>> import asyncio
+    >>> try:
+    ...     asyncio.run(load_renderer())
+    ... except DrawingError:
+    ...     print("Graphviz is a program here")
+    Graphviz is a program here
+    """
+    if sys.platform not in BROWSERS:
+        raise DrawingError("load_renderer is for Python in a browser: here Graphviz is a program, and found by itself")
+    from js import globalThis
+    from pyodide.code import run_js
+
+    module = await run_js("(address) => import(address)")(address)
+    globalThis.viz = await module.instance()
 
 
 def _by_program(source: str, format: str, timeout: float, dpi: float) -> bytes:
