@@ -12,9 +12,27 @@ from enum import Enum
 from itertools import islice
 from typing import Any
 
-__all__ = ["FIXED", "aligned", "all_floats", "flatten", "is_array", "is_numpy", "is_tree", "put_entries", "rebuild"]
+__all__ = [
+    "FIXED", "OwnKindError", "aligned", "all_floats", "check_kind", "flatten", "is_array", "is_numpy", "is_tree",
+    "put_entries", "rebuild",
+]  # fmt: skip
 
 FIXED = (str, bytes, type(None), Enum)
+_KNOWN = ("builtins", "autograd", "numpy")  # packages whose numbers behave as Python's floats and ints
+
+
+class OwnKindError(TypeError):
+    """A number of a class of the program's own, which may do more than a float."""
+
+
+def check_kind(x: Any) -> None:
+    """Refuse a float or int of a class of the program's own.
+
+    Raises:
+        OwnKindError: It is one.
+    """
+    if isinstance(x, (float, int)) and type(x).__module__.partition(".")[0] not in _KNOWN:
+        raise OwnKindError(f"{x!r} is of the class {type(x).__name__}, which may do more than a float: give float(x)")
 
 
 def all_floats(numbers: Iterable[Any]) -> bool:

@@ -25,7 +25,7 @@ from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import recording_of
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts
-from autograd.trees import rebuild
+from autograd.trees import OwnKindError, rebuild
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ class Compiled(Uncompiled):
             return self.f(*args, **keywords)  # another recording wants the graph itself
         if keywords:
             args = positional(self.f, args, keywords)
-        structure, leaves, numbers, chosen = parts_of_call(args)
+        try:
+            structure, leaves, numbers, chosen = parts_of_call(args)
+        except OwnKindError:
+            return self.as_it_is(args)
         if modes is not None and modes.strict:
             return self.graph(args, leaves)
         recording = modes is None or modes.recording

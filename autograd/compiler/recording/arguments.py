@@ -16,7 +16,7 @@ from typing import Any
 from autograd.compiler.backends import native_available
 from autograd.compiler.recording.exact import EXACT, SMALL, Whole
 from autograd.ops import as_float
-from autograd.trees import FIXED, all_floats, rebuild
+from autograd.trees import FIXED, all_floats, check_kind, rebuild
 from autograd.value import Value
 
 __all__ = [
@@ -375,6 +375,7 @@ def _shape(x: Any, whole: bool = True) -> Any:
         return Fixed, (
             x if type(x) is str or x is None else (type(x), x)
         )  # a member of an enumeration may equal a text
+    check_kind(x)
     kind = () if not whole or not is_whole(x) else (bool,) if _is_bool(x) else (int,) if _is_small(x) else (int, int)
     return (*getattr(x, "shape", ()), *kind) if _is_array(x) else kind
 

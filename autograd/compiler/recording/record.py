@@ -221,8 +221,11 @@ def _check_attributes(outside: Outside, given: Sequence[Value]) -> None:
     """Refuse a function that may ask the Values in its arguments for more than numbers, which another call may have.
 
     Raises:
-        NotReplayableError: It reads labels, or attributes that a subclass of the program's has.
+        NotReplayableError: It reads labels, or attributes that a subclass of the program's has; or it asks an array
+            for its dtype, which an array of stand-ins has not.
     """
+    if outside.reads("dtype"):
+        raise NotReplayableError("asks for the dtype of an array, which is another one while it is recorded")
     names = {"label"} if given else set()
     for x in given if kinds else ():
         for space in (vars(cls) for cls in type(x).__mro__ if cls in kinds):

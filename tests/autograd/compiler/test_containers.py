@@ -141,3 +141,54 @@ def test_dictionaries_in_the_arguments_keep_their_kind(made: Callable[[], dict[A
         given, expected = made(), made()
         assert _shown(compiled(given)) == _shown(changing(expected))
         assert _shown(given) == _shown(expected)
+
+
+# ---- numbers of other kinds ------------------------------------------------------------------------------------------
+class Metres(float):
+    """A float that knows more than one."""
+
+    unit = "m"
+
+    def __mul__(self, other: Any) -> Any:
+        return Metres(float(self) * other) if isinstance(other, (int, float)) else float(self) * other
+
+
+class Place(int):
+    pass
+
+
+W = Value(1.5)
+QUESTIONS: list[Callable[[Any], Any]] = [
+    lambda x: W * (2.0 if isinstance(x, Metres) else 3.0),
+    lambda x: W * (2.0 if type(x) is Place else 3.0),
+    lambda x: W * len(getattr(x, "unit", "none")) + x,
+    lambda x: {"w": W * x, "unit": getattr(x * 2, "unit", "")},
+]
+
+
+@pytest.mark.parametrize("f", QUESTIONS)
+def test_a_number_of_a_class_of_the_programs_own_is_that_number(f: Callable[[Any], Any]) -> None:
+    for compiled in (autograd.compile(f), autograd.compile(lambda xs: f(xs[0]["x"]))):
+        for x in (Metres(2.0), 2.0, Place(3), 3, Metres(2.5), 2.5) * 2:
+            given = x if compiled.f is f else [{"x": x}]
+            assert _shown(compiled(given)) == _shown(f(x))
+
+
+def test_the_gradient_of_such_a_number_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"class Metres, which may do more than a float: give float\(x\)"):
+        autograd.compile(lambda x: x * x).value_and_grad(Metres(2.0))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda xs: W * sum(len(kind.__name__) for kind in map(type, xs)),
+        lambda xs: {"kinds": sorted({kind.__name__ for kind in map(type, xs)}), "w": W * xs[0]},
+        lambda xs: W * (1.0 if np.array(xs).dtype == np.dtype(float) else 2.0),
+        lambda xs: W * type("Own", (), {"gain": 2.0}).gain * xs[0],
+    ],
+)
+def test_kinds_are_those_of_the_numbers_also_where_they_are_asked_for_indirectly(f: Callable[[Any], Any]) -> None:
+    compiled = autograd.compile(f)
+    for xs in ([1.0, 2.0], [3, 4], [1.5, 2.5], [Value(2.0), Value(3.0)], [True, False]) * 2:
+        assert _shown(compiled(xs)) == _shown(f(xs))
