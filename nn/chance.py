@@ -68,7 +68,8 @@ def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
     """After this context random generators are as before; it gives a function that says whether anything was drawn.
 
     Generators are the module ``random``, and those of Python and numpy that modules keep.  To compare losses is not
-    enough: dropout with p = 0.1 often leaves all of a sample's numbers as they are, several times in a row.
+    enough: dropout with p = 0.1 often leaves all of a sample's numbers as they are, several times in a row.  Plain
+    numbers that modules keep, such as a count of calls or a running mean, are as before, too, alone or in a list.
     """
     modules = model.modules() if isinstance(model, Module) else []
     parts = [part for module in modules for part in vars(module).values()]
@@ -78,6 +79,8 @@ def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
     def states() -> tuple[list[Any], list[Any]]:
         return [generator.getstate() for generator in generators], [generator.state for generator in numpys]
 
+    numbers = [(vars(module), {name: x for name, x in vars(module).items() if _is_number(x)}) for module in modules]
+    lists = [(part, part[:]) for part in parts if type(part) is list and all(map(_is_number, part))]
     before = states()
     try:
         yield lambda: repr(states()) != repr(before)
@@ -86,6 +89,14 @@ def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
             generator.setstate(state)
         for generator, state in zip(numpys, before[1]):
             generator.state = state
+        for space, kept in numbers:
+            space.update(kept)
+        for part, first in lists:
+            part[:] = first
+
+
+def _is_number(x: Any) -> bool:
+    return type(x) in (int, float, bool)
 
 
 def check_repeatable(
@@ -104,8 +115,8 @@ def check_repeatable(
     calls = [[float(f"{number:.17g}") for number in numbers] for numbers in found]
     if has_drawn() or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
         raise CompileError(
-            "the loss of a sample differs between calls: something in it is random, such as dropout; "
-            "if that is intended, give compile=False"
+            "the loss of a sample differs between calls: something in it is random, such as dropout, or kept from call "
+            "to call, such as a running mean; if that is intended, give compile=False"
         )
 
 

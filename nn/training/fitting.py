@@ -7,12 +7,13 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 from autograd.errors import NumericError
 from autograd.pytorch import freezes
-from nn.data import check_pairs, first_not_finite, minibatches, samples_of
+from nn.data import alike, check_pairs, first_not_finite, minibatches, samples_of
 from nn.evaluation import Metric, check_model
 from nn.files import FilePath
 from nn.losses import loss_for
@@ -172,6 +173,7 @@ class _Training:
         every: The number of epochs from one checkpoint to the next.
         written: The epoch that the checkpoint is of.
         freezes: The mark of the last change by ``requires_grad_``, at the last look at which parameters are frozen.
+        known: A copy of all samples and targets, which callbacks may change; None if there are no callbacks.
     """
 
     steps: EagerSteps | CompiledSteps
@@ -190,6 +192,7 @@ class _Training:
     every: int = 1
     written: int = 0
     freezes: object = None
+    known: Any = None
 
     def keep_in(self, given: FilePath | Checkpoint, split: Any) -> None:
         """Write a checkpoint from now on; continue from the one that is there, if that is wanted.
@@ -215,6 +218,8 @@ class _Training:
         self._look(getattr(self.history, self.improvement.monitor))  # that of resumed training
         snapshot = self._snapshot()
         self.written = snapshot.epoch
+        if self.callbacks:
+            self.known = deepcopy((self.samples, self.held_out))
         try:
             while len(self.history) < epochs and not self.history.stopped:
                 self._train(min(self._ahead(), epochs - len(self.history)), snapshot)
@@ -304,7 +309,10 @@ class _Training:
             for callback in self.callbacks:
                 callback(history)
             self._check_frozen()
-            steps.load()
+            changed = not alike(self.known, (self.samples, self.held_out))
+            steps.load(data=changed)
+            if changed:
+                self.known = deepcopy((self.samples, self.held_out))
 
     def _check_frozen(self) -> None:
         """Refuse to go on with other parameters than those that training began with."""

@@ -26,13 +26,8 @@ def progress_bar(total: int, unit: str, wanted: bool, done: int = 0) -> Iterator
         wanted: Whether to show a bar at all.
         done: The number of those that are done already.
     """
-    try:
-        if not wanted:
-            raise ImportError
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # in a notebook without ipywidgets the bar is made of text
-            from tqdm.auto import tqdm
-    except ImportError:
+    tqdm = _tqdm() if wanted else None
+    if tqdm is None:
         yield lambda *done, **shown: None
         return
     notebook = "ipykernel.zmqshell" in sys.modules  # its stderr is no terminal, but shown
@@ -50,6 +45,16 @@ def progress_bar(total: int, unit: str, wanted: bool, done: int = 0) -> Iterator
             bar.update(done - bar.n)
 
         yield report
+
+
+def _tqdm() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without ipywidgets the bar is made of text
+            from tqdm.auto import tqdm
+    except ImportError:
+        return None
+    return tqdm
 
 
 def epoch_lines(epochs: int, more: Callable[[], str] = str) -> Callable[[Any], None]:

@@ -133,8 +133,8 @@ class EagerSteps:
     def store(self) -> None:
         """Bring the parameters and the optimiser up to date."""
 
-    def load(self) -> None:
-        """Continue from the parameters and the optimiser as they are now."""
+    def load(self, *, data: bool = False) -> None:
+        """Continue from the parameters and the optimiser as they are now; from the data, too, if these changed."""
 
 
 class CompiledSteps:
@@ -148,7 +148,7 @@ class CompiledSteps:
 
     @collector_paused()
     def __init__(self, problem: Problem, optimizer: Optimizer) -> None:
-        self.problem, self.optimizer = problem.numeric(), optimizer
+        self._given, self.problem, self.optimizer = problem, problem.numeric(), optimizer
         self.looks = 0  # the number of times that somebody else may have changed what the loss reads
         self._deferred: Deferred | None = None  # in the place of the optimiser's state until that is asked for
         self._record()
@@ -217,14 +217,19 @@ class CompiledSteps:
         self.optimizer.hyper.step = self.trainer.steps
         self.optimizer.state = self._deferred = Deferred(self.trainer.state_later())
 
-    def load(self) -> None:
+    def load(self, *, data: bool = False) -> None:
         """Continue from the parameters and the optimiser, and from all that the loss reads, as they are now.
+
+        Args:
+            data: Whether the samples or targets changed.
 
         Raises:
             CompileError: The model or the loss now does something that the compiler cannot do.
         """
         self.looks += 1
-        if not self.outside.holds():
+        if data:
+            self.problem = self._given.numeric()
+        if data or not self.outside.holds():
             self.optimizer.state = self.optimizer.state  # the list itself, as long as the old trainer can still make it
             self._record()
         unchanged = self.optimizer.deferred is not None and self.optimizer.deferred is self._deferred
@@ -243,7 +248,7 @@ class CompiledSteps:
         from autograd.compiler.backends import compile_errors
         from autograd.compiler.recording.outside import Outside
 
-        model, loss, *data = problem.numeric()
+        model, loss, *_ = problem
         found = Outputs()
 
         def loss_and_outputs(x: Any, target: Any) -> list[Any]:
@@ -253,7 +258,8 @@ class CompiledSteps:
 
         def made() -> tuple[Any, Any, Any]:
             outside = Outside(lambda x, target: loss(model(x), target))
-            return self.trainer, outside, evaluator_of(model, loss_and_outputs, data, self.trainer.captured)
+            *_, X, y = problem.numeric()
+            return self.trainer, outside, evaluator_of(model, loss_and_outputs, (X, y), self.trainer.captured)
 
         current, looks = made(), self.looks
 

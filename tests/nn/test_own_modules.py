@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import random
 import warnings
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from autograd import Value, gradcheck
-from nn import SGD, FileError, Layer, Module, fit, make_moons, mse_loss, predict
+from nn import SGD, FileError, Layer, Linear, Module, fit, make_moons, mse_loss, predict
 from nn.training.steps import CompiledSteps, EagerSteps, Problem, steps_for
 from tests.test_readme import blocks, page_named
 
@@ -205,3 +206,30 @@ def test_training_without_chance_is_compiled_and_the_same() -> None:
         fit(model, X, Y, optimizer=sgd, epochs=3, compile=compile, progress=False)
         ends.append([p.data for p in model.parameters()])
     assert ends[0] == pytest.approx(ends[1], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_what_a_module_keeps_from_call_to_call_is_not_changed_by_trying_it_out(compile: bool) -> None:
+    """``fit`` calls a model a few times to see whether it can be compiled; these calls leave no trace."""
+
+    class Centred(Module):
+        def __init__(self) -> None:
+            self.line = Linear(1, 1, rng=random.Random(0))
+            self.mean, self.calls, self.last = 0.0, 0, [0.0, 0.0]
+
+        def __call__(self, x: Any) -> Any:
+            self.calls += 1
+            self.last[1] = x[0]
+            self.mean = 0.9 * self.mean + 0.1 * x[0]
+            return self.line([x[0] - self.mean])[0]
+
+    model = Centred()
+    X, y = [[0.5], [1.5], [-1.0]], [1.0, 2.0, 0.0]
+    with pytest.warns(RuntimeWarning, match="a running mean") if compile else contextlib.nullcontext():
+        history = fit(
+            model, X, y, loss="mse_loss", optimizer=SGD(model.parameters(), lr=0.1), epochs=2, compile=compile,
+            progress=False,
+        )  # fmt: skip
+    assert model.calls == 6
+    assert len(history.loss) == 2
+    assert model.last[0] == 0.0

@@ -235,6 +235,21 @@ def test_training_is_quiet_where_nobody_watches(capfd: pytest.CaptureFixture[str
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("tqdm", ["there", "missing"])
+@pytest.mark.parametrize("progress", [True, False])
+def test_an_error_of_a_callback_is_all_that_is_told(tqdm: str, progress: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if tqdm == "missing":
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+
+    def callback(history: Any) -> None:
+        raise KeyError("mine")
+
+    model = MLP(1, [1], seed=0)
+    with pytest.raises(KeyError, match="mine") as told:
+        fit(model, [[1.0]], [1.0], loss="mse_loss", epochs=1, callbacks=[callback], progress=progress)
+    assert told.value.__context__ is None
+
+
 def test_a_bar_shows_the_epochs_and_the_loss(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -86,6 +87,44 @@ def test_what_a_callback_changes_is_used_in_the_next_epoch(change: Any, options:
         [number for row in wanted_state for number in row], rel=1e-8, abs=1e-12
     )
     assert step == wanted_step
+
+
+@pytest.mark.parametrize("change", ["samples", "targets", "validation", "nothing", "classes"])
+@pytest.mark.parametrize("arrays", [False, True], ids=["lists", "arrays"])
+def test_data_that_a_callback_changes_in_place_is_used_in_the_next_epoch(change: str, arrays: bool) -> None:
+    """Fresh noise for each epoch, say."""
+    numpy = pytest.importorskip("numpy")
+
+    def trained_on_data(compile: bool) -> tuple[Any, list[float]]:
+        rng = random.Random(0)
+        rows: Any = [[rng.random(), rng.random()] for _ in range(12)]
+        targets: Any = [int(x > y) for x, y in rows]
+        if change != "classes":
+            targets = [float(target) for target in targets]
+        held_out: Any = [[0.5, 0.1], [0.2, 0.9]]
+        if arrays:
+            rows, targets, held_out = map(numpy.array, (rows, targets, held_out))
+        model = MLP(2, [4, 2 if change == "classes" else 1], activation="tanh", seed=1)
+
+        def callback(history: Any) -> None:
+            if change == "samples":
+                rows[len(history)][0] += 0.5
+            elif change in ("targets", "classes"):
+                targets[len(history)] = 1 - targets[len(history)]
+            elif change == "validation":
+                held_out[1][0] += 1.0
+
+        history = fit(
+            model, rows, targets, loss="cross_entropy" if change == "classes" else "mse_loss", epochs=5, batch_size=4,
+            optimizer=SGD(model.parameters(), lr=0.1), callbacks=[callback], compile=compile, progress=False,
+            validation_data=(held_out, targets[:2]),
+        )  # fmt: skip
+        return history, [p.data for p in model.parameters()]
+
+    (found, parameters), (expected, wanted) = trained_on_data(True), trained_on_data(False)
+    assert found.loss == pytest.approx(expected.loss, rel=1e-9)
+    assert found.val_loss == pytest.approx(expected.val_loss, rel=1e-9)
+    assert parameters == pytest.approx(wanted, rel=1e-9)
 
 
 def test_the_best_epoch_may_be_one_before_the_change() -> None:
