@@ -439,16 +439,12 @@ def test_the_number_of_workers_is_asked_for(threads: Any) -> None:
 # --- a real cluster -------------------------------------------------------------------------------------------------
 
 
-def local_cluster() -> Any:
-    distributed = pytest.importorskip("distributed")
-    return distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-    )
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with local_cluster() as cluster, cluster.get_client() as client:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    ) as cluster, cluster.get_client() as client:  # fmt: skip
         client.wait_for_workers(2)
         yield cluster
 
@@ -488,17 +484,18 @@ def test_a_sweep_runs_on_dask_with_any_function(dask: Any) -> None:
     assert [(run.parameters, run.numbers) for run in there] == [(run.parameters, run.numbers) for run in here]
 
 
-def test_when_all_workers_of_dask_are_gone_the_model_is_as_after_the_last_step(threads: Any) -> None:
-    with local_cluster() as cluster, cluster.get_client() as client:
+def test_when_all_workers_of_dask_are_gone_the_model_is_as_after_the_last_step(
+    cluster: Any, dask: Any, threads: Any
+) -> None:
+    """The last test of the cluster, which has no workers after it: to start one takes longer than the test."""
 
-        def leave(history: History) -> None:
-            if len(history) == 3:
-                cluster.scale(0)
-                workers.timeout = 2.0  # not before: the first step waits for machine code, however slow the machine is
+    def leave(history: History) -> None:
+        if len(history) == 3:
+            cluster.scale(0)
+            dask.timeout = 1.0  # not before: the first step waits for machine code, however slow the machine is
 
-        model = mlp()
-        adam = Adam(model.parameters())
-        workers = Workers(client.get_executor(), parts=2)
-        with pytest.raises(ExecutorError, match=r"no worker answered for 2 seconds: are there any left\?"):
-            Trained(workers, lambda _: adam, model=model, epochs=10**6, batch_size=None, callbacks=[leave])
+    model = mlp()
+    adam = Adam(model.parameters())
+    with pytest.raises(ExecutorError, match=r"no worker answered for 1 seconds: are there any left\?"):
+        Trained(dask, lambda _: adam, model=model, epochs=10**6, batch_size=None, callbacks=[leave])
     is_as_after_its_last_step(model, adam, threads)
