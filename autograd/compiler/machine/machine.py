@@ -265,19 +265,21 @@ class Machine:
             frame, data, evaluate = self._free.pop()  # another thread may take the last one at any time
         except IndexError:
             frame, data, evaluate = self._memory()
-        if self.batch > 1:
-            self.fill(data, Kind.ARGUMENT, np.asarray(arguments, dtype=float))
-        else:
-            _put(data[0], self._given[0], arguments)
-        _put(frame, self._given[1], parameters)
-        evaluate()
-        few, spans, others = self._divided
-        numbers = frame[few].tolist()
-        found = [numbers[span] for span in spans]
-        for k in others:
-            found[k] = self.read(frame, data, self.program.outputs[k]).copy()
-        self._free.append((frame, data, evaluate))
-        return found
+        try:
+            if self.batch > 1:
+                self.fill(data, Kind.ARGUMENT, np.asarray(arguments, dtype=float))
+            else:
+                _put(data[0], self._given[0], arguments)
+            _put(frame, self._given[1], parameters)
+            evaluate()
+            few, spans, others = self._divided
+            numbers = frame[few].tolist()
+            found = [numbers[span] for span in spans]
+            for k in others:
+                found[k] = self.read(frame, data, self.program.outputs[k]).copy()
+            return found
+        finally:
+            self._free.append((frame, data, evaluate))
 
     def _memory(self) -> tuple[Any, Any, Callable[[], None]]:
         frame, data = self.frame(), self.data()

@@ -65,7 +65,7 @@ def look_into(x: Any) -> Inside | None:
             return Inside(lambda: x.ravel().tolist(), partial(setattr, x, "flat"), x.ravel().tolist())
         return Inside(lambda: (repr(x.shape), x.tobytes()), partial(put_bytes, x), size=x.size // 10)
     if isinstance(x, weakref.ref):
-        return Inside(lambda: (x(),), members=[x()])
+        return Inside(lambda: (id(x()),))  # which does not keep the object alive
     if isinstance(x, _VIEWS):
         return Inside(members=[x.mapping])
     if isinstance(x, (BuiltinFunctionType, MethodWrapperType)):  # such as the append of a list

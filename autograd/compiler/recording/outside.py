@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
@@ -169,6 +170,7 @@ class Outside:
         self.met: dict[int, int] = {}
         self._globals: set[tuple[int, str]] = set()  # the namespaces and names that were followed
         self._pending: list[tuple[Any, str]] = [(f, "")]
+        self._references: list[Any] = []
         if "requires_grad" in self.names:
             self._see(freezes, "what is frozen")
         while self._pending:
@@ -181,6 +183,8 @@ class Outside:
                 self.seen[id(x)] = x
                 if (id(x), END) not in self.live:  # the function does not look into a list to which it appends
                     self._visit(x, where)
+        if any(x() is not None and id(x()) not in self.seen for x in self._references):
+            self.never = "reads an object by a weak reference only, and a recording would keep that object alive"
         if self.functions:
             self._watch(watch_functions(self.functions))
         for space, chosen in self._spaces.values():
@@ -259,6 +263,8 @@ class Outside:
         elif isinstance(x, type):
             self._visit_class(x, where)
         elif (inside := look_into(x)) is not None:
+            if isinstance(x, weakref.ref):
+                self._references.append(x)
             self._look(inside, where)
         else:
             self._visit_object(x, where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import gc
 import itertools
 import operator
 import os
@@ -154,6 +155,46 @@ def test_what_a_function_is_told_it_asks_for_at_every_call(
     monkeypatch.setattr(sys, "argv", [*sys.argv])
     with decimal.localcontext():
         check(make)
+
+
+@pytest.mark.filterwarnings("ignore:.* was not recorded")
+@pytest.mark.parametrize("held", ["in a WeakSet", "by a reference", "as a key"])
+def test_what_is_only_held_weakly_may_go(held: str) -> None:
+    class Model:
+        def __init__(self, gain: float) -> None:
+            self.gain = Value(gain)
+
+    models = [Model(1.0), Model(2.0)]
+    references = list(map(weakref.ref, models))
+    known: Any = {
+        "in a WeakSet": lambda: weakref.WeakSet(models),
+        "by a reference": lambda: references,
+        "as a key": lambda: weakref.WeakKeyDictionary(dict.fromkeys(models, 1.0)),
+    }[held]()
+
+    def f(x: Any) -> Any:
+        alive = [model() for model in known] if held == "by a reference" else list(known)
+        return sum(model.gain * x for model in alive if model is not None)
+
+    compiled = autograd.compile(f)
+    assert [compiled(x).data for x in (1.0, 2.0, 1.0)] == [3.0, 6.0, 3.0]
+    del models[1]
+    gc.collect()
+    assert references[1]() is None
+    assert [compiled(x).data for x in (1.0, 2.0)] == [1.0, 2.0]
+
+
+def test_what_is_also_held_otherwise_is_compiled() -> None:
+    class Model:
+        gain = 2.0
+
+    model = Model()
+    reference = weakref.ref(model)
+    compiled = autograd.compile(lambda x: x * reference().gain * model.gain)  # type: ignore[union-attr]
+    assert [compiled(x).data for x in (1.0, 2.0)] == [4.0, 8.0]
+    assert compiled.recordings == 1
+    model.gain = 3.0
+    assert compiled(1.0).data == 9.0
 
 
 def test_tensors_are_read_at_every_call() -> None:

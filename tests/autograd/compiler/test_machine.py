@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import struct
 import weakref
 from typing import Any
 
@@ -415,3 +416,15 @@ def test_memory_that_another_thread_takes_in_between() -> None:
     points = Points(inlined(assemble(record(lambda x: x.exp(), [1.0]), [Kind.ARGUMENT], batched=True).program))
     points.memory = Emptied()
     assert points([np.zeros(3)], [])[0].tolist() == [1.0] * 3
+
+
+def test_a_call_that_raises_leaves_its_memory_to_the_next_one() -> None:
+    machine = Machine(inlined(assemble(record(lambda x, y: x * y, [2.0, 3.0])).program))
+    expected = [[6.0]]
+    assert machine([2.0, 3.0], []) == expected
+    kept, free = len(machine._keep), len(machine._free)
+    for _ in range(5):
+        with pytest.raises((TypeError, ValueError, struct.error)):
+            machine([2.0, "a text"], [])
+        assert (len(machine._keep), len(machine._free)) == (kept, free)
+    assert machine([2.0, 3.0], []) == expected
