@@ -150,6 +150,8 @@ class ResidentStep:
         # The iterators are put together first, which changes nothing.
         held, home, residence = self.held, self.home, self.residence
         calls: list[Iterator[Any]] = [iter(self._carry, None)]  # calls it once, since it returns None
+        if home.lists is not None:  # the only step that may lack memory comes before the first change
+            calls.insert(0, iter(home.lists.reserve, None))
         if residence.constants is not held.constants:
             calls.append(map(setattr, (residence,), ("constants",), (held.constants,)))
         if home.lists is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 from itertools import pairwise
 from typing import Any
@@ -33,6 +34,11 @@ def made() -> tuple[list[float], list[float], Any, Any, Lists]:
     return first, second, memory, places, Lists([first, second], [places[:300], places[300:]], memory)
 
 
+def write(lists: Lists) -> None:
+    lists.reserve()
+    lists.write()
+
+
 def test_numbers_go_to_their_places_and_come_back() -> None:
     first, second, memory, places, lists = made()
     untouched = np.delete(memory, places)
@@ -40,7 +46,7 @@ def test_numbers_go_to_their_places_and_come_back() -> None:
     assert memory[places].tolist() == first + second
     assert np.delete(memory, places).tolist() == untouched.tolist()
     memory[:] = special = [float("nan"), float("inf"), -0.0, 5e-324, *numbers(496, seed=4)]
-    lists.write()
+    write(lists)
     assert list(map(repr, first + second)) == [repr(special[place]) for place in places]
 
 
@@ -52,7 +58,7 @@ def test_a_number_that_somebody_keeps_stays_what_it_is(times: int) -> None:
         kept = {"by a name": first[3], "in a tuple": (first[4], first[5]), "in a list": first[100:200]}
         before = repr(kept)
         memory[:] = numbers(500, seed=5 + k)
-        lists.write()
+        write(lists)
         assert repr(kept) == before
         assert first[3] != kept["by a name"]
         assert len({*map(id, second)}) == 40
@@ -75,7 +81,7 @@ def test_a_list_of_another_length_is_not_read_and_written_as_far_as_it_goes() ->
     del first[200:]
     second.clear()
     assert lists.read() == 0
-    lists.write()
+    write(lists)
     assert (first, second) == (memory[places[:200]].tolist(), [])
 
 
@@ -89,7 +95,7 @@ def test_old_numbers_are_given_back_and_dropped_last() -> None:
             seen.append(first + second)
 
     first[9] = Last()  # type: ignore[call-overload]  # by another thread, say
-    lists.write()
+    write(lists)
     assert seen == [memory[places].tolist()]
 
 
@@ -117,3 +123,52 @@ def test_a_step_leaves_the_numbers_that_were_there_before_to_whoever_kept_them()
     assert step.recordings <= 3
     (variant,) = step.kept.all()
     assert variant.outside._looks._identical.hold()  # the short way to compare what is outside serves lists, too
+
+
+def test_where_memory_runs_out_nothing_is_changed() -> None:
+    """Every number has another owner, so that each needs a new float."""
+    first, second, memory, places, lists = made()
+    kept, before = [*first, *second], repr((first, second))
+    known = next(x for x in lists._keep if getattr(x, "shape", ()) == (5,))
+    makes = int(known[1])
+    known[1] = ctypes.cast(ctypes.pythonapi.PyErr_NoMemory, ctypes.c_void_p).value
+    for _ in range(3):
+        memory[:] = numbers(500, seed=6)
+        with pytest.raises(MemoryError):
+            lists.reserve()
+        assert repr((first, second)) == before
+    known[1] = makes
+    write(lists)
+    assert first + second == memory[places].tolist()
+    assert repr((kept[:300], kept[300:])) == before
+
+
+def test_a_step_without_memory_for_its_lists_leaves_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters, moments = [Value(0.1 * k - 0.3) for k in range(12)], [0.25] * 12
+
+    @autograd.compile
+    def step(x: float) -> Any:
+        loss = sum((p * x - 1.0) ** 2 for p in parameters)
+        for p in parameters:
+            p.grad = 0.0
+        loss.backward()
+        for k, p in enumerate(parameters):
+            moments[k] = 0.9 * moments[k] + p.grad
+            p.data -= 0.1 * moments[k]
+        return loss
+
+    for _ in range(8):
+        step(1.0)
+    before = [p.data for p in parameters], list(moments)
+
+    def no_memory() -> None:
+        raise MemoryError
+
+    plan: Any = step.kept.all()[0].step_plan()
+    monkeypatch.setattr(plan.run.home.lists, "reserve", no_memory)
+    with pytest.raises(MemoryError):
+        step(1.0)
+    monkeypatch.undo()
+    assert ([p.data for p in parameters], list(moments)) == before
+    step(1.0)
+    assert [p.data for p in parameters] != before[0]
