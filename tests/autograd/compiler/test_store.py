@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -83,6 +84,20 @@ def results() -> list[float]:
     return found
 
 
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that one process has filled, for all tests that need such a folder."""
+    folder = tmp_path_factory.mktemp("filled")
+    run(folder)
+    return folder
+
+
+@pytest.fixture
+def filled(first_run: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, to do something to."""
+    return shutil.copytree(first_run, tmp_path / "filled")
+
+
 # ---- processes -------------------------------------------------------------------------------------------------------
 def test_the_next_process_compiles_nothing(tmp_path: Path, results: list[float]) -> None:
     cache = tmp_path / "new" / "cache"
@@ -92,16 +107,15 @@ def test_the_next_process_compiles_nothing(tmp_path: Path, results: list[float])
     assert second[1] == 0
 
 
-def test_another_program_compiles_what_is_new(tmp_path: Path) -> None:
-    run(tmp_path)
-    before = files(tmp_path)
-    _, compiled = run(tmp_path, "more")
+def test_another_program_compiles_what_is_new(filled: Path) -> None:
+    before = files(filled)
+    _, compiled = run(filled, "more")
     assert compiled > 0
-    fresh = [Batch.read(path.read_bytes()) for path in files(tmp_path) if path not in before]
+    fresh = [Batch.read(path.read_bytes()) for path in files(filled) if path not in before]
     old = [Batch.read(path.read_bytes()) for path in before]
     assert fresh
     assert not {name for b in fresh if b for name in b.kernels} & {name for b in old if b for name in b.kernels}
-    assert run(tmp_path, "more")[1] == 0
+    assert run(filled, "more")[1] == 0
 
 
 def cut(content: bytes) -> bytes:
@@ -130,23 +144,21 @@ def test_a_damaged_file_is_no_batch(damage: Callable[[bytes], bytes]) -> None:
     assert Batch.read(damage(batch.written())) is None
 
 
-def test_damaged_files_are_compiled_and_written_again(tmp_path: Path, results: list[float]) -> None:
-    run(tmp_path)
-    for path, damage in zip(files(tmp_path), (cut, flipped, renamed)):
+def test_damaged_files_are_compiled_and_written_again(filled: Path, results: list[float]) -> None:
+    for path, damage in zip(files(filled), (cut, flipped, renamed)):
         path.write_bytes(damage(path.read_bytes()))
-    found, compiled = run(tmp_path)
+    found, compiled = run(filled)
     assert found == results
     assert compiled > 0
-    assert run(tmp_path) == (results, 0)
+    assert run(filled) == (results, 0)
 
 
-def test_code_that_calls_what_is_not_there_is_not_loaded(tmp_path: Path, results: list[float]) -> None:
-    run(tmp_path)
-    for path in files(tmp_path):
+def test_code_that_calls_what_is_not_there_is_not_loaded(filled: Path, results: list[float]) -> None:
+    for path in files(filled):
         batch = Batch.read(path.read_bytes())
         assert batch
         path.write_bytes(batch._replace(symbols=["no_such_function"]).written())
-    found, compiled = run(tmp_path)
+    found, compiled = run(filled)
     assert found == results
     assert compiled > 0
 
@@ -177,19 +189,17 @@ def test_where_it_cannot_be_written_it_is_off(tmp_path: Path, results: list[floa
 # ---- the user's alone ------------------------------------------------------------------------------------------------
 @on_posix
 @pytest.mark.parametrize("rights", [0o777, 0o770, 0o702, 0o1777])
-def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, results: list[float], rights: int) -> None:
-    cache = tmp_path / "cache"
-    run(cache)
-    (place,) = cache.iterdir()
-    code = files(cache)
+def test_a_folder_that_others_can_write_to_is_not_used(filled: Path, results: list[float], rights: int) -> None:
+    (place,) = filled.iterdir()
+    code = files(filled)
     place.chmod(rights)
     assert not is_private(place)
     with pytest.raises(PermissionError, match="others than the user"):
         Store(place)
-    found, compiled = run(cache)
+    found, compiled = run(filled)
     assert found == results
     assert compiled > 0
-    assert files(cache) == code
+    assert files(filled) == code
 
 
 @on_posix
