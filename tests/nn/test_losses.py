@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from nn.losses import (
     l1_loss,
     l1_penalty,
     l2_penalty,
+    loss_for,
     loss_named,
     mse_loss,
     wrong_targets,
@@ -289,3 +291,50 @@ def test_the_index_of_a_class_is_compared_anew_in_every_call_of_a_compiled_loss(
     for k in (-1, 3):
         with pytest.raises(ValueError, match="must be an index from 0 to 2"):
             loss(logits, k)
+
+
+def test_a_compiled_loss_may_be_recorded_with_the_first_class() -> None:
+    f = autograd.compile(lambda z, y: cross_entropy([z, 0.0, 1.0], y), backend="python")
+    for y in (0, 0, 0, 0, 0, 2, 1):  # the first few calls run by the graph
+        assert f(0.5, y).data == pytest.approx(cross_entropy([0.5, 0.0, 1.0], y), rel=1e-12)
+
+
+def test_what_is_no_probability_makes_a_compiled_loss_nan() -> None:
+    f = autograd.compile(lambda p: binary_cross_entropy(p, 1.0))
+    assert f(0.5).data == pytest.approx(math.log(2.0))
+    assert math.isnan(f(-0.5).data)
+    assert math.isnan(f(1.5).data)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0, 2.0])
+def test_the_weight_of_the_positive_class_multiplies_its_term(weight: float) -> None:
+    z, y = 0.7, 0.25
+    expected = -weight * y * math.log(sigma(z)) - (1.0 - y) * math.log(sigma(-z))
+    assert binary_cross_entropy_with_logits(z, y, pos_weight=weight) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_target_may_be_smoothed_as_a_whole_and_not_more() -> None:
+    z = [0.5, -1.0, 2.0]
+    evenly = -sum(math.log(p) for p in softmax(z)) / 3
+    assert cross_entropy(z, 0, label_smoothing=1.0) == pytest.approx(evenly)
+    for smoothing in (-0.5, 1.5):
+        with pytest.raises(ValueError, match=f"label_smoothing must be from 0 to 1, got {smoothing}"):
+            cross_entropy(z, 0, label_smoothing=smoothing)
+
+
+def test_a_hinge_takes_minus_1_and_1_alone() -> None:
+    assert wrong_targets(hinge_loss, [-1.0, 1.0]) is None
+    found = wrong_targets(hinge_loss, [-2.0, 1.0, 2.0])
+    assert found
+    assert found[0].endswith("2 of 3 targets are not: from -2 to 2.")
+
+
+def test_a_training_is_warned_of_targets_that_its_loss_does_not_take() -> None:
+    with pytest.warns(
+        RuntimeWarning, match="training goes on, but cannot succeed: hinge_loss takes targets -1"
+    ) as found:
+        loss_for("hinge_loss", [0, [1.0]])
+    assert len(found) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert loss_for("hinge_loss", [-1, [1.0]]) is hinge_loss
