@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from autograd.compiler.clock import thread_time
+__all__ = ["FEW", "MOST", "Budget", "thread_time"]
 
-__all__ = ["FEW", "MOST", "Budget"]
+# Seconds of the processor that this thread has used.  Python in a browser has no such clock, and only one thread.
+thread_time: Callable[[], float] = getattr(time, "thread_time", time.process_time)
+
 
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 FEW = 3  # recordings allowed before any of them has served a second call

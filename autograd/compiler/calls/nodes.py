@@ -13,8 +13,8 @@ from typing import Any
 from autograd.compiler.calls.replay import CompiledCall
 from autograd.compiler.calls.together import Call, Output, PulledBack, Share, Together
 from autograd.compiler.calls.variants import Evaluated, Variant
-from autograd.compiler.recording.givens import put_back
 from autograd.compiler.recording.results import LazyPartials, floats_of
+from autograd.compiler.recording.running import put_back
 from autograd.graph import Leaves
 from autograd.modes import in_transformation
 from autograd.value import Value, new_node, unrecorded

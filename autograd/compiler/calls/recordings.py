@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd.collector import collector_paused
-from autograd.compiler.calls.budget import Budget
+from autograd.compiler.calls.budget import Budget, thread_time
 from autograd.compiler.calls.report import Entry, cause_of, reason
 from autograd.compiler.calls.variants import MOST_IN_ALL, Variant, Variants
-from autograd.compiler.clock import thread_time
 from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.places import Places, by_key, changed_numbers

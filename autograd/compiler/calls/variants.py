@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.collector import collector_paused
 from autograd.compiler.backends import native_available
-from autograd.compiler.calls.budget import MOST, Budget
+from autograd.compiler.calls.budget import MOST, Budget, thread_time
 from autograd.compiler.calls.eager import EagerPlan, at_recording, evaluated, stepped
 from autograd.compiler.calls.steps import live_numbers, recorded, step, write
-from autograd.compiler.clock import thread_time
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.results import floats_of, several
@@ -39,7 +38,7 @@ TINY = 100  # operands in a function that is called faster as Python source than
 
 if TYPE_CHECKING:
     from autograd.compiler.calls.plans import Plan, PointPlan, StepPlan
-    from autograd.compiler.machine.values import Numbers
+    from autograd.compiler.machine.objects import Numbers
 
 _parents = attrgetter("parents")
 FIRST: Mapping[int, float] = MappingProxyType({0: 1.0})  # the weights of outputs: the first one alone
@@ -126,7 +125,7 @@ class Variant:
         if len(leaves) < _MANY or not alone or not isinstance(leaves, Leaves) or self.backend == "python":
             return
         if native_available(notice=False):
-            from autograd.compiler.machine.values import Numbers, can_read
+            from autograd.compiler.machine.objects import Numbers, can_read
 
             if can_read():
                 self._native = leaves.native = Numbers(leaves)

@@ -7,10 +7,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.machine.choices import ChoiceKernel
 from autograd.compiler.machine.exact import ExactKernel
 from autograd.compiler.machine.library import Kernel
-from autograd.compiler.machine.maps import MapKernel
+from autograd.compiler.machine.maps import ChoiceKernel, MapKernel
 from autograd.compiler.machine.memory import Memory
 from autograd.compiler.machine.native.jit import host
 from autograd.compiler.machine.native.lowering import lower

@@ -1,16 +1,16 @@
 """A call of a function becomes a recording: its graph, what it decided, what it read outside and what it changed there.
 
 1. ``record.py`` runs the function on Values and makes the recording; ``recorder.py`` is told of each node and decision.
-   ``running.py`` is the run itself, and what becomes of an error.
+   ``running.py`` is the run itself, what becomes of an error, and of lists in the arguments that the call changes.
    ``numbered.py`` numbers the nodes for the passes that come after.
 2. What stands for the numbers of the call: ``traced.py``; ``choosing.py`` (indices, ``max``, ``x if c else y``) and
    ``plain_math.py`` (``math``) compute with them, and ``exact.py`` keeps ints exact.  ``rewriting.py`` puts calls of
    these where Python overloads nothing, and of ``allowed.py``, which refuses what a replay could not do again.
 3. ``columns.py`` records the rule of an optimiser once for all parameters.
-4. In and out: ``arguments.py``, ``results.py``, and ``givens.py`` for lists in the arguments that the call changes.
+4. In and out: ``arguments.py``, ``results.py``.
 5. Outside: ``outside.py`` compares what the function can see with what it was, by the ``watches.py`` for each kind of
    object (``looks.py`` is what machine code compares) and the names that ``codenames.py`` finds in its code;
    ``opaque.py`` looks into objects of C, and notices random draws and uses of streams.
-6. Changes: ``effects.py`` (parameters, gradients), ``places.py`` (numbers in lists, dictionaries, attributes, names),
-   ``logs.py`` (lists to which the function only appends); ``written.py`` puts numbers into all of these places.
+6. Changes: ``effects.py`` (parameters, gradients), ``places.py`` (numbers in lists, dictionaries, attributes, names,
+   and lists to which the function only appends); ``written.py`` puts numbers into all of these places.
 """

@@ -157,7 +157,7 @@ class Apart:
         if shape != known:
             self.reader, self.structure = None, shape
         elif reader is None and native and _many(leaves):
-            from autograd.compiler.machine.arguments import reader_of
+            from autograd.compiler.machine.objects import reader_of
 
             self.reader = reader_of(args, shape)
         return shape, leaves, numbers

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
-from itertools import chain
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -160,7 +159,8 @@ class Looks:
         self._watches = watches
         self._calls = self._vain = 0
         self._many = sum([len(watch.seen) for watch in watches]) >= MANY
-        self._identical = _Identical(watches)
+        # The machine code, and the watches at which Python looks.
+        self._parts: tuple[Comparison | None, Sequence[Watch]] = (None, watches)
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
@@ -168,11 +168,12 @@ class Looks:
             self._calls += 1
             if self._calls == _PAYS and self._many:
                 self._compile()
-        if self._identical.hold():
-            return True
+        comparison, rest = self._parts
+        if comparison is None or comparison.holds():
+            return all(map(Watch.holds, rest))
         if not all(map(Watch.holds, self._watches)):
             return False
-        self._vain += self._identical.comparison is not None
+        self._vain += 1
         if self._vain in _AGAIN:  # such as an object that has one more attribute, which the function does not name
             self._compile()
         return True
@@ -190,45 +191,7 @@ class Looks:
                 looks = [look for watch in self._watches for look in watch.looks]
                 looks += [Look("list", watch.space, (), watch.seen) for watch in self._watches if watch.reads_list]
                 rest = [watch for watch in self._watches if not watch.looks and not watch.reads_list]
-                self._identical = _Identical(rest, Comparison(looks))
-
-
-class _Identical:
-    """Whether all objects that some watches look at are the same objects as they were.
-
-    Two lists are equal if their members are identical, and if not, if these say that they are equal.  Values say so of
-    themselves only, so lists of nothing but Values are compared as lists, 2 ns for each Value; numbers in other lists
-    may be equal and yet different to a function, as 1 and True are, so what is in these is compared by identity.
-
-    Args:
-        watches: The watches that Python looks at.
-        comparison: The machine code that looks at everything else; None if there is nothing else.
-    """
-
-    def __init__(self, watches: Sequence[Watch], comparison: Comparison | None = None) -> None:
-        self.comparison, self._rest = comparison, bool(watches)
-        lists = [watch for watch in watches if watch.reads_list]
-        of_values = [watch for watch in lists if watch.identical]
-        others = [watch for watch in lists if not watch.identical]
-        looks = [watch for watch in watches if not watch.reads_list]
-        self._value_lists, self._other_lists = [[x.space for x in kind] for kind in (of_values, others)]
-        self._finds = [watch.find for watch in looks]
-        self._values = [watch.seen for watch in of_values]
-        seen = [watch.seen for watch in (*others, *looks)]
-        self._lengths, self._members = list(map(len, seen)), list(chain.from_iterable(seen))
-
-    def hold(self) -> bool:
-        """Whether they are."""
-        if self.comparison is not None and not self.comparison.holds():
-            return False
-        if not self._rest:
-            return True
-        now = [*self._other_lists, *[find() for find in self._finds]]
-        return (
-            self._value_lists == self._values
-            and list(map(len, now)) == self._lengths
-            and all(map(is_, chain.from_iterable(now), self._members))
-        )
+                self._parts = Comparison(looks), rest
 
 
 def _same(now: Any, seen: Any) -> bool:

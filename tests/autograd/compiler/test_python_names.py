@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from autograd import Value, fsum, ops, primitive
 from autograd.compiler.program.builder import Builder
 from autograd.compiler.program.classes import Kind, Program
-from autograd.compiler.python import text
+from autograd.compiler.python import writer
 from autograd.compiler.python.writer import PythonKernel
 from autograd.labels import identifier
 from tests.autograd.compiler.test_python_backend import found, lines
@@ -230,7 +230,7 @@ def chain(count: int, width: int) -> Program:
 def test_programs_of_any_length_run_and_give_the_same(count: int, width: int) -> None:
     program = chain(count, width)
     kernel = PythonKernel(program)
-    assert (kernel._text.loops > text.MOST_LOOPS) is (width > 1)  # these run in pieces
+    assert (kernel._text.loops > writer.MOST_LOOPS) is (width > 1)  # these run in pieces
     for arguments, parameters in (([0.1, 0.2, 0.3, 0.4], [0.5]), ([0.4, 0.3, 0.2, 0.1], [0.25])):
         assert same(kernel(arguments, parameters), evaluate(program, arguments, parameters))
 
@@ -244,10 +244,10 @@ def test_a_sum_of_twenty_thousand_terms() -> None:
 
 @pytest.mark.parametrize("pieces", [False, True])
 def test_threads_may_share_a_kernel(pieces: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "MOST_LOOPS", 2 if pieces else 1000)
+    monkeypatch.setattr(writer, "MOST_LOOPS", 2 if pieces else 1000)
     derived = Derived(lambda xs: fsum([x.sin() * x.cos() * x for x in xs]), [[0.1 * k for k in range(20)]])
     kernel = PythonKernel(derived.program)
-    assert (kernel._text.loops > text.MOST_LOOPS) is pieces
+    assert (kernel._text.loops > writer.MOST_LOOPS) is pieces
     expected = [kernel([start + 0.1 * k for k in range(20)], []) for start in range(4)]
 
     def work(start: int) -> bool:

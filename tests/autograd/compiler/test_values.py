@@ -17,7 +17,7 @@ from tests.support.interrupts import interrupted_at
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from autograd.compiler.machine.values import Numbers, can_read  # noqa: E402 - after llvmlite is known to be there
+from autograd.compiler.machine.objects import Numbers, can_read  # noqa: E402 - after llvmlite is known to be there
 
 pytestmark = pytest.mark.skipif(not can_read(), reason="needs CPython with its lock")
 
