@@ -13,16 +13,33 @@ from itertools import islice
 from typing import Any
 
 __all__ = [
-    "FIXED", "OwnKindError", "aligned", "all_floats", "check_kind", "flatten", "is_array", "is_numpy", "is_tree",
-    "put_entries", "rebuild",
+    "FIXED", "ObjectError", "OwnKindError", "aligned", "all_floats", "check_kind", "flatten",
+    "is_array", "is_numpy", "is_object", "is_tree", "put_entries", "rebuild",
 ]  # fmt: skip
 
+_OF_NUMBERS = ("__len__", "__array__", "__float__", "detach")  # what containers, arrays, numbers and tensors have
 FIXED = (str, bytes, type(None), Enum)
 _KNOWN = ("builtins", "autograd", "numpy")  # packages whose numbers behave as Python's floats and ints
 
 
 class OwnKindError(TypeError):
     """A number of a class of the program's own, which may do more than a float."""
+
+
+class ObjectError(TypeError):
+    """Where numbers are expected, there is an object that a function may read numbers from."""
+
+
+def is_object(x: Any) -> bool:
+    """Whether x is a model, an optimiser, a dataclass or a function: nothing like a number, and no container of them.
+
+    >>> from autograd import Value
+    >>> [is_object(x) for x in (print, lambda: 0, 1.0, [1.0], "text", None, Value(1.0), float)]
+    [True, True, False, False, False, False, False, False]
+    """
+    if isinstance(x, (type, int, float, complex)) or any(hasattr(x, name) for name in _OF_NUMBERS):
+        return False
+    return callable(x) or hasattr(x, "__dict__") or hasattr(type(x), "__slots__")
 
 
 def check_kind(x: Any) -> None:

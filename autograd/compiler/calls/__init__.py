@@ -6,5 +6,6 @@
    (``plans.py``, imported only then); ``reuse.py`` shares that between equal structures.
 3. ``nodes.py`` makes a call's results nodes that can be differentiated; ``together.py``: many results, one pass back;
    ``replay.py`` makes a recording a graph again.
-4. ``steps.py``: functions that change something.  ``mapping.py``: many points at once.  ``report.py``: what happened.
+4. ``objects.py``: a function for each object that it is given, or that it is a method of.
+   ``steps.py``: functions that change something.  ``mapping.py``: many points at once.  ``report.py``: what happened.
 """

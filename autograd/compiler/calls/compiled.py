@@ -14,18 +14,26 @@ from autograd.compiler.backends import BACKENDS
 from autograd.compiler.calls.budget import MOST
 from autograd.compiler.calls.mapping import map_points
 from autograd.compiler.calls.nodes import Nodes
+from autograd.compiler.calls.objects import Methods, Objects
 from autograd.compiler.calls.recordings import recording_now
 from autograd.compiler.calls.replay import CompiledCall, replayed
 from autograd.compiler.calls.report import heading, report, shortened
 from autograd.compiler.calls.uncompiled import Uncompiled
 from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Variant
-from autograd.compiler.recording.arguments import Apart, flat_shape, is_plain, parts_of_call, positional, refilled
+from autograd.compiler.recording.arguments import (
+    Apart,
+    flat_shape,
+    is_plain,
+    parts_of_call,
+    positional,
+    refilled,
+)  # fmt: skip
 from autograd.compiler.recording.arguments import structure as structure_of
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import recording_of
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts
-from autograd.trees import OwnKindError, rebuild
+from autograd.trees import ObjectError, OwnKindError, rebuild
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -52,6 +60,7 @@ class Compiled(Uncompiled):
         self._latest: tuple[Variant, Any] | None = None  # the recording that served, and what was asked of it
         self._fast: tuple[Callable[..., Any], Outside] | None = None  # machine code, and what its recording saw
         self._apart = Apart()
+        self.objects = Objects(self.f, lambda function: Compiled(function, backend))
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
         update_wrapper(self, self.f, updated=())  # the attributes of an object are its own
 
@@ -64,12 +73,14 @@ class Compiled(Uncompiled):
         modes = current_modes() if open_contexts.count else None
         if modes is not None and modes.recorder is not None:
             return self.f(*args, **keywords)  # another recording wants the graph itself
-        if keywords:
-            args = positional(self.f, args, keywords)
+        args = positional(self.f, args, keywords) if keywords else args
         try:
             structure, leaves, numbers, chosen = parts_of_call(args)
         except OwnKindError:
             return self.as_it_is(args)
+        except ObjectError:
+            compiled, rest = self.objects.compiled(args)
+            return self.as_it_is(args) if compiled is None else compiled(*rest)
         if modes is not None and modes.strict:
             return self.graph(args, leaves)
         recording = modes is None or modes.recording
@@ -108,7 +119,10 @@ class Compiled(Uncompiled):
     def _value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The general way: any kind of arguments, and guards."""
         args = positional(self.f, args, keywords)
-        structure, leaves, numbers = self._apart(args, self.backend != "python" and not self.has_effects)
+        try:
+            structure, leaves, numbers = self._apart(args, self.backend != "python" and not self.has_effects)
+        except ObjectError:
+            return self.objects.value_and_grad(args)
         fresh = None
         if self._fast is None and self.backend != "python" and all(map(is_plain, args)):
             variant = next(self.kept.holding(structure), None)
@@ -215,6 +229,8 @@ class Compiled(Uncompiled):
     @property
     def latest(self) -> Plan | PointPlan | StepPlan | EagerPlan:
         """The plan of the last call that did not run without the compiler."""
+        if self._latest is None and self.objects.last is not None:
+            return self.objects.last.latest  # type: ignore[no-any-return]
         if self._latest is None:
             raise ValueError("nothing is recorded yet: call the function once")
         variant, asked = self._latest
@@ -240,7 +256,7 @@ class Compiled(Uncompiled):
     def __str__(self) -> str:
         """The program in matrix form, as far as one is found; of several recordings the one that was used last."""
         if self._latest is None:
-            return repr(self)
+            return str(self.objects.last or repr(self))
         from autograd.compiler.textbook.matrix_form import matrix_form
 
         return heading(self.kept.all()) + shortened(matrix_form(self.program))
@@ -265,11 +281,11 @@ class Compiled(Uncompiled):
         space = getattr(instance, "__dict__", None)
         if isinstance(space, dict):
             own = space.get("_compiled")
-            if not isinstance(own, _Methods) or own.owner is not instance:
-                own = space["_compiled"] = _Methods(instance)
+            if not isinstance(own, Methods) or own.owner is not instance:
+                own = space["_compiled"] = Methods(instance)
             if self not in own:
                 own[self] = Compiled(self.f.__get__(instance, owner), self.backend)
-            return own[self]
+            return own[self]  # type: ignore[no-any-return]
         with self._lock:
             if id(instance) not in self._methods:
                 self._methods[id(instance)] = instance, Compiled(self.f.__get__(instance, owner), self.backend)
@@ -289,25 +305,13 @@ class Compiled(Uncompiled):
         return Compiled, (self.f, self.backend)
 
     def __repr__(self) -> str:
-        return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {self.recordings} times>"
+        count = self.recordings + sum([x.recordings for x in self.objects.known.values()])
+        return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {count} time{'s' * (count != 1)}>"
 
 
 @lru_cache(16)
 def _every(count: int) -> tuple[int, ...]:
     return tuple(range(count))
-
-
-class _Methods(dict[Compiled, Compiled]):
-    """The compiled methods of one object, by the method of its class; a copy of the object has none of them yet."""
-
-    def __init__(self, owner: Any = None) -> None:
-        self.owner = owner
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Methods:
-        return _Methods()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Methods, ()
 
 
 def compile_function(
@@ -327,11 +331,12 @@ def compile_function(
         inputs: The leaves of a graph that become the arguments, in order.
         backend: "auto", or "native" or "python" to insist on one.
 
-    An argument that is an int may be an index into a list of numbers, Values or such lists: that is computed anew at
-    each call (``take``), as are ``max`` and ``min``.  Every other use of it, such as the end of a ``range`` or ``==``,
-    is a decision, like ``if``: a call for which it would be another one records the function again.  If it decides
-    differently at nearly every call, so that recordings are hardly ever used again, such calls run without the
-    compiler, with the same result; a warning says why.
+    An argument may also be an object, such as a model: the function is compiled for each object apart, whose numbers it
+    reads where they are, as from outside.  An argument that is an int may be an index into a list of numbers, Values or
+    such lists: that is computed anew at each call (``take``), as are ``max`` and ``min``.  Every other use of it, such
+    as the end of a ``range`` or ``==``, is a decision, like ``if``: a call for which it would be another one records
+    the function again.  If it decides differently at nearly every call, so that recordings are hardly ever used again,
+    such calls run without the compiler, with the same result; a warning says why.
 
     Numbers and lists from outside are part of the recording.  Before each call they are compared with what is there
     then: globals, names of enclosing functions, members of lists and dictionaries, attributes of objects and classes,

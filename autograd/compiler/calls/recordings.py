@@ -10,6 +10,7 @@ from typing import Any
 
 from autograd.collector import collector_paused
 from autograd.compiler.calls.budget import Budget, thread_time
+from autograd.compiler.calls.objects import Objects
 from autograd.compiler.calls.report import Entry, cause_of, reason
 from autograd.compiler.calls.variants import MOST_IN_ALL, Variant, Variants
 from autograd.compiler.recording.effects import Changes
@@ -42,7 +43,10 @@ class Recordings:
         lists: The ids of those outside that it changes.
         changes: What it changed itself when it was recorded.
         never: Why its recordings cannot be used again; empty if they can.
+        objects: The compiled functions for the objects among the arguments (``calls.objects``).
     """
+
+    objects: Objects
 
     def __init__(self, f: Callable[..., Any], backend: str) -> None:
         self.f, self.backend = f, backend

@@ -24,6 +24,7 @@ from autograd.compiler.recording.record import advice, first_difference
 
 if TYPE_CHECKING:
     from autograd.compiler.calls.budget import Budget
+    from autograd.compiler.calls.objects import Objects
     from autograd.compiler.calls.variants import Variant
 
 __all__ = ["Entry", "cause_of", "heading", "reason", "report", "shortened"]
@@ -53,6 +54,7 @@ class Compiled(Protocol):
 
     f: Callable[..., Any]
     budget: Budget
+    objects: Objects
     entries: deque[Entry]
     never: str
     changes: str
@@ -111,6 +113,8 @@ def shortened(text: str) -> str:
 
 def report(compiled: Compiled) -> str:
     """The text: recordings and why each was made, calls, guards, sizes and times."""
+    if compiled.objects.known and not compiled.budget.calls:
+        return "\n".join(map(report, compiled.objects.known.values()))
     budget, count = compiled.budget, compiled.recordings - compiled.refused
     name = getattr(compiled.f, "__name__", "the function")
     lines = [

@@ -8,11 +8,11 @@ from itertools import repeat
 from typing import Any
 
 from autograd.compiler.calls.recordings import Recordings
-from autograd.compiler.recording.arguments import called, labels_of, structure
+from autograd.compiler.recording.arguments import called, structure
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import as_node
 from autograd.compiler.recording.results import is_plain_number, is_structure, taken_apart
-from autograd.compiler.recording.running import containers_in, inputs_for, put_back, run
+from autograd.compiler.recording.running import containers_in, inputs_for, labels_of, put_back, run
 from autograd.compiler.recording.traced import node_of
 from autograd.errors import CompileError
 from autograd.functional import gradients

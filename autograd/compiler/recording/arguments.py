@@ -9,19 +9,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, islice, product, zip_longest
+from itertools import chain, islice
 from numbers import Integral
 from typing import Any
 
 from autograd.compiler.backends import native_available
 from autograd.compiler.recording.exact import EXACT, SMALL, Whole
 from autograd.ops import as_float
-from autograd.trees import FIXED, all_floats, check_kind, rebuild
+from autograd.trees import FIXED, ObjectError, all_floats, check_kind, is_object, rebuild
 from autograd.value import Value
 
 __all__ = [
     "Apart", "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "kind_of",
-    "labels_of", "numbers_of", "parts_of_call", "positional", "refilled", "structure", "values_in",
+    "numbers_of", "parts_of_call", "positional", "refilled", "structure", "values_in",
 ]  # fmt: skip
 
 _FEW = 16  # numbers that Python takes apart as fast as machine code
@@ -89,6 +89,8 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True, fixed: boo
                 f"{_place(where)} of a compiled function is the class {x.__name__}, which is no number: "
                 "for a class method write @autograd.compile above @classmethod"
             ) from None
+        if isinstance(where, str) and is_object(x):
+            raise ObjectError(f"{where} of a compiled function is no number, but {x!r}") from None
         raise TypeError(
             f"{_place(where)} of a compiled function must be a number, a Value, a nested list, a dictionary, an array "
             f"or a text: {error}"
@@ -293,15 +295,6 @@ def values_in(leaves: list[Any]) -> tuple[int, ...]:
     return tuple([k for k, x in enumerate(leaves) if isinstance(x, Value)])
 
 
-def labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:
-    """What the numbers in the arguments are called: x, or X[0][2]; nothing if they have no name of their own."""
-    code = getattr(getattr(f, "__func__", f), "__code__", None)
-    names = code.co_varnames[: code.co_argcount] if code else ()
-    names = names[1:] if hasattr(f, "__self__") else names
-    for name, arg in zip_longest(names[: len(args)], args, fillvalue=""):
-        yield from _places(arg, name)
-
-
 def is_plain(arg: Any) -> bool:
     """Whether an argument is what machine code can take apart: floats, or lists of them."""
     if arg.__class__ in (list, tuple):
@@ -383,19 +376,3 @@ def _shape(x: Any, whole: bool = True) -> Any:
 def _is_small(x: Any) -> bool:
     """Whether an int, or all in an array, are of a size that lets a program add some of them."""
     return bool(abs(x).max(initial=0) <= SMALL) if _is_array(x) else abs(x) <= SMALL
-
-
-def _places(x: Any, name: str) -> Iterator[str]:
-    if isinstance(x, (list, tuple)):
-        for i, item in enumerate(x):
-            yield from _places(item, f"{name}[{i}]" if name else "")
-    elif isinstance(x, dict):
-        for key, item in x.items():
-            yield from _places(item, f"{name}[{key}]" if name else str(key))
-    elif isinstance(x, FIXED):
-        return
-    elif _is_array(x):
-        for index in product(*map(range, x.shape)):
-            yield name + "".join([f"[{i}]" for i in index]) if name else ""
-    else:
-        yield name

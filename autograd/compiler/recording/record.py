@@ -16,7 +16,7 @@ from sys import getrefcount
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.recording.arguments import arguments_of, labels_of
+from autograd.compiler.recording.arguments import arguments_of
 from autograd.compiler.recording.codenames import catches_arithmetic, compares_with_true
 from autograd.compiler.recording.effects import Changes, Effects, through_updates
 from autograd.compiler.recording.numbered import Graph
@@ -32,7 +32,7 @@ from autograd.compiler.recording.results import (
     taken_apart,
 )
 from autograd.compiler.recording.rewriting import rewritten
-from autograd.compiler.recording.running import Copies, inputs_for, run
+from autograd.compiler.recording.running import Copies, inputs_for, labels_of, run
 from autograd.compiler.recording.traced import IntLeaf, node_of
 from autograd.compiler.recording.written import NotReplayableError
 from autograd.errors import CompileError

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import product, repeat, zip_longest
 from operator import is_
 from typing import Any
 
@@ -34,10 +34,10 @@ from autograd.compiler.recording.written import NotReplayableError
 from autograd.errors import CompileError, StaleGraphError
 from autograd.modes import current_modes, transformation
 from autograd.subclasses import as_kind
-from autograd.trees import is_numpy, put_entries, rebuild
+from autograd.trees import FIXED, is_numpy, put_entries, rebuild
 from autograd.value import Value
 
-__all__ = ["Copies", "RaisedError", "containers_in", "inputs_for", "put_back", "run"]
+__all__ = ["Copies", "RaisedError", "containers_in", "inputs_for", "labels_of", "put_back", "run"]
 
 
 class RaisedError(NotReplayableError):
@@ -213,3 +213,28 @@ def _members(x: Any) -> list[Any]:
     if isinstance(x, dict):
         return [*x, *x.values()]
     return list(x) if isinstance(x, list) else x.ravel().tolist()
+
+
+def labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:
+    """What the numbers in the arguments are called: x, or X[0][2]; nothing if they have no name of their own."""
+    code = getattr(getattr(f, "__func__", f), "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code else ()
+    names = names[1:] if hasattr(f, "__self__") else names
+    for name, arg in zip_longest(names[: len(args)], args, fillvalue=""):
+        yield from _labels(arg, name)
+
+
+def _labels(x: Any, name: str) -> Iterator[str]:
+    if isinstance(x, (list, tuple)):
+        for i, item in enumerate(x):
+            yield from _labels(item, f"{name}[{i}]" if name else "")
+    elif isinstance(x, dict):
+        for key, item in x.items():
+            yield from _labels(item, f"{name}[{key}]" if name else str(key))
+    elif isinstance(x, FIXED):
+        return
+    elif is_numpy(x):
+        for index in product(*map(range, x.shape)):
+            yield name + "".join([f"[{i}]" for i in index]) if name else ""
+    else:
+        yield name

@@ -1,0 +1,118 @@
+"""Objects among the arguments of a compiled function: a model, an optimiser, a function.
+
+    @compile
+    def step(model, optimizer, x, y): ...      step(net, adam, 1.0, 2.0)
+
+Numbers differ from call to call, and objects hardly ever do.  So for the objects of a call there is a compiled function
+of the other arguments, to which they belong as what is outside: their numbers are read where they are.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from autograd.compiler.calls.budget import FEW, MOST
+from autograd.provenance import depth_of_caller
+from autograd.trees import is_object
+
+__all__ = ["Methods", "Objects", "given"]
+
+
+def given(f: Callable[..., Any], objects: Mapping[int, Any]) -> Callable[..., Any]:
+    """A function of the other arguments, when some are given, by their places.
+
+    >>> given(divmod, {1: 4})(11)
+    (2, 3)
+    """
+    function = partial(_called, f, objects)  # an object whose members count as what is outside
+    function.__name__ = getattr(f, "__name__", "the function")  # type: ignore[attr-defined]
+    return function
+
+
+def _called(f: Callable[..., Any], objects: Mapping[int, Any], *rest: Any, **keywords: Any) -> Any:
+    return f(*_put_in(objects, rest), **keywords)
+
+
+def _put_in(objects: Mapping[int, Any], rest: Sequence[Any]) -> list[Any]:
+    """All arguments of a call, in order."""
+    args = [*rest]
+    for place, x in objects.items():
+        args.insert(place, x)
+    return args
+
+
+class Objects:
+    """The compiled functions for the objects that were given, those of the last calls.
+
+    Args:
+        f: The function.
+        compiled: What compiles it.
+    """
+
+    def __init__(self, f: Callable[..., Any], compiled: Callable[[Callable[..., Any]], Any]) -> None:
+        self._f, self._compile = f, compiled
+        self.known: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._made = self._found = 0
+        self._warned = False
+
+    def compiled(self, args: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """The function for the objects among the arguments, and the other arguments; None if there are ever new ones.
+
+        To compile a function for objects that will not be given again would cost much and save nothing.
+        """
+        objects = {place: x for place, x in enumerate(args) if is_object(x)}
+        rest = [x for place, x in enumerate(args) if place not in objects]
+        key = tuple([(place, id(x)) for place, x in objects.items()])
+        if key in self.known:
+            self._found += 1
+            self.known.move_to_end(key)
+            return self.known[key], rest
+        if self._made > FEW + self._found:
+            self._warn()
+            return None, rest
+        self._made += 1
+        made = self.known[key] = self._compile(given(self._f, objects))
+        if len(self.known) > MOST:
+            self.known.popitem(last=False)
+        return made, rest
+
+    def value_and_grad(self, args: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
+        """The value, and the gradients with respect to the other arguments; None for an object."""
+        compiled, rest = self.compiled(args)
+        objects = {place: x for place, x in enumerate(args) if is_object(x)}
+        compiled = compiled or self._compile(given(self._f, objects))
+        value, gradients = compiled.value_and_grad(*rest)
+        return value, tuple(_put_in(dict.fromkeys(objects), gradients))
+
+    @property
+    def last(self) -> Any:
+        """The compiled function for the objects of the last call."""
+        return next(reversed(self.known.values()), None)
+
+    def _warn(self) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        warnings.warn(
+            f"{getattr(self._f, '__name__', 'the function')} gets another object at nearly every call, and is compiled "
+            "for each object: it runs without the compiler, many times slower.  Give it the numbers instead",
+            RuntimeWarning,
+            stacklevel=depth_of_caller(),
+        )
+
+
+class Methods(dict[Any, Any]):
+    """The compiled methods of one object, by the method of its class; a copy of the object has none of them yet."""
+
+    def __init__(self, owner: Any = None) -> None:
+        self.owner = owner
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Methods:
+        return Methods()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Methods, ()

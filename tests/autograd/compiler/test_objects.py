@@ -1,0 +1,142 @@
+"""Objects among the arguments of a compiled function: models, optimisers, dataclasses, functions."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import Value, fsum
+from nn import MLP, SGD, Adam
+
+pytest.importorskip("numpy")
+RNG = random.Random(0)
+X = [[RNG.random() for _ in range(3)] for _ in range(6)]
+Y = [RNG.random() for _ in X]
+
+
+def train_step(model: Any, optimizer: Any, xs: Any, ys: Any) -> Any:
+    loss = fsum([(model(x) - y) ** 2 for x, y in zip(xs, ys)]) / len(xs)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+def in_another_order(xs: Any, model: Any, ys: Any, optimizer: Any) -> Any:
+    return train_step(model, optimizer, xs, ys)
+
+
+@pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.1, momentum=0.9), partial(Adam, lr=0.05)], ids=["sgd", "adam"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f, model, optimizer: f(train_step)(model, optimizer, X, Y),
+        lambda f, model, optimizer: f(in_another_order)(X, model, Y, optimizer),
+        lambda f, model, optimizer: f(train_step)(model, optimizer=optimizer, xs=X, ys=Y),
+        lambda f, model, optimizer: f(train_step)(xs=X, ys=Y, model=model, optimizer=optimizer),
+    ],
+    ids=["first", "in between", "by name", "all by name"],
+)
+def test_a_step_gets_its_model_and_its_optimizer(call: Callable[..., Any], optimizer: Callable[..., Any]) -> None:
+    ends = []
+    for compiled in (False, True):
+        step = {f: autograd.compile(f) if compiled else f for f in (train_step, in_another_order)}
+        model = MLP(3, [4, 1], activation="tanh", seed=0)
+        adam = optimizer(model.parameters())
+        losses = []
+        for number in range(12):
+            if number == 5:
+                adam.lr = 0.01
+            if number == 8:
+                model.parameters()[0].data = 3.0
+            losses.append(call(step.__getitem__, model, adam).data)
+        ends.append([*losses, *[p.data for p in model.parameters()]])
+    assert ends[1] == pytest.approx(ends[0], rel=1e-12)
+
+
+def test_each_model_is_its_own() -> None:
+    models = [MLP(3, [4, 1], activation="tanh", seed=seed) for seed in (0, 1)]
+
+    def loss(x: Any, model: Any, y: float) -> Any:
+        return (model(x) - y) ** 2
+
+    compiled = autograd.compile(loss)
+    for number in range(10):
+        model = models[number % 2]
+        found = []
+        for f in (loss, compiled):
+            model.zero_grad()
+            out = f(X[number % 6], model, 0.5)
+            out.backward()
+            found.append([out.data, *[p.grad for p in model.parameters()]])
+        assert found[1] == pytest.approx(found[0], rel=1e-12)
+    value, (by_x, by_model, by_y) = compiled.value_and_grad(X[0], models[0], 0.5)
+    assert by_model is None
+    x, y = [Value(number) for number in X[0]], Value(0.5)
+    expected = loss(x, models[0], y)
+    assert value == pytest.approx(expected.data)
+    assert [*by_x, by_y] == pytest.approx([*autograd.grad(expected, x), *autograd.grad(expected, y)])
+    assert "recorded 2 times" in repr(compiled)
+    assert compiled.report().count("the first call") == 2
+    assert "tanh" in str(compiled)
+
+
+@dataclass
+class Spring:
+    stiffness: float
+    rest: Value
+
+
+def energy(spring: Spring, x: Any) -> Any:
+    return spring.stiffness * (x - spring.rest) ** 2
+
+
+def test_numbers_of_an_object_are_read_where_they_are() -> None:
+    spring = Spring(2.0, Value(1.0))
+    compiled = autograd.compile(energy)
+    for number in range(10):
+        if number > 4:
+            spring.stiffness += 0.5
+            spring.rest.data -= 0.25
+        found = []
+        for f in (energy, compiled):
+            spring.rest.grad = 0.0
+            out = f(spring, 3.0)
+            out.backward()
+            found.append((out.data, spring.rest.grad))
+        assert found[0] == pytest.approx(found[1])
+
+
+def test_ever_new_objects_are_not_compiled_for_and_a_warning_says_so() -> None:
+    compiled = autograd.compile(energy)
+    with pytest.warns(RuntimeWarning, match="energy gets another object at nearly every call.*the numbers") as told:
+        found = [compiled(Spring(float(n), Value(1.0)), 3.0).data for n in range(20)]
+    assert found == [4.0 * n for n in range(20)]
+    assert len(told) == 1
+    assert len(compiled.objects.known) <= 4
+
+
+def test_functions_are_objects() -> None:
+    compiled = autograd.compile(lambda f, x: 2.0 * f(x))
+    square = lambda x: x * x  # noqa: E731
+    for x in (0.5, 1.5, -2.0):
+        assert compiled(square, x).data == 2.0 * x * x
+        assert compiled(autograd.sin, x).data == 2.0 * autograd.sin(x)
+
+
+def test_what_is_neither_an_object_nor_a_number_is_an_error() -> None:
+    compiled = autograd.compile(lambda x, y: x * y)
+    for argument in (1j, {1.0, 2.0}, float):
+        with pytest.raises(TypeError, match="argument 0 of a compiled function"):
+            compiled(argument, 2.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(TypeError, match="unsupported operand"):
+            compiled(MLP(1, [1]), 2.0)
