@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from autograd.errors import AutogradError
 from nn import MLP, accuracy, datasets, fit, predict
-from nn.data import DataError, Standardizer, minibatches, one_hot, read_csv, train_test_split
+from nn.data import DataError, Standardizer, minibatches, one_hot, read_csv, samples_of, train_test_split
 
 TABLE = b"weight,price,fruit\n150,0.5,apple\n6,0.25,cherry\n8.5,-3e-1,cherry\n"
 
@@ -265,6 +265,20 @@ def test_a_third_of_iris_is_held_out_evenly() -> None:
     assert sorted(Counter(y_test).values()) == [16, 17, 17]
 
 
+@pytest.mark.parametrize(("held_out", "rare"), [(1, 0), (2, 0), (8, 1), (9, 1)])
+def test_a_class_of_one_sample_is_held_out_once_its_share_is_above_one_half(held_out: int, rare: int) -> None:
+    y = ["rare", *["usual"] * 9]
+    *_, y_test = train_test_split(y, y, test_size=held_out, stratify=True)
+    assert y_test.count("rare") == rare
+
+
+def test_classes_are_not_looked_at_unless_that_is_wanted() -> None:
+    X = list(range(50))
+    y = [k % 5 == 0 for k in X]
+    assert train_test_split(X, y, seed=3) == train_test_split(X, y, seed=3, stratify=None)
+    assert train_test_split(X, y, seed=3) != train_test_split(X, y, seed=3, stratify=True)
+
+
 def test_the_seed_decides_the_split() -> None:
     X = list(range(50))
     assert train_test_split(X, X, seed=1) == train_test_split(X, X, seed=random.Random(1))
@@ -465,3 +479,28 @@ def test_make_line_scatters_around_the_line() -> None:
 def test_an_argument_of_another_kind_is_named(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(("test_size", "held_out"), [(0, 0), (4, 4), (-0.5, 0), (0.0, 0), (1.0, 0), (1.5, 0)])
+def test_a_refused_split_says_how_many_samples_it_would_hold_out(test_size: float, held_out: int) -> None:
+    with pytest.raises(DataError, match=f"test_size={test_size} holds out {held_out} of 4 samples: both sides need"):
+        train_test_split([1, 2, 3, 4], [1, 2, 3, 4], test_size=test_size)
+
+
+def test_a_tensor_is_read_as_lists_and_an_array_as_it_is() -> None:
+    class Tensor:
+        def detach(self) -> Tensor:
+            return self
+
+        def tolist(self) -> list[float]:
+            return [1.0, 2.0]
+
+    array = np.array([[1.0], [2.0]])
+    assert samples_of(Tensor()) == [1.0, 2.0]
+    assert samples_of(array) is array
+
+
+def test_what_was_measured_is_not_changed() -> None:
+    for thing, name in ((Standardizer([0.0], [1.0]), "mean"), (datasets.load_iris(), "features")):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(thing, name, [])
