@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 import warnings
@@ -483,3 +484,22 @@ def test_probabilities_without_a_threshold_are_noticed() -> None:
         warnings.simplefilter("error")
         assert accuracy([0.4, 0.6], [1, 1]) == 1.0  # nobody is negative
         assert accuracy([0.4, 1.6], [0, 1]) == 0.5
+
+
+def test_early_stopping_waits_ten_epochs_for_any_improvement_if_nothing_else_is_said() -> None:
+    stopping = EarlyStopping()
+    assert (stopping.monitor, stopping.min_delta, stopping.patience, stopping.restore_best) == (
+        "val_loss",
+        0.0,
+        10,
+        True,
+    )
+    assert EarlyStopping(patience=1).patience == 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        stopping.patience = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("min_delta", [-0.1, math.inf, math.nan, "0.1"])
+def test_an_improvement_is_a_number_of_at_least_0(min_delta: Any) -> None:
+    with pytest.raises(ValueError, match="min_delta must be at least 0 and finite, got "):
+        EarlyStopping(min_delta=min_delta)
