@@ -73,7 +73,7 @@ def gradients(
     roots = _nodes("outputs", outputs)
     wanted = _nodes("inputs", inputs)
     if open_contexts.count and (recorder := current_modes().recorder) is not None:
-        recorder.on_gradients(wanted)
+        wanted = recorder.on_gradients(wanted)
     if not create_graph and open_contexts.count and current_modes().recorder is not None:
         graph = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
         number = current_modes().recorder.number

@@ -17,11 +17,22 @@ from typing import Any
 
 from autograd import ops
 from autograd.compiler.recording.traced import EXACT, DifferentiatedFloat, TracedBool, TracedFloat, TracedInt, node_of
+from autograd.graph import walking
 from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
-__all__ = ["Chosen", "DifferentiatedWhole", "Row", "TracedWhole", "choice", "extreme", "identical", "member"]
+__all__ = [
+    "Chosen",
+    "DifferentiatedWhole",
+    "Row",
+    "TracedWhole",
+    "choice",
+    "extreme",
+    "identical",
+    "member",
+    "original",
+]
 
 _CONTAINERS = (list, dict)
 
@@ -58,15 +69,42 @@ class DifferentiatedWhole(TracedWhole, DifferentiatedFloat):
     __slots__ = ()
 
 
+_grad = vars(Value)["grad"]  # where a node keeps its gradient
+
+
 class Chosen(Value):
-    """One of several nodes.  It is equal to the one that was chosen, as that would be; to ask is a decision."""
+    """One of several nodes.  It passes for the one that was chosen where it matters which that is; this is a decision.
+
+    It is equal to that one, and has its gradient.  What is computed from its number is no decision.
+    """
 
     __slots__ = ()
+
+    @property
+    def grad(self) -> Any:
+        """The gradient of the one that was chosen; while gradients are being computed, its own."""
+        return _grad.__get__(self) if _no_function_runs() else _original(self).grad
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        if _no_function_runs():
+            _grad.__set__(self, gradient)
+        else:
+            _original(self).grad = gradient
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Value) and _original(self) is _original(other))
 
     __hash__ = Value.__hash__
+
+
+def _no_function_runs() -> bool:
+    return current_modes().recorder is None or walking._is_owned()  # type: ignore[attr-defined]
+
+
+def original(node: Value) -> Value:
+    """The node itself or, if it is one of several, the one that was chosen: a decision."""
+    return _original(node) if type(node) is Chosen else node
 
 
 def _chosen(node: Value) -> Value:
@@ -88,7 +126,7 @@ def _original(node: Value) -> Value:
             if recorder is not None:
                 recorder.on_branch(question)
             node = candidates[not question._data]
-    return node
+    return node if recorder is None or recorder.changes is None else recorder.changes.owner(node)
 
 
 # ---- members of lists ------------------------------------------------------------------------------------------------
@@ -204,6 +242,8 @@ def identical(x: Any, y: Any) -> bool:
     if TracedBool in (type(x), type(y)) and isinstance(x, bool) and isinstance(y, bool):
         return bool(x) is bool(y)
     recorder = current_modes().recorder
+    if isinstance(x, Value) and isinstance(y, Value) and Chosen in (type(x), type(y)):
+        return identical(original(x), original(y))
     copies = set() if recorder is None else recorder.copies
     if isinstance(x, _CONTAINERS) and isinstance(y, _CONTAINERS) and not copies.isdisjoint((id(x), id(y))):
         recorder.refuse("asks whether a list or dictionary in the arguments is a certain one")

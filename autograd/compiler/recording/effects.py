@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from autograd import ops
+from autograd.compiler.recording.choosing import Chosen
 from autograd.compiler.recording.places import Places, Reader
 from autograd.compiler.recording.traced import TracedFloat, node_of
 from autograd.compiler.recording.written import NotReplayableError, Place, Written
@@ -233,6 +234,10 @@ class Changes:
         """A result: for a parameter that was set, what it was set to last."""
         return self._latest.get(node, node)
 
+    def owner(self, node: Value) -> Value:
+        """A node or, for what a parameter was set to, that parameter."""
+        return self._versions.get(node, node)
+
     def updates(self, outputs: Iterable[Value]) -> dict[Value, Value]:
         """The updated numbers to which a gradient of these outputs goes, and the parameters that they are of."""
         found, needed = {}, set(outputs)
@@ -281,6 +286,7 @@ class Changes:
                 self._add(root, node, slope, gradient)
             elif not node.parents:
                 inside.append(node)
+        inside = [node for node in inside if type(node) is not Chosen]  # which has the gradient of the one chosen
         self._inside += inside
         restore(inside, repeat(_UNKNOWN, len(inside)))  # type: ignore[arg-type]
 

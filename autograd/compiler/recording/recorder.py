@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
 from autograd import ops
-from autograd.compiler.recording.choosing import member
+from autograd.compiler.recording.choosing import member, original
 from autograd.compiler.recording.columns import Formula, recorded_rows
 from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.traced import TracedBool, TracedFloat
@@ -152,6 +152,7 @@ class Recorder:
         """``node.data = data``."""
         if self.changes is None:
             raise CompileError("this function cannot set .data: a replay would not do it; compute a new Value")
+        node = original(node)
         self.numbers.pop(id(node), None)
         self.changes.on_set(node, data)
 
@@ -164,10 +165,12 @@ class Recorder:
             )
         self.changes.on_backward(root, gradient)
 
-    def on_gradients(self, inputs: Sequence[Value]) -> None:
-        """``autograd.grad(..., inputs)``."""
+    def on_gradients(self, inputs: Sequence[Value]) -> list[Value]:
+        """``autograd.grad(..., inputs)``; gives the nodes that the inputs are."""
+        inputs = list(map(original, inputs))
         if self.changes is not None:
             self.changes.on_gradients(inputs)
+        return inputs
 
     def on_branch(self, node: Value) -> None:
         """The truth of a number decided something: a guard."""

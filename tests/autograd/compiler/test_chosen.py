@@ -1,0 +1,216 @@
+"""What a function chooses by a number of the call passes for the one that was chosen: its gradient, data and identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import Value, fsum, take
+from nn import clip_grad_norm_
+
+CALLS = [(0, 1), (1, 2), (2, 0), (0, 1), (1, 1), (2, 2), (0, 2), (1, 0)]
+F = Callable[[int, int], Any]
+
+
+def gradient(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        for t in T:
+            t.grad = 0.0
+        loss = (T[i] * T[j]) ** 2
+        loss.backward()
+        return T[i].grad
+
+    return f
+
+
+def row_update(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        for row in E:
+            for v in row:
+                v.grad = 0.0
+        loss = fsum([a * b for a, b in zip(E[i], E[j])]) ** 2
+        loss.backward()
+        for k in range(3):
+            E[i][k].data -= 0.1 * E[i][k].grad
+        return loss
+
+    return f
+
+
+def chosen_once(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        t = T[i]
+        t.grad = 0.0
+        loss = t * t * T[j]
+        loss.backward()
+        t.data = t.data - 0.1 * t.grad
+        return loss
+
+    return f
+
+
+def grad_by_chosen(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        (g,) = autograd.grad(sum(t * t * (k + 1) for k, t in enumerate(T)), [T[i]])
+        return g
+
+    return f
+
+
+def conditional(T: list[Value], E: list[list[Value]]) -> Any:
+    w, u = T[0], T[1]
+
+    def f(i: int, j: int) -> Any:
+        for t in T:
+            t.grad = 0.0
+        float(i) - 0.5
+        p = w if i > j else u
+        loss = p * p * w
+        loss.backward()
+        return [p.grad, (u if p is w else w), 1.0 if p is not u else 0.0]
+
+    return f
+
+
+def largest(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        for t in T:
+            t.grad = 0.0
+        m = max(T[i], T[j])
+        loss = m * m * T[0]
+        loss.backward()
+        return [m.grad, 1.0 if m is T[j] else 2.0]
+
+    return f
+
+
+def clipped(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        for row in E:
+            for v in row:
+                v.grad = 0.0
+        loss = fsum([v * v for v in E[i]]) * T[j]
+        loss.backward()
+        clip_grad_norm_(E[i], 0.1)
+        return [v.grad for v in E[i]]
+
+    return f
+
+
+def momentum(T: list[Value], E: list[list[Value]]) -> Any:
+    M = [0.0] * 3
+
+    def f(i: int, j: int) -> Any:
+        for t in T:
+            t.grad = 0.0
+        loss = (T[i] - T[j] * 0.5) ** 2
+        loss.backward()
+        M[i] = 0.9 * M[i] + T[i].grad
+        T[i].data -= 0.01 * M[i]
+        return loss
+
+    return f
+
+
+def two_backwards(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        for t in T:
+            t.grad = 0.0
+        T[0].data = T[0].data * 1.1
+        t = T[i]
+        loss = (t * T[j]) ** 2
+        loss.backward()
+        a = t.grad
+        t.data = t.data - 0.01 * a
+        for q in T:
+            q.grad = 0.0
+        l2 = (T[i] + T[j]) ** 2
+        l2.backward()
+        return [loss, l2, T[i].grad, t.grad, take(T, i).grad]
+
+    return f
+
+
+def row_kept(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        row = E[i]
+        for v in row:
+            v.grad = 0.0
+        loss = fsum([a * b for a, b in zip(row, E[j])]) * fsum([v for r in E for v in r])
+        loss.backward()
+        for v in row:
+            v.data -= 0.05 * v.grad
+        return loss
+
+    return f
+
+
+def identity(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        return [1.0 * k for k, t in enumerate(T) if t is not T[i]] + [
+            float(T.index(T[i])),
+            1.0 if T[i] in T[:2] else 0.0,
+            1.0 if T[i] == T[j] else 0.0,
+        ]
+
+    return f
+
+
+EVERY = [
+    gradient,
+    row_update,
+    chosen_once,
+    grad_by_chosen,
+    conditional,
+    largest,
+    clipped,
+    momentum,
+    two_backwards,
+    row_kept,
+    identity,
+]
+
+
+def outcome(make: Callable[[Any, Any], F], compile: Callable[[F], F]) -> list[list[float]]:
+    """All numbers that calls give and leave behind."""
+    few = [Value(1.0), Value(2.0), Value(3.0)]
+    table = [[Value(0.1 * i + 0.2 * k) for k in range(3)] for i in range(4)]
+    f = compile(make(few, table))
+    leaves = [*few, *[v for row in table for v in row]]
+    found = []
+    for call in CALLS:
+        result = f(*call)
+        results = result if isinstance(result, list) else [result]
+        numbers = [x.data if isinstance(x, Value) else x for x in results]
+        found.append([*numbers, *[v.data for v in leaves], *[v.grad for v in leaves]])
+    return found
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
+@pytest.mark.filterwarnings("ignore:.*where no recording fits")
+def test_what_is_chosen_is_one_of_them(make: Callable[[Any, Any], F], backend: str) -> None:
+    if backend == "native":
+        pytest.importorskip("llvmlite")
+    expected = outcome(make, lambda f: f)
+    found = outcome(make, lambda f: autograd.compile(f, backend=backend))
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, rel=1e-12, abs=1e-14)
+
+
+def test_to_compute_with_what_is_chosen_is_no_decision() -> None:
+    few = [Value(1.0), Value(2.0), Value(3.0)]
+
+    @autograd.compile
+    def loss(i: int, x: float) -> Any:
+        one, other = few[i], few[-1]
+        chosen = one if x > 0.0 else other
+        return max(chosen * x, few[i].data, chosen.exp())
+
+    for i in range(3):
+        for x in (0.5, -0.5, 3.0):
+            loss(i, x).backward()
+    assert loss.recordings == 1
