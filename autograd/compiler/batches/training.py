@@ -137,26 +137,23 @@ def step_program(
         new, new_states = rule(
             Rows(builder, old), gradient, tuple([Rows(builder, state) for state in states]), SimpleNamespace(**steering)
         )
-    replaced = [(old, new), *zip(states, new_states), (count, Rows(builder, count) + 1.0)]
+    return _carried(builder, loss, [(old, new), *zip(states, new_states), (count, Rows(builder, count) + 1.0)])
+
+
+def _carried(builder: Builder, loss: Operand, replaced: Sequence[tuple[Read, Any]]) -> StepProgram:
+    """The program whose outputs are the loss and the new numbers of leaves; leaves that keep theirs are left out."""
     outputs: list[Operand] = [loss]
-    carried = []
+    leaves: list[Read] = []
     for leaf, number in replaced:
         if isinstance(number, Rows) and number.read == leaf:
             continue
-        size = len(leaf.index)
-        value = builder.spread(number.read if isinstance(number, Rows) else float(number), size)
-        carried.append((len(outputs), leaf))
-        outputs.append(value)
-    return _carried(inlined(builder.program(outputs)), builder, carried)
-
-
-def _carried(program: Program, builder: Builder, carried: list[tuple[int, Read]]) -> StepProgram:
-    """The leaves that are replaced, by their numbers in the program; leaves keep their order."""
-    where = {tuple(array.data): number for number, array in enumerate(program.arrays) if array.kind is Kind.PARAMETER}
-    moved = []
-    for output, leaf in carried:
-        moved.append((output, Read(where[tuple(builder.arrays[leaf.array].data)], leaf.index)))
-    return StepProgram(program, moved)
+        leaves.append(leaf)
+        outputs.append(builder.spread(number.read if isinstance(number, Rows) else float(number), len(leaf.index)))
+    program = inlined(builder.program(outputs))
+    # The program may have other arrays; a leaf is known by its numbers, which keep their order.
+    where = {tuple(array.data): k for k, array in enumerate(program.arrays) if array.kind is Kind.PARAMETER}
+    moved = [Read(where[tuple(builder.arrays[leaf.array].data)], leaf.index) for leaf in leaves]
+    return StepProgram(program, list(enumerate(moved, 1)))
 
 
 # ---- steps -----------------------------------------------------------------------------------------------------------

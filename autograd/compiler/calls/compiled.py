@@ -15,10 +15,9 @@ from autograd.compiler.calls.budget import MOST
 from autograd.compiler.calls.mapping import map_points
 from autograd.compiler.calls.nodes import Nodes
 from autograd.compiler.calls.objects import Methods, Objects
-from autograd.compiler.calls.recordings import recording_now
+from autograd.compiler.calls.recordings import Uncompiled, recording_now
 from autograd.compiler.calls.replay import CompiledCall, replayed
 from autograd.compiler.calls.report import heading, report, shortened
-from autograd.compiler.calls.uncompiled import Uncompiled
 from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Variant
 from autograd.compiler.recording.arguments import (
     Apart,
@@ -37,8 +36,8 @@ from autograd.trees import ObjectError, OwnKindError, rebuild
 from autograd.value import Value
 
 if TYPE_CHECKING:
-    from autograd.compiler.calls.eager import EagerPlan
     from autograd.compiler.calls.plans import Plan, PointPlan, StepPlan
+    from autograd.compiler.calls.replay import EagerPlan
     from autograd.compiler.program.classes import Program
 
 __all__ = ["Compiled", "compile_function"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from autograd.collector import collector_paused
 from autograd.compiler.backends import native_available
 from autograd.compiler.calls.budget import MOST, Budget, thread_time
-from autograd.compiler.calls.eager import EagerPlan, at_recording, evaluated, stepped
+from autograd.compiler.calls.replay import EagerPlan, at_recording, evaluated, stepped
 from autograd.compiler.calls.steps import live_numbers, recorded, step, write
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording

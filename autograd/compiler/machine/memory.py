@@ -61,60 +61,88 @@ def memory_of(
         batch: The number of samples in the batched arrays.
         replaced: Pairs (new, old) of arrays: the new one takes the place of the old one for the next evaluation.
     """
-    first, last = _lives(program, steps)
-    aliases = {new: old for new, old in replaced if _may_replace(program, steps, new, old, first)}
-    pinned = {read.array for read in program.outputs if isinstance(read, Read)} | {new for new, _ in replaced}
-    base: dict[int, int] = {}
-    data = size = 0
+    return _Places(program, steps, batch).laid_out(kept, replaced)
 
-    def length(number: int) -> int:
-        array = program.arrays[number]
-        return -(-array.size * (batch if array.batched else 1) // _LINE) * _LINE
 
-    free: list[tuple[int, int]] = []  # places and lengths
-    dying: dict[int, list[int]] = {}
-    for number in sorted(kept):
-        kind = program.arrays[number].kind
-        if kind is Kind.ARGUMENT:
-            base[number], data = data, data + length(number)
-        elif kind.is_leaf:
-            base[number], size = size, size + length(number)
-    leaves = size
-    computed = sorted([n for n in kept if n not in base and n not in aliases], key=lambda n: (first[n], n))
-    given = set(base) | pinned
-    in_place: dict[int, list[int]] = {}  # by step
-    for number in computed:
-        at = first[number]
-        step = steps[at]
-        if isinstance(step, Region) and at not in in_place:
-            in_place[at] = _only_read_in_place(program, step)
-        for operand in in_place.get(at, ()):
-            if operand in base and operand not in given and last[operand] == first[number]:
-                base[number] = base[operand]
-                given.add(operand)  # what was in its place is there no more
-                dying[first[number]].remove(operand)
-                break
-        if number in base:
+class _Places:
+    """Memory being shared out.
+
+    Attributes:
+        base: The place of each array that has one.
+        size: How much of the frame is taken.
+    """
+
+    def __init__(self, program: Program, steps: Sequence[Step], batch: int) -> None:
+        self.program, self.steps, self.batch = program, steps, batch
+        self.first, self.last = _lives(program, steps)
+        self.base: dict[int, int] = {}
+        self.size = 0
+        self._free: list[tuple[int, int]] = []  # places that nobody needs any more, and their lengths
+        self._dying: dict[int, list[int]] = {}  # the arrays that nobody needs after a step
+        self._read_in_place: dict[int, list[int]] = {}  # by region
+
+    def laid_out(self, kept: set[int], replaced: Sequence[tuple[int, int]]) -> Memory:
+        """See ``memory_of``."""
+        program, base = self.program, self.base
+        aliases = {new: old for new, old in replaced if _may_replace(program, self.steps, new, old, self.first)}
+        # Leaves come first; arguments have memory of their own.
+        data = 0
+        for number in sorted(kept):
+            kind = program.arrays[number].kind
+            if kind is Kind.ARGUMENT:
+                base[number], data = data, data + self._length(number)
+            elif kind.is_leaf:
+                base[number], self.size = self.size, self.size + self._length(number)
+        leaves = self.size
+        # What is computed takes, in the order of the steps, the place of something that is not needed any more.
+        # Results, and what is carried over, are needed until the end.
+        pinned = {read.array for read in program.outputs if isinstance(read, Read)} | {new for new, _ in replaced}
+        given = set(base) | pinned
+        computed = [number for number in kept if number not in base and number not in aliases]
+        for number in sorted(computed, key=lambda number: (self.first[number], number)):
+            if not self._in_place(number, given):
+                self._elsewhere(number)
             if number not in pinned:
-                dying.setdefault(last[number], []).append(number)
-            continue
-        for step in [step for step in dying if step < first[number]]:
-            free += [(base[other], length(other)) for other in dying.pop(step)]
-        fitting = [(size_of, place) for place, size_of in free if size_of >= length(number)]
-        if fitting:
-            size_of, place = min(fitting)
-            free.remove((place, size_of))
-            base[number] = place
-            if size_of > length(number):
-                free.append((place + length(number), size_of - length(number)))
-        else:
-            base[number], size = size, size + length(number)
-        if number not in pinned:
-            dying.setdefault(last[number], []).append(number)
-    for new, old in aliases.items():
-        base[new] = base[old]
-    scratch = max([_copied(array, batch) for array in program.arrays if array.exact], default=0)
-    return Memory(base, size + scratch, data, size, aliases, leaves)
+                self._dying.setdefault(self.last[number], []).append(number)
+        for new, old in aliases.items():
+            base[new] = base[old]
+        scratch = max([_copied(array, self.batch) for array in program.arrays if array.exact], default=0)
+        return Memory(base, self.size + scratch, data, self.size, aliases, leaves)
+
+    def _length(self, number: int) -> int:
+        array = self.program.arrays[number]
+        return -(-array.size * (self.batch if array.batched else 1) // _LINE) * _LINE
+
+    def _in_place(self, number: int, given: set[int]) -> bool:
+        """Let an array of a region take the place of one that the region is the last to read, each member in turn."""
+        at = self.first[number]
+        step = self.steps[at]
+        if not isinstance(step, Region):
+            return False
+        if at not in self._read_in_place:
+            self._read_in_place[at] = _only_read_in_place(self.program, step)
+        for operand in self._read_in_place[at]:
+            if operand in self.base and operand not in given and self.last[operand] == at:
+                self.base[number] = self.base[operand]
+                given.add(operand)  # what was in its place is there no more
+                self._dying[at].remove(operand)
+                return True
+        return False
+
+    def _elsewhere(self, number: int) -> None:
+        """Give an array the smallest place that is free and large enough, or a new one."""
+        for step in [step for step in self._dying if step < self.first[number]]:
+            self._free += [(self.base[other], self._length(other)) for other in self._dying.pop(step)]
+        length = self._length(number)
+        fitting = [(size, place) for place, size in self._free if size >= length]
+        if not fitting:
+            self.base[number], self.size = self.size, self.size + length
+            return
+        size, place = min(fitting)
+        self._free.remove((place, size))
+        self.base[number] = place
+        if size > length:
+            self._free.append((place + length, size - length))
 
 
 def last_regions(

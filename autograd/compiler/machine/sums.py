@@ -104,8 +104,7 @@ class _SumText(KernelText):
             vectors: The number of vectors in a row.
             columns: The pointers to what each column has for the first of the sums.
         """
-        code, kind, factors = self.code, self.code.type, self.factors
-        kinds = ["u", *self.kernel.factors, self.kernel.start]
+        code, factors, kinds = self.code, self.factors, ["u", *self.kernel.factors, self.kernel.start]
         masks = [self.mask(f"%{name}.n", "%n1", vector * self.lanes) for vector in range(vectors)]
         at = [columns]
         for _ in range(rows - 1):
@@ -146,7 +145,7 @@ class _SumText(KernelText):
             f"  br label %{name}.k", f"{name}.k:",
             f"  %{name}.t = phi i64 [0, %{name}.n.loop], [%{name}.t.next, %{name}.k]",
             *[
-                f"  %{name}.s{r}.{v} = phi {kind} [{start}, %{name}.n.loop], [{new}, %{name}.k]"
+                f"  %{name}.s{r}.{v} = phi {code.type} [{start}, %{name}.n.loop], [{new}, %{name}.k]"
                 for (r, v), start, new in zip(cells, starts, sums)
             ],
             *[f"  %{name}.o{c} = phi i64 [0, %{name}.n.loop], [%{name}.o{c}.next, %{name}.k]" for c in factors],
