@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter, ge, gt, le, lt
-from typing import Any, TypeVar
+from typing import Any
 
 from autograd import ops, provenance
 from autograd.absent import Absent
@@ -18,11 +18,11 @@ from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts, recorder_told, recorders
 from autograd.ops import Binary, Number, Op, Traced, Unary, as_float, on_floats
 from autograd.pytorch import PyTorchNames
-from autograd.subclasses import Subclassed, as_kind, kind_of, kinds, lifted
+from autograd.subclasses import Subclassed, as_kind, described, kind_of, kinds
+from autograd.written_out import written_out
 
 __all__ = ["Operand", "Value", "constant", "new_node", "unrecorded"]
 
-M = TypeVar("M", bound=Callable[..., Any])
 Operand = Any  # a Value, a number of any kind, or a numpy array (which takes it from there, element by element)
 
 _new, recorded_partials = object.__new__, attrgetter("partials")
@@ -90,13 +90,6 @@ def _in_context(op: Op, data: float, parents: tuple[Value, ...]) -> Value:
     return unrecorded(data) if modes == UNRECORDED else Value.apply(op, parents)
 
 
-def _described(method: M, op: Op) -> M:
-    """The method under the name of its row, which Python's messages about wrong arguments use."""
-    method.__name__, method.__qualname__, method.__doc__ = op.name, f"Value.{op.name}", op.__doc__
-    lifted.add(method)
-    return method
-
-
 def _unary(op: Unary) -> Callable[[Value], Value]:
     value, derivative = op.value, on_floats(op.derivative)
 
@@ -115,7 +108,7 @@ def _unary(op: Unary) -> Callable[[Value], Value]:
         return out
 
     _methods[op] = method
-    return _described(method, op)
+    return described(method, op)
 
 
 def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
@@ -141,7 +134,7 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
         return out
 
     _methods[op] = method
-    return _described(method, op)
+    return described(method, op)
 
 
 def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[Value, Operand], Value]]:
@@ -153,7 +146,7 @@ def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[
             return forward(constant(float(other)), self)
         return forward(other, self) if isinstance(other, Value) else mixed(reflected, self, other)
 
-    return forward, _described(reflected, op)
+    return forward, described(reflected, op)
 
 
 def _named(op: Binary) -> Callable[[Value, Operand], Value]:
@@ -170,7 +163,7 @@ def _named(op: Binary) -> Callable[[Value, Operand], Value]:
         results.flat = [method(self, x) for x in other.flat]
         return results
 
-    return _described(method, op)
+    return described(method, op)
 
 
 def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool) -> Callable[[Value, Operand], bool]:
@@ -180,7 +173,7 @@ def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool)
         number = other._data if isinstance(other, Value) else known_number(other)
         return NotImplemented if number is None else compare(self._data, number)
 
-    return _described(method, op)
+    return described(method, op)
 
 
 class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradNames, Absent):
@@ -291,7 +284,7 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
         order = topological_order(self)
         make_room(len(order))
         with walking:
-            before = list(map(attrgetter("grad"), order))
+            before = [node.grad for node in order]
             try:
                 clear(order)
                 self.grad = self.grad + start
@@ -399,3 +392,8 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
     __le__ = _comparison(le, ops.less_equal, swap=False)
     __gt__ = _comparison(gt, ops.less, swap=True)
     __ge__ = _comparison(ge, ops.less_equal, swap=True)
+
+
+for _name, _row, _function in written_out(Value, constant, _in_context):
+    _methods[_row] = _function
+    setattr(Value, _name, described(_function, _row))

@@ -192,7 +192,7 @@ class Layer(Module):
         return linear(shared, [neuron.w for neuron in self.neurons], [neuron.b for neuron in self.neurons])
 
     def __call__(self, x: Sequence[Any]) -> list[Value]:
-        if any(kind.__call__ is not _of_a_neuron for kind in {*map(type, self.neurons)}):
+        if {kind.__call__ for kind in {*map(type, self.neurons)}} != {_of_a_neuron}:
             return [neuron(x) for neuron in self.neurons]  # one that somebody wrote says itself what it computes
         return [neuron.activated(z) for neuron, z in zip(self.neurons, self.weighted(x))]
 

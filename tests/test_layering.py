@@ -42,6 +42,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"collector", "ops", "graph"},
         {"copies", "provenance", "trees", "writer"},
         {"conversions", "pytorch", "elementwise", "micrograd", "subclasses"},
+        {"written_out"},
         {"value", "primitive"},
         {"functions"},
         {"functional", "expression"},
