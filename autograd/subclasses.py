@@ -14,18 +14,18 @@ from typing import Any, ClassVar, TypeVar
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Number, Op
 
-__all__ = ["Subclassed", "as_kind", "described", "kind_of", "kinds"]
+__all__ = ["Subclassed", "as_kind", "described", "kind_of", "kinds", "lifted"]
 
 M = TypeVar("M", bound=Callable[..., Any])
 
 kinds: set[type[Any]] = set()  # the subclasses that programs have made: while there are none, nobody looks for them
-_lifted: set[Callable[..., Any]] = set()  # the methods of Value that are made from rows of the table
+lifted: set[Callable[..., Any]] = set()  # the methods of Value that are made from rows of the table
 
 
 def described(method: M, op: Op) -> M:
     """A method under the name of its row, which Python's messages about wrong arguments use."""
     method.__name__, method.__qualname__, method.__doc__ = op.name, f"Value.{op.name}", op.__doc__
-    _lifted.add(method)
+    lifted.add(method)
     return method
 
 
@@ -43,7 +43,7 @@ class Subclassed(Number):
         kinds.add(cls)
         for name in dir(cls):
             method = getattr(cls, name, None)
-            if isinstance(method, FunctionType) and method in _lifted:  # neither the class nor a mixin has its own
+            if isinstance(method, FunctionType) and method in lifted:  # neither the class nor a mixin has its own
                 setattr(cls, name, _typed(method))
 
 
