@@ -48,14 +48,19 @@ class Dataset(Generic[Target]):
 
 @overload
 def read_csv(
-    path: DataFile, target: str, *, task: Literal["classification"] = ..., drop: Sequence[str] = ...
+    path: DataFile,
+    target: str,
+    *,
+    task: Literal["classification"] = ...,
+    drop: Sequence[str] = ...,
+    skip_empty: bool = ...,
 ) -> Dataset[int]: ...
 @overload
 def read_csv(
-    path: DataFile, target: str, *, task: Literal["regression"], drop: Sequence[str] = ...
+    path: DataFile, target: str, *, task: Literal["regression"], drop: Sequence[str] = ..., skip_empty: bool = ...
 ) -> Dataset[float]: ...
 def read_csv(
-    path: DataFile, target: str, *, task: Task = "classification", drop: Sequence[str] = ()
+    path: DataFile, target: str, *, task: Task = "classification", drop: Sequence[str] = (), skip_empty: bool = False
 ) -> Dataset[int] | Dataset[float]:
     """Read a comma-separated UTF-8 file with a header line into a ``Dataset``.
 
@@ -67,6 +72,7 @@ def read_csv(
         target: The name of the column to predict.
         task: "classification" reads the target as labels, "regression" as numbers.
         drop: The names of columns to leave out, such as a number of the row.
+        skip_empty: Whether to leave out the rows in which a cell is empty.
 
     Raises:
         DataError: The file cannot be read or a value cannot be used; names file, line and column.
@@ -90,7 +96,9 @@ def read_csv(
     if not feature_names:
         kept = "column" + (f" but {listing(drop)}" if drop else "")
         raise DataError(f"{table.name}: {target!r} is the only {kept}: add at least one feature column")
-    features = table.numbers(feature_names)
+    if skip_empty:
+        table = table.without_empty([*feature_names, target])
+    features = table.numbers(feature_names, may_drop=True)
     if task == "regression":
         numbers = [number for (number,) in table.numbers([target])]
         if len({*numbers}) == 1 < len(numbers):

@@ -9,6 +9,7 @@ import csv
 import io
 import math
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,15 +53,38 @@ class Table:
     header: list[str]
     rows: list[tuple[int, list[str]]]
 
-    def numbers(self, columns: Sequence[str]) -> list[list[float]]:
+    def numbers(self, columns: Sequence[str], *, may_drop: bool = False) -> list[list[float]]:
         """The numbers of each row in these columns, in this order.
 
+        Args:
+            columns: The names of the columns.
+            may_drop: Whether the user may do without one of them, which an error says then.
+
         Raises:
-            DataError: A cell holds no finite number.
+            DataError: Cells hold no finite number; the message tells all columns that have such cells.
         """
         place_of = {name: at for at, name in enumerate(self.header)}
-        places = [(name, place_of[name]) for name in columns]
-        return [[self._number(row[at], line, name) for name, at in places] for line, row in self.rows]
+        places = [place_of[name] for name in columns]
+        found = [[_number(row[at]) for at in places] for _, row in self.rows]
+        if not all(math.isfinite(number) for numbers in found for number in numbers):
+            self._refuse_cells(columns, places, may_drop)
+        return found
+
+    def without_empty(self, columns: Sequence[str]) -> Table:
+        """The table without the rows in which a cell of these columns is empty.
+
+        Raises:
+            DataError: No row is left.
+
+        >>> table = Table("fruit.csv", ["weight", "fruit"], [(2, ["150", "apple"]), (3, ["", "cherry"])])
+        >>> table.without_empty(["weight"]).rows
+        [(2, ['150', 'apple'])]
+        """
+        places = [self.header.index(name) for name in columns]
+        rows = [(line, row) for line, row in self.rows if all(row[at] for at in places)]
+        if not rows:
+            raise DataError(f"{self.name}: each of its {len(self.rows)} rows has an empty cell: drop a column instead")
+        return Table(self.name, self.header, rows)
 
     def labels(self, column: str) -> list[str]:
         """The text of each row in a column.
@@ -71,7 +95,7 @@ class Table:
         at = self.header.index(column)
         for line, row in self.rows:
             if not row[at]:
-                self._refuse(line, column, "the label is empty: fill it in or remove the row")
+                self._refuse(line, column, "the label is empty: fill it in or remove the row (--skip-empty)")
         return [row[at] for _, row in self.rows]
 
     def class_indices(self, column: str, class_names: Sequence[str]) -> list[int]:
@@ -88,19 +112,61 @@ class Table:
                 self._refuse(line, column, f"{shorten(label)} is none of the classes: they are {known}")
         return [index[label] for label in labels]
 
-    def _number(self, cell: str, line: int, column: str) -> float:
-        if not cell:
-            self._refuse(line, column, "the cell is empty: fill it in or remove the row")
-        try:
-            number = float("not a number" if "_" in cell else cell)  # float() would read 1_0 as 10
-        except ValueError:
-            self._refuse(line, column, f"{shorten(cell)} is not a number: encode or remove the column")
-        if not math.isfinite(number):
-            self._refuse(line, column, f"{shorten(cell)} is not finite: replace it or remove the row")
-        return number
+    def _refuse_cells(self, columns: Sequence[str], places: Sequence[int], may_drop: bool) -> NoReturn:
+        """Say all that is wrong with some columns: the first cell in full, of all others how many there are."""
+        wrong: dict[tuple[str, str], list[tuple[int, str]]] = {}
+        for line, row in self.rows:
+            for name, at in zip(columns, places):
+                if not math.isfinite(_number(row[at])):
+                    wrong.setdefault((name, _kind_of(row[at])), []).append((line, row[at]))
+        (column, kind), cells = next(iter(wrong.items()))
+        line, cell = cells[0]
+        reason = f"{shorten(cell)} is not {kind}" if cell else "the cell is empty"
+        if len(cells) > 1:
+            reason += f" ({len(cells):,} such cells)"
+        others = [f"{shorten(name)} has {_counted(kind, cells)}" for (name, kind), cells in [*wrong.items()][1:]]
+        more = f"; also {listed(others, most=5)}" if others else ""
+        self._refuse(line, column, f"{reason}{more}: {_way_out(wrong, may_drop)}")
 
     def _refuse(self, line: int, column: str, reason: str) -> NoReturn:
         raise DataError(f"{self.name}, line {line}, column {column!r}: {reason}") from None
+
+
+_EMPTY, _TEXT, _INFINITE = "there", "a number", "finite"  # what a cell is not
+
+
+def _number(cell: str) -> float:
+    """The number in a cell; nan if there is none."""
+    try:
+        return float("nan" if "_" in cell else cell)  # float() would read 1_0 as 10
+    except ValueError:
+        return math.nan
+
+
+def _kind_of(cell: str) -> str:
+    if not cell:
+        return _EMPTY
+    return _INFINITE if "_" not in cell and _is_number(cell) else _TEXT
+
+
+def _counted(kind: str, cells: Sequence[tuple[int, str]]) -> str:
+    """How many cells of a column are wrong, and which is the first."""
+    line, cell = cells[0]
+    cells_of = f"{len(cells):,} {'empty ' if kind == _EMPTY else ''}cell{'s' if len(cells) > 1 else ''}"
+    if kind == _EMPTY:
+        return f"{cells_of}, the first in line {line}"
+    return f"{cells_of} like {shorten(cell)} in line {line}"
+
+
+def _way_out(wrong: Iterable[tuple[str, str]], may_drop: bool) -> str:
+    """What to do about cells that are no numbers, by the columns that have such cells and what they are not."""
+    texts = [name for name, kind in wrong if kind == _TEXT]
+    kinds = {kind for _, kind in wrong}
+    option = f" (--drop {shlex.join(texts)})" if may_drop and len(texts) <= 5 else ""
+    ways = [f"encode or remove the column{'s' if len(texts) > 1 else ''}{option}"] if texts else []
+    ways += ["fill in empty cells or remove their rows (--skip-empty)"] if _EMPTY in kinds else []
+    ways += ["replace what is not finite or remove the row"] if _INFINITE in kinds else []
+    return "; ".join(ways)
 
 
 def read_table(file: DataFile, needed: Iterable[str] = ()) -> Table:

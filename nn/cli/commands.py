@@ -44,6 +44,7 @@ def train(
     *,
     task: Task | None = None,
     drop: Sequence[str] = (),
+    skip_empty: bool = False,
     hidden: Sequence[int] = (16,),
     activation: str = "relu",
     loss: str | None = None,
@@ -64,7 +65,7 @@ def train(
     """
     loss = _loss(loss, task or "classification")
     _check_output(out, data)
-    table = read_csv(_file(data), target, task=task or "classification", drop=drop)
+    table = read_csv(_file(data), target, task=task or "classification", drop=drop, skip_empty=skip_empty)
     check_classes(
         table, _name(data), target, "; for a column of numbers add --task regression", chosen=task is not None,
         ask="add --task regression to predict the number, or --task classification if each is a class of its own",
@@ -137,11 +138,12 @@ def predict(model: str, data: str, *, output: str = "-", probabilities: bool = F
     _deliver(text.getvalue(), output)
 
 
-def evaluate(model: str, data: str, *, as_json: bool = False) -> None:
+def evaluate(model: str, data: str, *, skip_empty: bool = False, as_json: bool = False) -> None:
     """Print how well a network does on a table that has the target, too."""
     trained = TabularModel.load(model)
     used = [*trained.feature_names, trained.target]
     table = read_table(_file(data), needed=used)
+    table = table.without_empty(used) if skip_empty else table
     targets = trained.targets(table)
     outputs = trained.outputs(table.numbers(trained.feature_names))
     scores = trained.scores(outputs, targets)

@@ -125,6 +125,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     add("--target", metavar="COLUMN", required=True, help="column to predict")
     add("--drop", metavar="COLUMN", nargs="+", help="columns to leave out, such as the number of the row")
+    _add_skip_empty(parser)
     add("--task", choices=TABULAR_LOSSES, help="whether the target holds classes or numbers (needed if it is unclear)")
     add("--hidden", metavar="N", type=_whole, nargs="*", help="number of neurons in each hidden layer (default: 16)")
     add("--activation", choices=layers.ACTIVATIONS, help="activation of the hidden layers (default: relu)")
@@ -156,6 +157,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", metavar="DATA.csv", help="CSV file with the features and the target, or - for standard input"
     )
+    _add_skip_empty(parser)
     _add_json(parser)
 
 
@@ -186,6 +188,10 @@ def _generate(parser: argparse.ArgumentParser) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL.json", help="file that the command train has written")
+
+
+def _add_skip_empty(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--skip-empty", action="store_true", help="leave out the rows in which a cell is empty")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -120,3 +120,50 @@ def test_a_number_that_never_changes_cannot_be_learned(tmp_path: Path) -> None:
         read_csv(path, target="price", task="regression")
     path.write_text("a,price\n1,7\n")
     assert read_csv(path, target="price", task="regression").targets == [7.0]
+
+
+MESSY = b"""name,weight,colour,size,kind
+n0,,red,1,a
+n1,2,blue,,b
+n2,,red,2,a
+n3,4,green,inf,b
+"""
+
+
+def test_all_cells_that_are_no_numbers_are_told_at_once_with_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(MESSY)
+    with pytest.raises(DataError) as error:
+        read_csv(path, "kind")
+    text = str(error.value)
+    assert text.startswith(f"{path}, line 2, column 'name': 'n0' is not a number (4 such cells); also ")
+    for part in ("'weight' has 2 empty cells, the first in line 2", "'colour' has 4 cells like 'red' in line 2",
+                 "'size' has 1 empty cell, the first in line 3", "'size' has 1 cell like 'inf' in line 5",
+                 "(--drop name colour)", "(--skip-empty)", "replace what is not finite"):  # fmt: skip
+        assert part in text
+    assert "\n" not in text
+
+
+def test_the_ways_out_work(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(MESSY.replace(b"inf", b"3") + b"n4,5,red,6,a\n")
+    data = read_csv(path, "kind", drop=["name", "colour"], skip_empty=True)
+    assert (data.features, data.targets, data.class_names) == ([[4.0, 3.0], [5.0, 6.0]], [1, 0], ["a", "b"])
+
+
+def test_a_column_that_a_network_needs_is_not_to_be_dropped() -> None:
+    table = Table("t.csv", ["my size", "kind"], [(2, ["x", "a"]), (3, ["y", "b"])])
+    with pytest.raises(DataError) as needed:
+        table.numbers(["my size"])
+    with pytest.raises(DataError) as free:
+        table.numbers(["my size"], may_drop=True)
+    assert "--drop" not in str(needed.value)
+    assert str(free.value).endswith("encode or remove the column (--drop 'my size')")
+
+
+def test_rows_with_empty_cells_are_left_out_on_request() -> None:
+    table = Table("t.csv", ["a", "b", "c"], [(2, ["1", "", ""]), (3, ["2", "3", ""]), (4, ["", "5", "6"])])
+    assert table.without_empty(["a", "b"]).rows == [(3, ["2", "3", ""])]
+    assert table.without_empty(["a"]).numbers(["a"]) == [[1.0], [2.0]]
+    with pytest.raises(DataError, match="each of its 3 rows has an empty cell"):
+        table.without_empty(["a", "b", "c"])
