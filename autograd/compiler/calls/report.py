@@ -59,6 +59,7 @@ class Compiled(Protocol):
     never: str
     changes: str
     has_effects: bool
+    bound: bool
 
     @property
     def recordings(self) -> int:
@@ -117,6 +118,11 @@ def report(compiled: Compiled) -> str:
         return "\n".join(map(report, compiled.objects.known.values()))
     budget, count = compiled.budget, compiled.recordings - compiled.refused
     name = getattr(compiled.f, "__name__", "the function")
+    if compiled.bound and not budget.calls:
+        return (
+            f"{name} is compiled for each object apart: the report of an object's own method says how, as in\n    "
+            f"print(thing.{name}.report())"
+        )
     lines = [
         f"{name}: {count} recording{'s' * (count != 1)} for {budget.calls} calls; {budget.hits} calls were served by a "
         f"recording that was there, {budget.misses - count} ran without the compiler"

@@ -91,7 +91,10 @@ class _Printer:
     def _header(self) -> list[str]:
         lines = []
         for kind in (Kind.ARGUMENT, Kind.PARAMETER):
-            names = [self.names.of(number) for number, array in enumerate(self.arrays) if array.kind is kind]
+            found = [(array, number) for number, array in enumerate(self.arrays) if array.kind is kind]
+            if kind is Kind.ARGUMENT:  # in the order of the signature, not in that of the first use
+                found.sort(key=lambda of: min(of[0].data, default=0))
+            names = [self.names.of(number) for _, number in found]
             lines += [f"# {kind.value}s {_some(names)}"] * bool(names)
         if any(array.batched for array in self.arrays):
             return [*lines, "# each line holds for each sample of the batch, Σ adds the samples up"]

@@ -188,7 +188,7 @@ class _Code:
         self.taken = set(RESERVED)
         self.statements: list[str] = []
         order = topological_order(root)
-        leaves = [node for node in reversed(order) if not node.parents and node.op is not ops.constant]
+        leaves = _inputs(root)
         self.inputs = {node: self._name(node.label or "x") for node in leaves}
         self.output = self.inputs[root] if root in self.inputs else self._name(root.label or "y")
         self.names = {**self.inputs, root: self.output}
@@ -232,6 +232,21 @@ class _Code:
         name = next(candidate for candidate in candidates if candidate not in self.taken)
         self.taken.add(name)
         return name
+
+
+def _inputs(root: Value) -> list[Value]:
+    """The leaves that are not plain numbers, in the order in which a reader of the expression meets them."""
+    seen: set[Value] = set()
+    found: list[Value] = []
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting += reversed(node.parents)
+            if not node.parents and node.op is not ops.constant:
+                found.append(node)
+    return found
 
 
 def _shared(order: Sequence[Value]) -> set[Value]:

@@ -215,3 +215,16 @@ def test_it_needs_neither_numpy_nor_llvmlite() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "2", done.stderr
+
+
+def test_arguments_are_named_in_the_order_of_the_signature() -> None:
+    @autograd.compile
+    def loss(a: float, b: float, c: float, d: float) -> Any:
+        y: Any = 1.0
+        for _ in range(3):
+            y = y + 0.1 * (c * y - b * d * y) + a * 0.01
+        return y
+
+    for _ in range(6):
+        loss(1.0, 2.0, 3.0, 4.0)
+    assert str(loss).splitlines()[0] == "# arguments a, b, c, d"

@@ -188,3 +188,22 @@ def test_a_compiled_method_below_classmethod_works_or_says_what_to_write() -> No
         assert Local.loss(3.0).data == 6.0
     except TypeError as error:
         assert "@autograd.compile above @classmethod" in str(error)  # noqa: PT017 - either is right
+
+
+def test_the_report_of_the_class_says_that_the_objects_have_their_own() -> None:
+    class Doubler:
+        @autograd.compile
+        def step(self, x: float) -> Any:
+            return x * 2
+
+    function: Any = Doubler.step
+    assert function.report() == (
+        "step: 0 recordings for 0 calls; 0 calls were served by a recording that was there, 0 ran without the compiler"
+    )
+    thing = Doubler()
+    for _ in range(3):
+        thing.step(1.0)
+    assert "for each object apart" in function.report()
+    assert "print(thing.step.report())" in function.report()
+    own: Any = thing.step
+    assert own.report().startswith("step: 1 recording for 3 calls")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from autograd import Value, clip, fsum, grad, logsumexp, ops, primitive, prod, sumprod
-from autograd.graph import topological_order
 from autograd.viz import to_jax, to_python, to_torch
+from autograd.viz.facts.steps import reading_order
 from autograd.viz.text import code as writers
 from autograd.viz.text.notation import ARITHMETIC
 from nn import MLP
@@ -62,7 +63,7 @@ def test_the_program_gives_the_same_number_and_gradients(build: Callable[[], Val
         pytest.skip(f"{library} is not installed")
     root = build()
     code = WRITERS[library](root)
-    inputs = [node for node in reversed(topological_order(root)) if not node.parents and node.op is not ops.constant]
+    inputs = [node for node in reading_order(root) if not node.parents and node.op is not ops.constant]
     value, gradients = run(PYTHON[library], code)
     assert value == pytest.approx(root.data, rel=1e-12)
     assert gradients == pytest.approx(list(grad(root, inputs)), rel=1e-10)
@@ -136,3 +137,11 @@ def test_every_primitive_can_be_written_in_every_library() -> None:
 def test_only_values_can_be_written(write: Callable[[object], str]) -> None:
     with pytest.raises(TypeError, match="needs a Value"):
         write(3.0)
+
+
+@pytest.mark.parametrize("write", [to_python, to_torch, to_jax])
+def test_inputs_come_in_the_order_in_which_they_are_written(write: Callable[[Value], str]) -> None:
+    a, b, c = Value(1.5, "a"), Value(2.0, "b"), Value(0.5, "c")
+    text = write((a * b).tanh() + b**-0.5 / a + c)
+    shown = re.findall(r"def f\((.*)\)|for v in \((.*)\)\]", text)
+    assert ["".join(found) for found in shown] == ["a, b, c"]
