@@ -60,7 +60,6 @@ class Compiled(Uncompiled):
         self._fast: tuple[Callable[..., Any], Outside] | None = None  # machine code, and what its recording saw
         self._apart = Apart()
         self.objects = Objects(self.f, lambda function: Compiled(function, backend))
-        self.bound = False  # whether it was called as the method of an object, which has a compiled method of its own
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
         update_wrapper(self, self.f, updated=())  # the attributes of an object are its own
 
@@ -278,8 +277,7 @@ class Compiled(Uncompiled):
             instance = owner or type(instance)
         if instance is None:
             return self
-        self.bound = True
-        space = getattr(instance, "__dict__", None)
+        self.bound, space = True, getattr(instance, "__dict__", None)
         if isinstance(space, dict):
             own = space.get("_compiled")
             if not isinstance(own, Methods) or own.owner is not instance:

@@ -49,6 +49,7 @@ class Recordings:
         budget: Whether to record once more.
         has_effects: Whether the function turned out to change something.
         changes_arguments: Whether it changes lists or dictionaries in its arguments.
+        bound: Whether it was called as the method of an object, which has a compiled method of its own.
         lists: The ids of those outside that it changes.
         changes: What it changed itself when it was recorded.
         never: Why its recordings cannot be used again; empty if they can.
@@ -63,7 +64,7 @@ class Recordings:
         self.entries: deque[Entry] = deque(maxlen=MOST_IN_ALL)
         self.kept = Variants()
         self.budget = Budget()
-        self.has_effects = self.changes_arguments = False
+        self.has_effects = self.changes_arguments = self.bound = False
         self.lists: frozenset[int] = frozenset()
         self.never = self.changes = ""
         self._lock = threading.RLock()
