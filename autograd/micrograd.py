@@ -189,9 +189,10 @@ def _arguments(positional: Sequence[Any], keywords: Mapping[str, Any]) -> _Argum
 
 def _checked(found: Mapping[str, Any]) -> _Arguments:
     label, op, children = found.get("label") or "", found.get("op") or "", _items(found.get("children"))
-    for text in (label, op):
-        if not isinstance(text, str):
-            raise _stranger(text)
+    if not isinstance(label, str):
+        raise TypeError(f"a label is a text, not {label!r}: give label=str({label!r})")
+    if not isinstance(op, str):
+        raise _stranger(op)
     derivatives = found.get("derivatives")
     if children and all(isinstance(x, (tuple, list)) and len(x) == 2 for x in children):  # pairs, without a third list
         if derivatives is not None:

@@ -40,7 +40,7 @@ class PyTorchNames:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether optimisers move this leaf, or the leaves that this node was computed from.
+        """Whether optimisers move this leaf, or the leaves that this node was computed from; that of a leaf may be set.
 
         >>> from autograd import Value, constant
         >>> x = Value(3.0)
@@ -50,6 +50,10 @@ class PyTorchNames:
         if not self.parents:
             return self.op is ops.leaf
         return any(node.op is ops.leaf for node in topological_order(self) if not node.parents)
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        self.requires_grad_(requires_grad)
 
     def requires_grad_(self: V, requires_grad: bool = True) -> V:
         """Freeze a leaf (False), so that optimisers and ``fit`` leave it as it is, or let them move it again (True).

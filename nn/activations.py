@@ -64,6 +64,8 @@ def each_row(f: Callable[[Any], Any], x: Any) -> Any:
     >>> each_row(sum, [[1.0, 2.0], [3.0]])
     [3.0, 3.0]
     """
+    if isinstance(x, str):
+        raise TypeError(f"expected a list of numbers, not the text {x!r}: number the letters or words of a text first")
     if not hasattr(x, "__len__"):
         raise TypeError(f"expected a list of numbers, not {x!r} alone: a sample is a list, as in [x]")
     return [each_row(f, part) for part in x] if len(x) and hasattr(x[0], "__len__") else f(x)

@@ -75,6 +75,8 @@ def check_model(model: Any, usage: str) -> None:
     Raises:
         TypeError: The model cannot be called.
     """
+    if isinstance(model, type):
+        raise TypeError(f"the model is a {model.__name__}, not the class itself: make one, as in {model.__name__}(…)")
     if not callable(model):
         kind = type(model).__name__
         raise TypeError(f"the model comes first, as in {usage}, and is a function of one sample: got a {kind}")

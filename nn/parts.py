@@ -67,6 +67,11 @@ class Sequential(Module):
     """
 
     def __init__(self, *parts: Callable[[Any], Any]) -> None:
+        for part in parts:
+            if not callable(part) or isinstance(part, type):
+                name = part.__name__ if isinstance(part, type) else repr(part)
+                way_out = f"write {name}()" if isinstance(part, type) else "give modules and functions one by one"
+                raise TypeError(f"a part of a Sequential is a module or a function, not {name}: {way_out}")
         vars(self).update({str(i): part for i, part in enumerate(parts)})
 
     def __len__(self) -> int:
@@ -140,8 +145,12 @@ class Embedding(Module):
         self.weight = parameters("e", lambda: (rng or random).gauss(0.0, 1.0), n, m)
 
     def __call__(self, x: Any) -> Any:
-        if hasattr(x, "__len__"):
+        if hasattr(x, "__len__") and not isinstance(x, str):
             return [self(i) for i in x]
+        if not hasattr(x, "__index__") and not isinstance(x, int):
+            raise TypeError(
+                f"an Embedding takes the number of a row, not {x!r}: number the things, as in names.index(x)"
+            )
         if not 0 <= x < len(self.weight):
             raise IndexError(f"there are rows 0 to {len(self.weight) - 1}, not {x}")
         return list(take(self.weight, x if isinstance(x, int) else index(x)))
@@ -276,6 +285,10 @@ class Conv2d(Module):
         self.bias = parameters("b", draw, out_channels) if bias else None
 
     def __call__(self, x: Sequence[Sequence[Sequence[Any]]]) -> list[list[list[Any]]]:
+        if x and not all(hasattr(row, "__len__") for channel in x for row in channel):
+            raise ValueError(
+                "a picture is a list of channels, each a list of rows: give [rows] if there is one channel"
+            )
         _check_length(self, x, len(self.weight[0]), "channels")
         sizes = {(len(channel), len(row)) for channel in x for row in channel}
         if len(sizes) != 1:

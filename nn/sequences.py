@@ -129,6 +129,8 @@ class LSTMCell(RNNCell):
     def __call__(self, x: Sequence[Any], state: Any = None) -> tuple[list[Any], list[Any]]:
         n = self.hidden_size
         h, c = ([0.0] * n, [0.0] * n) if state is None else state
+        if not hasattr(c, "__len__"):
+            raise TypeError("the state of an LSTMCell is a pair of lists, (h, c)")
         if len(c) != n:
             raise ValueError(f"this LSTMCell remembers {n} numbers, but c has {len(c)}")
         z = self.weighted(x, h)

@@ -158,6 +158,14 @@ def test_a_result_is_made_without_the_subclass_s_constructor() -> None:
     assert (type(y), y.data, y.label, hasattr(y, "made")) == (Named, 4.0, "", False)
 
 
+@pytest.mark.parametrize("f", [lambda a, n: a * n, lambda a, n: a + n, lambda a, n: a - n, lambda a, n: a / n])
+def test_a_number_of_a_compiled_call_and_a_node_of_a_subclass_give_one_of_that(f: Any) -> None:
+    node = Colored(2.0)
+    compiled = autograd.compile(lambda a: f(a, node).exp() if isinstance(f(a, node), Colored) else None)
+    for a in (0.5, 1.5):
+        assert compiled(a).data == pytest.approx(f(a, node).exp().data)
+
+
 def test_a_compiled_function_of_a_subclass_gives_the_same_numbers() -> None:
     @autograd.compile
     def f(x: Any) -> Any:

@@ -297,3 +297,13 @@ def test_a_group_has_the_names_of_its_rule_only() -> None:
     assert list(group) == [
         "params", "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize", "step"
     ]  # fmt: skip
+
+
+def test_requires_grad_may_be_set() -> None:
+    x = Value(3.0)
+    x.requires_grad = False
+    assert not x.requires_grad
+    x.requires_grad = True
+    assert x.requires_grad
+    with pytest.raises(AutogradError, match="computed from other nodes"):
+        (x * 2).requires_grad = False

@@ -9,6 +9,7 @@ import pickle
 import random
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -275,7 +276,7 @@ ROWS = [[0.1, 0.2, 0.3, 0.4]] * 2
         (lambda: nn.Linear(1, 1)(1.0), TypeError, "expected a list of numbers, not 1.0 alone"),
         (lambda: nn.Embedding(3, 2)(3), IndexError, "there are rows 0 to 2, not 3"),
         (lambda: nn.Embedding(3, 2)([0, -1]), IndexError, "there are rows 0 to 2, not -1"),
-        (lambda: nn.Embedding(3, 2)(1.5), TypeError, "float"),
+        (lambda: nn.Embedding(3, 2)(1.5), TypeError, "number of a row, not 1.5"),
         (lambda: nn.Dropout(1.5), ValueError, "p must be a probability, from 0 to 1, got 1.5"),
         (lambda: nn.LayerNorm(3)([1.0, 2.0]), ValueError, "this LayerNorm is for 3 numbers in a row, but got 2"),
         (lambda: nn.RMSNorm(3)([1.0, 2.0]), ValueError, "this RMSNorm is for 3 numbers in a row, but got 2"),
@@ -312,3 +313,25 @@ def test_an_argument_that_means_another_thing_in_pytorch_needs_its_name() -> Non
         nn.Conv2d(1, 1, 1, 1, 0, False)  # type: ignore[misc]
     with pytest.raises(TypeError, match="positional arguments"):
         nn.MultiheadAttention(4, 2, False)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "way_out"),
+    [
+        (lambda: nn.Embedding(5, 3)("a"), r"not 'a': number the things, as in names.index\(x\)"),
+        (lambda: nn.Embedding(5, 3)(["a"]), "the number of a row, not 'a'"),
+        (lambda: nn.Embedding(5, 3)(1.5), "the number of a row, not 1.5"),
+        (lambda: nn.Linear(3, 2)("abc"), "not the text 'abc': number the letters"),
+        (lambda: nn.Sequential(nn.Linear(3, 2), nn.ReLU), r"not ReLU: write ReLU\(\)"),
+        (lambda: nn.Sequential([nn.Linear(3, 2), nn.ReLU()]), "give modules and functions one by one"),
+        (lambda: nn.Sequential(nn.Linear(3, 2), "relu"), "not 'relu'"),
+        (lambda: nn.LSTMCell(3, 2)([1.0, 2.0, 3.0], [0.0, 0.0]), r"a pair of lists, \(h, c\)"),
+        (lambda: nn.l2_penalty(nn.Linear(3, 2)), r"give model.parameters\(\)"),
+        (lambda: nn.Conv2d(1, 1, 3)([[1.0] * 4] * 4), r"one channel is \[rows\]"),
+        (lambda: fit(nn.Linear, [[1.0]], [1.0]), "not the class itself"),
+        (lambda: Value(1.0, label=3), r"give label=str\(3\)"),
+    ],
+)
+def test_what_a_part_does_not_take_is_told_with_the_way_out(mistake: Callable[[], Any], way_out: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=way_out):
+        mistake()

@@ -258,7 +258,7 @@ def _arithmetic(name: str, op: Op, plain: Callable[..., Any]) -> None:
         if type(self) is TracedFloat and type(other) in _FLOATS:  # 3x faster than all that may be otherwise
             return TracedFloat(compute(self.node, other.node if type(other) is TracedFloat else other))
         if isinstance(other, Value):
-            return getattr(self.node, f"__{name}__")(other)
+            return plain(self.node, other)
         if not _is_number(other):
             return NotImplemented  # a sequence among them, which Python repeats
         out = Value.apply(op, (self.node, node_of(other)))

@@ -1,4 +1,4 @@
-"""What a function chooses by a number of the call passes for the one that was chosen: its gradient, data and identity."""
+"""What a function chooses by a number of the call passes for the one that was chosen: its gradient and its identity."""
 
 from __future__ import annotations
 
