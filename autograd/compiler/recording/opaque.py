@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from autograd.compiler.recording.looks import NO_KEY, Look
 from autograd.compiler.recording.rewriting import codes_of
-from autograd.compiler.recording.watches import Watch, put_bytes, put_machine_numbers, put_variable, variable
+from autograd.compiler.recording.watches import Watch
 from autograd.trees import is_numpy
 
 __all__ = ["Generators", "Inside", "look_into", "look_into_module", "watch_functions"]
@@ -57,13 +57,13 @@ class Inside(NamedTuple):
 def look_into(x: Any) -> Inside | None:
     """The contents of an object of one of these kinds; None for an object of any other kind."""
     if isinstance(x, ContextVar):
-        return Inside(lambda: (x.get(None),), partial(put_variable, x, variable(x)), [x.get(None)])
+        return Inside(lambda: (x.get(None),), partial(_put_variable, x, _variable(x)), [x.get(None)])
     if isinstance(x, (array, bytearray)):
-        return Inside(lambda: (bytes(x),), partial(put_machine_numbers, x))
+        return Inside(lambda: (bytes(x),), partial(_put_machine_numbers, x))
     if is_numpy(x):
         if x.dtype.kind == "O":
             return Inside(lambda: x.ravel().tolist(), partial(setattr, x, "flat"), x.ravel().tolist())
-        return Inside(lambda: (repr(x.shape), x.tobytes()), partial(put_bytes, x), size=x.size // 10)
+        return Inside(lambda: (repr(x.shape), x.tobytes()), partial(_put_bytes, x), size=x.size // 10)
     if isinstance(x, weakref.ref):
         return Inside(lambda: (id(x()),))  # which does not keep the object alive
     if isinstance(x, _VIEWS):
@@ -112,6 +112,30 @@ def _memory(x: Any) -> Inside | None:
     except TypeError:
         return None
     return Inside(lambda: (view.tobytes(),), None if view.readonly else partial(_put_memory, view))
+
+
+def _put_variable(x: ContextVar[Any], before: Any, _: Any) -> None:
+    x.set(before)
+
+
+def _variable(x: ContextVar[Any]) -> Any:
+    """The value of a context variable, or its default; None if it has neither."""
+    try:
+        return x.get()
+    except LookupError:
+        return None
+
+
+def _put_machine_numbers(x: Any, seen: Any) -> None:
+    """Put numbers back into an array of Python's, or into a bytearray."""
+    x[:] = array(x.typecode, seen[0]) if isinstance(x, array) else seen[0]
+
+
+def _put_bytes(x: Any, seen: Any) -> None:
+    """Put numbers back into an array of numpy, whose own type knows how to read bytes."""
+    import numpy as np
+
+    x[...] = np.frombuffer(seen[1], dtype=x.dtype).reshape(x.shape)
 
 
 def _put_environment(seen: Any) -> None:

@@ -15,30 +15,26 @@ import functools
 import sys
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 from autograd.compiler.recording import codenames
-from autograd.compiler.recording.looks import END, NO_KEY, Look, with_class
+from autograd.compiler.recording.looks import END, NO_KEY
 from autograd.compiler.recording.opaque import Generators, Inside, look_into, look_into_module, watch_functions
 from autograd.compiler.recording.watches import (
     ATOMS,
     Difference,
     Looks,
     Watch,
-    all_attributes,
     content,
-    contents,
-    put_attributes,
-    put_class,
-    put_content,
-    put_dict,
-    put_items,
-    put_slots,
-    some_attributes,
-)
+    of_attributes,
+    of_cell,
+    of_entries,
+    of_members,
+    of_names,
+    of_slots,
+)  # fmt: skip
 from autograd.compiler.residence import settle
 from autograd.elementwise import Deferred
 from autograd.ops import Op
@@ -189,11 +185,9 @@ class Outside:
             self._watch(watch_functions(self.functions))
         for space, chosen in self._spaces.values():
             if chosen:
-                self._watch_space(chosen, space)
+                self._watch(of_names("", chosen, space))
         for name, cell in self._cells:
-            find, put = functools.partial(contents, cell), functools.partial(put_content, cell)
-            looks = [] if content(cell) is None else [Look("cell", cell, (), find())]
-            self._watch(Watch([name], find, cell, ["cell_contents"], put, looks))
+            self._watch(of_cell(name, cell))
 
     def _watch(self, watch: Watch) -> None:
         self.count += 0 if watch.identical else len(watch.seen)
@@ -232,17 +226,14 @@ class Outside:
             return  # the weights of a network name nothing
         elif isinstance(x, (list, deque, set, frozenset)):
             settle(x)  # all Values are of one class then
-            keys = range(len(x)) if isinstance(x, (list, deque)) else ()
             if not isinstance(x, frozenset):  # which cannot change
-                self._watch(Watch(where, functools.partial(list, x), x, keys, functools.partial(put_items, x)))
+                self._watch(of_members(where, x))
             if not self._push_values(x):
                 self._push(enumerate(x), where)
         elif isinstance(x, tuple):
             self._push(enumerate(x), where)
         elif isinstance(x, (dict, MappingProxyType)):
-            looks = [Look("dict", x, [*x], [*x.values()])] if type(x) is dict else []
-            put = functools.partial(put_dict, x)
-            self._watch(Watch(where, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], put, looks))
+            self._watch(of_entries(where, x))
             self._push(x.items(), where)
         elif isinstance(x, FunctionType):
             self._visit_function(x, where)
@@ -336,7 +327,7 @@ class Outside:
             data = {x for x in space if not (callable(space[x]) or hasattr(space[x], "__get__"))} if any_name else set()
             chosen = {x for x in space if x[:2] == "__" and isinstance(space[x], _METHODS)} | data | self.names
             if package not in _READ_ONLY:
-                self._watch_space(chosen | self.stored, space, f"{cls.__name__}.", cls)
+                self._watch(of_names(f"{cls.__name__}.", chosen | self.stored, space, cls))
             for name in chosen & space.keys():
                 if (id(cls), name) not in self.live:  # else the caller looks at all that is in there, too
                     self._see(space[name], f"{cls.__name__}.{name}")
@@ -363,42 +354,16 @@ class Outside:
                 if type(space.get(name)) is Deferred:
                     space[name] = space[name].fetch()
             if any_name:
-                keys = [NO_KEY, *[NO_KEY] * len(space), *space]
-                put = functools.partial(put_attributes, space)
-                looks = with_class(x, [Look("dict", space, list(space), list(space.values()))])
-                self._watch(Watch(where, functools.partial(all_attributes, x, space), space, keys, put, looks))
+                self._watch(of_attributes(where, x, space))
             else:
-                self._watch_space(names, space, f"{where}.", x)
+                self._watch(of_names(f"{where}.", names, space, x))
             for name in names & space.keys():
                 if (id(space), name) not in self.live:  # else the caller looks at all that is in there, too
                     self._see(space[name], f"{where}.{name}")
         slots = [name for name in _slots(type(x)) if any_name or name in self.names or name in self.stored]
         if slots:
-            names_of_slots = [f"{where}.{name}" for name in slots]
-            put = functools.partial(put_slots, x, slots)
-            self._watch(Watch(names_of_slots, lambda: [getattr(x, name, None) for name in slots], x, slots, put))
+            self._watch(of_slots(f"{where}.", x, slots))
             self._push([(name, getattr(x, name, None)) for name in slots], where)
-
-    def _watch_space(self, names: set[str], space: Any, prefix: str = "", owner: Any = None) -> None:
-        """Some names of a namespace: what they stand for, and that the others are not there."""
-        of_class = isinstance(owner, type)  # whose namespace can be read only
-        present = [name for name in space if name in names]
-        absent = names.difference(present)
-        find = itemgetter(*present) if len(present) > 1 else lambda space: [space[name] for name in present]
-
-        def put(seen: Any) -> None:
-            for name in absent:
-                space.pop(name, None)
-            space.update(zip(present, seen[1:]))
-
-        names_here = [prefix.rstrip("."), *[prefix + name for name in present]]
-        back = functools.partial(put_class, owner, absent, present) if of_class else put
-        looks: Sequence[Look] = ()
-        if type(space) is dict:
-            expected = [*map(space.__getitem__, present), *[NO_KEY] * len(absent)]
-            looks = with_class(owner, [Look("names", space, [*present, *absent], expected)])
-        look = functools.partial(some_attributes, owner, space, find, absent)
-        self._watch(Watch(names_here, look, owner if of_class else space, [NO_KEY, *present], back, looks))
 
 
 def _package(module: str | None) -> str:

@@ -6,16 +6,14 @@ of calls into C, and one by one only where these find a difference.
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from functools import partial
-from operator import is_
+from operator import is_, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.compiler.backends import native_available
-from autograd.compiler.recording.looks import NO_KEY, Look, without
+from autograd.compiler.recording.looks import NO_KEY, Look, with_class, without
 from autograd.trees import put_entries
 from autograd.value import Value
 
@@ -23,25 +21,9 @@ if TYPE_CHECKING:
     from autograd.compiler.machine.identical import Comparison
 
 __all__ = [
-    "ATOMS",
-    "Difference",
-    "Looks",
-    "Watch",
-    "all_attributes",
-    "content",
-    "contents",
-    "put_attributes",
-    "put_bytes",
-    "put_class",
-    "put_content",
-    "put_dict",
-    "put_items",
-    "put_machine_numbers",
-    "put_slots",
-    "put_variable",
-    "some_attributes",
-    "variable",
-]
+    "ATOMS", "Difference", "Looks", "Watch", "content", "of_attributes", "of_cell", "of_entries", "of_members",
+    "of_names", "of_slots",
+]  # fmt: skip
 
 ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
 
@@ -202,98 +184,103 @@ def _same(now: Any, seen: Any) -> bool:
     return plain and bool(now == seen or now != now) and repr(now) == repr(seen)
 
 
-def all_attributes(x: Any, space: dict[str, Any]) -> list[Any]:
-    """The class of an object, the names of its attributes and these; nothing if they are in another dictionary now."""
-    return [x.__class__, *space, *space.values()] if x.__dict__ is space else []
+# ---- what there is to watch: how it is found, and how it is put back -------------------------------------------------
+def of_members(name: str, x: Any) -> Watch:
+    """All members of a list, a deque or a set."""
+
+    def put(seen: Any) -> None:
+        if isinstance(x, list):
+            x[:] = seen
+        else:
+            x.clear()
+            x.extend(seen) if isinstance(x, deque) else x.update(seen)
+
+    return Watch(name, partial(list, x), x, range(len(x)) if isinstance(x, (list, deque)) else (), put)
 
 
-def some_attributes(owner: Any, space: Any, find: Callable[[Any], Any], absent: set[str]) -> tuple[Any, ...]:
-    """The class of the owner of a namespace, and what some names there stand for.
+def of_entries(name: str, x: Any) -> Watch:
+    """All keys of a dictionary, then all that they stand for."""
+
+    def put(seen: Any) -> None:
+        if isinstance(x, dict):
+            x.clear()
+            put_entries(x, zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
+
+    looks = [Look("dict", x, [*x], [*x.values()])] if type(x) is dict else []
+    return Watch(name, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], put, looks)
+
+
+def of_attributes(name: str, x: Any, space: dict[str, Any]) -> Watch:
+    """The class of an object, the names of all its attributes, and these; nothing if it has another dictionary now."""
+
+    def put(seen: Any) -> None:  # the class stays
+        count = len(seen) // 2
+        space.clear()
+        space.update(zip(seen[1 : 1 + count], seen[1 + count :]))
+
+    def find() -> list[Any]:
+        return [x.__class__, *space, *space.values()] if x.__dict__ is space else []
+
+    looks = with_class(x, [Look("dict", space, list(space), list(space.values()))])
+    return Watch(name, find, space, [NO_KEY, *[NO_KEY] * len(space), *space], put, looks)
+
+
+def of_slots(prefix: str, x: Any, slots: Sequence[str]) -> Watch:
+    """What some slots of an object hold."""
+
+    def put(seen: Any) -> None:
+        for name, y in zip(slots, seen):
+            if y is not getattr(x, name, None):
+                setattr(x, name, y)
+
+    return Watch([prefix + name for name in slots], lambda: [getattr(x, name, None) for name in slots], x, slots, put)
+
+
+def of_names(prefix: str, names: set[str], space: Any, owner: Any = None) -> Watch:
+    """What some names of a namespace stand for, and that the others are not there; and the class of its owner.
 
     Nothing if one of them is missing, if one is there that was absent, or if the owner has another namespace now.
     """
-    if not space.keys().isdisjoint(absent):
-        return ()
-    if owner is not None and not isinstance(owner, type) and owner.__dict__ is not space:
-        return ()
-    try:
-        return (owner.__class__, *find(space))
-    except KeyError:
-        return ()
+    of_class = isinstance(owner, type)  # whose namespace can be read only
+    present = [name for name in space if name in names]
+    absent = names.difference(present)
+    get = itemgetter(*present) if len(present) > 1 else lambda space: [space[name] for name in present]
+
+    def find() -> tuple[Any, ...]:
+        moved = owner is not None and not of_class and owner.__dict__ is not space
+        if moved or not space.keys().isdisjoint(absent):
+            return ()
+        try:
+            return (owner.__class__, *get(space))
+        except KeyError:
+            return ()
+
+    def put(seen: Any) -> None:
+        for name in absent & space.keys():
+            if of_class:
+                delattr(owner, name)
+            else:
+                del space[name]
+        for name, x in zip(present, seen[1:]):
+            if not of_class:
+                space[name] = x
+            elif space.get(name) is not x:
+                setattr(owner, name, x)
+
+    looks: Sequence[Look] = ()
+    if type(space) is dict:
+        expected = [*map(space.__getitem__, present), *[NO_KEY] * len(absent)]
+        looks = with_class(owner, [Look("names", space, [*present, *absent], expected)])
+    written = [prefix.rstrip("."), *[prefix + name for name in present]]
+    return Watch(written, find, owner if of_class else space, [NO_KEY, *present], put, looks)
 
 
-def put_items(x: Any, seen: Any) -> None:
-    """Put members back into a list, a deque or a set."""
-    if isinstance(x, list):
-        x[:] = seen
-    else:
-        x.clear()
-        x.extend(seen) if isinstance(x, deque) else x.update(seen)
-
-
-def put_dict(x: Any, seen: Any) -> None:
-    """Put all keys and then all values back into a dictionary."""
-    if isinstance(x, dict):
-        x.clear()
-        put_entries(x, zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
-
-
-def put_class(kind: type, absent: set[str], present: Sequence[str], seen: Any) -> None:
-    """Put the attributes of a class back: those that were not there, and what the others stood for."""
-    for name in absent & vars(kind).keys():
-        delattr(kind, name)
-    for name, x in zip(present, seen[1:]):
-        if vars(kind).get(name) is not x:
-            setattr(kind, name, x)
-
-
-def put_slots(x: Any, slots: Sequence[str], seen: Any) -> None:
-    """Put the attributes of an object with slots back."""
-    for name, y in zip(slots, seen):
-        if y is not getattr(x, name, None):
-            setattr(x, name, y)
-
-
-def put_variable(x: ContextVar[Any], before: Any, _: Any) -> None:
-    """Let a context variable have the value that it had."""
-    x.set(before)
-
-
-def variable(x: ContextVar[Any]) -> Any:
-    """The value of a context variable, or its default; None if it has neither."""
-    try:
-        return x.get()
-    except LookupError:
-        return None
-
-
-def put_machine_numbers(x: Any, seen: Any) -> None:
-    """Put numbers back into an array of Python's, or into a bytearray."""
-    x[:] = array(x.typecode, seen[0]) if isinstance(x, array) else seen[0]
-
-
-def put_attributes(space: dict[str, Any], seen: Any) -> None:
-    """Put attributes back: the class, which stays, then all names, then all that they stand for."""
-    count = len(seen) // 2
-    space.clear()
-    space.update(zip(seen[1 : 1 + count], seen[1 + count :]))
-
-
-def put_bytes(x: Any, seen: Any) -> None:
-    """Put numbers back into an array of numpy, whose own type knows how to read bytes."""
-    import numpy as np
-
-    x[...] = np.frombuffer(seen[1], dtype=x.dtype).reshape(x.shape)
-
-
-def put_content(cell: Any, seen: Any) -> None:
-    """Let a name of an enclosing function stand for what was seen."""
-    cell.cell_contents = seen[0]
-
-
-def contents(cell: Any) -> tuple[Any]:
-    """What a name of an enclosing function stands for, as a list of one."""
-    return (content(cell),)
+def of_cell(name: str, cell: Any) -> Watch:
+    """What a name of an enclosing function stands for."""
+    now = content(cell)
+    looks = [] if now is None else [Look("cell", cell, (), (now,))]
+    put = partial(setattr, cell, "cell_contents")
+    return Watch([name], lambda: (content(cell),), cell, ["cell_contents"], lambda seen: put(seen[0]), looks)
 
 
 def content(cell: Any) -> Any:
