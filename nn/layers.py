@@ -135,7 +135,11 @@ class Neuron(Module):
         activate = self._activate
         if activate is None:
             return z
-        a: Value = getattr(z, activate)() if isinstance(activate, str) else activate(z)
+        a: Value
+        if activate == "relu":  # as most are, 0.8 of the time
+            a = z.relu()
+        else:
+            a = getattr(z, activate)() if isinstance(activate, str) else activate(z)
         a.label = self._a
         return a
 
