@@ -138,8 +138,10 @@ class Neuron(Module):
         a: Value
         if activate == "relu":  # as most are, 0.8 of the time
             a = z.relu()
+        elif isinstance(activate, str):
+            a = getattr(z, activate)()
         else:
-            a = getattr(z, activate)() if isinstance(activate, str) else activate(z)
+            a = activate(z)
         a.label = self._a
         return a
 
