@@ -19,7 +19,7 @@ from typing import BinaryIO, NoReturn
 from autograd import AutogradError
 from autograd.terminal import listed
 
-__all__ = ["DataError", "DataFile", "Table", "listing", "read_table", "shorten"]
+__all__ = ["DataError", "DataFile", "Table", "listing", "read_table", "read_text", "shorten"]
 
 DataFile = str | os.PathLike[str] | BinaryIO
 
@@ -184,32 +184,39 @@ def read_table(file: DataFile, needed: Iterable[str] = ()) -> Table:
     Table(name='data', header=['weight', 'fruit'], rows=[(2, ['150', 'apple'])])
     """
     name = os.fspath(file) if isinstance(file, (str, os.PathLike)) else str(getattr(file, "name", "data"))
-    (_, header), *rows = _rows(name, _text(name, _content(name, file)))
+    (_, header), *rows = _rows(name, read_text(name, file, "CSV (UTF-8)"))
     _check_header(name, header, needed)
     _check_rows(name, header, rows)
     return Table(name, header, rows)
 
 
-def _content(name: str, file: DataFile) -> bytes:
+def read_text(name: str, file: DataFile, kind: str) -> str:
+    """The text of a UTF-8 file.
+
+    Args:
+        name: What messages call the file.
+        file: The path, or a file that is open for reading bytes.
+        kind: What to save the file as if it is not UTF-8, used in the error message.
+
+    Raises:
+        DataError: The file cannot be read, or is not UTF-8.
+    """
     try:
-        if not isinstance(file, (str, os.PathLike)):
-            return file.read()
-        with open(file, "rb") as opened:
-            return opened.read()
+        if isinstance(file, (str, os.PathLike)):
+            with open(file, "rb") as opened:
+                content = opened.read()
+        else:
+            content = file.read()
     except OSError as error:
         raise DataError(f"cannot read {name}: {error.strerror or error}") from error
-
-
-def _text(name: str, content: bytes) -> str:
     if b"\0" in content:
-        raise DataError(f"{name}: the file holds zero bytes, so it is not UTF-8 text: export it as CSV (UTF-8)")
+        raise DataError(f"{name}: the file holds zero bytes, so it is not UTF-8 text: save it as {kind}")
     try:
         return content.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{name}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8 text: save the file as CSV (UTF-8)"
-        ) from error
+        byte = f"byte 0x{content[error.start]:02x}"
+        raise DataError(f"{name}, line {line}: {byte} is not UTF-8 text: save the file as {kind}") from error
 
 
 def _rows(name: str, text: str) -> list[tuple[int, list[str]]]:

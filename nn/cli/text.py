@@ -18,14 +18,13 @@ from autograd import no_grad, relu
 from autograd.errors import NumericError
 from autograd.terminal import say
 from nn.activations import each_number
-from nn.data import DataError
 from nn.datasets import load_names
-from nn.files import FileError, file_errors
 from nn.losses import cross_entropy
 from nn.module import Module
 from nn.optim import Adam
 from nn.parts import Embedding, Linear, RMSNorm
 from nn.sequences import MultiheadAttention
+from nn.tables import DataError, read_text
 
 __all__ = ["Writer", "generate", "learn", "lines_of", "write"]
 
@@ -79,8 +78,7 @@ def lines_of(path: str | None) -> list[str]:
         path: The file, encoded as UTF-8; ``-`` is standard input.
 
     Raises:
-        FileError: It cannot be read, or is no text.
-        DataError: It has fewer than two lines, or too many different characters.
+        DataError: It cannot be read, is no text, has fewer than two lines, or too many different characters.
 
     >>> len(lines_of(None))
     2003
@@ -88,14 +86,7 @@ def lines_of(path: str | None) -> list[str]:
     if path is None:
         return load_names()
     name = "standard input" if path == "-" else path
-    with file_errors("read", name):
-        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileError(
-            f"{name} is no text in UTF-8 (byte {error.start + 1} is {content[error.start]:#04x})"
-        ) from error
+    text = read_text(name, sys.stdin.buffer if path == "-" else path, "UTF-8")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) < 2:
         raise DataError(f"{name} has {len(lines)} line{'s' * (len(lines) != 1)} of text, and at least 2 are needed")
