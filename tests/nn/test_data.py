@@ -17,7 +17,18 @@ from hypothesis import strategies as st
 
 from autograd.errors import AutogradError
 from nn import MLP, accuracy, datasets, fit, predict
-from nn.data import DataError, Standardizer, minibatches, one_hot, read_csv, samples_of, train_test_split
+from nn.data import (
+    DataError,
+    Standardizer,
+    alike,
+    check_pairs,
+    first_not_finite,
+    minibatches,
+    one_hot,
+    read_csv,
+    samples_of,
+    train_test_split,
+)
 
 TABLE = b"weight,price,fruit\n150,0.5,apple\n6,0.25,cherry\n8.5,-3e-1,cherry\n"
 
@@ -504,3 +515,30 @@ def test_what_was_measured_is_not_changed() -> None:
     for thing, name in ((Standardizer([0.0], [1.0]), "mean"), (datasets.load_iris(), "features")):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(thing, name, [])
+
+
+def test_without_a_seed_the_draw_is_that_of_seed_0() -> None:
+    X = list(range(20))
+    assert minibatches(20, 6) == minibatches(20, 6, seed=0)
+    assert train_test_split(X, X) == train_test_split(X, X, seed=0)
+
+
+def test_a_message_about_pairs_names_their_place_if_they_have_one() -> None:
+    with pytest.raises(DataError, match=r"^validation_data: X has 1 samples"):
+        check_pairs([1.0], [], "validation_data")
+    with pytest.raises(DataError, match=r"^X has 1 samples"):
+        check_pairs([1.0], [])
+
+
+@pytest.mark.parametrize("kind", [list, np.array, lambda numbers: {"a": numbers}])
+def test_structures_are_alike_whose_numbers_are_the_same(kind: Callable[[list[float]], Any]) -> None:
+    assert alike(kind([1.0, math.nan]), kind([1.0, math.nan]))
+    for other in ([1.0, 2.0], [math.nan, 1.0], [1.0], [math.nan, math.nan]):
+        assert not alike(kind([1.0, math.nan]), kind(other))
+    assert not alike(kind([1.0]), 1.0)
+    assert not alike({"a": 1.0}, {"b": 1.0})
+
+
+def test_the_first_number_that_is_not_finite_has_a_place() -> None:
+    assert first_not_finite([[1.0, 2.0], 3.0, [4.0, math.inf], math.nan]) == (2, math.inf)
+    assert first_not_finite([[1.0], 2.0, "text"]) is None
