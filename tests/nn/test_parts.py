@@ -327,7 +327,7 @@ def test_an_argument_that_means_another_thing_in_pytorch_needs_its_name() -> Non
         (lambda: nn.Sequential(nn.Linear(3, 2), "relu"), "not 'relu'"),
         (lambda: nn.LSTMCell(3, 2)([1.0, 2.0, 3.0], [0.0, 0.0]), r"a pair of lists, \(h, c\)"),
         (lambda: nn.l2_penalty(nn.Linear(3, 2)), r"give model.parameters\(\)"),
-        (lambda: nn.Conv2d(1, 1, 3)([[1.0] * 4] * 4), r"one channel is \[rows\]"),
+        (lambda: nn.Conv2d(1, 1, 3)([[1.0] * 4] * 4), r"give \[rows\] if there is one channel"),
         (lambda: fit(nn.Linear, [[1.0]], [1.0]), "not the class itself"),
         (lambda: Value(1.0, label=3), r"give label=str\(3\)"),
     ],
