@@ -17,7 +17,7 @@ __all__ = [
     "is_array", "is_numpy", "is_object", "is_tree", "put_entries", "rebuild",
 ]  # fmt: skip
 
-_OF_NUMBERS = ("__len__", "__array__", "__float__", "detach")  # what containers, arrays, numbers and tensors have
+_OF_NUMBERS = ("__array__", "__float__", "detach")  # what arrays, numbers and tensors have
 FIXED = (str, bytes, type(None), Enum)
 _KNOWN = ("builtins", "autograd", "numpy")  # packages whose numbers behave as Python's floats and ints
 
@@ -31,13 +31,13 @@ class ObjectError(TypeError):
 
 
 def is_object(x: Any) -> bool:
-    """Whether x is a model, an optimiser, a dataclass or a function: nothing like a number, and no container of them.
+    """Whether x is a model, an optimiser, a dataclass or a function: nothing like a number, and no list of these.
 
     >>> from autograd import Value
     >>> [is_object(x) for x in (print, lambda: 0, 1.0, [1.0], "text", None, Value(1.0), float)]
     [True, True, False, False, False, False, False, False]
     """
-    if isinstance(x, (type, int, float, complex)) or any(hasattr(x, name) for name in _OF_NUMBERS):
+    if isinstance(x, (type, int, float, complex, list, tuple, dict)) or any(hasattr(x, name) for name in _OF_NUMBERS):
         return False
     return callable(x) or hasattr(x, "__dict__") or hasattr(type(x), "__slots__")
 

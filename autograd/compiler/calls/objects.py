@@ -16,19 +16,22 @@ from functools import partial
 from typing import Any
 
 from autograd.compiler.calls.budget import FEW, MOST
+from autograd.compiler.recording.arguments import Keywords
 from autograd.provenance import depth_of_caller
 from autograd.trees import is_object
 
 __all__ = ["Methods", "Objects", "given"]
 
 
-def given(f: Callable[..., Any], objects: Mapping[int, Any]) -> Callable[..., Any]:
-    """A function of the other arguments, when some are given, by their places.
+def given(f: Callable[..., Any], objects: Mapping[Any, Any]) -> Callable[..., Any]:
+    """A function of the other arguments, when some are given, by their places and names.
 
-    >>> given(divmod, {1: 4})(11)
-    (2, 3)
+    >>> given(divmod, {1: 4})(11), given(sorted, {"reverse": True})([1, 3, 2])
+    ((2, 3), [3, 2, 1])
     """
-    function = partial(_called, f, objects)  # an object whose members count as what is outside
+    by_place = {key: x for key, x in objects.items() if isinstance(key, int)}
+    by_name = {key: x for key, x in objects.items() if not isinstance(key, int)}
+    function = partial(_called, f, by_place, **by_name)  # an object whose members count as what is outside
     function.__name__ = getattr(f, "__name__", "the function")  # type: ignore[attr-defined]
     return function
 
@@ -43,6 +46,18 @@ def _put_in(objects: Mapping[int, Any], rest: Sequence[Any]) -> list[Any]:
     for place, x in objects.items():
         args.insert(place, x)
     return args
+
+
+def _taken_out(args: Sequence[Any]) -> tuple[dict[Any, Any], list[Any]]:
+    """The objects among the arguments, by their places and names, and the other arguments."""
+    objects: dict[Any, Any] = {place: x for place, x in enumerate(args) if is_object(x)}
+    rest = [x for place, x in enumerate(args) if place not in objects]
+    if rest and isinstance(rest[-1], Keywords):
+        named = {name: x for name, x in rest[-1].items() if is_object(x)}
+        others = {name: x for name, x in rest[-1].items() if name not in named}
+        objects |= named
+        rest[-1:] = [Keywords(others)] if others else []
+    return objects, rest
 
 
 class Objects:
@@ -64,8 +79,7 @@ class Objects:
 
         To compile a function for objects that will not be given again would cost much and save nothing.
         """
-        objects = {place: x for place, x in enumerate(args) if is_object(x)}
-        rest = [x for place, x in enumerate(args) if place not in objects]
+        objects, rest = _taken_out(args)
         key = tuple([(place, id(x)) for place, x in objects.items()])
         if key in self.known:
             self._found += 1
@@ -83,10 +97,10 @@ class Objects:
     def value_and_grad(self, args: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
         """The value, and the gradients with respect to the other arguments; None for an object."""
         compiled, rest = self.compiled(args)
-        objects = {place: x for place, x in enumerate(args) if is_object(x)}
+        objects, _ = _taken_out(args)
         compiled = compiled or self._compile(given(self._f, objects))
         value, gradients = compiled.value_and_grad(*rest)
-        return value, tuple(_put_in(dict.fromkeys(objects), gradients))
+        return value, tuple(_put_in({place: None for place in objects if isinstance(place, int)}, gradients))
 
     @property
     def last(self) -> Any:

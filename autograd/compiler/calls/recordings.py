@@ -221,9 +221,10 @@ class Uncompiled(Recordings):
         return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
 
     def as_it_is(self, args: Sequence[Any]) -> Any:
-        """What the function gives for numbers of which it may ask more than a stand-in could answer."""
+        """What the function gives for objects, and for numbers of which it may ask more than a stand-in can answer."""
         self.budget.misses += 1
-        return called(self.f, args)
+        result = called(self.f, args)
+        return result if result is None or is_structure(result) or self._updates() else as_node(result)
 
     def are_apart(self, args: Sequence[Any], kind: Any, given: Sequence[Any]) -> bool:
         """Whether a program can make a call: all that the function may change has one name only.

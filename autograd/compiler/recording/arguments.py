@@ -70,6 +70,10 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True, fixed: boo
     if isinstance(x, (list, tuple, dict)):
         whole = is_whole(x)
         places = x.items() if isinstance(x, dict) else enumerate(x)
+        if isinstance(x, Keywords):
+            return [
+                number for name, item in places for number in arguments_of(item, f"argument {name!r}", whole, fixed)
+            ]
         return [number for place, item in places for number in arguments_of(item, (where, place), whole, fixed)]
     if isinstance(x, Value):
         return [x]
@@ -89,8 +93,11 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True, fixed: boo
                 f"{_place(where)} of a compiled function is the class {x.__name__}, which is no number: "
                 "for a class method write @autograd.compile above @classmethod"
             ) from None
-        if isinstance(where, str) and is_object(x):
-            raise ObjectError(f"{where} of a compiled function is no number, but {x!r}") from None
+        if is_object(x):
+            kind = ObjectError if isinstance(where, str) else TypeError
+            raise kind(
+                f"{_place(where)} of a compiled function is no number, but {x!r}: give it as an argument of its own"
+            ) from None
         raise TypeError(
             f"{_place(where)} of a compiled function must be a number, a Value, a nested list, a dictionary, an array "
             f"or a text: {error}"

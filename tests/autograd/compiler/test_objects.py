@@ -13,7 +13,7 @@ import pytest
 
 import autograd
 from autograd import Value, fsum
-from nn import MLP, SGD, Adam
+from nn import MLP, SGD, Adam, Linear, Sequential
 
 pytest.importorskip("numpy")
 RNG = random.Random(0)
@@ -123,6 +123,30 @@ def test_ever_new_objects_are_not_compiled_for_and_a_warning_says_so() -> None:
     assert len(compiled.objects.known) <= 4
 
 
+def test_results_are_of_one_kind_whether_compiled_or_not() -> None:
+    compiled = autograd.compile(lambda spring, x: 3.0 * x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert {type(compiled(Spring(float(n), Value(1.0)), 2.0)) for n in range(9)} == {Value}
+
+
+def test_objects_by_name_only_and_with_a_length() -> None:
+    model = Sequential(Linear(2, 3), Linear(3, 1))
+
+    def f(x: float, *, network: Any, shift: float = 1.0) -> Any:
+        return network([x, shift])[0]
+
+    compiled = autograd.compile(f)
+    for number in range(8):
+        x = 0.5 * number
+        assert compiled(x, network=model).data == pytest.approx(f(x, network=model).data)
+        assert compiled(x, network=model, shift=x).data == pytest.approx(f(x, network=model, shift=x).data)
+    value, (by_x, others) = compiled.value_and_grad(0.5, network=model, shift=2.0)
+    assert value == pytest.approx(f(0.5, network=model, shift=2.0).data)
+    assert list(others) == ["shift"]
+    assert isinstance(by_x, float)
+
+
 def test_functions_are_objects() -> None:
     compiled = autograd.compile(lambda f, x: 2.0 * f(x))
     square = lambda x: x * x  # noqa: E731
@@ -133,8 +157,8 @@ def test_functions_are_objects() -> None:
 
 def test_what_is_neither_an_object_nor_a_number_is_an_error() -> None:
     compiled = autograd.compile(lambda x, y: x * y)
-    for argument in (1j, {1.0, 2.0}, float):
-        with pytest.raises(TypeError, match="argument 0 of a compiled function"):
+    for argument in (1j, {1.0, 2.0}, float, [MLP(1, [1])]):
+        with pytest.raises(TypeError, match=r"argument 0(\[0\])? of a compiled function"):
             compiled(argument, 2.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
