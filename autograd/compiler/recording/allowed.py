@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from autograd.compiler.recording.choosing import original
 from autograd.modes import current_modes, recorders, switched
 from autograd.ops import Traced
 
@@ -96,6 +97,8 @@ def _of_python(function: FunctionType) -> Any:
 def _of_c(function: BuiltinFunctionType) -> Any:
     owner: Any = function.__self__
     name = function.__name__
+    if function is id:
+        return _id
     if owner is None or isinstance(owner, ModuleType):
         module = function.__module__ or ""
         full = name if module == "builtins" else f"{module}.{name}"
@@ -130,6 +133,11 @@ def _class(kind: type) -> Any:
     if name in _WORLDLY_CLASSES:
         return _refused(kind, name)
     return _seeded(kind) if _is_unseeded(kind) else kind
+
+
+def _id(x: Any) -> int:
+    """``id(x)``, of the one that was chosen where that is one of several."""
+    return id(original(x))
 
 
 def _kind_of(*args: Any) -> Any:

@@ -12,6 +12,7 @@ gather (the row ``take`` of the table) and ``max`` a chain of selections, so tha
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -95,16 +96,21 @@ class Chosen(Value):
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Value) and _original(self) is _original(other))
 
-    __hash__ = Value.__hash__
+    def __hash__(self) -> int:
+        """That of the one that was chosen, in sets and dictionaries of the program; its own in those of the engine."""
+        ours = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0] == "autograd"
+        return Value.__hash__(self if ours or _no_function_runs() else _original(self))
 
 
 def _no_function_runs() -> bool:
     return current_modes().recorder is None or walking._is_owned()  # type: ignore[attr-defined]
 
 
-def original(node: Value) -> Value:
-    """The node itself or, if it is one of several, the one that was chosen: a decision."""
-    return _original(node) if type(node) is Chosen else node
+def original(x: Any) -> Any:
+    """The object itself or, if it is one of several nodes or lists, the one that was chosen: a decision."""
+    if type(x) is Row and current_modes().recorder is not None:
+        return original(x._lists)[x._place.read()]
+    return _original(x) if type(x) is Chosen else x
 
 
 def _chosen(node: Value) -> Value:
@@ -242,8 +248,9 @@ def identical(x: Any, y: Any) -> bool:
     if TracedBool in (type(x), type(y)) and isinstance(x, bool) and isinstance(y, bool):
         return bool(x) is bool(y)
     recorder = current_modes().recorder
-    if isinstance(x, Value) and isinstance(y, Value) and Chosen in (type(x), type(y)):
-        return identical(original(x), original(y))
+    one, other = original(x), original(y)
+    if one is not x or other is not y:
+        return identical(one, other)
     copies = set() if recorder is None else recorder.copies
     if isinstance(x, _CONTAINERS) and isinstance(y, _CONTAINERS) and not copies.isdisjoint((id(x), id(y))):
         recorder.refuse("asks whether a list or dictionary in the arguments is a certain one")

@@ -159,6 +159,41 @@ def identity(T: list[Value], E: list[list[Value]]) -> Any:
     return f
 
 
+def updated_once(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        used = {T[i], T[j]}
+        loss = (T[i] * T[j]) ** 2
+        for t in T:
+            t.grad = 0.0
+        loss.backward()
+        for t in used:
+            t.data -= 0.01 * t.grad
+        return [loss, len(used), T[0] in used]
+
+    return f
+
+
+def remembered(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        place = {id(t): k + 1.0 for k, t in enumerate(T)}
+        gains = {T[i]: 2.0, T[j]: 3.0}
+        counts: dict[Value, int] = {}
+        for t in (T[i], T[j], T[i]):
+            counts[t] = counts.get(t, 0) + 1
+        return [T[i] * place[id(T[i])] * gains[T[i]], T[j] * counts[T[j]], len(gains)]
+
+    return f
+
+
+def known_rows(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        place = {id(row): k for k, row in enumerate(E)}
+        same = E[i] is E[j]
+        return [E[i][0] * (2.0 if same else 3.0), E[j] is E[1], E[j] is not E[1], place[id(E[i])]]
+
+    return f
+
+
 EVERY = [
     gradient,
     row_update,
@@ -171,6 +206,9 @@ EVERY = [
     two_backwards,
     row_kept,
     identity,
+    updated_once,
+    remembered,
+    known_rows,
 ]
 
 
