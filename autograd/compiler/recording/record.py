@@ -340,7 +340,8 @@ def _needed(inside: dict[Value, None], roots: dict[Value, None]) -> Graph:
     while nodes and nodes[-1] not in roots:  # such as parameters that were set, and not read again
         nodes.pop()
     graph = Graph(nodes)
-    if {*range(len(graph))}.difference(graph.operands, map(graph.number.get, roots)):
+    wanted = {*graph.operands, *[graph.number[root] for root in roots if root in graph.number]}
+    if len(wanted) < len(graph.number):
         return _followed(graph, roots)
     return graph  # nothing was computed in vain, which is 4x faster to see than to follow the operands
 
