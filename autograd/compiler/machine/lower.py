@@ -150,14 +150,14 @@ class _Lowering:
             if len(terms.factors) == 1 and terms.owner.is_one_to_one:
                 starts.setdefault(_span(terms), []).append(terms)
         parts: list[_Part] = []
-        used: list[Terms] = []
+        used: set[int] = set()  # by id
         for terms in lists:
-            if any(terms is start for start in used):
+            if id(terms) in used:
                 continue
             found = [start for start in starts.get(_span(terms), ()) if _starts(start, terms)]
             if found:
                 starts[_span(terms)].remove(found[0])
-                used.append(found[0])
+                used.add(id(found[0]))
             parts.append(self._part(number, terms, found[0] if found else None))
         parts.sort(key=lambda part: (not part.dense, part.first - part.end))
         written: list[tuple[int, int]] = []  # by calls that do not add to what is there

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import chain, pairwise, repeat
+from itertools import chain, count, pairwise, repeat
 from math import gcd
 from operator import itemgetter, sub
 from typing import NamedTuple, TypeVar
@@ -128,7 +128,10 @@ def _repeats(places: list[int], outer: list[int], turns: int, step: int) -> bool
     """Whether each of the outer places is followed by ``turns`` places in equal steps."""
     if len(outer) < turns:  # few long lines
         return all(places[k * turns : (k + 1) * turns] == _line(start, step, turns) for k, start in enumerate(outer))
-    return all(places[turn::turns] == list(map((turn * step).__add__, outer)) for turn in range(1, turns))
+    if not step:  # nothing to add
+        return all(places[turn::turns] == outer for turn in range(1, turns))
+    shifts = zip(range(1, turns), count(step, step))
+    return all(places[turn::turns] == [start + shift for start in outer] for turn, shift in shifts)
 
 
 def _line(start: int, step: int, n: int) -> list[int]:
@@ -143,7 +146,7 @@ def common_step(places: Sequence[int], size: int) -> int | None:
     """
     first = list(places[:size])
     step = places[size] - places[0] if len(places) > size else 0
-    rows = [list(map((k * step).__add__, first)) == list(places[k * size : (k + 1) * size])
+    rows = [[place + k * step for place in first] == list(places[k * size : (k + 1) * size])
             for k in range(1, len(places) // size)]  # fmt: skip
     return step if all(rows) else None
 
