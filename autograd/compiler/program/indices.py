@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import chain, count, pairwise, repeat
+from itertools import chain, pairwise, repeat
 from math import gcd
 from operator import itemgetter, sub
 from typing import NamedTuple, TypeVar
@@ -130,8 +130,8 @@ def _repeats(places: list[int], outer: list[int], turns: int, step: int) -> bool
         return all(places[k * turns : (k + 1) * turns] == _line(start, step, turns) for k, start in enumerate(outer))
     if not step:  # nothing to add
         return all(places[turn::turns] == outer for turn in range(1, turns))
-    shifts = zip(range(1, turns), count(step, step))
-    return all(places[turn::turns] == [start + shift for start in outer] for turn, shift in shifts)
+    shifts = [turn * step for turn in range(turns)]
+    return all(places[turn::turns] == [start + shift for start in outer] for turn, shift in enumerate(shifts))
 
 
 def _line(start: int, step: int, n: int) -> list[int]:
