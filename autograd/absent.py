@@ -47,10 +47,17 @@ class Missing:
         self.name, self.advice = name, advice
         self.__doc__ = f"There is none: {advice}."  # for help(Value)
 
-    def __get__(self, node: object, kind: type[Any]) -> Missing:
+    def __get__(self, node: object, kind: type[Any]) -> Any:
         if node is None:  # as descriptors do that are asked for by their class
             return self
+        if self.name in getattr(node, "__dict__", ()):  # of a subclass that has it
+            return vars(node)[self.name]
         raise self.error(kind)
+
+    def __set__(self, node: object, x: Any) -> None:
+        if not hasattr(node, "__dict__"):
+            raise self.error(type(node))
+        vars(node)[self.name] = x
 
     def error(self, kind: type[Any]) -> Exception:
         """What is raised for a node of some class."""

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from autograd.trees import all_floats, is_array
 from nn.options import whole_number
 from nn.tables import DataError, DataFile, listing, read_table, shorten
 
@@ -228,23 +227,6 @@ def check_pairs(X: Sequence[Any], y: Sequence[Any], place: str = "") -> None:
         raise DataError(f"{where}X has {len(X)} samples but y has {len(y)} targets: give one target per sample")
     if not len(X):
         raise DataError(f"{where}there are no samples: X and y are empty")
-
-
-def alike(x: Any, y: Any) -> bool:
-    """Whether two structures hold the same numbers in the same places; nan is the same as nan.
-
-    >>> alike([[1.0, float("nan")], {"a": 2.0}], [[1.0, float("nan")], {"a": 2.0}]), alike([1.0], [2.0])
-    (True, False)
-    """
-    if is_array(x):
-        return is_array(y) and x.shape == y.shape and bool(((x == y) | ((x != x) & (y != y))).all())
-    if isinstance(x, (list, tuple)):
-        if all_floats(x) and x == y:  # most rows, in one call into C
-            return True
-        return type(x) is type(y) and len(x) == len(y) and all(map(alike, x, y))
-    if isinstance(x, dict):
-        return isinstance(y, dict) and list(x) == list(y) and all(map(alike, x.values(), y.values()))
-    return bool(x == y or (x != x and y != y))
 
 
 def argmax(numbers: Sequence[float]) -> int:

@@ -134,9 +134,8 @@ def read_document(path: FilePath, kind: str, version: int, *, sealed: bool = Fal
     checksum = document.pop(_CHECKSUM, None)
     if checksum != _checksum(document) and (sealed or checksum is not None):
         way = "" if sealed else f', or remove "{_CHECKSUM}" from it if you changed the rest on purpose'
-        raise FileError(
-            f"{path}: the content is not what was saved, says its checksum: take another copy of the file{way}"
-        )
+        told = "it has no checksum" if checksum is None else "its checksum says so"
+        raise FileError(f"{path}: the content is not what was saved, {told}: take another copy of the file{way}")
     return document
 
 

@@ -78,6 +78,8 @@ class Module:
         >>> len(MLP(2, [3, 1]).parameters())
         13
         """
+        if type(self).named_parameters is not Module.named_parameters:  # a module that leaves some out
+            return [parameter for _, parameter in self.named_parameters()]
         found: dict[Value, None] = {}
         seen: set[int] = set()
 

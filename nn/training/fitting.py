@@ -7,13 +7,13 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 from autograd.errors import NumericError
 from autograd.pytorch import freezes
-from nn.data import alike, check_pairs, first_not_finite, minibatches, samples_of
+from autograd.trees import alike, copied
+from nn.data import check_pairs, first_not_finite, minibatches, samples_of
 from nn.evaluation import Metric, check_model
 from nn.files import FilePath
 from nn.losses import loss_for
@@ -219,7 +219,7 @@ class _Training:
         snapshot = self._snapshot()
         self.written = snapshot.epoch
         if self.callbacks:
-            self.known = deepcopy((self.samples, self.held_out))
+            self.known = copied((self.samples, self.held_out))
         try:
             while len(self.history) < epochs and not self.history.stopped:
                 self._train(min(self._ahead(), epochs - len(self.history)), snapshot)
@@ -312,7 +312,7 @@ class _Training:
             changed = not alike(self.known, (self.samples, self.held_out))
             steps.load(data=changed)
             if changed:
-                self.known = deepcopy((self.samples, self.held_out))
+                self.known = copied((self.samples, self.held_out))
 
     def _check_frozen(self) -> None:
         """Refuse to go on with other parameters than those that training began with."""

@@ -132,6 +132,16 @@ def test_copies_and_arrays_work_as_before(v: Value) -> None:
 
 def test_help_ends_with_what_there_is_not() -> None:
     text = pydoc.render_doc(Value, renderer=pydoc.plaintext)
-    assert text.rindex("backward(") < text.index(
-        " |  backwards = <no backwards>\n |      There is none: it is called backward."
-    )
+    assert text.rindex("backward(") < text.index(" |  backwards\n |      There is none: it is called backward.")
+
+
+def test_a_name_may_be_set_on_a_subclass_that_has_attributes_of_its_own() -> None:
+    class Named(Value):
+        pass
+
+    node: Any = Named(1.0)
+    node.value = 3
+    assert node.value == 3
+    plain: Any = Value(1.0)
+    with pytest.raises(AttributeError, match="no 'gradient': it is called grad"):
+        plain.gradient = 0.0

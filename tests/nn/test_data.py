@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd.errors import AutogradError
+from autograd.trees import alike
 from nn import MLP, accuracy, datasets, fit, predict
 from nn.data import (
     DataError,
     Standardizer,
-    alike,
     check_pairs,
     first_not_finite,
     minibatches,

@@ -233,3 +233,17 @@ def test_what_a_module_keeps_from_call_to_call_is_not_changed_by_trying_it_out(c
     assert model.calls == 6
     assert len(history.loss) == 2
     assert model.last[0] == 0.0
+
+
+def test_parameters_are_those_that_a_module_names() -> None:
+    """A module may leave some out, such as the weights that it does not train."""
+
+    class Adapted(Module):
+        def __init__(self) -> None:
+            self.base, self.adapter = Linear(2, 1), Linear(2, 1)
+
+        def named_parameters(self) -> Any:
+            return [(name, p) for name, p in super().named_parameters() if name.startswith("adapter")]
+
+    model = Adapted()
+    assert model.parameters() == model.adapter.parameters()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -125,6 +126,26 @@ def test_data_that_a_callback_changes_in_place_is_used_in_the_next_epoch(change:
     assert found.loss == pytest.approx(expected.loss, rel=1e-9)
     assert found.val_loss == pytest.approx(expected.val_loss, rel=1e-9)
     assert parameters == pytest.approx(wanted, rel=1e-9)
+
+
+def test_data_of_another_kind_are_taken_as_they_are() -> None:
+    """A data set that holds a lock cannot be copied, nor compared."""
+
+    class Rows:
+        def __init__(self) -> None:
+            self.rows, self.lock = [[0.1, 0.2], [0.3, 0.4]], threading.Lock()
+
+        def __len__(self) -> int:
+            return len(self.rows)
+
+        def __getitem__(self, at: int) -> list[float]:
+            return self.rows[at]
+
+    model = MLP(2, [3, 1], seed=0)
+    losses = fit(
+        model, Rows(), [0.0, 1.0], loss="mse_loss", epochs=3, callbacks=[lambda history: None], progress=False
+    ).loss
+    assert len(losses) == 3
 
 
 def test_the_best_epoch_may_be_one_before_the_change() -> None:
