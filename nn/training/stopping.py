@@ -75,8 +75,8 @@ class Improvement:
 
     @property
     def is_best(self) -> bool:
-        """Whether the last loss is the least so far."""
-        return len(self.best) > 1 and self.best[-1] < self.best[-2]
+        """Whether the loss that was accepted last is the least so far."""
+        return self.best[-1] < self.best[-2]
 
     def accept(self, losses: Sequence[float]) -> int:
         """Look at the losses of further epochs.

@@ -30,6 +30,7 @@ from nn import (
     predict,
     train_test_split,
 )
+from nn.training.stopping import Improvement
 from tests.support import numbers
 
 pytest.importorskip("llvmlite")
@@ -503,3 +504,18 @@ def test_early_stopping_waits_ten_epochs_for_any_improvement_if_nothing_else_is_
 def test_an_improvement_is_a_number_of_at_least_0(min_delta: Any) -> None:
     with pytest.raises(ValueError, match="min_delta must be at least 0 and finite, got "):
         EarlyStopping(min_delta=min_delta)
+
+
+def test_an_improvement_in_the_last_epoch_that_it_waits_for_counts() -> None:
+    improvement = Improvement(EarlyStopping(patience=2))
+    assert improvement.accept([3.0, 3.0, 2.0, 2.0, 2.0, 1.0]) == 5
+    assert improvement.reason == "the validation loss did not improve in 2 epochs"
+
+
+def test_the_first_epoch_may_be_the_best() -> None:
+    improvement = Improvement(EarlyStopping())
+    found = []
+    for loss in [2.0, 3.0, 2.0, 1.0]:
+        improvement.accept([loss])
+        found.append(improvement.is_best)
+    assert found == [True, False, False, True]
