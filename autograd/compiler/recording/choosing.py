@@ -70,16 +70,24 @@ class DifferentiatedWhole(TracedWhole, DifferentiatedFloat):
     __slots__ = ()
 
 
-_grad = vars(Value)["grad"]  # where a node keeps its gradient
+_data, _grad = vars(Value)["_data"], vars(Value)["grad"]  # where a node keeps its number and its gradient
 
 
 class Chosen(Value):
     """One of several nodes.  It passes for the one that was chosen where it matters which that is; this is a decision.
 
-    It is equal to that one, and has its gradient.  What is computed from its number is no decision.
+    It is equal to that one, and has its hash and its gradient.  What is computed from its number is no decision.
     """
 
     __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Value) and _original(self) is _original(other))
+
+    def __hash__(self) -> int:
+        # The package's own dictionaries tell nodes apart.
+        asked_here = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0] == "autograd"
+        return object.__hash__(self if asked_here or _no_function_runs() else _original(self))
 
     @property
     def grad(self) -> Any:
@@ -93,36 +101,71 @@ class Chosen(Value):
         else:
             _original(self).grad = gradient
 
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Value) and _original(self) is _original(other))
 
-    def __hash__(self) -> int:
-        """That of the one that was chosen, in sets and dictionaries of the program; its own in those of the engine."""
-        ours = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0] == "autograd"
-        return Value.__hash__(self if ours or _no_function_runs() else _original(self))
+class Outdated(Chosen):
+    """One of several nodes, of which one has another number since."""
+
+    __slots__ = ()
+
+    @property
+    def _data(self) -> Any:  # type: ignore[override]
+        """The number that the node had when it was chosen, for what was computed before."""
+        recorder = current_modes().recorder
+        if recorder is not None and recorder.function_runs:
+            recorder.refuse("goes on with a Value that it chose by a number of the call, after it set .data of one")
+        return _data.__get__(self)
+
+
+class Choices:
+    """The nodes that were chosen in a recording, by the nodes that they were chosen from."""
+
+    def __init__(self) -> None:
+        self._new: list[Value] = []
+        self._by_candidate: dict[Value, list[Value]] = {}
+
+    def add(self, node: Value) -> None:
+        """Note one more."""
+        self._new.append(node)
+
+    def on_set(self, candidate: Value, owner: Callable[[Value], Value]) -> None:
+        """A node gets another number: what was chosen, from it among others, may no longer be used.
+
+        Args:
+            candidate: The node.
+            owner: A function that gives the parameter that a number was set to.
+        """
+        for node in self._new:
+            for parent in node.parents[1:]:
+                self._by_candidate.setdefault(owner(parent), []).append(node)
+        self._new.clear()
+        for node in self._by_candidate.pop(candidate, ()):
+            if type(node) is Chosen:
+                node.__class__ = Outdated
+                self.on_set(node, owner)
 
 
 def _no_function_runs() -> bool:
-    return current_modes().recorder is None or walking._is_owned()  # type: ignore[attr-defined]
+    recorder = current_modes().recorder
+    return recorder is None or not recorder.function_runs or walking._is_owned()  # type: ignore[attr-defined]
 
 
-def original(x: Any) -> Any:
-    """The object itself or, if it is one of several nodes or lists, the one that was chosen: a decision."""
-    if type(x) is Row and current_modes().recorder is not None:
-        return original(x._lists)[x._place.read()]
-    return _original(x) if type(x) is Chosen else x
+def original(node: Any) -> Any:
+    """The node itself or, if it is one of several, the one that was chosen: a decision."""
+    return _original(node) if isinstance(node, Chosen) else node
 
 
 def _chosen(node: Value) -> Value:
     if type(node) is Value:  # a program's own subclass stays what it is
         node.__class__ = Chosen
+        if (recorder := current_modes().recorder) is not None:
+            recorder.choices.add(node)
     return node
 
 
 def _original(node: Value) -> Value:
     """The node that was chosen."""
     recorder = current_modes().recorder
-    while type(node) is Chosen:
+    while isinstance(node, Chosen):
         question, *candidates = node.parents
         if node.op is ops.take:
             if recorder is not None:

@@ -286,7 +286,7 @@ class Changes:
                 self._add(root, node, slope, gradient)
             elif not node.parents:
                 inside.append(node)
-        inside = [node for node in inside if type(node) is not Chosen]  # which has the gradient of the one chosen
+        inside = [node for node in inside if not isinstance(node, Chosen)]  # which has the gradient of the one chosen
         self._inside += inside
         restore(inside, repeat(_UNKNOWN, len(inside)))  # type: ignore[arg-type]
 

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
 from autograd import ops
-from autograd.compiler.recording.choosing import member, original
+from autograd.compiler.recording.choosing import Choices, member, original
 from autograd.compiler.recording.columns import Formula, recorded_rows
 from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.traced import TracedBool, TracedFloat
@@ -61,6 +61,8 @@ class Recorder:
         bounds: How large ints can be at most, see ``exact``.
         remembered: What functions with a cache gave for numbers of this call.
         copies: The ids of the lists and dictionaries that stand for those in the arguments.
+        choices: The nodes that the function chose by numbers of the call.
+        function_runs: Whether the function is at work, and not what records it.
     """
 
     def __init__(self, plain_truths: bool, changes: Changes | None = None) -> None:
@@ -79,6 +81,8 @@ class Recorder:
         self.bounds: dict[Value, int] = {}
         self.remembered: dict[Any, Any] = {}
         self.copies: set[int] = set()
+        self.choices = Choices()
+        self.function_runs = True
 
     def refuse(self, reason: str) -> NoReturn:
         """The function is about to do what a program cannot do, also if it catches this error."""
@@ -155,6 +159,7 @@ class Recorder:
         node = original(node)
         self.numbers.pop(id(node), None)
         self.changes.on_set(node, data)
+        self.choices.on_set(node, self.changes.owner)
 
     def on_backward(self, root: Value, gradient: Any) -> None:
         """``root.backward(gradient)``."""
@@ -163,7 +168,11 @@ class Recorder:
                 "this function cannot call backward(), whose gradients a replay would not write: "
                 "use autograd.grad inside it, or call backward() on what it returns"
             )
-        self.changes.on_backward(root, gradient)
+        self.function_runs = False
+        try:
+            self.changes.on_backward(root, gradient)
+        finally:
+            self.function_runs = True
 
     def on_gradients(self, inputs: Sequence[Value]) -> list[Value]:
         """``autograd.grad(..., inputs)``; gives the nodes that the inputs are."""

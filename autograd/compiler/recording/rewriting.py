@@ -68,7 +68,7 @@ def kind(function: Any, x: Any) -> Any:
     """``type(x)``."""
     if function is not type or not isinstance(x, (Traced, Value)):
         return function(x)
-    return Value if type(x) is Chosen else x.__class__
+    return Value if isinstance(x, Chosen) else x.__class__
 
 
 def is_traced(condition: Any, *names: str) -> bool:

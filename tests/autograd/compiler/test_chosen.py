@@ -9,7 +9,7 @@ import pytest
 
 import autograd
 from autograd import Value, fsum, take
-from nn import clip_grad_norm_
+from nn import SGD, clip_grad_norm_
 
 CALLS = [(0, 1), (1, 2), (2, 0), (0, 1), (1, 1), (2, 2), (0, 2), (1, 0)]
 F = Callable[[int, int], Any]
@@ -194,6 +194,158 @@ def known_rows(T: list[Value], E: list[list[Value]]) -> Any:
     return f
 
 
+def set_and_used(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        p = T[i]
+        p.data = p.data + 0.5
+        return p * 1.0
+
+    return f
+
+
+def set_after_backward(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        p = T[i]
+        loss = p * 2.0
+        p.grad = 0.0
+        loss.backward()
+        p.data -= 0.1 * p.grad
+        return [loss, p * 2.0]
+
+    return f
+
+
+def largest_set(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        p = max(T[0], T[1])
+        p.data = float(i) + 0.5
+        return p * 2
+
+    return f
+
+
+def another_one_set(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        p = T[i]
+        T[0].data = 3.0
+        return p * 1.0
+
+    return f
+
+
+def in_sets_and_dictionaries(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        p = T[i]
+        return [
+            float(len({p, *T})),
+            1.0 if T[1] in {p: 1.0} else 0.0,
+            1.0 if T[i] in {T[0], T[1]} else 0.0,
+            float({q: k for k, q in enumerate(T)}.get(T[i], -1)),
+            sum({T[i], T[j]}),
+            float(len(dict.fromkeys([T[i], T[j]]))),
+        ]
+
+    return f
+
+
+def two_that_may_be_one(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        for t in T:
+            t.grad = 0.0
+        ps = [T[i], T[j]]
+        loss = ps[0] * ps[1]
+        loss.backward()
+        for p in ps:
+            p.data -= 0.1 * p.grad
+        return T[i] * 1.0
+
+    return f
+
+
+def used_after_a_step(T: list[Value], E: list[list[Value]]) -> Any:
+    optimizer = SGD(T, lr=0.1)
+
+    def f(i: int, j: int) -> Any:
+        e = T[i]
+        loss = e * T[j]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return e * 2.0
+
+    return f
+
+
+def a_step(T: list[Value], E: list[list[Value]]) -> Any:
+    optimizer = SGD(T, lr=0.1)
+
+    def f(i: int, j: int) -> Any:
+        e = T[i]
+        loss = e * T[j]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return f
+
+
+def used_after_all_are_set(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        e = T[i]
+        for p in T:
+            p.data *= 0.5
+        return e * 2.0
+
+    return f
+
+
+def momentum_by_parameter(T: list[Value], E: list[list[Value]]) -> Any:
+    M = dict.fromkeys(T, 0.0)
+
+    def f(i: int, j: int) -> Any:
+        for t in T:
+            t.grad = 0.0
+        e = T[i]
+        loss = e * T[j]
+        loss.backward()
+        M[e] = 0.9 * M[e] + e.grad
+        e.data -= 0.1 * M[e]
+        return loss
+
+    return f
+
+
+def looked_up_again(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        T[i]
+        T[0].data = T[0].data + 1.0
+        g = T[i]
+        return [g * 1.0, g.data]
+
+    return f
+
+
+def choices_of_choices(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        e = T[i] if i > j else T[j]
+        max(e, T[2])
+        T[2].data = 0.5
+        return [1.0]
+
+    return f
+
+
+def a_choice_of_choices_used(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        e = T[i]
+        k = max(e, T[j])
+        T[i].data = 0.5
+        return k * 1.0
+
+    return f
+
+
 EVERY = [
     gradient,
     row_update,
@@ -209,6 +361,19 @@ EVERY = [
     updated_once,
     remembered,
     known_rows,
+    set_and_used,
+    set_after_backward,
+    largest_set,
+    another_one_set,
+    in_sets_and_dictionaries,
+    two_that_may_be_one,
+    used_after_a_step,
+    a_step,
+    used_after_all_are_set,
+    momentum_by_parameter,
+    looked_up_again,
+    choices_of_choices,
+    a_choice_of_choices_used,
 ]
 
 
@@ -252,3 +417,21 @@ def test_to_compute_with_what_is_chosen_is_no_decision() -> None:
         for x in (0.5, -0.5, 3.0):
             loss(i, x).backward()
     assert loss.recordings == 1
+
+
+def test_a_step_of_an_optimizer_is_no_decision_either() -> None:
+    few = [Value(1.0), Value(2.0), Value(3.0)]
+    optimizer = SGD(few, lr=0.1)
+
+    @autograd.compile
+    def step(i: int, j: int) -> Any:
+        chosen = few[i]
+        loss = chosen * few[j]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for call in CALLS:
+        step(*call)
+    assert step.recordings == 1

@@ -429,9 +429,7 @@ def test_a_checkpoint_that_was_changed_is_refused_and_nothing_changes(
     file.write_text(json.dumps(content), encoding="utf-8")
     run = Run("Adam", seed=7)
     before = json.dumps(run.state())
-    with pytest.raises(
-        FileError, match=r"c\.json: the content is not what was saved, its checksum says so: take another"
-    ):
+    with pytest.raises(FileError, match=r"c\.json: .* not what was saved, it.* checksum.*: take another"):
         run.train(epochs=5, checkpoint=Checkpoint(file, resume=True), validation_split=0.2, compile=False)
     assert json.dumps(run.state()) == before
 
