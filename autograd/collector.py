@@ -22,8 +22,10 @@ garbage either, run without the collector.
 from __future__ import annotations
 
 import gc
+from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Timer
 from typing import Any
 
 from autograd.rows import Number
@@ -104,6 +106,14 @@ def _wait_for(others: int) -> None:
 
 
 def _around_a_search(phase: str, info: dict[str, Any]) -> None:
+    """Python calls this function before and after each search."""
+    try:
+        _adapt(phase)
+    except KeyboardInterrupt:  # Python ignores what this function raises, so that Ctrl-C would be lost
+        Timer(0.001, interrupt_main).start()
+
+
+def _adapt(phase: str) -> None:
     """Raise the threshold if the objects that are searched are a graph in the making; else set it back."""
     now = gc.get_threshold()
     if not _State.expected or (now != _State.own and now not in DEFAULTS):
@@ -117,6 +127,8 @@ def _around_a_search(phase: str, info: dict[str, Any]) -> None:
         _State.found = now
     if _State.searches > _FORGOTTEN:
         _State.expected = 0
+        if gc.callbacks[-1] is _around_a_search:  # to take another one away would skip the one behind it
+            gc.callbacks.pop()
     if node is not None and _State.expected and _State.graphs:
         node.partials = _Watched(node.partials)
         _wait_for(_State.expected)

@@ -218,3 +218,33 @@ train(100, 30_000)
 print(Cycle.alive)
 """
     assert in_a_fresh_interpreter(program) == "0"
+
+
+def test_ctrl_c_in_the_middle_of_a_look_is_not_lost() -> None:
+    program = """
+import time
+from autograd import collector
+train(3, 30_000)
+def interrupted(young):
+    collector._one_of_a_graph = before
+    raise KeyboardInterrupt
+before, collector._one_of_a_graph = collector._one_of_a_graph, interrupted
+try:
+    train(3, 30_000)
+    time.sleep(10)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    assert in_a_fresh_interpreter(program) == "interrupted"
+
+
+def test_nobody_is_called_at_searches_when_no_graph_comes() -> None:
+    program = """
+train(3, 30_000)
+print(len(gc.callbacks))
+for _ in range(60): kept = [[] for _ in range(1_000)]
+print(len(gc.callbacks))
+train(3, 30_000)
+print(searches(lambda: step(30_000)) < 5)
+"""
+    assert in_a_fresh_interpreter(program).split() == ["1", "0", "True"]
