@@ -295,9 +295,9 @@ def test_the_index_of_a_class_is_compared_anew_in_every_call_of_a_compiled_loss(
 
 def test_a_compiled_loss_may_be_recorded_with_the_first_class() -> None:
     f = autograd.compile(lambda z, y: cross_entropy([z, 0.0, 1.0], y), backend="python")
-    for y in (0, 0, 0, 0, 0, 2, 1):  # the first few calls run by the graph
+    for y in (0, 0, 0, 0, 0, 2, 1):
         assert f(0.5, y).data == pytest.approx(cross_entropy([0.5, 0.0, 1.0], y), rel=1e-12)
-    assert f.recordings == 1
+    assert "0 ran without the compiler" in f.report()
 
 
 def test_what_is_no_probability_makes_a_compiled_loss_nan() -> None:
