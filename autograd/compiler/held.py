@@ -40,9 +40,10 @@ class HeldTree(NamedTuple):
 
 
 class Held:
-    """The numbers of a recording, by where they may stay.
+    """The numbers that a recording reads and writes, sorted by where they may stay between calls.
 
-    A number has a key, which is the same in all recordings of a function, and so is the order of the same keys:
+    Each number has a key.  All recordings of a function give a number the same key, and keep the same keys in the same
+    order, so that they can share one memory:
 
         ("data", p), ("grad", p)                   of a Value
         (id of the container, key, 0, 1, 2, …)     in a place outside
@@ -126,7 +127,9 @@ class Held:
         effects = recording.effects
         written: dict[Any, None] = dict.fromkeys(effects.data[0])
         grads: set[Any] = {*effects.reads, *effects.gradients[0], *effects.constants[0]}
-        # To look at a Value whose gradient stays would bring that out of the memory at each call.
+        # What is only read stays a plain Value that each call looks at, if there are few; many are held like what is
+        # written, since a look takes longer than to compute.  A Value whose gradient stays is held in any case: to look
+        # at it would bring the gradient out of the memory at each call.
         only_read = [p for p in recording.parameters if p not in written and p not in grads]
         looked = only_read if len(only_read) <= _FEW else []
         self.looked = looked, [self.leaves["data", p] for p in looked]

@@ -213,7 +213,8 @@ class Trainer:
     def live(self) -> Any:
         """The vector of all live numbers, as after the last step."""
         if self._ahead is not None:
-            self._live, self._ahead = self._ahead.numbers(self._live), None
+            machine, frame, _ = self._ahead
+            self._live, self._ahead = machine.taken(frame, Kind.PARAMETER, self._live.copy()), None
         return self._live
 
     @live.setter
@@ -269,11 +270,11 @@ class Trainer:
             repeat: The number of times to go through the batches; those of a single batch are one native call.
         """
         if len(batches) == 1:
-            return self._on_frame(len(batches[0]), lr).repeat(rows_of(self.columns, batches[0]), repeat)
+            return self._on_frame(len(batches[0]), lr).run(rows_of(self.columns, batches[0]).T[None], repeat)
         losses: list[float] = []
         for run in _of_equal_length([*batches] * repeat, _MOST_NUMBERS // self.columns.shape[1]):
             kernel = self._on_frame(len(run[0]), lr)
-            losses.extend(kernel.run(self.columns[np.array(run)]))
+            losses.extend(kernel.run(self.columns[np.array(run)].transpose(0, 2, 1), len(run)))
         return losses
 
     def _on_frame(self, lanes: int, lr: float) -> _StepKernel:
@@ -283,7 +284,7 @@ class Trainer:
             live = self.live
             live[self.lr] = lr
             live[self.step + 1] = 1.0 / (lanes or 1)
-            kernel.load(live)
+            kernel.machine.fill(kernel.frame, Kind.PARAMETER, live)
             self._ahead = kernel
         return kernel
 
@@ -308,7 +309,7 @@ class Trainer:
             gradients: Its derivatives by the trained parameters, an array.
             lr: The learning rate.
         """
-        self._on_frame(_GIVEN, lr).run(np.concatenate(([loss], gradients))[None, None])
+        self._on_frame(_GIVEN, lr).run(np.concatenate(([loss], gradients))[None, :, None], 1)
 
     def kernel(self, lanes: int) -> _StepKernel:
         """The machine code of a step on batches of a size, compiled when it is first asked for."""
@@ -320,7 +321,7 @@ class Trainer:
                     "training", self.recording, options, lambda: (self._machine(lanes), Outside(self.rule)),
                     valid=lambda made: made[1].holds(),
                 )  # fmt: skip
-            self.kernels[lanes] = _StepKernel(machine, lanes or 1)
+            self.kernels[lanes] = _StepKernel(machine, machine.frame(), lanes or 1)
         return self.kernels[lanes]
 
     def _machine(self, lanes: int) -> Machine:
@@ -329,31 +330,15 @@ class Trainer:
         return Machine(step.program, lanes or 1, step.carried)
 
 
-class _StepKernel:
-    """The machine code of a step on batches of one size."""
+class _StepKernel(NamedTuple):
+    """The machine code of a step on batches of one size, and its memory."""
 
-    def __init__(self, machine: Machine, batch: int) -> None:
-        self.machine = machine
-        self.frame = self.machine.frame()
-        self.batch = batch
+    machine: Machine
+    frame: Any
+    batch: int
 
-    def load(self, live: Any) -> None:
-        """Take the live numbers into the memory of the machine code."""
-        self.machine.fill(self.frame, Kind.PARAMETER, live)
-
-    def numbers(self, live: Any) -> Any:
-        """The live numbers there, in a copy of the vector."""
-        return self.machine.taken(self.frame, Kind.PARAMETER, live.copy())
-
-    def run(self, samples: Any) -> list[float]:
-        """One step per batch: samples[step, sample, column]."""
-        return self._run(samples.transpose(0, 2, 1), len(samples))
-
-    def repeat(self, samples: Any, steps: int) -> list[float]:
-        """Many steps on the same batch: samples[sample, column]."""
-        return self._run(samples.T[None], steps)
-
-    def _run(self, columns: Any, steps: int) -> list[float]:
+    def run(self, columns: Any, steps: int) -> list[float]:
+        """The loss of each step: columns[step, column, sample], or those of one step that is taken again and again."""
         data = self.machine.data(len(columns))
         self.machine.fill(data, Kind.ARGUMENT, columns if self.batch > 1 else columns[..., 0])
         losses: list[float] = self.machine.run(self.frame, data, steps).tolist()

@@ -124,6 +124,7 @@ class Layout:
     def __init__(self, recording: Recording, held: Held, homes: list[Any], most: float = inf) -> None:
         assembled = assemble(recording, most=most)
         self.guarded = assembled.guarded
+        # Each number that stays has a number among the live ones; those that the call only writes are counted on.
         live, outputs = len(recording.parameters) + len(recording.numbers), len(recording.outputs)
         sizes = [len(nodes) for nodes in recording.effects.outputs if nodes]
         leaves = held.leaves | dict(zip([key for key in held.keys if key not in held.leaves], count(live)))
@@ -131,10 +132,12 @@ class Layout:
         reached = _reached(assembled.program, assembled.program.outputs, outputs, assembled.outputs)
         self.leaves = {number: self.slots[number] for number in reached if number < live}
 
+        # The home is one leaf in the place of all parameters.
         data = [_NOBODY] * (1 + max(self.slots.values(), default=0))
         for number, place in self.slots.items():
             data[place] = number
         program = inlined(assembled.program, Leaf(data, self.slots))
+        # New numbers that stay are moved from where they are computed to their slots; all others are results.
         lists = [_members(program, *pair) for pair in zip(program.outputs[outputs : assembled.outputs], sizes)]
         sources = {key: lists[number][place] for key, (number, place) in held.sources.items()}
         moves = _moves([(x, (0, self.home.slots[key])) for key, x in sources.items() if isinstance(x, tuple)])

@@ -144,6 +144,8 @@ class _Lowering:
                 source, target = self.column(read.array, read.index), self.column(number, terms.owner)
                 self.calls.append(copied(source, target, self.batch if array.batched else 1))
             return
+        # The longest list of terms comes first.  A list with one term for each sum, such as biases, is what another
+        # list over the same sums may start from: then it needs no call of its own.
         lists = sorted(array.terms, key=lambda terms: -len(terms.owner))
         starts: dict[Any, list[Terms]] = {}
         for terms in lists:
@@ -159,6 +161,8 @@ class _Lowering:
                 starts[_span(terms)].remove(found[0])
                 used.add(id(found[0]))
             parts.append(self._part(number, terms, found[0] if found else None))
+        # A call that completes its sums writes them afresh, if no call before it has touched one of them; all others
+        # add to what is there.
         parts.sort(key=lambda part: (not part.dense, part.first - part.end))
         written: list[tuple[int, int]] = []  # by calls that do not add to what is there
         touched: list[tuple[int, int]] = []

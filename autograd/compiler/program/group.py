@@ -46,6 +46,8 @@ def ordered(found: Class, orders: Sequence[Order]) -> Columns:
         found: The class whose columns are renumbered.
         orders: The orders of all classes; those of the classes that it reads are known, or grow if they are leaves.
     """
+    # Classes come in the order of computation, so that the operands have their new numbers, but for leaves: these get
+    # theirs here, as they are first read.
     for k, column in zip(found.operands, found.columns):
         orders[k].first_read(column)
     operands = [renumbered(Index(column), orders[k].numbers) for k, column in zip(found.operands, found.columns)]
@@ -56,6 +58,7 @@ def ordered(found: Class, orders: Sequence[Order]) -> Columns:
         for k, factor, steps in zip(key, factors, nest[1][1:] if nest else repeat(())):
             orders[k].first_read(factor if not nest else _inside_out(factor, nest[0], steps, _samples(key, nest)))
         lists[key] = [owner, *[renumbered(column, orders[k].numbers) for k, column in zip(key, factors)]]
+    # Then the class itself: what its members read, in the new numbers, tells which order of them is the best.
     order = orders[found.number]
     order.choose(found.count, _wanted(found, operands, lists))
     if not isinstance(order.members, range):

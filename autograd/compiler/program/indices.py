@@ -203,8 +203,9 @@ def common_blocks(columns: Sequence[Sequence[int]]) -> Blocks:
     >>> common_blocks([[0, 1, 2, 3, 4, 5, 6, 7, 8], [7, 7, 8, 8, 9, 9, 1, 1, 1]])
     Blocks(steps=[(2, 1), (1, 0)], table=[(3, 2, 0, 7), (1, 3, 6, 1)])
     """
-    first = _runs(list(zip(*columns)), repeat(1))
-    inner, lengths = first
+    # Rows that follow each other in the usual step are one run, the inner loop.  Runs of one length whose starts follow
+    # each other in the usual step are one block: the same search once more, over the starts.
+    inner, lengths = _runs(list(zip(*columns)), repeat(1))
     starts = [row for row, _ in lengths]
     turns = [count for _, count in lengths]
     outer, rows = _runs(starts, turns)

@@ -136,7 +136,12 @@ class Table(NamedTuple):
 
 
 def arranged(nest: Nest, kept: Sequence[int]) -> Table:
-    """The loops with these numbers as the loops of a kernel (-1: one of one turn), all others unrolled into rows."""
+    """The table of a kernel that runs through some of the loops; all other loops are unrolled into rows.
+
+    Args:
+        nest: All loops.
+        kept: The numbers of the loops of the kernel, from the outside in; -1 stands for a loop of one turn.
+    """
     width = len(nest.blocks[0][1])
     others = [k for k in range(len(nest.loops)) if k not in kept]
     strides = [nest.loops[k].strides if k >= 0 else (0,) * width for k in kept]

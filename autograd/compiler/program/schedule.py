@@ -73,6 +73,8 @@ def stored(program: Program, steps: list[Step]) -> set[int]:
 
 def _cut(program: Program, arrays: list[int]) -> list[list[int]]:
     """The operations of a region in parts, those that repeat in parts that are alike."""
+    # Two places where the same few operations begin may be a period apart: from there on operations are compared until
+    # one differs.  Of all periods tried, the one that covers most is taken.
     if len(arrays) <= _LONG:
         return [arrays]
     position = {number: k for k, number in enumerate(arrays)}

@@ -221,7 +221,12 @@ class Changes:
         return Effects(_columns(data), _columns(gradients), _columns(constants), (), None, written)
 
     def read(self, leaves: Sequence[Value], effects: Effects) -> tuple[list[Value], Effects]:
-        """The numbers that a call reads besides parameters, of which these are used, and how it reads them."""
+        """The leaves of numbers that a call reads besides parameters, and the effects with what reads them.
+
+        Args:
+            leaves: The leaves that are used.
+            effects: The effects so far.
+        """
         used = set(leaves)
         own = {leaf: p for p, leaf in self._leaves.items() if leaf in used}
         others, read = self.places.read(used)

@@ -175,9 +175,9 @@ class Places:
         return found
 
     def read(self, used: set[Value]) -> tuple[list[Value], Reader | None]:
-        """The leaves that are used of the numbers that a call reads, and a function that reads these numbers.
+        """The leaves of those live numbers that are used, and what reads these numbers at each call.
 
-        It looks at all places, since a function may ask what is there without using the numbers.
+        The reader looks at all live places: a function may ask what is there without using the number.
         """
         if not self.live:
             return [], None
