@@ -149,9 +149,11 @@ def _no_function_runs() -> bool:
     return recorder is None or not recorder.function_runs or walking._is_owned()  # type: ignore[attr-defined]
 
 
-def original(node: Any) -> Any:
-    """The node itself or, if it is one of several, the one that was chosen: a decision."""
-    return _original(node) if isinstance(node, Chosen) else node
+def original(x: Any) -> Any:
+    """The object itself or, if it is one of several nodes or lists, the one that was chosen: a decision."""
+    if type(x) is Row and current_modes().recorder is not None:
+        return original(x._lists)[x._place.read()]
+    return _original(x) if isinstance(x, Chosen) else x
 
 
 def _chosen(node: Value) -> Value:
