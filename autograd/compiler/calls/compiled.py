@@ -74,23 +74,22 @@ class Compiled(Uncompiled):
             return self.f(*args, **keywords)  # another recording wants the graph itself
         args = positional(self.f, args, keywords) if keywords else args
         try:
-            structure, leaves, numbers, chosen = parts_of_call(args)
-        except OwnKindError:
-            return self.as_it_is(args)
-        except ObjectError:
+            parts = parts_of_call(args)
+        except (ObjectError, OwnKindError):
+            parts = None
+        if parts is None:  # not in the `except`, which would be told with each error of the function
             compiled, rest = self.objects.compiled(args)
             return self.as_it_is(args) if compiled is None else compiled(*rest)
+        structure, leaves, numbers, chosen = parts
         if modes is not None and modes.strict:
             return self.graph(args, leaves)
         recording = modes is None or modes.recording
-        if not recording:
-            chosen = ()
+        chosen = chosen if recording else ()
         found = self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
-        if found is None:
-            with self.budget.waiting(structure):
-                return self.graph(args, leaves)
-        variant, result = found
-        return Nodes(variant, leaves, numbers, chosen if recording else None, result).results(args)
+        if found is not None:
+            return Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
+        with self.budget.waiting(structure):
+            return self.graph(args, leaves)
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The value as a float, and the gradients: one entry per argument, shaped like it; None for a text.
@@ -103,8 +102,7 @@ class Compiled(Uncompiled):
         (10.0, (3.0, [2.0, 1.0]))
         """
         if open_contexts.count and current_modes().strict:
-            args = positional(self.f, args, keywords)
-            return self.by_graph(args, structure_of(args)[1])
+            return self.by_graph(args := positional(self.f, args, keywords), structure_of(args)[1])
         fast = self._fast  # looked at once: another thread may set it to None
         if fast is not None:
             call, outside = fast
@@ -119,9 +117,12 @@ class Compiled(Uncompiled):
         """The general way: any kind of arguments, and guards."""
         args = positional(self.f, args, keywords)
         try:
-            structure, leaves, numbers = self._apart(args, self.backend != "python" and not self.has_effects)
+            apart = self._apart(args, self.backend != "python" and not self.has_effects)
         except ObjectError:
+            apart = None
+        if apart is None:
             return self.objects.value_and_grad(args)
+        structure, leaves, numbers = apart
         fresh = None
         if self._fast is None and self.backend != "python" and all(map(is_plain, args)):
             variant = next(self.kept.holding(structure), None)

@@ -75,11 +75,13 @@ class Objects:
         self._warned = False
 
     def compiled(self, args: Sequence[Any]) -> tuple[Any, list[Any]]:
-        """The function for the objects among the arguments, and the other arguments; None if there are ever new ones.
+        """The function for the objects among the arguments, and the other arguments; None if it is not worth while.
 
         To compile a function for objects that will not be given again would cost much and save nothing.
         """
         objects, rest = _taken_out(args)
+        if not objects:
+            return None, rest
         key = tuple([(place, id(x)) for place, x in objects.items()])
         if key in self.known:
             self._found += 1

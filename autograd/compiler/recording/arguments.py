@@ -93,9 +93,10 @@ def arguments_of(x: Any, where: Any = "argument", whole: bool = True, fixed: boo
                 f"{_place(where)} of a compiled function is the class {x.__name__}, which is no number: "
                 "for a class method write @autograd.compile above @classmethod"
             ) from None
+        if is_object(x) and isinstance(where, str):
+            raise ObjectError(where) from None
         if is_object(x):
-            kind = ObjectError if isinstance(where, str) else TypeError
-            raise kind(
+            raise TypeError(
                 f"{_place(where)} of a compiled function is no number, but {x!r}: give it as an argument of its own"
             ) from None
         raise TypeError(

@@ -164,3 +164,16 @@ def test_what_is_neither_an_object_nor_a_number_is_an_error() -> None:
         warnings.simplefilter("error")
         with pytest.raises(TypeError, match="unsupported operand"):
             compiled(MLP(1, [1]), 2.0)
+
+
+def test_an_error_of_the_function_is_all_that_is_told() -> None:
+    def f(model: Any, x: float) -> Any:
+        return model.missing * x
+
+    compiled = autograd.compile(f)
+    for call in (compiled, compiled.value_and_grad):
+        for _ in range(3):
+            with pytest.raises(AttributeError, match="missing") as told:
+                call(MLP(1, [1]), 1.0)
+            context = told.value.__context__
+            assert context is None or "ObjectError" not in repr(context)
