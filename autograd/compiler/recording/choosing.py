@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import ref
 
 from autograd import ops
 from autograd.compiler.recording.traced import EXACT, DifferentiatedFloat, TracedBool, TracedFloat, TracedInt, node_of
@@ -195,8 +196,7 @@ def member(xs: Any, i: Any, recorder: Any) -> Any:
     n, number = len(xs), int(i.node._data)
     if not -n <= number < n:
         return xs[i.read()]  # an IndexError, for this index
-    found = _gathered(recorder.place(i.node, n), xs)
-    return Row(found, xs, i) if type(found) is list else found
+    return _gathered(recorder.place(i.node, n), xs, i)
 
 
 def _is_regular(xs: Sequence[Any]) -> bool:
@@ -214,10 +214,10 @@ def _is_regular(xs: Sequence[Any]) -> bool:
     return whole == {False} or all(abs(node_of(x)._data if isinstance(x, Traced) else x) <= EXACT for x in xs)
 
 
-def _gathered(place: Value, xs: Sequence[Any]) -> Any:
+def _gathered(place: Value, xs: Sequence[Any], i: Any) -> Any:
     if isinstance(xs[0], (list, tuple)):
-        columns = [_gathered(place, column) for column in zip(*xs)]
-        return tuple(columns) if type(xs[0]) is tuple else columns
+        columns = [_gathered(place, column, i) for column in zip(*xs)]
+        return tuple(columns) if type(xs[0]) is tuple else Row(columns, xs, i)
     node = Value.apply(ops.take, [place, *map(node_of, xs)])
     if any(isinstance(x, Value) for x in xs):
         return _chosen(node)
@@ -230,6 +230,8 @@ class Row(list[Any]):
     def __init__(self, members: Sequence[Any], lists: Any = (), index: Any = 0) -> None:
         super().__init__(members)
         self._lists, self._place = lists, index
+        if (recorder := current_modes().recorder) is not None:
+            recorder.rows.append(ref(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, (list(self),)
@@ -238,11 +240,24 @@ class Row(list[Any]):
         return list(self)
 
 
+def _same_rows(row: Row) -> list[Row]:
+    """What else the function has of the list that was chosen."""
+    recorder, ids = current_modes().recorder, {*map(id, row._lists)}
+    others = [] if recorder is None else [found for found in (each() for each in recorder.rows) if found is not None]
+    return [
+        other
+        for other in others
+        if other is not row and not ids.isdisjoint(map(id, other._lists)) and original(other) is original(row)
+    ]
+
+
 def _changing(name: str) -> Callable[..., Any]:
     change = getattr(list, name)
 
     def method(self: Row, *args: Any, **keywords: Any) -> Any:
-        getattr(self._lists[self._place.read()], name)(*args, **keywords)
+        for row in _same_rows(self):
+            change(row, *args, **keywords)
+        getattr(original(self), name)(*args, **keywords)
         result = change(self, *args, **keywords)
         return self if name in ("__iadd__", "__imul__") else result
 

@@ -435,3 +435,44 @@ def test_a_step_of_an_optimizer_is_no_decision_either() -> None:
     for call in CALLS:
         step(*call)
     assert step.recordings == 1
+
+
+Deep = list[list[list[float]]]
+CHANGES: dict[str, Callable[[Deep, int, float], Any]] = {
+    "a number two levels down": lambda m, n, x: (m[n % 2][0].__setitem__(1, x), m[n % 2][0][1] + m[0][0][1])[1],
+    "by two numbers of the call": lambda m, n, x: (m[n % 2][n % 2].__setitem__(0, x), sum(m[0][0]) + sum(m[1][1]))[1],
+    "a row in a row": lambda m, n, x: (m[n % 2].__setitem__(0, [x, 1.0]), m[n % 2][0][0] + len(m[0][0]))[1],
+    "a row that grows": lambda m, n, x: (m[n % 2][0].append(x), sum(m[n % 2][0]) * len(m[0][0]))[1],
+    "a name for a part": lambda m, n, x: (lambda s: (s.__setitem__(0, x), m[n % 2][1][0] + s[0])[1])(m[n % 2][1]),
+    "two names": lambda m, n, x: (lambda p, q: (p[0].reverse(), q[0][0] * x)[1])(m[n % 2], m[n % 2]),
+    "two names, further down": lambda m, n, x: (lambda q: (m[n % 2][0].__setitem__(0, x), q[0] * 2.0)[1])(m[n % 2][0]),
+    "two names of other rows": lambda m, n, x: (
+        lambda p, q: (p.__setitem__(0, x), q[0] + p[0])[1])(m[n % 2][0], m[(n + 1) % 2][0]),
+    "taken out": lambda m, n, x: (m[n % 2][0].append(m[n % 2][0].pop(0)), m[n % 2][0][0] * x)[1],
+    "only read": lambda m, n, x: x * (m[n % 2][0] is m[0][0]) + m[n % 2][1][n % 2],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+@pytest.mark.filterwarnings("ignore:.*where no recording fits")
+@pytest.mark.parametrize("given", [False, True], ids=["outside", "an argument"])
+def test_a_chosen_list_is_changed_under_all_its_names(change: Any, given: bool, backend: str) -> None:
+    def made() -> Deep:
+        return [[[0.1, 0.2], [0.3, 0.4]], [[1.1, 1.2], [1.3, 1.4]]]
+
+    def calls(compile: Callable[[Any], Any]) -> list[Any]:
+        table = made()
+        f = compile((lambda n, x, m: change(m, n, x)) if given else lambda n, x: change(table, n, x))
+        found = []
+        for n, x in ((0, 0.5), (1, 1.5), (2, 2.5), (1, 3.5), (3, 4.5), (0, 5.5)):
+            table[:] = made()
+            result = f(n, x, table) if given else f(n, x)
+            shown = [[getattr(a, "data", a) for a in row] for rows in table for row in rows]
+            found.append((getattr(result, "data", result), shown))
+        return found
+
+    found, expected = calls(lambda f: autograd.compile(f, backend=backend)), calls(lambda f: f)
+    for one, other in zip(found, expected, strict=True):
+        assert one[0] == pytest.approx(other[0], rel=1e-12)
+        assert one[1] == other[1]
