@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -24,6 +24,12 @@ class LeftOut(ModuleType):
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         return LeftOut(self.__name__)
+
+    def __getitem__(self, key: Any) -> LeftOut:
+        return LeftOut(self.__name__)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())  # of the axes of a figure, or the parts of a colour
 
     def _ipython_display_(self) -> None:
         """The value of a cell that ends with ``plt.show()``, which shows nothing."""

@@ -24,9 +24,8 @@ await load_renderer({address})"""
 LEFT_OUT = """
 import left_out
 left_out.leave_out_plots()"""
-LACKING = """raise ModuleNotFoundError(
-    "this lesson needs numpy, which this site was built without: build it with a full distribution of Pyodide")"""
-NEED_NUMPY = re.compile(r"\bplot_boundary\b|\bLivePlot\b")  # plots that compute with it
+WITHOUT_NUMPY = 'print("This site was built without numpy, which this cell computes with: it is left out here.")'
+NUMPY = re.compile(r"(?m)^\s*(import|from) numpy\b")
 
 # In the corner of the page, above everything: JupyterLab itself knows no page outside of it.
 HOME = """<a id="home" href="../../" style="position: fixed; top: 0; right: 1rem; z-index: 9; line-height: 28px;
@@ -42,7 +41,7 @@ def build_lessons(folder: Path, sources: Sources, parts: list[str]) -> None:
     What the lessons import beside the package (IPython, matplotlib, numpy) comes from where Pyodide comes from.  npm's
     package has none of it.  For a site that loads nothing from other hosts, what is written in Python is added from the
     package index; matplotlib and numpy are not, and need a full distribution of Pyodide in place of npm's package.
-    Without matplotlib a lesson runs and leaves its plots out; without numpy, one that needs it says so and stops.
+    Without matplotlib a lesson runs and leaves its plots out; without numpy, it leaves out the cells that import it.
     """
     with tempfile.TemporaryDirectory() as work:
         lite, contents = Path(work, "lite"), Path(work, "contents")
@@ -53,9 +52,9 @@ def build_lessons(folder: Path, sources: Sources, parts: list[str]) -> None:
         shutil.copy(Path(__file__).parent / "left_out.py", contents)
         lacking: set[str] = set()
         if not sources.is_public:
+            assert sources.distribution is not None
             javascript = folder.parent / "javascript"
-            add_packages(javascript, OF_THE_KERNEL)
-            lacking = {name for name in OF_PYODIDE if not list(javascript.glob(f"{name}-*.whl"))}
+            lacking = add_packages(javascript, [*OF_THE_KERNEL, *OF_PYODIDE], sources.distribution)
         for path in sorted(contents.glob("*.ipynb")):
             _add_first_cell(path, lacking, sources)
         command = [sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", lite, "--contents", contents]
@@ -88,8 +87,7 @@ def configuration(sources: Sources) -> dict[str, Any]:
 def _imports(path: Path) -> list[str]:
     """The packages that a notebook imports and has to install in a browser."""
     code = _code(path)
-    names = [name for name in (*OF_PYODIDE, *IN_THE_SITE) if re.search(rf"(?m)^\s*(import|from) {name}\b", code)]
-    return [*names, *["numpy"] * (bool(NEED_NUMPY.search(code)) and "numpy" not in names)]
+    return [name for name in (*OF_PYODIDE, *IN_THE_SITE) if re.search(rf"(?m)^\s*(import|from) {name}\b", code)]
 
 
 def _code(path: Path) -> str:
@@ -104,10 +102,12 @@ def _add_first_cell(path: Path, lacking: set[str], sources: Sources) -> None:
     address = "" if sources.is_public else repr(f"./{Path(sources.graphviz).name}")  # it lies beside Pyodide
     installed = [name for name in imported if name not in lacking]
     first = FIRST_CELL.format(packages=" ".join(["scalar-autograd", *installed]), address=address)
-    if "numpy" in lacking.intersection(imported):
-        first = LACKING
-    elif "matplotlib" in lacking.intersection(imported):
+    if "matplotlib" in lacking.intersection(imported):
         first += LEFT_OUT
+    for cell in notebook["cells"] if "numpy" in lacking else []:
+        if cell["cell_type"] == "code" and NUMPY.search(source := "".join(cell["source"])):
+            code = "".join([f"\n# {line}" for line in source.splitlines()])
+            cell["source"] = f"{WITHOUT_NUMPY}{code}".splitlines(keepends=True)
     cell = {"cell_type": "code", "execution_count": None, "id": "in-a-browser", "metadata": {}, "outputs": []}
     notebook["cells"].insert(0, cell | {"source": first.splitlines(keepends=True)})
     path.write_text(json.dumps(notebook, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from autograd.viz.pictures.render import ADDRESS
 
 PYODIDE = "https://cdn.jsdelivr.net/pyodide/v314.0.7/full/"
-MARKS = "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"
+PARTS = "pyodide.mjs", "pyodide.asm.*", "python_stdlib.zip", "pyodide-lock.json"  # of Pyodide, without packages
 OF_THE_KERNEL = ("micropip", "ipython", "jedi", "packaging")  # what runs notebooks asks Pyodide for these
 
 
@@ -25,10 +25,12 @@ class Sources(NamedTuple):
     Attributes:
         pyodide: The folder of Pyodide, with a slash at the end.
         graphviz: The module ``@viz-js/viz``.
+        distribution: The folder that Pyodide was copied from, where packages may lie beside it; None if it is public.
     """
 
     pyodide: str = PYODIDE
     graphviz: str = ADDRESS
+    distribution: Path | None = None
 
     @property
     def is_public(self) -> bool:
@@ -41,34 +43,47 @@ def sources_of(site: Path, node_modules: Path | None) -> Sources:
 
     Args:
         site: Folder of the site.
-        node_modules: Folder with the packages ``pyodide`` and ``@viz-js/viz``; wheels beside Pyodide are copied, too.
+        node_modules: Folder with the packages ``pyodide`` and ``@viz-js/viz``; in place of the first may be a full
+            distribution of Pyodide, which has other packages beside it.
     """
     if node_modules is None:
         return Sources()
     own, pyodide = site / "javascript", node_modules / "pyodide"
     own.mkdir(exist_ok=True)
-    for path in [*[pyodide / name for name in MARKS], *pyodide.glob("*.whl")]:
+    for path in [path for pattern in PARTS for path in pyodide.glob(pattern)]:
         shutil.copy(path, own / path.name)
     shutil.copy(node_modules / "@viz-js/viz/dist/viz.js", own / "viz.js")
-    return Sources("../javascript/", "../javascript/viz.js")
+    return Sources("../javascript/", "../javascript/viz.js", pyodide)
 
 
-def add_packages(own: Path, names: Iterable[str]) -> list[str]:
-    """Add Python packages, with what they need, to a folder with Pyodide; npm's package comes without any.
+def add_packages(own: Path, names: Iterable[str], distribution: Path) -> set[str]:
+    """Add Python packages, with what they need, to a folder with Pyodide.
 
-    Those written in Python are the same in the package index; those that are compiled for WebAssembly are not there.
+    They come from a full distribution of Pyodide.  npm's package has none: what is written in Python is the same in the
+    package index then; what is compiled for WebAssembly is not there.
 
     Args:
         own: The folder, whose ``pyodide-lock.json`` lists versions and dependencies.
         names: Names of the packages.
+        distribution: The folder that Pyodide was copied from.
 
     Returns:
-        The packages that could not be added.
+        The packages of these that could not be added, since something compiled is missing.
     """
     lock = json.loads((own / "pyodide-lock.json").read_text(encoding="utf-8"))
-    packages = _with_dependencies(lock["packages"], names)
-    absent = {name: it for name, it in packages.items() if not (own / it["file_name"]).exists()}
-    pure = {name: it for name, it in absent.items() if it["file_name"].endswith("-none-any.whl")}
+    packages, lacking = {}, set()
+    for name in names:
+        needed = _with_dependencies(lock["packages"], [name])
+        if all((distribution / it["file_name"]).exists() or _is_pure(it) for it in needed.values()):
+            packages |= needed
+        else:
+            lacking.add(name)
+    pure = {}
+    for name, it in packages.items():
+        if (distribution / it["file_name"]).exists():
+            shutil.copy(distribution / it["file_name"], own)
+        else:
+            pure[name] = it
     if pure:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         pip += ["--only-binary=:all:", "--platform", "any", "--python-version", "3.14", "--dest", str(own)]
@@ -76,7 +91,12 @@ def add_packages(own: Path, names: Iterable[str]) -> list[str]:
         for it in pure.values():  # Pyodide packs its wheels anew, and compares their sums
             it["sha256"] = hashlib.sha256((own / it["file_name"]).read_bytes()).hexdigest()
         (own / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
-    return sorted(absent.keys() - pure.keys())
+    return lacking
+
+
+def _is_pure(package: dict[str, Any]) -> bool:
+    """Whether a package is written in Python, and so the same everywhere."""
+    return str(package["file_name"]).endswith("-none-any.whl")
 
 
 def _with_dependencies(listed: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

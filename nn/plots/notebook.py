@@ -28,18 +28,17 @@ def figures_as_svg() -> None:
     """Let a notebook show all figures of matplotlib as SVG, small and sharp, and as light or dark as it is.
 
     Those of ``plot_history`` and its like follow the notebook by themselves; this is for figures of one's own.
+    Outside of a notebook, where nothing shows figures, it changes nothing.
 
     Raises:
-        ImportError: This is no notebook, or matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
 
     >>> figures_as_svg()
-    Traceback (most recent call last):
-    ImportError: figures_as_svg is for notebooks: nothing here shows figures
     """
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     if shell is None:
-        raise ImportError("figures_as_svg is for notebooks: nothing here shows figures")
+        return
     import matplotlib.pyplot  # noqa: F401 - it chooses how figures are shown in a notebook: not after us
     from matplotlib.figure import Figure
     from matplotlib_inline.backend_inline import set_matplotlib_formats
