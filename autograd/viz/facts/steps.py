@@ -42,7 +42,7 @@ def reading_order(*roots: T) -> list[T]:
             stack += [node, *[parent for parent in reversed(node.parents) if parent not in begun]]
     named: Iterable[Any] = order
     for node in named:
-        if not isinstance(node.label, str):  # such as the number of a loop
+        if not isinstance(getattr(node, "label", ""), str):  # such as the number of a loop; boxes have none
             node.label = str(node.label)
     return [*order]
 
