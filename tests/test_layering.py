@@ -113,7 +113,7 @@ PUBLIC_MODULES = {
     "autograd.compiler.batches.gradients", "autograd.compiler.batches.samples", "autograd.compiler.batches.training",
     "autograd.compiler.recording.outside", "autograd.elementwise", "autograd.errors", "autograd.files",
     "autograd.functional", "autograd.holders", "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.pytorch",
-    "autograd.terminal", "autograd.viz",
+    "autograd.terminal", "autograd.trees", "autograd.viz",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
 # Ours, but built on the optional numpy: they may import it, and others import them inside the function that needs them.
