@@ -147,8 +147,10 @@ class _Findings:
             self.wrong.append(Comparison(derivative, x, found, *slope))
 
     def look_for_kinks(self, node: Value) -> None:
-        """Note a node that sits on a kink."""
-        if any(has_kink(_along(node, i), node.parents[i]._data, _scale(node)) for i in _differentiable(node)):
+        """Note a node that sits on a kink; the inside of a compiled function is not looked at."""
+        if not _is_call(node) and any(
+            has_kink(_along(node, i), node.parents[i]._data, _scale(node)) for i in _differentiable(node)
+        ):
             self.kinks[describe(node).rstrip(",")] = None
 
     def report(self, raise_exception: bool) -> Report:
@@ -246,8 +248,13 @@ def check_graph(
     return found.report(raise_exception)
 
 
+def _is_call(node: Value) -> bool:
+    """Whether a node is the result of a compiled function."""
+    return node.op.name == "compiled" and node.op is not ops.TABLE.get("compiled")
+
+
 def _check_node(node: Value, found: _Findings) -> None:
-    if node.op.name == "compiled" and node.op is not ops.TABLE.get("compiled"):
+    if _is_call(node):
         found.unchecked.append(f"{describe(node)} is a compiled function; give it to gradcheck")
         return
     check_data(node, "checking it")

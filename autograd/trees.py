@@ -13,9 +13,8 @@ from itertools import islice
 from typing import Any
 
 __all__ = [
-    "FIXED", "ObjectError", "OwnKindError", "aligned", "alike", "all_floats", "check_kind",
-    "copied", "flatten", "is_array", "is_numpy", "is_object", "is_tree", "put_entries",
-    "rebuild",
+    "FIXED", "ObjectError", "OwnKindError", "aligned", "all_floats", "check_kind", "flatten",
+    "is_array", "is_numpy", "is_object", "is_tree", "put_entries", "rebuild",
 ]  # fmt: skip
 
 _OF_NUMBERS = ("__array__", "__float__", "detach")  # what arrays, numbers and tensors have
@@ -167,33 +166,3 @@ def _array(like: Any, entries: list[Any]) -> Any:
 
 def _branches(tree: Any) -> Iterable[Any]:
     return tree.values() if isinstance(tree, dict) else tree
-
-
-def copied(x: Any) -> Any:
-    """A copy of lists, dictionaries and arrays of numbers; a data set of another kind is itself."""
-    if isinstance(x, (list, tuple)):
-        return [*x] if all_floats(x) else [copied(part) for part in x]
-    if isinstance(x, dict):
-        return {key: copied(part) for key, part in x.items()}
-    return x.copy() if is_array(x) and x.dtype.kind in "biuf" else x
-
-
-def alike(x: Any, copy: Any) -> bool:
-    """Whether data are as they were when they were copied; nan is the same as nan.
-
-    >>> data = [[1.0, float("nan")], {"a": 2.0}]
-    >>> before = copied(data)
-    >>> alike(data, before), data[0].append(3.0), alike(data, before)
-    (True, None, False)
-    """
-    if isinstance(x, (list, tuple)):
-        if all_floats(x) and copy == [*x]:  # most rows, in one call into C
-            return True
-        return isinstance(copy, (list, tuple)) and len(x) == len(copy) and all(map(alike, x, copy))
-    if isinstance(x, dict):
-        return isinstance(copy, dict) and list(x) == list(copy) and all(map(alike, x.values(), copy.values()))
-    if is_array(x) and x.dtype.kind in "biuf":
-        return is_array(copy) and x.shape == copy.shape and bool(((x == copy) | ((x != x) & (copy != copy))).all())
-    if isinstance(x, (int, float)) or is_numpy(x):
-        return x is copy or bool(x == copy) or bool(x != x and copy != copy)
-    return x is copy

@@ -12,7 +12,6 @@ from typing import Any
 
 from autograd.errors import NumericError
 from autograd.pytorch import freezes
-from autograd.trees import alike, copied
 from nn.data import check_pairs, first_not_finite, minibatches, samples_of
 from nn.evaluation import Metric, check_model
 from nn.files import FilePath
@@ -25,7 +24,7 @@ from nn.training.history import History
 from nn.training.progress import GLANCE, progress_bar
 from nn.training.steps import CompiledSteps, EagerSteps, Loss, Problem, steps_for
 from nn.training.stopping import EarlyStopping, Improvement
-from nn.training.validation import Measure, Samples, metrics_by_name, split_validation
+from nn.training.validation import Measure, Samples, alike, copied, metrics_by_name, split_validation
 
 __all__ = ["fit"]
 

@@ -18,7 +18,7 @@ from nn.options import check_name, name_of
 from nn.training.history import COLUMNS
 from nn.training.steps import CompiledSteps, Problem
 
-__all__ = ["Measure", "Samples", "metrics_by_name", "split_validation"]
+__all__ = ["Measure", "Samples", "alike", "copied", "metrics_by_name", "split_validation"]
 
 Samples = tuple[Sequence[Any], Sequence[Any]]
 
@@ -117,3 +117,52 @@ def split_validation(
         )
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=float(split), seed=seed)
     return (X_train, y_train), (X_test, y_test)
+
+
+# ---- data that callbacks may change ---------------------------------------------------------------------------------
+def _are_floats(x: Any) -> bool:
+    return {*map(type, x)} == {float}
+
+
+def _is_array(x: Any) -> bool:
+    return getattr(getattr(x, "dtype", None), "kind", "") in tuple("biuf") and x.ndim > 0
+
+
+def _is_data_set(x: Any) -> bool:
+    """Whether x has samples by their numbers, and is none of Python's or numpy's containers."""
+    known = isinstance(x, (list, tuple, dict, str, bytes)) or hasattr(x, "dtype")
+    return not known and hasattr(type(x), "__getitem__") and hasattr(type(x), "__len__")
+
+
+def copied(x: Any) -> Any:
+    """A copy of the numbers in lists, dictionaries, arrays and data sets of other kinds."""
+    if isinstance(x, (list, tuple)):
+        return [*x] if _are_floats(x) else [copied(part) for part in x]
+    if _is_data_set(x):
+        return [copied(x[i]) for i in range(len(x))]
+    if isinstance(x, dict):
+        return {key: copied(part) for key, part in x.items()}
+    return x.copy() if _is_array(x) else x
+
+
+def alike(x: Any, copy: Any) -> bool:
+    """Whether data are as they were when they were copied; nan is the same as nan.
+
+    >>> data = [[1.0, float("nan")], {"a": 2.0}]
+    >>> before = copied(data)
+    >>> alike(data, before), data[0].append(3.0), alike(data, before)
+    (True, None, False)
+    """
+    if isinstance(x, (list, tuple)):
+        if _are_floats(x) and copy == [*x]:  # most rows, in one call into C
+            return True
+        return isinstance(copy, (list, tuple)) and len(x) == len(copy) and all(map(alike, x, copy))
+    if _is_data_set(x):
+        return len(x) == len(copy) and all(alike(x[i], part) for i, part in enumerate(copy))
+    if isinstance(x, dict):
+        return isinstance(copy, dict) and list(x) == list(copy) and all(map(alike, x.values(), copy.values()))
+    if _is_array(x):
+        return _is_array(copy) and x.shape == copy.shape and bool(((x == copy) | ((x != x) & (copy != copy))).all())
+    if isinstance(x, (int, float)) or hasattr(x, "dtype"):
+        return x is copy or bool(x == copy) or bool(x != x and copy != copy)
+    return x is copy

@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd.errors import AutogradError
-from autograd.trees import alike
 from nn import MLP, accuracy, datasets, fit, predict
 from nn.data import (
     DataError,
@@ -29,6 +28,7 @@ from nn.data import (
     samples_of,
     train_test_split,
 )
+from nn.training.validation import alike
 
 TABLE = b"weight,price,fruit\n150,0.5,apple\n6,0.25,cherry\n8.5,-3e-1,cherry\n"
 

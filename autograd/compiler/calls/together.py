@@ -18,6 +18,7 @@ from autograd.compiler.calls.replay import CompiledCall, replayed_together
 from autograd.compiler.calls.variants import FIRST, Variant
 from autograd.compiler.recording.record import as_node
 from autograd.functional import gradients
+from autograd.graph import walking
 from autograd.modes import recording
 from autograd.ops import Op
 
@@ -93,8 +94,9 @@ class Adjoints(float):
 
     >>> call = type("", (), {})()
     >>> gradient = 0.0
-    >>> gradient += 3.0 * Share(call, 1)
-    >>> gradient += 5.0 * Share(call, 0)
+    >>> with walking:
+    ...     gradient += 3.0 * Share(call, 1)
+    ...     gradient += 5.0 * Share(call, 0)
     >>> gradient, gradient.by_output, call.adjoints is gradient
     (1.0, {1: 3.0, 0: 5.0}, True)
     """
@@ -103,12 +105,18 @@ class Adjoints(float):
     _call: Any
 
     def __radd__(self, other: Any) -> Adjoints:  # the first to arrive
-        self._call.adjoints = self
-        del self._call  # so that the two do not hold each other
+        if walking._is_owned():  # type: ignore[attr-defined]  # elsewhere a sum is a sum
+            self._call.adjoints = self
+            self._call = None  # so that the two do not hold each other
         return self
 
-    def __iadd__(self, other: Any) -> Adjoints:  # type: ignore[misc]
-        self.by_output.update(other.by_output)
+    def __add__(self, other: Any) -> Adjoints:
+        total = Adjoints(1.0)
+        total.by_output, total._call = {**self.by_output, **getattr(other, "by_output", {})}, self._call
+        return total
+
+    def __iadd__(self, other: Any) -> Adjoints:
+        self.by_output.update(getattr(other, "by_output", {}))
         return self
 
 

@@ -13,7 +13,7 @@ gather (the row ``take`` of the table) and ``max`` a chain of selections, so tha
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from weakref import ref
 
@@ -128,7 +128,7 @@ class Choices:
         """Note one more."""
         self._new.append(node)
 
-    def on_set(self, candidate: Value, owner: Callable[[Value], Value]) -> None:
+    def on_set(self, candidate: Value, owner: Callable[[Value], Value]) -> Iterator[Value]:
         """A node gets another number: what was chosen, from it among others, may no longer be used.
 
         Args:
@@ -142,7 +142,8 @@ class Choices:
         for node in self._by_candidate.pop(candidate, ()):
             if type(node) is Chosen:
                 node.__class__ = Outdated
-                self.on_set(node, owner)
+                yield node
+                yield from self.on_set(node, owner)
 
 
 def _no_function_runs() -> bool:

@@ -193,8 +193,9 @@ class Changes:
         restore([*self._gradients], [*self._gradients.values()])
         restore(self._inside, [0] * len(self._inside))
         self._inside = []  # whoever counts references to nodes counts those of the program only
-        _all(map(set_data, self._data, self._data.values()))
-        _all(map(setattr, self._labels, repeat("label"), self._labels.values()))
+        # By one call into C each, which Ctrl-C cannot split.
+        deque(map(set_data, self._data, self._data.values()), maxlen=0)
+        deque(map(setattr, self._labels, repeat("label"), self._labels.values()), maxlen=0)
         self.places.restore()
 
     def effects(self) -> Effects:
@@ -398,8 +399,3 @@ def through_updates(
 def _columns(pairs: Sequence[tuple[Target, Any]]) -> tuple[Sequence[Target], Sequence[Any]]:
     """All first and all second members."""
     return [target for target, _ in pairs], [x for _, x in pairs]
-
-
-def _all(calls: Iterable[Any]) -> None:
-    """Make all these calls in one call into C, which Ctrl-C cannot split."""
-    deque(calls, maxlen=0)

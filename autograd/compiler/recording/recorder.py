@@ -161,7 +161,8 @@ class Recorder:
         node = original(node)
         self.numbers.pop(id(node), None)
         self.changes.on_set(node, data)
-        self.choices.on_set(node, self.changes.owner)
+        for outdated in self.choices.on_set(node, self.changes.owner):
+            self.numbers.pop(id(outdated), None)
 
     def on_backward(self, root: Value, gradient: Any) -> None:
         """``root.backward(gradient)``."""

@@ -346,7 +346,29 @@ def a_choice_of_choices_used(T: list[Value], E: list[list[Value]]) -> Any:
     return f
 
 
+def set_twice(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        p = T[i]
+        p.data = p.data + 0.5
+        p.data = p.data + 0.25
+        return p.data
+
+    return f
+
+
+def read_before_and_after(T: list[Value], E: list[list[Value]]) -> Any:
+    def f(i: int, j: int) -> Any:
+        p = T[i]
+        before, copy = p.data, p.detach()
+        p.data = float(j) + 0.5
+        return [before + 0.0, copy * 1.0, p.data * 1.0]
+
+    return f
+
+
 EVERY = [
+    set_twice,
+    read_before_and_after,
     gradient,
     row_update,
     chosen_once,

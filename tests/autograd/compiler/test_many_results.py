@@ -16,7 +16,7 @@ from autograd import PrimitiveError, StaleGraphError, Value, fsum, no_grad, soft
 from autograd.check import check_graph
 from autograd.compiler.calls import variants
 from autograd.functional import hessian, jacobian, jvp, vjp
-from autograd.viz import explain
+from autograd.viz import backward_steps, explain
 
 WIDTH, HEIGHT = 24, 12  # inputs and results; together more local derivatives than a few results have
 
@@ -344,3 +344,24 @@ def test_what_is_left_in_a_list_has_its_own_gradient_whatever_is_returned(return
     compiled = autograd.compile(f, backend=backend)
     for calls in (1, 2, 5):
         assert gradients(compiled, calls) == pytest.approx(gradients(f, calls), rel=1e-12)
+
+
+def test_looking_at_the_steps_of_backward_changes_nothing() -> None:
+    rows, xs = weights(), inputs()
+    ys = autograd.compile(layer(rows))(xs)
+    loss = fsum([y * y for y in ys])
+    expected = gradients_of(loss, xs)
+    (call,) = ys[0].parents
+    shares = [sum(step.contribution for step in backward_steps(loss) if step.node is x) for x in xs]
+    assert shares == pytest.approx(expected)
+    assert [*call.partials][-WIDTH:] == pytest.approx(expected)
+    assert 0.0 + call.grad * ys[3].partials[0] == 1.0
+    assert [*call.partials][-WIDTH:] == pytest.approx(expected)
+
+
+def test_a_smooth_function_with_many_results_has_no_kink() -> None:
+    rows = weights()
+    compiled = autograd.compile(layer(rows))
+    report = autograd.gradcheck(lambda *xs: fsum(compiled(xs)), inputs())
+    assert report
+    assert not report.kinks

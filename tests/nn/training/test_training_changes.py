@@ -128,7 +128,7 @@ def test_data_that_a_callback_changes_in_place_is_used_in_the_next_epoch(change:
     assert parameters == pytest.approx(wanted, rel=1e-9)
 
 
-def test_data_of_another_kind_are_taken_as_they_are() -> None:
+def test_data_of_another_kind_may_change_too() -> None:
     """A data set that holds a lock cannot be copied, nor compared."""
 
     class Rows:
@@ -141,11 +141,16 @@ def test_data_of_another_kind_are_taken_as_they_are() -> None:
         def __getitem__(self, at: int) -> list[float]:
             return self.rows[at]
 
-    model = MLP(2, [3, 1], seed=0)
-    losses = fit(
-        model, Rows(), [0.0, 1.0], loss="mse_loss", epochs=3, callbacks=[lambda history: None], progress=False
-    ).loss
-    assert len(losses) == 3
+    losses = []
+    for compile in (True, False):
+        rows, model = Rows(), MLP(2, [3, 1], seed=0)
+
+        def callback(history: Any, rows: Rows = rows) -> None:
+            rows.rows[0][0] += 0.5
+
+        options = {"loss": "mse_loss", "epochs": 3, "callbacks": [callback], "progress": False}
+        losses.append(fit(model, rows, [0.0, 1.0], compile=compile, **options).loss)
+    assert losses[0] == pytest.approx(losses[1])
 
 
 def test_the_best_epoch_may_be_one_before_the_change() -> None:
