@@ -79,8 +79,17 @@ def _rules() -> str:
 def _smaller(svg: str) -> str:
     """A third of the text: without comments, metadata and empty space, and with short coordinates."""
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<\?xml.*?\?>|<!DOCTYPE.*?>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"\d+\.\d{3,}(?![\d.])", lambda found: f"{float(found[0]):.{PLACES}f}".rstrip("0").rstrip("."), svg)
+    svg = re.sub(r'(?<= )(?:d|points|x|y|x1|x2|y1|y2)="[^"]*"', _short_coordinates, svg)
     return re.sub(r"(?<=[>\"]) *\n *| *\n *(?=[<\"])", "", svg).replace("\n", " ").strip()
+
+
+def _short_coordinates(attribute: re.Match[str]) -> str:
+    """An attribute that places something; the scale of letters, say, is no coordinate."""
+
+    def short(number: re.Match[str]) -> str:
+        return f"{float(number[0]):.{PLACES}f}".rstrip("0").rstrip(".")
+
+    return re.sub(r"\d+\.\d{3,}(?![\d.])", short, attribute[0])
 
 
 def _described(figure: Any) -> str:

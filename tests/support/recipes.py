@@ -72,6 +72,8 @@ SMOOTH: dict[str, tuple[int, Callable[..., Any]]] = {
 # These give nan and inf in places, and have kinks.
 ROUGH = {
     **SMOOTH,
+    # Of two terms only: three may be added in another order, and 1 - 1 - 1e-200 has a logarithm or not.
+    "neuron": (3, lambda x, y, z: sumprod([x], [y], z)),
     "log": (1, lambda x: x.log()),
     "sqrt": (1, lambda x: x.sqrt()),
     "reciprocal": (1, lambda x: 1.0 / (x * x)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import pickle
 import re
 from collections.abc import Iterator
@@ -88,7 +89,24 @@ def test_it_says_what_it_shows_and_an_empty_one_shows_nothing() -> None:
 def test_it_is_smaller_than_matplotlibs_own_and_can_be_pickled() -> None:
     figure = curve()
     written = picture_in(figure._repr_html_())
-    assert not re.search(r"\d\.\d{3}", written)
+    assert not re.search(r' (d|x|y)="[^"]*\d\.\d{3}', written)
     assert "<metadata" not in written
     again = pickle.loads(pickle.dumps(figure))
     assert "<path" in picture_in(again._repr_html_())
+
+
+def test_only_places_are_rounded() -> None:
+    """Letters keep their size, and texts their digits."""
+    with plt.rc_context({"svg.fonttype": "none"}):
+        figure, ax = plt.subplots()
+        ax.plot([0.0, 2e-4], [0.123456, 2.345678])
+        ax.set_xticks([1e-4, 1.5e-4, 2e-4])
+        text = picture_in(figure_as_html(figure) or "")
+    assert re.findall(r">(0\.000\d+)<", text) == ["0.00010", "0.00015", "0.00020"]
+    figure, ax = plt.subplots()
+    ax.set_title("Letters")
+    file = io.StringIO()
+    figure.savefig(file, format="svg")
+    assert set(re.findall(r"scale\([^)]*\)", picture_in(figure_as_html(figure) or ""))) == set(
+        re.findall(r"scale\([^)]*\)", file.getvalue())
+    )
