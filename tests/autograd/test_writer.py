@@ -23,6 +23,7 @@ from autograd.compiler.textbook.pieces import split
 from autograd.graph import topological_order
 from autograd.labels import DIGITS, SUPERSCRIPTS
 from autograd.viz import to_jax, to_python, to_torch
+from autograd.viz.facts.steps import reading_order
 from autograd.viz.text.algebra import simplify
 from autograd.viz.text.formula import Formulas
 from autograd.viz.text.notation import LABELS, expression
@@ -137,9 +138,7 @@ def test_programs_give_the_numbers_of_the_graph(write: Callable[[Value], str], l
     programs, expected = ["results = []"], []
     graphs = [graph(found)[0] for found in drawn(count)] + smaller()[:: 1 if write is not to_jax else 29]
     for root in graphs:
-        inputs = [
-            node for node in reversed(topological_order(root)) if not node.parents and node.op is not ops.constant
-        ]
+        inputs = [node for node in reading_order(root) if not node.parents and node.op is not ops.constant]
         if not inputs or root in inputs or has_tie(root):
             continue
         *lines, last = write(root).splitlines()
