@@ -217,8 +217,7 @@ class _Training:
         self._look(getattr(self.history, self.improvement.monitor))  # that of resumed training
         snapshot = self._snapshot()
         self.written = snapshot.epoch
-        if self.callbacks:
-            self.known = copied((self.samples, self.held_out))
+        self.known = copied((self.samples, self.held_out)) if self.callbacks else None
         try:
             while len(self.history) < epochs and not self.history.stopped:
                 self._train(min(self._ahead(), epochs - len(self.history)), snapshot)
@@ -308,10 +307,8 @@ class _Training:
             for callback in self.callbacks:
                 callback(history)
             self._check_frozen()
-            changed = not alike(self.known, (self.samples, self.held_out))
-            steps.load(data=changed)
-            if changed:
-                self.known = copied((self.samples, self.held_out))
+            steps.load(data=(changed := not alike(self.known, (self.samples, self.held_out))))
+            self.known = copied((self.samples, self.held_out)) if changed else self.known
 
     def _check_frozen(self) -> None:
         """Refuse to go on with other parameters than those that training began with."""

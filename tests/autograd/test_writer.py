@@ -361,7 +361,9 @@ def test_lines_of_the_matrix_form_are_read_back(f: Callable[[Any, Any], Any], i:
     values |= {name: ops.TABLE[name].value for name in ("maximum", "log", "exp", "power")}
     program = Derived(f, [a, b], ()).program
     assume(all(array.size == 1 for array in split(program).program.arrays))  # rows of a column need a reader of indices
-    for line in matrix_form(program).splitlines():
+    lines = matrix_form(program).splitlines()
+    assume(not any("…" in line for line in lines))  # a loop needs a reader of loops
+    for line in lines:
         name, _, text = line.partition(" = ")
         if text:
             code = re.sub(r"(?<=[\w.)]) (?=[\w(])", "*", text.replace("−", "-").replace("^", "**"))

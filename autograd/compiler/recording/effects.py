@@ -193,8 +193,7 @@ class Changes:
         restore([*self._gradients], [*self._gradients.values()])
         restore(self._inside, [0] * len(self._inside))
         self._inside = []  # whoever counts references to nodes counts those of the program only
-        # By one call into C each, which Ctrl-C cannot split.
-        deque(map(set_data, self._data, self._data.values()), maxlen=0)
+        deque(map(set_data, self._data, self._data.values()), maxlen=0)  # one call into C, which Ctrl-C cannot split
         deque(map(setattr, self._labels, repeat("label"), self._labels.values()), maxlen=0)
         self.places.restore()
 
