@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["FEW", "MOST", "Budget", "thread_time"]
@@ -16,9 +15,8 @@ thread_time: Callable[[], float] = getattr(time, "thread_time", time.process_tim
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds that compiling may take before it has saved any
-_LONG = 0.5  # seconds to record and compile that are worth waiting for more calls of the same structure,
-_SHARE = 0.25  # until these have taken this share of it
-_MOST_WAITED = 1_000  # structures for which that is noted
+_LONG = 0.5  # seconds to record and compile, for which a second call of the same structure is waited for
+_MOST_WAITED = 1_000  # structures that are remembered because they came once
 
 
 class Budget:
@@ -40,7 +38,7 @@ class Budget:
         self.hits = self.misses = self.recorded = 0
         self.cost = self.spent = 0.0
         self._structures: set[Any] = set()
-        self._waited: dict[Any, float] = {}  # seconds that calls have taken, by structures that are not recorded yet
+        self._waited: set[Any] = set()  # structures that came once, and were not recorded
         self._at = 0  # the number of calls at the last recording
 
     @property
@@ -57,11 +55,11 @@ class Budget:
         self._at = self.calls
 
     def waits(self, structure: Any) -> bool:
-        """Whether a call should run without the compiler, since there may be few others like it.
+        """Whether a call should run without the compiler, since perhaps no other one will be like it.
 
         What takes two seconds to record and compile pays from perhaps the twentieth call on; for a text of a length
         that comes once, it never does.  So after the first recording of such a function, each further structure is
-        recorded when its calls have taken a quarter of that time: then at most a quarter is lost.
+        recorded when it comes for the second time.
 
         >>> budget = Budget()
         >>> budget.waits("first")
@@ -69,32 +67,25 @@ class Budget:
         >>> budget.add("first", 2.0)
         >>> budget.waits("second")
         True
-        >>> with budget.waiting("second"):
-        ...     sum(range(10))
-        45
-        >>> budget.calls
-        1
+        >>> budget.waited("second")
+        >>> budget.waits("second"), budget.calls
+        (False, 1)
         """
-        long = self.recorded and self.cost + self.spent / self.recorded
-        return long >= _LONG and structure not in self._structures and self._waited.get(structure, 0.0) < long * _SHARE
+        if not self.recorded or self.cost + self.spent / self.recorded < _LONG:
+            return False
+        return structure not in self._structures and structure not in self._waited
 
-    @contextmanager
-    def waiting(self, structure: Any) -> Iterator[None]:
-        """Note that a call runs without the compiler, and how long it takes if more such calls are waited for."""
-        if not self.waits(structure):
-            yield
-            return
-        started = thread_time()
-        yield
+    def waited(self, structure: Any) -> None:
+        """Note a call that ran without the compiler for that reason."""
         self.misses += 1
         if len(self._waited) == _MOST_WAITED:
             self._waited.clear()
-        self._waited[structure] = self._waited.get(structure, 0.0) + thread_time() - started
+        self._waited.add(structure)
 
     @property
     def structures_waited_for(self) -> int:
-        """The number of structures whose calls have all run without the compiler for that reason."""
-        return len(self._waited.keys() - self._structures)
+        """The number of structures that came once and ran without the compiler for that reason."""
+        return len(self._waited - self._structures)
 
     def would_pay(self, structure: Any, kept: int) -> bool:
         """Whether to record once more.

@@ -88,8 +88,7 @@ class Compiled(Uncompiled):
         found = self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
         if found is not None:
             return Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
-        with self.budget.waiting(structure):
-            return self.graph(args, leaves)
+        return self.graph(args, leaves)
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The value as a float, and the gradients: one entry per argument, shaped like it; None for a text.
@@ -215,6 +214,7 @@ class Compiled(Uncompiled):
                     self.budget.hits += 1
                     return variant, result
             if may_wait and self.budget.waits(structure):
+                self.budget.waited(structure)
                 return None
             fresh = self.recorded(args, structure) if self.would_pay(structure) else None
             if fresh is None or not self.are_apart(args, structure, given):

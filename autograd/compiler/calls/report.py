@@ -142,7 +142,7 @@ def report(compiled: Compiled) -> str:
     if count_waiting := budget.structures_waited_for:
         lines.append(
             f"To record and compile takes long; {count_waiting} other structure{'s' * (count_waiting != 1)} of the "
-            "arguments came too seldom yet to pay for that"
+            "arguments came only once yet"
         )
     if compiled.never:
         lines.append(f"Recordings cannot be used again: it {compiled.never}")
