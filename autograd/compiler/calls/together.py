@@ -112,11 +112,16 @@ class Adjoints(float):
 
     def __add__(self, other: Any) -> Adjoints:
         total = Adjoints(1.0)
-        total.by_output, total._call = {**self.by_output, **getattr(other, "by_output", {})}, self._call
-        return total
+        total.by_output, total._call = dict(self.by_output), self._call
+        return total.__iadd__(other)
 
     def __iadd__(self, other: Any) -> Adjoints:
-        self.by_output.update(getattr(other, "by_output", {}))
+        for output, upstream in getattr(other, "by_output", {}).items():
+            self.by_output[output] = self.by_output[output] + upstream if output in self.by_output else upstream
+        if walking._is_owned() and getattr(other, "_call", None) is not None:  # type: ignore[attr-defined]
+            # A deep copy of the call may be in the same walk: that one of the two counts which a result came to last,
+            # since the walk comes to a call right behind one of its results.
+            other._call.adjoints = self
         return self
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import itertools
 import pickle
 import random
 from collections.abc import Callable, Sequence
@@ -289,6 +290,21 @@ def test_copies() -> None:
     assert [x.grad for x in twins] == expected == [x.grad for x in xs]
     with pytest.raises(PrimitiveError, match="cannot save"):
         pickle.dumps(loss)
+
+
+@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+def test_a_call_and_its_deep_copy_in_one_loss(order: tuple[int, ...]) -> None:
+    rows, xs = weights(), inputs()
+    found = []
+    for f in (layer(rows), autograd.compile(layer(rows))):
+        ys = f(xs)
+        (one, other), twins = copy.deepcopy(((ys[4], ys[8]), xs))
+        terms = [ys[3] * 2.0, one * one, ys[5] * 7.0, other.exp()]
+        for x in twins:
+            x.grad = 0.0
+        slopes = gradients_of(sum([terms[k] for k in order]), xs)
+        found.append([*slopes, *[x.grad for x in twins]])
+    assert found[1] == pytest.approx(found[0], rel=1e-12, abs=1e-14)
 
 
 def test_a_call_is_freed_with_its_results() -> None:
