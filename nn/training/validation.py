@@ -9,6 +9,7 @@ from typing import Any
 
 from autograd import fsum, no_grad
 from autograd.errors import CompileError
+from autograd.trees import all_floats, is_array
 from nn.chance import not_drawn
 from nn.data import check_pairs, samples_of, train_test_split
 from nn.evaluation import Metric, accuracy, numbers_in, threshold_of
@@ -120,12 +121,9 @@ def split_validation(
 
 
 # ---- data that callbacks may change ---------------------------------------------------------------------------------
-def _are_floats(x: Any) -> bool:
-    return {*map(type, x)} == {float}
-
-
 def _is_array(x: Any) -> bool:
-    return getattr(getattr(x, "dtype", None), "kind", "") in tuple("biuf") and x.ndim > 0
+    """Whether x is an array of numbers."""
+    return is_array(x) and x.dtype.kind in "biuf"
 
 
 def _is_data_set(x: Any) -> bool:
@@ -137,7 +135,7 @@ def _is_data_set(x: Any) -> bool:
 def copied(x: Any) -> Any:
     """A copy of the numbers in lists, dictionaries, arrays and data sets of other kinds."""
     if isinstance(x, (list, tuple)):
-        return [*x] if _are_floats(x) else [copied(part) for part in x]
+        return [*x] if all_floats(x) else [copied(part) for part in x]
     if _is_data_set(x):
         return [copied(x[i]) for i in range(len(x))]
     if isinstance(x, dict):
@@ -154,7 +152,7 @@ def alike(x: Any, copy: Any) -> bool:
     (True, None, False)
     """
     if isinstance(x, (list, tuple)):
-        if _are_floats(x) and copy == [*x]:  # most rows, in one call into C
+        if all_floats(x) and copy == [*x]:  # most rows, in one call into C
             return True
         return isinstance(copy, (list, tuple)) and len(x) == len(copy) and all(map(alike, x, copy))
     if _is_data_set(x):

@@ -30,7 +30,7 @@ class Budget:
         hits: How many calls were served by a recording that was there.
         misses: How many were not.
         recorded: How many recordings there were.
-        cost: Seconds that the function takes without the compiler.
+        cost: Seconds that the last recording took, in which the function ran; a call without the compiler takes less.
         spent: Seconds that compiling has taken.
     """
 

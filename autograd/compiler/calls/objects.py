@@ -13,10 +13,12 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any
 
 from autograd.compiler.calls.budget import FEW, MOST
 from autograd.compiler.recording.arguments import Keywords
+from autograd.locks import renew_in_child
 from autograd.provenance import depth_of_caller
 from autograd.trees import is_object
 
@@ -73,6 +75,8 @@ class Objects:
         self.known: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._made = self._found = 0
         self._warned = False
+        self._lock = Lock()
+        renew_in_child(self, "_lock", Lock)
 
     def compiled(self, args: Sequence[Any]) -> tuple[Any, list[Any]]:
         """The function for the objects among the arguments, and the other arguments; None if it is not worth while.
@@ -80,27 +84,28 @@ class Objects:
         To compile a function for objects that will not be given again would cost much and save nothing.
         """
         objects, rest = _taken_out(args)
-        if not objects:
-            return None, rest
+        return self._compiled_for(objects) if objects else None, rest
+
+    def _compiled_for(self, objects: Mapping[Any, Any]) -> Any:
         key = tuple([(place, id(x)) for place, x in objects.items()])
-        if key in self.known:
-            self._found += 1
-            self.known.move_to_end(key)
-            return self.known[key], rest
-        if self._made > FEW + self._found:
-            self._warn()
-            return None, rest
-        self._made += 1
-        made = self.known[key] = self._compile(given(self._f, objects))
-        if len(self.known) > MOST:
-            self.known.popitem(last=False)
-        return made, rest
+        with self._lock:  # several threads may call the function
+            if key in self.known:
+                self._found += 1
+                self.known.move_to_end(key)
+                return self.known[key]
+            if self._made <= FEW + self._found:
+                self._made += 1
+                made = self.known[key] = self._compile(given(self._f, objects))
+                if len(self.known) > MOST:
+                    self.known.popitem(last=False)
+                return made
+        self._warn()
+        return None
 
     def value_and_grad(self, args: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
         """The value, and the gradients with respect to the other arguments; None for an object."""
-        compiled, rest = self.compiled(args)
-        objects, _ = _taken_out(args)
-        compiled = compiled or self._compile(given(self._f, objects))
+        objects, rest = _taken_out(args)
+        compiled = self._compiled_for(objects) or self._compile(given(self._f, objects))
         value, gradients = compiled.value_and_grad(*rest)
         return value, tuple(_put_in({place: None for place in objects if isinstance(place, int)}, gradients))
 

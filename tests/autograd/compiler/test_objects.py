@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -177,3 +178,18 @@ def test_an_error_of_the_function_is_all_that_is_told() -> None:
                 call(MLP(1, [1]), 1.0)
             context = told.value.__context__
             assert context is None or "ObjectError" not in repr(context)
+
+
+def test_threads_give_one_function_many_objects() -> None:
+    """More than are kept, so that some are let go while others are looked up."""
+    springs = [Spring(float(n), Value(1.0)) for n in range(40)]
+    compiled = autograd.compile(energy)
+    expected = [energy(spring, 3.0).data for spring in springs]
+
+    def work(seed: int) -> bool:
+        order = random.Random(seed).choices(range(len(springs)), k=150)
+        return all(compiled(springs[n], 3.0).data == expected[n] for n in order)
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(4) as threads:
+        warnings.simplefilter("ignore")
+        assert all(threads.map(work, range(4)))
