@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["ADVICE", "Absent", "Missing"]
-
 _NAMES = {
     "it is called backward": "backwards backprop",
     "it is called grad": "gradient",

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-__all__ = ["LinearMap", "Where", "conditions"]
-
 
 class LinearMap:
     """A local derivative that is a function of the result's adjoint, and no number."""

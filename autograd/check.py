@@ -18,8 +18,6 @@ from autograd.provenance import describe
 from autograd.trees import flatten, is_array, is_tree, rebuild
 from autograd.value import Value
 
-__all__ = ["Comparison", "Report", "check_graph", "gradcheck"]
-
 MANY = 32  # operands of one node, above which all of its partials are checked at once, along one direction
 
 

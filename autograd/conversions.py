@@ -15,8 +15,6 @@ from autograd.modes import current_modes, open_contexts, recorder_told
 from autograd.provenance import depth_of_caller
 from autograd.rows import Detached, Traced, as_float
 
-__all__ = ["Conversions", "known_number", "mixed", "plain"]
-
 V = TypeVar("V", bound="Conversions")
 
 

@@ -8,8 +8,6 @@ from typing import Any
 from autograd.graph import topological_order
 from autograd.ops import Op
 
-__all__ = ["deepcopy", "reduce"]
-
 _OF_EVERY_NODE = {"_data", "grad", "label", "op", "parents", "partials", "__dict__", "__weakref__"}
 
 

@@ -15,8 +15,6 @@ from operator import attrgetter
 from sys import float_info
 from typing import NamedTuple
 
-__all__ = ["Slope", "differentiate", "has_kink"]
-
 Function = Callable[[float], float]
 Quotient = Callable[[Function, float, float], float]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["INSTEAD"]
-
 _NAMES = {
     "a number with a gradient is Value(2.0), and a tensor is a list of them": "tensor Tensor as_tensor Variable zeros "
     "ones randn rand full arange linspace",

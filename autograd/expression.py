@@ -19,8 +19,6 @@ from autograd import ops
 from autograd.errors import ExpressionError
 from autograd.ops import TABLE, Binary, Number, Op, Unary
 
-__all__ = ["CONSTANTS", "MAX_LENGTH", "Expression", "function_names", "listed_names", "parse"]
-
 MAX_LENGTH = 2_000  # characters
 CONSTANTS = {"e": math.e, "pi": math.pi}
 

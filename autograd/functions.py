@@ -13,8 +13,6 @@ from autograd.ops import Traced
 from autograd.subclasses import kind_of, kinds
 from autograd.value import Value, unrecorded
 
-__all__ = ["clip", "elu", "fsum", "leaky_relu", "linear", "logsumexp", "prod", "softmax", "sumprod", "take"]
-
 
 def sumprod(p: Sequence[Any], q: Sequence[Any], start: Any = None) -> Any:
     """Σ p_i q_i (+ start) as one node: a neuron's z = Σ w_i a_i + b with 2n + 1 parents.

@@ -16,11 +16,6 @@ from typing import Any, Protocol, TypeVar
 
 from autograd.errors import AutogradError, PrimitiveError
 
-__all__ = [
-    "Leaves", "accumulate", "check_derivatives", "clear", "dependents", "leaves", "restore", "spread", "sweep",
-    "topological_order", "value_at", "walking",
-]  # fmt: skip
-
 
 class Node(Protocol):
     """A node as far as a walk knows it."""

@@ -37,8 +37,6 @@ from autograd.graph import accumulate, restore, walking
 from autograd.modes import current_modes
 from autograd.ops import Number, Op, as_float, constant_power
 
-__all__ = ["Closure", "MicrogradNames"]
-
 # By which keywords other engines know the arguments of a node.
 KEYWORDS = {
     **dict.fromkeys(("label", "_label", "name"), "label"),

@@ -11,20 +11,6 @@ from typing import Any, NamedTuple
 
 from autograd.locks import renew_in_child
 
-__all__ = [
-    "UNRECORDED",
-    "Modes",
-    "current_modes",
-    "in_transformation",
-    "no_grad",
-    "recorder_told",
-    "recorders",
-    "recording",
-    "strict",
-    "switched",
-    "transformation",
-]
-
 
 class Modes(NamedTuple):
     """The switches of a context."""

@@ -10,8 +10,6 @@ from autograd.errors import AutogradError, PrimitiveError
 from autograd.modes import transformation
 from autograd.ops import TABLE, Number, Op, as_float
 
-__all__ = ["Primitive", "primitive"]
-
 
 class Primitive(Op):
     """A row that a user added: what its functions return is checked, since a typing error there is a wrong gradient."""

@@ -11,8 +11,6 @@ from typing import Any
 from autograd import ops
 from autograd.errors import NumericError
 
-__all__ = ["Origin", "check_adjoints", "check_gradients", "check_result", "describe", "located"]
-
 _OURS = ("autograd", "nn")
 _SHOWN = 6  # operands of one node in a message
 

@@ -5,8 +5,6 @@ They stand here, and not in the rows, so that the table stays one.
 
 from __future__ import annotations
 
-__all__ = ["DOCSTRINGS"]
-
 _TEXT = """
 abs       | |x|                                          | sign x, and 0 at 0                   | -3.0     | 3.0
 acos      | arccos x, in radians                         | -1 / sqrt(1 - x²)                    | 1.0      | 0.0

@@ -20,8 +20,6 @@ from autograd import ieee
 from autograd.errors import PrimitiveError
 from autograd.rowdocs import DOCSTRINGS
 
-__all__ = ["TABLE", "Binary", "Detached", "Number", "Op", "Traced", "Unary", "as_float", "binary", "nary", "unary"]
-
 N = TypeVar("N", bound="Number")
 
 

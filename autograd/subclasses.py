@@ -14,8 +14,6 @@ from typing import Any, ClassVar, TypeVar
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Number, Op
 
-__all__ = ["Subclassed", "as_kind", "described", "kind_of", "kinds", "lifted"]
-
 M = TypeVar("M", bound=Callable[..., Any])
 
 kinds: set[type[Any]] = set()  # the subclasses that programs have made: while there are none, nobody looks for them

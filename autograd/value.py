@@ -21,8 +21,6 @@ from autograd.pytorch import PyTorchNames
 from autograd.subclasses import Subclassed, as_kind, described, kind_of, kinds
 from autograd.written_out import written_out
 
-__all__ = ["Operand", "Value", "constant", "new_node", "unrecorded"]
-
 Operand = Any  # a Value, a number of any kind, or a numpy array (which takes it from there, element by element)
 
 _new, recorded_partials = object.__new__, attrgetter("partials")

@@ -22,8 +22,6 @@ from typing import ClassVar, NamedTuple
 from autograd import ops
 from autograd.ops import Op
 
-__all__ = ["PRECEDENCE", "PROGRAM_SIGN", "TERM_SIGN", "Dialect", "Level", "Operator", "Text"]
-
 
 class Level(IntEnum):
     """The strength with which a piece of text binds; a place that needs more strength puts it in brackets."""

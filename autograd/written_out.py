@@ -14,8 +14,6 @@ from autograd.conversions import mixed
 from autograd.modes import open_contexts
 from autograd.ops import Op
 
-__all__ = ["written_out"]
-
 
 def written_out(
     kind: type[Any], constant: Callable[[float], Any], in_context: Callable[..., Any]

@@ -48,14 +48,14 @@ if getattr(autograd, "Value", None) is None:
         "its own, or run `pip uninstall autograd` and then `pip install --force-reinstall --no-deps scalar-autograd`"
     )
 
+from autograd import softmax
 from autograd.lazy import lazy_names
 from nn.activations import (
     ELU, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh, gelu, log_softmax,
-    softmax,
 )  # fmt: skip
 from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.criteria import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
-from nn.data import DataError, Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
+from nn.data import Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, load_names, make_circles, make_line, make_moons, make_spirals, make_xor
 from nn.evaluation import accuracy, predict
 from nn.files import FileError
@@ -71,6 +71,7 @@ from nn.schedules import (
     CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, ReduceLROnPlateau, StepLR,
 )  # fmt: skip
 from nn.sequences import GRUCell, LSTMCell, MultiheadAttention, RNNCell
+from nn.tables import DataError
 from nn.training import Checkpoint, EarlyStopping, History, fit
 
 if TYPE_CHECKING:

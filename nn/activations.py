@@ -11,11 +11,6 @@ from autograd import gelu as gelu_by_erf
 from nn.module import Module
 from nn.options import check_name
 
-__all__ = [
-    "ELU", "GELU", "Identity", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
-    "each_number", "each_row", "gelu", "log_softmax", "softmax",
-]  # fmt: skip
-
 
 # ---- functions -------------------------------------------------------------------------------------------------------
 def gelu(x: Any, approximate: str = "none") -> Any:

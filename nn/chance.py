@@ -17,8 +17,6 @@ from autograd import no_grad
 from autograd.errors import CompileError
 from nn.module import Module
 
-__all__ = ["check_repeatable", "draws_given", "draws_of", "not_drawn", "random_number"]
-
 Draw = Callable[[], float]
 _source: ContextVar[Callable[[Draw], Any] | None] = ContextVar("source", default=None)
 

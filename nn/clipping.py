@@ -11,8 +11,6 @@ from functools import reduce
 
 from autograd import Value, clip, fsum, maximum, where
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_"]
-
 
 def _listed(name: str, parameters: Iterable[Value]) -> list[Value]:
     if hasattr(parameters, "parameters"):

@@ -18,8 +18,6 @@ from nn.losses import (
 from nn.module import Module
 from nn.options import suggestion
 
-__all__ = ["BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss"]
-
 
 class _Criterion(Module):
     """A loss with its options."""

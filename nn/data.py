@@ -16,8 +16,6 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from nn.options import whole_number
 from nn.tables import DataError, DataFile, listing, read_table, shorten
 
-__all__ = ["DataError", "Dataset", "Standardizer", "minibatches", "one_hot", "read_csv", "train_test_split"]
-
 A = TypeVar("A")
 B = TypeVar("B")
 Target = TypeVar("Target", int, float)

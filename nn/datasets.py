@@ -11,8 +11,9 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from nn.data import DataError, Dataset, read_csv
+from nn.data import Dataset, read_csv
 from nn.options import check_number, whole_number
+from nn.tables import DataError
 
 Points = list[list[float]]
 

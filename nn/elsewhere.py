@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["INSTEAD"]
-
 _PART = "any function can be a part of Sequential, as in Sequential(Linear(2, 3), lambda x: [abs(a) for a in x])"
 _LIST = "a plain list or dictionary in an attribute will do: the parameters of its modules are found"
 _LOOP = "loop over the sequence with nn.{}, which does one step"

@@ -20,8 +20,6 @@ from nn.optim import OPTIMIZERS
 from nn.options import check_name, suggestion, whole_number
 from nn.training import EarlyStopping, History, fit
 
-__all__ = ["Network", "weighted"]
-
 
 class _NamedArguments(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """An estimator that answers an unknown argument with the one that was probably meant."""

@@ -17,11 +17,6 @@ from nn.losses import (
     hinge_loss,
 )
 
-__all__ = [
-    "Metric", "Outputs", "accuracy", "check_model", "evaluator_of", "native_outputs", "numbers_in", "predict", "single",
-    "threshold_of",
-]  # fmt: skip
-
 Metric = Callable[[Any, Any], float]
 
 # The losses of classifiers, each with the single output above which the class is the positive one.

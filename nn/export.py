@@ -12,8 +12,6 @@ from nn import activations, parts, sequences
 from nn.layers import ACTIVATIONS, MLP, Layer, Neuron
 from nn.module import Module
 
-__all__ = ["to_torch"]
-
 _WIDTH = 100  # of a line, in characters
 
 # What computes each activation in PyTorch, as ours does; identity needs nothing.  PyTorch's softplus takes x for

@@ -18,11 +18,6 @@ from autograd.errors import AutogradError
 from autograd.files import check_writable as check_file
 from autograd.files import write_file
 
-__all__ = [
-    "FileError", "brief", "check_writable", "file_errors", "read_document", "replace_not_finite", "write_csv",
-    "write_document", "write_text",
-]  # fmt: skip
-
 FilePath = str | os.PathLike[str]
 
 

@@ -13,8 +13,6 @@ from autograd import Value, exp, fsum, logsumexp, sigmoid, tanh
 from autograd.labels import notation
 from nn.layers import MLP
 
-__all__ = ["ACTIVATIONS", "COSTS", "LayerGradients", "by_formulas", "by_graph"]
-
 
 class LayerGradients(NamedTuple):
     """δ_j, ∂J/∂b_j and ∂J/∂w_jk for the neurons j and the inputs k of one layer."""

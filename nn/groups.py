@@ -15,8 +15,6 @@ from typing import Any
 
 from autograd import Value
 
-__all__ = ["ParameterGroup", "checked", "group_of", "note_rates"]
-
 _FRACTIONS = frozenset({"beta1", "beta2", "alpha"})  # hyper-parameters that must be less than 1
 _SHARED = frozenset({"amsgrad", "centered"})  # these decide how much state a parameter has, in all groups alike
 

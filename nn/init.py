@@ -8,8 +8,6 @@ from random import Random
 
 from autograd.lazy import lazy_names
 
-__all__ = ["INITIALIZERS", "Initializer", "he_normal", "uniform", "xavier_uniform", "zeros"]
-
 Initializer = Callable[[Random, int, int], float]
 
 

@@ -20,8 +20,6 @@ from nn.init import INITIALIZERS, Initializer
 from nn.module import MODEL_FORMAT, MODEL_VERSION, Module
 from nn.options import check_name, whole_number
 
-__all__ = ["ACTIVATIONS", "MLP", "Layer", "Neuron", "layer_of", "load_model", "notation"]
-
 Activation = Callable[[Value], Value]
 
 # The activations by name, and how a neuron that has one calls itself.

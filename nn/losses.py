@@ -16,12 +16,6 @@ from autograd import abs, clip, exp, fsum, log, logsumexp, relu, softplus, squar
 from nn.data import numbers_of
 from nn.options import check_name
 
-__all__ = [
-    "LOSSES", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "half_mse_loss",
-    "hinge_loss", "huber_loss", "l1_loss", "l1_penalty", "l2_penalty", "loss_for", "loss_named", "mse_loss", "nll_loss",
-    "wrong_targets",
-]  # fmt: skip
-
 
 # ---- squared and absolute errors -------------------------------------------------------------------------------------
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:

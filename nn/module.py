@@ -13,8 +13,6 @@ from autograd.holders import Place, announce
 from autograd.terminal import listed
 from nn.files import FileError, FilePath, brief, read_document, write_document
 
-__all__ = ["MODEL_FORMAT", "MODEL_VERSION", "Module", "evaluating"]
-
 MODEL_FORMAT, MODEL_VERSION = "scalar-autograd model", 1
 M = TypeVar("M", bound="Module")
 

@@ -21,8 +21,6 @@ from autograd.elementwise import Deferred, each
 from autograd.pytorch import freezes
 from nn.groups import ParameterGroup, checked, group_of, note_rates
 
-__all__ = ["EARLIER", "Optimizer", "State"]
-
 State = tuple[Any, ...]
 EARLIER = {"dampening": 0.0, "maximize": False}  # what a state has without these names, of an earlier version
 

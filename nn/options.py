@@ -7,8 +7,6 @@ from difflib import get_close_matches
 from operator import index
 from typing import Any
 
-__all__ = ["check_name", "check_number", "name_of", "suggestion", "whole_number"]
-
 
 def check_number(name: str, given: Any) -> None:
     """Refuse an argument that is no number.

@@ -20,8 +20,6 @@ from nn.chance import random_number
 from nn.module import Module
 from nn.options import whole_number
 
-__all__ = ["Conv2d", "Dropout", "Embedding", "LayerNorm", "Linear", "RMSNorm", "Sequential", "parameters", "within"]
-
 
 # ---- initial values --------------------------------------------------------------------------------------------------
 def parameters(symbol: str, draw: Callable[[], float], *shape: int) -> Any:

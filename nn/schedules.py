@@ -13,12 +13,6 @@ from typing import Any
 from nn.optim import Optimizer
 from nn.options import check_name, whole_number
 
-__all__ = [
-    "CosineAnnealingLR", "ExponentialLR", "LambdaLR", "LinearLR", "MultiStepLR", "ReduceLROnPlateau", "Schedule",
-    "StepLR",
-]  # fmt: skip
-
-
 _EARLIER = {"cooldown": 0, "cooling": 0, "eps": 0.0}  # what a state has without these names, of an earlier version
 
 

@@ -11,8 +11,6 @@ from nn.module import Module
 from nn.options import check_name, whole_number
 from nn.parts import Linear, parameters, within
 
-__all__ = ["GRUCell", "LSTMCell", "MultiheadAttention", "RNNCell"]
-
 
 class RNNCell(Module):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh): one step of a recurrent network.

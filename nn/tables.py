@@ -19,8 +19,6 @@ from typing import BinaryIO, NoReturn
 from autograd import AutogradError
 from autograd.terminal import listed
 
-__all__ = ["DataError", "DataFile", "Table", "listing", "read_table", "read_text", "shorten"]
-
 DataFile = str | os.PathLike[str] | BinaryIO
 
 

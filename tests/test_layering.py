@@ -85,7 +85,6 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "nn.plots": [
-        {"colours"},
         {"notebook"},
         {"style"},
         {"attention", "boundary", "curves", "gradients", "network"},

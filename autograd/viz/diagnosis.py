@@ -19,8 +19,6 @@ from autograd.viz.pictures.dot import Drawing
 from autograd.viz.pictures.draw import draw_dot
 from autograd.viz.text.notation import Names, nodes_of, number
 
-__all__ = ["Diagnosis", "Finding", "diagnose"]
-
 STEEP = 1e3  # a local derivative above this blows a gradient up
 HUGE, TINY = 1e6, 1e-8  # gradients grown or shrunk to this on a long way, each step of which is harmless
 FLAT = 0.01  # a squashing function is saturated where its slope is below this share of its largest

@@ -15,8 +15,6 @@ from autograd.files import write_file
 from autograd.value import Value
 from autograd.viz.pages import html_page
 
-__all__ = ["Page", "page", "show", "write_html"]
-
 HEIGHT = 480  # pixels in a notebook, until the page has measured what it needs
 
 

@@ -14,8 +14,6 @@ from typing import Any
 from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.notation import number
 
-__all__ = ["json_number", "packed"]
-
 KINDS = [kind.value for kind in Kind]
 SHARED = ("o", "f", "p", "s")  # texts of a box that are often those of another one
 Level = dict[str, Any]

@@ -27,8 +27,6 @@ from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.local import local_derivatives
 from autograd.viz.text.notation import LABELS, Names, expression, number
 
-__all__ = ["DELTAS", "levels_of"]
-
 DELTAS = (-1.0, -0.75, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 MOST_MAPPED = 4_000  # numbers in heat maps for which a page has room, besides those with a box of their own
 SPARSE = 20  # arrows between groups, of which more are a bundle: only those of one box show their labels

@@ -20,8 +20,6 @@ from autograd.viz.pictures.figure import Graph
 from autograd.viz.pictures.theme import THEMES, Theme, chosen_theme
 from autograd.viz.text.notation import nodes_of, number, shorten
 
-__all__ = ["html_page"]
-
 # The scripts, in the order in which they build on each other.
 SCRIPTS = (
     "ieee.js", "primitives.js", "unpack.js", "model.js", "replay.js", "pane.js", "drawn.js", "badge.js", "view.js",

@@ -8,8 +8,6 @@ from autograd.value import Value
 from autograd.viz.text.notation import Names, expression, gradient, shorten
 from autograd.writer import Text
 
-__all__ = ["summary_html"]
-
 MOST_NAMED = 5_000  # nodes of a graph, up to which each is given its name
 LONGEST = 80  # letters of an expression
 

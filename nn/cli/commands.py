@@ -22,14 +22,12 @@ from autograd.labels import notation
 from autograd.terminal import aligned, say
 from autograd.viz import save, write_html
 from nn.cli.tabular import TABULAR_LOSSES, Experiment, TabularModel, check_classes, in_words
-from nn.data import DataError, Task, read_csv
+from nn.data import Task, read_csv
 from nn.export import to_torch
 from nn.files import FileError, check_writable, file_errors, replace_not_finite, write_text
 from nn.losses import LOSSES
-from nn.tables import DataFile, Table, listing, read_table
+from nn.tables import DataError, DataFile, Table, listing, read_table
 from nn.training.progress import epoch_lines
-
-__all__ = ["RATES", "draw", "evaluate", "export", "predict", "train"]
 
 RATES = {"adam": 0.01, "adamw": 0.01, "rmsprop": 0.01, "sgd": 0.1}  # what suits standardized features
 _HALF_OFF = ("relu", "leaky_relu", "elu", "silu", "gelu")  # activations that pass on about half of the spread

@@ -21,8 +21,6 @@ from nn.losses import LOSSES
 from nn.training import History
 from nn.training.progress import epoch_lines
 
-__all__ = ["LEARNING_RATES", "demo"]
-
 # What suits standardized features; the squared errors are means over the outputs behind a sigmoid: small gradients.
 LEARNING_RATES = {"half_mse_loss": 2.0, "mse_loss": 1.0, "cross_entropy": 0.1}
 _NEURONS_SHOWN = 6

@@ -18,11 +18,9 @@ from nn import formulas, layers
 from nn.cli import commands, text
 from nn.cli.demo import LEARNING_RATES, demo
 from nn.cli.tabular import TABULAR_LOSSES
-from nn.data import DataError
 from nn.files import FileError
 from nn.options import suggestion
-
-__all__ = ["main"]
+from nn.tables import DataError
 
 EXAMPLES = """\
 examples:

@@ -9,16 +9,14 @@ from typing import Any
 
 from autograd import softmax
 from autograd.errors import NumericError
-from nn.data import DataError, Dataset, Standardizer, Task, argmax, one_hot, train_test_split
+from nn.data import Dataset, Standardizer, Task, argmax, one_hot, train_test_split
 from nn.evaluation import accuracy, predict
 from nn.files import FileError, FilePath, brief
 from nn.layers import MLP, load_model
 from nn.losses import LOSSES
 from nn.optim import OPTIMIZERS
-from nn.tables import Table
+from nn.tables import DataError, Table
 from nn.training import History, fit
-
-__all__ = ["TABULAR_LOSSES", "Experiment", "Rows", "TabularModel", "check_classes", "in_words"]
 
 # What a network can be trained by, of each task the default first.
 TABULAR_LOSSES: dict[Task, list[str]] = {

@@ -26,8 +26,6 @@ from nn.parts import Embedding, Linear, RMSNorm
 from nn.sequences import MultiheadAttention
 from nn.tables import DataError, read_text
 
-__all__ = ["Writer", "generate", "learn", "lines_of", "write"]
-
 _END = "\n"
 _MOST_CHARACTERS = 200  # each is a row of two tables
 

@@ -12,8 +12,6 @@ from nn.data import numbers_of
 from nn.diagnosis.probe import Finding, Probe, Result, aligned
 from nn.losses import wrong_targets
 
-__all__ = ["features", "finite_numbers", "targets"]
-
 SCALES_APART = 100.0
 FAR_FROM_CHANCE = 2.0  # times the loss of a network that knows nothing
 

@@ -10,8 +10,6 @@ from autograd.terminal import listed
 from nn.data import numbers_of
 from nn.diagnosis.probe import Finding, Probe, Result, Unit, aligned
 
-__all__ = ["dead_neurons", "gradients_by_layer", "paths", "saturation", "zero_grad"]
-
 CONSTANT = 0.95  # a neuron that is saturated in this share of the samples is as good as a constant
 AT_THE_WRONG_END = 0.1  # of the samples
 FADED, GROWN, TOO_LARGE = 1e-3, 1e2, 1e3  # the errors δ of a layer by those of a later one; and by themselves

@@ -20,8 +20,6 @@ from nn.data import check_pairs, first_not_finite, numbers_of
 from nn.layers import layer_of
 from nn.optim import Optimizer
 
-__all__ = ["Finding", "Layer", "Probe", "Result", "Unit", "aligned"]
-
 MOST_SAMPLES, FEWEST_SAMPLES = 256, 8
 GRADIENTS_AT_MOST = 500_000  # samples times parameters: two or three seconds
 

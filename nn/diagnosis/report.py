@@ -16,8 +16,6 @@ from nn.diagnosis.steps import learning_rate, updates
 from nn.losses import loss_named
 from nn.optim import Optimizer
 
-__all__ = ["Finding", "Report", "doctor"]
-
 SEVERITIES = ("error", "warning", "note")
 
 # The illnesses, in the order in which they are looked for: one function each, from what was measured on a ``Probe`` to

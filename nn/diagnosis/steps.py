@@ -9,8 +9,6 @@ from autograd.terminal import listed
 from nn.diagnosis.probe import Finding, Layer, Probe, Result
 from nn.optim import Optimizer
 
-__all__ = ["learning_rate", "updates"]
-
 UPDATE_TOO_SMALL, UPDATE_TOO_LARGE = 2e-4, 0.5  # of the weights' own size
 # Changes of the loss by one step, as shares of it; the momentum of a healthy Adam takes it up by a tenth at times.
 WORSE, BETTER, UNMOVED = 0.2, 0.05, 0.001

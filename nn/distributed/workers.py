@@ -22,8 +22,6 @@ from autograd.errors import AutogradError
 from autograd.locks import renew_in_child
 from nn.options import whole_number
 
-__all__ = ["ExecutorError", "Parcel", "Workers"]
-
 _MOST_KEPT = 8  # parcels on a worker: the programs and data of several trainings that take turns
 
 

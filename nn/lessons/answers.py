@@ -22,8 +22,6 @@ from nn.optim import SGD
 from nn.parts import Embedding
 from nn.training import fit
 
-__all__ = ["JUDGES"]
-
 Judge = Callable[[Any], Any]
 
 JUDGES: dict[str, tuple[Judge, str]] = {}

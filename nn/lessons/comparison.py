@@ -8,8 +8,6 @@ from typing import Any
 
 from autograd import Value
 
-__all__ = ["agree", "compare"]
-
 FACTORS = (2, 3, 4, 5, 10, 100, 1000)
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
 Slips = Iterable[tuple[Any, str]]

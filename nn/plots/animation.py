@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
     from matplotlib.axes import Axes
 
-__all__ = ["BoundaryFilm", "LivePlot", "animate_boundary"]
-
 
 class BoundaryFilm:
     """The boundary of a classifier of two features, epoch by epoch: see ``animate_boundary``.

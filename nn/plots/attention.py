@@ -10,8 +10,6 @@ from nn.plots.style import axes, foreground, palette, pyplot
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_attention"]
-
 _WITH_NUMBERS = 8  # tokens; with more of them there is no room
 
 

@@ -13,8 +13,6 @@ from nn.plots.style import MARKERS, axes, diverging, foreground, palette, pyplot
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Surface", "draw_surface", "plot_boundary"]
-
 
 class Surface:
     """A plane of points around some samples, and the outputs of a model there.

@@ -11,8 +11,6 @@ from nn.plots.style import axes, foreground, palette
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Epochs", "plot_history"]
-
 LOG_FROM = 30.0  # the largest loss by the smallest
 
 

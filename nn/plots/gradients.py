@@ -16,8 +16,6 @@ from nn.plots.style import axes, foreground, palette
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_gradients"]
-
 
 def plot_gradients(
     model: Module,

@@ -15,8 +15,6 @@ from nn.plots.style import axes, diverging, foreground, palette
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_network"]
-
 NAMED_UP_TO = 8  # neurons in a layer
 SMALL, LARGE = 16.0, 25.0  # points that a neuron takes, without its name and with it
 

@@ -12,10 +12,10 @@ import sys
 from typing import Any
 
 from autograd.cells import image
-from nn.plots.colours import COLOURS, ON_DARK
 
-__all__ = ["figure_as_html", "figures_as_svg"]
-
+# Okabe and Ito (2008): people with any colour vision can tell them apart, on white and on a dark background.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a8a8a")
+ON_DARK = ("#56b4e9", "#f58a36", "#2cc79b", "#dd97c0", "#4c9be8", "#f0e442", "#a8adb3")
 # Colours of a light figure with those of a dark one: the background, lines and text, the frame of a legend, a grid.
 _DARK = {
     "#ffffff": "#15181c", "#000000": "#e8eaed", "#cccccc": "#4a4f57", "#b0b0b0": "#4a4f57", "#808080": "#a8adb3",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nn.plots.colours import COLOURS, MARKERS, ON_DARK
-from nn.plots.notebook import figure_as_html
+from nn.plots.notebook import COLOURS, ON_DARK, figure_as_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["COLOURS", "MARKERS", "ON_DARK", "axes", "diverging", "foreground", "new_axes", "palette", "pyplot"]
+MARKERS = ("o", "^", "s", "D", "v", "P", "X")  # one for each colour
 
 
 def pyplot() -> Any:

@@ -15,8 +15,6 @@ from nn.optim import Optimizer
 from nn.options import whole_number
 from nn.training.history import History
 
-__all__ = ["CHECKPOINT_FORMAT", "CHECKPOINT_VERSION", "Checkpoint", "CheckpointFile", "Snapshot"]
-
 CHECKPOINT_FORMAT, CHECKPOINT_VERSION = "scalar-autograd checkpoint", 1
 
 

@@ -26,8 +26,6 @@ from nn.training.steps import CompiledSteps, EagerSteps, Loss, Problem, steps_fo
 from nn.training.stopping import EarlyStopping, Improvement
 from nn.training.validation import Measure, Samples, alike, copied, metrics_by_name, split_validation
 
-__all__ = ["fit"]
-
 Callback = Callable[[History], None]
 
 

@@ -10,8 +10,6 @@ from typing import Any
 from autograd.cells import curves
 from nn.files import FilePath, write_csv
 
-__all__ = ["COLUMNS", "History"]
-
 COLUMNS = ("epoch", "loss", "val_loss", "lr", "seconds")
 
 

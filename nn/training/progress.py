@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["GLANCE", "epoch_lines", "progress_bar"]
-
 GLANCE = 0.05  # seconds from one look at the progress to the next
 
 

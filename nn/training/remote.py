@@ -13,8 +13,6 @@ from nn.distributed import ExecutorError, Parcel, Workers
 from nn.optim import Optimizer
 from nn.training.steps import Batch, CompiledSteps, EagerSteps, Problem
 
-__all__ = ["ExecutorSteps", "steps_on"]
-
 
 class ExecutorSteps(CompiledSteps):
     """Steps whose gradients come from the workers of an executor: each batch is cut into parts, the sums are added up.

@@ -18,8 +18,6 @@ from nn.losses import cross_entropy
 from nn.module import evaluating
 from nn.optim import Optimizer
 
-__all__ = ["Batch", "CompiledSteps", "EagerSteps", "Loss", "Problem", "steps_for"]
-
 Loss = Callable[[Any, Any], Any]
 Batch = Sequence[int]  # indices of samples
 

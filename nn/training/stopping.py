@@ -9,8 +9,6 @@ from typing import Any, Literal
 
 from nn.options import whole_number
 
-__all__ = ["EarlyStopping", "Improvement"]
-
 
 @dataclass(frozen=True)
 class EarlyStopping:

@@ -21,8 +21,6 @@ from nn.options import whole_number
 from nn.training.fitting import fit
 from nn.training.progress import progress_bar
 
-__all__ = ["Run", "Sweep", "sweep"]
-
 Factory = Callable[..., Any]
 Data = tuple[Sequence[Any], Sequence[Any]]
 

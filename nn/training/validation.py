@@ -19,8 +19,6 @@ from nn.options import check_name, name_of
 from nn.training.history import COLUMNS
 from nn.training.steps import CompiledSteps, Problem
 
-__all__ = ["Measure", "Samples", "alike", "copied", "metrics_by_name", "split_validation"]
-
 Samples = tuple[Sequence[Any], Sequence[Any]]
 
 

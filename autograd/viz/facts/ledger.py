@@ -18,9 +18,6 @@ from autograd.viz.text.local import LocalDerivative, local_derivatives
 from autograd.viz.text.markup import latex_factor, latex_number, latex_text
 from autograd.viz.text.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product
 
-__all__ = ["Ledger", "Term", "explain", "names_of", "users_of"]
-
-
 MOST_TERMS = 12  # longer sums are shortened to their largest terms
 
 

@@ -15,8 +15,6 @@ from autograd.viz.text.local import LocalDerivative, local_derivatives
 from autograd.viz.text.markup import latex_factor, latex_number, latex_text
 from autograd.viz.text.notation import Names, derivative_name, factor, number
 
-__all__ = ["Path", "Paths", "count_paths", "strongest_paths"]
-
 LONGEST_PATH = 12  # steps that are listed; of longer paths, the first and the last
 
 

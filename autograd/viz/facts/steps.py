@@ -13,8 +13,6 @@ from autograd.ops import as_float
 from autograd.value import Value
 from autograd.viz.text.notation import nodes_of
 
-__all__ = ["Step", "adjoints", "backward_steps", "finite_difference", "reading_order", "replay"]
-
 T = TypeVar("T", bound=Node)
 
 

@@ -11,8 +11,6 @@ from autograd.viz.pictures.describe import summary
 from autograd.viz.pictures.figure import Figure
 from autograd.viz.pictures.layout import Layout
 
-__all__ = ["places_in"]
-
 Point = tuple[float, float]
 
 

@@ -11,8 +11,6 @@ from autograd.viz.pictures.figure import Box, Figure
 from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.notation import number, product
 
-__all__ = ["alt_text", "summary"]
-
 MOST_SENTENCES = 20
 
 

@@ -18,8 +18,6 @@ from autograd.viz.pictures.layout import text_width
 from autograd.viz.pictures.render import DPI, LayoutError, render
 from autograd.viz.pictures.theme import Theme, image_of
 
-__all__ = ["Drawing", "drawing_of"]
-
 FONT = "Helvetica"  # the one sans-serif whose widths every Graphviz knows, with font libraries and without
 # What a browser shows instead where there is no Helvetica: of its widths, so that text stays inside its box.
 _FAMILIES = "Helvetica,Arial,Liberation Sans,Nimbus Sans,DejaVu Sans Condensed,sans-serif"

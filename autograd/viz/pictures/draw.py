@@ -21,8 +21,6 @@ from autograd.viz.pictures.render import DPI, render
 from autograd.viz.pictures.theme import chosen_theme, theme_named
 from autograd.viz.text.notation import nodes_of
 
-__all__ = ["draw_dot", "figure_of", "save"]
-
 LEGIBLE = 60  # boxes on a page, with as many arrows; of single numbers, with twice as many
 ENDING = 16  # boxes of a long chain: its last nodes, and one for all before
 FEASIBLE = 3_000  # boxes that are laid out in about a second, if there are not many more arrows than boxes

@@ -21,8 +21,6 @@ from autograd.viz.facts.steps import reading_order
 from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.notation import NOT_COMPUTED, Names, gradient, number, parameters_of
 
-__all__ = ["Arrow", "Box", "Figure", "Graph", "scalar_figure", "spread"]
-
 
 class Graph:
     """A graph to draw, and the choices of how it is shown.

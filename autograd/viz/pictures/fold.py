@@ -19,8 +19,6 @@ from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.notation import Names, expression, shorten, stem
 from autograd.writer import Text
 
-__all__ = ["best_level", "cut", "folded_figure"]
-
 TALLEST = 24  # boxes that feed one: more stand in a column higher than a page
 MOST_INSIDE = 1_000_000  # nodes to visit for the derivatives of boxes; arrows beyond that go without
 Keys = dict[Value, Hashable]

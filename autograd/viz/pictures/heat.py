@@ -21,8 +21,6 @@ from autograd.viz.pictures.figure import Box
 from autograd.viz.pictures.layout import text_width
 from autograd.viz.pictures.parts import rows_of
 
-__all__ = ["HeatMap", "heat_maps"]
-
 MOST_SAMPLES = 32  # columns: of more samples the first ones are shown
 LARGEST = 64  # rows or columns: a map of more would be no picture
 SIDE = 64  # pixels, about, of a map

@@ -16,8 +16,6 @@ from autograd.value import Value
 from autograd.viz.pictures.parts import Part, are_told_by_places, homes_in_parts, joins
 from autograd.viz.text.notation import stem
 
-__all__ = ["INPUTS", "LEVELS", "Module", "is_network", "keys_of"]
-
 # From the most detail to the least, for networks and for anything else.
 NETWORK_LEVELS = ("neuron", "layer", "model")
 OTHER_LEVELS = ("repeat", "expression")

@@ -12,8 +12,6 @@ from autograd.viz.pictures.figure import Box, Figure
 from autograd.viz.pictures.render import render
 from autograd.viz.pictures.theme import Kind
 
-__all__ = ["Layout", "layout_of", "text_width"]
-
 FONT_SIZE = 12.0
 LINE_HEIGHT = 15.0
 PADDING = (10.0, 7.0)

@@ -21,8 +21,6 @@ from autograd.holders import Place
 from autograd.labels import textbook
 from autograd.value import Value
 
-__all__ = ["Part", "are_told_by_places", "homes_in_parts", "joins", "rows_of"]
-
 APPLYING = {ops.sum_of_products, ops.sum_of, ops.add, ops.sub, ops.mul}  # operations by which parts use parameters
 
 

@@ -18,8 +18,6 @@ from pathlib import Path
 
 from autograd.errors import DrawingError
 
-__all__ = ["ADDRESS", "DPI", "LayoutError", "Renderer", "dot_program", "load_renderer", "render", "set_renderer"]
-
 DPI = 96.0  # what Graphviz takes if it is told nothing
 PIXELS = ("png", "jpg", "jpeg")
 _WHEEL = "graphviz-pure"

@@ -7,8 +7,6 @@ from enum import Enum
 
 from autograd.cells import Shown, image
 
-__all__ = ["THEMES", "Kind", "Look", "Theme", "chosen_theme", "image_of", "theme", "theme_named"]
-
 
 class Kind(Enum):
     """The kind of a node, by its role in the graph."""

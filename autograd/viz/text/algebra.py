@@ -10,10 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Union
 
-__all__ = [
-    "HALF", "ONE", "Expression", "Function", "Number", "Product", "Sum", "Symbol", "power", "simplify", "written_out",
-]  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Number:

@@ -15,8 +15,6 @@ from autograd.value import Value
 from autograd.viz.text.notation import ARITHMETIC, nodes_of, shorten
 from autograd.writer import Dialect, Level, Text
 
-__all__ = ["to_jax", "to_python", "to_torch"]
-
 LONGEST_INLINE = 60  # a part used once is written where it is used if it is no longer than this
 RESERVED = {"autograd", "torch", "jax", "jnp", "math", "f", "v", "gradient", "gradients", "sum", "print", "float"}
 

@@ -16,8 +16,6 @@ from autograd.viz.text.markup import latex_name, latex_number
 from autograd.viz.text.notation import nodes_of
 from autograd.viz.text.typeset import latex
 
-__all__ = ["Formulas", "to_latex", "to_latex_gradient"]
-
 LARGEST_SHARED = 30  # a part used more than once is written out each time if it is no larger than this
 DEEPEST = 40  # parts nested deeper get a name of their own
 MOST_LINES = 100

@@ -23,8 +23,6 @@ from autograd.viz.text.notation import Names, derivative_name, number
 from autograd.viz.text.typeset import latex, plain
 from autograd.writer import Level
 
-__all__ = ["LocalDerivative", "local_derivatives"]
-
 LONGEST = 60  # letters of a formula; longer ones say less than their number
 # What the rule of a primitive of one's own may raise that is written for floats, or whose numbers have no result.
 _FAILURES = (ArithmeticError, AttributeError, AutogradError, LookupError, TypeError, ValueError)

@@ -8,8 +8,6 @@ import unicodedata
 
 from autograd.labels import scripts
 
-__all__ = ["latex_factor", "latex_name", "latex_number", "latex_text"]
-
 _SPECIAL = {
     "\\": r"}\backslash\text{", "^": r"}{\hat{}}\text{", "~": r"}{\sim}\text{", "<": r"}{<}\text{", ">": r"}{>}\text{",
     **{c: "\\" + c for c in "{}$%&#_"},

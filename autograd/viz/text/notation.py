@@ -12,11 +12,6 @@ from autograd.value import Value
 from autograd.viz.text.markup import latex_name, latex_text
 from autograd.writer import Dialect, Level, Text
 
-__all__ = [
-    "ARITHMETIC", "LABELS", "NOT_COMPUTED", "Names", "derivative_name", "expression", "factor", "gradient", "nodes_of",
-    "number", "parameters_of", "product", "shorten", "stem",
-]  # fmt: skip
-
 NOT_COMPUTED = "not computed"
 LONGEST_LABEL = 40
 LONGEST_EXPRESSION = 20  # a node whose expression is longer is called v12: boxes stay narrow

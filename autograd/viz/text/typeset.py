@@ -16,8 +16,6 @@ from autograd.viz.text.markup import latex_number, latex_text
 from autograd.viz.text.notation import number
 from autograd.writer import TERM_SIGN, Dialect, Level, Operator, Text
 
-__all__ = ["LATEX", "PLAIN", "Mathematics", "Place", "latex", "plain"]
-
 MOST_TERMS = 14  # longer sums show their first and last terms
 
 
