@@ -96,8 +96,9 @@ class Picture extends Pane {
     if (calm.matches || milliseconds < 200) return;
     const path = this.arrows[arrow].querySelector("path");
     const length = path.getTotalLength();
-    const began = performance.now();
+    let began;
     const move = (now) => {
+      began ??= now;  // the first frame may come late: the dot is seen all the same
       const share = Math.min(1, (now - began) / milliseconds);
       const point = path.getPointAtLength(length * (1 - share));
       this.pulse.setAttribute("cx", point.x);
