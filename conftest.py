@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("quick")
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+    if examples := [item for item in items if isinstance(item, pytest.DoctestItem)]:
+        names = _public_names()
+        for example in examples:
+            example.dtest.globs = {**names, **example.dtest.globs}
+
+
+def _public_names() -> dict[str, Any]:
+    """What an example need not import: the names for users, but for Python's own and those that are loaded late."""
+    import autograd
+    import nn
+
+    names = {name: vars(package).get(name) for package in (autograd, nn) for name in package.__all__}
+    return {name: thing for name, thing in names.items() if thing is not None and not hasattr(builtins, name)}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -79,7 +79,6 @@ class MissingLength(Missing):
 class Absent:
     """What to say of that which a Value does not have.
 
-    >>> from autograd import Value
     >>> Value(2.0).backwards()
     Traceback (most recent call last):
     AttributeError: a Value has no 'backwards': it is called backward

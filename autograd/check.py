@@ -107,7 +107,6 @@ def gradcheck(
         GradcheckError: A derivative is wrong; the message says which, and by how much.
         ValueError: F gives different results for the same inputs.
 
-    >>> from autograd import primitive, sin
     >>> print(gradcheck(lambda x, y: x * sin(y), [2.0, 0.5]))
     2 of 2 derivatives agree with finite differences
     >>> wrong = primitive(lambda y, x: 3 * x)(lambda x: x**2)        # the derivative of x² is 2x
@@ -229,7 +228,6 @@ def check_graph(
         GradcheckError: A rule is wrong; the message names the node by its primitive, operands and label.
         StaleGraphError: The data of a node was changed after it was used.
 
-    >>> from autograd import Value, primitive
     >>> wrong = primitive(lambda y, x: 3 * x, name="wrong")(lambda x: x**2)   # the derivative of x² is 2x
     >>> x = Value(5.0, "x")
     >>> y = wrong(x + 1); y.label = "y"

@@ -11,7 +11,6 @@ __all__ = [
 class AutogradError(Exception):
     """Base class of every error that this package raises on purpose.
 
-    >>> from autograd import Value, strict
     >>> try:
     ...     with strict():
     ...         Value(0.0).log()
@@ -24,7 +23,6 @@ class AutogradError(Exception):
 class NumericError(AutogradError, ArithmeticError):
     """Inside ``strict()``: an operation gave nan or inf, or was asked for a point outside its domain.
 
-    >>> from autograd import Value, strict
     >>> with strict():
     ...     Value(0.0, "x").log()
     Traceback (most recent call last):
@@ -36,7 +34,6 @@ class NumericError(AutogradError, ArithmeticError):
 class PrimitiveError(AutogradError):
     """A user's own primitive raised, or returned something that is not a value or not its partial derivatives.
 
-    >>> from autograd import Value, primitive
     >>> halved = primitive(lambda y, x: "half", name="halved")(lambda x: x / 2)
     >>> halved(Value(1.0))
     Traceback (most recent call last):
@@ -64,7 +61,7 @@ class CompileError(AutogradError):
 class GradcheckError(AutogradError, AssertionError):
     """A gradient disagrees with finite differences.
 
-    >>> from autograd import gradcheck, primitive
+    >>> from autograd import gradcheck
     >>> wrong = primitive(lambda y, x: 3 * x, name="wrong")(lambda x: x**2)
     >>> gradcheck(wrong, 5.0)
     Traceback (most recent call last):
@@ -77,7 +74,7 @@ class GradcheckError(AutogradError, AssertionError):
 class DrawingError(AutogradError, RuntimeError):
     """A graph could not be laid out: no Graphviz was found, or it failed, or took too long.
 
-    >>> from autograd import Value, draw_dot
+    >>> from autograd import draw_dot
     >>> try:
     ...     draw_dot(Value(1.0)).pipe("no such format")
     ... except DrawingError:
@@ -100,7 +97,6 @@ class ExpressionError(AutogradError, ValueError):
 class StaleGraphError(AutogradError, RuntimeError):
     """The number of a node was changed after it was used, and the old one is needed to differentiate again.
 
-    >>> from autograd import Value, grad
     >>> x = Value(3.0, "x"); y = x * x
     >>> x.data = 5.0
     >>> grad(y, x, create_graph=True)

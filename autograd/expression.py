@@ -62,7 +62,6 @@ class Expression(NamedTuple):
         Raises:
             ExpressionError: A name has no value, or a value belongs to no name.
 
-        >>> from autograd import Value
         >>> a, b = Value(-4.0), Value(2.0)
         >>> parse("a*b + b**3").evaluate({"a": a, "b": b}).backward()
         >>> a.grad, b.grad

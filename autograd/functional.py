@@ -288,7 +288,6 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """The derivative of f with respect to the chosen arguments, as a function of the same arguments.
 
-    >>> from autograd import sin
     >>> grad(sin)(0.0), grad(grad(grad(sin)))(0.0)
     (1.0, -1.0)
     >>> grad(lambda w: w[0] * w[1][0])([3.0, [4.0]])

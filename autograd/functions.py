@@ -24,7 +24,6 @@ def sumprod(p: Sequence[Any], q: Sequence[Any], start: Any = None) -> Any:
     Raises:
         ValueError: The lengths differ.
 
-    >>> from autograd import Value
     >>> w, b = [Value(1.0), Value(2.0)], Value(0.5)
     >>> z = sumprod(w, [3.0, 4.0], b)
     >>> z.backward(); z.data, [v.grad for v in w], b.grad
@@ -96,7 +95,6 @@ def fsum(xs: Iterable[Any]) -> Any:
 def prod(xs: Iterable[Any]) -> Any:
     """Π x_i as one node; the gradient needs no division, so zeros among the factors do no harm.
 
-    >>> from autograd import Value
     >>> xs = [Value(0.0), Value(3.0), Value(4.0)]
     >>> y = prod(xs); y.backward(); [x.grad for x in xs]
     [12.0, 0.0, 0.0]

@@ -25,13 +25,9 @@ class Node(Protocol):
 
 
 class Leaves(tuple[Any, ...]):
-    """Parents that are known to be leaves, each of them once.
+    """Parents that are known to be leaves, each of them once."""
 
-    Attributes:
-        native: What adds an array of derivatives to their gradients by machine code; None if nothing can.
-    """
-
-    native: Any = None
+    native: Any = None  # what adds an array of derivatives to their gradients by machine code; None if nothing can
 
 
 T = TypeVar("T", bound=Node)
@@ -46,7 +42,6 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
         roots: The nodes that the walk starts from.
         known: Nodes that are left out, with all that only they depend on.
 
-    >>> from autograd import Value
     >>> a = Value(2.0, label="a"); b = a * a; c = a * b
     >>> topological_order(c) == [a, b, c]
     True

@@ -14,23 +14,14 @@ __all__ = ["Holder", "Place", "announce", "places_of"]
 
 
 class Place(NamedTuple):
-    """The place of a parameter in a model.
+    """The place of a parameter in a model."""
 
-    Attributes:
-        model: Number of the model among those that the graph has parameters of.
-        model_kind: Its class.
-        part: Path of attributes that leads to the part, which is a layer or something as large; empty for the model.
-        kind: Class of the part.
-        array: Name of the list in the part, such as weight.
-        indices: Position in the list, and in the lists inside.
-    """
-
-    model: int
-    model_kind: str
-    part: str
-    kind: str
-    array: str
-    indices: tuple[int, ...]
+    model: int  # its number among the models that the graph has parameters of
+    model_kind: str  # the name of its class
+    part: str  # the path of attributes to a layer, or something as large; empty for the model itself
+    kind: str  # the class of the part
+    array: str  # the list in the part, such as weight
+    indices: tuple[int, ...]  # the position in the list, and in the lists inside
 
 
 class Holder(Protocol):
@@ -53,7 +44,6 @@ def announce(holder: Holder) -> None:
 def places_of(leaves: Collection[Any]) -> dict[Any, Place]:
     """The place of each leaf that a model in use holds; where a model is inside of another one, the outer one counts.
 
-    >>> from nn import Linear, Sequential
     >>> model = Sequential(Linear(1, 2, bias=False), Linear(2, 1))
     >>> places_of([model[1].weight[0][1]])[model[1].weight[0][1]]._replace(model=0)
     Place(model=0, model_kind='Sequential', part='1', kind='Linear', array='weight', indices=(0, 1))

@@ -100,7 +100,6 @@ def transformation(inside: bool = True) -> Iterator[None]:
 
     So they are inside a function that is being transformed, and in a loss that ``nn.fit`` trains with.
 
-    >>> from autograd import Value
     >>> from autograd.functional import grad, transformation
     >>> w = Value(3.0)
     >>> with transformation():
@@ -120,7 +119,6 @@ def transformation(inside: bool = True) -> Iterator[None]:
 def no_grad() -> _GeneratorContextManager[None]:
     """Inside this context results are plain leaves: no graph is recorded and no memory held.
 
-    >>> from autograd import Value, no_grad
     >>> x = Value(2.0)
     >>> with no_grad():
     ...     y = x * x
@@ -135,7 +133,6 @@ def strict() -> _GeneratorContextManager[None]:
 
     The error names the primitive, its operands with their labels, and the file and line that recorded it.
 
-    >>> from autograd import Value, strict
     >>> with strict():
     ...     Value(-0.2, label="p").log()  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):

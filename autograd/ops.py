@@ -38,7 +38,6 @@ LOG10_E = 0.4342944819032518  # 1 / log 10
 def where(condition: Any, x: Any, y: Any) -> Any:
     """x where the condition holds, else y.  The side that is not taken is no parent of the result.
 
-    >>> from autograd import Value
     >>> x = Value(0.0)
     >>> y = where(x > 0, x.log(), x * 2)       # no nan leaks from the log
     >>> y.backward(); x.grad

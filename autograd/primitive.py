@@ -62,7 +62,6 @@ def primitive(partials: Callable[..., Any], *, name: str = "") -> Callable[[Call
     Raises:
         PrimitiveError: When the primitive is used and a function raises, or returns something else than numbers.
 
-    >>> from autograd import Value, grad
     >>> @primitive(lambda y, x: 3 * x**2)
     ... def cube(x):
     ...     return x**3

@@ -49,7 +49,6 @@ class Origin:
     def origin(self) -> str | None:
         """Where the node was recorded, as ``file:line``; known only for nodes made inside ``strict()``.
 
-        >>> from autograd import Value, strict
         >>> with strict():
         ...     y = Value(2.0) * 3
         >>> file, _, line = y.origin.rpartition(":")

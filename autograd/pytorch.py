@@ -31,7 +31,6 @@ class PyTorchNames:
     def item(self) -> float:
         """The number that this node holds, by the name that it has in PyTorch.
 
-        >>> from autograd import Value
         >>> (Value(2.0) * 3.0).item()
         6.0
         """
@@ -42,7 +41,6 @@ class PyTorchNames:
     def requires_grad(self) -> bool:
         """Whether optimisers move this leaf, or the leaves that this node was computed from; that of a leaf may be set.
 
-        >>> from autograd import Value, constant
         >>> x = Value(3.0)
         >>> x.requires_grad, (x * 2).requires_grad, constant(2.0).requires_grad
         (True, True, False)
@@ -69,7 +67,6 @@ class PyTorchNames:
         Raises:
             AutogradError: The node was computed from others.
 
-        >>> from autograd import Value
         >>> x = Value(3.0).requires_grad_(False)
         >>> x.requires_grad
         False
@@ -83,7 +80,6 @@ class PyTorchNames:
     def leaky_relu(self: V, negative_slope: Any = 0.01) -> V:
         """x where x > 0, else negative_slope * x.
 
-        >>> from autograd import Value
         >>> Value(-2.0).leaky_relu()
         Value(data=-0.02, grad=0)
         """
@@ -93,7 +89,6 @@ class PyTorchNames:
     def elu(self: V, alpha: Any = 1.0) -> V:
         """x where x > 0, else alpha * (e^x - 1).
 
-        >>> from autograd import Value
         >>> Value(2.0).elu()
         Value(data=2.0, grad=0)
         """
@@ -103,7 +98,6 @@ class PyTorchNames:
     def clip(self: V, low: Any = -math.inf, high: Any = math.inf) -> V:
         """x, but at least low and at most high.
 
-        >>> from autograd import Value
         >>> Value(2.0).clip(0.0, 1.0)
         Value(data=1.0, grad=0)
         """

@@ -33,7 +33,6 @@ class ObjectError(TypeError):
 def is_object(x: Any) -> bool:
     """Whether x is a model, an optimiser, a dataclass or a function: nothing like a number, and no list of these.
 
-    >>> from autograd import Value
     >>> [is_object(x) for x in (print, lambda: 0, 1.0, [1.0], "text", None, Value(1.0), float)]
     [True, True, False, False, False, False, False, False]
     """

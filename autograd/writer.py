@@ -60,17 +60,11 @@ class Text:
 
 
 class Operator(NamedTuple):
-    """The strength with which an operator binds.
+    """The strength with which an operator binds."""
 
-    Attributes:
-        level: Level of the result.
-        first: Level below which the first operand is put in brackets.
-        others: Level below which all other operands are.
-    """
-
-    level: Level
-    first: Level
-    others: Level
+    level: Level  # of the result
+    first: Level  # below it the first operand is put in brackets
+    others: Level  # below it any other operand is
 
 
 # The one table of precedences.  That a - (b - c) and a / (b * c) keep their brackets is in the last column; a + (b + c)

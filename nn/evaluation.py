@@ -38,7 +38,6 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
             for thousands of samples; the outputs are the same to rounding.  A model that decides by its data or draws
             at random is run on each sample all the same.
 
-    >>> from nn import MLP
     >>> predict(MLP(1, [2], init="zeros"), [[5.0]])
     [[0.0, 0.0]]
     """

@@ -53,7 +53,6 @@ def to_torch(model: Any) -> str:
         TypeError: It is a module of your own, or no module.
         ValueError: An activation is a function of your own, or a weight is nan or infinite.
 
-    >>> from nn import MLP
     >>> print(to_torch(MLP(2, [3, 1], activation="tanh", init="zeros")))
     import torch
     <BLANKLINE>

@@ -30,7 +30,6 @@ class ParameterGroup(MutableMapping[str, Any]):
         ratio: The group's learning rate, in units of that of the first group, which schedules change.
         rate: The learning rate for which the ratio was noted; another one was set since by hand.
 
-    >>> from nn import SGD
     >>> x, y = Value(3.0), Value(3.0)
     >>> optimizer = SGD([{"params": [x]}, {"params": [y], "lr": 0.5}], lr=0.1)
     >>> optimizer.param_groups[1]["lr"]

@@ -150,7 +150,6 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     Raises:
         ValueError: An index is not one of a class, or lengths differ.
 
-    >>> from nn import log_softmax
     >>> nll_loss(log_softmax([0.0, 0.0]), 1), cross_entropy([0.0, 0.0], 1)
     (0.6931471805599453, 0.6931471805599453)
     """

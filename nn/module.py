@@ -59,7 +59,6 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Each parameter once, with the path of attributes and positions that leads to it.
 
-        >>> from nn import MLP
         >>> [name for name, _ in MLP(1, [2]).named_parameters()]
         ['layers.0.neurons.0.w.0', 'layers.0.neurons.0.b', 'layers.0.neurons.1.w.0', 'layers.0.neurons.1.b']
         """
@@ -72,7 +71,6 @@ class Module:
     def parameters(self) -> list[Value]:
         """The parameters, in the order of ``named_parameters``.
 
-        >>> from nn import MLP
         >>> len(MLP(2, [3, 1]).parameters())
         13
         """
@@ -96,7 +94,6 @@ class Module:
     def modules(self) -> list[Module]:
         """This module and all those inside of it.
 
-        >>> from nn import MLP
         >>> [type(module).__name__ for module in MLP(2, [1]).modules()]
         ['MLP', 'Layer', 'Neuron']
         """
@@ -118,7 +115,6 @@ class Module:
     def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Call a function with each module inside and, last, with this one; returns the module itself.
 
-        >>> from nn import MLP
         >>> MLP(2, [1]).apply(lambda module: print(type(module).__name__))
         Neuron
         Layer
@@ -133,7 +129,6 @@ class Module:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, so that the next ``backward`` does not add to old ones.
 
-        >>> from nn import MLP
         >>> model = MLP(1, [1])
         >>> model([2.0]).backward(); [p.grad for p in model.parameters()]
         [2.0, 1.0]
@@ -146,7 +141,6 @@ class Module:
     def requires_grad_(self: M, requires_grad: bool = True) -> M:
         """Freeze every parameter (False), or let optimisers move them again (True); returns the module itself.
 
-        >>> from nn import MLP, SGD
         >>> model = MLP(1, [2, 1])
         >>> model.layers[0].requires_grad_(False)
         Layer of [ReLUNeuron(1), ReLUNeuron(1)]
@@ -160,7 +154,6 @@ class Module:
     def train(self: M, mode: bool = True) -> M:
         """Set ``training`` here and in every module inside; returns the module itself.
 
-        >>> from nn import MLP
         >>> MLP(1, [1]).train(False).training
         False
         """
@@ -171,7 +164,6 @@ class Module:
     def eval(self: M) -> M:
         """Set ``training`` to False here and in every module inside; returns the module itself.
 
-        >>> from nn import MLP
         >>> MLP(1, [1]).eval().training
         False
         """
@@ -225,7 +217,6 @@ class Module:
         Raises:
             ValueError: Two parameters have the same name.
 
-        >>> from nn import MLP
         >>> MLP(1, [1], init="zeros").state_dict()
         {'layers.0.neurons.0.w.0': 0.0, 'layers.0.neurons.0.b': 0.0}
         """
@@ -238,7 +229,6 @@ class Module:
             ValueError: Names are missing, or unknown.
             TypeError: Not a number.
 
-        >>> from nn import MLP
         >>> model, other = MLP(1, [1], seed=0), MLP(1, [1], seed=1)
         >>> model.load_state_dict(other.state_dict())
         >>> model([2.0]).data == other([2.0]).data
@@ -272,7 +262,6 @@ class Module:
             FileError: A parameter is nan or infinite, the metadata cannot be written, or the file cannot.
 
         >>> import pathlib, tempfile
-        >>> from nn import MLP
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "model.json")
         ...     MLP(1, [1], init="zeros").save(path)
@@ -295,7 +284,6 @@ class Module:
             FileError: The file cannot be used; the message names the place in it.  The module is as it was.
 
         >>> import pathlib, tempfile
-        >>> from nn import MLP
         >>> model = MLP(1, [1], seed=1)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "model.json")

@@ -82,7 +82,6 @@ class Optimizer:
     def rule(parameter: Any, gradient: Any, state: State, hyper: Any) -> tuple[Any, State]:
         """The parameter and its state after one step.
 
-        >>> from nn import RMSprop
         >>> RMSprop.rule(3.0, 6.0, (0.0, 0.0), RMSprop([Value(3.0)], lr=0.5, alpha=0.0, eps=0.0).hyper)
         (2.5, (36.0, 0.0))
         """
@@ -92,7 +91,6 @@ class Optimizer:
     def state(self) -> list[State]:
         """For each parameter the numbers that the rule carries from step to step.
 
-        >>> from nn import SGD
         >>> x = Value(3.0)
         >>> optimizer = SGD([x], lr=0.1, momentum=0.5)
         >>> (x * x).backward(); optimizer.step(); optimizer.state
@@ -111,7 +109,6 @@ class Optimizer:
     def deferred(self) -> Deferred | None:
         """The object that makes the state when it is asked for; None if the state is there.
 
-        >>> from nn import SGD
         >>> optimizer = SGD([Value(3.0)])
         >>> optimizer.state = Deferred(lambda: [(5.0,)])
         >>> optimizer.deferred is None, optimizer.state, optimizer.deferred is None
@@ -133,7 +130,6 @@ class Optimizer:
             TypeError: The new rate is no number.
             ValueError: It is negative, infinite or nan.
 
-        >>> from nn import SGD
         >>> optimizer = SGD([Value(3.0)], lr=0.5)
         >>> optimizer.lr /= 2; optimizer.lr
         0.25
@@ -157,7 +153,6 @@ class Optimizer:
 
         A parameter that is frozen, by ``requires_grad_(False)``, stays what it is, and so does its state.
 
-        >>> from nn import SGD
         >>> x = Value(3.0)
         >>> x.grad = 2.0
         >>> SGD([x], lr=0.5).step(); x.data
@@ -187,7 +182,6 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.
 
-        >>> from nn import SGD
         >>> x = Value(3.0)
         >>> x.grad = 2.0
         >>> SGD([x]).zero_grad(); x.grad
@@ -199,7 +193,6 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """Everything but the parameters that the next step depends on, in a form for JSON and ``load_state_dict``.
 
-        >>> from nn import SGD
         >>> x = Value(3.0)
         >>> optimizer = SGD([x], lr=0.1, momentum=0.5)
         >>> (x * x).backward(); optimizer.step(); optimizer.state_dict()["state"]
@@ -217,7 +210,6 @@ class Optimizer:
             ValueError: It is of another kind of optimiser, or of another number of parameters, or of no optimiser at
                 all; nothing has changed.
 
-        >>> from nn import SGD
         >>> x = Value(3.0)
         >>> optimizer, other = SGD([x], lr=0.1, momentum=0.5), SGD([x], lr=0.2, momentum=0.9)
         >>> other.load_state_dict(optimizer.state_dict()); other.lr
@@ -254,7 +246,6 @@ class Optimizer:
         Raises:
             ValueError: All of them are frozen.
 
-        >>> from nn import SGD
         >>> x, y = Value(1.0), Value(2.0).requires_grad_(False)
         >>> SGD([x, y]).unfrozen().parameters == [x]
         True
@@ -278,7 +269,6 @@ class Optimizer:
     def adopt(self, part: Optimizer) -> None:
         """Go on with the state of ``unfrozen()``, after that has moved its parameters.
 
-        >>> from nn import SGD
         >>> x, y = Value(1.0), Value(2.0).requires_grad_(False)
         >>> optimizer = SGD([x, y], momentum=0.5)
         >>> part = optimizer.unfrozen()

@@ -24,8 +24,6 @@ class _Stateful:
     def get_last_lr(self) -> list[float]:
         """The learning rate of each parameter group, as PyTorch's schedules give it.
 
-        >>> from autograd import Value
-        >>> from nn import SGD
         >>> ExponentialLR(SGD([Value(0.0)], lr=0.5), gamma=0.5).get_last_lr()
         [0.5]
         """
@@ -64,8 +62,6 @@ class Schedule(_Stateful):
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch.
 
-        >>> from autograd import Value
-        >>> from nn import SGD
         >>> ExponentialLR(SGD([Value(0.0)], lr=1.0), gamma=0.5).rate(2)
         0.25
         """
@@ -74,8 +70,6 @@ class Schedule(_Stateful):
     def step(self) -> None:
         """End an epoch: set the learning rate of the next one.
 
-        >>> from autograd import Value
-        >>> from nn import SGD
         >>> optimizer = SGD([Value(0.0)], lr=1.0)
         >>> ExponentialLR(optimizer, gamma=0.5).step(); optimizer.lr
         0.5
@@ -87,8 +81,6 @@ class Schedule(_Stateful):
 class StepLR(Schedule):
     """Multiply by ``gamma`` every ``step_size`` epochs.
 
-    >>> from autograd import Value
-    >>> from nn import SGD
     >>> StepLR(SGD([Value(0.0)], lr=1.0), step_size=10, gamma=0.5).rate(25)
     0.25
     """
@@ -104,8 +96,6 @@ class StepLR(Schedule):
 class MultiStepLR(Schedule):
     """Multiply by ``gamma`` in each of the epochs ``milestones``.
 
-    >>> from autograd import Value
-    >>> from nn import SGD
     >>> schedule = MultiStepLR(SGD([Value(0.0)], lr=1.0), milestones=[3, 8], gamma=0.5)
     >>> [schedule.rate(epoch) for epoch in (2, 3, 8)]
     [1.0, 0.5, 0.25]
@@ -122,8 +112,6 @@ class MultiStepLR(Schedule):
 class ExponentialLR(Schedule):
     """Multiply by ``gamma`` every epoch.
 
-    >>> from autograd import Value
-    >>> from nn import SGD
     >>> ExponentialLR(SGD([Value(0.0)], lr=1.0), gamma=0.5).rate(3)
     0.125
     """
@@ -141,8 +129,6 @@ class CosineAnnealingLR(Schedule):
 
     Source: I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017).
 
-    >>> from autograd import Value
-    >>> from nn import SGD
     >>> schedule = CosineAnnealingLR(SGD([Value(0.0)], lr=1.0), T_max=10)
     >>> [round(schedule.rate(epoch), 6) for epoch in (0, 5, 10)]
     [1.0, 0.5, 0.0]
@@ -159,8 +145,6 @@ class CosineAnnealingLR(Schedule):
 class LinearLR(Schedule):
     """Warm-up: from ``start_factor`` to ``end_factor`` times the initial rate in ``total_iters`` epochs.
 
-    >>> from autograd import Value
-    >>> from nn import SGD
     >>> schedule = LinearLR(SGD([Value(0.0)], lr=1.0), start_factor=0.5, total_iters=4)
     >>> [schedule.rate(epoch) for epoch in (0, 2, 4, 8)]
     [0.5, 0.75, 1.0, 1.0]
@@ -181,8 +165,6 @@ class LinearLR(Schedule):
 class LambdaLR(Schedule):
     """Multiply the initial rate by a function of the epoch: a schedule of your own in one line.
 
-    >>> from autograd import Value
-    >>> from nn import SGD
     >>> LambdaLR(SGD([Value(0.0)], lr=1.0), lambda epoch: 1 / (1 + epoch)).rate(3)
     0.25
     """
@@ -216,8 +198,6 @@ class ReduceLROnPlateau(_Stateful):
         best: The best loss seen.
         bad_epochs: The number of epochs since then.
 
-    >>> from autograd import Value
-    >>> from nn import SGD
     >>> optimizer = SGD([Value(0.0)], lr=1.0)
     >>> schedule = ReduceLROnPlateau(optimizer, "min", factor=0.5, patience=1)
     >>> for loss in [3.0, 2.0, 2.0, 2.0]:
@@ -250,8 +230,6 @@ class ReduceLROnPlateau(_Stateful):
     def step(self, loss: float) -> None:
         """End an epoch that had this loss.
 
-        >>> from autograd import Value
-        >>> from nn import SGD
         >>> schedule = ReduceLROnPlateau(SGD([Value(0.0)]))
         >>> schedule.step(2.0); schedule.step(3.0)
         >>> schedule.best, schedule.bad_epochs

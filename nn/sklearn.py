@@ -6,7 +6,6 @@ They are ``nn.MLP`` and ``nn.fit`` behind the methods that scikit-learn asks for
 
 >>> from sklearn.pipeline import make_pipeline
 >>> from sklearn.preprocessing import StandardScaler
->>> from nn import load_iris
 >>> X, y = load_iris().features, load_iris().targets
 >>> pipeline = make_pipeline(StandardScaler(), MLPClassifier((8,), learning_rate_init=0.05, tol=1e-3, random_state=0))
 >>> pipeline.fit(X, y).score(X, y) > 0.95
@@ -39,7 +38,6 @@ class MLPClassifier(ClassifierMixin, Network):  # type: ignore[misc]
 
     Source: the interface is that of scikit-learn's ``sklearn.neural_network.MLPClassifier``.
 
-    >>> from nn import make_moons
     >>> X, y = make_moons(100, seed=0)
     >>> classifier = MLPClassifier((16,), learning_rate_init=0.05, max_iter=500, random_state=0).fit(X, y)
     >>> classifier.score(X, y) > 0.95, classifier.predict_proba(X[:2]).shape

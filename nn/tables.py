@@ -25,7 +25,6 @@ DataFile = str | os.PathLike[str] | BinaryIO
 class DataError(AutogradError, ValueError):
     """The data cannot be used as they are; the message says where, why, and what to do.
 
-    >>> from nn import train_test_split
     >>> train_test_split([[1.0], [2.0]], [0], test_size=1)
     Traceback (most recent call last):
         ...
@@ -37,19 +36,14 @@ class DataError(AutogradError, ValueError):
 class Table:
     """The cells of a file, without spaces around them.
 
-    Attributes:
-        name: The name of the file.
-        header: The name of each column.
-        rows: The number of the line in the file, and the cells, of each row.
-
     >>> table = Table("fruit.csv", ["weight", "fruit"], [(2, ["150", "apple"]), (3, ["6", "cherry"])])
     >>> table.numbers(["weight"]), table.labels("fruit")
     ([[150.0], [6.0]], ['apple', 'cherry'])
     """
 
-    name: str
-    header: list[str]
-    rows: list[tuple[int, list[str]]]
+    name: str  # of the file
+    header: list[str]  # the name of each column
+    rows: list[tuple[int, list[str]]]  # of each row the number of its line in the file, and the cells
 
     def numbers(self, columns: Sequence[str], *, may_drop: bool = False) -> list[list[float]]:
         """The numbers of each row in these columns, in this order.

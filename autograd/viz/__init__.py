@@ -12,7 +12,6 @@ Everything here reads a recorded graph; nothing computes a derivative of its own
     to_latex, to_latex_gradient         formulas
     to_python, to_torch, to_jax         programs
 
->>> from autograd import Value
 >>> b = Value(2.0, "b")
 >>> c = b * 3 + b * 5
 >>> c.backward()

@@ -29,7 +29,6 @@ def json_number(x: float) -> float | int | str:
 def packed(level: Level) -> Level:
     """A level in fewer letters; the page unpacks it.
 
-    >>> from autograd import Value
     >>> from autograd.viz.pagedata import levels_of
     >>> from autograd.viz.pictures.figure import Graph
     >>> root = Value(2.0, "x") * Value(3.0, "y")

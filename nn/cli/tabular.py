@@ -33,28 +33,19 @@ Rows = tuple[list[list[float]], list[Any]]  # features, and a target for each ro
 class TabularModel:
     """A network for the rows of tables: one output per class, or one output for a number.
 
-    Attributes:
-        model: The network; its inputs are standardized features.
-        target: The name of the column that it predicts.
-        feature_names: The names of the columns it needs.
-        class_names: The label that each output stands for; empty for regression.
-        loss: The name of the loss that it was trained by, one of ``TABULAR_LOSSES``.
-        scaling: The scaling of the features.
-        target_scaling: The scaling of the target; None for classification.
-
     >>> numbers = Standardizer([2.0], [1.0])
     >>> line = TabularModel(MLP(1, [1], init="zeros"), "y", ["x"], [], "mse_loss", numbers, Standardizer([5.0], [2.0]))
     >>> line.predictions(line.outputs([[1.0], [2.0]]))
     [5.0, 5.0]
     """
 
-    model: MLP
-    target: str
-    feature_names: list[str]
-    class_names: list[str]
-    loss: str
-    scaling: Standardizer
-    target_scaling: Standardizer | None = None
+    model: MLP  # its inputs are standardized features
+    target: str  # the column that it predicts
+    feature_names: list[str]  # the columns that it needs
+    class_names: list[str]  # the label that each output stands for; empty for regression
+    loss: str  # that it was trained by, one of ``TABULAR_LOSSES``
+    scaling: Standardizer  # of the features
+    target_scaling: Standardizer | None = None  # None for classification
 
     @property
     def task(self) -> Task:
@@ -208,17 +199,11 @@ def _is_number(label: str) -> bool:
 # ---- training --------------------------------------------------------------------------------------------------------
 @dataclass
 class Experiment:
-    """A network, the rows of a table from which it learns, and those that are held out to judge it.
+    """A network, the rows of a table from which it learns, and those that are held out to judge it."""
 
-    Attributes:
-        name: The name of the table.
-        network: The network, with what its numbers mean.
-        rows: The two parts of the table, "train" and "test".
-    """
-
-    name: str
+    name: str  # of the table
     network: TabularModel
-    rows: dict[str, Rows]
+    rows: dict[str, Rows]  # the two parts of the table, "train" and "test"
 
     @classmethod
     def on(

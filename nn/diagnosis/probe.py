@@ -57,39 +57,24 @@ def aligned(outputs: Sequence[float], target: Any) -> list[tuple[int, float]]:
 
 @dataclass
 class Unit:
-    """One place of the model's graph with a local derivative that is 0 or close to it, over all samples.
+    """One place of the model's graph with a local derivative that is 0 or close to it, over all samples."""
 
-    Attributes:
-        name: The label of the node, or its expression.
-        layer: The part of the model that it belongs to.
-        op: The name of its primitive.
-        kind: The name that ``diagnose`` gives to it: "dead ReLU", "saturated tanh".
-        reason: The reason for it.
-        output: Its place among the outputs of the model; None inside.
-        samples: The samples in which it is so.
-    """
-
-    name: str
-    layer: str
-    op: str
-    kind: str
-    reason: str
-    output: int | None
-    samples: list[int] = field(default_factory=list)
+    name: str  # the label of the node, or its expression
+    layer: str  # the part of the model that it belongs to
+    op: str  # the name of its primitive
+    kind: str  # what ``diagnose`` calls it, such as "dead ReLU"
+    reason: str  # why the derivative is small
+    output: int | None  # its place among the outputs of the model; None inside
+    samples: list[int] = field(default_factory=list)  # those in which it is so
 
 
 @dataclass
 class Layer:
-    """A part of the model, such as the layer of an MLP, with the errors that arrive there.
+    """A part of the model, such as the layer of an MLP, with the errors that arrive there."""
 
-    Attributes:
-        name: "layer 2" in an MLP, else its path.
-        members: The positions of its parameters.
-        error: The root mean square, over samples and neurons, of δ = ∂J/∂z: the gradient of the nodes that use them.
-    """
-
-    name: str
-    members: list[int]
+    name: str  # "layer 2" in an MLP, else its path
+    members: list[int]  # the positions of its parameters
+    # The root mean square, over samples and neurons, of δ = ∂J/∂z: the gradient of the nodes that use them.
     error: float = 0.0
 
 

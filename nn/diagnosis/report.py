@@ -109,7 +109,6 @@ def doctor(
         ValueError: The batch is no pair (X, y) of equal lengths, or empty; or there are no parameters.
         TypeError: The model or the loss gives no Value.
 
-    >>> from nn import MLP, make_moons
     >>> model = MLP(2, [4, 1], activation="tanh", init="xavier_uniform", seed=0)
     >>> X, y = make_moons(40)
     >>> doctor(model, "binary_cross_entropy_with_logits", (X, y)).ok

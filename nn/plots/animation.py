@@ -99,7 +99,6 @@ def animate_boundary(
     Raises:
         ValueError: The reasons of ``plot_boundary``; or ``every`` is less than 1.
 
-    >>> from nn import MLP, fit, make_xor
     >>> X, y = make_xor()
     >>> model = MLP(2, [4, 1], activation="tanh", seed=0)
     >>> film = animate_boundary(model, X, y, every=5, resolution=4)
@@ -127,7 +126,6 @@ class LivePlot:
         ax: The axes to draw on; by default those of a new figure.
         interval: The least time in seconds from one picture to the next; the last one is always drawn in a notebook.
 
-    >>> from nn import MLP, fit, make_xor
     >>> live = LivePlot(interval=0.0)
     >>> _ = fit(MLP(2, [1], seed=0), *make_xor(), epochs=3, callbacks=[live], progress=False)
     >>> len(live.ax.lines[0].get_xdata())
@@ -163,7 +161,6 @@ class LivePlot:
     def redraw(self) -> None:
         """Draw the history as it is now.
 
-        >>> from nn import History
         >>> live = LivePlot()
         >>> live(History(loss=[0.5]))
         >>> live.history.loss.append(0.25); live.redraw()

@@ -91,7 +91,6 @@ def plot_boundary(
         ValueError: Samples do not have two features, X and y differ in length, or a class is text.
 
     >>> import matplotlib.pyplot as plt
-    >>> from nn import MLP, make_xor
     >>> ax = plot_boundary(MLP(2, [1], seed=0), *make_xor(), resolution=4)
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('x₁', 'x₂')

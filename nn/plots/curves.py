@@ -42,7 +42,6 @@ def plot_history(history: Epochs, ax: Axes | None = None) -> Axes:
         ValueError: The history has no epochs.
 
     >>> import matplotlib.pyplot as plt
-    >>> from nn import History
     >>> ax = plot_history(History(loss=[0.5, 0.3, 0.2], val_loss=[0.6, 0.4, 0.5]))
     >>> ax.get_xlabel(), [line.get_label() for line in ax.lines]
     ('epoch', ['loss', 'validation loss', 'best epoch, 2'])

@@ -43,7 +43,6 @@ def plot_gradients(
         ValueError: There are no gradients, only one of ``loss`` and ``batch`` is given, or X and y differ in length.
 
     >>> import matplotlib.pyplot as plt
-    >>> from nn import MLP
     >>> ax = plot_gradients(MLP(1, [2, 1], seed=0), loss="mse_loss", batch=([[1.0]], [2.0]))
     >>> ax.get_xlabel(), [label.get_text() for label in ax.get_yticklabels()]
     ('size of the gradient', ['layer 2', 'layer 3'])

@@ -46,7 +46,6 @@ def plot_network(
         ValueError: There is a sample without its target, or a target without its sample.
 
     >>> import matplotlib.pyplot as plt
-    >>> from nn import MLP
     >>> ax = plot_network(MLP(2, [3, 1], seed=0))
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['inputs', 'layer 2\\nrelu', 'layer 3\\nidentity']

@@ -32,7 +32,6 @@ class Checkpoint:
         ValueError: ``every`` is less than 1.
 
     >>> import pathlib, tempfile
-    >>> from nn import MLP, fit, make_line
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = pathlib.Path(folder, "line.json")
     ...     _ = fit(MLP(1, [1], seed=0), *make_line(), epochs=10, checkpoint=file, progress=False)
@@ -51,23 +50,14 @@ class Checkpoint:
 
 
 class Snapshot(NamedTuple):
-    """Training at the end of an epoch.
+    """Training at the end of an epoch."""
 
-    Attributes:
-        epoch: The number of epochs that are over.
-        numbers: The numbers of the parameters and of the optimiser's state, as the steps save them.
-        best: The same at the end of the best epoch; None if that is not to be restored.
-        hyper: The numbers that steer the optimiser.
-        schedule: The state of the schedule.
-        batches: The state of the random generator of the batches.
-    """
-
-    epoch: int
-    numbers: Any
-    best: Any
-    hyper: dict[str, Any]
-    schedule: dict[str, Any] | None
-    batches: Any
+    epoch: int  # the number of epochs that are over
+    numbers: Any  # the parameters and the optimiser's state, as the steps save them
+    best: Any  # the same at the end of the best epoch; None if that is not to be restored
+    hyper: dict[str, Any]  # the numbers that steer the optimiser
+    schedule: dict[str, Any] | None  # its state
+    batches: Any  # the state of the random generator that cuts them
 
 
 class CheckpointFile:

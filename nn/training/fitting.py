@@ -105,7 +105,6 @@ def fit(
         ExecutorError: The workers are gone, the parameters are those after the last finished step; or the model cannot
             be compiled for them.
 
-    >>> from nn import MLP, SGD
     >>> line = MLP(1, [1], init="zeros")
     >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
     >>> history = fit(line, X, y, optimizer=SGD(line.parameters(), lr=0.1), epochs=200, progress=False)
@@ -151,45 +150,25 @@ def fit(
 
 @dataclass
 class _Training:
-    """The epochs of a training, one after the other.
+    """The epochs of a training, one after the other."""
 
-    Attributes:
-        steps: The steps, which compute the gradients and move the parameters.
-        optimizer: The optimiser as it was given; that of the steps leaves out the frozen parameters.
-        samples: The samples and their targets, X and y.
-        batch_size: The number of samples in a batch.
-        rng: The random generator that cuts the batches.
-        history: The record of the epochs that are over.
-        measure: The loss and the metrics at the end of an epoch; None if nobody wants them.
-        held_out: The samples and targets that these are measured on; None if they are those of the training.
-        improvement: What early stopping looks at, and what it decides.
-        schedule: The schedule of the learning rate; None if there is none.
-        callbacks: The functions that are called at the end of every epoch.
-        best: The state that the steps saved at the end of the best epoch; None if that is not kept.
-        checkpoint: The file of the training; None if there is none.
-        every: The number of epochs from one checkpoint to the next.
-        written: The epoch that the checkpoint is of.
-        freezes: The mark of the last change by ``requires_grad_``, at the last look at which parameters are frozen.
-        known: A copy of all samples and targets, which callbacks may change; None if there are no callbacks.
-    """
-
-    steps: EagerSteps | CompiledSteps
-    optimizer: Optimizer
-    samples: Samples
+    steps: EagerSteps | CompiledSteps  # they compute the gradients and move the parameters
+    optimizer: Optimizer  # as it was given; that of the steps leaves out the frozen parameters
+    samples: Samples  # X and y
     batch_size: int
-    rng: random.Random
-    history: History
-    measure: Measure | None
-    held_out: Samples | None
-    improvement: Improvement
-    schedule: Any
+    rng: random.Random  # cuts the batches
+    history: History  # of the epochs that are over
+    measure: Measure | None  # of the loss and the metrics at the end of an epoch; None if nobody wants them
+    held_out: Samples | None  # what these are measured on; None for the samples of the training
+    improvement: Improvement  # what early stopping looks at, and what it decides
+    schedule: Any  # of the learning rate; None if there is none
     callbacks: Sequence[Callback]
-    best: Any = None
+    best: Any = None  # what the steps saved at the end of the best epoch; None if that is not kept
     checkpoint: CheckpointFile | None = None
-    every: int = 1
-    written: int = 0
-    freezes: object = None
-    known: Any = None
+    every: int = 1  # epochs from one checkpoint to the next
+    written: int = 0  # the epoch that the checkpoint is of
+    freezes: object = None  # the mark of the last ``requires_grad_`` when fit last looked which parameters are frozen
+    known: Any = None  # a copy of samples and held_out, which callbacks may change; None if there are no callbacks
 
     def keep_in(self, given: FilePath | Checkpoint, split: Any) -> None:
         """Write a checkpoint from now on; continue from the one that is there, if that is wanted.

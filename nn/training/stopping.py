@@ -25,7 +25,6 @@ class EarlyStopping:
         TypeError: ``patience`` is no whole number.
         ValueError: ``monitor`` is another name, ``min_delta`` is negative or not finite, or ``patience`` is below 1.
 
-    >>> from nn import MLP, SGD, fit, make_line
     >>> line, (X, y) = MLP(1, [1], seed=0), make_line()
     >>> stopping = EarlyStopping(monitor="loss", min_delta=1e-3, patience=5)
     >>> sgd = SGD(line.parameters(), lr=0.1)

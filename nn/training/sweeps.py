@@ -73,7 +73,6 @@ class Sweep(Sequence[Run]):
     Attributes:
         runs: The runs in that order; the table itself is the same sequence: ``table[0]``, ``for run in table``.
 
-    >>> from nn import MLP
     >>> Sweep([Run({"lr": 0.1}, 0.5), Run({"lr": 1.0}, error="NumericError"), Run({"lr": 0.2}, 0.25)], MLP)
      lr  loss  epochs  seconds  error
     0.2  0.25       0        0
@@ -99,7 +98,6 @@ class Sweep(Sequence[Run]):
     def best(self) -> Run:
         """The run with the smallest validation loss, or loss.
 
-        >>> from nn import MLP
         >>> Sweep([Run({"lr": 0.1}, 0.5), Run({"lr": 0.2}, 0.25)], MLP).best.parameters
         {'lr': 0.2}
         """
@@ -111,7 +109,6 @@ class Sweep(Sequence[Run]):
         Raises:
             ValueError: The run failed.
 
-        >>> from nn import MLP
         >>> Sweep([Run({"nin": 1, "nouts": [1]}, 0.25, numbers=[2.0, 1.0])], MLP).model()([3.0]).data
         7.0
         """
@@ -156,7 +153,6 @@ class Sweep(Sequence[Run]):
 
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
-        >>> from nn import MLP
         >>> with TemporaryDirectory() as folder:
         ...     Sweep([Run({"lr": 0.1}, 0.5)], MLP).to_csv(Path(folder, "sweep.csv"))
         ...     Path(folder, "sweep.csv").read_text()
@@ -196,7 +192,6 @@ def sweep(
         ValueError: There is nothing to try, data are no pair (X, y) of equal lengths, or every single run failed.
         ExecutorError: The workers are gone, or something cannot be sent to them.
 
-    >>> from nn import MLP, SGD, make_line
     >>> def line(lr):
     ...     model = MLP(1, [1], init="zeros")
     ...     return model, {"optimizer": SGD(model.parameters(), lr=lr)}

@@ -21,7 +21,6 @@ def reading_order(*roots: T) -> list[T]:
 
     The engine's walk, ``topological_order``, comes to the last operand first, which is fastest.
 
-    >>> from autograd import Value
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
     >>> [node.label or node.op.symbol for node in reading_order(a * b + b**2)]
     ['a', 'b', '*', ' ', '**', '+']

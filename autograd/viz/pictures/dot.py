@@ -43,7 +43,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         follows: Whether a notebook shows it as light or dark as the notebook is.
         simpler: A function that makes the drawing to show instead if the layout fails.
 
-    >>> from autograd import Value, draw_dot
+    >>> from autograd import draw_dot
     >>> drawing = draw_dot(Value(2.0, "x") * 3)
     >>> isinstance(drawing, Drawing), drawing.source.splitlines()[0]
     (True, 'digraph autograd {')
@@ -58,7 +58,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
     def pipe(self, format: str | None = None, *, encoding: str | None = None) -> Any:
         """The picture as bytes, or as text if an encoding is given.
 
-        >>> from autograd import Value, draw_dot
+        >>> from autograd import draw_dot
         >>> "<svg" in draw_dot(Value(2.0, "x") * 3).pipe("svg", encoding="utf-8")
         True
         """
@@ -102,7 +102,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
             OSError: A file cannot be written, for example since there is no such folder.
 
         >>> import pathlib, tempfile
-        >>> from autograd import Value, draw_dot
+        >>> from autograd import draw_dot
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = draw_dot(Value(2.0, "x") * 3).render("graph", directory=folder)
         ...     pathlib.Path(path).name

@@ -99,31 +99,19 @@ class Graph:
 
 @dataclass(eq=False)
 class Box:
-    """One box: a node of the graph, or a group of nodes.
+    """One box: a node of the graph, or a group of nodes."""
 
-    Attributes:
-        kind: The kind of node, which decides how the box looks.
-        title: The first line.
-        lines: The other lines.
-        notes: Marks, in lines of their own at the end.
-        is_faded: Whether the box is drawn as unimportant.
-        nodes: The nodes that the box stands for, in topological order.
-        parents: The boxes with arrows to this one, which makes boxes a graph that the walks work on.
-        shown: The nodes of a group whose data and gradients its lines sum up.
-        parameters: The parameters in a group.
-        room: The width and the height in pixels that are kept free below the lines.
-    """
-
-    kind: Kind
-    title: str
-    lines: list[str]
-    nodes: list[Value] = field(repr=False)
-    notes: list[str] = field(default_factory=list)
-    is_faded: bool = False
+    kind: Kind  # which decides how the box looks
+    title: str  # the first line
+    lines: list[str]  # the others
+    nodes: list[Value] = field(repr=False)  # those that the box stands for, in topological order
+    notes: list[str] = field(default_factory=list)  # marks, in lines of their own at the end
+    is_faded: bool = False  # drawn as unimportant
+    # Boxes with arrows to this one, which makes boxes a graph that the walks work on.
     parents: tuple[Box, ...] = field(default=(), repr=False)
-    shown: Sequence[Value] = field(default=(), repr=False)
+    shown: Sequence[Value] = field(default=(), repr=False)  # nodes whose data and gradients the lines of a group sum up
     parameters: Sequence[Value] = field(default=(), repr=False)
-    room: tuple[float, float] = (0.0, 0.0)
+    room: tuple[float, float] = (0.0, 0.0)  # the width and the height in pixels that are kept free below the lines
 
     @property
     def text(self) -> list[str]:
@@ -133,19 +121,14 @@ class Box:
 
 @dataclass(eq=False)
 class Arrow:
-    """An arrow from an operand to a result.
-
-    Attributes:
-        derivatives: ∂head/∂tail: one number, or between groups one for each pair of an output and an input.
-        is_constant: Whether the operand is a constant, which has no gradient.
-        flow: The largest magnitude of the gradient that comes back along it; None before backward.
-    """
+    """An arrow from an operand to a result."""
 
     tail: Box
     head: Box
+    # ∂head/∂tail: one number, or between groups one for each pair of an output and an input.
     derivatives: list[float] = field(default_factory=list)
-    is_constant: bool = False
-    flow: float | None = None
+    is_constant: bool = False  # the operand is a constant, which has no gradient
+    flow: float | None = None  # the largest magnitude of the gradient that comes back along it; None before backward
 
     def label(self, spec: str) -> str:
         """The derivatives in one line; nothing for a constant."""
@@ -169,18 +152,12 @@ class Figure:
 
     A layout, an SVG and the data of a page refer to boxes and arrows by their place in here, and each is made on its
     own.  So the places never change: both are tuples.
-
-    Attributes:
-        graph: The graph that is drawn.
-        boxes: The boxes in topological order.
-        arrows: The arrows in the order in which backward gets to them: the last box first.
-        notice: A line to put below.
     """
 
     graph: Graph = field(repr=False)
-    boxes: tuple[Box, ...]
-    arrows: tuple[Arrow, ...]
-    notice: str = ""
+    boxes: tuple[Box, ...]  # in topological order
+    arrows: tuple[Arrow, ...]  # in the order in which backward gets to them: the last box first
+    notice: str = ""  # a line to put below
 
     @cached_property
     def identity(self) -> dict[Box, str]:

@@ -35,22 +35,14 @@ Planned = tuple[str, Grid, bool]  # title, numbers, and whether their gradients 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """One heat map in the box of a layer.
+    """One heat map in the box of a layer."""
 
-    Attributes:
-        title: The text below it.
-        grid: The numbers, row by row.
-        is_gradient: Whether it shows their gradients, instead of the numbers themselves.
-        x, y: The top left corner in pixels, from the middle and the bottom of the box.
-        cell: The side of a cell in pixels.
-    """
-
-    title: str
-    grid: Grid
-    is_gradient: bool
-    x: float
-    y: float
-    cell: int
+    title: str  # the text below it
+    grid: Grid  # nodes, row by row
+    is_gradient: bool  # it shows their gradients, instead of their numbers
+    x: float  # of the top left corner in pixels, from the middle of the box
+    y: float  # and from its bottom
+    cell: int  # the side of a cell in pixels
 
 
 def heat_maps(box: Box, places: Mapping[Value, Place] | None = None) -> list[HeatMap]:
@@ -63,7 +55,6 @@ def heat_maps(box: Box, places: Mapping[Value, Place] | None = None) -> list[Hea
     >>> from autograd.viz.pictures.figure import Graph
     >>> from autograd.viz.pictures.fold import folded_figure
     >>> from autograd.viz.pictures.keys import keys_of
-    >>> from nn import MLP
     >>> graph = Graph([MLP(2, [3, 1], seed=0)([1.0, 2.0])])
     >>> figure = folded_figure(graph, keys_of(graph.order, graph.roots, "layer"))
     >>> [(map.title, len(map.grid), len(map.grid[0])) for map in heat_maps(figure.boxes[1])]

@@ -30,21 +30,13 @@ _WIDTHS = {
 
 
 class Layout(NamedTuple):
-    """Positions in pixels, from the top left.
+    """Positions in pixels, from the top left."""
 
-    Attributes:
-        size: Width and height of the picture.
-        centres: Centres of the boxes, in the order of the figure.
-        sizes: Widths and heights of the boxes.
-        curves: The points of a Bézier curve for each arrow, from its tail to its head.
-        labels: Place of the text of each arrow; None for an arrow without text.
-    """
-
-    size: tuple[float, float]
-    centres: list[tuple[float, float]]
-    sizes: list[tuple[float, float]]
-    curves: list[list[tuple[float, float]]]
-    labels: list[tuple[float, float] | None]
+    size: tuple[float, float]  # of the picture
+    centres: list[tuple[float, float]]  # of the boxes, in the order of the figure
+    sizes: list[tuple[float, float]]  # the widths and heights of the boxes
+    curves: list[list[tuple[float, float]]]  # the points of a Bézier curve for each arrow, from its tail to its head
+    labels: list[tuple[float, float] | None]  # where the text of each arrow is; None without text
 
 
 def layout_of(figure: Figure, *, rankdir: str = "LR", labelled: int = FEW, timeout: float = 30.0) -> Layout:

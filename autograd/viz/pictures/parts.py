@@ -25,21 +25,13 @@ APPLYING = {ops.sum_of_products, ops.sum_of, ops.add, ops.sub, ops.mul}  # opera
 
 
 class Part(NamedTuple):
-    """The key of a part of a model.
+    """The key of a part of a model."""
 
-    Attributes:
-        level: "neuron", "layer" or "model".
-        model: Number of the model.
-        path: Path of attributes that leads to the part.
-        kind: Class of the part.
-        row: Row of its parameters, for the level of neurons.
-    """
-
-    level: str
-    model: int
+    level: str  # "neuron", "layer" or "model"
+    model: int  # see ``Place``, as for the others
     path: str = ""
     kind: str = ""
-    row: int | None = None
+    row: int | None = None  # of its parameters, for the level of neurons
 
     def __str__(self) -> str:
         name = self.path if self.row is None else f"{self.path} {self.row + 1}".strip()

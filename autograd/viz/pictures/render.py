@@ -72,7 +72,7 @@ def set_renderer(renderer: Renderer | None) -> None:
     Raises:
         TypeError: It cannot be called.
 
-    >>> from autograd import Value, draw_dot
+    >>> from autograd import draw_dot
     >>> set_renderer(lambda source, format: f"{len(source.splitlines())} lines of DOT as {format}")
     >>> draw_dot(Value(2.0, "x")).pipe("png", encoding="utf-8")
     '6 lines of DOT as png'

@@ -33,24 +33,16 @@ MOST_OPERANDS = 400  # of a node, for each of which a row with all of them would
 
 @dataclass(frozen=True)
 class LocalDerivative:
-    """The derivative of a node with respect to one of its operands, as a number and as a formula.
+    """The derivative of a node with respect to one of its operands, as a number and as a formula."""
 
-    Attributes:
-        head, tail: The node and the operand, by name.
-        value: The derivative, as it was recorded.
-        symbols: The formula, as text; empty if there is none to show.
-        numbers: The formula with the numbers put in.
-        latex: Both in LaTeX.
-        template: The formula with places for the numbers of the operands and, after them, of the node itself; empty if
-            it cannot be told which number goes where.
-    """
-
-    head: str
-    tail: str
-    value: str
-    symbols: str = ""
-    numbers: str = ""
-    latex: str = ""
+    head: str  # the name of the node
+    tail: str  # the name of the operand
+    value: str  # the derivative, as it was recorded
+    symbols: str = ""  # the formula, as text; empty if there is none to show
+    numbers: str = ""  # the formula with the numbers put in
+    latex: str = ""  # both in LaTeX
+    # The formula with places for the numbers of the operands and, after them, of the node itself; empty if it cannot be
+    # told which number goes where.
     template: str = ""
 
     @property
