@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from autograd.compiler.recording.choosing import original
+from autograd.compiler.recording.choosing import CHANGING, changing, original
 from autograd.modes import current_modes, recorders, switched
 from autograd.ops import Traced
 
@@ -99,6 +99,8 @@ def _of_c(function: BuiltinFunctionType) -> Any:
     name = function.__name__
     if function is id:
         return _id
+    if type(owner) is list and name in CHANGING:
+        changing(owner)
     if owner is None or isinstance(owner, ModuleType):
         module = function.__module__ or ""
         full = name if module == "builtins" else f"{module}.{name}"

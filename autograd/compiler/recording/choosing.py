@@ -25,10 +25,12 @@ from autograd.ops import Traced
 from autograd.value import Value
 
 __all__ = [
+    "CHANGING",
     "Chosen",
     "DifferentiatedWhole",
     "Row",
     "TracedWhole",
+    "changing",
     "choice",
     "extreme",
     "identical",
@@ -232,7 +234,8 @@ class Row(list[Any]):
         super().__init__(members)
         self._lists, self._place = lists, index
         if (recorder := current_modes().recorder) is not None:
-            recorder.rows.append(ref(self))
+            for x in lists:
+                recorder.rows.setdefault(id(x), []).append(ref(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, (list(self),)
@@ -241,15 +244,28 @@ class Row(list[Any]):
         return list(self)
 
 
+class StaleRow(Row):
+    """A list that was chosen from others of which one was changed since, by its own name: nobody may read it."""
+
+
+def _rows_of(x: Any) -> list[Row]:
+    """What the function has chosen from lists among which this one is."""
+    recorder = current_modes().recorder
+    references = () if recorder is None else recorder.rows.get(id(x), ())
+    return [row for row in (reference() for reference in references) if row is not None]
+
+
+def changing(x: Any) -> Any:
+    """A list or another container, which is about to be changed: rows that may have been chosen from it are stale."""
+    for row in _rows_of(x) if type(x) is list else ():
+        row.__class__ = StaleRow
+    return x
+
+
 def _same_rows(row: Row) -> list[Row]:
     """What else the function has of the list that was chosen."""
-    recorder, ids = current_modes().recorder, {*map(id, row._lists)}
-    others = [] if recorder is None else [found for found in (each() for each in recorder.rows) if found is not None]
-    return [
-        other
-        for other in others
-        if other is not row and not ids.isdisjoint(map(id, other._lists)) and original(other) is original(row)
-    ]
+    others = {id(other): other for x in row._lists for other in _rows_of(x) if other is not row}
+    return [other for other in others.values() if original(other) is original(row)]
 
 
 def _changing(name: str) -> Callable[..., Any]:
@@ -265,9 +281,20 @@ def _changing(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in ("append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "__setitem__", "__delitem__",
-              "__iadd__", "__imul__"):  # fmt: skip
+def _refused(self: StaleRow, *_: Any) -> Any:
+    recorder = current_modes().recorder
+    if recorder is None:
+        raise RuntimeError("a list that was chosen while a function was recorded was changed since")
+    recorder.refuse("changes a list, and goes on with what it chose by a number of the call from that list and others")
+
+
+CHANGING = frozenset(["append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse"])
+for _name in (*CHANGING, "__setitem__", "__delitem__", "__iadd__", "__imul__"):
     setattr(Row, _name, _changing(_name))
+    setattr(StaleRow, _name, _refused)
+for _name in ("__getitem__", "__iter__", "__reversed__", "__contains__", "__len__", "__eq__", "__ne__", "__lt__",
+              "__le__", "__gt__", "__ge__", "__add__", "__mul__", "__rmul__", "__repr__", "index", "count", "copy"):  # fmt: skip
+    setattr(StaleRow, _name, _refused)
 
 
 # ---- one of two ------------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class Recorder:
         copies: The ids of the lists and dictionaries that stand for those in the arguments.
         choices: The nodes that the function chose by numbers of the call.
         function_runs: Whether the function is at work, and not what records it.
-        rows: References to the rows that were chosen from lists by a number of the call.
+        rows: References to the rows that were chosen by a number of the call, by the id of each list among others.
     """
 
     def __init__(self, plain_truths: bool, changes: Changes | None = None) -> None:
@@ -84,7 +84,7 @@ class Recorder:
         self.copies: set[int] = set()
         self.choices = Choices()
         self.function_runs = True
-        self.rows: list[Any] = []
+        self.rows: dict[int, list[Any]] = {}
 
     def refuse(self, reason: str) -> NoReturn:
         """The function is about to do what a program cannot do, also if it catches this error."""

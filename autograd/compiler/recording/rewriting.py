@@ -6,6 +6,7 @@
     y = x if x > 0 else -x             y = choice(c, x, -x) if is_traced(c := x > 0, "x") else (x if c else -x)
     hit = (x > 0) is answer            hit = identical(x > 0, answer)
     save(x)                            checked(save)(x)
+    table[0][0] = 7.0                  changing(table[0])[0] = 7.0
 
 No list can be told that an index is a traced number, the built-in ``max`` decides by comparisons, ``math.cos`` makes a
 float of what it gets, a condition is true or false, ``is`` asks nobody, and ``print`` prints once.  So the source of
@@ -36,7 +37,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from autograd.compiler.recording.allowed import check_names, checked
-from autograd.compiler.recording.choosing import Chosen, choice, extreme, identical
+from autograd.compiler.recording.choosing import Chosen, changing, choice, extreme, identical
 from autograd.compiler.recording.plain_math import ELEMENTARY, elementary
 from autograd.compiler.recording.traced import TracedBool
 from autograd.functions import take
@@ -52,7 +53,7 @@ _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.al
 _SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", dis.opmap.get("BINARY_OP", -1))  # one of the latter from 3.14 on
 _EXTREMES = {"max", "min"}
 _JUMPS_AND_CALLS = {number for name, number in dis.opmap.items() if name.startswith(("POP_JUMP", "CALL"))}
-_REWRITTEN = {_SUBSCRIPT, dis.opmap["IS_OP"], *_JUMPS_AND_CALLS}
+_REWRITTEN = {_SUBSCRIPT, dis.opmap["IS_OP"], dis.opmap["STORE_SUBSCR"], *_JUMPS_AND_CALLS}
 _HARMLESS = {"abs", "enumerate", "float", "int", "isinstance", "len", "list", "range", "sum", "super", "tuple", "zip"}
 _CALLING = {"map", "filter"}  # their first argument
 _CALLED = _EXTREMES | ELEMENTARY
@@ -93,6 +94,7 @@ _HELPERS["<autograd: subscript>"] = subscript
 _HELPERS["<autograd: extreme>"] = extreme
 _HELPERS["<autograd: elementary>"] = elementary
 _HELPERS["<autograd: is_traced>"] = is_traced
+_HELPERS["<autograd: changing>"] = changing
 _HELPERS["<autograd: choice>"] = choice
 _HELPERS["<autograd: identical>"] = identical
 _HELPERS["<autograd: checked>"] = checked
@@ -108,8 +110,11 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load):
+            node.value = _call("changing", node.value, node.value)
+            return node
         fixed = isinstance(node.slice, (ast.Slice, ast.Constant, ast.Tuple))
-        return node if fixed or not isinstance(node.ctx, ast.Load) else _call("subscript", node, node.value, node.slice)
+        return node if fixed else _call("subscript", node, node.value, node.slice)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)

@@ -475,6 +475,60 @@ CHANGES: dict[str, Callable[[Deep, int, float], Any]] = {
 }  # fmt: skip
 
 
+def set_by_its_own_name(m: Deep, n: int, x: float) -> float:
+    row = m[n % 2][0]
+    m[0][0][0] = x
+    return row[0] * 2.0
+
+
+def added_to_by_its_own_name(m: Deep, n: int, x: float) -> float:
+    row, first = m[n % 2][0], m[0][0]
+    first[1] += x
+    return sum(row)
+
+
+def shortened_by_its_own_name(m: Deep, n: int, x: float) -> float:
+    row = m[n % 2][1]
+    del m[0][1][0]
+    return x * len(row)
+
+
+def grown_by_its_own_name(m: Deep, n: int, x: float) -> float:
+    row = m[n % 2][0]
+    m[1][0].append(x)
+    return max(row) + len(row)
+
+
+def changed_after_its_last_use(m: Deep, n: int, x: float) -> float:
+    row = m[n % 2][0]
+    y = row[0] * x
+    m[0][0][0] = y
+    m[0][0][1:] = [x, y]
+    return y
+
+
+CHANGES |= {
+    f.__name__.replace("_", " "): f
+    for f in (
+        set_by_its_own_name, added_to_by_its_own_name, shortened_by_its_own_name, grown_by_its_own_name,
+        changed_after_its_last_use,
+    )
+}  # fmt: skip
+
+
+def test_a_list_that_is_changed_after_a_row_was_used_is_no_reason_to_record_again() -> None:
+    table = [[1.0, 2.0], [3.0, 4.0]]
+
+    @autograd.compile
+    def f(n: int, x: float) -> float:
+        y = table[n][0] * x
+        table[0][1] = y
+        return y
+
+    assert [f(k % 2, 2.0).data for k in range(8)] == [2.0, 6.0] * 4
+    assert f.recordings - f.refused <= 3
+
+
 @pytest.mark.parametrize("backend", ["python", "native"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 @pytest.mark.filterwarnings("ignore:.*where no recording fits")
