@@ -6,6 +6,7 @@ an error that says what to write instead.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
@@ -53,6 +54,13 @@ def mixed(method: Callable[[Any, Any], Any], value: object, other: Any) -> Any:
     return method(value, number) if (number := known_number(other)) is not None else NotImplemented
 
 
+def _for_scipy() -> str:
+    """What to give to a function of SciPy that asks a Value for its number."""
+    caller = str(sys._getframe(2).f_globals.get("__name__"))
+    both = "autograd.functional.value_and_grad(f), as in scipy.optimize.minimize(value_and_grad(f), x0, jac=True)"
+    return f" An optimiser of SciPy takes {both}." if caller.startswith("scipy.") else ""
+
+
 class Conversions:
     """The methods of ``Value`` that Python's own functions call."""
 
@@ -70,7 +78,7 @@ class Conversions:
     def __float__(self) -> NoReturn:
         raise TypeError(
             f"float({self!r}) would drop the gradient, and so would a function of math: take the one from autograd "
-            "instead, as in autograd.exp(v) or v.exp(). Write v.data where you want the number alone."
+            f"instead, as in autograd.exp(v) or v.exp(). Write v.data where you want the number alone.{_for_scipy()}"
         )
 
     def __int__(self) -> NoReturn:

@@ -103,18 +103,11 @@ def read_csv(
                 f"{table.name}: column {target!r} is {numbers[0]:g} in every row: there is nothing to learn"
             )
         return Dataset(features, numbers, feature_names, [])
-    class_names = _sorted_labels(set(table.labels(target)))
+    class_names = table.classes(target)
     if len(class_names) == 1:
         only = shorten(class_names[0])
         raise DataError(f"{table.name}: column {target!r} holds one class only, {only}: there is nothing to tell apart")
     return Dataset(features, table.class_indices(target, class_names), feature_names, class_names)
-
-
-def _sorted_labels(labels: set[str]) -> list[str]:
-    try:
-        return sorted(labels, key=lambda label: (float(label), label))
-    except ValueError:
-        return sorted(labels)
 
 
 @dataclass(frozen=True)

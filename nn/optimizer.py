@@ -34,7 +34,7 @@ class Optimizer:
 
     Raises:
         TypeError: The parameters are no Values, or a model was given instead of its parameters.
-        ValueError: There is no parameter, one is listed twice, or a hyper-parameter is out of range.
+        ValueError: There is no parameter, one is listed twice or no leaf, or a hyper-parameter is out of range.
 
     Attributes:
         param_groups: The groups, each with hyper-parameters of its own; one, unless several are given.
@@ -71,6 +71,11 @@ class Optimizer:
         for parameter in self.parameters:
             if not isinstance(parameter, Value):
                 raise TypeError(f"parameters must be Values, got {parameter!r} of type {type(parameter).__name__}")
+            if parameter.parents:
+                raise ValueError(
+                    f"{parameter!r} is the result of {parameter.op.name}, and its new number would be lost: an "
+                    "optimizer changes leaves, so give the Values that it is computed from"
+                )
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("a parameter is listed twice: it would move twice in each step")
         self.hyper = self.param_groups[0].hyper

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from operator import index
 from typing import Any
@@ -51,6 +51,23 @@ def check_name(kind: str, given: str, known: Iterable[str], otherwise: str) -> N
     if not isinstance(given, str) or given not in names:
         meant = suggestion(given, names)
         raise ValueError(f"there is no {kind} {given!r}: there are {', '.join(names)}, or {otherwise}{meant}")
+
+
+def check_known(function: str, given: Iterable[str], known: Iterable[str], elsewhere: Mapping[str, str]) -> None:
+    """Refuse arguments that a function does not take, as Python does, and say what to write instead.
+
+    Args:
+        function: The name of the function.
+        given: The names of the arguments.
+        known: The names of those that it takes.
+        elsewhere: By name, how to give what belongs elsewhere.
+
+    Raises:
+        TypeError: There is such an argument.
+    """
+    for name in given:
+        way = f": write {elsewhere[name]}" if name in elsewhere else suggestion(name, known)
+        raise TypeError(f"{function}() takes no argument {name!r}{way}")
 
 
 def suggestion(given: Any, known: Iterable[str]) -> str:

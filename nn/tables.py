@@ -90,6 +90,29 @@ class Table:
                 self._refuse(line, column, "the label is empty: fill it in or remove the row (--skip-empty)")
         return [row[at] for _, row in self.rows]
 
+    def classes(self, column: str) -> list[str]:
+        """The different labels in a column, in the order of numbers if all are numbers, else of texts.
+
+        Raises:
+            DataError: A cell is empty, or one number is spelled in two ways, as 2 and 2.0 or 2,5 beside 2.0.
+        """
+        labels = dict.fromkeys(self.labels(column))
+        spelled: dict[float, str] = {}
+        for label in labels:
+            number = _number(label.replace(",", "."))
+            if not math.isfinite(number):
+                continue
+            first = next(iter(spelled.values()), label)
+            other = spelled.setdefault(number, label)
+            if other != label or ("," in first) != ("," in label):
+                line = next(line for line, row in self.rows if row[self.header.index(column)] == label)
+                known = first if other == label else other
+                self._refuse(line, column, f"{label!r} beside {known!r}: spell the numbers of classes in one way")
+        try:
+            return sorted(labels, key=lambda label: (float(label), label))
+        except ValueError:
+            return sorted(labels)
+
     def class_indices(self, column: str, class_names: Sequence[str]) -> list[int]:
         """The index of each row's label among the classes.
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from autograd.errors import NumericError
 from autograd.pytorch import freezes
@@ -17,7 +17,7 @@ from nn.evaluation import Metric, check_model
 from nn.files import FilePath
 from nn.losses import loss_for
 from nn.optim import OPTIMIZERS, Optimizer
-from nn.options import check_name, name_of, whole_number
+from nn.options import check_known, check_name, name_of, whole_number
 from nn.schedules import ReduceLROnPlateau
 from nn.training.checkpoint import Checkpoint, CheckpointFile, Snapshot
 from nn.training.history import History
@@ -27,6 +27,7 @@ from nn.training.stopping import EarlyStopping, Improvement
 from nn.training.validation import Measure, Samples, alike, copied, metrics_by_name, split_validation
 
 Callback = Callable[[History], None]
+_ELSEWHERE = dict.fromkeys(["lr", "learning_rate"], "optimizer=Adam(model.parameters(), lr=0.01)")
 
 
 def fit(
@@ -49,6 +50,7 @@ def fit(
     compile: bool = True,
     progress: bool = True,
     executor: Any = None,
+    **unknown: NoReturn,
 ) -> History:
     """Train a model: in each epoch go through the samples once, in random mini-batches, with a step after each.
 
@@ -85,8 +87,7 @@ def fit(
             which loss, for how many epochs, and by how much.
         callbacks: Functions that get the history at the end of every epoch; to stop there, set ``history.stopped``.
         schedule: The schedule of the optimiser's learning rate; it steps at the end of every epoch.
-        checkpoint: The file to write the state of the training to after each epoch; or a ``Checkpoint``, which says how
-            often, and whether to continue from it.
+        checkpoint: The file for the state of the training; or a ``Checkpoint``: how often, and whether to continue.
         seed: The seed of the batches, or a random generator.
         compile: Whether to run compiled steps where there is a compiler; the trajectory is the same to rounding.
         progress: Whether to show a bar, if tqdm is installed and someone is watching.
@@ -99,11 +100,10 @@ def fit(
     Raises:
         ValueError: There are no samples, or X and y differ in length; a name is unknown; options contradict each
             other; or the loss depends on no parameter of the optimiser.
-        TypeError: The model cannot be called, or an option is of another kind than it should be.
+        TypeError: The model cannot be called, or an option is unknown or of another kind than it should be.
         NumericError: The loss became nan or infinite; the parameters are those before that epoch.
         FileError: The checkpoint cannot be written; or not be read, or is of another training: nothing has changed.
-        ExecutorError: The workers are gone, the parameters are those after the last finished step; or the model cannot
-            be compiled for them.
+        ExecutorError: The workers are gone, with the parameters as after the last step; or they cannot compile it.
 
     >>> line = MLP(1, [1], init="zeros")
     >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
@@ -111,6 +111,7 @@ def fit(
     >>> [round(p.data, 3) for p in line.parameters()]
     [2.0, 1.0]
     """
+    check_known("fit", unknown, fit.__kwdefaults__ or (), _ELSEWHERE)
     check_model(model, "fit(model, X, y)")
     X, y = samples_of(X), samples_of(y)
     check_pairs(X, y)

@@ -70,3 +70,10 @@ def test_values_can_be_put_into_an_array_of_objects_only() -> None:
     assert (array @ np.array([2.0, 1.0])).data == 6.0
     with pytest.raises(TypeError, match="would drop the gradient"):
         np.zeros(2)[0] = Value(3.0)
+
+
+def test_an_optimiser_of_scipy_is_told_what_to_take() -> None:
+    module: dict[str, Any] = {"__name__": "scipy.optimize._optimize", "float": float}
+    exec("def minimize(f, x): return float(f(x))", module)
+    with pytest.raises(TypeError, match=r"takes autograd.functional.value_and_grad\(f\), .*jac=True"):
+        module["minimize"](lambda x: Value(x) ** 2, 3.0)

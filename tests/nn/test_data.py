@@ -85,6 +85,12 @@ def test_read_csv_accepts_what_spreadsheets_write(tmp_path: Path, content: bytes
     assert read_csv(write(tmp_path, content), "fruit") == read_csv(write(tmp_path, TABLE), "fruit")
 
 
+@pytest.mark.parametrize("labels", [["1.5", "2.5", "-3"], ["1", "two", "A", "a"], ['"1,5"', '"2,5"'], ["nan", "NaN"]])
+def test_labels_that_differ_by_more_than_their_spelling_are_classes(tmp_path: Path, labels: list[str]) -> None:
+    rows = "".join([f"{k},{label}\n" for k, label in enumerate(labels)])
+    assert len(read_csv(write(tmp_path, f"a,kind\n{rows}".encode()), "kind").class_names) == len(labels)
+
+
 def test_a_label_may_hold_commas_line_breaks_and_any_unicode(tmp_path: Path) -> None:
     data = read_csv(write(tmp_path, 'x,label\n1,"a, b"\n2,"c\u2028d\ne"\n3,žluťoučký\n'.encode()), "label")
     assert data.class_names == ["a, b", "c\u2028d\ne", "žluťoučký"]
@@ -112,6 +118,9 @@ REFUSED = {
     "short row": (b"a,fruit\n1,apple\n\n2\n", "line 4: the row has 1 fields but the header has 2"),
     "long row": (b"a,fruit\n1,apple,3\n", "line 2: the row has 3 fields but the header has 2"),
     "one class": (b"a,fruit\n1,apple\n2,apple\n", "column 'fruit' holds one class only, 'apple'"),
+    "one number, two spellings": (b"a,fruit\n1,1\n2,2\n3,1.0\n", "line 4, column 'fruit': '1.0' beside '1': spell"),
+    "zeros in front": (b"a,fruit\n1,01\n2,2\n3,1\n", "line 4, column 'fruit': '1' beside '01': spell"),
+    "a comma for a point": (b'a,fruit\n1,1\n2,"2,0"\n', "line 3, column 'fruit': '2,0' beside '1': spell"),
     "binary": (b"\x89PNG\r\n\x1a\n\x00\x00", "zero bytes, so it is not UTF-8 text"),
     "UTF-16": ("\ufeffa,fruit\n1,apple\n".encode("utf-16-le"), "zero bytes, so it is not UTF-8 text"),
     "latin-1": ("a,fruit\n1,apple\n2,pêche\n".encode("latin-1"), "line 3: byte 0xea is not UTF-8 text"),

@@ -504,6 +504,13 @@ def test_a_parameter_that_is_listed_twice_is_refused() -> None:
         SGD([x, x])
 
 
+def test_a_parameter_that_is_the_result_of_others_is_refused() -> None:
+    x, y = Value(1.0), Value(2.0)
+    for given in ([x * y], [x, -y], [{"params": [x]}, {"params": [y.exp()]}]):
+        with pytest.raises(ValueError, match=r"is the result of .* give the Values that it is computed from"):
+            Adam(given)
+
+
 def test_a_step_that_fails_in_the_middle_moves_nothing() -> None:
     class Broken(SGD):
         @staticmethod

@@ -292,8 +292,10 @@ CHANGING = frozenset(["append", "extend", "insert", "pop", "remove", "clear", "s
 for _name in (*CHANGING, "__setitem__", "__delitem__", "__iadd__", "__imul__"):
     setattr(Row, _name, _changing(_name))
     setattr(StaleRow, _name, _refused)
-for _name in ("__getitem__", "__iter__", "__reversed__", "__contains__", "__len__", "__eq__", "__ne__", "__lt__",
-              "__le__", "__gt__", "__ge__", "__add__", "__mul__", "__rmul__", "__repr__", "index", "count", "copy"):  # fmt: skip
+for _name in (
+    "__getitem__", "__iter__", "__reversed__", "__contains__", "__len__", "__eq__", "__ne__", "__lt__", "__le__",
+    "__gt__", "__ge__", "__add__", "__mul__", "__rmul__", "__repr__", "index", "count", "copy",
+):  # fmt: skip
     setattr(StaleRow, _name, _refused)
 
 

@@ -177,6 +177,8 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
         ({"schedule": StepLR}, TypeError, "a schedule is made from the optimizer, .* got <class"),
         ({"optimizer": SGD}, TypeError, "optimizer must be a name, such as 'adam', or made from parameters, .* <class"),
         ({"optimizer": None}, TypeError, "optimizer must be a name, such as 'adam', or made .*; got None"),
+        ({"lr": 0.1}, TypeError, r"takes no argument 'lr': write optimizer=Adam\(model.parameters\(\), lr=0.01\)"),
+        ({"epoch": 3}, TypeError, "takes no argument 'epoch'; did you mean 'epochs'?"),
         ({"optimizer": "Adam"}, ValueError, "there is no optimizer 'Adam': .*; did you mean 'adam'?"),
         ({"loss": "cross"}, ValueError, "there is no loss 'cross': .*; did you mean 'cross_entropy'?"),
         ({"epochs": 1.5}, TypeError, r"epochs must be a whole number, got 1\.5"),
