@@ -13,17 +13,22 @@ from itertools import islice
 from typing import Any
 
 __all__ = [
-    "FIXED", "ObjectError", "OwnKindError", "aligned", "all_floats", "check_kind", "flatten",
-    "is_array", "is_numpy", "is_object", "is_tree", "put_entries", "rebuild",
+    "FIXED", "NumpyKindError", "ObjectError", "OwnKindError", "aligned", "all_floats", "check_kind", "flatten",
+    "holds_numpy", "is_array", "is_numpy", "is_object", "is_tree", "put_entries", "rebuild",
 ]  # fmt: skip
 
 _OF_NUMBERS = ("__array__", "__float__", "detach")  # what arrays, numbers and tensors have
 FIXED = (str, bytes, type(None), Enum)
 _KNOWN = ("builtins", "autograd", "numpy")  # packages whose numbers behave as Python's floats and ints
+_KINDS = ("f8", "i8", "O")  # numpy's that do so: the others round to fewer digits, overflow, or compute as bits
 
 
 class OwnKindError(TypeError):
     """A number of a class of the program's own, which may do more than a float."""
+
+
+class NumpyKindError(OwnKindError):
+    """A number of numpy, or an array, of a kind that computes otherwise than floats or ints do."""
 
 
 class ObjectError(TypeError):
@@ -42,11 +47,14 @@ def is_object(x: Any) -> bool:
 
 
 def check_kind(x: Any) -> None:
-    """Refuse a float or int of a class of the program's own.
+    """Refuse a float or int of a class of the program's own, and numpy's numbers and arrays of fewer or other bits.
 
     Raises:
-        OwnKindError: It is one.
+        NumpyKindError: It is one of these.
+        OwnKindError: It is one of the program's own.
     """
+    if is_numpy(x) and not x.dtype.str.endswith(_KINDS):
+        raise NumpyKindError(f"numpy computes with {x.dtype} in its own way, to other numbers: give x.astype(float)")
     if isinstance(x, (float, int)) and type(x).__module__.partition(".")[0] not in _KNOWN:
         raise OwnKindError(f"{x!r} is of the class {type(x).__name__}, which may do more than a float: give float(x)")
 
@@ -66,6 +74,19 @@ def all_floats(numbers: Iterable[Any]) -> bool:
 def is_numpy(x: Any) -> bool:
     """Whether x is an array or a scalar of numpy (or what can be used as one)."""
     return hasattr(type(x), "flat") and hasattr(type(x), "tolist")  # an object's own __getattr__ may do anything
+
+
+def holds_numpy(tree: Any) -> bool:
+    """Whether there is an array or a scalar of numpy in a tree.
+
+    >>> holds_numpy([1.0, {"a": 2}])
+    False
+    """
+    if isinstance(tree, dict):
+        tree = [*tree.values()]
+    if isinstance(tree, (list, tuple)):
+        return not all_floats(tree) and any(map(holds_numpy, tree))
+    return is_numpy(tree)
 
 
 def is_array(x: Any) -> bool:

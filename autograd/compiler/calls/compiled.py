@@ -19,20 +19,13 @@ from autograd.compiler.calls.recordings import Uncompiled, recording_now
 from autograd.compiler.calls.replay import CompiledCall, replayed
 from autograd.compiler.calls.report import heading, report, shortened
 from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Variant
-from autograd.compiler.recording.arguments import (
-    Apart,
-    flat_shape,
-    is_plain,
-    parts_of_call,
-    positional,
-    refilled,
-)  # fmt: skip
-from autograd.compiler.recording.arguments import structure as structure_of
+from autograd.compiler.recording import arguments
+from autograd.compiler.recording.arguments import Apart, arguments_of, parts_of_call, positional, refilled
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import recording_of
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts
-from autograd.trees import ObjectError, OwnKindError, rebuild
+from autograd.trees import NumpyKindError, ObjectError, OwnKindError, rebuild
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -75,11 +68,11 @@ class Compiled(Uncompiled):
         args = positional(self.f, args, keywords) if keywords else args
         try:
             parts = parts_of_call(args)
-        except (ObjectError, OwnKindError):
-            parts = None
+        except (ObjectError, OwnKindError, OverflowError) as error:
+            parts, refused = None, error
         if parts is None:  # not in the `except`, which would be told with each error of the function
             compiled, rest = self.objects.compiled(args)
-            return self.as_it_is(args) if compiled is None else compiled(*rest)
+            return self.as_it_is(args, refused) if compiled is None else compiled(*rest)
         structure, leaves, numbers, chosen = parts
         if modes is not None and modes.strict:
             return self.graph(args, leaves)
@@ -101,7 +94,7 @@ class Compiled(Uncompiled):
         (10.0, (3.0, [2.0, 1.0]))
         """
         if open_contexts.count and current_modes().strict:
-            return self.by_graph(args := positional(self.f, args, keywords), structure_of(args)[1])
+            return self.by_graph(args := positional(self.f, args, keywords), arguments.structure(args)[1])
         fast = self._fast  # looked at once: another thread may set it to None
         if fast is not None:
             call, outside = fast
@@ -117,13 +110,15 @@ class Compiled(Uncompiled):
         args = positional(self.f, args, keywords)
         try:
             apart = self._apart(args, self.backend != "python" and not self.has_effects)
+        except NumpyKindError:  # what is differentiated is a float to the function
+            return self._value_and_grad(*[rebuild(arg, arguments_of(arg)) for arg in args])
         except ObjectError:
             apart = None
         if apart is None:
             return self.objects.value_and_grad(args)
         structure, leaves, numbers = apart
         fresh = None
-        if self._fast is None and self.backend != "python" and all(map(is_plain, args)):
+        if self._fast is None and self.backend != "python" and all(map(arguments.is_plain, args)):
             variant = next(self.kept.holding(structure), None)
             if variant is None and self.would_pay(structure):
                 variant = fresh = self.recorded(args, structure)
@@ -157,7 +152,7 @@ class Compiled(Uncompiled):
             return False
         supply = iter(range(1, 1 + len(variant.recording.arguments)))
         result = (0, tuple([rebuild(arg, supply) for arg in args]))
-        shapes = [flat_shape(arg) for arg in args]
+        shapes = [arguments.flat_shape(arg) for arg in args]
         call = variant.point_plan().caller(shapes, result, self._value_and_grad)
         if call is None:
             return False
@@ -394,7 +389,7 @@ def compile_function(
         return replayed(graph, dict(zip(leaves, args)))
 
     compiled = Compiled(replay, backend)
-    for structure in (len(leaves), structure_of([Value(0.0)] * len(leaves))[0]):
+    for structure in (len(leaves), arguments.structure([Value(0.0)] * len(leaves))[0]):
         compiled.kept.add(structure, Variant(recording, backend, Outside(replay), compiled.budget))
     compiled.recordings = 1
     return compiled

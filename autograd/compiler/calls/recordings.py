@@ -30,7 +30,7 @@ from autograd.functional import gradients
 from autograd.locks import renew_in_child
 from autograd.modes import current_modes, open_contexts, switched
 from autograd.provenance import depth_of_caller
-from autograd.trees import rebuild
+from autograd.trees import ObjectError, holds_numpy, rebuild
 from autograd.value import Value
 
 __all__ = ["Recordings", "Uncompiled", "recording_now"]
@@ -173,21 +173,24 @@ class Recordings:
 
     def warn_of_graph(self, structure: Any, calls: str) -> None:
         """Say once that what none of these recordings fits is evaluated without the compiler, and why."""
-        with self._lock:
-            if self._warned:
-                return
-            self._warned = True
         times = (
             ("not recorded", "recorded once")[self.recordings]
             if self.recordings < 2
             else f"recorded {self.recordings} times"
         )
-        warnings.warn(
-            f"{getattr(self.f, '__name__', 'the function')} was {times} in {calls}; where no recording fits, it runs "
-            f"without the compiler, many times slower. Reason: it {reason(self, structure)}",
-            RuntimeWarning,
-            stacklevel=depth_of_caller(),
+        self.warn(
+            f"was {times} in {calls}; where no recording fits, it runs without the compiler, many times slower. "
+            f"Reason: it {reason(self, structure)}"
         )
+
+    def warn(self, text: str) -> None:
+        """Say once what keeps the function from being compiled."""
+        with self._lock:
+            if self._warned:
+                return
+            self._warned = True
+        name = getattr(self.f, "__name__", "the function")
+        warnings.warn(f"{name} {text}", RuntimeWarning, stacklevel=depth_of_caller())
 
 
 def recording_now() -> bool:
@@ -203,7 +206,8 @@ class Uncompiled(Recordings):
 
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
-        direct = not self.are_apart(args, structure(args)[0], given)  # copies would be apart
+        # Copies would be apart, and stand-ins are no numbers of numpy.
+        direct = not self.are_apart(args, structure(args)[0], given) or holds_numpy(args)
         if direct or self._may_change_something() or self._seen().reads("type"):
             result = called(self.f, args)  # what it puts somewhere, or asks for its type, must be a plain number
             known = result is None or is_structure(result) or self.kept.gives_number(given) or self._updates()
@@ -220,9 +224,16 @@ class Uncompiled(Recordings):
         form, nodes = taken_apart(result, leaves)
         return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
 
-    def as_it_is(self, args: Sequence[Any]) -> Any:
-        """What the function gives for objects, and for numbers of which it may ask more than a stand-in can answer."""
+    def as_it_is(self, args: Sequence[Any], refused: Exception) -> Any:
+        """What the function gives for objects, and for numbers of which it may ask more than a stand-in can answer.
+
+        Args:
+            args: The arguments.
+            refused: The error that says why it cannot be recorded.
+        """
         self.budget.misses += 1
+        if not isinstance(refused, ObjectError):
+            self.warn(f"runs without the compiler in such a call, many times slower: {refused}")
         result = called(self.f, args)
         return result if result is None or is_structure(result) or self._updates() else as_node(result)
 

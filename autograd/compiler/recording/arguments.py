@@ -378,7 +378,7 @@ def _shape(x: Any, whole: bool = True) -> Any:
         )  # a member of an enumeration may equal a text
     check_kind(x)
     kind = () if not whole or not is_whole(x) else (bool,) if _is_bool(x) else (int,) if _is_small(x) else (int, int)
-    return (*getattr(x, "shape", ()), *kind) if _is_array(x) else kind
+    return (*x.shape, "numpy", *kind) if _is_array(x) else kind
 
 
 def _is_small(x: Any) -> bool:

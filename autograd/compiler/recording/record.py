@@ -7,6 +7,7 @@ hold must be recorded again.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ from autograd.graph import leaves as leaves_of
 from autograd.graph import restore, topological_order
 from autograd.modes import switched
 from autograd.subclasses import kinds
+from autograd.trees import holds_numpy
 from autograd.value import Value, constant, new_node
 
 __all__ = [
@@ -118,6 +120,7 @@ def record(
     outside = outside or Outside(f)
     recorder = Recorder(any(map(compares_with_true, outside.codes)), changes)
     recorder.catches_arithmetic = any(map(catches_arithmetic, outside.codes))
+    recorder.numpy = sys.modules["numpy"] if holds_numpy(args) else None
     given = [x for arg in args for x in arguments_of(arg)]
     if changes is not None:
         _check_attributes(outside, [x for x in given if isinstance(x, Value)])

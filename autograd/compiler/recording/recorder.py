@@ -63,6 +63,7 @@ class Recorder:
         copies: The ids of the lists and dictionaries that stand for those in the arguments.
         choices: The nodes that the function chose by numbers of the call.
         function_runs: Whether the function is at work, and not what records it.
+        numpy: The package, if there are numbers of it among the arguments.
         rows: References to the rows that were chosen by a number of the call, by the id of each list among others.
     """
 
@@ -85,6 +86,7 @@ class Recorder:
         self.choices = Choices()
         self.function_runs = True
         self.rows: dict[int, list[Any]] = {}
+        self.numpy: Any = None
 
     def refuse(self, reason: str) -> NoReturn:
         """The function is about to do what a program cannot do, also if it catches this error."""

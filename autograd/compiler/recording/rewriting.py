@@ -42,6 +42,7 @@ from autograd.compiler.recording.plain_math import ELEMENTARY, elementary
 from autograd.compiler.recording.traced import TracedBool
 from autograd.functions import take
 from autograd.locks import renew_in_child
+from autograd.modes import current_modes
 from autograd.ops import Number, Traced
 from autograd.value import Value
 
@@ -54,7 +55,8 @@ _SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", dis.opmap.get("BINARY_OP", -1))  # o
 _EXTREMES = {"max", "min"}
 _JUMPS_AND_CALLS = {number for name, number in dis.opmap.items() if name.startswith(("POP_JUMP", "CALL"))}
 _REWRITTEN = {_SUBSCRIPT, dis.opmap["IS_OP"], dis.opmap["STORE_SUBSCR"], *_JUMPS_AND_CALLS}
-_HARMLESS = {"abs", "enumerate", "float", "int", "isinstance", "len", "list", "range", "sum", "super", "tuple", "zip"}
+_HARMLESS = {"abs", "enumerate", "float", "int", "len", "list", "range", "sum", "super", "tuple", "zip"}
+_ASKING = {"type": 1, "isinstance": 2}  # by the number of arguments
 _CALLING = {"map", "filter"}  # their first argument
 _CALLED = _EXTREMES | ELEMENTARY
 _HELPERS: dict[str, Any] = {}  # by the text that stands for each in the code until that is compiled
@@ -70,6 +72,16 @@ def kind(function: Any, x: Any) -> Any:
     if function is not type or not isinstance(x, (Traced, Value)):
         return function(x)
     return Value if isinstance(x, Chosen) else x.__class__
+
+
+def instance(function: Any, x: Any, kinds: Any) -> Any:
+    """``isinstance(x, kinds)``: which of numpy's kinds the numbers of its arrays are, no stand-in knows."""
+    found = function(x, kinds)
+    if function is isinstance and isinstance(x, Traced) and (recorder := current_modes().recorder) is not None:
+        own: Any = recorder.numpy and {float: recorder.numpy.float64, int: recorder.numpy.int64}.get(x.__class__)
+        if own and isinstance(own(0), kinds) != found:
+            recorder.refuse("asks whether a number is one of numpy's or of Python's")
+    return found
 
 
 def is_traced(condition: Any, *names: str) -> bool:
@@ -99,6 +111,7 @@ _HELPERS["<autograd: choice>"] = choice
 _HELPERS["<autograd: identical>"] = identical
 _HELPERS["<autograd: checked>"] = checked
 _HELPERS["<autograd: kind>"] = kind
+_HELPERS["<autograd: instance>"] = instance
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -122,8 +135,8 @@ class _Rewriter(ast.NodeTransformer):
             return _call("extreme", node, node.func, *node.args, keywords=node.keywords)
         if _may_be_elementary(node.func) and node.args and not node.keywords:
             return _call("elementary", node, node.func, *node.args)
-        if isinstance(node.func, ast.Name) and node.func.id == "type" and len(node.args) == 1:
-            return _call("kind", node, node.func, *node.args)
+        if isinstance(node.func, ast.Name) and len(node.args) == _ASKING.get(node.func.id, 0):
+            return _call("kind" if node.func.id == "type" else "instance", node, node.func, *node.args)
         if isinstance(node.func, ast.Name) and node.func.id in _CALLING and node.args:
             node.args[0] = _call("checked", node.args[0], node.args[0])
         if not (isinstance(node.func, ast.Name) and node.func.id in _HARMLESS):

@@ -192,3 +192,59 @@ def test_kinds_are_those_of_the_numbers_also_where_they_are_asked_for_indirectly
     compiled = autograd.compile(f)
     for xs in ([1.0, 2.0], [3, 4], [1.5, 2.5], [Value(2.0), Value(3.0)], [True, False]) * 2:
         assert _shown(compiled(xs)) == _shown(f(xs))
+
+
+NUMPYS: dict[str, Callable[[Any], Any]] = {
+    "arithmetic": lambda x: [W * (x[0] * 0.1 + x[1] * x[1] + x[1]), x[0] + x[1]],
+    "a difference": lambda x: W * (x[0] - x[1]),
+    "a mean": lambda x: W * x.sum() + x.mean(),
+    "bits": lambda x: W * float(~x[0]),
+    "a mask": lambda x: W * np.array([3.0, 4.0])[x].sum(),
+    "a quotient": lambda x: W * (x[0] / (x[0] - x[0])),
+    "digits": lambda x: W * float(x[1].round(1)),
+    "numpy's": lambda x: W * (2.0 if isinstance(x[0], np.floating) else 3.0) * x[1],
+    "Python's": lambda x: W * (2.0 if isinstance(x[0] * 2, int) else 3.0) * x[1],
+    "one of several": lambda x: W * (2.0 if isinstance(x[0], (list, (int, np.integer))) else 3.0) * x[1],
+    "a Value": lambda x: (x[0] if isinstance(x[0], Value) else W * x[0]) * x[1],
+}
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*runs without the compiler", "ignore::RuntimeWarning:numpy", "ignore:.*encountered"
+)
+@pytest.mark.parametrize("f", NUMPYS.values(), ids=NUMPYS.keys())
+def test_numbers_of_numpy_compute_as_without_the_compiler(f: Callable[[Any], Any]) -> None:
+    compiled = autograd.compile(f)
+    kinds = ["float64", "float32", "float16", "bool", "int64", "int32", "uint8"]
+    arrays = [np.array([1.7, 3.3]).astype(kind) for kind in kinds]
+    for x in [y for array in arrays for y in (array, list(array))] * 2:
+        try:
+            expected = f(x)
+        except Exception as error:
+            with pytest.raises(type(error)):
+                compiled(x)
+        else:
+            assert _numbers(compiled(x)) == pytest.approx(_numbers(expected), rel=1e-15, nan_ok=True)
+
+
+def _numbers(x: Any) -> list[float]:
+    return [float(y.data if isinstance(y, Value) else y) for y in (x if isinstance(x, list) else [x])]
+
+
+def test_what_numpy_rounds_in_its_own_way_is_said_and_has_its_gradient_as_floats() -> None:
+    compiled = autograd.compile(lambda x: W * x[0] * x[1])
+    narrow = np.array([1.5, 3.0], dtype=np.float32)
+    with pytest.warns(RuntimeWarning, match=r"numpy computes with float32 in its own way.*: give x.astype\(float\)"):
+        assert compiled(narrow).data == 6.75
+    value, (gradient,) = compiled.value_and_grad(narrow)
+    assert (value, gradient.tolist(), compiled.recordings) == (6.75, [4.5, 2.25], 1)
+
+
+@pytest.mark.filterwarnings("ignore:.*beyond 2")
+def test_large_ints_count_as_without_the_compiler() -> None:
+    def f(n: int, ns: list[int], x: float) -> Value:
+        return W * x * (n * n % 7 + ns[0] % 11 + (n + 1 == n))
+
+    compiled = autograd.compile(f)
+    for n in (3, 2**53 + 1, 2**60 + 1, -(2**100), 10**400, 5):
+        assert compiled(n, [n, 1], 2.0).data == f(n, [n, 1], 2.0).data
