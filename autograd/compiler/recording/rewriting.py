@@ -135,7 +135,7 @@ class _Rewriter(ast.NodeTransformer):
             return _call("extreme", node, node.func, *node.args, keywords=node.keywords)
         if _may_be_elementary(node.func) and node.args and not node.keywords:
             return _call("elementary", node, node.func, *node.args)
-        if isinstance(node.func, ast.Name) and len(node.args) == _ASKING.get(node.func.id, 0):
+        if isinstance(node.func, ast.Name) and len(node.args) == _ASKING.get(node.func.id):
             return _call("kind" if node.func.id == "type" else "instance", node, node.func, *node.args)
         if isinstance(node.func, ast.Name) and node.func.id in _CALLING and node.args:
             node.args[0] = _call("checked", node.args[0], node.args[0])

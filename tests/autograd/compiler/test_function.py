@@ -215,3 +215,17 @@ def test_a_graph_that_holds_a_call_is_compiled_with_the_graph_of_the_call() -> N
     w.data = -1.0
     assert outer.value_and_grad(0.5) == functional.value_and_grad(lambda x: tanh(x * w * w + w), [0])(0.5)
     assert outer.recordings == 1
+
+
+def test_calls_with_any_number_of_arguments_are_recorded() -> None:
+    w = Value(2.0)
+
+    def none() -> Value:
+        return w * w
+
+    def two(x: float, y: float = 1.0) -> Value:
+        return w * x * y
+
+    compiled = autograd.compile(lambda x: none() + two(x) + two(x, 3.0) + (1.0 if isinstance(x, float) else 2.0))
+    assert [compiled(x).data for x in (1.0, 2.0)] == [13.0, 21.0]
+    assert (compiled.recordings, compiled.refused, compiled.budget.hits) == (1, 0, 1)
