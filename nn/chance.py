@@ -100,13 +100,9 @@ def _is_number(x: Any) -> bool:
 def check_repeatable(
     f: Callable[[], list[Any]], recorded: Sequence[float], has_drawn: Callable[[], bool], known: Sequence[Any] = ()
 ) -> None:
-    """Refuse a loss, or outputs, that differ between calls.
+    """Refuse a loss, or outputs, that differ between calls of f for the sample that was recorded.
 
-    Args:
-        f: The function that computes them for the sample that was recorded.
-        recorded: The numbers that it gave then.
-        has_drawn: A function that says whether anything was drawn at random since.
-        known: What one more call gave, if there was one.
+    ``has_drawn()`` says whether anything was drawn at random since; ``known`` is what one more call gave, if any did.
     """
     with no_grad():
         found = [known or f(), f(), f()]

@@ -205,13 +205,7 @@ def samples_of(table: Any) -> Any:
 def check_pairs(X: Sequence[Any], y: Sequence[Any], place: str = "") -> None:
     """Refuse samples and targets whose numbers differ, or of which there are none.
 
-    Args:
-        X: The samples.
-        y: The targets.
-        place: The name of the argument that they come from, used in the error message.
-
-    Raises:
-        DataError: X and y differ in length, or are empty.
+    The ``place`` is the argument that they come from, for the message.
     """
     where = f"{place}: " if place else ""
     if len(X) != len(y):

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from autograd import Value, no_grad
 from autograd.errors import CompileError
 from nn.chance import check_repeatable, not_drawn
 from nn.data import argmax, samples_of
-from nn.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    hinge_loss,
-)
+from nn.losses import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
 
 Metric = Callable[[Any, Any], float]
 
 # The losses of classifiers, each with the single output above which the class is the positive one.
-_THRESHOLDS: list[tuple[Callable[..., Any], float]] = [
-    (cross_entropy, 0.0),
-    (binary_cross_entropy, 0.5),
-    (binary_cross_entropy_with_logits, 0.0),
-    (hinge_loss, 0.0),
-]
+_THRESHOLDS: dict[Callable[..., Any], float] = {
+    cross_entropy: 0.0, binary_cross_entropy: 0.5, binary_cross_entropy_with_logits: 0.0, hinge_loss: 0.0,
+}  # fmt: skip
 
 
 def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = False) -> list[Any]:
@@ -60,15 +52,7 @@ def _output(model: Callable[[Any], Any], x: Any, i: int) -> Any:
 
 
 def check_model(model: Any, usage: str) -> None:
-    """Refuse a model that is no function of a sample.
-
-    Args:
-        model: The first argument of a function for users.
-        usage: The call of that function, used in the error message.
-
-    Raises:
-        TypeError: The model cannot be called.
-    """
+    """Refuse a model that is no function of a sample; ``usage`` shows the call in which it was given."""
     if isinstance(model, type):
         raise TypeError(f"the model is a {model.__name__}, not the class itself: make one, as in {model.__name__}(…)")
     if not callable(model):
@@ -161,7 +145,7 @@ def _is_right(output: Any, target: Any, threshold: float) -> bool:
 
 def threshold_of(loss: Callable[[Any, Any], Any]) -> float | None:
     """The single output above which the class is positive, for the loss of a classifier; None for other losses."""
-    return next((threshold for known, threshold in _THRESHOLDS if known is loss), None)
+    return _THRESHOLDS.get(loss) if isinstance(loss, Hashable) else None
 
 
 def single(x: Any) -> Any:
@@ -176,11 +160,7 @@ def evaluator_of(
     data: Sequence[Sequence[Any]],
     leaves: Sequence[Value] = (),
 ) -> Any:
-    """A native ``Evaluator`` of a function of one sample that uses a model.
-
-    Raises:
-        CompileError: The function does something that the compiler cannot do.
-    """
+    """A native ``Evaluator`` of a function of one sample that uses a model."""
     from autograd.compiler.batches.samples import Evaluator
 
     with not_drawn(model) as has_drawn:
@@ -195,11 +175,7 @@ class Outputs:
     single = False
 
     def listed(self, output: Any) -> list[Any]:
-        """The numbers of an output.
-
-        Raises:
-            CompileError: There are lists in the output.
-        """
+        """The numbers of an output; lists of lists are refused."""
         self.single = not hasattr(output, "__len__")
         numbers = [output] if self.single else list(output)
         if any(hasattr(number, "__len__") for number in numbers):

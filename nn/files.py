@@ -43,31 +43,19 @@ def file_errors(what: str, path: FilePath) -> Iterator[None]:
 
 
 def write_text(path: FilePath, text: str) -> None:
-    """Write a UTF-8 file in one piece: whoever reads it sees the old content or the new, never half of it.
-
-    Raises:
-        FileError: The file cannot be written; an old file of that name is as it was.
-    """
+    """Write a UTF-8 file in one piece: whoever reads it sees the old content or the new, never half of it."""
     with file_errors("write", path):
         write_file(path, text.encode())
 
 
 def check_writable(path: FilePath) -> None:
-    """Find out whether ``write_text`` would succeed, before the work whose result it is to write.
-
-    Raises:
-        FileError: It would not.
-    """
+    """Find out whether ``write_text`` would succeed, before the work whose result it is to write."""
     with file_errors("write", path):
         check_file(path)
 
 
 def write_csv(path: FilePath, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write columns of equal lengths as a CSV file with their names in the first line; floats read back to the bit.
-
-    Raises:
-        FileError: The file cannot be written; an old file of that name is as it was.
-    """
+    """Write columns of equal lengths as a CSV file with their names in the first line; floats read back to the bit."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -145,12 +133,7 @@ def _checksum(document: dict[str, Any]) -> str:
 
 
 def _parse(text: str) -> Any:
-    """JSON as its standard has it, with numbers that floats can hold.
-
-    Raises:
-        ValueError: It is something else.
-        RecursionError: Lists are nested too deeply.
-    """
+    """JSON as its standard has it, with numbers that floats can hold."""
     document = json.loads(
         text, parse_constant=_no_constant, parse_int=_integer, parse_float=_float, object_pairs_hook=_object
     )

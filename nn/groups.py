@@ -20,15 +20,7 @@ _SHARED = frozenset({"amsgrad", "centered"})  # these decide how much state a pa
 
 
 class ParameterGroup(MutableMapping[str, Any]):
-    """Some of an optimiser's parameters, and the hyper-parameters of their rule, by name as in PyTorch.
-
-    Args:
-        parameters: The parameters, under the name "params".
-        hyper: The hyper-parameters.
-
-    Attributes:
-        ratio: The group's learning rate, in units of that of the first group, which schedules change.
-        rate: The learning rate for which the ratio was noted; another one was set since by hand.
+    """Some of an optimiser's parameters, called "params", and the hyper-parameters of their rule, as in PyTorch.
 
     >>> x, y = Value(3.0), Value(3.0)
     >>> optimizer = SGD([{"params": [x]}, {"params": [y], "lr": 0.5}], lr=0.1)
@@ -39,8 +31,9 @@ class ParameterGroup(MutableMapping[str, Any]):
     """
 
     def __init__(self, parameters: Iterable[Value], hyper: SimpleNamespace) -> None:
-        self.parameters, self.hyper, self.ratio = list(parameters), hyper, 1.0
-        self.rate = getattr(hyper, "lr", 0.0)
+        self.parameters, self.hyper = list(parameters), hyper
+        self.ratio = 1.0  # the group's learning rate, in units of that of the first group, which schedules change
+        self.rate = getattr(hyper, "lr", 0.0)  # for which the ratio was noted; another one was set since by hand
 
     def __getitem__(self, name: str) -> Any:
         if name == "betas" and "beta1" in vars(self.hyper):  # PyTorch's name for both
@@ -96,10 +89,6 @@ def note_rates(groups: Sequence[ParameterGroup]) -> None:
 
 def group_of(given: Any, hyper: Mapping[str, Any]) -> ParameterGroup:
     """A group of parameters with hyper-parameters of its own; the others are those of the optimiser.
-
-    Args:
-        given: A mapping of "params", and of the names of hyper-parameters, to what the group is to have.
-        hyper: The hyper-parameters of the optimiser.
 
     Raises:
         TypeError: It is no such mapping.

@@ -22,7 +22,6 @@ from autograd.pytorch import freezes
 from nn.groups import ParameterGroup, checked, group_of, note_rates
 
 State = tuple[Any, ...]
-EARLIER = {"dampening": 0.0, "maximize": False}  # what a state has without these names, of an earlier version
 
 
 class Optimizer:
@@ -225,8 +224,6 @@ class Optimizer:
                 f"this is no state of an optimizer but has {', '.join(map(repr, state)) or 'nothing in it'}"
             )
         hypers, numbers = state.get("groups", [state["hyper"]]), [tuple(map(float, row)) for row in state["state"]]
-        earlier = {name: number for name, number in EARLIER.items() if name in vars(self.hyper)}
-        hypers = [{**earlier, **hyper} for hyper in hypers]
         alike = all(hyper.keys() == vars(self.hyper).keys() for hyper in hypers)
         if not alike or any(len(row) != self.state_size for row in numbers):
             raise ValueError(f"the state is not one of {self!r}, but with {', '.join(hypers[0])}")

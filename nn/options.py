@@ -9,11 +9,7 @@ from typing import Any
 
 
 def check_number(name: str, given: Any) -> None:
-    """Refuse an argument that is no number.
-
-    Raises:
-        TypeError: It is text, a list, or the like.
-    """
+    """Refuse an argument that is no number, such as a text or a list."""
     if isinstance(given, (str, bytes)) or not hasattr(given, "__float__"):
         raise TypeError(f"{name} must be a number, got {given!r}")
 
@@ -21,15 +17,9 @@ def check_number(name: str, given: Any) -> None:
 def whole_number(name: str, given: Any, least: int | None = None, otherwise: str = "") -> int:
     """An argument as an int; whole numbers of numpy are taken, too.
 
-    Args:
-        name: The name of the argument, used in the error message.
-        given: The argument.
-        least: The smallest number allowed; None allows all.
-        otherwise: A hint at what else can be given.
-
     Raises:
-        TypeError: It is no whole number.
-        ValueError: It is less than that.
+        TypeError: It is no whole number.  The message hints at what can be given ``otherwise``.
+        ValueError: It is less than the ``least``.
     """
     hint = f"; {otherwise}" if otherwise else ""
     try:
@@ -42,11 +32,7 @@ def whole_number(name: str, given: Any, least: int | None = None, otherwise: str
 
 
 def check_name(kind: str, given: str, known: Iterable[str], otherwise: str) -> None:
-    """Refuse a name that is not known.
-
-    Raises:
-        ValueError: It says which there are, what else can be given, and which of them was perhaps meant.
-    """
+    """Refuse an unknown name: say which there are, what else can be given, and which of them was perhaps meant."""
     names = list(known)
     if not isinstance(given, str) or given not in names:
         meant = suggestion(given, names)

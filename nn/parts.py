@@ -23,12 +23,7 @@ from nn.options import whole_number
 
 # ---- initial values --------------------------------------------------------------------------------------------------
 def parameters(symbol: str, draw: Callable[[], float], *shape: int) -> Any:
-    """Leaves in lists of this shape, each labelled by its place: w₂₃ is in row 2 and column 3.
-
-    Args:
-        symbol: The letter that their labels begin with.
-        draw: A function that gives the number of one of them.
-        shape: The lengths of the lists, the outermost first.
+    """Leaves in lists of this shape, the outermost length first, each labelled by its place: w₂₃ is in row 2, column 3.
 
     >>> [[w.label for w in row] for row in parameters("w", lambda: 0.0, 2, 1)]
     [['w₁₁'], ['w₂₁']]

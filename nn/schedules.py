@@ -13,8 +13,6 @@ from typing import Any
 from nn.optim import Optimizer
 from nn.options import check_name, whole_number
 
-_EARLIER = {"cooldown": 0, "cooling": 0, "eps": 0.0}  # what a state has without these names, of an earlier version
-
 
 class _Stateful:
     """A schedule whose numbers can be saved; those of its optimiser are saved with that."""
@@ -39,7 +37,6 @@ class _Stateful:
         Raises:
             ValueError: It is of another kind of schedule; nothing has changed.
         """
-        state = {**{name: number for name, number in _EARLIER.items() if hasattr(self, name)}, **state}
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"{type(self).__name__} keeps {', '.join(self.state_dict())}, not {', '.join(state)}")
         vars(self).update(state)

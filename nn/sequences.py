@@ -70,11 +70,7 @@ class GRUCell(RNNCell):
 
     Source: K. Cho and others, "Learning Phrase Representations using RNN Encoder–Decoder" (2014).
 
-    Args:
-        input_size: The length of x.
-        hidden_size: The length of h.
-        bias: Whether there are the two b.
-        rng: The generator that draws the numbers; by default the module ``random``.
+    The arguments are those of ``RNNCell``.
 
     >>> cell, h = GRUCell(1, 2), None
     >>> for x in ([0.5], [1.0], [-0.5]):
@@ -106,11 +102,7 @@ class LSTMCell(RNNCell):
 
     Source: S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory" (1997); F. A. Gers (2000) for f.
 
-    Args:
-        input_size: The length of x.
-        hidden_size: The length of h and of c.
-        bias: Whether there are the two b.
-        rng: The generator that draws the numbers; by default the module ``random``.
+    The arguments are those of ``RNNCell``; h and c have the same length.
 
     >>> cell, state = LSTMCell(1, 2), None
     >>> for x in ([0.5], [1.0], [-0.5]):

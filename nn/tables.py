@@ -48,25 +48,19 @@ class Table:
     def numbers(self, columns: Sequence[str], *, may_drop: bool = False) -> list[list[float]]:
         """The numbers of each row in these columns, in this order.
 
-        Args:
-            columns: The names of the columns.
-            may_drop: Whether the user may do without one of them, which an error says then.
-
         Raises:
-            DataError: Cells hold no finite number; the message tells all columns that have such cells.
+            DataError: Cells hold no finite number; the message tells all columns that have such cells, and how to do
+                without them if the user ``may_drop`` some.
         """
         place_of = {name: at for at, name in enumerate(self.header)}
         places = [place_of[name] for name in columns]
-        found = [[_number(row[at]) for at in places] for _, row in self.rows]
+        found = [[number_in(row[at]) for at in places] for _, row in self.rows]
         if not all(math.isfinite(number) for numbers in found for number in numbers):
             self._refuse_cells(columns, places, may_drop)
         return found
 
     def without_empty(self, columns: Sequence[str]) -> Table:
         """The table without the rows in which a cell of these columns is empty.
-
-        Raises:
-            DataError: No row is left.
 
         >>> table = Table("fruit.csv", ["weight", "fruit"], [(2, ["150", "apple"]), (3, ["", "cherry"])])
         >>> table.without_empty(["weight"]).rows
@@ -79,11 +73,7 @@ class Table:
         return Table(self.name, self.header, rows)
 
     def labels(self, column: str) -> list[str]:
-        """The text of each row in a column.
-
-        Raises:
-            DataError: A cell is empty.
-        """
+        """The text of each row in a column, of which none may be empty."""
         at = self.header.index(column)
         for line, row in self.rows:
             if not row[at]:
@@ -99,7 +89,7 @@ class Table:
         labels = dict.fromkeys(self.labels(column))
         spelled: dict[float, str] = {}
         for label in labels:
-            number = _number(label.replace(",", "."))
+            number = number_in(label.replace(",", "."))
             if not math.isfinite(number):
                 continue
             first = next(iter(spelled.values()), label)
@@ -114,11 +104,7 @@ class Table:
             return sorted(labels)
 
     def class_indices(self, column: str, class_names: Sequence[str]) -> list[int]:
-        """The index of each row's label among the classes.
-
-        Raises:
-            DataError: A cell is empty, or its label is not among them.
-        """
+        """The index of each row's label among the classes."""
         index = {name: i for i, name in enumerate(class_names)}
         labels = self.labels(column)
         for (line, _), label in zip(self.rows, labels, strict=True):
@@ -132,7 +118,7 @@ class Table:
         wrong: dict[tuple[str, str], list[tuple[int, str]]] = {}
         for line, row in self.rows:
             for name, at in zip(columns, places):
-                if not math.isfinite(_number(row[at])):
+                if not math.isfinite(number_in(row[at])):
                     wrong.setdefault((name, _kind_of(row[at])), []).append((line, row[at]))
         (column, kind), cells = next(iter(wrong.items()))
         line, cell = cells[0]
@@ -150,7 +136,7 @@ class Table:
 _EMPTY, _TEXT, _INFINITE = "there", "a number", "finite"  # what a cell is not
 
 
-def _number(cell: str) -> float:
+def number_in(cell: str) -> float:
     """The number in a cell; nan if there is none."""
     try:
         return float("nan" if "_" in cell else cell)  # float() would read 1_0 as 10
@@ -161,7 +147,8 @@ def _number(cell: str) -> float:
 def _kind_of(cell: str) -> str:
     if not cell:
         return _EMPTY
-    return _INFINITE if "_" not in cell and _is_number(cell) else _TEXT
+    is_infinite = math.isinf(number_in(cell)) or cell.lower().lstrip("+-") == "nan"
+    return _INFINITE if is_infinite else _TEXT
 
 
 def _counted(kind: str, cells: Sequence[tuple[int, str]]) -> str:
@@ -206,16 +193,7 @@ def read_table(file: DataFile, needed: Iterable[str] = ()) -> Table:
 
 
 def read_text(name: str, file: DataFile, kind: str) -> str:
-    """The text of a UTF-8 file.
-
-    Args:
-        name: What messages call the file.
-        file: The path, or a file that is open for reading bytes.
-        kind: What to save the file as if it is not UTF-8, used in the error message.
-
-    Raises:
-        DataError: The file cannot be read, or is not UTF-8.
-    """
+    """The text of a UTF-8 file, which error messages call by ``name``, and tell to save as ``kind``."""
     try:
         if isinstance(file, (str, os.PathLike)):
             with open(file, "rb") as opened:
@@ -250,14 +228,6 @@ def _rows(name: str, text: str) -> list[tuple[int, list[str]]]:
 _MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # what else stands between columns
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _check_header(name: str, header: list[str], needed: Iterable[str]) -> None:
     known = set(header)
     for column in needed:
@@ -270,7 +240,7 @@ def _check_header(name: str, header: list[str], needed: Iterable[str]) -> None:
             hint = f": did you mean {shorten(meant[0])}?" if meant else ":"
             hint += f" the columns are {listing(header)}"
             hint += "; columns must be separated by commas" if len(header) == 1 else ""
-            hint += "; is the header line missing?" if any(map(_is_number, header)) else ""
+            hint += "; is the header line missing?" if any(math.isfinite(number_in(name)) for name in header) else ""
             raise DataError(f"{name}: there is no column {column!r}{hint}")
     if "" in header:
         raise DataError(f"{name}, line 1: column {header.index('') + 1} has no name")

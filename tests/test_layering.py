@@ -97,7 +97,6 @@ LEVELS: dict[str, list[set[str]]] = {
         {"report"},
         {"__init__"},
     ],
-    "nn.distributed": [{"workers"}, {"__init__"}],
     "nn.cli": [
         {"tabular", "text"},
         {"commands", "demo"},

@@ -15,7 +15,7 @@ from nn.files import FileError, FilePath, brief
 from nn.layers import MLP, load_model
 from nn.losses import LOSSES
 from nn.optim import OPTIMIZERS
-from nn.tables import DataError, Table
+from nn.tables import DataError, Table, number_in
 from nn.training import History, fit
 
 # What a network can be trained by, of each task the default first.
@@ -54,11 +54,7 @@ class TabularModel:
 
     # ---- rows in, numbers or names out -------------------------------------------------------------------------------
     def targets(self, table: Table) -> Sequence[Any]:
-        """The targets in a table: indices of classes, or numbers in the column's unit.
-
-        Raises:
-            DataError: A cell is not what it should be.
-        """
+        """The targets in a table: indices of classes, or numbers in the column's unit."""
         if self.class_names:
             return table.class_indices(self.target, self.class_names)
         return [number for (number,) in table.numbers([self.target])]
@@ -101,11 +97,7 @@ class TabularModel:
 
     # ---- one file ----------------------------------------------------------------------------------------------------
     def save(self, path: FilePath) -> None:
-        """Write the network and all that belongs to it as one JSON file, which ``nn.load_model`` reads, too.
-
-        Raises:
-            FileError: The file cannot be written.
-        """
+        """Write the network and all that belongs to it as one JSON file, which ``nn.load_model`` reads, too."""
         metadata: dict[str, Any] = {
             "task": self.task,
             "target": self.target,
@@ -120,11 +112,7 @@ class TabularModel:
 
     @classmethod
     def load(cls, path: FilePath) -> TabularModel:
-        """Read back what ``save`` wrote.
-
-        Raises:
-            FileError: The file cannot be used; the message names what is wrong in it.
-        """
+        """Read back what ``save`` wrote; a ``FileError`` names what is wrong in a file."""
         model, metadata = load_model(path)
         shape = model.architecture()
         task, target, loss = (metadata.get(name) for name in ("task", "target", "loss"))
@@ -165,21 +153,11 @@ def check_classes(
 ) -> None:
     """Refuse a column of classes that seems to hold measurements, or numbers of rows.
 
-    Such a column has nearly as many values as rows, or more than twenty different numbers.
-
-    Args:
-        table: The table, whose targets were read as classes.
-        name: The name of the table.
-        target: The name of the column.
-        otherwise: A way out if there are many values, used in the error message.
-        chosen: Whether the user has said that these numbers are classes.
-        ask: A way out if there are many numbers, used in the error message.
-
-    Raises:
-        DataError: The column holds no classes; the message names the table, the column and the way out.
+    Such a column has nearly as many values as rows, or more than twenty different numbers, unless the user has
+    ``chosen`` that these are classes.  ``otherwise`` and ``ask`` are the ways out of these two, for the message.
     """
     classes, rows = len(table.class_names), len(table.targets)
-    numbers = sum(map(_is_number, table.class_names))  # there may be a text such as NA among them
+    numbers = sum(math.isfinite(number_in(label)) for label in table.class_names)  # there may be an NA among them
     if not chosen and 2 * classes <= rows and numbers > _FEW_NUMBERS:
         raise DataError(f"{name}: column {target!r} holds {numbers} different numbers in {rows} rows: {ask}")
     if 2 * classes > rows:
@@ -187,13 +165,6 @@ def check_classes(
             f"{name}: column {target!r} holds {classes} different values in {rows} rows: a column of classes is "
             f"needed, with several rows of each{otherwise}"
         )
-
-
-def _is_number(label: str) -> bool:
-    try:
-        return math.isfinite(float(label))
-    except ValueError:
-        return False
 
 
 # ---- training --------------------------------------------------------------------------------------------------------
@@ -212,15 +183,7 @@ class Experiment:
     ) -> Experiment:  # fmt: skip
         """Hold out a part of a table, of each class the same, and make a network for the rest.
 
-        Args:
-            table: The table.
-            name: The name of the table.
-            target: The name of the column to predict.
-            loss: The name of the loss.
-            hidden: The number of neurons in each hidden layer.
-            seed: The seed of the split and of the weights.
-            test_size: The part to hold out; 0 for nothing.
-            **shape: Other arguments of ``MLP``.
+        The ``seed`` is that of the split and of the weights; ``shape`` are other arguments of ``MLP``.
         """
         X, y, classes = table.features, table.targets, table.class_names
         rows: dict[str, Rows] = {"train": (X, y), "test": ([], [])}
@@ -247,15 +210,7 @@ class Experiment:
         )
 
     def train(self, optimizer: str, lr: float, **options: Any) -> tuple[History, str]:
-        """Train the network.
-
-        Args:
-            optimizer: The name of the optimiser.
-            lr: The learning rate.
-            **options: Options of ``fit``.
-
-        Returns:
-            The history, and a sentence if training left the network worse than it was; else an empty text.
+        """Train the network; returns the history, and a sentence if the network is worse than it was, else nothing.
 
         Raises:
             NumericError: The loss became nan or infinite.

@@ -72,11 +72,7 @@ def _added(rows: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> li
 def lines_of(path: str | None) -> list[str]:
     """The lines of a text file that are not empty, without spaces at their ends; without a file, the bundled names.
 
-    Args:
-        path: The file, encoded as UTF-8; ``-`` is standard input.
-
-    Raises:
-        DataError: It cannot be read, is no text, has fewer than two lines, or too many different characters.
+    The file is encoded as UTF-8; ``-`` is standard input.
 
     >>> len(lines_of(None))
     2003
@@ -100,15 +96,7 @@ def lines_of(path: str | None) -> list[str]:
 def learn(writer: Writer, lines: Sequence[str], steps: int, lr: float, rng: random.Random) -> list[float]:
     """Train on windows that start where a line does, or anywhere in one that is longer than the window.
 
-    Args:
-        writer: The model.
-        lines: The lines to learn from.
-        steps: The number of windows to learn from, one after the other.
-        lr: The learning rate of Adam.
-        rng: The generator that chooses the windows.
-
-    Returns:
-        The loss of each step: the mean of −log p over the places of the window.
+    Each of the steps is one window, and returns its loss: the mean of −log p over the places of the window.
 
     >>> writer = Writer("\\nab", places=2, rng=random.Random(0))
     >>> losses = learn(writer, ["ab", "ab"], 40, 0.05, random.Random(0))
@@ -140,13 +128,9 @@ def learn(writer: Writer, lines: Sequence[str], steps: int, lr: float, rng: rand
 
 
 def write(writer: Writer, temperature: float, most: int, rng: random.Random) -> str:
-    """A new line: the next character is drawn until the line ends.
+    """A new line: the next character is drawn until the line ends, or is as long as it may be at ``most``.
 
-    Args:
-        writer: The model.
-        temperature: The divisor of the logits: below 1, likely characters become likelier; above 1, all more alike.
-        most: The largest number of characters in the line.
-        rng: The generator that draws.
+    The ``temperature`` divides the logits: below 1, likely characters become likelier; above 1, all more alike.
     """
     tokens = [0]
     with no_grad():

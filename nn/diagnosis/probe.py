@@ -81,23 +81,7 @@ class Layer:
 class Probe:
     """What a batch does to a model: each sample is computed and differentiated once.
 
-    Args:
-        model, loss, X, y: The same as for ``fit``; the loss is a function.
-        optimizer: The optimiser whose step is measured; None if there is none.
-
-    Attributes:
-        names: The names of the parameters: the path, and the label if there is one.
-        parameters: Those of the model, then those that only the optimiser has.
-        outputs: A list of outputs for each sample.
-        losses: The loss of each sample.
-        not_finite: The place of a nan or infinity in parameters or data, and the number; then nothing is measured.
-        reached: The parameters that are in the graph of some sample's loss.
-        gradient: The derivative of the mean loss with respect to each parameter.
-        nonzero: Whether each parameter has a gradient other than 0 in some sample.
-        norms: The length of each sample's gradient.
-        units: The places with small slopes.
-        output_ops: The primitives that made the outputs.
-        aligned: Whether all samples have the same graph, so that a neuron is the same node in each.
+    The arguments are those of ``fit``, but that the loss is a function.
     """
 
     def __init__(
@@ -114,16 +98,16 @@ class Probe:
         self.own = len(named)
         for i, parameter in enumerate(optimizer.parameters if optimizer else ()):
             self.paths.setdefault(parameter, f"parameter {i} of the optimizer")
-        self.parameters = list(self.paths)
+        self.parameters = list(self.paths)  # those of the model, then those that only the optimiser has
         if not self.parameters:
             raise ValueError("the model has no parameters: give a Module that has some, or the optimizer that has them")
         self.names = [p.label or self.paths[p] for p in self.parameters]
         if len(set(self.names)) < len(self.names):  # labels of layers that no network has numbered
             self.names = [f"{p.label} ({self.paths[p]})" if p.label else self.paths[p] for p in self.parameters]
         self.X, self.y, self.total = *_chosen(X, y, len(self.parameters)), len(X)
-        self.outputs: list[list[float]] = []
+        self.outputs: list[list[float]] = []  # of each sample
         self.losses: list[float] = []
-        self.reached: set[Value] = set()
+        self.reached: set[Value] = set()  # the parameters that are in the graph of some sample's loss
         self.layers = self._layers()  # those furthest from the output first
         self.not_finite = self._not_finite()
         if not self.not_finite:
@@ -140,9 +124,10 @@ class Probe:
 
     # ---- every sample --------------------------------------------------------------------------------------------
     def _measure(self) -> None:
-        self.gradient, self.nonzero = [0.0] * len(self.parameters), [False] * len(self.parameters)
-        self.norms: list[float] = []
-        self.aligned = True
+        self.gradient = [0.0] * len(self.parameters)  # of the mean loss
+        self.nonzero = [False] * len(self.parameters)  # whether the gradient is other than 0 in some sample
+        self.norms: list[float] = []  # the length of each sample's gradient
+        self.aligned = True  # all samples have the same graph, so that a neuron is the same node in each
         found: dict[tuple[int, int, str], Unit] = {}
         errors: dict[str, list[float]] = {}
         with not_drawn(self.model):

@@ -18,11 +18,6 @@ class Surface:
     """A plane of points around some samples, and the outputs of a model there.
 
     Machine code computes them if possible; it is made once, and reads the parameters at each call.
-
-    Attributes:
-        xs, ys: The coordinates of the grid.
-        points: All of them, row by row.
-        compiled: A function that gives the outputs natively; None if that is not possible.
     """
 
     def __init__(
@@ -36,7 +31,7 @@ class Surface:
             raise ValueError(f"resolution must be at least 2, got {resolution}")
         self.model, self.X, self.y = model, X, [_class_of(target) for target in y]
         self.xs, self.ys = [_spaced([x[k] for x in X], resolution) for k in (0, 1)]
-        self.points = [[x1, x2] for x2 in self.ys for x1 in self.xs]
+        self.points = [[x1, x2] for x2 in self.ys for x1 in self.xs]  # row by row
         self.compiled = native_outputs(model, self.points)
 
     def outputs(self) -> list[list[float]]:

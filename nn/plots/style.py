@@ -14,11 +14,7 @@ MARKERS = ("o", "^", "s", "D", "v", "P", "X")  # one for each colour
 
 
 def pyplot() -> Any:
-    """``matplotlib.pyplot``.
-
-    Raises:
-        ImportError: Matplotlib is not installed.
-    """
+    """``matplotlib.pyplot``, or an error that says how to install it."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:

@@ -6,7 +6,6 @@ import json
 import math
 import random
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd import Value
@@ -61,18 +60,10 @@ class Snapshot(NamedTuple):
 
 
 class CheckpointFile:
-    """The file of one training.
+    """The file of one training: it holds all that the ``steps``, the schedule and the generator of ``batches`` know.
 
-    Args:
-        path: The path of the file.
-        model: The model; its parameters are saved by name if it has ``named_parameters``.
-        steps: The steps of the training, with the optimiser.
-        schedule: The schedule of the learning rate; None if there is none.
-        batches: The random generator of the batches.
-        setting: The things that must be the same when training continues, as JSON can hold them.
-
-    Raises:
-        TypeError: The schedule does not say what its state is.
+    Parameters are saved by name if the model has ``named_parameters``.  Training continues only where the ``setting``,
+    which JSON can hold, is the same.
     """
 
     def __init__(
@@ -100,9 +91,6 @@ class CheckpointFile:
         """Write a snapshot and the history up to it, in one piece.
 
         What has diverged is not written: the file of the last good epoch stays.
-
-        Raises:
-            FileError: The file cannot be written.
         """
         now = self.steps.save()
         try:
@@ -135,18 +123,11 @@ class CheckpointFile:
         }
 
     # ---- reading ---------------------------------------------------------------------------------------------------
-    def exists(self) -> bool:
-        """Whether there is a file to continue from."""
-        return Path(self.path).exists()
-
     def read(self, history: History) -> Any:
-        """Continue from the checkpoint: set everything, the history too.
+        """Set everything as in the checkpoint, the history too; returns what the steps saved in the best epoch.
 
         Its checksum says that the content is what ``write`` wrote.  What is left to find out, before anything is set,
         is whether that was for this model, this optimiser and this schedule.
-
-        Returns:
-            What the steps saved in the best epoch; None if there is none.
 
         Raises:
             FileError: The file cannot be used, or it is of another training; everything is as it was.

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from autograd.errors import NumericError
@@ -174,9 +175,7 @@ class _Training:
     def keep_in(self, given: FilePath | Checkpoint, split: Any) -> None:
         """Write a checkpoint from now on; continue from the one that is there, if that is wanted.
 
-        Args:
-            given: The file, or a ``Checkpoint``.
-            split: The share of the samples that were held out, and the seed by which; None if none were.
+        The ``split`` is the share of the samples that were held out, and the seed by which; None if none were.
         """
         checkpoint = given if isinstance(given, Checkpoint) else Checkpoint(given)
         model, loss, *_ = self.steps.problem
@@ -187,7 +186,7 @@ class _Training:
         }  # fmt: skip
         self.checkpoint = CheckpointFile(checkpoint.path, model, self.steps, self.schedule, self.rng, setting)
         self.every = checkpoint.every
-        if checkpoint.resume and self.checkpoint.exists():
+        if checkpoint.resume and Path(checkpoint.path).exists():
             self.best = self.checkpoint.read(self.history)
 
     def run(self, epochs: int, report: Callable[..., Any]) -> None:

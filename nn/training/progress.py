@@ -16,13 +16,7 @@ GLANCE = 0.05  # seconds from one look at the progress to the next
 def progress_bar(total: int, unit: str, wanted: bool, done: int = 0) -> Iterator[Callable[..., Any]]:
     """A function to report progress to.  It moves a bar, if tqdm is installed and someone watches.
 
-        report(done, over=False, loss=0.25)
-
-    Args:
-        total: The number of things to do.
-        unit: The name of one of them.
-        wanted: Whether to show a bar at all.
-        done: The number of those that are done already.
+    report(done, over=False, loss=0.25)
     """
     tqdm = _tqdm() if wanted else None
     if tqdm is None:
@@ -58,9 +52,7 @@ def _tqdm() -> Any:
 def epoch_lines(epochs: int, more: Callable[[], str] = str) -> Callable[[Any], None]:
     """A callback of ``fit`` that prints about ten lines on stderr: the loss of the first epoch, of some, of the last.
 
-    Args:
-        epochs: The number of epochs that training takes.
-        more: A function whose text is printed after each loss.
+    The text of ``more()`` is printed after each loss.
     """
     every = max(1, epochs // 10)
 

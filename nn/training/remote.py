@@ -18,16 +18,7 @@ class ExecutorSteps(CompiledSteps):
     """Steps whose gradients come from the workers of an executor: each batch is cut into parts, the sums are added up.
 
     The compiled program and the data travel to each worker once.  A step sends it the parameters and the indices of its
-    samples and gets the sums over these; the update is made here.
-
-    Args:
-        problem: The model, the loss and the data.
-        optimizer: The optimiser, which is here and not on the workers.
-        workers: The workers that compute the gradients.
-
-    Raises:
-        CompileError: The model or the loss does something that the compiler cannot do.
-        ImportError: The compiler is not installed.
+    samples and gets the sums over these; the update is made here, where the optimiser is.
     """
 
     def __init__(self, problem: Problem, optimizer: Optimizer, workers: Workers) -> None:

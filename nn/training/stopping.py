@@ -47,16 +47,7 @@ class EarlyStopping:
 
 
 class Improvement:
-    """Whether a loss still improves, epoch by epoch.
-
-    Args:
-        stopping: The rule by which to stop; None never stops.
-
-    Attributes:
-        monitor: The loss to look at, "val_loss" or "loss".
-        restores_best: Whether to go back to the best epoch at the end.
-        best: The least loss so far, up to each epoch; infinite before the first.
-        reason: Why training is to stop; empty as long as it is not.
+    """Whether a loss still improves, epoch by epoch; without a rule by which to stop, training goes on.
 
     >>> improvement = Improvement(EarlyStopping("loss", patience=2))
     >>> improvement.accept([3.0, 2.0, 2.5, 2.0, 1.0]), improvement.reason
@@ -67,8 +58,8 @@ class Improvement:
         self.stopping = stopping
         self.monitor = stopping.monitor if stopping else "loss"
         self.restores_best = bool(stopping and stopping.restore_best) and self.monitor == "val_loss"
-        self.best = [math.inf]  # up to each epoch
-        self.reason = ""
+        self.best = [math.inf]  # the least loss so far: before the first epoch, and up to each
+        self.reason = ""  # why training is to stop
 
     @property
     def is_best(self) -> bool:
@@ -76,11 +67,7 @@ class Improvement:
         return self.best[-1] < self.best[-2]
 
     def accept(self, losses: Sequence[float]) -> int:
-        """Look at the losses of further epochs.
-
-        Returns:
-            The number of these epochs that count: all, or those up to the one after which training stops.
-        """
+        """Look at the losses of further epochs; returns how many of them count, up to the one that ends training."""
         if self.stopping is None:
             return len(losses)
         patience, min_delta = self.stopping.patience, self.stopping.min_delta

@@ -26,11 +26,6 @@ class Measure:
     """The mean loss and the metrics of some samples, with the parameters that the steps have reached.
 
     Compiled steps measure in machine code and leave the parameters where they are; others are asked to store them.
-
-    Args:
-        steps: The steps of the training.
-        problem: The model and the loss, and the samples to measure on.
-        metrics: Functions (outputs, targets) -> number, by name.
     """
 
     def __init__(self, steps: Any, problem: Problem, metrics: dict[str, Metric]) -> None:
@@ -64,11 +59,7 @@ class Measure:
 
 
 def metrics_by_name(given: Sequence[str | Metric], loss: Callable[[Any, Any], Any]) -> dict[str, Metric]:
-    """The functions that compute the metrics, each by its name.
-
-    Args:
-        given: "accuracy", the name of a loss, or functions.
-        loss: The loss of the training: if it takes probabilities, so does the accuracy.
+    """The functions that compute the metrics, each by its name; if the loss takes probabilities, so does the accuracy.
 
     Raises:
         ValueError: A name is unknown, or serves twice, or for another column of the history.
@@ -88,13 +79,7 @@ def metrics_by_name(given: Sequence[str | Metric], loss: Callable[[Any, Any], An
 def split_validation(
     X: Sequence[Any], y: Sequence[Any], data: Samples | None, split: float, seed: int
 ) -> tuple[Samples, Samples | None]:
-    """The samples to train on, and those to validate on, if there are any.
-
-    Args:
-        X, y: The samples and targets of the training.
-        data: The samples and targets to validate on; None if some of all are to be held out.
-        split: The share of all samples to hold out instead; 0 for none.
-        seed: The seed by which these are chosen.
+    """The samples to train on, and those to validate on: ``data``, or the share ``split`` of all, or none.
 
     Raises:
         ValueError: Both are given, or ``split`` leaves one side empty; or lengths differ.

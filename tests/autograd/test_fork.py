@@ -153,7 +153,7 @@ import autograd
 from autograd.compiler import backends
 from autograd.compiler.recording import rewriting
 from autograd.compiler.machine import library
-from nn.distributed import workers
+from nn import distributed as workers
 
 f = autograd.compile(lambda x: x * x + 1.0)
 f(2.0)

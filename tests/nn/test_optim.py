@@ -459,21 +459,6 @@ def test_a_rate_that_is_set_later_is_checked_as_the_first_one_is(rate: Any, erro
     assert optimizer.lr == 0.5
 
 
-# --- states of earlier versions -------------------------------------------------------------------------------------
-def test_a_state_without_the_names_of_today_is_that_of_an_earlier_version() -> None:
-    saved = SGD([Value(1.0)], lr=0.25, momentum=0.5).state_dict()
-    del saved["hyper"]["dampening"], saved["hyper"]["maximize"]
-    optimizer = SGD([Value(1.0)], lr=9.0, dampening=0.5, maximize=True)
-    optimizer.load_state_dict(saved)
-    assert (optimizer.lr, optimizer.hyper.dampening, optimizer.hyper.maximize) == (0.25, 0.0, False)
-    plateau = ReduceLROnPlateau(optimizer, patience=3)
-    state = plateau.state_dict()
-    for name in ("cooldown", "cooling", "eps"):
-        del state[name]
-    plateau.load_state_dict(state)
-    assert (plateau.cooldown, plateau.cooling, plateau.eps, plateau.patience) == (0, 0, 0.0, 3)
-
-
 def test_the_rates_of_all_groups_are_the_last_ones() -> None:
     optimizer = SGD([{"params": [Value(1.0)]}, {"params": [Value(1.0)], "lr": 0.5}], lr=1.0)
     schedule = StepLR(optimizer, step_size=1, gamma=0.5)

@@ -4,6 +4,9 @@ Such an executor runs a function somewhere and that is all it promises: it canno
 one dies and another takes its place.  So what all tasks need, a *parcel* (the compiled program, the data), is not sent
 ahead.  A task names its parcels; a worker that does not have one says so, and the task is given out again with it.
 Each worker keeps its parcels, hence gets each once, also if it joins late or has been started anew.
+
+Tasks change nothing, so that one may run twice.  A batch of ``fit`` is cut into *parts*, one task each; their sums are
+added up in the order of the parts, so that the result does not depend on who is done first.
 """
 
 from __future__ import annotations
@@ -32,21 +35,16 @@ class ExecutorError(AutogradError, RuntimeError):
     >>> Workers(ThreadPoolExecutor()).run(int, [], [("one",)])
     Traceback (most recent call last):
         ...
-    nn.distributed.workers.ExecutorError: the workers gave no result: ValueError: invalid literal for int() ...
+    nn.distributed.ExecutorError: the workers gave no result: ValueError: invalid literal for int() ...
     """
 
 
 class Parcel:
-    """An object that many tasks need, in the form in which it travels.
-
-    Attributes:
-        data: The pickled object.
-        key: The name by which a worker knows it: equal content has the same key.
-    """
+    """An object that many tasks need, in the form in which it travels."""
 
     def __init__(self, content: Any) -> None:
         self.data = pickle.dumps(content, protocol=5)
-        self.key = hashlib.blake2b(self.data, digest_size=16).hexdigest()
+        self.key = hashlib.blake2b(self.data, digest_size=16).hexdigest()  # equal content has the same key
 
 
 class _Missing(NamedTuple):

@@ -20,8 +20,8 @@ import pytest
 from autograd import Value, ops, primitive, relu
 from autograd.errors import NumericError
 from nn import MLP, SGD, Adam, ExecutorError, History, Module, Optimizer, RMSprop, Workers, clip_grad_norm_, fit, sweep
-from nn.distributed import workers as executor_module
-from nn.distributed.workers import Parcel
+from nn import distributed as executor_module
+from nn.distributed import Parcel
 from tests.support import numbers
 
 pytest.importorskip("llvmlite")
