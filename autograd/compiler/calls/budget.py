@@ -15,8 +15,8 @@ thread_time: Callable[[], float] = getattr(time, "thread_time", time.process_tim
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds that compiling may take before it has saved any
-_LONG = 0.5  # seconds to record and compile, for which a second call of the same structure is waited for
-_MOST_WAITED = 1_000  # structures that are remembered because they came once
+_LONG = 0.5  # seconds to record and compile, from which on a further structure has to wait
+_MOST_WAITING = 1_000  # structures that are remembered meanwhile
 
 
 class Budget:
@@ -38,7 +38,7 @@ class Budget:
         self.hits = self.misses = self.recorded = 0
         self.cost = self.spent = 0.0
         self._structures: set[Any] = set()
-        self._waited: set[Any] = set()  # structures that came once, and were not recorded
+        self._waiting: dict[Any, float] = {}  # seconds that calls took of structures that are not recorded yet
         self._at = 0  # the number of calls at the last recording
 
     @property
@@ -55,11 +55,12 @@ class Budget:
         self._at = self.calls
 
     def waits(self, structure: Any) -> bool:
-        """Whether a call should run without the compiler, since perhaps no other one will be like it.
+        """Whether a call should run without the compiler, since perhaps too few others will be like it.
 
-        What takes two seconds to record and compile pays from perhaps the twentieth call on; for a text of a length
-        that comes once, it never does.  So after the first recording of such a function, each further structure is
-        recorded when it comes for the second time.
+        What takes two seconds to record and compile never pays for a text of a length that comes once.  So after the
+        first recording of such a function, each further structure is recorded when its calls have taken as long
+        without the compiler as recording and compiling is going to take: whatever comes, a structure costs at most
+        twice as much time as it would if one knew (the "ski rental problem").
 
         >>> budget = Budget()
         >>> budget.waits("first")
@@ -67,25 +68,33 @@ class Budget:
         >>> budget.add("first", 2.0)
         >>> budget.waits("second")
         True
-        >>> budget.waited("second")
+        >>> budget.waited("second", seconds=1.5)
+        >>> budget.waits("second")
+        True
+        >>> budget.waited("second", seconds=1.5)
         >>> budget.waits("second"), budget.calls
-        (False, 1)
+        (False, 2)
         """
-        if not self.recorded or self.cost + self.spent / self.recorded < _LONG:
+        if not self.recorded or structure in self._structures:
             return False
-        return structure not in self._structures and structure not in self._waited
-
-    def waited(self, structure: Any) -> None:
-        """Note a call that ran without the compiler for that reason."""
-        self.misses += 1
-        if len(self._waited) == _MOST_WAITED:
-            self._waited.clear()
-        self._waited.add(structure)
+        return self._waiting.get(structure, 0.0) < self._price >= _LONG
 
     @property
-    def structures_waited_for(self) -> int:
-        """The number of structures that came once and ran without the compiler for that reason."""
-        return len(self._waited - self._structures)
+    def _price(self) -> float:
+        """Seconds that another recording is going to take, and to compile it."""
+        return self.cost + self.spent / self.recorded
+
+    def waited(self, structure: Any, seconds: float) -> None:
+        """Note a call that ran without the compiler for that reason, and how long it took."""
+        self.misses += 1
+        if len(self._waiting) == _MOST_WAITING:
+            self._waiting.clear()
+        self._waiting[structure] = self._waiting.get(structure, 0.0) + seconds
+
+    @property
+    def structures_waiting(self) -> int:
+        """The number of structures that run without the compiler for that reason."""
+        return len(self._waiting.keys() - self._structures)
 
     def would_pay(self, structure: Any, kept: int) -> bool:
         """Whether to record once more.

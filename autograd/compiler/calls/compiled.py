@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import cells
 from autograd.compiler.backends import BACKENDS
-from autograd.compiler.calls.budget import MOST
+from autograd.compiler.calls.budget import MOST, thread_time
 from autograd.compiler.calls.mapping import map_points
 from autograd.compiler.calls.nodes import Nodes
 from autograd.compiler.calls.objects import Methods, Objects
@@ -81,7 +81,11 @@ class Compiled(Uncompiled):
         found = self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
         if found is not None:
             return Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
-        return self.graph(args, leaves)
+        started = thread_time()
+        result = self.graph(args, leaves)
+        if self.budget.waits(structure):
+            self.budget.waited(structure, thread_time() - started)
+        return result
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The value as a float, and the gradients: one entry per argument, shaped like it; None for a text.
@@ -209,7 +213,6 @@ class Compiled(Uncompiled):
                     self.budget.hits += 1
                     return variant, result
             if may_wait and self.budget.waits(structure):
-                self.budget.waited(structure)
                 return None
             fresh = self.recorded(args, structure) if self.would_pay(structure) else None
             if fresh is None or not self.are_apart(args, structure, given):

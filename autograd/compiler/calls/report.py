@@ -139,11 +139,9 @@ def report(compiled: Compiled) -> str:
             nodes += f", {lookups} lookup{'s' * (lookups != 1)} by a number of the call"
         times = f"{entry.seconds:.2f} s to record, {entry.variant.seconds:.2f} s to compile (CPU)"
         lines.append(f"    {nodes}, {found}; {times}")
-    if count_waiting := budget.structures_waited_for:
-        lines.append(
-            f"To record and compile takes long; {count_waiting} other structure{'s' * (count_waiting != 1)} of the "
-            "arguments came only once yet"
-        )
+    if waiting := budget.structures_waiting:
+        other = "1 other structure of the arguments runs" if waiting == 1 else f"{waiting} other structures run"
+        lines.append(f"{other} without the compiler until that has taken as long as compiling would")
     if compiled.never:
         lines.append(f"Recordings cannot be used again: it {compiled.never}")
     elif compiled.refused:

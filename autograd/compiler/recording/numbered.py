@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import accumulate, chain, count, filterfalse, islice
+from itertools import accumulate, chain, compress, count, filterfalse, islice
 from operator import attrgetter
 from typing import Any
 
@@ -24,8 +24,8 @@ class Graph(list[Value]):
     @cached_property
     def _numbered(self) -> tuple[dict[Value, int], list[int]]:
         number = dict(zip(self, count()))
-        read = dict.fromkeys(chain.from_iterable(map(_parents, self)))
-        number.update(zip(list(filterfalse(number.__contains__, read)), count(len(number))))
+        others = dict.fromkeys(filterfalse(number.__contains__, chain.from_iterable(map(_parents, self))))
+        number.update(zip(others, count(len(number))))
         return number, list(map(number.__getitem__, chain.from_iterable(map(_parents, self))))
 
     @property
@@ -60,6 +60,28 @@ class Graph(list[Value]):
         for k in self.operands:
             if found[k] < 2:
                 found[k] += 1
+        return found
+
+    def followed(self, roots: Iterable[Value]) -> Graph:
+        """The nodes that these depend on, in their order."""
+        number, operands, starts, inside = self.number, self.operands, self.starts, len(self)
+        wanted = [number[root] for root in roots if root in number]
+        if len({*operands, *wanted}) == len(number):  # nothing was computed in vain: 4x faster to see than to follow
+            return self
+        needed = bytearray(len(number))
+        for k in wanted:
+            needed[k] = True
+        for k in range(inside - 1, -1, -1):
+            if needed[k]:
+                for operand in operands[starts[k] : starts[k + 1]]:
+                    needed[operand] = True
+        kept = list(compress(range(inside), needed))
+        read = list(chain.from_iterable([operands[starts[k] : starts[k + 1]] for k in kept]))
+        kept += dict.fromkeys([k for k in read if k >= inside])
+        now = dict(zip(kept, count()))
+        found = Graph(compress(self, needed))
+        every = list(number)
+        vars(found)["_numbered"] = {every[k]: new for k, new in now.items()}, list(map(now.__getitem__, read))
         return found
 
     def more(self, nodes: Iterable[Value]) -> dict[Value, int]:

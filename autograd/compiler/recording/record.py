@@ -20,7 +20,7 @@ from autograd import ops
 from autograd.compiler.recording.arguments import arguments_of
 from autograd.compiler.recording.codenames import catches_arithmetic, compares_with_true
 from autograd.compiler.recording.effects import Changes, Effects, through_updates
-from autograd.compiler.recording.numbered import Graph
+from autograd.compiler.recording.numbered import Graph, graph_of
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.recorder import Guard, Recorder, at_work
 from autograd.compiler.recording.results import (
@@ -77,8 +77,8 @@ class Recording(NamedTuple):
         nodes: Sequence[Value] = self.nodes
         if self.effects.updates:
             wanted, nodes = through_updates(wanted, nodes, self.effects.updates)
-        nodes = _followed(nodes, [*wanted, *[guard.node for guard in self.guards]])
-        return self._replace(outputs=wanted, nodes=nodes, form=None, changed=None, effects=Effects())
+        graph = graph_of(nodes).followed([*wanted, *[guard.node for guard in self.guards]])
+        return self._replace(outputs=wanted, nodes=graph, form=None, changed=None, effects=Effects())
 
     def weighted(self, outputs: Sequence[int]) -> Recording:
         """The same of one output: Σ weight · output over some of them; the weights are more arguments at the end.
@@ -342,21 +342,7 @@ def _needed(inside: dict[Value, None], roots: dict[Value, None]) -> Graph:
     nodes = list(filter(_parents, inside))
     while nodes and nodes[-1] not in roots:  # such as parameters that were set, and not read again
         nodes.pop()
-    graph = Graph(nodes)
-    wanted = {*graph.operands, *[graph.number[root] for root in roots if root in graph.number]}
-    if len(wanted) < len(graph.number):
-        return _followed(graph, roots)
-    return graph  # nothing was computed in vain, which is 4x faster to see than to follow the operands
-
-
-def _followed(nodes: Sequence[Value], roots: Iterable[Value]) -> Graph:
-    """The nodes that the roots depend on, in the order in which they stand."""
-    needed, found = set(roots), []
-    for node in reversed(nodes):
-        if node in needed:
-            found.append(node)
-            needed.update(node.parents)
-    return Graph(reversed(found))
+    return Graph(nodes).followed(roots)
 
 
 def first_difference(before: Recording, after: Recording) -> Guard | None:
