@@ -564,3 +564,25 @@ def test_a_text_has_no_gradient() -> None:
     compiled = compile(lambda d, name: w * d["a"])
     for args in (({"a": 1.0, "m": "x"}, "y"), ({"a": 1.0, "m": b"x"}, None), ({"a": Value(1.0), "m": "x"}, "y")):
         assert compiled.value_and_grad(*args) == (2.0, ({"a": 2.0, "m": None}, None))
+
+
+# ---- what is called inside -------------------------------------------------------------------------------------------
+NAMES = ["helper", "type", "isinstance", "max", "min", "map", "filter", "sin", "exp", "len", "sum", "float"]
+
+
+@pytest.mark.parametrize("count", range(4))
+@pytest.mark.parametrize("name", NAMES)
+def test_a_call_reaches_the_function_that_is_named_however_many_arguments_it_has(
+    name: str, count: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some calls by the names of builtin functions are written anew; a function of the program's may have that name."""
+    given = ", ".join(["x"] * count)
+    lines = ["def outer(x):", f"    def {name}(*args):", "        return sum(args) + 2.0 * x"]
+    lines = [line.replace("sum(args)", "-x * len(args)" if name != "len" else "-x") for line in lines]
+    (tmp_path / f"named_{name}_{count}.py").write_text("\n".join([*lines, f"    return {name}({given}) * x\n"]))
+    monkeypatch.syspath_prepend(tmp_path)
+    outer = __import__(f"named_{name}_{count}").outer
+    compiled = autograd.compile(outer)
+    for x in (1.5, -2.0):
+        assert compiled.value_and_grad(x)[0] == outer(Value(x)).data
+    assert (compiled.recordings, compiled.refused) == (1, 0)
