@@ -1,8 +1,9 @@
 """Machine code for programs: their steps as kernels (code) and descriptors (numbers), run over a frame of memory.
 
 1. ``lower.py`` turns the steps of a schedule into kernels and descriptors, and ``memory.py`` gives the arrays their
-   places.  ``texts.py`` is what all kernels share; ``maps.py`` (operations and choices), ``sums.py`` and ``exact.py``
-   write one kind each.  ``library.py`` compiles a kernel once in a process, ``store.py`` keeps it on disk.
+   places.  ``texts.py`` is what the kernels with vectors share; ``maps.py`` and ``sums.py`` write one kind each,
+   ``loops.py`` those that are plain loops.  ``library.py`` compiles a kernel once in a process, ``store.py`` keeps it
+   on disk.
 2. ``machine.py`` runs a program.  ``resident.py`` and ``layout.py`` run steps of training whose numbers stay in memory;
    ``points.py`` runs a function of a few numbers, ``tape.py`` and ``cases.py`` a graph in which hardly two nodes do the
    same.

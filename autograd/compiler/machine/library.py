@@ -40,12 +40,12 @@ class Written(NamedTuple):
     """
 
     python: str
-    words: tuple[tuple[str, int], ...] = ()
+    words: tuple[tuple[str, int | float], ...] = ()
     lanes: int = 1
 
     def text(self, name: str, functions: Functions) -> str:
         """The functions, as LLVM IR."""
-        return translated(self.python, name, dict(self.words))
+        return translated(self.python, name, dict(self.words), functions)
 
 
 _known: dict[Kernel, int] = {}

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.machine.exact import ExactKernel
 from autograd.compiler.machine.library import Kernel
-from autograd.compiler.machine.maps import ChoiceKernel, MapKernel
+from autograd.compiler.machine.loops import GATHER, SCATTER, together
+from autograd.compiler.machine.maps import MapKernel
 from autograd.compiler.machine.memory import Memory
 from autograd.compiler.machine.native.jit import host
 from autograd.compiler.machine.native.lowering import lower
@@ -31,7 +31,7 @@ class Call(NamedTuple):
         table: Turns, places and strides.
         columns: The columns that the kernel reads and writes.
         numbers: Plain numbers among the operands.
-        flags: Further numbers of the descriptor: whether sums are added to what is there.
+        flags: Whole numbers of the descriptor: whether sums are added to what is there, how far candidates are apart.
     """
 
     kernel: Kernel
@@ -224,7 +224,7 @@ class _Lowering:
             rows.append((batch, end - place, to, scratch + place * batch))
         if len(starts) < array.size:
             self.zero(number, 0, array.size)
-        self.calls.append(Call(ExactKernel("largest" if array.op else "exact_sum"), Table([(1, 1), (0, batch)], rows)))
+        self.calls.append(Call(together("largest" if array.op else "exact_sum"), Table([(1, 1), (0, batch)], rows)))
 
     # ---- choices at run time ---------------------------------------------------------------------------------------
     def choice(self, number: int) -> None:
@@ -244,8 +244,7 @@ class _Lowering:
         scales = [column.scale for column in columns]
         table = self.nests.of_map(columns, self.batch if max(scales) > 1 else 1)
         step = (choice.places[size] - first[0]) * (scales[0] if scatter else scales[2])
-        lanes = host().lanes if table.loops[1] == (1, 0, 1) else 1
-        self.calls.append(Call(ChoiceKernel(scatter, lanes), table, columns, (float(step), float(choice.count))))
+        self.calls.append(Call(SCATTER if scatter else GATHER, table, columns, (float(choice.count),), (step,)))
 
 
 def _with_inverse(op: str, operands: tuple[Any, ...], kinds: Sequence[str]) -> tuple[str, tuple[Any, ...]]:

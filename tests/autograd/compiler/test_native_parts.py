@@ -119,12 +119,27 @@ def plus(i, by):
 """
 
 
+POWERS = """
+def total(xs, n) -> float:
+    sum = float(n >> 1)
+    for i in range(n):
+        sum = sum + exp(log1p(double[xs + 8 * i])) + float(int(double[xs + 8 * i]))
+    return sum
+"""
+
+
+def module_of(text: str, name: str, **words: float) -> NativeModule:
+    functions = VectorMath(1)
+    written = translated(text, name, words, functions)
+    return NativeModule(functions.text() + written)
+
+
 def test_functions_in_a_few_words_of_python_do_what_python_does() -> None:
-    module = NativeModule(translated(SIEVE, "primes", {"LIMIT": 1000}))
+    module = module_of(SIEVE, "primes", LIMIT=1000)
     flags = np.zeros(200, dtype=np.uint8)
     assert function(module, "primes", ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(flags.ctypes.data, 200) == 46
     assert [i for i in range(2, 50) if not flags[i]] == [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47]
-    few = function(NativeModule(translated(SIEVE, "primes", {"LIMIT": 3})), "primes", *[ctypes.c_size_t] * 3)
+    few = function(module_of(SIEVE, "primes", LIMIT=3), "primes", *[ctypes.c_size_t] * 3)
     assert few(np.zeros(200, dtype=np.uint8).ctypes.data, 200) == 3
 
 
@@ -132,7 +147,7 @@ def test_doubles_conditions_and_calls() -> None:
     halved = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda x: x / 2.0)
     given = np.array([math.nan, 3.0, -1.0, math.inf, 10.0, 1.0, 99.5, -0.0])
     out = np.zeros(len(given), dtype=np.int32)
-    f = function(NativeModule(translated(MIXED, "mixed", {})), "mixed", ctypes.c_double, *[ctypes.c_size_t] * 4)
+    f = function(module_of(MIXED, "mixed"), "mixed", ctypes.c_double, *[ctypes.c_size_t] * 4)
     where = ctypes.cast(halved, ctypes.c_void_p).value
     assert f(given.ctypes.data, len(given), out.ctypes.data, where) == 1.5
     assert out.tolist() == [-1, 1, 15, -1, 17, 5, 19, 7]
@@ -141,7 +156,13 @@ def test_doubles_conditions_and_calls() -> None:
 def test_words_and_doubles_are_not_mixed() -> None:
     for body in ("return x + 1", "y = 1\n    y = x", "if x < 1:\n        return 0"):
         with pytest.raises(TypeError, match=r"double"):
-            translated(f"def f(x: float):\n    {body}\n", "f", {})
+            module_of(f"def f(x: float):\n    {body}\n", "f")
+
+
+def test_conversions_and_functions_of_the_c_library() -> None:
+    given = np.array([0.5, 2.75, 7.0])
+    total = function(module_of(POWERS, "total"), "total", ctypes.c_double, *[ctypes.c_size_t] * 2)
+    assert total(given.ctypes.data, 3) == pytest.approx(1 + sum(given) + 3 + 0 + 2 + 7, rel=1e-15)
 
 
 # ---- vector functions ------------------------------------------------------------------------------------------------

@@ -14,11 +14,12 @@ A value is a *word* of 64 bits, which may be an address, or a *double*.  An argu
     room(n)                               the address of n words of the function's own
     word.call(address, ...)               calls a function that is known by its address
     double.call, int32.call, none.call    the same for one with another result
-    abs(x)                                of a double
+    abs(x), exp(x), log1p(x)              of a double
+    int(x), float(n)                      a double as a word, rounded towards 0, and a word as a double
 
 Besides these there are assignments, ``if``, ``while``, ``for … in range``, ``break``, ``continue``, ``return``, the
-operators ``+ - * & |``, comparisons (of words with a sign), ``and``, ``or`` and ``not`` in conditions, and calls of the
-functions in the same text.
+operators ``+ - *``, of doubles ``/``, of words ``& | >>``, comparisons (of words with a sign), ``and``, ``or`` and
+``not`` in conditions, and calls of the functions in the same text.
 """
 
 from __future__ import annotations
@@ -27,50 +28,55 @@ import ast
 from collections.abc import Mapping
 from textwrap import dedent
 
-from autograd.compiler.machine.native.code import Lines, literal
+from autograd.compiler.machine.native.code import Functions, Lines, literal
 
 __all__ = ["translated"]
 
 _KINDS = {"word": "i64", "double": "double", "int32": "i32", "byte": "i8", "none": "void"}
 _OPERATORS: dict[type, tuple[str, str]] = {  # of words, and of doubles
-    ast.Add: ("add", "fadd"), ast.Sub: ("sub", "fsub"), ast.Mult: ("mul", "fmul"), ast.BitAnd: ("and", ""),
-    ast.BitOr: ("or", ""), ast.Eq: ("icmp eq", "fcmp oeq"), ast.NotEq: ("icmp ne", "fcmp une"),
-    ast.Lt: ("icmp slt", "fcmp olt"), ast.LtE: ("icmp sle", "fcmp ole"), ast.Gt: ("icmp sgt", "fcmp ogt"),
-    ast.GtE: ("icmp sge", "fcmp oge"),
+    ast.Add: ("add", "fadd"), ast.Sub: ("sub", "fsub"), ast.Mult: ("mul", "fmul"), ast.Div: ("", "fdiv"),
+    ast.BitAnd: ("and", ""), ast.BitOr: ("or", ""), ast.RShift: ("lshr", ""), ast.Eq: ("icmp eq", "fcmp oeq"),
+    ast.NotEq: ("icmp ne", "fcmp une"), ast.Lt: ("icmp slt", "fcmp olt"), ast.LtE: ("icmp sle", "fcmp ole"),
+    ast.Gt: ("icmp sgt", "fcmp ogt"), ast.GtE: ("icmp sge", "fcmp oge"),
 }  # fmt: skip
-_FABS = "declare double @llvm.fabs.f64(double)\n"
+_CONVERSIONS = {"int": ("word", "fptosi double", "i64"), "float": ("double", "sitofp i64", "double")}
 
 
-def translated(text: str, name: str, words: Mapping[str, int | float]) -> str:
+def translated(text: str, name: str, words: Mapping[str, int | float], functions: Functions) -> str:
     """The IR of some functions.
 
     Args:
         text: The functions; the others are there for the first one.
         name: What the first one is called.
         words: Names in the text that stand for numbers.
+        functions: The mathematical functions of the module.
     """
-    functions = [x for x in ast.parse(dedent(text)).body if isinstance(x, ast.FunctionDef)]
-    names = {x.name: f"{name}.{x.name}" if k else name for k, x in enumerate(functions)}
-    results = {x.name: _kind(x.returns) for x in functions}
-    made = [_Function(x, names, results, words).text() for x in functions]
-    heads = ["define", *["define internal"] * (len(made) - 1)]
-    return "".join([f"{head} {one}" for head, one in zip(heads, made)]) + _FABS * ("@llvm.fabs" in "".join(made))
+    trees = [x for x in ast.parse(dedent(text)).body if isinstance(x, ast.FunctionDef)]
+    names = {x.name: f"{name}.{x.name}" if k else name for k, x in enumerate(trees)}
+    results = {x.name: _kind(x.returns) for x in trees}
+    first, *others = [_Function(x, names, results, words, functions).text() for x in trees]
+    return "".join([f"define {first}", *[f"define internal {x}".replace("nounwind", "alwaysinline") for x in others]])
 
 
 def _kind(annotation: ast.expr | None) -> str:
     """The kind of an argument or a result."""
     said = "" if annotation is None else ast.unparse(annotation)
-    return {"float": "double", "None": "none", "ptr": "ptr"}.get(said, "word")
+    return {"float": "double", "None": "none"}.get(said, "word")
 
 
 class _Function(Lines):
     """A function being written.  Its variables are in memory, from where LLVM takes them into registers."""
 
     def __init__(
-        self, tree: ast.FunctionDef, names: Mapping[str, str], results: Mapping[str, str], words: Mapping[str, float]
+        self,
+        tree: ast.FunctionDef,
+        names: Mapping[str, str],
+        results: Mapping[str, str],
+        words: Mapping[str, float],
+        functions: Functions,
     ) -> None:
         super().__init__()
-        self.tree, self.names, self.results, self.words = tree, names, results, words
+        self.tree, self.names, self.results, self.words, self.functions = tree, names, results, words, functions
         self.kinds: dict[str, str] = {}  # of the variables
         self.entry: list[str] = []
         self.loops: list[tuple[str, str]] = []  # where the next turn begins, and where the loop ends
@@ -79,9 +85,7 @@ class _Function(Lines):
         arguments = []
         for argument in self.tree.args.args:
             kind, given = _kind(argument.annotation), f"%{argument.arg}"
-            arguments.append(f"{_KINDS.get(kind, kind)} {given}")
-            if kind == "ptr":  # for callers whose IR has pointers
-                kind, given = "word", self.let(f"ptrtoint ptr {given} to i64")
+            arguments.append(f"{_KINDS[kind]} {given}")
             self._put(argument.arg, kind, given)
         self._run(self.tree.body)
         result = self.results[self.tree.name]
@@ -224,8 +228,12 @@ class _Function(Lines):
             self.entry.append(f"  %room{self.count} = alloca [{ast.unparse(x.args[0])} x i64]")
             return "word", self.let(f"ptrtoint ptr %room{self.count} to i64")
         given = [self.value(argument) for argument in x.args]
-        if called == "abs":
-            return "double", self.let(f"call double @llvm.fabs.f64(double {given[0][1]})")
+        if called in _CONVERSIONS:
+            kind, conversion, to = _CONVERSIONS[called]
+            return kind, self.let(f"{conversion} {given[0][1]} to {to}")
+        if called in ("abs", "exp", "log1p"):
+            symbol = self.functions.intrinsic("fabs", 1) if called == "abs" else self.functions.use(called)
+            return "double", self.let(f"call double {symbol}(double {given[0][1]})")
         if called in self.names:
             result, function = _KINDS[self.results[called]], f"@{self.names[called]}"
         else:
