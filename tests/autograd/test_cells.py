@@ -13,7 +13,7 @@ import pytest
 from autograd import Value, cells, compile, draw_dot, gradcheck, primitive, sin
 from autograd.viz import page, theme, to_latex, to_latex_gradient
 from autograd.viz.pictures.theme import THEMES, Kind
-from tests.support.browser import colours_of, cubic, started_chromium  # noqa: F401 - the fixture
+from tests.support.browser import colours_of, cubic, fresh_page, started_chromium  # noqa: F401 - the fixture
 
 
 def cells_of(text: str) -> list[list[str]]:
@@ -163,7 +163,7 @@ def test_a_theme_is_chosen_once_for_all(chosen: Any) -> None:
     ],
 )
 def test_a_drawing_is_as_light_or_dark_as_the_notebook(chromium: Any, scheme: str, around: str, expected: str) -> None:
-    page = chromium.new_page(color_scheme=scheme)
+    page = fresh_page(chromium, color_scheme=scheme)
     page.set_content(f"<html><body {around}>{draw_dot(cubic())._repr_html_()}</body></html>")
     colours = colours_of(page, page.locator("img"))
     for name in ("light", "dark"):

@@ -6,7 +6,8 @@ import base64
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+
+PATIENCE = 120_000  # milliseconds: on the slowest machine, what is waited for comes sooner, or never
 
 Open = Callable[..., Any]
 
@@ -48,7 +51,7 @@ def running_chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -60,14 +63,56 @@ def started_chromium() -> Iterator[Any]:
         yield browser
 
 
-@pytest.fixture(name="open_page")
-def opened_pages(chromium: Any, tmp_path: Path) -> Iterator[Open]:
-    """Open the page of a graph in a fresh profile; afterwards nothing may have complained or left the page.
+def fresh_page(chromium: Any, **options: Any) -> Any:
+    """A page in a profile of its own, which ends with it."""
+    page = chromium.new_page(**options)
+    page.context.set_default_timeout(PATIENCE)
+    return page
 
-    The state in its address is given by ``at``, as in "#step=7".
+
+@pytest.fixture(name="open_tab")
+def opened_tabs(request: pytest.FixtureRequest, chromium: Any, tabs: list[Any]) -> Iterator[Open]:
+    """Take a tab to open addresses in; afterwards nothing may have complained or asked for another address.
+
+    What is tested here keeps nothing in the browser, so that the tabs of tests that passed are used again: a new
+    profile takes three times as long as a page.
     """
     trouble: list[str] = []
-    contexts = []
+    used: list[Any] = []
+    failed = request.session.testsfailed
+
+    def take(
+        is_inside: Callable[[str], bool],
+        motion: str = "reduce",
+        scheme: str = "light",
+        size: tuple[int, int] = (1200, 760),
+    ) -> Any:
+        tab = tabs.pop() if tabs else fresh_page(chromium, has_touch=True)
+        used.append(tab)
+        tab.set_viewport_size(dict(zip(("width", "height"), size)))
+        tab.emulate_media(color_scheme=scheme, reduced_motion=motion, media="null")
+        tab.mouse.move(0, 0)
+        listen(tab, "console", lambda message: trouble.append(f"{message.type}: {message.text}"))
+        listen(tab, "pageerror", lambda error: trouble.append(str(error)))
+        listen(tab, "dialog", lambda dialog: trouble.append(dialog.message))
+        listen(tab, "request", lambda asked: is_inside(asked.url) or trouble.append(asked.url))
+        return tab
+
+    def listen(tab: Any, event: str, listener: Callable[[Any], object]) -> None:
+        tab.on(event, listener)
+        undo.callback(tab.remove_listener, event, listener)
+
+    with ExitStack() as undo:
+        yield take
+    if request.session.testsfailed == failed:
+        tabs += used
+    assert trouble == []
+
+
+@pytest.fixture(name="open_page")
+def opened_pages(open_tab: Open, tmp_path: Path) -> Open:
+    """Open the page of a graph; the state in its address is given by ``at``, as in "#step=7"."""
+    paths = (tmp_path / f"graph{i}.html" for i in count())
 
     def show(
         root: Value,
@@ -78,30 +123,12 @@ def opened_pages(chromium: Any, tmp_path: Path) -> Iterator[Open]:
         at: str = "",
         **options: Any,
     ) -> Any:
-        path = write_html(root, tmp_path / "graph.html", **options)
-
-        def is_inside(address: str) -> bool:
-            return address.startswith("data:") or address.partition("#")[0] == path.as_uri()
-
-        context = chromium.new_context(
-            color_scheme=scheme,
-            reduced_motion=motion,
-            viewport=dict(zip(("width", "height"), size)),
-            has_touch=True,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: trouble.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.on("dialog", lambda dialog: trouble.append(dialog.message))
-        page.on("request", lambda request: is_inside(request.url) or trouble.append(request.url))
-        page.goto(path.as_uri() + at)
+        address = write_html(root, next(paths), **options).as_uri()
+        page = open_tab(lambda url: url.startswith("data:") or url.partition("#")[0] == address, motion, scheme, size)
+        page.goto(address + at)
         return page
 
-    yield show
-    for context in contexts:
-        context.close()
-    assert trouble == []
+    return show
 
 
 def gradients_on(page: Any) -> list[float | None]:

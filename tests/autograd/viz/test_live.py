@@ -23,7 +23,7 @@ from autograd.viz.pictures.figure import Graph, scalar_figure
 from autograd.viz.text.local import local_derivatives
 from autograd.viz.text.notation import Names
 from nn import MLP
-from tests.support.browser import Open, cubic, focus_of, network, press
+from tests.support.browser import Open, cubic, focus_of, fresh_page, network, press
 from tests.support.points import PRIMITIVES, arities, hard_points, random_points
 
 NODES = {"leaf", "constant", "frozen"}  # rows of nodes that are not computed
@@ -33,11 +33,10 @@ WITHOUT_POINTS = {"detached": (1,), "largest": (2, 4)}  # of programs that are r
 
 @pytest.fixture(scope="module", name="engine")
 def page_to_compute_with(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    context = chromium.new_context()
-    page = context.new_page()
+    page = fresh_page(chromium)
     page.goto(write_html(cubic(), tmp_path_factory.mktemp("page") / "graph.html").as_uri())
     yield page
-    context.close()
+    page.close()
 
 
 def close(found: float, expected: float, scale: float = 0.0) -> bool:

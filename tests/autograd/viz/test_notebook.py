@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import webbrowser
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +13,7 @@ import pytest
 
 from autograd import Value
 from autograd.viz import Page, page, show, write_html
-from tests.support.browser import cubic, network
+from tests.support.browser import Open, cubic, network
 from tests.support.graphs import HOSTILE
 
 
@@ -133,37 +132,25 @@ def test_without_a_browser_it_says_where_the_page_is(
 
 # ---- in the browser --------------------------------------------------------------------------------------------------
 @pytest.fixture(name="notebook")
-def opened_notebooks(chromium: Any, tmp_path: Path) -> Iterator[Any]:
-    """Open a page that looks like a notebook with the pages of graphs in it; afterwards nothing may have complained."""
-    trouble: list[str] = []
-    contexts = []
+def opened_notebooks(open_tab: Open, tmp_path: Path) -> Open:
+    """Open a page that looks like a notebook with the pages of graphs in it."""
 
     def show_in(
         *roots: Value, background: str = "white", width: int = 1000, scheme: str = "light", charset: str = "utf-8"
     ) -> Any:
         cells = "".join([f"<p>cell</p>{page(root)._repr_html_()}" for root in roots])
-        text = (
-            f"<!doctype html><meta charset='{charset}'><body style='background: {background}'><div>{cells}</div>"
-            "<p style='height: 2000px'>end</p>"
-        )
         path = tmp_path / "notebook.html"
-        path.write_text(text, encoding="utf-8")
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        path.write_text(
+            f"<!doctype html><meta charset='{charset}'><body style='background: {background}'><div>{cells}</div>"
+            "<p style='height: 2000px'>end</p>",
+            encoding="utf-8",
         )
-        contexts.append(context)
-        opened = context.new_page()
-        opened.on("console", lambda message: trouble.append(f"{message.type}: {message.text}"))
-        opened.on("pageerror", lambda error: trouble.append(str(error)))
-        opened.on("request", lambda request: request.url in (path.as_uri(), "data:,") or trouble.append(request.url))
+        opened = open_tab(lambda url: url in (path.as_uri(), "data:,"), scheme=scheme, size=(width, 900))
         opened.goto(path.as_uri())
         opened.wait_for_function("[...Array(frames.length).keys()].map((i) => frames[i]).every((frame) => frame.app)")
         return opened
 
-    yield show_in
-    for context in contexts:
-        context.close()
-    assert trouble == []
+    return show_in
 
 
 def inside(opened: Any, script: str) -> list[Any]:

@@ -8,8 +8,18 @@ from typing import Any
 import pytest
 
 from autograd import Value
-from autograd.viz import write_html
-from tests.support.browser import Open, area_of, cubic, focus_of, gradients_on, network, press, settle
+from autograd.viz.pages import html_page
+from tests.support.browser import (
+    Open,
+    area_of,
+    cubic,
+    focus_of,
+    fresh_page,
+    gradients_on,
+    network,
+    press,
+    settle,
+)  # fmt: skip
 
 PROJECTORS = [(1280, 720), (1920, 1080)]
 
@@ -174,9 +184,10 @@ def test_an_address_that_makes_no_sense_opens_the_page_as_it_is(open_page: Open,
     assert page.locator("header").is_visible()
 
 
-def test_a_page_in_a_notebook_leaves_the_address_alone(chromium: Any, tmp_path: Any) -> None:
-    page = chromium.new_page()
-    inner = write_html(cubic(), tmp_path / "graph.html").read_text()
+def test_a_page_in_a_notebook_leaves_the_address_alone(chromium: Any) -> None:
+    page = fresh_page(chromium)
+    page.clock.install()
+    inner = html_page(cubic())
     page.set_content("<iframe style='width: 900px; height: 500px'></iframe>")
     page.locator("iframe").evaluate("(frame, text) => { frame.srcdoc = text; }", inner)
     frame = page.frame_locator("iframe")
@@ -184,7 +195,7 @@ def test_a_page_in_a_notebook_leaves_the_address_alone(chromium: Any, tmp_path: 
     frame.locator(".b.leaf").first.click()
     frame.locator("#moved").fill("3")
     assert frame.locator("h1").inner_text() == "c = 14"
-    page.wait_for_timeout(600)  # longer than the address waits
+    page.clock.run_for(600)  # longer than the address waits
     assert page.url == "about:blank"
     page.close()
 

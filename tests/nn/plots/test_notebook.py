@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 from autograd.viz import theme
 from nn import History, plot_attention, plot_history
 from nn.plots.notebook import figure_as_html
-from tests.support.browser import colours_of, started_chromium  # noqa: F401 - a fixture
+from tests.support.browser import colours_of, fresh_page, started_chromium  # noqa: F401 - a fixture
 
 
 def picture_in(html: str) -> str:
@@ -38,20 +38,18 @@ def closed_figures() -> Iterator[None]:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_figure_is_as_dark_as_what_is_around_it_and_can_be_read(chromium: Any, dark: bool) -> None:
-    context = chromium.new_context(color_scheme="light" if dark else "dark")  # the notebook decides, not the system
-    page = context.new_page()
+    page = fresh_page(chromium, color_scheme="light" if dark else "dark")  # the notebook decides, not the system
     page.set_content(f"<body data-jp-theme-light='{str(not dark).lower()}'>{curve()._repr_html_()}")
     shades = [sum(bytes.fromhex(colour[1:])) / 3 for colour in colours_of(page, page.locator("img"))]
     corner = sum(bytes.fromhex(colours_of(page, page.locator("img"), 2, 2, 1, 1)[0][1:])) / 3
     assert (corner < 40) if dark else (corner > 250)
     assert (max(shades) > 220) if dark else (min(shades) < 20)
-    context.close()
+    page.close()
 
 
 def test_white_numbers_on_strong_cells_stay_white_in_the_dark(chromium: Any) -> None:
     figure = plot_attention([[1.0, 0.0], [0.5, 0.5]], ["a", "b"]).figure
-    context = chromium.new_context(color_scheme="dark")
-    page = context.new_page()
+    page = fresh_page(chromium, color_scheme="dark")
     page.set_content(f"<body>{figure_as_html(figure)}")
     page.set_content(f"<body>{picture_in(figure_as_html(figure) or '')}")  # in the page itself, where it can be asked
     found = page.evaluate(
@@ -59,7 +57,7 @@ def test_white_numbers_on_strong_cells_stay_white_in_the_dark(chromium: Any) -> 
     )
     assert found
     assert {*found} == {"rgb(255, 255, 255)"}
-    context.close()
+    page.close()
 
 
 def test_a_theme_that_was_chosen_holds_for_figures_too() -> None:
