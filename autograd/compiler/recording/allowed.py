@@ -177,6 +177,8 @@ def _remembering(function: Any, cache: Any = None, *bound: Any) -> Callable[...,
     def call(*args: Any, **keywords: Any) -> Any:
         recorder = current_modes().recorder
         given = (*bound, *args, *keywords.values())
+        if recorder is not None and id(cache or function) not in recorder.outside:
+            return function(*args, **keywords)  # the function has made the cache itself: it ends with the call
         if recorder is None or not any(map(recorder.knows, given)):
             # The same numbers at every call: the function runs as it does without the compiler.
             with apart(recorder):

@@ -120,6 +120,7 @@ def record(
     outside = outside or Outside(f)
     recorder = Recorder(any(map(compares_with_true, outside.codes)), changes)
     recorder.catches_arithmetic = any(map(catches_arithmetic, outside.codes))
+    recorder.outside = outside.seen
     recorder.numpy = sys.modules["numpy"] if holds_numpy(args) else None
     given = [x for arg in args for x in arguments_of(arg)]
     if changes is not None:

@@ -59,6 +59,7 @@ class Recorder:
         catches_arithmetic: Whether the function may catch Python's errors for quotients and powers of floats.
         refused: What the function does that a program cannot do; empty if it does nothing of that kind.
         bounds: How large ints can be at most, see ``exact``.
+        outside: By id, the objects that the function can see besides its arguments.
         remembered: What functions with a cache gave for numbers of this call.
         copies: The ids of the lists and dictionaries that stand for those in the arguments.
         choices: The nodes that the function chose by numbers of the call.
@@ -81,6 +82,7 @@ class Recorder:
         self.catches_arithmetic = False
         self.refused = ""
         self.bounds: dict[Value, int] = {}
+        self.outside: dict[int, Any] = {}
         self.remembered: dict[Any, Any] = {}
         self.copies: set[int] = set()
         self.choices = Choices()

@@ -70,6 +70,25 @@ def test_what_a_cache_made_once_is_one_object_still() -> None:
 
 
 # ---- labels ----------------------------------------------------------------------------------------------------------
+def test_a_cache_that_a_function_makes_itself_belongs_to_the_call() -> None:
+    w = Value(2.0)
+
+    @autograd.compile
+    def f(xs: list[float]) -> Value:
+        @functools.cache
+        def product(i: int) -> Any:
+            return xs[0] * w if i == 0 else product(i - 1) * xs[i]
+
+        return product(2) + product(1)
+
+    for last in (3.0, 4.0, 5.0, 6.0, 7.0, 8.0):
+        out = f([1.0, 2.0, last])
+        assert out.data == 4.0 * last + 4.0
+        assert autograd.grad(out, [w]) == (2.0 * last + 2.0,)
+        assert f.value_and_grad([1.0, 2.0, last])[1] == ([4.0 * last + 4.0, 2.0 * last + 2.0, 4.0],)
+    assert f.recordings == 1
+
+
 def test_labels_are_set_at_every_call() -> None:
     w = Value(2.0)
 
