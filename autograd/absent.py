@@ -34,12 +34,7 @@ _OPERATORS = {
 
 
 class Missing:
-    """A name that a Value does not have: to read it raises AttributeError, which says what to write.
-
-    Args:
-        name: The name.
-        advice: What to write instead.
-    """
+    """A name that a Value does not have: to read it raises AttributeError, which says what to write."""
 
     def __init__(self, name: str, advice: str) -> None:
         self.name, self.advice = name, advice

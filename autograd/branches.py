@@ -56,9 +56,6 @@ def conditions(
         roots: The nodes that are differentiated.
         edges: The operands of a node that get a gradient from it, each with its position.
         chosen: The condition of a ``select``, and None for any other node.
-
-    Returns:
-        These numbers by node and position of the operand.
     """
     always = set(roots)
     when: dict[Any, Any] = {}

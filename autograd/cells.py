@@ -23,28 +23,16 @@ _SCHEMES = {
 
 
 class Shown:
-    """What other modules decide about all cells.
+    """What other modules decide about all cells."""
 
-    Attributes:
-        value: A function that gives the HTML of a Value; the modules that write its expression take time to import.
-        theme: The name of the theme that the user chose for all pictures, or nothing: then they follow the notebook.
-    """
-
-    value: Callable[[Any], str]
-    theme: str = ""
+    value: Callable[[Any], str]  # the HTML of a Value; the modules that write its expression take time to import
+    theme: str = ""  # that the user chose for all pictures; without one they follow the notebook
 
 
 def table(
     head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "", *, align: str = "", bold: int = 0
 ) -> str:
-    """A table as HTML; the cells are shown as text, whatever is in them.
-
-    Args:
-        head: The names of the columns.
-        rows: The cells of each row.
-        caption: A line above the table.
-        align: The side on which all cells stand; by default that of the notebook.
-        bold: The number of the row that is bold, counted from 1.
+    """A table as HTML; the cells are shown as text, whatever is in them, and row number ``bold`` is.
 
     >>> table(["name", "data"], [["<a>", 2.0]])
     '<table><thead><tr><th>name</th><th>data</th></tr></thead><tbody><tr><td>&lt;a&gt;</td><td>2.0</td></tr></tbody></table>'
@@ -102,11 +90,7 @@ def image(svg: str, text: str, *, dark: str = "", width: str = "max-width:100%")
 def curves(named: Mapping[str, Sequence[float]], *, background: str = "none") -> str:
     """Curves over the epochs 1, 2, 3, … as SVG, each in a colour of its own and named at its end.
 
-    Numbers that are not finite leave a gap.
-
-    Args:
-        named: The numbers of each curve, by its name.
-        background: The colour behind them, for a file; a notebook has its own.
+    Numbers that are not finite leave a gap.  A file needs a background, while a notebook has its own.
 
     >>> curves({"loss": [0.5, 0.25]}).count("<polyline")
     1

@@ -40,17 +40,9 @@ class Slope(NamedTuple):
 def differentiate(
     f: Function, x: float, expected: float, rtol: float = 1e-6, atol: float = 0.0, scale: float = 1.0
 ) -> Slope | None:
-    """The derivative of f at x, searched more thoroughly where it is not the expected one.
+    """The derivative of f at x, searched more thoroughly where it is not the expected one; None if f is nan around x.
 
-    Args:
-        f: A function that gives nan where it is not defined.
-        x: A point at which f is finite.
-        expected: The derivative to compare with.
-        rtol, atol: The relative and the absolute error that do not matter.
-        scale: The distance over which f varies, if x is 0.
-
-    Returns:
-        None if there are no finite values around x.
+    Errors up to ``rtol`` and ``atol`` do not matter.  The ``scale`` is the distance over which f varies if x is 0.
     """
     search = _Search(cache(f), x, rtol, atol, abs(x) or scale)
     quick = search.coarse(_across, 2)

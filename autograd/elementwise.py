@@ -32,12 +32,9 @@ def elementwise(f: F) -> F:
 
 
 def each(f: Callable[..., Any], rows: Iterable[tuple[Any, ...]], *shared: Any) -> list[Any]:
-    """``[f(*row, *shared) for row in rows]``.
+    """``[f(*row, *shared) for row in rows]``; a row has numbers, or tuples of numbers.
 
-    Args:
-        f: The function; one that is not ``elementwise`` is always called for every row.
-        rows: Its first arguments, row by row: numbers, or tuples of numbers.
-        shared: Its other arguments, the same for all rows.
+    A function that is not ``elementwise`` is always called for every row.
     """
     recorder = current_modes().recorder if open_contexts.count else None
     if recorder is None or getattr(f, "elementwise", None) is not f:
@@ -50,9 +47,6 @@ class Deferred:
     """Stands in an attribute for a list that would take long to make at each step, such as an optimiser's state.
 
     A class names the attributes in which it expects one in its own attribute ``deferrable``.
-
-    Args:
-        make: A function that makes the list.
 
     >>> Deferred(lambda: [1.0, 2.0]).fetch()
     [1.0, 2.0]

@@ -56,8 +56,7 @@ class Expression(NamedTuple):
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """The value of the formula; a node of the graph, if there are Values among the given ones.
 
-        Args:
-            values: A number or a Value for each name; ``pi`` and ``e`` need none.
+        Each name needs a number or a Value, but for ``pi`` and ``e``.
 
         Raises:
             ExpressionError: A name has no value, or a value belongs to no name.

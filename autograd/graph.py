@@ -79,12 +79,7 @@ def leaves(*roots: T) -> list[T]:
 
 
 def dependents(order: Iterable[T], inputs: Iterable[T]) -> set[T]:
-    """The inputs, and all the nodes that depend on them.
-
-    Args:
-        order: The nodes in topological order.
-        inputs: The nodes to begin with.
-    """
+    """The inputs, and all the nodes of a topological order that depend on them."""
     found = set(inputs)
     for node in order:
         if not found.isdisjoint(node.parents):
@@ -146,13 +141,7 @@ def spread(root: Any, upstream: float) -> bool:
 
     The gradient of each leaf grows by the gradient of the node times the local derivative: ``accumulate`` for a graph
     of one node.  A few calls into C do it, 3x faster than the walk, and the last of them writes all gradients at once.
-
-    Args:
-        root: The node.
-        upstream: Its gradient.
-
-    Returns:
-        Whether it is such a node; if not, nothing is written.
+    Returns False, with nothing written, for any other node.
     """
     parents, local = root.parents, root.partials
     if not isinstance(parents, Leaves) or len(local) != len(parents) or upstream == 0.0:

@@ -22,9 +22,6 @@ def lazy_names(package: str, modules: Mapping[str, str], instead: str = "") -> C
         modules: The names to find in each module, separated by spaces.
         instead: The module whose table ``INSTEAD`` says what to write for names that other libraries have.
 
-    Returns:
-        A function from a name to what it stands for.  It raises AttributeError for any other name.
-
     >>> lazy_names("shapes", {"math": "pi e"})("pi")
     3.141592653589793
     >>> lazy_names("shapes", {"math": "pi e"})("square")
@@ -53,9 +50,6 @@ OF_HIPS = ("tracer.py", "wrap_util.py", "differential_operators.py")  # and no n
 
 def warn_if_mixed(folder: Path) -> None:
     """Say so if the folder of this package also holds files of HIPS autograd, which then does not work.
-
-    Args:
-        folder: Folder of the package.
 
     >>> warn_if_mixed(Path("a folder without them"))
     """

@@ -18,13 +18,7 @@ _owners: WeakValueDictionary[tuple[int, str, Kind], Any] = WeakValueDictionary()
 
 
 def renew_in_child(owner: Any, name: str, kind: Kind) -> None:
-    """Let a module or an object have a new lock in a forked process.
-
-    Args:
-        owner: The module or the object.
-        name: The attribute that holds the lock.
-        kind: A function that makes the lock, such as ``threading.Lock``.
-    """
+    """Let a module or an object have a new lock of this kind, such as ``threading.Lock``, in a forked process."""
     _owners[id(owner), name, kind] = owner
 
 

@@ -18,9 +18,7 @@ class Modes(NamedTuple):
     recording: bool = True  # False inside no_grad()
     strict: bool = False  # True inside strict()
     recorder: Any = None  # the compiler's recorder, told of every decision that depends on data
-    nodes: Any = (
-        None  # where nothing else is switched on, the recorder's nodes: operators write theirs there themselves
-    )
+    nodes: Any = None  # the recorder's, if nothing else is switched on: operators write theirs there themselves
 
 
 recorders: list[Any] = []  # those that are at work, in any thread
@@ -72,11 +70,9 @@ def switched(**switches: Any) -> Iterator[None]:
 
 
 def recorder_told(made: Any = None, read: Any = None) -> Any:
-    """The compiler's recorder in this thread; a recorder at work in another thread is told what it misses here.
+    """The compiler's recorder in this thread.
 
-    Args:
-        made: A node that is made.
-        read: A node whose number is read.
+    A recorder at work in another thread is told what it misses here: a node that is made, or whose number is read.
     """
     recorder = current_modes().recorder
     if recorder is None:

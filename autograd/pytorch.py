@@ -56,16 +56,8 @@ class PyTorchNames:
     def requires_grad_(self: V, requires_grad: bool = True) -> V:
         """Freeze a leaf (False), so that optimisers and ``fit`` leave it as it is, or let them move it again (True).
 
-        Unlike in PyTorch, ``backward`` still writes its gradient: nothing is to be gained on single numbers.
-
-        Args:
-            requires_grad: Whether optimisers move the leaf.
-
-        Returns:
-            The leaf itself.
-
-        Raises:
-            AutogradError: The node was computed from others.
+        Unlike in PyTorch, ``backward`` still writes its gradient: nothing is to be gained on single numbers.  A node
+        that was computed from others cannot be frozen.  Returns the leaf itself.
 
         >>> x = Value(3.0).requires_grad_(False)
         >>> x.requires_grad
@@ -78,28 +70,16 @@ class PyTorchNames:
         return self
 
     def leaky_relu(self: V, negative_slope: Any = 0.01) -> V:
-        """x where x > 0, else negative_slope * x.
-
-        >>> Value(-2.0).leaky_relu()
-        Value(data=-0.02, grad=0)
-        """
+        """x where x > 0, else negative_slope * x."""
         out: V = self.apply(ops.leaky_relu, (self, negative_slope))
         return out
 
     def elu(self: V, alpha: Any = 1.0) -> V:
-        """x where x > 0, else alpha * (e^x - 1).
-
-        >>> Value(2.0).elu()
-        Value(data=2.0, grad=0)
-        """
+        """x where x > 0, else alpha * (e^x - 1)."""
         out: V = self.apply(ops.elu, (self, alpha))
         return out
 
     def clip(self: V, low: Any = -math.inf, high: Any = math.inf) -> V:
-        """x, but at least low and at most high.
-
-        >>> Value(2.0).clip(0.0, 1.0)
-        Value(data=1.0, grad=0)
-        """
+        """x, but at least low and at most high."""
         out: V = self.apply(ops.clip, (self, low, high))
         return out

@@ -33,12 +33,7 @@ class Number:
 
     @classmethod
     def apply(cls, op: Op, operands: Sequence[Any]) -> Any:
-        """The result of one primitive.
-
-        Args:
-            op: The row.
-            operands: The operands, of which at least one is of this kind; the others are of it too, or plain numbers.
-        """
+        """The result of one primitive, whose operands are of this kind, or plain numbers."""
         raise NotImplementedError
 
     def select(self, x: Any, y: Any) -> Any:

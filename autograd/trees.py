@@ -134,10 +134,7 @@ def aligned(tree: Any, like: Any, what: str, of: str) -> list[Any]:
 def rebuild(tree: Any, numbers: Iterable[Any], *, fixed: bool = True) -> Any:
     """A tree of the same shape with other numbers, or with other trees in the place of its numbers.
 
-    Args:
-        tree: The tree.
-        numbers: What is put in the place of its numbers, in order.
-        fixed: Whether texts and other objects that are no numbers stay.  If not, None is in their place.
+    Texts and other objects that are no numbers stay; unless they are ``fixed``, None takes their place.
 
     >>> rebuild([1.0, (2.0, {"a": 3.0})], "xyz")
     ['x', ('y', {'a': 'z'})]

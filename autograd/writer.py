@@ -83,22 +83,16 @@ TERM_SIGN = Operator(SUM, PRODUCT, PRODUCT)  # formulas read -a b as -(a b): a s
 class Dialect:
     """A way to spell expressions.
 
-    Args:
-        operators: Spelling of each operator, spaces included.
-        functions: Template of each function, by the name of its primitive: {0} and {1} are operands, {all} is the list
-            of all of them, {0:POWER} is an operand in brackets unless it binds at least as tightly as a power.
-        loose: Levels of the functions whose templates are no atoms.
-        sign: Spelling of the sign of a negative number.
-        binding: Binding strength of a sign.
-        apart: Whether a sign that follows an operator is put in brackets: x*(-3).
+    In the template of a function {0} and {1} are operands, {all} is a list of all of them, and {0:POWER} is an operand
+    in brackets unless it binds at least as tightly as a power.
     """
 
-    operators: Mapping[Op, str]
-    functions: Mapping[str, str] = field(default_factory=dict)
-    loose: Mapping[str, Level] = field(default_factory=dict)
+    operators: Mapping[Op, str]  # spaces included
+    functions: Mapping[str, str] = field(default_factory=dict)  # templates, by the names of primitives
+    loose: Mapping[str, Level] = field(default_factory=dict)  # the levels of those whose templates are no atoms
     sign: str = "-"
-    binding: Operator = PROGRAM_SIGN
-    apart: bool = False
+    binding: Operator = PROGRAM_SIGN  # of the sign
+    apart: bool = False  # a sign that follows an operator is put in brackets: x*(-3)
     kind: type[Text] = Text
 
     def number(self, text: str) -> Text:

@@ -18,12 +18,9 @@ from autograd.ops import Op
 def written_out(
     kind: type[Any], constant: Callable[[float], Any], in_context: Callable[..., Any]
 ) -> Iterator[tuple[str, Op, Callable[..., Any]]]:
-    """The name, the row and the function of each.
+    """The name, the row and the function of each, for nodes of this kind.
 
-    Args:
-        kind: The class of nodes.
-        constant: What makes a node of a plain number.
-        in_context: What makes the result, from the row, the number and the operands, while some context is open.
+    While some context is open, ``in_context`` makes the result of the row, the number and the operands.
     """
     new, plain = object.__new__, {int, float}
     add_row, mul_row, relu_row = ops.add, ops.mul, ops.relu

@@ -56,11 +56,7 @@ def train(
     keep_diverged: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Train a network on a table, save it, and print how well it does on the rows it has not seen.
-
-    Raises:
-        NumericError: Training diverged; nothing is written, unless ``keep_diverged`` asks for it.
-    """
+    """Train a network on a table, save it, and print how well it does on the rows it has not seen."""
     loss = _loss(loss, task or "classification")
     _check_output(out, data)
     table = read_csv(_file(data), target, task=task or "classification", drop=drop, skip_empty=skip_empty)

@@ -40,13 +40,7 @@ def demo(
     seed: int = 0,
     out: str = "nn-demo",
 ) -> None:
-    """Train, print what came out and what one sample's gradients are, write the files.
-
-    Raises:
-        DataError: The data cannot be used.
-        FileError: The folder for the files cannot be written.
-        NumericError: Training diverged.
-    """
+    """Train, print what came out and what one sample's gradients are, write the files."""
     folder = Path(out)
     check_folder(folder)
     table = load_iris() if data is None else read_csv(data, target)
@@ -78,11 +72,7 @@ def demo(
 
 
 def check_folder(out: Path) -> None:
-    """Find out whether the files can be written, before training.
-
-    Raises:
-        FileError: It is no folder, it cannot be made, or a file in it cannot be written.
-    """
+    """Find out whether the files can be written, before training."""
     folder = out.absolute()
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if there == folder and not out.is_dir():

@@ -126,12 +126,7 @@ def finite_difference(order: Sequence[Value], root: Value, node: Value, expected
     """The derivative of the root with respect to a node, estimated from values alone; nan if there is none.
 
     The steps are parts of the size of x, so that numbers such as 1e-34 may be differentiated; several of them are
-    extrapolated, as in ``gradcheck``.
-
-    Args:
-        order: The nodes in topological order.
-        root, node: Two of them.
-        expected: What to compare it with; a closer look is taken where it is something else.
+    extrapolated, as in ``gradcheck``.  A closer look is taken where the result is not the ``expected`` one.
     """
     slope = differentiate(lambda x: replay(order, {node: x}).get(root, root._data), node._data, expected)
     return nan if slope is None else slope.low if slope.low == slope.high else (slope.low + slope.high) / 2

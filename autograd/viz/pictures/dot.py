@@ -142,15 +142,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
 def drawing_of(
     figure: Figure, theme: Theme, *, format: str = "svg", rankdir: str = "LR", gradients: bool = False
 ) -> Drawing:
-    """The DOT of a figure.
-
-    Args:
-        figure: The figure to draw.
-        theme: Its colours and outlines.
-        format: Default format of ``pipe`` and ``render``.
-        rankdir: The direction of the arrows.
-        gradients: Whether to show the magnitude of the gradient as the width and colour of arrows.
-    """
+    """The DOT of a figure; the options are those of ``draw_dot``."""
     drawing = Drawing("autograd", format=format, **_defaults(theme, rankdir))
     if len(figure.boxes) > LARGE:
         drawing.attr(newrank="true", nslimit="1", nslimit1="1")

@@ -23,21 +23,7 @@ from autograd.viz.text.notation import NOT_COMPUTED, Names, gradient, number, pa
 
 
 class Graph:
-    """A graph to draw, and the choices of how it is shown.
-
-    Args:
-        roots: The outputs.
-        parameters: A model, or the Values, to show as parameters; by default those of models in use, and those
-            labelled like weights and biases.
-        spec: Number format, as in ``format(x, ".4g")``.
-        notes: A line of text for each node that is marked.
-        faded: Nodes that are drawn as unimportant.
-
-    Attributes:
-        grad_of: The function that gives the gradient of a node; its ``grad``, unless somebody sets another one.
-        order: All nodes in topological order, as they are read.
-        kinds: The kind of each node.
-    """
+    """A graph to draw, and the choices of how it is shown; the arguments are those of ``draw_dot``."""
 
     def __init__(
         self,
@@ -52,8 +38,8 @@ class Graph:
         self.spec = spec
         self.notes = notes or {}
         self.faded = set(faded)
-        self.grad_of: Callable[[Value], float] = attrgetter("grad")
-        self.order = reading_order(*roots)
+        self.grad_of: Callable[[Value], float] = attrgetter("grad")  # a page sets another one
+        self.order = reading_order(*roots)  # all nodes
         held = self.places if parameters is None else {}
         self.kinds = self._kinds(parameters_of(parameters, self.order).union(held))
 

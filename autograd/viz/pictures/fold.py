@@ -175,10 +175,7 @@ def _box(key: Hashable, nodes: list[Value], exits: set[Value], graph: Graph) -> 
 def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:
     """The common expression of nodes of the same structure, with … where they differ or have no name.
 
-    Args:
-        nodes: The outputs of the box.
-        names: Names of all nodes.
-        nested: Whether each output is a sum of sums, or a product of products.
+    They are ``nested`` if each is a sum of sums, or a product of products.
     """
     first = nodes[0]
     if not first.parents:

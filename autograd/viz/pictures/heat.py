@@ -48,9 +48,7 @@ class HeatMap:
 def heat_maps(box: Box, places: Mapping[Value, Place] | None = None) -> list[HeatMap]:
     """The maps of a layer, and none for boxes that are no layer; the box gets the room that they take.
 
-    Args:
-        box: The box.
-        places: The place of each parameter of a model in use; without it, labels tell.
+    Without ``places``, those of the parameters of models in use, labels tell what is in a layer.
 
     >>> from autograd.viz.pictures.figure import Graph
     >>> from autograd.viz.pictures.fold import folded_figure

@@ -40,16 +40,10 @@ class Layout(NamedTuple):
 
 
 def layout_of(figure: Figure, *, rankdir: str = "LR", labelled: int = FEW, timeout: float = 30.0) -> Layout:
-    """Lay a figure out.
-
-    Args:
-        figure: The figure to lay out.
-        rankdir: The direction of the arrows, as Graphviz calls it.
-        labelled: The number of arrows up to which room is made for labels; those of more stand in the middle of arrows.
-        timeout: The seconds after which Graphviz is stopped.
+    """Lay a figure out; if there are more arrows than ``labelled``, labels stand in the middle of them without room.
 
     Raises:
-        DrawingError: There is no Graphviz, or it failed.
+        DrawingError: There is no Graphviz, it failed, or it took longer than the ``timeout`` in seconds.
     """
     sizes = [_box_size(box) for box in figure.boxes]
     hurry = _total_span(figure) > LONG

@@ -47,14 +47,7 @@ def are_told_by_places(places: Mapping[Value, Place]) -> bool:
 def homes_in_parts(
     order: Sequence[Value], roots: Collection[Value], places: Mapping[Value, Place], level: str
 ) -> dict[Value, Part]:
-    """The part of each parameter, and of each node that is known to be in a part.
-
-    Args:
-        order: The nodes in topological order.
-        roots: The outputs.
-        places: The place of each parameter.
-        level: "neuron", "layer" or "model".
-    """
+    """The part of each parameter, and of each node that is known to be in a part."""
     homes = {leaf: _part(place, level) for leaf, place in places.items()}
     rows = rows_of(order, places)
     uses = Counter([parent for node in order for parent in node.parents])
@@ -106,12 +99,7 @@ def _activated(
 
 
 def rows_of(nodes: Sequence[Value], places: Mapping[Value, Place]) -> dict[Value, int]:
-    """The row of the parameters that a node is computed with; none where it is not the same for all of them.
-
-    Args:
-        nodes: Nodes in topological order.
-        places: The place of each parameter.
-    """
+    """The row of the parameters that a node is computed with; none where it is not the same for all of them."""
     rows: dict[Value, int] = {}
     inside = set(nodes)
     for node in nodes:
@@ -124,12 +112,7 @@ def rows_of(nodes: Sequence[Value], places: Mapping[Value, Place]) -> dict[Value
 
 
 def joins(order: Sequence[Value], homes: Mapping[Value, Part]) -> set[Value]:
-    """The sums of two numbers that come from different parts.
-
-    Args:
-        order: The nodes in topological order.
-        homes: The part of each node that is in one.
-    """
+    """The sums of two numbers that come from different parts."""
     bit = {part: 1 << i for i, part in enumerate(dict.fromkeys(homes.values()))}
     sources: dict[Value, int] = {}  # the parts that a number comes from, as bits
     found = set()

@@ -85,13 +85,9 @@ def set_renderer(renderer: Renderer | None) -> None:
 
 
 def render(source: str, format: str = "svg", *, timeout: float = 30.0, dpi: float = DPI) -> bytes:
-    """Lay out a graph written in DOT and return the picture.
+    """Lay out a graph written in DOT and return the picture, in any format that Graphviz can write.
 
-    Args:
-        source: The DOT text.
-        format: Svg, png, jpg, dot, or what else Graphviz can write.
-        timeout: Seconds after which the program is stopped; nothing else than a program can be.
-        dpi: Pixels per inch of a picture of pixels.
+    After the ``timeout`` in seconds the program is stopped; nothing else than a program can be.
 
     Raises:
         DrawingError: There is no Graphviz, it cannot write this format, it failed, or it took too long.

@@ -87,15 +87,10 @@ THEMES = {
 
 
 def theme_named(name: str) -> Theme:
-    """One of the themes.
-
-    Raises:
-        ValueError: There is none of that name.
-    """
-    try:
-        return THEMES[name]
-    except KeyError:
-        raise ValueError(f"unknown theme {name!r}: choose one of {', '.join(THEMES)}") from None
+    """One of the themes, or an error that says which there are."""
+    if name not in THEMES:
+        raise ValueError(f"unknown theme {name!r}: choose one of {', '.join(THEMES)}")
+    return THEMES[name]
 
 
 # ---- once for all ----------------------------------------------------------------------------------------------------
@@ -131,22 +126,14 @@ def chosen_theme() -> str:
 def image_of(svg: str, text: str, *, follows: bool) -> str:
     """An SVG as an image in HTML, no narrower than it is: it was made as small as it can be read, and scrolls.
 
-    Args:
-        svg: The picture.
-        text: A description of what it shows.
-        follows: Whether a light picture turns dark where what is around it is dark.
+    A picture that ``follows`` turns dark where what is around it is dark.
 
     >>> print(image_of('<svg width="9"><path fill="#ddeefa"/></svg>', "a path", follows=False)[:50])
     <img class='autograd-picture' alt='a path' style='
     """
-    dark = "".join([f'[{a}="{old}"]{{{a}:{new}}}' for a, old, new in _rules()]) if follows else ""
+    pairs = _pairs(THEMES["light"], THEMES["dark"]).items() if follows else ()
+    dark = "".join([f'[{name}="{old}"]{{{name}:{new}}}' for old, new in pairs for name in ("fill", "stroke")])
     return image(svg, text, dark=dark, width="max-width:none")
-
-
-def _rules() -> list[tuple[str, str, str]]:
-    """An attribute, the colour of the light theme that it has, and that of the dark theme."""
-    pairs = _pairs(THEMES["light"], THEMES["dark"]).items()
-    return [(attribute, old, new) for old, new in pairs for attribute in ("fill", "stroke")]
 
 
 def _pairs(light: Theme, dark: Theme) -> dict[str, str]:

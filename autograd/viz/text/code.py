@@ -21,17 +21,12 @@ RESERVED = {"autograd", "torch", "jax", "jnp", "math", "f", "v", "gradient", "gr
 
 @dataclass(frozen=True)
 class Library(Dialect):
-    """The dialect of a library.
-
-    Args:
-        caller: Name of the function that writes it, for its error messages.
-        constant: Template of a plain number as an operand of a function that wants one of the library's own kind.
-    """
+    """The dialect of a library."""
 
     operators: Mapping[Op, str] = field(default_factory=lambda: ARITHMETIC)
     apart: bool = True
-    caller: str = ""
-    constant: str = "{}"
+    caller: str = ""  # the function that writes it, for error messages
+    constant: str = "{}"  # a plain number where a function wants one of the library's own kind
 
 
 def _same(prefix: str, names: str) -> dict[str, str]:
@@ -172,13 +167,7 @@ def to_jax(root: Value) -> str:
 
 
 class _Code:
-    """The statements that compute a graph.
-
-    Attributes:
-        inputs: The leaves that are not plain numbers, with their names.
-        statements: One assignment for everything with a label, used more than once, or long.
-        output: The name of the root.
-    """
+    """The statements that compute a graph: one for each node that has a label, is used more than once, or is long."""
 
     def __init__(self, root: Value, library: Library) -> None:
         (root,) = nodes_of(root, library.caller)
@@ -187,7 +176,7 @@ class _Code:
         self.statements: list[str] = []
         order = topological_order(root)
         leaves = _inputs(root)
-        self.inputs = {node: self._name(node.label or "x") for node in leaves}
+        self.inputs = {node: self._name(node.label or "x") for node in leaves}  # those that are no plain numbers
         self.output = self.inputs[root] if root in self.inputs else self._name(root.label or "y")
         self.names = {**self.inputs, root: self.output}
         self.depends = set(leaves)  # all else is a plain number

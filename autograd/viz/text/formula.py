@@ -101,30 +101,19 @@ class Latex(str):
 
 
 class Formulas:
-    """The expressions of a graph's nodes; some of them have a symbol and a line of their own.
-
-    Args:
-        order: The nodes in topological order.
-        spec: Number format.
-        expand: Whether labelled nodes that were computed are written out.
-        whole: A node that is written out although it has a label.
-        given: The nodes of the function that was differentiated; the rules of derivatives made all others.
-        variable: The node with respect to which was differentiated; it is always a symbol.
-        tidy: A function that simplifies each expression.
-        name_of: A function that writes a label as a symbol.
-    """
+    """The expressions of a graph's nodes; some of them have a symbol and a line of their own."""
 
     def __init__(
         self,
         order: Sequence[Value],
         spec: str,
         *,
-        expand: bool = False,
-        whole: Value | None = None,
-        given: set[Value] | None = None,
-        variable: Value | None = None,
+        expand: bool = False,  # write labelled nodes out that were computed
+        whole: Value | None = None,  # the node that is written out although it has a label
+        given: set[Value] | None = None,  # the nodes of the function; the rules of derivatives made all others
+        variable: Value | None = None,  # the node with respect to which was differentiated, always a symbol
         tidy: Callable[[Expression], Expression] = lambda expression: expression,
-        name_of: Callable[[str], str] = latex_name,
+        name_of: Callable[[str], str] = latex_name,  # from a label to a symbol
     ) -> None:
         self.spec = spec
         self.given = given

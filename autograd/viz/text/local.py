@@ -109,14 +109,7 @@ def _places(node: Value, names: Names) -> dict[str, int]:
 
 
 def _rows(node: Value, names: Names, numbers: Sequence[float], result: float) -> Sequence[Any]:
-    """The row of the table applied to symbols; nothing where an operation has no row that can be.
-
-    Args:
-        node: The node whose operation it is.
-        names: Names of all nodes.
-        numbers: Numbers that the operands are taken to have, but for constants.
-        result: The number that the node is taken to have.
-    """
+    """The row of the table applied to symbols, which are taken to have these numbers; nothing if no row can be."""
     if len(node.parents) > MOST_OPERANDS or not isinstance(node.op, ops.Op) or node.op in ops.COMPARISONS:
         return ()
     symbols: dict[Value, Any] = {}

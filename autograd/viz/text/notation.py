@@ -78,12 +78,7 @@ def derivative_name(of: str, by: str) -> str:
 
 
 def nodes_of(roots: Value | Sequence[Value], caller: str) -> list[Value]:
-    """The roots to look at as a list; one Value is a list of one.
-
-    Raises:
-        TypeError: One of them is no Value; ``caller`` is the function that the message names.
-        ValueError: There is none.
-    """
+    """The roots to look at as a list; one Value is a list of one.  The error of anything else names the ``caller``."""
     listed: list[Any] = [roots] if not isinstance(roots, Iterable) else list(roots)
     for root in listed:
         if not isinstance(root, Value):
@@ -106,13 +101,7 @@ def _is_weight(label: str) -> bool:
 
 
 class Names:
-    """Names of the nodes of a graph.
-
-    Attributes:
-        name: The label of a node, or its expression if that is short, or else a number such as v12.
-        text: The name as a part of expressions.
-        title: The first line of a node's box: the name, with the expression unless that is the name.
-        numbered: The nodes whose names do not say what they are.
+    """Names of the nodes of a graph: the label, or the expression if that is short, or else a number such as v12.
 
     >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
     >>> product = a * b
@@ -127,9 +116,9 @@ class Names:
     def __init__(self, order: Sequence[Value], spec: str = ".4g") -> None:
         self.spec = spec
         self.name: dict[Value, str] = {}
-        self.title: dict[Value, str] = {}
-        self.numbered: set[Value] = set()
-        self.text: dict[Value, Text] = {}
+        self.text: dict[Value, Text] = {}  # the name as a part of expressions
+        self.title: dict[Value, str] = {}  # the first line of a box: the name, with the expression unless it is that
+        self.numbered: set[Value] = set()  # the nodes whose names do not say what they are
         for position, node in enumerate(order):
             self._add(node, position)
 

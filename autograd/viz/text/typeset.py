@@ -41,20 +41,13 @@ class Place(Text):
 
 @dataclass(frozen=True)
 class Mathematics(Dialect):
-    """A dialect for formulas: factors stand side by side, and fractions, roots and powers have forms of their own.
-
-    Args:
-        dot: Spelling of a product of factors that would run together.
-        dots: Sign for terms that are left out.
-        beside: Template of two factors without a dot.
-        fraction: Template of a fraction.
-    """
+    """A dialect for formulas: factors stand side by side, and fractions, roots and powers have forms of their own."""
 
     operators: Mapping[Op, str] = field(default_factory=dict)
     binding: Operator = TERM_SIGN
-    dot: str = "·"
-    dots: str = "…"
-    beside: str = "{0}{1}"
+    dot: str = "·"  # between factors that would run together
+    dots: str = "…"  # for terms that are left out
+    beside: str = "{0}{1}"  # two factors without a dot
     fraction: str = "{0:PRODUCT}/{1:POWER}"
 
     def numeral(self, x: float, spec: str) -> Text:
@@ -170,12 +163,7 @@ PLAIN = _Plain(
 
 
 def latex(expression: Expression, *, numbers: bool = False, spec: str = ".4g") -> str:
-    r"""An expression in LaTeX.
-
-    Args:
-        expression: The expression to write.
-        numbers: Whether the numbers are put in for the symbols.
-        spec: Number format, as in ``format(x, ".4g")``.
+    r"""An expression in LaTeX, in symbols, or with their ``numbers`` put in.
 
     >>> x = Symbol("x", 2.0)
     >>> square = Product(3.0, ((x, Number(2.0)),))
@@ -188,10 +176,7 @@ def latex(expression: Expression, *, numbers: bool = False, spec: str = ".4g") -
 def plain(
     expression: Expression, *, numbers: bool = False, spec: str = ".4g", places: Mapping[str, int] | None = None
 ) -> str:
-    """An expression as plain text; the arguments are those of ``latex``.
-
-    Args:
-        places: Number of each symbol, for which a place is left where its number would be: see ``Place``.
+    """An expression as plain text; where the number of a symbol would be, one of ``places`` is left: see ``Place``.
 
     >>> from autograd.viz.text.algebra import power
     >>> b, w = Symbol("b", 2.0), Symbol("w²₁₃", -0.5)
