@@ -156,8 +156,7 @@ class Compiled(Uncompiled):
             return False
         supply = iter(range(1, 1 + len(variant.recording.arguments)))
         result = (0, tuple([rebuild(arg, supply) for arg in args]))
-        shapes = [arguments.flat_shape(arg) for arg in args]
-        call = variant.point_plan().caller(shapes, result, self._value_and_grad)
+        call = variant.point_plan().caller(tuple(args), result, self._value_and_grad)
         if call is None:
             return False
         self._fast, self._latest = (call, variant.outside), (variant, None)

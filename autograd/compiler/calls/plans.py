@@ -150,8 +150,8 @@ class PointPlan:
 
         return at
 
-    def caller(self, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
-        """A builtin function of arguments of these shapes; None if there is no room for it, or it would be long."""
+    def caller(self, args: tuple[Any, ...], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
+        """A builtin function of arguments of this form; None if there is no room for it, or it would be long."""
         if not self._is_native:
             return None
         from autograd.compiler.machine.machine import operations
@@ -160,7 +160,7 @@ class PointPlan:
         if operations(self.program) > _SMALL:
             return None
         try:
-            return caller(self.program, shapes, result, slow)
+            return caller(self.program, args, result, slow)
         except UnsupportedError:
             return None
 

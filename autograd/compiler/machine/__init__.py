@@ -7,8 +7,8 @@
 2. ``machine.py`` runs a program.  ``resident.py`` and ``layout.py`` run steps of training whose numbers stay in memory;
    ``points.py`` runs a function of a few numbers, ``tape.py`` and ``cases.py`` a graph in which hardly two nodes do the
    same.
-3. ``objects.py`` reads and writes the numbers in many Values, in lists of floats, and in nested arguments;
+3. ``objects.py`` reads and writes the numbers in many Values and in lists of floats, ``arguments.py`` those of a call;
    ``identical.py`` compares what a function reads outside with what was there when it was recorded.
-4. ``native/``: instructions of LLVM (``code.py``), the rows of the table (``lowering.py``, ``vector_math.py``), what
-   Python can call (``pycall.py``), and loops written in a few words of Python (``translate.py``).
+4. ``native/``: instructions of LLVM (``code.py``), the rows of the table (``lowering.py``, ``vector_math.py``), where CPython
+   keeps things (``pycall.py``), and loops written in a few words of Python (``translate.py``).
 """

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.machine.arguments import builtin
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.machine.native.code import Code
 from autograd.compiler.machine.native.code import Operand as Register
 from autograd.compiler.machine.native.jit import host
 from autograd.compiler.machine.native.lowering import lower
-from autograd.compiler.machine.native.pycall import available, builtin
 from autograd.compiler.machine.native.vector_math import VectorMath
 from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, choice_of
 
@@ -23,17 +23,15 @@ __all__ = ["Points", "caller"]
 _BLOCK = 4096  # points at a time: a few hundred kilobytes for a function of a few numbers
 
 
-def caller(program: Program, shapes: Sequence[Any], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
+def caller(program: Program, args: tuple[Any, ...], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
     """A builtin function that evaluates a program, number by number; None where the interpreter has no room for one.
 
     Args:
         program: A program that reads arguments only, and is not batched.
-        shapes: The shapes of the arguments of the function, see ``pycall.builtin``.
+        args: The arguments of a call.
         result: The result of the function, in terms of the numbers of all outputs, one after the other.
-        slow: A bound method, held weakly: it is called where the arguments are not what the shapes say.
+        slow: A bound method, held weakly: it is called with arguments of another form.
     """
-    if not available():
-        return None
     method = weakref.WeakMethod(slow)
 
     def other(*args: Any, **keywords: Any) -> Any:
@@ -43,7 +41,7 @@ def caller(program: Program, shapes: Sequence[Any], result: Any, slow: Callable[
         return found(*args, **keywords)
 
     text, outputs = _straight_line(program)
-    return builtin("value_and_grad", text, shapes, outputs, result, other)
+    return builtin("value_and_grad", text, args, outputs, result, other)
 
 
 def _straight_line(program: Program) -> tuple[str, int]:
@@ -81,7 +79,7 @@ def _straight_line(program: Program) -> tuple[str, int]:
             code.do(f"store double {code.value(number(output, place))}, ptr {to}, align 8")
             count += 1
     body = "\n".join(code.lines)
-    head = f"define internal void @kernel(ptr %in, ptr %out) {host().attributes} {{"
+    head = f"define void @kernel(ptr %in, ptr %out) {host().attributes} {{"
     return f"{functions.text()}{head}\n{body}\n  ret void\n}}\n", count
 
 

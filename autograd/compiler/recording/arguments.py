@@ -20,7 +20,7 @@ from autograd.trees import FIXED, ObjectError, all_floats, check_kind, is_object
 from autograd.value import Value
 
 __all__ = [
-    "Apart", "Keywords", "arguments_of", "called", "flat_shape", "form", "is_plain", "is_whole", "kind_of",
+    "Apart", "Keywords", "arguments_of", "called", "form", "is_plain", "is_whole", "kind_of",
     "numbers_of", "parts_of_call", "positional", "refilled", "structure", "values_in",
 ]  # fmt: skip
 
@@ -167,7 +167,7 @@ class Apart:
         if shape != known:
             self.reader, self.structure = None, shape
         elif reader is None and native and _many(leaves):
-            from autograd.compiler.machine.objects import reader_of
+            from autograd.compiler.machine.arguments import reader_of
 
             self.reader = reader_of(args, shape)
         return shape, leaves, numbers
@@ -308,11 +308,6 @@ def is_plain(arg: Any) -> bool:
     if arg.__class__ in (list, tuple):
         return len(arg) > 0 and (all_floats(arg) or all(map(is_plain, arg)))
     return arg.__class__ is float
-
-
-def flat_shape(arg: Any) -> Any:
-    """How lists are nested in a plain argument: None for a number, a tuple for a list."""
-    return tuple(map(flat_shape, arg)) if isinstance(arg, (list, tuple)) else None
 
 
 def _is_array(x: Any) -> bool:

@@ -361,7 +361,7 @@ needs_builtins = pytest.mark.skipif(not available(), reason="builtin functions a
 @needs_builtins
 def test_one_point_of_a_formula_is_the_very_numbers_of_python() -> None:
     slow = Slow()
-    f = caller(formula_program(False), [None, None], (0, [1, (2, 3)]), slow.call)
+    f = caller(formula_program(False), (1.0, 1.0), (0, [1, (2, 3)]), slow.call)
     assert f is not None
     z = math.sin(0.5 * -0.25)
     assert f(0.5, -0.25) == (2.0 * z + 2.0 * z + 0.25, [z, (0.5, 7.0)])
@@ -371,7 +371,7 @@ def test_one_point_of_a_formula_is_the_very_numbers_of_python() -> None:
 @needs_builtins
 def test_a_builtin_of_a_compiled_function_that_is_gone_says_so() -> None:
     slow = Slow()
-    f = caller(formula_program(False), [None, None], 0, slow.call)
+    f = caller(formula_program(False), (1.0, 1.0), 0, slow.call)
     assert f is not None
     gone = weakref.ref(slow)
     del slow

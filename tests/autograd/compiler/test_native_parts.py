@@ -15,11 +15,12 @@ import pytest
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
 
-from autograd.compiler.machine.machine import Machine  # noqa: E402  (needs the packages above)
+from autograd.compiler.machine.arguments import builtin  # noqa: E402  (needs the packages above)
+from autograd.compiler.machine.machine import Machine  # noqa: E402
 from autograd.compiler.machine.native import jit  # noqa: E402
 from autograd.compiler.machine.native.code import Code  # noqa: E402
 from autograd.compiler.machine.native.jit import NativeModule, host, join  # noqa: E402
-from autograd.compiler.machine.native.pycall import available, builtin  # noqa: E402
+from autograd.compiler.machine.native.pycall import available  # noqa: E402
 from autograd.compiler.machine.native.translate import translated  # noqa: E402
 from autograd.compiler.machine.native.vector_math import ARITY, VectorMath  # noqa: E402
 from autograd.compiler.program.builder import Builder  # noqa: E402
@@ -277,7 +278,7 @@ def test_a_matrix_product(m: int, n: int, k: int, kind: str, start: str) -> None
 # ---- builtin functions -----------------------------------------------------------------------------------------------
 KERNEL = """
 declare double @exp(double)
-define internal void @kernel(ptr noalias %in, ptr noalias %out) {
+define void @kernel(ptr noalias %in, ptr noalias %out) {
   %a = load double, ptr %in
   %pb = getelementptr double, ptr %in, i64 1
   %b = load double, ptr %pb
@@ -300,13 +301,14 @@ define internal void @kernel(ptr noalias %in, ptr noalias %out) {
 
 @needs_builtins
 def test_a_builtin_takes_floats_in_the_shape_it_was_made_for() -> None:
-    f = builtin("f", KERNEL, [None, (None, None)], 4, (0, (1, [2, 3])), lambda *_: "slow")
+    f = builtin("f", KERNEL, (1.0, [1.0, 1.0]), 4, (0, (1, [2, 3])), lambda *_: "slow")
     assert type(f) is type(len)
     assert f.__name__ == "f"
     assert f(2.0, [3.0, 0.0]) == (7.0, (3.0, [2.0, 1.0]))
-    assert f(2.0, (3.0, -1.0)) == (6 + math.exp(-1), (3.0, [2.0, math.exp(-1)]))
-    assert f(-1.0, [-1.0, 0.0]) == (2.0, (-1.0, [-1.0, 1.0]))
-    assert f(2, (3.0, -1.0)) == f(2.0, (3.0, -1)) == "slow"  # an int may mean something else to the function
+    assert f(2.0, [3.0, -1.0]) == (6 + math.exp(-1), (3.0, [2.0, math.exp(-1)]))
+    assert f(-1.0, [-1.0, 0.0], **{}) == (2.0, (-1.0, [-1.0, 1.0]))
+    assert f(2, [3.0, -1.0]) == f(2.0, [3.0, -1]) == "slow"  # an int may mean something else to the function
+    assert f(2.0, (3.0, -1.0)) == "slow"  # so may a tuple
 
 
 @needs_builtins
@@ -323,7 +325,7 @@ def test_anything_else_goes_to_python_with_the_same_arguments(arguments: Any, ke
         seen.append((args, kw))
         return "slow"
 
-    f = builtin("f", KERNEL, [None, (None, None)], 4, 0, slow)
+    f = builtin("f", KERNEL, (1.0, [1.0, 1.0]), 4, 0, slow)
     assert f(*arguments, **keywords) == "slow"
     assert seen == [(arguments, keywords)]
 
@@ -341,7 +343,7 @@ def test_a_builtin_is_freed_by_reference_counting_alone() -> None:
 
     gc.disable()
     try:
-        f = builtin("f", KERNEL, [None, (None, None)], 4, 0, Slow())
+        f = builtin("f", KERNEL, (1.0, [1.0, 1.0]), 4, 0, Slow())
         assert f() == "slow"
         assert f(1.0, [2.0, 0.0]) == 3.0
         del f
@@ -352,7 +354,7 @@ def test_a_builtin_is_freed_by_reference_counting_alone() -> None:
 
 @needs_builtins
 def test_calls_leave_no_reference_behind() -> None:
-    f = builtin("f", KERNEL, [None, (None, None)], 4, (0, (1, [2, 3])), lambda *_: "slow")
+    f = builtin("f", KERNEL, (1.0, [1.0, 1.0]), 4, (0, (1, [2, 3])), lambda *_: "slow")
     pair = [3.0, 12345.0]
     before = sys.getrefcount(pair), sys.getrefcount(pair[1])
     for _ in range(1000):
@@ -362,7 +364,7 @@ def test_calls_leave_no_reference_behind() -> None:
 
 @needs_builtins
 def test_threads_call_one_builtin() -> None:
-    f = builtin("f", KERNEL, [None, (None, None)], 4, (0, (1, [2, 3])), lambda *_: "slow")
+    f = builtin("f", KERNEL, (1.0, [1.0, 1.0]), 4, (0, (1, [2, 3])), lambda *_: "slow")
     wrong = []
 
     def work(x: float) -> None:

@@ -20,7 +20,7 @@ pytest.importorskip("llvmlite")
 if not available():
     pytest.skip("no machine code for arguments: not CPython with its lock", allow_module_level=True)
 
-from autograd.compiler.machine.objects import Reader, reader_of  # noqa: E402
+from autograd.compiler.machine.arguments import Reader, reader_of  # noqa: E402
 from autograd.compiler.recording.arguments import Apart  # noqa: E402
 
 
