@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 os.environ["AUTOGRAD_CACHE"] = "off"  # each run compiles what it tests
 
@@ -13,6 +13,7 @@ os.environ["AUTOGRAD_CACHE"] = "off"  # each run compiles what it tests
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# No test depends on time; all else stays as Hypothesis decides (where CI is set: the same examples in each run).
-settings.register_profile("untimed", settings(), deadline=None)
+# No test depends on time, nor does the making of its examples; all else stays as Hypothesis decides (where CI is
+# set: the same examples in each run).
+settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

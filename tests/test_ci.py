@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or not (shutil.which("bash") and shutil.which("git")), reason="needs bash and git"
@@ -25,9 +25,11 @@ def run_ci(folder: Path, *commands: str, path: str = "") -> subprocess.Completed
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
     for arguments in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "test"]):
         subprocess.run(["git", *arguments], cwd=folder, check=True)
-    environment = {name: value for name, value in os.environ.items() if name != "CI"}  # install no browser
-    environment["PATH"] = path + environment["PATH"]
-    return subprocess.run(["bash", ".ci/run"], cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}  # no browser, no Pyodide
+    environment |= {"NODE_PATH": "here already", "PATH": path + environment["PATH"]}
+    return subprocess.run(
+        ["bash", ".ci/run"], cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE
+    )
 
 
 def test_a_main_job_that_fails_fails_the_run(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from tests.support import ROOT
-from tests.support.browser import colours_of, gradients_on, started_chromium  # noqa: F401 - a fixture
+from tests.support import PATIENCE, ROOT
+from tests.support.browser import colours_of, fresh_page, gradients_on, started_chromium  # noqa: F401 - a fixture
 from tests.support.cells import SOURCES, written
-from tests.support.jupyter import CHATTER, SECONDS, Lab, start_all, wait_for_all
+from tests.support.jupyter import CHATTER, Lab, start_all, wait_for_all
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("jupyterlab") is None, reason="JupyterLab is not installed: pip install '.[dev]'"
@@ -55,7 +55,7 @@ def jupyterlab(folder: Path) -> Iterator[str]:
         yield _address(log, server)
     finally:
         server.terminate()
-        server.wait(timeout=60)
+        server.wait(PATIENCE)
 
 
 def _address(log: Path, server: subprocess.Popen[bytes]) -> str:
@@ -72,18 +72,15 @@ def notebooks_that_ran(chromium: Any, tmp_path_factory: pytest.TempPathFactory) 
     """The notebook, run twice at the same time: light and dark; nothing may complain or ask another host."""
     folder = tmp_path_factory.mktemp("lab")
     trouble: list[str] = []
-    labs, contexts = {}, []
+    labs = {}
     for scheme in SCHEMES:
         written(folder / f"{scheme}.ipynb")
     with jupyterlab(folder) as address:
         for scheme in SCHEMES:
-            context = chromium.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
-            contexts.append(context)
-            page = context.new_page()
-            page.set_default_timeout(SECONDS)
+            page = fresh_page(chromium, color_scheme=scheme, viewport={"width": 1280, "height": 900})
             page.on("console", lambda said: CHATTER.search(said.text) or trouble.append(f"{said.type}: {said.text}"))
             page.on("pageerror", lambda error: trouble.append(str(error)))
-            context.on("request", lambda asked: _is_here(asked.url, address) or trouble.append(asked.url))
+            page.context.on("request", lambda asked: _is_here(asked.url, address) or trouble.append(asked.url))
             page.goto(f"{address}lab/workspaces/{scheme}/tree/{scheme}.ipynb")
             labs[scheme] = Lab(page, [*SOURCES])
         for lab in labs.values():
@@ -91,8 +88,8 @@ def notebooks_that_ran(chromium: Any, tmp_path_factory: pytest.TempPathFactory) 
         for lab in labs.values():
             wait_for_all(lab.page)
         yield labs
-        for context in contexts:
-            context.close()
+        for lab in labs.values():
+            lab.page.close()
     assert trouble == [], trouble
 
 

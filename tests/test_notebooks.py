@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 
 FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -56,7 +56,9 @@ def test_a_lesson_runs_and_its_solutions_are_right(path: Path, monkeypatch: pyte
         if "solution" in cell.metadata.get("tags", []):  # run it like a cell, right after the unsolved exercise
             solutions.append(nbformat.v4.new_code_cell(solution_of(cell)))
             notebook.cells.insert(position, solutions[-1])
-    client = nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": os.fspath(FOLDER)}})
+    client = nbclient.NotebookClient(
+        notebook, timeout=PATIENCE, startup_timeout=PATIENCE, resources={"metadata": {"path": os.fspath(FOLDER)}}
+    )
     client.execute()
 
     for exercise in tagged(notebook, "exercise"):

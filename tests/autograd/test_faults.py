@@ -20,6 +20,7 @@ from autograd.graph import topological_order
 from autograd.modes import Modes, current_modes, in_transformation, open_contexts
 from autograd.ops import TABLE
 from nn import SGD
+from tests.support import PATIENCE
 from tests.support.interrupts import interrupted_at
 
 
@@ -51,7 +52,7 @@ def assert_engine_works() -> None:
     check()
     thread = threading.Thread(target=check, daemon=True)  # a lock that was left taken would show here
     thread.start()
-    thread.join(timeout=20)
+    thread.join(PATIENCE)
     assert found == [(7.0, (27.0,), 18.0)] * 2
 
 

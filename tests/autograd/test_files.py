@@ -17,7 +17,7 @@ from autograd.files import check_writable, write_file
 from autograd.viz import save, write_html
 from nn import MLP
 from nn.files import write_csv, write_document, write_text
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
 NOT_ROOT = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the administrator may write")
@@ -181,7 +181,7 @@ def test_a_pipe_receives_the_content_and_stays_a_pipe(tmp_path: Path) -> None:
     reader.start()
     check_writable(pipe)
     write_file(pipe, b"through the pipe")
-    reader.join(timeout=30)
+    reader.join(PATIENCE)
     assert received == [b"through the pipe"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert names(tmp_path) == ["pipe"]

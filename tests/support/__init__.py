@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]  # of the checkout
+PATIENCE = 300.0  # seconds: on the slowest machine, what is waited for comes sooner, or never
 
 
 def numbers(model: Any) -> list[float]:

@@ -16,14 +16,13 @@ import pytest
 from autograd import Value, fsum
 from autograd.viz import write_html
 from nn import MLP
+from tests.support import PATIENCE
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-
-PATIENCE = 120_000  # milliseconds: on the slowest machine, what is waited for comes sooner, or never
 
 Open = Callable[..., Any]
 
@@ -51,7 +50,7 @@ def running_chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=1_000 * PATIENCE)
         yield browser
         browser.close()
 
@@ -66,7 +65,7 @@ def started_chromium() -> Iterator[Any]:
 def fresh_page(chromium: Any, **options: Any) -> Any:
     """A page in a profile of its own, which ends with it."""
     page = chromium.new_page(**options)
-    page.context.set_default_timeout(PATIENCE)
+    page.context.set_default_timeout(1_000 * PATIENCE)
     return page
 
 

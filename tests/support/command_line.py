@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from nn.__main__ import main
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 
 FRUIT = "weight,width,fruit\n" + "".join(
     f"{weight + i},{width + i / 10},{fruit}\n"
@@ -71,6 +71,6 @@ def as_rows(text: str) -> list[dict[str, str]]:
 def in_a_process(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | options.pop("env", {})
     return subprocess.run(
-        [sys.executable, "-m", "nn", *arguments], cwd=folder, env=environment, stderr=subprocess.PIPE, timeout=120,
+        [sys.executable, "-m", "nn", *arguments], cwd=folder, env=environment, stderr=subprocess.PIPE, timeout=PATIENCE,
         check=False, **options,
     )  # fmt: skip

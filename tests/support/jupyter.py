@@ -12,8 +12,6 @@ from typing import Any
 
 from tests.support.browser import colours_of, gradients_on
 
-SECONDS = 120_000  # milliseconds: until Python is there, also on a busy machine
-
 # What JupyterLab itself says in every session.
 CHATTER = re.compile(
     r"Starting application in workspace|did not appear within|Element with index|Disabling terminals plugin"

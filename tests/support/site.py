@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support import ROOT
+from tests.support.browser import fresh_page
 from tests.support.javascript import MODULES
 from tests.support.jupyter import CHATTER
 
@@ -23,7 +24,6 @@ sys.path.insert(0, str(ROOT / "website"))
 
 import make_site as website
 
-SECONDS = 120_000  # milliseconds: until Python is there, also on a busy machine
 Visit = Callable[..., Any]
 
 
@@ -58,19 +58,17 @@ def built_and_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def visited(chromium: Any, site: str) -> Iterator[Visit]:
     """Open a page of the site; afterwards nothing may have complained, or asked another host."""
     trouble: list[str] = []
-    contexts = []
+    pages = []
 
     def go(path: str, size: tuple[int, int] = (1280, 800), scheme: str = "light") -> Any:
-        context = chromium.new_context(
-            color_scheme=scheme, reduced_motion="reduce", viewport=dict(zip(("width", "height"), size))
+        page = fresh_page(
+            chromium, color_scheme=scheme, reduced_motion="reduce", viewport=dict(zip(("width", "height"), size))
         )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(SECONDS)
+        pages.append(page)
         page.on("console", lambda said: CHATTER.search(said.text) or trouble.append(f"{said.type}: {said.text}"))
         page.on("pageerror", lambda error: trouble.append(str(error)))
-        context.on("request", lambda request: is_here(request.url) or trouble.append(request.url))
-        context.on("response", lambda found: found.status < 400 or trouble.append(f"{found.status} {found.url}"))
+        page.context.on("request", lambda request: is_here(request.url) or trouble.append(request.url))
+        page.context.on("response", lambda found: found.status < 400 or trouble.append(f"{found.status} {found.url}"))
         page.goto(site + path)
         return page
 
@@ -78,6 +76,6 @@ def visited(chromium: Any, site: str) -> Iterator[Visit]:
         return address.startswith((site, "data:", "about:", f"blob:{site}"))
 
     yield go
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert trouble == [], trouble

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from tests.support import PATIENCE
+
 
 @contextmanager
 def switching(interval: float = 1e-6) -> Iterator[None]:
@@ -26,7 +28,7 @@ def in_threads(work: Callable[[int], Any], threads: int = 8) -> list[Any]:
     start = threading.Barrier(threads)
 
     def run(i: int) -> Any:
-        start.wait(timeout=60)
+        start.wait(PATIENCE)
         return work(i)
 
     with ThreadPoolExecutor(threads) as pool:

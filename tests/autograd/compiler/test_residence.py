@@ -22,6 +22,7 @@ from autograd import Value, no_grad, strict
 from autograd.elementwise import Deferred
 from nn import MLP, SGD, Adam, AdamW, RMSprop
 from nn.schedules import CosineAnnealingLR
+from tests.support import PATIENCE
 from tests.support.interrupts import interrupted_at
 
 pytest.importorskip("llvmlite")
@@ -639,7 +640,7 @@ def test_a_thread_sees_the_numbers_of_one_step() -> None:
         step(1.0)
     stop.set()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(PATIENCE)
     assert not wrong
     assert all_numbers(ps, m, optimizer) == {301.0}
 
@@ -665,7 +666,7 @@ def test_steps_in_several_threads_do_not_get_lost() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(PATIENCE)
     assert not any(thread.is_alive() for thread in threads)
     assert {*[p.data for p in ps], *[p.grad for p in ps[:6]], *m} == {101.0}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 
 pytest.importorskip("llvmlite")
 pytest.importorskip("numpy")
@@ -67,7 +67,7 @@ def start(cache: object, *arguments: str) -> subprocess.Popen[str]:
 def run(cache: object, *arguments: str) -> tuple[list[float], int]:
     """The results, and how many modules were compiled."""
     process = start(cache, *arguments)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     results, compiled = json.loads(output)
     return results, compiled
@@ -166,7 +166,7 @@ def test_code_that_calls_what_is_not_there_is_not_loaded(filled: Path, results: 
 def test_many_processes_at_once(tmp_path: Path, results: list[float]) -> None:
     processes = [start(tmp_path) for _ in range(4)]
     for process in processes:
-        output, errors = process.communicate(timeout=240)
+        output, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, errors
         assert json.loads(output)[0] == results
     assert files(tmp_path)

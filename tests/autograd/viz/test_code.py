@@ -18,6 +18,7 @@ from autograd.viz.facts.steps import reading_order
 from autograd.viz.text import code as writers
 from autograd.viz.text.notation import ARITHMETIC
 from nn import MLP
+from tests.support import PATIENCE
 from tests.support.graphs import HOSTILE, random_graph
 
 WRITERS = {"autograd": to_python, "torch": to_torch, "jax": to_jax}
@@ -29,7 +30,7 @@ PYTHON = {name: os.environ.get(f"BENCH_PYTHON_{name.upper()}", sys.executable) f
 
 def run(python: str, code: str) -> tuple[float, list[float]]:
     """What a program prints, in an interpreter of its own."""
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     value, _, gradients = done.stdout.partition(" ")
     return float(value), ast.literal_eval(gradients)

@@ -16,7 +16,7 @@ from typing import Any
 import graphviz
 import pytest
 
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 from tests.support.javascript import MODULES
 
 pytestmark = pytest.mark.skipif(
@@ -86,7 +86,7 @@ def what_pyodide_finds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     code = (PICTURES + THERE).replace("\\", "\\\\")
     script = folder / "run.mjs"
     script.write_text(NODE % {"modules": MODULES, "root": ROOT, "packages": folder / "packages", "code": code})
-    done = subprocess.run(["node", script], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(["node", script], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout)
     return found

@@ -15,7 +15,7 @@ import pytest
 
 import autograd
 from nn import Standardizer, load_iris, load_model
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 from tests.support.command_line import run
 
 FRUIT = "weight,width,fruit\n" + "".join(
@@ -41,7 +41,12 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subpr
     folder = tmp_path_factory.mktemp("demonstration")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     process = subprocess.run(
-        [sys.executable, "-m", "nn"], cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=120
+        [sys.executable, "-m", "nn"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
     )
     return folder, process
 
@@ -334,7 +339,7 @@ def test_an_interruption_is_one_line(
 def test_a_console_without_greek_letters_still_gets_the_report(folder: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
     process = subprocess.run(
-        [sys.executable, "-m", "nn", "--epochs", "1"], env=environment, capture_output=True, timeout=120
+        [sys.executable, "-m", "nn", "--epochs", "1"], env=environment, capture_output=True, timeout=PATIENCE
     )
     assert process.returncode == 0, process.stderr
     assert b"Largest difference among all 51" in process.stdout
