@@ -9,9 +9,23 @@ from typing import Any, NamedTuple
 import pytest
 
 import autograd
-from autograd import StaleGraphError, Value, cos, exp, functional, no_grad, sin, sumprod
+from autograd import (
+    NumericError,
+    StaleGraphError,
+    Value,
+    cos,
+    exp,
+    functional,
+    log,
+    no_grad,
+    sin,
+    strict,
+    sumprod,
+    where,
+)
 from autograd.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd.graph import topological_order
+from autograd.modes import switched
 
 
 def rosenbrock(v: Any) -> Any:
@@ -53,6 +67,18 @@ def test_an_input_that_the_output_does_not_depend_on_gets_zero() -> None:
     (dy,) = autograd.grad(x * x, y, create_graph=True)
     assert isinstance(dy, Value)
     assert dy.data == 0.0
+
+
+def test_a_gradient_that_overflows_is_an_error_inside_strict_only() -> None:
+    def overflowing() -> tuple[float, ...]:
+        x = Value(1e-300)
+        return autograd.grad((x * 1e200) * 1e200, x)
+
+    assert overflowing() == (math.inf,)
+    with switched(recorder=None):  # some context is open, but not strict()
+        assert overflowing() == (math.inf,)
+    with strict(), pytest.raises(NumericError, match="in backward, the gradient of"):
+        overflowing()
 
 
 def test_several_outputs_are_summed_with_their_weights() -> None:
@@ -199,6 +225,26 @@ def test_a_tangent_that_is_a_value_is_differentiated_through() -> None:
     t = Value(3.0)
     _, slope = jvp(lambda x: x * x, (2.0,), (t,))
     assert (slope.data, autograd.grad(slope, t)) == (12.0, (4.0,))
+
+
+@pytest.mark.parametrize("derivative", [grad, lambda f: lambda x: jvp(f, (x,), (1.0,))[1]], ids=["grad", "jvp"])
+@pytest.mark.parametrize(
+    ("f", "at", "expected"),
+    [
+        (lambda x: 2.0 * where(x > 0.0, x * x, 5.0), 3.0, 12.0),
+        (lambda x: 2.0 * where(x > 0.0, x * x, 5.0), -3.0, 0.0),
+        (lambda x: 2.0 * where(x > 0.0, 5.0, x * x), 3.0, 0.0),
+        (lambda x: 2.0 * where(x > 0.0, 5.0, x * x), -3.0, -12.0),
+        (lambda x: where(x > 0.0, 1.0, 2.0), 3.0, 0.0),
+        (lambda x: where(x > 0.0, log(x), x), -1.0, 1.0),  # no nan from the side that is not taken
+        (lambda x: where(x > 0.0, x, log(-x)), 1.0, 1.0),
+    ],
+)
+def test_a_compiled_derivative_is_that_of_the_side_that_is_taken(
+    derivative: Any, f: Any, at: float, expected: float
+) -> None:
+    compiled = autograd.compile(derivative(f))
+    assert [compiled(x).data for x in (at, at)] == [expected] * 2
 
 
 def test_arguments_and_results_have_the_same_shape() -> None:

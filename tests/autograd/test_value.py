@@ -100,6 +100,24 @@ def test_a_leaf_has_no_past() -> None:
     assert type(x.grad) is int  # not computed, which is not the same as 0.0
 
 
+@pytest.mark.parametrize("name", [*UNARY_METHODS, *BINARY_METHODS])
+def test_no_result_has_a_gradient_before_backward(name: str) -> None:
+    result = getattr(Value(1.0), name)(*[2.0] * isinstance(ops.TABLE[name], ops.Binary))
+    assert (result.grad, type(result.grad)) == (0, int)
+
+
+def test_comparisons_and_new_nodes_are_recorded() -> None:
+    one = Value(1.0)
+
+    def truths(x: Any, y: Any) -> list[Any]:
+        v, w = one * x, Value(y)
+        return [autograd.where(c, w, 0.0) for c in (v < w, v <= w, v > w, v >= w)]
+
+    compiled = autograd.compile(truths)
+    for x, y in [(1.0, 2.0), (2.0, 1.0), (2.0, 2.0)] * 4:  # the first calls run without the compiled program
+        assert [v.data for v in compiled(x, y)] == [y * c for c in (x < y, x <= y, x > y, x >= y)]
+
+
 def test_there_is_no_room_for_a_misspelt_attribute() -> None:
     with pytest.raises(AttributeError):
         Value(1.0).gradient = 2.0  # type: ignore[attr-defined]

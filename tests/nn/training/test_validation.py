@@ -498,6 +498,8 @@ def test_early_stopping_waits_ten_epochs_for_any_improvement_if_nothing_else_is_
     assert EarlyStopping(patience=1).patience == 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         stopping.patience = 5  # type: ignore[misc]
+    with pytest.raises(ValueError, match="patience must be at least 1, got 0"):
+        EarlyStopping(patience=0)
 
 
 @pytest.mark.parametrize("min_delta", [-0.1, math.inf, math.nan, "0.1"])
