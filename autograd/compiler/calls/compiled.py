@@ -85,6 +85,7 @@ class Compiled(Uncompiled):
         result = self.graph(args, leaves)
         if self.budget.waits(structure):
             self.budget.waited(structure, thread_time() - started)
+        self.ran(structure)
         return result
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:

@@ -70,6 +70,7 @@ class Recordings:
         self._lock = threading.RLock()
         renew_in_child(self, "_lock", threading.RLock)
         self._warned = False
+        self._raised: float | None = None  # seconds of the last recording, which ended with an error
         self._places: dict[tuple[int, Any], Place] = {}  # of numbers outside that it changes
         self._residence = Residence()
 
@@ -80,6 +81,7 @@ class Recordings:
 
     def recorded(self, args: Sequence[Any], structure: Any) -> Variant | None:
         """A recording of a call; None if it does what a program cannot do, or raises an error."""
+        self._raised = None
         try:
             return self.record(args, structure)
         except NotReplayableError as error:
@@ -145,16 +147,13 @@ class Recordings:
             started = thread_time()
             try:
                 recording = record(self.f, args, outside, changes=changes)
-            except RaisedError:
+            except RaisedError:  # perhaps the function does so in each way that it runs
                 rewind()
+                self._raised = thread_time() - started
                 raise
             except NotReplayableError:
                 rewind()
-                self.has_effects = True
-                with self._lock:
-                    self.recordings += 1
-                    self.refused += 1
-                    self.budget.add(structure, thread_time() - started)
+                self._was_refused(structure, thread_time() - started)
                 raise
             self.has_effects = self.has_effects or recording.effects.any
             if not places.discovered:
@@ -170,6 +169,20 @@ class Recordings:
                 self.never = outside.never
                 raise NotReplayableError(outside.never)
         return recording, outside
+
+    def _was_refused(self, structure: Any, seconds: float) -> None:
+        """Note that a recording was in vain."""
+        self.has_effects = True
+        with self._lock:
+            self.recordings += 1
+            self.refused += 1
+            self.budget.add(structure, seconds)
+
+    def ran(self, structure: Any) -> None:
+        """Note that a call ran without the compiler: if it raised an error when it was recorded, that was no use."""
+        if self._raised is not None:
+            self._was_refused(structure, self._raised)
+            self._raised = None
 
     def warn_of_graph(self, structure: Any, calls: str) -> None:
         """Say once that what none of these recordings fits is evaluated without the compiler, and why."""
@@ -203,12 +216,14 @@ class Uncompiled(Recordings):
     """A function that can also be called as it is, with the same results."""
 
     _outside: Outside | None = None
+    _next_look = 0  # the number of calls at which the code is read again
+    _told = False, False
 
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
         # Copies would be apart, and stand-ins are no numbers of numpy.
         direct = not self.are_apart(args, structure(args)[0], given) or holds_numpy(args)
-        if direct or self._may_change_something() or self._seen().reads("type"):
+        if direct or self.has_effects or any(self._told_by_code()):
             result = called(self.f, args)  # what it puts somewhere, or asks for its type, must be a plain number
             known = result is None or is_structure(result) or self.kept.gives_number(given) or self._updates()
             return result if known else as_node(result)
@@ -255,14 +270,20 @@ class Uncompiled(Recordings):
         outsides = {variant.outside for variant in self.kept.all()} or {self._seen()}
         return len({*ids}) == len(ids) and all(outside.seen.keys().isdisjoint(ids) for outside in outsides)
 
-    def _may_change_something(self) -> bool:
-        """Whether calls have effects, as far as the code tells."""
-        return self.has_effects or self._updates()
-
     def _updates(self) -> bool:
         """Whether the code can set data and gradients of Values."""
-        outside = self._seen()
-        return outside.sets("grad") or outside.sets("data") or "backward" in outside.names
+        return self._told_by_code()[0]
+
+    def _told_by_code(self) -> tuple[bool, bool]:
+        """Whether the code can set data and gradients of Values, and whether it asks for types.
+
+        It is read again each time that the calls have doubled, since to find all of it takes longer than many a call.
+        """
+        if self.budget.calls >= self._next_look:
+            seen, self._next_look = self._seen(), 2 * self.budget.calls
+            updates = seen.sets("grad") or seen.sets("data") or "backward" in seen.names
+            self._told = updates, seen.reads("type")
+        return self._told
 
     def _seen(self) -> Outside:
         """What the function can see, and the names in all of its code: the same object as long as all is as it was."""

@@ -633,3 +633,74 @@ def test_a_global_is_not_an_attribute_of_the_same_name() -> None:
     exec(PROGRAM, space)
     assert space["f"].recordings == 1
     assert space["results"] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+
+
+@dataclasses.dataclass
+class WithState:
+    value: Value
+    mean: float = 0.0
+
+
+def test_fields_of_a_dataclass_that_the_function_does_not_name_may_change() -> None:
+    parameter = WithState(Value(3.0))
+    compiled = autograd.compile(lambda x: parameter.value * x)
+    for _ in range(4):
+        assert compiled(2.0).data == 6.0
+        parameter.mean += 1.0
+    assert compiled.recordings == 1
+
+
+@pytest.mark.filterwarnings("ignore:.* was recorded")
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda p, q: 2.0 if p == q else 3.0,
+        lambda p, q: 2.0 if p in [q] else 3.0,
+        lambda p, q: float([q, p].index(p)),
+        lambda p, q: float(len(f"{p}")),
+        lambda p, q: float(len(repr(p))),
+        lambda p, q: float(sum(map(len, map(str, [p, q])))),
+    ],
+)
+def test_fields_of_a_dataclass_matter_where_it_is_compared_or_written(f: Callable[..., float]) -> None:
+    p, q = WithState(Value(3.0)), WithState(Value(3.0))
+    q.value = p.value
+    compiled = autograd.compile(lambda x: p.value * x * f(p, q))
+    for mean in (0.0, 0.0, 12.5, 0.0, 100.25, 12.5):
+        p.mean = mean
+        assert compiled(2.0).data == (p.value * 2.0 * f(p, q)).data
+
+
+@pytest.mark.filterwarnings("ignore:.* was recorded")
+def test_what_a_function_reads_is_not_looked_for_at_each_call_without_the_compiler(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+
+    class Counted(Outside):
+        def __init__(self, *args: Any) -> None:
+            made.append(args)
+            super().__init__(*args)
+
+    monkeypatch.setattr("autograd.compiler.calls.recordings.Outside", Counted)
+    rates = [1.0]
+    compiled = autograd.compile(lambda x: x * rates[0])
+    for k in range(100):
+        rates[0] = float(k)
+        assert compiled(2.0).data == 2.0 * k
+    assert len(made) <= compiled.recordings + 10
+
+
+@pytest.mark.filterwarnings("ignore:.* was recorded")
+def test_a_function_that_fails_only_while_it_is_recorded_is_not_recorded_at_each_call() -> None:
+    w = Value(2.0)
+
+    def f(x: Any) -> Any:
+        if autograd.modes.current_modes().recorder is not None:
+            raise LookupError
+        return w * x
+
+    compiled = autograd.compile(f)
+    assert [compiled(float(k)).data for k in range(30)] == [2.0 * k for k in range(30)]
+    assert compiled.recordings == compiled.refused <= 8
+    assert "raises LookupError" in compiled.changes
