@@ -81,11 +81,12 @@ class Compiled(Uncompiled):
         found = self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
         if found is not None:
             return Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
-        started = thread_time()
+        started, raised, self.raised = thread_time(), self.raised, None
         result = self.graph(args, leaves)
         if self.budget.waits(structure):
             self.budget.waited(structure, thread_time() - started)
-        self.ran(structure)
+        if raised is not None:  # only while it was recorded
+            self.was_refused(structure, raised)
         return result
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:

@@ -52,6 +52,7 @@ class Recordings:
         bound: Whether it was called as the method of an object, which has a compiled method of its own.
         lists: The ids of those outside that it changes.
         changes: What it changed itself when it was recorded.
+        raised: How many seconds the recording of this call took, if it ended with an error; None if it did not.
         never: Why its recordings cannot be used again; empty if they can.
         objects: The compiled functions for the objects among the arguments (``calls.objects``).
     """
@@ -70,7 +71,7 @@ class Recordings:
         self._lock = threading.RLock()
         renew_in_child(self, "_lock", threading.RLock)
         self._warned = False
-        self._raised: float | None = None  # seconds of the last recording, which ended with an error
+        self.raised: float | None = None
         self._places: dict[tuple[int, Any], Place] = {}  # of numbers outside that it changes
         self._residence = Residence()
 
@@ -81,7 +82,6 @@ class Recordings:
 
     def recorded(self, args: Sequence[Any], structure: Any) -> Variant | None:
         """A recording of a call; None if it does what a program cannot do, or raises an error."""
-        self._raised = None
         try:
             return self.record(args, structure)
         except NotReplayableError as error:
@@ -149,11 +149,11 @@ class Recordings:
                 recording = record(self.f, args, outside, changes=changes)
             except RaisedError:  # perhaps the function does so in each way that it runs
                 rewind()
-                self._raised = thread_time() - started
+                self.raised = thread_time() - started
                 raise
             except NotReplayableError:
                 rewind()
-                self._was_refused(structure, thread_time() - started)
+                self.was_refused(structure, thread_time() - started)
                 raise
             self.has_effects = self.has_effects or recording.effects.any
             if not places.discovered:
@@ -170,19 +170,13 @@ class Recordings:
                 raise NotReplayableError(outside.never)
         return recording, outside
 
-    def _was_refused(self, structure: Any, seconds: float) -> None:
+    def was_refused(self, structure: Any, seconds: float) -> None:
         """Note that a recording was in vain."""
         self.has_effects = True
         with self._lock:
             self.recordings += 1
             self.refused += 1
             self.budget.add(structure, seconds)
-
-    def ran(self, structure: Any) -> None:
-        """Note that a call ran without the compiler: if it raised an error when it was recorded, that was no use."""
-        if self._raised is not None:
-            self._was_refused(structure, self._raised)
-            self._raised = None
 
     def warn_of_graph(self, structure: Any, calls: str) -> None:
         """Say once that what none of these recordings fits is evaluated without the compiler, and why."""
