@@ -223,6 +223,12 @@ def test_a_power_is_that_of_c_beside_every_whole_exponent(base: float, whole: fl
             assert math.copysign(1.0, found) == math.copysign(1.0, expected), (base, exponent)
 
 
+def test_the_derivative_of_a_power_does_not_underflow_before_its_factor_counts() -> None:
+    x = Value(0.5)
+    (x**1076).backward()  # 0.5**1075 is 0, but 1076 times as much is not
+    assert x.grad == math.ldexp(1076.0, -1075) > 0.0
+
+
 @pytest.mark.parametrize("operand", [Value(1.0), 1.0, [1.0, 2.0]])
 def test_a_function_of_two_numbers_says_so_of_one(operand: Any) -> None:
     with pytest.raises(
