@@ -17,7 +17,7 @@ Functions of floats or Values, most of them methods of Value, too
     of several numbers      fsum prod sumprod linear logsumexp logaddexp softmax
     of a list               take
 Derivatives
-    grad                    of nodes by nodes, as ``torch.autograd.grad``
+    grad                    of nodes with respect to nodes, as ``torch.autograd.grad``
     functional              of functions: grad, jacobian, hessian, jvp, vjp, hvp, as in JAX
     gradcheck, check_graph  are they right?
     primitive               a function of your own with its derivatives

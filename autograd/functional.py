@@ -9,7 +9,7 @@ Values, so that transformations nest: ``grad(grad(f))``.
     jacobian, hessian       all first derivatives of several outputs; all second ones of one
     jvp, vjp, hvp           a Jacobian or Hessian times a vector, without forming it
     gradients               on graphs instead of functions: this is ``autograd.grad``
-    transformation          a context in which the derivatives are Values, also those by floats
+    transformation          a context in which derivatives are Values, even where the arguments are floats
 
 >>> grad(lambda x: x**3)(2.0), hessian(lambda x: x**3)(2.0)
 (12.0, 12.0)
@@ -239,7 +239,7 @@ class _Call:
 
 
 def _chosen(args: Sequence[Any], argnums: int | Sequence[int]) -> list[int]:
-    """The positions of the arguments to differentiate by."""
+    """The positions of the arguments with respect to which to differentiate."""
     chosen = [argnums] if isinstance(argnums, int) else list(argnums)
     for i in chosen:
         if not -len(args) <= i < len(args):

@@ -196,7 +196,7 @@ def sweep(
         order: The nodes in topological order.
         seeds: The gradients of the roots (1.0 for a loss).
         partials: A node's local derivatives.
-        zero: The number that every other sum starts from.
+        zero: The number that the sum of every other node starts from.
     """
     nodes: Sequence[Any] = order
     with walking:
@@ -218,7 +218,8 @@ def sweep(
 def clear(nodes: Sequence[Any]) -> None:
     """Set the gradients of the nodes that are no leaves to 0, and those of leaves that never had one to 0.0.
 
-    A function of its own, since in Python 3.13 Ctrl-C gets out of a loop with an `if` past a `try` around it.
+    It is a function of its own, because in Python 3.13 Ctrl-C can leave a loop with an `if` in it without passing
+    through the `try` around the loop.
     """
     for node in nodes:
         if node.parents:

@@ -1,6 +1,6 @@
 """The node of the graph: a ``Value`` is one scalar that remembers what it was computed from.
 
-Operators and methods are lifted from the derivative table; ``backward`` is one sweep over the recorded graph.
+Its operators and methods are made from the rows of the derivative table; ``backward`` is one walk over the graph.
 """
 
 from __future__ import annotations
@@ -256,8 +256,8 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
     def backward(self, gradient: float = 1.0, retain_graph: bool | None = None) -> None:
         """Set ``grad`` of every node that this one depends on: the derivative of this one with respect to it.
 
-        Leaves add up over calls (as ``zero_grad`` and mini-batches expect), nodes inside hold the last pass.
-        Either all gradients are written or, if something goes wrong, none.
+        The gradients of leaves add up over several calls, as mini-batches and ``zero_grad`` expect; a node that was
+        computed holds that of the last call.  Either all gradients are written or, if something goes wrong, none.
 
         Args:
             gradient: A factor of all gradients: the derivative of a later result with respect to this node.

@@ -134,7 +134,7 @@ class Neuron(Module):
         if activate is None:
             return z
         a: Value
-        if activate == "relu":  # as most are, 0.8 of the time
+        if activate == "relu":  # the most frequent one: a direct call takes 0.8 of the time of a lookup
             a = z.relu()
         elif isinstance(activate, str):
             a = getattr(z, activate)()
@@ -154,7 +154,7 @@ _of_a_neuron = Neuron.__call__
 
 
 class Layer(Module):
-    """``nout`` neurons that share their inputs; always a list of activations, also of one.
+    """``nout`` neurons that share their inputs; the output is the list of their activations, also if it is one alone.
 
     Args:
         nin: The number of inputs.

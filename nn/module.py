@@ -226,8 +226,8 @@ class Module:
         """Set every parameter to the number of its name: all of them or, if something does not fit, none.
 
         Raises:
-            ValueError: Names are missing, or unknown.
-            TypeError: Not a number.
+            ValueError: A name is missing or unknown.
+            TypeError: What a name stands for is no number.
 
         >>> model, other = MLP(1, [1], seed=0), MLP(1, [1], seed=1)
         >>> model.load_state_dict(other.state_dict())

@@ -29,7 +29,7 @@ from tests.support import ROOT
 
 PYTHON = ".venv/bin/python"
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
-ROOMS = [f"nn/{name}" for name in ("cli", "diagnosis", "distributed", "lessons", "plots", "training")]
+ROOMS = [f"nn/{name}" for name in ("cli", "diagnosis", "lessons", "plots", "training")]
 PACKAGES = ["autograd", "autograd/compiler", "autograd/viz", "nn", *ROOMS]
 FOLDERS = ["benchmarks", "notebooks", "tests", *PACKAGES]
 GUIDES = [*PAGES, "CONTRIBUTING.md", *[f"{folder}/README.md" for folder in FOLDERS]]

@@ -69,11 +69,13 @@ def _sums(gradients: Any, columns: Any, batch: Batch, parameters: Any) -> Any:
 
 
 def steps_on(executor: Any, problem: Problem, optimizer: Optimizer, compile: bool) -> EagerSteps | CompiledSteps:
-    """Steps whose gradients come from an executor; eager ones, whose first step says so, if they reach no parameter.
+    """Steps whose gradients come from an executor.
+
+    Where the loss depends on no parameter they are eager ones, whose first step is an error that says so.
 
     Raises:
         ExecutorError: The model or the loss cannot be compiled.
-        ValueError: They are not to be.
+        ValueError: ``compile`` is False.
     """
     workers = executor if isinstance(executor, Workers) else Workers(executor)
     if not compile:

@@ -55,17 +55,14 @@ class Problem(NamedTuple):
         return loss
 
     def check_eagerly(self) -> None:
-        """Raise the error of a model or a loss that does not work without the compiler either, if there is one.
-
-        One sample of each length is tried.
-        """
+        """Run the model and the loss without the compiler, on a sample of each length, so that their errors surface."""
         lengths = {len(x) if hasattr(x, "__len__") else 0: i for i, x in reversed([*enumerate(self.X)])}
         with no_grad():
             for i in sorted(lengths.values()):
                 self.loss_of(i)
 
     def numeric(self) -> Problem:
-        """The same problem with a vector in the place of each index of a class, which is no number to compute with."""
+        """The same problem with class indices as one-hot vectors: a compiled program cannot compute with an index."""
         if self.loss is not cross_entropy:
             return self
         with no_grad():
