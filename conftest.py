@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def name_of_examples(doctest_namespace: dict[str, Any]) -> None:
+def example(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> Iterator[None]:
     """Give functions of an example a module of their own: what the packages read themselves is not looked at."""
     doctest_namespace["__name__"] = "example"
+    yield
+    if isinstance(request.node, pytest.DoctestItem) and (pyplot := sys.modules.get("matplotlib.pyplot")):
+        pyplot.close("all")  # the figures that it drew

@@ -86,10 +86,8 @@ def make_circles(
     """Draw a circle of radius 1 (class 0) around a circle of radius ``factor`` (class 1).
 
     Args:
-        n_samples: The number of points; class 0 gets half of them, rounded down.
-        noise: The standard deviation of the Gaussian noise added to each coordinate.
+        n_samples, noise, seed: See ``make_moons``.
         factor: The radius of the inner circle, between 0 and 1.
-        seed: The seed of the order and the noise.
 
     Raises:
         DataError: There are fewer samples than classes, the noise is negative, or the factor out of range.
@@ -119,10 +117,9 @@ def make_spirals(
 
     Args:
         n_samples: The number of points, shared evenly between the classes (the last classes get the rest).
-        noise: The standard deviation of the Gaussian noise added to each coordinate.
+        noise, seed: See ``make_moons``.
         turns: The number of times that an arm winds around the centre.
         n_classes: The number of arms.
-        seed: The seed of the order and the noise.
 
     Raises:
         DataError: There are fewer samples than classes, fewer than 2 classes, or the noise is negative.
@@ -149,8 +146,7 @@ def make_xor(n_samples: int = 4, *, noise: float = 0.0, seed: int = 0) -> tuple[
 
     Args:
         n_samples: The number of points; corners repeat in turn.
-        noise: The standard deviation of the Gaussian noise added to each coordinate.
-        seed: The seed of the order and the noise.
+        noise, seed: See ``make_moons``.
 
     Raises:
         DataError: There are fewer samples than corners, or the noise is negative.

@@ -97,14 +97,7 @@ def page(root: Value | Sequence[Value], **options: Any) -> Page:
 
 
 def show(root: Value | Sequence[Value], **options: Any) -> None:
-    """Show the page of a graph: below the cell of a notebook, or else in the browser.
-
-    Args:
-        root: The output, or several (whose sum is differentiated).
-        **options: The options of ``page``.
-
-    Raises:
-        DrawingError: No Graphviz was found, or no picture could be laid out.
+    """Show the page of a graph, with the options of ``page``: below the cell of a notebook, or else in the browser.
 
     >>> from unittest import mock
     >>> with mock.patch("webbrowser.open", return_value=True):      # in place of a real browser
@@ -123,18 +116,6 @@ def show(root: Value | Sequence[Value], **options: Any) -> None:
 
 def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **options: Any) -> Path:
     """Write the page of a graph into a file: ``page(root, **options).save(path)``.
-
-    Args:
-        root: The output, or several (whose sum is differentiated).
-        path: The file, ending in .html.
-        **options: The options of ``page``.
-
-    Returns:
-        The path.
-
-    Raises:
-        ValueError: The path does not end in .html.
-        DrawingError: No Graphviz was found, or no picture could be laid out.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_html(Value(2.0, "x") * 3, f"{folder}/graph.html").name

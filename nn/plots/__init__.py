@@ -1,6 +1,7 @@
 """Pictures of training and of what was learned, with matplotlib, which is imported when the first one is drawn.
 
-Every function draws into the axes given, or into a new figure, and returns the axes; it shows and saves nothing.
+Every function draws into the axes given as ``ax``, or into a new figure, and returns the axes; it shows and saves
+nothing.  An ImportError says so if matplotlib is not installed.
 Texts and lines have the colours of the matplotlib style in use, so that a dark one works as well.
 """
 

@@ -123,14 +123,12 @@ class LivePlot:
     Args:
         draw: A function that draws a history on axes.
         samples: A function that gives a few short texts, a line each beside the picture; by default there are none.
-        ax: The axes to draw on; by default those of a new figure.
         interval: The least time in seconds from one picture to the next; the last one is always drawn in a notebook.
 
     >>> live = LivePlot(interval=0.0)
     >>> _ = fit(MLP(2, [1], seed=0), *make_xor(), epochs=3, callbacks=[live], progress=False)
     >>> len(live.ax.lines[0].get_xdata())
     3
-    >>> live.plt.close(live.ax.figure)
     """
 
     def __init__(
@@ -166,7 +164,6 @@ class LivePlot:
         >>> live.history.loss.append(0.25); live.redraw()
         >>> [float(loss) for loss in live.ax.lines[0].get_ydata()]
         [0.5, 0.25]
-        >>> live.plt.close(live.ax.figure)
         """
         if self.history is None:
             return

@@ -25,16 +25,13 @@ def plot_attention(weights: Sequence[Sequence[Any]], tokens: Sequence[str], ax: 
         weights: A list per token, of numbers or Values that add up to 1; ``MultiheadAttention`` gives them as its
             second result.
         tokens: The name of each.
-        ax: The axes to draw on; by default those of a new figure.
 
     Raises:
-        ImportError: Matplotlib is not installed.
         ValueError: The number of rows is not that of the tokens, or a row is longer.
 
     >>> ax = plot_attention([[1.0], [0.25, 0.75]], ".a")
     >>> [text.get_text() for text in ax.texts]
     ['1', '0.25', '0.75']
-    >>> pyplot().close(ax.figure)
 
     Source: A. Vaswani and others, "Attention Is All You Need" (2017), figure 3.
     """

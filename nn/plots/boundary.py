@@ -77,19 +77,15 @@ def plot_boundary(
         model: A function of a list of two numbers.
         X: The samples.
         y: Their classes: indices, vectors with 1 at the class, or two numbers such as -1 and 1.
-        ax: The axes to draw on; by default those of a new figure.
         threshold: The least single output of the positive class; 0.5 for probabilities.
         resolution: The number of points to compute in each direction.
 
     Raises:
-        ImportError: Matplotlib is not installed.
         ValueError: Samples do not have two features, X and y differ in length, or a class is text.
 
-    >>> import matplotlib.pyplot as plt
     >>> ax = plot_boundary(MLP(2, [1], seed=0), *make_xor(), resolution=4)
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('x₁', 'x₂')
-    >>> plt.close(ax.figure)
     """
     pyplot()  # before anything is computed
     surface = Surface(model, X, y, resolution)

@@ -35,17 +35,13 @@ def plot_history(history: Epochs, ax: Axes | None = None) -> Axes:
 
     Args:
         history: The history that ``fit`` returned.
-        ax: The axes to draw on; by default those of a new figure.
 
     Raises:
-        ImportError: Matplotlib is not installed.
         ValueError: The history has no epochs.
 
-    >>> import matplotlib.pyplot as plt
     >>> ax = plot_history(History(loss=[0.5, 0.3, 0.2], val_loss=[0.6, 0.4, 0.5]))
     >>> ax.get_xlabel(), [line.get_label() for line in ax.lines]
     ('epoch', ['loss', 'validation loss', 'best epoch, 2'])
-    >>> plt.close(ax.figure)
     """
     if not len(history):
         raise ValueError("the history has no epochs: train first")

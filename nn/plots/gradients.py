@@ -34,19 +34,15 @@ def plot_gradients(
 
     Args:
         model: The model whose gradients are shown: those that ``backward`` left.
-        ax: The axes to draw on; by default those of a new figure.
         loss, batch: A loss and a batch (X, y), to show the gradients of its mean loss instead; no ``grad`` is touched.
         bins: The number of bins on the whole axis.
 
     Raises:
-        ImportError: Matplotlib is not installed.
         ValueError: There are no gradients, only one of ``loss`` and ``batch`` is given, or X and y differ in length.
 
-    >>> import matplotlib.pyplot as plt
     >>> ax = plot_gradients(MLP(1, [2, 1], seed=0), loss="mse_loss", batch=([[1.0]], [2.0]))
     >>> ax.get_xlabel(), [label.get_text() for label in ax.get_yticklabels()]
     ('size of the gradient', ['layer 2', 'layer 3'])
-    >>> plt.close(ax.figure)
     """
     if (loss is None) != (batch is None):
         raise ValueError("give both a loss and a batch (X, y), or none of them")

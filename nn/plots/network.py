@@ -37,19 +37,15 @@ def plot_network(
 
     Args:
         model: A network of layers, such as an ``MLP``.
-        ax: The axes to draw on; by default those of a new figure.
         sample, target, loss: The sample whose errors are shown, its target and the loss; no ``grad`` is touched.
 
     Raises:
-        ImportError: Matplotlib is not installed.
         TypeError: The model has no layers one after the other.
         ValueError: There is a sample without its target, or a target without its sample.
 
-    >>> import matplotlib.pyplot as plt
     >>> ax = plot_network(MLP(2, [3, 1], seed=0))
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['inputs', 'layer 2\\nrelu', 'layer 3\\nidentity']
-    >>> plt.close(ax.figure)
     """
     if (sample is None) != (target is None):
         raise ValueError("give both a sample and its target, or neither")

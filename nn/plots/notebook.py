@@ -30,9 +30,6 @@ def figures_as_svg() -> None:
     Those of ``plot_history`` and its like follow the notebook by themselves; this is for figures of one's own.
     Outside of a notebook, where nothing shows figures, it changes nothing.
 
-    Raises:
-        ImportError: Matplotlib is not installed.
-
     >>> figures_as_svg()
     """
     ipython = sys.modules.get("IPython")

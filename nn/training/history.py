@@ -82,13 +82,7 @@ class History:
         write_csv(path, self.to_dict())
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the curves of the losses and of the metrics with matplotlib.
-
-        Args:
-            ax: The axes to draw on; new ones if there are none.
-
-        Returns:
-            What ``nn.plots.plot_history`` returns.
+        """Draw the curves of the losses and of the metrics: ``nn.plot_history(history, ax)``.
 
         >>> ax = History(loss=[0.5, 0.3], lr=[0.1] * 2, seconds=[0.0] * 2).plot()
         >>> ax.get_xlabel()
