@@ -20,13 +20,13 @@ from autograd.trees import FIXED, ObjectError, all_floats, check_kind, is_object
 from autograd.value import Value
 
 __all__ = [
-    "Apart", "Keywords", "arguments_of", "called", "form", "is_plain", "is_whole", "kind_of",
+    "NUMBERS", "Apart", "Keywords", "arguments_of", "called", "form", "is_plain", "is_whole", "kind_of",
     "numbers_of", "parts_of_call", "positional", "refilled", "structure", "values_in",
 ]  # fmt: skip
 
 _FEW = 16  # numbers that Python takes apart as fast as machine code
 _DOUBLE = 8  # bytes
-_INTS, _PLAIN = {int}, {float, int, bool}
+_INTS, NUMBERS = {int}, {float, int, bool}
 _MOST_FLAT = 1000
 _flat: dict[tuple[type, ...], tuple[Any, tuple[int, ...]]] = {}  # of calls with nothing but floats and Values
 
@@ -137,6 +137,8 @@ def parts_of_call(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], t
             return shape, (leaves := Floats(args)), leaves, values
         return shape, list(args), [x if kind is float else x._data for kind, x in zip(kinds, args)], values
     shape, found = structure(args)
+    if NUMBERS.issuperset(map(type, found)):
+        return shape, found, found if isinstance(found, Floats) else list(map(float, found)), ()
     values = values_in(found)
     if len(_flat) < _MOST_FLAT and {float, Value}.issuperset(kinds):
         _flat[kinds] = shape, values
@@ -291,14 +293,14 @@ def numbers_of(leaves: list[Any]) -> list[float]:
     """The numbers and the data of the Values."""
     if isinstance(leaves, Floats) or all_floats(leaves):
         return leaves
-    if _PLAIN.issuperset(map(type, leaves)):
+    if NUMBERS.issuperset(map(type, leaves)):
         return list(map(float, leaves))
     return [x._data if isinstance(x, Value) else float(x) for x in leaves]
 
 
 def values_in(leaves: list[Any]) -> tuple[int, ...]:
     """Which of the numbers in the arguments are Values."""
-    if isinstance(leaves, Floats) or _PLAIN.issuperset(map(type, leaves)):  # 20x faster than one by one
+    if isinstance(leaves, Floats) or NUMBERS.issuperset(map(type, leaves)):  # 20x faster than one by one
         return ()
     return tuple([k for k, x in enumerate(leaves) if isinstance(x, Value)])
 
