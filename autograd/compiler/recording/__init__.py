@@ -6,7 +6,7 @@
 2. What stands for the numbers of the call: ``traced.py``; ``choosing.py`` (indices, ``max``, ``x if c else y``) and
    ``plain_math.py`` (``math``) compute with them, and ``exact.py`` keeps ints exact.  ``rewriting.py`` puts calls of
    these where Python overloads nothing, and of ``allowed.py``, which refuses what a replay could not do again.
-3. ``columns.py`` records the rule of an optimiser once for all parameters.
+3. ``columns.py`` records the rule of an optimiser once for all parameters; ``loops.py`` finds such a rule in a loop.
 4. In and out: ``arguments.py``, ``results.py``.
 5. Outside: ``outside.py`` compares what the function can see with what it was, by the ``watches.py`` for each kind of
    object (``looks.py`` is what machine code compares) and the names that ``codenames.py`` finds in its code;

@@ -7,14 +7,15 @@
     hit = (x > 0) is answer            hit = identical(x > 0, answer)
     save(x)                            checked(save)(x)
     table[0][0] = 7.0                  changing(table[0])[0] = 7.0
+    for p in params: p.grad *= 0.5     for p in loop(None, (params,), (), ()): p.grad *= 0.5        (see ``loops.py``)
 
 No list can be told that an index is a traced number, the built-in ``max`` decides by comparisons, ``math.cos`` makes a
-float of what it gets, a condition is true or false, ``is`` asks nobody, and ``print`` prints once.  So the source of
-the function, and of all functions of the user that it can reach, is parsed, rewritten and compiled; for the time of the
-recording, that code stands in the place of their own.  Nothing else changes: line numbers, globals and closures are the
-same, and for numbers that are not traced the helpers do what was there before.  A function without source, or whose
-file has changed since, stays as it is: then an index is a decision, ``autograd.take`` is the way out, and whatever
-names ``print`` runs without the compiler.
+float of what it gets, a condition is true or false, ``is`` asks nobody, ``print`` prints once, and a loop goes through
+each of thousands of parameters.  So the source of the function, and of all functions of the user that it can reach, is
+parsed, rewritten and compiled; for the time of the recording, that code stands in the place of their own.  Nothing else
+changes: line numbers, globals and closures are the same, and for numbers that are not traced the helpers do what was
+there before.  A function without source, or whose file has changed since, stays as it is: then an index is a decision,
+``autograd.take`` is the way out, and whatever names ``print`` runs without the compiler.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import linecache
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import lru_cache
@@ -38,6 +39,7 @@ from typing import Any, NamedTuple
 
 from autograd.compiler.recording.allowed import check_names, checked
 from autograd.compiler.recording.choosing import Chosen, changing, choice, extreme, identical
+from autograd.compiler.recording.loops import Loop, loop_of
 from autograd.compiler.recording.plain_math import ELEMENTARY, elementary
 from autograd.compiler.recording.traced import TracedBool
 from autograd.functions import take
@@ -54,7 +56,7 @@ _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.al
 _SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", dis.opmap.get("BINARY_OP", -1))  # one of the latter from 3.14 on
 _EXTREMES = {"max", "min"}
 _JUMPS_AND_CALLS = {number for name, number in dis.opmap.items() if name.startswith(("POP_JUMP", "CALL"))}
-_REWRITTEN = {_SUBSCRIPT, dis.opmap["IS_OP"], dis.opmap["STORE_SUBSCR"], *_JUMPS_AND_CALLS}
+_REWRITTEN = {_SUBSCRIPT, *[dis.opmap[name] for name in ("IS_OP", "STORE_SUBSCR", "FOR_ITER")], *_JUMPS_AND_CALLS}
 _HARMLESS = {"abs", "enumerate", "float", "int", "len", "list", "range", "sum", "super", "tuple", "zip"}
 _ASKING = {"type": 1, "isinstance": 2}  # by the number of arguments
 _CALLING = {"map", "filter"}  # their first argument
@@ -117,7 +119,10 @@ _HELPERS["<autograd: instance>"] = instance
 class _Rewriter(ast.NodeTransformer):
     """Subscripts that are read, calls of max, min and what may be a function of ``math``, choices, and ``is``."""
 
-    def __init__(self) -> None:
+    def __init__(self, filename: str) -> None:
+        self.filename = filename
+        self.loops: dict[str, Loop] = {}  # by the text that stands for each
+        self.function: ast.AST | None = None  # that the node stands in
         self.names = map("autograd choice {}".format, count())  # of variables: no program can have such names
         self.may_assign = True  # whether Python allows an assignment expression here
 
@@ -177,17 +182,31 @@ class _Rewriter(ast.NodeTransformer):
         chosen = _call("choice", node, _name(name, node), deepcopy(node.body), deepcopy(node.orelse))
         return ast.copy_location(ast.IfExp(_call("is_traced", node, condition, *variables), chosen, node), node)
 
+    def visit_For(self, node: ast.For) -> ast.AST:
+        found = loop_of(node, self.function) if self.function is not None else None
+        self.generic_visit(node)
+        if found is not None:
+            call, rule, make = found
+            name = f"<autograd: loop {len(self.loops)}>"
+            space: dict[str, Any] = {}
+            exec(_with_helpers(_code_of([rule], self.filename), _HELPERS), space)
+            self.loops[name] = make(space["rule"])
+            call.args = [self.visit(x) for x in call.args]
+            node.iter = call
+            call.func = ast.copy_location(ast.Constant(name), call)
+        return node
+
     def visit(self, node: ast.AST) -> Any:
         """Python allows no assignment expression in what a comprehension runs through, nor in one of a class."""
-        before = self.may_assign
+        before = self.may_assign, self.function
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            self.may_assign = True
+            self.may_assign, self.function = True, node
         elif isinstance(node, (ast.ClassDef, ast.comprehension)):
             self.may_assign = False
         try:
             return super().visit(node)
         finally:
-            self.may_assign = before
+            self.may_assign, self.function = before
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         node.target = self.visit(node.target)
@@ -266,10 +285,13 @@ def _source(code: CodeType) -> _Source | None:
 
 
 def _compiled(source: _Source, filename: str, flags: int) -> CodeType:
-    module = ast.Module([*source.imports, source.statement], [])
+    return _code_of([*source.imports, source.statement], filename, flags)
+
+
+def _code_of(statements: list[ast.stmt], filename: str, flags: int = 0) -> CodeType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # a text is called, until it is a helper
-        code: CodeType = compile(module, filename, "exec", flags, dont_inherit=True)
+        code: CodeType = compile(ast.Module(statements, []), filename, "exec", flags, dont_inherit=True)
     return code
 
 
@@ -279,11 +301,12 @@ def _pairs(source: _Source, filename: str, flags: int) -> dict[CodeType, CodeTyp
     found: dict[CodeType, CodeType] = {}
     try:
         before = _compiled(source, filename, flags)
-        new = _Rewriter().visit(deepcopy(source.statement))
+        rewriter = _Rewriter(filename)
+        new = rewriter.visit(deepcopy(source.statement))
         after = _compiled(source._replace(statement=new), filename, flags)
     except (SyntaxError, RecursionError):  # an `await` at the top of a notebook
         return found
-    _match(before, after, found)
+    _match(before, _with_helpers(after, _HELPERS | rewriter.loops), found)
     return found
 
 
@@ -293,14 +316,14 @@ def _match(before: CodeType, after: CodeType, found: dict[CodeType, CodeType]) -
     if len(inside[0]) == len(inside[1]):
         for one, other in zip(*inside):
             if one != other:
-                found[one] = _with_helpers(other)
+                found[one] = other
             _match(one, other, found)
 
 
-def _with_helpers(code: CodeType) -> CodeType:
+def _with_helpers(code: CodeType, helpers: Mapping[str, Any]) -> CodeType:
     """The helpers in the place of the texts that stand for them."""
     constants = [
-        _with_helpers(x) if isinstance(x, CodeType) else _HELPERS.get(x, x) if isinstance(x, str) else x
+        _with_helpers(x, helpers) if isinstance(x, CodeType) else helpers.get(x, x) if isinstance(x, str) else x
         for x in code.co_consts
     ]
     return code.replace(co_consts=tuple(constants))

@@ -1,0 +1,368 @@
+"""A loop over many parameters, as an optimiser is written by hand, recorded once for all of them.
+
+    for i, p in enumerate(params):                       for i, p in loop(enumerate, (params,), (m,), (beta,)):
+        m[i] = beta * m[i] + p.grad                          ...
+        p.data -= 0.1 * m[i]
+                                                         def rule(m_i, p_data, p_grad, beta):
+                                                             m_i = beta * m_i + p_grad
+                                                             p_data -= 0.1 * m_i
+                                                             return m_i, p_data
+
+A loop qualifies by its text: what it computes for one member depends on nothing that it computed for another.  While a
+function is recorded, ``loop`` calls the rule once for all members (``columns.py``), sets what the loop would have set,
+and gives no member to go through.  Where the objects of a call do not allow that, such as one parameter that comes
+twice, it gives all of them, and the loop runs as it is written.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from itertools import chain
+from operator import getitem, setitem
+from typing import Any, NamedTuple
+
+from autograd.compiler.recording.columns import recorded_rows
+from autograd.compiler.recording.traced import TracedFloat
+from autograd.modes import current_modes
+from autograd.ops import Traced
+from autograd.value import Value
+
+__all__ = ["Loop", "loop_of"]
+
+_FEW = 32  # members for which a loop runs as it is written
+_OVER = {"enumerate": enumerate, "zip": zip, "range": range}
+_NUMBERS = (float, int, TracedFloat)
+_MATH = type(math.sqrt)
+_NOT_LOCAL = {"eval", "exec", "locals", "vars", "dir"}  # functions that see variables without naming them
+_ELEMENTARY = "<autograd: elementary>"  # the helper for functions of ``math``, see ``rewriting``
+
+
+class _Place(NamedTuple):
+    """Something that a loop reads or sets for each member: ``p``, ``p.grad``, ``m[i]`` or ``params[i].data``.
+
+    Attributes:
+        target: The position of the loop's variable.
+        container: The position of the list that it is an index into; None if it is the member itself.
+        attribute: "data", "grad" or nothing.
+    """
+
+    target: int
+    container: int | None
+    attribute: str
+
+
+class Loop:
+    """What stands in the place of what a loop goes through.
+
+    Args:
+        rule: The function that computes for one member what the loop sets.
+        read: The places whose numbers are its first arguments.
+        stored: The places of its results.
+        targets: The number of variables of the loop.
+    """
+
+    def __init__(self, rule: Any, read: Sequence[_Place], stored: Sequence[_Place], targets: int) -> None:
+        self.rule, self.read, self.stored, self.targets = rule, read, stored, targets
+
+    def __call__(self, over: Any, given: tuple[Any, ...], containers: tuple[Any, ...], others: tuple[Any, ...]) -> Any:
+        """The members to go through: none, if the loop's work is done.
+
+        Args:
+            over: ``enumerate``, ``zip`` or ``range``; None if the loop goes through the one object that is given.
+            given: The arguments of that.
+            containers: The lists that the loop has indices into.
+            others: The other numbers that it reads.
+        """
+        recorder = current_modes().recorder
+        columns = self._columns(over, given)
+        if recorder is None or columns is None or not self._is_apart(columns, containers, others):
+            return given[0] if over is None else over(*given)
+        objects = [self._objects(place, columns, containers) for place in self.read]
+        rows = list(zip(*[_numbers(place, found) for place, found in zip(self.read, objects)]))
+        results = recorded_rows(recorder, self.rule, rows, others)
+        for place, numbers in zip(self.stored, zip(*results)):
+            if place.attribute:
+                for x, number in zip(self._objects(place, columns, containers), numbers):
+                    setattr(x, place.attribute, number)
+            else:
+                assert place.container is not None
+                for key, number in zip(columns[place.target], numbers):
+                    setitem(containers[place.container], key, number)
+        return ()
+
+    def _columns(self, over: Any, given: tuple[Any, ...]) -> list[Sequence[Any]] | None:
+        """What each variable of the loop stands for, member by member; None if there are few, or it is not known."""
+        if over is range and len(given) == 1 and type(given[0]) is int:
+            found: list[Any] = [range(given[0])]
+        elif over in (None, zip, enumerate) and all(type(x) in (list, tuple, range) for x in given):
+            found = [range(len(given[0])), *given] if over is enumerate else [*given]
+        else:
+            return None
+        count = min(map(len, found), default=0)
+        return [x[:count] for x in found] if count >= _FEW and len(found) == self.targets else None
+
+    def _objects(self, place: _Place, columns: list[Sequence[Any]], containers: tuple[Any, ...]) -> list[Any]:
+        """What a place refers to, before its attribute."""
+        keys = columns[place.target]
+        return list(keys) if place.container is None else [getitem(containers[place.container], key) for key in keys]
+
+    def _is_apart(self, columns: list[Sequence[Any]], containers: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+        """Whether the members have nothing in common, and there are numbers where the text suggests it."""
+        count, places = len(columns[0]), [*self.read, *self.stored]
+        lists = {id(x) for x in containers}
+        if len(lists) < len(containers) or not all(map(_is_other, others)):
+            return False
+        for number in {place.target for place in places if place.container is not None}:
+            keys = columns[number]
+            if {*map(type, keys)} != {int} or len({*keys}) < count or min(keys) < 0:
+                return False
+            within = [containers[x.container] for x in places if x.container is not None and x.target == number]
+            if not all(type(x) is list and max(keys) < len(x) for x in within):
+                return False
+        owners = {place[:2] for place in places if place.attribute}
+        found = [self._objects(_Place(*owner, ""), columns, containers) for owner in owners]
+        values = list(chain.from_iterable(found))
+        if not all(type(x) is Value and not x.parents for x in values) or len({*map(id, values)}) < len(values):
+            return False
+        plain = [self._objects(place, columns, containers) for place in self.read if not place.attribute]
+        return all(type(x) in _NUMBERS for column in plain for x in column)
+
+
+def _is_other(x: Any) -> bool:
+    """Whether this is a number, or a function of ``math``."""
+    return type(x) in (float, int) or isinstance(x, Traced) or (type(x) is _MATH and x.__module__ == "math")
+
+
+def _numbers(place: _Place, objects: list[Any]) -> list[Any]:
+    return [getattr(x, place.attribute) for x in objects] if place.attribute else objects
+
+
+# ---- by its text -----------------------------------------------------------------------------------------------------
+class _UnfitError(Exception):
+    """A loop that may do more than compute something for each member."""
+
+
+def loop_of(node: ast.For, function: ast.AST) -> tuple[ast.Call, ast.FunctionDef, Any] | None:
+    """What a loop may go through in its place, the rule to be compiled, and what makes the ``Loop`` of it.
+
+    Args:
+        node: The loop.
+        function: The function that it stands in.
+
+    Returns:
+        A call whose function is to be the ``Loop``, the rule, and a function of the compiled rule that gives the loop;
+        None if the loop does not qualify.
+    """
+    try:
+        body = _Body(node)
+        _check_names(node, body, function)
+    except _UnfitError:
+        return None
+    over = node.iter.func.id if _goes_over(node.iter) else None  # type: ignore[attr-defined]
+    given = node.iter.args if over else [node.iter]  # type: ignore[attr-defined]
+
+    def both(nodes: Sequence[ast.expr]) -> ast.expr:
+        return ast.Tuple(list(map(deepcopy, nodes)), ast.Load())
+
+    head: ast.expr = ast.Name(over, ast.Load()) if over else ast.Constant(None)
+    call = ast.Call(ast.Constant(""), [head, both(given), both(body.containers), both(body.others)], [])
+    call = ast.fix_missing_locations(ast.copy_location(call, node.iter))
+    stored = [place for place in body.places if place in body.stored]
+    read = [place for place in body.places if place in body.loaded]
+    return call, body.rule(read, stored), lambda rule: Loop(rule, read, stored, len(body.targets))
+
+
+def _goes_over(x: ast.expr) -> bool:
+    """Whether this is a call of ``enumerate``, ``zip`` or ``range``; of which, is looked at when it runs."""
+    return isinstance(x, ast.Call) and isinstance(x.func, ast.Name) and x.func.id in _OVER and not x.keywords
+
+
+def _check_names(node: ast.For, body: _Body, function: ast.AST) -> None:
+    """Refuse a loop whose variables somebody may read after it."""
+    variables = {*body.targets, *body.variables}
+    for inner in ast.walk(function):
+        if isinstance(inner, (ast.Global, ast.Nonlocal)) and not variables.isdisjoint(inner.names):
+            raise _UnfitError
+        if isinstance(inner, ast.Name) and inner.id in _NOT_LOCAL:
+            raise _UnfitError
+    if any(name in variables for name in _read_elsewhere(function, node, frozenset())):
+        raise _UnfitError
+
+
+def _read_elsewhere(x: ast.AST, node: ast.For, bound: frozenset[str]) -> Iterator[str]:
+    """The names that are read outside of a loop, but for those that another loop or a comprehension has set itself."""
+    if x is node:
+        return
+    if isinstance(x, ast.Name) and not isinstance(x.ctx, ast.Store) and x.id not in bound:
+        yield x.id
+    targets: list[ast.AST] = []
+    if isinstance(x, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
+        targets = [comprehension.target for comprehension in x.generators]
+    elif isinstance(x, ast.For):
+        yield from _read_elsewhere(x.iter, node, bound)
+        targets = [x.target]
+    names = {inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)}
+    for inner in ast.iter_child_nodes(x):
+        if not (isinstance(x, ast.For) and inner is x.iter):
+            yield from _read_elsewhere(inner, node, bound | names)
+
+
+class _Body(ast.NodeTransformer):
+    """The body of a loop, with names in the places of what it reads and sets for each member.
+
+    Attributes:
+        targets: The variables of the loop.
+        variables: Those that its body sets.
+        places: What it reads or sets for each member, with the name of each in the rule.
+        loaded, stored: Those that it reads, and those that it sets.
+        containers: The lists that it has indices into.
+        others: What else it reads.
+
+    Raises:
+        _UnfitError: It may do more than that.
+    """
+
+    def __init__(self, node: ast.For) -> None:
+        names = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
+        if not all(isinstance(x, ast.Name) for x in names) or node.orelse or node.type_comment:
+            raise _UnfitError
+        self.targets = [x.id for x in names if isinstance(x, ast.Name)]
+        self.variables: set[str] = set()
+        self.places: dict[_Place, str] = {}
+        self.loaded: set[_Place] = set()
+        self.stored: set[_Place] = set()
+        self.containers: list[ast.expr] = []
+        self.others: list[ast.expr] = []
+        self._names: dict[str, str] = {}  # of the others, by their text
+        self._at = node
+        self._body = [self._statement(x) for x in node.body]
+        outer = {root.id for root in map(_root, [*self.containers, *self.others]) if root is not None}
+        if not self.stored or not self.loaded or not outer.isdisjoint(self.variables):
+            raise _UnfitError  # nothing is computed, or from what was computed for the member before
+
+    def rule(self, read: Sequence[_Place], stored: Sequence[_Place]) -> ast.FunctionDef:
+        """The function of one member."""
+        names = [*[self.places[place] for place in read], *self._names.values()]
+        result = ast.Return(ast.Tuple([ast.Name(self.places[place], ast.Load()) for place in stored], ast.Load()))
+        found = ast.parse("def rule(): pass").body[0]
+        assert isinstance(found, ast.FunctionDef)
+        found.args.args = [ast.arg(name) for name in names]
+        found.body = [*self._body, result]
+        return ast.fix_missing_locations(ast.copy_location(found, self._at))
+
+    def _statement(self, x: ast.stmt) -> ast.stmt:
+        if isinstance(x, ast.Assign) and len(x.targets) == 1:
+            (target,), value = x.targets, x.value
+            if not isinstance(target, ast.Tuple):
+                found: ast.expr = self.visit(deepcopy(value))
+                return ast.copy_location(ast.Assign([self._target(target)], found), x)
+            if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts):  # a, b = 2.0, 3.0
+                found = ast.Tuple([self.visit(deepcopy(part)) for part in value.elts], ast.Load())
+                targets: list[ast.expr] = [self._target(part) for part in target.elts]
+                return ast.copy_location(ast.Assign([ast.Tuple(targets, ast.Store())], found), x)
+        if isinstance(x, ast.AugAssign):
+            value = self.visit(deepcopy(x.value))
+            if isinstance(x.target, ast.Name) and x.target.id not in self.variables:
+                raise _UnfitError  # a sum over all members
+            return ast.copy_location(ast.AugAssign(self._target(x.target, read=True), x.op, value), x)
+        raise _UnfitError
+
+    def _target(self, x: ast.expr, read: bool = False) -> ast.Name:
+        """What a statement sets."""
+        if isinstance(x, ast.Name):
+            if x.id in self.targets:
+                raise _UnfitError
+            self.variables.add(x.id)
+            return ast.Name(x.id, ast.Store())
+        place = self._place(x)
+        if place is None or (place.container is None and not place.attribute):
+            raise _UnfitError
+        if read:
+            self._load(place)
+        self.stored.add(place)
+        return ast.Name(self.places[place], ast.Store())
+
+    def _load(self, place: _Place) -> None:
+        if place not in self.stored:
+            self.loaded.add(place)
+        elif place.attribute == "data":
+            raise _UnfitError  # a property, which makes a float of what it was set to
+
+    def _place(self, x: ast.expr) -> _Place | None:
+        """The place that an expression stands for, if it stands for one."""
+        attribute, inner = "", x
+        if isinstance(x, ast.Attribute) and x.attr in ("data", "grad"):
+            attribute, inner = x.attr, x.value
+        if isinstance(inner, ast.Name) and inner.id in self.targets:
+            place = _Place(self.targets.index(inner.id), None, attribute)
+        elif isinstance(inner, ast.Subscript) and isinstance(inner.slice, ast.Name) and inner.slice.id in self.targets:
+            texts = list(map(ast.dump, self.containers))
+            if ast.dump(self._outer(inner.value)) not in texts:
+                self.containers.append(inner.value)
+                texts.append(ast.dump(inner.value))
+            place = _Place(self.targets.index(inner.slice.id), texts.index(ast.dump(inner.value)), attribute)
+        else:
+            return None
+        self.places.setdefault(place, f"place {len(self.places)}")
+        return place
+
+    def _outer(self, x: ast.expr) -> ast.expr:
+        """A name that has nothing to do with the loop, or an attribute of one."""
+        root = _root(x)
+        if root is None or root.id in self.targets or root.id in self.variables:
+            raise _UnfitError
+        return x
+
+    # ---- expressions ------------------------------------------------------------------------------------------------
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, (ast.operator, ast.unaryop)):
+            return node
+        if isinstance(node, ast.Constant):
+            if type(node.value) not in (int, float):
+                raise _UnfitError
+            return node
+        if isinstance(node, (ast.BinOp, ast.UnaryOp)):
+            if isinstance(getattr(node, "op", None), (ast.Not, ast.Invert)):
+                raise _UnfitError
+            return self.generic_visit(node)
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        if not isinstance(node, ast.expr):
+            raise _UnfitError
+        if isinstance(node, ast.Name) and node.id in self.variables:
+            return node
+        place = self._place(node)
+        if place is not None:
+            self._load(place)
+            return ast.copy_location(ast.Name(self.places[place], ast.Load()), node)
+        if isinstance(node, ast.Attribute) and node.attr in ("data", "grad"):
+            raise _UnfitError  # of a Value that may be one of the members
+        return ast.copy_location(ast.Name(self._other(self._outer(node)), ast.Load()), node)
+
+    def _call(self, node: ast.Call) -> ast.expr:
+        """A function of ``math``, or what has such a name; no other function is known to do nothing else."""
+        root = _root(node.func)
+        is_math = isinstance(node.func, ast.Attribute) and root is not None and root.id == "math"
+        if not is_math or node.keywords or len(node.args) != 1:
+            raise _UnfitError
+        function = ast.Name(self._other(node.func), ast.Load())
+        call = ast.Call(ast.Constant(_ELEMENTARY), [function, self.visit(node.args[0])], [])
+        return ast.fix_missing_locations(ast.copy_location(call, node))
+
+    def _other(self, x: ast.expr) -> str:
+        """The name in the rule of something that is the same for all members."""
+        text = ast.dump(x)
+        if text not in self._names:
+            self._names[text] = f"other {len(self.others)}"
+            self.others.append(x)
+        return self._names[text]
+
+
+def _root(x: ast.expr) -> ast.Name | None:
+    """The name at the beginning of ``a.b.c``; None if this is something else."""
+    while isinstance(x, ast.Attribute):
+        x = x.value
+    return x if isinstance(x, ast.Name) else None

@@ -1,0 +1,268 @@
+"""A loop over parameters, written by hand, is recorded once for all, and does what it does without the compiler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import Value
+from autograd.compiler.recording.columns import Formula
+
+COUNT = 40
+LR, BETA = 0.05, 0.9
+
+
+class State:
+    """What a program of this kind keeps: parameters, lists of numbers, and a counter."""
+
+    def __init__(self) -> None:
+        self.params = [Value(0.1 * k - 1.5) for k in range(COUNT)]
+        self.m, self.v = [0.0] * COUNT, [0.25] * COUNT
+        self.rates = [0.01 + 0.001 * k for k in range(COUNT)]
+        self.lr, self.t, self.total = 0.1, 0, 0.0
+
+    def numbers(self) -> list[Any]:
+        grads = [p.grad for p in self.params]
+        return [[p.data for p in self.params], grads, self.m, self.v, self.rates, self.lr, self.t, self.total]
+
+
+# ---- loops that are recorded once ------------------------------------------------------------------------------------
+def adam(s: State) -> None:
+    params, m, v = s.params, s.m, s.v
+    s.t += 1
+    t = s.t
+    for i, p in enumerate(params):
+        m[i] = BETA * m[i] + (1 - BETA) * p.grad
+        v[i] = 0.99 * v[i] + (1 - 0.99) * p.grad**2
+        m_hat = m[i] / (1 - BETA**t)
+        v_hat = v[i] / (1 - 0.99**t)
+        p.data -= LR * m_hat / (v_hat**0.5 + 1e-8)
+        p.grad = 0
+
+
+def descent(s: State) -> None:
+    for p in s.params:
+        p.data -= LR * p.grad
+
+
+def descent_upwards(s: State) -> None:
+    for p in s.params:
+        p.data += -s.lr * p.grad
+
+
+def momentum_of_attributes(s: State) -> None:
+    for i, p in enumerate(s.params):
+        s.m[i] = BETA * s.m[i] - s.lr * p.grad
+        p.data += s.m[i]
+
+
+def by_index(s: State) -> None:
+    for i in range(len(s.params)):
+        s.m[i] = s.m[i] * BETA + s.params[i].grad
+        s.params[i].data -= LR * s.m[i]
+
+
+# ---- loops that are not ----------------------------------------------------------------------------------------------
+def zipped(s: State) -> None:
+    for p, rate, old in zip(s.params, s.rates, s.v):
+        step, factor = rate * p.grad, old + 1.0
+        p.data = p.data - step * factor
+
+
+def lists_alone(s: State) -> None:
+    for i, x in enumerate(s.m):
+        s.m[i] = 0.5 * x + s.v[i] * s.rates[i]
+
+
+def with_a_tangent(s: State) -> None:
+    for p in s.params:
+        p.data -= LR * math.tanh(p.grad)
+
+
+def twice_in_a_row(s: State) -> None:
+    for p in s.params:
+        g = p.grad
+        p.data -= LR * g
+    for p in s.params:
+        g = p.data
+        p.grad = 0.5 * g
+
+
+def a_sum_over_all(s: State) -> None:
+    total = 0.0
+    for p in s.params:
+        total += p.grad**2
+        p.data -= LR * p.grad / (1.0 + total)
+    s.total = total
+
+
+def from_the_member_before(s: State) -> None:
+    last = 0.0
+    for i, p in enumerate(s.params):
+        s.m[i] = last + p.grad
+        last = p.grad
+
+
+def a_variable_that_is_read_later(s: State) -> None:
+    step = 0.0
+    for p in s.params:
+        step = LR * p.grad
+        p.data -= step
+    s.total = step
+
+
+def the_last_member(s: State) -> None:
+    for p in s.params:
+        p.data -= LR * p.grad
+    p.data += 1.0
+
+
+def an_inner_function_knows_it(s: State) -> None:
+    def step() -> Any:
+        return LR * p.grad
+
+    for p in s.params:
+        p.data -= LR * p.grad
+    s.total = step()
+
+
+def a_member_of_its_neighbour(s: State) -> None:
+    for i in range(1, len(s.m)):
+        s.m[i] = s.m[i - 1] + s.rates[i]
+
+
+def a_parameter_that_comes_twice(s: State) -> None:
+    for p in [*s.params, s.params[3]]:
+        p.data -= LR * p.grad
+
+
+def one_list_under_two_names(s: State) -> None:
+    other = s.m
+    for i, p in enumerate(s.params):
+        s.m[i] = s.m[i] + p.grad
+        other[i] = other[i] * 2.0
+
+
+def parameters_under_two_names(s: State) -> None:
+    turned = s.params[::-1]
+    for p, q in zip(s.params, turned):
+        p.data -= LR * p.grad
+        q.data *= 0.5
+
+
+def the_rate_is_a_parameter(s: State) -> None:
+    rate = s.params[5]
+    for p in s.params:
+        p.data -= 0.1 * rate.data * p.grad
+
+
+def a_decision(s: State) -> None:
+    for p in s.params:
+        if p.grad > 0.0:
+            p.data -= LR
+
+
+def read_after_it_was_set(s: State) -> None:
+    for i, p in enumerate(s.params):
+        p.data = 0
+        s.m[i] = p.data * -1.0 + p.grad
+
+
+def the_list_that_it_goes_through(s: State) -> None:
+    for i, x in enumerate(s.v):
+        s.v[i] = x + 1.0
+        s.m[i] = s.v[0] * x
+
+
+def with_an_end(s: State) -> None:
+    for p in s.params:
+        p.data -= LR * p.grad
+    else:
+        s.total = 1.0
+
+
+def few(s: State) -> None:
+    for p in s.params[:5]:
+        p.data -= LR * p.grad
+
+
+def of_a_generator(s: State) -> None:
+    for p in (q for q in s.params):
+        p.data -= LR * p.grad
+
+
+def a_call(s: State) -> None:
+    for p in s.params:
+        p.data -= clipped(p.grad)
+
+
+def clipped(x: Any) -> Any:
+    return 0.5 * x
+
+
+def its_own_enumerate(s: State) -> None:
+    def enumerate(xs: Any) -> Any:
+        return [(k, x) for k, x in zip(range(len(xs) - 1, -1, -1), xs)]
+
+    for i, p in enumerate(s.params):
+        s.m[i] = p.grad + s.rates[i]
+
+
+ONCE = [adam, descent, descent_upwards, momentum_of_attributes, by_index]
+AS_WRITTEN = [
+    zipped, lists_alone, with_a_tangent, twice_in_a_row,
+    a_sum_over_all, from_the_member_before, a_variable_that_is_read_later, the_last_member,
+    an_inner_function_knows_it, a_member_of_its_neighbour, a_parameter_that_comes_twice, one_list_under_two_names,
+    parameters_under_two_names, the_rate_is_a_parameter, a_decision, read_after_it_was_set,
+    the_list_that_it_goes_through, with_an_end, few, of_a_generator, a_call, its_own_enumerate,
+]  # fmt: skip
+
+
+def run(update: Callable[[State], None], backend: str = "") -> tuple[list[Any], Any]:
+    """The losses and all numbers after some steps, and the compiled step if there is one."""
+    state = State()
+
+    def step(x: float) -> Any:
+        loss: Any = sum([(p * x - 0.3 * k) ** 2 for k, p in enumerate(state.params[:-3])])
+        for p in state.params:
+            p.grad = 0.0
+        loss.backward()
+        update(state)
+        return loss
+
+    compiled = autograd.compile(step, backend=backend) if backend else step
+    losses = [compiled(x).data for x in (0.5, 0.25, -0.5, 0.75, 0.5)]
+    return [losses, *state.numbers()], compiled
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+@pytest.mark.parametrize("update", [*ONCE, *AS_WRITTEN])
+def test_a_loop_does_what_it_does_without_the_compiler(update: Callable[[State], None], backend: str) -> None:
+    pytest.importorskip("numpy")
+    plain, _ = run(update)
+    found, compiled = run(update, backend)
+    for one, other in zip(plain, found):
+        assert other == pytest.approx(one, rel=1e-12, abs=1e-15)
+    formulas = [
+        node for variant in compiled.kept.all() for node in variant.recording.nodes if isinstance(node.op, Formula)
+    ]
+    assert bool(formulas) is (update in ONCE)
+
+
+def test_a_list_whose_end_is_reached_raises_as_without_the_compiler() -> None:
+    params, short = [Value(1.0 + k) for k in range(COUNT)], [0.0] * (COUNT - 1)
+
+    @autograd.compile
+    def step() -> Any:
+        loss: Any = sum([p * p for p in params])
+        loss.backward()
+        for i, p in enumerate(params):
+            short[i] = 0.5 * p.grad
+        return loss
+
+    with pytest.raises(IndexError, match="list assignment index out of range"):
+        step()
