@@ -16,12 +16,12 @@ from autograd.primitive import Primitive
 from autograd.value import Value
 from autograd.viz.facts.steps import backward_steps, replay
 from autograd.viz.packing import json_number
-from autograd.viz.pictures.compact import places_in
+from autograd.viz.pictures.describe import summary
 from autograd.viz.pictures.figure import Box, Figure, Graph, scalar_figure
 from autograd.viz.pictures.fold import folded_figure
 from autograd.viz.pictures.heat import HeatMap, heat_maps
 from autograd.viz.pictures.keys import NETWORK_LEVELS, OTHER_LEVELS, is_network, keys_of
-from autograd.viz.pictures.layout import FEW, layout_of
+from autograd.viz.pictures.layout import FEW, Layout, layout_of
 from autograd.viz.pictures.render import LayoutError
 from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.local import local_derivatives
@@ -183,12 +183,7 @@ def _folded_level(name: str, figure: Figure, maps: dict[Box, list[HeatMap]], mos
 
 
 def _folded_box(box: Box, numbers: dict[Value, int]) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "n": box.title,
-        "t": box.title,
-        "k": box.kind.value,
-        "l": box.lines,
-    }
+    found: dict[str, Any] = {"n": box.title, "t": box.title, "k": box.kind.value, "l": box.lines}
     if numbers:
         found |= {"w": [numbers[node] for node in box.shown], "q": [numbers[node] for node in box.parameters]}
     return found
@@ -204,13 +199,44 @@ def _mapped(shown: Iterable[Value], graph: Graph) -> dict[str, Any]:
     nodes = list(shown)
     if len(nodes) > MOST_MAPPED:
         return {}
+
+    def rounded(x: float) -> float | int | str:
+        return json_number(float(number(x, graph.spec)))
+
+    return {"m": [[node.label, rounded(node._data), rounded(graph.grad_of(node))] for node in nodes]}
+
+
+# ---- the picture -----------------------------------------------------------------------------------------------------
+def places_in(figure: Figure, layout: Layout) -> dict[str, Any]:
+    """Where all of a picture is, in whole pixels; the page has all texts already, and ``drawn.js`` makes the SVG.
+
+    There are ``size``, the width and height; ``about``, the picture in words; ``at``, the x, the y and the width of
+    each box, one after the other; ``rooms``, the height that is kept free below the lines of some boxes, by their
+    places; ``curves``, a path for each arrow; ``labels``, the x and the y of the number on each, or null and null.
+    """
+    labels = [point or (None, None) for point in layout.labels]
+    centres = zip(layout.centres, layout.sizes)
+    rooms = {i: box.room[1] for i, box in enumerate(figure.boxes) if box.room[1]}
     return {
-        "m": [
-            [
-                node.label,
-                json_number(float(number(node._data, graph.spec))),
-                json_number(float(number(graph.grad_of(node), graph.spec))),
-            ]
-            for node in nodes
-        ]
-    }
+        "size": [round(side) for side in layout.size],
+        "about": summary(figure),
+        "at": [round(number) for (x, y), (width, _) in centres for number in (x, y, width)],
+        "curves": [_path(curve) for curve in layout.curves],
+        "labels": [None if number is None else round(number) for point in labels for number in point],
+    } | ({"rooms": rooms} if rooms else {})  # fmt: skip
+
+
+def _path(curve: list[tuple[float, float]]) -> str:
+    """Cubic Bézier curves from a point on, as in the paths of SVG: each is written from where the last one ended.
+
+    >>> _path([(10.2, 20.4), (15.0, 20.0), (20.0, 18.0), (30.0, 10.0)])
+    '10 20c5 0 10-2 20-10'
+    """
+    points = [(round(x), round(y)) for x, y in curve]
+    start, numbers = points[0], []
+    for i in range(1, len(points), 3):
+        segment = points[i : i + 3]
+        numbers += [number for x, y in segment for number in (x - start[0], y - start[1])]
+        start = segment[-1]
+    text = " ".join(map(str, numbers)).replace(" -", "-")
+    return f"{points[0][0]} {points[0][1]}c{text}"

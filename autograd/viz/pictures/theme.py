@@ -48,13 +48,7 @@ class Theme:
 
 
 def _theme(
-    background: str,
-    text: str,
-    faint: str,
-    arrow: str,
-    alarm: str,
-    ramp: tuple[str, ...],
-    **colours: tuple[str, str],
+    background: str, text: str, faint: str, arrow: str, alarm: str, ramp: tuple[str, ...], **colours: tuple[str, str]
 ) -> Theme:
     outline = {"leaf": "rounded,filled", "parameter": "filled,diagonals", "constant": "filled,dashed",
                "group": "filled,bold"}  # fmt: skip
