@@ -30,7 +30,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-MINUS_ZERO = -0.0  # x - (-0.0) is x, but 0.0 for -0.0, whose reciprocal is inf; the compiler drops x + 0.0
+MINUS_ZERO = -0.0  # x - (-0.0) is x, but 0.0 for -0.0, whose reciprocal is inf then
 LOG2_E = 1.4426950408889634  # 1 / log 2
 LOG10_E = 0.4342944819032518  # 1 / log 10
 

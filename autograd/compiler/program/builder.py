@@ -246,7 +246,7 @@ class Builder:
                     return other
                 if number == -1.0:
                     return self.map(ops.neg, [other])
-        elif op is ops.add and 0.0 in numbers:
+        elif op is ops.add and any(repr(number) == "-0.0" for number in numbers):
             return operands[1 - numbers.index(0.0)]
         elif op is ops.div and numbers[1] == 1.0:
             return operands[0]

@@ -268,7 +268,10 @@ def _array(builder: Builder, found: Class, columns: Columns, read: list[Operand]
         for key, (owner, *factors) in lists.items():
             reads = [_places(builder, read[k], places) for k, places in zip(key, factors)]
             terms.append(_terms(builder, builder.adopted(owner), reads))
-        return builder.sum(found.count, terms, exact=found.op != "sum", op=_SUMS[found.op])
+        total = builder.sum(found.count, terms, exact=found.op != "sum", op=_SUMS[found.op])
+        # Sums of one term are those that Python starts from 0.0, and 0.0 + x is not x for -0.0.
+        alone = found.op == "sum" and len(terms) == 1 and len(terms[0].owner) == found.count
+        return builder.map(ops.add, [total, 0.0]) if alone else total
     given = [_places(builder, read[k], places) for k, places in zip(found.operands, operands)]
     if found.op is ops.take:
         return _chosen(builder, given[0], given[1:], found.count)

@@ -98,7 +98,7 @@ class Members:
         constants = list(filterfalse(known.__contains__, chain(graph.others, self._more)))
         places = self._leaves(2, constants)
         self.constants = list(map(_data, constants))
-        self._zeros = {k for k, x in zip(places, self.constants) if x == 0.0}
+        self._zeros = {k for k, x in zip(places, self.constants) if repr(x) == "0.0"}
         self._absorbed = self._find_absorbed(graph.numbers_of(roots, self._more))
         self._walk()
         for found in self.classes[len(LEAVES) :]:

@@ -108,10 +108,11 @@ def test_the_verifier_names_what_is_wrong(arrays: list[Array], outputs: list[Ope
     [
         (lambda x: x * 1.0, []),
         (lambda x: 1.0 * x, []),
-        (lambda x: x + 0.0, []),
+        (lambda x: x + -0.0, []),
+        (lambda x: x + 0.0, ["add"]),  # which is not -0.0
         (lambda x: x / 1.0, []),
         (lambda x: x**1.0, []),
-        (lambda x: 0.0 + (-1.0 * (-1.0 * x)), []),
+        (lambda x: -0.0 + (-1.0 * (-1.0 * x)), []),
         (lambda x: ops.identity(x), []),
         (lambda x: x * -1.0, ["neg"]),
         (lambda x: x**2.0, ["mul"]),
@@ -125,8 +126,10 @@ def test_the_verifier_names_what_is_wrong(arrays: list[Array], outputs: list[Ope
 def test_only_what_is_true_of_every_float_is_simplified(f: Callable[[Any], Any], expected: list[str]) -> None:
     program = program_of(f, [3.0])
     assert computed(program) == expected
-    for x in (3.0, -0.5, 0.0, nan, inf, -inf):
-        assert same(evaluate(program, [x], []), [[f(Value(x)).data]])
+    for x in (3.0, -0.5, 0.0, -0.0, nan, inf, -inf):
+        found = evaluate(program, [x], [])
+        assert same(found, [[f(Value(x)).data]])
+        assert repr(found[0][0]) == repr(f(Value(x)).data)
 
 
 def test_the_same_array_is_written_once() -> None:

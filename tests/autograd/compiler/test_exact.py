@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -49,12 +50,14 @@ def test_ints_are_exact_in_between() -> None:
             assert f(n).data == 2.0 * program(n), (programs.index(program), n)
 
 
-def test_an_int_that_no_float_holds_is_refused_as_an_argument() -> None:
+def test_an_int_that_no_float_holds_counts_as_without_the_compiler() -> None:
     f = autograd.compile(lambda n: W * (n % 7))
-    for n in (2**53 + 1, 2**60, -(2**53) - 1):
-        with pytest.raises(OverflowError, match=r"beyond 2\*\*53"):
-            f(n)
+    with pytest.warns(RuntimeWarning, match=r"the int \d+ is beyond 2\*\*53.*: pass float"):
+        assert [f(n).data for n in (2**53 + 1, 2**60)] == [2.0 * (n % 7) for n in (2**53 + 1, 2**60)]
+    assert f.recordings == 0
     assert [f(n).data for n in (2**53, 2**50 + 1, 5)] == [2.0 * (n % 7) for n in (2**53, 2**50 + 1, 5)]
+    with pytest.raises(OverflowError, match=r"beyond 2\*\*53"):
+        f.value_and_grad(2**53 + 1)
 
 
 @pytest.mark.parametrize("program", [lambda n: 1 / n, lambda n: 2.5 / n, lambda n: (n + 1.5) / n])
@@ -187,3 +190,24 @@ def test_ints_beside_floats_stay_ints_in_sums_and_products() -> None:
     for size, k in ((2, 1), (3, 0), (2, 2), (1, 3)):
         settings = {"size": size, "rate": 0.1 * size}
         assert compiled(xs, settings, k).data == pytest.approx(f(xs, settings, k).data, rel=1e-15)
+
+
+U = [Value(1.0), Value(2.0)]
+ZEROS: dict[str, Callable[[float, float], Any]] = {
+    "a sum of one": lambda x, y: sum([x * U[0]]),
+    "with a start": lambda x, y: sum([x * U[0]], 0.0),
+    "plus nothing": lambda x, y: x * U[0] + 0.0,
+    "less than nothing": lambda x, y: x * U[0] + -0.0,
+    "one and a product": lambda x, y: x + y * U[1],
+    "a quotient": lambda x, y: 1.0 / sum([x * y * U[0]]),
+}
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize("f", ZEROS.values(), ids=ZEROS.keys())
+def test_a_zero_has_the_sign_that_it_has_without_the_compiler(f: Callable[[float, float], Any], backend: str) -> None:
+    compiled = autograd.compile(f, backend=backend)
+    for x, y in itertools.product((0.0, -0.0, 1.0), repeat=2):
+        expected = repr(f(x, y).data)
+        assert [repr(compiled(x, y).data) for _ in range(6)] == [expected] * 6
+        assert repr(compiled.value_and_grad(x, y)[0]) == expected

@@ -217,17 +217,11 @@ def test_an_int_is_no_float_after_any_number_of_calls_with_floats() -> None:
         assert [compiled.value_and_grad(x)[0] for x in (2.0, 2, True, 2.0)] == [4.0, 6.0, 3.0, 4.0]
 
 
+@pytest.mark.filterwarnings("ignore:.*numpy computes with bool")
 def test_a_bool_is_no_int() -> None:
     compiled = autograd.compile(lambda x, flag: x * (len(str(flag)) + (flag is True) + isinstance(flag, bool) + flag))
     for flag in (True, 1, False, 0, True, np.bool_(True)):
-        assert compiled(2.0, flag).data == compiled.f(2.0, bool(flag) if isinstance(flag, np.bool_) else flag)
-
-
-def test_ints_that_no_float_can_hold_are_refused() -> None:
-    compiled = autograd.compile(lambda x, n: x * (n % 7))
-    assert compiled(1.0, 2**53).data == 2**53 % 7
-    with pytest.raises(OverflowError, match="beyond 2\\*\\*53"):
-        compiled(1.0, 2**53 + 2)
+        assert compiled(2.0, flag).data == compiled.f(2.0, flag)
 
 
 def test_arithmetic_of_ints_stays_in_the_recording() -> None:
