@@ -27,6 +27,7 @@ __all__ = [
 _FEW = 16  # numbers that Python takes apart as fast as machine code
 _DOUBLE = 8  # bytes
 _INTS, NUMBERS = {int}, {float, int, bool}
+_CONTAINERS = (list, tuple, dict)
 _MOST_FLAT = 1000
 _flat: dict[tuple[type, ...], tuple[Any, tuple[int, ...]]] = {}  # of calls with nothing but floats and Values
 
@@ -50,81 +51,167 @@ def called(f: Callable[..., Any], args: Sequence[Any]) -> Any:
     return f(*args)
 
 
-def arguments_of(x: Any, where: Any = "argument", whole: bool = True, fixed: bool = True) -> list[Any]:
-    """The numbers and Values of an argument in order: an int where it is one to the function, else a float.
+class Fixed:
+    """In a structure: the object behind it is the same in all calls of this kind."""
 
-    In a list that is so if all its numbers are: [1, 2] may be indices, [1, 0.5] are data of which one has no decimals,
-    and which can be an index all the same, see ``Whole``.
+
+class Floats(list[float]):
+    """Numbers that are Python's floats, from arguments that are nothing but lists, tuples and dictionaries.
+
+    Attributes:
+        plain: Whether that is so, which may turn out not to be while they are collected.
+    """
+
+    plain = True
+
+
+class _Walk:
+    """Takes arguments apart.
+
+    An int is one where it is one to the function, else a float.  In a list it is one if all numbers there are ints:
+    [1, 2] may be indices, [1, 0.5] are data of which one has no decimals, and which can be an index all the same, see
+    ``Whole``.
+
+    Args:
+        fixed: Whether texts and the like are allowed.
+
+    Attributes:
+        leaves: The numbers and Values so far, in order.
+        others: The numbers and arrays that are none of Python's floats and small ints.
+    """
+
+    __slots__ = ("fixed", "leaves", "others")
+
+    def __init__(self, fixed: bool = True) -> None:
+        self.fixed, self.leaves = fixed, Floats()
+        self.others: list[Any] = []
+
+    def shape(self, x: Any, where: Any, whole: bool = True) -> Any:
+        """Append the numbers and Values of an argument, and give its structure: empty for a number that is no int.
+
+        Args:
+            x: The argument.
+            where: Its number or its name, or a pair of the place of its container and its place there.
+            whole: Whether ints stay ints.
+
+        Raises:
+            TypeError: Something is no number, naming where it stands.
+        """
+        leaves: list[Any] = self.leaves
+        kind = type(x)
+        if kind is float:
+            leaves.append(x)
+            return ()
+        if isinstance(x, _CONTAINERS):
+            if kind not in _CONTAINERS:
+                self.leaves.plain = False
+            return (None if isinstance(x, dict) else self._alike(x)) or self._container(x, where)
+        if kind is int and whole and -SMALL <= x <= SMALL:
+            self.leaves.plain = False
+            leaves.append(x)
+            return (int,)
+        if isinstance(x, Value):
+            self.leaves.plain = False
+            leaves.append(x)
+            return (x.__class__,)  # equal to itself only, as a number is not
+        if self.fixed and isinstance(x, FIXED):
+            self.leaves.plain = self.leaves.plain and (kind is str or x is None)
+            return Fixed, x if kind is str or x is None else (kind, x)  # a member of an enumeration may equal a text
+        self.leaves.plain = False
+        self.others.append(x)
+        if not _is_array(x):
+            leaves.append(_checked_number(x, where, whole))
+        elif x.dtype.kind == "f" and x.itemsize <= _DOUBLE:
+            leaves += x.ravel().tolist()
+        else:
+            whole = whole and is_whole(x)
+            leaves += [item if isinstance(item, Value) else _number(item, whole) for item in x.flat]
+        ints = (
+            () if not whole or not is_whole(x) else (bool,) if _is_bool(x) else (int,) if _is_small(x) else (int, int)
+        )
+        return (*getattr(x, "shape", ()), *ints) if _is_array(x) else ints
+
+    def _alike(self, x: Sequence[Any]) -> Any:
+        """The structure of a list of nothing but floats, ints or Values, or of such lists; None if it is another."""
+        leaves, of = self.leaves, type(x[0]) if x else float
+        if of is float and all_floats(x):
+            leaves += x
+            return type(x), len(x)
+        if (of is int and _all_ints(x)) or (of is Value and {*map(type, x)} == {of}):
+            self.leaves.plain = False
+            leaves += x
+            return type(x), len(x), of
+        if of is list and {*map(type, x)} == {list}:  # a matrix, 3x faster than by rows
+            flat = [*chain.from_iterable(x)]
+            values = {*map(type, flat)} == {Value}
+            if values or all_floats(flat):
+                self.leaves.plain = self.leaves.plain and not values
+                leaves += flat
+                return type(x), tuple([(list, len(row), Value) if row and values else (list, len(row)) for row in x])
+        return None
+
+    def _container(self, x: Any, where: Any) -> Any:
+        whole, shapes = None, []
+        by_name = isinstance(x, Keywords)
+        for place, item in x.items() if isinstance(x, dict) else enumerate(x):
+            if whole is None and not isinstance(item, _CONTAINERS):
+                whole = is_whole(x)
+            at = f"argument {place!r}" if by_name else (where, place)
+            shapes.append(self.shape(item, at, whole is not False))
+        return type(x), tuple(zip(x, shapes, map(type, x))) if isinstance(x, dict) else tuple(shapes)  # 1 equals True
+
+
+def arguments_of(x: Any, where: Any = "argument", *, fixed: bool = True) -> list[Any]:
+    """The numbers and Values of an argument in order.
 
     Args:
         x: The argument.
-        where: The name of the argument, or a pair of the container that it stands in and its place there.
-        whole: Whether ints stay ints.
+        where: The name of the argument.
         fixed: Whether texts and the like are allowed.
 
     Raises:
         TypeError: Anything else, naming where it stands.
     """
-    if isinstance(x, (list, tuple)) and (all_floats(x) or _all_ints(x)):
-        return list(x)
-    if isinstance(x, (list, tuple, dict)):
-        whole = is_whole(x)
-        places = x.items() if isinstance(x, dict) else enumerate(x)
-        if isinstance(x, Keywords):
-            return [
-                number for name, item in places for number in arguments_of(item, f"argument {name!r}", whole, fixed)
-            ]
-        return [number for place, item in places for number in arguments_of(item, (where, place), whole, fixed)]
-    if isinstance(x, Value):
-        return [x]
-    if fixed and isinstance(x, FIXED):
-        return []
-    if _is_array(x):
-        if x.dtype.kind == "f" and x.itemsize <= _DOUBLE:
-            floats: list[Any] = x.ravel().tolist()
-            return floats
-        whole = whole and is_whole(x)
-        return [item if isinstance(item, Value) else _number(item, whole) for item in x.flat]
+    walk = _Walk(fixed)
+    walk.shape(x, where)
+    return list(walk.leaves)
+
+
+def _checked_number(x: Any, where: Any, whole: bool) -> float:
     try:
-        return [_number(x, whole)]
+        return _number(x, whole)
     except TypeError as error:
+        place = f"{_place(where)} of a compiled function"
         if isinstance(x, type):
             raise TypeError(
-                f"{_place(where)} of a compiled function is the class {x.__name__}, which is no number: "
+                f"{place} is the class {x.__name__}, which is no number: "
                 "for a class method write @autograd.compile above @classmethod"
             ) from None
-        if is_object(x) and isinstance(where, str):
+        if is_object(x) and not isinstance(where, tuple):
             raise ObjectError(where) from None
         if is_object(x):
-            raise TypeError(
-                f"{_place(where)} of a compiled function is no number, but {x!r}: give it as an argument of its own"
-            ) from None
+            raise TypeError(f"{place} is no number, but {x!r}: give it as an argument of its own") from None
         raise TypeError(
-            f"{_place(where)} of a compiled function must be a number, a Value, a nested list, a dictionary, an array "
-            f"or a text: {error}"
+            f"{place} must be a number, a Value, a nested list, a dictionary, an array or a text: {error}"
         ) from None
 
 
 def _place(where: Any) -> str:
-    return f"{_place(where[0])}[{where[1]!r}]" if isinstance(where, tuple) else where
+    if isinstance(where, tuple):
+        return f"{_place(where[0])}[{where[1]!r}]"
+    return where if isinstance(where, str) else f"argument {where}"
 
 
 def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     """What kind of call this is (hashable), and its numbers and Values in order."""
     if all_floats(args):
         return len(args), Floats(args)
-    leaves = Floats()
-    found = []
-    for arg in args:
-        shape = _simple(arg, leaves)
-        if shape is None:
-            break
-        found.append(shape)
-    else:
-        return tuple(found) if any(found) else len(args), list(leaves) if leaves.mixed else leaves
-    every = [x for i, arg in enumerate(args) for x in arguments_of(arg, f"argument {i}")]
-    shapes = tuple([_shape(arg) for arg in args])
-    return shapes if any(shapes) else len(args), every
+    walk = _Walk()
+    shapes = tuple([walk.shape(arg, i) for i, arg in enumerate(args)])
+    for x in walk.others:
+        check_kind(x)
+    # A function of numbers is known by how many they are.
+    return shapes if any(shapes) else len(args), walk.leaves if walk.leaves.plain else list(walk.leaves)
 
 
 def parts_of_call(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], tuple[int, ...]]:
@@ -178,63 +265,6 @@ class Apart:
 def _many(leaves: list[Any]) -> bool:
     """Whether machine code takes such numbers apart faster than Python."""
     return len(leaves) >= _FEW and isinstance(leaves, Floats) and native_available(notice=False)
-
-
-class Fixed:
-    """In a structure: the object behind it is the same in all calls of this kind."""
-
-
-class Floats(list[float]):
-    """Numbers that are known to be Python's floats, from arguments that are nothing but lists and dictionaries.
-
-    Attributes:
-        mixed: Whether there are ints or Values among them, for the time being.
-    """
-
-    mixed = False
-
-
-def _simple(x: Any, leaves: Floats) -> Any:
-    """Append the numbers of an argument, and give its shape as ``_shape`` does; None if that needs a closer look.
-
-    A float, an int or a Value, a list of nothing but one of these, and lists and dictionaries of such lists.
-    """
-    kind = type(x)
-    if kind is float:
-        leaves.append(x)
-        return ()
-    if kind is int and -SMALL <= x <= SMALL:
-        leaves.mixed = True
-        leaves.append(x)
-        return (int,)
-    if kind is Value:
-        leaves.mixed = True
-        leaves.append(x)
-        return (Value,)
-    if kind is str or x is None:
-        return Fixed, x
-    if kind is not list and kind is not tuple and kind is not dict:
-        return None
-    if kind is not dict:
-        of = type(x[0]) if x else float
-        if (of is float and all_floats(x)) or (of is int and _all_ints(x)) or (of is Value and {*map(type, x)} == {of}):
-            leaves += x
-            leaves.mixed = leaves.mixed or of is not float
-            return (kind, len(x)) if of is float else (kind, len(x), of)
-        if of is list and {*map(type, x)} == {list}:  # a matrix, 3x faster than by rows
-            flat = [*chain.from_iterable(x)]
-            values = {*map(type, flat)} == {Value}
-            if values or all_floats(flat):
-                leaves += flat
-                leaves.mixed = leaves.mixed or values
-                return kind, tuple([(list, len(row), Value) if row and values else (list, len(row)) for row in x])
-    shapes = []
-    for item in x.values() if kind is dict else x:
-        shape = None if type(item) is int else _simple(item, leaves)  # whether it is one depends on the others
-        if shape is None:
-            return None
-        shapes.append(shape)
-    return kind, tuple(zip(x, shapes, map(type, x))) if kind is dict else tuple(shapes)
 
 
 def refilled(args: Sequence[Any], shape: Any, leaves: list[Any], numbers: list[float]) -> tuple[Any, ...]:
@@ -351,31 +381,6 @@ def _number(x: Any, whole: bool) -> float:
     if abs(int(x)) > EXACT:
         raise OverflowError(f"the int {x} is beyond 2**53, where a compiled function cannot count: pass float({x})")
     return bool(x) if _is_bool(x) else int(x)
-
-
-def _shape(x: Any, whole: bool = True) -> Any:
-    """Empty for a number that is no int, so that a function of numbers is known by how many they are."""
-    if isinstance(x, dict):
-        whole = is_whole(x)
-        return type(x), tuple([(key, _shape(item, whole), type(key)) for key, item in x.items()])  # 1 equals True
-    if isinstance(x, (list, tuple)):
-        if all_floats(x):
-            return type(x), len(x)
-        if _all_ints(x):
-            return type(x), len(x), int
-        if {*map(type, x)} == {Value}:
-            return type(x), len(x), Value
-        whole = is_whole(x)
-        return type(x), tuple([_shape(item, whole) for item in x])
-    if isinstance(x, Value):
-        return (x.__class__,)  # equal to itself only, as a number is not
-    if isinstance(x, FIXED):
-        return Fixed, (
-            x if type(x) is str or x is None else (type(x), x)
-        )  # a member of an enumeration may equal a text
-    check_kind(x)
-    kind = () if not whole or not is_whole(x) else (bool,) if _is_bool(x) else (int,) if _is_small(x) else (int, int)
-    return (*x.shape, "numpy", *kind) if _is_array(x) else kind
 
 
 def _is_small(x: Any) -> bool:
