@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from autograd import Value, no_grad
@@ -37,18 +38,25 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
     X = samples_of(X)
     if compile and len(X) > 1 and (natively := native_outputs(model, X)):
         return natively()
+    outputs = []
     with no_grad():
-        return [numbers_in(_output(model, x, i)) for i, x in enumerate(X)]
+        for i, x in enumerate(X):
+            with errors_name(i):
+                outputs.append(numbers_in(model(x)))
+    return outputs
 
 
-def _output(model: Callable[[Any], Any], x: Any, i: int) -> Any:
-    """The output for a sample; an error begins with its number."""
+@contextmanager
+def errors_name(i: int, target: Any = None) -> Iterator[None]:
+    """In this context the message of a TypeError or ValueError begins with the number of the sample."""
     try:
-        return model(x)
+        yield
     except (TypeError, ValueError) as error:
         if type(error) not in (TypeError, ValueError):  # of a class whose arguments nobody knows
             raise
-        raise type(error)(f"sample {i}: {error}") from error
+        is_text = isinstance(error, TypeError) and isinstance(target, str)
+        remedy = ": number the classes, as in classes.index(text)" if is_text else ""
+        raise type(error)(f"sample {i}: {error}{remedy}") from error
 
 
 def check_model(model: Any, usage: str) -> None:

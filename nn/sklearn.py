@@ -55,9 +55,6 @@ class MLPClassifier(ClassifierMixin, Network):  # type: ignore[misc]
             y: The label of each, of any kind that can be sorted.
             sample_weight: The factor of each sample's loss; None if all count alike.
 
-        Returns:
-            The estimator itself.
-
         Raises:
             ValueError: The arrays do not fit together, hold nan or infinite numbers, or an argument is out of range.
         """
@@ -85,9 +82,6 @@ class MLPClassifier(ClassifierMixin, Network):  # type: ignore[misc]
             X: The samples, (n_samples, n_features).
             y: The label of each.
             classes: The labels that there will ever be; needed in the first call.
-
-        Returns:
-            The estimator itself.
 
         Raises:
             ValueError: As for ``fit``; or a label is none of the classes, or these are not those of the first call.
@@ -156,19 +150,7 @@ class MLPRegressor(RegressorMixin, Network):  # type: ignore[misc]
     _loss = "mse_loss"
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """Train a new network.
-
-        Args:
-            X: The samples, (n_samples, n_features).
-            y: The targets, (n_samples,) or (n_samples, n_targets).
-            sample_weight: The factor of each sample's loss; None if all count alike.
-
-        Returns:
-            The estimator itself.
-
-        Raises:
-            ValueError: The arrays do not fit together, hold nan or infinite numbers, or an argument is out of range.
-        """
+        """Train a new network: see ``MLPClassifier.fit``.  Targets are (n_samples,) or (n_samples, n_targets)."""
         X, y = self._checked(X, y, first=not self._goes_on)
         outputs = 1 if y.ndim == 1 else y.shape[1]
         self._check_outputs(outputs)
@@ -181,18 +163,7 @@ class MLPRegressor(RegressorMixin, Network):  # type: ignore[misc]
         return self
 
     def partial_fit(self, X: Any, y: Any) -> MLPRegressor:
-        """Go through these samples once, from where the network is.
-
-        Args:
-            X: The samples, (n_samples, n_features).
-            y: The targets, (n_samples,) or (n_samples, n_targets).
-
-        Returns:
-            The estimator itself.
-
-        Raises:
-            ValueError: As for ``fit``; or there are not as many targets as in the first call.
-        """
+        """Go through these samples once, from where the network is; the first call says how many targets there are."""
         first = not hasattr(self, "model_")
         X, y = self._checked(X, y, first=first)
         outputs = 1 if y.ndim == 1 else y.shape[1]

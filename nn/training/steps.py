@@ -13,7 +13,7 @@ from autograd.errors import CompileError
 from autograd.functional import transformation
 from nn.chance import check_repeatable, draws_given, draws_of, not_drawn
 from nn.data import one_hot
-from nn.evaluation import Outputs, evaluator_of
+from nn.evaluation import Outputs, errors_name, evaluator_of
 from nn.losses import cross_entropy
 from nn.module import evaluating
 from nn.optim import Optimizer
@@ -33,20 +33,9 @@ class Problem(NamedTuple):
     y: Sequence[Any]
 
     def loss_of(self, i: int) -> Any:
-        """The loss of one sample.
-
-        Raises:
-            TypeError: It is None, or a list.
-            TypeError, ValueError: The model or the loss raises one; the message begins with the number of the sample.
-        """
-        try:
+        """The loss of one sample, which must be one number."""
+        with errors_name(i, self.y[i]):
             loss = self.loss(self.model(self.X[i]), self.y[i])
-        except (TypeError, ValueError) as error:
-            if type(error) not in (TypeError, ValueError):  # of a class whose arguments nobody knows
-                raise
-            is_named = isinstance(error, TypeError) and isinstance(self.y[i], str)
-            remedy = ": number the classes, as in classes.index(text)" if is_named else ""
-            raise type(error)(f"sample {i}: {error}{remedy}") from error
         if loss is None or hasattr(loss, "__len__"):
             given, remedy = ("None", "does the function say `return`?") if loss is None else (
                 f"a {type(loss).__name__} of {len(loss)}", "add up its members, as in fsum(losses) / len(losses)"
