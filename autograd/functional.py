@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from math import isnan
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -103,7 +102,7 @@ def gradients(
 
 def first_order(order: Sequence[Value], seeds: Mapping[Value, Any]) -> dict[Value, Any]:
     """The adjoints, computed from the recorded partials; checked inside ``strict()``."""
-    adjoint = sweep(order, seeds, attrgetter("partials"))
+    adjoint = sweep(order, seeds)
     if open_contexts.count and current_modes().strict:
         check_adjoints(adjoint)
     return adjoint
@@ -158,7 +157,7 @@ def _partials_as_graph(node: Value, wanted: set[Value]) -> list[Any]:
 def check_data(node: Value, use: str) -> None:
     """Raise a ``StaleGraphError`` if the data of an operand was changed after the node had been computed from it."""
     if current_modes().recorder is None:  # a recording has no partials: it is differentiated as a whole
-        check_derivatives([node], attrgetter("partials"))
+        check_derivatives([node])
     if not isinstance(node.op, ops.Op):
         raise AutogradError(f"{node!r} has the operation {node.op!r}, which was set by hand: it has no rule for {use}")
     now = node.op.value(*[parent._data for parent in node.parents])
@@ -368,7 +367,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     tangent: dict[Any, Any] = dict(zip(call.inputs, directions))
     depends = dependents(order, call.inputs)
     if not nested:
-        check_derivatives(order, attrgetter("partials"))
+        check_derivatives(order)
     for node in order:
         if node in depends and node not in tangent:
             if node.op is ops.select:

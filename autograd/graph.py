@@ -32,7 +32,7 @@ class Leaves(tuple[Any, ...]):
 
 T = TypeVar("T", bound=Node)
 _WIDE = 64  # parents of a node, such as those of the result of a compiled function
-_get_parents = attrgetter("parents")
+_get_parents, _get_partials = attrgetter("parents"), attrgetter("partials")
 
 
 def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
@@ -66,6 +66,10 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
             parents = node.parents
             if done(parents):  # none, or all of them are done: a graph has no cycles
                 emit(node)
+            elif len(parents) == 1 and done((below := parents[0]).parents):  # such as an activation: the stack costs 2x
+                mark(below)
+                emit(below)
+                emit(node)
             else:
                 push(node)
                 push(None)
@@ -96,7 +100,7 @@ def value_at(node: Any, numbers: Sequence[float]) -> float:
     return value
 
 
-def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -> None:
+def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]] | None = None) -> None:
     """Reverse-mode differentiation: one walk against the topological order that completes ``grad`` of every node.
 
     The gradient (or adjoint) of a node is the derivative of the root with respect to that node.  By the chain rule it
@@ -106,11 +110,13 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -
     Args:
         order: The nodes in topological order; the ``grad`` of the root is set, that of the others is what to add to.
         partials: A node's local derivatives, aligned with its parents; floats, or nodes that can be differentiated
-            again, or registers of a program: whatever they are, the gradients are of the same kind.
+            again, or registers of a program: whatever they are, the gradients are of the same kind.  By default those
+            that the node recorded.
     """
-    node = None
+    node, backwards = None, order[::-1]
+    locals_ = map(partials, backwards) if partials else [node.partials for node in backwards]
     try:
-        for node, local in zip(reversed(order), map(partials, reversed(order))):
+        for node, local in zip(backwards, locals_):
             upstream, count = node.grad, len(local)
             if count == 2:  # most nodes have two parents or one; without the loop below 2x and 4x faster
                 left, right = node.parents
@@ -132,7 +138,7 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -
         if order and node is not order[0]:  # to `map`, StopIteration is the end of the walk
             raise PrimitiveError("a rule raised StopIteration, which would end the walk before all gradients are known")
     except ValueError:
-        check_derivatives(order, partials)
+        check_derivatives(order, partials or _get_partials)
         raise
 
 
@@ -160,7 +166,7 @@ def spread(root: Any, upstream: float) -> bool:
     return True
 
 
-def check_derivatives(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]]) -> None:
+def check_derivatives(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]] = _get_partials) -> None:
     """Look for a node without a local derivative for each of its parents, as programs can make it by hand.
 
     Raises:
@@ -188,14 +194,17 @@ _get_grad = attrgetter("grad")
 
 
 def sweep(
-    order: Sequence[T], seeds: Mapping[Any, Any], partials: Callable[[T], Sequence[Any]], zero: Any = 0.0
+    order: Sequence[T],
+    seeds: Mapping[Any, Any],
+    partials: Callable[[T], Sequence[Any]] | None = None,
+    zero: Any = 0.0,
 ) -> dict[T, Any]:
     """The gradient of every node as a dictionary, the nodes' own ``grad`` left as it was: see ``accumulate``.
 
     Args:
         order: The nodes in topological order.
         seeds: The gradients of the roots (1.0 for a loss).
-        partials: A node's local derivatives.
+        partials: A node's local derivatives; by default those that it recorded.
         zero: The number that the sum of every other node starts from.
     """
     nodes: Sequence[Any] = order

@@ -27,7 +27,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from operator import attrgetter
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
@@ -122,7 +121,7 @@ class MicrogradNames(Number):
     @property
     def _backward(self: Any) -> Callable[[], None]:
         """One step of the walk: add to the gradients of the parents.  A closure that does may be assigned."""
-        return partial(accumulate, [self], attrgetter("partials"))
+        return partial(accumulate, [self])
 
     @_backward.setter
     def _backward(self: Any, closure: Callable[[], None]) -> None:

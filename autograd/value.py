@@ -6,7 +6,7 @@ Its operators and methods are made from the rows of the derivative table; ``back
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter, ge, gt, le, lt
+from operator import ge, gt, le, lt
 from typing import Any
 
 from autograd import ops, provenance
@@ -23,7 +23,7 @@ from autograd.written_out import written_out
 
 Operand = Any  # a Value, a number of any kind, or a numpy array (which takes it from there, element by element)
 
-_new, recorded_partials = object.__new__, attrgetter("partials")
+_new = object.__new__
 
 
 def constant(number: float, label: str = "") -> Value:
@@ -286,7 +286,7 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
             try:
                 clear(order)
                 self.grad = self.grad + start
-                accumulate(order, recorded_partials)
+                accumulate(order)
                 if open_contexts.count and current_modes().strict:
                     provenance.check_adjoints({node: node.grad for node in order})
             except BaseException:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import nan
-from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from autograd.differences import differentiate
@@ -89,7 +88,7 @@ def backward_steps(root: Value | Sequence[Value], gradient: float = 1.0) -> Iter
     """
     roots, start = nodes_of(root, "backward_steps"), as_float(gradient)
     order = topological_order(*roots)
-    complete = sweep(order, dict.fromkeys(roots, start), attrgetter("partials"))
+    complete = sweep(order, dict.fromkeys(roots, start))
     # When the walk arrives at a node, its gradient is complete.  So what it hands to an operand is known, and only the
     # sums on the way are left to be written down.
     so_far = dict.fromkeys(order, 0.0) | dict.fromkeys(roots, start)
@@ -104,7 +103,7 @@ def backward_steps(root: Value | Sequence[Value], gradient: float = 1.0) -> Iter
 
 def adjoints(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, float]:
     """The derivative of the sum of the roots with respect to every node; no ``.grad`` is touched."""
-    return sweep(order, dict.fromkeys(roots, 1.0), attrgetter("partials"))
+    return sweep(order, dict.fromkeys(roots, 1.0))
 
 
 # ---- forward with other numbers --------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from operator import attrgetter
 
 from autograd import ops
 from autograd.graph import sweep, topological_order
@@ -128,7 +127,7 @@ def _differentiate(
                 if visited > MOST_INSIDE:
                     return
                 visited += len(order := topological_order(inner[node]))
-                for found, derivative in sweep(order, {inner[node]: 1.0}, attrgetter("partials")).items():
+                for found, derivative in sweep(order, {inner[node]: 1.0}).items():
                     if (tail := keys[found.node]) != head:
                         arrows[tail, head].derivatives.append(derivative)
 
