@@ -198,16 +198,23 @@ def _read_elsewhere(x: ast.AST, node: ast.For, bound: frozenset[str]) -> Iterato
         return
     if isinstance(x, ast.Name) and not isinstance(x.ctx, ast.Store) and x.id not in bound:
         yield x.id
-    targets: list[ast.AST] = []
-    if isinstance(x, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
-        targets = [comprehension.target for comprehension in x.generators]
-    elif isinstance(x, ast.For):
+    if isinstance(x, ast.For):
         yield from _read_elsewhere(x.iter, node, bound)
-        targets = [x.target]
-    names = {inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)}
+        bound |= _names_set(x.target)
+        for statement in [*x.body, *x.orelse]:
+            yield from _read_elsewhere(statement, node, bound)
+            if isinstance(statement, ast.Assign):
+                bound |= _names_set(*statement.targets)
+        return
+    if isinstance(x, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
+        bound |= _names_set(*[comprehension.target for comprehension in x.generators])
     for inner in ast.iter_child_nodes(x):
-        if not (isinstance(x, ast.For) and inner is x.iter):
-            yield from _read_elsewhere(inner, node, bound | names)
+        yield from _read_elsewhere(inner, node, bound)
+
+
+def _names_set(*targets: ast.expr) -> frozenset[str]:
+    names = [x for target in targets for x in ast.walk(target) if isinstance(x, ast.Name)]
+    return frozenset([x.id for x in names if isinstance(x.ctx, ast.Store)])
 
 
 class _Body(ast.NodeTransformer):

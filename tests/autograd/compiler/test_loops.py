@@ -66,6 +66,15 @@ def by_index(s: State) -> None:
         s.params[i].data -= LR * s.m[i]
 
 
+def twice_in_a_row(s: State) -> None:
+    for p in s.params:
+        g = p.grad
+        p.data -= LR * g
+    for p in s.params:
+        g = p.data
+        p.grad = 0.5 * g
+
+
 # ---- loops that are not ----------------------------------------------------------------------------------------------
 def zipped(s: State) -> None:
     for p, rate, old in zip(s.params, s.rates, s.v):
@@ -81,15 +90,6 @@ def lists_alone(s: State) -> None:
 def with_a_tangent(s: State) -> None:
     for p in s.params:
         p.data -= LR * math.tanh(p.grad)
-
-
-def twice_in_a_row(s: State) -> None:
-    for p in s.params:
-        g = p.grad
-        p.data -= LR * g
-    for p in s.params:
-        g = p.data
-        p.grad = 0.5 * g
 
 
 def a_sum_over_all(s: State) -> None:
@@ -113,6 +113,16 @@ def a_variable_that_is_read_later(s: State) -> None:
         step = LR * p.grad
         p.data -= step
     s.total = step
+
+
+def the_next_loop_reads_it(s: State) -> None:
+    g: Any = 0.0
+    for p in s.params:
+        g = p.grad
+        p.data -= LR * g
+    for p in s.params:
+        p.grad = g * 0.5
+        g = p.grad
 
 
 def the_last_member(s: State) -> None:
@@ -212,9 +222,9 @@ def its_own_enumerate(s: State) -> None:
         s.m[i] = p.grad + s.rates[i]
 
 
-ONCE = [adam, descent, descent_upwards, momentum_of_attributes, by_index]
+ONCE = [adam, descent, descent_upwards, momentum_of_attributes, by_index, twice_in_a_row]
 AS_WRITTEN = [
-    zipped, lists_alone, with_a_tangent, twice_in_a_row,
+    zipped, lists_alone, with_a_tangent, the_next_loop_reads_it,
     a_sum_over_all, from_the_member_before, a_variable_that_is_read_later, the_last_member,
     an_inner_function_knows_it, a_member_of_its_neighbour, a_parameter_that_comes_twice, one_list_under_two_names,
     parameters_under_two_names, the_rate_is_a_parameter, a_decision, read_after_it_was_set,
