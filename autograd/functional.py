@@ -276,6 +276,8 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
         if itself and not options and not in_transformation() and all_floats(flatten(args)):
             places = _chosen(args, argnums)
             value, gradients = itself(*args)
+            if f.captures:  # type: ignore[attr-defined]
+                value, gradients = Detached(value), rebuild(gradients, map(Detached, flatten(gradients)))
             return value, gradients[argnums] if isinstance(argnums, int) else tuple([gradients[i] for i in places])
         call = _Call(f, args, argnums, options)
         output = call.scalar()

@@ -71,6 +71,8 @@ def _keeping_kind(name: str) -> Callable[..., Any]:
 
     def operator(*operands: Any) -> Any:
         result = plain(*operands)
+        if result is NotImplemented and isinstance(operands[1], numbers.Real):  # one of numpy's
+            result = plain(operands[0], float(operands[1]))
         return Detached(result) if type(result) is float else result
 
     return operator

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from copy import copy
 from enum import Enum
+from functools import cache
 from itertools import islice
 from typing import Any
+
+from autograd.rows import Detached
 
 __all__ = [
     "FIXED", "NumpyKindError", "ObjectError", "OwnKindError", "aligned", "all_floats", "check_kind", "flatten",
@@ -172,13 +175,55 @@ def _array(like: Any, entries: list[Any]) -> Any:
     """An array of that shape: of floats, or of objects if there are Values among them."""
     import numpy as np  # which is there, since the caller has an array
 
-    if all(issubclass(kind, float) for kind in {*map(type, entries)}):
-        return np.array(entries, dtype=float).reshape(like.shape)
+    kinds = {*map(type, entries)}
+    if all(issubclass(kind, float) for kind in kinds):
+        out = np.array(entries, dtype=float).reshape(like.shape)
+        return out.view(_detached_array()) if Detached in kinds else out
     if all(is_array(entry) for entry in entries):
         return np.array(entries).reshape(like.shape + entries[0].shape)
     out = np.empty(like.size, dtype=object)
     out[:] = entries
     return out.reshape(like.shape)
+
+
+@cache
+def _detached_array() -> Any:
+    """The class of the arrays whose entries are ``Detached``, as is what is computed from them."""
+    import numpy as np
+
+    def plain(x: Any) -> Any:
+        return np.asarray(x) if isinstance(x, DetachedArray) else x
+
+    def entries(x: Any) -> Any:
+        """The array as one of objects: these meet Values one by one."""
+        out: Any = np.empty(x.shape, dtype=object)
+        out.flat = [Detached(entry) for entry in np.asarray(x).flat]
+        return out
+
+    class DetachedArray(np.ndarray):
+        def __getitem__(self, key: Any) -> Any:
+            entry = super().__getitem__(key)
+            return Detached(entry) if isinstance(entry, float) else entry
+
+        def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **options: Any) -> Any:
+            known = list(map(plain, operands))
+            if any(np.asarray(x).dtype == object for x in known):
+                known = [entries(x) if isinstance(x, DetachedArray) else x for x in operands]
+            if given := options.get("out"):
+                options["out"] = tuple(map(plain, given))
+            found = getattr(ufunc, method)(*known, **options)
+            if isinstance(found, float):
+                return Detached(found)
+            return found.view(DetachedArray) if is_array(found) and found.dtype == float else found
+
+        def __array_function__(self, *call: Any) -> Any:
+            found = super().__array_function__(*call)
+            return Detached(found) if isinstance(found, float) else found
+
+        def __reduce__(self) -> Any:
+            return np.asarray(self).__reduce__()
+
+    return DetachedArray
 
 
 def _branches(tree: Any) -> Iterable[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -529,3 +531,44 @@ def test_no_warning_where_no_gradient_is_lost() -> None:
     with autograd.no_grad():
         assert (W * number).data == 12.0
     assert (W * float(number)).data == 12.0
+
+
+W = Value(2.0)
+MARKED: dict[str, Callable[[Any, Any], Any]] = {
+    "an entry": lambda d, np: d[0] * d[1] * Value(1.0),
+    "each entry": lambda d, np: [v * W for v in d],
+    "a part": lambda d, np: d[1:][0] * W,
+    "a sum": lambda d, np: (d * d).sum() * W,
+    "a mean": lambda d, np: d.mean() * W,
+    "a norm": lambda d, np: np.linalg.norm(d) * W,
+    "a product with an array of Values": lambda d, np: d @ np.array([Value(1.0), W]),
+    "a product with a Value": lambda d, np: Value(3.0) * d,
+    "changed in its place": lambda d, np: d.__imul__(2.0)[0] * W,
+    "a step": lambda d, np: (np.ones(2) - 0.1 * d)[0] * W,
+}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("use", MARKED.values(), ids=MARKED.keys())
+def test_a_derivative_at_an_array_tells_that_it_lost_the_gradient_to_captured_values(use: Any, compiled: bool) -> None:
+    np = pytest.importorskip("numpy")
+
+    def f(x: Any) -> Any:
+        return sum(v * v * W for v in x)
+
+    slopes = grad(autograd.compile(f) if compiled else f)(np.array([1.0, 2.0]))
+    with pytest.warns(RuntimeWarning, match="comes from a derivative"):
+        use(slopes, np)
+
+
+def test_such_an_array_is_one_like_any_other() -> None:
+    np = pytest.importorskip("numpy")
+    slopes = grad(lambda x: sum(v * v * W for v in x))(np.array([1.0, 2.0]))
+    assert isinstance(slopes, np.ndarray)
+    assert slopes.tolist() == [4.0, 8.0]
+    assert type(pickle.loads(pickle.dumps(slopes))) is np.ndarray
+    assert copy.deepcopy(slopes).tolist() == [4.0, 8.0]
+    slopes -= 1.0
+    slopes[0] = 5.0
+    assert (slopes.tolist(), float(np.add(slopes, 1.0).max())) == ([5.0, 7.0], 8.0)
+    assert type(grad(lambda x: x[0] * x[1])(np.array([1.0, 2.0]))) is np.ndarray  # of a function that captures nothing

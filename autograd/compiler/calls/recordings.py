@@ -80,6 +80,11 @@ class Recordings:
         """The recordings that are kept, by the structure of the arguments."""
         return self.kept.by_structure
 
+    @property
+    def captures(self) -> bool:
+        """Whether the function uses Values that it does not get as arguments, as far as recordings tell."""
+        return any(variant.recording.parameters for variant in self.kept.all())
+
     def recorded(self, args: Sequence[Any], structure: Any) -> Variant | None:
         """A recording of a call; None if it does what a program cannot do, or raises an error."""
         try:
