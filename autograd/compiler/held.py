@@ -19,8 +19,6 @@ from autograd.compiler.recording.written import Part
 from autograd.ops import constant
 from autograd.value import Value
 
-__all__ = ["Held", "HeldTree"]
-
 _FEW = 256  # Values that are only read: these are read at each call
 _MANY = 8  # numbers of a list that are read and written together
 

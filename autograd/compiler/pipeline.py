@@ -20,8 +20,6 @@ from autograd.compiler.recording.record import Recording
 from autograd.errors import CompileError
 from autograd.primitive import Primitive
 
-__all__ = ["Assembled", "Leaf", "assemble", "in_order", "inlined"]
-
 _NUMBERS = (ops.detached, UPDATED, SET)  # the same numbers, as far as gradients do not matter
 
 

@@ -25,8 +25,6 @@ from autograd.elementwise import Deferred
 from autograd.locks import renew_in_child
 from autograd.value import Value
 
-__all__ = ["Residence", "Resident", "put_back", "residences_of", "set_data", "set_grad", "settle"]
-
 set_data, set_grad = vars(Value)["_data"].__set__, vars(Value)["grad"].__set__
 _set_class = vars(object)["__class__"].__set__
 

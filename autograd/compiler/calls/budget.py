@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["FEW", "MOST", "Budget", "thread_time"]
-
 # Seconds of the processor that this thread has used.  Python in a browser has no such clock, and only one thread.
 thread_time: Callable[[], float] = getattr(time, "thread_time", time.process_time)
 

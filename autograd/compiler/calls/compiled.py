@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from autograd.compiler.calls.replay import EagerPlan
     from autograd.compiler.program.classes import Program
 
-__all__ = ["Compiled", "compile_function"]
-
 _STEP = "step"  # what was asked of a recording: a call with all its effects
 
 

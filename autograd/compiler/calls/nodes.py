@@ -19,8 +19,6 @@ from autograd.graph import Leaves
 from autograd.modes import in_transformation
 from autograd.value import Value, new_node, unrecorded
 
-__all__ = ["Nodes"]
-
 
 class Nodes:
     """Makes the nodes of one call.

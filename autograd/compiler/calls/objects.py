@@ -22,8 +22,6 @@ from autograd.locks import renew_in_child
 from autograd.provenance import depth_of_caller
 from autograd.trees import is_object
 
-__all__ = ["Methods", "Objects", "given"]
-
 
 def given(f: Callable[..., Any], objects: Mapping[Any, Any]) -> Callable[..., Any]:
     """A function of the other arguments, when some are given, by their places and names.

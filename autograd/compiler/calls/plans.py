@@ -27,8 +27,6 @@ from autograd.compiler.residence import Residence
 if TYPE_CHECKING:
     from autograd.compiler.machine.tape import Tape
 
-__all__ = ["Plan", "PointPlan", "StepPlan", "program_of"]
-
 _SMALL = 600  # operations to be called with nothing of Python in between
 
 # The outputs, and the derivatives of the first one with respect to all arguments and to all parameters.

@@ -31,11 +31,6 @@ from autograd.value import Value
 if TYPE_CHECKING:
     from autograd.compiler.program.classes import Program
 
-__all__ = [
-    "CompiledCall", "EagerPlan", "at_recording", "compute", "evaluated", "replayed", "replayed_together",
-    "stepped",
-]  # fmt: skip
-
 
 class CompiledCall(Op):
     """The primitive of one call, for one output: its derivatives are those that the call computed.

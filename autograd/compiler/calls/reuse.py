@@ -33,8 +33,6 @@ from autograd.locks import renew_in_child
 from autograd.ops import Binary, Op, Unary
 from autograd.primitive import Primitive
 
-__all__ = ["reused", "structure_of"]
-
 MOST = 64  # results that are kept; the one that was not used for longest goes first
 MOST_NODES = 1_000_000  # of the recordings that they were made of
 

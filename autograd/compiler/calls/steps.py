@@ -17,8 +17,6 @@ from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.written import Puts
 from autograd.compiler.residence import set_data, set_grad, settle
 
-__all__ = ["Stepped", "live_numbers", "recorded", "step", "write"]
-
 Found = tuple[list[float], list[list[float]]]  # the outputs, and the numbers that the effects need
 Run = Callable[[Sequence[float], Sequence[float]], Found | None]
 Stepped = tuple[list[float], Sequence[float]]  # the outputs, and the live numbers before

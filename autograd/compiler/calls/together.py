@@ -22,8 +22,6 @@ from autograd.graph import walking
 from autograd.modes import recording
 from autograd.ops import Op
 
-__all__ = ["Adjoints", "Call", "Output", "PulledBack", "Share", "Together"]
-
 
 class Call:
     """A call that is over.

@@ -25,8 +25,6 @@ from autograd.errors import PrimitiveError
 from autograd.graph import Leaves
 from autograd.value import Value
 
-__all__ = ["MOST", "MOST_IN_ALL", "Evaluated", "Variant", "Variants"]
-
 MOST_IN_ALL = 64  # recordings kept for a function
 FEW_NODES = 300  # in a recording that is worth a look at its program, which must have at most
 _FEW = 256  # local derivatives of all results of a call

@@ -30,8 +30,6 @@ from autograd.compiler.machine.native.pycall import (
 )
 from autograd.trees import all_floats
 
-__all__ = ["Reader", "builtin", "reader_of"]
-
 # What a row of the table is about; of a container of nothing but floats all numbers are taken at once.
 _FLOAT, _LIST, _TUPLE, _DICT, _FLOATS_OF_LIST, _FLOATS_OF_TUPLE = range(6)
 _KINDS: dict[Any, int] = {list: _LIST, tuple: _TUPLE, dict: _DICT}

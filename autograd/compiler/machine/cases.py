@@ -22,8 +22,6 @@ from autograd.compiler.program.builder import Builder, Rows, wrapped
 from autograd.compiler.program.classes import Kind, Operand, Read
 from autograd.ops import TABLE, Op
 
-__all__ = ["Case", "case_of"]
-
 # Exponents that are part of the code, which multiplies; all others are data.
 _KNOWN = {0.5, -0.5, *[float(n) for n in range(-8, 9) if n]}
 

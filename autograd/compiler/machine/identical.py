@@ -23,8 +23,6 @@ from autograd.compiler.machine.native.pycall import LIST_ITEMS, SIZE, TYPE, WORD
 from autograd.compiler.machine.native.vector_math import scalar_symbol
 from autograd.compiler.recording.looks import ANY, NO_KEY, Look, offset_of_attributes
 
-__all__ = ["Comparison", "can_compare"]
-
 # By kind of look: the branch of the machine code, and where the object is, or the function of CPython that finds it.
 _KINDS: dict[str, tuple[int, int | str]] = {
     "list": (0, 0),  # compared by memcmp

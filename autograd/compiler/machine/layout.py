@@ -34,9 +34,6 @@ from autograd.compiler.program.classes import Kind, Operand, Program, Read, reac
 from autograd.compiler.recording.record import Recording
 from autograd.value import Value
 
-__all__ = ["Home", "Layout"]
-
-
 _list_of = np.ndarray.tolist
 _SPARE = 512  # single numbers that a call reads elsewhere and puts behind the others
 _GROWTH = 1.5  # of the scratch memory, when a recording needs more

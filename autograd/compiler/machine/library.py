@@ -16,8 +16,6 @@ from autograd.compiler.machine.native.vector_math import VectorMath, is_known
 from autograd.compiler.machine.store import Batch, name_of, store
 from autograd.locks import renew_in_child
 
-__all__ = ["Kernel", "Written", "addresses", "runner"]
-
 
 class Kernel(Hashable, Protocol):
     """What a function does; kernels that do the same are equal, and their ``repr`` is the same in every process."""

@@ -10,8 +10,6 @@ from math import inf, nan
 
 from autograd.compiler.machine.library import Written
 
-__all__ = ["GATHER", "LISTS", "SCATTER", "together"]
-
 _WORDS = (("INFINITY", inf), ("NAN", nan), ("SMALL", 2.0**-64), ("LARGE", 2.0**64))
 
 # ---- sums rounded once, and the largest ------------------------------------------------------------------------------

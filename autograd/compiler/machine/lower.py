@@ -18,8 +18,6 @@ from autograd.compiler.program.classes import Array, Kind, Program, Read, Terms,
 from autograd.compiler.program.nests import Column, Nests, Table, map_nest
 from autograd.compiler.program.schedule import Region, Step
 
-__all__ = ["Call", "lowered"]
-
 _LITERAL = {"0.0", "1.0", "-1.0", "0.5", "2.0", "inf"}  # known to the code; other numbers are data of the descriptor
 
 

@@ -18,8 +18,6 @@ from autograd.compiler.program.indices import Index
 from autograd.compiler.program.nests import Column
 from autograd.compiler.program.schedule import schedule, stored
 
-__all__ = ["Machine", "selector", "writer"]
-
 _SOON = 10_000  # operations: some microseconds
 _SHORT = 32  # numbers that are handled as a list
 

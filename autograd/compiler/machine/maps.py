@@ -10,8 +10,6 @@ from autograd.compiler.machine.native.lowering import lower
 from autograd.compiler.machine.texts import KernelText
 from autograd.ops import TABLE
 
-__all__ = ["MapKernel"]
-
 
 class MapKernel(NamedTuple):
     """What the loop of a region computes.

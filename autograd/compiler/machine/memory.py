@@ -12,8 +12,6 @@ import numpy as np
 from autograd.compiler.program.classes import Array, Kind, Program, Read, reads_of
 from autograd.compiler.program.schedule import Region, Step
 
-__all__ = ["Elsewhere", "Memory", "aligned", "last_regions", "memory_of"]
-
 _LINE = 8  # doubles in a cache line, at which every array begins
 
 

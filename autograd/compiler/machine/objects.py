@@ -25,8 +25,6 @@ from autograd.compiler.machine.native.pycall import (
 )
 from autograd.value import Value
 
-__all__ = ["Lists", "Numbers", "can_read"]
-
 
 # ---- Values ----------------------------------------------------------------------------------------------------------
 @cache

@@ -18,8 +18,6 @@ from autograd.compiler.machine.native.lowering import lower
 from autograd.compiler.machine.native.vector_math import VectorMath
 from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, choice_of
 
-__all__ = ["Points", "caller"]
-
 _BLOCK = 4096  # points at a time: a few hundred kilobytes for a function of a few numbers
 
 

@@ -27,8 +27,6 @@ from autograd.compiler.recording.written import Puts
 from autograd.compiler.residence import Residence, put_back, residences_of
 from autograd.value import Value
 
-__all__ = ["ResidentStep"]
-
 _data, _grad = attrgetter("_data"), attrgetter("grad")
 _MOST_LOADS = 8  # so many more calls that had to load the numbers than calls that found them here: stop keeping them,
 _AGAIN = 64  # but try once more at every so many loads

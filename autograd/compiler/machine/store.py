@@ -24,8 +24,6 @@ from typing import Any, BinaryIO, NamedTuple
 from autograd.compiler.machine.native.jit import host, llvm
 from autograd.compiler.machine.native.vector_math import vector_library
 
-__all__ = ["Batch", "Store", "name_of", "store"]
-
 LIMIT = 64 << 20  # bytes of all files; a small one counts as _SMALLEST, so that there are not too many to look through
 _SMALLEST = 64 << 10
 _LONGEST_LINE = 1 << 20

@@ -8,8 +8,6 @@ from typing import NamedTuple
 from autograd.compiler.machine.native.code import Functions
 from autograd.compiler.machine.texts import KernelText
 
-__all__ = ["SumKernel"]
-
 
 class SumKernel(NamedTuple):
     """What the loops of a sum of products do.

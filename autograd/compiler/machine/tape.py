@@ -28,8 +28,6 @@ from autograd.compiler.recording.recorder import Guard
 from autograd.graph import topological_order
 from autograd.value import Value, constant, new_node
 
-__all__ = ["Outcome", "Tape", "TapedStep"]
-
 _op, _parents, _data = attrgetter("op"), attrgetter("parents"), attrgetter("_data")
 
 

@@ -20,8 +20,6 @@ from collections.abc import Sequence
 from autograd.compiler.machine.native.code import Code, Functions
 from autograd.compiler.machine.native.jit import host
 
-__all__ = ["KernelText", "words_of_bits"]
-
 _BITS = 62  # in a word
 
 

@@ -16,8 +16,6 @@ from autograd.compiler.program.classes import Array, Kind, Operand, Program, Rea
 from autograd.compiler.program.indices import Index, common_step, taken
 from autograd.ops import Binary, Number, Op
 
-__all__ = ["Builder", "Rows"]
-
 
 class Builder:
     """A program being written."""

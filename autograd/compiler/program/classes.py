@@ -42,11 +42,6 @@ from autograd.compiler.program.indices import Index, common_step
 from autograd.errors import AutogradError
 from autograd.ops import Op
 
-__all__ = [
-    "Array", "Choice", "Kind", "Operand", "Program", "ProgramError", "Read", "Terms", "choice_of", "reached",
-    "reads_of",
-]  # fmt: skip
-
 
 class ProgramError(AutogradError):
     """A program that breaks a rule of its own: a mistake in this package, found before anything runs."""

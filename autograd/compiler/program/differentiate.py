@@ -25,8 +25,6 @@ from autograd.compiler.program.indices import Index
 from autograd.functional import NOTHING
 from autograd.graph import sweep
 
-__all__ = ["differentiate"]
-
 
 def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> list[Operand]:
     """Append the derivatives of one number with respect to whole arrays to the program in a builder.

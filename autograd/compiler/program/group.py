@@ -31,9 +31,6 @@ from autograd.compiler.recording.columns import Formula
 from autograd.compiler.recording.effects import GRADIENT, UPDATED
 from autograd.value import Value
 
-__all__ = ["Columns", "Order", "group", "most_classes", "ordered"]
-
-
 # ---- the order of members --------------------------------------------------------------------------------------------
 Lists = dict[tuple[int, ...], list[Index]]
 Columns = tuple[list[Index], Lists]  # of an operation, and of a sum

@@ -25,8 +25,6 @@ from math import gcd
 from operator import itemgetter, sub
 from typing import NamedTuple, TypeVar
 
-__all__ = ["Blocks", "Index", "common_blocks", "common_dims", "common_step", "loops", "renumbered", "taken"]
-
 T = TypeVar("T")
 Dims = tuple[tuple[int, int], ...]  # (turns, step) of each loop, from the outside in
 

@@ -23,8 +23,6 @@ from autograd.compiler.recording.numbered import graph_of
 from autograd.errors import AutogradError
 from autograd.value import Value
 
-__all__ = ["LEAVES", "Class", "Members", "TooManyClassesError"]
-
 # The classes 0 to 3; the last one is of plain numbers, which are read at each call like parameters.
 LEAVES = (Kind.PARAMETER, Kind.ARGUMENT, Kind.CONSTANT, Kind.PARAMETER)
 _ADD, _MUL, _SUMPROD = 1, 2, 3

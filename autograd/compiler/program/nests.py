@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 
 from autograd.compiler.program.indices import common_blocks, common_dims, loops
 
-__all__ = ["Column", "Loop", "Nest", "Nests", "Table", "map_nest", "nest_of", "sum_nest"]
-
 
 class Column(NamedTuple):
     """One array that a step touches, and the member that it touches at each place.

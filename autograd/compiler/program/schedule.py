@@ -21,8 +21,6 @@ from typing import Any, NamedTuple
 from autograd.compiler.program.classes import Array, Kind, Program, Read, reads_of
 from autograd.compiler.program.indices import Dims, Index, common_dims
 
-__all__ = ["Region", "Step", "schedule", "stored"]
-
 _LONG = 128  # operations; shorter regions are one loop
 _PART = 48  # operations in a part that repeats, at least
 _ROW = 4  # operations that must be the same to look whether more are

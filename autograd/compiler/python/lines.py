@@ -16,9 +16,6 @@ from autograd.labels import identifier, stem
 from autograd.ops import Op
 from autograd.writer import Dialect, Level, Text
 
-__all__ = ["COMPILED", "FUNCTIONS", "Lines", "Loop", "Names", "added", "numeral", "operation", "product_of"]
-
-
 # ---- operations of the table as expressions: the compiler's dialect --------------------------------------------------
 COMPILED = Dialect({ops.add: " + ", ops.sub: " - ", ops.mul: " * ", ops.div: " / "})
 _COMPARISON = {ops.less: "<", ops.less_equal: "<=", ops.equal: "=="}

@@ -21,8 +21,6 @@ from autograd.compiler.python.lines import Lines, Loop, added, product_of
 from autograd.compiler.python.walks import Walk, letters, range_text, refined, slice_of
 from autograd.writer import Text
 
-__all__ = ["choice_text", "sum_text"]
-
 FEW = 3  # terms are written with plus signs
 
 

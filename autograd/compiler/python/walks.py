@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 from autograd.compiler.program.indices import loops
 
-__all__ = ["Walk", "letters", "range_text", "refined", "slice_of", "walk_of"]
-
 Loops = tuple[tuple[int, int], ...]  # (turns, step), from the outside in
 
 

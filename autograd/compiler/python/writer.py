@@ -36,9 +36,6 @@ from autograd.compiler.python.sums import choice_text, sum_text
 from autograd.compiler.python.walks import Walk, letters, walk_of
 from autograd.compiler.textbook.pieces import split
 
-__all__ = ["Function", "PythonKernel", "Text", "python_source", "python_text"]
-
-
 # ---- the lines of a generated module, as text and as a function that runs them ---------------------------------------
 MOST_LOOPS = 1000  # in one function: Python's time to compile them grows with the square of their number
 WIDTH = 112  # columns

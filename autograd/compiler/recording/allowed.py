@@ -23,8 +23,6 @@ from autograd.compiler.recording.choosing import CHANGING, changing, original
 from autograd.modes import current_modes, recorders, switched
 from autograd.ops import Traced
 
-__all__ = ["check_names", "checked"]
-
 # Packages whose functions do something to the world outside of the process's memory, or ask it.
 _WORLDLY = {
     "_csv", "_io", "_posixsubprocess", "_queue", "_socket", "_sqlite3", "getpass", "glob", "http", "io", "logging",

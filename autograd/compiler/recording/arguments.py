@@ -19,11 +19,6 @@ from autograd.ops import as_float
 from autograd.trees import FIXED, ObjectError, all_floats, check_kind, is_object, rebuild
 from autograd.value import Value
 
-__all__ = [
-    "NUMBERS", "Apart", "Keywords", "arguments_of", "called", "form", "is_plain", "is_whole", "kind_of",
-    "numbers_of", "parts_of_call", "positional", "refilled", "structure", "values_in",
-]  # fmt: skip
-
 _FEW = 16  # numbers that Python takes apart as fast as machine code
 _DOUBLE = 8  # bytes
 _INTS, NUMBERS = {int}, {float, int, bool}

@@ -18,25 +18,12 @@ from typing import Any
 from weakref import ref
 
 from autograd import ops
-from autograd.compiler.recording.traced import EXACT, DifferentiatedFloat, TracedBool, TracedFloat, TracedInt, node_of
+from autograd.compiler.recording.exact import EXACT
+from autograd.compiler.recording.traced import DifferentiatedFloat, TracedBool, TracedFloat, TracedInt, node_of
 from autograd.graph import walking
 from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
-
-__all__ = [
-    "CHANGING",
-    "Chosen",
-    "DifferentiatedWhole",
-    "Row",
-    "TracedWhole",
-    "changing",
-    "choice",
-    "extreme",
-    "identical",
-    "member",
-    "original",
-]
 
 _CONTAINERS = (list, dict)
 

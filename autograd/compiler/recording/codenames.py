@@ -9,12 +9,6 @@ from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
 
-__all__ = [
-    "catches_arithmetic", "codes_inside", "compares_with_true", "globals_read", "globals_stored",
-    "methods_meant", "names_read",
-    "names_spelled", "names_stored",
-]  # fmt: skip
-
 _ARITHMETIC = {"ZeroDivisionError", "OverflowError", "ArithmeticError", "Exception", "BaseException"}
 _COMPARING = {"COMPARE_OP", "CONTAINS_OP"}
 _WRITING = {"FORMAT_VALUE", "FORMAT_SIMPLE", "FORMAT_WITH_SPEC", "CONVERT_VALUE"}

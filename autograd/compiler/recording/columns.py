@@ -23,8 +23,6 @@ from autograd.compiler.recording.traced import TracedFloat
 from autograd.ops import Binary, Op, Unary
 from autograd.value import Value, new_node
 
-__all__ = ["Formula", "recorded_rows"]
-
 _FEW = 8  # fewer rows of a kind are recorded one by one
 _PLAIN = (float, int, bool, str, type(None))
 _data = attrgetter("_data")

@@ -32,10 +32,6 @@ from autograd.graph import restore
 from autograd.ops import Binary, Op, Traced, Unary
 from autograd.value import Value, constant, new_node
 
-__all__ = [
-    "GRADIENT", "SET", "UPDATED", "Changes", "Effects", "NotReplayableError", "Target", "Unknown", "through_updates",
-]  # fmt: skip
-
 Target = Value | int  # a parameter, or the number of the argument that is one
 
 

@@ -21,8 +21,6 @@ from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
-__all__ = ["EXACT", "SMALL", "Whole", "all_small", "bound", "bounded", "divisor", "powered"]
-
 
 class Whole(float):
     """An int among floats, as in the row (3, 0.5): data, or an index."""

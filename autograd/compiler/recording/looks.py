@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["ANY", "END", "NO_KEY", "Look", "offset_of_attributes", "with_class", "without"]
-
 _MANAGED_DICT = 1 << 4  # CPython's Py_TPFLAGS_MANAGED_DICT
 _WORD = tuple.__itemsize__
 

@@ -30,8 +30,6 @@ from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
-__all__ = ["Loop", "loop_of"]
-
 _FEW = 32  # members for which a loop runs as it is written
 _OVER = {"enumerate": enumerate, "zip": zip, "range": range}
 _NUMBERS = (float, int, TracedFloat)

@@ -13,8 +13,6 @@ from typing import Any
 
 from autograd.value import Value
 
-__all__ = ["Graph", "graph_of"]
-
 _parents, _op = attrgetter("parents"), attrgetter("op")
 
 

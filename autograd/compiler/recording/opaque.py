@@ -26,9 +26,6 @@ from autograd.compiler.recording.rewriting import codes_of
 from autograd.compiler.recording.watches import Watch
 from autograd.trees import is_numpy
 
-__all__ = ["Generators", "Inside", "look_into", "look_into_module", "watch_functions"]
-
-
 _VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
 
 

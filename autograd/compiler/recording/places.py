@@ -40,8 +40,6 @@ from autograd.ops import leaf
 from autograd.trees import all_floats, rebuild
 from autograd.value import Value, new_node
 
-__all__ = ["Log", "Logs", "NotReplayableError", "Places", "Reader", "TreeReader", "by_key", "changed_numbers", "grown"]
-
 
 def _is_number(x: Any) -> bool:
     return type(x) is float or type(x) is int

@@ -28,8 +28,6 @@ from autograd.modes import current_modes
 from autograd.ops import Op, Traced, Unary
 from autograd.value import Value
 
-__all__ = ["ELEMENTARY", "elementary"]
-
 _LARGEST = 1.7e308
 _OVERFLOWS = 709.0  # e to this power is nearly the largest float
 

@@ -44,11 +44,6 @@ from autograd.subclasses import kinds
 from autograd.trees import holds_numpy
 from autograd.value import Value, constant, new_node
 
-__all__ = [
-    "Recording", "advice", "as_node", "first_difference", "record", "recording_of",
-]  # fmt: skip
-
-
 _parents = attrgetter("parents")
 
 

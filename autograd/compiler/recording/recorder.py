@@ -26,8 +26,6 @@ from autograd.modes import recorders
 from autograd.ops import Op, Traced
 from autograd.value import Value
 
-__all__ = ["Guard", "Recorder", "at_work"]
-
 
 class Guard(NamedTuple):
     """What a decision was based on: the truth of a comparison, or a number that was read."""

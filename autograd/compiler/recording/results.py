@@ -26,11 +26,6 @@ from autograd.ops import Traced
 from autograd.trees import is_array, is_numpy, is_tree, put_entries
 from autograd.value import Value, constant
 
-__all__ = [
-    "Container", "Form", "Given", "LazyPartials", "copied", "depends_on", "floats_of", "is_plain_number",
-    "is_structure", "several", "taken_apart",
-]  # fmt: skip
-
 _STOPS = {ops.detached, GRADIENT, UPDATED, ops.largest, *ops.COMPARISONS}  # no gradient goes through them
 _PLAIN = (int, float, complex, str, bytes, type(None))
 

@@ -48,8 +48,6 @@ from autograd.modes import current_modes
 from autograd.ops import Number, Traced
 from autograd.value import Value
 
-__all__ = ["codes_of", "rewritten"]
-
 _code = attrgetter("__code__")
 
 _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {CO_NESTED})

@@ -37,8 +37,6 @@ from autograd.subclasses import as_kind
 from autograd.trees import FIXED, is_numpy, put_entries, rebuild
 from autograd.value import Value
 
-__all__ = ["Copies", "RaisedError", "containers_in", "inputs_for", "labels_of", "put_back", "run"]
-
 
 class RaisedError(NotReplayableError):
     """The function raised an error while it was recorded."""

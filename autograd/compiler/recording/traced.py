@@ -27,8 +27,6 @@ from autograd.modes import current_modes, open_contexts
 from autograd.ops import Op, Traced
 from autograd.value import Value, constant
 
-__all__ = ["EXACT", "IntLeaf", "TracedBool", "TracedFloat", "TracedInt", "TracedNumber", "node_of", "traced"]
-
 _set_node = vars(Traced)["node"].__set__
 
 

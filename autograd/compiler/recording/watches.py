@@ -20,11 +20,6 @@ from autograd.value import Value
 if TYPE_CHECKING:
     from autograd.compiler.machine.identical import Comparison
 
-__all__ = [
-    "ATOMS", "Difference", "Looks", "Watch", "content", "of_attributes", "of_cell", "of_entries", "of_members",
-    "of_names", "of_slots",
-]  # fmt: skip
-
 ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
 
 

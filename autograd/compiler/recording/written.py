@@ -15,8 +15,6 @@ from autograd.errors import CompileError
 from autograd.ops import Traced
 from autograd.value import Value
 
-__all__ = ["PLAIN", "NotReplayableError", "Part", "Place", "Puts", "Written", "no_number", "put_all"]
-
 PLAIN = (int, float, str, bool, bytes, type(None))
 
 

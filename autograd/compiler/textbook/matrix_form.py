@@ -23,9 +23,6 @@ from autograd.labels import DIGITS, SUBSCRIPTS
 from autograd.ops import Op
 from autograd.writer import TERM_SIGN, Dialect, Level, Text
 
-__all__ = ["folded", "matrix_form"]
-
-
 LONGEST = 72  # characters of an expression that is written inside another one
 MOST_TERMS = 8  # of a sum or a list; more are counted
 

@@ -14,8 +14,6 @@ from autograd.compiler.program.indices import Index
 from autograd.compiler.program.nests import Column, Loop, nest_of
 from autograd.labels import SUPERSCRIPTS, common, indices, stem, subscript
 
-__all__ = ["BATCH", "Lanes", "MatrixNames", "lanes_of", "loops_of"]
-
 Lanes = tuple[int, int]  # turns and step
 
 # ---- lanes -----------------------------------------------------------------------------------------------------------

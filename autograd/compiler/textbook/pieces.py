@@ -28,9 +28,6 @@ from autograd.compiler.program.classes import Array, Kind, Operand, Program, Rea
 from autograd.compiler.program.indices import Index
 from autograd.labels import stem
 
-__all__ = ["Pieces", "singled", "split"]
-
-
 # ---- single numbers --------------------------------------------------------------------------------------------------
 MOST_MEMBERS = 8
 MOST_TERMS = 24

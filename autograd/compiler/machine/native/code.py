@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeAlias
 
-__all__ = ["Code", "Functions", "Lines", "Operand", "literal"]
-
 Operand: TypeAlias = "str | float"  # a name in the IR, or a number known now
 
 PURE = "nounwind willreturn memory(none)"  # errno is of no interest: equal calls may be merged

@@ -14,8 +14,6 @@ from autograd.compiler.machine.native.code import Code, Operand
 from autograd.ieee import INVERSE_SQRT_2PI, SQRT_HALF, SQRT_HALF_HEAD, SQRT_HALF_TAIL, TWO_OVER_SQRT_PI
 from autograd.ops import TABLE, Op, factors
 
-__all__ = ["lower"]
-
 Lowering = Callable[..., Operand]
 
 

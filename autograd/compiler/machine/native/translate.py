@@ -30,8 +30,6 @@ from textwrap import dedent
 
 from autograd.compiler.machine.native.code import Functions, Lines, literal
 
-__all__ = ["translated"]
-
 _KINDS = {"word": "i64", "double": "double", "int32": "i32", "byte": "i8", "none": "void"}
 _OPERATORS: dict[type, tuple[str, str]] = {  # of words, and of doubles
     ast.Add: ("add", "fadd"), ast.Sub: ("sub", "fsub"), ast.Mult: ("mul", "fmul"), ast.Div: ("", "fdiv"),

@@ -22,8 +22,6 @@ from collections.abc import Callable
 from autograd.compiler.machine.native.code import PURE, Code, Functions
 from autograd.compiler.machine.native.jit import host, llvm
 
-__all__ = ["VectorMath", "is_known", "scalar_symbol", "vector_library"]
-
 _LIBM = {
     "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
     "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "cbrt",
