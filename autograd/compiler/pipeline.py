@@ -24,32 +24,22 @@ _NUMBERS = (ops.detached, UPDATED, SET)  # the same numbers, as far as gradients
 
 
 class Assembled(NamedTuple):
-    """A program, and what its outputs are.
+    """A program, and what its outputs are."""
 
-    Attributes:
-        program: Its outputs are those of the recording, those that its effects need, the number of guards that do not
-            hold if there are any, then the derivatives of the first output.
-        outputs: The number of outputs of the recording and of its effects.
-        guarded: Whether there are guards.
-        gradients: The kinds of leaves that the last outputs are derivatives with respect to, in the order of the call.
-    """
-
+    # Its outputs are those of the recording, those that its effects need, the number of guards that do not hold if
+    # there are any, then the derivatives of the first output.
     program: Program
-    outputs: int
-    guarded: bool
+    outputs: int  # the number of outputs of the recording and of its effects
+    guarded: bool  # whether there are guards
+    # The kinds of leaves that the last outputs are derivatives with respect to, in the order of the call.
     gradients: list[Kind]
 
 
 class Leaf(NamedTuple):
-    """One array in the place of several leaves.
+    """One array in the place of several leaves."""
 
-    Attributes:
-        data: The numbers of its members.
-        places: The member that each number is.
-    """
-
-    data: Sequence[int]
-    places: Mapping[int, int]
+    data: Sequence[int]  # the numbers of its members
+    places: Mapping[int, int]  # the member that each number is
 
 
 def assemble(

@@ -30,17 +30,11 @@ _set_class = vars(object)["__class__"].__set__
 
 
 class Resident(Protocol):
-    """The step that has numbers in its memory.
+    """The step that has numbers in its memory."""
 
-    Attributes:
-        values: The Values that some of them belong to.
-        data: Those whose data it has.
-        grads: Those whose gradient it has.
-    """
-
-    values: list[Value]
-    data: list[Value]
-    grads: list[Value]
+    values: list[Value]  # the Values that some of them belong to
+    data: list[Value]  # those whose data it has
+    grads: list[Value]  # those whose gradient it has
 
     def numbers(self) -> tuple[Iterator[float], Iterator[float], list[Iterator[list[Any]]]]:
         """The data, the gradients, and each deferred list, which are read when somebody asks for the first."""

@@ -114,17 +114,11 @@ Found = tuple[list[float], list[float], list[float]]
 
 
 class EagerPlan(NamedTuple):
-    """In the place of what is compiled later.
+    """In the place of what is compiled later."""
 
-    Attributes:
-        run: Makes a call.
-        recording: Of the function.
-        by: Whether to differentiate with respect to captured leaves, and to arguments.
-    """
-
-    run: Callable[..., Any]
-    recording: Recording
-    by: tuple[bool, bool] = (False, False)
+    run: Callable[..., Any]  # makes a call
+    recording: Recording  # of the function
+    by: tuple[bool, bool] = (False, False)  # whether to differentiate with respect to captured leaves, and to arguments
 
     @property
     def program(self) -> Program:

@@ -51,19 +51,14 @@ def _plans() -> Any:
 
 
 class Evaluated(NamedTuple):
-    """What a call gave.
+    """What a call gave."""
 
-    Attributes:
-        values: The outputs.
-        by_arguments, by_parameters: The derivatives of the first one; None if they wait for somebody to ask for them.
-            Those of parameters may be an array.
-        live: The numbers that the call read where they were: the parameters, and others.
-    """
-
-    values: list[float]
+    values: list[float]  # the outputs
+    # The derivatives of the first one; None if they wait for somebody to ask for them. Those of parameters may be an
+    # array.
     by_arguments: list[float] | None
     by_parameters: Sequence[float] | None
-    live: Sequence[float]
+    live: Sequence[float]  # the numbers that the call read where they were: the parameters, and others
 
 
 class Variant:

@@ -177,15 +177,10 @@ class _MethodDef(ctypes.Structure):
 
 
 class _Owner(bytes):
-    """What a builtin function belongs to, which CPython releases last: the words that its machine code needs.
+    """What a builtin function belongs to, which CPython releases last: the words that its machine code needs."""
 
-    Attributes:
-        slow: What is called with arguments that the machine code declines.
-        keep: What must live as long.
-    """
-
-    slow: Callable[..., Any]
-    keep: Any
+    slow: Callable[..., Any]  # what is called with arguments that the machine code declines
+    keep: Any  # what must live as long
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.slow(*args, **keywords)

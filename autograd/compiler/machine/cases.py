@@ -27,19 +27,12 @@ _KNOWN = {0.5, -0.5, *[float(n) for n in range(-8, 9) if n]}
 
 
 class Case(NamedTuple):
-    """An operation of up to three operands in one direction, as the key of a kernel.
+    """An operation of up to three operands in one direction, as the key of a kernel."""
 
-    Attributes:
-        name: The name of the row.
-        backward: Whether it is what the row does to adjoints.
-        exponent: The exponent of a ``constant_power``, if the code knows it.
-        lanes: Always one number at a time.
-    """
-
-    name: str
-    backward: bool
-    exponent: float | None = None
-    lanes: int = 1
+    name: str  # the name of the row
+    backward: bool  # whether it is what the row does to adjoints
+    exponent: float | None = None  # the exponent of a ``constant_power``, if the code knows it
+    lanes: int = 1  # always one number at a time
 
     def text(self, name: str, functions: Functions) -> str:
         """The function."""

@@ -29,17 +29,12 @@ class Kernel(Hashable, Protocol):
 
 
 class Written(NamedTuple):
-    """A kernel that is written out in a few words of Python, see ``native.translate``.
+    """A kernel that is written out in a few words of Python, see ``native.translate``."""
 
-    Attributes:
-        python: The text of the function, and of others that it calls.
-        words: Names in it that stand for numbers: the places of CPython's fields, say.
-        lanes: Always one number at a time.
-    """
-
-    python: str
+    python: str  # the text of the function, and of others that it calls
+    # Names in it that stand for numbers: the places of CPython's fields, say.
     words: tuple[tuple[str, int | float], ...] = ()
-    lanes: int = 1
+    lanes: int = 1  # always one number at a time
 
     def text(self, name: str, functions: Functions) -> str:
         """The functions, as LLVM IR."""

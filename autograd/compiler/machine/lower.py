@@ -22,20 +22,13 @@ _LITERAL = {"0.0", "1.0", "-1.0", "0.5", "2.0", "inf"}  # known to the code; oth
 
 
 class Call(NamedTuple):
-    """A kernel and what it runs with.
+    """A kernel and what it runs with."""
 
-    Attributes:
-        kernel: The kernel to run.
-        table: Turns, places and strides.
-        columns: The columns that the kernel reads and writes.
-        numbers: Plain numbers among the operands.
-        flags: Whole numbers of the descriptor: whether sums are added to what is there, how far candidates are apart.
-    """
-
-    kernel: Kernel
-    table: Table
-    columns: Sequence[Column] = ()
-    numbers: tuple[float, ...] = ()
+    kernel: Kernel  # the kernel to run
+    table: Table  # turns, places and strides
+    columns: Sequence[Column] = ()  # the columns that the kernel reads and writes
+    numbers: tuple[float, ...] = ()  # plain numbers among the operands
+    # Whole numbers of the descriptor: whether sums are added to what is there, how far candidates are apart.
     flags: tuple[int, ...] = ()
 
 
@@ -256,25 +249,18 @@ def _with_inverse(op: str, operands: tuple[Any, ...], kinds: Sequence[str]) -> t
 
 
 class _Part(NamedTuple):
-    """A list of terms as a call.
+    """A list of terms as a call."""
 
-    Attributes:
-        dense: Whether it completes the sums from ``first`` to ``end``, each in one place.
-        columns: The columns of the owners, of the factors, and perhaps of the numbers that the sums start from.
-        terms: The list itself.
-        start: The column that the sums start from; None if there is none.
-        more: Parts that are added afterwards.
-    """
-
-    dense: bool
+    dense: bool  # whether it completes the sums from ``first`` to ``end``, each in one place
     first: int
     end: int
     way: str
     table: Table
+    # The columns of the owners, of the factors, and perhaps of the numbers that the sums start from.
     columns: list[Column]
-    terms: Terms
-    start: Terms | None = None
-    more: tuple[Any, ...] = ()
+    terms: Terms  # the list itself
+    start: Terms | None = None  # the column that the sums start from; None if there is none
+    more: tuple[Any, ...] = ()  # parts that are added afterwards
 
     def calls(self, fresh: bool) -> list[Call]:
         """The call of the kernel, and the calls for terms that are added afterwards."""

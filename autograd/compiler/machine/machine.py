@@ -320,17 +320,11 @@ class Machine:
 
 
 class _Given(NamedTuple):
-    """Where the numbers of a call belong.
+    """Where the numbers of a call belong."""
 
-    Attributes:
-        chosen: Those of them that the program reads.
-        places: The places of these in memory.
-        size: The number of numbers in a call of which all are read; None if one before the last is left out.
-    """
-
-    chosen: Any
-    places: Any
-    size: int | None
+    chosen: Any  # those of them that the program reads
+    places: Any  # the places of these in memory
+    size: int | None  # the number of numbers in a call of which all are read; None if one before the last is left out
 
 
 def _put(memory: Any, given: _Given | None, numbers: Any) -> None:

@@ -12,21 +12,17 @@ from autograd.ops import TABLE
 
 
 class MapKernel(NamedTuple):
-    """What the loop of a region computes.
+    """What the loop of a region computes."""
 
-    Attributes:
-        steps: The name and the operands of each operation: ("register", number of a step), ("column", number),
-            ("number", number of a number in the descriptor), ("literal", the number), or, for a divisor, ("inverse",
-            number of a column that does not advance).
-        loads: The way in which each column that is read advances: "u" by 1, "b" not at all, "g" by another stride.
-        stores: The same for columns that are written, each with the step whose result it takes.
-        lanes: Members at a time.
-    """
-
+    # The name and the operands of each operation: ("register", number of a step), ("column", number), ("number", number
+    # of a number in the descriptor), ("literal", the number), or, for a divisor, ("inverse", number of a column that
+    # does not advance).
     steps: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+    # The way in which each column that is read advances: "u" by 1, "b" not at all, "g" by another stride.
     loads: tuple[str, ...]
+    # The same for columns that are written, each with the step whose result it takes.
     stores: tuple[tuple[int, str], ...]
-    lanes: int
+    lanes: int  # members at a time
 
     def text(self, name: str, functions: Functions) -> str:
         """The function."""

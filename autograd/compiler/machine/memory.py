@@ -16,35 +16,21 @@ _LINE = 8  # doubles in a cache line, at which every array begins
 
 
 class Memory(NamedTuple):
-    """The places of arrays.
+    """The places of arrays."""
 
-    Attributes:
-        base: The place where each array begins: arguments in the data, all others in the frame.
-        size: The length of a frame.
-        data: The size of the data of one evaluation.
-        scratch: The place where the terms of exact sums are copied together.
-        aliases: The array in whose memory another one is computed, by the array that takes its place.
-        leaves: The length of the leaves, which are in front.
-    """
-
-    base: dict[int, int]
-    size: int
-    data: int
-    scratch: int
-    aliases: dict[int, int]
-    leaves: int
+    base: dict[int, int]  # the place where each array begins: arguments in the data, all others in the frame
+    size: int  # the length of a frame
+    data: int  # the size of the data of one evaluation
+    scratch: int  # the place where the terms of exact sums are copied together
+    aliases: dict[int, int]  # the array in whose memory another one is computed, by the array that takes its place
+    leaves: int  # the length of the leaves, which are in front
 
 
 class Elsewhere(NamedTuple):
-    """Memory that several programs use in turn.
+    """Memory that several programs use in turn."""
 
-    Attributes:
-        parameters: The numbers of the parameters, which stay from one evaluation to the next.
-        scratch: Gives memory of a size for what is computed.
-    """
-
-    parameters: Any
-    scratch: Callable[[int], Any]
+    parameters: Any  # the numbers of the parameters, which stay from one evaluation to the next
+    scratch: Callable[[int], Any]  # gives memory of a size for what is computed
 
 
 def memory_of(

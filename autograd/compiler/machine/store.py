@@ -31,17 +31,11 @@ _BINARY = getattr(os, "O_BINARY", 0)
 
 
 class Batch(NamedTuple):
-    """Kernels that were compiled together, as a file keeps them.
+    """Kernels that were compiled together, as a file keeps them."""
 
-    Attributes:
-        kernels: The names of the kernels; the code calls them kernel0, kernel1, ...
-        symbols: The functions that the code calls and does not contain.
-        code: An object file.
-    """
-
-    kernels: list[str]
-    symbols: list[str]
-    code: bytes
+    kernels: list[str]  # the names of the kernels; the code calls them kernel0, kernel1, ..
+    symbols: list[str]  # the functions that the code calls and does not contain
+    code: bytes  # an object file
 
     def written(self) -> bytes:
         """As a file has it."""

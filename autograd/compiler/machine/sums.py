@@ -10,20 +10,14 @@ from autograd.compiler.machine.texts import KernelText
 
 
 class SumKernel(NamedTuple):
-    """What the loops of a sum of products do.
+    """What the loops of a sum of products do."""
 
-    Attributes:
-        way: "n": vectors of members, "k": vectors of terms, "": one at a time.
-        factors: The way in which each factor advances along the vector: "u" by 1 or "b" not at all; along m: "b" for
-            one that is the same in all rows, and therefore loaded once; for way "k" along n, too.
-        start: The way in which the column that the sums start from advances along the vector; empty without one.
-        lanes: The number of lanes of a vector.
-    """
-
-    way: str
+    way: str  # "n": vectors of members, "k": vectors of terms, "": one at a time
+    # The way in which each factor advances along the vector: "u" by 1 or "b" not at all; along m: "b" for one that is
+    # the same in all rows, and therefore loaded once; for way "k" along n, too.
     factors: tuple[str, ...]
-    start: str
-    lanes: int
+    start: str  # the way in which the column that the sums start from advances along the vector; empty without one
+    lanes: int  # the number of lanes of a vector
 
     def text(self, name: str, functions: Functions) -> str:
         """The function."""

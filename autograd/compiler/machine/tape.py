@@ -32,19 +32,12 @@ _op, _parents, _data = attrgetter("op"), attrgetter("parents"), attrgetter("_dat
 
 
 class Outcome(NamedTuple):
-    """What one run of a tape gives.
+    """What one run of a tape gives."""
 
-    Attributes:
-        outputs: The numbers of the outputs.
-        violated: The number of guards that do not hold.
-        by_arguments: The gradient of the first output with respect to the arguments.
-        by_parameters: The same with respect to the parameters.
-    """
-
-    outputs: list[float]
-    violated: int
-    by_arguments: Any
-    by_parameters: Any
+    outputs: list[float]  # the numbers of the outputs
+    violated: int  # the number of guards that do not hold
+    by_arguments: Any  # the gradient of the first output with respect to the arguments
+    by_parameters: Any  # the same with respect to the parameters
 
 
 class Tape:

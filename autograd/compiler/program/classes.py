@@ -77,43 +77,30 @@ Operand = Read | float
 
 
 class Terms(NamedTuple):
-    """Some terms of the sums of an array: at each place t the product of the factors is added to member owner[t].
+    """Some terms of the sums of an array: at each place t the product of the factors is added to member owner[t]."""
 
-    Attributes:
-        owner: The sum that each term belongs to.
-        factors: One or two numbers per term.
-        batched: Whether there is such a term for each sample of a batch.
-    """
-
-    owner: Index
-    factors: tuple[Read, ...]
-    batched: bool = False
+    owner: Index  # the sum that each term belongs to
+    factors: tuple[Read, ...]  # one or two numbers per term
+    batched: bool = False  # whether there is such a term for each sample of a batch
 
 
 class Array(NamedTuple):
-    """The members of one class.
+    """The members of one class."""
 
-    Attributes:
-        kind: The way in which the numbers are made.
-        size: The number of members.
-        batched: Whether there is one such block for each sample of a batch.
-        op: MAP: the row of the derivative table.  SUM: ``ops.largest`` if it is the largest term instead of the sum.
-        operands: MAP: what it is applied to.  GATHER: the numbers that choose, and all candidates.  SCATTER: the
-            numbers that choose, and what is sent.
-        terms: SUM: what is added up.
-        exact: SUM: whether all terms of a member are looked at together: for the largest one, or for the exact sum,
-            rounded once (``fsum``).
-        data: CONSTANT: the numbers; ARGUMENT and PARAMETER: which number of the call each member is; SCATTER: the
-            members that each number can choose, an ``Index``.
-    """
-
-    kind: Kind
-    size: int
-    batched: bool = False
+    kind: Kind  # the way in which the numbers are made
+    size: int  # the number of members
+    batched: bool = False  # whether there is one such block for each sample of a batch
+    # MAP: the row of the derivative table.  SUM: ``ops.largest`` if it is the largest term instead of the sum.
     op: Op | None = None
+    # MAP: what it is applied to.  GATHER: the numbers that choose, and all candidates.  SCATTER: the numbers that
+    # choose, and what is sent.
     operands: tuple[Operand, ...] = ()
-    terms: tuple[Terms, ...] = ()
+    terms: tuple[Terms, ...] = ()  # SUM: what is added up
+    # SUM: whether all terms of a member are looked at together: for the largest one, or for the exact sum, rounded once
+    # (``fsum``).
     exact: bool = False
+    # CONSTANT: the numbers; ARGUMENT and PARAMETER: which number of the call each member is; SCATTER: the members that
+    # each number can choose, an ``Index``.
     data: Sequence[Any] = ()
 
     def reading(self, moved: Callable[[Read], Read]) -> Array:

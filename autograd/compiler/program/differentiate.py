@@ -255,18 +255,12 @@ def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Ind
 
 
 class _Edge(NamedTuple):
-    """A use of some members of an array by another one.
+    """A use of some members of an array by another one."""
 
-    Attributes:
-        places: The places of these members.
-        taken: A number that is 0 where the edge does not count; None if it counts everywhere.
-        batched: Whether that is another number for each sample.
-        groups: Sets of members of which one counts at least, since an index chooses among what is computed from them.
-    """
-
-    places: Index
-    taken: Any
-    batched: bool
+    places: Index  # the places of these members
+    taken: Any  # a number that is 0 where the edge does not count; None if it counts everywhere
+    batched: bool  # whether that is another number for each sample
+    # Sets of members of which one counts at least, since an index chooses among what is computed from them.
     groups: Sequence[frozenset[int]] = ()
 
 

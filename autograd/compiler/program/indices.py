@@ -184,14 +184,10 @@ def _refined(dims: Dims, sizes: list[int]) -> tuple[int, ...]:
 
 
 class Blocks(NamedTuple):
-    """Several lists as blocks of two nested loops: what is regular inside, and a table of what is not.
+    """Several lists as blocks of two nested loops: what is regular inside, and a table of what is not."""
 
-    Attributes:
-        steps: The steps of the outer and the inner loop in each list.
-        table: The turns of the outer and of the inner loop of each block, and the place where each list begins.
-    """
-
-    steps: list[tuple[int, int]]
+    steps: list[tuple[int, int]]  # the steps of the outer and the inner loop in each list
+    # The turns of the outer and of the inner loop of each block, and the place where each list begins.
     table: list[tuple[int, ...]]
 
 

@@ -16,19 +16,12 @@ from autograd.compiler.program.indices import common_blocks, common_dims, loops
 
 
 class Column(NamedTuple):
-    """One array that a step touches, and the member that it touches at each place.
+    """One array that a step touches, and the member that it touches at each place."""
 
-    Attributes:
-        places: Members of an array.
-        base: The place where the array begins in memory.
-        scale: The number of numbers of a member: 1, or the size of the batch.
-        data: Whether it is among the arguments, which have memory of their own.
-    """
-
-    places: Sequence[int]
-    base: int
-    scale: int = 1
-    data: bool = False
+    places: Sequence[int]  # members of an array
+    base: int  # the place where the array begins in memory
+    scale: int = 1  # the number of numbers of a member: 1, or the size of the batch
+    data: bool = False  # whether it is among the arguments, which have memory of their own
 
 
 class Loop(NamedTuple):

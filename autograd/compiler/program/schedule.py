@@ -29,17 +29,11 @@ _MOST_BREAKS = 8  # of tables in one region, each of which begins a block of its
 
 
 class Region(NamedTuple):
-    """Operations on members, computed in one loop.
+    """Operations on members, computed in one loop."""
 
-    Attributes:
-        arrays: The numbers of the arrays, in order.
-        size: The number of members of each.
-        batched: Whether they are batched.
-    """
-
-    arrays: list[int]
-    size: int
-    batched: bool
+    arrays: list[int]  # the numbers of the arrays, in order
+    size: int  # the number of members of each
+    batched: bool  # whether they are batched
 
 
 Step = Region | int  # a region, or the number of a sum or a choice

@@ -20,21 +20,13 @@ Loops = tuple[tuple[int, int], ...]  # (turns, step), from the outside in
 
 
 class Walk(NamedTuple):
-    """A way through a list: from its member ``start``, in nested loops; or the members of a table.
+    """A way through a list: from its member ``start``, in nested loops; or the members of a table."""
 
-    Attributes:
-        name: The name of the list.
-        size: The length of the list; 0 stands for a plain number.
-        start: The first member that is read.
-        loops: The turns and the step of each loop, from the outside in.
-        table: The name of a tuple with the members to read, in the place of loops; empty if there is none.
-    """
-
-    name: str
-    size: int
-    start: int
-    loops: Loops
-    table: str = ""
+    name: str  # the name of the list
+    size: int  # the length of the list; 0 stands for a plain number
+    start: int  # the first member that is read
+    loops: Loops  # the turns and the step of each loop, from the outside in
+    table: str = ""  # the name of a tuple with the members to read, in the place of loops; empty if there is none
 
     @property
     def is_uniform(self) -> bool:

@@ -46,25 +46,16 @@ _FILE = "<compiled by autograd>"
 
 
 class Text(NamedTuple):
-    """The lines of the source, and what there is to know about them.
+    """The lines of the source, and what there is to know about them."""
 
-    Attributes:
-        header: Imports and data.
-        function: The name of the function.
-        body: Its lines.
-        results: The expression that it returns.
-        primitives: The functions that it calls besides the imported ones.
-        unpacked: The number of arguments and of parameters that it takes apart; None stands for all of them.
-        loops: The number of lines with a loop over lanes.
-    """
-
-    header: list[str]
-    function: str
-    body: list[str]
-    results: str
-    primitives: Mapping[str, Callable[..., float]]
+    header: list[str]  # imports and data
+    function: str  # the name of the function
+    body: list[str]  # its lines
+    results: str  # the expression that it returns
+    primitives: Mapping[str, Callable[..., float]]  # the functions that it calls besides the imported ones
+    # The number of arguments and of parameters that it takes apart; None stands for all of them.
     unpacked: tuple[int | None, int | None]
-    loops: int
+    loops: int  # the number of lines with a loop over lanes
 
     def source(self) -> str:
         """The text of a module."""

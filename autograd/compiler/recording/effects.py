@@ -65,24 +65,19 @@ _UNKNOWN: Any = Unknown()
 
 
 class Effects(NamedTuple):
-    """The changes that a call makes outside of the function.
+    """The changes that a call makes outside of the function."""
 
-    Attributes:
-        data: Parameters whose number it sets, and the nodes of these numbers.
-        gradients: Parameters whose gradient it computes, and the nodes.
-        constants: Parameters whose gradient it sets to something that is no number of the program, such as 0, and that.
-        reads: The parameters whose gradient it reads, as many as the first of the recording's numbers.
-        outside: The numbers that it reads elsewhere, the rest of the recording's numbers.
-        written: What it sets elsewhere.
-        updates: Updated numbers that a result is computed from, and the parameters that they are of.
-    """
-
+    # Parameters whose number it sets, and the nodes of these numbers.
     data: tuple[Sequence[Target], Sequence[Value]] = ((), ())
+    # Parameters whose gradient it computes, and the nodes.
     gradients: tuple[Sequence[Target], Sequence[Value]] = ((), ())
+    # Parameters whose gradient it sets to something that is no number of the program, such as 0, and that.
     constants: tuple[Sequence[Target], Sequence[Any]] = ((), ())
+    # The parameters whose gradient it reads, as many as the first of the recording's numbers.
     reads: Sequence[Target] = ()
-    outside: Reader | None = None
-    written: Written | None = None
+    outside: Reader | None = None  # the numbers that it reads elsewhere, the rest of the recording's numbers
+    written: Written | None = None  # what it sets elsewhere
+    # Updated numbers that a result is computed from, and the parameters that they are of.
     updates: Mapping[Value, Value] = MappingProxyType({})
 
     @property

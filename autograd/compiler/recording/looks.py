@@ -28,20 +28,15 @@ END = _End()
 
 
 class Look(NamedTuple):
-    """Objects that machine code can find and compare by itself: what a container held.
+    """Objects that machine code can find and compare by itself: what a container held."""
 
-    Attributes:
-        kind: "list" for all its members, "dict" for all its entries in order, "names" for some; "class" for the class
-            of an object, "attributes" for its dictionary, "cell" for what a name of an enclosing function stands for,
-            "code", "defaults" and "kwdefaults" for those of a function.
-        container: The list, dictionary, object, name or function.
-        keys: Those of a dictionary.
-        expected: What was there, NO_KEY for a key that was not there, ANY for a key that may stand for anything.
-    """
-
+    # "list" for all its members, "dict" for all its entries in order, "names" for some; "class" for the class of an
+    # object, "attributes" for its dictionary, "cell" for what a name of an enclosing function stands for, "code",
+    # "defaults" and "kwdefaults" for those of a function.
     kind: str
-    container: Any
-    keys: Sequence[Any]
+    container: Any  # the list, dictionary, object, name or function
+    keys: Sequence[Any]  # those of a dictionary
+    # What was there, NO_KEY for a key that was not there, ANY for a key that may stand for anything.
     expected: Sequence[Any]
 
 

@@ -39,17 +39,11 @@ _ELEMENTARY = "<autograd: elementary>"  # the helper for functions of ``math``, 
 
 
 class _Place(NamedTuple):
-    """Something that a loop reads or sets for each member: ``p``, ``p.grad``, ``m[i]`` or ``params[i].data``.
+    """Something that a loop reads or sets for each member: ``p``, ``p.grad``, ``m[i]`` or ``params[i].data``."""
 
-    Attributes:
-        target: The position of the loop's variable.
-        container: The position of the list that it is an index into; None if it is the member itself.
-        attribute: "data", "grad" or nothing.
-    """
-
-    target: int
-    container: int | None
-    attribute: str
+    target: int  # the position of the loop's variable
+    container: int | None  # the position of the list that it is an index into; None if it is the member itself
+    attribute: str  # "data", "grad" or nothing
 
 
 class Loop:

@@ -30,21 +30,13 @@ _VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 class Inside(NamedTuple):
-    """The contents of an object that keeps them in C.
+    """The contents of an object that keeps them in C."""
 
-    Attributes:
-        find: Gives what is compared before each call; None: nothing is.
-        put: Puts back what was found.
-        members: The objects that it refers to.
-        names: The names of attributes that it asks others for.
-        size: How much the comparison costs, as a number of objects.
-    """
-
-    find: Callable[[], Sequence[Any]] | None = None
-    put: Callable[[Any], None] | None = None
-    members: Sequence[Any] = ()
-    names: Sequence[str] = ()
-    size: int = 1
+    find: Callable[[], Sequence[Any]] | None = None  # gives what is compared before each call; None: nothing is
+    put: Callable[[Any], None] | None = None  # puts back what was found
+    members: Sequence[Any] = ()  # the objects that it refers to
+    names: Sequence[str] = ()  # the names of attributes that it asks others for
+    size: int = 1  # how much the comparison costs, as a number of objects
 
     def watch(self, where: str) -> Watch | None:
         """What compares it."""

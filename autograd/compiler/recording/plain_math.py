@@ -33,15 +33,10 @@ _OVERFLOWS = 709.0  # e to this power is nearly the largest float
 
 
 class _Row(NamedTuple):
-    """A stand-in for a function of ``math``.
+    """A stand-in for a function of ``math``."""
 
-    Attributes:
-        op: The row of the table.
-        agrees: Whether the two are the same for these numbers.
-    """
-
-    op: Op
-    agrees: Callable[..., Any]
+    op: Op  # the row of the table
+    agrees: Callable[..., Any]  # whether the two are the same for these numbers
 
 
 def _always(*_: Any) -> bool:

@@ -31,15 +31,10 @@ _PLAIN = (int, float, complex, str, bytes, type(None))
 
 
 class Form(NamedTuple):
-    """The structure of a result.
+    """The structure of a result."""
 
-    Attributes:
-        template: The result with a number of its nodes in the place of each number.
-        kinds: The kind of each of these: Value, float, int or bool.
-    """
-
-    template: Any
-    kinds: list[type]
+    template: Any  # the result with a number of its nodes in the place of each number
+    kinds: list[type]  # the kind of each of these: Value, float, int or bool
 
     @property
     def is_number(self) -> bool:

@@ -83,19 +83,12 @@ def put_all(places: Sequence[Place], objects: Sequence[Any]) -> None:
 
 
 class Part(NamedTuple):
-    """The object that a function leaves in one place.
+    """The object that a function leaves in one place."""
 
-    Attributes:
-        place: The place.
-        make: Makes it from the numbers that the next ones of an iterator are.
-        nodes: The numbers to compute.
-        width: Of a list of tuples of floats their length; 0 for one float; None for anything else.
-    """
-
-    place: Place
-    make: Callable[[Iterator[float]], Any]
-    nodes: list[Value]
-    width: int | None
+    place: Place  # the place
+    make: Callable[[Iterator[float]], Any]  # makes it from the numbers that the next ones of an iterator are
+    nodes: list[Value]  # the numbers to compute
+    width: int | None  # of a list of tuples of floats their length; 0 for one float; None for anything else
 
 
 class Written:

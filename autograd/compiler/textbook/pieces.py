@@ -184,15 +184,10 @@ Span = tuple[int, int]  # first member, and the one behind the last
 
 
 class Pieces(NamedTuple):
-    """A program whose leaves and sums are split.
+    """A program whose leaves and sums are split."""
 
-    Attributes:
-        program: The program, whose outputs are the parts of all outputs, one after the other.
-        parts: The number of parts of each output of the program as it was.
-    """
-
-    program: Program
-    parts: list[int]
+    program: Program  # its outputs are the parts of all outputs, one after the other
+    parts: list[int]  # the number of parts of each output of the program as it was
 
 
 def split(program: Program, tables: bool = False) -> Pieces:
