@@ -12,11 +12,11 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = [
     "DIGITS", "SCRIPTS", "SUBSCRIPTS", "SUPERSCRIPTS", "Textbook", "common", "family", "identifier", "indices",
-    "notation", "scripts", "stem", "subscript", "superscript", "textbook",
+    "label_of", "notation", "scripts", "stem", "subscript", "superscript", "textbook",
 ]  # fmt: skip
 
 SUPERSCRIPTS, SUBSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
@@ -57,6 +57,19 @@ def notation(symbol: str, layer: int | None, *indices: int) -> str:
     """
     comma = "," if any(index > 9 for index in indices) else ""
     return symbol + ("" if layer is None else superscript(layer)) + comma.join(map(subscript, indices))
+
+
+def label_of(node: Any) -> str:
+    """The label of a node as a text; a program may have set a number, such as that of a loop.
+
+    >>> from autograd import Value
+    >>> x = Value(2.0)
+    >>> x.label = 7
+    >>> label_of(x), x.label
+    ('7', 7)
+    """
+    label = node.label
+    return label if isinstance(label, str) else str(label)
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------

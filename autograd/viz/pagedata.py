@@ -11,6 +11,7 @@ from typing import Any
 
 from autograd import ops
 from autograd.graph import topological_order
+from autograd.labels import label_of
 from autograd.ops import TABLE
 from autograd.primitive import Primitive
 from autograd.value import Value
@@ -117,9 +118,9 @@ def _scalar_box(box: Box, graph: Graph, nudges: dict[Value, list[float]]) -> dic
         found |= {"o": node.op.symbol, "f": _computation(node, graph.names)}
         if _is_in_the_table(node):
             found["p"] = node.op.name
-    elif node.label and box.kind is not Kind.CONSTANT:
+    elif label_of(node) and box.kind is not Kind.CONSTANT:
         found["m"] = 1  # can be moved; a number without a label is named by its digits wherever it is used
-    elif node.label:
+    elif label_of(node):
         found["c"] = 1  # a constant with a name, whose number has a line of its own
     if node in nudges:
         found["u"] = [json_number(value) for value in nudges[node]]
@@ -154,7 +155,7 @@ def _nudges(graph: Graph) -> dict[Value, list[float]]:
     leaves = [node for node in graph.order if not node.parents and node.op is not ops.constant]
     affordable = MOST_REPLAYED // (len(graph.order) * len(DELTAS))
     found = {}
-    for leaf in sorted(leaves, key=lambda node: not node.label)[:affordable]:
+    for leaf in sorted(leaves, key=lambda node: not label_of(node))[:affordable]:
         moved = [replay(graph.order, {leaf: leaf._data + delta}) for delta in DELTAS]
         found[leaf] = [math.fsum([new.get(root, root._data) for root in graph.roots]) for new in moved]
     return found
@@ -203,7 +204,7 @@ def _mapped(shown: Iterable[Value], graph: Graph) -> dict[str, Any]:
     def rounded(x: float) -> float | int | str:
         return json_number(float(number(x, graph.spec)))
 
-    return {"m": [[node.label, rounded(node._data), rounded(graph.grad_of(node))] for node in nodes]}
+    return {"m": [[label_of(node), rounded(node._data), rounded(graph.grad_of(node))] for node in nodes]}
 
 
 # ---- the picture -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autograd import cells
 from autograd.graph import topological_order
+from autograd.labels import label_of
 from autograd.value import Value
 from autograd.viz.text.notation import Names, expression, gradient, shorten
 from autograd.writer import Text
@@ -22,7 +23,7 @@ def summary_html(value: Value) -> str:
     <tr><td></td><td>a*b</td><td>-8.0</td><td>not computed</td></tr></tbody></table>
     """
     written = shorten(_expression(value), LONGEST) if value.parents else value.op.name
-    row = [shorten(value.label), written, repr(value._data), gradient(value.grad, ".17g")]
+    row = [shorten(label_of(value)), written, repr(value._data), gradient(value.grad, ".17g")]
     return cells.table(["label", "expression", "data", "gradient"], [row])
 
 
@@ -32,5 +33,5 @@ def _expression(value: Value) -> str:
         names = Names(order)
         operands = [names.text[parent] for parent in value.parents]
     else:
-        operands = [Text(shorten(parent.label) or "…") for parent in value.parents[:4]]
+        operands = [Text(shorten(label_of(parent)) or "…") for parent in value.parents[:4]]
     return expression(value, operands).text

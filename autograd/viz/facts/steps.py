@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import nan
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from autograd.differences import differentiate
 from autograd.graph import Node, sweep, topological_order, value_at
@@ -36,10 +36,6 @@ def reading_order(*roots: T) -> list[T]:
         else:
             begun.add(node)
             stack += [node, *[parent for parent in reversed(node.parents) if parent not in begun]]
-    named: Iterable[Any] = order
-    for node in named:
-        if not isinstance(getattr(node, "label", ""), str):  # such as the number of a loop; boxes have none
-            node.label = str(node.label)
     return [*order]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from autograd import ops
 from autograd.graph import topological_order
 from autograd.holders import Place, places_of
+from autograd.labels import label_of
 from autograd.value import Value
 from autograd.viz.facts.steps import reading_order
 from autograd.viz.pictures.theme import Kind
@@ -170,7 +171,7 @@ def scalar_figure(graph: Graph) -> Figure:
 
 
 def _scalar_box(graph: Graph, node: Value) -> Box:
-    kind, unnamed = graph.kinds[node], not node.label and not node.parents
+    kind, unnamed = graph.kinds[node], not label_of(node) and not node.parents
     lines = [] if unnamed and kind is Kind.CONSTANT else [f"data {number(node._data, graph.spec)}"]
     if kind is not Kind.CONSTANT:
         lines.append(f"grad {gradient(graph.grad_of(node), graph.spec)}")

@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from autograd import ops
 from autograd.graph import sweep, topological_order
+from autograd.labels import label_of
 from autograd.value import Value
 from autograd.viz.facts.steps import reading_order
 from autograd.viz.pictures.figure import Arrow, Box, Figure, Graph, spread
@@ -181,7 +182,7 @@ def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:
         if _same_names(nodes, names):
             return names.title[first]
         return f"{names.name[first]} … {names.name[nodes[-1]]}" if stem(nodes) else first.op.name
-    has_label = bool(first.label) and _same_names(nodes, names)
+    has_label = bool(label_of(first)) and _same_names(nodes, names)
     if nested:
         text = "Σ" if first.op is ops.add else "Π"
     else:
@@ -212,11 +213,11 @@ def _common(nodes: Sequence[Value], names: Names) -> Text:
 def _module_title(key: Module | Part, outputs: Sequence[Value]) -> str:
     if isinstance(key, Part):
         return str(key)
-    distinct = len({node.label for node in outputs})
+    distinct = len({label_of(node) for node in outputs})
     copies = len(outputs) // distinct
     times = f"  ×{copies:,}" if copies > 1 else ""
     if key.level == "neuron":
-        return f"{shorten(outputs[0].label)}: {key}{times}"
+        return f"{shorten(label_of(outputs[0]))}: {key}{times}"
     what = {"layer": "neuron", "inputs": "input", "model": "output"}[key.level]
     where = "" if key is INPUTS else f"{key}: "
     return f"{where}{distinct} {what}{'s' * (distinct > 1)}{times}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from autograd import ops
 from autograd.holders import Place
-from autograd.labels import scripts, textbook
+from autograd.labels import label_of, scripts, textbook
 from autograd.ops import Op
 from autograd.value import Value
 from autograd.viz.pictures.figure import Box
@@ -107,7 +107,7 @@ def _of_a_part(box: Box, places: Mapping[Value, Place]) -> list[Planned]:
 
 def _symbol(numbers: Mapping[tuple[int, ...], Value]) -> str:
     """The letter that a list of parameters is labelled with, a capital one for a matrix; empty if there is none."""
-    letters = {scripts(leaf.label)[0] for leaf in numbers.values()}
+    letters = {scripts(label_of(leaf))[0] for leaf in numbers.values()}
     if len(letters) != 1:
         return ""
     letter = letters.pop()
@@ -178,7 +178,7 @@ def _matrix(parameters: Sequence[Value], symbol: str) -> Grid:
     """The parameters of one symbol by their indices: a row per neuron; empty unless all places are filled."""
     rows: dict[int, dict[int, Value]] = {}
     for node in parameters:
-        found = textbook(node.label)
+        found = textbook(label_of(node))
         if found and found.symbol == symbol and found.indices:
             row, column = (*map(int, found.indices), 0)[:2]
             rows.setdefault(row, {})[column] = node
@@ -189,7 +189,7 @@ def _samples(nodes: Sequence[Value], symbols: str) -> Grid:
     """The nodes of one of the symbols: a row per neuron, a column per sample; empty unless all have as many."""
     rows: dict[int, list[Value]] = {}
     for node in nodes:
-        found = textbook(node.label) if node.label else None
+        found = textbook(label_of(node)) if label_of(node) else None
         if found and found.symbol in symbols and len(found.indices) == 1:
             rows.setdefault(int(found.indices[0]), []).append(node)
     return _rectangle([row[:MOST_SAMPLES] for _, row in sorted(rows.items())])

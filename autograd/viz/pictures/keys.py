@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.holders import Place, places_of
-from autograd.labels import Textbook, textbook
+from autograd.labels import Textbook, label_of, textbook
 from autograd.value import Value
 from autograd.viz.pictures.parts import Part, are_told_by_places, homes_in_parts, joins
 from autograd.viz.text.notation import stem
@@ -53,8 +53,8 @@ def is_network(order: Sequence[Value], places: Mapping[Value, Place]) -> bool:
     """
     if places:
         return True
-    leaves = [node.label for node in order if node.op is ops.leaf and node.label]
-    found = {label: it for label in {node.label for node in order} if (it := textbook(label))}
+    leaves = [label_of(node) for node in order if node.op is ops.leaf and label_of(node)]
+    found = {label: it for label in {label_of(node) for node in order} if (it := textbook(label))}
     twice = [label for label, n in Counter(leaves).items() if n > 1 and label in found]
     return bool(found) and all(found[label].layer for label in twice)
 
@@ -102,7 +102,7 @@ def _homes(
     alone = outputs if parts is None else outputs | joins(order, parts)
     # Users come before what they use, so that the home of a node's users is known when the walk arrives at the node.
     for node in reversed(order):
-        label = node.label
+        label = label_of(node)
         if label not in modules:
             modules[label] = _module(textbook(label), level)
         home: Any = modules[label]
@@ -129,7 +129,7 @@ def _module(found: Textbook | None, level: str) -> Module | None:
 
 def _is_inside(node: Value, user: Any, level: str) -> bool:
     """Whether a node is a part of what uses it: a number in an expression, a partial sum, the inside of a module."""
-    if user is _MIXED or node.label:
+    if user is _MIXED or label_of(node):
         return False
     if node.op is ops.constant:
         return True
@@ -143,7 +143,7 @@ def _is_inside(node: Value, user: Any, level: str) -> bool:
 def _structure(node: Value, kind: dict[Value, Hashable], level: str) -> Hashable:
     """The structure that a node shares with those that do the same work on other data."""
     if not node.parents:
-        label = node.label
+        label = label_of(node)
         return node.op.name, label if level != "repeat" else "" if textbook(label) else stem([node])
     runs: list[list[Any]] = []  # operands of one structure side by side are counted, not listed
     for parent in node.parents:
@@ -152,4 +152,4 @@ def _structure(node: Value, kind: dict[Value, Hashable], level: str) -> Hashable
             runs[-1][1] += 1
         else:
             runs.append([found, 1])
-    return (node.op.name, "" if level == "repeat" else node.label, *map(tuple, runs))
+    return (node.op.name, "" if level == "repeat" else label_of(node), *map(tuple, runs))

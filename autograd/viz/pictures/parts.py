@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from autograd import ops
 from autograd.holders import Place
-from autograd.labels import textbook
+from autograd.labels import label_of, textbook
 from autograd.value import Value
 
 APPLYING = {ops.sum_of_products, ops.sum_of, ops.add, ops.sub, ops.mul}  # operations by which parts use parameters
@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
 def are_told_by_places(places: Mapping[Value, Place]) -> bool:
     """Whether labels do not tell the parts: some have no number of a layer, or two parameters have the same label."""
-    counts = Counter([leaf.label for leaf in places])
+    counts = Counter([label_of(leaf) for leaf in places])
     return any(n > 1 or (found := textbook(label)) is None or not found.layer for label, n in counts.items())
 
 
@@ -178,7 +178,7 @@ def _add_last_step(
     done = {(homes[node], work(node)) for node in order if node in homes and is_inside(node)}
     outputs = set(roots)
     for node in order:
-        if node not in homes and is_inside(node) and node not in outputs and not node.label:
+        if node not in homes and is_inside(node) and node not in outputs and not label_of(node):
             found = {homes.get(parent) for parent in node.parents if parent.op is not ops.constant}
             if len(found) == 1 and (part := found.pop()) is not None and (part, work(node)) in done:
                 homes[node] = part

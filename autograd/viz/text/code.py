@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from autograd import ops
 from autograd.graph import topological_order
-from autograd.labels import identifier
+from autograd.labels import identifier, label_of
 from autograd.ops import Op
 from autograd.value import Value
 from autograd.viz.text.notation import ARITHMETIC, nodes_of, shorten
@@ -106,7 +106,7 @@ def to_python(root: Value) -> str:
     print(y.data, [v.grad for v in (a, b)])
     """
     code = _Code(root, PYTHON)
-    made = [f"{name} = autograd.Value({_real(v.data)}, {shorten(v.label)!r})" for v, name in code.inputs.items()]
+    made = [f"{name} = autograd.Value({_real(v.data)}, {shorten(label_of(v))!r})" for v, name in code.inputs.items()]
     return _differentiated(["import autograd", "", *made], code, ".data", ".grad")
 
 
@@ -176,22 +176,22 @@ class _Code:
         self.statements: list[str] = []
         order = topological_order(root)
         leaves = _inputs(root)
-        self.inputs = {node: self._name(node.label or "x") for node in leaves}  # those that are no plain numbers
-        self.output = self.inputs[root] if root in self.inputs else self._name(root.label or "y")
+        self.inputs = {node: self._name(label_of(node) or "x") for node in leaves}  # those that are no plain numbers
+        self.output = self.inputs[root] if root in self.inputs else self._name(label_of(root) or "y")
         self.names = {**self.inputs, root: self.output}
         self.depends = set(leaves)  # all else is a plain number
         self.text = {node: Text(name) for node, name in self.inputs.items()}
         shared = _shared(order)
         for node in order:
             if node not in self.inputs:
-                self._add(node, bool(node.parents and node.label) or node in shared or node is root)
+                self._add(node, bool(node.parents and label_of(node)) or node in shared or node is root)
 
     def _add(self, node: Value, is_named: bool) -> None:
         if not self.depends.isdisjoint(node.parents):
             self.depends.add(node)
         written = self._written(node)
         if (node in self.depends and (is_named or len(written.text) > LONGEST_INLINE)) or node in self.names:
-            name = self.names.get(node) or self._name(node.label or f"v{len(self.statements) + 1}")
+            name = self.names.get(node) or self._name(label_of(node) or f"v{len(self.statements) + 1}")
             self.statements.append(f"{name} = {written}")
             written = Text(name)
         self.text[node] = written

@@ -9,6 +9,7 @@ from typing import Any
 from autograd import ops
 from autograd.functional import gradients
 from autograd.graph import topological_order
+from autograd.labels import label_of
 from autograd.ops import Op
 from autograd.value import Value
 from autograd.viz.text.algebra import ONE, Expression, Function, Number, Product, Sum, Symbol, power, simplify
@@ -42,7 +43,7 @@ def to_latex(root: Value, *, expand: bool = False, number_format: str = ".4g") -
     """
     (root,) = nodes_of(root, "to_latex")
     formulas = Formulas(topological_order(root), number_format, expand=expand, whole=root)
-    left = latex_name(root.label) if root.label else ""
+    left = latex_name(label_of(root)) if label_of(root) else ""
     return Latex(_lines([(left, formulas.expression(root), root.data), *formulas.definitions(root)], number_format))
 
 
@@ -73,7 +74,7 @@ def to_latex_gradient(root: Value, wrt: Value, *, expand: bool = False, number_f
     formulas = Formulas(
         topological_order(derivative), number_format, expand=expand, given=set(forward), variable=wrt, tidy=simplify
     )
-    names = [latex_name(node.label) if node.label else fallback for node, fallback in ((root, "y"), (wrt, "x"))]
+    names = [latex_name(label_of(node)) if label_of(node) else fallback for node, fallback in ((root, "y"), (wrt, "x"))]
     left = rf"\frac{{\partial {names[0]}}}{{\partial {names[1]}}}"
     lines = [(left, formulas.expression(derivative), derivative.data), *formulas.definitions(derivative)]
     return Latex(_lines(lines, number_format))
@@ -126,12 +127,13 @@ class Formulas:
             self.written[node] = tidy(self._write(node))
             size[node] = 1 + sum([size[parent] for parent in node.parents])
             depth[node] = 1 + max([depth[parent] for parent in node.parents], default=0)
-            has_label = bool(node.label) and not (expand and node.parents)
+            has_label = bool(label_of(node)) and not (expand and node.parents)
             too_large = bool(node.parents) and (
                 depth[node] > DEEPEST or (uses[node] > 1 and size[node] > LARGEST_SHARED)
             )
             if node is variable or ((node is not whole or not node.parents) and (has_label or too_large)):
-                name = name_of(node.label) if node.label else "x" if node is variable else f"v_{{{len(self.symbols)}}}"
+                name = "x" if node is variable else f"v_{{{len(self.symbols)}}}"
+                name = name_of(label_of(node)) if label_of(node) else name
                 self.symbols[node] = Symbol(name, node.data)
                 size[node] = depth[node] = 1
 
@@ -144,7 +146,7 @@ class Formulas:
         return [
             (symbol.name, self.written[node], symbol.value)
             for node, symbol in reversed(self.symbols.items())
-            if node.parents and node is not root and not (self.given is not None and node.label)
+            if node.parents and node is not root and not (self.given is not None and label_of(node))
         ]
 
     def _operand(self, node: Value) -> Expression:

@@ -14,6 +14,7 @@ from typing import Any
 from autograd import ops
 from autograd.errors import AutogradError
 from autograd.graph import topological_order
+from autograd.labels import label_of
 from autograd.modes import recording
 from autograd.value import Value
 from autograd.viz.text.algebra import Expression, Number, simplify
@@ -98,10 +99,10 @@ def _places(node: Value, names: Names) -> dict[str, int]:
     """The number of each operand by the symbol that stands for it, and that of the node; none if symbols are alike."""
     found: dict[str, int] = {}
     nodes: dict[str, Value] = {}
-    for i, operand in enumerate([*node.parents, *([node] if node.label else [])]):
-        if operand.op is ops.constant and not operand.label:
+    for i, operand in enumerate([*node.parents, *([node] if label_of(node) else [])]):
+        if operand.op is ops.constant and not label_of(operand):
             continue  # written as a number, which never changes
-        symbol = node.label if operand is node else _atom(operand, names)
+        symbol = label_of(node) if operand is node else _atom(operand, names)
         if nodes.setdefault(symbol, operand) is not operand:
             return {}
         found.setdefault(symbol, i)
@@ -114,14 +115,14 @@ def _rows(node: Value, names: Names, numbers: Sequence[float], result: float) ->
         return ()
     symbols: dict[Value, Any] = {}
     for parent, x in zip(node.parents, numbers):
-        if parent.op is ops.constant and not parent.label:
+        if parent.op is ops.constant and not label_of(parent):
             symbols[parent] = parent._data
         elif parent not in symbols:
             symbols[parent] = Value(x, _atom(parent, names))
     operands = [symbols[parent] for parent in node.parents]
     with recording():
         try:
-            named = Value(result, node.label) if node.label else node.op(*operands)
+            named = Value(result, label_of(node)) if label_of(node) else node.op(*operands)
             return node.op.partials(named, *operands)
         except _FAILURES:
             return ()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autograd import ops
-from autograd.labels import family, textbook
+from autograd.labels import family, label_of, textbook
 from autograd.ops import Op
 from autograd.value import Value
 from autograd.viz.text.markup import latex_name, latex_text
@@ -91,7 +91,7 @@ def nodes_of(roots: Value | Sequence[Value], caller: str) -> list[Value]:
 def parameters_of(given: Any, order: Iterable[Value]) -> set[Value]:
     """The nodes to show as parameters: those of a model, or those given, or those labelled like `nn`'s weights."""
     if given is None:
-        return {node for node in order if node.op is ops.leaf and _is_weight(node.label)}
+        return {node for node in order if node.op is ops.leaf and _is_weight(label_of(node))}
     return set(given.parameters() if hasattr(given, "parameters") else given)
 
 
@@ -125,11 +125,11 @@ class Names:
     def _add(self, node: Value, position: int) -> None:
         operands = [self.text[parent] for parent in node.parents[:4]]
         written = expression(node, operands, self.spec)
-        if node.label:
-            name = Text(shorten(node.label))
+        if label_of(node):
+            name = Text(shorten(label_of(node)))
         else:
             name = written if len(written.text) <= LONGEST_EXPRESSION else Text(f"v{position}")
-        if not node.label and (name is not written or not self.numbered.isdisjoint(node.parents)):
+        if not label_of(node) and (name is not written or not self.numbered.isdisjoint(node.parents)):
             self.numbered.add(node)
         title = name.text
         if node.parents and title != written.text:
@@ -141,7 +141,7 @@ class Names:
 
     def latex(self, node: Value) -> str:
         """The name in LaTeX: a label as a symbol, an expression as text."""
-        return latex_name(self.name[node]) if node.label else latex_text(self.name[node])
+        return latex_name(self.name[node]) if label_of(node) else latex_text(self.name[node])
 
 
 def expression(node: Value, operands: Sequence[Text], spec: str = ".4g") -> Text:
@@ -179,7 +179,7 @@ def _pattern(parents: Sequence[Value]) -> str:
 
 
 def _symbol(nodes: Sequence[Value], unnamed: str) -> str:
-    return (stem(nodes) or "…") if any(node.label for node in nodes) else unnamed
+    return (stem(nodes) or "…") if any(label_of(node) for node in nodes) else unnamed
 
 
 def stem(nodes: Sequence[Value]) -> str:
@@ -188,7 +188,7 @@ def stem(nodes: Sequence[Value]) -> str:
     >>> stem([Value(1.0, "x₁"), Value(2.0, "x₂")]), stem([Value(1.0, "x₁"), Value(2.0, "y")])
     ('x', '')
     """
-    return shorten(family([node.label for node in nodes]), LONGEST_OPERAND)
+    return shorten(family([label_of(node) for node in nodes]), LONGEST_OPERAND)
 
 
 def shorten(text: str, longest: int = LONGEST_LABEL) -> str:

@@ -17,7 +17,7 @@ import pytest
 import autograd
 from autograd import Value, fsum, sumprod
 from autograd.graph import topological_order
-from autograd.viz import draw_dot, save
+from autograd.viz import draw_dot, explain, page, save, to_latex
 from nn import MLP, half_mse_loss
 from tests.support.graphs import HOSTILE
 
@@ -123,6 +123,18 @@ def test_names_are_labels_or_short_expressions_or_numbers() -> None:
     source = draw_dot(long_label).source
     for title in ("a*b", "a/b", "a*b + a/b", "(a*b + a/b)*(a - b)", "a + b", "total = v8 + 1"):
         assert title in source
+
+
+@pytest.mark.parametrize("number", [0, 7, 2.5])
+def test_a_label_that_is_a_number_is_shown_and_stays_one(number: Any) -> None:
+    x = Value(2.0, "x")
+    square = x * x
+    square.label = number
+    y = square * 3
+    shown = draw_dot(y).source, page(y).html, str(explain(x, y)), str(to_latex(y)), square._repr_html_()
+    assert all(str(number) in text for text in shown)
+    assert f"{number} = x*x" in shown[0]
+    assert square.label is number
 
 
 @pytest.mark.parametrize(
