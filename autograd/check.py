@@ -246,7 +246,7 @@ def check_graph(
 
 def _is_call(node: Value) -> bool:
     """Whether a node is the result of a compiled function."""
-    return node.op.name == "compiled" and node.op is not ops.TABLE.get("compiled")
+    return node.op.name in ("compiled", "compiled call") and node.op is not ops.TABLE.get(node.op.name)
 
 
 def _check_node(node: Value, found: _Findings) -> None:

@@ -110,7 +110,8 @@ class Recordings:
             self.recordings += 1
             seconds = thread_time() - started
             self.budget.add(structure, seconds)
-            variant = Variant(recording, self.backend, outside, self.budget, self._residence)
+            name = getattr(self.f, "__name__", "").replace("<lambda>", "") or "compiled"
+            variant = Variant(recording, self.backend, outside, self.budget, self._residence, name)
             self.changes_arguments = self.changes_arguments or recording.changed is not None
             self.lists |= recording.effects.lists
             cause = cause_of(variant, self.variants.get(structure, ()), self.entries, args)

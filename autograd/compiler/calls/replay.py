@@ -42,11 +42,17 @@ class CompiledCall(Op):
         output: The number of the output.
     """
 
-    name = symbol = "compiled"
+    name = "compiled"
 
     def __init__(self, call: Any, output: int) -> None:
         # There is one for each call, so nothing is made here that is not asked for.
         self._call, self._output = call, output
+
+    @property
+    def symbol(self) -> str:  # type: ignore[override]
+        """The name of the function, with the number of the result if there are several."""
+        variant = self._call.variant
+        return f"{variant.name}[{self._output}]" if len(variant.recording.outputs) > 1 else str(variant.name)
 
     def value(self, *operands: float) -> float:
         """The number that the call gave, or the recorded graph's at other operands."""

@@ -145,7 +145,7 @@ class Share(_Share, float):
 class Output(Op):
     """The primitive of one of many results: takes it out of the call."""
 
-    name, symbol = "compiled output", "output"
+    name = "compiled output"
 
     def __init__(self, call: Call, output: int) -> None:
         self._call, self._output = call, output
@@ -162,6 +162,7 @@ class Output(Op):
         """The recorded graph itself."""
         return results[self._call.variant.differentiable.index(self._output)]
 
+    symbol = CompiledCall.symbol
     __reduce__ = CompiledCall.__reduce__
 
 
@@ -188,8 +189,15 @@ class PulledBack(Sequence[float]):
 class Together(CompiledCall):
     """The primitive of a call that gives many numbers: the change of Σ ȳ y, so 0 at the operands of the call."""
 
+    name = "compiled call"
+
     def __init__(self, call: Call) -> None:
         super().__init__(call, 0)
+
+    @property
+    def symbol(self) -> str:  # type: ignore[override]
+        """The name of the function."""
+        return str(self._call.variant.name)
 
     def value(self, *operands: float) -> float:
         """0 at the operands of the call; at others how much Σ ȳ y is larger there, nan where there are no ȳ yet."""

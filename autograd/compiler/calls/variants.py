@@ -70,6 +70,7 @@ class Variant:
         outside: Everything that the function saw besides its arguments.
         budget: The budget in which the time that compiling takes is noted.
         residence: The guard of numbers that stay in the memory of machine code; None if nothing is changed.
+        name: The name of the function.
     """
 
     def __init__(
@@ -79,8 +80,9 @@ class Variant:
         outside: Outside,
         budget: Budget,
         residence: Residence | None = None,
+        name: str = "compiled",
     ) -> None:
-        self.recording = recording
+        self.recording, self.name = recording, name
         self.has_effects = recording.effects.any
         kind = tuple if any(node.parents for node in recording.parameters) else Leaves
         self.captured: tuple[Any, ...] = kind(recording.parameters)

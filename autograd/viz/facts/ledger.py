@@ -232,6 +232,11 @@ class Ledger:
 
 
 def _ledger(node: Value, spec: str, with_formulas: bool) -> Ledger:
+    if node.op.name == "compiled call":
+        raise ValueError(
+            "this node is a call of a compiled function that returns many numbers: they have the gradients, so explain "
+            "one of them"
+        )
     users = [user for user in users_of(node) if type(user.grad) is not int]
     names = names_of(node, users, spec)
     users.sort(key=lambda user: names.name[user])

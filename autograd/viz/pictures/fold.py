@@ -150,7 +150,9 @@ def _box(key: Hashable, nodes: list[Value], exits: set[Value], graph: Graph) -> 
     parameters = [node for node in nodes if kinds[node] is Kind.PARAMETER]
     shown = [node for node in nodes if node in exits and kinds[node] is not Kind.PARAMETER] or parameters
     lines = [f"data {spread([node._data for node in shown], names.spec)}"]
-    if any(kinds[node] is not Kind.CONSTANT for node in shown):
+    if shown[0].op.name == "compiled call":  # its results have the numbers
+        lines.clear()
+    elif any(kinds[node] is not Kind.CONSTANT for node in shown):
         lines.append(f"grad {graph.spread_of_gradients(shown)}")
     kind = kinds[shown[-1]]
     if isinstance(key, (Module, Part)):
@@ -182,6 +184,8 @@ def _pattern(nodes: Sequence[Value], names: Names, nested: bool) -> str:
         if _same_names(nodes, names):
             return names.title[first]
         return f"{names.name[first]} … {names.name[nodes[-1]]}" if stem(nodes) else first.op.name
+    if first.op.name == "compiled output" and len(nodes) > 1:
+        return f"{first.op.symbol} … {nodes[-1].op.symbol}"
     has_label = bool(label_of(first)) and _same_names(nodes, names)
     if nested:
         text = "Σ" if first.op is ops.add else "Π"

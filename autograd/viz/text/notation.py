@@ -156,6 +156,8 @@ def expression(node: Value, operands: Sequence[Text], spec: str = ".4g") -> Text
         return LABELS.operation(op, operands)
     if op is ops.sum_of_products and len(operands) < count:
         return Text(_pattern(node.parents), Level.SUM)
+    if op.name == "compiled output":
+        return Text(op.symbol)
     if len(operands) < count:
         return Text(f"{op.symbol} of {count:,}", Level.OPEN)
     if op is ops.sum_of_products:

@@ -7,6 +7,7 @@ import gc
 import itertools
 import pickle
 import random
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from autograd import PrimitiveError, StaleGraphError, Value, fsum, no_grad, soft
 from autograd.check import check_graph
 from autograd.compiler.calls import variants
 from autograd.functional import hessian, jacobian, jvp, vjp
-from autograd.viz import backward_steps, explain
+from autograd.viz import backward_steps, draw_dot, explain
 
 WIDTH, HEIGHT = 24, 12  # inputs and results; together more local derivatives than a few results have
 
@@ -114,7 +115,23 @@ def test_each_result_has_the_call_as_its_only_parent() -> None:
     assert len(call) == 1
     assert len(call[0].parents) == WIDTH * (1 + HEIGHT)
     assert {y.op.name for y in ys} == {"compiled output"}
-    assert call[0].op.name == "compiled"
+    assert call[0].op.name == "compiled call"
+
+
+def test_a_call_and_its_results_have_the_name_of_the_function_and_the_results_have_the_numbers() -> None:
+    compiled = autograd.compile(layer(weights()))
+    ys = compiled(inputs())
+    (call,) = ys[2].parents
+    loss = ys[1] * ys[2]
+    loss.backward()
+    name = compiled.__name__
+    assert [it.op.symbol for it in (*ys[1:3], call)] == [f"{name}[1]", f"{name}[2]", name]
+    (box,) = re.findall(rf'label="({name} of [^"]*)"', draw_dot(loss, fold="repeat").source)
+    assert box == f"{name} of {len(call.parents)}"
+    assert f"{name}[1] … {name}[2]  ×2" in draw_dot(loss, fold="repeat").source
+    with pytest.raises(ValueError, match="so explain one of them"):
+        explain(call)
+    assert f"via {name}[1]*{name}[2]" in str(explain(ys[1]))
 
 
 def test_few_results_of_few_leaves_keep_these_as_parents() -> None:
