@@ -100,6 +100,7 @@ def taken_apart(
     result: Any,
     arguments: Sequence[Value],
     known: dict[int, Any] = {},  # noqa: B006 - never changed
+    made: Mapping[Value, None] | None = None,
 ) -> tuple[Form, list[Value]]:
     """The structure of a result, and the nodes of its numbers; the first to which a gradient can go is the first.
 
@@ -107,13 +108,17 @@ def taken_apart(
         result: The result of the function.
         arguments: The leaves that stand for its arguments.
         known: The stand-ins in the template for objects of the arguments, by the ids of these.
+        made: What the function made; another leaf, such as a parameter, is itself in the result.  None: all is new.
 
     Raises:
         TypeError: Something in it is neither a number nor a text.
     """
     found: list[Any] = []
+    leaves = set(arguments)
 
     def placed(x: Any) -> Any:
+        if isinstance(x, Value) and made is not None and not x.parents and x not in made and x not in leaves:
+            return x
         if isinstance(x, (Value, Traced)):
             found.append(x)
             return _Place(len(found) - 1)
@@ -129,7 +134,6 @@ def taken_apart(
         return x
 
     template = _mapped(result, placed, known)
-    leaves = set(arguments)
     kinds = [_kind(x, leaves) for x in found]
     nodes = [x.node if isinstance(x, Traced) else x for x in found]
     first = next((k for k, kind in enumerate(kinds) if kind is Value), 0)

@@ -248,3 +248,26 @@ def test_large_ints_count_as_without_the_compiler() -> None:
     compiled = autograd.compile(f)
     for n in (3, 2**53 + 1, 2**60 + 1, -(2**100), 10**400, 5):
         assert compiled(n, [n, 1], 2.0).data == f(n, [n, 1], 2.0).data
+
+
+def test_a_parameter_in_a_result_is_that_parameter() -> None:
+    w, v = Value(2.0), Value(3.0)
+
+    def f(x: float) -> Any:
+        w.grad = 0.0
+        loss = (w * x - v) ** 2
+        loss.backward()
+        w.data -= 0.1 * w.grad
+        return {"loss": loss, "parameters": [w, v], "new": (Value(x), w * 1.0)}
+
+    compiled = autograd.compile(f)
+    for k in range(8):
+        w.data = 2.0 + k
+        shown, changed = _shown(found := compiled(1.5)), w.data
+        w.data = 2.0 + k
+        assert shown == _shown(f(1.5))
+        assert changed == w.data
+        assert found["parameters"][0] is w
+        assert found["parameters"][1] is v
+        assert found["new"][0] is not w
+    assert compiled.recordings == 1

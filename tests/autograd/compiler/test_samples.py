@@ -72,7 +72,7 @@ def test_an_int_that_is_a_float_in_another_sample_is_a_float_in_the_recording() 
     kinds: list[Any] = []
 
     def f(x: Any, y: Any) -> Any:
-        kinds.append([isinstance(v, int) for v in (*x, y)])
+        kinds.append([isinstance(v, (int, np.integer)) for v in (*x, y)])
         return x[0] * x[1] * y
 
     data: list[Any] = [
