@@ -32,7 +32,7 @@ class Shown:
 def table(
     head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "", *, align: str = "", bold: int = 0
 ) -> str:
-    """A table as HTML; the cells are shown as text, whatever is in them, and row number ``bold`` is.
+    """A table as HTML, whose cells are shown as text, whatever is in them; row number ``bold`` is in bold type.
 
     >>> table(["name", "data"], [["<a>", 2.0]])
     '<table><thead><tr><th>name</th><th>data</th></tr></thead><tbody><tr><td>&lt;a&gt;</td><td>2.0</td></tr></tbody></table>'

@@ -137,7 +137,7 @@ def aligned(tree: Any, like: Any, what: str, of: str) -> list[Any]:
 def rebuild(tree: Any, numbers: Iterable[Any], *, fixed: bool = True) -> Any:
     """A tree of the same shape with other numbers, or with other trees in the place of its numbers.
 
-    Texts and other objects that are no numbers stay; unless they are ``fixed``, None takes their place.
+    Texts and other objects that are no numbers stay if they are ``fixed``; else None takes their place.
 
     >>> rebuild([1.0, (2.0, {"a": 3.0})], "xyz")
     ['x', ('y', {'a': 'z'})]

@@ -193,7 +193,7 @@ def read_table(file: DataFile, needed: Iterable[str] = ()) -> Table:
 
 
 def read_text(name: str, file: DataFile, kind: str) -> str:
-    """The text of a UTF-8 file, which error messages call by ``name``, and tell to save as ``kind``."""
+    """The text of a UTF-8 file.  Error messages call it ``name``, and say to save it as ``kind``."""
     try:
         if isinstance(file, (str, os.PathLike)):
             with open(file, "rb") as opened:

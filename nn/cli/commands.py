@@ -21,7 +21,7 @@ from autograd.errors import NumericError
 from autograd.labels import notation
 from autograd.terminal import aligned, say
 from autograd.viz import save, write_html
-from nn.cli.tabular import TABULAR_LOSSES, Experiment, TabularModel, check_classes, in_words
+from nn.cli.tabular import TABULAR_LOSSES, Experiment, TabularModel, check_classes, in_words, note
 from nn.data import Task, read_csv
 from nn.export import to_torch
 from nn.files import FileError, check_writable, file_errors, replace_not_finite, write_text
@@ -77,7 +77,7 @@ def train(
     if worse and not keep_diverged:
         raise NumericError(f"{worse}; {out} is not written (--keep-diverged writes it)")
     if worse:
-        _note(worse)
+        note(worse)
     experiment.network.save(out)
     if as_json:
         size = len(experiment.network.model.parameters())
@@ -262,11 +262,7 @@ def _columns_left(table: Table, used: Sequence[str]) -> list[str]:
 
 def _note_unused(table: Table, used: Sequence[str]) -> None:
     if unused := _columns_left(table, used):
-        _note(f"{table.name}: not used: {listing(unused)}")
-
-
-def _note(text: str) -> None:
-    say(f"python -m nn: note: {text}", file=sys.stderr)
+        note(f"{table.name}: not used: {listing(unused)}")
 
 
 def _json(content: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from autograd.errors import DrawingError
 from autograd.labels import notation
 from autograd.terminal import say
 from autograd.viz import draw_dot, save
-from nn.cli.tabular import Experiment, check_classes
+from nn.cli.tabular import Experiment, check_classes, note
 from nn.data import argmax, one_hot, read_csv
 from nn.datasets import load_iris
 from nn.files import FileError, check_writable, file_errors, write_text
@@ -62,7 +61,7 @@ def demo(
         progress=False, callbacks=[epoch_lines(epochs, accuracy)],
     )  # fmt: skip
     if worse:
-        say(f"python -m nn: note: {worse}", file=sys.stderr)
+        note(worse)
     say("\n".join(["", *experiment.results()]))
     say(f"This is one random split (seed {seed}); another gives other numbers.\n")
     text, neuron = gradients(experiment)
@@ -132,6 +131,6 @@ def write(out: Path, experiment: Experiment, history: History, neuron: Value) ->
     try:
         save(drawing, out / "neuron.svg")
     except DrawingError as error:
-        say(f"python -m nn: note: neuron.svg was not drawn: {error}", file=sys.stderr)
+        note(f"neuron.svg was not drawn: {error}")
     else:
         yield f"{out / 'neuron.svg'}   the same, drawn"

@@ -17,7 +17,7 @@ from autograd.terminal import say
 from nn import formulas, layers
 from nn.cli import commands, text
 from nn.cli.demo import LEARNING_RATES, demo
-from nn.cli.tabular import TABULAR_LOSSES
+from nn.cli.tabular import TABULAR_LOSSES, note
 from nn.files import FileError
 from nn.options import suggestion
 from nn.tables import DataError
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if do is demo and ("data" in given) != ("target" in given):
             return _fail(program, "--data and --target go together: the file, and its column to predict", 2)
         with warnings.catch_warnings():
-            warnings.showwarning = _note
+            warnings.showwarning = note
             if do is demo:  # the demonstration takes seconds, with machine code or without
                 warnings.filterwarnings("ignore", r".* not installed: compiled functions run as Python source")
             do(**given)
@@ -256,11 +256,6 @@ COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str, list[s
 
 
 # ---- how it ends -----------------------------------------------------------------------------------------------------
-def _note(message: object, *place: Any, **where: Any) -> None:
-    """A warning as one line, without the line of the package that gave it."""
-    say(f"python -m nn: note: {message}", file=sys.stderr)
-
-
 def _fail(program: str, reason: object, status: int) -> int:
     say(f"{program}: error: {' '.join(str(reason).splitlines())}", file=sys.stderr)
     return status

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from autograd import softmax
 from autograd.errors import NumericError
+from autograd.terminal import say
 from nn.data import Dataset, Standardizer, Task, argmax, one_hot, train_test_split
 from nn.evaluation import accuracy, predict
 from nn.files import FileError, FilePath, brief
@@ -154,7 +156,7 @@ def check_classes(
     """Refuse a column of classes that seems to hold measurements, or numbers of rows.
 
     Such a column has nearly as many values as rows, or more than twenty different numbers, unless the user has
-    ``chosen`` that these are classes.  ``otherwise`` and ``ask`` are the ways out of these two, for the message.
+    ``chosen`` that these are classes.  The message ends in ``otherwise`` or ``ask``, the way out of one or the other.
     """
     classes, rows = len(table.class_names), len(table.targets)
     numbers = sum(math.isfinite(number_in(label)) for label in table.class_names)  # there may be an NA among them
@@ -235,6 +237,11 @@ class Experiment:
         """The scores in words: a line for each part of the table."""
         names = {"train": "trained on", "test": "held out"}
         return [f"{names[part]:10}   {in_words(found)}" for part, found in self.scores().items()]
+
+
+def note(message: object, *place: Any, **where: Any) -> None:
+    """Print a note on stderr; also a warning, as one line without its place."""
+    say(f"python -m nn: note: {message}", file=sys.stderr)
 
 
 def in_words(scores: dict[str, Any]) -> str:

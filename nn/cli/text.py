@@ -96,7 +96,7 @@ def lines_of(path: str | None) -> list[str]:
 def learn(writer: Writer, lines: Sequence[str], steps: int, lr: float, rng: random.Random) -> list[float]:
     """Train on windows that start where a line does, or anywhere in one that is longer than the window.
 
-    Each of the steps is one window, and returns its loss: the mean of −log p over the places of the window.
+    Returns the loss of each step, which is one window: the mean of −log p over its places.
 
     >>> writer = Writer("\\nab", places=2, rng=random.Random(0))
     >>> losses = learn(writer, ["ab", "ab"], 40, 0.05, random.Random(0))
@@ -128,7 +128,7 @@ def learn(writer: Writer, lines: Sequence[str], steps: int, lr: float, rng: rand
 
 
 def write(writer: Writer, temperature: float, most: int, rng: random.Random) -> str:
-    """A new line: the next character is drawn until the line ends, or is as long as it may be at ``most``.
+    """Write a new line, drawing one character after the other, until it ends or has ``most`` characters.
 
     The ``temperature`` divides the logits: below 1, likely characters become likelier; above 1, all more alike.
     """

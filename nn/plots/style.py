@@ -23,15 +23,12 @@ def pyplot() -> Any:
 
 
 def axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    """The axes given, or those of a new figure of this size in inches."""
-    return new_axes(size) if ax is None else ax
-
-
-def new_axes(size: tuple[float, float]) -> Axes:
-    """Axes of a new figure, which a notebook shows as light or dark as the notebook is."""
-    figure, ax = pyplot().subplots(figsize=size, layout="constrained")
+    """The axes given, or those of a new figure of this size in inches, as light or dark as the notebook around it."""
+    if ax is not None:
+        return ax
+    figure, new = pyplot().subplots(figsize=size, layout="constrained")
     figure._repr_html_ = partial(figure_as_html, figure)
-    return ax  # type: ignore[no-any-return]
+    return new  # type: ignore[no-any-return]
 
 
 def foreground() -> Any:

@@ -120,7 +120,9 @@ def fit(
     rng, split_seed = _generator(seed)
     (X, y), held_out = split_validation(X, y, validation_data, validation_split, split_seed)
     stopping = _stopping(early_stopping, held_out)
-    size = _batch_size(batch_size, len(X))
+    size = len(X)
+    if batch_size is not None:
+        size = min(whole_number("batch_size", batch_size, 1, "None takes all samples"), size)
     loss = loss_for(loss, y)
     if callable(callbacks):
         raise TypeError(f"callbacks are a list of functions, as in callbacks=[{name_of(callbacks)}]")
@@ -370,7 +372,3 @@ def _optimizer(given: str | Optimizer, model: Any, schedule: Any) -> Optimizer:
         if getattr(schedule, "optimizer", given) is not given:
             raise ValueError("the schedule is of another optimizer: make it from the one that fit gets, optimizer=...")
     return given
-
-
-def _batch_size(given: int | None, n: int) -> int:
-    return n if given is None else min(whole_number("batch_size", given, 1, "None takes all samples"), n)

@@ -48,7 +48,7 @@ class HeatMap:
 def heat_maps(box: Box, places: Mapping[Value, Place] | None = None) -> list[HeatMap]:
     """The maps of a layer, and none for boxes that are no layer; the box gets the room that they take.
 
-    Without ``places``, those of the parameters of models in use, labels tell what is in a layer.
+    The ``places`` of the parameters of models in use tell what is in a layer; without them, labels do.
 
     >>> from autograd.viz.pictures.figure import Graph
     >>> from autograd.viz.pictures.fold import folded_figure

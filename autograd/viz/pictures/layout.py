@@ -40,7 +40,7 @@ class Layout(NamedTuple):
 
 
 def layout_of(figure: Figure, *, rankdir: str = "LR", labelled: int = FEW, timeout: float = 30.0) -> Layout:
-    """Lay a figure out; if there are more arrows than ``labelled``, labels stand in the middle of them without room.
+    """Lay a figure out, with room for labels on up to ``labelled`` arrows; on more of them, labels cover the arrows.
 
     Raises:
         DrawingError: There is no Graphviz, it failed, or it took longer than the ``timeout`` in seconds.
