@@ -17,9 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 OF_PYODIDE = ("matplotlib", "numpy")  # what lessons import, and Pyodide has
 IN_THE_SITE = ("micrograd",)  # what a lesson imports, and the site has a wheel of
-FIRST_CELL = """# This notebook runs in your browser, without machine code: to train takes minutes instead of seconds.
+FIRST_CELL = """# This runs in your browser, without machine code: to train the GPT of lesson 10 takes about a minute.
 %pip install -q {packages}
+import warnings
 from autograd.viz import load_renderer
+warnings.filterwarnings("ignore", "no machine code can be made in a browser")
 await load_renderer({address})"""
 LEFT_OUT = """
 import left_out
@@ -47,8 +49,8 @@ def build_lessons(folder: Path, sources: Sources, parts: list[str]) -> None:
         lite, contents = Path(work, "lite"), Path(work, "contents")
         shutil.copytree(folder.parent / "wheels", lite / "pypi")
         (lite / "jupyter-lite.json").write_text(json.dumps(configuration(sources)))
-        patterns = shutil.ignore_patterns("__pycache__", ".*", "*.md")
-        shutil.copytree(ROOT / "notebooks", contents, ignore=patterns)
+        shutil.copytree(ROOT / "notebooks", contents, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        shutil.copy(ROOT / "examples/gpt.py", contents)  # which a lesson leads to
         shutil.copy(Path(__file__).parent / "left_out.py", contents)
         lacking: set[str] = set()
         if not sources.is_public:
@@ -72,7 +74,7 @@ def build_lessons(folder: Path, sources: Sources, parts: list[str]) -> None:
 
 
 def configuration(sources: Sources) -> dict[str, Any]:
-    """JupyterLite's: where Pyodide comes from, and whether packages may come from the public index."""
+    """JupyterLite's: where Pyodide comes from, whether packages may come from the public index, light or dark."""
     settings = {
         # A relative address starts in the folder of the lessons.
         "pyodideUrl": ("" if sources.is_public else "./") + sources.pyodide + "pyodide.mjs",
@@ -80,7 +82,10 @@ def configuration(sources: Sources) -> dict[str, Any]:
     }
     return {
         "jupyter-lite-schema-version": 0,
-        "jupyter-config-data": {"litePluginSettings": {"@jupyterlite/pyodide-kernel-extension:kernel": settings}},
+        "jupyter-config-data": {
+            "litePluginSettings": {"@jupyterlite/pyodide-kernel-extension:kernel": settings},
+            "settingsOverrides": {"@jupyterlab/apputils-extension:themes": {"adaptive-theme": True}},
+        },
     }
 
 
@@ -97,7 +102,7 @@ def _code(path: Path) -> str:
 
 def _add_first_cell(path: Path, lacking: set[str], sources: Sources) -> None:
     """Put the cell on top of a notebook that installs what a browser lacks, or says what the site was built without."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook = json.loads(path.read_text(encoding="utf-8").replace("](../examples/", "]("))
     imported = _imports(path)
     address = "" if sources.is_public else repr(f"./{Path(sources.graphviz).name}")  # it lies beside Pyodide
     installed = [name for name in imported if name not in lacking]

@@ -41,10 +41,11 @@ EXAMPLES = ("expression", "neuron", "xor", "attention", "gpt")
 
 
 class Part(NamedTuple):
-    """A part of the site."""
+    """A part of the site: what its card on the first page says, and what building it does."""
 
     title: str
     about: str
+    work: str
     build: Callable[[Path, Sources, list[str]], None]
 
 
@@ -79,9 +80,12 @@ def build(folder: Path, parts: Iterable[str], node_modules: Path | None = None) 
     _write(folder / "index.html", "Home", f"{introduction}<ul class='cards'>{''.join(cards)}</ul>", chosen)
     sources = sources_of(folder, node_modules)
     if {"playground", "lessons"} & set(chosen):
+        print("Wheels of the package and of what it needs (pip)", flush=True)
         wheels(folder / "wheels")
     for name in chosen:
+        print(f"{PARTS[name].title}: {PARTS[name].work}", flush=True)
         PARTS[name].build(folder / name, sources, chosen)
+    print(f"Done. To look at it: {Path(sys.executable).name} -m http.server --directory {folder}")
 
 
 # ---- what the parts share --------------------------------------------------------------------------------------------
@@ -218,10 +222,21 @@ def build_reference(folder: Path, sources: Sources, parts: list[str]) -> None:
 
 
 PARTS: dict[str, Any] = {
-    "playground": Part("Playground", "Write a formula or a program, and step through its graph.", build_playground),
-    "lessons": Part("Lessons", "Notebooks that run in this browser (JupyterLite).", lessons.build_lessons),
-    "gallery": Part("Gallery", "From an expression to a GPT, each as a page.", build_gallery),
-    "reference": Part("Guides and reference", "How to do it, and every public name.", build_reference),
+    "playground": Part(
+        "Playground", "Write a formula or a program, and step through its graph.", "its files", build_playground
+    ),
+    "lessons": Part(
+        "Lessons",
+        "Notebooks that run in this browser (JupyterLite).",
+        "JupyterLite (half a minute)",
+        lessons.build_lessons,
+    ),
+    "gallery": Part(
+        "Gallery", "From an expression to a GPT, each as a page.", f"pages of {len(EXAMPLES)} examples", build_gallery
+    ),
+    "reference": Part(
+        "Guides and reference", "How to do it, and every public name.", "Sphinx (a minute)", build_reference
+    ),
 }
 
 if __name__ == "__main__":

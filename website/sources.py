@@ -90,7 +90,9 @@ def add_packages(own: Path, names: Iterable[str], distribution: Path) -> set[str
         subprocess.run([*pip, *[f"{name}=={it['version']}" for name, it in pure.items()]], check=True)
         for it in pure.values():  # Pyodide packs its wheels anew, and compares their sums
             it["sha256"] = hashlib.sha256((own / it["file_name"]).read_bytes()).hexdigest()
-        (own / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+    # A notebook's kernel loads what a cell imports, if it is listed; what is not here would be an error each time.
+    lock["packages"] = packages
+    (own / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
     return lacking
 
 
