@@ -205,6 +205,8 @@ def as_float(x: Any) -> float:
         raise TypeError(f"expected one number, not a {kind} of another library: give its numbers, as in x.tolist()")
     if isinstance(x, tuple) and len(x) == 1:
         raise TypeError("expected one number, not a tuple of one: take its entry, as in autograd.grad(y, x)[0]")
+    if getattr(x, "shape", None) == () and hasattr(x, "__array__") and not isinstance(x, numbers.Number):
+        raise TypeError(f"expected a number, not a {kind} without axes: give float(x)")
     if hasattr(x, "__len__") or hasattr(x, "__array__"):
         raise TypeError(f"expected one number, not a {kind}: a Value is a scalar, use [Value(x) for x in ...]")
     if x is None:
