@@ -49,23 +49,16 @@ class _Slot(NamedTuple):
 
 
 class Residence:
-    """The numbers of one compiled function that are in the memory of machine code.
-
-    Attributes:
-        lock: The lock of the thread that reads or changes them.
-        ahead: The machine code that has them; None if all numbers are in their Values.
-        constants: The Values whose gradient the call sets to the same number each time, such as 0, and these numbers.
-        running: Whether the machine code is in the middle of a call.
-        kind: The class of the Values as long as ``ahead`` has their numbers.
-        homes: The memory of the machine code, one for each set of numbers that recordings of the function keep.
-    """
+    """The numbers of one compiled function that are in the memory of machine code."""
 
     def __init__(self) -> None:
-        self.lock = RLock()
-        self.ahead: Resident | None = None
+        self.lock = RLock()  # the lock of the thread that reads or changes them
+        self.ahead: Resident | None = None  # the machine code that has them; None if all numbers are in their Values
+        # The Values whose gradient the call sets to the same number each time, such as 0, and these numbers.
         self.constants: tuple[Sequence[Value], Sequence[Any]] = ((), ())
-        self.running = False
-        self.kind = _kind(self)
+        self.running = False  # whether the machine code is in the middle of a call
+        self.kind = _kind(self)  # the class of the Values as long as ``ahead`` has their numbers
+        # The memory of the machine code, one for each set of numbers that recordings of the function keep.
         self.homes: list[Resident] = []
         self._slots: list[_Slot] = []
         self._disturbed = False  # whether somebody looked in the middle of a call

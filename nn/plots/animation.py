@@ -19,16 +19,13 @@ if TYPE_CHECKING:
 
 
 class BoundaryFilm:
-    """The boundary of a classifier of two features, epoch by epoch: see ``animate_boundary``.
-
-    Attributes:
-        frames: The pictures, each as its epoch, its loss (None before training), and the outputs at all points.
-    """
+    """The boundary of a classifier of two features, epoch by epoch: see ``animate_boundary``."""
 
     def __init__(self, surface: Surface, every: int, threshold: float) -> None:
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")
         self.surface, self.every, self.threshold = surface, every, threshold
+        # The pictures, each as its epoch, its loss (None before training), and the outputs at all points.
         self.frames: list[tuple[int, float | None, list[list[float]]]] = [(0, None, surface.outputs())]
 
     def __call__(self, history: Epochs) -> None:

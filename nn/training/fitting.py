@@ -58,8 +58,8 @@ def fit(
         θ ← θ − α · mean over the batch of ∂loss/∂θ         (for plain gradient descent)
 
     Validation is on samples that are not trained on, after each epoch, with the modules in evaluation mode.  A
-    ``validation_split`` holds out random samples, the same ones for the same ``seed`` (those of seed 0 if that is a
-    generator): the last samples, which Keras takes, are one class only where a table is sorted.
+    ``validation_split`` holds out random samples, the same ones for the same ``seed`` (for a generator, those of seed
+    0).  Keras takes the last samples instead, which are all of one class where a table is sorted by class.
 
     With ``early_stopping=True``, training stops once the validation loss has not improved for 10 epochs.  Then, or
     after the last epoch, model and optimiser go back to the epoch with the least validation loss, so that further
@@ -79,14 +79,15 @@ def fit(
         epochs: The number of times to go through the samples, those before a resumption included.
         batch_size: The number of samples in a batch.  1 is stochastic gradient descent; None takes all, in order.
         validation_data: A pair (X, y) to measure the loss on after each epoch.
-        validation_split: Or the part of the samples to hold out for that, between 0 and 1.
+        validation_split: The share of the samples to hold out for that instead, between 0 and 1.
         metrics: "accuracy", names of losses, or functions (outputs, targets) -> number.  They are measured on the
             validation data, or on those of the training if there are no others.  Accuracy takes a single output as the
             positive class above 0, or above ½ after ``binary_cross_entropy``; for another threshold give
             ``functools.partial(accuracy, threshold=0.5)``.
         early_stopping: Whether to stop once the validation loss no longer improves; or an ``EarlyStopping``, which says
             which loss, for how many epochs, and by how much.
-        callbacks: Functions that get the history at the end of every epoch; to stop there, set ``history.stopped``.
+        callbacks: Functions that are called with the history at the end of every epoch; one that sets
+            ``history.stopped`` to a text ends the training there.
         schedule: The schedule of the optimiser's learning rate; it steps at the end of every epoch.
         checkpoint: The file for the state of the training; or a ``Checkpoint``: how often, and whether to continue.
         seed: The seed of the batches, or a random generator.

@@ -49,18 +49,13 @@ def memory_of(
 
 
 class _Places:
-    """Memory being shared out.
-
-    Attributes:
-        base: The place of each array that has one.
-        size: How much of the frame is taken.
-    """
+    """Memory being shared out."""
 
     def __init__(self, program: Program, steps: Sequence[Step], batch: int) -> None:
         self.program, self.steps, self.batch = program, steps, batch
         self.first, self.last = _lives(program, steps)
-        self.base: dict[int, int] = {}
-        self.size = 0
+        self.base: dict[int, int] = {}  # the place of each array that has one
+        self.size = 0  # how much of the frame is taken
         self._free: list[tuple[int, int]] = []  # places that nobody needs any more, and their lengths
         self._dying: dict[int, list[int]] = {}  # the arrays that nobody needs after a step
         self._read_in_place: dict[int, list[int]] = {}  # by region

@@ -65,16 +65,11 @@ def ordered(found: Class, orders: Sequence[Order]) -> Columns:
 
 
 class Order:
-    """The order of the members of a class.
-
-    Attributes:
-        numbers: The new number of each member; those of leaves grow as they are read.
-        members: The member that each new number belongs to.
-    """
+    """The order of the members of a class."""
 
     def __init__(self) -> None:
-        self.numbers: Any = {}
-        self.members: Any = None
+        self.numbers: Any = {}  # the new number of each member; those of leaves grow as they are read
+        self.members: Any = None  # the member that each new number belongs to
 
     def first_read(self, places: Iterable[int]) -> None:
         """Number the leaves that are read for the first time."""

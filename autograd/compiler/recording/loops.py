@@ -213,12 +213,7 @@ class _Body(ast.NodeTransformer):
     """The body of a loop, with names in the places of what it reads and sets for each member.
 
     Attributes:
-        targets: The variables of the loop.
-        variables: Those that its body sets.
-        places: What it reads or sets for each member, with the name of each in the rule.
         loaded, stored: Those that it reads, and those that it sets.
-        containers: The lists that it has indices into.
-        others: What else it reads.
 
     Raises:
         _UnfitError: It may do more than that.
@@ -228,13 +223,13 @@ class _Body(ast.NodeTransformer):
         names = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
         if not all(isinstance(x, ast.Name) for x in names) or node.orelse or node.type_comment:
             raise _UnfitError
-        self.targets = [x.id for x in names if isinstance(x, ast.Name)]
-        self.variables: set[str] = set()
-        self.places: dict[_Place, str] = {}
+        self.targets = [x.id for x in names if isinstance(x, ast.Name)]  # the variables of the loop
+        self.variables: set[str] = set()  # those that its body sets
+        self.places: dict[_Place, str] = {}  # what it reads or sets for each member, with the name of each in the rule
         self.loaded: set[_Place] = set()
         self.stored: set[_Place] = set()
-        self.containers: list[ast.expr] = []
-        self.others: list[ast.expr] = []
+        self.containers: list[ast.expr] = []  # the lists that it has indices into
+        self.others: list[ast.expr] = []  # what else it reads
         self._names: dict[str, str] = {}  # of the others, by their text
         self._at = node
         self._body = [self._statement(x) for x in node.body]

@@ -47,46 +47,33 @@ class Recorder:
     Args:
         plain_truths: Whether a comparison must be True or False itself, since the code compares it with these.
         changes: The changes that are allowed; None: each is an error.
-
-    Attributes:
-        guards: The decisions, by the node that was looked at and whether its truth was asked or its number.
-        nodes: The nodes that the function made, in order; what else they were computed from is captured as it is.
-        dropped: The nodes that became plain floats, to which no gradient goes.
-        missed: Whether another thread read a number that the function computed.
-        strangers: The ids of the nodes that other threads made meanwhile.
-        catches_arithmetic: Whether the function may catch Python's errors for quotients and powers of floats.
-        refused: What the function does that a program cannot do; empty if it does nothing of that kind.
-        bounds: How large ints can be at most, see ``exact``.
-        outside: By id, the objects that the function can see besides its arguments.
-        remembered: What functions with a cache gave for numbers of this call.
-        copies: The ids of the lists and dictionaries that stand for those in the arguments.
-        choices: The nodes that the function chose by numbers of the call.
-        function_runs: Whether the function is at work, and not what records it.
-        numpy: The package, if there are numbers of it among the arguments.
-        rows: References to the rows that were chosen by a number of the call, by the id of each list among others.
     """
 
     def __init__(self, plain_truths: bool, changes: Changes | None = None) -> None:
         self.changes = changes
+        # The decisions, by the node that was looked at and whether its truth was asked or its number.
         self.guards: dict[tuple[Value, bool], Guard] = {}
+        # The nodes that the function made, in order; what else they were computed from is captured as it is.
         self.nodes: dict[Value, None] = {}
-        self.dropped: list[Value] = []
-        self.strangers: set[int] = set()
-        self.missed = False
+        self.dropped: list[Value] = []  # the nodes that became plain floats, to which no gradient goes
+        self.strangers: set[int] = set()  # the ids of the nodes that other threads made meanwhile
+        self.missed = False  # whether another thread read a number that the function computed
         self.numbers: dict[int, TracedFloat] = {}  # what ``data`` gave, by the id of the node
         self.places: dict[tuple[int, int], Value] = {}  # what ``place`` gave
         self.plain_truths = plain_truths
         self._formulas: dict[str, Formula] = {}
+        # Whether the function may catch Python's errors for quotients and powers of floats.
         self.catches_arithmetic = False
-        self.refused = ""
-        self.bounds: dict[Value, int] = {}
-        self.outside: dict[int, Any] = {}
-        self.remembered: dict[Any, Any] = {}
-        self.copies: set[int] = set()
-        self.choices = Choices()
-        self.function_runs = True
+        self.refused = ""  # what the function does that a program cannot do; empty if it does nothing of that kind
+        self.bounds: dict[Value, int] = {}  # how large ints can be at most, see ``exact``
+        self.outside: dict[int, Any] = {}  # by id, the objects that the function can see besides its arguments
+        self.remembered: dict[Any, Any] = {}  # what functions with a cache gave for numbers of this call
+        self.copies: set[int] = set()  # the ids of the lists and dictionaries that stand for those in the arguments
+        self.choices = Choices()  # the nodes that the function chose by numbers of the call
+        self.function_runs = True  # whether the function is at work, and not what records it
+        # References to the rows that were chosen by a number of the call, by the id of each list among others.
         self.rows: dict[int, list[Any]] = {}
-        self.numpy: Any = None
+        self.numpy: Any = None  # the package, if there are numbers of it among the arguments
 
     def refuse(self, reason: str) -> NoReturn:
         """The function is about to do what a program cannot do, also if it catches this error."""
