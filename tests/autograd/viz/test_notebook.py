@@ -247,7 +247,7 @@ def test_the_wheel_scrolls_the_notebook_and_zooms_only_with_control(notebook: An
     (before,) = inside(opened, scale)
     opened.mouse.move(300, 200)
     opened.mouse.wheel(0, 150)
-    opened.wait_for_function("scrollY > 100")
+    opened.wait_for_function("scrollY === 150")  # all of it: what is still to come would be added to the next place
     assert inside(opened, scale) == [before]
     opened.evaluate("scrollTo(0, 0)")
     opened.wait_for_function("scrollY === 0")

@@ -152,9 +152,8 @@ def test_the_wheel_zooms_and_dragging_moves_without_selecting(open_page: Open) -
     before = window_of(page)
     page.mouse.move(300, 300)
     page.mouse.wheel(0, -300)
-    zoomed = before
-    while zoomed[2] <= before[2]:  # the wheel is handled in the background
-        zoomed = window_of(page)
+    page.wait_for_function("(before) => app.picture.window.scale > before", arg=before[2] + 0.001)  # in the background
+    zoomed = window_of(page)
     page.mouse.down()
     page.mouse.move(360, 320, steps=4)
     page.mouse.up()
@@ -229,6 +228,7 @@ def test_a_small_graph_is_all_seen_beside_the_buttons(open_page: Open, size: tup
         assert area_of(page, f".b >> nth={step % 6}")[3] <= top
         press(page, "ArrowRight")
     page.set_viewport_size({"width": size[0] - 60, "height": size[1] - 60})
+    page.wait_for_function("(width) => innerWidth === width", arg=size[0] - 60)
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert all(is_in_the_stage(page, f".b >> nth={i}") for i in range(6))
 
