@@ -140,12 +140,11 @@ def _written(
         return known  # a plain number says all
     if not (math.isclose(formula._data, partial, rel_tol=1e-9, abs_tol=1e-12) or formula._data == partial):
         return known
-    symbols, numbers = (
-        plain(_expression(formula, names, str), numbers=numbers, spec=names.spec) for numbers in (False, True)
-    )
+    expression = _expression(formula, names, str)
+    symbols, numbers = (plain(expression, numbers=numbers, spec=names.spec) for numbers in (False, True))
     if len(symbols) > LONGEST:
         return known
-    template = plain(_expression(formula, names, str), spec=names.spec, places=places) if places else ""
+    template = plain(expression, spec=names.spec, places=places) if places else ""
     expression = _expression(formula, names, latex_name)
     steps = [latex(expression, spec=names.spec), latex(expression, numbers=True, spec=names.spec)]
     text = " = ".join(dict.fromkeys([*steps, latex_number(partial, names.spec)]))
