@@ -67,12 +67,7 @@ class Residence:
 
     # ---- in and out ------------------------------------------------------------------------------------------------
     def entered(self, resident: Resident, places: Sequence[Any]) -> Iterator[Any]:
-        """The calls after which the numbers are in the memory of the machine code, and nowhere else.
-
-        Args:
-            resident: The step whose memory has them.
-            places: The places of deferred lists, each with a ``space`` and a ``key``.
-        """
+        """The calls after which the numbers are in the memory of the machine code, and nowhere else."""
         self._slots = [
             _Slot(place.space, place.key, Deferred(partial(self._list, k))) for k, place in enumerate(places)
         ]

@@ -86,9 +86,6 @@ def _hold_for_all(recording: Recording, columns: Any) -> bool:
 def table_of(data: Sequence[Sequence[Any]]) -> Any:
     """The numbers of each sample in a row.
 
-    Args:
-        data: The values of each argument for all samples: numbers, nested lists of them, or one array.
-
     Raises:
         SamplesError: Something is no number, or two samples have different structures.  They must agree in the kinds of
             their containers, in the keys of dictionaries and the order of these keys, and in all lengths.

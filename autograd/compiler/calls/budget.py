@@ -95,12 +95,7 @@ class Budget:
         return len(self._waiting.keys() - self._structures)
 
     def would_pay(self, structure: Any, kept: int) -> bool:
-        """Whether to record once more.
-
-        Args:
-            structure: The structure of the arguments.
-            kept: The number of recordings that there are for it.
-        """
+        """Whether to record once more."""
         if self.spent > max(_CHEAP, self.cost * max(self.hits, 10 * (1 + len(self._structures)))):
             return False
         if structure not in self._structures and len(self._structures) < MOST:  # sequences have different lengths

@@ -21,15 +21,7 @@ from autograd.value import Value, new_node, unrecorded
 
 
 class Nodes:
-    """Makes the nodes of one call.
-
-    Args:
-        variant: The recording that served.
-        leaves: The numbers and Values in the arguments.
-        numbers: Their numbers.
-        chosen: The positions of the Values among them; None inside ``no_grad()``.
-        result: What the call gave.
-    """
+    """Makes the nodes of one call."""
 
     __slots__ = ("call", "first", "parents", "together")
 

@@ -61,12 +61,7 @@ def _taken_out(args: Sequence[Any]) -> tuple[dict[Any, Any], list[Any]]:
 
 
 class Objects:
-    """The compiled functions for the objects that were given, those of the last calls.
-
-    Args:
-        f: The function.
-        compiled: What compiles it.
-    """
+    """The compiled functions for the objects that were given, those of the last calls."""
 
     def __init__(self, f: Callable[..., Any], compiled: Callable[[Callable[..., Any]], Any]) -> None:
         self._f, self._compile = f, compiled

@@ -34,12 +34,7 @@ Found = tuple[list[float], list[float], Sequence[float]]
 
 
 def program_of(recording: Recording, by: tuple[bool, bool] = (False, False)) -> Program:
-    """The program over classes.
-
-    Args:
-        recording: The recording of the function.
-        by: Whether to differentiate with respect to captured leaves, and to arguments.
-    """
+    """The program over classes."""
     return assemble(recording, _kinds(by), by_class=True).program
 
 

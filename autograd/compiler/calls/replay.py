@@ -36,10 +36,6 @@ class CompiledCall(Op):
     """The primitive of one call, for one output: its derivatives are those that the call computed.
 
     As a graph it is the recording, so that derivatives can be differentiated again.
-
-    Args:
-        call: The call (``calls.nodes.Call``).
-        output: The number of the output.
     """
 
     name = "compiled"
@@ -77,12 +73,7 @@ class CompiledCall(Op):
 
 
 def replayed(output: Value, place: dict[Value, Any]) -> Any:
-    """A recorded graph once more, as eager code would have made it.
-
-    Args:
-        output: The node to compute again.
-        place: Other numbers or nodes in the place of some of its nodes.
-    """
+    """A recorded graph once more, as eager code would have made it, with others in the place of some of its nodes."""
     return replayed_together([output], place)[0]
 
 
@@ -137,13 +128,9 @@ class EagerPlan(NamedTuple):
 def evaluated(
     recording: Recording, numbers: Sequence[float], live: Sequence[float], *, differentiated: bool = True
 ) -> Found | None:
-    """The outputs and the derivatives of the first one; None if a guard does not hold.
+    """The outputs and the derivatives of the first one, 0 if nobody asks for them; None if a guard does not hold.
 
-    Args:
-        recording: The recording to compute, of a function that changes nothing.
-        numbers: The numbers in the arguments.
-        live: The numbers that it reads where they are.
-        differentiated: Whether derivatives are asked for; if not, they are 0.
+    The function changes nothing.  The ``numbers`` are in its arguments; the ``live`` ones it reads where they are.
     """
     with switched(recorder=None, recording=differentiated, strict=False):
         place = _computed(recording, numbers, live)
@@ -160,13 +147,7 @@ def evaluated(
 def stepped(
     recording: Recording, numbers: Sequence[float], live: Sequence[float]
 ) -> tuple[list[float], list[list[float]]] | None:
-    """The outputs, and the numbers that the effects need; None if a guard does not hold.
-
-    Args:
-        recording: The recording to compute.
-        numbers: The numbers in the arguments.
-        live: The numbers that it reads where they are.
-    """
+    """The outputs, and the numbers that the effects need; None if a guard does not hold."""
     with switched(recorder=None, recording=True, strict=False):
         place = _computed(recording, numbers, live)
         if place is None:

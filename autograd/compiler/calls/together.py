@@ -26,14 +26,6 @@ from autograd.ops import Op
 class Call:
     """A call that is over.
 
-    Args:
-        variant: The recording that served.
-        leaves: The numbers and Values in the arguments.
-        numbers: Their numbers.
-        chosen: The positions of the Values among them.
-        values: The numbers that the call gave.
-        live: The numbers that the call read where they were.
-
     Attributes:
         adjoints: The gradients of the results, in the last backward pass that came here.
     """

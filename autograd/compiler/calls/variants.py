@@ -181,14 +181,7 @@ class Variant:
     def evaluate(
         self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
     ) -> Evaluated | None:
-        """What a call gives; None if it decides otherwise.  All that it changes is changed then.
-
-        Args:
-            by_parameters: Whether to differentiate with respect to what the function captured.
-            by_arguments: Positions of the numbers to differentiate with respect to.
-            numbers: The numbers in the arguments.
-            given: The numbers and Values there.
-        """
+        """What a call gives; None if it decides otherwise.  All that it changes is changed then."""
         self.calls += 1
         try:
             if self.has_effects:
@@ -318,22 +311,14 @@ class Variants:
         return [variant for kept in list(self.by_structure.values()) for variant in kept]
 
     def gives_number(self, given: Sequence[Any]) -> bool:
-        """Whether a plain number that the function returns has no gradient.
-
-        Args:
-            given: The numbers and Values in the arguments.
-        """
+        """Whether a plain number that the function returns has no gradient."""
         if not any(isinstance(x, float) for x in given):
             return True
         forms = [variant.recording.form for variant in self.all()]
         return any(form is not None and form.is_number for form in forms)
 
     def apart(self, given: Sequence[Any]) -> bool:
-        """Whether no Value is given twice, or is given and also one that the function knows by itself.
-
-        Args:
-            given: The numbers and Values in the arguments.
-        """
+        """Whether no Value is given twice, or is given and also one that the function knows by itself."""
         if NUMBERS.issuperset(map(type, given)):
             return True
         values = [x for x in given if isinstance(x, Value)]

@@ -67,12 +67,7 @@ class Numbers:
         return found if self._read(found.ctypes.data) else None
 
     def adding(self, slopes: Any, upstream: float) -> Callable[[], int]:
-        """A function that adds derivatives times an upstream gradient to all gradients and returns 1, or to none.
-
-        Args:
-            slopes: An array of a derivative for each of the Values.
-            upstream: The factor.
-        """
+        """A function that adds derivatives times an upstream gradient to all gradients and returns 1, or to none."""
         return partial(self._add, slopes.ctypes.data, upstream)
 
 
@@ -147,11 +142,6 @@ class Lists:
         reserve: Makes the new floats that are needed, of no particular number: MemoryError if there is no room.
         write: Puts the numbers of the array into the lists, by one call into C that needs no more memory, right after
             ``reserve``; a list that another thread has made shorter meanwhile gets those that it has room for.
-
-    Args:
-        lists: The lists.
-        places: The places of the numbers of each list.
-        memory: The array.
     """
 
     def __init__(self, lists: Sequence[list[float]], places: Sequence[Any], memory: Any) -> None:

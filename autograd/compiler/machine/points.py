@@ -117,11 +117,7 @@ def _sent(code: Code, array: Array, number: Callable[[Operand, int], Register]) 
 
 
 class Points:
-    """The outputs of a batched program at many points, [output][point].
-
-    Args:
-        program: A program whose arguments are single numbers, batched.
-    """
+    """The outputs of a batched program at many points, [output][point]."""
 
     def __init__(self, program: Program) -> None:
         self.machine = Machine(program, _BLOCK)

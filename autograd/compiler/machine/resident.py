@@ -74,10 +74,6 @@ class ResidentStep:
     ) -> tuple[list[float], Sequence[float]] | None:
         """The outputs at these arguments, and the live numbers before, once everything is changed.
 
-        Args:
-            numbers: The numbers in the arguments.
-            given: The numbers and Values there.
-
         Returns:
             None if a guard does not hold, or if there is something else where the numbers were; nothing is changed.
         """
@@ -196,13 +192,7 @@ class ResidentStep:
 
 
 class _Known:
-    """Where some of the live numbers of a recording are in a frame.
-
-    Args:
-        count: The number of live numbers.
-        places: The place in the frame of each known number.
-        frame: The memory.
-    """
+    """Where some of the live numbers of a recording are in a frame."""
 
     def __init__(self, count: int, places: dict[int, int], frame: Any) -> None:
         numbers = sorted(places, key=places.__getitem__)

@@ -37,12 +37,7 @@ Columns = tuple[list[Index], Lists]  # of an operation, and of a sum
 
 
 def ordered(found: Class, orders: Sequence[Order]) -> Columns:
-    """The columns of a class in the new numbers, after its own order was chosen.
-
-    Args:
-        found: The class whose columns are renumbered.
-        orders: The orders of all classes; those of the classes that it reads are known, or grow if they are leaves.
-    """
+    """The columns of a class in the new numbers, after its own order was chosen."""
     # Classes come in the order of computation, so that the operands have their new numbers, but for leaves: these get
     # theirs here, as they are first read.
     for k, column in zip(found.operands, found.columns):

@@ -163,13 +163,7 @@ def _seeded(function: Any) -> Any:
 
 # ---- functions with a cache ------------------------------------------------------------------------------------------
 def _remembering(function: Any, cache: Any = None, *bound: Any) -> Callable[..., Any]:
-    """A function with ``lru_cache``: what depends on the numbers of a call is remembered for the recording only.
-
-    Args:
-        function: The function that is called.
-        cache: The object with the cache.
-        bound: The first argument, if it is a method.
-    """
+    """A function with ``lru_cache``: what depends on the numbers of a call is remembered for the recording only."""
     inner = (cache or function).__wrapped__
 
     def call(*args: Any, **keywords: Any) -> Any:

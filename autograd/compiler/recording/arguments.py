@@ -159,11 +159,6 @@ class _Walk:
 def arguments_of(x: Any, where: Any = "argument", *, fixed: bool = True) -> list[Any]:
     """The numbers and Values of an argument in order.
 
-    Args:
-        x: The argument.
-        where: The name of the argument.
-        fixed: Whether texts and the like are allowed.
-
     Raises:
         TypeError: Anything else, naming where it stands.
     """

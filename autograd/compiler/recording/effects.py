@@ -212,12 +212,7 @@ class Changes:
         return Effects(_columns(data), _columns(gradients), _columns(constants), (), None, written)
 
     def read(self, leaves: Sequence[Value], effects: Effects) -> tuple[list[Value], Effects]:
-        """The leaves of numbers that a call reads besides parameters, and the effects with what reads them.
-
-        Args:
-            leaves: The leaves that are used.
-            effects: The effects so far.
-        """
+        """The leaves of numbers that a call reads besides parameters, and the effects with what reads them."""
         used = set(leaves)
         own = {leaf: p for p, leaf in self._leaves.items() if leaf in used}
         others, read = self.places.read(used)

@@ -140,10 +140,6 @@ class _UnfitError(Exception):
 def loop_of(node: ast.For, function: ast.AST) -> tuple[ast.Call, ast.FunctionDef, Any] | None:
     """What a loop may go through in its place, the rule to be compiled, and what makes the ``Loop`` of it.
 
-    Args:
-        node: The loop.
-        function: The function that it stands in.
-
     Returns:
         A call whose function is to be the ``Loop``, the rule, and a function of the compiled rule that gives the loop;
         None if the loop does not qualify.

@@ -150,12 +150,7 @@ class Generators:
         self._keeps: list[Callable[[], Callable[[], None]]] = []  # each makes what sets a generator back
 
     def add_module(self, module: ModuleType, names: set[str]) -> bool:
-        """Note the generator of a module; whether it is one that has a generator.
-
-        Args:
-            module: ``random``, ``numpy`` or any other module.
-            names: The names that the function uses.
-        """
+        """Note the generator of a module; whether it is one that has a generator."""
         if module is random:
             self._note(module, random.getstate, lambda: partial(random.setstate, random.getstate()))
         elif module.__name__ == "numpy" and "random" in names:

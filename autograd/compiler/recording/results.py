@@ -42,13 +42,7 @@ class Form(NamedTuple):
         return isinstance(self.template, _Place)
 
     def filled(self, numbers: Sequence[Any], given: Sequence[Any] = (), containers: Sequence[Any] = ()) -> Any:
-        """The structure with these in the places of the numbers.
-
-        Args:
-            numbers: The numbers that were computed.
-            given: The numbers and Values in the arguments, if these are part of it.
-            containers: The lists and dictionaries in the arguments.
-        """
+        """The structure with these in the places of the numbers."""
         sources = {_Place: numbers, Given: given, Container: containers}
         return _mapped(self.template, lambda x: sources[type(x)][x.number] if isinstance(x, _MARKS) else x)
 
@@ -224,13 +218,7 @@ def floats_of(numbers: Any) -> list[float]:
 
 
 class LazyPartials(Sequence[float]):
-    """Derivatives that are computed when they are first asked for.
-
-    Args:
-        count: The number of derivatives.
-        compute: A function that gives them.
-        array: The same as an array, if there is one.
-    """
+    """Derivatives that are computed when they are first asked for; also as an array, if there is one."""
 
     def __init__(self, count: int, compute: Callable[[], Sequence[float]], array: Any = None) -> None:
         self._size, self._compute, self.array = count, compute, array

@@ -88,10 +88,6 @@ def is_traced(condition: Any, *names: str) -> bool:
     """Whether a choice by this condition is recorded: both of its sides are computed then.
 
     Python computes one side only.  In the other a variable may have nothing in it yet, or None: then it is a decision.
-
-    Args:
-        condition: The condition.
-        names: The variables of both sides.
     """
     if type(condition) is not TracedBool:
         return False

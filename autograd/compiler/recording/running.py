@@ -47,11 +47,7 @@ def inputs_for(
 ) -> list[Any]:
     """What a function gets in the place of the numbers and Values in its arguments: traced numbers, and leaves.
 
-    Args:
-        given: The numbers and Values.
-        labels: Their names.
-        keep: Whether a Value stands for itself.
-        differentiated: Whether to refuse what would drop the gradient of a number.
+    If they are to be kept, Values stand for themselves; if ``differentiated``, what drops a gradient is refused.
     """
     whole = DifferentiatedWhole if differentiated else TracedWhole
     return [
@@ -150,14 +146,7 @@ class Copies:
 
 
 def put_back(form: Form, numbers: Sequence[Any], given: Sequence[Any], args: Sequence[Any]) -> None:
-    """Do to the arguments of a call what a recorded function did to its own.
-
-    Args:
-        form: The result of ``Copies.changed``, taken apart.
-        numbers: The numbers that were computed for it.
-        given: The numbers and Values in the arguments.
-        args: The arguments.
-    """
+    """Do to the arguments of a call what a recorded function did to its own."""
     containers = list(_containers(tuple(args)))
     for k, content in form.filled(numbers, given, containers).items():
         if isinstance(content, dict):
