@@ -28,6 +28,7 @@ WIDE_SIGNS = frozenset("+<>=^~&%#")
 # Making room for the numbers on arrows takes 3x the time of all else; then they go where there is room; and to more
 # boxes than anybody reads at once they are shown by the mouse.
 FEW, MANY = 400, 1_000
+DENSE = 24  # arrows from which on rows are as far apart as on a page: half as many numbers are nearer to another arrow
 PAGE = 650.0  # points across in a notebook
 SMALLEST = 0.6  # of the size at which text is easy to read
 LARGE = 3_000  # boxes from which on the layout is told to hurry: 4 s instead of 10 to 40 for 10,000
@@ -144,6 +145,8 @@ def drawing_of(
 ) -> Drawing:
     """The DOT of a figure; the options are those of ``draw_dot``."""
     drawing = Drawing("autograd", format=format, **_defaults(theme, rankdir))
+    if len(figure.arrows) > DENSE:
+        drawing.attr(nodesep="0.27")
     if len(figure.boxes) > LARGE:
         drawing.attr(newrank="true", nslimit="1", nslimit1="1")
     if figure.notice:
