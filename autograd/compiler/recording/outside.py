@@ -86,10 +86,8 @@ class Outside:
         self.names: set[str] = set()
         self.stored: set[str] = set()  # names of attributes and globals that code sets
         self.count = 0
-        self._names_only, known = True, -1
-        while len(self.names) > known:  # names that code further on uses may be attributes of what was passed before
-            known = len(self.names)
-            self._walk(f)
+        self._names_only = True
+        self._walk(f)
         self._names_only = False
         self._walk(f)
         self._free()
@@ -167,31 +165,51 @@ class Outside:
         self._globals: set[tuple[int, str]] = set()  # the namespaces and names that were followed
         self._pending: list[tuple[Any, str]] = [(f, "")]
         self._references: list[Any] = []
+        self._texts: set[str] = set()
+        # What has attributes, of which those count that code names: how they are followed, and the names known then.
+        self._named: dict[int, tuple[Callable[[Any, str], None], Any, str, int]] = {}
         if "requires_grad" in self.names:
             self._see(freezes, "what is frozen")
+        self._follow()
+        # Names that code further on uses may be attributes of what was passed before.
+        while self._names_only and (earlier := [x for x in self._named.values() if x[-1] < self._known()]):
+            for follow, y, place, _ in earlier:
+                follow(y, place)
+            self._follow()
+        if any(x() is not None and id(x()) not in self.seen for x in self._references):
+            self.never = "reads an object by a weak reference only, and a recording would keep that object alive"
+        if self.functions:
+            self._watch(watch_functions, self.functions)
+        for space, chosen in self._spaces.values():
+            if chosen:
+                self._watch(of_names, "", chosen, space)
+        for name, cell in self._cells:
+            self._watch(of_cell, name, cell)
+
+    def _known(self) -> int:
+        """How many names are known of those that code reads or sets."""
+        return len(self.names) + len(self.stored)
+
+    def _follow(self) -> None:
+        """Visit all that is pending, and what is pending then."""
         while self._pending:
             x, where = self._pending.pop()
-            if type(x) is str and x.isidentifier() and not _DYNAMIC.isdisjoint(self.names):
-                self.names.add(x)  # getattr(y, x) asks for this attribute
+            if type(x) is str and x.isidentifier():
+                self._texts.add(x)
             if type(x) is list or type(x) is deque:
                 self.met[id(x)] = self.met.get(id(x), 0) + 1
             if not isinstance(x, ATOMS) and id(x) not in self.seen:
                 self.seen[id(x)] = x
                 if (id(x), END) not in self.live:  # the function does not look into a list to which it appends
                     self._visit(x, where)
-        if any(x() is not None and id(x()) not in self.seen for x in self._references):
-            self.never = "reads an object by a weak reference only, and a recording would keep that object alive"
-        if self.functions:
-            self._watch(watch_functions(self.functions))
-        for space, chosen in self._spaces.values():
-            if chosen:
-                self._watch(of_names("", chosen, space))
-        for name, cell in self._cells:
-            self._watch(of_cell(name, cell))
+        if not _DYNAMIC.isdisjoint(self.names):
+            self.names |= self._texts  # getattr(y, x) asks for the attribute x
 
-    def _watch(self, watch: Watch) -> None:
-        self.count += 0 if watch.identical else len(watch.seen)
-        self.watches.append(watch)
+    def _watch(self, make: Callable[..., Watch | None], *things: Any) -> None:
+        """From now on look at something; nobody looks as long as only names are collected."""
+        if not self._names_only and (watch := make(*things)) is not None:
+            self.count += 0 if watch.identical else len(watch.seen)
+            self.watches.append(watch)
 
     def _see(self, x: Any, where: str) -> None:
         self._pending.append((x, where))
@@ -227,13 +245,13 @@ class Outside:
         elif isinstance(x, (list, deque, set, frozenset)):
             settle(x)  # all Values are of one class then
             if not isinstance(x, frozenset):  # which cannot change
-                self._watch(of_members(where, x))
+                self._watch(of_members, where, x)
             if not self._push_values(x):
                 self._push(enumerate(x), where)
         elif isinstance(x, tuple):
             self._push(enumerate(x), where)
         elif isinstance(x, (dict, MappingProxyType)):
-            self._watch(of_entries(where, x))
+            self._watch(of_entries, where, x)
             self._push(x.items(), where)
         elif isinstance(x, FunctionType):
             self._visit_function(x, where)
@@ -263,9 +281,8 @@ class Outside:
     def _look(self, inside: Inside | None, where: str) -> None:
         if inside is not None:  # an object that keeps it in C
             self.names.update(inside.names)
-            if (watch := inside.watch(where)) is not None:
-                self._watch(watch)
-                self.count += inside.size
+            self._watch(inside.watch, where)
+            self.count += inside.size
             self._push(enumerate(inside.members), where)
 
     def _visit_function(self, f: FunctionType, where: str) -> None:
@@ -301,6 +318,7 @@ class Outside:
                 self._attributes(f, where)
 
     def _visit_module(self, module: ModuleType, where: str) -> None:
+        self._named[id(module)] = self._visit_module, module, where, self._known()
         self._look(look_into_module(module, self.names), where)
         if not self.generators.add_module(module, self.names) and _package(module.__name__) not in _FIXED:
             space = vars(module)
@@ -317,6 +335,7 @@ class Outside:
                 self._see(space[name], prefix + name)
 
     def _visit_class(self, kind: type, where: str) -> None:
+        self._named[id(kind)] = self._visit_class, kind, where, self._known()
         any_name = not _DYNAMIC.isdisjoint(self.names)
         for cls in kind.__mro__:
             package = _package(cls.__module__)
@@ -330,7 +349,7 @@ class Outside:
                 special -= {"__eq__", "__repr__"}
             chosen = special | data | self.names
             if package not in _READ_ONLY:
-                self._watch(of_names(f"{cls.__name__}.", chosen | self.stored, space, cls))
+                self._watch(of_names, f"{cls.__name__}.", chosen | self.stored, space, cls)
             for name in chosen & space.keys():
                 if (id(cls), name) not in self.live:  # else the caller looks at all that is in there, too
                     self._see(space[name], f"{cls.__name__}.{name}")
@@ -345,6 +364,7 @@ class Outside:
 
     def _attributes(self, x: Any, where: str) -> None:
         """The attributes of an object: those in its dictionary, and those in its slots."""
+        self._named[id(x)] = self._attributes, x, where, self._known()
         package = _package(type(x).__module__)
         fixed = package in _CLOSED
         any_name = package in _FIXED or not _DYNAMIC.isdisjoint(self.names)
@@ -357,15 +377,15 @@ class Outside:
                 if type(space.get(name)) is Deferred:
                     space[name] = space[name].fetch()
             if any_name:
-                self._watch(of_attributes(where, x, space))
+                self._watch(of_attributes, where, x, space)
             else:
-                self._watch(of_names(f"{where}.", names, space, x))
+                self._watch(of_names, f"{where}.", names, space, x)
             for name in names & space.keys():
                 if (id(space), name) not in self.live:  # else the caller looks at all that is in there, too
                     self._see(space[name], f"{where}.{name}")
         slots = [name for name in _slots(type(x)) if any_name or name in self.names or name in self.stored]
         if slots:
-            self._watch(of_slots(f"{where}.", x, slots))
+            self._watch(of_slots, f"{where}.", x, slots)
             self._push([(name, getattr(x, name, None)) for name in slots], where)
 
 
