@@ -107,7 +107,7 @@ class Module:
             seen.add(id(part))
             if isinstance(part, Module):
                 found.append(part)
-            inner = [x for _, x in _items(part)]
+            inner = part if isinstance(part, (list, tuple)) else [x for _, x in _items(part)]
             if {*map(type, inner)} != {Value}:  # most lists of a network hold weights: 10x faster than a look at each
                 stack += [x for x in reversed(inner) if isinstance(x, (Module, list, tuple, dict))]
         return found

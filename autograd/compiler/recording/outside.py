@@ -86,10 +86,8 @@ class Outside:
         self.names: set[str] = set()
         self.stored: set[str] = set()  # names of attributes and globals that code sets
         self.count = 0
-        self._names_only = True
-        self._walk(f)
-        self._names_only = False
-        self._walk(f)
+        for self._names_only in (True, False):  # the names in all of the code, then what they stand for
+            self._walk(f)
         self._free()
         self.watches.reverse()  # what is nearest to the function changes most often
         self._looks = Looks(self.watches)
@@ -243,7 +241,8 @@ class Outside:
         elif self._names_only and isinstance(x, list) and {*map(type, x)} == {Value}:
             return  # the weights of a network name nothing
         elif isinstance(x, (list, deque, set, frozenset)):
-            settle(x)  # all Values are of one class then
+            if {*map(type, x)} != {Value}:
+                settle(x)  # all Values are of one class then
             if not isinstance(x, frozenset):  # which cannot change
                 self._watch(of_members, where, x)
             if not self._push_values(x):
