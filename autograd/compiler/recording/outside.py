@@ -281,7 +281,7 @@ class Outside:
         if inside is not None:  # an object that keeps it in C
             self.names.update(inside.names)
             self._watch(inside.watch, where)
-            self.count += inside.size
+            self.count += 0 if inside.find is None else inside.size
             self._push(enumerate(inside.members), where)
 
     def _visit_function(self, f: FunctionType, where: str) -> None:

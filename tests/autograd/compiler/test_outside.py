@@ -704,3 +704,20 @@ def test_a_function_that_fails_only_while_it_is_recorded_is_not_recorded_at_each
     assert [compiled(float(k)).data for k in range(30)] == [2.0 * k for k in range(30)]
     assert compiled.recordings == compiled.refused <= 8
     assert "raises LookupError" in compiled.changes
+
+
+# ---- work ------------------------------------------------------------------------------------------------------------
+def test_each_neuron_is_visited_once_for_its_names_and_once_for_what_they_stand_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    visits: dict[int, int] = {}
+    follow = Outside._attributes
+
+    def counted(self: Outside, x: Any, where: str) -> None:
+        visits[id(x)] = visits.get(id(x), 0) + 1
+        follow(self, x, where)
+
+    monkeypatch.setattr(Outside, "_attributes", counted)
+    model = MLP(3, [4, 2])
+    Outside(lambda x, y: mse_loss(model(x), y))
+    assert [visits[id(neuron)] for layer in model.layers for neuron in layer.neurons] == [2] * 6
