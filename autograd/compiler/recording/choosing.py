@@ -298,16 +298,16 @@ def _of_two_kinds(items: Sequence[Any]) -> bool:
     return len({bool if isinstance(x, bool) else int if isinstance(x, int) else float for x in items}) > 1
 
 
+def _may_be_chosen(x: Any) -> bool:
+    """Whether a selection has x itself as its result: an int that a float holds, and no bool."""
+    if isinstance(x, bool):
+        return False
+    return isinstance(x, (Value, Traced, float)) or (isinstance(x, int) and abs(x) <= EXACT)
+
+
 def choice(condition: Any, x: Any, y: Any) -> Any:
     """``x if condition else y``: of two numbers or Values a selection, of anything else a decision."""
-    alike = (
-        not any(isinstance(side, bool) for side in (x, y))
-        and not _of_two_kinds((x, y))
-        and all(
-            isinstance(side, (Value, Traced, float)) or (isinstance(side, int) and abs(side) <= EXACT)
-            for side in (x, y)
-        )
-    )
+    alike = _may_be_chosen(x) and _may_be_chosen(y) and not _of_two_kinds((x, y))
     if not alike or x is y:
         return x if condition else y
     chosen = condition.select(x, y)
@@ -343,25 +343,36 @@ def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
 
     The first of equal numbers wins, and a nan only if it comes first.
     """
-    if current_modes().recorder is None or (function is not max and function is not min) or "key" in keywords:
+    if current_modes().recorder is None or (function is not max and function is not min):
         return function(*args, **keywords)
-    if len(args) == 1:
-        args = (list(args[0]),)
-    items = args[0] if len(args) == 1 else args
-    computed = any(isinstance(x, (Value, Traced)) for x in items)
-    if not computed or not all(isinstance(x, (Value, Traced, int, float)) for x in items) or _of_two_kinds(items):
-        return function(*args, **keywords)
-    if all(map(_is_detached, items)):
+    items = list(args[0]) if len(args) == 1 else args
+    key = keywords.pop("key", None)
+    keys = items if key is None else list(map(key, items))  # once each, as Python does
+    computed = any(isinstance(x, (Value, Traced)) for x in keys)
+    chosen = all(map(_is_number if key is None else _may_be_chosen, items)) and not _of_two_kinds(items)
+    if not computed or not chosen or not all(map(_is_number, keys)):
+        if not keys:
+            return function(items, **keywords)
+        return items[function(range(len(keys)), key=keys.__getitem__)]
+    if key is None and all(map(_is_detached, items)):
         return _largest(items) if function is max else _smallest(items)
-    best = items[0]
-    for x in items[1:]:
-        operands = (best, x) if function is max else (x, best)
+    best, top = items[0], keys[0]
+    for x, k in zip(items[1:], keys[1:]):
+        operands = (top, k) if function is max else (k, top)
         taken = Value.apply(ops.less, list(map(node_of, operands)))
-        if isinstance(best, Value) or isinstance(x, Value):
-            best = _chosen(taken.select(node_of(x), node_of(best)))
-        else:
-            best = TracedFloat(taken).select(x, best)
+        best = _selected(taken, x, best)
+        top = best if key is None else _selected(taken, k, top)
     return best
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, (Value, Traced, int, float))
+
+
+def _selected(taken: Value, x: Any, best: Any) -> Any:
+    if isinstance(best, Value) or isinstance(x, Value):
+        return _chosen(taken.select(node_of(x), node_of(best)))
+    return TracedFloat(taken).select(x, best)
 
 
 def _is_detached(x: Any) -> bool:

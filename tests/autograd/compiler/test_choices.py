@@ -347,3 +347,54 @@ def test_of_an_int_and_a_float_the_chosen_one_keeps_its_kind(f: Callable[..., An
     compiled = autograd.compile(seen, backend=backend)
     for n, x in [(1, 0.5), (3, -0.5), (3, 2.5), (0, 0.0), (-2, 1.0), (5, 4.0)] * 2:
         assert kept(compiled, n, x) == kept(seen, n, x)
+
+
+KEYED: dict[str, Any] = {
+    "of Values by their numbers": lambda ws, xs: max([w * x for w, x in zip(ws, xs)], key=lambda v: v.data) * 2.0,
+    "the nearest": lambda ws, xs: min([w * x for w, x in zip(ws, xs)], key=lambda v: abs(v.data - 0.3)),
+    "an index": lambda ws, xs: ws[max(range(4), key=lambda i: (ws[i] * xs[i]).data)] * xs[0],
+    "an index alone": lambda ws, xs: max(range(4), key=xs.__getitem__),
+    "of the arguments": lambda ws, xs: max(xs, key=lambda x: -x) * ws[0],
+    "of two": lambda ws, xs: min(xs[0], xs[1], key=lambda x: x * x) * ws[1],
+    "the parameter itself": lambda ws, xs: ws[0] * (2.0 if max(ws, key=lambda w: (w * xs[0]).data) is ws[2] else xs[1]),
+}
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize("f", KEYED.values(), ids=KEYED.keys())
+def test_the_largest_by_a_key_is_no_decision(f: Any, backend: str) -> None:
+    rng = random.Random(3)
+    ws = [Value(rng.uniform(0.5, 2.0)) for _ in range(4)]
+    compiled = autograd.compile(lambda xs: f(ws, xs), backend=backend)
+    for _ in range(12):
+        xs = [rng.random() for _ in range(3)]
+        xs.append(xs[1])  # a tie
+        found = []
+        for result in (f(ws, xs), compiled(xs)):
+            for w in ws:
+                w.grad = 0.0
+            if isinstance(result, Value):
+                result.backward()
+            found.append((type(result), [getattr(result, "data", result), *[w.grad for w in ws]]))
+        assert found[1][0] is found[0][0]
+        assert found[1][1] == pytest.approx(found[0][1], rel=1e-12)
+    assert compiled.recordings == 1
+
+
+@pytest.mark.filterwarnings("ignore:.* was recorded")
+def test_a_key_is_asked_once_for_each_and_may_be_anything() -> None:
+    w, asked = Value(2.0), []
+
+    def f(xs: list[float]) -> Any:
+        asked.clear()
+        k = max(range(3), key=lambda i: (asked.append(i), (round(xs[i]), -i))[1])  # type: ignore[func-returns-value]
+        flag = min([True, False], key=lambda b: xs[b])
+        name = max(["a", "bbb", "cc"], key=len)
+        large = max([2**60 + 1, 3], key=lambda n: xs[n % 3])
+        return {"k": k, "flag": flag, "name": name, "large": large, "w": w * xs[k], "asked": list(asked)}
+
+    compiled = autograd.compile(f)
+    for xs in ([0.1, 2.0, 1.2], [3.0, 1.0, 2.0], [1.0, 1.2, 1.1]) * 2:
+        found, expected = compiled(xs), f(xs)
+        assert found.pop("w").data == expected.pop("w").data
+        assert repr(found) == repr(expected)
