@@ -217,9 +217,9 @@ class _Call:
             raise TypeError(f"the function must return one number, got {type(self.output).__name__}: use jacobian")
         return as_node(self.output)
 
-    def gradient(self, output: Value, create_graph: bool, weight: Any = 1.0) -> Any:
+    def gradient(self, output: Value, create_graph: bool) -> Any:
         """The derivative of one output with respect to the inputs, in the shape of the arguments."""
-        found = gradients(output, self.inputs, grad_outputs=[weight], create_graph=create_graph)
+        found = gradients(output, self.inputs, create_graph=create_graph)
         shaped = rebuild(self.trees, found if create_graph else map(self.marked, found))
         return shaped[0] if self.single else tuple(shaped)
 

@@ -288,9 +288,9 @@ def _tuple(numbers: Sequence[Any]) -> str:
 
 
 # ---- running them ----------------------------------------------------------------------------------------------------
-def python_source(program: Program, batch: int = 1) -> str:
+def python_source(program: Program) -> str:
     """A program as readable Python source, with the forward lines first and the backward pass after them."""
-    return python_text(program, batch).source()
+    return python_text(program).source()
 
 
 class PythonKernel:

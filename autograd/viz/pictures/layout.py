@@ -39,7 +39,7 @@ class Layout(NamedTuple):
     labels: list[tuple[float, float] | None]  # where the text of each arrow is; None without text
 
 
-def layout_of(figure: Figure, *, rankdir: str = "LR", labelled: int = FEW, timeout: float = 30.0) -> Layout:
+def layout_of(figure: Figure, *, labelled: int = FEW, timeout: float = 30.0) -> Layout:
     """Lay a figure out, with room for labels on up to ``labelled`` arrows; on more of them, labels cover the arrows.
 
     Raises:
@@ -47,7 +47,7 @@ def layout_of(figure: Figure, *, rankdir: str = "LR", labelled: int = FEW, timeo
     """
     sizes = [_box_size(box) for box in figure.boxes]
     hurry = _total_span(figure) > LONG
-    answer = json.loads(render(_source(figure, sizes, rankdir, hurry, labelled), "json0", timeout=timeout))
+    answer = json.loads(render(_source(figure, sizes, hurry, labelled), "json0", timeout=timeout))
     width, height = _numbers(answer["bb"])[2:]
     nodes = {node["name"]: _flipped(node["pos"], height)[0] for node in answer["objects"]}
     edges = {edge["id"]: edge for edge in answer.get("edges", [])}
@@ -104,13 +104,13 @@ def _total_span(figure: Figure) -> int:
     return sum([rank[arrow.head] - rank[arrow.tail] for arrow in figure.arrows])
 
 
-def _source(figure: Figure, sizes: Sequence[tuple[float, float]], rankdir: str, hurry: bool, labelled: int) -> str:
+def _source(figure: Figure, sizes: Sequence[tuple[float, float]], hurry: bool, labelled: int) -> str:
     """DOT with nothing but sizes: no text of a user ever gets here."""
     has_labels = len(figure.arrows) <= labelled
     between = 0.75 if has_labels or labelled >= FEW else 2.0  # inches: what a label in the middle of an arrow needs
     haste = " splines=line nslimit=0.1 nslimit1=0.1 mclimit=0.1" if hurry else ""
     lines = [
-        f"digraph {{ graph [rankdir={rankdir} ordering=in nodesep=0.27 ranksep={between}{haste}]",
+        f"digraph {{ graph [rankdir=LR ordering=in nodesep=0.27 ranksep={between}{haste}]",
         'node [shape=box fixedsize=true label=""]',
         f"edge [dir=none fontname=Helvetica fontsize={_CURVE_FONT_SIZE}]",
     ]
