@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from autograd.compiler.calls.budget import FEW, MOST
-from autograd.compiler.calls.variants import Variant, Variants
+from autograd.compiler.calls.recordings import Uncompiled
+from autograd.compiler.calls.variants import Variant
 from autograd.compiler.recording.arguments import kind_of, structure
 from autograd.errors import AutogradError
 from autograd.modes import current_modes, open_contexts
@@ -18,23 +19,7 @@ __all__ = ["map_points"]
 ENOUGH = 1000  # points that a recording must serve to be worth another one: it takes as long as these by the graph
 
 
-class Compiled(Protocol):
-    """The part of a compiled function that a map needs."""
-
-    kept: Variants
-    never: str
-
-    def record(self, args: Sequence[Any], structure: Any) -> Variant:
-        """Make one more recording."""
-
-    def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
-        """Value and gradient without the compiler."""
-
-    def warn_of_graph(self, structure: Any, calls: str) -> None:
-        """Say that calls of this structure are not compiled."""
-
-
-def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+def map_points(compiled: Uncompiled, arrays: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
     """Values and gradients at N points; where guards do not hold, those points are recorded apart.
 
     Few points that no recording serves are evaluated without the compiler.
@@ -89,7 +74,7 @@ def map_points(compiled: Compiled, arrays: Sequence[Any]) -> tuple[Any, tuple[An
 
 
 def _by_graph(
-    compiled: Compiled, columns: list[Any], kinds: Sequence[type], points: Iterable[int], results: Sequence[Any]
+    compiled: Uncompiled, columns: list[Any], kinds: Sequence[type], points: Iterable[int], results: Sequence[Any]
 ) -> None:
     """Write value and gradients at some of the points, computed without the compiler."""
     for i in points:

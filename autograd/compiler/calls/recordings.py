@@ -8,18 +8,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd.collector import collector_paused
 from autograd.compiler.calls.budget import Budget, thread_time
 from autograd.compiler.calls.objects import Objects
-from autograd.compiler.calls.report import Entry, cause_of, reason
 from autograd.compiler.calls.variants import MOST_IN_ALL, Variant, Variants
-from autograd.compiler.recording.arguments import called, structure
+from autograd.compiler.recording.arguments import called, form, structure
 from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.places import Places, by_key, changed_numbers
-from autograd.compiler.recording.record import Recording, as_node, record
+from autograd.compiler.recording.record import Recording, advice, as_node, first_difference, record
 from autograd.compiler.recording.results import is_plain_number, is_structure, taken_apart
 from autograd.compiler.recording.running import RaisedError, containers_in, inputs_for, labels_of, put_back, run
 from autograd.compiler.recording.traced import node_of
@@ -33,7 +32,23 @@ from autograd.provenance import depth_of_caller
 from autograd.trees import ObjectError, holds_numpy, rebuild
 from autograd.value import Value
 
-__all__ = ["Recordings", "Uncompiled", "recording_now"]
+__all__ = ["Entry", "Recordings", "Uncompiled", "recording_now"]
+
+
+class Entry(NamedTuple):
+    """One recording of a function.
+
+    Attributes:
+        number: Counted from 1.
+        cause: Why it was made.
+        variant: The variant that was made of it.
+        seconds: The CPU time of the function while it was recorded.
+    """
+
+    number: int
+    cause: str
+    variant: Variant
+    seconds: float
 
 
 class Recordings:
@@ -114,7 +129,7 @@ class Recordings:
             variant = Variant(recording, self.backend, outside, self.budget, self._residence, name)
             self.changes_arguments = self.changes_arguments or recording.changed is not None
             self.lists |= recording.effects.lists
-            cause = cause_of(variant, self.variants.get(structure, ()), self.entries, args)
+            cause = _cause_of(variant, self.variants.get(structure, ()), self.entries, args)
             self.entries.append(Entry(self.recordings, cause, variant, seconds))
             self.changes = outside.changed()
             if outside.never:
@@ -193,7 +208,7 @@ class Recordings:
         )
         self.warn(
             f"was {times} in {calls}; where no recording fits, it runs without the compiler, many times slower. "
-            f"Reason: it {reason(self, structure)}"
+            f"Reason: it {_reason(self, structure)}"
         )
 
     def warn(self, text: str) -> None:
@@ -204,6 +219,44 @@ class Recordings:
             self._warned = True
         name = getattr(self.f, "__name__", "the function")
         warnings.warn(f"{name} {text}", RuntimeWarning, stacklevel=depth_of_caller())
+
+
+def _cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args: Sequence[Any]) -> str:
+    """Why a function was recorded once more."""
+    if not entries:
+        return "the first call"
+    if not kept:
+        known = entries[-1].variant.outside.changed()
+        if known:
+            return f"{known} is another object than before"
+        return f"arguments of another structure: {', '.join(map(form, args))}"
+    changed = kept[-1].outside.changed()
+    if changed:
+        return f"{changed} is another object than before"
+    guard = first_difference(kept[-1].recording, new.recording)
+    return (
+        f"{guard.place or 'a number'} decided otherwise"
+        if guard is not None
+        else "numbers that were rounded in another way"
+    )
+
+
+def _reason(compiled: Recordings, structure: Any) -> str:
+    """Why recordings of a function are hardly ever used again: what the warning says."""
+    kept = compiled.variants.get(structure, [])
+    outside = kept[-1].outside.changed() if kept else compiled.changes
+    if compiled.never:
+        return compiled.never
+    if compiled.has_effects and compiled.changes:
+        return compiled.changes
+    if outside:
+        return (
+            "reads something from outside that is another object each time: pass it as an argument, or make a "
+            f"number a Value, which is read at each call ({outside})"
+        )
+    if len(kept) > 1:
+        return advice(first_difference(*[variant.recording for variant in kept[-2:]]))
+    return "gets arguments of another structure (lengths, keys, ints or floats) at nearly every call"
 
 
 def recording_now() -> bool:

@@ -14,84 +14,16 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Sequence
 
 from autograd import ops
-from autograd.compiler.recording.arguments import form
-from autograd.compiler.recording.record import advice, first_difference
+from autograd.compiler.calls.recordings import Recordings
+from autograd.compiler.calls.variants import Variant
 
-if TYPE_CHECKING:
-    from autograd.compiler.calls.budget import Budget
-    from autograd.compiler.calls.objects import Objects
-    from autograd.compiler.calls.variants import Variant
-
-__all__ = ["Entry", "cause_of", "heading", "reason", "report", "shortened"]
+__all__ = ["heading", "report", "shortened"]
 
 _MOST_SHOWN = 200  # lines of a program
 _MOST_LINES = 4  # of guards that are shown of each recording
-
-
-class Entry(NamedTuple):
-    """One recording of a function.
-
-    Attributes:
-        number: Counted from 1.
-        cause: Why it was made.
-        variant: The variant that was made of it.
-        seconds: The CPU time of the function while it was recorded.
-    """
-
-    number: int
-    cause: str
-    variant: Variant
-    seconds: float
-
-
-class Compiled(Protocol):
-    """The part of a compiled function that its report reads."""
-
-    f: Callable[..., Any]
-    budget: Budget
-    objects: Objects
-    entries: deque[Entry]
-    never: str
-    changes: str
-    has_effects: bool
-    bound: bool
-
-    @property
-    def recordings(self) -> int:
-        """The number of recordings made."""
-
-    @property
-    def refused(self) -> int:
-        """How many of them were in vain."""
-
-    @property
-    def variants(self) -> Mapping[Any, Sequence[Variant]]:
-        """The recordings that are kept."""
-
-
-def cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args: Sequence[Any]) -> str:
-    """Why a function was recorded once more."""
-    if not entries:
-        return "the first call"
-    if not kept:
-        known = entries[-1].variant.outside.changed()
-        if known:
-            return f"{known} is another object than before"
-        return f"arguments of another structure: {', '.join(map(form, args))}"
-    changed = kept[-1].outside.changed()
-    if changed:
-        return f"{changed} is another object than before"
-    guard = first_difference(kept[-1].recording, new.recording)
-    return (
-        f"{guard.place or 'a number'} decided otherwise"
-        if guard is not None
-        else "numbers that were rounded in another way"
-    )
 
 
 def heading(kept: Sequence[Variant]) -> str:
@@ -112,7 +44,7 @@ def shortened(text: str) -> str:
     return "\n".join([*lines[:_MOST_SHOWN], f"{more}, f.source() is Python"])
 
 
-def report(compiled: Compiled) -> str:
+def report(compiled: Recordings) -> str:
     """The text: recordings and why each was made, calls, guards, sizes and times."""
     if compiled.objects.known and not compiled.budget.calls:
         return "\n".join(map(report, compiled.objects.known.values()))
@@ -148,21 +80,3 @@ def report(compiled: Compiled) -> str:
         times = "once" if compiled.refused == 1 else f"{compiled.refused} times"
         lines.append(f"Recorded in vain {times}: it {compiled.changes or 'does what a program cannot do again'}")
     return "\n".join(lines)
-
-
-def reason(compiled: Compiled, structure: Any) -> str:
-    """Why recordings of a function are hardly ever used again: what the warning says."""
-    kept = compiled.variants.get(structure, [])
-    outside = kept[-1].outside.changed() if kept else compiled.changes
-    if compiled.never:
-        return compiled.never
-    if compiled.has_effects and compiled.changes:
-        return compiled.changes
-    if outside:
-        return (
-            "reads something from outside that is another object each time: pass it as an argument, or make a "
-            f"number a Value, which is read at each call ({outside})"
-        )
-    if len(kept) > 1:
-        return advice(first_difference(*[variant.recording for variant in kept[-2:]]))
-    return "gets arguments of another structure (lengths, keys, ints or floats) at nearly every call"
