@@ -15,7 +15,7 @@ from autograd.compiler.machine.native.jit import host
 from autograd.compiler.machine.native.lowering import lower
 from autograd.compiler.machine.sums import SumKernel
 from autograd.compiler.program.classes import Array, Kind, Program, Read, Terms, choice_of
-from autograd.compiler.program.nests import Column, Nests, Table, map_nest
+from autograd.compiler.program.nests import Column, Table, map_nest, sum_nest
 from autograd.compiler.program.schedule import Region, Step
 
 _LITERAL = {"0.0", "1.0", "-1.0", "0.5", "2.0", "inf"}  # known to the code; other numbers are data of the descriptor
@@ -79,7 +79,6 @@ class _Lowering:
     ) -> None:
         self.program, self.kept, self.memory, self.batch, self.instead = program, kept, memory, batch, instead
         self.calls: list[Call] = []
-        self.nests = Nests()
 
     def column(self, array: int, places: Sequence[int]) -> Column:
         """The places of an array in memory."""
@@ -103,7 +102,7 @@ class _Lowering:
         stores = [number for number in region.arrays if number in self.kept]
         touched = [self.column(read.array, read.index) for read in columns]
         touched += [self.instead.get(number) or self.column(number, range(region.size)) for number in stores]
-        table = self.nests.of_map(touched, self.batch if region.batched else 1)
+        table = map_nest(touched, self.batch if region.batched else 1)
         lanes = host().lanes if max(row[1] for row in table.rows) > 1 else 1
         kinds = [_kind(stride) if lanes > 1 else "g" for stride in table.loops[1]]
         kept = tuple([(position[number], kind) for number, kind in zip(stores, kinds[len(columns) :])])
@@ -181,18 +180,18 @@ class _Lowering:
             (read,) = start.factors
             place = dict(zip(start.owner.places, read.index.places))
             begins = self.column(read.array, [place[owner] for owner in places.places])
-            way, table, complete = self.nests.of_sum([*columns, begins], len(terms.factors), batch)
+            way, table, complete = sum_nest([*columns, begins], len(terms.factors), batch)
             if complete and places.distinct == end - first and way:
                 return _Part(True, first, end, way, table, [*columns, begins], terms, start)
             plain, other = self._part(number, start, None), self._part(number, terms, None)
             return plain._replace(more=(other,))
-        way, table, complete = self.nests.of_sum(columns, len(terms.factors), batch)
+        way, table, complete = sum_nest(columns, len(terms.factors), batch)
         return _Part(complete and places.distinct == end - first, first, end, way, table, columns, terms)
 
     def zero(self, number: int, first: int, end: int) -> None:
         """Members of an array set to 0."""
         column = self.column(number, range(first, end))
-        table = self.nests.of_map([column], column.scale)
+        table = map_nest([column], column.scale)
         store = _kind(table.loops[1][0])
         kernel = MapKernel((("identity", (("literal", 0.0),)),), (), ((0, store),), host().lanes)
         self.calls.append(Call(kernel, table, [column]))
@@ -233,7 +232,7 @@ class _Lowering:
         if scatter:
             self.zero(number, 0, array.size)
         scales = [column.scale for column in columns]
-        table = self.nests.of_map(columns, self.batch if max(scales) > 1 else 1)
+        table = map_nest(columns, self.batch if max(scales) > 1 else 1)
         step = (choice.places[size] - first[0]) * (scales[0] if scatter else scales[2])
         self.calls.append(Call(SCATTER if scatter else GATHER, table, columns, (float(choice.count),), (step,)))
 
@@ -308,7 +307,7 @@ def _is_put_together(array: Array) -> bool:
 
 
 def _joined(calls: list[Call]) -> list[Call]:
-    """Calls that add to the same sums in the same way as rows of one; equal steps of a recurrence as a loop."""
+    """Calls that add to the same sums in the same way as rows of one."""
     result: list[Call] = []
     for call in calls:
         last = result[-1] if result else None
@@ -316,22 +315,12 @@ def _joined(calls: list[Call]) -> list[Call]:
             result[-1] = last._replace(table=Table(last.table.loops, [*last.table.rows, *call.table.rows]))
         else:
             result.append(call)
-    return [part for call in result for part in _looped(call)]
+    return result
 
 
 def _alike(call: Call, other: Call) -> bool:
     same = call.kernel == other.kernel and call.table.loops == other.table.loops
     return same and [column.data for column in call.columns] == [column.data for column in other.columns]
-
-
-def _looped(call: Call) -> list[Call]:
-    """A call whose rows have one term for each sum, as a loop over the terms."""
-    kernel, rows = call.kernel, call.table.rows
-    if not isinstance(kernel, SumKernel) or kernel.way == "k" or kernel.start or call.flags != (1,):
-        return [call]
-    if len(rows) < 3 or any(row[2] != 1 for row in rows):
-        return [call]
-    return [call._replace(table=table) for table in call.table.looped()]
 
 
 def _span(terms: Terms) -> tuple[int, int, int]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from math import prod
-from operator import add, sub
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from autograd.compiler.program.indices import common_blocks, common_dims, loops
 
@@ -84,46 +83,11 @@ class Table(NamedTuple):
     loops: list[tuple[int, ...]]  # strides, from the outside in
     rows: list[tuple[int, ...]]  # turns, then starts
 
-    def moved(self, by: Sequence[int]) -> Table:
-        """The table with each column moved on by its own number of places."""
-        if not any(by):
-            return self
-        shift = [0] * len(self.loops) + list(by)
-        return Table(self.loops, [tuple(map(add, row, shift)) for row in self.rows])
-
     def of_columns(self, kept: Sequence[int]) -> Table:
         """The table of some of the columns, in the order given."""
         head = len(self.loops)
         loops = [tuple([strides[c] for c in kept]) for strides in self.loops]
         return Table(loops, [(*row[:head], *[row[head + c] for c in kept]) for row in self.rows])
-
-    def looped(self) -> list[Table]:
-        """The same for sums with one term each: rows that add to the same sums and follow each other in equal steps
-        become the turns of the innermost loop.
-
-        >>> a, b, c = (1, 4, 1, 8, 100, 200), (1, 4, 1, 8, 101, 204), (1, 4, 1, 8, 102, 208)
-        >>> Table([(0, 0, 0), (1, 0, 1), (0, 0, 0)], [a, b, c]).looped()
-        [Table(loops=[(0, 0, 0), (1, 0, 1), (0, 1, 4)], rows=[(1, 4, 3, 8, 100, 200)])]
-        """
-        head = len(self.loops)
-        still = (0,) * (head + 1)  # the turns, and where the sums are
-        tables: list[Table] = []
-        rows, at = self.rows, 0
-        while at < len(rows):
-            step: tuple[int, ...] = ()
-            end = at + 1
-            while end < len(rows):
-                new = tuple(map(sub, rows[end], rows[end - 1]))
-                if new[: head + 1] != still or (step and new != step):
-                    break
-                step, end = new, end + 1
-            loop = step[head:] or self.loops[-1]
-            row = (*rows[at][: head - 1], end - at, *rows[at][head:])
-            if not tables or (step and tables[-1].loops[-1] != loop):
-                tables.append(Table([*self.loops[:-1], loop], []))
-            tables[-1].rows.append(row)
-            at = end
-        return tables
 
 
 def arranged(nest: Nest, kept: Sequence[int]) -> Table:
@@ -146,41 +110,6 @@ def arranged(nest: Nest, kept: Sequence[int]) -> Table:
                     at[c] += turn * stride
             rows.append((*kept_turns, *at))
     return Table(strides, rows)
-
-
-class Nests:
-    """The nests of a program; steps whose columns run through memory in the same way share the work.
-
-    All steps of a recurrence do, so that a long one costs little more than a short one.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[Any, Any] = {}
-
-    def of_map(self, columns: Sequence[Column], batch: int = 1) -> Table:
-        """See ``map_nest``."""
-        found: Table = self._shared(map_nest, columns, batch)[0]
-        return found
-
-    def of_sum(self, columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[str, Table, bool]:
-        """See ``sum_nest``."""
-        table, way, complete = self._shared(sum_nest, columns, batch, factors)
-        return way, table, complete
-
-    def _shared(self, make: Any, columns: Sequence[Column], batch: int, *more: int) -> tuple[Any, ...]:
-        dims = [loops(column.places) for column in columns]
-        if None in dims:
-            return _table_first(make(columns, *more, batch))
-        key = make, tuple(dims), tuple([column.scale for column in columns]), batch, *more
-        starts = [column.base + column.places[0] * column.scale for column in columns]
-        if key not in self._known:
-            self._known[key] = _table_first(make(columns, *more, batch)), starts
-        (table, *rest), known = self._known[key]
-        return table.moved([start - before for start, before in zip(starts, known)]), *rest
-
-
-def _table_first(found: Any) -> tuple[Any, ...]:
-    return (found,) if isinstance(found, Table) else (found[1], found[0], found[2])
 
 
 def map_nest(columns: Sequence[Column], batch: int = 1) -> Table:

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd.compiler.program.nests import Column, Nests, Table, map_nest, nest_of, sum_nest
+from autograd.compiler.program.nests import Column, Table, map_nest, nest_of, sum_nest
 
 BATCHES = st.sampled_from([1, 2, 8, 9])
 
@@ -55,9 +54,9 @@ def places(draw: st.DrawFn, columns: int) -> tuple[list[Column], int]:
 @given(places(3))
 def test_operations_touch_every_place(given_columns: tuple[list[Column], int]) -> None:
     columns, batch = given_columns
-    for table in (map_nest(columns, batch), Nests().of_map(columns, batch)):
-        assert len(table.loops) == 2
-        assert Counter(place for _, _, place in touched(table)) == expected(columns, batch)
+    table = map_nest(columns, batch)
+    assert len(table.loops) == 2
+    assert Counter(place for _, _, place in touched(table)) == expected(columns, batch)
 
 
 @given(places(3), st.booleans())
@@ -100,18 +99,6 @@ def test_ragged_outer_products_are_one_row_for_each_block() -> None:
     assert Counter(place for _, _, place in touched(table)) == expected([k, s, q], 1)
 
 
-ROWS = st.lists(st.sampled_from([(0, 4, 8), (0, 5, 8), (0, 6, 8), (0, 9, 9), (8, 4, 8)]), min_size=1, max_size=9)
-
-
-@given(ROWS, st.sampled_from([1, 3]))
-def test_equal_steps_become_the_innermost_loop(starts: list[tuple[int, ...]], turns: int) -> None:
-    table = Table([(2, 0, 1), (1, 1, 0), (0, 0, 0)], [(2, turns, 1, *start) for start in starts])
-    found = [place for part in table.looped() for row in part.rows for _, _, place in touched(Table(part.loops, [row]))]
-    assert Counter(found) == Counter([place for _, _, place in touched(table)])
-    for part in table.looped():
-        assert all(row[2] == 1 or part.loops[2][0] == 0 for row in part.rows)
-
-
 def test_a_matrix_product_is_one_row() -> None:
     i, j, k = 5, 8, 3
     z = Column([a * j + b for a in range(i) for b in range(j) for _ in range(k)], 0)
@@ -137,20 +124,3 @@ def test_ragged_sums_are_rows_of_a_table() -> None:
     _, table, complete = sum_nest([Column(owners, 0), Column(terms, 10)], 1)
     assert complete
     assert len(table.rows) == 6
-
-
-@pytest.mark.parametrize("steps", [2, 50])
-def test_steps_of_a_recurrence_share_their_nests(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-
-    def counted(columns: Sequence[Column], batch: int = 1) -> Table:
-        calls.append(1)
-        return map_nest(columns, batch)
-
-    monkeypatch.setattr("autograd.compiler.program.nests.map_nest", counted)
-    nests = Nests()
-    for k in range(steps):
-        columns = [Column(range(4), 64 * k), Column(range(2, 6), 64 * k + 8)]
-        table = nests.of_map(columns)
-        assert Counter(place for _, _, place in touched(table)) == expected(columns, 1)
-    assert len(calls) == 1
