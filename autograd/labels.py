@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 __all__ = [
-    "DIGITS", "SCRIPTS", "SUBSCRIPTS", "SUPERSCRIPTS", "Textbook", "common", "family", "identifier", "indices",
-    "label_of", "notation", "scripts", "stem", "subscript", "superscript", "textbook",
+    "DIGITS", "SCRIPTS", "SUBSCRIPTS", "SUPERSCRIPTS", "Textbook", "common", "family", "free_letter", "identifier",
+    "indices", "label_of", "notation", "scripts", "stem", "subscript", "superscript", "textbook",
 ]  # fmt: skip
 
 SUPERSCRIPTS, SUBSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
@@ -70,6 +70,17 @@ def label_of(node: Any) -> str:
     """
     label = node.label
     return label if isinstance(label, str) else str(label)
+
+
+def free_letter(nodes: Iterable[Any]) -> str:
+    """The letter of numbered names, such as v12, that no label of these nodes can be taken for.
+
+    >>> from autograd import Value
+    >>> free_letter([Value(1.0, "v"), Value(2.0, "w₁")]), free_letter([Value(1.0, "v2")])
+    ('v', 'n')
+    """
+    taken = {label[0] for node in nodes if (label := label_of(node))[1:].lstrip("_").translate(DIGITS).isdigit()}
+    return next((letter for letter in "vnpqr" if letter not in taken), "v")
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------

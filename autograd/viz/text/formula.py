@@ -9,7 +9,7 @@ from typing import Any
 from autograd import ops
 from autograd.functional import gradients
 from autograd.graph import topological_order
-from autograd.labels import label_of
+from autograd.labels import free_letter, label_of
 from autograd.ops import Op
 from autograd.value import Value
 from autograd.viz.text.algebra import ONE, Expression, Function, Number, Product, Sum, Symbol, power, simplify
@@ -120,7 +120,7 @@ class Formulas:
         self.given = given
         self.symbols: dict[Value, Symbol] = {}
         self.written: dict[Value, Expression] = {}
-        uses = _uses(order)
+        uses, letter = _uses(order), free_letter(order)
         size: dict[Value, int] = {}
         depth: dict[Value, int] = {}
         for node in order:
@@ -132,7 +132,7 @@ class Formulas:
                 depth[node] > DEEPEST or (uses[node] > 1 and size[node] > LARGEST_SHARED)
             )
             if node is variable or ((node is not whole or not node.parents) and (has_label or too_large)):
-                name = "x" if node is variable else f"v_{{{len(self.symbols)}}}"
+                name = "x" if node is variable else f"{letter}_{{{len(self.symbols)}}}"
                 name = name_of(label_of(node)) if label_of(node) else name
                 self.symbols[node] = Symbol(name, node.data)
                 size[node] = depth[node] = 1

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autograd import ops
-from autograd.labels import family, label_of, textbook
+from autograd.labels import family, free_letter, label_of, textbook
 from autograd.ops import Op
 from autograd.value import Value
 from autograd.viz.text.markup import latex_name, latex_text
@@ -114,7 +114,7 @@ class Names:
     """
 
     def __init__(self, order: Sequence[Value], spec: str = ".4g") -> None:
-        self.spec = spec
+        self.spec, self.letter = spec, free_letter(order)
         self.name: dict[Value, str] = {}
         self.text: dict[Value, Text] = {}  # the name as a part of expressions
         self.title: dict[Value, str] = {}  # the first line of a box: the name, with the expression unless it is that
@@ -128,7 +128,7 @@ class Names:
         if label_of(node):
             name = Text(shorten(label_of(node)))
         else:
-            name = written if len(written.text) <= LONGEST_EXPRESSION else Text(f"v{position}")
+            name = written if len(written.text) <= LONGEST_EXPRESSION else Text(f"{self.letter}{position}")
         if not label_of(node) and (name is not written or not self.numbered.isdisjoint(node.parents)):
             self.numbered.add(node)
         title = name.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import re
 import subprocess
 import sys
@@ -123,6 +124,17 @@ def test_names_are_labels_or_short_expressions_or_numbers() -> None:
     source = draw_dot(long_label).source
     for title in ("a*b", "a/b", "a*b + a/b", "(a*b + a/b)*(a - b)", "a + b", "total = v8 + 1"):
         assert title in source
+
+
+def test_a_numbered_name_is_none_that_a_label_has() -> None:
+    """As in a simulation whose velocities are v0, v1, …"""
+    velocities = [Value(1.0 + i, f"v{i}") for i in range(9)]
+    total = fsum([a * b for a, b in itertools.pairwise(velocities)])
+    root = total * total + total.tanh()
+    shown = draw_dot(root).source, str(explain(velocities[0], root)), str(to_latex(root * root.exp() * root.tanh()))
+    assert "n20 = (Σ of 8)*(Σ of 8)" in shown[0]
+    assert shown[1].startswith("∂n20/∂v0 = ")
+    assert "n_{9} &=" in shown[2]
 
 
 @pytest.mark.parametrize("number", [0, 7, 2.5])
