@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from functools import reduce
 
 from autograd import Value, clip, fsum, maximum, where
+from nn.options import refuse_model
 
 
 def _listed(name: str, parameters: Iterable[Value]) -> list[Value]:
-    if hasattr(parameters, "parameters"):
-        raise TypeError(f"{name} needs parameters, not their model: give model.parameters()")
+    refuse_model(name, parameters)
     return [parameters] if isinstance(parameters, Value) else list(parameters)
 
 

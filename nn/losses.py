@@ -14,7 +14,7 @@ from typing import Any
 
 from autograd import abs, clip, exp, fsum, log, logsumexp, relu, softplus, square, sumprod, where
 from nn.data import numbers_of
-from nn.options import check_name
+from nn.options import check_name, refuse_model
 
 
 # ---- squared and absolute errors -------------------------------------------------------------------------------------
@@ -185,6 +185,7 @@ def l1_penalty(parameters: Iterable[Any]) -> Any:
     >>> l1_penalty([3.0, -4.0])
     7.0
     """
+    refuse_model("l1_penalty", parameters)
     return fsum(map(abs, parameters))
 
 
@@ -197,8 +198,7 @@ def l2_penalty(parameters: Iterable[Any]) -> Any:
     >>> l2_penalty([3.0, -4.0])
     25.0
     """
-    if hasattr(parameters, "parameters"):
-        raise TypeError("l2_penalty takes parameters, not a model: give model.parameters()")
+    refuse_model("l2_penalty", parameters)
     squared = list(parameters)
     return sumprod(squared, squared)
 

@@ -31,6 +31,12 @@ def whole_number(name: str, given: Any, least: int | None = None, otherwise: str
     return number
 
 
+def refuse_model(name: str, parameters: Any) -> None:
+    """Refuse a model where a function or class of this name needs the model's parameters."""
+    if hasattr(parameters, "parameters"):
+        raise TypeError(f"{name} needs parameters, not their model: give model.parameters()")
+
+
 def check_name(kind: str, given: str, known: Iterable[str], otherwise: str) -> None:
     """Refuse an unknown name: say which there are, what else can be given, and which of them was perhaps meant."""
     names = list(known)

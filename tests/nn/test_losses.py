@@ -12,6 +12,7 @@ import pytest
 
 import autograd
 from autograd import Value
+from nn.layers import MLP
 from nn.losses import (
     LOSSES,
     binary_cross_entropy,
@@ -127,6 +128,14 @@ def test_penalties() -> None:
         p.grad = 0.0
     l1_penalty(parameters).backward()
     assert [p.grad for p in parameters] == [1.0, -1.0, 0.0]
+
+
+@pytest.mark.parametrize("penalty", [l1_penalty, l2_penalty])
+def test_a_penalty_takes_parameters_and_no_model(penalty: Any) -> None:
+    with pytest.raises(
+        TypeError, match=rf"{penalty.__name__} needs parameters, not their model: give model\.parameters"
+    ):
+        penalty(MLP(1, [1]))
 
 
 # --- far from zero --------------------------------------------------------------------------------------------------
