@@ -40,8 +40,8 @@ class Nodes:
         slopes, found = result.by_arguments, result.by_parameters
         if not chosen:
             if slopes is not None and found is not None:
-                array = None if isinstance(found, list) else found
-                self.first = LazyPartials(len(found), partial(floats_of, found), array)
+                is_list = isinstance(found, list)
+                self.first = tuple(found) if is_list else LazyPartials(len(found), partial(floats_of, found), found)
         else:
             given = tuple([leaves[i] for i in chosen])
             self.parents = (*self.parents, *given) if self.parents else given
