@@ -1,22 +1,255 @@
-"""The kernels that this process has, by what they do: compiled when first asked for, then shared by all programs."""
+"""The kernels that this process has, by what they do: compiled when first asked for, then shared by all programs.
+
+They are kept on disk, so that the next process starts where this one was:
+
+    <cache>/scalar-autograd/<digest of all that code depends on>/<digest of the kernels in it>.code
+
+A file is one line that says what is in it, and the object code of a module.  The environment variable AUTOGRAD_CACHE
+names another folder, or switches the cache off (0, off).  Since the cache holds code that is run, it is used only where
+nobody but the user can write.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import json
+import os
+import secrets
+import stat
 import sys
 import threading
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from autograd.compiler.machine.native.code import Functions
-from autograd.compiler.machine.native.jit import NativeModule, declared, join
+from autograd.compiler.machine.native.jit import NativeModule, declared, host, join, llvm
 from autograd.compiler.machine.native.translate import translated
-from autograd.compiler.machine.native.vector_math import VectorMath, is_known
-from autograd.compiler.machine.store import Batch, name_of, store
+from autograd.compiler.machine.native.vector_math import VectorMath, is_known, vector_library
 from autograd.locks import renew_in_child
 
+# ---- code on disk ----------------------------------------------------------------------------------------------------
+LIMIT = 64 << 20  # bytes of all files; a small one counts as _SMALLEST, so that there are not too many to look through
+_SMALLEST = 64 << 10
+_LONGEST_LINE = 1 << 20
+_BINARY = getattr(os, "O_BINARY", 0)
 
+
+class Batch(NamedTuple):
+    """Kernels that were compiled together, as a file keeps them."""
+
+    kernels: list[str]  # the names of the kernels; the code calls them kernel0, kernel1, ..
+    symbols: list[str]  # the functions that the code calls and does not contain
+    code: bytes  # an object file
+
+    def written(self) -> bytes:
+        """As a file has it."""
+        line = json.dumps({"kernels": self.kernels, "symbols": self.symbols, "sha256": self._checksum()})
+        return line.encode() + b"\n" + self.code
+
+    def _checksum(self) -> str:
+        return sha256(json.dumps([self.kernels, self.symbols]).encode() + self.code).hexdigest()
+
+    @staticmethod
+    def read(content: bytes) -> Batch | None:
+        """The batch in a file; None if the file is not as it was written."""
+        line, _, code = content.partition(b"\n")
+        head = _head(line)
+        if head is None:
+            return None
+        batch = Batch(head["kernels"], head["symbols"], code)
+        return batch if batch._checksum() == head["sha256"] else None
+
+
+def _head(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or found.keys() != {"kernels", "symbols", "sha256"}:
+        return None
+    lists = found["kernels"], found["symbols"]
+    return found if all(isinstance(x, list) and all(isinstance(name, str) for name in x) for x in lists) else None
+
+
+def name_of(kernel: object) -> str:
+    """The name of a kernel: a digest of what it does."""
+    return sha256(repr(kernel).encode()).hexdigest()[:32]
+
+
+@cache
+def store() -> Store | None:
+    """The cache of this process; None if it is switched off, or if the folder is not the user's alone."""
+    root = folder()
+    try:
+        return None if root is None else Store(root / _environment())
+    except OSError:
+        return None
+
+
+def folder() -> Path | None:
+    """Where the cache is; None if it is switched off."""
+    given = os.environ.get("AUTOGRAD_CACHE", "")
+    if given.lower() in ("0", "off", "no", "false"):
+        return None
+    try:
+        if given:
+            return Path(given).expanduser().absolute()
+        if sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        else:
+            base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+            if not base.is_absolute():
+                base = Path.home() / ".cache"
+    except RuntimeError:  # the user has no home
+        return None
+    return base / "scalar-autograd"
+
+
+def _environment() -> str:
+    """A digest of all that code depends on besides what a kernel does."""
+    digest = sha256(repr([host(), llvm().llvm_version_info, vector_library(), sys.byteorder]).encode())
+    package = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+    places = [(package, os.listdir(package))]
+    places += sorted([(place, names) for place, _, names in os.walk(os.path.join(package, "compiler"))])
+    for place, names in places:
+        for name in sorted(names):
+            if name.endswith(".py"):
+                with open(os.path.join(place, name), "rb") as file:
+                    digest.update(file.read())
+    return digest.hexdigest()[:32]
+
+
+class Store:
+    """Files in a folder that is made if it is not there.
+
+    Args:
+        place: The folder; its parent holds those of other versions and processors.
+
+    Raises:
+        OSError: The folder cannot be used, or others could write to it.
+    """
+
+    def __init__(self, place: Path) -> None:
+        for folder in (*reversed(place.parents), place):
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+        self.place = place.resolve()
+        if not is_private(self.place):
+            raise PermissionError(f"others than the user can write to {self.place}")
+        self._files: dict[Path, list[str]] = {}  # those that were looked at, and the kernels in them
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+    def batches(self, kernels: Iterable[str]) -> Iterator[Batch]:
+        """Batches with some of these kernels, as few of them as they are found in."""
+        wanted = set(kernels)
+        with suppress(OSError):
+            self._look()
+        while wanted:
+            path = max(self._files, key=lambda path: len(wanted.intersection(self._files[path])), default=None)
+            if path is None or wanted.isdisjoint(self._files[path]):
+                return
+            self._files[path], claimed = [], self._files[path]
+            batch = self._read(path)
+            if batch is not None and batch.kernels == claimed:
+                self._files[path] = claimed
+                wanted.difference_update(batch.kernels)
+                yield batch
+
+    def _look(self) -> None:
+        """Read the first lines of new files."""
+        for name in os.listdir(self.place):
+            path = self.place / name
+            if name.endswith(".code") and path not in self._files:
+                with suppress(OSError), _opened(path) as file:
+                    head = _head(file.readline(_LONGEST_LINE))
+                    self._files[path] = head["kernels"] if head else []
+
+    @staticmethod
+    def _read(path: Path) -> Batch | None:
+        try:
+            with _opened(path) as file:
+                content = file.read()
+            os.utime(path)  # what is used is kept
+        except OSError:
+            return None
+        return Batch.read(content)
+
+    # ---- writing ---------------------------------------------------------------------------------------------------
+    def keep(self, batch: Batch) -> None:
+        """Write a file, or do nothing where that is not possible.  Other processes see all of it or nothing."""
+        path = self.place / (sha256("".join(sorted(batch.kernels)).encode()).hexdigest()[:32] + ".code")
+        part = self.place / f"{secrets.token_hex(8)}.part"
+        with suppress(OSError):
+            try:
+                with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "wb") as file:
+                    file.write(batch.written())
+                os.replace(part, path)
+                self._files[path] = batch.kernels
+            finally:
+                part.unlink(missing_ok=True)
+            self._trim()
+
+    def _trim(self) -> None:
+        """Remove the files that were not used for longest, those of other versions among them."""
+        found = []
+        with os.scandir(self.place.parent) as folders:
+            for folder in folders:
+                with suppress(OSError), os.scandir(folder) as files:  # 10x faster than Path.glob
+                    for file in files:
+                        status = file.stat()
+                        found.append((status.st_mtime_ns, max(status.st_size, _SMALLEST), Path(file.path)))
+        total = sum([size for _, size, _ in found])
+        for _, size, path in sorted(found):
+            if total <= LIMIT:
+                break
+            with suppress(OSError):
+                path.unlink()
+                total -= size
+                path.parent.rmdir()  # if that was the last one
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file that only the user can write to.
+
+    Raises:
+        OSError: It is not such a file, or a link.
+    """
+    file = open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _BINARY), "rb")  # noqa: SIM115 - handed on
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or not _is_own(status):
+        file.close()
+        raise PermissionError(f"others than the user can write to {path}")
+    return file
+
+
+def is_private(place: Path) -> bool:
+    """Whether nobody but the user (and the administrator) can change what is in a folder.
+
+    Others must not be able to write to it, nor to replace one of the folders that it is in.  On Windows these questions
+    are left to the folder's own list of rights: that of a user's data lets nobody else in.
+    """
+    if not hasattr(os, "geteuid"):
+        return True
+    if os.geteuid() != os.getuid() or not _is_own(os.lstat(place)):
+        return False
+    return all(
+        status.st_uid in (os.geteuid(), 0) and (not status.st_mode & 0o022 or status.st_mode & stat.S_ISVTX)
+        for status in map(os.lstat, place.parents)
+    )
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Whether a file or folder is the user's, and nobody else's to write to."""
+    return not hasattr(os, "geteuid") or (status.st_uid == os.geteuid() and not status.st_mode & 0o022)
+
+
+# ---- kernels of this process -----------------------------------------------------------------------------------------
 class Kernel(Hashable, Protocol):
     """What a function does; kernels that do the same are equal, and their ``repr`` is the same in every process."""
 

@@ -129,7 +129,7 @@ GATHER = Written(_CHOICE.replace("CHOICE", _GATHERED), _WORDS)
 SCATTER = Written(_CHOICE.replace("CHOICE", "double[to + far] = double[to + far] + double[of]"), _WORDS)
 
 # ---- rows with any number of operands, forward and back --------------------------------------------------------------
-# See ``cases`` for the arguments.  The scratch memory holds one number more than the longest row has operands.
+# See ``tape`` for the arguments.  The scratch memory holds one number more than the longest row has operands.
 _HELPERS = """
 def value(values, operands, k) -> float:
     return double[values + 8 * int32[operands + 4 * k]]

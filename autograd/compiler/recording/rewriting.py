@@ -37,10 +37,9 @@ from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.allowed import check_names, checked
+from autograd.compiler.recording.allowed import ELEMENTARY, check_names, checked, elementary
 from autograd.compiler.recording.choosing import Chosen, changing, choice, extreme, identical
 from autograd.compiler.recording.loops import Loop, loop_of
-from autograd.compiler.recording.plain_math import ELEMENTARY, elementary
 from autograd.compiler.recording.traced import TracedBool
 from autograd.functions import take
 from autograd.locks import renew_in_child

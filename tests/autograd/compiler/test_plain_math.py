@@ -11,7 +11,7 @@ import pytest
 
 import autograd
 from autograd import Value
-from autograd.compiler.recording.plain_math import ELEMENTARY
+from autograd.compiler.recording.allowed import ELEMENTARY
 
 POINTS = [-1e300, -750.0, -1.0, -0.9, -0.5, -0.0, 0.0, 0.25, 1.0, 1.5, 30.0, 708.0, 709.9, 1e300, math.inf, math.nan]
 UNARY = sorted(ELEMENTARY - {"atan2", "isnan", "isinf", "isfinite"})

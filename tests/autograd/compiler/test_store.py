@@ -18,10 +18,10 @@ from tests.support import PATIENCE, ROOT
 pytest.importorskip("llvmlite")
 pytest.importorskip("numpy")
 
-from autograd.compiler.machine import store as module
-from autograd.compiler.machine.cases import Case
+from autograd.compiler.machine import library as module
+from autograd.compiler.machine.library import Batch, Store, folder, is_private, name_of
 from autograd.compiler.machine.native.jit import Host
-from autograd.compiler.machine.store import Batch, Store, folder, is_private, name_of
+from autograd.compiler.machine.tape import Case
 
 on_posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="owners and rights of a file are POSIX")
 
@@ -311,7 +311,7 @@ def test_so_is_code_of_other_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     sources = [tmp_path / "ops.py", tmp_path / "compiler" / "group.py", tmp_path / "compiler" / "native" / "code.py"]
     for source in sources:
         source.write_text("x = 1")
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "compiler" / "machine" / "store.py"))
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "compiler" / "machine" / "library.py"))
     digests = {module._environment()}
     for source in sources:
         source.write_text("x = 2")
@@ -321,7 +321,7 @@ def test_so_is_code_of_other_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_a_kernel_has_the_same_name_in_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
-        "from autograd.compiler.machine.cases import Case; from autograd.compiler.machine.store import name_of\n"
+        "from autograd.compiler.machine.tape import Case; from autograd.compiler.machine.library import name_of\n"
         "print(name_of(Case('constant_power', True, 0.5)))"
     )
     environment: dict[str, Any] = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"}
