@@ -170,7 +170,7 @@ def check_data(node: Value, use: str) -> None:
 
 
 def _mask_branches(order: Sequence[Value], roots: Sequence[Value], local: dict[Value, list[Any]]) -> None:
-    """Let the derivatives of a branch, in a graph that the compiler records, count only where that is taken."""
+    """In a graph that the compiler records, let the derivatives of a branch count only where the branch is taken."""
 
     def edges(node: Value) -> Iterable[tuple[int, Value]]:
         return [(k, parent) for k, (parent, d) in enumerate(zip(node.parents, local[node])) if d is not NOTHING]

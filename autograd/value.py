@@ -72,7 +72,7 @@ _plain: set[Any] = {int, float}  # the kinds of number that most operands are
 
 
 def in_context(op: Op, data: float, parents: tuple[Value, ...]) -> Value:
-    """A result while some context is open; while only the compiler records, 3x faster than ``Value.apply``."""
+    """The result of an operation in some context.  If only the compiler records, 3x faster than ``Value.apply``."""
     modes = current_modes()
     nodes = modes.nodes
     if nodes is not None:

@@ -20,7 +20,7 @@ class History:
     Attributes:
         loss: The mean over the samples, each measured just before the step that used it.
         lr: The learning rate of the steps of the epoch.
-        seconds: The time that these took, without validation and callbacks; the mean of epochs that ran in one call.
+        seconds: The time that the steps took, without validation and callbacks; the mean, if epochs ran in one call.
         val_loss: The mean loss of the validation data, with the parameters of the end of the epoch.
         metrics: The value of each metric at the end of the epoch, on the validation data, or on the training data if
             there are none.
