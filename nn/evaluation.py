@@ -77,6 +77,8 @@ def native_outputs(model: Callable[[Any], Any], X: Sequence[Any]) -> Callable[[]
 
     if not native_available():
         return None
+    from autograd.compiler.recording.outside import Outside
+
     found = Outputs()
 
     def outputs(x: Any) -> list[Any]:
@@ -84,7 +86,7 @@ def native_outputs(model: Callable[[Any], Any], X: Sequence[Any]) -> Callable[[]
             return found.listed(model(x))
 
     try:
-        evaluator = evaluator_of(model, outputs, (X,))
+        evaluator = evaluator_of(model, outputs, (X,), Outside(model))
     except CompileError:
         return None
     return lambda: found.by_sample(evaluator([]))
@@ -166,12 +168,13 @@ def evaluator_of(
     model: Callable[[Any], Any],
     f: Callable[..., list[Any]],
     data: Sequence[Sequence[Any]],
+    outside: Any,
     leaves: Sequence[Value] = (),
 ) -> Any:
-    """A native ``Evaluator`` of a function of one sample that uses a model."""
+    """A native ``Evaluator`` of a function of one sample that uses a model; what the model sees is given, too."""
     from autograd.compiler.batches.samples import Evaluator
 
-    with not_drawn(model) as has_drawn:
+    with not_drawn(model) as has_drawn, outside.tried():
         evaluator = Evaluator(f, data, leaves)
         check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, has_drawn)
     return evaluator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from autograd import Value, fsum, no_grad
@@ -151,7 +152,7 @@ class CompiledSteps:
                 return loss(model(x), target)
 
         self.outside = Outside(loss_of_sample)
-        with not_drawn(model) as has_drawn:
+        with not_drawn(model) as has_drawn, self.outside.tried():
             known: list[Any] = []
             with no_grad():
                 self.draws = draws_of(lambda: known.append(self.problem.loss_of(0)))
@@ -243,7 +244,8 @@ class CompiledSteps:
         def made() -> tuple[Any, Any, Any]:
             outside = Outside(lambda x, target: loss(model(x), target))
             *_, X, y = problem.numeric()
-            return self.trainer, outside, evaluator_of(model, loss_and_outputs, (X, y), self.trainer.captured)
+            evaluator = evaluator_of(model, loss_and_outputs, (X, y), outside, self.trainer.captured)
+            return self.trainer, outside, evaluator
 
         current, looks = made(), self.looks
 
@@ -283,7 +285,11 @@ def steps_for(problem: Problem, optimizer: Optimizer, batch_size: int, compile: 
                 return eager  # whose first step says so
             compiled.trainer.kernel(batch_size)
         except CompileError as error:
-            problem.check_eagerly()
+            from autograd.compiler.recording.outside import Outside
+
+            outside = Outside(lambda x, target: problem.loss(problem.model(x), target))
+            with suppress(CompileError), outside.tried():  # what the trial changes is put back
+                problem.check_eagerly()
             message = f"training runs without the compiler, many times slower: {error}"
             warnings.warn(message, RuntimeWarning, stacklevel=3)
             return eager

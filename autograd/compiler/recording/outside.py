@@ -16,6 +16,7 @@ import sys
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
@@ -37,6 +38,7 @@ from autograd.compiler.recording.watches import (
 )  # fmt: skip
 from autograd.compiler.residence import settle
 from autograd.elementwise import Deferred
+from autograd.errors import CompileError
 from autograd.ops import Op
 from autograd.pytorch import freezes
 from autograd.value import Value
@@ -140,10 +142,39 @@ class Outside:
             if id(watch.space) in keys:
                 watch.free(keys[id(watch.space)])
 
-    def put_back(self) -> None:
-        """Restore everything that the function changed, but for what the caller looks at itself."""
+    def put_back(self, only_set: Iterable[Difference] = ()) -> None:
+        """Restore everything that the function changed, but for what the caller looks at itself.
+
+        Args:
+            only_set: What ``only_set`` gave before.
+        """
         for watch in self.watches:
             watch.put_back()
+        for space, key, _, before, _ in only_set:
+            if before is NO_KEY:
+                space.pop(key, None)
+            else:
+                space[key] = before
+
+    @contextmanager
+    def tried(self) -> Iterator[None]:
+        """Try the function out: what it changes meanwhile is put back.
+
+        Raises:
+            CompileError: It changes something, which a program for all samples would not do.
+        """
+        before = self.only_set()
+        try:
+            yield
+            changed = [] if self._looks.hold() else [self.changed()]
+            changed += [x.name for x in before if x.space.get(x.key, NO_KEY) is not x.now]
+            for name in filter(None, changed):
+                raise CompileError(
+                    f"it changes {name}, which a program that does not run the function would leave as it is; do that "
+                    "in a callback, or give compile=False"
+                )
+        finally:
+            self.put_back(before)
 
     # ---- the walk --------------------------------------------------------------------------------------------------
     def _walk(self, f: Any) -> None:

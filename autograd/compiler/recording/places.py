@@ -118,12 +118,7 @@ class Places:
 
     def restore(self) -> None:
         """Put everything back."""
-        self.outside.put_back()
-        for space, key, _, before, _ in self._only_set:
-            if before is NO_KEY:
-                space.pop(key, None)
-            else:
-                space[key] = before
+        self.outside.put_back(self._only_set)
         put_all(self.live[: len(self._before)], self._before)
 
     def written(self) -> Written:

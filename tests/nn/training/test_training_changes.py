@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from autograd import Value
-from nn import MLP, SGD, Adam, EarlyStopping, Module, fit, mse_loss
+from nn import MLP, SGD, Adam, EarlyStopping, Module, fit, make_line, mse_loss, predict
 
 pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
@@ -198,3 +198,87 @@ def test_a_change_that_cannot_be_compiled_is_an_error() -> None:
     model = Deciding()
     with pytest.raises(Exception, match=r"decides by its data .* compile=False"):
         fit(model, X, Y, callbacks=[lambda history: setattr(model, "decides", True)], epochs=3, progress=False)
+
+
+# ---- a loss or a model that changes something at each call -----------------------------------------------------------
+class Kept:
+    """What a loss keeps outside."""
+
+    def __init__(self) -> None:
+        self.n, self.worst, self.seen, self.names = 0, 0.0, [0.0], {"sum": 0.0}
+
+
+def switches(kept: Kept, a: Any, t: Any) -> Any:
+    kept.n += 1
+    return (a - t) ** 2 if kept.n < 60 else abs(a - t)
+
+
+def counts(kept: Kept, a: Any, t: Any) -> Any:
+    kept.n += 1
+    return (a - t) ** 2
+
+
+def appends(kept: Kept, a: Any, t: Any) -> Any:
+    kept.seen.append(a.data)
+    return (a - t) ** 2
+
+
+def keeps_the_worst(kept: Kept, a: Any, t: Any) -> Any:
+    kept.worst = max(kept.worst, abs(a.data - t))
+    return (a - t) ** 2
+
+
+def adds_up(kept: Kept, a: Any, t: Any) -> Any:
+    kept.names["sum"] = kept.names["sum"] + a.data
+    return (a - t) ** 2
+
+
+def keeps_what_nobody_reads(kept: Kept, a: Any, t: Any) -> Any:
+    kept.last = a.data  # type: ignore[attr-defined]
+    return (a - t) ** 2
+
+
+@pytest.mark.parametrize(
+    "loss", [switches, counts, appends, keeps_the_worst, adds_up, keeps_what_nobody_reads], ids=lambda f: f.__name__
+)
+def test_a_loss_that_changes_something_is_run_for_each_sample(loss: Any) -> None:
+    X, y = make_line(20, seed=0)
+
+    def train(compile: bool) -> Any:
+        kept = Kept()
+        history = fit(
+            MLP(1, [3, 1], seed=0), X, y, loss=lambda a, t: loss(kept, a, t), epochs=6, progress=False, compile=compile
+        )
+        return history.loss, vars(kept)
+
+    with pytest.warns(RuntimeWarning, match="without the compiler.*changes"):
+        found = train(True)
+    assert found == train(False)
+
+
+class Warmer(Module):
+    """A model that counts its calls, and changes after some."""
+
+    def __init__(self) -> None:
+        self.mlp, self.calls = MLP(1, [3, 1], seed=0), 0
+
+    def forward(self, x: Any) -> Any:
+        self.calls += 1
+        return self.mlp(x) if self.calls < 50 else 0.5 * self.mlp(x)
+
+
+def test_a_model_that_changes_something_is_run_for_each_sample() -> None:
+    X, y = make_line(20, seed=0)
+    found, expected = Warmer(), Warmer()
+    with pytest.warns(RuntimeWarning, match=r"without the compiler.*changes model\.calls"):
+        history = fit(found, X, y, epochs=6, progress=False)
+    assert history.loss == fit(expected, X, y, epochs=6, progress=False, compile=False).loss
+    assert found.calls == expected.calls
+
+
+def test_predictions_of_a_model_that_counts_are_counted() -> None:
+    X, _ = make_line(20, seed=0)
+    found, expected = Warmer(), Warmer()
+    for _ in range(3):
+        assert predict(found, X, compile=True) == predict(expected, X, compile=False)
+    assert found.calls == expected.calls
