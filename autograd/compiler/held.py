@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 from autograd.compiler.backends import UnsupportedError
 from autograd.compiler.machine.native.pycall import available
@@ -21,20 +21,6 @@ from autograd.value import Value
 
 _FEW = 256  # Values that are only read: these are read at each call
 _MANY = 8  # numbers of a list that are read and written together
-
-
-class HeldTree(NamedTuple):
-    """A list of tuples of floats, in an attribute where it may be deferred."""
-
-    space: dict[str, Any]
-    key: str
-    reader: TreeReader
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """How many tuples, and how long they are."""
-        assert self.reader.size is not None
-        return self.reader.size
 
 
 class Held:
@@ -85,8 +71,7 @@ class Held:
         self._of_values(recording)
         keys: list[Any] = [*zip(repeat("data"), self.data), *zip(repeat("grad"), self.grads)]
         for tree in self.trees:
-            rows, width = tree.size
-            keys += zip(repeat(id(tree.space)), repeat(tree.key), range(rows * width))
+            keys += zip(repeat(id(tree.place.space)), repeat(tree.place.key), range(tree.count))
         for column in self.columns:
             keys += zip(repeat(id(column)), range(len(column)), repeat(0))
         self.keys = keys
@@ -107,7 +92,7 @@ class Held:
             if nodes:
                 self.sources.update(zip(zip(repeat(name), targets), zip(repeat(number), range(len(nodes)))))
                 number += 1
-        held = {(id(tree.space), tree.key) for tree in self.trees}
+        held = {(id(tree.place.space), tree.place.key) for tree in self.trees}
         lists = {id(column) for column in self.columns}
         at = 0
         for part in effects.written.parts if effects.written else ():
@@ -142,7 +127,7 @@ class Held:
 
         Two recordings for which these are equal have the same keys, and can share one memory.
         """
-        trees = [(id(tree.space), tree.key, tree.size) for tree in self.trees]
+        trees = [(id(tree.place.space), tree.place.key, tree.size) for tree in self.trees]
         return self.data, self.grads, trees, [(id(column), len(column)) for column in self.columns]
 
     def _of_the_rest(self, read: Reader | None) -> None:
@@ -153,7 +138,7 @@ class Held:
         lists = {id(column) for column in self.columns}
         kept = [k for k, place in enumerate(read.places) if id(place.space) not in lists]
         places = [read.places[k] for k in kept]
-        held = {id(tree.reader) for tree in self.trees}
+        held = {*map(id, self.trees)}
         trees = [tree for tree in read.trees if id(tree) not in held]
         if places or trees:
             found = Reader(places, [read.kinds[k] for k in kept], trees, ())
@@ -170,17 +155,16 @@ def _keys_of(read: Reader) -> Iterator[Any]:
         yield from zip(repeat(id(tree.place.space)), repeat(tree.place.key), range(tree.count))
 
 
-def _trees(read: Reader | None, parts: Sequence[Part], deferrable: set[tuple[int, Any]]) -> list[HeldTree]:
+def _trees(read: Reader | None, parts: Sequence[Part], deferrable: set[tuple[int, Any]]) -> list[TreeReader]:
     """The lists of tuples that may be deferred, and that the function replaces by the same kind of list."""
     widths = {(id(part.place.space), part.place.key): (part.width, len(part.nodes)) for part in parts}
     found = []
     for tree in read.trees if read else ():
         key = id(tree.place.space), tree.place.key
-        if key in deferrable and tree.size is not None:
-            rows, width = tree.size
-            if widths.get(key, (width, rows * width)) == (width, rows * width):
-                found.append(HeldTree(tree.place.space, tree.place.key, tree))
-    return sorted(found, key=lambda tree: (id(tree.space), tree.key))
+        rows, width = tree.size
+        if key in deferrable and rows and widths.get(key, (width, tree.count)) == (width, tree.count):
+            found.append(tree)
+    return sorted(found, key=lambda tree: (id(tree.place.space), tree.place.key))
 
 
 def _columns(recording: Recording, read: Reader | None, parts: Sequence[Part]) -> list[list[float]]:

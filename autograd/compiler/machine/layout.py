@@ -67,7 +67,7 @@ class Home:
         self._scratch = aligned(0)
         places = np.array([slots[key] for key in held.keys], dtype=int)
         self._tree_widths = [tree.size[1] for tree in held.trees]
-        trees = [rows * width for rows, width in (tree.size for tree in held.trees)]
+        trees = [tree.count for tree in held.trees]
         sizes = [len(self.data), len(self.grads), *trees, *map(len, held.columns)]
         parts = [places[start:end] for start, end in pairwise(accumulate(sizes, initial=0))]
         self.data_at, self.grads_at = parts[:2]

@@ -153,7 +153,7 @@ class ResidentStep:
         if held.parts:
             calls.append(self._puts.calls(numbers))
         if loads and self._pays() and {*map(type, home.values)} <= {Value}:
-            calls.append(residence.entered(home, held.trees))
+            calls.append(residence.entered(home, [tree.place for tree in held.trees]))
         elif loads:
             calls.append(self._written_back())
         # Now all of them run.
@@ -162,7 +162,8 @@ class ResidentStep:
     def _written_back(self) -> Iterator[Any]:
         """The calls that write all numbers where they belong."""
         data, grads, lists = self.home.numbers()
-        trees = [map(tree.space.__setitem__, (tree.key,), found) for tree, found in zip(self.held.trees, lists)]
+        places = [tree.place for tree in self.held.trees]
+        trees = [map(place.space.__setitem__, (place.key,), found) for place, found in zip(places, lists)]
         return chain(put_back(self.home, data, grads, self.held.constants), *trees)
 
     def _pays(self) -> bool:
@@ -184,7 +185,7 @@ class ResidentStep:
         home.frame[home.data_at] = list(map(_data, home.data))
         home.frame[self._reads_at] = grads
         for tree, places in zip(held.trees, home.trees_at):
-            found = tree.reader.read()
+            found = tree.read()
             if found is None:
                 return False
             home.frame[places] = found

@@ -233,7 +233,8 @@ class TreeReader:
         self.place, self._form = place, form(before)
         self.kinds = list(map(type, _numbers(before) or []))
         self.count = len(self.kinds)
-        self.size = (len(before), len(before[0])) if _fast(before) is not None else None
+        # How many tuples of floats it has, and how long they are, if it is a list of such.
+        self.size = (len(before), len(before[0])) if _fast(before) is not None else (0, 0)
 
     def read(self) -> list[Any] | None:
         """The numbers; None if there is something else."""
@@ -241,7 +242,7 @@ class TreeReader:
             tree = self.place.get()
         except (LookupError, AttributeError):
             return None
-        if self.size is not None and (found := _fast(tree)) is not None:
+        if self.size[0] and (found := _fast(tree)) is not None:
             return found if self.size == (len(tree), len(tree[0])) else None
         found = _numbers(tree)
         alike = (
