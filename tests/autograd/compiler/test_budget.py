@@ -116,17 +116,18 @@ def test_value_and_grad_of_a_step_does_not_wait(monkeypatch: pytest.MonkeyPatch)
         assert loss.value_and_grad([1.0] * n) == (float(n), ([2.0] * n,))
 
 
-def test_what_takes_long_to_compile_must_have_saved_as_much() -> None:
-    budget = Budget()
-    assert budget.would_pay(1, 0)
-    budget.add(1, 0.1)
-    budget.spent = 5.0
-    budget.misses, budget.hits = 10, 20
-    assert not budget.would_pay(1, 1)  # 5 s for 20 calls of 0.1 s
-    budget.hits = 60
-    assert budget.would_pay(1, 1)
-    budget.hits, budget.misses, budget.spent = 0, 1000, 0.9
-    assert budget.would_pay(1, 1)  # cheap, and the calls have doubled
+def test_what_takes_long_to_compile_must_have_saved_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "_CHEAP", 1.0)
+    function = Budget()
+    assert function.would_pay(1, 0)
+    function.add(1, 0.1)
+    function.spent = 5.0
+    function.misses, function.hits = 10, 20
+    assert not function.would_pay(1, 1)  # 5 s for 20 calls of 0.1 s
+    function.hits = 60
+    assert function.would_pay(1, 1)
+    function.hits, function.misses, function.spent = 0, 1000, 0.9
+    assert function.would_pay(1, 1)  # cheap, and the calls have doubled
 
 
 # ---- once a call -----------------------------------------------------------------------------------------------------
