@@ -52,7 +52,7 @@ class Residence:
     """The numbers of one compiled function that are in the memory of machine code."""
 
     def __init__(self) -> None:
-        self.lock = RLock()  # the lock of the thread that reads or changes them
+        self.lock = RLock()  # held by the thread that reads or changes them
         self.ahead: Resident | None = None  # the machine code that has them; None if all numbers are in their Values
         # The Values whose gradient the call sets to the same number each time, such as 0, and these numbers.
         self.constants: tuple[Sequence[Value], Sequence[Any]] = ((), ())

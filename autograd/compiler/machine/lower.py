@@ -24,7 +24,7 @@ _LITERAL = {"0.0", "1.0", "-1.0", "0.5", "2.0", "inf"}  # known to the code; oth
 class Call(NamedTuple):
     """A kernel and what it runs with."""
 
-    kernel: Kernel  # the kernel to run
+    kernel: Kernel
     table: Table  # turns, places and strides
     columns: Sequence[Column] = ()  # the columns that the kernel reads and writes
     numbers: tuple[float, ...] = ()  # plain numbers among the operands

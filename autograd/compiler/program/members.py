@@ -37,7 +37,8 @@ class TooManyClassesError(AutogradError):
 class Class:
     """Nodes that do the same.
 
-    Attributes:
+    Args:
+        number: Its number among the classes.
         op: A row of the table, or "sum", "exact sum" or "largest".
         operands: Of an operation: the class of each operand.
         exponent: The exponent of a ``constant_power``, which belongs to the operation.
@@ -47,14 +48,14 @@ class Class:
 
     def __init__(self, number: int, op: Any, operands: tuple[Any, ...] = (), exponent: float | None = None) -> None:
         self.number, self.op, self.operands, self.exponent = number, op, operands, exponent
-        self.count = 0  # the number of members
+        self.count = 0  # of members
         self.nodes: list[int] = []  # the numbers of the members, in the order of their creation; empty for leaves
         # Of an operation: for each operand the member that is read, member by member.
         self.columns: list[list[int]] = [[] for operand in operands]
         # Of a sum: its terms, by the classes of their factors.  A list of terms is [owners, first factors, second
         # factors]: term t adds member first[t], times member second[t] if there is one, to the sum owners[t].
         self.lists: dict[tuple[int, ...], list[list[int]]] = {}
-        self.labels: list[str] = []  # the labels of the members
+        self.labels: list[str] = []  # of the members
 
 
 class Members:

@@ -85,7 +85,7 @@ def put_all(places: Sequence[Place], objects: Sequence[Any]) -> None:
 class Part(NamedTuple):
     """The object that a function leaves in one place."""
 
-    place: Place  # the place
+    place: Place
     make: Callable[[Iterator[float]], Any]  # makes it from the numbers that the next ones of an iterator are
     nodes: list[Value]  # the numbers to compute
     width: int | None  # of a list of tuples of floats their length; 0 for one float; None for anything else
