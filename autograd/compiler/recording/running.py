@@ -132,7 +132,7 @@ class Copies:
         """The containers that have changed, by number, as new lists and dictionaries.
 
         Raises:
-            CompileError: An array was changed.
+            NotReplayableError: An array was changed.
         """
         found: dict[int, Any] = {}
         for k, (x, before) in enumerate(zip(self.containers, self.before)):
@@ -140,7 +140,7 @@ class Copies:
             if len(now) == len(before) and all(map(is_, now, before)):
                 continue
             if not isinstance(x, (list, dict)):
-                raise CompileError("a compiled function cannot change an array that it is given: return a new one")
+                raise NotReplayableError("changes an array that it is given: return a new one")
             found[k] = dict(x) if isinstance(x, dict) else list(x)
         return found
 
