@@ -119,28 +119,8 @@ class Builder:
             every = self.identity(source)
             inner = self.map(op, [Read(x.array, every) if isinstance(x, Read) else x for x in operands])
             return self.read(inner, index) if isinstance(inner, Read) else inner
-        found = self._repeated(reads)
-        if found is not None:
-            where, kept = found
-            once = [self.read(x, kept) if isinstance(x, Read) else x for x in operands]
-            return self.read(self.spread(self.map(op, once, len(kept)), len(kept)), where)
         batched = any(self.arrays[read.array].batched for read in reads)
         return self.append(Array(Kind.MAP, len(index), batched, op, tuple(operands)))
-
-    def _repeated(self, reads: Sequence[Read]) -> tuple[list[int], list[int]] | None:
-        """Where many members are the same constants together with one other number, as 1 - β**t for each parameter:
-        which of those that differ each of them is, and the first place of each of these.
-        """
-        others = [read for read in reads if self.arrays[read.array].kind is not Kind.CONSTANT]
-        if len(others) == len(reads) or any(read.index.distinct > 1 for read in others):
-            return None
-        constants = [taken(list(map(repr, self.arrays[x.array].data)), x.index) for x in reads if x not in others]
-        first: dict[tuple[str, ...], int] = {}
-        where = [first.setdefault(key, len(first)) for key in zip(*constants)]
-        if 2 * len(first) > len(where):
-            return None
-        kept = {number: place for place, number in reversed(list(enumerate(where)))}
-        return where, [kept[number] for number in range(len(first))]
 
     def sum(
         self,
