@@ -1,6 +1,6 @@
 """A loop over many parameters, as an optimiser is written by hand, recorded once for all of them.
 
-    for i, p in enumerate(params):                       for i, p in loop(enumerate, (params,), (m,), (beta,)):
+    for i, p in enumerate(params):                       for i, p in loop(enumerate, params):
         m[i] = beta * m[i] + p.grad                          ...
         p.data -= 0.1 * m[i]
                                                          def rule(m_i, p_data, p_grad, beta):
@@ -17,13 +17,14 @@ twice, it gives all of them, and the loop runs as it is written.
 from __future__ import annotations
 
 import ast
-import math
-from collections.abc import Iterator, Sequence
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
-from itertools import chain
-from operator import getitem, setitem
+from types import FrameType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
+from autograd.compiler.recording.choosing import changing
 from autograd.compiler.recording.columns import recorded_rows
 from autograd.compiler.recording.traced import TracedFloat
 from autograd.modes import current_modes
@@ -33,9 +34,9 @@ from autograd.value import Value
 _FEW = 32  # members for which a loop runs as it is written
 _OVER = {"enumerate": enumerate, "zip": zip, "range": range}
 _NUMBERS = (float, int, TracedFloat)
-_MATH = type(math.sqrt)
+_PLAIN_READS: tuple[Any, ...] = (object.__getattribute__, ModuleType.__getattribute__, type.__getattribute__)
+_NOTHING = object()
 _NOT_LOCAL = {"eval", "exec", "locals", "vars", "dir"}  # functions that see variables without naming them
-_ELEMENTARY = "<autograd: elementary>"  # the helper for functions of ``math``, see ``rewriting``
 
 
 class _Place(NamedTuple):
@@ -54,24 +55,45 @@ class Loop:
         read: The places whose numbers are its first arguments.
         stored: The places of its results.
         targets: The number of variables of the loop.
+        containers: The lists that the loop has indices into.
+        others: What else it reads.
     """
 
-    def __init__(self, rule: Any, read: Sequence[_Place], stored: Sequence[_Place], targets: int) -> None:
+    def __init__(
+        self,
+        rule: Any,
+        read: Sequence[_Place],
+        stored: Sequence[_Place],
+        targets: int,
+        containers: Sequence[ast.expr],
+        others: Sequence[ast.expr],
+    ) -> None:
         self.rule, self.read, self.stored, self.targets = rule, read, stored, targets
+        self.containers, self.others = containers, others
 
-    def __call__(self, over: Any, given: tuple[Any, ...], containers: tuple[Any, ...], others: tuple[Any, ...]) -> Any:
+    def __call__(self, over: Any, *given: Any) -> Any:
         """The members to go through: none, if the loop's work is done.
 
         Args:
             over: ``enumerate``, ``zip`` or ``range``; None if the loop goes through the one object that is given.
             given: The arguments of that.
-            containers: The lists that the loop has indices into.
-            others: The other numbers that it reads.
         """
         recorder = current_modes().recorder
         columns = self._columns(over, given)
-        if recorder is None or columns is None or not self._is_apart(columns, containers, others):
-            return given[0] if over is None else over(*given)
+        if recorder is not None and columns is not None and not recorder.catches_arithmetic:
+            frame = sys._getframe(1)
+            try:
+                containers, others = [[_found(x, frame) for x in xs] for xs in (self.containers, self.others)]
+            except LookupError:
+                pass
+            else:
+                if self._is_apart(columns, given, containers, others):
+                    self._run(recorder, columns, containers, others)
+                    return ()
+        return given[0] if over is None else over(*given)
+
+    def _run(self, recorder: Any, columns: list[Sequence[Any]], containers: list[Any], others: list[Any]) -> None:
+        """Do what the loop does."""
         objects = [self._objects(place, columns, containers) for place in self.read]
         rows = list(zip(*[_numbers(place, found) for place, found in zip(self.read, objects)]))
         results = recorded_rows(recorder, self.rule, rows, others)
@@ -81,9 +103,9 @@ class Loop:
                     setattr(x, place.attribute, number)
             else:
                 assert place.container is not None
+                container = changing(containers[place.container])
                 for key, number in zip(columns[place.target], numbers):
-                    setitem(containers[place.container], key, number)
-        return ()
+                    container[key] = number
 
     def _columns(self, over: Any, given: tuple[Any, ...]) -> list[Sequence[Any]] | None:
         """What each variable of the loop stands for, member by member; None if there are few, or it is not known."""
@@ -96,40 +118,60 @@ class Loop:
         count = min(map(len, found), default=0)
         return [x[:count] for x in found] if count >= _FEW and len(found) == self.targets else None
 
-    def _objects(self, place: _Place, columns: list[Sequence[Any]], containers: tuple[Any, ...]) -> list[Any]:
+    def _objects(self, place: _Place, columns: list[Sequence[Any]], containers: list[Any]) -> list[Any]:
         """What a place refers to, before its attribute."""
         keys = columns[place.target]
-        return list(keys) if place.container is None else [getitem(containers[place.container], key) for key in keys]
+        return list(keys) if place.container is None else [containers[place.container][key] for key in keys]
 
-    def _is_apart(self, columns: list[Sequence[Any]], containers: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    def _is_apart(
+        self, columns: list[Sequence[Any]], given: tuple[Any, ...], containers: list[Any], others: list[Any]
+    ) -> bool:
         """Whether the members have nothing in common, and there are numbers where the text suggests it."""
         count, places = len(columns[0]), [*self.read, *self.stored]
-        lists = {id(x) for x in containers}
-        if len(lists) < len(containers) or not all(map(_is_other, others)):
+        if len({*map(id, containers)}) < len(containers):
             return False
-        for number in {place.target for place in places if place.container is not None}:
-            keys = columns[number]
+        if not all(type(x) in (float, int) or isinstance(x, Traced) for x in others):
+            return False
+        for place in places:
+            if place.container is None:
+                continue
+            keys, container = columns[place.target], containers[place.container]
             if {*map(type, keys)} != {int} or len({*keys}) < count or min(keys) < 0:
                 return False
-            within = [containers[x.container] for x in places if x.container is not None and x.target == number]
-            if not all(type(x) is list and max(keys) < len(x) for x in within):
+            if type(container) is not list or max(keys) >= len(container):
+                return False
+            if any(x is container for x in given) and keys != range(count):  # another member is set than is read
                 return False
         owners = {place[:2] for place in places if place.attribute}
-        found = [self._objects(_Place(*owner, ""), columns, containers) for owner in owners]
-        values = list(chain.from_iterable(found))
+        values = [x for owner in owners for x in self._objects(_Place(*owner, ""), columns, containers)]
         if not all(type(x) is Value and not x.parents for x in values) or len({*map(id, values)}) < len(values):
             return False
         plain = [self._objects(place, columns, containers) for place in self.read if not place.attribute]
         return all(type(x) in _NUMBERS for column in plain for x in column)
 
 
-def _is_other(x: Any) -> bool:
-    """Whether this is a number, or a function of ``math``."""
-    return type(x) in (float, int) or isinstance(x, Traced) or (type(x) is _MATH and x.__module__ == "math")
-
-
 def _numbers(place: _Place, objects: list[Any]) -> list[Any]:
     return [getattr(x, place.attribute) for x in objects] if place.attribute else objects
+
+
+def _found(x: ast.expr, frame: FrameType) -> Any:
+    """What a name, or an attribute of one, stands for in a running function.
+
+    Raises:
+        LookupError: There is nothing, or code of the program's would run to get it, as that of a property.
+    """
+    if isinstance(x, ast.Name):
+        return frame.f_locals[x.id] if x.id in frame.f_locals else frame.f_globals[x.id]
+    assert isinstance(x, ast.Attribute)
+    owner = _found(x.value, frame)
+    if type(owner).__getattribute__ not in _PLAIN_READS:
+        raise LookupError(x.attr)
+    found = inspect.getattr_static(owner, x.attr, _NOTHING)
+    if type(found) is MemberDescriptorType:  # an attribute in a slot
+        found = getattr(owner, x.attr, _NOTHING)
+    if found is _NOTHING or hasattr(type(found), "__get__"):
+        raise LookupError(x.attr)
+    return found
 
 
 # ---- by its text -----------------------------------------------------------------------------------------------------
@@ -151,16 +193,18 @@ def loop_of(node: ast.For, function: ast.AST) -> tuple[ast.Call, ast.FunctionDef
         return None
     over = node.iter.func.id if _goes_over(node.iter) else None  # type: ignore[attr-defined]
     given = node.iter.args if over else [node.iter]  # type: ignore[attr-defined]
-
-    def both(nodes: Sequence[ast.expr]) -> ast.expr:
-        return ast.Tuple(list(map(deepcopy, nodes)), ast.Load())
-
+    if isinstance(node.target, ast.Tuple) is not (over in ("enumerate", "zip")):
+        return None
     head: ast.expr = ast.Name(over, ast.Load()) if over else ast.Constant(None)
-    call = ast.Call(ast.Constant(""), [head, both(given), both(body.containers), both(body.others)], [])
+    call = ast.Call(ast.Constant(""), [head, *map(deepcopy, given)], [])
     call = ast.fix_missing_locations(ast.copy_location(call, node.iter))
     stored = [place for place in body.places if place in body.stored]
     read = [place for place in body.places if place in body.loaded]
-    return call, body.rule(read, stored), lambda rule: Loop(rule, read, stored, len(body.targets))
+    return (
+        call,
+        body.rule(read, stored),
+        lambda rule: Loop(rule, read, stored, len(body.targets), body.containers, body.others),
+    )
 
 
 def _goes_over(x: ast.expr) -> bool:
@@ -176,27 +220,35 @@ def _check_names(node: ast.For, body: _Body, function: ast.AST) -> None:
             raise _UnfitError
         if isinstance(inner, ast.Name) and inner.id in _NOT_LOCAL:
             raise _UnfitError
+        if type(inner).__name__ in ("Try", "TryStar"):  # what was done for the members before the error would count
+            raise _UnfitError
     if any(name in variables for name in _read_elsewhere(function, node, frozenset())):
         raise _UnfitError
 
 
 def _read_elsewhere(x: ast.AST, node: ast.For, bound: frozenset[str]) -> Iterator[str]:
     """The names that are read outside of a loop, but for those that another loop or a comprehension has set itself."""
-    if x is node:
-        return
     if isinstance(x, ast.Name) and not isinstance(x.ctx, ast.Store) and x.id not in bound:
         yield x.id
+    inside: Iterable[ast.AST] = ast.iter_child_nodes(x)
     if isinstance(x, ast.For):
         yield from _read_elsewhere(x.iter, node, bound)
+        for statement in x.orelse:
+            yield from _read_elsewhere(statement, node, bound)
         bound |= _names_set(x.target)
-        for statement in [*x.body, *x.orelse]:
+        for statement in x.body if x is not node else ():
             yield from _read_elsewhere(statement, node, bound)
             if isinstance(statement, ast.Assign):
                 bound |= _names_set(*statement.targets)
         return
+    if isinstance(x, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.GeneratorExp)):
+        bound = frozenset()  # it may run later
     if isinstance(x, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
+        first, *others = x.generators
+        yield from _read_elsewhere(first.iter, node, bound)  # which belongs to the function around it
         bound |= _names_set(*[comprehension.target for comprehension in x.generators])
-    for inner in ast.iter_child_nodes(x):
+        inside = [*first.ifs, *others, *[part for part in inside if not isinstance(part, ast.comprehension)]]
+    for inner in inside:
         yield from _read_elsewhere(inner, node, bound)
 
 
@@ -318,8 +370,6 @@ class _Body(ast.NodeTransformer):
             if isinstance(getattr(node, "op", None), (ast.Not, ast.Invert)):
                 raise _UnfitError
             return self.generic_visit(node)
-        if isinstance(node, ast.Call):
-            return self._call(node)
         if not isinstance(node, ast.expr):
             raise _UnfitError
         if isinstance(node, ast.Name) and node.id in self.variables:
@@ -331,16 +381,6 @@ class _Body(ast.NodeTransformer):
         if isinstance(node, ast.Attribute) and node.attr in ("data", "grad"):
             raise _UnfitError  # of a Value that may be one of the members
         return ast.copy_location(ast.Name(self._other(self._outer(node)), ast.Load()), node)
-
-    def _call(self, node: ast.Call) -> ast.expr:
-        """A function of ``math``, or what has such a name; no other function is known to do nothing else."""
-        root = _root(node.func)
-        is_math = isinstance(node.func, ast.Attribute) and root is not None and root.id == "math"
-        if not is_math or node.keywords or len(node.args) != 1:
-            raise _UnfitError
-        function = ast.Name(self._other(node.func), ast.Load())
-        call = ast.Call(ast.Constant(_ELEMENTARY), [function, self.visit(node.args[0])], [])
-        return ast.fix_missing_locations(ast.copy_location(call, node))
 
     def _other(self, x: ast.expr) -> str:
         """The name in the rule of something that is the same for all members."""

@@ -7,7 +7,7 @@
     hit = (x > 0) is answer            hit = identical(x > 0, answer)
     save(x)                            checked(save)(x)
     table[0][0] = 7.0                  changing(table[0])[0] = 7.0
-    for p in params: p.grad *= 0.5     for p in loop(None, (params,), (), ()): p.grad *= 0.5        (see ``loops.py``)
+    for p in params: p.grad *= 0.5     for p in loop(None, params): p.grad *= 0.5         (see ``loops.py``)
 
 No list can be told that an index is a traced number, the built-in ``max`` decides by comparisons, ``math.cos`` makes a
 float of what it gets, a condition is true or false, ``is`` asks nobody, ``print`` prints once, and a loop goes through
@@ -196,6 +196,7 @@ class _Rewriter(ast.NodeTransformer):
             self.may_assign, self.function = True, node
         elif isinstance(node, (ast.ClassDef, ast.comprehension)):
             self.may_assign = False
+            self.function = None if isinstance(node, ast.ClassDef) else self.function  # its variables are attributes
         try:
             return super().visit(node)
         finally:
