@@ -203,11 +203,7 @@ def drop(known, made, count) -> None:
         none.call(word[known + 16], word[made + 8 * i])
 """
 
-_RESERVE = f"""
-def reserve(known, rows, memory, made) -> None:
-    float = word[known]
-    drop(known, made, word[known + 32])  # those that nobody has used
-    word[known + 32] = 0
+_EACH_SHARED = """
     count = 0
     for r in range(word[known + 24]):
         row = rows + 24 * r
@@ -215,8 +211,15 @@ def reserve(known, rows, memory, made) -> None:
         places = word[row + 16]
         for i in range(end(row)):
             item = word[items + 8 * i]
-            if word[item + TYPE] != float or int32[item + COUNT] != 1:
-                new = word.call(word[known + 8], double[memory + 8 * word[places + 8 * i]])
+            x = double[memory + 8 * word[places + 8 * i]]
+            if word[item + TYPE] != word[known] or int32[item + COUNT] != 1:  # others refer to it, too"""
+
+_RESERVE = f"""
+def reserve(known, rows, memory, made) -> None:
+    drop(known, made, word[known + 32])  # those that nobody has used
+    word[known + 32] = 0
+{_EACH_SHARED}
+                new = word.call(word[known + 8], x)
                 if new == 0:  # no memory
                     drop(known, made, count)
                     return
@@ -227,24 +230,16 @@ def reserve(known, rows, memory, made) -> None:
 
 _WRITE_LISTS = f"""
 def write(known, rows, memory, made) -> None:
-    float = word[known]
     reserved = word[known + 32]
     word[known + 32] = 0
-    count = 0
-    for r in range(word[known + 24]):
-        row = rows + 24 * r
-        items = word[word[row] + ITEMS]
-        places = word[row + 16]
-        for i in range(end(row)):
-            item = word[items + 8 * i]
-            if word[item + TYPE] != float or int32[item + COUNT] != 1:
+{_EACH_SHARED}
                 if count < reserved:
                     new = word[made + 8 * count]
-                    double[new + NUMBER] = double[memory + 8 * word[places + 8 * i]]
+                    double[new + NUMBER] = x
                     word[items + 8 * i] = new
                     word[made + 8 * count] = item
                     count = count + 1
             else:  # nothing but the list refers to it
-                double[item + NUMBER] = double[memory + 8 * word[places + 8 * i]]
+                double[item + NUMBER] = x
     drop(known, made, reserved)
 {_END}"""

@@ -95,11 +95,6 @@ def declared(text: str) -> list[str]:
     return sorted([name for name in names if not name.startswith("llvm.")])
 
 
-def pointer(address: int) -> str:
-    """An address as a constant of the IR."""
-    return f"inttoptr (i64 {address} to ptr)"
-
-
 @functools.cache  # llvmlite does not free one
 def _passes() -> Any:
     """What generated code needs and no more: what is marked alwaysinline is inlined, scalars leave the memory, and
