@@ -114,9 +114,9 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]] | 
             that the node recorded.
     """
     node, backwards = None, order[::-1]
-    locals_ = map(partials, backwards) if partials else [node.partials for node in backwards]
+    every = map(partials, backwards) if partials else [node.partials for node in backwards]
     try:
-        for node, local in zip(backwards, locals_):
+        for node, local in zip(backwards, every):
             upstream, count = node.grad, len(local)
             if count == 2:  # most nodes have two parents or one; without the loop below 2x and 4x faster
                 left, right = node.parents

@@ -101,10 +101,13 @@ MISTAKES: list[tuple[Any, str, str, int]] = [
     (graph.accumulate, "upstream * ", "", 3),
     (graph.accumulate, "zip(node.parents, local)", "zip(node.parents, local[::-1])", 0),
     # Wrong topological orders.
-    (graph.accumulate, "zip(reversed(order), map(partials, reversed(order)))", "zip(order, map(partials, order))", 0),
+    (graph.accumulate, "order[::-1]", "order", 0),
     (graph.topological_order, "if done(parents)", "if True", 0),
     (graph.topological_order, "mark(node)", "mark(node); seen.update(node.parents)", 0),
     (graph.topological_order, "extend(parents)", "extend(parents[:1])", 0),
+    (graph.topological_order, "done((below := parents[0]).parents)", "(below := parents[0])", 0),
+    (graph.topological_order, "mark(below)", "pass", 0),
+    (graph.topological_order, "emit(below)", "pass", 0),
     # What was there before.
     (graph.clear, "if node.parents", "if False", 0),
     (graph.clear, "if node.parents", "if True", 0),
