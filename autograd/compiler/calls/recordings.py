@@ -16,6 +16,7 @@ from autograd.compiler.calls.objects import Objects
 from autograd.compiler.calls.variants import MOST_IN_ALL, Variant, Variants
 from autograd.compiler.recording.arguments import called, form, structure
 from autograd.compiler.recording.effects import Changes
+from autograd.compiler.recording.exact import Whole
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.places import Places, by_key, changed_numbers
 from autograd.compiler.recording.record import Recording, advice, as_node, first_difference, record
@@ -270,13 +271,15 @@ class Uncompiled(Recordings):
 
     _outside: Outside | None = None
     _next_look = 0  # the number of calls at which the code is read again
-    _told = False, False
+    _told = False, False, False
 
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
         # Copies would be apart, and stand-ins are no numbers of numpy.
         direct = not self.are_apart(args, structure(args)[0], given) or holds_numpy(args)
-        if direct or self.has_effects or any(self._told_by_code()):
+        updates, asks_types, asks_kinds = self._told_by_code()
+        asks_types = asks_types or (asks_kinds and Whole in {*map(type, given)})
+        if direct or self.has_effects or updates or asks_types:
             result = called(self.f, args)  # what it puts somewhere, or asks for its type, must be a plain number
             known = result is None or is_structure(result) or self.kept.gives_number(given) or self._updates()
             return result if known else as_node(result)
@@ -327,15 +330,15 @@ class Uncompiled(Recordings):
         """Whether the code can set data and gradients of Values."""
         return self._told_by_code()[0]
 
-    def _told_by_code(self) -> tuple[bool, bool]:
-        """Whether the code can set data and gradients of Values, and whether it asks for types.
+    def _told_by_code(self) -> tuple[bool, bool, bool]:
+        """Whether the code can set data and gradients of Values, whether it asks for types, or by ``isinstance``.
 
         It is read again each time that the calls have doubled, since to find all of it takes longer than many a call.
         """
         if self.budget.calls >= self._next_look:
             seen, self._next_look = self._seen(), 2 * self.budget.calls
             updates = seen.sets("grad") or seen.sets("data") or "backward" in seen.names
-            self._told = updates, seen.reads("type")
+            self._told = updates, seen.reads("type"), seen.reads("isinstance")
         return self._told
 
     def _seen(self) -> Outside:

@@ -200,8 +200,12 @@ def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
     shapes = tuple([walk.shape(arg, i) for i, arg in enumerate(args)])
     for x in walk.others:
         check_kind(x)
-    # A function of numbers is known by how many they are.
-    return shapes if any(shapes) else len(args), walk.leaves if walk.leaves.plain else list(walk.leaves)
+    if walk.leaves.plain:
+        return shapes if any(shapes) else len(args), walk.leaves  # a function of numbers is known by how many they are
+    leaves = list(walk.leaves)
+    if Whole in {*map(type, leaves)}:  # which is an int to isinstance()
+        shapes += (Whole,)
+    return shapes if any(shapes) else len(args), leaves
 
 
 def parts_of_call(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], tuple[int, ...]]:

@@ -38,7 +38,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from autograd.compiler.recording.allowed import ELEMENTARY, check_names, checked, elementary
-from autograd.compiler.recording.choosing import Chosen, changing, choice, extreme, identical
+from autograd.compiler.recording.choosing import Chosen, TracedWhole, changing, choice, extreme, identical
 from autograd.compiler.recording.loops import Loop, loop_of
 from autograd.compiler.recording.traced import TracedBool
 from autograd.functions import take
@@ -74,9 +74,11 @@ def kind(function: Any, x: Any) -> Any:
 
 
 def instance(function: Any, x: Any, kinds: Any) -> Any:
-    """``isinstance(x, kinds)``: which of numpy's kinds the numbers of its arrays are, no stand-in knows."""
+    """``isinstance(x, kinds)``: no stand-in knows numpy's kinds, nor that it is an int in a list of floats."""
     found = function(x, kinds)
     if function is isinstance and isinstance(x, Traced) and (recorder := current_modes().recorder) is not None:
+        if isinstance(x, TracedWhole) and isinstance(0, kinds) != found:
+            recorder.refuse("asks whether a number in a list of floats is an int: give float(x) there")
         own: Any = recorder.numpy and {float: recorder.numpy.float64, int: recorder.numpy.int64}.get(x.__class__)
         if own and isinstance(own(0), kinds) != found:
             recorder.refuse("asks whether a number is one of numpy's or of Python's")

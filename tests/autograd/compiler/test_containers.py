@@ -271,3 +271,19 @@ def test_a_parameter_in_a_result_is_that_parameter() -> None:
         assert found["parameters"][1] is v
         assert found["new"][0] is not w
     assert compiled.recordings == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*list of floats")
+def test_an_int_in_a_list_of_floats_is_an_int_to_isinstance() -> None:
+    def f(xs: list[Any]) -> Any:
+        return sum(W * x * (2.0 if isinstance(x, int) else 1.0) for x in xs)
+
+    compiled, numbers = (
+        autograd.compile(f),
+        autograd.compile(lambda xs: sum(W * x for x in xs if isinstance(x, (int, float)))),
+    )
+    for k in range(10):
+        for xs in ([1.0, 2.5], [1, 2.5], [k + 0.5, k], [1, 2], [3, 2.5, Value(0.5)]):
+            assert compiled(xs).data == f(xs).data
+        assert numbers([k, 2.5]).data == W.data * (k + 2.5)
+    assert numbers.recordings == 1
