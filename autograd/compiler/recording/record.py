@@ -129,7 +129,7 @@ def record(
         effects = Effects() if changes is None else changes.effects()
         if changes is not None and changes.places.discovered:  # it is recorded once more, with traced numbers there
             return Recording([], [], [], [], effects=effects)
-    outputs, form, left = _results(output, copies, leaves, several, effects.any, recorder.nodes)
+    outputs, form, left = _results(output, copies, leaves, several, effects.any, outside.seen)
     # Leaves that the function made and kept nowhere are constants.  Whether it kept one is told by counting references,
     # so that nothing here may refer to what it returned.
     del output, inputs, copies
@@ -166,7 +166,7 @@ def _run(
 
 
 def _results(
-    output: Any, copies: Copies, leaves: list[Value], several: bool, has_effects: bool, made: dict[Value, None]
+    output: Any, copies: Copies, leaves: list[Value], several: bool, has_effects: bool, outside: dict[int, Any]
 ) -> tuple[list[Value], Form | None, Form | None]:
     """The outputs: what the function returned, and what it left in lists and dictionaries of its arguments.
 
@@ -178,7 +178,7 @@ def _results(
     if several:
         outputs = [as_node(x) for x in output]
     elif is_structure(output) or (output is None and (contents or has_effects)) or is_plain_number(output, leaves):
-        form, outputs = taken_apart(output, leaves, made=made)
+        form, outputs = taken_apart(output, leaves, outside=outside)
     else:
         outputs = [as_node(output)]
     if contents:

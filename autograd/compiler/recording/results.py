@@ -94,7 +94,7 @@ def taken_apart(
     result: Any,
     arguments: Sequence[Value],
     known: dict[int, Any] = {},  # noqa: B006 - never changed
-    made: Mapping[Value, None] | None = None,
+    outside: Mapping[int, Any] = MappingProxyType({}),
 ) -> tuple[Form, list[Value]]:
     """The structure of a result, and the nodes of its numbers; the first to which a gradient can go is the first.
 
@@ -102,7 +102,8 @@ def taken_apart(
         result: The result of the function.
         arguments: The leaves that stand for its arguments.
         known: The stand-ins in the template for objects of the arguments, by the ids of these.
-        made: What the function made; another leaf, such as a parameter, is itself in the result.  None: all is new.
+        outside: By id, what the function can see besides these: a leaf among it, such as a parameter, is itself in the
+            result, and each other one is made anew by each call.
 
     Raises:
         TypeError: Something in it is neither a number nor a text.
@@ -111,7 +112,7 @@ def taken_apart(
     leaves = set(arguments)
 
     def placed(x: Any) -> Any:
-        if isinstance(x, Value) and made is not None and not x.parents and x not in made and x not in leaves:
+        if isinstance(x, Value) and not x.parents and id(x) in outside and x not in leaves:
             return x
         if isinstance(x, (Value, Traced)):
             found.append(x)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import autograd
-from autograd import Value
+from autograd import Value, constant
 from autograd.ops import Traced
 
 np = pytest.importorskip("numpy")
@@ -287,3 +287,19 @@ def test_an_int_in_a_list_of_floats_is_an_int_to_isinstance() -> None:
             assert compiled(xs).data == f(xs).data
         assert numbers([k, 2.5]).data == W.data * (k + 2.5)
     assert numbers.recordings == 1
+
+
+@pytest.mark.parametrize("make", [lambda: constant(0.5), lambda: Value(0.5), lambda: Value(0.5).detach()])
+def test_a_leaf_that_the_function_makes_is_a_new_one_in_each_result(make: Callable[[], Value]) -> None:
+    w = Value(2.0)
+
+    def f(x: float) -> Any:
+        b = make()
+        return [b, w * x + b]
+
+    compiled = autograd.compile(f)
+    for k in range(4):
+        found, total = compiled(1.0 + k)
+        assert (found.data, found.grad, total.data) == (0.5, 0.0, 2.5 + 2.0 * k)
+        found.data, found.grad = 9.0, 7.0
+    assert compiled.recordings == 1
