@@ -10,8 +10,6 @@ from itertools import pairwise
 from types import CodeType
 
 _ARITHMETIC = {"ZeroDivisionError", "OverflowError", "ArithmeticError", "Exception", "BaseException"}
-_COMPARING = {"COMPARE_OP", "CONTAINS_OP"}
-_WRITING = {"FORMAT_VALUE", "FORMAT_SIMPLE", "FORMAT_WITH_SPEC", "CONVERT_VALUE"}
 _WORD = re.compile(r"\w+(\.\w+)*")  # the name of an attribute, or of one of an attribute
 _OF_OBJECT = re.compile("ATTR|METHOD").search  # such as LOAD_ATTR
 # A piece of code with one of these names, or with an import, may read a global of its module as an attribute of that.
@@ -40,19 +38,6 @@ def names_read(code: CodeType) -> frozenset[str]:
     """
     steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
     return frozenset([step.argval for step in steps if not step.opname.startswith(("STORE", "DELETE"))])
-
-
-@lru_cache(maxsize=10_000)
-def methods_meant(code: CodeType) -> frozenset[str]:
-    """The methods that a piece of code may call without their name, of those that a dataclass has by itself.
-
-    >>> sorted(methods_meant((lambda x, y: f"{x}" if x == y else "").__code__)), methods_meant((lambda x: x.a).__code__)
-    (['__eq__', '__repr__'], frozenset())
-    """
-    names, steps = names_read(code), {step.opname for step in dis.get_instructions(code)}
-    equal = not _COMPARING.isdisjoint(steps) or not names.isdisjoint(("count", "index", "max", "min", "remove", "eq"))
-    text = not _WRITING.isdisjoint(steps) or not names.isdisjoint(("ascii", "format", "map", "print", "repr", "str"))
-    return frozenset(["__eq__"] * equal + ["__repr__"] * text)
 
 
 @lru_cache(maxsize=10_000)

@@ -319,7 +319,7 @@ class Outside:
         if (package := _package(f.__module__)) in _FIXED:
             return
         codes = list(codenames.codes_inside(f.__code__))
-        names = {name for code in codes for name in (*codenames.names_read(code), *codenames.methods_meant(code))}
+        names = {name for code in codes for name in codenames.names_read(code)}
         known = {name for code in codes for name in codenames.globals_read(code)}  # b, but not the b of self.b
         self.stored.update(*map(codenames.names_stored, codes))
         if package in _READ_ONLY or not _DYNAMIC.isdisjoint(names):
@@ -374,10 +374,7 @@ class Outside:
             space = vars(cls)
             # Where names are made at run time, any data may be meant.  Methods would lead through whole packages.
             data = {x for x in space if not (callable(space[x]) or hasattr(space[x], "__get__"))} if any_name else set()
-            special = {x for x in space if x[:2] == "__" and isinstance(space[x], _METHODS)}
-            if "__dataclass_fields__" in space:  # these name every field
-                special -= {"__eq__", "__repr__"}
-            chosen = special | data | self.names
+            chosen = {x for x in space if x[:2] == "__" and isinstance(space[x], _METHODS)} | data | self.names
             if package not in _READ_ONLY:
                 self._watch(of_names, f"{cls.__name__}.", chosen | self.stored, space, cls)
             for name in chosen & space.keys():
