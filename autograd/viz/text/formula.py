@@ -71,13 +71,20 @@ def to_latex_gradient(root: Value, wrt: Value, *, expand: bool = False, number_f
     (wrt,) = nodes_of(wrt, "to_latex_gradient")
     (derivative,) = gradients(root, wrt, create_graph=True)
     forward = topological_order(root)
+    labels = {label_of(node) for node in forward}
+    y, x = [latex_name(label_of(node) or _free(usual, labels)) for node, usual in ((root, "y"), (wrt, "x"))]
     formulas = Formulas(
-        topological_order(derivative), number_format, expand=expand, given=set(forward), variable=wrt, tidy=simplify
-    )
-    names = [latex_name(label_of(node)) if label_of(node) else fallback for node, fallback in ((root, "y"), (wrt, "x"))]
-    left = rf"\frac{{\partial {names[0]}}}{{\partial {names[1]}}}"
+        topological_order(derivative), number_format, expand=expand, given=set(forward), variable=wrt, unlabelled=x,
+        tidy=simplify,
+    )  # fmt: skip
+    left = rf"\frac{{\partial {y}}}{{\partial {x}}}"
     lines = [(left, formulas.expression(derivative), derivative.data), *formulas.definitions(derivative)]
     return Latex(_lines(lines, number_format))
+
+
+def _free(usual: str, labels: set[str]) -> str:
+    """A name for a node without a label that is no other node's: ∂y/∂x would be the derivative by that one."""
+    return next(name for name in (usual, *[f"{usual}{k}" for k in range(len(labels))]) if name not in labels)
 
 
 def _lines(lines: Sequence[tuple[str, Expression, float]], spec: str) -> str:
@@ -113,6 +120,7 @@ class Formulas:
         whole: Value | None = None,  # the node that is written out although it has a label
         given: set[Value] | None = None,  # the nodes of the function; the rules of derivatives made all others
         variable: Value | None = None,  # the node with respect to which was differentiated, always a symbol
+        unlabelled: str = "x",  # the symbol of the variable, if it has no label
         tidy: Callable[[Expression], Expression] = lambda expression: expression,
         name_of: Callable[[str], str] = latex_name,  # from a label to a symbol
     ) -> None:
@@ -132,7 +140,7 @@ class Formulas:
                 depth[node] > DEEPEST or (uses[node] > 1 and size[node] > LARGEST_SHARED)
             )
             if node is variable or ((node is not whole or not node.parents) and (has_label or too_large)):
-                name = "x" if node is variable else f"{letter}_{{{len(self.symbols)}}}"
+                name = unlabelled if node is variable else f"{letter}_{{{len(self.symbols)}}}"
                 name = name_of(label_of(node)) if label_of(node) else name
                 self.symbols[node] = Symbol(name, node.data)
                 size[node] = depth[node] = 1
@@ -188,12 +196,19 @@ def _expression(op: Op, operands: list[Expression]) -> Expression:
     if op is ops.sum_of_products:
         half = len(operands) // 2
         products = [_times(x, y) for x, y in zip(operands, operands[half : 2 * half])]
-        return _plus(*products, *operands[2 * half :])
+        return Sum(_terms(*products, *operands[2 * half :]))
     return Function(op.name, tuple(operands))
 
 
-def _plus(*terms: Expression) -> Sum:
-    return Sum(tuple([(ONE, term.value) if isinstance(term, Number) else (term, 1.0) for term in terms]))
+def _terms(*operands: Expression) -> tuple[tuple[Expression, float], ...]:
+    return tuple([(ONE, term.value) if isinstance(term, Number) else (term, 1.0) for term in operands])
+
+
+def _plus(x: Expression, *others: Expression) -> Expression:
+    """A sum: one on the left needs no brackets, and the 0 that Python's ``sum`` starts from is left out."""
+    if x == Number(0.0) and len(others) == 1:
+        return others[0]
+    return Sum((*(x.terms if isinstance(x, Sum) else _terms(x)), *_terms(*others)))
 
 
 def _times(*factors: Expression) -> Expression:
@@ -217,7 +232,7 @@ def _times(*factors: Expression) -> Expression:
 
 _ARITHMETIC: dict[Op, Callable[..., Any]] = {
     ops.add: _plus,
-    ops.sub: lambda x, y: Sum((*_plus(x).terms, *[(term, -factor) for term, factor in _plus(y).terms])),
+    ops.sub: lambda x, y: _plus(x, Number(-y.value) if isinstance(y, Number) else power(y, ONE, -1.0)),
     ops.neg: lambda x: power(x, ONE, -1.0),
     ops.mul: _times,
     ops.div: lambda x, y: Product(1.0, ((x, ONE), (y, Number(-1.0)))),

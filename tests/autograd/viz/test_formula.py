@@ -27,6 +27,7 @@ from autograd.graph import topological_order
 from autograd.viz import to_latex, to_latex_gradient
 from autograd.viz.text.algebra import Expression, Function, Number, Product, Sum, Symbol, simplify
 from autograd.viz.text.formula import Formulas
+from autograd.viz.text.markup import latex_name
 from nn import MLP
 from tests.support.graphs import HOSTILE, random_graph
 
@@ -283,3 +284,21 @@ def test_the_softmax_cross_entropy_simplifies() -> None:
     text = to_latex_gradient(p, wrt=xs[0]).split(" = ")[1]
     share = r"\frac{e^{x_{1}}}{e^{x_{1}} + e^{x_{2}}}"
     assert text == rf"{share} - \left({share}\right)^{{2}}"
+
+
+@pytest.mark.parametrize("taken", ["x", "x0", "y"])
+def test_a_node_without_a_label_never_gets_the_name_of_another(taken):
+    """∂y/∂x = 0 would be false, were x another node than the one without a label."""
+    named = [Value(2.0, label) for label in dict.fromkeys([taken, "x", "y"])]
+    root = fsum(named) * 3
+    left, *_ = to_latex_gradient(root, wrt=Value(1.0)).partition(" = ")
+    assert not any(f"\\partial {latex_name(node.label)}}}" in left for node in named)
+    assert "\\partial y_{0}" in left
+
+
+def test_sums_on_the_left_have_no_brackets_and_the_zero_of_sum_is_not_shown():
+    """What Python adds up one by one is read as one sum; a sum on the right keeps its brackets."""
+    x, z = Value(3.0, "x"), Value(1.0, "z")
+    assert to_latex(sum([x, z, x * z])).startswith("x + z + x z = ")
+    assert to_latex(sum([x, z]) - x - (z + 2)).startswith(r"x + z - x - \left(z + 2\right) = ")
+    assert to_latex(0 - x).startswith("-x = ") and to_latex(x + 0).startswith("x + 0 = ")
