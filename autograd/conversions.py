@@ -92,6 +92,9 @@ class Conversions:
             raise TypeError(f"round(value, {digits}) is no operation of the graph: round value.data, or format it")
         return self.round()
 
+    def __ceil__(self: Any) -> Any:  # math.ceil and np.ceil
+        return -(-self).__floor__()
+
     def __pos__(self: V) -> V:
         return self
 

@@ -27,6 +27,7 @@ from autograd import ops
 from autograd.branches import Where, conditions
 from autograd.errors import AutogradError, StaleGraphError
 from autograd.graph import check_derivatives, dependents, leaves, sweep, topological_order
+from autograd.lazy import lazy_names
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
 from autograd.provenance import check_adjoints, describe
 from autograd.rows import Detached
@@ -284,6 +285,9 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
         return call.number(output), call.gradient(output, call.nested)
 
     return transformed
+
+
+__getattr__ = lazy_names(__name__, {}, "autograd.elsewhere")
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:

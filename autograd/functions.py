@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import mul
-from typing import Any
+from typing import Any, NoReturn
 
 from autograd import ops
 from autograd.modes import current_modes, open_contexts
@@ -82,41 +82,48 @@ def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[
     return [op(*w, *inputs, b) for w, b in zip(weights, biases)]
 
 
-def fsum(xs: Iterable[Any]) -> Any:
+def _listed(name: str, xs: Any, more: Any) -> Any:
+    """The numbers of the one list that a function takes."""
+    if more or isinstance(xs, (float, int, Value)):
+        raise TypeError(f"{name} takes one list of numbers, as in {name}([x, y])")
+    return xs
+
+
+def fsum(xs: Iterable[Any], *more: NoReturn) -> Any:
     """Σ x_i as one node, rounded once like ``math.fsum``; 0.0 for no terms.
 
     >>> fsum([1e100, 1.0, -1e100])
     1.0
     """
-    return ops.sum_of(*xs)
+    return ops.sum_of(*_listed("fsum", xs, more))
 
 
-def prod(xs: Iterable[Any]) -> Any:
+def prod(xs: Iterable[Any], *more: NoReturn) -> Any:
     """Π x_i as one node; the gradient needs no division, so zeros among the factors do no harm.
 
     >>> xs = [Value(0.0), Value(3.0), Value(4.0)]
     >>> y = prod(xs); y.backward(); [x.grad for x in xs]
     [12.0, 0.0, 0.0]
     """
-    return ops.product_of(*xs)
+    return ops.product_of(*_listed("prod", xs, more))
 
 
-def logsumexp(xs: Iterable[Any]) -> Any:
+def logsumexp(xs: Iterable[Any], *more: NoReturn) -> Any:
     """log Σ e^x_i as one node, without overflow; -inf for no terms.
 
     >>> logsumexp([1000.0, 1000.0])
     1000.6931471805599
     """
-    return ops.log_sum_exp(*xs)
+    return ops.log_sum_exp(*_listed("logsumexp", xs, more))
 
 
-def softmax(xs: Iterable[Any]) -> list[Any]:
+def softmax(xs: Iterable[Any], *more: NoReturn) -> list[Any]:
     """[e^x_i / Σ e^x_j for each i], without overflow.
 
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    terms = list(xs)
+    terms = list(_listed("softmax", xs, more))
     total = logsumexp(terms)
     return [ops.exp(x - total) for x in terms]
 

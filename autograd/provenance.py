@@ -90,7 +90,8 @@ def check_gradients(nodes: Iterable[Any]) -> None:
     for node in nodes:
         if not isinstance(node.grad, numbers.Real):
             name = node.label or repr(node)
-            raise TypeError(f"the gradient of {name} was set to {node.grad!r}: set it to 0.0 before backward")
+            message = f"the gradient of {name} was set to {node.grad!r}: set it to 0.0 before backward"
+            raise TypeError(message) from None
 
 
 def _is_constant(node: Any) -> bool:

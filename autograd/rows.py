@@ -12,6 +12,7 @@ So the partial derivatives in the table, which call rows, are right for each kin
 
 from __future__ import annotations
 
+import builtins
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
@@ -133,7 +134,10 @@ class Unary(Op):
     def __call__(self, x: float) -> float: ...
     @overload
     def __call__(self, x: N) -> N: ...
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any, other: Any = _MISSING) -> Any:
+        if other is not _MISSING:
+            name, pythons = self.name, f"; Python's is builtins.{self.name}" if hasattr(builtins, self.name) else ""
+            raise TypeError(f"{name} takes one number, as in {name}(x){pythons}")
         if type(x) is float:
             return self.value(x)
         return x.apply(self, (x,)) if isinstance(x, Number) else Op.__call__(self, x)

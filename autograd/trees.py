@@ -27,7 +27,7 @@ _KINDS = ("f8", "i8", "O")  # numpy's that do so: the others round to fewer digi
 
 
 class OwnKindError(TypeError):
-    """A number of a class of the program's own, which may do more than a float."""
+    """What only the function itself knows to use: a number of a class of the program's own, a set, an iterator."""
 
 
 class NumpyKindError(OwnKindError):

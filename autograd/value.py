@@ -379,7 +379,7 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
     maximum, minimum = _named(ops.maximum), _named(ops.minimum)
     # The names that numpy calls, on a Value and on the elements of an array; PyTorch has most of them, too.
     arcsin, arccos, arctan, arcsinh, arccosh, arctanh, arctan2 = asin, acos, atan, asinh, acosh, atanh, atan2
-    conjugate = identity
+    conjugate, fabs, rint = identity, abs, round
 
     def __pow__(self, exponent: Operand) -> Value:
         # With a plain number as exponent only the base is differentiated: no log of a negative base.

@@ -69,10 +69,6 @@ def each_row(f: Callable[[Any], Any], x: Any) -> Any:
 class _Activation(Module):
     """A module without parameters."""
 
-    def __repr__(self) -> str:
-        options = [f"{name}={given!r}" for name, given in vars(self).items() if name != "training"]
-        return f"{type(self).__name__}({', '.join(options)})"
-
 
 class _OfNumbers(_Activation):
     """An activation of each number by itself, without options."""

@@ -16,7 +16,7 @@ from nn.losses import (
     nll_loss,
 )  # fmt: skip
 from nn.module import Module
-from nn.options import suggestion
+from nn.options import check_known
 
 
 class _Criterion(Module):
@@ -31,11 +31,8 @@ class _Criterion(Module):
 
     def __init__(self, **options: Any) -> None:
         _, _, *known = signature(self._function).parameters
-        for name in options:
-            if name not in known:
-                way = f"; multiply, as in lambda z, y: weight[y] * nn.{self._function.__name__}(z, y)"
-                remedy = way if name == "weight" else suggestion(name, known)
-                raise TypeError(f"{type(self).__name__} has no argument {name!r}: it has {', '.join(known)}{remedy}")
+        weighted = f"lambda z, y: weight[y] * nn.{self._function.__name__}(z, y)"
+        check_known(type(self).__name__, options, known, {"weight": weighted})
         self.options = options
 
     @property

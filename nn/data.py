@@ -11,9 +11,10 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, overload
+from numbers import Real
+from typing import Any, Generic, Literal, NoReturn, TypeVar, overload
 
-from nn.options import whole_number
+from nn.options import check_known, whole_number
 from nn.tables import DataError, DataFile, listing, read_table, shorten
 
 A = TypeVar("A")
@@ -248,6 +249,7 @@ def train_test_split(
     test_size: float = 0.25,
     seed: int | random.Random = 0,
     stratify: Any = False,
+    **unknown: NoReturn,
 ) -> tuple[list[A], list[A], list[B], list[B]]:
     """Shuffle the samples and hold some of them out for testing.
 
@@ -270,6 +272,8 @@ def train_test_split(
     >>> sorted(y_train), sorted(y_test)
     ([0, 1], [0, 1])
     """
+    known, elsewhere = ["test_size", "seed", "stratify"], {"random_state": "seed=0"}
+    check_known("train_test_split", unknown, known, elsewhere)
     X, y = samples_of(X), samples_of(y)
     n = len(X)
     check_pairs(X, y)
@@ -366,10 +370,11 @@ def numbers_of(x: Any) -> list[float] | None:
         return None
 
 
-def first_not_finite(rows: Sequence[Any]) -> tuple[int, float] | None:
-    """The first sample or target that holds a number that is nan or infinite, and that number."""
+def first_not_finite(rows: Sequence[Any]) -> tuple[int, str, Any] | None:
+    """The first number that is nan, infinite or missing (None), after its row, and its place in there, such as [2]."""
     for i, row in enumerate(rows):
-        for x in numbers_of(row) or ():
-            if not math.isfinite(x):
-                return i, x
+        is_list = hasattr(row, "__len__") and not isinstance(row, (str, dict))
+        for k, x in enumerate(row if is_list else [row]):
+            if x is None or (isinstance(x, Real) and not math.isfinite(x)):
+                return i, f"[{k}]" if is_list else "", x
     return None

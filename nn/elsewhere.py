@@ -36,7 +36,15 @@ _NAMES = {
     _DRAW: "kaiming_normal_ kaiming_uniform_ xavier_normal_ xavier_uniform_ normal_ uniform_ zeros_ ones_ constant_ "
     "orthogonal_ trunc_normal_",
     "nn.Linear is a layer, and MLP a whole network": "Dense",
+    "it is in autograd, as in autograd.relu": "relu tanh sigmoid softplus silu elu leaky_relu",
 }  # fmt: skip
+_OF_MODELS = {
+    "write nn.fit(model, X, y)": "fit compile",
+    "write nn.predict(model, X)": "predict predict_proba",
+    "numbers are floats in the processor's memory: leave it out": "to cpu cuda double float half",
+    "model.modules() has all parts": "children named_children named_modules",
+}
 
-# For each name what to write instead.
+# For each name what to write instead, in the package and on a model.
+ADVICE = {name: advice for advice, names in _OF_MODELS.items() for name in names.split()}
 INSTEAD = {name: advice for advice, names in _NAMES.items() for name in names.split()}

@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from nn.evaluation import predict
 from nn.layers import MLP
 from nn.optim import OPTIMIZERS
-from nn.options import check_name, suggestion, whole_number
+from nn.options import check_name, check_options, whole_number
 from nn.training import EarlyStopping, History, fit
 
 
@@ -25,12 +25,7 @@ class _NamedArguments(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
     """An estimator that answers an unknown argument with the one that was probably meant."""
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
-        known = [name for name in signature(cls.__init__).parameters if name != "self"]
-        for name in named:
-            if name not in known:
-                # scikit-learn's networks call the factor of their penalty alpha.
-                meant = suggestion("weight_decay" if name == "alpha" else name, known)
-                raise TypeError(f"{cls.__name__} has no argument {name!r}: it has {', '.join(known)}{meant}")
+        check_options(cls, named, {"alpha": "weight_decay=..."})  # scikit-learn's name
         return super().__new__(cls)
 
 

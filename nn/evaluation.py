@@ -10,7 +10,7 @@ from typing import Any
 from autograd import Value, no_grad
 from autograd.errors import CompileError
 from nn.chance import check_repeatable, not_drawn
-from nn.data import argmax, samples_of
+from nn.data import argmax, first_not_finite, samples_of
 from nn.losses import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
 
 Metric = Callable[[Any, Any], float]
@@ -41,20 +41,27 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
     outputs = []
     with no_grad():
         for i, x in enumerate(X):
-            with errors_name(i):
+            with errors_name(i, X=x):
                 outputs.append(numbers_in(model(x)))
     return outputs
 
 
 @contextmanager
-def errors_name(i: int, target: Any = None) -> Iterator[None]:
-    """In this context the message of a TypeError or ValueError begins with the number of the sample."""
+def errors_name(i: int, **held: Any) -> Iterator[None]:
+    """In this context the message of a TypeError or ValueError begins with the number of the sample.
+
+    A value that is missing in what is ``held`` of it, X or y, is named instead.
+    """
     try:
         yield
     except (TypeError, ValueError) as error:
         if type(error) not in (TypeError, ValueError):  # of a class whose arguments nobody knows
             raise
-        is_text = isinstance(error, TypeError) and isinstance(target, str)
+        for name, row in held.items():
+            if isinstance(error, TypeError) and (bad := first_not_finite([row])) and bad[2] is None:
+                place, remedy = f"{name}[{i}]{bad[1]}", "leave the sample out, or put a number there"
+                raise TypeError(f"sample {i}: {place} is None, a missing value: {remedy}") from error
+        is_text = isinstance(error, TypeError) and isinstance(held.get("y"), str)
         remedy = ": number the classes, as in classes.index(text)" if is_text else ""
         raise type(error)(f"sample {i}: {error}{remedy}") from error
 

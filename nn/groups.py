@@ -42,7 +42,7 @@ class ParameterGroup(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, x: Any) -> None:
         if name == "betas" and "beta1" in vars(self.hyper):
-            self["beta1"], self["beta2"] = x
+            self["beta1"], self["beta2"] = pair_of(x)
             return
         if name not in vars(self.hyper):
             raise KeyError(f"a parameter group has no {name!r}: it has {', '.join(self)}")
@@ -57,6 +57,13 @@ class ParameterGroup(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return 1 + len(vars(self.hyper))
+
+
+def pair_of(betas: Any) -> tuple[Any, Any]:
+    """The two hyper-parameters of Adam that are given as one."""
+    if not hasattr(betas, "__len__") or len(betas) != 2:
+        raise TypeError(f"betas must be two numbers, such as (0.9, 0.999), got {betas!r}")
+    return betas[0], betas[1]
 
 
 def checked(name: str, x: Any) -> Any:
@@ -99,7 +106,7 @@ def group_of(given: Any, hyper: Mapping[str, Any]) -> ParameterGroup:
         raise TypeError(f'a parameter group is {{"params": [...], "lr": 0.1}}, or the like, got {found}')
     parameters, own = given["params"], {name: x for name, x in given.items() if name != "params"}
     if "betas" in own and "beta1" in hyper:
-        own["beta1"], own["beta2"] = own.pop("betas")
+        own["beta1"], own["beta2"] = pair_of(own.pop("betas"))
     if unknown := [name for name in own if name not in hyper]:
         raise ValueError(f"a parameter group has no {unknown[0]!r}: it can have {', '.join(hyper)}")
     for name, x in own.items():

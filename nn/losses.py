@@ -280,7 +280,10 @@ def _is_list(x: Any) -> bool:
 
 def _check_lengths(input: Any, target: Any) -> None:
     if not _is_list(target):
-        raise ValueError(f"there are {len(input)} outputs, but the target is the single {target!r}")
+        lists = "give a list of one, as in y = [[t] for t in y]"
+        way = lists if len(input) == 1 else "give a list of as many; for the index of a class there is cross_entropy"
+        count = "is 1 output in a list" if len(input) == 1 else f"are {len(input)} outputs"
+        raise ValueError(f"there {count}, but the target is the single {target!r}: {way}")
     if len(input) != len(target):
         raise ValueError(f"there are {len(input)} outputs but {len(target)} targets")
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from reprlib import recursive_repr
 from typing import Any, TypeVar
 
 from autograd import Value
+from autograd.absent import Missing
 from autograd.cells import table
 from autograd.holders import Place, announce
 from autograd.terminal import listed
+from nn.elsewhere import ADVICE
 from nn.files import FileError, FilePath, brief, read_document, write_document
+from nn.options import check_options
 
 MODEL_FORMAT, MODEL_VERSION = "scalar-autograd model", 1
 M = TypeVar("M", bound="Module")
@@ -44,6 +48,8 @@ class Module:
     def __new__(cls: type[M], *args: Any, **options: Any) -> M:
         if (args or options) and cls.__init__ is object.__init__:
             raise TypeError(f"{cls.__name__}() takes no arguments")
+        if options:
+            check_options(cls, options)
         module: M = super().__new__(cls)
         announce(module)  # drawings of what it computes name its parts
         return module
@@ -126,8 +132,10 @@ class Module:
         return self
 
     # ---- training ------------------------------------------------------------------------------------------------
-    def zero_grad(self) -> None:
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradient of every parameter to 0, so that the next ``backward`` does not add to old ones.
+
+        ``set_to_none`` is accepted for programs from PyTorch, and ignored.
 
         >>> model = MLP(1, [1])
         >>> model([2.0]).backward(); [p.grad for p in model.parameters()]
@@ -170,6 +178,15 @@ class Module:
         return self.train(False)
 
     # ---- what a notebook shows -----------------------------------------------------------------------------------
+    @recursive_repr("…")
+    def __repr__(self) -> str:
+        named = [(name, part) for name, part in vars(self).items() if name != "training" and name[0] != "_"]
+        shown = [f"{name}={part!r}" for name, part in named if isinstance(part, (Module, Value, int, float, str))]
+        for name, part in named:
+            if isinstance(part, (list, tuple, dict)) and any(isinstance(inner, Module) for _, inner in _items(part)):
+                shown.append(f"{name}={part!r}")
+        return f"{type(self).__name__}({', '.join(filter(None, [*shown, _sizes_of(self)]))})"
+
     def _repr_html_(self) -> str:
         rows = list(_table_of(self))
         caption = f"{type(self).__name__}: {len(self.parameters()):,} parameters"
@@ -311,6 +328,10 @@ class Module:
         except (ValueError, OverflowError) as error:
             raise FileError(f"{path}: {error}") from error
         return metadata
+
+
+for _name, _advice in ADVICE.items():
+    setattr(Module, _name, Missing(_name, _advice))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from autograd import Value, maximum, sqrt, where
 from autograd.elementwise import elementwise
 from autograd.lazy import lazy_names
 from nn.clipping import clip_grad_norm_, clip_grad_value_
+from nn.groups import pair_of
 from nn.optimizer import Optimizer, State
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
@@ -119,7 +120,7 @@ class Adam(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        beta1, beta2 = betas
+        beta1, beta2 = pair_of(betas)
         self.state_size = 3 if amsgrad else 2
         super().__init__(
             params, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,

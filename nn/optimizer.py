@@ -19,7 +19,7 @@ from autograd import Value
 from autograd.elementwise import Deferred, each
 from autograd.pytorch import all_free, freezes
 from nn.groups import ParameterGroup, checked, group_of, note_rates
-from nn.options import refuse_model
+from nn.options import check_options, refuse_model
 
 State = tuple[Any, ...]
 
@@ -56,6 +56,10 @@ class Optimizer:
     state_size: int  # how many numbers of state a parameter has; all start at 0
     _state: Any  # a list, or a Deferred in its place
     deferrable = ("_state",)  # where compiled functions may leave something that makes the list when it is asked for
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        check_options(cls, options)
+        return super().__new__(cls)
 
     def __init__(self, params: Iterable[Value | Mapping[str, Any]], **hyper: float) -> None:
         refuse_model(type(self).__name__, params)
@@ -154,7 +158,8 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter by the rule, along its ``grad``; all of them or, if something goes wrong, none.
 
-        A parameter that is frozen, by ``requires_grad_(False)``, stays what it is, and so does its state.
+        A parameter that is frozen, by ``requires_grad_(False)``, or whose ``grad`` is None, stays what it is, and so
+        does its state.
 
         >>> x = Value(3.0)
         >>> x.grad = 2.0
@@ -169,8 +174,9 @@ class Optimizer:
             for group in self.param_groups:
                 start, end = end, end + len(group.parameters)
                 free = [k for k in range(start, end) if not any_frozen or self.parameters[k].requires_grad]
-                rows = [(before[k], self.parameters[k].grad, states[k]) for k in free]
-                for k, result in zip(free, each(self.rule, rows, group.hyper)):
+                given = [(k, self.parameters[k].grad) for k in free]
+                rows = {k: (before[k], gradient, states[k]) for k, gradient in given if gradient is not None}
+                for k, result in zip(rows, each(self.rule, [*rows.values()], group.hyper)):
                     moved[k] = result
             for parameter, (number, _) in zip(self.parameters, moved):
                 parameter.data = number
@@ -182,8 +188,8 @@ class Optimizer:
                 parameter.data = number
             raise
 
-    def zero_grad(self) -> None:
-        """Set the gradient of every parameter to 0.
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradient of every parameter to 0; ``set_to_none``, an argument of PyTorch's, is ignored.
 
         >>> x = Value(3.0)
         >>> x.grad = 2.0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
+from inspect import Parameter, signature
 from operator import index
 from typing import Any
 
@@ -35,6 +37,8 @@ def refuse_model(name: str, parameters: Any) -> None:
     """Refuse a model where a function or class of this name needs the model's parameters."""
     if hasattr(parameters, "parameters"):
         raise TypeError(f"{name} needs parameters, not their model: give model.parameters()")
+    if not hasattr(parameters, "__iter__"):
+        raise TypeError(f"{name} needs a list of parameters: give [v] for one")
 
 
 def check_name(kind: str, given: str, known: Iterable[str], otherwise: str) -> None:
@@ -45,7 +49,7 @@ def check_name(kind: str, given: str, known: Iterable[str], otherwise: str) -> N
         raise ValueError(f"there is no {kind} {given!r}: there are {', '.join(names)}, or {otherwise}{meant}")
 
 
-def check_known(function: str, given: Iterable[str], known: Iterable[str], elsewhere: Mapping[str, str]) -> None:
+def check_known(function: str, given: Iterable[str], known: Collection[str], elsewhere: Mapping[str, str]) -> None:
     """Refuse arguments that a function does not take, as Python does, and say what to write instead.
 
     Args:
@@ -58,8 +62,23 @@ def check_known(function: str, given: Iterable[str], known: Iterable[str], elsew
         TypeError: There is such an argument.
     """
     for name in given:
-        way = f": write {elsewhere[name]}" if name in elsewhere else suggestion(name, known)
-        raise TypeError(f"{function}() takes no argument {name!r}{way}")
+        if name not in known:
+            way = suggestion(name, known) or f": it takes {', '.join(known)}"
+            way = f": write {elsewhere[name]}" if name in elsewhere else way
+            raise TypeError(f"{function}() takes no argument {name!r}{way}")
+
+
+def check_options(kind: type[Any], given: Iterable[str], elsewhere: Mapping[str, str] | None = None) -> None:
+    """``check_known`` for the arguments by which an object of a class is made."""
+    if (known := _arguments_of(kind.__init__)) is not None:
+        check_known(kind.__name__, given, known, elsewhere or {})
+
+
+@lru_cache(256)
+def _arguments_of(made_by: Callable[..., None]) -> list[str] | None:
+    """The arguments of an ``__init__`` by name; None if it takes any."""
+    known = dict([*signature(made_by).parameters.items()][1:])
+    return None if Parameter.VAR_KEYWORD in [p.kind for p in known.values()] else [*known]
 
 
 def suggestion(given: Any, known: Iterable[str]) -> str:

@@ -148,9 +148,6 @@ class Embedding(Module):
             raise IndexError(f"there are rows 0 to {len(self.weight) - 1}, not {x}")
         return list(take(self.weight, x if isinstance(x, int) else index(x)))
 
-    def __repr__(self) -> str:
-        return f"Embedding({len(self.weight)}, {len(self.weight[0])})"
-
 
 class Dropout(Module):
     """While training, each number is 0 with probability p, and the others are divided by 1 − p, so that the mean stays.

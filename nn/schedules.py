@@ -51,6 +51,8 @@ class Schedule(_Stateful):
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"{type(self).__name__} changes the rate of an optimizer: give it, not {optimizer!r}")
         self.optimizer = optimizer
         self.initial = optimizer.lr
         self.epoch = 0

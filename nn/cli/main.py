@@ -161,6 +161,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _draw(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
+    parser.add_argument("data", metavar="DATA.csv", nargs="?", default=argparse.SUPPRESS, help="the same as --data")
     parser.add_argument("--data", metavar="DATA.csv", help="CSV file that holds the row, or - for standard input")
     parser.add_argument("--row", metavar="N", type=_whole, help="number of the row, counted from 1 (default: 1)")
     parser.add_argument(

@@ -119,7 +119,7 @@ class Probe:
             return "parameters", listed(broken)
         for what, rows in (("sample", self.X), ("target", self.y)):
             if bad := first_not_finite(rows):
-                return f"{what} {bad[0]}", f"{bad[1]}"
+                return f"{what} {bad[0]}", f"{bad[2]}"
         return None
 
     # ---- every sample --------------------------------------------------------------------------------------------

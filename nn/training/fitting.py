@@ -28,7 +28,10 @@ from nn.training.stopping import EarlyStopping, Improvement
 from nn.training.validation import Measure, Samples, alike, copied, metrics_by_name, split_validation
 
 Callback = Callable[[History], None]
-_ELSEWHERE = dict.fromkeys(["lr", "learning_rate"], "optimizer=Adam(model.parameters(), lr=0.01)")
+_ELSEWHERE = {
+    **dict.fromkeys(["lr", "learning_rate"], "optimizer=Adam(model.parameters(), lr=0.01)"),
+    "sample_weight": "loss=lambda output, pair: pair[1] * (output - pair[0]) ** 2 and y=list(zip(y, weights))",
+}
 
 
 def fit(
@@ -255,7 +258,7 @@ class _Training:
             remedy = f"use a smaller learning rate than {rate:g}, or standardize the features"
             for name, rows in zip("Xy", self.samples):
                 if bad := first_not_finite(rows):
-                    remedy = f"{name}[{bad[0]}] holds {bad[1]}"
+                    remedy = f"{name}[{bad[0]}]{bad[1]} holds {bad[2]}" + ", a missing value?" * math.isnan(bad[2])
                     break
             raise NumericError(f"the loss became {losses[good]} in epoch {len(history) + 1}: {remedy}")
 

@@ -13,7 +13,7 @@ from autograd.elementwise import Deferred
 from autograd.errors import CompileError
 from autograd.functional import transformation
 from nn.chance import check_repeatable, draws_given, draws_of, not_drawn
-from nn.data import one_hot
+from nn.data import first_not_finite, one_hot
 from nn.evaluation import Outputs, errors_name, evaluator_of
 from nn.losses import cross_entropy
 from nn.module import evaluating
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
 
     def loss_of(self, i: int) -> Any:
         """The loss of one sample, which must be one number."""
-        with errors_name(i, self.y[i]):
+        with errors_name(i, X=self.X[i], y=self.y[i]):
             loss = self.loss(self.model(self.X[i]), self.y[i])
         if loss is None or hasattr(loss, "__len__"):
             given, remedy = ("None", "does the function say `return`?") if loss is None else (
@@ -45,10 +45,14 @@ class Problem(NamedTuple):
         return loss
 
     def check_eagerly(self) -> None:
-        """Run the model and the loss without the compiler, on a sample of each length, so that their errors surface."""
+        """Run the model and the loss without the compiler, so that their errors surface.
+
+        It is on a sample of each length, and on the first where a value is missing.
+        """
         lengths = {len(x) if hasattr(x, "__len__") else 0: i for i, x in reversed([*enumerate(self.X)])}
+        missing = [bad[0] for rows in (self.X, self.y) if (bad := first_not_finite(rows)) and bad[2] is None]
         with no_grad():
-            for i in sorted(lengths.values()):
+            for i in sorted({*lengths.values(), *missing}):
                 self.loss_of(i)
 
     def numeric(self) -> Problem:

@@ -76,7 +76,7 @@ def test_accuracy_knows_the_threshold_of_a_criterion() -> None:
             lambda: nn.CrossEntropyLoss(weight=[1.0]),
             r"no argument 'weight'.*lambda z, y: weight\[y\] \* nn\.cross_entropy",
         ),
-        (lambda: nn.MSELoss(reductoin="sum"), "MSELoss has no argument 'reductoin': it has reduction; did you mean"),
+        (lambda: nn.MSELoss(reductoin="sum"), r"MSELoss\(\) takes no argument 'reductoin'; did you mean 'reduction'"),
     ],
 )
 def test_an_option_that_a_criterion_does_not_have(make: Any, message: str) -> None:

@@ -549,5 +549,6 @@ def test_structures_are_alike_whose_numbers_are_the_same(kind: Callable[[list[fl
 
 
 def test_the_first_number_that_is_not_finite_has_a_place() -> None:
-    assert first_not_finite([[1.0, 2.0], 3.0, [4.0, math.inf], math.nan]) == (2, math.inf)
+    assert first_not_finite([[1.0, 2.0], 3.0, [4.0, math.inf], math.nan]) == (2, "[1]", math.inf)
+    assert first_not_finite([[1.0], None]) == (1, "", None)
     assert first_not_finite([[1.0], 2.0, "text"]) is None

@@ -7,7 +7,7 @@ of an enumeration has no number: it is part of the structure, so that another on
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 from numbers import Integral
@@ -16,7 +16,7 @@ from typing import Any
 from autograd.compiler.backends import native_available
 from autograd.compiler.recording.exact import EXACT, SMALL, Whole
 from autograd.ops import as_float
-from autograd.trees import FIXED, ObjectError, all_floats, check_kind, is_object, rebuild
+from autograd.trees import FIXED, ObjectError, OwnKindError, all_floats, check_kind, is_object, rebuild
 from autograd.value import Value
 
 _FEW = 16  # numbers that Python takes apart as fast as machine code
@@ -181,9 +181,10 @@ def _checked_number(x: Any, where: Any, whole: bool) -> float:
             raise ObjectError(where) from None
         if is_object(x):
             raise TypeError(f"{place} is no number, but {x!r}: give it as an argument of its own") from None
-        raise TypeError(
-            f"{place} must be a number, a Value, a nested list, a dictionary, an array or a text: {error}"
-        ) from None
+        wanted = f"{place} must be a number, a Value, a nested list, a dictionary, an array or a text: "
+        if isinstance(x, Iterable) and not hasattr(x, "detach"):  # a recording would use up what can be read once
+            raise OwnKindError(f"{wanted}give list(…) of the {type(x).__name__}") from None
+        raise TypeError(f"{wanted}{error}") from None
 
 
 def _place(where: Any) -> str:

@@ -299,7 +299,7 @@ def test_a_row_is_drawn_with_its_loss_and_the_names_of_its_features(
 
 def test_without_the_target_an_output_is_drawn(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (trained / "new.csv").write_text("width,weight\n1,6\n")
-    status, out, _ = run(capsys, "draw", "fruit.json", "--data", "new.csv", "--out", "new.dot")
+    status, out, _ = run(capsys, "draw", "fruit.json", "new.csv", "--out", "new.dot")  # as ``predict`` takes the file
     assert status == 0
     assert re.fullmatch(r"the output \S+ for 'cherry' of row 1 of new.csv, and its gradients\nwrote new.dot\n", out)
     assert "z³₂" in (trained / "new.dot").read_text(encoding="utf-8")
