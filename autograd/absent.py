@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+__all__ = ["Absent", "Missing"]
+
 _NAMES = {
     "it is called backward": "backwards backprop",
     "it is called grad": "gradient",

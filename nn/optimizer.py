@@ -63,6 +63,8 @@ class Optimizer:
 
     def __init__(self, params: Iterable[Value | Mapping[str, Any]], **hyper: float) -> None:
         refuse_model(type(self).__name__, params)
+        if isinstance(params, Value):
+            raise TypeError(f"{type(self).__name__} needs a list of parameters: give [v] for one")
         given = list(params)
         groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
         self.param_groups = [group_of(group, hyper) for group in groups]

@@ -37,8 +37,6 @@ def refuse_model(name: str, parameters: Any) -> None:
     """Refuse a model where a function or class of this name needs the model's parameters."""
     if hasattr(parameters, "parameters"):
         raise TypeError(f"{name} needs parameters, not their model: give model.parameters()")
-    if not hasattr(parameters, "__iter__"):
-        raise TypeError(f"{name} needs a list of parameters: give [v] for one")
 
 
 def check_name(kind: str, given: str, known: Iterable[str], otherwise: str) -> None:

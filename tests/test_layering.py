@@ -107,7 +107,7 @@ LEVELS: dict[str, list[set[str]]] = {
 TOPS = [package for package in LEVELS if "." not in package]
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
-    "autograd", "autograd.cells", "autograd.collector", "autograd.compiler.backends",
+    "autograd", "autograd.absent", "autograd.cells", "autograd.collector", "autograd.compiler.backends",
     "autograd.compiler.batches.gradients", "autograd.compiler.batches.samples", "autograd.compiler.batches.training",
     "autograd.compiler.recording.outside", "autograd.elementwise", "autograd.errors", "autograd.files",
     "autograd.functional", "autograd.holders", "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.pytorch",
