@@ -182,7 +182,8 @@ def _checked_number(x: Any, where: Any, whole: bool) -> float:
         if is_object(x):
             raise TypeError(f"{place} is no number, but {x!r}: give it as an argument of its own") from None
         wanted = f"{place} must be a number, a Value, a nested list, a dictionary, an array or a text: "
-        if isinstance(x, Iterable) and not hasattr(x, "detach"):  # a recording would use up what can be read once
+        is_known = isinstance(x, FIXED) or hasattr(x, "__array__") or hasattr(x, "detach")
+        if isinstance(x, Iterable) and not is_known:  # a recording would use up what can be read once
             raise OwnKindError(f"{wanted}give list(…) of the {type(x).__name__}") from None
         raise TypeError(f"{wanted}{error}") from None
 
