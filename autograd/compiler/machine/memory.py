@@ -145,7 +145,10 @@ def last_regions(
     places: dict[int, list[int]] = {}
     for number, old in carried:
         new = program.outputs[number]
-        if isinstance(new, Read) and times[new.array] == 1 and program.arrays[new.array].size == new.index.distinct:
+        if not isinstance(new, Read) or times[new.array] > 1:
+            continue
+        # Each member goes to one place: a number that is put into several is carried over.
+        if len(new.index) == program.arrays[new.array].size == new.index.distinct:
             to = dict(zip(new.index, old.index))
             places[new.array] = [to[member] for member in range(len(to))]
     readers: dict[int, set[int]] = {}

@@ -186,3 +186,65 @@ def run(kernel: MapKernel, numbers: list[float], divisor: float) -> Any:
     pointer = ctypes.c_void_p
     ctypes.CFUNCTYPE(None, pointer, pointer, pointer)(where)(frame.ctypes.data, None, descriptor.ctypes.data)
     return frame[count + 1 :]
+
+
+# ---- one number for several places -----------------------------------------------------------------------------------
+def two_parameters(w: list[Value]) -> None:
+    t = 0.1 * w[0].grad
+    w[1].data = t
+    w[2].data = t
+
+
+def all_gradients(w: list[Value]) -> None:
+    mean = sum([p.grad for p in w]) / len(w)
+    for p in w:
+        p.grad = mean
+
+
+def all_data(w: list[Value]) -> None:
+    last = 0.5 * w[-1].data
+    for p in w:
+        p.data = last
+
+
+def data_and_gradient(w: list[Value]) -> None:
+    for p in w:
+        t = 0.9 * p.data
+        p.data, p.grad = t, t
+
+
+def a_constant_everywhere(w: list[Value]) -> None:
+    for p in w:
+        p.data = 0.03
+    for p in w:
+        p.grad = 0.5 * p.data
+
+
+def neighbours(w: list[Value]) -> None:
+    for p, q in zip(w[::2], w[1::2]):
+        t = p.data - 0.1 * p.grad
+        p.data, q.data = t, t
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize("count", [4, 40])
+@pytest.mark.parametrize(
+    "update", [two_parameters, all_gradients, all_data, data_and_gradient, a_constant_everywhere, neighbours]
+)
+def test_one_number_may_be_put_into_several_places(update: Any, count: int, backend: str) -> None:
+    def run(backend: str) -> list[Any]:
+        w = [Value(0.1 * k - 1.0) for k in range(count)]
+
+        def step(x: float) -> Any:
+            loss: Any = sum([(p * x - 0.1 * k) ** 2 for k, p in enumerate(w)])
+            for p in w:
+                p.grad = 0.0
+            loss.backward()
+            update(w)
+            return loss
+
+        f = autograd.compile(step, backend=backend) if backend else step
+        losses = [f(x).data for x in (0.5, 0.25, 1.0, 0.75, 0.5)]
+        return [*losses, *[p.data for p in w], *[p.grad for p in w]]
+
+    assert run(backend) == pytest.approx(run(""), rel=1e-12)
