@@ -23,6 +23,7 @@ from autograd.compiler.recording.record import Recording, advice, as_node, first
 from autograd.compiler.recording.results import is_plain_number, is_structure, taken_apart
 from autograd.compiler.recording.running import RaisedError, containers_in, inputs_for, labels_of, put_back, run
 from autograd.compiler.recording.traced import node_of
+from autograd.compiler.recording.watches import Watch
 from autograd.compiler.recording.written import NotReplayableError, Place
 from autograd.compiler.residence import Residence
 from autograd.errors import CompileError
@@ -270,8 +271,7 @@ class Uncompiled(Recordings):
     """A function that can also be called as it is, with the same results."""
 
     _outside: Outside | None = None
-    _next_look = 0  # the number of calls at which the code is read again
-    _told = False, False, False
+    _told: tuple[Outside | None, tuple[bool, bool, bool]] = None, (False, False, False)  # by what it sees
 
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
@@ -333,13 +333,15 @@ class Uncompiled(Recordings):
     def _told_by_code(self) -> tuple[bool, bool, bool]:
         """Whether the code can set data and gradients of Values, whether it asks for types, or by ``isinstance``.
 
-        It is read again each time that the calls have doubled, since to find all of it takes longer than many a call.
+        Finding it takes longer than many a call, so it is found again only where more than numbers has changed.
         """
-        if self.budget.calls >= self._next_look:
-            seen, self._next_look = self._seen(), 2 * self.budget.calls
+        seen, told = self._told
+        if seen is None or not (seen.holds() or all(map(Watch.holds_but_for_numbers, seen.watches))):
+            seen = self._seen()
             updates = seen.sets("grad") or seen.sets("data") or "backward" in seen.names
-            self._told = updates, seen.reads("type"), seen.reads("isinstance")
-        return self._told
+            told = updates, seen.reads("type"), seen.reads("isinstance")
+            self._told = seen, told
+        return told
 
     def _seen(self) -> Outside:
         """What the function can see, and the names in all of its code: the same object as long as all is as it was."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from autograd.compiler.machine.identical import Comparison
 
 ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
+_NUMBERS = {int, float, bool, complex}
 
 
 _PAYS = 20  # looks after which machine code is made for them
@@ -78,6 +79,17 @@ class Watch:
         if len(now) != len(seen):
             return False
         return all(map(is_, now, seen)) or all(map(_same, now, seen))
+
+    def holds_but_for_numbers(self) -> bool:
+        """Whether all that is another object now is a number, and was one."""
+        if self.holds():
+            return True
+        now, seen = self.find(), self.seen
+        if len(now) == len(seen):
+            others = [x for pair in zip(now, seen) if not _same(*pair) for x in pair]
+        else:
+            others = [*now, *seen]
+        return bool(now) and _NUMBERS.issuperset(map(type, others))
 
     def changed(self) -> str:
         """The name of an object that is another one now; empty if there is none."""

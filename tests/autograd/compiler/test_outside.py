@@ -694,12 +694,34 @@ def test_what_a_function_reads_is_not_looked_for_at_each_call_without_the_compil
             super().__init__(*args)
 
     monkeypatch.setattr("autograd.compiler.calls.recordings.Outside", Counted)
-    rates = [1.0]
-    compiled = autograd.compile(lambda x: x * rates[0])
+    rates, seen = [1.0], [0]
+    compiled = autograd.compile(lambda x: x * rates[0] if seen else x)
     for k in range(100):
         rates[0] = float(k)
+        seen.append(k)
         assert compiled(2.0).data == 2.0 * k
     assert len(made) <= compiled.recordings + 10
+
+
+@pytest.mark.filterwarnings("ignore:.* was recorded")
+@pytest.mark.parametrize("place", ["cell", "list", "attribute"])
+def test_what_code_may_do_is_known_anew_where_no_recording_has_fitted_for_long(place: str) -> None:
+    held: Any = [abs] if place == "list" else types.SimpleNamespace(hook=abs)
+    hook: Any = abs
+
+    def f(x: float) -> Any:
+        now = hook if place == "cell" else held[0] if place == "list" else held.hook
+        return Value(2.0) * now(x) if round(x, 3) > 0.0 else x
+
+    compiled = autograd.compile(f)
+    for change in (lambda x: x * 1.0, lambda x: x * 10.0 if type(x) is float else -x, lambda x: x * 2.0):
+        hook = change
+        if place == "list":
+            held[:] = [change]
+        elif place == "attribute":
+            held.hook = change
+        for k in range(100):
+            assert compiled(1.0 + 0.001 * k).data == f(1.0 + 0.001 * k).data
 
 
 @pytest.mark.filterwarnings("ignore:.* was recorded")
