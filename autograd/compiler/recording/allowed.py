@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.recording.choosing import CHANGING, changing, original
+from autograd.compiler.recording.codenames import codes_inside
 from autograd.compiler.recording.traced import DifferentiatedFloat, TracedFloat, node_of
 from autograd.modes import current_modes, recorders, switched
 from autograd.ops import Op, Traced, Unary
@@ -174,8 +175,8 @@ def _remembering(function: Any, cache: Any = None, *bound: Any) -> Callable[...,
     def call(*args: Any, **keywords: Any) -> Any:
         recorder = current_modes().recorder
         given = (*bound, *args, *keywords.values())
-        if recorder is not None and id(cache or function) not in recorder.outside:
-            return function(*args, **keywords)  # the function has made the cache itself: it ends with the call
+        if recorder is not None and _is_own(cache or function, recorder):
+            return function(*args, **keywords)
         if recorder is None or not any(map(recorder.knows, given)):
             # The same numbers at every call: the function runs as it does without the compiler.
             with apart(recorder):
@@ -188,6 +189,18 @@ def _remembering(function: Any, cache: Any = None, *bound: Any) -> Callable[...,
         return recorder.remembered[key]
 
     return call
+
+
+def _is_own(cache: Any, recorder: Any) -> bool:
+    """Whether the function has made a cache itself, by code of its own, in this call: the cache ends with it."""
+    if id(cache) not in recorder.caches:
+        code = getattr(cache.__wrapped__, "__code__", None)
+        functions = [x for x in recorder.outside.values() if isinstance(x, FunctionType)]
+        own = any(code is inner for function in functions for inner in codes_inside(function.__code__))
+        new = id(cache) not in recorder.outside and not any(cache.cache_info()[:2])
+        recorder.caches[id(cache)] = cache, own and new  # which keeps it alive, and its id its own
+    found: bool = recorder.caches[id(cache)][1]
+    return found
 
 
 @contextmanager

@@ -68,6 +68,7 @@ class Recorder:
         self.bounds: dict[Value, int] = {}  # how large ints can be at most, see ``exact``
         self.outside: dict[int, Any] = {}  # by id, the objects that the function can see besides its arguments
         self.remembered: dict[Any, Any] = {}  # what functions with a cache gave for numbers of this call
+        self.caches: dict[int, tuple[Any, bool]] = {}  # by id, those that it called, and whether it made them itself
         self.copies: set[int] = set()  # the ids of the lists and dictionaries that stand for those in the arguments
         self.choices = Choices()  # the nodes that the function chose by numbers of the call
         self.function_runs = True  # whether the function is at work, and not what records it

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import statistics
+import sys
 from enum import Enum
 from typing import Any
 
@@ -67,6 +69,24 @@ def test_what_a_cache_made_once_is_one_object_still() -> None:
     model()[0].data = 5.0
     assert f(1.0, 3).data == 30.0
     assert type(basis.of(3)) is float
+
+
+@functools.lru_cache
+def squared(x: Any) -> Any:
+    return x * x
+
+
+@pytest.mark.parametrize(
+    "find",
+    [lambda: sys.modules[__name__].squared, lambda: importlib.import_module(__name__).squared],
+)
+def test_a_cache_that_the_function_reaches_in_hidden_ways_keeps_no_number_of_a_recorded_call(find: Any) -> None:
+    squared.cache_clear()
+    f = autograd.compile(lambda x: W * find()(x))
+    for x in (1.0, 2.0, 3.0, 1.0, 2.0):
+        assert f(x).data == 2.0 * x * x
+    assert f.recordings == 1
+    assert {type(squared(x)) for x in (1.0, 2.0, 3.0)} == {float}
 
 
 # ---- labels ----------------------------------------------------------------------------------------------------------
