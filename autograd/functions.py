@@ -82,11 +82,8 @@ def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[
     return [op(*w, *inputs, b) for w, b in zip(weights, biases)]
 
 
-def _listed(name: str, xs: Any, more: Any) -> Any:
-    """The numbers of the one list that a function takes."""
-    if more or isinstance(xs, (float, int, Value)):
-        raise TypeError(f"{name} takes one list of numbers, as in {name}([x, y])")
-    return xs
+def _refuse(name: str) -> NoReturn:
+    raise TypeError(f"{name} takes one list of numbers, as in {name}([x, y])")
 
 
 def fsum(xs: Iterable[Any], *more: NoReturn) -> Any:
@@ -95,7 +92,7 @@ def fsum(xs: Iterable[Any], *more: NoReturn) -> Any:
     >>> fsum([1e100, 1.0, -1e100])
     1.0
     """
-    return ops.sum_of(*_listed("fsum", xs, more))
+    return _refuse("fsum") if more or isinstance(xs, Value) else ops.sum_of(*xs)
 
 
 def prod(xs: Iterable[Any], *more: NoReturn) -> Any:
@@ -105,7 +102,7 @@ def prod(xs: Iterable[Any], *more: NoReturn) -> Any:
     >>> y = prod(xs); y.backward(); [x.grad for x in xs]
     [12.0, 0.0, 0.0]
     """
-    return ops.product_of(*_listed("prod", xs, more))
+    return _refuse("prod") if more or isinstance(xs, Value) else ops.product_of(*xs)
 
 
 def logsumexp(xs: Iterable[Any], *more: NoReturn) -> Any:
@@ -114,7 +111,7 @@ def logsumexp(xs: Iterable[Any], *more: NoReturn) -> Any:
     >>> logsumexp([1000.0, 1000.0])
     1000.6931471805599
     """
-    return ops.log_sum_exp(*_listed("logsumexp", xs, more))
+    return _refuse("logsumexp") if more or isinstance(xs, Value) else ops.log_sum_exp(*xs)
 
 
 def softmax(xs: Iterable[Any], *more: NoReturn) -> list[Any]:
@@ -123,7 +120,7 @@ def softmax(xs: Iterable[Any], *more: NoReturn) -> list[Any]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    terms = list(_listed("softmax", xs, more))
+    terms = _refuse("softmax") if more or isinstance(xs, Value) else list(xs)
     total = logsumexp(terms)
     return [ops.exp(x - total) for x in terms]
 

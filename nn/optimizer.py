@@ -175,10 +175,10 @@ class Optimizer:
             moved, end = list(zip(before, states)), 0
             for group in self.param_groups:
                 start, end = end, end + len(group.parameters)
-                free = [k for k in range(start, end) if not any_frozen or self.parameters[k].requires_grad]
-                given = [(k, self.parameters[k].grad) for k in free]
-                rows = {k: (before[k], gradient, states[k]) for k, gradient in given if gradient is not None}
-                for k, result in zip(rows, each(self.rule, [*rows.values()], group.hyper)):
+                own = enumerate(group.parameters, start)
+                free = [k for k, p in own if (not any_frozen or p.requires_grad) and p.grad is not None]
+                rows = [(before[k], self.parameters[k].grad, states[k]) for k in free]
+                for k, result in zip(free, each(self.rule, rows, group.hyper)):
                     moved[k] = result
             for parameter, (number, _) in zip(self.parameters, moved):
                 parameter.data = number
