@@ -1,7 +1,8 @@
-"""What a function chooses by a number of the call: a member of a list by its index, the largest or smallest number.
+"""What a function chooses by a number of the call, such as a member of a list by its index.
 
 Without the compiler Python does that itself.  In a recording the choice is made anew at every replay: ``xs[i]`` is a
-gather (the row ``take`` of the table) and ``max`` a chain of selections, so that no decision has to be guarded.
+gather (the row ``take`` of the table) and ``max`` a chain of selections (``selecting.py``), so that no decision has to
+be guarded.
 
 >>> from autograd import Value, compile, take
 >>> table = [[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]]
@@ -14,18 +15,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from operator import is_
 from typing import Any
 from weakref import ref
 
 from autograd import ops
 from autograd.compiler.recording.exact import EXACT
 from autograd.compiler.recording.traced import DifferentiatedFloat, TracedBool, TracedFloat, TracedInt, node_of
+from autograd.compiler.recording.written import NotReplayableError
 from autograd.graph import walking
 from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
 _CONTAINERS = (list, dict)
+_CHANGED = "changes a list, and goes on with what it chose by a number of the call from that list and others"
 
 
 class TracedWhole(TracedFloat):
@@ -143,11 +147,12 @@ def _no_function_runs() -> bool:
 def original(x: Any) -> Any:
     """The object itself or, if it is one of several nodes or lists, the one that was chosen: a decision."""
     if type(x) is Row and current_modes().recorder is not None:
-        return original(x._lists)[x._place.read()]
+        return original(x._lists[x._place.read()])
     return _original(x) if isinstance(x, Chosen) else x
 
 
-def _chosen(node: Value) -> Value:
+def chosen_node(node: Value) -> Value:
+    """A node that stands for one of its parents, as one that passes for that."""
     if type(node) is Value:  # a program's own subclass stays what it is
         node.__class__ = Chosen
         if (recorder := current_modes().recorder) is not None:
@@ -210,7 +215,7 @@ def _gathered(place: Value, xs: Sequence[Any], i: Any) -> Any:
         return tuple(columns) if type(xs[0]) is tuple else Row(columns, xs, i)
     node = Value.apply(ops.take, [place, *map(node_of, xs)])
     if any(isinstance(x, Value) for x in xs):
-        return _chosen(node)
+        return chosen_node(node)
     return (TracedBool if isinstance(xs[0], bool) else TracedInt if isinstance(xs[0], int) else TracedFloat)(node)
 
 
@@ -219,10 +224,26 @@ class Row(list[Any]):
 
     def __init__(self, members: Sequence[Any], lists: Any = (), index: Any = 0) -> None:
         super().__init__(members)
-        self._lists, self._place = lists, index
+        self._lists, self._place = tuple(lists), index  # as they are now: the list of lists may change, too
         if (recorder := current_modes().recorder) is not None:
             for x in lists:
                 recorder.rows.setdefault(id(x), []).append(ref(self))
+                if type(x) is list:
+                    recorder.contents.setdefault(id(x), (x, tuple(x)))
+
+    def __iter__(self) -> Iterator[Any]:
+        """Member by member, which is refused as soon as the row is stale."""
+        k = 0
+        while k < len(self):
+            yield self[k]
+            k += 1
+
+    def __reversed__(self) -> Iterator[Any]:
+        for k in range(len(self) - 1, -1, -1):
+            yield self[k]
+
+    def __radd__(self, other: list[Any]) -> list[Any]:
+        return [*other, *self]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, (list(self),)
@@ -244,9 +265,28 @@ def _rows_of(x: Any) -> list[Row]:
 
 def changing(x: Any) -> Any:
     """A list or another container, which is about to be changed: rows that may have been chosen from it are stale."""
-    for row in _rows_of(x) if type(x) is list else ():
-        row.__class__ = StaleRow
+    if type(x) is list:
+        _outdate(x)
+        if (recorder := current_modes().recorder) is not None:
+            recorder.contents.pop(id(x), None)
     return x
+
+
+def _outdate(x: Any) -> None:
+    for row in _rows_of(x):
+        row.__class__ = StaleRow
+        _outdate(row)
+
+
+def check_rows(recorder: Any) -> None:
+    """Refuse a function that has changed a list, in a way that nobody saw, after it had chosen from it and others.
+
+    Raises:
+        NotReplayableError: It did, with ``heapq.heappush(table[0], x)`` say.
+    """
+    for x, before in recorder.contents.values():
+        if len(x) != len(before) or not all(map(is_, x, before)):
+            recorder.refuse(_CHANGED)
 
 
 def _same_rows(row: Row) -> list[Row]:
@@ -261,7 +301,10 @@ def _changing(name: str) -> Callable[..., Any]:
     def method(self: Row, *args: Any, **keywords: Any) -> Any:
         for row in _same_rows(self):
             change(row, *args, **keywords)
-        getattr(original(self), name)(*args, **keywords)
+        chosen = original(self)
+        getattr(chosen, name)(*args, **keywords)
+        if (recorder := current_modes().recorder) is not None and id(chosen) in recorder.contents:
+            recorder.contents[id(chosen)] = chosen, tuple(chosen)
         result = change(self, *args, **keywords)
         return self if name in ("__iadd__", "__imul__") else result
 
@@ -270,9 +313,9 @@ def _changing(name: str) -> Callable[..., Any]:
 
 def _refused(self: StaleRow, *_: Any) -> Any:
     recorder = current_modes().recorder
-    if recorder is None:
-        raise RuntimeError("a list that was chosen while a function was recorded was changed since")
-    recorder.refuse("changes a list, and goes on with what it chose by a number of the call from that list and others")
+    if recorder is None:  # what the function has returned is looked at after it has run
+        raise NotReplayableError(_CHANGED)
+    recorder.refuse(_CHANGED)
 
 
 CHANGING = frozenset(["append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse"])
@@ -281,39 +324,12 @@ for _name in (*CHANGING, "__setitem__", "__delitem__", "__iadd__", "__imul__"):
     setattr(StaleRow, _name, _refused)
 for _name in (
     "__getitem__", "__iter__", "__reversed__", "__contains__", "__len__", "__eq__", "__ne__", "__lt__", "__le__",
-    "__gt__", "__ge__", "__add__", "__mul__", "__rmul__", "__repr__", "index", "count", "copy",
+    "__gt__", "__ge__", "__add__", "__radd__", "__mul__", "__rmul__", "__repr__", "index", "count", "copy",
 ):  # fmt: skip
     setattr(StaleRow, _name, _refused)
 
 
-# ---- one of two ------------------------------------------------------------------------------------------------------
-def _of_two_kinds(items: Sequence[Any]) -> bool:
-    """Whether these are plain numbers, among them an int of the call and a float: the result is now one, now the other.
-
-    An int of the program, such as the 0 of ``max(x, 0)``, is taken for a float: that it was none could be seen in a
-    text only.
-    """
-    if any(isinstance(x, Value) for x in items) or not any(isinstance(x, Traced) and isinstance(x, int) for x in items):
-        return False
-    return len({bool if isinstance(x, bool) else int if isinstance(x, int) else float for x in items}) > 1
-
-
-def _may_be_chosen(x: Any) -> bool:
-    """Whether a selection has x itself as its result: an int that a float holds, and no bool."""
-    if isinstance(x, bool):
-        return False
-    return isinstance(x, (Value, Traced, float)) or (isinstance(x, int) and abs(x) <= EXACT)
-
-
-def choice(condition: Any, x: Any, y: Any) -> Any:
-    """``x if condition else y``: of two numbers or Values a selection, of anything else a decision."""
-    alike = _may_be_chosen(x) and _may_be_chosen(y) and not _of_two_kinds((x, y))
-    if not alike or x is y:
-        return x if condition else y
-    chosen = condition.select(x, y)
-    return _chosen(chosen) if isinstance(chosen, Value) else chosen
-
-
+# ---- identities -----------------------------------------------------------------------------------------------------
 def identical(x: Any, y: Any) -> bool:
     """``x is y``: of a truth that is computed from the arguments a decision, since there are two truths only.
 
@@ -335,64 +351,3 @@ def identical(x: Any, y: Any) -> bool:
     if isinstance(x, Value) and isinstance(y, Value) and not given.keys().isdisjoint((x, y)):
         recorder.refuse("asks whether an argument is a certain Value")
     return False
-
-
-# ---- the largest and the smallest ------------------------------------------------------------------------------------
-def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
-    """``max(...)`` or ``min(...)``: of traced numbers and Values as selections, in the order in which Python compares.
-
-    The first of equal numbers wins, and a nan only if it comes first.
-    """
-    if current_modes().recorder is None or (function is not max and function is not min):
-        return function(*args, **keywords)
-    items = list(args[0]) if len(args) == 1 else args
-    key = keywords.pop("key", None)
-    keys = items if key is None else list(map(key, items))  # once each, as Python does
-    computed = any(isinstance(x, (Value, Traced)) for x in keys)
-    chosen = all(map(_is_number if key is None else _may_be_chosen, items)) and not _of_two_kinds(items)
-    if not computed or not chosen or not all(map(_is_number, keys)):
-        if not keys:
-            return function(items, **keywords)
-        return items[function(range(len(keys)), key=keys.__getitem__)]
-    if key is None and all(map(_is_detached, items)):
-        return _largest(items) if function is max else _smallest(items)
-    best, top = items[0], keys[0]
-    for x, k in zip(items[1:], keys[1:]):
-        operands = (top, k) if function is max else (k, top)
-        taken = Value.apply(ops.less, list(map(node_of, operands)))
-        best = _selected(taken, x, best)
-        top = best if key is None else _selected(taken, k, top)
-    return best
-
-
-def _is_number(x: Any) -> bool:
-    return isinstance(x, (Value, Traced, int, float))
-
-
-def _selected(taken: Value, x: Any, best: Any) -> Any:
-    if isinstance(best, Value) or isinstance(x, Value):
-        return _chosen(taken.select(node_of(x), node_of(best)))
-    return TracedFloat(taken).select(x, best)
-
-
-def _is_detached(x: Any) -> bool:
-    """Whether no gradient can go through a number."""
-    if isinstance(x, Value) or not isinstance(x, Traced):
-        return not isinstance(x, Value)
-    whole = isinstance(x, int)
-    return whole or x.node.op is ops.detached
-
-
-def _smallest(items: Sequence[Any]) -> Any:
-    """Of ints and floats as floats: the int 0 has no other sign, which would be lost on the way."""
-    found = _largest(
-        [-node_of(x) for x in items] if len({isinstance(x, int) for x in items}) > 1 else [-x for x in items]
-    )
-    return -found
-
-
-def _largest(items: Sequence[Any]) -> Any:
-    kinds = [bool, int, float]
-    kind = next(kind for kind in kinds if all(isinstance(x, kind) for x in items) or kind is float)
-    node = Value.apply(ops.largest, list(map(node_of, items)))
-    return {bool: TracedBool, int: TracedInt, float: TracedFloat}[kind](node)

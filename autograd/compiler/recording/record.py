@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.recording.arguments import arguments_of
+from autograd.compiler.recording.choosing import check_rows
 from autograd.compiler.recording.codenames import catches_arithmetic, compares_with_true
 from autograd.compiler.recording.effects import Changes, Effects, through_updates
 from autograd.compiler.recording.numbered import Graph, graph_of
@@ -159,6 +160,7 @@ def _run(
             inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
         try:
             output, copies = run(f, args, inputs)
+            check_rows(recorder)
         finally:  # also where the function has caught the error
             if recorder.refused:
                 raise NotReplayableError(recorder.refused) from None

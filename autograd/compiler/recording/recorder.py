@@ -74,6 +74,7 @@ class Recorder:
         self.function_runs = True  # whether the function is at work, and not what records it
         # References to the rows that were chosen by a number of the call, by the id of each list among others.
         self.rows: dict[int, list[Any]] = {}
+        self.contents: dict[int, tuple[list[Any], tuple[Any, ...]]] = {}  # of each of these lists, as far as is known
         self.numpy: Any = None  # the package, if there are numbers of it among the arguments
 
     def refuse(self, reason: str) -> NoReturn:

@@ -38,8 +38,9 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from autograd.compiler.recording.allowed import ELEMENTARY, check_names, checked, elementary
-from autograd.compiler.recording.choosing import Chosen, TracedWhole, changing, choice, extreme, identical
+from autograd.compiler.recording.choosing import Chosen, TracedWhole, changing, identical
 from autograd.compiler.recording.loops import Loop, loop_of
+from autograd.compiler.recording.selecting import choice, extreme
 from autograd.compiler.recording.traced import TracedBool
 from autograd.functions import take
 from autograd.locks import renew_in_child

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -507,11 +509,64 @@ def changed_after_its_last_use(m: Deep, n: int, x: float) -> float:
     return y
 
 
+def grown_by_another_name(m: Deep, n: int, x: float) -> float:
+    row, first = m[n % 2][0], m[0][0]
+    first += [x]
+    return sum(row)
+
+
+def grown_in_its_place(m: Deep, n: int, x: float) -> float:
+    row = m[n % 2][0]
+    m[0][0] *= 2
+    return sum(row) * x
+
+
+def changed_by_functions_in_c(m: Deep, n: int, x: float) -> float:
+    row = m[n % 2][0]
+    heapq.heappush(m[0][0], x)
+    list.append(m[1][0], 2.0 * x)
+    operator.setitem(m[0][0], 0, 3.0 * x)
+    return sum(row)
+
+
+def replaced_in_the_list_of_lists(m: Deep, n: int, x: float) -> float:
+    row = m[n % 2][0]
+    m[0][0] = [x, x]
+    m.insert(0, m.pop())
+    row[0] = 5.0
+    return m[0][0][0] + 10.0 * m[1][0][0]
+
+
+def changed_while_it_is_gone_through(m: Deep, n: int, x: float) -> float:
+    total = 0.0
+    for k, y in enumerate(m[n % 2][0]):
+        m[0][0][1] = x
+        total += y * (k + 1.0)
+    for y, z in zip(reversed(m[n % 2][1]), m[0][1]):
+        m[0][1][0] = x
+        total += y * z
+    return total
+
+
+def added_to_another_list(m: Deep, n: int, x: float) -> float:
+    row = m[n % 2][0]
+    m[0][0][0] = x
+    return sum([1.0] + row)  # noqa: RUF005 - it is this addition that is tried
+
+
+def chosen_from_what_was_chosen(m: Deep, n: int, x: float) -> float:
+    row = m[n % 2][n % 2]
+    m[0][0][0] = m[1][1][1] = x
+    return sum(row)
+
+
 CHANGES |= {
     f.__name__.replace("_", " "): f
     for f in (
         set_by_its_own_name, added_to_by_its_own_name, shortened_by_its_own_name, grown_by_its_own_name,
-        changed_after_its_last_use,
+        changed_after_its_last_use, grown_by_another_name, grown_in_its_place, changed_by_functions_in_c,
+        replaced_in_the_list_of_lists, changed_while_it_is_gone_through, added_to_another_list,
+        chosen_from_what_was_chosen,
     )
 }  # fmt: skip
 
@@ -527,6 +582,19 @@ def test_a_list_that_is_changed_after_a_row_was_used_is_no_reason_to_record_agai
 
     assert [f(k % 2, 2.0).data for k in range(8)] == [2.0, 6.0] * 4
     assert f.recordings - f.refused <= 3
+
+
+@pytest.mark.filterwarnings("ignore:.*where no recording fits")
+def test_a_row_that_was_changed_by_another_name_is_returned_as_it_is_then() -> None:
+    table = [[1.0, 2.0], [3.0, 4.0]]
+
+    @autograd.compile
+    def f(n: int, x: float) -> list[Any]:
+        row = table[n]
+        table[0][0] = x
+        return [row]
+
+    assert [list(f(k % 2, float(k))[0]) for k in range(4)] == [[0.0, 2.0], [3.0, 4.0], [2.0, 2.0], [3.0, 4.0]]
 
 
 @pytest.mark.parametrize("backend", ["python", "native"])
