@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 import autograd
-from autograd.compiler.calls import budget
 from autograd.compiler.calls.compiled import Compiled
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +67,6 @@ def trained(module: ModuleType, steps: int) -> list[float]:
 @pytest.mark.parametrize("name", NAMES)
 def test_compiled_is_eager(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     needs(name)
-    monkeypatch.setattr(budget, "_LONG", math.inf)  # each length of text is compiled when it comes first
     compiled = load(name)
     with monkeypatch.context() as without:
         without.setattr(autograd, "compile", lambda f: f)

@@ -13,7 +13,7 @@ thread_time: Callable[[], float] = getattr(time, "thread_time", time.process_tim
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds that compiling may take before it has saved any
-_LONG = 0.5  # seconds to record and compile, from which on a further structure has to wait
+_LONG = 0.1  # seconds to record and compile, from which on a further structure has to wait
 _MOST_WAITING = 1_000  # structures that are remembered meanwhile
 
 

@@ -347,7 +347,7 @@ class Uncompiled(Recordings):
         """What the function can see, and the names in all of its code: the same object as long as all is as it was."""
         known = self._outside
         if known is None or (known.changed() if known.never else not known.holds()):
-            known = self._outside = Outside(self.f)
+            known = self._outside = Outside(self.f, frozenset(self._places))  # no number tells what code does
         return known
 
     def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import pytest
 
-from autograd.compiler.calls import budget, variants
+from autograd.compiler.calls import variants
 from autograd.compiler.recording import watches
 
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled_at_once() -> Iterator[None]:
-    """However small a function is, or however long it takes to record and compile, machine code runs its first call."""
+    """However small a function is, machine code runs its first call."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(variants, "BY_GRAPH", 0)
         patch.setattr(variants, "TINY", 0)
         patch.setattr(variants, "BUILTIN_FROM", 0)
-        patch.setattr(budget, "_LONG", math.inf)
-        patch.setattr(budget, "_CHEAP", math.inf)
         patch.setattr(watches, "MANY", 0)
         yield
