@@ -56,7 +56,8 @@ def check_kind(x: Any) -> None:
         NumpyKindError: It is one of these.
         OwnKindError: It is one of the program's own.
     """
-    if is_numpy(x) and not x.dtype.str.endswith(_KINDS):
+    held = {*map(type, x.flat)} if is_numpy(x) and x.dtype.kind == "O" else ()
+    if is_numpy(x) and (not x.dtype.str.endswith(_KINDS) or any(hasattr(kind, "flat") for kind in held)):
         raise NumpyKindError(f"numpy computes with {x.dtype} in its own way, to other numbers: give x.astype(float)")
     if isinstance(x, (float, int)) and type(x).__module__.partition(".")[0] not in _KNOWN:
         raise OwnKindError(f"{x!r} is of the class {type(x).__name__}, which may do more than a float: give float(x)")

@@ -22,7 +22,7 @@ from types import BuiltinFunctionType, CellType, FunctionType, MethodType, Modul
 from typing import Any, NamedTuple
 
 from autograd import ops
-from autograd.compiler.recording.choosing import CHANGING, changing, original
+from autograd.compiler.recording.choosing import CHANGING, TracedWhole, changing, original
 from autograd.compiler.recording.codenames import codes_inside
 from autograd.compiler.recording.traced import DifferentiatedFloat, TracedFloat, node_of
 from autograd.modes import current_modes, recorders, switched
@@ -148,7 +148,15 @@ def _id(x: Any) -> int:
 
 def _kind_of(*args: Any) -> Any:
     """``type(x)``, where ``type`` is handed on, as in ``map(type, xs)``: of a stand-in what it stands for."""
-    return args[0].__class__ if len(args) == 1 and isinstance(args[0], Traced) else type(*args)
+    return kind_of(args[0]) if len(args) == 1 and isinstance(args[0], Traced) else type(*args)
+
+
+def kind_of(x: Any) -> Any:
+    """``type(x)`` of a stand-in: that it is one of numpy's, or an int in a list of floats, none knows."""
+    recorder = current_modes().recorder
+    if recorder is not None and (recorder.numpy or isinstance(x, TracedWhole)):
+        recorder.refuse("asks for the type of a number that may be one of numpy's, or an int in a list of floats")
+    return x.__class__
 
 
 def _is_unseeded(function: Any) -> bool:

@@ -41,6 +41,12 @@ def names_read(code: CodeType) -> frozenset[str]:
 
 
 @lru_cache(maxsize=10_000)
+def asks_for_class(code: CodeType) -> bool:
+    """Whether a piece of code asks for the class of something without a call: ``x.__class__``, or ``case float():``."""
+    return "__class__" in names_read(code) or any(step.opname == "MATCH_CLASS" for step in dis.get_instructions(code))
+
+
+@lru_cache(maxsize=10_000)
 def globals_read(code: CodeType) -> frozenset[str]:
     """The names that a piece of code reads and that may be globals of its module.
 

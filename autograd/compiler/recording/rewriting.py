@@ -37,7 +37,7 @@ from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.allowed import ELEMENTARY, check_names, checked, elementary
+from autograd.compiler.recording.allowed import ELEMENTARY, check_names, checked, elementary, kind_of
 from autograd.compiler.recording.choosing import Chosen, TracedWhole, changing, identical
 from autograd.compiler.recording.loops import Loop, loop_of
 from autograd.compiler.recording.selecting import choice, extreme
@@ -71,7 +71,7 @@ def kind(function: Any, x: Any) -> Any:
     """``type(x)``."""
     if function is not type or not isinstance(x, (Traced, Value)):
         return function(x)
-    return Value if isinstance(x, Chosen) else x.__class__
+    return Value if isinstance(x, Chosen) else kind_of(x) if isinstance(x, Traced) else x.__class__
 
 
 def instance(function: Any, x: Any, kinds: Any) -> Any:

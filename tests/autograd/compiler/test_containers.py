@@ -194,6 +194,20 @@ def test_kinds_are_those_of_the_numbers_also_where_they_are_asked_for_indirectly
         assert _shown(compiled(xs)) == _shown(f(xs))
 
 
+def _matched(x: Any) -> float:
+    match x:
+        case np.floating() | int():
+            return 2.0
+    return 3.0
+
+
+def _is_int(x: Any) -> bool:
+    match x:
+        case int():
+            return True
+    return False
+
+
 NUMPYS: dict[str, Callable[[Any], Any]] = {
     "arithmetic": lambda x: [W * (x[0] * 0.1 + x[1] * x[1] + x[1]), x[0] + x[1]],
     "a difference": lambda x: W * (x[0] - x[1]),
@@ -205,6 +219,11 @@ NUMPYS: dict[str, Callable[[Any], Any]] = {
     "numpy's": lambda x: W * (2.0 if isinstance(x[0], np.floating) else 3.0) * x[1],
     "Python's": lambda x: W * (2.0 if isinstance(x[0] * 2, int) else 3.0) * x[1],
     "one of several": lambda x: W * (2.0 if isinstance(x[0], (list, (int, np.integer))) else 3.0) * x[1],
+    "its type": lambda x: W * (2.0 if type(x[0]) is float else 3.0) * x[1],
+    "the type of a truth": lambda x: W * (2.0 if type(x[0] > 1) is bool else 3.0) * x[1],
+    "all types": lambda x: W * (2.0 if {*map(type, x)} == {float} else 3.0) * x[1],
+    "its class": lambda x: W * (2.0 if x[0].__class__ is float else 3.0) * x[1],
+    "a pattern": lambda x: W * _matched(x[0]) * x[1],
     "a Value": lambda x: (x[0] if isinstance(x[0], Value) else W * x[0]) * x[1],
 }
 
@@ -217,7 +236,7 @@ def test_numbers_of_numpy_compute_as_without_the_compiler(f: Callable[[Any], Any
     compiled = autograd.compile(f)
     kinds = ["float64", "float32", "float16", "bool", "int64", "int32", "uint8"]
     arrays = [np.array([1.7, 3.3]).astype(kind) for kind in kinds]
-    for x in [y for array in arrays for y in (array, list(array))] * 2:
+    for x in [y for array in arrays for y in (array, list(array), np.array([*array, None])[:2])] * 2:
         try:
             expected = f(x)
         except Exception as error:
@@ -274,9 +293,19 @@ def test_a_parameter_in_a_result_is_that_parameter() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*list of floats")
-def test_an_int_in_a_list_of_floats_is_an_int_to_isinstance() -> None:
+@pytest.mark.parametrize(
+    "is_int",
+    [
+        lambda x: isinstance(x, int),
+        lambda x: type(x) is int,
+        lambda x: [*map(type, [x])] == [int],
+        lambda x: x.__class__ is int,
+        _is_int,
+    ],
+)
+def test_an_int_in_a_list_of_floats_is_an_int_to_who_asks(is_int: Callable[[Any], bool]) -> None:
     def f(xs: list[Any]) -> Any:
-        return sum(W * x * (2.0 if isinstance(x, int) else 1.0) for x in xs)
+        return sum(W * x * (2.0 if is_int(x) else 1.0) for x in xs)
 
     compiled, numbers = (
         autograd.compile(f),
