@@ -104,6 +104,8 @@ def opened_tabs(request: pytest.FixtureRequest, chromium: Any, tabs: list[Any]) 
 
     with ExitStack() as undo:
         yield take
+        for tab in used:  # what its page still does is told in this test, and nothing of it in the next one
+            tab.goto("about:blank")
     if request.session.testsfailed == failed:
         tabs += used
     assert trouble == []
