@@ -65,7 +65,7 @@ def scaled_sum(terms, count, stride, scale: float) -> float:
                         x = moved
             break
     if abs(x) < INFINITY:
-        return x
+        return x + 0.0
     return plain
 """
 _LARGEST = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -211,3 +212,12 @@ def test_a_zero_has_the_sign_that_it_has_without_the_compiler(f: Callable[[float
         expected = repr(f(x, y).data)
         assert [repr(compiled(x, y).data) for _ in range(6)] == [expected] * 6
         assert repr(compiled.value_and_grad(x, y)[0]) == expected
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+@pytest.mark.parametrize("count", [1, 3, 6, 9])  # two are a plain addition
+def test_the_exact_sum_of_zeros_is_0(count: int, backend: str) -> None:
+    compiled = autograd.compile(lambda xs: autograd.fsum(xs), backend=backend)
+    for _ in range(6):
+        assert math.copysign(1.0, compiled([Value(-0.0) for _ in range(count)]).data) == 1.0
+        assert compiled([*[Value(-0.0) for _ in range(count)], Value(-1.5)]).data == -1.5
