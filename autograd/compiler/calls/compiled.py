@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import lru_cache, update_wrapper
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from autograd import cells
@@ -79,7 +80,7 @@ class Compiled(Uncompiled):
         found = self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
         if found is not None:
             return Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
-        started, raised, self.raised = thread_time(), self.raised, None
+        started, raised = thread_time(), self.raised.pop(get_ident(), None)
         result = self.graph(args, leaves)
         if self.budget.waits(structure):
             self.budget.waited(structure, thread_time() - started)

@@ -69,7 +69,7 @@ class Recordings:
         bound: Whether it was called as the method of an object, which has a compiled method of its own.
         lists: The ids of those outside that it changes.
         changes: What it changed itself when it was recorded.
-        raised: How many seconds the recording of this call took, if it ended with an error; None if it did not.
+        raised: By thread, how many seconds the recording of its call took, if it ended with an error.
         never: Why its recordings cannot be used again; empty if they can.
         objects: The compiled functions for the objects among the arguments (``calls.objects``).
     """
@@ -88,7 +88,7 @@ class Recordings:
         self._lock = threading.RLock()
         renew_in_child(self, "_lock", threading.RLock)
         self._warned = False
-        self.raised: float | None = None
+        self.raised: dict[int, float] = {}
         self._places: dict[tuple[int, Any], Place] = {}  # of numbers outside that it changes
         self._residence = Residence()
 
@@ -104,10 +104,13 @@ class Recordings:
 
     def recorded(self, args: Sequence[Any], structure: Any) -> Variant | None:
         """A recording of a call; None if it does what a program cannot do, or raises an error."""
+        started = thread_time()
         try:
             return self.record(args, structure)
         except NotReplayableError as error:
             self.changes = str(error)
+            if isinstance(error, RaisedError):  # perhaps the function does so in each way that it runs
+                self.raised[threading.get_ident()] = thread_time() - started
             return None
 
     def would_pay(self, structure: Any) -> bool:
@@ -170,9 +173,8 @@ class Recordings:
             started = thread_time()
             try:
                 recording = record(self.f, args, outside, changes=changes)
-            except RaisedError:  # perhaps the function does so in each way that it runs
+            except RaisedError:
                 rewind()
-                self.raised = thread_time() - started
                 raise
             except NotReplayableError:
                 rewind()
@@ -352,6 +354,7 @@ class Uncompiled(Recordings):
 
     def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
         """The same as ``value_and_grad`` without the compiler."""
+        self.raised.pop(threading.get_ident(), None)
         if self.has_effects and self._updates():
             raise CompileError(
                 "this call changes something outside of the function and cannot be recorded, so that value_and_grad "

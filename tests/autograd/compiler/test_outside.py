@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import pytest
 
 import autograd
-from autograd import Value
+from autograd import Value, strict
 from autograd.compiler.recording.outside import Outside
 from nn import MLP, Module, mse_loss
 
@@ -737,6 +737,18 @@ def test_a_function_that_fails_only_while_it_is_recorded_is_not_recorded_at_each
     assert [compiled(float(k)).data for k in range(30)] == [2.0 * k for k in range(30)]
     assert compiled.recordings == compiled.refused <= 8
     assert "raises LookupError" in compiled.changes
+
+
+def test_an_error_of_the_function_is_told_once_and_is_not_that_of_a_later_call() -> None:
+    table = [Value(1.0), Value(2.0)]
+    compiled = autograd.compile(lambda x, n=0: table[n] * x)
+    with pytest.raises(IndexError):
+        compiled.value_and_grad(1.0, 7)
+    with strict():
+        assert compiled(3.0).data == 3.0
+    assert [compiled(float(k)).data for k in range(3)] == [0.0, 1.0, 2.0]
+    assert compiled.refused == 0
+    assert not compiled.has_effects
 
 
 # ---- work ------------------------------------------------------------------------------------------------------------
