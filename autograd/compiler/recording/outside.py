@@ -374,7 +374,10 @@ class Outside:
             space = vars(cls)
             # Where names are made at run time, any data may be meant.  Methods would lead through whole packages.
             data = {x for x in space if not (callable(space[x]) or hasattr(space[x], "__get__"))} if any_name else set()
-            chosen = {x for x in space if x[:2] == "__" and isinstance(space[x], _METHODS)} | data | self.names
+            special = {x for x in space if x[:2] == "__" and isinstance(space[x], _METHODS)}
+            if package in _READ_ONLY:  # to make a model and to write it asks for attributes that no number depends on
+                special -= {"__new__", "__repr__"}
+            chosen = special | data | self.names
             if package not in _READ_ONLY:
                 self._watch(of_names, f"{cls.__name__}.", chosen | self.stored, space, cls)
             for name in chosen & space.keys():

@@ -237,7 +237,7 @@ def test_dictionaries_and_named_tuples_keep_their_kind() -> None:
     assert type(dq) is Point
     assert compiled({"b": 3.0, "w": [2.0, 9.0]}, Point(5.0, 7.0)).data == 31.0
     with pytest.raises(TypeError, match=r"argument 0\['w'\] of a compiled function must be a number"):
-        compiled({"w": {1.0}}, Point(1.0, 2.0))
+        compiled({"w": 1j}, Point(1.0, 2.0))
 
 
 def test_a_result_that_is_text_is_refused_with_a_remedy() -> None:
