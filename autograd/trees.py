@@ -181,7 +181,8 @@ def _array(like: Any, entries: list[Any]) -> Any:
         out = np.array(entries, dtype=float).reshape(like.shape)
         return out.view(_detached_array()) if Detached in kinds else out
     if all(is_array(entry) for entry in entries):
-        return np.array(entries).reshape(like.shape + entries[0].shape)
+        found = np.array(entries).reshape(like.shape + entries[0].shape)
+        return found.view(_detached_array()) if _detached_array() in kinds else found
     out = np.empty(like.size, dtype=object)
     out[:] = entries
     return out.reshape(like.shape)

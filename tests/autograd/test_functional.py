@@ -561,6 +561,15 @@ def test_a_derivative_at_an_array_tells_that_it_lost_the_gradient_to_captured_va
         use(slopes, np)
 
 
+@pytest.mark.parametrize("use", [lambda h: h[0][0] * W, lambda h: h[0, 1] * W, lambda h: (h * W)[0]])
+def test_a_hessian_at_an_array_tells_it_too(use: Any) -> None:
+    np = pytest.importorskip("numpy")
+    found = hessian(lambda x: x[0] * x[0] * x[1] * W)(np.array([1.0, 2.0]))
+    assert found.tolist() == [[8.0, 4.0], [4.0, 0.0]]
+    with pytest.warns(RuntimeWarning, match="comes from a derivative"):
+        use(found)
+
+
 def test_such_an_array_is_one_like_any_other() -> None:
     np = pytest.importorskip("numpy")
     slopes = grad(lambda x: sum(v * v * W for v in x))(np.array([1.0, 2.0]))
