@@ -14,7 +14,7 @@ MOST = 16  # recordings kept for one structure of the arguments; the oldest goes
 FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds that compiling may take before it has saved any
 _LONG = 0.1  # seconds to record and compile, from which on a further structure has to wait
-_MOST_WAITING = 1_000  # structures that are remembered meanwhile
+_MOST_STRUCTURES = 1_000  # that are remembered
 
 
 class Budget:
@@ -47,8 +47,9 @@ class Budget:
     def add(self, structure: Any, seconds: float) -> None:
         """Note one more recording, which took so long."""
         self.recorded += 1
-        if len(self._structures) < MOST:
+        if len(self._structures) < _MOST_STRUCTURES:
             self._structures.add(structure)
+        self._waiting.pop(structure, None)
         self.cost = seconds
         self._at = self.calls
 
@@ -85,18 +86,18 @@ class Budget:
     def waited(self, structure: Any, seconds: float) -> None:
         """Note a call that ran without the compiler for that reason, and how long it took."""
         self.misses += 1
-        if len(self._waiting) == _MOST_WAITING:
+        if len(self._waiting) == _MOST_STRUCTURES:
             self._waiting.clear()
         self._waiting[structure] = self._waiting.get(structure, 0.0) + seconds
 
     @property
     def structures_waiting(self) -> int:
         """The number of structures that run without the compiler for that reason."""
-        return len(self._waiting.keys() - self._structures)
+        return len(self._waiting)
 
     def would_pay(self, structure: Any, kept: int) -> bool:
         """Whether to record once more."""
-        if self.spent > max(_CHEAP, self.cost * max(self.hits, 10 * (1 + len(self._structures)))):
+        if self.spent > max(_CHEAP, self.cost * max(self.hits, 10 * (1 + min(MOST, len(self._structures))))):
             return False
         if structure not in self._structures and len(self._structures) < MOST:  # sequences have different lengths
             return True

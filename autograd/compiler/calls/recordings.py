@@ -87,7 +87,7 @@ class Recordings:
         self.never = self.changes = ""
         self._lock = threading.RLock()
         renew_in_child(self, "_lock", threading.RLock)
-        self._warned = False
+        self._warned: set[str] = set()
         self.raised: dict[int, float] = {}
         self._places: dict[tuple[int, Any], Place] = {}  # of numbers outside that it changes
         self._residence = Residence()
@@ -211,16 +211,17 @@ class Recordings:
             else f"recorded {self.recordings} times"
         )
         self.warn(
+            "recordings",
             f"was {times} in {calls}; where no recording fits, it runs without the compiler, many times slower. "
-            f"Reason: it {_reason(self, structure)}"
+            f"Reason: it {_reason(self, structure)}",
         )
 
-    def warn(self, text: str) -> None:
-        """Say once what keeps the function from being compiled."""
+    def warn(self, about: str, text: str) -> None:
+        """Say once of each kind of thing that it keeps the function from being compiled."""
         with self._lock:
-            if self._warned:
+            if about in self._warned:
                 return
-            self._warned = True
+            self._warned.add(about)
         name = getattr(self.f, "__name__", "the function")
         warnings.warn(f"{name} {text}", RuntimeWarning, stacklevel=depth_of_caller())
 
@@ -306,7 +307,7 @@ class Uncompiled(Recordings):
         """
         self.budget.misses += 1
         if not isinstance(refused, ObjectError):
-            self.warn(f"runs without the compiler in such a call, many times slower: {refused}")
+            self.warn("arguments", f"runs without the compiler in such a call, many times slower: {refused}")
         result = called(self.f, args)
         return result if result is None or is_structure(result) or self._updates() else as_node(result)
 

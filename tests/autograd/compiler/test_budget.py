@@ -31,6 +31,33 @@ def call_quietly(compiled: Any, calls: list[Any]) -> list[float]:
 
 
 # ---- one budget for a function ---------------------------------------------------------------------------------------
+def test_a_structure_that_was_recorded_never_waits_again_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budget, "_LONG", 0.5)
+    known = Budget()
+    for n in range(3 * budget.MOST):
+        known.waited(n, seconds=9.0)
+        known.add(n, 1.0)
+    assert not any(map(known.waits, range(3 * budget.MOST)))
+    assert known.waits("another")
+    assert known.structures_waiting == 0
+    known.waited("another", seconds=0.1)
+    assert known.structures_waiting == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*in such a call")
+def test_each_kind_of_reason_is_told_once() -> None:
+    np = pytest.importorskip("numpy")
+    compiled, narrow = autograd.compile(total), np.array([1.5, 2.5], dtype=np.float32)
+    with pytest.warns(RuntimeWarning, match="numpy computes with float32"):
+        compiled(narrow)
+    with pytest.warns(RuntimeWarning, match="gets arguments of another structure") as told:
+        found = [compiled(x).data for n in range(1, 100) for x in ([0.5] * n, narrow)]
+    assert found[::2] == [0.25 * n for n in range(1, 100)]
+    assert len(told) == 1
+
+
 def test_ever_new_shapes_are_recorded_a_few_times_only_and_the_warning_says_so() -> None:
     compiled = autograd.compile(total, backend="python")
     calls = [[float(i) for i in range(n)] for n in range(1, 301)]
