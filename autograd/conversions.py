@@ -56,7 +56,8 @@ def mixed(method: Callable[[Any, Any], Any], value: object, other: Any) -> Any:
 
 def _for_scipy() -> str:
     """What to give to a function of SciPy that asks a Value for its number."""
-    caller = str(sys._getframe(2).f_globals.get("__name__"))
+    frame = sys._getframe(1).f_back  # None where C alone has called it, as a thread of its own does
+    caller = str(frame.f_globals.get("__name__")) if frame else ""
     both = "autograd.functional.value_and_grad(f), as in scipy.optimize.minimize(value_and_grad(f), x0, jac=True)"
     return f" An optimiser of SciPy takes {both}." if caller.startswith("scipy.") else ""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
+import queue
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 np: Any = pytest.importorskip("numpy", reason="needs numpy: pip install numpy")
 
 from autograd import Value  # noqa: E402 - after what needs numpy
-from tests.support import ROOT  # noqa: E402
+from tests.support import PATIENCE, ROOT  # noqa: E402
 
 GUIDE = (ROOT / "docs" / "coming-from.md").read_text(encoding="utf-8")
 (PARAGRAPH,) = re.findall(r"numpy itself takes Values.*?\n\n", GUIDE, flags=re.DOTALL)
@@ -70,6 +73,15 @@ def test_values_can_be_put_into_an_array_of_objects_only() -> None:
     assert (array @ np.array([2.0, 1.0])).data == 6.0
     with pytest.raises(TypeError, match="would drop the gradient"):
         np.zeros(2)[0] = Value(3.0)
+
+
+def test_a_thread_that_asks_for_nothing_but_the_float_of_a_value_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: queue.Queue[Any] = queue.Queue()
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: told.put((found.exc_type, str(found.exc_value))))
+    _thread.start_new_thread(float, (Value(2.0),))  # type: ignore[arg-type]
+    kind, text = told.get(timeout=PATIENCE)
+    assert kind is TypeError
+    assert "would drop the gradient" in text
 
 
 def test_an_optimiser_of_scipy_is_told_what_to_take() -> None:
