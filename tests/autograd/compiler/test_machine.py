@@ -234,17 +234,6 @@ def test_numbers_put_together_are_copied() -> None:
     assert all(isinstance(call.kernel, MapKernel) for call in Machine(program).calls)
 
 
-def test_equal_members_are_computed_once() -> None:
-    """1 - β**t for each of many parameters, with two different β."""
-    builder = Builder()
-    t, m = builder.leaf(Kind.PARAMETER, [0]), builder.leaf(Kind.ARGUMENT, range(12))
-    beta = builder.leaf(Kind.CONSTANT, [0.9, 0.99] * 16)
-    power = builder.map(ops.power, [beta, builder.read(t, [0] * 32)])
-    program = builder.program([builder.map(ops.mul, [builder.read(m, [k % 12 for k in range(32)]), power])])
-    assert [array.size for array in program.arrays if array.op is ops.power] == [2]
-    check(program, 1)
-
-
 def test_constants_are_equal_if_they_are_the_same_number() -> None:
     builder = Builder()
     one = builder.leaf(Kind.PARAMETER, [0])
