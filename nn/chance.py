@@ -93,6 +93,28 @@ def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
             part[:] = first
 
 
+@contextmanager
+def tried(outside: Any) -> Iterator[None]:
+    """A function is tried out: what it changes of what it sees outside is put back.
+
+    Args:
+        outside: What it sees, an ``Outside`` of the compiler.
+
+    Raises:
+        CompileError: It changes something, which a program for all samples would not do.
+    """
+    before = outside.only_set()
+    try:
+        yield
+        if name := outside.changed(before):
+            raise CompileError(
+                f"it changes {name}, which a program that does not run the function would leave as it is; do that in a "
+                "callback, or give compile=False"
+            )
+    finally:
+        outside.put_back(before)
+
+
 def _is_number(x: Any) -> bool:
     return type(x) in (int, float, bool)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd import Value, no_grad
 from autograd.errors import CompileError
-from nn.chance import check_repeatable, not_drawn
+from nn.chance import check_repeatable, not_drawn, tried
 from nn.data import argmax, first_not_finite, samples_of
 from nn.losses import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
 
@@ -181,7 +181,7 @@ def evaluator_of(
     """A native ``Evaluator`` of a function of one sample that uses a model; what the model sees is given, too."""
     from autograd.compiler.batches.samples import Evaluator
 
-    with not_drawn(model) as has_drawn, outside.tried():
+    with not_drawn(model) as has_drawn, tried(outside):
         evaluator = Evaluator(f, data, leaves)
         check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, has_drawn)
     return evaluator

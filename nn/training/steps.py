@@ -12,7 +12,7 @@ from autograd.collector import collector_paused
 from autograd.elementwise import Deferred
 from autograd.errors import CompileError
 from autograd.functional import transformation
-from nn.chance import check_repeatable, draws_given, draws_of, not_drawn
+from nn.chance import check_repeatable, draws_given, draws_of, not_drawn, tried
 from nn.data import first_not_finite, one_hot
 from nn.evaluation import Outputs, errors_name, evaluator_of
 from nn.losses import cross_entropy
@@ -156,7 +156,7 @@ class CompiledSteps:
                 return loss(model(x), target)
 
         self.outside = Outside(loss_of_sample)
-        with not_drawn(model) as has_drawn, self.outside.tried():
+        with not_drawn(model) as has_drawn, tried(self.outside):
             known: list[Any] = []
             with no_grad():
                 self.draws = draws_of(lambda: known.append(self.problem.loss_of(0)))
@@ -292,7 +292,7 @@ def steps_for(problem: Problem, optimizer: Optimizer, batch_size: int, compile: 
             from autograd.compiler.recording.outside import Outside
 
             outside = Outside(lambda x, target: problem.loss(problem.model(x), target))
-            with suppress(CompileError), outside.tried():  # what the trial changes is put back
+            with suppress(CompileError), tried(outside):  # what the trial changes is put back
                 problem.check_eagerly()
             message = f"training runs without the compiler, many times slower: {error}"
             warnings.warn(message, RuntimeWarning, stacklevel=3)

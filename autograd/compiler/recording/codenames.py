@@ -1,9 +1,10 @@
-"""The names that a piece of code reads and sets."""
+"""The names that a piece of code reads and sets, and the packages that code belongs to."""
 
 from __future__ import annotations
 
 import dis
 import re
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
@@ -17,6 +18,8 @@ _TO_MODULES = {
     "__dict__", "__globals__", "__import__", "currentframe", "_getframe", "f_globals", "getmodule", "import_module",
     "modules", "vars",
 }  # fmt: skip
+# Packages whose code neither changes while a program runs nor reads what a program changes.
+FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
 
 
 def codes_inside(code: CodeType) -> Iterator[CodeType]:
@@ -139,3 +142,16 @@ def catches_arithmetic(code: CodeType) -> bool:
         after.opname == "POP_TOP" and (step.opname == "PUSH_EXC_INFO" or after.offset in handlers)
         for step, after in pairwise(steps)
     )
+
+
+def package_of(module: str | None) -> str:
+    """The first part of a module's name."""
+    return (module or "").partition(".")[0]
+
+
+def slots_of(kind: type) -> Iterator[str]:
+    """The names of the slots of a class and of those that it is derived from, but for those of fixed packages."""
+    for cls in kind.__mro__:
+        if package_of(cls.__module__) not in FIXED:
+            slots = cls.__dict__.get("__slots__", ())
+            yield from [slots] if isinstance(slots, str) else slots

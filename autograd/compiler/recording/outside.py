@@ -15,12 +15,12 @@ import functools
 import sys
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 from autograd.compiler.recording import codenames
+from autograd.compiler.recording.codenames import FIXED, package_of, slots_of
 from autograd.compiler.recording.looks import END, NO_KEY
 from autograd.compiler.recording.opaque import Generators, Inside, look_into, look_into_module, watch_functions
 from autograd.compiler.recording.watches import (
@@ -38,7 +38,6 @@ from autograd.compiler.recording.watches import (
 )  # fmt: skip
 from autograd.compiler.residence import settle
 from autograd.elementwise import Deferred
-from autograd.errors import CompileError
 from autograd.ops import Op
 from autograd.pytorch import freezes
 from autograd.value import Value
@@ -50,12 +49,10 @@ _DYNAMIC = {
     "getattr", "hasattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "eval", "exec", "globals", "asdict",
     "astuple",
 }  # fmt: skip
-# Packages whose code neither changes while a program runs nor reads what a program changes.
-_FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
 _OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
-_CLOSED = _FIXED - sys.stdlib_module_names | {"asyncio", "concurrent", "logging", "multiprocessing", "random"}
+_CLOSED = FIXED - sys.stdlib_module_names | {"asyncio", "concurrent", "logging", "multiprocessing", "random"}
 _METHODS = (FunctionType, staticmethod, classmethod)  # __new__ is a static method
-_READ_ONLY = {*_FIXED, "nn"}  # and one whose code is followed, but is not expected to change
+_READ_ONLY = {*FIXED, "nn"}  # and one whose code is followed, but is not expected to change
 
 
 class Outside:
@@ -73,13 +70,10 @@ class Outside:
         live: Numbers that the caller looks at itself: the ids of the containers, and the keys there.
         seen: By id, the objects among it.
         values: The Values among it.
-        spaces: The namespaces of objects and modules among it, and how the names there are written.
-        deferrable: The places among it in which a list may be deferred: the id of the namespace, and the name.
         functions: The user's functions among it.
         codes: Their code.
         generators: The random generators and streams among it.
         watches: What looks at all of it.
-        met: By id, how many ways lead to a list.
         never: Why no look can tell whether it is as it was; empty if a look can.
     """
 
@@ -101,9 +95,10 @@ class Outside:
         """Whether all of it is as it was."""
         return self._looks.hold() and not self.never
 
-    def changed(self) -> str:
-        """The name of something that is not as it was; empty if there is none."""
-        return next(filter(None, map(Watch.changed, self.watches)), "")
+    def changed(self, only_set: Iterable[Difference] = ()) -> str:
+        """The name of something that is not as it was, also of what ``only_set`` gave; empty if there is none."""
+        names = [x.name for x in only_set if x.space.get(x.key, NO_KEY) is not x.now]
+        return next(filter(None, map(Watch.changed, self.watches)), next(iter(names), ""))
 
     def sets(self, attribute: str) -> bool:
         """Whether some code may set an attribute of this name."""
@@ -143,11 +138,7 @@ class Outside:
                 watch.free(keys[id(watch.space)])
 
     def put_back(self, only_set: Iterable[Difference] = ()) -> None:
-        """Restore everything that the function changed, but for what the caller looks at itself.
-
-        Args:
-            only_set: What ``only_set`` gave before.
-        """
+        """Restore all that the function changed, also of ``only_set``, but for what the caller looks at itself."""
         for watch in self.watches:
             watch.put_back()
         for space, key, _, before, _ in only_set:
@@ -156,26 +147,6 @@ class Outside:
             else:
                 space[key] = before
 
-    @contextmanager
-    def tried(self) -> Iterator[None]:
-        """Try the function out: what it changes meanwhile is put back.
-
-        Raises:
-            CompileError: It changes something, which a program for all samples would not do.
-        """
-        before = self.only_set()
-        try:
-            yield
-            changed = [] if self._looks.hold() else [self.changed()]
-            changed += [x.name for x in before if x.space.get(x.key, NO_KEY) is not x.now]
-            for name in filter(None, changed):
-                raise CompileError(
-                    f"it changes {name}, which a program that does not run the function would leave as it is; do that "
-                    "in a callback, or give compile=False"
-                )
-        finally:
-            self.put_back(before)
-
     # ---- the walk --------------------------------------------------------------------------------------------------
     def _walk(self, f: Any) -> None:
         self.watches: list[Watch] = []
@@ -183,14 +154,14 @@ class Outside:
         self.functions: list[FunctionType] = []
         self._cells: list[tuple[str, Any]] = []
         self.generators = Generators()
-        self.spaces: dict[int, tuple[dict[str, Any], str]] = {}
-        self.deferrable: set[tuple[int, str]] = set()
+        self.spaces: dict[int, tuple[dict[str, Any], str]] = {}  # namespaces, and how the names there are written
+        self.deferrable: set[tuple[int, str]] = set()  # where a list may be: the id of the namespace, and the name
         self.seen: dict[int, Any] = {}  # which keeps them alive
         self.values: list[Value] = []
         self.codes: list[CodeType] = []
         self.never = ""
         self.count = 0
-        self.met: dict[int, int] = {}
+        self.met: dict[int, int] = {}  # by id, how many ways lead to a list
         self._globals: set[tuple[int, str]] = set()  # the namespaces and names that were followed
         self._pending: list[tuple[Any, str]] = [(f, "")]
         self._references: list[Any] = []
@@ -316,7 +287,7 @@ class Outside:
             self._push(enumerate(inside.members), where)
 
     def _visit_function(self, f: FunctionType, where: str) -> None:
-        if (package := _package(f.__module__)) in _FIXED:
+        if (package := package_of(f.__module__)) in FIXED:
             return
         codes = list(codenames.codes_inside(f.__code__))
         names = {name for code in codes for name in codenames.names_read(code)}
@@ -350,10 +321,10 @@ class Outside:
     def _visit_module(self, module: ModuleType, where: str) -> None:
         self._named[id(module)] = self._visit_module, module, where, self._known()
         self._look(look_into_module(module, self.names), where)
-        if not self.generators.add_module(module, self.names) and _package(module.__name__) not in _FIXED:
+        if not self.generators.add_module(module, self.names) and package_of(module.__name__) not in FIXED:
             space = vars(module)
             names = self.names & space.keys()
-            if _package(module.__name__) not in _READ_ONLY:
+            if package_of(module.__name__) not in _READ_ONLY:
                 self.spaces[id(space)] = space, f"{where}."
                 self._spaces.setdefault(id(space), (space, set()))[1].update(names)
             self._see_globals(space, names, f"{where}.")
@@ -368,8 +339,8 @@ class Outside:
         self._named[id(kind)] = self._visit_class, kind, where, self._known()
         any_name = not _DYNAMIC.isdisjoint(self.names)
         for cls in kind.__mro__:
-            package = _package(cls.__module__)
-            if package in _FIXED:
+            package = package_of(cls.__module__)
+            if package in FIXED:
                 continue
             space = vars(cls)
             # Where names are made at run time, any data may be meant.  Methods would lead through whole packages.
@@ -395,9 +366,9 @@ class Outside:
     def _attributes(self, x: Any, where: str) -> None:
         """The attributes of an object: those in its dictionary, and those in its slots."""
         self._named[id(x)] = self._attributes, x, where, self._known()
-        package = _package(type(x).__module__)
+        package = package_of(type(x).__module__)
         fixed = package in _CLOSED
-        any_name = package in _FIXED or not _DYNAMIC.isdisjoint(self.names)
+        any_name = package in FIXED or not _DYNAMIC.isdisjoint(self.names)
         space = getattr(x, "__dict__", None)
         if isinstance(space, dict) and not fixed:
             self.spaces[id(space)] = space, f"{where}."
@@ -413,18 +384,7 @@ class Outside:
             for name in names & space.keys():
                 if (id(space), name) not in self.live:  # else the caller looks at all that is in there, too
                     self._see(space[name], f"{where}.{name}")
-        slots = [name for name in _slots(type(x)) if any_name or name in self.names or name in self.stored]
+        slots = [name for name in slots_of(type(x)) if any_name or name in self.names or name in self.stored]
         if slots:
             self._watch(of_slots, f"{where}.", x, slots)
             self._push([(name, getattr(x, name, None)) for name in slots], where)
-
-
-def _package(module: str | None) -> str:
-    return (module or "").partition(".")[0]
-
-
-def _slots(kind: type) -> Iterator[str]:
-    for cls in kind.__mro__:
-        if _package(cls.__module__) not in _FIXED:
-            slots = cls.__dict__.get("__slots__", ())
-            yield from [slots] if isinstance(slots, str) else slots
