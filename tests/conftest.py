@@ -24,7 +24,7 @@ settings.register_profile("untimed", settings(), deadline=None, suppress_health_
 settings.load_profile("untimed")
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def compiling_takes_no_time() -> Iterator[None]:
     """How often a function is recorded depends on no clock here; ``test_budget`` tests how it does elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
