@@ -14,6 +14,7 @@ MOST = 16  # recordings kept for one structure of the arguments; the oldest goes
 FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds that compiling may take before it has saved any
 _LONG = 0.1  # seconds to record and compile, from which on a further structure has to wait
+_PART = 0.25  # of the time that compiling takes: so long calls of a structure may take before it is compiled
 _MOST_STRUCTURES = 1_000  # that are remembered
 
 
@@ -57,9 +58,9 @@ class Budget:
         """Whether a call should run without the compiler, since perhaps too few others will be like it.
 
         What takes two seconds to record and compile never pays for a text of a length that comes once.  So after the
-        first recording of such a function, each further structure is recorded when its calls have taken as long
-        without the compiler as recording and compiling is going to take: whatever comes, a structure costs at most
-        twice as much time as it would if one knew (the "ski rental problem").
+        first recording of such a function, each further structure is recorded when its calls have taken a quarter of
+        the time that recording and compiling is going to take: one that comes again and again is compiled soon, and
+        many that come once or twice are not (a "ski rental problem").
 
         >>> budget = Budget()
         >>> budget.waits("first")
@@ -67,16 +68,16 @@ class Budget:
         >>> budget.add("first", 2.0)
         >>> budget.waits("second")
         True
-        >>> budget.waited("second", seconds=1.5)
+        >>> budget.waited("second", seconds=0.3)
         >>> budget.waits("second")
         True
-        >>> budget.waited("second", seconds=1.5)
+        >>> budget.waited("second", seconds=0.3)
         >>> budget.waits("second"), budget.calls
         (False, 2)
         """
         if not self.recorded or structure in self._structures:
             return False
-        return self._waiting.get(structure, 0.0) < self._price >= _LONG
+        return self._price >= _LONG and self._waiting.get(structure, 0.0) < _PART * self._price
 
     @property
     def _price(self) -> float:

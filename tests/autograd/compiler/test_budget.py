@@ -98,12 +98,12 @@ def test_recordings_of_many_shapes_are_bounded(monkeypatch: pytest.MonkeyPatch) 
     assert compiled.recordings == 30
 
 
-def test_where_compiling_takes_long_a_further_structure_is_compiled_when_its_calls_have_taken_as_long(
+def test_where_compiling_takes_long_a_further_structure_is_compiled_when_its_calls_have_taken_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = itertools.count(0.0)  # so that each call without the compiler takes 1 s
     monkeypatch.setattr(compiled_calls, "thread_time", lambda: next(clock))
-    monkeypatch.setattr(Budget, "_price", 1.5)
+    monkeypatch.setattr(Budget, "_price", 6.0)
     monkeypatch.setattr(budget, "_LONG", 0.0)
     weights = [Value(0.5) for _ in range(9)]
 
