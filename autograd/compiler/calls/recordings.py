@@ -264,6 +264,11 @@ def _reason(compiled: Recordings, structure: Any) -> str:
     return "gets arguments of another structure (lengths, keys, ints or floats) at nearly every call"
 
 
+def _stays(result: Any) -> bool:
+    """Whether a call gives this result of the function as it is, whatever the function does besides."""
+    return result is None or isinstance(result, Value) or is_structure(result)
+
+
 def recording_now() -> bool:
     """Whether nodes are recorded, as they are not inside ``no_grad()``."""
     return not open_contexts.count or current_modes().recording
@@ -278,13 +283,14 @@ class Uncompiled(Recordings):
 
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
-        # Copies would be apart, and stand-ins are no numbers of numpy.
-        direct = not self.are_apart(args, structure(args)[0], given) or holds_numpy(args)
-        updates, asks_types, asks_kinds = self._told_by_code()
-        asks_types = asks_types or (asks_kinds and Whole in {*map(type, given)})
-        if direct or self.has_effects or updates or asks_types:
-            result = called(self.f, args)  # what it puts somewhere, or asks for its type, must be a plain number
-            known = result is None or is_structure(result) or self.kept.gives_number(given) or self._updates()
+        # What changes something must change the arguments themselves, and stand-ins are no numbers of numpy.
+        direct = self.has_effects or holds_numpy(args) or not self.are_apart(args, structure(args)[0], given)
+        if not direct:  # what it puts somewhere, or asks for its type, must be a plain number
+            updates, asks_types, asks_kinds = self._told_by_code()
+            direct = updates or asks_types or (asks_kinds and Whole in {*map(type, given)})
+        if direct:
+            result = called(self.f, args)
+            known = _stays(result) or self.kept.gives_number(given) or self._updates()
             return result if known else as_node(result)
         inputs = inputs_for(given, self._labels(args), keep=True)
         result, copies = run(self.f, args, inputs)
@@ -309,7 +315,7 @@ class Uncompiled(Recordings):
         if not isinstance(refused, ObjectError):
             self.warn("arguments", f"runs without the compiler in such a call, many times slower: {refused}")
         result = called(self.f, args)
-        return result if result is None or is_structure(result) or self._updates() else as_node(result)
+        return result if _stays(result) or self._updates() else as_node(result)
 
     def are_apart(self, args: Sequence[Any], kind: Any, given: Sequence[Any]) -> bool:
         """Whether a program can make a call: all that the function may change has one name only.
@@ -350,7 +356,7 @@ class Uncompiled(Recordings):
         """What the function can see, and the names in all of its code: the same object as long as all is as it was."""
         known = self._outside
         if known is None or (known.changed() if known.never else not known.holds()):
-            known = self._outside = Outside(self.f, frozenset(self._places))  # no number tells what code does
+            known = self._outside = Outside(self.f)
         return known
 
     def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
