@@ -95,13 +95,13 @@ def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def tried(outside: Any) -> Iterator[None]:
-    """A function is tried out: what it changes of what it sees outside is put back.
+    """Try a function out in this context, and put back whatever it changed outside.
 
     Args:
-        outside: What it sees, an ``Outside`` of the compiler.
+        outside: Everything that the function sees, as an ``Outside`` of the compiler.
 
     Raises:
-        CompileError: It changes something, which a program for all samples would not do.
+        CompileError: The function changed something, which a program for all samples would not do.
     """
     before = outside.only_set()
     try:

@@ -12,6 +12,7 @@ from autograd.errors import CompileError
 from nn.chance import check_repeatable, not_drawn, tried
 from nn.data import argmax, first_not_finite, samples_of
 from nn.losses import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
+from nn.module import Module
 
 Metric = Callable[[Any, Any], float]
 
@@ -168,6 +169,19 @@ def threshold_of(loss: Callable[[Any, Any], Any]) -> float | None:
 def single(x: Any) -> Any:
     """The member of a list that has one; else what was given."""
     return x[0] if hasattr(x, "__len__") and len(x) == 1 else x
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """A module in evaluation mode for a while; each module inside returns to the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
+    for module, _ in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 # ---- in machine code -------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import cache
 from reprlib import recursive_repr
 from typing import Any, TypeVar
@@ -332,19 +331,6 @@ class Module:
 
 for _name, _advice in ADVICE.items():
     setattr(Module, _name, Missing(_name, _advice))
-
-
-@contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """A module in evaluation mode for a while; each module inside returns to the mode it was in."""
-    modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
-    for module, _ in modes:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _parts(module: Module) -> list[tuple[str, Any]]:

@@ -14,9 +14,8 @@ from autograd.errors import CompileError
 from autograd.functional import transformation
 from nn.chance import check_repeatable, draws_given, draws_of, not_drawn, tried
 from nn.data import first_not_finite, one_hot
-from nn.evaluation import Outputs, errors_name, evaluator_of
+from nn.evaluation import Outputs, errors_name, evaluating, evaluator_of
 from nn.losses import cross_entropy
-from nn.module import evaluating
 from nn.optim import Optimizer
 
 Loss = Callable[[Any, Any], Any]

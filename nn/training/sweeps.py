@@ -13,10 +13,9 @@ from autograd.cells import table
 from autograd.terminal import aligned
 from nn.data import check_pairs, samples_of
 from nn.distributed import Parcel, Workers
-from nn.evaluation import accuracy, predict, threshold_of
+from nn.evaluation import accuracy, evaluating, predict, threshold_of
 from nn.files import FilePath, write_csv
 from nn.losses import loss_named
-from nn.module import evaluating
 from nn.options import whole_number
 from nn.training.fitting import fit
 from nn.training.progress import progress_bar

@@ -12,9 +12,8 @@ from autograd.errors import CompileError
 from autograd.trees import all_floats, is_array
 from nn.chance import not_drawn
 from nn.data import check_pairs, samples_of, train_test_split
-from nn.evaluation import Metric, accuracy, numbers_in, threshold_of
+from nn.evaluation import Metric, accuracy, evaluating, numbers_in, threshold_of
 from nn.losses import LOSSES
-from nn.module import evaluating
 from nn.options import check_name, name_of
 from nn.training.history import COLUMNS
 from nn.training.steps import CompiledSteps, Problem
