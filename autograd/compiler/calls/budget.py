@@ -13,9 +13,9 @@ thread_time: Callable[[], float] = getattr(time, "thread_time", time.process_tim
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds that compiling may take before it has saved any
-_LONG = 0.1  # seconds to record and compile, from which on a further structure has to wait
-_PART = 0.25  # of the time that compiling takes: so long calls of a structure may take before it is compiled
-_MOST_STRUCTURES = 1_000  # that are remembered
+_LONG = 0.1  # seconds: if to record and compile takes longer, a further structure has to wait
+_PART = 0.25  # it waits until its calls have taken this part of the time that compiling takes
+_MOST_STRUCTURES = 1_000  # the number of structures that are remembered
 
 
 class Budget:

@@ -10,8 +10,8 @@
 
 A loop qualifies by its text: what it computes for one member depends on nothing that it computed for another.  While a
 function is recorded, ``loop`` calls the rule once for all members (``columns.py``), sets what the loop would have set,
-and gives no member to go through.  Where the objects of a call do not allow that, such as one parameter that comes
-twice, it gives all of them, and the loop runs as it is written.
+and gives no member to go through.  The objects of a call may not allow that: one parameter may come twice, or an
+attribute may be a property.  Then ``loop`` gives all members, and the loop runs as it is written.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
-_FEW = 32  # members for which a loop runs as it is written
-_OVER = {"enumerate": enumerate, "zip": zip, "range": range}
+_LEAST = 32  # members: a loop over fewer runs as it is written
+_OVER = {"enumerate", "zip", "range"}
 _NUMBERS = (float, int, TracedFloat)
 _PLAIN_READS: tuple[Any, ...] = (object.__getattribute__, ModuleType.__getattribute__, type.__getattribute__)
 _NOTHING = object()
@@ -48,15 +48,15 @@ class _Place(NamedTuple):
 
 
 class Loop:
-    """What stands in the place of what a loop goes through.
+    """Stands where a loop names what it goes through, and may do the work of the loop.
 
     Args:
         rule: The function that computes for one member what the loop sets.
-        read: The places whose numbers are its first arguments.
-        stored: The places of its results.
+        read: The places whose numbers are the first arguments of the rule.
+        stored: The places that get the results of the rule.
         targets: The number of variables of the loop.
         containers: The lists that the loop has indices into.
-        others: What else it reads.
+        shared: What else it reads, which is the same for all members.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Loop:
         stored: Sequence[_Place],
         targets: int,
         containers: Sequence[ast.expr],
-        others: Sequence[ast.expr],
+        shared: Sequence[ast.expr],
     ) -> None:
         self.rule, self.read, self.stored, self.targets = rule, read, stored, targets
-        self.containers, self.others = containers, others
+        self.containers, self.shared = containers, shared
 
     def __call__(self, over: Any, *given: Any) -> Any:
         """The members to go through: none, if the loop's work is done.
@@ -83,20 +83,20 @@ class Loop:
         if recorder is not None and columns is not None and not recorder.catches_arithmetic:
             frame = sys._getframe(1)
             try:
-                containers, others = [[_found(x, frame) for x in xs] for xs in (self.containers, self.others)]
+                containers, shared = [[_found(x, frame) for x in xs] for xs in (self.containers, self.shared)]
             except LookupError:
                 pass
             else:
-                if self._is_apart(columns, given, containers, others):
-                    self._run(recorder, columns, containers, others)
+                if self._is_apart(columns, given, containers, shared):
+                    self._run(recorder, columns, containers, shared)
                     return ()
         return given[0] if over is None else over(*given)
 
-    def _run(self, recorder: Any, columns: list[Sequence[Any]], containers: list[Any], others: list[Any]) -> None:
+    def _run(self, recorder: Any, columns: list[Sequence[Any]], containers: list[Any], shared: list[Any]) -> None:
         """Do what the loop does."""
         objects = [self._objects(place, columns, containers) for place in self.read]
         rows = list(zip(*[_numbers(place, found) for place, found in zip(self.read, objects)]))
-        results = recorded_rows(recorder, self.rule, rows, others)
+        results = recorded_rows(recorder, self.rule, rows, shared)
         for place, numbers in zip(self.stored, zip(*results)):
             if place.attribute:
                 for x, number in zip(self._objects(place, columns, containers), numbers):
@@ -116,7 +116,7 @@ class Loop:
         else:
             return None
         count = min(map(len, found), default=0)
-        return [x[:count] for x in found] if count >= _FEW and len(found) == self.targets else None
+        return [x[:count] for x in found] if count >= _LEAST and len(found) == self.targets else None
 
     def _objects(self, place: _Place, columns: list[Sequence[Any]], containers: list[Any]) -> list[Any]:
         """What a place refers to, before its attribute."""
@@ -124,13 +124,13 @@ class Loop:
         return list(keys) if place.container is None else [containers[place.container][key] for key in keys]
 
     def _is_apart(
-        self, columns: list[Sequence[Any]], given: tuple[Any, ...], containers: list[Any], others: list[Any]
+        self, columns: list[Sequence[Any]], given: tuple[Any, ...], containers: list[Any], shared: list[Any]
     ) -> bool:
         """Whether the members have nothing in common, and there are numbers where the text suggests it."""
         count, places = len(columns[0]), [*self.read, *self.stored]
         if len({*map(id, containers)}) < len(containers):
             return False
-        if not all(type(x) in (float, int) or isinstance(x, Traced) for x in others):
+        if not all(type(x) in (float, int) or isinstance(x, Traced) for x in shared):
             return False
         for place in places:
             if place.container is None:
@@ -203,7 +203,7 @@ def loop_of(node: ast.For, function: ast.AST) -> tuple[ast.Call, ast.FunctionDef
     return (
         call,
         body.rule(read, stored),
-        lambda rule: Loop(rule, read, stored, len(body.targets), body.containers, body.others),
+        lambda rule: Loop(rule, read, stored, len(body.targets), body.containers, body.shared),
     )
 
 
@@ -261,10 +261,10 @@ class _Body(ast.NodeTransformer):
     """The body of a loop, with names in the places of what it reads and sets for each member.
 
     Attributes:
-        loaded, stored: Those that it reads, and those that it sets.
+        loaded, stored: The places that the body reads before it sets them, and the places that it sets.
 
     Raises:
-        _UnfitError: It may do more than that.
+        _UnfitError: The body may do more than compute something for each member.
     """
 
     def __init__(self, node: ast.For) -> None:
@@ -277,11 +277,11 @@ class _Body(ast.NodeTransformer):
         self.loaded: set[_Place] = set()
         self.stored: set[_Place] = set()
         self.containers: list[ast.expr] = []  # the lists that it has indices into
-        self.others: list[ast.expr] = []  # what else it reads
-        self._names: dict[str, str] = {}  # of the others, by their text
+        self.shared: list[ast.expr] = []  # what else it reads, which is the same for all members
+        self._names: dict[str, str] = {}  # of what is shared, by its text
         self._at = node
         self._body = [self._statement(x) for x in node.body]
-        outer = {root.id for root in map(_root, [*self.containers, *self.others]) if root is not None}
+        outer = {root.id for root in map(_root, [*self.containers, *self.shared]) if root is not None}
         if not self.stored or not self.loaded or not outer.isdisjoint(self.variables):
             raise _UnfitError  # nothing is computed, or from what was computed for the member before
 
@@ -313,7 +313,7 @@ class _Body(ast.NodeTransformer):
         raise _UnfitError
 
     def _target(self, x: ast.expr, read: bool = False) -> ast.Name:
-        """What a statement sets."""
+        """The name in the rule of what a statement sets; an augmented assignment such as ``+=`` reads it, too."""
         if isinstance(x, ast.Name):
             if x.id in self.targets:
                 raise _UnfitError
@@ -342,7 +342,7 @@ class _Body(ast.NodeTransformer):
             place = _Place(self.targets.index(inner.id), None, attribute)
         elif isinstance(inner, ast.Subscript) and isinstance(inner.slice, ast.Name) and inner.slice.id in self.targets:
             texts = list(map(ast.dump, self.containers))
-            if ast.dump(self._outer(inner.value)) not in texts:
+            if ast.dump(self._unrelated(inner.value)) not in texts:
                 self.containers.append(inner.value)
                 texts.append(ast.dump(inner.value))
             place = _Place(self.targets.index(inner.slice.id), texts.index(ast.dump(inner.value)), attribute)
@@ -351,8 +351,8 @@ class _Body(ast.NodeTransformer):
         self.places.setdefault(place, f"place {len(self.places)}")
         return place
 
-    def _outer(self, x: ast.expr) -> ast.expr:
-        """A name that has nothing to do with the loop, or an attribute of one."""
+    def _unrelated(self, x: ast.expr) -> ast.expr:
+        """The expression itself, if it is a name that the loop does not set, or an attribute of such a name."""
         root = _root(x)
         if root is None or root.id in self.targets or root.id in self.variables:
             raise _UnfitError
@@ -380,14 +380,14 @@ class _Body(ast.NodeTransformer):
             return ast.copy_location(ast.Name(self.places[place], ast.Load()), node)
         if isinstance(node, ast.Attribute) and node.attr in ("data", "grad"):
             raise _UnfitError  # of a Value that may be one of the members
-        return ast.copy_location(ast.Name(self._other(self._outer(node)), ast.Load()), node)
+        return ast.copy_location(ast.Name(self._name_of(self._unrelated(node)), ast.Load()), node)
 
-    def _other(self, x: ast.expr) -> str:
-        """The name in the rule of something that is the same for all members."""
+    def _name_of(self, x: ast.expr) -> str:
+        """The name that the rule has for something that is the same for all members."""
         text = ast.dump(x)
         if text not in self._names:
-            self._names[text] = f"other {len(self.others)}"
-            self.others.append(x)
+            self._names[text] = f"shared {len(self.shared)}"
+            self.shared.append(x)
         return self._names[text]
 
 

@@ -5,6 +5,8 @@
     rate = math.cos(step)              rate = elementary(math.cos, step)
     y = x if x > 0 else -x             y = choice(c, x, -x) if is_traced(c := x > 0, "x") else (x if c else -x)
     hit = (x > 0) is answer            hit = identical(x > 0, answer)
+    whole = type(x) is int             whole = kind(type, x) is int
+    whole = isinstance(x, int)         whole = instance(isinstance, x, int)
     save(x)                            checked(save)(x)
     table[0][0] = 7.0                  changing(table[0])[0] = 7.0
     for p in params: p.grad *= 0.5     for p in loop(None, params): p.grad *= 0.5         (see ``loops.py``)
@@ -59,7 +61,6 @@ _HARMLESS = {"abs", "enumerate", "float", "int", "len", "list", "range", "sum", 
 _ASKING = {"type": 1, "isinstance": 2}  # by the number of arguments
 _CALLING = {"map", "filter"}  # their first argument
 _CALLED = _EXTREMES | ELEMENTARY
-_HELPERS: dict[str, Any] = {}  # by the text that stands for each in the code until that is compiled
 
 
 def subscript(container: Any, index: Any) -> Any:
@@ -100,20 +101,14 @@ def is_traced(condition: Any, *names: str) -> bool:
     return all(isinstance(x, (Number, float, int)) for x in found)
 
 
-_HELPERS["<autograd: subscript>"] = subscript
-_HELPERS["<autograd: extreme>"] = extreme
-_HELPERS["<autograd: elementary>"] = elementary
-_HELPERS["<autograd: is_traced>"] = is_traced
-_HELPERS["<autograd: changing>"] = changing
-_HELPERS["<autograd: choice>"] = choice
-_HELPERS["<autograd: identical>"] = identical
-_HELPERS["<autograd: checked>"] = checked
-_HELPERS["<autograd: kind>"] = kind
-_HELPERS["<autograd: instance>"] = instance
+_WRITTEN = (
+    subscript, extreme, elementary, is_traced, changing, choice, identical, checked, kind, instance,
+)  # fmt: skip
+_HELPERS = {f"<autograd: {helper.__name__}>": helper for helper in _WRITTEN}  # by the text in the place of each
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Subscripts that are read, calls of max, min and what may be a function of ``math``, choices, and ``is``."""
+    """Puts calls of helpers into the code of a function: the table at the top of this file has an example of each."""
 
     def __init__(self, filename: str) -> None:
         self.filename = filename
