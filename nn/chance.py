@@ -18,6 +18,8 @@ from autograd.errors import CompileError
 from nn.module import Module
 
 Draw = Callable[[], float]
+Moved = Callable[[], bool]  # whether random generators are in another state than at the last time it was asked
+_CALLS = 10  # of a function that draws if random generators move during every one of them
 _source: ContextVar[Callable[[Draw], Any] | None] = ContextVar("source", default=None)
 
 
@@ -62,8 +64,8 @@ def draws_of(f: Callable[[], Any]) -> list[Draw]:
 
 
 @contextmanager
-def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
-    """After this context random generators are as before; it gives a function that says whether anything was drawn.
+def not_drawn(model: Callable[[Any], Any]) -> Iterator[Moved]:
+    """After this context random generators are as before; it gives a function that says whether they have moved.
 
     Generators are the module ``random``, and those of Python and numpy that modules keep.  To compare losses is not
     enough: dropout with p = 0.1 often leaves all of a sample's numbers as they are, several times in a row.  Plain
@@ -80,8 +82,15 @@ def not_drawn(model: Callable[[Any], Any]) -> Iterator[Callable[[], bool]]:
     numbers = [(vars(module), {name: x for name, x in vars(module).items() if _is_number(x)}) for module in modules]
     lists = [(part, part[:]) for part in parts if type(part) is list and all(map(_is_number, part))]
     before = states()
+
+    def moved() -> bool:
+        now = repr(states())
+        seen, last[0] = last[0], now
+        return now != seen
+
+    last = [repr(before)]
     try:
-        yield lambda: repr(states()) != repr(before)
+        yield moved
     finally:
         for generator, state in zip(generators, before[0]):
             generator.setstate(state)
@@ -120,16 +129,18 @@ def _is_number(x: Any) -> bool:
 
 
 def check_repeatable(
-    f: Callable[[], list[Any]], recorded: Sequence[float], has_drawn: Callable[[], bool], known: Sequence[Any] = ()
+    f: Callable[[], list[Any]], recorded: Sequence[float], moved: Moved, known: Sequence[Any] = ()
 ) -> None:
-    """Refuse a loss, or outputs, that differ between calls of f for the sample that was recorded.
+    """Refuse a loss, or outputs, that differ between calls of f for the sample that was recorded, or that draw.
 
-    ``has_drawn()`` says whether anything was drawn at random since; ``known`` is what one more call gave, if any did.
+    ``moved`` is what ``not_drawn`` gives; ``known`` is what one more call gave, if any did.
     """
     with no_grad():
         found = [known or f(), f(), f()]
+        # Another thread, such as that of a cluster's worker, may draw in the meantime, but not during each call.
+        draws = moved() and all([f(), moved()][1] for _ in range(_CALLS))
     calls = [[float(f"{number:.17g}") for number in numbers] for numbers in found]
-    if has_drawn() or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
+    if draws or any(list(map(repr, call)) != list(map(repr, recorded)) for call in calls):
         raise CompileError(
             "the loss of a sample differs between calls: something in it is random, such as dropout, or kept from call "
             "to call, such as a running mean; if that is intended, give compile=False"

@@ -195,9 +195,9 @@ def evaluator_of(
     """A native ``Evaluator`` of a function of one sample that uses a model; what the model sees is given, too."""
     from autograd.compiler.batches.samples import Evaluator
 
-    with not_drawn(model) as has_drawn, tried(outside):
+    with not_drawn(model) as moved, tried(outside):
         evaluator = Evaluator(f, data, leaves)
-        check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, has_drawn)
+        check_repeatable(lambda: f(*[values[0] for values in data]), evaluator.recorded, moved)
     return evaluator
 
 

@@ -155,7 +155,7 @@ class CompiledSteps:
                 return loss(model(x), target)
 
         self.outside = Outside(loss_of_sample)
-        with not_drawn(model) as has_drawn, tried(self.outside):
+        with not_drawn(model) as moved, tried(self.outside):
             known: list[Any] = []
             with no_grad():
                 self.draws = draws_of(lambda: known.append(self.problem.loss_of(0)))
@@ -166,7 +166,7 @@ class CompiledSteps:
                 self.outside,
             )  # fmt: skip
             recorded = [self.trainer.recorded_loss]
-            check_repeatable(lambda: [loss_of_sample(drawn, X[0], y[0])], recorded, has_drawn, known)
+            check_repeatable(lambda: [loss_of_sample(drawn, X[0], y[0])], recorded, moved, known)
 
     def _hyper(self) -> dict[str, Any]:
         return vars(self.optimizer.hyper) | {"lr": None, "step": None}  # these two may change from step to step

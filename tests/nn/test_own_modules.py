@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import itertools
 import json
 import random
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,9 @@ from typing import Any
 import pytest
 
 from autograd import Value, gradcheck
+from autograd.errors import CompileError
 from nn import SGD, FileError, Layer, Linear, Module, fit, make_moons, mse_loss, predict
+from nn.chance import check_repeatable, not_drawn
 from nn.training.steps import CompiledSteps, EagerSteps, Problem, steps_for
 from tests.test_readme import blocks, page_named
 
@@ -177,6 +181,24 @@ def test_chance_is_noticed_also_where_it_changes_nothing_for_a_while(dropout: Ca
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert type(steps(model)) is CompiledSteps
+
+
+@pytest.mark.parametrize("often", [1, 2, 5])
+def test_what_another_thread_draws_is_not_taken_for_chance_in_the_loss(often: int) -> None:
+    """A worker of a cluster draws now and then in a thread of its own, such as for the time of its next message."""
+    turns = iter(range(often))
+
+    def loss() -> list[float]:
+        for _ in itertools.islice(turns, 1):  # while this call runs, and not while each does
+            thread = threading.Thread(target=random.random)
+            thread.start()
+            thread.join()
+        return [0.25]
+
+    with not_drawn(abs) as moved:
+        check_repeatable(loss, loss(), moved)
+    with not_drawn(abs) as moved, pytest.raises(CompileError, match="something in it is random"):
+        check_repeatable(lambda: [0.25 * (random.random() < 2.0)], [0.25], moved)
 
 
 def test_to_find_out_draws_nothing() -> None:
