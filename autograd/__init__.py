@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograd import cells, errors, functional
+from autograd.absent import INSTEAD
 from autograd.errors import (
     AutogradError, CompileError, DrawingError, GradcheckError, NumericError, PrimitiveError, StaleGraphError,
 )  # fmt: skip
@@ -71,13 +72,13 @@ __version__ = "0.1.0"
 __getattr__ = lazy_names(
     __name__,
     {"autograd.check": "check_graph gradcheck", "autograd.compiler": "compile", "autograd.viz": "draw_dot"},
-    "autograd.elsewhere",
+    INSTEAD,
 )
 
 
 def _cell(value: Value) -> str:
     """The table that a notebook shows of a Value: its label, its expression, its data and its gradient."""
-    from autograd.viz.summary import summary_html
+    from autograd.viz.notebook import summary_html
 
     return summary_html(value)
 

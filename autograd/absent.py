@@ -1,7 +1,7 @@
-"""What a ``Value`` does not have: for names, operators and protocols that others have, what to write instead.
+"""What others have and a ``Value``, or this package, does not: names and operators, each with what to write instead.
 
-A name is an attribute of the class that raises AttributeError when it is read, so that ``hasattr`` says no.  With a
-``__getattr__`` Python would read every attribute of every node more slowly.
+A name of a Value is an attribute of the class that raises AttributeError when it is read, so that ``hasattr`` says no.
+With a ``__getattr__`` Python would read every attribute of every node more slowly.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Absent", "Missing"]
+__all__ = ["INSTEAD", "Absent", "Missing"]
 
 _NAMES = {
     "it is called backward": "backwards backprop",
@@ -24,8 +24,31 @@ _NAMES = {
     "set v.grad = 0, or call zero_grad() of the optimiser or the model": "zero_grad",
     "a node is not changed: write v = v + w, or v.data += w for a leaf": "add_ sub_ mul_ div_ copy_",
 }
-# For each name what to write instead.
+# For each name of a Value what to write instead.
 ADVICE = {name: advice for advice, names in _NAMES.items() for name in names.split()}
+_OF_PACKAGE = {
+    "a number with a gradient is Value(2.0), and a tensor is a list of them": "tensor Tensor as_tensor Variable zeros "
+    "ones randn rand full arange linspace",
+    "it is called clip here": "clamp",
+    "write x ** y": "pow",
+    "random.seed decides what the module random draws": "manual_seed",
+    "gradients are recorded except inside `with autograd.no_grad():`": "enable_grad set_grad_enabled inference_mode "
+    "is_grad_enabled",
+    "`with autograd.strict():` finds the first nan, with its line": "set_detect_anomaly detect_anomaly",
+    "@autograd.primitive makes an operation of a function and its derivative": "Function custom_vjp custom_jvp defvjp "
+    "lgamma digamma erfc sinc",
+    "fsum adds up a list, and sumprod two": "sum mean dot matmul einsum mm",
+    "values are in plain lists: use those of Python": "stack cat concat reshape",
+    "it is in autograd.functional": "value_and_grad jacobian hessian jvp vjp",
+    "autograd.functional.jacobian is the derivative of a list by a list": "jacfwd jacrev",
+    "autograd.functional.grad of the function of one number, or compile(f).map(xs)": "elementwise_grad",
+    "it is called autograd.compile": "jit",
+    "write a loop over the samples, which compile finds": "vmap",
+    "numpy's own functions take Values: import numpy as np": "numpy np scipy",
+}
+
+# For each name of PyTorch, JAX and HIPS autograd that the package does not have, what to write instead.
+INSTEAD = {name: advice for advice, names in _OF_PACKAGE.items() for name in names.split()}
 # For each of Python's names of an operator its sign, and what to write instead.
 _OPERATORS = {
     "matmul": ("@", "write v * w for two numbers, and autograd.sumprod(vs, ws) for two lists"),

@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autograd import ops
+from autograd.absent import INSTEAD
 from autograd.branches import Where, conditions
 from autograd.errors import AutogradError, StaleGraphError
 from autograd.graph import check_derivatives, dependents, leaves, sweep, topological_order
@@ -287,7 +288,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     return transformed
 
 
-__getattr__ = lazy_names(__name__, {}, "autograd.elsewhere")
+__getattr__ = lazy_names(__name__, {}, INSTEAD)
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:

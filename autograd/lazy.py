@@ -7,12 +7,15 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 __all__ = ["lazy_names", "warn_if_mixed"]
 
 
-def lazy_names(package: str, modules: Mapping[str, str], instead: str = "") -> Callable[[str], Any]:
+def lazy_names(
+    package: str, modules: Mapping[str, str], instead: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package.
 
     No name may be that of a module of the package as well: importing the module would put it in the place of the name.
@@ -20,7 +23,7 @@ def lazy_names(package: str, modules: Mapping[str, str], instead: str = "") -> C
     Args:
         package: The package's name, used in the error message.
         modules: The names to find in each module, separated by spaces.
-        instead: The module whose table ``INSTEAD`` says what to write for names that other libraries have.
+        instead: For names that other libraries have, what to write.
 
     >>> lazy_names("shapes", {"math": "pi e"})("pi")
     3.141592653589793
@@ -34,8 +37,7 @@ def lazy_names(package: str, modules: Mapping[str, str], instead: str = "") -> C
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - Python's name for it
         if name not in module_of:
-            known = importlib.import_module(instead).INSTEAD if instead and not name.startswith("_") else {}
-            advice = f": {known[name]}" if name in known else ""
+            advice = f": {instead[name]}" if name in instead else ""
             # With the name and the module in the error, Python itself adds "Did you mean".
             raise AttributeError(
                 f"module {package!r} has no attribute {name!r}{advice}", name=name, obj=sys.modules.get(package)

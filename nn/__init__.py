@@ -53,10 +53,10 @@ from autograd.lazy import lazy_names
 from nn.activations import (
     ELU, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh, gelu, log_softmax,
 )  # fmt: skip
-from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.criteria import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from nn.data import Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, load_names, make_circles, make_line, make_moons, make_spirals, make_xor
+from nn.elsewhere import INSTEAD
 from nn.evaluation import accuracy, predict
 from nn.files import FileError
 from nn.layers import MLP, Layer, Neuron, load_model
@@ -65,7 +65,7 @@ from nn.losses import (
     l1_loss, l1_penalty, l2_penalty, mse_loss, nll_loss,
 )  # fmt: skip
 from nn.module import Module
-from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_
 from nn.parts import Conv2d, Dropout, Embedding, LayerNorm, Linear, RMSNorm, Sequential
 from nn.schedules import (
     CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, ReduceLROnPlateau, StepLR,
@@ -110,7 +110,7 @@ __getattr__ = lazy_names(
         "plot_network",
         "nn.training.sweeps": "Run Sweep sweep",
     },
-    "nn.elsewhere",
+    INSTEAD,
 )
 
 

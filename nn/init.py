@@ -7,6 +7,7 @@ from math import sqrt
 from random import Random
 
 from autograd.lazy import lazy_names
+from nn.elsewhere import INSTEAD
 
 Initializer = Callable[[Random, int, int], float]
 
@@ -43,4 +44,4 @@ def zeros(random: Random, fan_in: int, fan_out: int) -> float:
 
 INITIALIZERS: dict[str, Initializer] = {f.__name__: f for f in (uniform, xavier_uniform, he_normal, zeros)}
 
-__getattr__ = lazy_names(__name__, {}, "nn.elsewhere")
+__getattr__ = lazy_names(__name__, {}, INSTEAD)

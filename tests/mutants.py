@@ -35,7 +35,6 @@ TESTS = {
     "autograd/compiler/program/classes.py": "compiler/test_classes compiler/test_function",
     "autograd/compiler/program/group.py": "compiler/test_classes compiler/test_group compiler/test_function",
     "autograd/compiler/program/indices.py": "compiler/test_indices compiler/test_function",
-    "nn/clipping.py": "test_optim",
     "nn/data.py": "test_data test_tables",
     "nn/groups.py": "test_optim",
     "nn/layers.py": "test_layers test_module test_torch",

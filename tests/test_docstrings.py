@@ -13,7 +13,7 @@ import pytest
 import autograd
 import nn
 from autograd import functional, viz
-from autograd.rowdocs import DOCSTRINGS
+from autograd.rows import DOCSTRINGS
 
 MODULES = [autograd, functional, viz, autograd.errors, nn]
 

@@ -26,7 +26,6 @@ LEVELS: dict[str, list[set[str]]] = {
             "branches",
             "cells",
             "differences",
-            "elsewhere",
             "errors",
             "files",
             "holders",
@@ -34,13 +33,12 @@ LEVELS: dict[str, list[set[str]]] = {
             "lazy",
             "labels",
             "modes",
-            "rowdocs",
             "terminal",
             "tiny",
         },
         {"rows"},
         {"collector", "ops", "graph"},
-        {"copies", "provenance", "trees", "writer"},
+        {"provenance", "trees", "writer"},
         {"conversions", "pytorch", "elementwise", "micrograd", "subclasses"},
         {"written_out"},
         {"value", "primitive"},
@@ -52,10 +50,10 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "nn": [
-        {"elsewhere", "files", "init", "options", "tables"},
-        {"data", "distributed"},
+        {"elsewhere", "files", "options", "tables"},
+        {"data", "distributed", "init"},
         {"datasets", "module"},
-        {"activations", "chance", "clipping", "groups", "layers", "losses"},
+        {"activations", "chance", "groups", "layers", "losses"},
         {"optimizer"},
         {"optim"},
         {"criteria", "evaluation", "formulas", "parts", "schedules"},
@@ -63,16 +61,14 @@ LEVELS: dict[str, list[set[str]]] = {
         {"export", "training"},
         {"lessons"},
         {"__init__"},
-        {"cli", "estimators"},
-        {"sklearn"},
+        {"cli", "sklearn"},
         {"__main__"},
     ],
     "autograd.viz": [
         {"text"},
         {"facts"},
         {"pictures"},
-        {"packing"},
-        {"diagnosis", "pagedata", "summary"},
+        {"diagnosis", "pagedata"},
         {"pages"},
         {"notebook"},
         {"__init__"},
@@ -85,7 +81,6 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "nn.plots": [
-        {"notebook"},
         {"style"},
         {"attention", "boundary", "curves", "gradients", "network"},
         {"animation"},
@@ -120,7 +115,7 @@ NEED_NUMPY = {
     *[".".join(["autograd", "compiler", "machine", path.stem]) for path in (ROOT / MACHINE).glob("[!_]*.py")],
 }
 # Made for the users of an optional package, which they have.
-MADE_FOR = {module: {"numpy", "sklearn"} for module in ("nn.estimators", "nn.sklearn")}
+MADE_FOR = {"nn.sklearn": {"numpy", "sklearn"}}
 # What takes time to import, and is not always needed.
 LOADED_LATE = NEED_NUMPY | {
     "autograd.compiler.calls.plans",
@@ -129,7 +124,7 @@ LOADED_LATE = NEED_NUMPY | {
     "autograd.compiler.backends",
     "autograd.compiler.recording.outside",
     "autograd.viz",
-    "autograd.viz.summary",
+    "autograd.viz.notebook",
     "nn.plots",
     "nn.training.remote",
 }

@@ -1,10 +1,16 @@
-"""What the page of a graph knows: its levels of detail, each as a picture and as data for the scripts of the page."""
+"""What the page of a graph knows: its levels of detail, each as a picture and as data for the scripts of the page.
+
+A level is written small: from what is left, the script (``assets/unpack.js``) makes the same level again, letter by
+letter.  Kinds are numbers; texts that come back are in a table; a local derivative that is the number of an operand, as
+those of a product are, says which operand; the steps of backward follow from the arrows.
+"""
 
 from __future__ import annotations
 
 import linecache
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,9 +22,7 @@ from autograd.ops import TABLE
 from autograd.primitive import Primitive
 from autograd.value import Value
 from autograd.viz.facts.steps import backward_steps, replay
-from autograd.viz.packing import json_number
-from autograd.viz.pictures.describe import summary
-from autograd.viz.pictures.figure import Box, Figure, Graph, scalar_figure
+from autograd.viz.pictures.figure import Box, Figure, Graph, scalar_figure, summary
 from autograd.viz.pictures.fold import folded_figure
 from autograd.viz.pictures.heat import HeatMap, heat_maps
 from autograd.viz.pictures.keys import NETWORK_LEVELS, OTHER_LEVELS, is_network, keys_of
@@ -33,6 +37,9 @@ MOST_MAPPED = 4_000  # numbers in heat maps for which a page has room, besides t
 SPARSE = 20  # arrows between groups, of which more are a bundle: only those of one box show their labels
 MOST_NEURONS = 1 / 3  # boxes of neurons, per number; with more of them the level tells no more than that of numbers
 MOST_REPLAYED = 1_000_000  # nodes to compute again for nudging; leaves beyond that cannot be nudged
+KINDS = [kind.value for kind in Kind]
+SHARED = ("o", "f", "p", "s")  # texts of a box that are often those of another one
+Level = dict[str, Any]
 
 
 def levels_of(graph: Graph, most: int, timeout: float) -> tuple[list[dict[str, Any]], str]:
@@ -241,3 +248,91 @@ def _path(curve: list[tuple[float, float]]) -> str:
         start = segment[-1]
     text = " ".join(map(str, numbers)).replace(" -", "-")
     return f"{points[0][0]} {points[0][1]}c{text}"
+
+
+# ---- made small ------------------------------------------------------------------------------------------------------
+def json_number(x: float) -> float | int | str:
+    """A number in JSON, which has no words for nan and the infinities."""
+    if not math.isfinite(x):
+        return number(x)
+    return int(x) if x == int(x) and abs(x) < 1e15 and math.copysign(1.0, x) > 0 else x
+
+
+def packed(level: Level) -> Level:
+    """A level in fewer letters; the page unpacks it.
+
+    >>> from autograd.viz.pictures.figure import Graph
+    >>> root = Value(2.0, "x") * Value(3.0, "y")
+    >>> graph = Graph([root])
+    >>> graph.grad_of = dict(zip(graph.order, [3.0, 2.0, 1.0])).__getitem__
+    >>> packed(levels_of(graph, 10, 30.0)[0][0])["arrows"]
+    [[0, 2, '1!'], [1, 2, '0!']]
+    """
+    texts: dict[str, int] = {}
+
+    def shared(text: str) -> int:
+        return texts.setdefault(text, len(texts))
+
+    found = dict(level)
+    found["boxes"] = [_packed_box(box, shared) for box in level["boxes"]]
+    if level["scalar"]:
+        found["arrows"] = _packed_arrows(level, shared)
+        if _same(level["steps"], _expected_steps(level)):
+            del found["steps"]
+    elif level["steps"] == [[i] for i, (_, _, label) in enumerate(level["arrows"]) if label]:
+        del found["steps"]
+    return found | {"x": list(texts)}
+
+
+def _packed_box(box: Level, shared: Any) -> Level:
+    found = {key: shared(value) if key in SHARED else value for key, value in box.items()}
+    found["k"] = KINDS.index(box["k"])
+    if box["t"] == box["n"]:
+        del found["t"]
+    if "h" in box:  # the maps of numbers and of their gradients have the same cells
+        grids = [grid for _, _, grid, *_ in box["h"]]
+        found["h"] = [[title, is_gradient, first if (first := grids.index(grid)) < i else grid, *place]
+                      for i, (title, is_gradient, grid, *place) in enumerate(box["h"])]  # fmt: skip
+    return found
+
+
+def _packed_arrows(level: Level, shared: Any) -> list[list[Any]]:
+    """The arrows.  In place of a derivative, "1" is the number of the operand 1; "1!" says so in the formula, too."""
+    boxes = level["boxes"]
+    operands: dict[int, list[int]] = {}
+    for tail, head, *_ in level["arrows"]:
+        operands.setdefault(head, []).append(tail)
+    found = []
+    for tail, head, local, *formula in level["arrows"]:
+        same = [i for i, other in enumerate(operands[head]) if _same(boxes[other]["v"], local)]
+        named = [i for i in same if formula == [_atom(boxes[operands[head][i]]["n"]), f"⟨{i} 0l⟩"]]
+        if named:
+            found.append([tail, head, f"{named[0]}!"])
+        else:
+            number = str(same[0]) if same and not isinstance(local, int) else local
+            found.append([tail, head, number, *formula[:1], *map(shared, formula[1:])])
+    return found
+
+
+def _atom(name: str) -> str:
+    """A name as a factor, as the script writes it."""
+    return f"({name})" if re.search(r"[ +*/(-]", name) else name
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two pieces of data are the same to the bit: 0.0 and -0.0 are not."""
+    return repr(a) == repr(b)
+
+
+def _expected_steps(level: Level) -> list[list[Any]]:
+    """The steps of backward, as the script computes them from the arrows."""
+    grads = [0.0] * len(level["boxes"])
+    for root in level["roots"]:
+        grads[root] = 1.0
+    found: list[list[Any]] = []
+    for i, (tail, head, local, *_) in enumerate(level["arrows"]):
+        if level["boxes"][tail]["k"] != Kind.CONSTANT.value:
+            contribution = grads[head] * float(local)
+            grads[tail] += contribution
+            found.append([i, json_number(contribution), json_number(grads[tail])])
+    return found

@@ -13,8 +13,7 @@ from typing import Any
 
 from autograd.value import Value
 from autograd.viz.facts.steps import adjoints
-from autograd.viz.packing import packed
-from autograd.viz.pagedata import DELTAS, levels_of
+from autograd.viz.pagedata import DELTAS, levels_of, packed
 from autograd.viz.pictures.draw import LEGIBLE
 from autograd.viz.pictures.figure import Graph
 from autograd.viz.pictures.theme import THEMES, Theme, chosen_theme

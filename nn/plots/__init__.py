@@ -11,15 +11,9 @@ from nn.plots.boundary import plot_boundary
 from nn.plots.curves import plot_history
 from nn.plots.gradients import plot_gradients
 from nn.plots.network import plot_network
-from nn.plots.notebook import figures_as_svg
+from nn.plots.style import figures_as_svg
 
 __all__ = [
-    "LivePlot",
-    "animate_boundary",
-    "figures_as_svg",
-    "plot_attention",
-    "plot_boundary",
-    "plot_gradients",
-    "plot_history",
-    "plot_network",
-]
+    "LivePlot", "animate_boundary", "figures_as_svg", "plot_attention", "plot_boundary", "plot_gradients",
+    "plot_history", "plot_network",
+]  # fmt: skip

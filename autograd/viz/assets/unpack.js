@@ -1,4 +1,4 @@
-// A level of detail as Python packed it, in full again: what was left out follows from the rest (packing.py).
+// A level of detail as Python packed it, in full again: what was left out follows from the rest (pagedata.py).
 
 const KIND_NAMES = ["leaf", "parameter", "constant", "operation", "output", "group"];
 

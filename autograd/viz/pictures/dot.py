@@ -12,8 +12,7 @@ from typing import Any
 import graphviz
 
 from autograd.files import write_file
-from autograd.viz.pictures.describe import alt_text
-from autograd.viz.pictures.figure import Arrow, Box, Figure
+from autograd.viz.pictures.figure import Arrow, Box, Figure, alt_text
 from autograd.viz.pictures.layout import text_width
 from autograd.viz.pictures.render import DPI, LayoutError, render
 from autograd.viz.pictures.theme import Theme, image_of

@@ -17,8 +17,7 @@ from autograd.ops import TABLE, Op
 from autograd.primitive import Primitive
 from autograd.viz import explain, write_html
 from autograd.viz.facts.steps import adjoints
-from autograd.viz.packing import packed
-from autograd.viz.pagedata import _scalar_level, levels_of
+from autograd.viz.pagedata import _scalar_level, levels_of, packed
 from autograd.viz.pictures.figure import Graph, scalar_figure
 from autograd.viz.text.local import local_derivatives
 from autograd.viz.text.notation import Names

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 
 from autograd.viz import theme
 from nn import History, plot_attention, plot_history
-from nn.plots.notebook import figure_as_html
+from nn.plots.style import figure_as_html
 from tests.support.browser import colours_of, fresh_page, started_chromium  # noqa: F401 - a fixture
 
 
