@@ -1,14 +1,14 @@
-"""Derivatives of functions: the graph is recorded, swept and let go inside one call.
+"""Derivatives of functions: one call records the graph, differentiates it and drops it.
 
-The names and the meaning of ``argnums`` are those of JAX.  Arguments are numbers, Values, or lists, tuples and
-dictionaries of them to any depth, or numpy arrays; derivatives come back in the same shape.  Keyword arguments are
-passed on as they are.  Given Values, or inside a function that is itself being transformed, the result is made of
-Values, so that transformations nest: ``grad(grad(f))``.
+The names and the meaning of ``argnums`` are those of JAX.  Arguments are numbers, Values, numpy arrays, or nested
+lists, tuples and dictionaries of numbers and Values; a derivative has the shape of its argument.  Keyword arguments are
+passed on unchanged.  The results are floats.  They are Values if an argument is a Value, or if the call happens inside
+a function that is itself being differentiated.  Therefore transformations can be nested: ``grad(grad(f))``.
 
     grad, value_and_grad    the derivative of a function that returns one number
-    jacobian, hessian       all first derivatives of several outputs; all second ones of one
-    jvp, vjp, hvp           a Jacobian or Hessian times a vector, without forming it
-    gradients               on graphs instead of functions: this is ``autograd.grad``
+    jacobian, hessian       all first derivatives of several outputs; all second derivatives of one output
+    jvp, vjp, hvp           the product of a Jacobian or Hessian and a vector, without forming the matrix
+    gradients               for graphs instead of functions: this is ``autograd.grad``
     transformation          a context in which derivatives are Values, even where the arguments are floats
 
 >>> grad(lambda x: x**3)(2.0), hessian(lambda x: x**3)(2.0)
@@ -49,14 +49,14 @@ def gradients(
     retain_graph: bool | None = None,
     create_graph: bool = False,
 ) -> tuple[Any, ...]:
-    """The derivatives of the sum of the outputs with respect to each input; no ``.grad`` is touched.
+    """The derivatives of the sum of the outputs with respect to each input; no ``.grad`` is read or written.
 
     This is the function ``autograd.grad``.
 
     Args:
         outputs: One node or several.
         inputs: One node or several, leaves or not.
-        grad_outputs: A weight for each output, 1 by default; for one output it may be alone.
+        grad_outputs: A weight for each output, 1 by default; for one output, it may be a single number.
         retain_graph: Accepted for programs from PyTorch, and ignored: a graph lives as long as its root.
         create_graph: Whether to return Values, which can be differentiated again, drawn or compiled, instead of floats.
 
@@ -64,7 +64,7 @@ def gradients(
         One derivative per input; 0 where the outputs do not depend on it.
 
     Raises:
-        StaleGraphError: ``create_graph``, and the data of a node was changed after it had been used.
+        StaleGraphError: With ``create_graph``, the data of a node was changed after the node had been used.
 
     >>> x = Value(2.0)
     >>> (dx,) = gradients(x**3, x, create_graph=True)
@@ -78,7 +78,7 @@ def gradients(
     if not create_graph and open_contexts.count and current_modes().recorder is not None:
         graph = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
         number = current_modes().recorder.number
-        return tuple([number(d.detach()) for d in graph])  # numbers to what follows, but computed anew at every replay
+        return tuple([number(d.detach()) for d in graph])  # plain numbers for f, but computed anew at every replay
     weights = [1.0] * len(roots) if grad_outputs is None else list(map(_weight, _several(grad_outputs)))
     if len(weights) != len(roots):
         raise ValueError(f"got {len(weights)} grad_outputs for {len(roots)} outputs")
@@ -91,7 +91,7 @@ def gradients(
         return tuple([adjoint.get(node, 0.0) for node in wanted])
     depends = dependents(order, wanted)
     with recording():
-        # First all the rules, a user's own among them: they may do anything, also differentiate these very nodes.
+        # Apply all rules before the sweep: a user's own rule may do anything, even differentiate these same nodes.
         local = {node: _partials_as_graph(node, depends) for node in order}
         if any(node.op is ops.select for node in order):
             _mask_branches(order, roots, local)
@@ -103,7 +103,7 @@ def gradients(
 
 
 def first_order(order: Sequence[Value], seeds: Mapping[Value, Any]) -> dict[Value, Any]:
-    """The adjoints, computed from the recorded partials; checked inside ``strict()``."""
+    """The adjoints, computed from the recorded partials; inside ``strict()`` they are checked for nan and infinity."""
     adjoint = sweep(order, seeds)
     if open_contexts.count and current_modes().strict:
         check_adjoints(adjoint)
@@ -111,7 +111,7 @@ def first_order(order: Sequence[Value], seeds: Mapping[Value, Any]) -> dict[Valu
 
 
 class _Nothing:
-    """The empty sum: adding it to x gives x itself and a product with it is empty, without one more node or step."""
+    """The empty sum: x plus it is x itself, and a product with it is empty again.  No node is made for either."""
 
     def __add__(self, other: Any) -> Any:
         return other
@@ -144,13 +144,13 @@ def _nodes(what: str, given: Any) -> list[Value]:
 
 
 def _partials_as_graph(node: Value, wanted: set[Value]) -> list[Any]:
-    """The row of the table applied to nodes: local derivatives that can be differentiated in turn."""
+    """The local derivatives of a node as nodes, which can be differentiated again: its rule, applied to nodes."""
     if node not in wanted or node.op in ops.COMPARISONS:
         return [NOTHING] * len(node.parents)
     if not node.parents:
         return []
     check_data(node, "differentiating it twice")
-    # Plain numbers stay plain, which saves nodes; inputs of a network have a label, by which formulas know them.
+    # Constants become floats, which saves nodes.  Inputs of a network have labels, which formulas show: they stay.
     operands = [p._data if p.op is ops.constant and not p.label else p for p in node.parents]
     local = (NOTHING, 1.0, 1.0) if node.op is ops.select else node.op.partials(node, *operands)
     return [derivative if parent in wanted else NOTHING for parent, derivative in zip(node.parents, local)]
@@ -158,7 +158,7 @@ def _partials_as_graph(node: Value, wanted: set[Value]) -> list[Any]:
 
 def check_data(node: Value, use: str) -> None:
     """Raise a ``StaleGraphError`` if the data of an operand was changed after the node had been computed from it."""
-    if current_modes().recorder is None:  # a recording has no partials: it is differentiated as a whole
+    if current_modes().recorder is None:  # a compiler's recording has no partials: it is differentiated as a whole
         check_derivatives([node])
     if not isinstance(node.op, ops.Op):
         raise AutogradError(f"{node!r} has the operation {node.op!r}, which was set by hand: it has no rule for {use}")
@@ -172,7 +172,7 @@ def check_data(node: Value, use: str) -> None:
 
 
 def _mask_branches(order: Sequence[Value], roots: Sequence[Value], local: dict[Value, list[Any]]) -> None:
-    """In a graph that the compiler records, let the derivatives of a branch count only where the branch is taken."""
+    """In a graph that the compiler records, make the derivatives of a branch count only where the branch is taken."""
 
     def edges(node: Value) -> Iterable[tuple[int, Value]]:
         return [(k, parent) for k, (parent, d) in enumerate(zip(node.parents, local[node])) if d is not NOTHING]
@@ -186,7 +186,7 @@ def _mask_branches(order: Sequence[Value], roots: Sequence[Value], local: dict[V
 
 # ---- on functions ----------------------------------------------------------------------------------------------------
 class _Call:
-    """One recorded call of a function: fresh inputs for the chosen arguments, and what came out."""
+    """One recorded call of a function: new nodes for the chosen arguments, and the output."""
 
     def __init__(
         self,
@@ -199,11 +199,11 @@ class _Call:
         self.single = isinstance(argnums, int)
         self.trees = [args[i] for i in chosen]
         flat = flatten(self.trees)
-        # What comes back can be differentiated again if the caller differentiates as well: it passes Values, or this
-        # call is inside a function that is being transformed, whose Values may get in unseen, through a closure.
+        # The results must be Values if the caller differentiates them, too.  It does so if it passes Values, or if this
+        # call happens inside a function that is being transformed: f may use that function's Values through a closure.
         self.nested = in_transformation() or any(isinstance(x, Value) for x in flatten([*args, *options.values()]))
         with recording():
-            # A Value becomes a node of its own, so that a use of it elsewhere in f does not count as this argument.
+            # A Value is copied to a new node, so that another use of the Value in f does not count as this argument.
             self.inputs = [ops.identity(x) if isinstance(x, Value) else Value(x) for x in flat]
             call = list(args)
             for i, tree in zip(chosen, rebuild(self.trees, self.inputs)):
@@ -230,7 +230,7 @@ class _Call:
         return x if self.nested or not isinstance(x, Value) else self.marked(x._data)
 
     def marked(self, x: Any) -> Any:
-        """A result for the caller; a plain number is ``Detached`` if f uses Values that it did not get."""
+        """A result for the caller; a float becomes ``Detached`` if f uses Values that are not among its arguments."""
         return Detached(x) if type(x) is float and self._captures else x
 
     @cached_property
@@ -240,7 +240,7 @@ class _Call:
 
 
 def _chosen(args: Sequence[Any], argnums: int | Sequence[int]) -> list[int]:
-    """The positions of the arguments with respect to which to differentiate."""
+    """The positions of the arguments that ``argnums`` selects."""
     chosen = [argnums] if isinstance(argnums, int) else list(argnums)
     for i in chosen:
         if not -len(args) <= i < len(args):
@@ -258,10 +258,10 @@ def as_node(output: Any) -> Value:
 
 
 def _check_argnums(argnums: Any) -> None:
-    """Refuse ``jacobian(f, x)`` where it is written; it is ``jacobian(f)(x)``, as in JAX."""
+    """Raise an error for ``jacobian(f, x)`` at once: the call is ``jacobian(f)(x)``, as in JAX."""
     for i in [argnums] if isinstance(argnums, int) else _several(argnums):
         if not isinstance(i, int):
-            raise TypeError(f"argnums are positions of arguments, not {i!r}: the arguments go as in jacobian(f)(x)")
+            raise TypeError(f"argnums are positions of arguments, not {i!r}: pass the arguments as in jacobian(f)(x)")
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
@@ -272,7 +272,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     """
     _check_argnums(argnums)
 
-    itself = getattr(f, "value_and_grad", None)  # a compiled function differentiates itself, 7x faster
+    itself = getattr(f, "value_and_grad", None)  # a compiled function has its own derivative, which is 7x faster
 
     def transformed(*args: Any, **options: Any) -> tuple[Any, Any]:
         if itself and not options and not in_transformation() and all_floats(flatten(args)):
@@ -310,7 +310,7 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
 
 
 def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """The derivatives of each output with respect to the chosen arguments, shaped like output and argument.
+    """The derivative of each output with respect to the chosen arguments: the shape of the output, then the argument's.
 
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + 3 * v[1]])([2.0, 5.0])
     [[5.0, 2.0], [1.0, 3.0]]
@@ -335,7 +335,7 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 
 
 def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """``f(*args)``, and the function that takes weights shaped like the output to Σ weight · ∂output/∂argument.
+    """``f(*args)``, and a function that maps weights, shaped like the output, to Σ weight · ∂output/∂argument.
 
     >>> out, pull_back = vjp(lambda x, y: [x * y, x + y], 2.0, 5.0)
     >>> out, pull_back([1.0, 10.0])
@@ -393,7 +393,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
 
 
 def hvp(f: Callable[..., Any], x: Any, direction: Any) -> Any:
-    """The Hessian of a scalar function times a vector, for the price of a few gradients: the Hessian is not formed.
+    """The Hessian of a scalar function times a vector, at the cost of a few gradients: the Hessian is not formed.
 
     >>> hvp(lambda v: v[0] ** 2 * v[1], [2.0, 5.0], [1.0, 0.0])
     [10.0, 4.0]

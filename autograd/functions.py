@@ -1,4 +1,4 @@
-"""Functions of several numbers that are one node each: floats in, float out; a Value among them, a Value out."""
+"""Functions of several numbers that record one node each.  Given floats they return a float, given a Value a Value."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def sumprod(p: Sequence[Any], q: Sequence[Any], start: Any = None) -> Any:
 
 
 def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[Any]) -> list[Any]:
-    """[Σ_k w_jk x_k + b_j for each j], one node each: what a layer of neurons does to its inputs.
+    """[Σ_k w_jk x_k + b_j for each j], one node each: the weighted inputs of a layer of neurons.
 
-    The same as ``sumprod(w, x, b)`` for each neuron, 1.5x faster since the inputs are looked at once.
+    The result is that of ``sumprod(w, x, b)`` for each neuron, 1.5x faster since the inputs are examined once.
 
     Args:
         x: The n inputs.
@@ -45,7 +45,7 @@ def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[
         biases: One number for each output.
 
     Raises:
-        ValueError: The lengths do not fit.
+        ValueError: The lengths do not match.
 
     >>> linear([1.0, 2.0], [[3.0, 4.0], [5.0, 6.0]], [0.5, 0.0])
     [11.5, 17.0]
@@ -58,10 +58,10 @@ def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[
     recorded, new = not open_contexts.count, object.__new__
     plain = not kinds or kind_of([*x, *biases, *chain.from_iterable(weights)]) is None
     if plain and inputs:
-        # The row's value and partials and the node, written out, 2x faster: networks spend their time here.
+        # Networks spend their time here.  The row's value, its partials and the new node are written out: 2x faster.
         try:
             numbers = [v._data for v in inputs]
-            flat = iter([v._data for w in weights for v in w])  # read at once, and cut into the rows of the weights
+            flat = iter([v._data for w in weights for v in w])  # all weights; zip below cuts them into rows again
             out: list[Any] = []
             for w, b, row in zip(weights, biases, zip(*[flat] * len(numbers))):
                 z = sum(map(mul, row, numbers), b._data)
@@ -77,7 +77,7 @@ def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[
                 else:
                     out.append(in_context(op, z, (*w, *inputs, b)))
             return out
-        except AttributeError:  # a plain number among them
+        except AttributeError:  # a plain number among the operands
             pass
     return [op(*w, *inputs, b) for w, b in zip(weights, biases)]
 
@@ -96,7 +96,7 @@ def fsum(xs: Iterable[Any], *more: NoReturn) -> Any:
 
 
 def prod(xs: Iterable[Any], *more: NoReturn) -> Any:
-    """Π x_i as one node; the gradient needs no division, so zeros among the factors do no harm.
+    """Π x_i as one node; the gradient is computed without division, so that factors may be 0.
 
     >>> xs = [Value(0.0), Value(3.0), Value(4.0)]
     >>> y = prod(xs); y.backward(); [x.grad for x in xs]
@@ -126,14 +126,14 @@ def softmax(xs: Iterable[Any], *more: NoReturn) -> list[Any]:
 
 
 def take(xs: Sequence[Any], i: Any) -> Any:
-    """``xs[i]``; inside a compiled function it is computed anew at each call, where i is an int argument.
+    """``xs[i]``; inside a compiled function, an index i that is an int argument may differ from call to call.
 
     Args:
         xs: A list or tuple of numbers, Values, or lists of these.
-        i: An index, negative ones included.
+        i: An index; it may be negative.
 
     Raises:
-        IndexError: There is no such member.
+        IndexError: The index is out of range.
 
     >>> from autograd import compile
     >>> f = compile(lambda xs, i: take(xs, i) ** 2)

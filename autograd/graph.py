@@ -1,6 +1,6 @@
-"""Walks over a graph of nodes.  None of them recurses: a graph may be a million nodes deep.
+"""Walks over a graph of nodes.  No walk recurses, because a graph may be a million nodes deep.
 
-A node is anything with ``parents``, the tuple of the nodes that it was computed from.
+A node is any object with ``parents``, the tuple of the nodes that it was computed from.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from autograd.errors import AutogradError, PrimitiveError
 
 
 class Node(Protocol):
-    """A node as far as a walk knows it."""
+    """All that a walk needs to know of a node."""
 
     @property
     def parents(self) -> tuple[Any, ...]: ...
 
 
 class Leaves(tuple[Any, ...]):
-    """Parents that are known to be leaves, each of them once."""
+    """A node's parents if they are known to be leaves, without repetition."""
 
-    native: Any = None  # what adds an array of derivatives to their gradients by machine code; None if nothing can
+    native: Any = None  # machine code that adds an array of derivatives to their gradients, where there is some
 
 
 T = TypeVar("T", bound=Node)
-_WIDE = 64  # parents of a node, such as those of the result of a compiled function
+_WIDE = 64  # a node with more parents, such as the result of a compiled function, is tried for the fast path below
 _get_parents, _get_partials = attrgetter("parents"), attrgetter("partials")
 
 
@@ -40,7 +40,7 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
 
     Args:
         roots: The nodes that the walk starts from.
-        known: Nodes that are left out, with all that only they depend on.
+        known: Nodes that are left out, together with the nodes that only these depend on.
 
     >>> a = Value(2.0, label="a"); b = a * a; c = a * b
     >>> topological_order(c) == [a, b, c]
@@ -54,19 +54,19 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
             return [*dict.fromkeys(reversed(parents)), roots[0]]
     order: list[T] = []
     seen: set[T] = set(known)
-    stack: list[Any] = [*reversed(roots)]  # nodes and, above one whose parents are still to come, None
+    stack: list[Any] = [*reversed(roots)]  # nodes; a None above a node says that its parents were pushed above it
     pop, push, extend, emit = stack.pop, stack.append, stack.extend, order.append
     mark, done = seen.add, seen.issuperset
     while stack:
         node = pop()
-        if node is None:  # the parents of the node below are done: they were above it on the stack
+        if node is None:  # all parents of the node below are done, since they were above it on the stack
             emit(pop())
         elif node not in seen:
             mark(node)
             parents = node.parents
-            if done(parents):  # none, or all of them are done: a graph has no cycles
+            if done(parents):  # no parents, or all of them done: a graph has no cycles
                 emit(node)
-            elif len(parents) == 1 and done((below := parents[0]).parents):  # such as an activation: the stack costs 2x
+            elif len(parents) == 1 and done((below := parents[0]).parents):  # an activation: 2x faster than the stack
                 mark(below)
                 emit(below)
                 emit(node)
@@ -83,7 +83,7 @@ def leaves(*roots: T) -> list[T]:
 
 
 def dependents(order: Iterable[T], inputs: Iterable[T]) -> set[T]:
-    """The inputs, and all the nodes of a topological order that depend on them."""
+    """The inputs, and all nodes of a topological order that depend on at least one of them."""
     found = set(inputs)
     for node in order:
         if not found.isdisjoint(node.parents):
@@ -92,7 +92,7 @@ def dependents(order: Iterable[T], inputs: Iterable[T]) -> set[T]:
 
 
 def value_at(node: Any, numbers: Sequence[float]) -> float:
-    """The value of a node for other operands; nan where its primitive refuses them."""
+    """The value that a node would have for other operands; nan if its primitive raises an error for them."""
     try:
         value: float = node.op.value(*numbers)
     except (AutogradError, ArithmeticError, ValueError):
@@ -101,24 +101,26 @@ def value_at(node: Any, numbers: Sequence[float]) -> float:
 
 
 def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]] | None = None) -> None:
-    """Reverse-mode differentiation: one walk against the topological order that completes ``grad`` of every node.
+    """Reverse-mode differentiation: one walk in reverse topological order that completes ``grad`` of every node.
 
     The gradient (or adjoint) of a node is the derivative of the root with respect to that node.  By the chain rule it
-    is the sum, over the nodes that were computed from it, of their gradient times the local derivative.  When the walk
-    arrives at a node, it has been at all of them, so that the sum is complete.
+    is a sum over the node's children, the nodes that were computed from it: of the child's gradient times the child's
+    local derivative with respect to the node.  The walk visits all children of a node before the node itself, so that
+    the sum is complete when the walk arrives there.
 
     Args:
-        order: The nodes in topological order; the ``grad`` of the root is set, that of the others is what to add to.
-        partials: A node's local derivatives, aligned with its parents; floats, or nodes that can be differentiated
-            again, or registers of a program: whatever they are, the gradients are of the same kind.  By default those
-            that the node recorded.
+        order: The nodes in topological order.  ``grad`` of the root is set, and ``grad`` of every other node holds the
+            number that its sum starts from.
+        partials: Returns a node's local derivatives, aligned with its parents: floats, nodes that can be differentiated
+            again, or registers of a program.  The gradients are of the same kind.  By default, those that the node
+            recorded.
     """
     node, backwards = None, order[::-1]
     every = map(partials, backwards) if partials else [node.partials for node in backwards]
     try:
         for node, local in zip(backwards, every):
             upstream, count = node.grad, len(local)
-            if count == 2:  # most nodes have two parents or one; without the loop below 2x and 4x faster
+            if count == 2:  # most nodes have two parents or one: 2x and 4x faster than by the loop below
                 left, right = node.parents
                 by_left, by_right = local
                 left.grad += upstream * by_left
@@ -129,13 +131,13 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]] | 
             elif count != len(node.parents):
                 raise ValueError("a node without a local derivative for each parent")
             elif count:
-                if upstream == 0.0:  # nothing to pass on (half of all ReLUs are off), but 0 * inf is nan
+                if upstream == 0.0:  # half of all ReLUs are off; nothing to pass on, unless 0 * inf makes a nan
                     total = sum(local)
                     if total.__class__ is float and isfinite(total):
                         continue
-                for parent, derivative in zip(node.parents, local):  # of one length, so without `strict`, 10% faster
+                for parent, derivative in zip(node.parents, local):  # equal lengths; `strict=True` would cost 10%
                     parent.grad += upstream * derivative
-        if order and node is not order[0]:  # to `map`, StopIteration is the end of the walk
+        if order and node is not order[0]:  # `map` takes a StopIteration inside a rule for the end of the walk
             raise PrimitiveError("a rule raised StopIteration, which would end the walk before all gradients are known")
     except ValueError:
         check_derivatives(order, partials or _get_partials)
@@ -143,18 +145,19 @@ def accumulate(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]] | 
 
 
 def spread(root: Any, upstream: float) -> bool:
-    """The whole backward pass from a node whose parents are known to be leaves, such as a compiled loss has.
+    """The whole backward pass from a root whose parents are known to be leaves, such as a compiled loss.
 
-    The gradient of each leaf grows by the gradient of the node times the local derivative: ``accumulate`` for a graph
-    of one node.  A few calls into C do it, 3x faster than the walk, and the last of them writes all gradients at once.
-    Returns False, with nothing written, for any other node.
+    This is ``accumulate`` for a graph of one operation: the gradient of each leaf grows by the gradient of the root
+    times the local derivative.  It takes a few calls into C, 3x faster than the walk, and the last call writes all
+    gradients at once.  For any other root, it writes nothing and returns False.
     """
     parents, local = root.parents, root.partials
     if not isinstance(parents, Leaves) or len(local) != len(parents) or upstream == 0.0:
         return False
     with walking:
         if parents.native is not None and (array := getattr(local, "array", None)) is not None:
-            # It adds to all or, where a gradient is no plain float, to none.  Both calls are in one of C.
+            # The machine code adds to all gradients or, if one of them is no plain float, to none.  The iterator chains
+            # it with the update of the root, so that both happen in one call into C, which Ctrl-C cannot split.
             before, call = root.grad, parents.native.adding(array, upstream)
             done, _ = chain(islice(iter(call, None), 1), map(setattr, (root,), ("grad",), (upstream,)))
             if done:
@@ -167,10 +170,10 @@ def spread(root: Any, upstream: float) -> bool:
 
 
 def check_derivatives(order: Sequence[Any], partials: Callable[[Any], Sequence[Any]] = _get_partials) -> None:
-    """Look for a node without a local derivative for each of its parents, as programs can make it by hand.
+    """Check that every node has one local derivative per parent, which a node made by hand may lack.
 
     Raises:
-        PrimitiveError: There is one.
+        PrimitiveError: A node has more or fewer local derivatives than parents.
     """
     for node in order:
         parents, local = len(node.parents), len(partials(node))
@@ -183,12 +186,12 @@ def check_derivatives(order: Sequence[Any], partials: Callable[[Any], Sequence[A
             raise PrimitiveError(f"{node!r} has {parents} children, but {local} local derivatives")
 
 
-# A walk uses the nodes' own ``grad``, 3x faster than a dictionary; so one at a time, and a walk inside another's
-# rule (in the same thread) puts back what it found.
+# A walk writes to the nodes' own ``grad``, which is 3x faster than a dictionary.  Therefore only one thread walks at a
+# time.  If a rule starts a walk of its own, in the same thread, that inner walk restores the gradients that it found.
 walking = RLock()
 if hasattr(os, "register_at_fork"):  # not on Windows
-    # A forked process has only the thread that forked.  Were another one in the middle of a walk, the process would
-    # start with half of its gradients, and with a lock that nobody opens: so a fork waits for the end of the walk.
+    # A forked process has only the thread that forked.  If another thread were in the middle of a walk, the new process
+    # would start with half of the gradients and a lock that nobody releases.  So a fork waits until the walk ends.
     os.register_at_fork(before=walking.acquire, after_in_parent=walking.release, after_in_child=walking.release)
 _get_grad = attrgetter("grad")
 
@@ -199,13 +202,13 @@ def sweep(
     partials: Callable[[T], Sequence[Any]] | None = None,
     zero: Any = 0.0,
 ) -> dict[T, Any]:
-    """The gradient of every node as a dictionary, the nodes' own ``grad`` left as it was: see ``accumulate``.
+    """The gradient of every node as a dictionary; the nodes' own ``grad`` stays as it was.  See ``accumulate``.
 
     Args:
         order: The nodes in topological order.
         seeds: The gradients of the roots (1.0 for a loss).
-        partials: A node's local derivatives; by default those that it recorded.
-        zero: The number that the sum of every other node starts from.
+        partials: Returns a node's local derivatives; by default, those that the node recorded.
+        zero: The number that the gradient of every other node starts from.
     """
     nodes: Sequence[Any] = order
     with walking:
@@ -225,18 +228,18 @@ def sweep(
 
 
 def clear(nodes: Sequence[Any]) -> None:
-    """Set the gradients of the nodes that are no leaves to 0, and those of leaves that never had one to 0.0.
+    """Set the gradients of computed nodes to 0, and make the gradients of leaves floats.
 
-    It is a function of its own, because in Python 3.13 Ctrl-C can leave a loop with an `if` in it without passing
+    This is a function of its own, because in Python 3.13 Ctrl-C can leave a loop that contains an `if` without passing
     through the `try` around the loop.
     """
     for node in nodes:
         if node.parents:
             node.grad = 0.0
         else:
-            node.grad += 0.0  # an int until the first backward, also where nothing is passed on
+            node.grad += 0.0  # the int 0 of a new leaf becomes 0.0, even if no gradient reaches the leaf
 
 
 def restore(nodes: Sequence[Any], gradients: Sequence[Any]) -> None:
-    """Write the gradients of many nodes by one call into C, which neither Ctrl-C nor another thread can split."""
+    """Write the gradients of many nodes in one call into C, which neither Ctrl-C nor another thread can interrupt."""
     deque(map(setattr, nodes, repeat("grad"), gradients), maxlen=0)

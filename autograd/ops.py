@@ -1,15 +1,15 @@
 """The derivative table: one row per primitive, with its name, its value and its local derivatives.
 
-This table is all the calculus there is in the package.  A row such as
+This table is all the calculus in the package.  A row such as
 
     sin = unary("sin", ieee.sin, lambda y, x: cos(x))
 
-says how to compute y = sin x on floats, and dy/dx from the result y and the operand x.  The derivative is written on
-*any* number: given floats it is a float, given graph nodes it is a graph (which can be differentiated again), given
-registers of the compiler it is a piece of program.  Hence nobody else needs a derivative rule.
+says how to compute y = sin x on floats, and dy/dx from the result y and the operand x.  The derivative works on *any*
+kind of number: for floats it returns a float, for graph nodes a graph (which can be differentiated again), and for
+registers of the compiler a piece of program.  Hence no other module needs a derivative rule.
 
-Each row is also the public function of that name: ``sin(0.5)`` is a float, ``sin(Value(0.5))`` a node.  What a row is,
-and how it meets numbers of other kinds, is in ``rows.py``.
+Each row is also the public function of that name: ``sin(0.5)`` is a float, ``sin(Value(0.5))`` a node.  ``rows.py``
+defines what a row is, and how it treats numbers of other kinds.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ __all__ = [
 
 T = TypeVar("T")
 
-MINUS_ZERO = -0.0  # x - (-0.0) is x, but 0.0 for -0.0, whose reciprocal is inf then
+MINUS_ZERO = -0.0  # x - MINUS_ZERO is x, but turns -0.0 into 0.0, so that its reciprocal is inf and not -inf
 LOG2_E = 1.4426950408889634  # 1 / log 2
 LOG10_E = 0.4342944819032518  # 1 / log 10
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition holds, else y.  The side that is not taken is no parent of the result.
+    """x where the condition holds, else y.  Only the side that is taken becomes a parent of the result.
 
     >>> x = Value(0.0)
     >>> y = where(x > 0, x.log(), x * 2)       # no nan leaks from the log
@@ -54,14 +54,14 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 
 def choose(condition: Any, x: Callable[[], Any], y: Callable[[], Any]) -> Any:
-    """``where`` for the rows of the table, of which only the taken side is computed if the condition is known."""
+    """``where`` for derivative rules: if the condition is known, only the side that is taken is computed."""
     if type(condition) is not bool and isinstance(condition, Number):
         return condition.select(x(), y())
     return x() if condition else y()
 
 
 def factors(operands: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
-    """The operands of a sumprod: all first factors, all second ones, and what the sum starts from, if it does."""
+    """The operands of a sumprod in three parts: all first factors, all second factors, and the start of the sum."""
     n = len(operands) // 2
     return operands[:n], operands[n : 2 * n], operands[2 * n :]
 
@@ -70,7 +70,7 @@ def factors(operands: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T
 # ---- nodes without operands ------------------------------------------------------------------------------------------
 leaf     = nary("leaf",     lambda: nan, lambda y: (), " ")
 constant = nary("constant", lambda: nan, lambda y: (), " ")
-frozen   = nary("frozen",   lambda: nan, lambda y: (), " ")  # a leaf that optimisers leave as it is
+frozen   = nary("frozen",   lambda: nan, lambda y: (), " ")  # a leaf that optimisers do not update
 
 # ---- arithmetic ------------------------------------------------------------------------------------------------------
 add = binary("add", operator.add,     lambda z, x, y: (1.0, 1.0),          "+")
@@ -79,7 +79,7 @@ mul = binary("mul", operator.mul,     lambda z, x, y: (y, x),              "*")
 div: Binary = binary("div", ieee.divide,      lambda z, x, y: (div(1.0, y), -div(z, y)), "/")
 neg = unary("neg",  operator.neg,     lambda y, x: -1.0,                   "-")
 identity: Unary = unary("identity", float,   lambda y, x: 1.0)
-detached: Unary = unary("detached", float,   lambda y, x: 0.0)  # what detach() and no_grad() leave in a recording
+detached: Unary = unary("detached", float,   lambda y, x: 0.0)  # the node that detach() and no_grad() record
 
 constant_power: Binary = binary("constant_power", ieee.power, lambda z, x, n: (
     _power_by_base(constant_power, z, x, n), 0.0), "**")
@@ -100,7 +100,7 @@ sum_of          = nary("fsum",    ieee.fsum, lambda y, *xs: (1.0,) * len(xs), "�
 product_of      = nary("prod",    ieee.prod, lambda y, *xs: ieee.others(xs), "Π")
 log_sum_exp     = nary("logsumexp", ieee.logsumexp, lambda y, *xs: _softmax(y, xs))
 
-# ---- exponentials and logarithms: outside of the domain nan / x, all of whose derivatives are nan too ----------------
+# ---- exponentials and logarithms: outside the domain, the derivative nan / x, so that all higher ones are nan, too ---
 exp: Unary   = unary("exp",   ieee.exp,   lambda y, x: y)
 expm1: Unary = unary("expm1", ieee.expm1, lambda y, x: exp(x))
 log: Unary   = unary("log",   ieee.log,   lambda y, x: div(where(x < 0.0, nan, 1.0), x - MINUS_ZERO))
@@ -172,30 +172,30 @@ COMPARISONS = (less, less_equal, equal)  # no gradient goes through them
 # ---- local derivatives that need more than a line --------------------------------------------------------------------
 def _power_by_base(power: Binary, z: Any, x: Any, y: Any) -> Any:
     """y x^(y-1): 0 for y = 0, and exactly 2x for y = 2."""
-    if y.__class__ is float and 0.5 <= y <= 64.0:  # by far the most frequent: 3x faster than the choices below
+    if y.__class__ is float and 0.5 <= y <= 64.0:  # by far the most frequent case: 3x faster than the general rule
         return y * power(x, y - 1.0)
     return _any_power_by_base(power, z, x, y)
 
 
 def _any_power_by_base(power: Binary, z: Any, x: Any, y: Any) -> Any:
-    """y x^(y-1), in other words where y - 1 is rounded or x^(y-1) underflows alone."""
+    """y x^(y-1), in another form where y - 1 would lose digits or x^(y-1) alone would underflow."""
 
     def plain() -> Any:
         return y * power(x, y - 1.0)
 
-    def split() -> Any:  # x^(y-1) may underflow where a large multiple of it does not
+    def split() -> Any:  # x^(y-1) may underflow although y x^(y-1) does not
         first = floor(0.5 * y)
         return y * power(x, first) * power(x, y - first - 1.0)
 
-    def below_half() -> Any:  # around 0, y - 1 loses digits of y
+    def below_half() -> Any:  # for y near 0, y - 1 loses digits of y
         slope = choose(y > -0.5, lambda: div(y * z, x), split)
-        at_zero = where(abs(y) <= 0.0, 0.0, plain())  # and for nan
+        at_zero = where(abs(y) <= 0.0, 0.0, plain())  # x is 0 or nan
         return where(abs(x) > 0.0, where(abs(x) >= inf, plain(), slope), at_zero)
 
     def moderate() -> Any:
         return choose(y >= 0.5, lambda: choose(y <= 64.0, plain, split), below_half)
 
-    def even() -> Any:  # as is every float beyond 2^54, where y - 1 is y
+    def even() -> Any:  # every float beyond 2^54 is an even integer, and y - 1 is y
         half = power(abs(x), 0.5 * y)
         return where(half <= 0.0, 0.0, where(abs(x) >= inf, y * x, div(y * half * half, x)))
 
@@ -203,7 +203,7 @@ def _any_power_by_base(power: Binary, z: Any, x: Any, y: Any) -> Any:
 
 
 def _power_by_exponent(z: Any, x: Any, y: Any) -> Any:
-    """x^y log x, in halves since x^y alone may underflow; nan for x < 0, and 0 at (0, 0)."""
+    """x^y log x as x^(y/2) log x x^(y/2), since x^y alone may underflow; nan for x < 0, and 0 at (0, 0)."""
     half = power(abs(x), 0.5 * y)
     slope = where(half <= 0.0, 0.0, half * log(x) * half)
     at_zero = where(y < 0.0, -abs(z), where(y < 1.0, 0.0 * z, z))  # so that the mixed second derivatives agree
@@ -212,41 +212,41 @@ def _power_by_exponent(z: Any, x: Any, y: Any) -> Any:
 
 
 def _softmax(y: Any, xs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """e^x / Σ e^x for each x: a rounding of y = log Σ e^x is in every term of the sum, so that it cancels."""
+    """e^x / Σ e^x for each x.  Every term is e^(x - y), so that the rounding error of y = log Σ e^x cancels."""
     terms = [where(x >= inf, 1.0, exp(x - y)) for x in xs]
     share = div(1.0, sum_of(*terms))
     return tuple([term * share for term in terms])
 
 
 def _cosine(x: Any, y: Any) -> Any:
-    """x / hypot(x, y), also where that over- or underflows; 0 at the origin."""
+    """x / hypot(x, y), even where hypot overflows or underflows; 0 at the origin."""
     return sin(atan2(x, abs(y)))
 
 
 def _over_distance(x: Any, y: Any) -> Any:
-    """x / (x² + y²), also where the distance overflows; 0 at the origin."""
+    """x / (x² + y²), even where hypot(x, y) overflows; 0 at the origin."""
     distance, cosine = hypot(x, y), _cosine(x, y)
     far = div(0.5 * cosine, hypot(0.5 * x, 0.5 * y))
     return where(distance <= 0.0, 0.0, where(distance < inf, div(cosine, distance), far))
 
 
 def _one_minus_square(x: Any) -> Any:
-    """1 - x²: the product is accurate near 1, and the difference has the accurate derivative near 0 (and one at 1)."""
+    """1 - x²: near |x| = 1 as (1 - x)(1 + x), which is accurate there; elsewhere so that the derivative is accurate."""
     return where(abs(abs(x) - 0.75) < 0.25, (1.0 - x) * (1.0 + x), 1.0 - x * x)
 
 
 def _times(x: Any, density: Any) -> Any:
-    """x density, and 0 where the density is 0, as at infinity: inf * 0 would be nan."""
+    """x times density, but 0 where the density is 0: at infinity, inf * 0 would be nan."""
     return where(density <= 0.0, 0.0, x * density)
 
 
 def _bend(x: Any, left: Callable[[], Any]) -> Any:
-    """The derivative of a function that is x for x > 0 and has another slope below; at the kink, the smaller slope."""
+    """The derivative of a function that is x for x > 0 and has slope left() below; at 0, the slope nearer to 0."""
     return choose(x > 0.0, lambda: 1.0, lambda: choose(x < 0.0, left, lambda: clip(left(), 0.0, 1.0) + 0.0 * x))
 
 
 def _scaled_exp(x: Any, a: Any) -> Any:
-    """a e^x: in halves, since e^x may underflow where the product does not."""
+    """a e^x as a e^(x/2) e^(x/2), since e^x may underflow where the product does not."""
     half = exp(0.5 * x)
     return a * half * half
 
@@ -256,7 +256,7 @@ def _larger(x: Any, y: Any) -> Any:
 
 
 def _one_hot(i: Any, n: int) -> Sequence[Any]:
-    """1 for the one of n numbers that an index chooses, 0 for the others."""
+    """n numbers: 1 at index i, and 0 elsewhere."""
     if i.__class__ is not float:
         return [equal(floor(i), float(k)) for k in range(n)]
     chosen = [0.0] * n
@@ -266,19 +266,19 @@ def _one_hot(i: Any, n: int) -> Sequence[Any]:
 
 
 def _clip_partials(y: Any, x: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
-    """1 for x from low to high, ends included, else 1 for a bound: for high if nothing is between them."""
+    """The partials of clip: 1 for x if low <= x <= high, else 1 for the bound that is returned, and 0 for the rest."""
     unknown = where(y <= inf, 0.0, nan)
     by_x = where(x < low, 0.0, where(x > high, 0.0, where(low < high, 1.0, 0.0))) + unknown
     by_low = where(x < low, where(low <= high, 1.0, 0.0), 0.0) + unknown
     return by_x, by_low, 1.0 - by_x - by_low
 
 
-# ---- the rules, for floats only --------------------------------------------------------------------------------------
+# ---- the rules, specialised to floats --------------------------------------------------------------------------------
 _functions = {name: x.value if isinstance(x, Op) else x for name, x in globals().items()}
 
 
 def on_floats(rule: Callable[..., T]) -> Callable[..., T]:
-    """A rule of the table for floats only: ``step(x)`` in it is ``ieee.step(x)``, which need not ask what x is.
+    """A rule of the table for floats only: ``step(x)`` inside it becomes ``ieee.step(x)``, which skips the type check.
 
     >>> relu.derivative(2.0, 2.0), on_floats(relu.derivative)(2.0, 2.0)
     (1.0, 1.0)

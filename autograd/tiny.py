@@ -1,4 +1,4 @@
-"""The engine in forty lines, to be read before the real one: a table of operations, a node and a walk.
+"""The engine in forty lines, to read before the real one: a table of operations, a node and a walk.
 
 >>> a, b = Node(-4.0), Node(2.0)
 >>> c = a * b + b**3
@@ -7,18 +7,18 @@
 (0.0, 2.0, 8.0)
 
 This file is for reading: nothing imports it, and it has no type annotations, since its readers may not know them yet.
-The real engine has the same three parts, in ``ops.py``, ``value.py`` and ``graph.py``.  It adds what is missing here:
+The real engine has the same three parts, in ``ops.py``, ``value.py`` and ``graph.py``.  It can do more:
 
-- Rows that are right for every float, so that neither ``log(0)`` nor ``exp(1000)`` raises.
-- Derivatives of derivatives, because a row computes with nodes as well as with floats.
-- A walk without recursion, so that a graph may be a million nodes deep.
-- Gradients of leaves that add up over several calls of ``backward``.
+- Its rows work for every float: neither ``log(0)`` nor ``exp(1000)`` raises.
+- It has derivatives of derivatives, because a row computes with nodes as well as with floats.
+- Its walk does not recurse, so that a graph may be a million nodes deep.
+- The gradients of its leaves add up over several calls of ``backward``.
 """
 
 import math
 
-# The table.  A row says how to compute an operation, and its local derivatives: one with respect
-# to each operand, from the result (z or y) and the operands.  This is all the calculus there is.
+# The table: all the calculus of this engine.  A row holds two functions.  One computes the result
+# (z or y) from the operands.  The other computes one local derivative per operand.
 TABLE = {
     "add": (lambda x, y: x + y, lambda z, x, y: (1.0, 1.0)),
     "mul": (lambda x, y: x * y, lambda z, x, y: (y, x)),
@@ -29,8 +29,8 @@ TABLE = {
 }
 
 
-# The node: a number that remembers the numbers it was computed from, its parents, and its local
-# derivative with respect to each of them.
+# The node: a number that remembers its parents, which are the nodes that it was computed from,
+# and its local derivative with respect to each parent.
 class Node:
     def __init__(self, data, parents=(), partials=()):
         self.data, self.grad, self.parents, self.partials = data, 0.0, parents, partials
@@ -57,7 +57,7 @@ def apply(name, *operands):
     return Node(result, parents, partials(result, *numbers))
 
 
-# The walk.  First it lists every node that the root depends on, each one after its parents …
+# The walk.  First it lists all nodes that the root depends on, each node after its parents …
 def topological_order(root):
     order = {}  # a dictionary keeps the order, and tells at once whether a node is in it
 
@@ -71,8 +71,8 @@ def topological_order(root):
     return list(order)
 
 
-# … and then, from the root back to the leaves, every node hands its gradient on to its parents,
-# multiplied by the local derivatives: the chain rule.
+# … and then it goes from the root back to the leaves.  Every node passes its gradient, times the
+# local derivative, on to each of its parents: the chain rule.
 def backward(root):
     order = topological_order(root)
     for node in order:

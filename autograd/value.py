@@ -21,7 +21,7 @@ from autograd.pytorch import PyTorchNames
 from autograd.subclasses import Subclassed, as_kind, described, kind_of, kinds
 from autograd.written_out import written_out
 
-Operand = Any  # a Value, a number of any kind, or a numpy array (which takes it from there, element by element)
+Operand = Any  # a Value, a number of any kind, or a numpy array (numpy then applies the operator to each element)
 
 _new = object.__new__
 
@@ -46,10 +46,10 @@ def constant(number: float, label: str = "") -> Value:
 def new_node(
     data: float, op: Op, parents: tuple[Value, ...], partials: Sequence[float], kind: type[Value] | None = None
 ) -> Value:
-    """A new node; nothing is checked."""
+    """A new node, without any check of the arguments."""
     out: Value = _new(kind or Value)
     out._data = data
-    out.grad = 0  # an int until the first backward, which lets a drawing tell "not computed" from 0.0
+    out.grad = 0  # an int until the first backward, so that a drawing can tell "not computed" from 0.0
     out.label = ""
     out.op = op
     out.parents = parents
@@ -58,7 +58,7 @@ def new_node(
 
 
 def unrecorded(data: float, kind: type[Value] | None = None) -> Value:
-    """A result inside ``no_grad()``: a leaf."""
+    """The result of an operation inside ``no_grad()``: a leaf."""
     out = new_node(data, ops.leaf, (), (), kind)
     if recorders:
         recorder_told(made=out)
@@ -66,13 +66,13 @@ def unrecorded(data: float, kind: type[Value] | None = None) -> Value:
 
 
 # ---- how a row of the table becomes a method -----------------------------------------------------------------------
-# They record the same as `Value.apply`, 3x faster, since a row's functions are bound once and not looked up.
+# These methods record the same nodes as `Value.apply`, 3x faster: a row's functions are bound once, not looked up.
 _methods: dict[Op, Callable[..., Value]] = {}
-_plain: set[Any] = {int, float}  # the kinds of number that most operands are
+_plain: set[Any] = {int, float}  # the types of most operands that are not Values
 
 
 def in_context(op: Op, data: float, parents: tuple[Value, ...]) -> Value:
-    """The result of an operation in some context.  If only the compiler records, 3x faster than ``Value.apply``."""
+    """The result of an operation in an open context; while the compiler records, 3x faster than ``Value.apply``."""
     modes = current_modes()
     nodes = modes.nodes
     if nodes is not None:
@@ -136,7 +136,7 @@ def _binary(op: Binary) -> Callable[[Value, Operand], Value]:
 
 
 def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[Value, Operand], Value]]:
-    """The method for a Value on the left, and the one for a Value on the right of something else."""
+    """Two methods: for a Value on the left of the operator, and for a Value on the right of a plain number."""
     forward = _binary(op)
 
     def reflected(self: Value, other: Operand) -> Any:
@@ -148,7 +148,7 @@ def _operator(op: Binary) -> tuple[Callable[[Value, Operand], Value], Callable[[
 
 
 def _named(op: Binary) -> Callable[[Value, Operand], Value]:
-    """A method that is no operator: it takes arrays element by element, and refuses other objects."""
+    """A method that no operator calls, such as ``x.maximum(y)``: it maps over arrays and refuses other objects."""
     forward = _binary(op)
 
     def method(self: Value, other: Operand) -> Any:
@@ -156,7 +156,7 @@ def _named(op: Binary) -> Callable[[Value, Operand], Value]:
         if out is not NotImplemented:
             return out
         if not hasattr(other, "flat"):
-            return Value.apply(op, (self, other))  # which says what is wrong with it
+            return Value.apply(op, (self, other))  # raises an error that says what is wrong with the operand
         results = other.astype(object)
         results.flat = [method(self, x) for x in other.flat]
         return results
@@ -188,7 +188,7 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
         grad: The derivative of the last root of ``backward`` with respect to this node; 0 before that.
         label: The name.
         op: The row of the derivative table that made the node; ``leaf`` for a node that you made.
-        parents: The nodes that it was computed from, in order; ``x * x`` has two.
+        parents: The operands that the node was computed from, in order; ``x * x`` has two.
         partials: The local derivatives with respect to the parents, as recorded.
 
     >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
@@ -197,8 +197,8 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
     >>> c.data, a.grad, b.grad           # dc/da = b, dc/db = a + 3 b²
     (0.0, 2.0, 8.0)
 
-    A node has no other attributes, which keeps it small.  Nodes of your own subclass may have more, and what is
-    computed from them is of that subclass, too: see ``autograd.subclasses``.
+    A node has no other attributes, which keeps it small.  Nodes of your own subclass may have more, and the results of
+    operations on them belong to that subclass, too: see ``autograd.subclasses``.
     """
 
     __slots__ = ("_data", "grad", "label", "op", "parents", "partials")
@@ -254,10 +254,10 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
 
     # ---- differentiation -------------------------------------------------------------------------------------------
     def backward(self, gradient: float = 1.0, retain_graph: bool | None = None) -> None:
-        """Set ``grad`` of every node that this one depends on: the derivative of this one with respect to it.
+        """Set ``grad`` of every node that this node depends on: the derivative of this node with respect to that one.
 
-        The gradients of leaves add up over several calls, as mini-batches and ``zero_grad`` expect; a node that was
-        computed holds that of the last call.  Either all gradients are written or, if something goes wrong, none.
+        The gradients of leaves add up over several calls, as mini-batches and ``zero_grad`` expect.  Other nodes hold
+        the gradient of the last call.  Either all gradients are written or, if an error occurs, none.
 
         Args:
             gradient: A factor of all gradients: the derivative of a later result with respect to this node.
@@ -295,7 +295,7 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
                 raise
 
     def detach(self) -> Value:
-        """A leaf with the same number and label: no gradient goes through it.
+        """A leaf with the same number and label, through which no gradient flows.
 
         >>> x = Value(3.0); y = x * x.detach(); y.backward(); x.grad
         3.0
@@ -307,7 +307,7 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
 
     @classmethod
     def apply(cls, op: Op, operands: Sequence[Operand]) -> Value:
-        """Record one primitive, whatever its row and its operands: the general way.
+        """Record one application of any primitive to any operands; the operators and methods are faster cases of this.
 
         >>> Value.apply(ops.add, (Value(1.0), 2.0))
         Value(data=3.0, grad=0)
@@ -334,7 +334,7 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
                 provenance.check_result(out)
             if modes.recorder is not None:
                 modes.recorder.on_node(out)
-                if not modes.recording:  # the number is still wanted at every replay, its gradient is not
+                if not modes.recording:  # inside no_grad(): every replay needs the number, but no gradient
                     out = new_node(data, ops.detached, (out,), (0.0,), kind)
                     modes.recorder.on_node(out)
             elif recorders:
@@ -344,7 +344,7 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
         return out
 
     def select(self, x: Operand, y: Operand) -> Value:
-        """x where this Value is not 0, else y; the side that is not taken is no parent.
+        """x where this Value is not 0, else y; only the side that is taken becomes a parent.
 
         >>> x = Value(3.0)
         >>> y = Value(0.0).select(5.0, x)
@@ -377,15 +377,15 @@ class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradN
     relu, gelu, identity = _unary(ops.relu), _unary(ops.gelu), _unary(ops.identity)
     atan2, hypot, logaddexp = _named(ops.atan2), _named(ops.hypot), _named(ops.logaddexp)
     maximum, minimum = _named(ops.maximum), _named(ops.minimum)
-    # The names that numpy calls, on a Value and on the elements of an array; PyTorch has most of them, too.
+    # The method names that numpy calls on a Value and on the elements of an array; PyTorch has most of them, too.
     arcsin, arccos, arctan, arcsinh, arccosh, arctanh, arctan2 = asin, acos, atan, asinh, acosh, atanh, atan2
     conjugate, fabs, rint = identity, abs, round
 
     def __pow__(self, exponent: Operand) -> Value:
-        # With a plain number as exponent only the base is differentiated: no log of a negative base.
+        # For a plain number as exponent, only the base is differentiated: this avoids the log of a negative base.
         return self._power(exponent) if isinstance(exponent, Number) else self._constant_power(exponent)
 
-    # ---- comparisons are about data; equality and hash are about identity --------------------------------------------
+    # ---- comparisons compare numbers; equality and hash are those of identity ----------------------------------------
     __lt__ = _comparison(lt, ops.less, swap=False)
     __le__ = _comparison(le, ops.less_equal, swap=False)
     __gt__ = _comparison(gt, ops.less, swap=True)
