@@ -21,7 +21,7 @@ from autograd.compiler.machine.library import Written, addresses
 from autograd.compiler.machine.native.jit import llvm
 from autograd.compiler.machine.native.pycall import LIST_ITEMS, SIZE, TYPE, WORD, address, available
 from autograd.compiler.machine.native.vector_math import scalar_symbol
-from autograd.compiler.recording.looks import ANY, NO_KEY, Look, offset_of_attributes
+from autograd.compiler.recording.watches import ANY, NO_KEY, Look, offset_of_attributes
 
 # By kind of look: the branch of the machine code, and where the object is, or the function of CPython that finds it.
 _KINDS: dict[str, tuple[int, int | str]] = {

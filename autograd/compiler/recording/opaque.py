@@ -17,23 +17,21 @@ from array import array
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
-from operator import attrgetter, methodcaller
+from itertools import chain
+from operator import attrgetter, methodcaller, setitem
 from types import BuiltinFunctionType, FunctionType, MethodWrapperType, ModuleType
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.looks import NO_KEY, Look
 from autograd.compiler.recording.rewriting import codes_of
-from autograd.compiler.recording.watches import Watch
+from autograd.compiler.recording.watches import NO_KEY, Look, Watch
 from autograd.trees import is_numpy
-
-_VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 class Inside(NamedTuple):
     """The contents of an object that keeps them in C."""
 
     find: Callable[[], Sequence[Any]] | None = None  # gives what is compared before each call; None: nothing is
-    put: Callable[[Any], None] | None = None  # puts back what was found
+    put: Callable[[], object] | None = None  # puts back what is there now
     members: Sequence[Any] = ()  # the objects that it refers to
     names: Sequence[str] = ()  # the names of attributes that it asks others for
     size: int = 1  # how much the comparison costs, as a number of objects
@@ -46,24 +44,23 @@ class Inside(NamedTuple):
 def look_into(x: Any) -> Inside | None:
     """The contents of an object of one of these kinds; None for an object of any other kind."""
     if isinstance(x, ContextVar):
-        return Inside(lambda: (x.get(None),), partial(_put_variable, x, _variable(x)), [x.get(None)])
+        return Inside(lambda: (_variable(x),), partial(x.set, _variable(x)), [_variable(x)])
     if isinstance(x, (array, bytearray)):
-        return Inside(lambda: (bytes(x),), partial(_put_machine_numbers, x))
+        return Inside(lambda: (bytes(x),), partial(setitem, x, slice(None), x[:]))
     if is_numpy(x):
+        put = partial(setitem, x, ..., x.copy())
         if x.dtype.kind == "O":
-            return Inside(lambda: x.ravel().tolist(), partial(setattr, x, "flat"), x.ravel().tolist())
-        return Inside(lambda: (repr(x.shape), x.tobytes()), partial(_put_bytes, x), size=x.size // 10)
+            return Inside(lambda: x.ravel().tolist(), put, x.ravel().tolist())
+        return Inside(lambda: (repr(x.shape), x.tobytes()), put, size=x.size // 10)
     if isinstance(x, weakref.ref):
         return Inside(lambda: (id(x()),))  # which does not keep the object alive
-    if isinstance(x, _VIEWS):
-        return Inside(members=[x.mapping])
     if isinstance(x, (BuiltinFunctionType, MethodWrapperType)):  # such as the append of a list
         return Inside(members=[] if isinstance(x.__self__, ModuleType) else [x.__self__])
     if isinstance(x, (attrgetter, methodcaller)):
         names = [part for name in x.__reduce__()[1] if isinstance(name, str) for part in name.split(".")]
         return Inside(members=x.__reduce__()[1], names=names)
     if x is os.environ:
-        return Inside(lambda: [*os.environ, *os.environ.values()], _put_environment)
+        return Inside(lambda: [*os.environ, *os.environ.values()], partial(_put_environment, dict(os.environ)))
     return _memory(x)
 
 
@@ -72,7 +69,7 @@ def look_into_module(module: ModuleType, names: set[str]) -> Inside | None:
     if module is os and "environ" in names:
         return Inside(members=[os.environ])
     if module is sys and "argv" in names:
-        return Inside(lambda: (sys.argv,), lambda seen: setattr(sys, "argv", seen[0]), [sys.argv])
+        return Inside(lambda: (sys.argv,), partial(setattr, sys, "argv", sys.argv), [sys.argv])
     if module is decimal:  # what is computed depends on the precision
         return Inside(lambda: (repr(decimal.getcontext()),))
     return None
@@ -81,30 +78,26 @@ def look_into_module(module: ModuleType, names: set[str]) -> Inside | None:
 def watch_functions(functions: Sequence[FunctionType]) -> Watch:
     """What looks at the code of functions, and at their defaults."""
 
-    def look() -> list[Any]:
-        defaults = [x for f in functions for x in (f.__defaults__, f.__kwdefaults__)]
-        return [*codes_of(functions), *defaults]
+    def find() -> dict[str, list[Any]]:
+        defaults, by_name = [[getattr(f, name) for f in functions] for name in ("__defaults__", "__kwdefaults__")]
+        return {"code": list(codes_of(functions)), "defaults": defaults, "kwdefaults": by_name}
 
-    looks = [Look("code", f, (), (code,)) for f, code in zip(functions, codes_of(functions))]
-    for kind, get in (("defaults", attrgetter("__defaults__")), ("kwdefaults", attrgetter("__kwdefaults__"))):
-        looks += [Look(kind, f, (), (NO_KEY if get(f) is None else get(f),)) for f in functions]
+    looks = [
+        Look(kind, f, (), (NO_KEY if x is None else x,)) for kind, xs in find().items() for f, x in zip(functions, xs)
+    ]
     names = [f"the function {f.__name__}" for f in functions]
-    return Watch([*names, *[name for name in names for _ in range(2)]], look, looks=looks)
+    return Watch(3 * names, lambda: [*chain.from_iterable(find().values())], looks=looks)
 
 
 def _memory(x: Any) -> Inside | None:
     """The contents of a tensor, a memoryview or an array of ctypes."""
     if type(x).__module__.partition(".")[0] == "torch" and hasattr(type(x), "detach"):
-        return Inside(lambda: (x.detach().cpu().numpy().tobytes(),), partial(_put_tensor, x, x.detach().clone()))
+        return Inside(lambda: (x.detach().cpu().numpy().tobytes(),), partial(x.data.copy_, x.detach().clone()))
     try:
         view = memoryview(x)
     except TypeError:
         return None
-    return Inside(lambda: (view.tobytes(),), None if view.readonly else partial(_put_memory, view))
-
-
-def _put_variable(x: ContextVar[Any], before: Any, _: Any) -> None:
-    x.set(before)
+    return Inside(lambda: (view.tobytes(),), None if view.readonly else partial(_put_memory, view, view.tobytes()))
 
 
 def _variable(x: ContextVar[Any]) -> Any:
@@ -115,93 +108,70 @@ def _variable(x: ContextVar[Any]) -> Any:
         return None
 
 
-def _put_machine_numbers(x: Any, seen: Any) -> None:
-    """Put numbers back into an array of Python's, or into a bytearray."""
-    x[:] = array(x.typecode, seen[0]) if isinstance(x, array) else seen[0]
-
-
-def _put_bytes(x: Any, seen: Any) -> None:
-    """Put numbers back into an array of numpy, whose own type knows how to read bytes."""
-    import numpy as np
-
-    x[...] = np.frombuffer(seen[1], dtype=x.dtype).reshape(x.shape)
-
-
-def _put_environment(seen: Any) -> None:
-    before = dict(zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
+def _put_environment(before: dict[str, str]) -> None:
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     os.environ.update(before)
 
 
-def _put_tensor(x: Any, before: Any, _: Any) -> None:
-    x.data.copy_(before)
-
-
-def _put_memory(view: memoryview, seen: Any) -> None:
-    view.cast("B")[:] = seen[0]
+def _put_memory(view: memoryview, before: bytes) -> None:
+    view.cast("B")[:] = before
 
 
 class Generators:
     """The random generators and streams among the objects that a function can see."""
 
     def __init__(self) -> None:
-        self._states: dict[int, Callable[[], Any]] = {}  # by the id of the generator what gives its state
-        self._keeps: list[Callable[[], Callable[[], None]]] = []  # each makes what sets a generator back
+        # By the id of each: a function that gives its state, one that sets it, and the state as it can be compared.
+        self._found: dict[int, tuple[Callable[[], Any], Callable[[Any], Any], Callable[[Any], Any]]] = {}
 
-    def add_module(self, module: ModuleType, names: set[str]) -> bool:
-        """Note the generator of a module; whether it is one that has a generator."""
-        if module is random:
-            self._note(module, random.getstate, lambda: partial(random.setstate, random.getstate()))
-        elif module.__name__ == "numpy" and "random" in names:
-            numpy = module.random
-            self._note_legacy(module, numpy)
-        elif module.__name__ == "torch":
-            torch: Any = module
-            state = torch.get_rng_state
-            self._note(module, lambda: state().numpy().tobytes(), lambda: partial(torch.set_rng_state, state()))
-        else:
-            return False
-        return True
+    def add(self, x: Any, names: set[str]) -> bool:
+        """Note an object, or a module, if it is or has a generator or a stream; whether that is so.
 
-    def add(self, x: Any) -> bool:
-        """Note an object if it is a generator or a stream; whether it is one."""
+        Args:
+            x: The object.
+            names: The names that code asks for.
+        """
+        kind = type(x)
         if isinstance(x, random.SystemRandom):  # which has no state: a call of it is refused
             return True
-        if isinstance(x, random.Random):
-            self._note(x, x.getstate, lambda: partial(x.setstate, x.getstate()))
-        elif type(x).__name__ == "RandomState" and type(x).__module__.startswith("numpy."):
-            self._note_legacy(x, x)
-        elif hasattr(type(x), "bit_generator"):
+        if x is random or isinstance(x, random.Random):
+            self._found[id(x)] = x.getstate, x.setstate, _itself
+        elif isinstance(x, ModuleType) and x.__name__ == "torch":
+            torch: Any = x
+            self._found[id(x)] = torch.get_rng_state, torch.set_rng_state, lambda state: state.numpy().tobytes()
+        elif isinstance(x, ModuleType):
+            if x.__name__ != "numpy" or "random" not in names:
+                return False
+            self._found[id(x)] = x.random.get_state, x.random.set_state, repr
+        elif kind.__name__ == "RandomState" and kind.__module__.startswith("numpy."):
+            self._found[id(x)] = x.get_state, x.set_state, repr
+        elif hasattr(kind, "bit_generator"):
             bits = x.bit_generator
-            self._note(x, lambda: repr(bits.state), lambda: partial(setattr, bits, "state", bits.state))
+            self._found[id(x)] = lambda: bits.state, partial(setattr, bits, "state"), repr
         elif isinstance(x, io.IOBase):
-            self._note(x, lambda: _position(x), lambda: partial(_put_position, x, _position(x), _size(x)))
+            self._found[id(x)] = lambda: (_position(x), _size(x)), lambda state: _put_position(x, *state), _itself
         else:
             return False
         return True
-
-    def _note_legacy(self, x: Any, numpy: Any) -> None:
-        """Note a generator with the methods of ``numpy.random``."""
-        self._note(x, lambda: repr(numpy.get_state()), lambda: partial(numpy.set_state, numpy.get_state()))
-
-    def _note(self, x: Any, state: Callable[[], Any], keep: Callable[[], Callable[[], None]]) -> None:
-        self._states[id(x)] = state
-        self._keeps.append(keep)
 
     def states(self) -> list[Any]:
         """Their states now."""
-        return [state() for state in self._states.values()]
+        return [compared(state()) for state, _, compared in self._found.values()]
 
     def rewind(self) -> Callable[[], None]:
         """A function that sets them back to the state in which they are now."""
-        puts = [keep() for keep in self._keeps]
+        puts = [partial(put, state()) for state, put, _ in self._found.values()]
 
         def rewound() -> None:
             for put in puts:
                 put()
 
         return rewound
+
+
+def _itself(state: Any) -> Any:
+    return state
 
 
 def _position(stream: Any) -> Any:

@@ -15,41 +15,46 @@ import functools
 import sys
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from autograd.compiler.recording import codenames
+from autograd.compiler.backends import native_available
+from autograd.compiler.recording import codenames, watches
 from autograd.compiler.recording.codenames import FIXED, package_of, slots_of
-from autograd.compiler.recording.looks import END, NO_KEY
 from autograd.compiler.recording.opaque import Generators, Inside, look_into, look_into_module, watch_functions
-from autograd.compiler.recording.watches import (
-    ATOMS,
-    Difference,
-    Looks,
-    Watch,
-    content,
-    of_attributes,
-    of_cell,
-    of_entries,
-    of_members,
-    of_names,
-    of_slots,
-)  # fmt: skip
+from autograd.compiler.recording.watches import ATOMS, NO_KEY, Difference, Watch, content
+from autograd.compiler.recording.written import END
 from autograd.compiler.residence import settle
 from autograd.elementwise import Deferred
 from autograd.ops import Op
 from autograd.pytorch import freezes
 from autograd.value import Value
 
+if TYPE_CHECKING:
+    from autograd.compiler.machine.identical import Comparison
+
 __all__ = ["Outside"]
 
+_PAYS = 20  # looks after which machine code is made for them
+MANY = 64  # objects that it pays for: Python looks at as few in 2 us
+_AGAIN = {1, 8, 64, 512}  # how often it has found a difference where there was none, when it is made anew
 _MOST = 1_000_000  # objects that are compared before each call: 20 ms
 _DYNAMIC = {
     "getattr", "hasattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "eval", "exec", "globals", "asdict",
     "astuple",
 }  # fmt: skip
 _OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
+# Objects that keep others in C, and the attributes that lead to these.
+_WAYS: dict[type, tuple[str, ...]] = {
+    MethodType: ("__func__", "__self__"),
+    classmethod: ("__func__",),
+    staticmethod: ("__func__",),
+    property: ("fget", "fset"),
+    functools.cached_property: ("func",),
+    functools.partial: ("args", "func", "keywords"),
+    **dict.fromkeys(map(type, ({}.keys(), {}.values(), {}.items())), ("mapping",)),
+}
 _CLOSED = FIXED - sys.stdlib_module_names | {"asyncio", "concurrent", "logging", "multiprocessing", "random"}
 _METHODS = (FunctionType, staticmethod, classmethod)  # __new__ is a static method
 _READ_ONLY = {*FIXED, "nn"}  # and one whose code is followed, but is not expected to change
@@ -79,21 +84,69 @@ class Outside:
 
     def __init__(self, f: Callable[..., Any], live: Iterable[tuple[int, Any]] = ()) -> None:
         self.live = frozenset(live)
+        self._freed: dict[int, set[Any]] = {}
+        for space, key in self.live:
+            self._freed.setdefault(space, set()).add(key)
         self.names: set[str] = set()
         self.stored: set[str] = set()  # names of attributes and globals that code sets
-        self.count = 0
-        for self._names_only in (True, False):  # the names in all of the code, then what they stand for
-            self._walk(f)
-        self._free()
+        self.functions: list[FunctionType] = []
+        self.codes: list[CodeType] = []
+        self.generators = Generators()
+        self.spaces: dict[int, tuple[dict[str, Any], str]] = {}  # namespaces, and how the names there are written
+        self.deferrable: set[tuple[int, str]] = set()  # where a list may be: the id of the namespace, and the name
+        self.seen: dict[int, Any] = {}  # which keeps them alive
+        self.values: list[Value] = []
+        self.met: dict[int, int] = {}  # by id, how many ways lead to a list
+        self.never = ""
+        self.count = 0  # objects that are compared one by one
+        self._spaces: dict[int, tuple[dict[str, Any], set[str]]] = {}  # those of modules, and the names asked for
+        self._cells: dict[int, tuple[str, Any]] = {}
+        self._passed: set[tuple[int, str]] = set()  # the namespaces and names that were followed
+        self._pending: list[tuple[Any, str]] = [(f, "")]
+        self._references: list[Any] = []
+        self._texts: set[str] = set()
+        # What has attributes, of which those count that code names: how they are followed, and the names known then.
+        self._named: dict[int, tuple[Callable[[Any, str], None], Any, str, int]] = {}
+        self._made: dict[Any, tuple[Callable[..., Watch | None], Sequence[Any]]] = {}  # what makes the watches
+        self._walk()
+        self.watches = list(filter(None, [make(*things) for make, things in self._made.values()]))
         self.watches.reverse()  # what is nearest to the function changes most often
-        self._looks = Looks(self.watches)
+        self.count += sum([len(watch.seen) for watch in self.watches if not watch.identical])
         if self.count > _MOST:
             self.never = f"reads more than {_MOST:,} numbers and objects from outside: pass them as arguments"
+        self._calls = self._vain = 0
+        # The machine code that looks at it, and the watches of which Python does.
+        self._parts: tuple[Comparison | None, Sequence[Watch]] = (None, self.watches)
 
     # ---- is it as it was? ------------------------------------------------------------------------------------------
     def holds(self) -> bool:
-        """Whether all of it is as it was."""
-        return self._looks.hold() and not self.never
+        """Whether all of it is as it was: machine code looks where it can, Python at the rest."""
+        if self._calls < _PAYS:
+            self._calls += 1
+            if self._calls == _PAYS and sum([len(watch.seen) for watch in self.watches]) >= MANY:
+                self._compile()
+        comparison, rest = self._parts
+        if comparison is None or comparison.holds():
+            return all(map(Watch.holds, rest)) and not self.never
+        if not all(map(Watch.holds, self.watches)):
+            return False
+        self._vain += 1
+        if self._vain in _AGAIN:  # such as an object that has one more attribute, which the function does not name
+            self._compile()
+        return not self.never
+
+    def _compile(self) -> None:
+        """From now on machine code compares what it can.
+
+        What Python no longer looks at and what machine code looks at change in one assignment: another thread may ask
+        meanwhile, and Ctrl-C may come.
+        """
+        if native_available(notice=False):
+            from autograd.compiler.machine.identical import Comparison, can_compare
+
+            if can_compare():
+                looks = [look for watch in self.watches for look in watch.looks]
+                self._parts = Comparison(looks), [watch for watch in self.watches if not watch.looks]
 
     def changed(self, only_set: Iterable[Difference] = ()) -> str:
         """The name of something that is not as it was, also of what ``only_set`` gave; empty if there is none."""
@@ -128,15 +181,6 @@ class Outside:
             found += here
         return found
 
-    def _free(self) -> None:
-        """Leave out what the caller looks at itself."""
-        keys: dict[int, set[Any]] = {}
-        for space, key in self.live:
-            keys.setdefault(space, set()).add(key)
-        for watch in self.watches if keys else ():
-            if id(watch.space) in keys:
-                watch.free(keys[id(watch.space)])
-
     def put_back(self, only_set: Iterable[Difference] = ()) -> None:
         """Restore all that the function changed, also of ``only_set``, but for what the caller looks at itself."""
         for watch in self.watches:
@@ -148,47 +192,24 @@ class Outside:
                 space[key] = before
 
     # ---- the walk --------------------------------------------------------------------------------------------------
-    def _walk(self, f: Any) -> None:
-        self.watches: list[Watch] = []
-        self._spaces: dict[int, tuple[dict[str, Any], set[str]]] = {}
-        self.functions: list[FunctionType] = []
-        self._cells: list[tuple[str, Any]] = []
-        self.generators = Generators()
-        self.spaces: dict[int, tuple[dict[str, Any], str]] = {}  # namespaces, and how the names there are written
-        self.deferrable: set[tuple[int, str]] = set()  # where a list may be: the id of the namespace, and the name
-        self.seen: dict[int, Any] = {}  # which keeps them alive
-        self.values: list[Value] = []
-        self.codes: list[CodeType] = []
-        self.never = ""
-        self.count = 0
-        self.met: dict[int, int] = {}  # by id, how many ways lead to a list
-        self._globals: set[tuple[int, str]] = set()  # the namespaces and names that were followed
-        self._pending: list[tuple[Any, str]] = [(f, "")]
-        self._references: list[Any] = []
-        self._texts: set[str] = set()
-        # What has attributes, of which those count that code names: how they are followed, and the names known then.
-        self._named: dict[int, tuple[Callable[[Any, str], None], Any, str, int]] = {}
-        if "requires_grad" in self.names:
-            self._see(freezes, "what is frozen")
+    def _walk(self) -> None:
         self._follow()
         # Names that code further on uses may be attributes of what was passed before.
-        while self._names_only and (earlier := [x for x in self._named.values() if x[-1] < self._known()]):
+        while earlier := [x for x in self._named.values() if x[-1] < len(self.names) + len(self.stored)]:
             for follow, y, place, _ in earlier:
                 follow(y, place)
+            if "requires_grad" in self.names:
+                self._see(freezes, "what is frozen")
             self._follow()
         if any(x() is not None and id(x()) not in self.seen for x in self._references):
             self.never = "reads an object by a weak reference only, and a recording would keep that object alive"
         if self.functions:
-            self._watch(watch_functions, self.functions)
-        for space, chosen in self._spaces.values():
+            self._watch("functions", watch_functions, self.functions)
+        for number, (space, chosen) in self._spaces.items():
             if chosen:
-                self._watch(of_names, "", chosen, space)
-        for name, cell in self._cells:
-            self._watch(of_cell, name, cell)
-
-    def _known(self) -> int:
-        """How many names are known of those that code reads or sets."""
-        return len(self.names) + len(self.stored)
+                self._watch((number, "names"), watches.of_names, "", chosen, space, self._freed)
+        for number, (name, cell) in self._cells.items():
+            self._watch(number, watches.of_cell, name, cell, self._freed)
 
     def _follow(self) -> None:
         """Visit all that is pending, and what is pending then."""
@@ -205,11 +226,12 @@ class Outside:
         if not _DYNAMIC.isdisjoint(self.names):
             self.names |= self._texts  # getattr(y, x) asks for the attribute x
 
-    def _watch(self, make: Callable[..., Watch | None], *things: Any) -> None:
-        """From now on look at something; nobody looks as long as only names are collected."""
-        if not self._names_only and (watch := make(*things)) is not None:
-            self.count += 0 if watch.identical else len(watch.seen)
-            self.watches.append(watch)
+    def _watch(self, key: Any, make: Callable[..., Watch | None], *things: Any) -> None:
+        """From now on look at something; what is known by the same key is looked at in this way only."""
+        self._made[key] = make, things
+
+    def _note_named(self, follow: Callable[[Any, str], None], x: Any, where: str) -> None:
+        self._named[id(x)] = follow, x, where, len(self.names) + len(self.stored)
 
     def _see(self, x: Any, where: str) -> None:
         self._pending.append((x, where))
@@ -240,34 +262,23 @@ class Outside:
                 self._attributes(x, where)
         elif isinstance(x, Op):
             self._see(getattr(x, "function", None), where)
-        elif self._names_only and isinstance(x, list) and {*map(type, x)} == {Value}:
-            return  # the weights of a network name nothing
         elif isinstance(x, (list, deque, set, frozenset)):
             if {*map(type, x)} != {Value}:
                 settle(x)  # all Values are of one class then
             if not isinstance(x, frozenset):  # which cannot change
-                self._watch(of_members, where, x)
+                self._watch(id(x), watches.of_members, where, x, self._freed)
             if not self._push_values(x):
                 self._push(enumerate(x), where)
         elif isinstance(x, tuple):
             self._push(enumerate(x), where)
         elif isinstance(x, (dict, MappingProxyType)):
-            self._watch(of_entries, where, x)
+            self._watch(id(x), watches.of_entries, where, x, self._freed)
             self._push(x.items(), where)
         elif isinstance(x, FunctionType):
             self._visit_function(x, where)
-        elif isinstance(x, MethodType):
-            self._see(x.__func__, where)
-            self._see(x.__self__, where)
-        elif isinstance(x, functools.partial):
-            self._push(enumerate(x.args), where)
-            self._see(x.func, where)
-            self._see(x.keywords, where)
-        elif isinstance(x, (property, functools.cached_property)):
-            self._see(x.fget if isinstance(x, property) else x.func, where)
-            self._see(getattr(x, "fset", None), where)
-        elif isinstance(x, (classmethod, staticmethod)):
-            self._see(x.__func__, where)
+        elif ways := next(filter(None, map(_WAYS.get, type(x).__mro__)), None):
+            for way in ways:
+                self._see(getattr(x, way), where)
         elif isinstance(x, ModuleType):
             self._visit_module(x, where)
         elif isinstance(x, type):
@@ -275,14 +286,14 @@ class Outside:
         elif (inside := look_into(x)) is not None:
             if isinstance(x, weakref.ref):
                 self._references.append(x)
-            self._look(inside, where)
+            self._look(x, inside, where)
         else:
             self._visit_object(x, where)
 
-    def _look(self, inside: Inside | None, where: str) -> None:
+    def _look(self, x: Any, inside: Inside | None, where: str) -> None:
         if inside is not None:  # an object that keeps it in C
             self.names.update(inside.names)
-            self._watch(inside.watch, where)
+            self._watch(id(x), inside.watch, where)
             self.count += 0 if inside.find is None else inside.size
             self._push(enumerate(inside.members), where)
 
@@ -304,10 +315,10 @@ class Outside:
         self._see(f.__kwdefaults__, f"a default of {where}")
         self._see(getattr(f, "__wrapped__", None), where)
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
-            self._cells.append((name, cell))
+            self._cells[id(cell)] = name, cell
             self._see(content(cell), name)
         space = f.__globals__
-        self._see_globals(space, known & space.keys(), "")
+        self._see_names(space, known & space.keys(), "")
         if package not in _READ_ONLY:
             self.functions.append(f)
             self.codes += codes
@@ -319,24 +330,25 @@ class Outside:
                 self._attributes(f, where)
 
     def _visit_module(self, module: ModuleType, where: str) -> None:
-        self._named[id(module)] = self._visit_module, module, where, self._known()
-        self._look(look_into_module(module, self.names), where)
-        if not self.generators.add_module(module, self.names) and package_of(module.__name__) not in FIXED:
+        self._note_named(self._visit_module, module, where)
+        self._look(module, look_into_module(module, self.names), where)
+        if not self.generators.add(module, self.names) and package_of(module.__name__) not in FIXED:
             space = vars(module)
             names = self.names & space.keys()
             if package_of(module.__name__) not in _READ_ONLY:
                 self.spaces[id(space)] = space, f"{where}."
                 self._spaces.setdefault(id(space), (space, set()))[1].update(names)
-            self._see_globals(space, names, f"{where}.")
+            self._see_names(space, names, f"{where}.")
 
-    def _see_globals(self, space: dict[str, Any], names: set[str], prefix: str) -> None:
-        for name in names:
-            if (id(space), name) not in self._globals:  # several functions know it
-                self._globals.add((id(space), name))
-                self._see(space[name], prefix + name)
+    def _see_names(self, space: Mapping[str, Any], names: Iterable[str], prefix: str, key: int = 0) -> None:
+        """Follow some names of a namespace, each once; the caller may look at what is there itself."""
+        places = {(key or id(space), name) for name in names} - self._passed - self.live
+        self._passed |= places
+        for _, name in places:
+            self._see(space[name], prefix + name)
 
     def _visit_class(self, kind: type, where: str) -> None:
-        self._named[id(kind)] = self._visit_class, kind, where, self._known()
+        self._note_named(self._visit_class, kind, where)
         any_name = not _DYNAMIC.isdisjoint(self.names)
         for cls in kind.__mro__:
             package = package_of(cls.__module__)
@@ -350,14 +362,14 @@ class Outside:
                 special -= {"__new__", "__repr__"}
             chosen = special | data | self.names
             if package not in _READ_ONLY:
-                self._watch(of_names, f"{cls.__name__}.", chosen | self.stored, space, cls)
-            for name in chosen & space.keys():
-                if (id(cls), name) not in self.live:  # else the caller looks at all that is in there, too
-                    self._see(space[name], f"{cls.__name__}.{name}")
+                self._watch(
+                    id(cls), watches.of_names, f"{cls.__name__}.", chosen | self.stored, space, self._freed, cls
+                )
+            self._see_names(space, chosen & space.keys(), f"{cls.__name__}.", id(cls))
 
     def _visit_object(self, x: Any, where: str) -> None:
         where = where or type(x).__name__
-        if not self.generators.add(x) and hasattr(type(x), "__next__"):
+        if not self.generators.add(x, self.names) and hasattr(type(x), "__next__"):
             self.never = f"reads {where}, an iterator: pass what comes out of it as an argument"
         self._see(type(x), type(x).__name__)
         self._attributes(x, where)
@@ -365,7 +377,7 @@ class Outside:
 
     def _attributes(self, x: Any, where: str) -> None:
         """The attributes of an object: those in its dictionary, and those in its slots."""
-        self._named[id(x)] = self._attributes, x, where, self._known()
+        self._note_named(self._attributes, x, where)
         package = package_of(type(x).__module__)
         fixed = package in _CLOSED
         any_name = package in FIXED or not _DYNAMIC.isdisjoint(self.names)
@@ -378,13 +390,11 @@ class Outside:
                 if type(space.get(name)) is Deferred:
                     space[name] = space[name].fetch()
             if any_name:
-                self._watch(of_attributes, where, x, space)
+                self._watch(id(x), watches.of_entries, where, space, self._freed, x)
             else:
-                self._watch(of_names, f"{where}.", names, space, x)
-            for name in names & space.keys():
-                if (id(space), name) not in self.live:  # else the caller looks at all that is in there, too
-                    self._see(space[name], f"{where}.{name}")
+                self._watch(id(x), watches.of_names, f"{where}.", names, space, self._freed, x)
+            self._see_names(space, names & space.keys(), f"{where}.")
         slots = [name for name in slots_of(type(x)) if any_name or name in self.names or name in self.stored]
         if slots:
-            self._watch(of_slots, f"{where}.", x, slots)
-            self._push([(name, getattr(x, name, None)) for name in slots], where)
+            self._watch((id(x), "slots"), watches.of_slots, f"{where}.", x, slots, self._freed)
+            self._see_names({name: getattr(x, name, None) for name in slots}, slots, f"{where}.", id(x))

@@ -16,7 +16,6 @@ function computes, which a program cannot know: such a function runs without the
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import getitem, is_
@@ -24,11 +23,11 @@ from typing import Any, NoReturn
 
 from autograd.compiler.recording.arguments import form
 from autograd.compiler.recording.exact import all_small
-from autograd.compiler.recording.looks import END, NO_KEY
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.traced import TracedFloat, TracedInt
-from autograd.compiler.recording.watches import Difference
+from autograd.compiler.recording.watches import NO_KEY, Difference
 from autograd.compiler.recording.written import (
+    END,
     PLAIN,
     NotReplayableError,
     Place,
@@ -342,7 +341,7 @@ class Logs:
 
 def grown(outside: Outside) -> list[tuple[Any, str]]:
     """The lists that have more members at the end than they had, and are the same otherwise; their names."""
-    lists = [watch for watch in outside.watches if watch.reads_all and type(watch.space) in (list, deque)]
+    lists = [watch for watch in outside.watches if type(watch.keys) is range]
     return [(x.space, str(x.names)) for x in lists if len(x.space) > len(x.seen) and all(map(is_, x.space, x.seen))]
 
 

@@ -1,32 +1,52 @@
 """Objects outside of a function that are looked at before each call: are they the same as when it was recorded?
 
 A function may see thousands of objects, most of them Values in the lists of a model.  So they are compared by a handful
-of calls into C, and one by one only where these find a difference.
+of calls into C, and one by one only where these find a difference.  What machine code can compare by itself is said by
+``Look``s: then it looks, and not Python.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import is_, itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from autograd.compiler.backends import native_available
-from autograd.compiler.recording.looks import NO_KEY, Look, with_class, without
 from autograd.trees import put_entries
 from autograd.value import Value
 
-if TYPE_CHECKING:
-    from autograd.compiler.machine.identical import Comparison
-
 ATOMS = (int, float, complex, str, bytes, range, type(None), type(...), type(NotImplemented))
 _NUMBERS = {int, float, bool, complex}
+_MANAGED_DICT = 1 << 4  # CPython's Py_TPFLAGS_MANAGED_DICT
+_WORD = tuple.__itemsize__
+Freed = Mapping[int, set[Any]]  # by the id of a container, the keys whose objects somebody else looks at
 
 
-_PAYS = 20  # looks after which machine code is made for them
-MANY = 64  # objects that it pays for: Python looks at as few in 2 us
-_AGAIN = {1, 8, 64, 512}  # how often it has found a difference where there was none, when it is made anew
+class _NoKey:
+    """In the place of the key of an object that cannot be set, such as the class of an object."""
+
+
+class _Any:
+    """In the place of an object that may be any."""
+
+
+NO_KEY = _NoKey()
+ANY = _Any()
+
+
+class Look(NamedTuple):
+    """Objects that machine code can find and compare by itself: what a container held."""
+
+    # "list" for all its members, "dict" for all its entries in order, "names" for some; "class" for the class of an
+    # object, "attributes" for its dictionary, "cell" for what a name of an enclosing function stands for, "code",
+    # "defaults" and "kwdefaults" for those of a function.
+    kind: str
+    container: Any  # the list, dictionary, object, name or function
+    keys: Sequence[Any]  # those of a dictionary
+    # What was there, NO_KEY for a key that was not there, ANY for a key that may stand for anything.
+    expected: Sequence[Any]
 
 
 class Difference(NamedTuple):
@@ -40,9 +60,18 @@ class Difference(NamedTuple):
 
 
 class Watch:
-    """Some objects that are looked at: how to find them, and which they were."""
+    """Some objects that are looked at: how to find them, and which they were.
 
-    __slots__ = ("find", "first", "identical", "keys", "looks", "names", "put", "seen", "space")
+    Args:
+        names: The name of each, or one for all.
+        find: A function that finds them.
+        space: The container that they are in.
+        keys: The key of each object there, NO_KEY where it has none; a range if these are all members of a list.
+        put: A function that puts them back as they were.
+        looks: The same for machine code; nothing if it cannot do it.
+    """
+
+    __slots__ = ("find", "identical", "keys", "looks", "names", "put", "seen", "space")
 
     def __init__(
         self,
@@ -50,26 +79,13 @@ class Watch:
         find: Callable[[], Any],
         space: Any = None,
         keys: Sequence[Any] = (),
-        put: Callable[[Any], None] | None = None,
+        put: Callable[[], object] | None = None,
         looks: Sequence[Look] = (),
     ) -> None:
-        self.names, self.find = names, find
-        self.looks = looks  # the same for machine code, if it can do it
-        self.space, self.keys = space, keys  # the container, and the key of each object; NO_KEY where it has none
-        self.put = put  # puts objects back as they were seen
-        self.seen = self.first = find()
+        self.names, self.find, self.space, self.keys = names, find, space, keys
+        self.put, self.looks, self.seen = put, looks, find()
         # Values are equal if they are identical, and lists compare identities first: 10x faster than one by one.
         self.identical = len(self.seen) > 8 and {*map(type, self.seen)} == {Value}
-
-    @property
-    def reads_list(self) -> bool:
-        """Whether it looks at all members of a list."""
-        return self.reads_all and type(self.space) is list
-
-    @property
-    def reads_all(self) -> bool:
-        """Whether it looks at all members of a list, a deque or a set."""
-        return isinstance(self.find, partial) and self.find.func is list
 
     def holds(self) -> bool:
         """Whether all objects are the same."""
@@ -111,76 +127,10 @@ class Watch:
         name = self.changed()
         return [Difference(self.space, self.keys[k], name, seen[k], now[k]) for k in changed]
 
-    def free(self, keys: set[Any]) -> None:
-        """No longer look at what these keys stand for."""
-        freed = [k for k, key in enumerate(self.keys) if key is not NO_KEY and key in keys]
-        find = self.find
-        if len(freed) == len(self.keys) and isinstance(self.space, list):  # 20x faster than object by object
-            space, count = self.space, len(self.space)
-            self._look_at(lambda: (len(space) == count,))  # a truth is one object, while ints above 256 are many
-            self.keys = [NO_KEY]
-        elif freed:
-
-            def look() -> list[Any]:
-                now = list(find())
-                if len(now) == len(self.keys):
-                    for k in freed:
-                        now[k] = None
-                return now
-
-            looks = [without(x, keys) for x in self.looks]
-            self._look_at(look)
-            self.looks = looks if all(x.kind in ("class", "attributes", "names", "dict") for x in looks) else ()
-
     def put_back(self) -> None:
         """Put the objects back that are other ones now."""
         if self.put is not None and not self.holds():
-            self.put(self.first)
-
-    def _look_at(self, find: Callable[[], Any]) -> None:
-        self.find, self.seen, self.identical, self.looks = find, find(), False, ()
-
-
-class Looks:
-    """Many watches at once, those that fail most often first: machine code looks where it can, Python at the rest."""
-
-    def __init__(self, watches: Sequence[Watch]) -> None:
-        self._watches = watches
-        self._calls = self._vain = 0
-        self._many = sum([len(watch.seen) for watch in watches]) >= MANY
-        # The machine code, and the watches at which Python looks.
-        self._parts: tuple[Comparison | None, Sequence[Watch]] = (None, watches)
-
-    def hold(self) -> bool:
-        """Whether everything is as it was."""
-        if self._calls < _PAYS:
-            self._calls += 1
-            if self._calls == _PAYS and self._many:
-                self._compile()
-        comparison, rest = self._parts
-        if comparison is None or comparison.holds():
-            return all(map(Watch.holds, rest))
-        if not all(map(Watch.holds, self._watches)):
-            return False
-        self._vain += 1
-        if self._vain in _AGAIN:  # such as an object that has one more attribute, which the function does not name
-            self._compile()
-        return True
-
-    def _compile(self) -> None:
-        """From now on machine code compares what it can.
-
-        What Python no longer looks at and what machine code looks at change in one assignment: another thread may ask
-        meanwhile, and Ctrl-C may come.
-        """
-        if native_available(notice=False):
-            from autograd.compiler.machine.identical import Comparison, can_compare
-
-            if can_compare():
-                looks = [look for watch in self._watches for look in watch.looks]
-                looks += [Look("list", watch.space, (), watch.seen) for watch in self._watches if watch.reads_list]
-                rest = [watch for watch in self._watches if not watch.looks and not watch.reads_list]
-                self._parts = Comparison(looks), rest
+            self.put()
 
 
 def _same(now: Any, seen: Any) -> bool:
@@ -192,66 +142,76 @@ def _same(now: Any, seen: Any) -> bool:
 
 
 # ---- what there is to watch: how it is found, and how it is put back -------------------------------------------------
-def of_members(name: str, x: Any) -> Watch:
+def of_members(name: str, x: Any, freed: Freed) -> Watch:
     """All members of a list, a deque or a set."""
+    before, free = list(x), freed.get(id(x), set())
 
-    def put(seen: Any) -> None:
+    def put() -> None:
         if isinstance(x, list):
-            x[:] = seen
+            x[:] = before
         else:
             x.clear()
-            x.extend(seen) if isinstance(x, deque) else x.update(seen)
+            x.extend(before) if isinstance(x, deque) else x.update(before)
 
-    return Watch(name, partial(list, x), x, range(len(x)) if isinstance(x, (list, deque)) else (), put)
-
-
-def of_entries(name: str, x: Any) -> Watch:
-    """All keys of a dictionary, then all that they stand for."""
-
-    def put(seen: Any) -> None:
-        if isinstance(x, dict):
-            x.clear()
-            put_entries(x, zip(seen[: len(seen) // 2], seen[len(seen) // 2 :]))
-
-    looks = [Look("dict", x, [*x], [*x.values()])] if type(x) is dict else []
-    return Watch(name, lambda: [*x, *x.values()], x, [*[NO_KEY] * len(x), *x], put, looks)
+    keys = range(len(x)) if isinstance(x, (list, deque)) else ()
+    if free.issuperset(keys) and free:  # 20x faster than object by object
+        return Watch(name, lambda: (len(x) == len(before),), x, [NO_KEY], put)  # a truth is one object, ints are many
+    if free:
+        return Watch(name, lambda: [None if k in free else item for k, item in enumerate(x)], x, [*keys], put)
+    return Watch(name, partial(list, x), x, keys, put, [Look("list", x, (), before)] if type(x) is list else ())
 
 
-def of_attributes(name: str, x: Any, space: dict[str, Any]) -> Watch:
-    """The class of an object, the names of all its attributes, and these; nothing if it has another dictionary now."""
+def of_entries(name: str, space: Any, freed: Freed, owner: Any = None) -> Watch:
+    """The class of an owner, all keys of a dictionary, then all that they stand for.
 
-    def put(seen: Any) -> None:  # the class stays
-        count = len(seen) // 2
-        space.clear()
-        space.update(zip(seen[1 : 1 + count], seen[1 + count :]))
+    Nothing if these are the attributes of the owner, and it has another dictionary now.
+    """
+    before, free = {**space}, freed.get(id(space), set())
 
     def find() -> list[Any]:
-        return [x.__class__, *space, *space.values()] if x.__dict__ is space else []
+        if owner is not None and owner.__dict__ is not space:
+            return []
+        values = [None if key in free else x for key, x in space.items()] if free else space.values()
+        return [owner.__class__, *space, *values]
 
-    looks = with_class(x, [Look("dict", space, list(space), list(space.values()))])
-    return Watch(name, find, space, [NO_KEY, *[NO_KEY] * len(space), *space], put, looks)
+    def put() -> None:  # the class stays
+        if isinstance(space, dict):
+            space.clear()
+            put_entries(space, before.items())
+
+    keys = [NO_KEY, *[NO_KEY] * len(before), *before]
+    expected = [ANY if key in free else x for key, x in before.items()]
+    looks = with_class(owner, [Look("dict", space, [*before], expected)]) if type(space) is dict else ()
+    return Watch(name, find, space, keys, put, looks)
 
 
-def of_slots(prefix: str, x: Any, slots: Sequence[str]) -> Watch:
+def of_slots(prefix: str, x: Any, slots: Sequence[str], freed: Freed) -> Watch:
     """What some slots of an object hold."""
+    slots = [name for name in slots if name not in freed.get(id(x), ())]
+    before = [getattr(x, name, None) for name in slots]
 
-    def put(seen: Any) -> None:
-        for name, y in zip(slots, seen):
+    def find() -> list[Any]:
+        return [getattr(x, name, None) for name in slots]
+
+    def put() -> None:
+        for name, y in zip(slots, before):
             if y is not getattr(x, name, None):
                 setattr(x, name, y)
 
-    return Watch([prefix + name for name in slots], lambda: [getattr(x, name, None) for name in slots], x, slots, put)
+    return Watch([prefix + name for name in slots], find, x, slots, put)
 
 
-def of_names(prefix: str, names: set[str], space: Any, owner: Any = None) -> Watch:
+def of_names(prefix: str, names: set[str], space: Any, freed: Freed, owner: Any = None) -> Watch:
     """What some names of a namespace stand for, and that the others are not there; and the class of its owner.
 
     Nothing if one of them is missing, if one is there that was absent, or if the owner has another namespace now.
     """
     of_class = isinstance(owner, type)  # whose namespace can be read only
-    present = [name for name in space if name in names]
-    absent = names.difference(present)
-    get = itemgetter(*present) if len(present) > 1 else lambda space: [space[name] for name in present]
+    place = owner if of_class else space
+    names = names.difference(freed.get(id(place), ()))
+    before = {name: x for name, x in space.items() if name in names}
+    absent = names.difference(before)
+    get = itemgetter(*before) if len(before) > 1 else lambda space: [space[name] for name in before]
 
     def find() -> tuple[Any, ...]:
         moved = owner is not None and not of_class and owner.__dict__ is not space
@@ -262,13 +222,10 @@ def of_names(prefix: str, names: set[str], space: Any, owner: Any = None) -> Wat
         except KeyError:
             return ()
 
-    def put(seen: Any) -> None:
+    def put() -> None:
         for name in absent & space.keys():
-            if of_class:
-                delattr(owner, name)
-            else:
-                del space[name]
-        for name, x in zip(present, seen[1:]):
+            delattr(owner, name) if of_class else space.pop(name)
+        for name, x in before.items():
             if not of_class:
                 space[name] = x
             elif space.get(name) is not x:
@@ -276,18 +233,20 @@ def of_names(prefix: str, names: set[str], space: Any, owner: Any = None) -> Wat
 
     looks: Sequence[Look] = ()
     if type(space) is dict:
-        expected = [*map(space.__getitem__, present), *[NO_KEY] * len(absent)]
-        looks = with_class(owner, [Look("names", space, [*present, *absent], expected)])
-    written = [prefix.rstrip("."), *[prefix + name for name in present]]
-    return Watch(written, find, owner if of_class else space, [NO_KEY, *present], put, looks)
+        expected = [*before.values(), *[NO_KEY] * len(absent)]
+        looks = with_class(owner, [Look("names", space, [*before, *absent], expected)])
+    written = [prefix.rstrip("."), *[prefix + name for name in before]]
+    return Watch(written, find, place, [NO_KEY, *before], put, looks)
 
 
-def of_cell(name: str, cell: Any) -> Watch:
-    """What a name of an enclosing function stands for."""
+def of_cell(name: str, cell: Any, freed: Freed) -> Watch | None:
+    """What a name of an enclosing function stands for; None if somebody else looks at that."""
+    if id(cell) in freed:
+        return None
     now = content(cell)
     looks = [] if now is None else [Look("cell", cell, (), (now,))]
-    put = partial(setattr, cell, "cell_contents")
-    return Watch([name], lambda: (content(cell),), cell, ["cell_contents"], lambda seen: put(seen[0]), looks)
+    put = partial(setattr, cell, "cell_contents", now)
+    return Watch([name], lambda: (content(cell),), cell, ["cell_contents"], put, looks)
 
 
 def content(cell: Any) -> Any:
@@ -296,3 +255,27 @@ def content(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:  # the name has no object yet: the function's own, while it is being defined
         return None
+
+
+def with_class(x: Any, looks: list[Look]) -> list[Look]:
+    """With a look at the class of an object and at its dictionary, if these looks are at an object's attributes.
+
+    Nothing if the object claims to be of another class, or if nobody knows where it keeps its dictionary.
+    """
+    if x is None:
+        return looks
+    if x.__class__ is not type(x) or offset_of_attributes(x) is None:
+        return []
+    return [Look("class", x, (), (type(x),)), Look("attributes", x, (), (x.__dict__,)), *looks]
+
+
+def offset_of_attributes(x: Any) -> int | None:
+    """Where an object keeps the address of its dictionary, in bytes from its own; None if that is not known.
+
+    From Python 3.11 on that is in front of most objects, and there is nothing before somebody asks for the dictionary.
+    Builds without the interpreter lock, whose objects begin with a longer head, have another order there.
+    """
+    if sys.version_info >= (3, 11) and type(x).__flags__ & _MANAGED_DICT:
+        return -3 * _WORD if object.__basicsize__ == 2 * _WORD else None
+    offset = type(x).__dictoffset__
+    return offset if offset > 0 else None

@@ -8,13 +8,18 @@ from itertools import chain, islice
 from operator import setitem
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.looks import END
 from autograd.compiler.recording.traced import TracedFloat
 from autograd.elementwise import Deferred
 from autograd.errors import CompileError
 from autograd.ops import Traced
 from autograd.value import Value
 
+
+class _End:
+    """Stands for the key of a member that is appended to a list."""
+
+
+END = _End()
 PLAIN = (int, float, str, bool, bytes, type(None))
 
 

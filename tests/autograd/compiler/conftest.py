@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from autograd.compiler.calls import variants
-from autograd.compiler.recording import watches
+from autograd.compiler.recording import outside
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -17,5 +17,5 @@ def compiled_at_once() -> Iterator[None]:
         patch.setattr(variants, "BY_GRAPH", 0)
         patch.setattr(variants, "TINY", 0)
         patch.setattr(variants, "BUILTIN_FROM", 0)
-        patch.setattr(watches, "MANY", 0)
+        patch.setattr(outside, "MANY", 0)
         yield

@@ -14,8 +14,8 @@ import autograd
 from autograd import Value
 from autograd.compiler.machine import identical
 from autograd.compiler.machine.identical import Comparison, can_compare
-from autograd.compiler.recording import watches
-from autograd.compiler.recording.looks import NO_KEY, Look
+from autograd.compiler.recording import outside
+from autograd.compiler.recording.watches import NO_KEY, Look
 
 pytestmark = pytest.mark.skipif(not can_compare(), reason="needs CPython with its lock")
 
@@ -192,7 +192,7 @@ def test_a_call_while_the_machine_code_is_made_sees_each_change(moment: str, mon
             if moment == "before":
                 super().__init__(looks)
 
-    monkeypatch.setattr(watches, "_PAYS", 3)
+    monkeypatch.setattr(outside, "_PAYS", 3)
     monkeypatch.setattr(identical, "Comparison", Slow)
     assert [f(1.0).data for _ in range(5)] == [3.0] * 5
     assert found == [15.0]
@@ -206,7 +206,7 @@ def test_an_interrupt_while_the_machine_code_is_made_leaves_pythons_look(monkeyp
     def interrupted(looks: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(watches, "_PAYS", 3)
+    monkeypatch.setattr(outside, "_PAYS", 3)
     monkeypatch.setattr(identical, "Comparison", interrupted)
     with pytest.raises(KeyboardInterrupt):
         [f(1.0) for _ in range(9)]

@@ -122,7 +122,7 @@ def test_a_step_leaves_the_numbers_that_were_there_before_to_whoever_kept_them()
         assert momentum == pytest.approx([momentum[0]] * 300)  # the same gradient for each of them
     assert step.recordings <= 3
     (variant,) = step.kept.all()
-    assert variant.outside._looks._parts[0].holds()  # the short way to compare what is outside serves lists, too
+    assert variant.outside._parts[0].holds()  # the short way to compare what is outside serves lists, too
 
 
 def test_where_memory_runs_out_nothing_is_changed() -> None:
