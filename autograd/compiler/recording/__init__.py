@@ -10,7 +10,7 @@
 3. ``columns.py`` records the rule of an optimiser once for all parameters; ``loops.py`` finds such a rule in a loop.
 4. In and out: ``arguments.py``, ``results.py``.
 5. Outside: ``outside.py`` compares what the function can see with what it was, by the ``watches.py`` for each kind of
-   object (``looks.py`` is what machine code compares) and the names that ``codenames.py`` finds in its code;
+   object (machine code looks where it can) and the names that ``codenames.py`` finds in its code;
    ``opaque.py`` looks into objects of C, and notices random draws and uses of streams.
 6. Changes: ``effects.py`` (parameters, gradients), ``places.py`` (numbers in lists, dictionaries, attributes, names,
    and lists to which the function only appends); ``written.py`` puts numbers into all of these places.

@@ -19,12 +19,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from autograd import ops
 from autograd.compiler.recording.choosing import CHANGING, TracedWhole, changing, original
 from autograd.compiler.recording.codenames import codes_inside
-from autograd.compiler.recording.traced import DifferentiatedFloat, TracedFloat, node_of
+from autograd.compiler.recording.traced import DifferentiatedFloat, TracedFloat, TracedInt, node_of
 from autograd.modes import current_modes, recorders, switched
 from autograd.ops import Op, Traced, Unary
 from autograd.value import Value
@@ -56,7 +56,7 @@ def checked(function: Any) -> Any:
     """
     rule = _RULES.get(type(function))
     if rule is None and getattr(function, "__module__", None) == "numpy":  # a dispatcher, as most of its functions are
-        return _of_python(function)
+        return _of_module(function)
     if rule is None:
         return _seeded(function) if _is_unseeded(function) else function
     return rule(function)
@@ -90,25 +90,22 @@ def _refused(function: Any, name: str) -> Any:
     return recorder.refuse(f"calls {name}, which a replay would not do: do it outside of the function")
 
 
-def _of_python(function: FunctionType) -> Any:
-    module = function.__module__
-    name = f"{module}.{function.__name__}"
-    if _package(module) in _WORLDLY or name in _FUNCTIONS:
-        return _refused(function, name)
-    return function
+def _of_module(function: Any) -> Any:
+    """A function of Python or of C that belongs to a module."""
+    module, name = function.__module__ or "", function.__name__
+    full = name if module == "builtins" else f"{module}.{name}"
+    return _refused(function, full) if _package(module) in _WORLDLY or full in _FUNCTIONS else function
 
 
 def _of_c(function: BuiltinFunctionType) -> Any:
     owner: Any = function.__self__
     name = function.__name__
     if function is id:
-        return _id
+        return lambda x: id(original(x))  # of the one that was chosen where x is one of several
     if type(owner) is list and name in CHANGING:
         changing(owner)
     if owner is None or isinstance(owner, ModuleType):
-        module = function.__module__ or ""
-        full = name if module == "builtins" else f"{module}.{name}"
-        return _refused(function, full) if _package(module) in _WORLDLY or full in _FUNCTIONS else function
+        return _of_module(function)
     kind = owner if isinstance(owner, type) else type(owner)
     package = _package(kind.__module__)
     screen = owner is sys.stdout or owner is sys.stderr
@@ -117,15 +114,10 @@ def _of_c(function: BuiltinFunctionType) -> Any:
     return function
 
 
-def _partial(function: functools.partial[Any]) -> Any:
-    inner = checked(function.func)
-    return function if inner is function.func else functools.partial(inner, *function.args, **function.keywords)
-
-
 def _method(method: MethodType) -> Any:
     function, owner = method.__func__, method.__self__
     if isinstance(function, _Cache):
-        return _remembering(method, function, owner)
+        return _remembering(function, owner)
     packages = {_package(getattr(function, "__module__", "")), _package(type(owner).__module__)}
     if not packages.isdisjoint(_WORLDLY) or isinstance(owner, random.SystemRandom):
         return _refused(method, f"{type(owner).__name__}.{function.__name__}")
@@ -139,11 +131,6 @@ def _class(kind: type) -> Any:
     if name in _WORLDLY_CLASSES:
         return _refused(kind, name)
     return _seeded(kind) if _is_unseeded(kind) else kind
-
-
-def _id(x: Any) -> int:
-    """``id(x)``, of the one that was chosen where that is one of several."""
-    return id(original(x))
 
 
 def _kind_of(*args: Any) -> Any:
@@ -176,24 +163,22 @@ def _seeded(function: Any) -> Any:
 
 
 # ---- functions with a cache ------------------------------------------------------------------------------------------
-def _remembering(function: Any, cache: Any = None, *bound: Any) -> Callable[..., Any]:
+def _remembering(cache: Any, *bound: Any) -> Callable[..., Any]:
     """A function with ``lru_cache``: what depends on the numbers of a call is remembered for the recording only."""
-    inner = (cache or function).__wrapped__
 
     def call(*args: Any, **keywords: Any) -> Any:
-        recorder = current_modes().recorder
-        given = (*bound, *args, *keywords.values())
-        if recorder is not None and _is_own(cache or function, recorder):
-            return function(*args, **keywords)
-        if recorder is None or not any(map(recorder.knows, given)):
-            # The same numbers at every call: the function runs as it does without the compiler.
-            with apart(recorder):
-                return function(*args, **keywords)
+        recorder, given, names = current_modes().recorder, (*bound, *args), sorted(keywords)
+        if recorder is None or _is_own(cache, recorder):
+            return cache(*given, **keywords)
+        numbers: list[Any] = [*given, *map(keywords.__getitem__, names)]
+        if not any(map(recorder.knows, numbers)):
+            with apart(recorder):  # the same numbers at every call: it runs as it does without the compiler
+                return cache(*given, **keywords)
         # An int is known by its number, which is a guard from then on, and any other number by its node.
-        names = tuple(sorted(keywords))
-        key = inner, names, tuple([_key(x) for x in (*bound, *args, *map(keywords.__getitem__, names))])
+        keys = [(type(x), x.read() if type(x) is TracedInt else node_of(x)) for x in numbers]
+        key = (cache.__wrapped__, *names, *keys)
         if key not in recorder.remembered:
-            recorder.remembered[key] = inner(*bound, *args, **keywords)
+            recorder.remembered[key] = cache.__wrapped__(*given, **keywords)
         return recorder.remembered[key]
 
     return call
@@ -213,10 +198,7 @@ def _is_own(cache: Any, recorder: Any) -> bool:
 
 @contextmanager
 def apart(recorder: Any) -> Iterator[None]:
-    """What runs inside is no part of the recording, if there is one."""
-    if recorder is None:
-        yield
-        return
+    """What runs inside is no part of the recording."""
     recorders.remove(recorder)
     try:
         with switched(recorder=None):
@@ -225,18 +207,11 @@ def apart(recorder: Any) -> Iterator[None]:
         recorders.append(recorder)
 
 
-def _key(x: Any) -> Any:
-    if not isinstance(x, Traced):
-        return type(x), x
-    number: Any = x
-    return (int, number.read()) if number.kind is int else number.node
-
-
 _RULES: dict[type, Callable[[Any], Any]] = {
-    FunctionType: _of_python,
+    FunctionType: _of_module,
     BuiltinFunctionType: _of_c,
     MethodType: _method,
-    functools.partial: _partial,
+    functools.partial: lambda f: functools.partial(checked(f.func), *f.args, **f.keywords),
     type: _class,
     _Cache: _remembering,
 }
@@ -247,46 +222,22 @@ _RULES: dict[type, Callable[[Any], Any]] = {
 # which both are the same: that the number is one of these is a guard of the recording.
 _LARGEST = 1.7e308
 _OVERFLOWS = 709.0  # e to this power is nearly the largest float
-
-
-class _Row(NamedTuple):
-    """A stand-in for a function of ``math``."""
-
-    op: Op  # the row of the table
-    agrees: Callable[..., Any]  # whether the two are the same for these numbers
-
-
-def _always(*_: Any) -> bool:
-    return True
-
-
-def _is_finite(x: Any) -> Any:
-    return -_LARGEST < x < _LARGEST
-
-
-_ROWS: dict[Any, _Row] = {
-    math.exp: _Row(ops.exp, lambda x: x < _OVERFLOWS),
-    math.expm1: _Row(ops.expm1, lambda x: x < _OVERFLOWS),
-    math.log2: _Row(ops.log2, lambda x: x > 0.0),
-    math.log10: _Row(ops.log10, lambda x: x > 0.0),
-    math.log1p: _Row(ops.log1p, lambda x: x > -1.0),
-    math.log: _Row(ops.log, lambda x: x > 0.0),
-    math.sqrt: _Row(ops.sqrt, lambda x: x >= 0.0),
-    math.sin: _Row(ops.sin, _is_finite),
-    math.cos: _Row(ops.cos, _is_finite),
-    math.tan: _Row(ops.tan, _is_finite),
-    math.asin: _Row(ops.asin, lambda x: -1.0 <= x <= 1.0),
-    math.acos: _Row(ops.acos, lambda x: -1.0 <= x <= 1.0),
-    math.atan: _Row(ops.atan, _always),
-    math.sinh: _Row(ops.sinh, lambda x: -_OVERFLOWS < x < _OVERFLOWS),
-    math.cosh: _Row(ops.cosh, lambda x: -_OVERFLOWS < x < _OVERFLOWS),
-    math.tanh: _Row(ops.tanh, _always),
-    math.asinh: _Row(ops.asinh, _always),
-    math.acosh: _Row(ops.acosh, lambda x: x >= 1.0),
-    math.atanh: _Row(ops.atanh, lambda x: -1.0 < x < 1.0),
-    math.erf: _Row(ops.erf, _always),
-    math.fabs: _Row(ops.abs, _always),
-    math.atan2: _Row(ops.atan2, _always),
+_AGREE: dict[str, Callable[..., Any]] = {
+    "atan tanh asinh erf fabs atan2": lambda *_: True,
+    "sin cos tan": lambda x: -_LARGEST < x < _LARGEST,
+    "exp expm1": lambda x: x < _OVERFLOWS,
+    "sinh cosh": lambda x: -_OVERFLOWS < x < _OVERFLOWS,
+    "log log2 log10": lambda x: x > 0.0,
+    "log1p": lambda x: x > -1.0,
+    "sqrt": lambda x: x >= 0.0,
+    "asin acos": lambda x: -1.0 <= x <= 1.0,
+    "acosh": lambda x: x >= 1.0,
+    "atanh": lambda x: -1.0 < x < 1.0,
+}
+_ROWS: dict[Any, tuple[Op, Callable[..., Any]]] = {  # by the function of ``math`` the row of the table
+    getattr(math, name): (getattr(ops, "abs" if name == "fabs" else name), agrees)
+    for names, agrees in _AGREE.items()
+    for name in names.split()
 }
 _QUESTIONS: dict[Any, Callable[[Any], Any]] = {  # these are decisions by what they ask, not by the number
     math.isnan: lambda x: x != x,
@@ -299,15 +250,13 @@ ELEMENTARY = frozenset([function.__name__ for function in (*_ROWS, *_QUESTIONS)]
 def elementary(function: Any, *args: Any) -> Any:
     """``function(*args)``; of traced numbers the row of the table, if the function is one of Python's ``math``."""
     numbers = [x for x in args if isinstance(x, Traced)]
-    recorder = current_modes().recorder
-    if recorder is None or not numbers or not isinstance(function, BuiltinFunctionType):
+    if current_modes().recorder is None or not numbers or not isinstance(function, BuiltinFunctionType):
         return function(*args)
-    if function not in _QUESTIONS and function not in _ROWS:
-        return function(*args)
-    if any(isinstance(x, (Value, DifferentiatedFloat)) for x in args):  # an error: it drops the gradient
+    known = function in _QUESTIONS or function in _ROWS
+    if not known or any(isinstance(x, (Value, DifferentiatedFloat)) for x in args):  # an error: it drops the gradient
         return function(*args)
     for number in numbers:  # a float without a gradient comes out: an error to who asks for that of an argument
-        recorder.on_drop(node_of(number))
+        current_modes().recorder.on_drop(node_of(number))
     if function in _QUESTIONS:
         return _QUESTIONS[function](*args)
     op, agrees = _ROWS[function]

@@ -86,14 +86,8 @@ def names_spelled(code: CodeType) -> frozenset[str]:
 
 @lru_cache(maxsize=10_000)
 def names_stored(code: CodeType) -> frozenset[str]:
-    """The names of attributes that a piece of code sets."""
-    return frozenset([step.argval for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"])
-
-
-@lru_cache(maxsize=10_000)
-def globals_stored(code: CodeType) -> frozenset[str]:
-    """The names of globals that a piece of code sets."""
-    return frozenset([step.argval for step in dis.get_instructions(code) if step.opname == "STORE_GLOBAL"])
+    """The names of attributes and globals that a piece of code sets."""
+    return frozenset([x.argval for x in dis.get_instructions(code) if x.opname in ("STORE_ATTR", "STORE_GLOBAL")])
 
 
 @lru_cache(maxsize=10_000)

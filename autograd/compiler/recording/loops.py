@@ -51,25 +51,12 @@ class Loop:
     """Stands where a loop names what it goes through, and may do the work of the loop.
 
     Args:
-        rule: The function that computes for one member what the loop sets.
-        read: The places whose numbers are the first arguments of the rule.
-        stored: The places that get the results of the rule.
-        targets: The number of variables of the loop.
-        containers: The lists that the loop has indices into.
-        shared: What else it reads, which is the same for all members.
+        rule: The compiled function that computes for one member what the loop sets.
+        body: What the text of the loop says.
     """
 
-    def __init__(
-        self,
-        rule: Any,
-        read: Sequence[_Place],
-        stored: Sequence[_Place],
-        targets: int,
-        containers: Sequence[ast.expr],
-        shared: Sequence[ast.expr],
-    ) -> None:
-        self.rule, self.read, self.stored, self.targets = rule, read, stored, targets
-        self.containers, self.shared = containers, shared
+    def __init__(self, rule: Any, body: Body) -> None:
+        self.rule, self.body, self.read, self.stored = rule, body, body.read, body.written
 
     def __call__(self, over: Any, *given: Any) -> Any:
         """The members to go through: none, if the loop's work is done.
@@ -83,13 +70,13 @@ class Loop:
         if recorder is not None and columns is not None and not recorder.catches_arithmetic:
             frame = sys._getframe(1)
             try:
-                containers, shared = [[_found(x, frame) for x in xs] for xs in (self.containers, self.shared)]
+                found = [[_found(x, frame) for x in xs] for xs in (self.body.containers, self.body.shared)]
+                done = self._is_apart(columns, given, *found)
             except LookupError:
-                pass
-            else:
-                if self._is_apart(columns, given, containers, shared):
-                    self._run(recorder, columns, containers, shared)
-                    return ()
+                done = False
+            if done:
+                self._run(recorder, columns, *found)
+                return ()
         return given[0] if over is None else over(*given)
 
     def _run(self, recorder: Any, columns: list[Sequence[Any]], containers: list[Any], shared: list[Any]) -> None:
@@ -116,7 +103,7 @@ class Loop:
         else:
             return None
         count = min(map(len, found), default=0)
-        return [x[:count] for x in found] if count >= _LEAST and len(found) == self.targets else None
+        return [x[:count] for x in found] if count >= _LEAST and len(found) == len(self.body.targets) else None
 
     def _objects(self, place: _Place, columns: list[Sequence[Any]], containers: list[Any]) -> list[Any]:
         """What a place refers to, before its attribute."""
@@ -179,40 +166,28 @@ class _UnfitError(Exception):
     """A loop that may do more than compute something for each member."""
 
 
-def loop_of(node: ast.For, function: ast.AST) -> tuple[ast.Call, ast.FunctionDef, Any] | None:
-    """What a loop may go through in its place, the rule to be compiled, and what makes the ``Loop`` of it.
+def loop_of(node: ast.For, function: ast.AST) -> tuple[ast.Call, Body] | None:
+    """A call that gives what a loop may go through in its place, whose function is to be its ``Loop``, and its body.
 
-    Returns:
-        A call whose function is to be the ``Loop``, the rule, and a function of the compiled rule that gives the loop;
-        None if the loop does not qualify.
+    None if the loop does not qualify.
     """
     try:
-        body = _Body(node)
+        body = Body(node)
         _check_names(node, body, function)
     except _UnfitError:
         return None
-    over = node.iter.func.id if _goes_over(node.iter) else None  # type: ignore[attr-defined]
-    given = node.iter.args if over else [node.iter]  # type: ignore[attr-defined]
+    x = node.iter
+    # Whether it is enumerate, zip or range, is looked at when the loop runs.
+    called = isinstance(x, ast.Call) and isinstance(x.func, ast.Name) and x.func.id in _OVER and not x.keywords
+    over = x.func.id if called else None  # type: ignore[attr-defined]
     if isinstance(node.target, ast.Tuple) is not (over in ("enumerate", "zip")):
         return None
     head: ast.expr = ast.Name(over, ast.Load()) if over else ast.Constant(None)
-    call = ast.Call(ast.Constant(""), [head, *map(deepcopy, given)], [])
-    call = ast.fix_missing_locations(ast.copy_location(call, node.iter))
-    stored = [place for place in body.places if place in body.stored]
-    read = [place for place in body.places if place in body.loaded]
-    return (
-        call,
-        body.rule(read, stored),
-        lambda rule: Loop(rule, read, stored, len(body.targets), body.containers, body.shared),
-    )
+    call = ast.Call(ast.Constant(""), [head, *map(deepcopy, x.args if over else [x])], [])  # type: ignore[attr-defined]
+    return ast.fix_missing_locations(ast.copy_location(call, x)), body
 
 
-def _goes_over(x: ast.expr) -> bool:
-    """Whether this is a call of ``enumerate``, ``zip`` or ``range``; of which, is looked at when it runs."""
-    return isinstance(x, ast.Call) and isinstance(x.func, ast.Name) and x.func.id in _OVER and not x.keywords
-
-
-def _check_names(node: ast.For, body: _Body, function: ast.AST) -> None:
+def _check_names(node: ast.For, body: Body, function: ast.AST) -> None:
     """Refuse a loop whose variables somebody may read after it."""
     variables = {*body.targets, *body.variables}
     for inner in ast.walk(function):
@@ -257,11 +232,14 @@ def _names_set(*targets: ast.expr) -> frozenset[str]:
     return frozenset([x.id for x in names if isinstance(x.ctx, ast.Store)])
 
 
-class _Body(ast.NodeTransformer):
+class Body(ast.NodeTransformer):
     """The body of a loop, with names in the places of what it reads and sets for each member.
 
     Attributes:
         loaded, stored: The places that the body reads before it sets them, and the places that it sets.
+        targets: The variables of the loop.
+        containers: The lists that it has indices into.
+        shared: What else it reads, which is the same for all members.
 
     Raises:
         _UnfitError: The body may do more than compute something for each member.
@@ -271,13 +249,13 @@ class _Body(ast.NodeTransformer):
         names = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
         if not all(isinstance(x, ast.Name) for x in names) or node.orelse or node.type_comment:
             raise _UnfitError
-        self.targets = [x.id for x in names if isinstance(x, ast.Name)]  # the variables of the loop
+        self.targets = [x.id for x in names if isinstance(x, ast.Name)]
         self.variables: set[str] = set()  # those that its body sets
         self.places: dict[_Place, str] = {}  # what it reads or sets for each member, with the name of each in the rule
         self.loaded: set[_Place] = set()
         self.stored: set[_Place] = set()
-        self.containers: list[ast.expr] = []  # the lists that it has indices into
-        self.shared: list[ast.expr] = []  # what else it reads, which is the same for all members
+        self.containers: list[ast.expr] = []
+        self.shared: list[ast.expr] = []
         self._names: dict[str, str] = {}  # of what is shared, by its text
         self._at = node
         self._body = [self._statement(x) for x in node.body]
@@ -285,12 +263,22 @@ class _Body(ast.NodeTransformer):
         if not self.stored or not self.loaded or not outer.isdisjoint(self.variables):
             raise _UnfitError  # nothing is computed, or from what was computed for the member before
 
-    def rule(self, read: Sequence[_Place], stored: Sequence[_Place]) -> ast.FunctionDef:
+    @property
+    def read(self) -> list[_Place]:
+        """The places whose numbers are the first arguments of the rule."""
+        return [place for place in self.places if place in self.loaded]
+
+    @property
+    def written(self) -> list[_Place]:
+        """The places that get the results of the rule."""
+        return [place for place in self.places if place in self.stored]
+
+    def rule(self) -> ast.FunctionDef:
         """The function of one member."""
-        names = [*[self.places[place] for place in read], *self._names.values()]
-        result = ast.Return(ast.Tuple([ast.Name(self.places[place], ast.Load()) for place in stored], ast.Load()))
+        result = ast.Return(ast.Tuple([ast.Name(self.places[place], ast.Load()) for place in self.written], ast.Load()))
         found = ast.parse("def rule(): pass").body[0]
         assert isinstance(found, ast.FunctionDef)
+        names = [*[self.places[place] for place in self.read], *self._names.values()]
         found.args.args = [ast.arg(name) for name in names]
         found.body = [*self._body, result]
         return ast.fix_missing_locations(ast.copy_location(found, self._at))

@@ -323,7 +323,6 @@ class Outside:
             self.functions.append(f)
             self.codes += codes
             self._spaces.setdefault(id(space), (space, set()))[1].update(known)
-            self.stored.update(*map(codenames.globals_stored, codes))
             self.spaces[id(space)] = space, ""
             self.spaces[id(vars(f))] = vars(f), f"{where}."
             if vars(f):

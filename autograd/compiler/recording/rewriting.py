@@ -127,15 +127,16 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id in _EXTREMES and (node.args or node.keywords):
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name in _EXTREMES and (node.args or node.keywords):
             return _call("extreme", node, node.func, *node.args, keywords=node.keywords)
         if _may_be_elementary(node.func) and node.args and not node.keywords:
             return _call("elementary", node, node.func, *node.args)
-        if isinstance(node.func, ast.Name) and len(node.args) == _ASKING.get(node.func.id):
-            return _call("kind" if node.func.id == "type" else "instance", node, node.func, *node.args)
-        if isinstance(node.func, ast.Name) and node.func.id in _CALLING and node.args:
+        if len(node.args) == _ASKING.get(name):
+            return _call("kind" if name == "type" else "instance", node, node.func, *node.args)
+        if name in _CALLING and node.args:
             node.args[0] = _call("checked", node.args[0], node.args[0])
-        if not (isinstance(node.func, ast.Name) and node.func.id in _HARMLESS):
+        if name not in _HARMLESS:
             node.func = _call("checked", node.func, node.func)
         return node
 
@@ -177,11 +178,11 @@ class _Rewriter(ast.NodeTransformer):
         found = loop_of(node, self.function) if self.function is not None else None
         self.generic_visit(node)
         if found is not None:
-            call, rule, make = found
+            call, body = found
             name = f"<autograd: loop {len(self.loops)}>"
             space: dict[str, Any] = {}
-            exec(_with_helpers(_code_of([rule], self.filename), _HELPERS), space)
-            self.loops[name] = make(space["rule"])
+            exec(_with_helpers(_code_of([body.rule()], self.filename), _HELPERS), space)
+            self.loops[name] = Loop(space["rule"], body)
             call.args = [self.visit(x) for x in call.args]
             node.iter = call
             call.func = ast.copy_location(ast.Constant(name), call)
@@ -199,11 +200,6 @@ class _Rewriter(ast.NodeTransformer):
             return super().visit(node)
         finally:
             self.may_assign, self.function = before
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        node.target = self.visit(node.target)
-        node.value = node.value and self.visit(node.value)
-        return node
 
 
 def _is_simple(side: ast.expr) -> bool:
