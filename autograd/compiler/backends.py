@@ -1,8 +1,8 @@
-"""What runs a program: machine code where llvmlite is installed, generated Python source elsewhere.
+"""The two backends that run a program: machine code if llvmlite is installed, else generated Python source.
 
-Both are called alike: ``kernel(arguments, parameters)``, with the numbers of the call, gives the numbers of each output
-of the program in a list; where an output is batched, a list over the batch for each of its members.  So are arguments
-with a batch of two samples or more; one sample has plain numbers.
+Both make kernels that are called in the same way: ``kernel(arguments, parameters)`` takes the numbers of a call, and
+returns a list of numbers for each output of the program.  A batched output has, for each member, a list over the batch.
+So has a batched argument, if the batch has two samples or more; for one sample it has plain numbers.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _notice_given = False
 
 
 class UnsupportedError(CompileError):
-    """The program needs something that has no machine code; it runs as Python instead."""
+    """The program contains something that machine code does not support; it runs as Python instead."""
 
 
 def native_available(*, notice: bool = True) -> bool:
-    """Whether there is machine code on this platform and its packages are installed; says once what is missing.
+    """Whether this platform supports machine code and the packages for it are installed.
 
     Args:
-        notice: Whether to say it.
+        notice: Whether to warn, once per process, about what is missing.
     """
     global _notice_given
     missing = [name for name in ("numpy", "llvmlite") if importlib.util.find_spec(name) is None]
@@ -58,7 +58,7 @@ def native_available(*, notice: bool = True) -> bool:
 
 @contextmanager
 def compile_errors() -> Iterator[None]:
-    """Inside, a user's function runs on stand-ins for numbers; what it cannot do with them is a ``CompileError``.
+    """A context in which a user's function runs on stand-ins for numbers: its errors become ``CompileError``.
 
     >>> with compile_errors():
     ...     raise TypeError("no number")
@@ -76,7 +76,7 @@ def compile_errors() -> Iterator[None]:
 
 
 def first_that_can(native: Callable[[], Any], python: Callable[[], Any], backend: str) -> Any:
-    """Machine code if it is wanted and can be made, else Python.
+    """The result of ``native`` if machine code is wanted and possible, else the result of ``python``.
 
     Args:
         native: A function that makes machine code, or raises UnsupportedError.

@@ -1,8 +1,8 @@
-"""Which numbers of a step may stay in the memory of machine code, and which are read and written at each call.
+"""Which numbers of a step live in the memory of machine code, and which Python reads and writes at each call.
 
-held     data and gradients of Values, an optimiser's state (``Deferred``): written when somebody looks
-         lists of plain numbers, which nobody can watch: read and written at each call, by machine code
-the rest single numbers (a counter, a learning rate) and whatever else is kept outside: read and written
+held     data and gradients of Values, an optimiser's state (``Deferred``): written back when somebody looks
+         lists of plain numbers, whose readers cannot be noticed: machine code reads and writes them at each call
+the rest single numbers (a counter, a learning rate) and all else from outside: Python reads and writes them
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from autograd.compiler.recording.written import Part
 from autograd.ops import constant
 from autograd.value import Value
 
-_FEW = 256  # Values that are only read: these are read at each call
-_MANY = 8  # numbers of a list that are read and written together
+_FEW = 256  # up to so many Values that are only read are not held: each call reads them
+_MANY = 8  # a list with at least so many numbers is read and written as a whole
 
 
 class Held:
@@ -29,26 +29,28 @@ class Held:
     Each number has a key.  All recordings of a function give a number the same key, and keep the same keys in the same
     order, so that they can share one memory:
 
-        ("data", p), ("grad", p)                   of a Value
-        (id of the container, key, 0, 1, 2, …)     in a place outside
+        ("data", p), ("grad", p)                   the data or gradient of a Value p
+        (id of the container, key, 0, 1, 2, …)     a number in a list, dictionary or object outside
+
+    A *live number* is a number that the recording reads, given by its position among all such numbers.
 
     Attributes:
         data: Values whose data is held.
         grads: Values whose gradient is held.
         trees: The state of optimisers.
         columns: Lists of floats.
-        keys: Of all held numbers: data, gradients, state, lists.
-        leaves: By key the live number of the recording, if it is one.
-        sources: By key the output that computes it: which list of the effects' outputs, and the place there.
-        constants: Values whose gradient is set to a number that is always the same, and that.
-        looked: Values whose data each call reads, with their live numbers.
-        read: What reads the rest of the numbers outside; None if there is none.
-        read_leaves: The live numbers of these.
+        keys: The keys of all held numbers: data, gradients, state, lists.
+        leaves: For the key of a number that the recording reads, its live number.
+        sources: For the key of a number that the recording writes: the list of the effects' outputs, and the position.
+        constants: Values whose gradient is set to the same number at each call, and these numbers.
+        looked: Values whose data each call reads, and their live numbers.
+        read: Reads the rest of the numbers outside; None if there is no such number.
+        read_leaves: The live numbers of what ``read`` reads.
         parts: What each call writes elsewhere.
-        part_sources: The outputs of these, as in ``sources``.
+        part_sources: The outputs of ``parts``, as in ``sources``.
 
     Raises:
-        UnsupportedError: They cannot stay: a parameter is an argument of the call, or a gradient is no number.
+        UnsupportedError: A parameter is an argument of the call, or a gradient is no number.
     """
 
     def __init__(self, recording: Recording, deferrable: Iterable[tuple[int, Any]]) -> None:
@@ -110,9 +112,9 @@ class Held:
         effects = recording.effects
         written: dict[Any, None] = dict.fromkeys(effects.data[0])
         grads: set[Any] = {*effects.reads, *effects.gradients[0], *effects.constants[0]}
-        # What is only read stays a plain Value that each call looks at, if there are few; many are held like what is
-        # written, since a look takes longer than to compute.  A Value whose gradient stays is held in any case: to look
-        # at it would bring the gradient out of the memory at each call.
+        # A few Values that are only read stay plain Values, which each call reads.  Many of them are held like those
+        # that are written, since reading a Value takes longer than computing one.  A Value whose gradient is held must
+        # be held itself: reading its data would write the gradient back at each call.
         only_read = [p for p in recording.parameters if p not in written and p not in grads]
         looked = only_read if len(only_read) <= _FEW else []
         self.looked = looked, [self.leaves["data", p] for p in looked]
@@ -123,9 +125,9 @@ class Held:
 
     @property
     def whose(self) -> Any:
-        """The Values, states and lists that the numbers belong to.
+        """The Values, states and lists that hold the numbers.
 
-        Two recordings for which these are equal have the same keys, and can share one memory.
+        If these are equal for two recordings, then so are the keys, and the recordings can share one memory.
         """
         trees = [(id(tree.place.space), tree.place.key, tree.size) for tree in self.trees]
         return self.data, self.grads, trees, [(id(column), len(column)) for column in self.columns]
@@ -148,7 +150,7 @@ class Held:
 
 
 def _keys_of(read: Reader) -> Iterator[Any]:
-    """The keys of all numbers that are looked at, in their order."""
+    """The keys of all numbers that the reader reads, in order."""
     for place in read.places:
         yield id(place.space), place.key, 0
     for tree in read.trees:
@@ -156,7 +158,7 @@ def _keys_of(read: Reader) -> Iterator[Any]:
 
 
 def _trees(read: Reader | None, parts: Sequence[Part], deferrable: set[tuple[int, Any]]) -> list[TreeReader]:
-    """The lists of tuples that may be deferred, and that the function replaces by the same kind of list."""
+    """The lists of tuples that may be deferred: the function keeps them, or replaces them by lists of the same size."""
     widths = {(id(part.place.space), part.place.key): (part.width, len(part.nodes)) for part in parts}
     found = []
     for tree in read.trees if read else ():
@@ -168,7 +170,7 @@ def _trees(read: Reader | None, parts: Sequence[Part], deferrable: set[tuple[int
 
 
 def _columns(recording: Recording, read: Reader | None, parts: Sequence[Part]) -> list[list[float]]:
-    """The lists of nothing but floats that the function reads and changes one by one."""
+    """The lists of floats whose members the function reads, and perhaps changes, one by one."""
     known = {*recording.arguments}
     others = {
         id(part.place.space)

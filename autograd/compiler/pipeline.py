@@ -1,4 +1,4 @@
-"""From a recording to something that runs: the one place where the passes of the compiler are put together.
+"""From a recording to a program: the only module that chains the passes of the compiler.
 
 recording   group → differentiate → (inline the primitives of users) → machine code, or Python source
 """
@@ -20,26 +20,25 @@ from autograd.compiler.recording.record import Recording
 from autograd.errors import CompileError
 from autograd.primitive import Primitive
 
-_NUMBERS = (ops.detached, UPDATED, SET)  # the same numbers, as far as gradients do not matter
+_NUMBERS = (ops.detached, UPDATED, SET)  # operations that change only gradients: their result is their operand
 
 
 class Assembled(NamedTuple):
-    """A program, and what its outputs are."""
+    """A program, with the meaning of its outputs."""
 
-    # Its outputs are those of the recording, those that its effects need, the number of guards that do not hold if
-    # there are any, then the derivatives of the first output.
+    # The outputs, in this order: those of the recording; the numbers that its effects write; how many guards fail, if
+    # there are guards; the derivatives of the first output.
     program: Program
     outputs: int  # the number of outputs of the recording and of its effects
     guarded: bool  # whether there are guards
-    # The kinds of leaves that the last outputs are derivatives with respect to, in the order of the call.
-    gradients: list[Kind]
+    gradients: list[Kind]  # for each derivative, the kind of leaves that it is taken with respect to
 
 
 class Leaf(NamedTuple):
-    """One array in the place of several leaves."""
+    """One array that replaces several leaves."""
 
-    data: Sequence[int]  # the numbers of its members
-    places: Mapping[int, int]  # the member that each number is
+    data: Sequence[int]  # the number of each member
+    places: Mapping[int, int]  # the member with each number
 
 
 def assemble(
@@ -55,12 +54,13 @@ def assemble(
     Args:
         recording: The recording to compute.
         wanted: The kinds of leaves to differentiate the first output with respect to.
-        batched: Whether it is evaluated for many samples at once; the arguments are other ones for each.
+        batched: Whether the program runs for many samples at once, each with its own arguments.
         most: The largest number of classes allowed.
-        by_class: Whether derivatives stay in the order of the members, as a reader wants them, not of the call.
+        by_class: Whether derivatives keep the order of the members of a class, which suits a printed program; otherwise
+            they have the order of the call.
 
     Raises:
-        TooManyClassesError: There are more than ``most``.
+        TooManyClassesError: The program has more than ``most`` classes.
     """
     truths = [guard for guard in recording.guards if guard.is_truth]
     numbers = [guard for guard in recording.guards if not guard.is_truth]
@@ -87,18 +87,18 @@ def assemble(
 
 
 def in_order(builder: Builder, leaf: Read, numbers: Operand) -> Read:
-    """Numbers of the members of a leaf in the order of the call."""
+    """Reorder numbers, one for each member of a leaf, from the order of the members to the order of the call."""
     data = builder.arrays[leaf.array].data
     order = sorted(range(len(data)), key=data.__getitem__)
     return builder.read(builder.spread(numbers, len(data)), order)
 
 
 def _violations(builder: Builder, guards: list[list[Any]], looks: list[Operand]) -> Operand:
-    """How many decisions would be other ones than when they were recorded."""
+    """The number of guards that fail: decisions that differ from the recorded ones."""
     terms = []
     for kind, look in zip(guards, looks):
         count = len(kind)
-        if kind[0].is_truth:  # 1 where the number is 0, which it is not where the guard found that something holds
+        if kind[0].is_truth:  # "the number is 0" must be 1 exactly where the recorded condition did not hold
             look = builder.map(ops.equal, [look, 0.0], count)
             found = [1.0 - guard.found for guard in kind]
         else:
@@ -110,7 +110,7 @@ def _violations(builder: Builder, guards: list[list[Any]], looks: list[Operand])
 
 
 def inlined(program: Program, leaf: Leaf | None = None) -> Program:
-    """Users' primitives replaced by what their functions do, where these work on arrays as on floats."""
+    """Replace users' primitives by the operations in their functions, if these functions work on arrays."""
     if leaf is None and not any(isinstance(array.op, Primitive) or array.op in _NUMBERS for array in program.arrays):
         return program
     builder = Builder()
@@ -148,7 +148,7 @@ def inlined(program: Program, leaf: Leaf | None = None) -> Program:
 
 
 def _called(builder: Builder, op: Any, operands: list[Operand], size: int) -> Operand:
-    if op in _NUMBERS:  # differentiation is over
+    if op in _NUMBERS:  # these operations matter to differentiation only, which is over
         return operands[0]
     if isinstance(op, Primitive):
         function: Callable[..., Any] = op.function
@@ -156,7 +156,7 @@ def _called(builder: Builder, op: Any, operands: list[Operand], size: int) -> Op
         try:
             with compile_errors():
                 result = function(*stand_ins)
-        except CompileError:  # whatever it does, it is not for arrays: Python will evaluate it
+        except CompileError:  # the function does not work on arrays: Python will evaluate it for each number
             result = None
         if isinstance(result, Rows):
             return result.read

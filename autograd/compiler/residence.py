@@ -1,14 +1,12 @@
 """Numbers of Values that stay in the memory of machine code from call to call, until somebody looks at one of them.
 
-A step of training changes thousands of parameters, and the next step is usually the only one to read them.  To write
-each into its Value would take 30 times as long as to compute them.  So after the call they stay where the machine code
-left them, and meanwhile the class of these Values is a subclass whose ``data`` and ``grad`` are properties:
+A training step changes thousands of parameters, and usually only the next step reads them.  Writing each number into
+its Value would take 30 times as long as computing it.  So the numbers stay where the machine code left them, and these
+Values get another class for that time: a subclass of ``Value`` whose ``data`` and ``grad`` are properties.  Reading any
+of these properties first writes all numbers back and makes all Values plain again, and then returns the number.
 
-    p.data        of any of them: all numbers are written where they belong, all are plain Values again,
-                  and then it is what it says
-
-So nobody can see an old number, through whichever door they come: eager code, another compiled function, a copy, a
-pickle, a picture.  A Value keeps its identity; ``type(p)`` tells the difference, ``isinstance(p, Value)`` does not.
+So nobody can see an old number: neither eager code, nor another compiled function, a copy, a pickle or a picture.  A
+Value keeps its identity; ``type(p)`` tells the difference, ``isinstance(p, Value)`` does not.
 """
 
 from __future__ import annotations
@@ -30,18 +28,18 @@ _set_class = vars(object)["__class__"].__set__
 
 
 class Resident(Protocol):
-    """The step that has numbers in its memory."""
+    """A compiled step that keeps numbers in its memory."""
 
-    values: list[Value]  # the Values that some of them belong to
-    data: list[Value]  # those whose data it has
-    grads: list[Value]  # those whose gradient it has
+    values: list[Value]  # all Values that have a number there
+    data: list[Value]  # the Values whose data is there
+    grads: list[Value]  # the Values whose gradient is there
 
     def numbers(self) -> tuple[Iterator[float], Iterator[float], list[Iterator[list[Any]]]]:
-        """The data, the gradients, and each deferred list, which are read when somebody asks for the first."""
+        """The data, the gradients, and each deferred list; the memory is read when the first iterator advances."""
 
 
 class _Slot(NamedTuple):
-    """A deferred list: where it stands, and what stands there meanwhile."""
+    """An attribute whose list is in the memory of machine code, and the ``Deferred`` that stands in for it."""
 
     space: dict[str, Any]
     key: str
@@ -52,35 +50,34 @@ class Residence:
     """The numbers of one compiled function that are in the memory of machine code."""
 
     def __init__(self) -> None:
-        self.lock = RLock()  # held by the thread that reads or changes them
-        self.ahead: Resident | None = None  # the machine code that has them; None if all numbers are in their Values
-        # The Values whose gradient the call sets to the same number each time, such as 0, and these numbers.
+        self.lock = RLock()  # held by the thread that reads or changes the numbers
+        self.ahead: Resident | None = None  # the step that has the numbers; None if the Values have them
+        # The Values whose gradient each call sets to the same number, such as 0, and these numbers.
         self.constants: tuple[Sequence[Value], Sequence[Any]] = ((), ())
         self.running = False  # whether the machine code is in the middle of a call
-        self.kind = _kind(self)  # the class of the Values as long as ``ahead`` has their numbers
-        # The memory of the machine code, one for each set of numbers that recordings of the function keep.
-        self.homes: list[Resident] = []
+        self.kind = _kind(self)  # the class of the Values while ``ahead`` has their numbers
+        self.homes: list[Resident] = []  # the memories: one for each set of numbers that recordings hold
         self._slots: list[_Slot] = []
         self._disturbed = False  # whether somebody looked in the middle of a call
         renew_in_child(self, "lock", RLock)
-        renew_in_child(self, "running", bool)  # nothing is running there
+        renew_in_child(self, "running", bool)  # no call is running in a forked process
 
     # ---- in and out ------------------------------------------------------------------------------------------------
     def entered(self, resident: Resident, places: Sequence[Any]) -> Iterator[Any]:
-        """The calls after which the numbers are in the memory of the machine code, and nowhere else."""
+        """The assignments that hand the numbers over to the machine code, as an iterator that makes them one by one."""
         self._slots = [
             _Slot(place.space, place.key, Deferred(partial(self._list, k))) for k, place in enumerate(places)
         ]
         return chain(
             map(setattr, (self,), ("ahead",), (resident,)),
             map(_set_class, resident.values, repeat(self.kind)),
-            map(set_data, resident.data, repeat(None)),  # whoever comes past the properties finds no old number
+            map(set_data, resident.data, repeat(None)),  # code that bypasses the properties finds no old number
             map(set_grad, resident.grads, repeat(None)),
             *[map(slot.space.__setitem__, (slot.key,), (slot.deferred,)) for slot in self._slots],
         )
 
     def stopped(self) -> None:
-        """The machine code is no longer in the middle of a call."""
+        """Note that the call of the machine code has ended."""
         self.running = False
         if self._disturbed and self.ahead is not None:
             self._disturbed = False
@@ -88,16 +85,16 @@ class Residence:
                 slot.space[slot.key] = slot.deferred
 
     def defers(self) -> bool:
-        """Whether all deferred lists are still deferred: somebody may have put others there."""
+        """Whether every slot still holds its ``Deferred``: somebody may have assigned another list."""
         for slot in self._slots:  # noqa: SIM110 - 3x faster than all() of a generator
             if slot.space.get(slot.key) is not slot.deferred:
                 return False
         return True
 
     def release(self) -> None:
-        """Write all numbers where they belong.
+        """Write all numbers back into their Values and lists.
 
-        By one call into C, which Ctrl-C cannot split: until the end of it what the machine code has is what counts.
+        One call into C does it, which Ctrl-C cannot interrupt.  Until its end, the numbers in the machine code count.
         """
         with self.lock:
             if self.ahead is not None:
@@ -107,7 +104,7 @@ class Residence:
     def _released(self, resident: Resident) -> list[Iterator[Any]]:
         data, grads, lists = resident.numbers()
         calls = [put_back(resident, data, grads, self.constants)]
-        if self.running:  # somebody looks in the middle of a call, in a handler of a signal: the call goes on
+        if self.running:  # a signal handler looks at a number in the middle of a call: the call goes on afterwards
             self._disturbed = True
             return calls
         for (space, key, deferred), found in zip(self._slots, lists):
@@ -120,7 +117,7 @@ class Residence:
         return calls
 
     def _list(self, k: int) -> list[Any]:
-        """A deferred list, for somebody who asks for it."""
+        """The numbers of deferred list k, which somebody is reading."""
         with self.lock:
             deferred = self._slots[k].deferred
             if self.ahead is not None and self.running:
@@ -136,12 +133,12 @@ def put_back(
     grads: Iterator[float],
     constants: tuple[Sequence[Value], Sequence[Any]],
 ) -> Iterator[Any]:
-    """The calls that write numbers into their Values."""
+    """The assignments that write numbers into their Values, as an iterator that makes them one by one."""
     return chain(map(set_data, resident.data, data), map(set_grad, resident.grads, grads), map(set_grad, *constants))
 
 
 def _kind(residence: Residence) -> type[Value]:
-    """The class of Values whose numbers are there."""
+    """The class of Values whose numbers are in the memory of machine code."""
 
     def watched(slot: Any) -> Any:
         def read(self: Value) -> Any:
@@ -175,12 +172,12 @@ def _kind(residence: Residence) -> type[Value]:
 
 
 def residences_of(values: Iterable[Any]) -> set[Residence]:
-    """Where the numbers of some objects may be, if they are Values."""
+    """The residences that may have numbers of these objects; only Values have numbers there."""
     kinds = {kind for kind in {*map(type, values)} if issubclass(kind, Value)}
     return {kind._residence for kind in kinds if hasattr(kind, "_residence")}
 
 
 def settle(values: Iterable[Any]) -> None:
-    """Let these have their own numbers, if they are Values: before they are written past their properties."""
+    """Write the numbers of these objects back, if they are Values: before code bypasses their properties."""
     for residence in residences_of(values):
         residence.release()

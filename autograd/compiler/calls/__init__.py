@@ -1,10 +1,10 @@
-"""Compiled functions: what users call, which recording serves a call, and what is made of each recording.
+"""Compiled functions: they choose the recording that serves a call, and run what was compiled from it.
 
-1. ``compiled.py`` is what ``autograd.compile`` returns.  ``recordings.py`` is beneath it: when a function is recorded,
-   which recordings are kept, and how it runs without one; ``budget.py``: whether to record pays.
-2. ``variants.py``: one recording, its first calls by the graph (``replay.py``), the others by what is compiled of it
-   (``plans.py``, imported only then); ``reuse.py`` shares that between equal structures.
-3. ``nodes.py`` makes a call's results nodes that can be differentiated; ``together.py``: many results, one pass back.
-4. ``objects.py``: a function for each object that it is given, or that it is a method of.
-   ``steps.py``: functions that change something.  ``mapping.py``: many points at once.  ``report.py``: what happened.
+1. ``compiled.py`` has the class that ``autograd.compile`` returns.  Its base class in ``recordings.py`` decides when to
+   record the function, keeps the recordings, and runs calls without one.  ``budget.py``: does recording again pay?
+2. ``variants.py`` has one recording.  Its first calls replay the graph (``replay.py``), and later calls run a compiled
+   plan (``plans.py``, imported only then).  ``reuse.py`` shares plans between recordings of equal structure.
+3. ``nodes.py`` turns results into nodes with gradients; ``together.py`` gives several results one backward pass.
+4. ``objects.py``: objects among the arguments, and methods.  ``steps.py``: functions with effects.
+   ``mapping.py``: many points at once.  ``report.py``: the text of ``report()``.
 """

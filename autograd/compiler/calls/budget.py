@@ -1,4 +1,4 @@
-"""Whether to record a function once more."""
+"""Decides whether another recording of a function would pay."""
 
 from __future__ import annotations
 
@@ -6,38 +6,39 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# Seconds of the processor that this thread has used.  Python in a browser has no such clock, and only one thread.
+# CPU time of this thread in seconds.  Python in a browser has no such clock, but only one thread.
 thread_time: Callable[[], float] = getattr(time, "thread_time", time.process_time)
 
 
 MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
 FEW = 3  # recordings allowed before any of them has served a second call
-_CHEAP = 1.0  # seconds that compiling may take before it has saved any
-_LONG = 0.1  # seconds: if to record and compile takes longer, a further structure has to wait
-_PART = 0.25  # it waits until its calls have taken this part of the time that compiling takes
-_MOST_STRUCTURES = 1_000  # the number of structures that are remembered
+_CHEAP = 1.0  # seconds of compiling allowed before it has saved any time
+_LONG = 0.1  # seconds: if recording and compiling take longer, a further structure has to wait
+_PART = 0.25  # a structure waits until its calls have taken this part of the time that compiling takes
+_MOST_STRUCTURES = 1_000  # structures that are remembered
 
 
 class Budget:
-    """Whether another recording of a function would pay.
+    """Decides whether another recording of a function would pay.
 
-    To record and compile costs as much as up to some hundred calls without the compiler, which are right, too.  So it
-    is done as long as recordings serve again, else each time the calls have doubled; and where it takes long, only
-    if compiling has cost less than it has saved, or than ten calls for each structure of the arguments.
+    Recording and compiling can cost as much as some hundred calls without the compiler, which give the same results.
+    Therefore a function is recorded again as long as its recordings are reused, and otherwise each time the number of
+    calls has doubled.  If compiling takes long, it must also have cost less than it has saved, or than ten calls for
+    each structure of the arguments.
 
     Attributes:
-        hits: How many calls were served by a recording that was there.
-        misses: How many were not.
-        recorded: How many recordings there were.
-        cost: Seconds that the last recording took, in which the function ran; a call without the compiler takes less.
-        spent: Seconds that compiling has taken.
+        hits: The number of calls that reused a recording.
+        misses: The number of all other calls.
+        recorded: The number of recordings.
+        cost: The seconds that the last recording took; a call without the compiler takes less.
+        spent: The seconds that compiling has taken.
     """
 
     def __init__(self) -> None:
         self.hits = self.misses = self.recorded = 0
         self.cost = self.spent = 0.0
         self._structures: set[Any] = set()
-        self._waiting: dict[Any, float] = {}  # seconds that calls took of structures that are not recorded yet
+        self._waiting: dict[Any, float] = {}  # structures not recorded yet, with the seconds that their calls took
         self._at = 0  # the number of calls at the last recording
 
     @property
@@ -46,7 +47,7 @@ class Budget:
         return self.hits + self.misses
 
     def add(self, structure: Any, seconds: float) -> None:
-        """Note one more recording, which took so long."""
+        """Note another recording, and the seconds that it took."""
         self.recorded += 1
         if len(self._structures) < _MOST_STRUCTURES:
             self._structures.add(structure)
@@ -55,12 +56,12 @@ class Budget:
         self._at = self.calls
 
     def waits(self, structure: Any) -> bool:
-        """Whether a call should run without the compiler, since perhaps too few others will be like it.
+        """Whether a call should run without the compiler for now, because its structure has not been frequent enough.
 
-        What takes two seconds to record and compile never pays for a text of a length that comes once.  So after the
-        first recording of such a function, each further structure is recorded when its calls have taken a quarter of
-        the time that recording and compiling is going to take: one that comes again and again is compiled soon, and
-        many that come once or twice are not (a "ski rental problem").
+        Two seconds of recording and compiling never pay for a text whose length occurs once.  So after the first
+        recording of such a function, a further structure is recorded when its calls have taken a quarter of the time
+        that recording and compiling would take.  A structure that occurs again and again is compiled soon, and one
+        that occurs once or twice is never compiled (the "ski rental problem").
 
         >>> budget = Budget()
         >>> budget.waits("first")
@@ -81,11 +82,11 @@ class Budget:
 
     @property
     def _price(self) -> float:
-        """Seconds that another recording is going to take, and to compile it."""
+        """The expected seconds of another recording and its compilation."""
         return self.cost + self.spent / self.recorded
 
     def waited(self, structure: Any, seconds: float) -> None:
-        """Note a call that ran without the compiler for that reason, and how long it took."""
+        """Note a call that ran without the compiler because of ``waits``, and the seconds that it took."""
         self.misses += 1
         if len(self._waiting) == _MOST_STRUCTURES:
             self._waiting.clear()
@@ -93,11 +94,11 @@ class Budget:
 
     @property
     def structures_waiting(self) -> int:
-        """The number of structures that run without the compiler for that reason."""
+        """The number of structures for which ``waits`` holds."""
         return len(self._waiting)
 
     def would_pay(self, structure: Any, kept: int) -> bool:
-        """Whether to record once more."""
+        """Whether to record the function again, when ``kept`` recordings of this structure exist."""
         if self.spent > max(_CHEAP, self.cost * max(self.hits, 10 * (1 + min(MOST, len(self._structures))))):
             return False
         if structure not in self._structures and len(self._structures) < MOST:  # sequences have different lengths

@@ -1,4 +1,4 @@
-"""``autograd.compile``: record a function once, afterwards run what was derived from its graph."""
+"""``autograd.compile``: record a function once, then run the program that was made from its graph."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from autograd.compiler.calls.replay import EagerPlan
     from autograd.compiler.program.classes import Program
 
-_STEP = "step"  # what was asked of a recording: a call with all its effects
+_STEP = "step"  # the request for a call with all its effects; other requests say what to differentiate
 
 
 class Compiled(Uncompiled):
@@ -48,28 +48,28 @@ class Compiled(Uncompiled):
         if not callable(function):
             raise TypeError(f"expected a function, or a Value and inputs=[...], not {function!r}")
         super().__init__(function.f if isinstance(function, Compiled) else function, backend)
-        self._latest: tuple[Variant, Any] | None = None  # the recording that served, and what was asked of it
-        self._fast: tuple[Callable[..., Any], Outside] | None = None  # machine code, and what its recording saw
+        self._latest: tuple[Variant, Any] | None = None  # the recording that served the last call, and the request
+        self._fast: tuple[Callable[..., Any], Outside] | None = None  # machine code, and all that its recording read
         self._apart = Apart()
         self.objects = Objects(self.f, lambda function: Compiled(function, backend))
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
-        update_wrapper(self, self.f, updated=())  # the attributes of an object are its own
+        update_wrapper(self, self.f, updated=())  # without a copy of the function's __dict__
 
     # ---- calls -----------------------------------------------------------------------------------------------------
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """The value as a node whose parents are the captured leaves and every argument that is a Value.
 
-        ``backward``, optimisers and eager code around it work as if the function had been run on Values.
+        ``backward``, optimisers and eager code around the call work as if the function had run on Values.
         """
         modes = current_modes() if open_contexts.count else None
         if modes is not None and modes.recorder is not None:
-            return self.f(*args, **keywords)  # another recording wants the graph itself
+            return self.f(*args, **keywords)  # this call is part of another function's recording, which needs the graph
         args = positional(self.f, args, keywords) if keywords else args
         try:
             parts = parts_of_call(args)
         except (ObjectError, OwnKindError, OverflowError) as error:
             parts, refused = None, error
-        if parts is None:  # not in the `except`, which would be told with each error of the function
+        if parts is None:  # outside the `except`: errors of the function would show that error as their context
             compiled, rest = self.objects.compiled(args)
             return self.as_it_is(args, refused) if compiled is None else compiled(*rest)
         structure, leaves, numbers, chosen = parts
@@ -84,15 +84,15 @@ class Compiled(Uncompiled):
         result = self.graph(args, leaves)
         if self.budget.waits(structure):
             self.budget.waited(structure, thread_time() - started)
-        if raised is not None:  # only while it was recorded
+        if raised is not None:  # the function raised while it was recorded, but not in the plain call
             self.was_refused(structure, raised)
         return result
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
-        """The value as a float, and the gradients: one entry per argument, shaped like it; None for a text.
+        """The value as a float, and the gradients: one entry per argument, shaped like it; None for a string.
 
-        What is given by name has its entry in the place that the signature says; those that can be given by name only
-        are together in a dictionary, the last entry.
+        Entries have the order of the signature.  The gradients of keyword-only arguments form a dictionary, which is
+        the last entry.
 
         >>> from autograd import compile
         >>> compile(lambda x, w: x * w[0] + w[1]).value_and_grad(2.0, [3.0, 4.0])
@@ -100,7 +100,7 @@ class Compiled(Uncompiled):
         """
         if open_contexts.count and current_modes().strict:
             return self.by_graph(args := positional(self.f, args, keywords), arguments.structure(args)[1])
-        fast = self._fast  # looked at once: another thread may set it to None
+        fast = self._fast  # read once, since another thread may set it to None
         if fast is not None:
             call, outside = fast
             if outside.holds():
@@ -111,11 +111,11 @@ class Compiled(Uncompiled):
         return self._value_and_grad(*args, **keywords)
 
     def _value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
-        """The general way: any kind of arguments, and guards."""
+        """``value_and_grad`` for arguments of any kind, and for functions with guards."""
         args = positional(self.f, args, keywords)
         try:
             apart = self._apart(args, self.backend != "python" and not self.has_effects)
-        except NumpyKindError:  # what is differentiated is a float to the function
+        except NumpyKindError:  # such as float32: the function is differentiated at floats
             return self._value_and_grad(*[rebuild(arg, arguments_of(arg)) for arg in args])
         except ObjectError:
             apart = None
@@ -143,7 +143,7 @@ class Compiled(Uncompiled):
         return result.values[0], refilled(args, structure, leaves, derivatives)
 
     def _make_fast(self, variant: Variant, args: Sequence[Any]) -> bool:
-        """From now on let machine code take arguments of this shape, if a call gives a number and its gradient only."""
+        """Let machine code take arguments of this shape from now on, if a call only returns a number and a gradient."""
         recording = variant.recording
         if (
             len(recording.nodes) > FEW_NODES
@@ -164,7 +164,7 @@ class Compiled(Uncompiled):
         return True
 
     def map(self, *arrays: Any) -> tuple[Any, tuple[Any, ...]]:
-        """A function of scalars at N points, given as one array of N numbers per argument.
+        """Evaluate a function of scalars, and its gradient, at N points: one array of N numbers per argument.
 
         Returns:
             values[N], and per argument the gradients[N]; numpy arrays if numpy is installed, else lists.
@@ -188,17 +188,17 @@ class Compiled(Uncompiled):
         *,
         may_wait: bool = False,
     ) -> tuple[Variant, Evaluated] | None:
-        """The first variant whose guards hold, and what it gives; a new one if that would pay, else None.
+        """The first variant whose guards hold, and its results; a new variant if recording pays, else None.
 
         Args:
             args: The arguments in the order of the signature.
             structure: The structure of the arguments.
             numbers: The numbers in the arguments.
-            given: The numbers and Values there.
-            by_parameters: Whether to differentiate with respect to what the function captured.
+            given: The numbers in the arguments, where a Value stays a Value.
+            by_parameters: Whether to differentiate with respect to the captured leaves.
             by_arguments: Positions of the numbers to differentiate with respect to.
-            fresh: A recording of this very call, if there is one.
-            may_wait: Whether the call may run without the compiler because another one should come first.
+            fresh: A recording of this same call, if there is one.
+            may_wait: Whether the call may run without the compiler if its structure has not been frequent enough yet.
         """
         asked = by_parameters, by_arguments
         if not self.are_apart(args, structure, given):
@@ -206,7 +206,7 @@ class Compiled(Uncompiled):
         if fresh is None:
             for variant in self.kept.holding(structure):
                 if variant.has_effects and not recording_now():
-                    continue  # backward() has no effect
+                    continue  # inside no_grad(), backward() has no effect: the recording would set gradients
                 result = variant.evaluate(*asked, numbers, given)
                 if result is not None:
                     self._latest = variant, _STEP if variant.has_effects else asked
@@ -217,8 +217,8 @@ class Compiled(Uncompiled):
             fresh = self.recorded(args, structure) if self.would_pay(structure) else None
             if fresh is None or not self.are_apart(args, structure, given):
                 return None
-        # The function has run for this call.  Where it would see something else from now on, or a number that it read
-        # differs by rounding in machine code, the numbers of that run are the answer: it does not run again.
+        # The function has just run for this call, to be recorded, and must not run again.  If something outside has
+        # changed since, or if machine code rounds a guarded number differently, the results of that run are returned.
         self._latest = fresh, _STEP if fresh.has_effects else asked
         result = fresh.evaluate(*asked, numbers, given) if fresh.outside.holds() else None
         return fresh, result or fresh.at_recording(given)
@@ -226,7 +226,7 @@ class Compiled(Uncompiled):
     # ---- looking inside --------------------------------------------------------------------------------------------
     @property
     def latest(self) -> Plan | PointPlan | StepPlan | EagerPlan:
-        """The plan of the last call that did not run without the compiler."""
+        """The plan of the last call that a recording served."""
         if self._latest is None and self.objects.last is not None:
             return self.objects.last.latest  # type: ignore[no-any-return]
         if self._latest is None:
@@ -238,21 +238,21 @@ class Compiled(Uncompiled):
 
     @property
     def program(self) -> Program:
-        """The program of the last call, gradient included; it prints one line per instruction."""
+        """The program of the last call, gradient included; printing it shows one line per instruction."""
         return self.latest.program
 
     def report(self) -> str:
-        """Each recording and why it was made, the decisions it depends on, times and sizes, as a text to print."""
+        """A text to print: each recording, why it was made, the decisions that it depends on, times and sizes."""
         return report(self)
 
     def source(self) -> str:
-        """The same program as Python source: the forward lines, then the backward pass that was derived."""
+        """The program as Python source: the forward lines, then the lines of the backward pass."""
         from autograd.compiler.python.writer import python_source
 
         return python_source(self.latest.program)
 
     def __str__(self) -> str:
-        """The program in matrix form, as far as one is found; of several recordings the one that was used last."""
+        """The program of the recording that was used last, in matrix form where one is found."""
         if self._latest is None:
             return str(self.objects.last or repr(self))
         from autograd.compiler.textbook.matrix_form import matrix_form
@@ -265,10 +265,10 @@ class Compiled(Uncompiled):
 
     # ---- methods, copies -------------------------------------------------------------------------------------------
     def __get__(self, instance: Any, owner: Any = None) -> Compiled:
-        """As a method: compiled for each object apart.
+        """A method is compiled separately for each object.
 
-        An object with a dictionary keeps its compiled methods there, in its attribute ``_compiled``.  The last 16
-        others, such as classes and objects with slots, are kept here, together with what was compiled for them.
+        An object with a ``__dict__`` keeps its compiled methods in its attribute ``_compiled``.  For other objects
+        (classes, objects with slots), this function keeps the compiled methods of the last 16.
         """
         if self._binding is staticmethod:
             return self
@@ -293,13 +293,13 @@ class Compiled(Uncompiled):
             return self._methods[id(instance)][1]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
-        f = deepcopy(self.f, memo)  # a function is its own copy, the method of a copy is not the same method
+        f = deepcopy(self.f, memo)  # a function is its own copy, but the method of a copied object is a new method
         return self if f is self.f else Compiled(f, self.backend)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         name = getattr(self, "__qualname__", "")
         if getattr(sys.modules.get(self.__module__), name, None) is self:
-            return str(name)  # a decorated function, found where it is defined
+            return str(name)  # a decorated function is pickled by its name
         return Compiled, (self.f, self.backend)
 
     def __repr__(self) -> str:
@@ -317,43 +317,42 @@ def compile_function(
 ) -> Compiled:
     """Compile a function of numbers, or a graph that exists already: the function ``autograd.compile``.
 
-    The function is run once on Values, at the arguments of the first call.  From the recorded graph the compiler finds
-    the loop over samples and the matrices of the layers, differentiates by the rows of the derivative table, and emits
-    machine code (or Python source, where llvmlite is not installed).  Later calls run that; of a small function the
-    first four run by the recorded graph, which takes less time than to compile it.
+    The function runs once on Values, at the arguments of the first call.  In the recorded graph the compiler finds the
+    loop over samples and the matrices of the layers.  It differentiates by the rows of the derivative table, and emits
+    machine code (or Python source, where llvmlite is not installed), which later calls run.  The first four calls of a
+    small function replay the recorded graph instead, since compiling would take longer.
 
     Args:
         f: A function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,
-            dictionaries and dataclasses of numbers; it may use Values from outside (parameters), which are read at each
-            call.  A method, or a model.  Or a Value, the root of a graph.
+            dictionaries and dataclasses of numbers.  It may use Values from outside (parameters), which are read at
+            each call.  A method or a model is such a function, too.  Or a Value: the root of a graph.
         inputs: The leaves of a graph that become the arguments, in order.
         backend: "auto", or "native" or "python" to insist on one.
 
-    An argument may also be an object, such as a model: the function is compiled for each object apart, whose numbers it
-    reads where they are, as from outside.  An argument that is an int may be an index into a list of numbers, Values or
-    such lists: that is computed anew at each call (``take``), as are ``max`` and ``min``.  Every other use of it, such
-    as the end of a ``range`` or ``==``, is a decision, like ``if``: a call for which it would be another one records
-    the function again.  If it decides differently at nearly every call, so that recordings are hardly ever used again,
-    such calls run without the compiler, with the same result; a warning says why.
+    **Arguments.**  An object, such as a model, may be an argument: the function is compiled separately for each object,
+    and reads the object's numbers at each call.  An int may be an index into a list of numbers, Values or such lists:
+    the lookup is computed anew at each call (``take``), as are ``max`` and ``min``.  Every other use of an int, such as
+    the end of a ``range`` or ``==``, is a decision, like ``if``.  A call that would decide differently records the
+    function again.  If recordings are hardly ever used again, further calls run without the compiler, with the same
+    result, and a warning says why.
 
-    Numbers and lists from outside are part of the recording.  Before each call they are compared with what is there
-    then: globals, names of enclosing functions, members of lists and dictionaries, attributes of objects and classes,
-    and code, also those that only functions know which this one calls.  A call that finds something else records
-    again.  A number that changes at every call is better a Value, which is read where it is, or an argument.
-    A function that draws random numbers, or takes the next item of an iterator, runs without the compiler; so does a
-    call that prints, asks for the time, or reads or writes a file.
+    **Numbers and lists from outside** are part of the recording: globals, names of enclosing functions, members of
+    lists and dictionaries, attributes of objects and classes, and code, also where only a called function uses them.
+    They are compared before each call, and a call that finds a change records again.  If a number changes at every
+    call, make it a Value or an argument.  A function that draws random numbers, or takes the next item of an iterator,
+    runs without the compiler; so does a call that prints, asks for the time, or reads or writes a file.
 
-    The function may be a whole step of training: call ``backward()``, set ``.data`` and ``.grad``, use an optimiser of
-    ``nn``, and change numbers in lists, dictionaries, attributes and names outside.  Each call reads them as they are
-    then, and writes all of them or, if something goes wrong, none.  It may append numbers to a list that it does not
-    read, such as a history of losses.  A function that changes the length of a list in another way, or keeps nodes
-    somewhere, runs without the compiler.  When it is recorded it may run more than once; all that it changed is put
-    back in between.  In machine code the numbers of parameters and of an optimiser stay where they are until somebody
-    reads or writes one, so that a step costs no Python for each parameter.  Until then the class of these Values is a
-    subclass: ``isinstance(p, Value)`` holds and ``p.__class__ is Value``, but not ``type(p) is Value``.
+    **Effects.**  The function may be a whole training step: it may call ``backward()``, set ``.data`` and ``.grad``,
+    use an optimiser of ``nn``, and change numbers in lists, dictionaries, attributes and names outside.  Each call
+    reads their current numbers, and writes all changes or, after an error, none.  The function may append numbers to a
+    list that it does not read, such as a history of losses.  If it changes the length of a list in another way, or
+    stores nodes, it runs without the compiler.  Recording may run it several times, and undoes its changes in between.
+    Machine code keeps the numbers of parameters and optimisers in its own memory until somebody reads or writes one,
+    so that a step costs no Python per parameter.  Until then these Values belong to a subclass:
+    ``isinstance(p, Value)`` and ``p.__class__ is Value`` hold, but ``type(p) is Value`` does not.
 
     Raises:
-        TypeError: Arguments that are no numbers, or a function that does not return numbers.
+        TypeError: An argument is not a number, or the function does not return numbers.
 
     >>> from autograd import Value, compile
     >>> w = Value(3.0)
@@ -383,7 +382,7 @@ def compile_function(
     leaves = list(inputs or [])
     graph: Value = f
     if any(isinstance(node.op, CompiledCall) for node in topological_order(f)):
-        graph = replayed(f, {})  # with the graphs of these calls in their place
+        graph = replayed(f, {})  # each of these calls is replaced by its recorded graph
     recording = recording_of(graph, leaves)
 
     def replay(*args: Any) -> Any:

@@ -16,16 +16,16 @@ from autograd.ops import as_float
 
 __all__ = ["map_points"]
 
-ENOUGH = 1000  # points that a recording must serve to be worth another one: it takes as long as these by the graph
+ENOUGH = 1000  # points that a recording must serve to pay: recording costs as much as these points by the graph
 
 
 def map_points(compiled: Uncompiled, arrays: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
-    """Values and gradients at N points; where guards do not hold, those points are recorded apart.
+    """Values and gradients at N points; the points at which a guard does not hold get a recording of their own.
 
-    Few points that no recording serves are evaluated without the compiler.
+    A few points that no recording serves are evaluated without the compiler.
 
     Raises:
-        TypeError, ValueError: Arguments that are no one-dimensional arrays of numbers of one length.
+        TypeError, ValueError: The arguments are not one-dimensional arrays of numbers of the same length.
     """
     if not arrays:
         raise TypeError("map needs one array of numbers per argument of the function")
@@ -33,9 +33,9 @@ def map_points(compiled: Uncompiled, arrays: Sequence[Any]) -> tuple[Any, tuple[
     kinds = [kind_of(array) for array in arrays]
     lengths = [len(column) for column in columns]
     if len(set(lengths)) > 1:
-        raise ValueError(f"map needs arrays of one length, got {', '.join(map(str, lengths))}")
+        raise ValueError(f"map needs arrays of the same length, got {', '.join(map(str, lengths))}")
     results: list[Any] = [[0.0] * lengths[0] for _ in range(1 + len(columns))]
-    if open_contexts.count and current_modes().strict:  # which looks at each operation
+    if open_contexts.count and current_modes().strict:  # strict() checks each operation
         _by_graph(compiled, columns, kinds, range(lengths[0]), results)
         return _column(results[0], 0), tuple([_column(result, 0) for result in results[1:]])
     kind_of_call = structure([kind() for kind in kinds])[0]
@@ -53,8 +53,8 @@ def map_points(compiled: Uncompiled, arrays: Sequence[Any]) -> tuple[Any, tuple[
         variant.check_gradients()
         if variant.recording.effects.any:
             raise AutogradError(
-                "map evaluates a function at many points at once, but this one changes something at each call "
-                "(.data, .grad, or a number outside of it): call it point by point"
+                "map evaluates a function at many points at once, but this function changes something at each call "
+                "(.data, .grad, or a number outside): call it once for each point"
             )
         found, failed = _evaluate(variant, here)
         if attempt:
@@ -85,10 +85,10 @@ def _by_graph(
 
 
 def _evaluate(variant: Variant, columns: list[Any]) -> tuple[list[Any], list[int]]:
-    """Value and gradients at all points by one variant; and the positions at which its guards do not hold."""
+    """Value and gradients at all points by one variant, and the positions at which its guards do not hold."""
     live = variant.live(())
     if live is None:
-        raise AutogradError("a number that the function reads outside of it is none any more")
+        raise AutogradError("something that the function reads outside was a number, and is no number now")
     outputs = variant.point_plan().at(columns, live)
     if not variant.recording.guards:
         return outputs, []

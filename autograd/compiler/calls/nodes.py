@@ -1,7 +1,7 @@
-"""What a call of a compiled function gives: nodes, as if the function had been run on Values.
+"""The results of a compiled call as nodes, as if the function had run on Values.
 
-The parents of a result are what the function captured and the Values in its arguments.  Its local derivatives are
-computed when somebody asks for them, if the call has not done so.
+The parents of a result are the captured leaves and the Values in the arguments.  If the call has not computed the local
+derivatives of a result, they are computed when somebody reads them.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Nodes:
     ) -> None:
         self.call = Call(variant, leaves, numbers, chosen or (), result.values, result.live)
         self.parents = variant.captured
-        self.first: Sequence[float] | None = None  # the local derivatives of the first result, if they are known
-        self.together: Value | None = None  # the node of the call
+        self.first: Sequence[float] | None = None  # the local derivatives of the first result, if they were computed
+        self.together: Value | None = None  # the node of the call, if it has many results
         slopes, found = result.by_arguments, result.by_parameters
         if not chosen:
             if slopes is not None and found is not None:
@@ -55,7 +55,7 @@ class Nodes:
             self.together = new_node(0.0, Together(self.call), self.parents, PulledBack(self.call, len(self.parents)))
 
     def results(self, args: Sequence[Any]) -> Any:
-        """What the function returns; and lists and dictionaries in its arguments are changed as it changes them."""
+        """What the function returns; this also applies the function's changes to lists in the arguments."""
         values, recording = self.call.values, self.call.variant.recording
         form, changed = recording.form, recording.changed
         if changed is not None:
@@ -67,7 +67,7 @@ class Nodes:
         return form.filled([self.node(k) if kind is Value else kind(values[k]) for k, kind in enumerate(form.kinds)])
 
     def node(self, k: int) -> Value:
-        """Output number k; derivatives that are not known are computed when somebody asks for them."""
+        """Output k as a node; derivatives that the call has not computed are computed when somebody reads them."""
         call, together = self.call, self.together
         labels, number = call.variant.labels, call.values[k]
         if not self.parents:

@@ -3,8 +3,8 @@
     @compile
     def step(model, optimizer, x, y): ...      step(net, adam, 1.0, 2.0)
 
-Numbers differ from call to call, and objects hardly ever do.  So for the objects of a call there is a compiled function
-of the other arguments, to which they belong as what is outside: their numbers are read where they are.
+Numbers differ from call to call, but objects hardly ever do.  So for the objects of a call, there is a compiled
+function of the other arguments.  To that function the objects are outside: their numbers are read at each call.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from autograd.trees import is_object
 
 
 def given(f: Callable[..., Any], objects: Mapping[Any, Any]) -> Callable[..., Any]:
-    """A function of the other arguments, when some are given, by their places and names.
+    """f with some arguments fixed, by position (int) or name (str): a function of the other arguments.
 
     >>> given(divmod, {1: 4})(11), given(sorted, {"reverse": True})([1, 3, 2])
     ((2, 3), [3, 2, 1])
     """
     by_place = {key: x for key, x in objects.items() if isinstance(key, int)}
     by_name = {key: x for key, x in objects.items() if not isinstance(key, int)}
-    function = partial(_called, f, by_place, **by_name)  # an object whose members count as what is outside
+    function = partial(_called, f, by_place, **by_name)  # the recorder reads the members of a partial as outside
     function.__name__ = getattr(f, "__name__", "the function")  # type: ignore[attr-defined]
     return function
 
@@ -41,7 +41,7 @@ def _called(f: Callable[..., Any], objects: Mapping[int, Any], *rest: Any, **key
 
 
 def _put_in(objects: Mapping[int, Any], rest: Sequence[Any]) -> list[Any]:
-    """All arguments of a call, in order."""
+    """All arguments of a call in order: the fixed objects and the rest."""
     args = [*rest]
     for place, x in objects.items():
         args.insert(place, x)
@@ -49,7 +49,7 @@ def _put_in(objects: Mapping[int, Any], rest: Sequence[Any]) -> list[Any]:
 
 
 def _taken_out(args: Sequence[Any]) -> tuple[dict[Any, Any], list[Any]]:
-    """The objects among the arguments, by their places and names, and the other arguments."""
+    """The objects among the arguments, by position or name, and the list of the other arguments."""
     objects: dict[Any, Any] = {place: x for place, x in enumerate(args) if is_object(x)}
     rest = [x for place, x in enumerate(args) if place not in objects]
     if rest and isinstance(rest[-1], Keywords):
@@ -61,7 +61,7 @@ def _taken_out(args: Sequence[Any]) -> tuple[dict[Any, Any], list[Any]]:
 
 
 class Objects:
-    """The compiled functions for the objects that were given, those of the last calls."""
+    """The compiled functions for the objects of the last calls."""
 
     def __init__(self, f: Callable[..., Any], compiled: Callable[[Callable[..., Any]], Any]) -> None:
         self._f, self._compile = f, compiled
@@ -72,9 +72,9 @@ class Objects:
         renew_in_child(self, "_lock", Lock)
 
     def compiled(self, args: Sequence[Any]) -> tuple[Any, list[Any]]:
-        """The function for the objects among the arguments, and the other arguments; None if it is not worth while.
+        """The compiled function for the objects among the arguments, and the other arguments.
 
-        To compile a function for objects that will not be given again would cost much and save nothing.
+        The function is None if the objects differ at nearly every call, since compiling for each would cost too much.
         """
         objects, rest = _taken_out(args)
         return self._compiled_for(objects) if objects else None, rest
@@ -112,15 +112,15 @@ class Objects:
             return
         self._warned = True
         warnings.warn(
-            f"{getattr(self._f, '__name__', 'the function')} gets another object at nearly every call, and is compiled "
-            "for each object: it runs without the compiler, many times slower.  Give it the numbers instead",
+            f"{getattr(self._f, '__name__', 'the function')} gets a different object at nearly every call, and would "
+            "be compiled for each: it runs without the compiler, many times slower.  Pass the numbers instead",
             RuntimeWarning,
             stacklevel=depth_of_caller(),
         )
 
 
 class Methods(dict[Any, Any]):
-    """The compiled methods of one object, by the method of its class; a copy of the object has none of them yet."""
+    """The compiled methods of one object, by the method of its class; a copy of the object starts without any."""
 
     def __init__(self, owner: Any = None) -> None:
         self.owner = owner

@@ -1,6 +1,6 @@
-"""What is compiled of a recording: programs with gradients, and the kernels that run them.
+"""Plans: the programs that are compiled from a recording, with gradients, and the kernels that run them.
 
-All that compiling needs is imported here, so that this module is imported only when something is compiled.
+This module imports everything that compiling needs.  So it is imported only when something is compiled.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from autograd.compiler.residence import Residence
 if TYPE_CHECKING:
     from autograd.compiler.machine.tape import Tape
 
-_SMALL = 600  # operations to be called with nothing of Python in between
+_SMALL = 600  # a program with more operations does not become a builtin function
 
 # The outputs, and the derivatives of the first one with respect to all arguments and to all parameters.
 Found = tuple[list[float], list[float], Sequence[float]]
@@ -43,10 +43,10 @@ def _kinds(by: tuple[bool, bool]) -> list[Kind]:
 
 
 class Plan:
-    """What computes the value, the guards and the gradients of a recording.
+    """Computes the value, the guards and the gradients of a recording.
 
     Attributes:
-        run: Gives them for the numbers of a call, in the arguments and in the captured leaves; None if a guard does
+        run: Maps the numbers in the arguments and in the captured leaves to value and gradients; None if a guard does
             not hold.
     """
 
@@ -83,12 +83,12 @@ class Plan:
 
 
 class _ByClasses:
-    """Calls of the kernel of an assembled program.
+    """Calls the kernel of an assembled program.
 
     Args:
         assembled: The program.
-        kernel: What runs it.
-        count: The number of captured leaves; a call also brings plain numbers from outside, behind theirs.
+        kernel: The kernel that runs it.
+        count: The number of captured leaves; in a call, plain numbers from outside follow their numbers.
     """
 
     def __init__(self, assembled: Assembled, kernel: Kernel, count: int) -> None:
@@ -117,7 +117,7 @@ def _by_tape(
 
 
 class PointPlan:
-    """Value, guards and one gradient per number of the arguments: at one point, or at many."""
+    """Computes value, guards and one derivative per number in the arguments: at one point, or at many."""
 
     def __init__(self, recording: Recording, backend: str) -> None:
         self.recording = recording
@@ -144,7 +144,7 @@ class PointPlan:
         return at
 
     def caller(self, args: tuple[Any, ...], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
-        """A builtin function of arguments of this form; None if there is no room for it, or it would be long."""
+        """A builtin function for arguments of this form; None if the program is too long or has no machine code."""
         if not self._is_native:
             return None
         from autograd.compiler.machine.machine import operations
@@ -159,10 +159,10 @@ class PointPlan:
 
 
 class StepPlan:
-    """What computes the outputs of a recording, its guards, and the numbers of its effects.
+    """Computes the outputs of a recording, its guards, and the numbers of its effects.
 
     Attributes:
-        run: Makes a call; None if a guard does not hold, or something else is there than when it was recorded.
+        run: Makes a call; None if a guard does not hold, or if a number from outside is no number now.
     """
 
     def __init__(
@@ -223,6 +223,6 @@ def _run(
     if assembled.guarded and outputs[assembled.outputs][0] != 0.0:
         return None
     lists = [list(x) if isinstance(x, (list, tuple)) else x.tolist() for x in outputs[count : assembled.outputs]]
-    # An output that is the same number everywhere may be that number once.
+    # An output whose members are all equal may consist of one number.
     lists = [x * size if len(x) == 1 else x for x, size in zip(lists, sizes, strict=True)]
     return [float(x[0]) for x in outputs[:count]], lists

@@ -1,4 +1,4 @@
-"""The recordings of a function: when it is recorded, how often, which of them are kept, and how it runs without one."""
+"""The recordings of a function: when to record it, which recordings to keep, and how a call runs without one."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Entry(NamedTuple):
     """One recording of a function.
 
     Attributes:
-        number: Counted from 1.
-        cause: Why it was made.
-        variant: The variant that was made of it.
-        seconds: The CPU time of the function while it was recorded.
+        number: The number of the recording, from 1.
+        cause: The reason why it was made.
+        variant: The variant made from it.
+        seconds: The CPU time of recording.
     """
 
     number: int
@@ -58,18 +58,18 @@ class Recordings:
 
     Attributes:
         f: The function.
-        backend: What is to run them.
+        backend: The backend that runs its programs.
         recordings: How often it was recorded.
-        refused: How often that was in vain.
-        entries: Why the last of them were made.
+        refused: How many of these recordings had to be given up.
+        entries: The last recordings, with the reason for each.
         kept: The recordings that can be used again.
-        budget: Whether to record once more.
-        has_effects: Whether the function turned out to change something.
+        budget: Decides whether another recording would pay.
+        has_effects: Whether the function is known to change something.
         changes_arguments: Whether it changes lists or dictionaries in its arguments.
         bound: Whether it was called as the method of an object, which has a compiled method of its own.
-        lists: The ids of those outside that it changes.
-        changes: What it changed itself when it was recorded.
-        raised: By thread, how many seconds the recording of its call took, if it ended with an error.
+        lists: The ids of lists and dictionaries from outside that it changes.
+        changes: The change that made its last recording useless, as a text; empty if there was none.
+        raised: For each thread whose recording ended with an error of the function, the seconds it took.
         never: Why its recordings cannot be used again; empty if they can.
         objects: The compiled functions for the objects among the arguments (``calls.objects``).
     """
@@ -89,7 +89,7 @@ class Recordings:
         renew_in_child(self, "_lock", threading.RLock)
         self._warned: set[str] = set()
         self.raised: dict[int, float] = {}
-        self._places: dict[tuple[int, Any], Place] = {}  # of numbers outside that it changes
+        self._places: dict[tuple[int, Any], Place] = {}  # where it changes numbers outside
         self._residence = Residence()
 
     @property
@@ -99,22 +99,22 @@ class Recordings:
 
     @property
     def captures(self) -> bool:
-        """Whether the function uses Values that it does not get as arguments, as far as recordings tell."""
+        """Whether some recording uses Values that are not among the arguments."""
         return any(variant.recording.parameters for variant in self.kept.all())
 
     def recorded(self, args: Sequence[Any], structure: Any) -> Variant | None:
-        """A recording of a call; None if it does what a program cannot do, or raises an error."""
+        """A recording of this call; None if the function raises an error, or does what a program cannot do."""
         started = thread_time()
         try:
             return self.record(args, structure)
         except NotReplayableError as error:
             self.changes = str(error)
-            if isinstance(error, RaisedError):  # perhaps the function does so in each way that it runs
+            if isinstance(error, RaisedError):  # the caller finds out whether a plain call raises, too
                 self.raised[threading.get_ident()] = thread_time() - started
             return None
 
     def would_pay(self, structure: Any) -> bool:
-        """Whether to record a call that no recording serves; if not, a warning says why, once."""
+        """Whether to record a call that no recording serves.  If not, a warning says why, once per function."""
         self.budget.misses += 1
         if not self.never and self.budget.would_pay(structure, len(self.variants.get(structure, ()))):
             return True
@@ -144,10 +144,10 @@ class Recordings:
         return variant
 
     def _run_recorded(self, args: Sequence[Any], structure: Any) -> tuple[Recording, Outside]:
-        """Record, and once more each time that the function turns out to change a number outside.
+        """Record the function, and repeat this whenever it turns out to change one more number outside.
 
         Raises:
-            NotReplayableError: It does something that a program cannot do, or raises an error.
+            NotReplayableError: The function does something that a program cannot do, or raises an error.
         """
         self._residence.release()
         if self.has_effects:
@@ -157,7 +157,7 @@ class Recordings:
             known = dict.fromkeys([variant.outside for variant in self.kept.all()])
             live = frozenset(self._places)
             outside = next((x for x in known if x.live == live and x.holds()), None) or Outside(self.f, live)
-            if outside.never:  # known before it has run: to run it twice would take two items of an iterator
+            if outside.never:  # known before the function runs: a second run would take a second item of an iterator
                 self.never = outside.never
                 raise NotReplayableError(outside.never)
             places = Places(outside, [*self._places.values()])
@@ -196,7 +196,7 @@ class Recordings:
         return recording, outside
 
     def was_refused(self, structure: Any, seconds: float) -> None:
-        """Note that a recording was in vain."""
+        """Note that a recording had to be given up."""
         self.has_effects = True
         with self._lock:
             self.recordings += 1
@@ -204,7 +204,7 @@ class Recordings:
             self.budget.add(structure, seconds)
 
     def warn_of_graph(self, structure: Any, calls: str) -> None:
-        """Say once that what none of these recordings fits is evaluated without the compiler, and why."""
+        """Warn once that calls which no recording fits run without the compiler, and say why."""
         times = (
             ("not recorded", "recorded once")[self.recordings]
             if self.recordings < 2
@@ -212,12 +212,12 @@ class Recordings:
         )
         self.warn(
             "recordings",
-            f"was {times} in {calls}; where no recording fits, it runs without the compiler, many times slower. "
+            f"was {times} in {calls}; calls that no recording fits run without the compiler, many times slower. "
             f"Reason: it {_reason(self, structure)}",
         )
 
     def warn(self, about: str, text: str) -> None:
-        """Say once of each kind of thing that it keeps the function from being compiled."""
+        """Warn about the function, once for each topic."""
         with self._lock:
             if about in self._warned:
                 return
@@ -233,21 +233,17 @@ def _cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args
     if not kept:
         known = entries[-1].variant.outside.changed()
         if known:
-            return f"{known} is another object than before"
-        return f"arguments of another structure: {', '.join(map(form, args))}"
+            return f"{known} is a different object now"
+        return f"arguments of a different structure: {', '.join(map(form, args))}"
     changed = kept[-1].outside.changed()
     if changed:
-        return f"{changed} is another object than before"
+        return f"{changed} is a different object now"
     guard = first_difference(kept[-1].recording, new.recording)
-    return (
-        f"{guard.place or 'a number'} decided otherwise"
-        if guard is not None
-        else "numbers that were rounded in another way"
-    )
+    return "numbers were rounded differently" if guard is None else f"{guard.place or 'a number'} decided differently"
 
 
 def _reason(compiled: Recordings, structure: Any) -> str:
-    """Why recordings of a function are hardly ever used again: what the warning says."""
+    """Why recordings of a function are hardly ever used again, as a text for the warning."""
     kept = compiled.variants.get(structure, [])
     outside = kept[-1].outside.changed() if kept else compiled.changes
     if compiled.never:
@@ -256,36 +252,37 @@ def _reason(compiled: Recordings, structure: Any) -> str:
         return compiled.changes
     if outside:
         return (
-            "reads something from outside that is another object each time: pass it as an argument, or make a "
+            "reads something from outside that is a different object each time: pass it as an argument, or make a "
             f"number a Value, which is read at each call ({outside})"
         )
     if len(kept) > 1:
         return advice(first_difference(*[variant.recording for variant in kept[-2:]]))
-    return "gets arguments of another structure (lengths, keys, ints or floats) at nearly every call"
+    return "gets arguments of a different structure (lengths, keys, ints or floats) at nearly every call"
 
 
 def _stays(result: Any) -> bool:
-    """Whether a call gives this result of the function as it is, whatever the function does besides."""
+    """Whether a call returns this result of the function unchanged; otherwise a number may become a node."""
     return result is None or isinstance(result, Value) or is_structure(result)
 
 
 def recording_now() -> bool:
-    """Whether nodes are recorded, as they are not inside ``no_grad()``."""
+    """Whether nodes are recorded: everywhere except inside ``no_grad()``."""
     return not open_contexts.count or current_modes().recording
 
 
 # ---- calls that run without the compiler: inside ``strict()``, and where no recording fits ---------------------------
 class Uncompiled(Recordings):
-    """A function that can also be called as it is, with the same results."""
+    """A function that can also run without the compiler, with the same results."""
 
     _outside: Outside | None = None
-    _told: tuple[Outside | None, tuple[bool, bool, bool]] = None, (False, False, False)  # by what it sees
+    _told: tuple[Outside | None, tuple[bool, bool, bool]] = None, (False, False, False)  # see `_told_by_code`
 
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
-        """The function as it is: for ``strict()``, which looks at each operation, and where no recording fits."""
-        # What changes something must change the arguments themselves, and stand-ins are no numbers of numpy.
+        """A call without the compiler: inside ``strict()``, which checks each operation, or if no recording fits."""
+        # The function usually gets Values in place of its numbers.  It must get the arguments themselves if it changes
+        # something, if they hold numbers of numpy, or if it may store a number or ask for its type.
         direct = self.has_effects or holds_numpy(args) or not self.are_apart(args, structure(args)[0], given)
-        if not direct:  # what it puts somewhere, or asks for its type, must be a plain number
+        if not direct:
             updates, asks_types, asks_kinds = self._told_by_code()
             direct = updates or asks_types or (asks_kinds and Whole in {*map(type, given)})
         if direct:
@@ -305,25 +302,25 @@ class Uncompiled(Recordings):
         return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
 
     def as_it_is(self, args: Sequence[Any], refused: Exception) -> Any:
-        """What the function gives for objects, and for numbers of which it may ask more than a stand-in can answer.
+        """The result for arguments that cannot be recorded, such as numpy's ``float32``.
 
         Args:
             args: The arguments.
-            refused: The error that says why it cannot be recorded.
+            refused: The error that says why the call cannot be recorded.
         """
         self.budget.misses += 1
         if not isinstance(refused, ObjectError):
-            self.warn("arguments", f"runs without the compiler in such a call, many times slower: {refused}")
+            self.warn("arguments", f"runs without the compiler for such arguments, many times slower: {refused}")
         result = called(self.f, args)
         return result if _stays(result) or self._updates() else as_node(result)
 
     def are_apart(self, args: Sequence[Any], kind: Any, given: Sequence[Any]) -> bool:
-        """Whether a program can make a call: all that the function may change has one name only.
+        """Whether no object that the function may change is given twice, or is given and also known to the function.
 
         Args:
             args: The arguments of the call.
-            kind: Their structure.
-            given: The numbers and Values in them.
+            kind: The structure of the arguments.
+            given: The numbers and Values in the arguments.
         """
         if self.has_effects and not self.kept.apart(given):
             return False
@@ -340,9 +337,9 @@ class Uncompiled(Recordings):
         return self._told_by_code()[0]
 
     def _told_by_code(self) -> tuple[bool, bool, bool]:
-        """Whether the code can set data and gradients of Values, whether it asks for types, or by ``isinstance``.
+        """Whether the code can set data or gradients of Values, whether it uses ``type``, and ``isinstance``.
 
-        Finding it takes longer than many a call, so it is found again only where more than numbers has changed.
+        The search can take longer than a call.  It is repeated only if something other than a number has changed.
         """
         seen, told = self._told
         if seen is None or not (seen.holds() or all(map(Watch.holds_but_for_numbers, seen.watches))):
@@ -353,24 +350,24 @@ class Uncompiled(Recordings):
         return told
 
     def _seen(self) -> Outside:
-        """What the function can see, and the names in all of its code: the same object as long as all is as it was."""
+        """All that the function can read outside, and the names in its code; cached until something changes."""
         known = self._outside
         if known is None or (known.changed() if known.never else not known.holds()):
             known = self._outside = Outside(self.f)
         return known
 
     def by_graph(self, args: Sequence[Any], given: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
-        """The same as ``value_and_grad`` without the compiler."""
+        """``value_and_grad`` without the compiler."""
         self.raised.pop(threading.get_ident(), None)
         if self.has_effects and self._updates():
             raise CompileError(
-                "this call changes something outside of the function and cannot be recorded, so that value_and_grad "
-                "cannot be computed: call the function itself"
+                "this call changes something outside of the function and cannot be recorded, so value_and_grad cannot "
+                "be computed: call the function itself"
             )
         if self.changes_arguments and not self.are_apart(args, structure(args)[0], given):
             raise CompileError(
-                "this call changes a list or dictionary that it is given twice, or that the function also knows by "
-                "itself, so that value_and_grad cannot be computed: give it a copy, or call the function itself"
+                "this call changes a list or dictionary that is passed twice, or that the function also uses from "
+                "outside, so value_and_grad cannot be computed: pass a copy, or call the function itself"
             )
         with switched(recorder=None, recording=True) if open_contexts.count else nullcontext():
             inputs = inputs_for(given, self._labels(args), differentiated=True)
@@ -379,5 +376,5 @@ class Uncompiled(Recordings):
         return output._data, tuple([rebuild(arg, supply, fixed=False) for arg in args])
 
     def _labels(self, args: Sequence[Any]) -> Iterable[str]:
-        """Names of the numbers, for the errors of ``strict()``."""
+        """Names of the numbers in the arguments, for the errors of ``strict()``."""
         return labels_of(self.f, args) if open_contexts.count else repeat("")

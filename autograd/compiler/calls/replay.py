@@ -1,13 +1,13 @@
-"""A recording as a graph again: for derivatives of derivatives, for the first calls, and where nothing is compiled.
+"""Replays a recording as an eager graph: for derivatives of derivatives, and for the first calls.
 
-A few calls of a small function cost less than to compile it, and to import what compiles.  So they are made node by
-node, as eager code computes: with no program and no code, so that they start at once.
+A few calls of a small function cost less than compiling it, or even than importing the compiler.  So these calls
+compute the recorded graph node by node, as eager code does, and start at once.
 
 >>> from autograd import Value, compile
 >>> w = Value(3.0)
 >>> f = compile(lambda x: (w * x).tanh() if x > 0 else w)
 >>> recording = (f(0.25), f.kept.all()[0].recording)[1]
->>> evaluated(recording, [0.0], [2.0]), evaluated(recording, [1.0], [0.0])   # x, w; there x > 0 would be another one
+>>> evaluated(recording, [0.0], [2.0]), evaluated(recording, [1.0], [0.0])   # x, w; at x = 0 the guard x > 0 fails
 (None, ([0.0], [0.0], [1.0]))
 """
 
@@ -33,39 +33,39 @@ if TYPE_CHECKING:
 
 
 class CompiledCall(Op):
-    """The primitive of one call, for one output: its derivatives are those that the call computed.
+    """The primitive of one output of one call: its derivatives are those that the call computed.
 
-    As a graph it is the recording, so that derivatives can be differentiated again.
+    To differentiate again, the primitive expands to the recorded graph.
     """
 
     name = "compiled"
 
     def __init__(self, call: Any, output: int) -> None:
-        # There is one for each call, so nothing is made here that is not asked for.
+        # Every call makes such a primitive, so everything else is computed on demand.
         self._call, self._output = call, output
 
     @property
     def symbol(self) -> str:  # type: ignore[override]
-        """The name of the function, with the number of the result if there are several."""
+        """The name of the function, with the position of the result if there are several."""
         variant = self._call.variant
         return f"{variant.name}[{self._output}]" if len(variant.recording.outputs) > 1 else str(variant.name)
 
     def value(self, *operands: float) -> float:
-        """The number that the call gave, or the recorded graph's at other operands."""
-        if [*operands] == self._call.at:
+        """The result of the call; at other operands, the result of the recorded graph."""
+        if [*operands] == self._call.at:  # the graph's result could differ by rounding
             return self._call.values[self._output]  # type: ignore[no-any-return]
-        return as_node(self(*operands))._data  # where they are the same, it would differ by rounding
+        return as_node(self(*operands))._data
 
     def partials(self, result: Any, *operands: Any) -> Sequence[Any]:
         """The derivatives of the recorded graph, as numbers or as a graph."""
         with recording_on():
-            # Nodes of their own, since one operand may have been computed from another.
+            # Each operand is copied to a new node, since one operand may have been computed from another.
             nodes = [ops.identity(as_node(x)) for x in operands]
             is_graph = any(isinstance(x, Value) for x in operands)
             return gradients(as_node(self(*nodes)), nodes, create_graph=is_graph)
 
     def __call__(self, *operands: Any) -> Any:
-        """The recorded graph of other captured leaves and arguments."""
+        """The recorded graph, applied to other captured leaves and arguments."""
         return self._call.again([self._output], operands)[0]
 
     def __reduce__(self) -> NoReturn:
@@ -73,12 +73,12 @@ class CompiledCall(Op):
 
 
 def replayed(output: Value, place: dict[Value, Any]) -> Any:
-    """A recorded graph once more, as eager code would have made it, with others in the place of some of its nodes."""
+    """Make a recorded graph again, as eager code would; ``place`` maps some of its nodes to their replacements."""
     return replayed_together([output], place)[0]
 
 
 def replayed_together(outputs: Sequence[Value], place: dict[Value, Any]) -> list[Any]:
-    """Several outputs of a recorded graph, each of whose nodes is computed once."""
+    """Make several outputs of a recorded graph again, computing each node once: see ``replayed``."""
     for node in topological_order(*outputs):
         if node.parents and node not in place:
             compute(node, place)
@@ -88,7 +88,7 @@ def replayed_together(outputs: Sequence[Value], place: dict[Value, Any]) -> list
 
 
 def compute(node: Value, place: dict[Value, Any]) -> None:
-    """Compute one node again, of what is in the place of its operands, and put the result in its own."""
+    """Compute one node again, from the replacements of its operands, and enter the result as its replacement."""
     place[node] = _EAGERLY.get(node.op, node.op)(*[place.get(parent, parent) for parent in node.parents])
 
 
@@ -101,7 +101,7 @@ def _taken(i: Any, *xs: Any) -> Any:
     return ops.identity(xs[int(number)]) if 0.0 <= number < len(xs) else nan
 
 
-# What is not taken is no parent, nor is what was detached.
+# Some operations compute differently in an eager graph: a side that is not taken, or is detached, is no parent there.
 _EAGERLY: dict[Op, Any] = {ops.select: ops.where, ops.detached: _detached, UPDATED: _detached, ops.take: _taken}
 
 
@@ -111,15 +111,15 @@ Found = tuple[list[float], list[float], list[float]]
 
 
 class EagerPlan(NamedTuple):
-    """In the place of what is compiled later."""
+    """Stands in for a plan during the first calls."""
 
     run: Callable[..., Any]  # makes a call
-    recording: Recording  # of the function
+    recording: Recording
     by: tuple[bool, bool] = (False, False)  # whether to differentiate with respect to captured leaves, and to arguments
 
     @property
     def program(self) -> Program:
-        """The program that it will become."""
+        """The program that a plan of this recording has."""
         from autograd.compiler.calls.plans import program_of
 
         return program_of(self.recording, self.by)
@@ -128,9 +128,10 @@ class EagerPlan(NamedTuple):
 def evaluated(
     recording: Recording, numbers: Sequence[float], live: Sequence[float], *, differentiated: bool = True
 ) -> Found | None:
-    """The outputs and the derivatives of the first one, 0 if nobody asks for them; None if a guard does not hold.
+    """The outputs, and the derivatives of the first output (0 if not ``differentiated``); None if a guard fails.
 
-    The function changes nothing.  The ``numbers`` are in its arguments; the ``live`` ones it reads where they are.
+    The recording has no effects.  ``numbers`` are those in the arguments, ``live`` those of captured leaves and others
+    from outside.
     """
     with switched(recorder=None, recording=differentiated, strict=False):
         place = _computed(recording, numbers, live)
@@ -147,7 +148,7 @@ def evaluated(
 def stepped(
     recording: Recording, numbers: Sequence[float], live: Sequence[float]
 ) -> tuple[list[float], list[list[float]]] | None:
-    """The outputs, and the numbers that the effects need; None if a guard does not hold."""
+    """The outputs, and the numbers that the effects write; None if a guard does not hold."""
     with switched(recorder=None, recording=True, strict=False):
         place = _computed(recording, numbers, live)
         if place is None:
@@ -157,7 +158,7 @@ def stepped(
 
 
 def at_recording(recording: Recording) -> Found:
-    """What the recording gave where it was made, for which the function need not run again."""
+    """The results of the call that was recorded, for which the function need not run again."""
     live = [node._data for node in (*recording.parameters, *recording.numbers)]
     found = evaluated(recording._replace(guards=[]), [node._data for node in recording.arguments], live)
     assert found is not None  # there are no guards
@@ -165,10 +166,10 @@ def at_recording(recording: Recording) -> Found:
 
 
 def _computed(recording: Recording, numbers: Sequence[float], live: Sequence[float]) -> dict[Value, Any] | None:
-    """What stands in the place of each node of the recording; None if a guard does not hold."""
+    """Each node of the recording, with its replacement for these numbers; None if a guard does not hold."""
     leaves = [*recording.arguments, *recording.parameters, *recording.numbers]
     place: dict[Value, Any] = dict(zip(leaves, map(Value, [*numbers, *live])))
-    # The derivatives that backward() wrote, by the node that it began at: one walk computes all of these.
+    # All derivatives that a backward() wrote are computed by one walk, so they are collected by the root of the walk.
     slopes: dict[Value, list[Value]] = {}
     for node in recording.nodes:
         if node.op is GRADIENT:
@@ -184,7 +185,7 @@ def _computed(recording: Recording, numbers: Sequence[float], live: Sequence[flo
 
 
 def _holds(recording: Recording, place: dict[Value, Any]) -> bool:
-    """Whether all decisions are those of the recording."""
+    """Whether all decisions are the same as in the recording."""
     found = _numbers([guard.node for guard in recording.guards], place)
     return all(
         (x != 0.0) == (guard.found != 0.0) if guard.is_truth else x == guard.found

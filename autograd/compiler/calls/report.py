@@ -5,10 +5,10 @@
 >>> for n in (2, 2, 3, 2):
 ...     y = f(1.0, n)
 >>> print(f.report())  # doctest: +ELLIPSIS
-<lambda>: 2 recordings for 4 calls; 2 calls were served by a recording that was there, 0 ran without the compiler
+<lambda>: 2 recordings for 4 calls; 2 calls reused a recording, 0 ran without the compiler
  1. the first call
     2 nodes, 1 guard (...); ... s to record, ... s to compile (CPU)
- 2. ... decided otherwise
+ 2. ... decided differently
     3 nodes, 1 guard (...); ... s to record, ... s to compile (CPU)
 """
 
@@ -22,17 +22,17 @@ from autograd.compiler.calls.variants import Variant
 
 __all__ = ["heading", "report", "shortened"]
 
-_MOST_SHOWN = 200  # lines of a program
-_MOST_LINES = 4  # of guards that are shown of each recording
+_MOST_SHOWN = 200  # lines of a program that are printed
+_MOST_LINES = 4  # guards of each recording that are listed
 
 
 def heading(kept: Sequence[Variant]) -> str:
     """A line above the text of one recording, which says that there are others."""
-    return f"# of {len(kept)} recordings the one that was used last; report() lists all\n" if len(kept) > 1 else ""
+    return f"# the last used of {len(kept)} recordings; report() lists all\n" if len(kept) > 1 else ""
 
 
 def shortened(text: str) -> str:
-    """The first lines of a long text: nobody reads thousands of them, and a notebook shows them all.
+    """The first lines of a long text, because a notebook would show thousands of lines.
 
     >>> shortened("line\\n" * 3000).splitlines()[-1]
     '… 2,800 more lines: str(f.program) has one for each operation of the program, f.source() is Python'
@@ -52,12 +52,12 @@ def report(compiled: Recordings) -> str:
     name = getattr(compiled.f, "__name__", "the function")
     if compiled.bound and not budget.calls:
         return (
-            f"{name} is compiled for each object apart: the report of an object's own method says how, as in\n    "
+            f"{name} is compiled separately for each object; for the report of one object, write\n    "
             f"print(thing.{name}.report())"
         )
     lines = [
-        f"{name}: {count} recording{'s' * (count != 1)} for {budget.calls} calls; {budget.hits} calls were served by a "
-        f"recording that was there, {budget.misses - count} ran without the compiler"
+        f"{name}: {count} recording{'s' * (count != 1)} for {budget.calls} calls; {budget.hits} calls reused a "
+        f"recording, {budget.misses - count} ran without the compiler"
     ]
     for entry in compiled.entries:
         recording = entry.variant.recording
@@ -73,10 +73,10 @@ def report(compiled: Recordings) -> str:
         lines.append(f"    {nodes}, {found}; {times}")
     if waiting := budget.structures_waiting:
         other = "1 other structure of the arguments runs" if waiting == 1 else f"{waiting} other structures run"
-        lines.append(f"{other} without the compiler until that has taken a quarter of the time that compiling would")
+        lines.append(f"{other} without the compiler until these calls have taken a quarter of the time of compiling")
     if compiled.never:
-        lines.append(f"Recordings cannot be used again: it {compiled.never}")
+        lines.append(f"Recordings cannot be reused: {name} {compiled.never}")
     elif compiled.refused:
-        times = "once" if compiled.refused == 1 else f"{compiled.refused} times"
-        lines.append(f"Recorded in vain {times}: it {compiled.changes or 'does what a program cannot do again'}")
+        times = "1 recording" if compiled.refused == 1 else f"{compiled.refused} recordings"
+        lines.append(f"{times} could not be used: {name} {compiled.changes or 'does what a program cannot repeat'}")
     return "\n".join(lines)

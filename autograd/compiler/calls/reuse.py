@@ -1,8 +1,8 @@
-"""What was made of a recording serves every other recording of the same structure: a second model, a second ``fit``.
+"""Reuse of compiled programs between recordings of the same structure, such as those of a second model or ``fit``.
 
-Two recordings have the same structure if the same operations were done in the same order on the same leaves and
-constants, decided the same, and call everything by the same names.  Then programs, memory plans and machine code are
-the same as well, and a second one costs no more than to record it and to look the structure up.
+Two recordings have the same structure if they contain the same operations in the same order, with the same pattern of
+leaves, the same constants, decisions and names.  Their programs, memory plans and machine code are then the same, too.
+So the second recording costs only the recording itself and a look-up of its structure.
 
 >>> from autograd import Value
 >>> from autograd.compiler.recording.record import record
@@ -33,8 +33,8 @@ from autograd.locks import renew_in_child
 from autograd.ops import Binary, Op, Unary
 from autograd.primitive import Primitive
 
-MOST = 64  # results that are kept; the one that was not used for longest goes first
-MOST_NODES = 1_000_000  # of the recordings that they were made of
+MOST = 64  # results that are kept; the least recently used goes first
+MOST_NODES = 1_000_000  # nodes in all recordings whose results are kept
 
 T = TypeVar("T")
 _EFFECTS = (GRADIENT, UPDATED)
@@ -42,9 +42,9 @@ _data, _label = attrgetter("_data"), attrgetter("label")
 
 
 def structure_of(recording: Recording) -> bytes | None:
-    """A digest of all that a program depends on, but for the numbers of the leaves; None if there is more.
+    """A digest of all that a program depends on, except the numbers in the leaves; None if no digest can tell.
 
-    There is more where a user's own primitive is used, whose function may be another one tomorrow.
+    No digest can tell if the recording uses a primitive of the user's own, whose function may change later.
     """
     graph = graph_of(recording.nodes)
     used = dict.fromkeys(graph.ops)
@@ -53,7 +53,7 @@ def structure_of(recording: Recording) -> bytes | None:
         for op in used
     ):
         return None
-    # Every node by its number: what was computed, then leaves and constants as they are first read.
+    # Every node has a number: first the computed nodes, then leaves and constants in the order of their first use.
     guards, leaves = recording.guards, [recording.arguments, recording.parameters, recording.numbers]
     results = [recording.outputs, *recording.effects.outputs, [guard.node for guard in guards]]
     more = graph.more(chain.from_iterable([*leaves, *results]))
@@ -61,7 +61,7 @@ def structure_of(recording: Recording) -> bytes | None:
     constants = list(filterfalse(given.__contains__, chain(graph.others, more)))
     codes = dict(zip(used, count()))
     lists = [*leaves, *results]
-    # How many operands each node has, its operation says, unless there are operations of any number of them.
+    # The operation of a node says how many operands it has, unless some operation takes any number of operands.
     fixed = all(isinstance(op, (Unary, Binary)) for op in used)
     columns = [
         list(map(codes.__getitem__, graph.ops)),
@@ -95,14 +95,14 @@ def _always(made: object) -> bool:
 def reused(
     what: str, recording: Recording, options: Hashable, make: Callable[[], T], *, valid: Callable[[T], bool] = _always
 ) -> T:
-    """The result that was made from a recording of the same structure, or else a new one.
+    """The result that was made earlier for a recording of the same structure, or else a new result.
 
     Args:
         what: The kind of result.
-        recording: The recording that it is made from.
-        options: Everything else that it depends on.
-        make: A function that makes it; the result must not refer to the nodes themselves.
-        valid: A function that tells whether an earlier result can still be used.
+        recording: The recording to make the result from.
+        options: Everything else that the result depends on.
+        make: A function that makes the result, which must not refer to the recording's nodes.
+        valid: A function that says whether an earlier result can still be used.
     """
     structure = structure_of(recording)
     if structure is None:

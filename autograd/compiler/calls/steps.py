@@ -1,6 +1,7 @@
-"""Calls of a function that changes something: what it reads is read before, and what it changes is written after.
+"""Calls of a function with effects: first read all numbers, then run the program, then write all changes.
 
-Everything that may go wrong comes first.  Then all is written by one call into C, which Ctrl-C cannot split.
+Everything that may raise an error comes before the writing.  One call into C writes all changes, so that Ctrl-C cannot
+leave half of them.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from autograd.compiler.residence import set_data, set_grad, settle
 
 Found = tuple[list[float], list[list[float]]]  # the outputs, and the numbers that the effects need
 Run = Callable[[Sequence[float], Sequence[float]], Found | None]
-Stepped = tuple[list[float], Sequence[float]]  # the outputs, and the live numbers before
+Stepped = tuple[list[float], Sequence[float]]  # the outputs, and the live numbers as they were before the call
 _grads, _data = attrgetter("grad"), attrgetter("_data")
 
 
 def step(recording: Recording, run: Run, numbers: Sequence[float], given: Sequence[Any]) -> Stepped | None:
-    """A call that reads everything where it is, and writes everything; None if a guard does not hold."""
+    """Make a call that reads all numbers from Python's objects and writes them back; None if a guard does not hold."""
     live = live_numbers(recording, given)
     found = None if live is None else run(numbers, live)
     if live is None or found is None:
@@ -34,7 +35,7 @@ def step(recording: Recording, run: Run, numbers: Sequence[float], given: Sequen
 
 
 def recorded(recording: Recording) -> Found:
-    """What the function gave when it was recorded."""
+    """The results of the call that was recorded."""
     lists = [recording.outputs, *filter(None, recording.effects.outputs)]
     values, *numbers = [[node._data for node in nodes] for nodes in lists]
     return values, numbers
@@ -42,13 +43,13 @@ def recorded(recording: Recording) -> Found:
 
 # ---- numbers in and out ----------------------------------------------------------------------------------------------
 def _objects(targets: Sequence[Target], arguments: Sequence[Any]) -> Sequence[Any]:
-    if int not in map(type, targets):  # 10x faster than one by one
+    if int not in map(type, targets):  # no argument among the targets: 10x faster than the loop
         return targets
     return [arguments[target] if isinstance(target, int) else target for target in targets]
 
 
 def live_numbers(recording: Recording, arguments: Sequence[Any]) -> list[float] | None:
-    """The numbers that a call reads where they are; None if something else is there now."""
+    """The current data of the parameters and the other numbers that a call reads; None if one is no number now."""
     found = list(map(_data, recording.parameters))
     effects = recording.effects
     if recording.numbers or effects.outside is not None:
@@ -65,7 +66,7 @@ def live_numbers(recording: Recording, arguments: Sequence[Any]) -> list[float] 
 
 
 def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[Any]) -> None:
-    """Write what a call changes: all of it or, if something goes wrong before, nothing."""
+    """Write all changes of a call or, if an error occurs before, none."""
     supply = iter(lists)
     settle(_objects([*effects.data[0], *effects.gradients[0], *effects.constants[0]], arguments))
     calls: list[Iterator[Any]] = []
@@ -74,7 +75,7 @@ def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[An
             calls.append(map(put, _objects(targets, arguments), next(supply)))
     targets, constants = effects.constants
     calls.append(map(set_grad, _objects(targets, arguments), constants))
-    with collector_paused():  # new tuples take the place of as many old ones: there is nothing to look for
+    with collector_paused():  # new tuples replace as many old ones, so that there is no garbage to search for
         if effects.written is not None:
             calls.append(Puts(effects.written.parts).calls(next(supply) if effects.written.nodes else []))
         deque(chain.from_iterable(calls), maxlen=0)

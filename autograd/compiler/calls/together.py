@@ -1,10 +1,10 @@
-"""A call that gives many numbers: a node of its own, and each of the numbers has that node as its only parent.
+"""One node for a call that returns many numbers: the only parent of each of these numbers.
 
     w, x  ──►  call  ──►  y₁, y₂, …  ──►  loss
 
-``backward`` arrives at all y before it arrives at the call.  The gradient of the call collects theirs, ȳ₁, ȳ₂, …, and
-only then one run of one program computes the local derivatives of the call: Σ ȳₖ ∂yₖ/∂w for each w.  This is a
-vector-Jacobian product.  Without that node each y would need a pass of its own over the whole function.
+``backward`` visits all y before it visits the call.  The gradient of the call collects the gradients of the results,
+ȳ₁, ȳ₂, …  Then one run of one program computes the local derivatives of the call, Σ ȳₖ ∂yₖ/∂w for each w: a
+vector-Jacobian product.  Without the node of the call, each y would need its own backward pass over the function.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from autograd.ops import Op
 
 
 class Call:
-    """A call that is over.
+    """A finished call, with all that its derivatives need.
 
     Attributes:
-        adjoints: The gradients of the results, in the last backward pass that came here.
+        adjoints: The gradients of the results in the last backward pass through this call.
     """
 
     __slots__ = ("_found", "adjoints", "chosen", "leaves", "live", "numbers", "values", "variant")
@@ -48,7 +48,7 @@ class Call:
 
     @property
     def at(self) -> list[float]:
-        """The numbers of the parents of the results: of what was captured, then of the Values in the arguments."""
+        """The numbers of the results' parents: of the captured leaves, then of the Values in the arguments."""
         return [*self.live[: len(self.variant.captured)], *[self.numbers[i] for i in self.chosen]]
 
     def slopes(self, weights: Mapping[int, float]) -> Sequence[float]:
@@ -57,7 +57,7 @@ class Call:
         return *by_parameters, *[by_arguments[i] for i in self.chosen]
 
     def pulled_back(self) -> Sequence[float]:
-        """The derivatives for the gradients that the results have."""
+        """The derivatives of Σ ȳ y with respect to the parents, for the gradients ȳ of the last backward pass."""
         adjoints = self.adjoints
         if adjoints is None:
             return [0.0] * len(self.at)
@@ -68,7 +68,7 @@ class Call:
         return self._found[1]
 
     def again(self, outputs: Sequence[int], operands: Sequence[Any]) -> list[Any]:
-        """The recorded graph of results, for other captured leaves and arguments."""
+        """The recorded graph of some results, applied to other captured leaves and arguments."""
         recording = self.variant.recording.alone(outputs)
         inputs = [*recording.parameters, *[recording.arguments[i] for i in self.chosen]]
         known = [*recording.numbers, *recording.arguments, *inputs]
@@ -77,10 +77,10 @@ class Call:
 
 
 class Adjoints(float):
-    """The gradient of the node of a call: 1, and with it the gradients of the results.
+    """The gradient of the node of a call: the number 1, which carries the gradients ȳ of all results.
 
-    A call stands for the number Σ ȳ y, where the gradients ȳ count as constants, and the loss changes as that does.
-    ``backward`` adds up what the results pass on, as for any other node.
+    The node stands for the number Σ ȳ y, where the gradients ȳ are constants.  To first order, the loss changes as much
+    as this number does, so its gradient is 1.  ``backward`` adds up what the results pass on, as for any other node.
 
     >>> call = type("", (), {})()
     >>> gradient = 0.0
@@ -94,10 +94,10 @@ class Adjoints(float):
     by_output: dict[int, Any]
     _call: Any
 
-    def __radd__(self, other: Any) -> Adjoints:  # the first to arrive
-        if walking._is_owned():  # type: ignore[attr-defined]  # elsewhere a sum is a sum
+    def __radd__(self, other: Any) -> Adjoints:  # the first result that arrives: 0.0 + adjoints
+        if walking._is_owned():  # type: ignore[attr-defined]  # only a backward walk stores adjoints in the call
             self._call.adjoints = self
-            self._call = None  # so that the two do not hold each other
+            self._call = None  # no reference cycle
         return self
 
     def __add__(self, other: Any) -> Adjoints:
@@ -109,14 +109,14 @@ class Adjoints(float):
         for output, upstream in getattr(other, "by_output", {}).items():
             self.by_output[output] = self.by_output[output] + upstream if output in self.by_output else upstream
         if walking._is_owned() and getattr(other, "_call", None) is not None:  # type: ignore[attr-defined]
-            # A deep copy of the call may be in the same walk: that one of the two counts which a result came to last,
-            # since the walk comes to a call right behind one of its results.
+            # A deep copy of the call may be part of the same walk.  The one that got a share last gets the adjoints,
+            # since the walk visits a call right after one of its results.
             other._call.adjoints = self
         return self
 
 
 class _Share:
-    """What a gradient is multiplied by on its way from a result to the call, where it stays apart from the others."""
+    """The local derivative of a result with respect to the call: a gradient times it becomes ``Adjoints``."""
 
     def __init__(self, call: Any, output: int) -> None:
         self._call, self._output = call, output
@@ -128,14 +128,14 @@ class _Share:
 
 
 class Share(_Share, float):
-    """The local derivative of a result with respect to the call: 1, and which result it is."""
+    """The same as a float: the number 1, which knows its result."""
 
     def __new__(cls, call: Any, output: int) -> Share:
         return float.__new__(cls, 1.0)
 
 
 class Output(Op):
-    """The primitive of one of many results: takes it out of the call."""
+    """The primitive of one of many results: it selects the result from the call."""
 
     name = "compiled output"
 
@@ -143,15 +143,15 @@ class Output(Op):
         self._call, self._output = call, output
 
     def value(self, change: float) -> float:
-        """The number that the call gave, and by how much that changed."""
+        """The result of the call, plus a change of the call's number."""
         return self._call.values[self._output] + change
 
     def partials(self, result: Any, call: Any) -> Sequence[Any]:
-        """What takes a gradient, a number or a node, to the call."""
-        return (_Share(self._call, self._output),)  # no float, with which a Value would be multiplied
+        """The local derivative with respect to the call, for gradients that are numbers or nodes."""
+        return (_Share(self._call, self._output),)  # not a float: Value * float would be an ordinary product
 
     def __call__(self, results: Any) -> Any:
-        """The recorded graph itself."""
+        """The recorded graph of this result."""
         return results[self._call.variant.differentiable.index(self._output)]
 
     symbol = CompiledCall.symbol
@@ -159,7 +159,7 @@ class Output(Op):
 
 
 class PulledBack(Sequence[float]):
-    """The local derivatives of a call, for the gradients that its results have."""
+    """The local derivatives of a call, computed when ``backward`` reads them: see ``Call.pulled_back``."""
 
     def __init__(self, call: Call, count: int) -> None:
         self._call, self._count = call, count
@@ -179,7 +179,7 @@ class PulledBack(Sequence[float]):
 
 
 class Together(CompiledCall):
-    """The primitive of a call that gives many numbers: the change of Σ ȳ y, so 0 at the operands of the call."""
+    """The primitive of a call that returns many numbers: the change of Σ ȳ y, which is 0 at the call's own operands."""
 
     name = "compiled call"
 
@@ -192,7 +192,7 @@ class Together(CompiledCall):
         return str(self._call.variant.name)
 
     def value(self, *operands: float) -> float:
-        """0 at the operands of the call; at others how much Σ ȳ y is larger there, nan where there are no ȳ yet."""
+        """0 at the call's own operands; at other operands, the increase of Σ ȳ y, or nan if ȳ is not known yet."""
         call = self._call
         if [*operands] == call.at:
             return 0.0
@@ -205,7 +205,7 @@ class Together(CompiledCall):
         )
 
     def partials(self, result: Any, *operands: Any) -> Sequence[Any]:
-        """Derivatives as nodes, which wait for the gradients of the results."""
+        """Derivatives as nodes; they are made when the gradients of the results are known."""
         found: list[Sequence[Any]] = []
 
         def pulled_back(adjoints: Adjoints) -> Sequence[Any]:
@@ -217,7 +217,7 @@ class Together(CompiledCall):
 
     def _pulled_back(self, adjoints: Mapping[int, Any], operands: Sequence[Any]) -> Sequence[Any]:
         with recording():
-            # Nodes of their own, since one operand may have been computed from another.
+            # Each operand is copied to a new node, since one operand may have been computed from another.
             nodes = [ops.identity(as_node(x)) for x in operands]
             results = [as_node(y) for y in self._call.again([*adjoints], nodes)]
             return gradients(results, nodes, grad_outputs=[*adjoints.values()], create_graph=True)
@@ -228,7 +228,7 @@ class Together(CompiledCall):
 
 
 class _Later:
-    """A derivative that is known when the gradient of the call is, with which it is multiplied."""
+    """A local derivative that is computed when it is multiplied by the gradient of the call."""
 
     def __init__(self, pulled_back: Callable[[Adjoints], Sequence[Any]], k: int) -> None:
         self._pulled_back, self._k = pulled_back, k

@@ -1,4 +1,4 @@
-"""One recording of a function, and what is made from it: programs with gradients, and the kernels that run them."""
+"""One recording of a function, and the plans made from it: programs with gradients, and the kernels that run them."""
 
 from __future__ import annotations
 
@@ -26,39 +26,38 @@ from autograd.graph import Leaves
 from autograd.value import Value
 
 MOST_IN_ALL = 64  # recordings kept for a function
-FEW_NODES = 300  # in a recording that is worth a look at its program, which must have at most
-_FEW = 256  # local derivatives of all results of a call
-_MANY = 32  # parameters that machine code reads together,
-_PAYS = 3  # from so many calls on
-BY_GRAPH = 4  # calls of a small function by the recorded graph, before it is compiled
-_BY_GRAPH_IN_ALL = 10_000  # operands that these calls may have together: compiling costs as much as ten times that
+FEW_NODES = 300  # a recording with more nodes does not become a builtin function
+_FEW = 256  # if the results have more local derivatives together, the call becomes a node
+_MANY = 32  # if there are so many parameters, machine code reads them all at once,
+_PAYS = 3  # from this call on
+BY_GRAPH = 4  # calls of a small function that replay the recorded graph, before it is compiled
+_BY_GRAPH_IN_ALL = 10_000  # operands that these calls may compute together: compiling costs as much as ten times that
 BUILTIN_FROM = 4  # calls of value_and_grad before it becomes a builtin function
-TINY = 100  # operands in a function that is called faster as Python source than as machine code
+TINY = 100  # a function with at most so many operands is faster as Python source than as machine code
 
 if TYPE_CHECKING:
     from autograd.compiler.calls.plans import Plan, PointPlan, StepPlan
     from autograd.compiler.machine.objects import Numbers
 
 _parents = attrgetter("parents")
-FIRST: Mapping[int, float] = MappingProxyType({0: 1.0})  # the weights of outputs: the first one alone
+FIRST: Mapping[int, float] = MappingProxyType({0: 1.0})  # weights of the outputs that select the first one
 
 
 def _plans() -> Any:
-    """The module that compiles: to import it takes longer than the first calls of a small function."""
+    """The module that compiles, imported late: its import takes longer than the first calls of a small function."""
     import autograd.compiler.calls.plans
 
     return autograd.compiler.calls.plans
 
 
 class Evaluated(NamedTuple):
-    """What a call gave."""
+    """The results of a call."""
 
     values: list[float]  # the outputs
-    # The derivatives of the first one; None if they wait for somebody to ask for them. Those of parameters may be an
-    # array.
+    # The derivatives of the first output, with respect to parameters perhaps as an array; None if not computed yet.
     by_arguments: list[float] | None
     by_parameters: Sequence[float] | None
-    live: Sequence[float]  # the numbers that the call read where they were: the parameters, and others
+    live: Sequence[float]  # the numbers that the call read from Python's objects: the parameters, then the others
 
 
 class Variant:
@@ -66,9 +65,9 @@ class Variant:
 
     Args:
         recording: The recording of the function.
-        backend: The backend that is to run it.
-        outside: Everything that the function saw besides its arguments.
-        budget: The budget in which the time that compiling takes is noted.
+        backend: The backend that runs it.
+        outside: Everything that the function read besides its arguments.
+        budget: The budget that the time of compiling is added to.
         residence: The guard of numbers that stay in the memory of machine code; None if nothing is changed.
         name: The name of the function.
     """
@@ -89,20 +88,20 @@ class Variant:
         labels = [node.label if node.parents else "" for node in recording.outputs]
         self.labels = labels if any(labels) else []  # of the outputs
         self.calls = 0
-        self._reads = 0  # how often the data of the captured leaves was wanted
-        self._native: Numbers | None = None  # what reads it by machine code
+        self._reads = 0  # how often the data of the captured leaves was read
+        self._native: Numbers | None = None  # reads this data by machine code
         self.backend = backend
-        # How many calls are made by the graph, and what makes the others.
+        # The number of calls that replay the graph, and the backend of the others.
         self._by_graph, self._later = _stages(recording) if backend == "auto" else (0, backend)
         self.outside = outside
         self.budget = budget
         self.residence = residence
         self.plans: dict[Any, Any] = {}
-        self.only_first = False  # whether of many results only the first got a gradient the last time
-        self.seconds = 0.0  # of compiling
+        self.only_first = False  # whether the last backward pass used only the first of several results
+        self.seconds = 0.0  # the time of compiling
 
     def are_leaves(self, given: Sequence[Value]) -> bool:
-        """Whether these Values, and what the function captured, are leaves, each of them once."""
+        """Whether these Values and the captured ones are distinct leaves."""
         return (
             isinstance(self.captured, Leaves)
             and not any(map(_parents, given))
@@ -115,7 +114,7 @@ class Variant:
         return frozenset(self.captured)
 
     def _make_native(self) -> None:
-        """From now on machine code reads the data of many parameters, and adds to their gradients."""
+        """If there are many parameters, let machine code read their data and add to their gradients from now on."""
         recording, leaves = self.recording, self.captured
         alone = not recording.numbers and recording.effects.outside is None and not self.has_effects
         if len(leaves) < _MANY or not alone or not isinstance(leaves, Leaves) or self.backend == "python":
@@ -127,13 +126,13 @@ class Variant:
                 self._native = leaves.native = Numbers(leaves)
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], weighted: bool = False) -> Plan | EagerPlan:
-        """The plan for the gradients by the captured leaves and/or by some arguments.
+        """The plan for the value and the gradients that are asked for.
 
         Args:
-            by_parameters: Whether to differentiate with respect to what the function captured.
+            by_parameters: Whether to differentiate with respect to the captured leaves.
             by_arguments: Positions of the numbers to differentiate with respect to.
-            weighted: Whether to differentiate Σ weight · output, whose weights are given behind the arguments, instead
-                of the first output.
+            weighted: Whether to differentiate Σ weight · output instead of the first output; the weights are passed
+                after the arguments.
         """
         by = by_parameters, bool(by_arguments)
 
@@ -157,7 +156,7 @@ class Variant:
 
     @cached_property
     def differentiable(self) -> list[int]:
-        """The numbers of the outputs that a gradient can go to."""
+        """The positions of the outputs that can have a gradient."""
         forms = [form for form in (self.recording.form, self.recording.changed) if form is not None]
         kinds = [kind for form in forms for kind in form.kinds]
         if self.recording.form is None:
@@ -165,12 +164,12 @@ class Variant:
         return [k for k, kind in enumerate(kinds) if kind is Value]
 
     def gives_many(self, operands: int) -> bool:
-        """Whether its results have many local derivatives together: then its call is a node (``calls.together``)."""
+        """Whether the results have many local derivatives together: then a call is a node, see ``calls.together``."""
         results = len(self.differentiable)
         return results > 1 and results * operands > _FEW
 
     def step_plan(self) -> StepPlan | EagerPlan:
-        """The plan for the outputs and what the function changes."""
+        """The plan for the outputs and the effects of the function."""
         recording, residence = self.recording, self.residence or Residence()
         if self.calls <= self._by_graph:
             return EagerPlan(partial(step, recording, partial(stepped, recording)), recording)
@@ -181,7 +180,7 @@ class Variant:
     def evaluate(
         self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
     ) -> Evaluated | None:
-        """What a call gives; None if it decides otherwise.  All that it changes is changed then."""
+        """The results of a call, with all its effects done; None, and no effect, if a guard does not hold."""
         self.calls += 1
         try:
             if self.has_effects:
@@ -191,7 +190,7 @@ class Variant:
             differentiated = self.only_first or not self.gives_many(len(self.captured) + len(by_arguments))
             by = (by_parameters, by_arguments) if differentiated else (False, ())
             found = None if live is None else self.plan(*by).run(numbers, live)
-        except PrimitiveError:  # the guards may be the reason why the function itself does not come there
+        except PrimitiveError:  # perhaps a guard fails, and the function would not come to this operation
             return None
         if live is None or found is None:
             return None
@@ -201,7 +200,7 @@ class Variant:
         return Evaluated(values, with_arguments, with_parameters, live)
 
     def at_recording(self, given: Sequence[Any]) -> Evaluated:
-        """What the call gives that was recorded, for which the function need not run again."""
+        """The results of the call that was recorded, for which the function need not run again."""
         live = [node._data for node in (*self.recording.parameters, *self.recording.numbers)]
         if not self.has_effects:
             return Evaluated(*at_recording(self.recording), live)
@@ -217,14 +216,14 @@ class Variant:
         live: Sequence[float],
         weights: Mapping[int, float] = FIRST,
     ) -> tuple[list[float], list[float]]:
-        """The derivatives of Σ weight · output at a call that is over, with respect to arguments and parameters.
+        """The derivatives of Σ weight · output for an earlier call, with respect to arguments and parameters.
 
         Args:
-            by_parameters: Whether to differentiate with respect to what the function captured.
+            by_parameters: Whether to differentiate with respect to the captured leaves.
             by_arguments: Positions of the numbers to differentiate with respect to.
-            numbers: The numbers in the arguments.
-            live: The numbers that the call read where they were.
-            weights: Of the outputs, by their numbers; the first one alone, if nothing is said.
+            numbers: The numbers in the arguments of that call.
+            live: The other numbers that the call read.
+            weights: The weight of each output, by position; by default the first output has weight 1.
         """
         if weights == FIRST:
             found = self.plan(by_parameters, by_arguments).run(numbers, live)
@@ -233,7 +232,7 @@ class Variant:
             found = self.plan(by_parameters, by_arguments, weighted=True).run([*numbers, *every], live)
         slopes = None if found is None else (found[1][: len(numbers)], floats_of(found[2]))
         if slopes is None or (len(weights) < len(self.differentiable) and not isfinite(sum(map(sum, slopes)))):
-            # A guard on a number that is now rounded in another way; or 0 · inf, for a result that has no weight.
+            # A guarded number was rounded differently this time, or an output without a weight gave 0 · inf.
             recording = self.recording.weighted([*weights])._replace(guards=[])
             found = evaluated(recording, [*numbers, *weights.values()], live)
             assert found is not None  # there are no guards
@@ -242,11 +241,11 @@ class Variant:
 
     @property
     def pays_builtin(self) -> bool:
-        """Whether ``value_and_grad`` was called often enough to become a builtin function."""
+        """Whether ``value_and_grad`` was called often enough to be made a builtin function."""
         return self.backend == "native" or self.calls >= BUILTIN_FROM
 
     def point_plan(self) -> PointPlan:
-        """The plan for value and gradient at points given as plain numbers."""
+        """The plan for value and gradient at points, which are given as plain numbers."""
         made: PointPlan = self._planned("points", lambda: _plans().PointPlan(self.recording, self.backend))
         return made
 
@@ -263,10 +262,11 @@ class Variant:
         return found
 
     def check_gradients(self) -> None:
-        """Refuse the gradient of several numbers, and of arguments that became plain floats.
+        """Check that ``value_and_grad`` can be computed.
 
         Raises:
-            TypeError: The function uses ``float(x)``, or a function of ``math``, on an argument; or it returns a list.
+            TypeError: The function returns several numbers, or it turns an argument into a plain float, by ``float(x)``
+                or a function of ``math``.
         """
         if self.recording.form is not None and not self.recording.form.is_number:
             raise several(self.recording.form.template)
@@ -274,7 +274,7 @@ class Variant:
             raise drops_gradient(self.recording.dropped)
 
     def live(self, given: Sequence[Any]) -> Sequence[float] | None:
-        """The numbers that a call with these arguments reads where they are; None if there is something else."""
+        """The current numbers that a call with these arguments reads outside; None if one of them is no number now."""
         self._reads += 1
         if self._reads == max(_PAYS, self._by_graph + 1):
             self._make_native()
@@ -283,21 +283,21 @@ class Variant:
 
 
 def _stages(recording: Recording) -> tuple[int, str]:
-    """How many calls of a function are made by the graph, and by what the others are."""
+    """The number of calls that replay the graph, and the backend of all later calls."""
     operands = 1 + len(recording.nodes.operands)
     calls = min(BY_GRAPH, _BY_GRAPH_IN_ALL // operands)
     return calls if calls >= _PAYS else 0, "python" if operands <= TINY else "auto"
 
 
 class Variants:
-    """The recordings of a function that are kept, by the structure of the arguments of the call."""
+    """The recordings of a function that are kept, by the structure of the arguments."""
 
     def __init__(self) -> None:
         self.by_structure: dict[Any, list[Variant]] = {}
         self._ages: deque[tuple[Any, Variant]] = deque()  # the oldest first
 
     def add(self, structure: Any, variant: Variant) -> None:
-        """Keep one more, and forget the oldest of too many."""
+        """Keep another variant, and drop the oldest one if there are too many."""
         kept = self.by_structure.get(structure, [])
         self._ages.append((structure, variant))
         self.by_structure[structure] = [*kept, variant]
@@ -307,18 +307,18 @@ class Variants:
             self._forget(self._ages[0])
 
     def all(self) -> list[Variant]:
-        """Every one that is kept, whatever else another thread adds meanwhile."""
+        """All variants that are kept, safe against other threads that add to them meanwhile."""
         return [variant for kept in list(self.by_structure.values()) for variant in kept]
 
     def gives_number(self, given: Sequence[Any]) -> bool:
-        """Whether a plain number that the function returns has no gradient."""
+        """Whether a plain number that the function returns is known to have no gradient."""
         if not any(isinstance(x, float) for x in given):
             return True
         forms = [variant.recording.form for variant in self.all()]
         return any(form is not None and form.is_number for form in forms)
 
     def apart(self, given: Sequence[Any]) -> bool:
-        """Whether no Value is given twice, or is given and also one that the function knows by itself."""
+        """Whether the Values are distinct, and none of them is also captured by the function."""
         if NUMBERS.issuperset(map(type, given)):
             return True
         values = [x for x in given if isinstance(x, Value)]
@@ -333,15 +333,15 @@ class Variants:
             self.by_structure[structure] = left
 
     def holding(self, structure: Any) -> Iterator[Variant]:
-        """Those for a structure that saw from outside what is there now."""
+        """The variants for a structure that were recorded with the same things outside as there are now."""
         kept = self.by_structure.get(structure, ())
-        if len(kept) == 1:  # as for most functions
+        if len(kept) == 1:  # the most frequent case
             return iter(kept if kept[0].outside.holds() else ())
         return self._holding(kept)
 
     @staticmethod
     def _holding(kept: Sequence[Variant]) -> Iterator[Variant]:
-        looked: dict[Outside, bool] = {}  # most have seen the same
+        looked: dict[Outside, bool] = {}  # most variants share one `Outside`
         for variant in kept:
             outside = variant.outside
             if outside not in looked:

@@ -418,7 +418,7 @@ def outcome(make: Callable[[Any, Any], F], compile: Callable[[F], F]) -> list[li
 
 @pytest.mark.parametrize("backend", ["python", "native"])
 @pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
-@pytest.mark.filterwarnings("ignore:.*where no recording fits")
+@pytest.mark.filterwarnings("ignore:.*calls that no recording fits")
 def test_what_is_chosen_is_one_of_them(make: Callable[[Any, Any], F], backend: str) -> None:
     if backend == "native":
         pytest.importorskip("llvmlite")
@@ -584,7 +584,7 @@ def test_a_list_that_is_changed_after_a_row_was_used_is_no_reason_to_record_agai
     assert f.recordings - f.refused <= 3
 
 
-@pytest.mark.filterwarnings("ignore:.*where no recording fits")
+@pytest.mark.filterwarnings("ignore:.*calls that no recording fits")
 def test_a_row_that_was_changed_by_another_name_is_returned_as_it_is_then() -> None:
     table = [[1.0, 2.0], [3.0, 4.0]]
 
@@ -599,7 +599,7 @@ def test_a_row_that_was_changed_by_another_name_is_returned_as_it_is_then() -> N
 
 @pytest.mark.parametrize("backend", ["python", "native"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-@pytest.mark.filterwarnings("ignore:.*where no recording fits")
+@pytest.mark.filterwarnings("ignore:.*calls that no recording fits")
 @pytest.mark.parametrize("given", [False, True], ids=["outside", "an argument"])
 def test_a_chosen_list_is_changed_under_all_its_names(change: Any, given: bool, backend: str) -> None:
     def made() -> Deep:

@@ -119,7 +119,7 @@ def scaled(x: Any, y: Any) -> Any:
         (looked_up, r"the int y\[\d\] is an index into other .*give class labels as vectors \(nn.one_hot\)"),
         (read, r"decides by its data \(if, max, sorted, \.data, math\..*\): write that with autograd\.where"),
         (lambda x, y: bent(x) + y[0], r"decides by its data \(if, max, sorted, \.data, .*\): write that with autograd"),
-        (scaled, r"reads something from outside that is another object each time: pass it as an argument"),
+        (scaled, r"reads something from outside that is a different object each time: pass it as an argument"),
     ],
 )
 def test_one_warning_names_the_reason_and_the_way_out(
@@ -132,7 +132,7 @@ def test_one_warning_names_the_reason_and_the_way_out(
         x, y = POINTS[i], [RNG.randrange(3) for _ in range(5)]
         assert compiled(x, y).data == pytest.approx(f(list(map(Value, x)), y).data)
 
-    with pytest.warns(RuntimeWarning, match=f"recorded . times in . calls; where no recording fits.*{reason}") as all_:
+    with pytest.warns(RuntimeWarning, match=f"recorded . times in . calls; calls that no .*{reason}") as all_:
         list(map(call, range(30)))
     assert [warning.filename for warning in all_] == [__file__]
     assert compiled.recordings < 24

@@ -99,7 +99,7 @@ def test_of_several_recordings_the_text_says_which_it_shows() -> None:
     f([1.0])
     assert "recordings" not in str(f)
     f([1.0, 2.0])
-    heading = "# of 2 recordings the one that was used last; report() lists all"
+    heading = "# the last used of 2 recordings; report() lists all"
     assert str(f).splitlines()[0] == heading
     assert "sin" in str(f)
     f([3.0])

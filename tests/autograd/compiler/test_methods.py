@@ -198,12 +198,12 @@ def test_the_report_of_the_class_says_that_the_objects_have_their_own() -> None:
 
     function: Any = Doubler.step
     assert function.report() == (
-        "step: 0 recordings for 0 calls; 0 calls were served by a recording that was there, 0 ran without the compiler"
+        "step: 0 recordings for 0 calls; 0 calls reused a recording, 0 ran without the compiler"
     )
     thing = Doubler()
     for _ in range(3):
         thing.step(1.0)
-    assert "for each object apart" in function.report()
+    assert "separately for each object" in function.report()
     assert "print(thing.step.report())" in function.report()
     own: Any = thing.step
     assert own.report().startswith("step: 1 recording for 3 calls")

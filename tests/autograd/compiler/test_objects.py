@@ -118,7 +118,7 @@ def test_numbers_of_an_object_are_read_where_they_are() -> None:
 
 def test_ever_new_objects_are_not_compiled_for_and_a_warning_says_so() -> None:
     compiled = autograd.compile(energy)
-    with pytest.warns(RuntimeWarning, match="energy gets another object at nearly every call.*the numbers") as told:
+    with pytest.warns(RuntimeWarning, match="energy gets a different object at nearly every call.*the numbers") as told:
         found = [compiled(Spring(float(n), Value(1.0)), 3.0).data for n in range(20)]
     assert found == [4.0 * n for n in range(20)]
     assert len(told) == 1

@@ -512,8 +512,8 @@ def test_the_report_names_the_line_of_each_decision() -> None:
         compiled(1.0, n)
     text = compiled.report()
     line = f.__code__.co_firstlineno + 1
-    assert text.startswith("f: 2 recordings for 4 calls; 2 calls were served by a recording that was there, 0 ran")
-    assert f"2. test_programs.py, line {line} decided otherwise" in text
+    assert text.startswith("f: 2 recordings for 4 calls; 2 calls reused a recording, 0 ran")
+    assert f"2. test_programs.py, line {line} decided differently" in text
     assert f"1 guard (test_programs.py, line {line})" in text
 
 
