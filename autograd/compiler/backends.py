@@ -19,7 +19,16 @@ from autograd.errors import AutogradError, CompileError
 from autograd.locks import renew_in_child
 from autograd.provenance import depth_of_caller
 
-__all__ = ["BACKENDS", "Kernel", "UnsupportedError", "compile_errors", "first_that_can", "native_available"]
+__all__ = [
+    "BACKENDS",
+    "Kernel",
+    "TooManyClassesError",
+    "UnsupportedError",
+    "compile_errors",
+    "first_that_can",
+    "native_available",
+    "native_imported",
+]
 
 Kernel = Callable[[Sequence[Any], Sequence[float]], list[Any]]
 BACKENDS = ("auto", "native", "python")
@@ -54,6 +63,15 @@ def native_available(*, notice: bool = True) -> bool:
                 stacklevel=depth_of_caller(),
             )
     return not reason
+
+
+def native_imported() -> bool:
+    """Whether something has imported what machine code needs, which takes longer than many a program runs."""
+    return "autograd.compiler.machine.library" in sys.modules
+
+
+class TooManyClassesError(AutogradError):
+    """A graph in which few nodes do the same: it is better run node by node, as a tape."""
 
 
 @contextmanager

@@ -11,14 +11,13 @@ from itertools import compress
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from autograd.compiler.backends import Kernel, UnsupportedError, first_that_can
+from autograd.compiler.backends import Kernel, TooManyClassesError, UnsupportedError, first_that_can
 from autograd.compiler.calls.reuse import reused
 from autograd.compiler.calls.steps import Stepped, step
 from autograd.compiler.held import Held
 from autograd.compiler.pipeline import Assembled, assemble, inlined
 from autograd.compiler.program.classes import Kind, Program
 from autograd.compiler.program.group import most_classes
-from autograd.compiler.program.members import TooManyClassesError
 from autograd.compiler.python.writer import PythonKernel
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.results import floats_of
@@ -45,13 +44,19 @@ def _kinds(by: tuple[bool, bool]) -> list[Kind]:
 class Plan:
     """Computes the value, the guards and the gradients of a recording.
 
+    Args:
+        recording: The recording.
+        by: Whether to differentiate with respect to captured leaves, and to arguments.
+        backend: The backend that is to run it.
+        most: The largest number of classes that become Python source.
+
     Attributes:
         run: Maps the numbers in the arguments and in the captured leaves to value and gradients; None if a guard does
             not hold.
     """
 
-    def __init__(self, recording: Recording, by: tuple[bool, bool], backend: str) -> None:
-        self.recording, self.by, self.wanted = recording, by, _kinds(by)
+    def __init__(self, recording: Recording, by: tuple[bool, bool], backend: str, most: float = inf) -> None:
+        self.recording, self.by, self.wanted, self.most = recording, by, _kinds(by), most
         self.run: Callable[[Sequence[float], Sequence[float]], Found | None] = reused(
             "plan",
             recording,
@@ -75,7 +80,7 @@ class Plan:
         return self._calls(assembled, Machine(inlined(assembled.program)))
 
     def _in_python(self) -> Any:
-        assembled = assemble(self.recording, self.wanted)
+        assembled = assemble(self.recording, self.wanted, most=self.most)
         return self._calls(assembled, PythonKernel(inlined(assembled.program)))
 
     def _calls(self, assembled: Assembled, kernel: Kernel) -> _ByClasses:
@@ -166,9 +171,14 @@ class StepPlan:
     """
 
     def __init__(
-        self, recording: Recording, backend: str, residence: Residence, deferrable: Iterable[tuple[int, Any]]
+        self,
+        recording: Recording,
+        backend: str,
+        residence: Residence,
+        deferrable: Iterable[tuple[int, Any]],
+        most: float = inf,
     ) -> None:
-        self.recording = recording
+        self.recording, self.most = recording, most
         self._residence, self._deferrable = residence, deferrable
         self.run: Callable[[Sequence[float], Sequence[Any]], Stepped | None] = first_that_can(
             self._natively, self._in_python, backend
@@ -203,7 +213,7 @@ class StepPlan:
         return ResidentStep(recording, held, self._residence, most)
 
     def _in_python(self) -> Any:
-        assembled = assemble(self.recording)
+        assembled = assemble(self.recording, most=self.most)
         return self._with(assembled, PythonKernel(inlined(assembled.program)))
 
     def _with(self, assembled: Assembled, kernel: Kernel) -> Any:

@@ -1,7 +1,7 @@
 """Replays a recording as an eager graph: for derivatives of derivatives, and for the first calls.
 
 A few calls of a small function cost less than compiling it, or even than importing the compiler.  So these calls
-compute the recorded graph node by node, as eager code does, and start at once.
+compute the recorded graph node by node, with the numbers that eager code computes, and start at once.
 
 >>> from autograd import Value, compile
 >>> w = Value(3.0)
@@ -13,7 +13,7 @@ compute the recorded graph node by node, as eager code does, and start at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -24,7 +24,6 @@ from autograd.errors import PrimitiveError
 from autograd.functional import gradients
 from autograd.graph import topological_order
 from autograd.modes import recording as recording_on
-from autograd.modes import switched
 from autograd.ops import Op
 from autograd.value import Value
 
@@ -133,28 +132,25 @@ def evaluated(
     The recording has no effects.  ``numbers`` are those in the arguments, ``live`` those of captured leaves and others
     from outside.
     """
-    with switched(recorder=None, recording=differentiated, strict=False):
-        place = _computed(recording, numbers, live)
-        if place is None:
-            return None
-        count = len(numbers)
-        known = [*recording.arguments, *recording.parameters]
-        slopes: Sequence[float] = [0.0] * len(known)
-        if differentiated:
-            slopes = gradients(as_node(place.get(recording.output, recording.output)), [place[leaf] for leaf in known])
-        return _numbers(recording.outputs, place), list(slopes[:count]), list(slopes[count:])
+    place = _computed(recording, numbers, live)
+    if place is None:
+        return None
+    slopes = _slopes(recording, place, recording.output) if differentiated else {}
+    by_arguments, by_parameters = [
+        [slopes.get(leaf, 0.0) for leaf in leaves] for leaves in (recording.arguments, recording.parameters)
+    ]
+    return _numbers(recording.outputs, place), by_arguments, by_parameters
 
 
 def stepped(
     recording: Recording, numbers: Sequence[float], live: Sequence[float]
 ) -> tuple[list[float], list[list[float]]] | None:
     """The outputs, and the numbers that the effects write; None if a guard does not hold."""
-    with switched(recorder=None, recording=True, strict=False):
-        place = _computed(recording, numbers, live)
-        if place is None:
-            return None
-        lists = [_numbers(nodes, place) for nodes in recording.effects.outputs if nodes]
-        return _numbers(recording.outputs, place), lists
+    place = _computed(recording, numbers, live)
+    if place is None:
+        return None
+    lists = [_numbers(nodes, place) for nodes in recording.effects.outputs if nodes]
+    return _numbers(recording.outputs, place), lists
 
 
 def at_recording(recording: Recording) -> Found:
@@ -165,26 +161,37 @@ def at_recording(recording: Recording) -> Found:
     return [node._data for node in recording.outputs], found[1], found[2]
 
 
-def _computed(recording: Recording, numbers: Sequence[float], live: Sequence[float]) -> dict[Value, Any] | None:
-    """Each node of the recording, with its replacement for these numbers; None if a guard does not hold."""
+def _computed(recording: Recording, numbers: Sequence[float], live: Sequence[float]) -> dict[Value, float] | None:
+    """The number of each node of the recording; None if a guard does not hold."""
     leaves = [*recording.arguments, *recording.parameters, *recording.numbers]
-    place: dict[Value, Any] = dict(zip(leaves, map(Value, [*numbers, *live])))
-    # All derivatives that a backward() wrote are computed by one walk, so they are collected by the root of the walk.
-    slopes: dict[Value, list[Value]] = {}
-    for node in recording.nodes:
-        if node.op is GRADIENT:
-            slopes.setdefault(node.parents[0], []).append(node)
+    place = dict(zip(leaves, map(ops.as_float, [*numbers, *live])))
+    slopes: dict[Value, dict[Value, float]] = {}  # of each node at which backward() began: one walk computes all
     for node in recording.nodes:
         if node.op is not GRADIENT:
-            compute(node, place)
-        elif node not in place:
-            root, same = node.parents[0], slopes[node.parents[0]]
-            inputs = [place.get(slope.parents[1], slope.parents[1]) for slope in same]
-            place.update(zip(same, gradients(as_node(place.get(root, root)), inputs)))
+            place[node] = node.op.value(*_numbers(node.parents, place))
+            continue
+        root, leaf = node.parents
+        if root not in slopes:
+            slopes[root] = _slopes(recording, place, root)
+        place[node] = slopes[root].get(leaf, 0.0)
     return place if _holds(recording, place) else None
 
 
-def _holds(recording: Recording, place: dict[Value, Any]) -> bool:
+def _slopes(recording: Recording, place: Mapping[Value, float], root: Value) -> dict[Value, float]:
+    """The derivatives of a node with respect to all that it was computed from."""
+    found = {root: 1.0}
+    for node in reversed(recording.nodes):
+        if node not in found or node.op is GRADIENT:
+            continue
+        upstream = found[node]
+        local = node.op.partials(place[node], *_numbers(node.parents, place))
+        for parent, derivative in zip(node.parents, local):
+            if derivative != 0.0 or node.op not in _EAGERLY:
+                found[parent] = found.get(parent, 0.0) + upstream * derivative
+    return found
+
+
+def _holds(recording: Recording, place: Mapping[Value, float]) -> bool:
     """Whether all decisions are the same as in the recording."""
     found = _numbers([guard.node for guard in recording.guards], place)
     return all(
@@ -193,6 +200,5 @@ def _holds(recording: Recording, place: dict[Value, Any]) -> bool:
     )
 
 
-def _numbers(nodes: Sequence[Value], place: dict[Value, Any]) -> list[float]:
-    found = [place.get(node, node) for node in nodes]
-    return [x._data if isinstance(x, Value) else ops.as_float(x) for x in found]
+def _numbers(nodes: Iterable[Value], place: Mapping[Value, float]) -> list[float]:
+    return [place.get(node, node._data) for node in nodes]

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.collector import collector_paused
-from autograd.compiler.backends import native_available
+from autograd.compiler.backends import TooManyClassesError, native_available, native_imported
 from autograd.compiler.calls.budget import MOST, Budget, thread_time
 from autograd.compiler.calls.replay import EagerPlan, at_recording, evaluated, stepped
 from autograd.compiler.calls.steps import live_numbers, recorded, step, write
@@ -34,6 +34,10 @@ BY_GRAPH = 4  # calls of a small function that replay the recorded graph, before
 _BY_GRAPH_IN_ALL = 10_000  # operands that these calls may compute together: compiling costs as much as ten times that
 BUILTIN_FROM = 4  # calls of value_and_grad before it becomes a builtin function
 TINY = 100  # a function with at most so many operands is faster as Python source than as machine code
+# Importing what machine code needs takes 0.2 s.  Until calls by Python source have taken so many seconds, machine code
+# has to wait, since many a program that calls a small function is over before.
+PATIENCE = 0.05
+_FEW_CLASSES = 30  # with more classes, Python source is long
 
 if TYPE_CHECKING:
     from autograd.compiler.calls.plans import Plan, PointPlan, StepPlan
@@ -93,6 +97,9 @@ class Variant:
         self.backend = backend
         # The number of calls that replay the graph, and the backend of the others.
         self._by_graph, self._later = _stages(recording) if backend == "auto" else (0, backend)
+        # Whether machine code is too early; whether Python source would be long; the seconds of the calls meanwhile.
+        self._waits = backend == "auto" and len(recording.nodes.operands) < _BY_GRAPH_IN_ALL
+        self._is_irregular, self._took = False, 0.0
         self.outside = outside
         self.budget = budget
         self.residence = residence
@@ -141,10 +148,8 @@ class Variant:
                 return self._weighted
             return self._first if self.has_effects else self.recording
 
-        if self.calls <= self._by_graph:
-            return EagerPlan(partial(evaluated, recording(), differentiated=any(by)), recording(), by)
-        made: Plan = self._planned((*by, weighted), lambda: _plans().Plan(recording(), by, self._later))
-        return made
+        made: Plan | None = self._staged((*by, weighted), lambda *how: _plans().Plan(recording(), by, *how))
+        return made or EagerPlan(partial(evaluated, recording(), differentiated=any(by)), recording(), by)
 
     @cached_property
     def _first(self) -> Recording:
@@ -171,17 +176,27 @@ class Variant:
     def step_plan(self) -> StepPlan | EagerPlan:
         """The plan for the outputs and the effects of the function."""
         recording, residence = self.recording, self.residence or Residence()
-        if self.calls <= self._by_graph:
-            return EagerPlan(partial(step, recording, partial(stepped, recording)), recording)
-        deferrable = self.outside.deferrable
-        made: StepPlan = self._planned("step", lambda: _plans().StepPlan(recording, self._later, residence, deferrable))
-        return made
+        made: StepPlan | None = self._staged(
+            "step",
+            lambda backend, *most: _plans().StepPlan(recording, backend, residence, self.outside.deferrable, *most),
+        )
+        return made or EagerPlan(partial(step, recording, partial(stepped, recording)), recording)
 
     def evaluate(
         self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
     ) -> Evaluated | None:
         """The results of a call, with all its effects done; None, and no effect, if a guard does not hold."""
         self.calls += 1
+        if self.calls <= self._by_graph or not self._waiting():
+            return self._evaluated(by_parameters, by_arguments, numbers, given)
+        started, compiling = thread_time(), self.seconds
+        found = self._evaluated(by_parameters, by_arguments, numbers, given)
+        self._took += thread_time() - started - (self.seconds - compiling)
+        return found
+
+    def _evaluated(
+        self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
+    ) -> Evaluated | None:
         try:
             if self.has_effects:
                 stepped = self.step_plan().run(numbers, given)
@@ -242,23 +257,50 @@ class Variant:
     @property
     def pays_builtin(self) -> bool:
         """Whether ``value_and_grad`` was called often enough to be made a builtin function."""
-        return self.backend == "native" or self.calls >= BUILTIN_FROM
+        early = self._waiting() and self._took < PATIENCE / 10  # it is 10x faster than Python source
+        return self.backend == "native" or (self.calls >= BUILTIN_FROM and not early)
 
     def point_plan(self) -> PointPlan:
         """The plan for value and gradient at points, which are given as plain numbers."""
         made: PointPlan = self._planned("points", lambda: _plans().PointPlan(self.recording, self.backend))
         return made
 
+    def _waiting(self) -> bool:
+        """Whether it is too early for machine code."""
+        self._waits = self._waits and self._took < PATIENCE and not native_imported()
+        return self._waits
+
+    def _staged(self, key: Any, make: Callable[..., Any]) -> Any:
+        """The plan for a call; None if the graph makes it.
+
+        As long as it is too early for machine code, Python source makes the calls behind the first, if it is short.
+
+        Args:
+            key: The name of the plan.
+            make: A function that makes it of a backend and, if that is to be short, the largest number of classes.
+        """
+        if self.calls <= self._by_graph:
+            return None
+        if self._later == "python" or not self._waiting():
+            return self._planned(key, lambda: make(self._later))
+        try:
+            return None if self._is_irregular else self._planned((key, "early"), lambda: make("python", _FEW_CLASSES))
+        except TooManyClassesError:
+            self._is_irregular = True
+            return None
+
     def _planned(self, key: Any, make: Callable[[], Any]) -> Any:
         found = self.plans.get(key)
         if found is None:
             started = thread_time()
-            with collector_paused():
-                found = self.plans[key] = make()
-            self.recording.nodes.forget()
-            seconds = thread_time() - started
-            self.budget.spent += seconds
-            self.seconds += seconds
+            try:
+                with collector_paused():
+                    found = self.plans[key] = make()
+            finally:
+                self.recording.nodes.forget()
+                seconds = thread_time() - started
+                self.budget.spent += seconds
+                self.seconds += seconds
         return found
 
     def check_gradients(self) -> None:
@@ -275,7 +317,7 @@ class Variant:
 
     def live(self, given: Sequence[Any]) -> Sequence[float] | None:
         """The current numbers that a call with these arguments reads outside; None if one of them is no number now."""
-        self._reads += 1
+        self._reads += not self._waits
         if self._reads == max(_PAYS, self._by_graph + 1):
             self._make_native()
         found = self._native.read() if self._native is not None else None

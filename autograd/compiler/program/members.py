@@ -18,9 +18,9 @@ from operator import attrgetter, is_, not_
 from typing import Any
 
 from autograd import ops
+from autograd.compiler.backends import TooManyClassesError
 from autograd.compiler.program.classes import Kind
 from autograd.compiler.recording.numbered import graph_of
-from autograd.errors import AutogradError
 from autograd.value import Value
 
 # The classes 0 to 3; the last one is of plain numbers, which are read at each call like parameters.
@@ -28,10 +28,6 @@ LEAVES = (Kind.PARAMETER, Kind.ARGUMENT, Kind.CONSTANT, Kind.PARAMETER)
 _ADD, _MUL, _SUMPROD = 1, 2, 3
 _KINDS: dict[Any, int] = {ops.add: _ADD, ops.mul: _MUL, ops.sum_of_products: _SUMPROD}  # terms of sums
 _label, _data = attrgetter("label"), attrgetter("_data")
-
-
-class TooManyClassesError(AutogradError):
-    """A graph in which few nodes do the same: it is better run node by node, as a tape."""
 
 
 class Class:

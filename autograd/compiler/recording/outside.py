@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from autograd.compiler.backends import native_available
+from autograd.compiler.backends import native_available, native_imported
 from autograd.compiler.recording import codenames, watches
 from autograd.compiler.recording.codenames import FIXED, package_of, slots_of
 from autograd.compiler.recording.opaque import Generators, Inside, look_into, look_into_module, watch_functions
@@ -38,6 +38,7 @@ __all__ = ["Outside"]
 
 _PAYS = 20  # looks after which machine code is made for them
 MANY = 64  # objects that it pays for: Python looks at as few in 2 us
+IMPORTING = 1_500_000  # objects that Python looks at in 50 ms, a quarter of what importing machine code takes
 _AGAIN = {1, 8, 64, 512}  # how often it has found a difference where there was none, when it is made anew
 _MOST = 1_000_000  # objects that are compared before each call: 20 ms
 _DYNAMIC = {
@@ -115,15 +116,19 @@ class Outside:
         if self.count > _MOST:
             self.never = f"reads more than {_MOST:,} numbers and objects from outside: pass them as arguments"
         self._calls = self._vain = 0
+        self._objects = sum([len(watch.seen) for watch in self.watches])
+        self._waits = self._objects >= MANY  # machine code does
         # The machine code that looks at it, and the watches of which Python does.
         self._parts: tuple[Comparison | None, Sequence[Watch]] = (None, self.watches)
 
     # ---- is it as it was? ------------------------------------------------------------------------------------------
     def holds(self) -> bool:
         """Whether all of it is as it was: machine code looks where it can, Python at the rest."""
-        if self._calls < _PAYS:
+        if self._waits:
             self._calls += 1
-            if self._calls == _PAYS and sum([len(watch.seen) for watch in self.watches]) >= MANY:
+            imported = native_imported() or self._calls * self._objects >= IMPORTING
+            if self._calls >= _PAYS and imported:
+                self._waits = False
                 self._compile()
         comparison, rest = self._parts
         if comparison is None or comparison.holds():

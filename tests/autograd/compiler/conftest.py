@@ -16,6 +16,8 @@ def compiled_at_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(variants, "BY_GRAPH", 0)
         patch.setattr(variants, "TINY", 0)
+        patch.setattr(variants, "PATIENCE", 0.0)
         patch.setattr(variants, "BUILTIN_FROM", 0)
         patch.setattr(outside, "MANY", 0)
+        patch.setattr(outside, "IMPORTING", 0)
         yield

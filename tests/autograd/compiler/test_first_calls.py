@@ -15,6 +15,8 @@ import autograd
 import nn
 from autograd import Value
 from autograd.compiler.calls import variants
+from autograd.compiler.calls.replay import EagerPlan
+from autograd.compiler.python.writer import PythonKernel
 from tests.support import ROOT
 
 CALLS = 2 * variants.BY_GRAPH + variants.BUILTIN_FROM  # more than any stage has
@@ -32,8 +34,11 @@ def formula(a: Any, b: Any, c: Any) -> Any:
 
 
 PROGRAM = """
-import sys
+import math, sys
 from autograd import Value, compile
+from autograd.compiler.calls import variants
+from autograd.compiler.recording import outside
+variants.PATIENCE = outside.IMPORTING = math.inf  # no matter how slow this machine is
 f = compile(lambda a, b: ((a * b + b).tanh() - a) ** 2)
 w = Value(0.5)
 @compile
@@ -47,12 +52,27 @@ for k in range(4):
     f(0.1 * k, w).backward(); f.value_and_grad(0.1 * k, 2.0); step(1.0)
 needless = ("numpy", "llvmlite", "autograd.compiler.pipeline", "autograd.compiler.python", "autograd.compiler.textbook")
 print([name for name in needless if name in sys.modules])
+weights = [Value(0.01 * k) for k in range(100)]
+network = compile(lambda x: sum([(w * x + 0.1).tanh() for w in weights]))
+def steps(x):
+    for k in range(60):
+        x = (x * weights[k]).sin() if k % 3 else (x + weights[k]).tanh() * x
+    return x
+irregular = compile(steps)
+for k in range(40):
+    for g in (f, network, irregular):
+        x, y = Value(0.3 + 0.01 * k), Value(0.3 + 0.01 * k)
+        for p, h in ((x, g), (y, g.f)):
+            (h(p, 0.5) if g is f else h(p)).backward()
+        assert math.isclose(x.grad, y.grad, rel_tol=1e-11), (x.grad, y.grad)
+    f.value_and_grad(0.1 * k, 2.0)
+print([name for name in ("numpy", "llvmlite") if name in sys.modules])
 """
 
 
-def test_the_first_calls_of_a_small_function_import_nothing_that_compiles() -> None:
+def test_the_first_calls_of_a_small_function_import_nothing_that_compiles_and_forty_no_machine_code() -> None:
     found = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]", found.stderr
+    assert found.stdout.split() == ["[]", "[]"], found.stderr
 
 
 def branches(x: Any, y: Any, _: Any) -> Any:
@@ -85,8 +105,10 @@ def same(found: Any, expected: Any) -> bool:
     return bool(found == pytest.approx(expected, rel=1e-12, abs=1e-13, nan_ok=True))
 
 
+@pytest.mark.parametrize("imported", [True, False])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_call_gives_what_eager_code_gives(name: str) -> None:
+def test_each_call_gives_what_eager_code_gives(name: str, imported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variants, "native_imported", lambda: imported)
     f, arguments = FUNCTIONS[name]
     called, differentiated = autograd.compile(f), autograd.compile(f)
     for k in range(CALLS):
@@ -122,8 +144,35 @@ def test_a_small_function_is_recorded_once_and_compiled_after_some_calls() -> No
     assert f.recordings == 1
 
 
-def test_value_and_grad_becomes_a_builtin_function_after_some_calls() -> None:
+@pytest.mark.parametrize("name", ["wide", "irregular"])
+def test_machine_code_makes_calls_once_python_has_taken_its_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
+
+    def irregular(x: Any, y: Any, z: Any) -> Any:
+        for k in range(60):
+            x = (x * y).sin() if k % 3 else (x + z).tanh() * x
+        return x
+
+    monkeypatch.setattr(variants, "native_imported", lambda: False)
+    monkeypatch.setattr(variants, "PATIENCE", math.inf)
+    f = autograd.compile(wide if name == "wide" else irregular)
+    values = []
+    for k in range(3 * variants.BY_GRAPH):
+        if k == 2 * variants.BY_GRAPH:
+            monkeypatch.setattr(variants, "PATIENCE", 0.0)
+        values.append(f(0.1, 0.2, 0.3).data)
+        plan = f.latest
+        if k < variants.BY_GRAPH or (name == "irregular" and k < 2 * variants.BY_GRAPH):
+            assert isinstance(plan, EagerPlan)
+        else:
+            python = isinstance(getattr(plan.run, "kernel", None), PythonKernel)
+            assert python == (k < 2 * variants.BY_GRAPH)
+    assert values == pytest.approx([values[0]] * len(values), rel=1e-12)
+
+
+def test_value_and_grad_becomes_a_builtin_function_after_some_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llvmlite")
+    monkeypatch.setattr(variants, "PATIENCE", 0.0)
     f = autograd.compile(formula)
     for _ in range(variants.BUILTIN_FROM):
         f.value_and_grad(0.1, 0.2, 0.3)

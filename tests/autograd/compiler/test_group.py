@@ -13,10 +13,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import Value, fsum, ops, relu, sumprod, tanh, where
+from autograd.compiler.backends import TooManyClassesError
 from autograd.compiler.pipeline import assemble
 from autograd.compiler.program.classes import Array, Kind, Program
 from autograd.compiler.program.group import group
-from autograd.compiler.program.members import TooManyClassesError
 from autograd.compiler.recording.record import record
 from tests.support.class_programs import PROGRAMS, attention, matrix, network, numbers, recurrence, softmax
 from tests.support.class_reference import evaluate

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from autograd import Value, exp, fsum, grad, log, logsumexp, maximum, ops, prod, relu, sin, sumprod, tanh, where
+from autograd.compiler.backends import TooManyClassesError
 from autograd.compiler.program.group import group, most_classes
-from autograd.compiler.program.members import TooManyClassesError
 from autograd.compiler.recording.record import Recording, record, recording_of
 from autograd.ops import Op
 from tests.support.points import PRIMITIVES, hard_points, random_points
