@@ -6,11 +6,11 @@ long as it is in use: it is not kept alive.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Collection
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-__all__ = ["Holder", "Place", "announce", "places_of"]
+__all__ = ["Place", "announce", "places_of"]
 
 
 class Place(NamedTuple):
@@ -24,20 +24,14 @@ class Place(NamedTuple):
     indices: tuple[int, ...]  # the position in the list, and in the lists inside
 
 
-class Holder(Protocol):
-    """An object that holds leaves and can say where, such as a module of ``nn``."""
-
-    def modules(self) -> Iterable[Any]:
-        """The holder and all holders inside."""
-
-    def _places(self) -> Iterator[tuple[Any, Place]]: ...
+_known: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 
-_known: WeakValueDictionary[int, Holder] = WeakValueDictionary()
+def announce(holder: Any) -> None:
+    """Let ``places_of`` find a holder for as long as somebody uses it.
 
-
-def announce(holder: Holder) -> None:
-    """Let ``places_of`` find a holder for as long as somebody uses it."""
+    Its method ``modules()`` gives it and all holders inside, and ``_places()`` pairs of a leaf and a ``Place``.
+    """
     _known[id(holder)] = holder
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from autograd import grad
-from autograd.viz.facts.steps import reading_order
+from autograd.graph import reading_order
 from autograd.viz.pictures.theme import THEMES, Kind
 from tests.support.browser import gradients_on, started_chromium  # noqa: F401 - a fixture
 from tests.support.javascript import MODULES

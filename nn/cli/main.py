@@ -9,7 +9,8 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from inspect import Parameter, signature
+from typing import Any, NamedTuple, NoReturn
 
 from autograd import __version__
 from autograd.errors import DrawingError, NumericError
@@ -61,8 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command and words[0] != command:
             parser.error(f"options come after the command: {program} {command} ...")
         program += f" {command}" if command else ""
-        own: dict[Any, Any] = {None: demo, "demo": demo, "generate": text.generate}
-        do = own.get(command) or getattr(commands, command)
+        do = COMMANDS[command or "demo"].do
         if do is demo and ("data" in given) != ("target" in given):
             return _fail(program, "--data and --target go together: the file, and its column to predict", 2)
         with warnings.catch_warnings():
@@ -92,109 +92,25 @@ def _arguments() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
     )
     parser.add_argument("--version", action="version", version=f"scalar-autograd {__version__}")
-    _demo(parser)
+    _add_options(parser, COMMANDS["demo"])
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for name, (fill, help, examples) in COMMANDS.items():
-        shown = "\n".join(["examples:", *[f"  python -m nn {words}" for words in examples]])
-        fill(subparsers.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", epilog=shown))
+    for name, command in COMMANDS.items():
+        help, shown = command.help, "\n".join(["examples:", *[f"  python -m nn {words}" for words in command.examples]])
+        inner = subparsers.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", epilog=shown)
+        _add_options(inner, command)
     return parser
 
 
-def _demo(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--data", metavar="FILE", help="CSV file with a header line; every column except the target holds numbers")
-    add("--target", metavar="COLUMN", help="column of --data that holds the classes")
-    add("--hidden", metavar="N", type=_whole, nargs="+", help="number of neurons in each hidden layer (default: 5)")
-    add("--activation", choices=formulas.ACTIVATIONS, help="activation of the hidden layers (default: sigmoid)")
-    add("--loss", choices=LEARNING_RATES, help="loss to minimise (default: half_mse_loss)")
-    add("--epochs", metavar="N", type=_whole, help="number of passes through the samples (default: 100)")
-    add("--batch-size", metavar="N", type=_whole, help="number of samples in a step (default: 10)")
-    add("--lr", metavar="RATE", type=_positive, help="learning rate (default: 2, 1 or 0.1, depending on the loss)")
-    add("--seed", metavar="N", type=int, help="seed of the split, the weights and the batches (default: 0)")
-    add("--out", metavar="FOLDER", help="folder for the files that are written (default: nn-demo)")
-
-
-def _train(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "data",
-        metavar="DATA.csv",
-        help="CSV file with a header line, or - for standard input; every column except the target holds numbers",
-    )
-    add("--target", metavar="COLUMN", required=True, help="column to predict")
-    add("--drop", metavar="COLUMN", nargs="+", help="columns to leave out, such as the number of the row")
-    _add_skip_empty(parser)
-    add("--task", choices=TABULAR_LOSSES, help="whether the target holds classes or numbers (needed if it is unclear)")
-    add("--hidden", metavar="N", type=_whole, nargs="*", help="number of neurons in each hidden layer (default: 16)")
-    add("--activation", choices=layers.ACTIVATIONS, help="activation of the hidden layers (default: relu)")
-    losses = dict.fromkeys(name for names in TABULAR_LOSSES.values() for name in names)
-    add("--loss", choices=losses, help="loss to minimise (default: cross_entropy, or mse_loss for regression)")
-    add("--optimizer", choices=commands.RATES, help="optimiser (default: adam)")
-    add("--epochs", metavar="N", type=_whole, help="number of passes through the rows (default: 100)")
-    add("--batch-size", metavar="N", type=_whole, help="number of rows in a step (default: 32)")
-    add("--lr", metavar="RATE", type=_positive, help="learning rate (default: 0.01, or 0.1 for sgd)")
-    add("--seed", metavar="N", type=int, help="seed of the split, the weights and the batches (default: 0)")
-    add("--test-size", metavar="PART", type=_part, help="share of the rows to hold out, in [0, 1) (default: 0.25)")
-    add("--out", metavar="MODEL.json", help="file for the trained network (default: model.json)")
-    add("--keep-diverged", action="store_true", help="write the network even if training made it worse")
-    _add_json(parser)
-
-
-def _predict(parser: argparse.ArgumentParser) -> None:
-    _add_model(parser)
-    parser.add_argument(
-        "data", metavar="DATA.csv", help="CSV file with the features of the network, or - for standard input"
-    )
-    parser.add_argument("--output", metavar="FILE", help="file for the predictions (default: standard output)")
-    parser.add_argument("--probabilities", action="store_true", help="also write the probability of each class")
-    _add_json(parser)
-
-
-def _evaluate(parser: argparse.ArgumentParser) -> None:
-    _add_model(parser)
-    parser.add_argument(
-        "data", metavar="DATA.csv", help="CSV file with the features and the target, or - for standard input"
-    )
-    _add_skip_empty(parser)
-    _add_json(parser)
-
-
-def _draw(parser: argparse.ArgumentParser) -> None:
-    _add_model(parser)
-    parser.add_argument("data", metavar="DATA.csv", nargs="?", default=argparse.SUPPRESS, help="the same as --data")
-    parser.add_argument("--data", metavar="DATA.csv", help="CSV file that holds the row, or - for standard input")
-    parser.add_argument("--row", metavar="N", type=_whole, help="number of the row, counted from 1 (default: 1)")
-    parser.add_argument(
-        "--out", metavar="FILE", help="picture (.svg .png .jpg .pdf), text (.dot) or page (.html) (default: net.svg)"
-    )
-
-
-def _export(parser: argparse.ArgumentParser) -> None:
-    _add_model(parser)
-    parser.add_argument("--out", metavar="FILE.py", help="file for the program (default: standard output)")
-
-
-def _generate(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--lines", metavar="FILE.txt", help="text file to learn from, line by line, or - (default: bundled names)")
-    add("--number", metavar="N", type=_whole, help="number of lines to write (default: 20)")
-    add("--steps", metavar="N", type=_whole, help="number of steps of training, each on one window (default: 1000)")
-    add("--temperature", metavar="T", type=_positive, help="how freely to write: 0.1 safe, 2 wild (default: 0.5)")
-    add("--lr", metavar="RATE", type=_positive, help="learning rate of Adam (default: 0.01)")
-    add("--width", metavar="N", type=_whole, help="how many numbers stand for a character (default: 8)")
-    add("--seed", metavar="N", type=int, help="seed of the weights, the windows and the writing (default: 0)")
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL.json", help="file that the command train has written")
-
-
-def _add_skip_empty(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--skip-empty", action="store_true", help="leave out the rows in which a cell is empty")
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", dest="as_json", action="store_true", help="print the results as JSON")
+def _add_options(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Let a parser know the options of a command; what is the default of each, the function says."""
+    arguments = signature(command.do).parameters
+    for word in command.options.split():
+        told = OPTIONS[word] | command.own.get(word, {})
+        default = arguments[told.get("dest", word.lstrip("-").replace("-", "_"))].default
+        if "default" not in told["help"] and default is not False and default not in (Parameter.empty, None, ()):
+            shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
+            told["help"] += f" (default: {'standard output' if shown == '-' else shown})"
+        parser.add_argument(word, **told)
 
 
 def _whole(text: str) -> int:
@@ -224,35 +140,102 @@ def _float(text: str) -> float:
         return math.nan
 
 
-# What each command is called: its options, what it does, and examples.
-COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str, list[str]]] = {
-    "demo": (_demo, "train on a table, with the formulas (as without a command)", [
-        "demo --hidden 8 8 --activation tanh --loss cross_entropy",
-    ]),
-    "train": (_train, "train a network on a CSV file, and save it", [
-        "train iris.csv --target species",
-        "train houses.csv --target price --task regression --hidden 32 32 --epochs 300 --out houses.json",
-    ]),
-    "predict": (_predict, "predict the target for each row of a CSV file", [
-        "predict model.json new.csv",
-        "predict model.json new.csv --probabilities --output predictions.csv",
-        "predict model.json - --json < new.csv",
-    ]),
-    "evaluate": (_evaluate, "measure a saved network on a CSV file that has the target", [
-        "evaluate model.json test.csv",
-        "evaluate model.json test.csv --json",
-    ]),
-    "draw": (_draw, "draw the graph of one row with its gradients", [
-        "draw model.json                        every feature has its mean",
-        "draw model.json --data iris.csv --row 71 --out row71.html",
-    ]),
-    "export": (_export, "write a saved network as a program for PyTorch", [
-        "export model.json --out model.py",
-    ]),
-    "generate": (_generate, "train a small GPT on lines of text, and print new ones", [
-        "generate                               names like the 2,003 bundled ones",
-        "generate --lines towns.txt --number 50 --temperature 0.8",
-    ]),
+class Command(NamedTuple):
+    """A command: its function, the options that become arguments of it, and what the help says."""
+
+    do: Callable[..., None]
+    options: str
+    help: str
+    examples: list[str]
+    own: dict[str, dict[str, Any]] = {}  # noqa: RUF012 - never changed  # where its options differ from ``OPTIONS``
+
+
+# What argparse is told of each option.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "model": {"metavar": "MODEL.json", "help": "file that the command train has written"},
+    "data": {"metavar": "DATA.csv", "help": "CSV file with the features of the network, or - for standard input"},
+    "--data": {"metavar": "DATA.csv", "help": "CSV file that holds the row, or - for standard input"},
+    "--target": {"metavar": "COLUMN", "help": "column to predict", "required": True},
+    "--drop": {"metavar": "COLUMN", "nargs": "+", "help": "columns to leave out, such as the number of the row"},
+    "--skip-empty": {"action": "store_true", "help": "leave out the rows in which a cell is empty"},
+    "--task": {"choices": TABULAR_LOSSES, "help": "whether the target holds classes or numbers (needed if unclear)"},
+    "--hidden": {"metavar": "N", "type": _whole, "nargs": "*", "help": "number of neurons in each hidden layer"},
+    "--activation": {"choices": layers.ACTIVATIONS, "help": "activation of the hidden layers"},
+    "--loss": {"choices": dict.fromkeys(name for names in TABULAR_LOSSES.values() for name in names),
+               "help": "loss to minimise (default: cross_entropy, or mse_loss for regression)"},
+    "--optimizer": {"choices": commands.RATES, "help": "optimiser"},
+    "--epochs": {"metavar": "N", "type": _whole, "help": "number of passes through the rows"},
+    "--batch-size": {"metavar": "N", "type": _whole, "help": "number of rows in a step"},
+    "--lr": {"metavar": "RATE", "type": _positive, "help": "learning rate (default: 0.01, or 0.1 for sgd)"},
+    "--seed": {"metavar": "N", "type": int, "help": "seed of the split, the weights and the batches"},
+    "--test-size": {"metavar": "PART", "type": _part, "help": "share of the rows to hold out, in [0, 1)"},
+    "--keep-diverged": {"action": "store_true", "help": "write the network even if training made it worse"},
+    "--json": {"dest": "as_json", "action": "store_true", "help": "print the results as JSON"},
+    "--output": {"metavar": "FILE", "help": "file for the predictions"},
+    "--probabilities": {"action": "store_true", "help": "also write the probability of each class"},
+    "--row": {"metavar": "N", "type": _whole, "help": "number of the row, counted from 1 (default: 1)"},
+    "--out": {},
+    "--lines": {"metavar": "FILE.txt", "help": "text file to learn from, line by line, or - (default: bundled names)"},
+    "--number": {"metavar": "N", "type": _whole, "help": "number of lines to write"},
+    "--steps": {"metavar": "N", "type": _whole, "help": "number of steps of training, each on one window"},
+    "--temperature": {"metavar": "T", "type": _positive, "help": "how freely to write: 0.1 safe, 2 wild"},
+    "--width": {"metavar": "N", "type": _whole, "help": "how many numbers stand for a character"},
+}  # fmt: skip
+
+COMMANDS = {
+    "demo": Command(
+        demo, "--data --target --hidden --activation --loss --epochs --batch-size --lr --seed --out",
+        "train on a table, with the formulas (as without a command)",
+        ["demo --hidden 8 8 --activation tanh --loss cross_entropy"], {
+            "--data": {"metavar": "FILE", "help": "CSV file with a header line; all columns but --target are numbers"},
+            "--target": {"help": "column that holds the classes (default: species, of Iris)", "required": False},
+            "--hidden": {"nargs": "+"}, "--activation": {"choices": formulas.ACTIVATIONS},
+            "--loss": {"choices": LEARNING_RATES, "help": "loss to minimise"},
+            "--lr": {"help": "learning rate (default: 2, 1 or 0.1, depending on the loss)"},
+            "--out": {"metavar": "FOLDER", "help": "folder for the files that are written"},
+        }),
+    "train": Command(
+        commands.train, "data --target --drop --skip-empty --task --hidden --activation --loss --optimizer --epochs "
+        "--batch-size --lr --seed --test-size --out --keep-diverged --json",
+        "train a network on a CSV file, and save it", [
+            "train iris.csv --target species",
+            "train houses.csv --target price --task regression --hidden 32 32 --epochs 300 --out houses.json",
+        ], {
+            "data": {"help": "CSV file, or - for standard input; all columns but --target are numbers"},
+            "--out": {"metavar": "MODEL.json", "help": "file for the trained network"},
+        }),
+    "predict": Command(
+        commands.predict, "model data --output --probabilities --json",
+        "predict the target for each row of a CSV file", [
+            "predict model.json new.csv",
+            "predict model.json new.csv --probabilities --output predictions.csv",
+            "predict model.json - --json < new.csv",
+        ]),
+    "evaluate": Command(
+        commands.evaluate, "model data --skip-empty --json",
+        "measure a saved network on a CSV file that has the target",
+        ["evaluate model.json test.csv", "evaluate model.json test.csv --json"],
+        {"data": {"help": "CSV file with the features and the target, or - for standard input"}}),
+    "draw": Command(
+        commands.draw, "model data --data --row --out", "draw the graph of one row with its gradients", [
+            "draw model.json                        every feature has its mean",
+            "draw model.json --data iris.csv --row 71 --out row71.html",
+        ], {
+            "data": {"nargs": "?", "default": argparse.SUPPRESS, "help": "the same as --data"},
+            "--out": {"metavar": "FILE", "help": "picture (.svg .png .jpg .pdf), text (.dot) or page (.html)"},
+        }),
+    "export": Command(
+        commands.export, "model --out", "write a saved network as a program for PyTorch",
+        ["export model.json --out model.py"], {"--out": {"metavar": "FILE.py", "help": "file for the program"}}),
+    "generate": Command(
+        text.generate, "--lines --number --steps --temperature --lr --width --seed",
+        "train a small GPT on lines of text, and print new ones", [
+            "generate                               names like the 2,003 bundled ones",
+            "generate --lines towns.txt --number 50 --temperature 0.8",
+        ], {
+            "--lr": {"help": "learning rate of Adam"},
+            "--seed": {"help": "seed of the weights, the windows and the writing"},
+        }),
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What a batch does to a model, measured sample by sample: outputs, losses, gradients, slopes of the activations.
 
 The measurements that ``nn.doctor`` judges.  Nothing is left changed: gradients come from ``autograd.grad``, which does
-not touch ``.grad``, and a step of the optimiser is computed beside it and taken back.
+not touch ``.grad``, and steps of the optimiser are taken back.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 from autograd import Value, grad, no_grad
@@ -233,44 +232,30 @@ class Probe:
         self.layers.sort(key=lambda layer: -max(distance.get(self.parameters[i], 0) for i in layer.members))
 
     # ---- steps of the optimiser ----------------------------------------------------------------------------------
-    def after_step(self, factor: float = 1.0) -> list[float]:
-        """The parameters after one step of the optimiser against the mean gradient, with its rate times a factor."""
-        assert self.optimizer is not None
-        at = {parameter: i for i, parameter in enumerate(self.parameters)}
-        hyper = SimpleNamespace(**vars(self.optimizer.hyper))
-        hyper.step, hyper.lr = hyper.step + 1, hyper.lr * factor
-        moved = [parameter.data for parameter in self.parameters]
-        for parameter, state in zip(self.optimizer.parameters, self.optimizer.state):
-            i = at[parameter]
-            moved[i] = self.optimizer.rule(parameter.data, self.gradient[i], state, hyper)[0]
-        return moved
+    def moved(self, factor: float = 1.0, steps: int = 1) -> list[float]:
+        """The parameters after some steps of the optimiser on this batch, with its rate times a factor.
 
-    def loss_after(self, steps: int) -> float:
-        """The mean loss after several steps of the optimiser on this batch; infinite where it cannot be computed."""
+        They are nan where a step cannot be computed.  Parameters, gradients and the optimiser are put back.
+        """
         assert self.optimizer is not None
-        parameters, rule = self.optimizer.parameters, self.optimizer.rule
-        before, states = [parameter.data for parameter in parameters], list(self.optimizer.state)
-        hyper = SimpleNamespace(**vars(self.optimizer.hyper))
+        before, state = [(p.data, p.grad) for p in self.parameters], self.optimizer.state_dict()
         try:
-            for _ in range(steps):
-                hyper.step += 1
-                moved = [
-                    rule(parameter.data, g, state, hyper)
-                    for parameter, g, state in zip(parameters, self._mean_gradient(parameters), states)
-                ]
-                states = [state for _, state in moved]
-                for parameter, (number, _) in zip(parameters, moved):
-                    parameter.data = number
-            return self.loss_at([parameter.data for parameter in self.parameters])
+            self.optimizer.lr *= factor
+            for k in range(steps):
+                for parameter, g in zip(self.parameters, self._mean_gradient() if k else self.gradient):
+                    parameter.grad = g
+                self.optimizer.step()
+            return [parameter.data for parameter in self.parameters]
         except (ArithmeticError, ValueError):
-            return math.inf
+            return [math.nan for _ in self.parameters]
         finally:
-            for parameter, number in zip(parameters, before):
-                parameter.data = number
+            self.optimizer.load_state_dict(state)
+            for parameter, (number, g) in zip(self.parameters, before):
+                parameter.data, parameter.grad = number, g
 
-    def _mean_gradient(self, parameters: Sequence[Value]) -> list[float]:
+    def _mean_gradient(self) -> list[float]:
         with not_drawn(self.model):
-            rows = [grad(self.loss(self.model(x), target), parameters) for x, target in zip(self.X, self.y)]
+            rows = [grad(self.loss(self.model(x), target), self.parameters) for x, target in zip(self.X, self.y)]
         return [math.fsum(column) / len(rows) for column in zip(*rows)]
 
     def loss_at(self, numbers: Sequence[float]) -> float:

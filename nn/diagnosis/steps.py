@@ -23,7 +23,7 @@ def updates(probe: Probe) -> Result:
     """
     if reason := _no_steps(probe):
         return [], reason
-    moved = probe.after_step()
+    moved = probe.moved()
     ratios = {layer.name: _update(probe, layer, moved) for layer in probe.layers}
     known = {name: ratio for name, ratio in ratios.items() if ratio is not None}
     text = ", ".join([f"{name}: {ratio:.2g}" for name, ratio in known.items()])
@@ -49,18 +49,18 @@ def learning_rate(probe: Probe) -> Result:
     scale = max(abs(now), AT_THE_END)
 
     def gain(factor: float) -> float:
-        return now - probe.loss_at(probe.after_step(factor))
+        return now - probe.loss_at(probe.moved(factor))
 
     here, shorter = gain(1.0), gain(0.1)
     tried = f"a step with lr={lr:g} takes the loss of the batch from {now:.4g} to {now - here:.4g}"
-    if here < -WORSE * scale and (after := probe.loss_after(STEPS)) > now:
+    if here < -WORSE * scale and (after := probe.loss_at(probe.moved(steps=STEPS))) > now:
         factor = next((10.0**-k for k in range(1, 7) if gain(10.0**-k) > 0.0), None)
         if factor is None:
             return [], f"{tried}, and shorter ones make it worse, too"
         sentence = f"{tried}, {STEPS} steps to {after:.4g}, but one with {lr * factor:g} to {now - gain(factor):.4g}."
         remedy = f"Lower the learning rate, to {lr * factor:g} for example."
         return [Finding("learning rate too high", "error", (), sentence, remedy)], "a step makes it worse"
-    moved = probe.after_step()
+    moved = probe.moved()
     update = max([_update(probe, layer, moved) or 0.0 for layer in probe.layers], default=0.0)
     if here < UNMOVED * scale and update < UPDATE_TOO_SMALL:  # steps of the usual size are short on a plateau, too
         factor, best = 1.0, here

@@ -17,7 +17,7 @@ from autograd.functional import hessian
 from nn.data import minibatches
 from nn.datasets import make_line, make_moons
 from nn.layers import MLP
-from nn.lessons.comparison import compare
+from nn.lessons.comparison import Slips, compare
 from nn.optim import SGD
 from nn.parts import Embedding
 from nn.training import fit
@@ -37,6 +37,11 @@ def exercise(name: str, hint: str) -> Callable[[Judge], Judge]:
     return register
 
 
+def asked(name: str, hint: str, expected: Any, slips: Slips = ()) -> None:
+    """An exercise that asks for numbers: see ``compare``."""
+    exercise(name, hint)(lambda answer: compare(answer, expected, slips))
+
+
 # ---- 1: expressions --------------------------------------------------------------------------------------------------
 @exercise("1.1", "∂c/∂b = a + 3b².")
 def slope_of_c(answer: Any) -> Any:
@@ -52,14 +57,11 @@ def slope_of_c(answer: Any) -> Any:
     ])  # fmt: skip
 
 
-@exercise("1.2", "Each path picks one of the three x; the other two multiply.")
-def paths_of_a_cube(answer: Any) -> Any:
-    x = 3.0
-    return compare(answer, [3, x * x], [
-        ([3, 3 * x * x], "The paths are right; the other number is what all of them contribute together."),
-        ([2, x * x], "The contribution is right. x * x is one node, but two paths lead into it."),
-        ([3, 2 * x], "The paths are right. Along a path the local derivatives are multiplied."),
-    ])  # fmt: skip
+asked("1.2", "Each path picks one of the three x; the other two multiply.", [3, 3.0**2], [
+    ([3, 3 * 3.0**2], "The paths are right; the other number is what all of them contribute together."),
+    ([2, 3.0**2], "The contribution is right. x * x is one node, but two paths lead into it."),
+    ([3, 2 * 3.0], "The paths are right. Along a path the local derivatives are multiplied."),
+])  # fmt: skip
 
 
 @exercise("1.3", "The lambda gets the result y and the operand x, in this order.")
@@ -103,13 +105,10 @@ def largest_rate(answer: Any) -> Any:
     ])  # fmt: skip
 
 
-@exercise("2.3", "2000 steps with α = 0.05 are enough.")
-def parabola(answer: Any) -> Any:
-    p, m, c = 2.0, -0.5, -1.0  # the data of the lesson are made with these
-    return compare(answer, [p, m, c], [
-        ([0.0, 0.0, 0.0], "That is the start."),
-        ([c, m, p], "The numbers are right; give that of x² first."),
-    ])  # fmt: skip
+asked("2.3", "2000 steps with α = 0.05 are enough.", [2.0, -0.5, -1.0], [  # the data of the lesson are made with these
+    ([0.0, 0.0, 0.0], "That is the start."),
+    ([-1.0, -0.5, 2.0], "The numbers are right; give that of x² first."),
+])  # fmt: skip
 
 
 # ---- 3: a chain of neurons -------------------------------------------------------------------------------------------
@@ -126,15 +125,13 @@ def signs_of_errors(answer: Any) -> Any:
     ])  # fmt: skip
 
 
-@exercise("3.2", "δ³ = o − y with o = σ(3).")
-def error_of_cross_entropy(answer: Any) -> Any:
-    o, y = sigmoid(3.0), 1.0
-    return compare(answer, o - y, [
-        (o, "That is o, as for the target 0."),
-        (2 * (o - y) * o * (1 - o), "That is δ³ of the squared error."),
-        ((o - y) / (o * (1 - o)), "That is ∂C/∂o; there is still σ'(z³) between o and z³."),
-        (3.0 - y, "That is z³ − y; the output is σ(z³)."),
-    ])  # fmt: skip
+o = sigmoid(3.0)
+asked("3.2", "δ³ = o − y with o = σ(3).", o - 1, [
+    (o, "That is o, as for the target 0."),
+    (2 * (o - 1) * o * (1 - o), "That is δ³ of the squared error."),
+    ((o - 1) / (o * (1 - o)), "That is ∂C/∂o; there is still σ'(z³) between o and z³."),
+    (3 - 1, "That is z³ − y; the output is σ(z³)."),
+])  # fmt: skip
 
 
 @exercise("3.3", "Every σ' is 1. What is left is the input and 19 weights.")
@@ -153,21 +150,15 @@ def chain_of_relus(answer: Any) -> Any:
 
 
 # ---- 4: three layers -------------------------------------------------------------------------------------------------
-@exercise("4.1", "w²₁₁ belongs to one hidden neuron. How many neurons does that one feed?")
-def paths_to_the_cost(answer: Any) -> Any:
-    n, h, k = 4, 5, 3
-    return compare(answer, k, [
-        (h * k, "That counts the paths through all hidden neurons; w²₁₁ belongs to one of them."),
-        (n * h * k, "That counts the paths from all inputs."),
-        (h, "That is the number of hidden neurons; w²₁₁ belongs to one of them."),
-        (1, "There is one path up to the hidden neuron, but it does not end there."),
-    ])  # fmt: skip
-
-
-@exercise("4.2", "Five gradients added up, compared with their mean.")
-def five_times_backward(answer: Any) -> Any:
-    samples = 5
-    return compare(answer, samples, [(1, "That would be the mean itself; `backward` adds up and does not divide.")])
+asked("4.1", "w²₁₁ belongs to one hidden neuron. How many neurons does that one feed?", 3, [
+    (5 * 3, "That counts the paths through all hidden neurons; w²₁₁ belongs to one of them."),
+    (4 * 5 * 3, "That counts the paths from all inputs."),
+    (5, "That is the number of hidden neurons; w²₁₁ belongs to one of them."),
+    (1, "There is one path up to the hidden neuron, but it does not end there."),
+])  # fmt: skip
+asked("4.2", "Five gradients added up, compared with their mean.", 5, [
+    (1, "That would be the mean itself; `backward` adds up and does not divide."),
+])  # fmt: skip
 
 
 @exercise("4.3", "They are in deep.layers[1].")
@@ -183,18 +174,11 @@ def errors_of_a_hidden_layer(answer: Any) -> Any:
 
 
 # ---- 5: stochastic gradient descent ----------------------------------------------------------------------------------
-@exercise("5.1", "The last batch may be smaller, but it is a step.")
-def steps_of_an_epoch(answer: Any) -> Any:
-    n, size = 1797, 64
-    return compare(answer, len(minibatches(n, size)), [
-        (n // size, "These are the full batches. Some samples are left, and they are used, too."),
-        (n / size, "There are whole steps only."),
-    ])  # fmt: skip
-
-
-@exercise("5.2", "Every sample is in exactly one batch. What is a mean of means of equal size?")
-def mean_of_batches(answer: Any) -> Any:
-    return compare(answer, 0.0)
+asked("5.1", "The last batch may be smaller, but it is a step.", len(minibatches(1797, 64)), [
+    (1797 // 64, "These are the full batches. Some samples are left, and they are used, too."),
+    (1797 / 64, "There are whole steps only."),
+])  # fmt: skip
+asked("5.2", "Every sample is in exactly one batch. What is a mean of means of equal size?", 0.0)
 
 
 @exercise("5.3", "Smaller batches take more steps in an epoch.")
@@ -210,13 +194,11 @@ def loss_below_a_tenth(answer: Any) -> Any:
 
 
 # ---- 6: compiling ----------------------------------------------------------------------------------------------------
-@exercise("6.1", "The first call records; the shape of the arguments does not change.")
-def runs_of_the_body(answer: Any) -> Any:
-    return compare(answer, 1, [
-        (1000, "That would be without the compiler."),
-        (0, "Something must look at the body, or nobody knows what it computes."),
-        (2, "The later calls run the program, and not the body."),
-    ])  # fmt: skip
+asked("6.1", "The first call records; the shape of the arguments does not change.", 1, [
+    (1000, "That would be without the compiler."),
+    (0, "Something must look at the body, or nobody knows what it computes."),
+    (2, "The later calls run the program, and not the body."),
+])  # fmt: skip
 
 
 @exercise("6.2", "autograd.where(x > 0, …, …)")
@@ -244,21 +226,15 @@ def steepest_place(answer: Any) -> Any:
 
 
 # ---- 7: when training fails ------------------------------------------------------------------------------------------
-@exercise("7.1", "z must not be positive for any sample; the slope at 0 is 0, too.")
-def largest_dead_bias(answer: Any) -> Any:
-    sums = [1 * x1 - 2 * x2 for x1, x2 in [(1, 1), (2, 0), (0, 3)]]
-    return compare(answer, -max(sums), [
-        (-min(sums), "With this bias it is off for (0, 3) alone."),
-        (0, "With this bias z is positive for (2, 0)."),
-    ])  # fmt: skip
-
-
-@exercise("7.2", "log σ(z) = −softplus(−z).")
-def stable_logarithm(answer: Any) -> Any:
-    return compare(answer, -Value(1000.0).softplus().data, [
-        (0.0, "That is −softplus(z): there is one more sign inside."),
-        (-math.inf, "That is what the formula gives that overflows."),
-    ])  # fmt: skip
+sums = [1 * x1 - 2 * x2 for x1, x2 in [(1, 1), (2, 0), (0, 3)]]
+asked("7.1", "z must not be positive for any sample; the slope at 0 is 0, too.", -max(sums), [
+    (-min(sums), "With this bias it is off for (0, 3) alone."),
+    (0, "With this bias z is positive for (2, 0)."),
+])  # fmt: skip
+asked("7.2", "log σ(z) = −softplus(−z).", -ag.softplus(1000.0), [
+    (0.0, "That is −softplus(z): there is one more sign inside."),
+    (-math.inf, "That is what the formula gives that overflows."),
+])  # fmt: skip
 
 
 @exercise("7.3", "It is one of the standard functions.")
@@ -331,52 +307,34 @@ def numbers_that_learn(answer: Any) -> Any:
     ])  # fmt: skip
 
 
-@exercise("9.2", "Multiply by 0.9 until the product is below 0.01, and count.")
-def steps_to_a_hundredth(answer: Any) -> Any:
-    steps = math.ceil(math.log(0.01) / math.log(0.9))
-    return compare(answer, steps, [
-        (steps - 1, "Then it is still a little above."),
-        (math.log(0.01) / math.log(0.9), "There are whole steps only."),
-        (math.ceil(math.log(0.1) / math.log(0.9)), "That is where it falls below a tenth."),
-    ])  # fmt: skip
-
-
-@exercise("9.3", "f⁵⁰ = ½. And σ(b) = f means b = ln(f / (1 − f)).")
-def bias_that_remembers(answer: Any) -> Any:
-    f = 0.5 ** (1 / 50)
-    return compare(answer, math.log(f / (1 - f)), [
-        (f, "That is f; the bias is asked for, and f = σ(b)."),
-        (-math.log(f / (1 - f)), "That closes the gate."),
-        (0.0, "That leaves half of it after one step."),
-    ])  # fmt: skip
+steps = math.log(0.01) / math.log(0.9)
+asked("9.2", "Multiply by 0.9 until the product is below 0.01, and count.", math.ceil(steps), [
+    (math.ceil(steps) - 1, "Then it is still a little above."),
+    (steps, "There are whole steps only."),
+    (math.ceil(math.log(0.1) / math.log(0.9)), "That is where it falls below a tenth."),
+])  # fmt: skip
+f = 0.5 ** (1 / 50)
+asked("9.3", "f⁵⁰ = ½. And σ(b) = f means b = ln(f / (1 − f)).", math.log(f / (1 - f)), [
+    (f, "That is f; the bias is asked for, and f = σ(b)."),
+    (-math.log(f / (1 - f)), "That closes the gate."),
+    (0.0, "That leaves half of it after one step."),
+])  # fmt: skip
 
 
 # ---- 10: a GPT -------------------------------------------------------------------------------------------------------
-@exercise("10.1", "The loss is −ln of the probability of the letter that came.")
-def loss_of_four_choices(answer: Any) -> Any:
-    return compare(answer, math.log(4), [
-        (0.25, "That is the probability."),
-        (math.log2(4), "That is in bits: the logarithm with base 2."),
-        (math.log(0.25), "A loss is not negative."),
-        (4 * 0.25 * math.log(27), "That is the loss of a guess among 27."),
-    ])  # fmt: skip
-
-
-@exercise("10.2", "Token 3 looks at the tokens up to itself.")
-def tokens_without_gradient(answer: Any) -> Any:
-    tokens, at = 8, 3
-    return compare(answer, tokens - at, [
-        (at, "These are the tokens that do get one."),
-        (at - 1, "These come before it."),
-        (tokens - at + 1, "Token 3 itself gets one."),
-    ])  # fmt: skip
-
-
-@exercise("10.3", "Divide the logits by T first.")
-def sharper(answer: Any) -> Any:
-    high, low, temperature = 2.0, 0.0, 0.5
-    return compare(answer, sigmoid((high - low) / temperature), [
-        (sigmoid(high - low), "That is with T = 1."),
-        (sigmoid((high - low) * temperature), "That is with T = 2: the logits are divided by T."),
-        (1 - sigmoid((high - low) / temperature), "That is the probability of the other letter."),
-    ])  # fmt: skip
+asked("10.1", "The loss is −ln of the probability of the letter that came.", math.log(4), [
+    (0.25, "That is the probability."),
+    (math.log2(4), "That is in bits: the logarithm with base 2."),
+    (math.log(0.25), "A loss is not negative."),
+    (4 * 0.25 * math.log(27), "That is the loss of a guess among 27."),
+])  # fmt: skip
+asked("10.2", "Token 3 looks at the tokens up to itself.", 8 - 3, [
+    (3, "These are the tokens that do get one."),
+    (3 - 1, "These come before it."),
+    (8 - 3 + 1, "Token 3 itself gets one."),
+])  # fmt: skip
+asked("10.3", "Divide the logits by T first.", sigmoid((2.0 - 0.0) / 0.5), [
+    (sigmoid(2.0 - 0.0), "That is with T = 1."),
+    (sigmoid((2.0 - 0.0) * 0.5), "That is with T = 2: the logits are divided by T."),
+    (1 - sigmoid((2.0 - 0.0) / 0.5), "That is the probability of the other letter."),
+])  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nn.files import write_text
 from nn.plots.boundary import Surface, draw_surface
-from nn.plots.curves import Epochs, plot_history
+from nn.plots.curves import plot_history
 from nn.plots.style import axes, pyplot
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class BoundaryFilm:
         # The pictures, each as its epoch, its loss (None before training), and the outputs at all points.
         self.frames: list[tuple[int, float | None, list[list[float]]]] = [(0, None, surface.outputs())]
 
-    def __call__(self, history: Epochs) -> None:
+    def __call__(self, history: Any) -> None:
         if len(history) % self.every == 0:
             self.frames.append((len(history), history.loss[-1], self.surface.outputs()))
 
@@ -140,7 +140,7 @@ class LivePlot:
         self.draw, self.samples, self.interval = draw, samples, interval
         size = (5.5 if samples is None else 7.5, 3.4)
         self.ax: Any = axes(ax, size)
-        self.history: Epochs | None = None
+        self.history: Any = None  # a ``History``, as ``fit`` gives it to callbacks
         self.handle: Any = None
         self.shell = _notebook()
         self.drawn = -interval
@@ -148,7 +148,7 @@ class LivePlot:
             self.plt.close(self.ax.figure)  # the notebook would show it once more at the end of the cell
             self.shell.events.register("post_run_cell", self._finish)
 
-    def __call__(self, history: Epochs) -> None:
+    def __call__(self, history: Any) -> None:
         self.history = history
         if time.monotonic() - self.drawn >= self.interval:
             self.redraw()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from nn.plots.style import axes, foreground, palette
 
@@ -14,19 +14,7 @@ if TYPE_CHECKING:
 LOG_FROM = 30.0  # the largest loss by the smallest
 
 
-class Epochs(Protocol):
-    """The epochs of a training, as far as a picture knows them; a ``History`` is one."""
-
-    loss: list[float]
-    val_loss: list[float]
-    metrics: dict[str, list[float]]
-
-    @property
-    def best_epoch(self) -> int | None: ...
-    def __len__(self) -> int: ...
-
-
-def plot_history(history: Epochs, ax: Axes | None = None) -> Axes:
+def plot_history(history: Any, ax: Axes | None = None) -> Axes:
     """Draw the loss by epoch; with the validation loss, the best epoch and the metrics where there are any.
 
         plot_history(fit(model, X, y))

@@ -1,42 +1,16 @@
-"""Walks over a recorded graph: in the order of reading, backward step by step, and forward with other numbers."""
+"""Walks over a recorded graph: backward step by step, and forward with other numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import nan
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from autograd.differences import differentiate
-from autograd.graph import Node, sweep, topological_order, value_at
+from autograd.graph import sweep, topological_order, value_at
 from autograd.ops import as_float
 from autograd.value import Value
 from autograd.viz.text.notation import nodes_of
-
-T = TypeVar("T", bound=Node)
-
-
-def reading_order(*roots: T) -> list[T]:
-    """Every node that the roots depend on after all of its parents, and the first operand before the others.
-
-    The engine's walk, ``topological_order``, comes to the last operand first, which is fastest.
-
-    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
-    >>> [node.label or node.op.symbol for node in reading_order(a * b + b**2)]
-    ['a', 'b', '*', ' ', '**', '+']
-    """
-    # A node waits on the stack, below its operands, until these are in order.  Boxes of a folded drawing may depend on
-    # each other: an operand that waits itself is not waited for again.
-    order: dict[T, None] = {}
-    begun: set[T] = set()
-    stack = [*reversed(roots)]
-    while stack:
-        node = stack.pop()
-        if node in begun:
-            order[node] = None
-        else:
-            begun.add(node)
-            stack += [node, *[parent for parent in reversed(node.parents) if parent not in begun]]
-    return [*order]
 
 
 # ---- backward --------------------------------------------------------------------------------------------------------

@@ -14,11 +14,11 @@ from operator import attrgetter
 from typing import Any
 
 from autograd import ops
-from autograd.graph import topological_order
+from autograd.graph import reading_order, topological_order
 from autograd.holders import Place, places_of
 from autograd.labels import label_of
 from autograd.value import Value
-from autograd.viz.facts.steps import Step, backward_steps, reading_order
+from autograd.viz.facts.steps import Step, backward_steps
 from autograd.viz.pictures.theme import Kind
 from autograd.viz.text.notation import NOT_COMPUTED, Names, gradient, number, parameters_of, product
 

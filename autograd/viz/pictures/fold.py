@@ -8,10 +8,9 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 from autograd import ops
-from autograd.graph import sweep, topological_order
+from autograd.graph import reading_order, sweep, topological_order
 from autograd.labels import label_of
 from autograd.value import Value
-from autograd.viz.facts.steps import reading_order
 from autograd.viz.pictures.figure import Arrow, Box, Figure, Graph, spread
 from autograd.viz.pictures.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, is_network, keys_of
 from autograd.viz.pictures.parts import Part

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from autograd import ops
-from autograd.graph import topological_order
+from autograd.graph import reading_order, topological_order
 from autograd.labels import identifier, label_of
 from autograd.ops import Op
 from autograd.value import Value
@@ -175,16 +176,16 @@ class _Code:
         self.taken = set(RESERVED)
         self.statements: list[str] = []
         order = topological_order(root)
-        leaves = _inputs(root)
+        leaves = [node for node in reading_order(root) if not node.parents and node.op is not ops.constant]
         self.inputs = {node: self._name(label_of(node) or "x") for node in leaves}  # those that are no plain numbers
         self.output = self.inputs[root] if root in self.inputs else self._name(label_of(root) or "y")
         self.names = {**self.inputs, root: self.output}
         self.depends = set(leaves)  # all else is a plain number
         self.text = {node: Text(name) for node, name in self.inputs.items()}
-        shared = _shared(order)
+        uses = Counter([parent for node in order for parent in node.parents])
         for node in order:
             if node not in self.inputs:
-                self._add(node, bool(node.parents and label_of(node)) or node in shared or node is root)
+                self._add(node, bool(node.parents and label_of(node)) or uses[node] > 1 or node is root)
 
     def _add(self, node: Value, is_named: bool) -> None:
         if not self.depends.isdisjoint(node.parents):
@@ -219,31 +220,6 @@ class _Code:
         name = next(candidate for candidate in candidates if candidate not in self.taken)
         self.taken.add(name)
         return name
-
-
-def _inputs(root: Value) -> list[Value]:
-    """The leaves that are not plain numbers, in the order in which a reader of the expression meets them."""
-    seen: set[Value] = set()
-    found: list[Value] = []
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if node not in seen:
-            seen.add(node)
-            waiting += reversed(node.parents)
-            if not node.parents and node.op is not ops.constant:
-                found.append(node)
-    return found
-
-
-def _shared(order: Sequence[Value]) -> set[Value]:
-    """The nodes that are used more than once."""
-    seen: set[Value] = set()
-    shared: set[Value] = set()
-    for node in order:
-        for parent in node.parents:
-            (shared if parent in seen else seen).add(parent)
-    return shared
 
 
 def _number(x: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -128,7 +129,7 @@ class Formulas:
         self.given = given
         self.symbols: dict[Value, Symbol] = {}
         self.written: dict[Value, Expression] = {}
-        uses, letter = _uses(order), free_letter(order)
+        uses, letter = Counter([parent for node in order for parent in node.parents]), free_letter(order)
         size: dict[Value, int] = {}
         depth: dict[Value, int] = {}
         for node in order:
@@ -178,14 +179,6 @@ class Formulas:
         if node.op in (ops.minimum, ops.maximum):
             return operands[0] if first.data == node.data else operands[1]
         return None
-
-
-def _uses(order: Sequence[Value]) -> dict[Value, int]:
-    uses = dict.fromkeys(order, 0)
-    for node in order:
-        for parent in node.parents:
-            uses[parent] += 1
-    return uses
 
 
 def _expression(op: Op, operands: list[Expression]) -> Expression:

@@ -65,13 +65,3 @@ def latex_number(x: float, spec: str = ".4g") -> str:
         return mantissa
     power = rf"10^{{{int(exponent)}}}"
     return mantissa.removesuffix("1") + power if mantissa in ("1", "-1") else rf"{mantissa} \cdot {power}"
-
-
-def latex_factor(x: float, spec: str = ".4g") -> str:
-    r"""A number as a factor: in parentheses if it is negative, or has a power of ten.
-
-    >>> print(latex_factor(-2.0), latex_factor(2.0))
-    (-2) 2
-    """
-    text = latex_number(x, spec)
-    return f"({text})" if text.startswith("-") or "cdot" in text else text

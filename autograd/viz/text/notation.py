@@ -9,7 +9,6 @@ from autograd import ops
 from autograd.labels import family, free_letter, label_of, textbook
 from autograd.ops import Op
 from autograd.value import Value
-from autograd.viz.text.markup import latex_name, latex_text
 from autograd.writer import Dialect, Level, Text
 
 NOT_COMPUTED = "not computed"
@@ -138,10 +137,6 @@ class Names:
                 cut = [Text(shorten(operand.text, LONGEST_OPERAND), operand.level) for operand in operands]
                 title = f"{name} = {expression(node, cut, self.spec)}"
         self.name[node], self.text[node], self.title[node] = name.text, name, title
-
-    def latex(self, node: Value) -> str:
-        """The name in LaTeX: a label as a symbol, an expression as text."""
-        return latex_name(self.name[node]) if label_of(node) else latex_text(self.name[node])
 
 
 def expression(node: Value, operands: Sequence[Text], spec: str = ".4g") -> Text:

@@ -16,8 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from autograd import Value, draw_dot, fsum
-from autograd.graph import topological_order
-from autograd.viz.facts.steps import reading_order
+from autograd.graph import reading_order, topological_order
 from autograd.viz.pictures.figure import Figure, Graph, scalar_figure
 from autograd.viz.pictures.fold import folded_figure
 from autograd.viz.pictures.keys import LEVELS, NETWORK_LEVELS, keys_of

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from autograd import Value, clip, fsum, grad, logsumexp, ops, primitive, prod, sumprod
+from autograd.graph import reading_order
 from autograd.viz import to_jax, to_python, to_torch
-from autograd.viz.facts.steps import reading_order
 from autograd.viz.text import code as writers
 from autograd.viz.text.notation import ARITHMETIC
 from nn import MLP

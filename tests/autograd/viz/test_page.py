@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from autograd import Value, fsum, grad, strict
-from autograd.graph import topological_order
+from autograd.graph import reading_order, topological_order
 from autograd.viz import write_html
-from autograd.viz.facts.steps import adjoints, reading_order
+from autograd.viz.facts.steps import adjoints
 from autograd.viz.pagedata import levels_of
 from autograd.viz.pages import DELTAS, html_page
 from autograd.viz.pictures import render as rendering

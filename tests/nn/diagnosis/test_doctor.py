@@ -376,7 +376,7 @@ def test_several_steps_on_trial_are_those_of_the_optimizer(make: Any) -> None:
         trained(m, o, epochs=2)
     probe = Probe(model, binary_cross_entropy_with_logits, X, Y, optimizer)
     losses = fit(twin, X, Y, loss=LOGITS, optimizer=other, epochs=4, batch_size=None, progress=False).loss
-    assert probe.loss_after(3) == pytest.approx(losses[3], rel=1e-9)
+    assert probe.loss_at(probe.moved(steps=3)) == pytest.approx(losses[3], rel=1e-9)
 
 
 def test_a_first_step_of_rmsprop_that_is_too_long_is_no_rate_too_high() -> None:
@@ -680,3 +680,17 @@ def test_weights_that_start_too_large_for_many_inputs_are_found(init: str) -> No
     for finding in found:
         assert "where equal probabilities of all classes would give 2.3." in finding.sentence
         assert "he_normal" in finding.remedy
+
+
+def test_steps_on_trial_are_those_of_each_group_and_of_nothing_that_is_frozen() -> None:
+    model = network()
+    for frozen in model.layers[0].neurons[0].w:
+        frozen.requires_grad_(False)
+    first, last = (layer.parameters() for layer in model.layers)
+    optimizer = SGD([{"params": first, "lr": 0.5}, {"params": last, "lr": 0.25}], momentum=0.5)
+    probe = Probe(model, binary_cross_entropy_with_logits, X, Y, optimizer)
+    before = optimizer.state_dict(), [(p.data, p.grad) for p in probe.parameters]
+    rates = [0.5 * p.requires_grad for p in first] + [0.25] * len(last)
+    expected = [p.data - rate * g for p, rate, g in zip(probe.parameters, rates, probe.gradient, strict=True)]
+    assert probe.moved() == pytest.approx(expected, rel=1e-12)
+    assert (optimizer.state_dict(), [(p.data, p.grad) for p in probe.parameters]) == before
