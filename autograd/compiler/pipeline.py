@@ -12,24 +12,26 @@ from typing import Any, NamedTuple
 from autograd import ops
 from autograd.compiler.backends import compile_errors
 from autograd.compiler.program.builder import Builder, Rows, wrapped
-from autograd.compiler.program.classes import Kind, Operand, Program, Read, Terms, choice_of
+from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, Terms, choice_of, reads_of
 from autograd.compiler.program.differentiate import differentiate
-from autograd.compiler.program.group import group
+from autograd.compiler.program.group import Groups, group
 from autograd.compiler.recording.effects import SET, UPDATED
 from autograd.compiler.recording.record import Recording
+from autograd.compiler.recording.recorder import Guard
 from autograd.errors import CompileError
 from autograd.primitive import Primitive
+from autograd.value import Value
 
 _NUMBERS = (ops.detached, UPDATED, SET)  # operations that change only gradients: their result is their operand
 
 
 class Assembled(NamedTuple):
-    """A program, with the meaning of its outputs."""
+    """A program, with the meaning of its results."""
 
-    # The outputs, in this order: those of the recording; the numbers that its effects write; how many guards fail, if
-    # there are guards; the derivatives of the first output.
+    # The results, in this order: those of the recording; the numbers that its effects write; how many guards fail, if
+    # there are guards; the derivatives of the first result.
     program: Program
-    outputs: int  # the number of outputs of the recording and of its effects
+    outputs: int  # the number of results of the recording and of its effects
     guarded: bool  # whether there are guards
     gradients: list[Kind]  # for each derivative, the kind of leaves that it is taken with respect to
 
@@ -42,48 +44,102 @@ class Leaf(NamedTuple):
 
 
 def assemble(
-    recording: Recording,
-    wanted: Sequence[Kind] = (),
-    *,
-    batched: bool = False,
-    most: float = inf,
-    by_class: bool = False,
+    recording: Recording, wanted: Sequence[Kind] = (), *, batched: bool = False, most: float = inf
 ) -> Assembled:
-    """The program of a recording.
+    """The program of a recording, for machine code: each result is one output, leaves of a kind are one array.
 
     Args:
         recording: The recording to compute.
         wanted: The kinds of leaves to differentiate the first output with respect to.
         batched: Whether the program runs for many samples at once, each with its own arguments.
         most: The largest number of classes allowed.
-        by_class: Whether derivatives keep the order of the members of a class, which suits a printed program; otherwise
-            they have the order of the call.
 
     Raises:
         TooManyClassesError: The program has more than ``most`` classes.
     """
-    truths = [guard for guard in recording.guards if guard.is_truth]
-    numbers = [guard for guard in recording.guards if not guard.is_truth]
-    lists = [*[[output] for output in recording.outputs], *filter(None, recording.effects.outputs)]
-    guards = [kind for kind in (truths, numbers) if kind]
-    builder, found, leaves = group(
-        [*lists, *[[guard.node for guard in kind] for kind in guards]],
-        recording.arguments,
-        recording.parameters,
-        recording.nodes,
-        numbers=recording.numbers,
-        batched=batched,
-        most=most,
+    groups, lists = _grouped(recording, batched=batched, most=most)
+    builder, results = groups.builder, list(map(groups.output, lists))
+    violations = _violations(groups, recording.guards)
+    leaves = [(kind, leaf) for kind in wanted for leaf in groups.leaves(kind)]
+    gradients = differentiate(builder, results[0], [leaf for _, leaf in leaves])
+    ordered = [in_order(builder, leaf, gradient) for (_, leaf), gradient in zip(leaves, gradients)]
+    program = builder.program([*results, *violations, *ordered])
+    return Assembled(program, len(lists), bool(violations), [kind for kind, _ in leaves])
+
+
+def assemble_by_name(
+    recording: Recording, wanted: Sequence[Kind] = (), *, most: float = inf, by_class: bool = False
+) -> Assembled:
+    """The program of a recording, for readers and as Python: leaves of different names are different arrays.
+
+    Args:
+        recording: The recording to compute.
+        wanted: The kinds of leaves to differentiate the first output with respect to.
+        by_class: Whether derivatives keep the order of the arrays, which suits a printed program; otherwise they have
+            the order of the call.
+        most: The largest number of classes allowed, before names are looked at.
+
+    Raises:
+        TooManyClassesError: The program has more than ``most`` classes.
+    """
+    groups, lists = _grouped(recording, most=most, by_name=True)
+    builder, results = groups.builder, list(map(groups.pieces, lists))
+    violations = _violations(groups, recording.guards)
+    results += [[violation] for violation in violations]
+    kinds = [kind for kind in wanted if groups.leaves(kind)]
+    leaves = [leaf for kind in kinds for leaf in groups.leaves(kind)]
+    found = differentiate(builder, groups.output(lists[0]), leaves)
+    derivatives = {leaf.array: builder.spread(x, len(leaf.index)) for leaf, x in zip(leaves, found)}
+    nodes = {Kind.PARAMETER: recording.parameters, Kind.ARGUMENT: recording.arguments}
+    for kind in kinds:
+        if by_class:
+            results.append([_named(builder, leaf, derivatives[leaf.array]) for leaf in groups.leaves(kind)])
+        else:
+            results.append(groups.pieces(nodes[kind], derivatives))
+    program = builder.program([part for parts in results for part in parts])._replace(parts=list(map(len, results)))
+    return Assembled(_results_early(program), len(lists), bool(violations), kinds)
+
+
+def _named(builder: Builder, leaf: Read, derivative: Read) -> Read:
+    """The derivative with respect to a leaf under a name of its own, also where it is that of something else, too."""
+    if builder.adjoints.get(derivative.array) == leaf.array:
+        return derivative
+    copy = builder.append(Array(Kind.MAP, len(leaf.index), op=ops.identity, operands=(derivative,)))
+    builder.adjoints[copy.array] = leaf.array
+    return copy
+
+
+def _results_early(program: Program) -> Program:
+    """The same program with each result right behind the last array that it reads, as a reader wants it."""
+    arrays = program.arrays
+    results = {x.array for x in program.outputs if isinstance(x, Read) and not arrays[x.array].kind.is_leaf}
+
+    def place(number: int) -> tuple[int, bool, int, int]:
+        if number not in results:
+            return number, False, 0, 0
+        last = max([read.array for read in reads_of(arrays[number])], default=number)
+        return last, True, program.adjoints.get(number, -1), number  # ∂W before ∂b
+
+    order = sorted(range(len(arrays)), key=place)
+    where = {old: new for new, old in enumerate(order)}
+
+    def moved(read: Any) -> Any:
+        return Read(where[read.array], read.index) if isinstance(read, Read) else read
+
+    return program._replace(
+        arrays=[arrays[number].reading(moved) for number in order],
+        outputs=list(map(moved, program.outputs)),
+        labels={where[number]: labels for number, labels in program.labels.items()},
+        adjoints={where[number]: where[of] for number, of in program.adjoints.items()},
     )
-    outputs, looks = found[: len(lists)], found[len(lists) :]
-    results = list(outputs)
-    if guards:
-        results.append(_violations(builder, guards, looks))
-    kinds = [kind for kind in wanted if kind in leaves]
-    gradients = differentiate(builder, outputs[0], [leaves[kind] for kind in kinds])
-    if not by_class:
-        gradients = [in_order(builder, leaves[kind], gradient) for kind, gradient in zip(kinds, gradients)]
-    return Assembled(builder.program([*results, *gradients]), len(lists), bool(guards), kinds)
+
+
+def _grouped(recording: Recording, **options: Any) -> tuple[Groups, list[Sequence[Value]]]:
+    """The classes of a recording; and its results with what its effects need, as lists of nodes."""
+    lists = [*[[output] for output in recording.outputs], *filter(None, recording.effects.outputs)]
+    looks = [guard.node for guard in recording.guards]
+    leaves = recording.arguments, recording.parameters
+    return group([*lists, looks], *leaves, recording.nodes, numbers=recording.numbers, **options), lists
 
 
 def in_order(builder: Builder, leaf: Read, numbers: Operand) -> Read:
@@ -93,20 +149,20 @@ def in_order(builder: Builder, leaf: Read, numbers: Operand) -> Read:
     return builder.read(builder.spread(numbers, len(data)), order)
 
 
-def _violations(builder: Builder, guards: list[list[Any]], looks: list[Operand]) -> Operand:
-    """The number of guards that fail: decisions that differ from the recorded ones."""
-    terms = []
-    for kind, look in zip(guards, looks):
-        count = len(kind)
-        if kind[0].is_truth:  # "the number is 0" must be 1 exactly where the recorded condition did not hold
-            look = builder.map(ops.equal, [look, 0.0], count)
-            found = [1.0 - guard.found for guard in kind]
-        else:
-            found = [guard.found for guard in kind]
+def _violations(groups: Groups, guards: Sequence[Guard]) -> list[Operand]:
+    """The number of guards that fail: decisions that differ from the recorded ones.  Empty if there are no guards."""
+    builder, terms = groups.builder, []
+    for is_truth in (True, False):
+        kind = [guard for guard in guards if guard.is_truth is is_truth]
+        if not kind:
+            continue
+        look, count, found = groups.output([guard.node for guard in kind]), len(kind), [guard.found for guard in kind]
+        if is_truth:  # "the number is 0" must be 1 exactly where the recorded condition did not hold
+            look, found = builder.map(ops.equal, [look, 0.0], count), [1.0 - x for x in found]
         same = builder.map(ops.equal, [look, builder.leaf(Kind.CONSTANT, found)], count)
         differs = builder.spread(builder.map(ops.sub, [1.0, same], count), count)
         terms.append(Terms(builder.index([0] * count), (differs,), builder.is_batched(differs)))
-    return builder.sum(1, terms)
+    return [builder.sum(1, terms)] if terms else []
 
 
 def inlined(program: Program, leaf: Leaf | None = None) -> Program:
@@ -144,7 +200,7 @@ def inlined(program: Program, leaf: Leaf | None = None) -> Program:
             where.append(builder.read(every, [leaf.places[number] for number in array.data]))
         else:
             where.append(builder.append(array))
-    return builder.program([moved(output) for output in program.outputs])
+    return builder.program([moved(output) for output in program.outputs])._replace(parts=program.parts)
 
 
 def _called(builder: Builder, op: Any, operands: list[Operand], size: int) -> Operand:

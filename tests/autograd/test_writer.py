@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from autograd import Value, grad, logsumexp, ops, prod, sumprod
 from autograd.compiler.python.lines import COMPILED
 from autograd.compiler.textbook.matrix_form import matrix_form
-from autograd.compiler.textbook.pieces import split
 from autograd.graph import reading_order, topological_order
 from autograd.labels import DIGITS, SUPERSCRIPTS
 from autograd.viz import to_jax, to_python, to_torch
@@ -28,7 +27,7 @@ from autograd.viz.text.formula import Formulas
 from autograd.viz.text.notation import LABELS, expression
 from autograd.viz.text.typeset import LATEX, latex, plain
 from autograd.writer import PRECEDENCE, Dialect, Text
-from tests.support.class_programs import Derived
+from tests.support.class_programs import Named
 from tests.support.strategies import Expression, expressions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -358,8 +357,8 @@ def test_lines_of_the_matrix_form_are_read_back(f: Callable[[Any, Any], Any], i:
     assume(abs(expected) < 1e4)
     values: dict[str, Any] = READ | {"a": a, "b": b, "square": ops.square, "prod": ops.product_of, "sum": ops.sum_of}
     values |= {name: ops.TABLE[name].value for name in ("maximum", "log", "exp", "power")}
-    program = Derived(f, [a, b], ()).program
-    assume(all(array.size == 1 for array in split(program).program.arrays))  # rows of a column need a reader of indices
+    program = Named(f, [a, b], ()).shown
+    assume(all(array.size == 1 for array in program.arrays))  # rows of a column need a reader of indices
     lines = matrix_form(program).splitlines()
     assume(not any("…" in line for line in lines))  # a loop needs a reader of loops
     for line in lines:
@@ -371,10 +370,10 @@ def test_lines_of_the_matrix_form_are_read_back(f: Callable[[Any, Any], Any], i:
 
 
 def test_a_comparison_inside_of_a_sum_is_in_brackets() -> None:
-    lines = matrix_form(Derived(lambda x, y: ops.less(x, y) + y, [1.0, 2.0], ()).program).splitlines()
+    lines = matrix_form(Named(lambda x, y: ops.less(x, y) + y, [1.0, 2.0], ()).shown).splitlines()
     assert "J = (x < y) + y" in lines
 
 
 def test_a_number_that_is_added_several_times_is_multiplied() -> None:
-    lines = matrix_form(Derived(lambda x, y: (x + x + x).sin() + y, [1.0, 2.0], ()).program).splitlines()
+    lines = matrix_form(Named(lambda x, y: (x + x + x).sin() + y, [1.0, 2.0], ()).shown).splitlines()
     assert lines[-2] == "J = sin(3 x) + y"

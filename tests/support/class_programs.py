@@ -8,6 +8,7 @@ from typing import Any
 
 import autograd
 from autograd import Value, fsum, logsumexp, prod, where
+from autograd.compiler.pipeline import assemble_by_name
 from autograd.compiler.program.classes import Kind, Program
 from autograd.compiler.program.differentiate import differentiate
 from autograd.compiler.program.group import group
@@ -24,25 +25,42 @@ class Derived:
     def __init__(
         self, f: Function, args: Sequence[Any], kinds: Sequence[Kind] = (Kind.PARAMETER, Kind.ARGUMENT)
     ) -> None:
-        recording = record(f, list(args))
+        self.recording = recording = record(f, list(args))
         self.arguments = [x.data for x in recording.arguments]
         self.parameters = [p.data for p in recording.parameters]
-        builder, outputs, leaves = group(
-            [recording.outputs], recording.arguments, recording.parameters, recording.nodes
-        )
-        wanted = [kind for kind in kinds if kind in leaves]
-        found = differentiate(builder, outputs[0], [leaves[kind] for kind in wanted])
-        self.program: Program = builder.program([outputs[0], *found]).verify()
         leaves_of_arguments: list[Value] = []
-        self.root = root = f(*[_values(x, leaves_of_arguments) for x in args])
-        nodes = {Kind.PARAMETER: recording.parameters, Kind.ARGUMENT: leaves_of_arguments}
-        self.expected: list[list[float]] = [[root.data]]
-        for kind, read, derivative in zip(wanted, [leaves[kind] for kind in wanted], found):
-            gradients = autograd.grad(root, nodes[kind])
-            data = builder.arrays[read.array].data
+        self.root = f(*[_values(x, leaves_of_arguments) for x in args])
+        self.nodes = {Kind.PARAMETER: recording.parameters, Kind.ARGUMENT: leaves_of_arguments}
+        self.wanted = [kind for kind in kinds if self.nodes[kind]]
+        self.expected: list[list[float]] = [[self.root.data]]
+        self.program: Program = self._programmed().verify()
+
+    def _programmed(self) -> Program:
+        """The program; what its outputs should be is added to ``expected``."""
+        recording = self.recording
+        groups = group([recording.outputs], recording.arguments, recording.parameters, recording.nodes)
+        leaves = [leaf for kind in self.wanted for leaf in groups.leaves(kind)]
+        output = groups.output(recording.outputs)
+        found = differentiate(groups.builder, output, leaves)
+        for kind, read, derivative in zip(self.wanted, leaves, found):
+            gradients = autograd.grad(self.root, self.nodes[kind])
+            data = groups.builder.arrays[read.array].data
             # A derivative that is known to be 0 is one number, however many members the leaf has.
             every = data[:1] if isinstance(derivative, float) else data
             self.expected.append([gradients[k] for k in every])
+        return groups.builder.program([output, *found])
+
+
+class Named(Derived):
+    """The same with leaves that are told apart by their names: ``program`` runs as Python, ``shown`` is for readers."""
+
+    def _programmed(self) -> Program:
+        self.expected += [list(autograd.grad(self.root, self.nodes[kind])) for kind in self.wanted]
+        return assemble_by_name(self.recording, self.wanted).program
+
+    @property
+    def shown(self) -> Program:
+        return assemble_by_name(self.recording, self.wanted, by_class=True).program.verify()
 
 
 def _values(x: Any, leaves: list[Value]) -> Any:

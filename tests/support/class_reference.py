@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, islice
 from math import nan
 from typing import Any
 
@@ -13,7 +14,7 @@ Samples = list[float]  # a member of an array: one number, or one for each sampl
 
 
 def evaluate(program: Program, arguments: Sequence[Any], parameters: Sequence[float], batch: int = 1) -> list[Any]:
-    """The outputs of a program, a list each; of a batched output a list over the samples for each member.
+    """The results of a program, a list each; of a batched output a list over the samples for each member.
 
     Args:
         program: what to evaluate.
@@ -35,7 +36,9 @@ def evaluate(program: Program, arguments: Sequence[Any], parameters: Sequence[fl
             given = {Kind.ARGUMENT: arguments, Kind.PARAMETER: parameters}.get(array.kind)
             numbers = [given[k] if given is not None else k for k in array.data]
             values.append([list(x) if isinstance(x, list) else [x] for x in numbers])
-    return [_output(program, values, output) for output in program.outputs]
+    outputs = iter([_output(program, values, output) for output in program.outputs])
+    parts = program.parts or [1] * len(program.outputs)
+    return [list(chain.from_iterable(islice(outputs, count))) for count in parts]
 
 
 def _members(values: list[list[Samples]], operand: Operand, size: int) -> list[Samples]:

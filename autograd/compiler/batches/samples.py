@@ -207,5 +207,5 @@ class Evaluator:
 def _machine(recording: Recording, lanes: int) -> Machine:
     """The machine code of all outputs, for this many samples at a time."""
     lists = [[output] for output in recording.outputs]
-    builder, outputs, _ = group(lists, recording.arguments, recording.parameters, recording.nodes, batched=True)
-    return Machine(inlined(builder.program(outputs)), lanes)
+    groups = group(lists, recording.arguments, recording.parameters, recording.nodes, batched=True)
+    return Machine(inlined(groups.builder.program(map(groups.output, lists))), lanes)

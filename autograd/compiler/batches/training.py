@@ -65,17 +65,14 @@ def _differentiated(recording: Recording, scale: int | None) -> tuple[Builder, O
         recording: The loss of one sample.
         scale: The number of the live number that the loss is multiplied with; None for the plain sum.
     """
-    builder, (loss,), leaves = group(
-        [recording.outputs], recording.arguments, recording.parameters, recording.nodes, batched=True
-    )
+    groups = group([recording.outputs], recording.arguments, recording.parameters, recording.nodes, batched=True)
+    builder, loss = groups.builder, groups.output(recording.outputs)
     every = Terms(builder.identity(1), (builder.spread(loss, 1),), True)
     total = builder.sum(1, [every], batched=False)
     if scale is not None:
         total = builder.map(ops.mul, [total, builder.leaf(Kind.PARAMETER, [scale])])
-    if Kind.PARAMETER not in leaves:
-        return builder, total, 0.0
-    (gradients,) = differentiate(builder, total, [leaves[Kind.PARAMETER]])
-    return builder, total, gradients
+    gradients = differentiate(builder, total, groups.leaves(Kind.PARAMETER))
+    return builder, total, gradients[0] if gradients else 0.0
 
 
 def _parameters(builder: Builder) -> Read | None:

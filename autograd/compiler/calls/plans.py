@@ -15,7 +15,7 @@ from autograd.compiler.backends import Kernel, TooManyClassesError, UnsupportedE
 from autograd.compiler.calls.reuse import reused
 from autograd.compiler.calls.steps import Stepped, step
 from autograd.compiler.held import Held
-from autograd.compiler.pipeline import Assembled, assemble, inlined
+from autograd.compiler.pipeline import Assembled, assemble, assemble_by_name, inlined
 from autograd.compiler.program.classes import Kind, Program
 from autograd.compiler.program.group import most_classes
 from autograd.compiler.python.writer import PythonKernel
@@ -34,7 +34,7 @@ Found = tuple[list[float], list[float], Sequence[float]]
 
 def program_of(recording: Recording, by: tuple[bool, bool] = (False, False)) -> Program:
     """The program over classes."""
-    return assemble(recording, _kinds(by), by_class=True).program
+    return assemble_by_name(recording, _kinds(by), by_class=True).program
 
 
 def _kinds(by: tuple[bool, bool]) -> list[Kind]:
@@ -80,7 +80,7 @@ class Plan:
         return self._calls(assembled, Machine(inlined(assembled.program)))
 
     def _in_python(self) -> Any:
-        assembled = assemble(self.recording, self.wanted, most=self.most)
+        assembled = assemble_by_name(self.recording, self.wanted, most=self.most)
         return self._calls(assembled, PythonKernel(inlined(assembled.program)))
 
     def _calls(self, assembled: Assembled, kernel: Kernel) -> _ByClasses:
@@ -126,11 +126,15 @@ class PointPlan:
 
     def __init__(self, recording: Recording, backend: str) -> None:
         self.recording = recording
-        self.program = inlined(assemble(recording, [Kind.ARGUMENT]).program)
         self._is_native = False
         self.at: Callable[[Sequence[Any], Sequence[float]], list[Any]] = first_that_can(
             self._natively, self._in_python, backend
         )
+
+    @cached_property
+    def program(self) -> Program:
+        """The program over classes."""
+        return program_of(self.recording, (False, True))
 
     def _natively(self) -> Any:
         from autograd.compiler.machine.points import Points
@@ -140,7 +144,7 @@ class PointPlan:
         return points
 
     def _in_python(self) -> Any:
-        kernel = PythonKernel(self.program)
+        kernel = PythonKernel(inlined(assemble_by_name(self.recording, [Kind.ARGUMENT]).program))
 
         def at(columns: Sequence[Any], parameters: Sequence[float]) -> list[Any]:
             rows = [[x for output in kernel(point, parameters) for x in output] for point in zip(*columns)]
@@ -155,10 +159,11 @@ class PointPlan:
         from autograd.compiler.machine.machine import operations
         from autograd.compiler.machine.points import caller
 
-        if operations(self.program) > _SMALL:
+        program = inlined(assemble(self.recording, [Kind.ARGUMENT]).program)
+        if operations(program) > _SMALL:
             return None
         try:
-            return caller(self.program, args, result, slow)
+            return caller(program, args, result, slow)
         except UnsupportedError:
             return None
 
@@ -213,7 +218,7 @@ class StepPlan:
         return ResidentStep(recording, held, self._residence, most)
 
     def _in_python(self) -> Any:
-        assembled = assemble(self.recording, most=self.most)
+        assembled = assemble_by_name(self.recording, most=self.most)
         return self._with(assembled, PythonKernel(inlined(assembled.program)))
 
     def _with(self, assembled: Assembled, kernel: Kernel) -> Any:

@@ -163,12 +163,14 @@ class Program(NamedTuple):
         outputs: The results; each is a number, or members of an array.
         labels: The labels of the members, of arrays that have labels.
         adjoints: The array that each array of adjoints belongs to.
+        parts: How many outputs in a row make each result; empty if each output is a result.
     """
 
     arrays: list[Array]
     outputs: list[Operand]
     labels: dict[int, list[str]] = {}  # noqa: RUF012 - never changed in place
     adjoints: dict[int, int] = {}  # noqa: RUF012 - never changed in place
+    parts: Sequence[int] = ()
 
     def verify(self) -> Program:
         """Check every rule of the format, and return the program itself.

@@ -50,7 +50,8 @@ def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> 
     # One adjoint may be that of several arrays: in z = W x + b it is called the derivative with respect to z.
     for node in sorted(order, key=lambda node: (node.number not in builder.labels, -node.number)):
         found = adjoint[node]
-        if isinstance(found, _Adjoint) and isinstance(read := found.operand, Read) and read.index.is_identity:
+        read = found.operand if isinstance(found, _Adjoint) else None
+        if isinstance(read, Read) and read.index.is_identity and not builder.arrays[read.array].kind.is_leaf:
             builder.adjoints.setdefault(read.array, node.number)
     results: list[Operand] = []
     for read in inputs:

@@ -16,17 +16,19 @@ tokens are another: a graph of 100,000 nodes usually has fewer than 100 classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain, count, repeat
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, count, groupby, repeat
 from math import inf, nan, prod
-from typing import Any
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.program.builder import Builder, Rows, wrapped
 from autograd.compiler.program.classes import Array, Kind, Operand, Read, Terms
 from autograd.compiler.program.differentiate import differentiate
 from autograd.compiler.program.indices import Index, common_dims, loops, renumbered, taken
-from autograd.compiler.program.members import LEAVES, Class, Members
+from autograd.compiler.program.members import Class, Members, members_by_name
 from autograd.compiler.recording.columns import Formula
 from autograd.compiler.recording.effects import GRADIENT, UPDATED
 from autograd.value import Value
@@ -36,8 +38,14 @@ Lists = dict[tuple[int, ...], list[Index]]
 Columns = tuple[list[Index], Lists]  # of an operation, and of a sum
 
 
-def ordered(found: Class, orders: Sequence[Order]) -> Columns:
-    """The columns of a class in the new numbers, after its own order was chosen."""
+def ordered(found: Class, orders: Sequence[Order], weights: int) -> Columns:
+    """The columns of a class in the new numbers, after its own order was chosen.
+
+    Args:
+        found: The class.
+        orders: The orders of all classes.
+        weights: The number of classes of parameters, which are the first ones.
+    """
     # Classes come in the order of computation, so that the operands have their new numbers, but for leaves: these get
     # theirs here, as they are first read.
     for k, column in zip(found.operands, found.columns):
@@ -48,11 +56,12 @@ def ordered(found: Class, orders: Sequence[Order]) -> Columns:
         owner, *factors = map(Index, terms)
         nest = common_dims([loops(column) for column in (owner, *factors)])
         for k, factor, steps in zip(key, factors, nest[1][1:] if nest else repeat(())):
-            orders[k].first_read(factor if not nest else _inside_out(factor, nest[0], steps, _samples(key, nest)))
+            samples = _samples(key[0] < weights, nest) if nest else []
+            orders[k].first_read(_inside_out(factor, nest[0], steps, samples) if nest else factor)
         lists[key] = [owner, *[renumbered(column, orders[k].numbers) for k, column in zip(key, factors)]]
     # Then the class itself: what its members read, in the new numbers, tells which order of them is the best.
     order = orders[found.number]
-    order.choose(found.count, _wanted(found, operands, lists))
+    order.choose(found.count, _wanted(found, operands, lists, weights))
     if not isinstance(order.members, range):
         operands = [Index(taken(column.places, order.members)) for column in operands]
         lists = {key: [renumbered(owner, order.numbers), *factors] for key, (owner, *factors) in lists.items()}
@@ -89,7 +98,7 @@ class Order:
 
 
 # ---- the order of loops ----------------------------------------------------------------------------------------------
-def _wanted(found: Class, operands: list[Index], lists: Lists) -> list[int] | None:
+def _wanted(found: Class, operands: list[Index], lists: Lists, weights: int) -> list[int] | None:
     """The new number of each member, if its loops are better run through in another order."""
     if found.count < 4:
         return None
@@ -109,7 +118,7 @@ def _wanted(found: Class, operands: list[Index], lists: Lists) -> list[int] | No
         members = tuple([turns[k] for k in outer])
         if prod(members) != found.count or [owner[k] for k in outer] != _strides(members):
             continue
-        samples = [k for k, step in enumerate(_samples(key, nest)) if step]
+        samples = [k for k, step in enumerate(_samples(key[0] < weights, nest)) if step]
         steps = [tuple([column[k] for k in outer]) for column in factors]
         return _by_steps(members, steps, [outer.index(k) for k in samples if k in outer])
     return _by_first_terms(found, lists)
@@ -128,10 +137,10 @@ def _by_first_terms(found: Class, lists: Lists) -> list[int] | None:
     return None
 
 
-def _samples(key: tuple[int, ...], nest: Any) -> list[bool]:
+def _samples(weighted: bool, nest: Any) -> list[bool]:
     """The loops that run over samples: each turn has a sum of its own, but all turns read the same parameter."""
     _, (owner, *factors) = nest
-    if key[0] != 0:
+    if not weighted:
         return [False] * len(owner)
     return [step != 0 and factors[0][k] == 0 for k, step in enumerate(owner)]
 
@@ -187,6 +196,51 @@ def most_classes(nodes: int) -> int:
     return max(64, nodes // 16)
 
 
+class Groups(NamedTuple):
+    """The graph of some nodes as a program over classes."""
+
+    builder: Builder  # with the program in it
+    members: Members
+    orders: list[Order]
+    arrays: list[Operand]  # each class, its members in their new order
+
+    def output(self, nodes: Sequence[Value]) -> Operand:
+        """Some nodes as one output."""
+        builder, groups = self.builder, dict[int, list[int]]()
+        found = self._found(nodes)
+        for k, (number, _) in enumerate(found):
+            groups.setdefault(number, []).append(k)
+        parts = [
+            (wanted, _places(builder, self.arrays[number], [found[k][1] for k in wanted]))
+            for number, wanted in groups.items()
+        ]
+        if len(parts) == 1:
+            return parts[0][1]
+        return builder.sum(len(nodes), [_terms(builder, wanted, [part]) for wanted, part in parts])
+
+    def pieces(self, nodes: Sequence[Value], instead: Mapping[int, Operand] = MappingProxyType({})) -> list[Operand]:
+        """Some nodes as outputs that follow each other, without an array that they are gathered in.
+
+        Args:
+            nodes: The nodes.
+            instead: What stands in the place of some arrays, by their numbers: their adjoints, say.
+        """
+        arrays = [instead.get(x.array, x) if isinstance(x, Read) else x for x in self.arrays]
+        return [
+            _places(self.builder, arrays[number], [place for _, place in run])
+            for number, run in groupby(self._found(nodes), key=itemgetter(0))
+        ]
+
+    def leaves(self, kind: Kind) -> list[Read]:
+        """The arrays of a kind of leaves, but for plain numbers that are read where they are."""
+        leaves = zip(self.members.classes[: self.members.plain], self.arrays)
+        return [x for found, x in leaves if found.op is kind and isinstance(x, Read)]
+
+    def _found(self, nodes: Sequence[Value]) -> list[tuple[int, int]]:
+        """The class of each node, and its new place there."""
+        return [(number, self.orders[number].numbers[place]) for number, place in self.members.where(nodes)]
+
+
 def group(
     outputs: Sequence[Sequence[Value]],
     arguments: Sequence[Value],
@@ -196,53 +250,45 @@ def group(
     numbers: Sequence[Value] = (),
     batched: bool = False,
     most: float = inf,
-) -> tuple[Builder, list[Operand], dict[Kind, Read]]:
+    by_name: bool = False,
+) -> Groups:
     """Write the graph of some nodes as a program over classes.
 
     Args:
-        outputs: Lists of nodes; each list becomes one output.
+        outputs: Lists of nodes whose numbers are wanted.
         arguments: Leaves whose numbers each call brings along.
         parameters: Nodes whose numbers are read where they are; what they were computed from does not belong to it.
         nodes: The nodes with operands that belong to it, in the order of their creation.
         numbers: More leaves, whose numbers come behind those of the parameters.
         batched: Whether there are arguments for each sample of a batch; the graph is that of one sample.
         most: The largest number of classes allowed.
-
-    Returns:
-        The builder with the program in it, the outputs, and the arrays of the leaves.
+        by_name: Whether leaves of different names are told apart, for readers.
 
     Raises:
         TooManyClassesError: There are more than ``most``.
     """
-    roots = list(chain.from_iterable(outputs))
-    return _written(Members(roots, arguments, parameters, nodes, numbers, most), outputs, batched)
+    sort = members_by_name if by_name else Members
+    return _written(sort(list(chain.from_iterable(outputs)), arguments, parameters, nodes, numbers, most), batched)
 
 
 # ---- the program -----------------------------------------------------------------------------------------------------
-def _written(
-    members: Members, outputs: Sequence[Sequence[Value]], batched: bool
-) -> tuple[Builder, list[Operand], dict[Kind, Read]]:
+def _written(members: Members, batched: bool) -> Groups:
     """The classes as arrays of a program."""
-    classes = members.classes
-    orders = [Order() for _ in classes]
-    columns = [ordered(found, orders) for found in classes[len(LEAVES) :]]
+    leaves, others = members.classes[: members.leaf_classes], members.classes[members.leaf_classes :]
+    orders = [Order() for _ in members.classes]
+    columns = [ordered(found, orders, members.weights) for found in others]
     builder = Builder()
     # Leaves first: those that somebody reads in the order of reading, the others behind them.
     read: list[Operand] = []  # each class as an array, its members in their new order
-    for found, kind, order in zip(classes, LEAVES, orders):
-        order.complete(found.count)
-        first = classes[0].count if found.number == 3 else 0
-        data = members.constants if kind is Kind.CONSTANT else range(first, first + found.count)
-        sampled = batched and kind is Kind.ARGUMENT
-        read.append(builder.leaf(kind, taken(data, order.members), batched=sampled) if found.count else 0.0)
-    for found, columns_of in zip(classes[len(LEAVES) :], columns):
+    for found, order in zip(leaves, orders):
+        places, sampled = order.complete(found.count), batched and found.op is Kind.ARGUMENT
+        read.append(builder.leaf(found.op, taken(found.data, places), batched=sampled) if found.count else 0.0)
+    for found, columns_of in zip(others, columns):
         read.append(_array(builder, found, columns_of, read))
-    for found, operand, order in zip(classes, read, orders):
+    for found, operand, order in zip(members.classes, read, orders):
         if any(found.labels) and isinstance(operand, Read) and operand.index.is_identity:
             builder.labels.setdefault(operand.array, taken(found.labels, order.members))
-    results = [_output(builder, members, nodes, orders, read) for nodes in outputs]
-    leaves = {kind: x for kind, x in zip(LEAVES[:3], read) if isinstance(x, Read)}
-    return builder, results, leaves
+    return Groups(builder, members, orders, read)
 
 
 def _array(builder: Builder, found: Class, columns: Columns, read: list[Operand]) -> Operand:
@@ -271,23 +317,6 @@ def _array(builder: Builder, found: Class, columns: Columns, read: list[Operand]
     if found.exponent is not None:
         given.append(found.exponent)
     return builder.map(found.op, given, found.count)
-
-
-def _output(
-    builder: Builder, members: Members, nodes: Sequence[Value], orders: Sequence[Order], read: list[Operand]
-) -> Operand:
-    """Some nodes as one output."""
-    groups: dict[int, list[int]] = {}
-    found = members.where(nodes)
-    for k, (number, _) in enumerate(found):
-        groups.setdefault(number, []).append(k)
-    parts = []
-    for number, wanted in groups.items():
-        places = taken(orders[number].numbers, [found[k][1] for k in wanted])
-        parts.append((wanted, _places(builder, read[number], places)))
-    if len(parts) == 1:
-        return parts[0][1]
-    return builder.sum(len(nodes), [_terms(builder, wanted, [part]) for wanted, part in parts])
 
 
 def _places(builder: Builder, operand: Operand, places: Sequence[int]) -> Operand:

@@ -12,19 +12,22 @@ operand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain, compress, filterfalse, repeat
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain, compress, count, filterfalse, repeat
+from math import inf
 from operator import attrgetter, is_, not_
 from typing import Any
 
 from autograd import ops
 from autograd.compiler.backends import TooManyClassesError
 from autograd.compiler.program.classes import Kind
+from autograd.compiler.program.indices import taken
 from autograd.compiler.recording.numbered import graph_of
+from autograd.labels import label_of, stem
 from autograd.value import Value
 
-# The classes 0 to 3; the last one is of plain numbers, which are read at each call like parameters.
-LEAVES = (Kind.PARAMETER, Kind.ARGUMENT, Kind.CONSTANT, Kind.PARAMETER)
 _ADD, _MUL, _SUMPROD = 1, 2, 3
 _KINDS: dict[Any, int] = {ops.add: _ADD, ops.mul: _MUL, ops.sum_of_products: _SUMPROD}  # terms of sums
 _label, _data = attrgetter("label"), attrgetter("_data")
@@ -35,12 +38,12 @@ class Class:
 
     Args:
         number: Its number among the classes.
-        op: A row of the table, or "sum", "exact sum" or "largest".
+        op: A row of the table, or "sum", "exact sum" or "largest"; of leaves their ``Kind``.
         operands: Of an operation: the class of each operand.
         exponent: The exponent of a ``constant_power``, which belongs to the operation.
     """
 
-    __slots__ = ("columns", "count", "exponent", "labels", "lists", "nodes", "number", "op", "operands")
+    __slots__ = ("columns", "count", "data", "exponent", "labels", "lists", "nodes", "number", "op", "operands")
 
     def __init__(self, number: int, op: Any, operands: tuple[Any, ...] = (), exponent: float | None = None) -> None:
         self.number, self.op, self.operands, self.exponent = number, op, operands, exponent
@@ -51,7 +54,8 @@ class Class:
         # Of a sum: its terms, by the classes of their factors.  A list of terms is [owners, first factors, second
         # factors]: term t adds member first[t], times member second[t] if there is one, to the sum owners[t].
         self.lists: dict[tuple[int, ...], list[list[int]]] = {}
-        self.labels: list[str] = []  # of the members
+        self.labels: Sequence[str] = []  # of the members
+        self.data: Sequence[Any] = []  # of leaves: which number of the call each member is; of constants the number
 
 
 class Members:
@@ -62,6 +66,7 @@ class Members:
         arguments, parameters, numbers: Leaves.
         nodes: The nodes with operands that belong to the graph, in the order of their creation.
         most: The largest number of classes allowed.
+        names: Leaves of different names are of different classes; None if names do not matter.
 
     Raises:
         TooManyClassesError: There are more than ``most``.
@@ -75,38 +80,70 @@ class Members:
         nodes: Sequence[Value],
         numbers: Sequence[Value],
         most: float,
+        names: Mapping[Value, Hashable] | None = None,
     ) -> None:
-        self.most = most
-        self.classes = [Class(number, kind) for number, kind in enumerate(LEAVES)]
+        self.most, self.names = most, names
+        self.classes: list[Class] = []
         self.known: dict[Any, Class] = {}
         self.graph = graph = graph_of(nodes)
         self._ops, self._operands, self._starts = graph.ops, graph.operands, graph.starts
         self._more = graph.more(chain(arguments, parameters, numbers, roots))
         count = len(graph.number) + len(self._more)
         self.class_of, self.place_of = [-1] * count, [0] * count
-        for number, given in ((0, parameters), (1, arguments), (3, numbers)):
-            self._leaves(number, given)
         known = {*arguments, *parameters, *numbers}
         constants = list(filterfalse(known.__contains__, chain(graph.others, self._more)))
-        places = self._leaves(2, constants)
-        self.constants = list(map(_data, constants))
-        self._zeros = {k for k, x in zip(places, self.constants) if repr(x) == "0.0"}
+        self.leaves = [*parameters, *arguments, *constants, *numbers]
+        values = list(map(_data, constants))
+        behind = range(len(parameters), len(parameters) + len(numbers))
+        self._leaves(Kind.PARAMETER, parameters, range(len(parameters)))
+        self.weights = len(self.classes)  # the first classes, of parameters
+        self._leaves(Kind.ARGUMENT, arguments, range(len(arguments)))
+        places = self._leaves(Kind.CONSTANT, constants, values)
+        self.plain = len(self.classes)  # the first class of plain numbers, which are read at each call like parameters
+        self._leaves(Kind.PARAMETER, numbers, behind)
+        self.leaf_classes = len(self.classes)
+        self._zeros = {k for k, x in zip(places, values) if repr(x) == "0.0"}
         self._absorbed = self._find_absorbed(graph.numbers_of(roots, self._more))
         self._walk()
-        for found in self.classes[len(LEAVES) :]:
+        for found in self.classes[self.leaf_classes :]:
             found.labels = list(map(_label, map(graph.__getitem__, found.nodes)))
 
     def where(self, nodes: Sequence[Value]) -> list[tuple[int, int]]:
         """The class of each node, and its place there."""
         return [(self.class_of[k], self.place_of[k]) for k in self.graph.numbers_of(nodes, self._more)]
 
-    def _leaves(self, number: int, leaves: Sequence[Value]) -> list[int]:
-        """Leaves of one class; returns their numbers."""
-        found, numbers = self.classes[number], self.graph.numbers_of(leaves, self._more)
-        for place, k in enumerate(numbers):
-            self.class_of[k], self.place_of[k] = number, place
-        found.count, found.labels = len(leaves), list(map(_label, leaves))
+    def _leaves(self, kind: Kind, leaves: Sequence[Value], data: Sequence[Any]) -> list[int]:
+        """Leaves of one kind as a class, or as one for each name; returns their numbers."""
+        numbers = self.graph.numbers_of(leaves, self._more)
+        groups: list[Sequence[int]] = [range(len(leaves))]
+        if self.names is not None:
+            by_name: dict[Hashable, list[int]] = {}
+            for place, leaf in enumerate(leaves):
+                by_name.setdefault(self.names[leaf], []).append(place)
+            groups = [*by_name.values()]
+        for members in groups:
+            found = Class(len(self.classes), kind)
+            for place, k in enumerate(taken(numbers, members)):
+                self.class_of[k], self.place_of[k] = found.number, place
+            found.count, found.data = len(members), taken(data, members)
+            found.labels = list(map(_label, taken(leaves, members)))
+            self.classes.append(found)
         return numbers
+
+    def uses(self) -> dict[Value, frozenset[Any]]:
+        """Which classes read each leaf, and as what."""
+        found: dict[tuple[int, int], set[Any]] = {}
+        for reader in self.classes:
+            columns: list[tuple[Any, int, list[int]]] = []  # as what a class reads members of another one
+            for k, (number, column) in enumerate(zip(reader.operands, reader.columns)):
+                columns.append((min(k, 1) if reader.op is ops.take else k, number, column))  # all candidates are alike
+            for key, (_, *factors) in reader.lists.items():
+                columns += [((key, k), number, column) for k, (number, column) in enumerate(zip(key, factors))]
+            for use, number, column in columns:
+                if number < self.leaf_classes:
+                    for place in set(column):
+                        found.setdefault((number, place), set()).add((reader.number, use))
+        return {leaf: frozenset(found.get(where, ())) for leaf, where in zip(self.leaves, self.where(self.leaves))}
 
     def _find_absorbed(self, roots: Iterable[int]) -> bytearray:
         """What each node is that is a term of the one sum that reads it: a sum or a product.  All others are 0."""
@@ -270,3 +307,37 @@ class Members:
             for column, members in zip(columns[1:], factors):
                 column.extend(map(self.place_of.__getitem__, members))
         self._add(found, node)
+
+
+_FEW = 8  # names that differ only in the digits at their ends: more of them, such as w0 … w39, are one class
+
+
+def members_by_name(
+    roots: Sequence[Value],
+    arguments: Sequence[Value],
+    parameters: Sequence[Value],
+    nodes: Sequence[Value],
+    numbers: Sequence[Value],
+    most: float,
+) -> Members:
+    """The classes of a graph as a reader has them: W², b², W³ and b³ are different leaves.
+
+    Leaves are told apart by their labels, but for indices, and by what reads them, as long as there are more of them
+    then: what reads different leaves is different, too.
+
+    Raises:
+        TooManyClassesError: There are more than ``most`` before names are looked at.
+    """
+    made = partial(Members, roots, arguments, parameters, nodes, numbers)
+    stems = {leaf: stem(label_of(leaf)) for leaf in made(most).leaves}
+    letters = Counter([name.rstrip("0123456789") for name in {*stems.values()}])
+    many = {letter for letter, times in letters.items() if times > _FEW}
+    names: dict[Value, Hashable] = {
+        leaf: letter if (letter := name.rstrip("0123456789")) in many else name for leaf, name in stems.items()
+    }
+    before = -1
+    while len(kinds := dict.fromkeys(names.values())) > before:
+        before, number = len(kinds), dict(zip(kinds, count()))
+        members = made(inf, {leaf: number[name] for leaf, name in names.items()})
+        names = {leaf: (number[names[leaf]], use) for leaf, use in members.uses().items()}
+    return members

@@ -26,6 +26,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 from autograd import ops
@@ -34,7 +35,6 @@ from autograd.compiler.python import runtime
 from autograd.compiler.python.lines import FUNCTIONS, Lines, Loop
 from autograd.compiler.python.sums import choice_text, sum_text
 from autograd.compiler.python.walks import Walk, letters, walk_of
-from autograd.compiler.textbook.pieces import split
 
 # ---- the lines of a generated module, as text and as a function that runs them ---------------------------------------
 MOST_LOOPS = 1000  # in one function: Python's time to compile them grows with the square of their number
@@ -133,12 +133,11 @@ _SOURCES = {Kind.ARGUMENT: "arguments", Kind.PARAMETER: "parameters"}
 
 def python_text(program: Program, batch: int = 1) -> Text:
     """A program as the lines of a Python module."""
-    pieces, parts = split(program, tables=True)
-    inlined = _inlined(pieces, batch)
-    first = _Writer(pieces, inlined, batch, set())
-    text = first.text(parts)
+    inlined = _inlined(program, batch)
+    first = _Writer(program, inlined, batch, set())
+    text = first.text()
     shared = {column for column, count in first.columns.items() if count > 1}
-    return _Writer(pieces, inlined, batch, shared).text(parts) if shared else text
+    return _Writer(program, inlined, batch, shared).text() if shared else text
 
 
 def _inlined(program: Program, batch: int) -> set[int]:
@@ -172,12 +171,8 @@ def _is_quantity(program: Program, number: int) -> bool:
 
 
 class _Writer(Lines):
-    def text(self, parts: Sequence[int]) -> Text:
-        """The text of the whole module.
-
-        Args:
-            parts: The number of outputs that make each result.
-        """
+    def text(self) -> Text:
+        """The text of the whole module."""
         loads, counts = self._loads()
         boundary = _first_of_backward(self.program)
         data: list[str] = []
@@ -194,7 +189,7 @@ class _Writer(Lines):
                 self._line(number, sum_text(self, number))
             elif not array.kind.is_leaf and array.kind is not Kind.MAP:
                 self._line(number, choice_text(self, number))
-        results = f"[{', '.join(self._results(parts))}]"
+        results = f"[{', '.join(self._results())}]"
         backward = self.lines if boundary < len(self.arrays) else []
         forward = forward if backward else self.lines
         body = [*loads, *(["", "# forward", *forward] if forward else [])]
@@ -244,9 +239,9 @@ class _Writer(Lines):
         text = f"[{walk}]" if array.size == 1 else str(walk)
         return f"[x for row in {text} for x in row]" if array.batched and self.batch > 1 else text
 
-    def _results(self, parts: Sequence[int]) -> list[str]:
-        outputs = iter(self.program.outputs)
-        return [self._result([next(outputs) for _ in range(count)]) for count in parts]
+    def _results(self) -> list[str]:
+        outputs, parts = iter(self.program.outputs), self.program.parts or [1] * len(self.program.outputs)
+        return [self._result(list(islice(outputs, count))) for count in parts]
 
     def _result(self, parts: Sequence[Operand]) -> str:
         """The list of what the parts of an output hold."""

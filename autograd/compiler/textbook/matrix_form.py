@@ -18,7 +18,6 @@ from autograd.compiler.program.classes import Array, Kind, Operand, Program, Rea
 from autograd.compiler.program.indices import Index
 from autograd.compiler.program.nests import Loop
 from autograd.compiler.textbook.matrix_names import MatrixNames, lanes_of, loops_of, row_of
-from autograd.compiler.textbook.pieces import split
 from autograd.labels import DIGITS, SUBSCRIPTS
 from autograd.ops import Op
 from autograd.writer import TERM_SIGN, Dialect, Level, Text
@@ -40,8 +39,7 @@ _NUMERAL = re.compile(r"−?[\d.]+(e[+−]?\d+)?|−?inf|nan")
 
 def matrix_form(program: Program) -> str:
     """The lines of a program, results last."""
-    pieces, _ = split(program)
-    return _Printer(pieces).text()
+    return _Printer(program).text()
 
 
 @dataclass(slots=True)
@@ -192,7 +190,7 @@ class _Printer:
             text = self._matrix_product(f, g, x, y, inner[0], left, right)
         elif left and right:
             text = _beside(x, _transposed(y))
-        elif left and (self.names.is_one_row(number) or self.names.is_one_row(f.array)):
+        elif left and self.names.is_one_row(number) != self.names.is_one_row(f.array):
             text = _beside(y, _transposed(x)) if self.names.is_one_row(number) else _beside(_transposed(x), y)
         else:
             text = _times(x, y)
@@ -203,7 +201,7 @@ class _Printer:
     ) -> Text:
         """f[i, j] g[j, k], added up over j."""
         if not left:
-            if self.names.is_matrix(f.array) or self.names.is_matrix(g.array):
+            if self.names.is_matrix(f.array) != self.names.is_matrix(g.array):
                 return _beside(x, y) if self.names.is_matrix(f.array) else _beside(y, x)
             return _beside(x, y, " · ")
         if abs(inner.strides[1]) > abs(left[0].strides[1]):

@@ -242,8 +242,9 @@ def test_an_output_of_several_nodes_of_several_classes() -> None:
     x, w = Value(2.0), Value(3.0)
     y = x * w
     nodes = [y.tanh(), y, x, y.sin()]
-    builder, outputs, _ = group([nodes, [y]], [x], [w], [y, nodes[0], nodes[3]])
-    found = evaluate(builder.program(outputs).verify(), [2.0], [3.0])
+    groups = group([nodes, [y]], [x], [w], [y, nodes[0], nodes[3]])
+    program = groups.builder.program(map(groups.output, [nodes, [y]])).verify()
+    found = evaluate(program, [2.0], [3.0])
     assert same(found, [[math.tanh(6.0), 6.0, 2.0, math.sin(6.0)], [6.0]])
 
 
@@ -252,8 +253,7 @@ def test_more_classes_than_wanted_are_given_up() -> None:
     arguments = (recording.arguments, recording.parameters, recording.nodes)
     with pytest.raises(TooManyClassesError, match="more than 4 classes"):
         group([recording.outputs], *arguments, most=4)
-    builder, _, _ = group([recording.outputs], *arguments, most=8)
-    assert len(builder.arrays) > 4
+    assert len(group([recording.outputs], *arguments, most=8).builder.arrays) > 4
 
 
 def test_a_captured_node_is_a_leaf_whatever_it_was_computed_from() -> None:

@@ -16,13 +16,13 @@ from nn import MLP
 from nn.losses import half_mse_loss
 from tests.autograd.compiler.test_python_backend import batched_layer
 from tests.support import ROOT
-from tests.support.class_programs import PROGRAMS, Derived, attention, network_loss, numbers, recurrence
+from tests.support.class_programs import PROGRAMS, Named, attention, network_loss, numbers, recurrence
 
 PARAMETERS = (Kind.PARAMETER,)
 
 
 def printed(f: Any, args: Any, kinds: tuple[Kind, ...] = PARAMETERS) -> list[str]:
-    return matrix_form(Derived(f, args, kinds).program).splitlines()
+    return matrix_form(Named(f, args, kinds).shown).splitlines()
 
 
 def test_the_three_layer_network_prints_as_the_textbook_has_it() -> None:
@@ -208,9 +208,9 @@ def test_it_needs_neither_numpy_nor_llvmlite() -> None:
         "import sys\nsys.modules['numpy'] = sys.modules['llvmlite'] = None\n"
         "from autograd.compiler.textbook.matrix_form import matrix_form\n"
         "from autograd.compiler.python.writer import PythonKernel\n"
-        "from tests.support.class_programs import Derived, scalars\n"
-        "derived = Derived(*scalars())\n"
-        "assert 'J = ' in matrix_form(derived.program)\n"
+        "from tests.support.class_programs import Named, scalars\n"
+        "derived = Named(*scalars())\n"
+        "assert 'J = ' in matrix_form(derived.shown)\n"
         "print(len(PythonKernel(derived.program)(derived.arguments, [])))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

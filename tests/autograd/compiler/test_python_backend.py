@@ -19,7 +19,7 @@ from autograd.compiler.program.classes import Kind, Program, Read
 from autograd.compiler.python.walks import Walk, walk_of
 from autograd.compiler.python.writer import PythonKernel, python_source
 from nn import MLP, fit
-from tests.support.class_programs import PROGRAMS, Derived
+from tests.support.class_programs import PROGRAMS, Named
 from tests.support.class_reference import evaluate
 from tests.support.recipes import ROUGH, Recipe, formula, recipes, same, size, unusual
 from tests.support.strategies import Expression, expressions
@@ -27,7 +27,7 @@ from tests.support.strategies import Expression, expressions
 nan, inf = math.nan, math.inf
 
 
-def found(derived: Derived) -> list[list[float]]:
+def found(derived: Named) -> list[list[float]]:
     return [list(output) for output in PythonKernel(derived.program)(derived.arguments, derived.parameters)]
 
 
@@ -39,7 +39,7 @@ def lines(source: str) -> list[str]:
 
 def right_hand_side(f: Any, *args: float) -> str:
     """The expression of a function of x and y, without its gradients."""
-    source = python_source(Derived(f, list(args) or [2.0, 3.0], ()).program)
+    source = python_source(Named(f, list(args) or [2.0, 3.0], ()).shown)
     (line,) = [line for line in lines(source) if line.startswith("value = ")]
     return line.removeprefix("value = ")
 
@@ -47,21 +47,21 @@ def right_hand_side(f: Any, *args: float) -> str:
 # ---- the same numbers ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_that_people_write_give_the_numbers_of_the_engine(name: str) -> None:
-    derived = Derived(*PROGRAMS[name])
+    derived = Named(*PROGRAMS[name])
     for numbers, expected in zip(found(derived), derived.expected, strict=True):
         assert numbers == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
 @given(expressions())
 def test_random_expressions_give_the_numbers_of_the_engine(expression: Expression) -> None:
-    derived = Derived(lambda *xs: expression(*xs) + 0.0 * sum(xs), expression.inputs)
+    derived = Named(lambda *xs: expression(*xs) + 0.0 * sum(xs), expression.inputs)
     for numbers, expected in zip(found(derived), derived.expected, strict=True):
         assert same(numbers, expected, size(derived.expected))
 
 
 @given(recipes(ROUGH), unusual(3))
 def test_infinities_and_nan_are_where_the_reference_has_them(recipe: Recipe, xs: list[float]) -> None:
-    derived = Derived(lambda *v: formula(recipe, v), xs)
+    derived = Named(lambda *v: formula(recipe, v), xs)
     expected = evaluate(derived.program, derived.arguments, derived.parameters)
     assume(size(expected) < 1e9)
     assert same(found(derived), expected, size(expected))
@@ -79,7 +79,7 @@ def test_random_formulas_over_samples_give_the_numbers_of_the_engine(
     def loss(*v: Any) -> Any:
         return together([formula(recipe, [*ws, *v[k : k + 2]]) for k in range(0, 2 * samples, 2)])
 
-    derived = Derived(loss, xs)
+    derived = Named(loss, xs)
     assume(size(derived.expected) < 1e6)
     assert same(found(derived), derived.expected, size(derived.expected))
 
@@ -99,14 +99,14 @@ def test_random_formulas_over_samples_give_the_numbers_of_the_engine(
     ],
 )
 def test_nothing_raises(f: Any, at: tuple[float, float], value: float) -> None:
-    derived = Derived(f, at)
+    derived = Named(f, at)
     numbers = found(derived)
     assert same(numbers[0], [value])
     assert same(numbers, derived.expected, 1e308)
 
 
 def test_the_source_alone_gives_the_same() -> None:
-    derived = Derived(*PROGRAMS["attention"])
+    derived = Named(*PROGRAMS["attention"])
     kernel = PythonKernel(derived.program)
     namespace: dict[str, Any] = {}
     exec(kernel.source, namespace)
@@ -115,7 +115,7 @@ def test_the_source_alone_gives_the_same() -> None:
 
 
 def test_arguments_of_any_real_kind_are_floats_inside() -> None:
-    kernel = PythonKernel(Derived(lambda x, y: x * y / 3.0, [1.0, 1.0], ()).program)
+    kernel = PythonKernel(Named(lambda x, y: x * y / 3.0, [1.0, 1.0], ()).program)
     for args in ([10**30, 10**30], (True, 2), [Fraction(1, 3), 2]):
         assert kernel(args, []) == [[float(args[0]) * float(args[1]) / 3.0]]
 
@@ -128,7 +128,7 @@ def test_a_primitive_of_ones_own_is_called() -> None:
         calls.append(x)
         return x**3
 
-    derived = Derived(lambda xs, w: sum(backend_cube(x) for x in xs) * backend_cube(w), [[1.0, 2.0, 3.0], 2.0])
+    derived = Named(lambda xs, w: sum(backend_cube(x) for x in xs) * backend_cube(w), [[1.0, 2.0, 3.0], 2.0])
     calls.clear()
     assert found(derived) == derived.expected
     assert sorted(calls) == [1.0, 2.0, 2.0, 3.0]
@@ -142,7 +142,7 @@ def test_a_thousand_lines_of_loops_run_in_pieces() -> None:
             values = [(v * 0.9 + k).sin() for v in values]
         return sum(values)
 
-    derived = Derived(f, [[0.1, 0.2, 0.3]], ())
+    derived = Named(f, [[0.1, 0.2, 0.3]], ())
     assert found(derived)[0] == pytest.approx(derived.expected[0], rel=1e-12)
 
 
@@ -205,7 +205,7 @@ def test_a_formula_of_scalars_reads_like_one(f: Any, expected: str) -> None:
 
 
 def test_a_network_reads_layer_by_layer() -> None:
-    text = lines(python_source(Derived(*PROGRAMS["network"]).program))
+    text = lines(python_source(Named(*PROGRAMS["network"]).shown))
     for line in (
         "a2 = [tanh(z) for z in z2]",
         "z3 = [sumprod(w, a) + b for w, b in zip(w3_rows, b3) for a in a2_columns]",
@@ -220,7 +220,7 @@ def test_names_do_not_hide_what_the_source_needs() -> None:
     def f(exp: Any, sum: Any, x: Any) -> Any:
         return (exp * sum).exp() + x
 
-    derived = Derived(f, [1.0, 2.0, 3.0])
+    derived = Named(f, [1.0, 2.0, 3.0])
     assert same(found(derived), derived.expected)
 
 

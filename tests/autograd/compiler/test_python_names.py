@@ -20,7 +20,7 @@ from autograd.compiler.python.writer import PythonKernel
 from autograd.labels import identifier
 from tests.autograd.compiler.test_python_backend import found, lines
 from tests.support import ROOT
-from tests.support.class_programs import Derived
+from tests.support.class_programs import Named
 from tests.support.class_reference import evaluate
 from tests.support.recipes import same
 from tests.support.threads import in_threads, switching
@@ -86,7 +86,7 @@ def test_labels_never_change_what_is_computed(labels: list[str]) -> None:
             node.label = label
         return inner.sigmoid() + inner.exp()
 
-    derived = Derived(f, [0.5, -1.5, 2.0])
+    derived = Named(f, [0.5, -1.5, 2.0])
     assert same(found(derived), derived.expected)
 
 
@@ -107,7 +107,7 @@ def test_labels_of_lists_never_change_what_is_computed(labels: list[str]) -> Non
             terms.append(last + w[k] * w[0])
         return fsum(terms) + sum(a * b for a, b in zip(xs[1:6:2], xs[0:3])) * sum(v * w[5] for v in w[2:9])
 
-    derived = Derived(loss, [0.1 * k for k in range(7)])
+    derived = Named(loss, [0.1 * k for k in range(7)])
     assert same(found(derived), derived.expected)
 
 
@@ -140,7 +140,7 @@ def test_a_batch_may_have_the_name_of_what_runs_over_it() -> None:
 
 
 def test_a_detached_number_is_the_number_itself() -> None:
-    kernel = PythonKernel(Derived(lambda x: x.detach() * x, [3.0], ()).program)
+    kernel = PythonKernel(Named(lambda x: x.detach() * x, [3.0], ()).program)
     assert "value = x * x" in lines(kernel.source)
     assert kernel([3.0], []) == [[9.0]]
 
@@ -150,7 +150,7 @@ def test_equal_labels_stay_apart() -> None:
         x.label = y.label = "v"
         return x - y * x
 
-    assert found(Derived(f, [5.0, 3.0], ())) == [[-10.0]]
+    assert found(Named(f, [5.0, 3.0], ())) == [[-10.0]]
 
 
 # ---- leaves ----------------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_a_primitive_of_ones_own() -> None:
     def cube(x: float) -> float:
         return x**3
 
-    kernel = PythonKernel(Derived(lambda x: cube(x) * 2.0, [2.0]).program)
+    kernel = PythonKernel(Named(lambda x: cube(x) * 2.0, [2.0]).program)
     assert "# my_cube: a primitive of your own" in kernel.source
     assert kernel([2.0], []) == [[16.0], [24.0]]
 
@@ -238,14 +238,14 @@ def test_programs_of_any_length_run_and_give_the_same(count: int, width: int) ->
 def test_a_sum_of_twenty_thousand_terms() -> None:
     arguments = [0.5 * (k % 7) for k in range(20_000)]
     for f in (fsum, sum):
-        derived = Derived(f, [arguments], ())
+        derived = Named(f, [arguments], ())
         assert found(derived) == derived.expected
 
 
 @pytest.mark.parametrize("pieces", [False, True])
 def test_threads_may_share_a_kernel(pieces: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "MOST_LOOPS", 2 if pieces else 1000)
-    derived = Derived(lambda xs: fsum([x.sin() * x.cos() * x for x in xs]), [[0.1 * k for k in range(20)]])
+    derived = Named(lambda xs: fsum([x.sin() * x.cos() * x for x in xs]), [[0.1 * k for k in range(20)]])
     kernel = PythonKernel(derived.program)
     assert (kernel._text.loops > writer.MOST_LOOPS) is pieces
     expected = [kernel([start + 0.1 * k for k in range(20)], []) for start in range(4)]

@@ -14,13 +14,13 @@ from autograd.compiler.python.writer import PythonKernel
 from nn import MLP
 from nn.losses import half_mse_loss
 from tests.autograd.compiler.test_python_backend import found, lines, right_hand_side
-from tests.support.class_programs import PROGRAMS, Derived, attention, recurrence
+from tests.support.class_programs import PROGRAMS, Named, attention, recurrence
 from tests.support.recipes import same
 
 
 def read(f: Callable[..., Any], args: list[Any], *kinds: Any) -> list[str]:
     """The lines of a function."""
-    return lines(PythonKernel(Derived(f, args, *kinds).program).source)
+    return lines(PythonKernel(Named(f, args, *kinds).shown).source)
 
 
 def test_a_neuron_reads_like_a_textbook() -> None:
@@ -135,14 +135,14 @@ def test_arguments_have_the_names_that_the_function_gives_them() -> None:
 
 def test_long_lines_are_broken_inside_their_brackets() -> None:
     ws = [Value(0.1 * k, f"a_rather_long_name_{k}") for k in range(4)]
-    derived = Derived(lambda xs: sum(sumprod(ws, xs[k : k + 4]).tanh() for k in range(0, 20, 4)), [[0.5] * 20])
+    derived = Named(lambda xs: sum(sumprod(ws, xs[k : k + 4]).tanh() for k in range(0, 20, 4)), [[0.5] * 20])
     assert max(map(len, PythonKernel(derived.program).source.splitlines())) < 130
     assert same(found(derived), derived.expected)
 
 
 def test_sums_of_many_products_are_one_call() -> None:
     ws = [Value(0.1 * k, f"w{k}") for k in range(40)]
-    derived = Derived(lambda xs: sumprod(ws, xs, ws[0]), [[1.0] * 40])
+    derived = Named(lambda xs: sumprod(ws, xs, ws[0]), [[1.0] * 40])
     source = PythonKernel(derived.program).source
     assert "from autograd.compiler.python.runtime import sumprod" in source
     assert any(line.startswith("value = sumprod(") for line in lines(source))
@@ -150,14 +150,14 @@ def test_sums_of_many_products_are_one_call() -> None:
 
 
 def test_a_program_without_gradients_has_no_backward_part() -> None:
-    source = PythonKernel(Derived(lambda x: x.sin(), [1.0], ()).program).source
+    source = PythonKernel(Named(lambda x: x.sin(), [1.0], ()).program).source
     assert "def value(arguments, parameters):" in source
     assert "# backward" not in source
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_source_alone_gives_the_same(name: str) -> None:
-    derived = Derived(*PROGRAMS[name])
+    derived = Named(*PROGRAMS[name])
     kernel = PythonKernel(derived.program)
     namespace: dict[str, Any] = {}
     exec(kernel.source, namespace)

@@ -244,8 +244,8 @@ def grouped(recording: Recording) -> int:
     """How many classes a graph has, if it is not given up."""
     assert recording.nodes is not None
     most = most_classes(len(recording.nodes))
-    builder, *_ = group([recording.outputs], recording.arguments, recording.parameters, recording.nodes, most=most)
-    return len(builder.arrays)
+    groups = group([recording.outputs], recording.arguments, recording.parameters, recording.nodes, most=most)
+    return len(groups.builder.arrays)
 
 
 def test_a_graph_without_repetition_is_for_a_tape() -> None:
