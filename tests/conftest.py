@@ -30,4 +30,7 @@ def compiling_takes_no_time() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budget, "_LONG", math.inf)
         patch.setattr(budget, "_CHEAP", math.inf)
+        patch.setattr(budget, "_VAIN", math.inf)
+        patch.setattr(budget, "_SHARE", 0.0)
+        patch.setattr(budget, "_TWICE", 0.0)
         yield

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 # CPU time of this thread in seconds.  Python in a browser has no such clock, but only one thread.
@@ -15,6 +16,9 @@ FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds of compiling allowed before it has saved any time
 _LONG = 0.1  # seconds: if recording and compiling take longer, a further structure has to wait
 _PART = 0.25  # a structure waits until its calls have taken this part of the time that compiling takes
+_SHARE = 0.25  # a recording that decides differently from others is compiled when it has served this part of that time
+_TWICE = 2.0  # another decision is recorded when plain calls have taken this many times as long as recording it
+_VAIN = 1.0  # a recording that never served is dropped when checking it has taken this many times as long
 _MOST_STRUCTURES = 1_000  # structures that are remembered
 
 
@@ -23,8 +27,9 @@ class Budget:
 
     Recording and compiling can cost as much as some hundred calls without the compiler, which give the same results.
     Therefore a function is recorded again as long as its recordings are reused, and otherwise each time the number of
-    calls has doubled.  If compiling takes long, it must also have cost less than it has saved, or than ten calls for
-    each structure of the arguments.
+    calls has doubled.  From the fourth recording on, calls without the compiler must also have taken longer than one.
+    If compiling takes long, it must also have cost less than it has saved, or than ten calls for each structure of the
+    arguments.
 
     Attributes:
         hits: The number of calls that reused a recording.
@@ -32,11 +37,13 @@ class Budget:
         recorded: The number of recordings.
         cost: The seconds that the last recording took; a call without the compiler takes less.
         spent: The seconds that compiling has taken.
+        compiled: The number of programs compiled in that time.
     """
 
     def __init__(self) -> None:
-        self.hits = self.misses = self.recorded = 0
+        self.hits = self.misses = self.recorded = self.compiled = 0
         self.cost = self.spent = 0.0
+        self._plain = 0.0  # seconds of calls without the compiler since the last recording
         self._structures: set[Any] = set()
         self._waiting: dict[Any, float] = {}  # structures not recorded yet, with the seconds that their calls took
         self._at = 0  # the number of calls at the last recording
@@ -53,6 +60,7 @@ class Budget:
             self._structures.add(structure)
         self._waiting.pop(structure, None)
         self.cost = seconds
+        self._plain = 0.0
         self._at = self.calls
 
     def waits(self, structure: Any) -> bool:
@@ -69,12 +77,12 @@ class Budget:
         >>> budget.add("first", 2.0)
         >>> budget.waits("second")
         True
-        >>> budget.waited("second", seconds=0.3)
+        >>> budget.ran("second", seconds=0.3)
         >>> budget.waits("second")
         True
-        >>> budget.waited("second", seconds=0.3)
-        >>> budget.waits("second"), budget.calls
-        (False, 2)
+        >>> budget.ran("second", seconds=0.3)
+        >>> budget.waits("second")
+        False
         """
         if not self.recorded or structure in self._structures:
             return False
@@ -85,12 +93,26 @@ class Budget:
         """The expected seconds of another recording and its compilation."""
         return self.cost + self.spent / self.recorded
 
-    def waited(self, structure: Any, seconds: float) -> None:
-        """Note a call that ran without the compiler because of ``waits``, and the seconds that it took."""
-        self.misses += 1
-        if len(self._waiting) == _MOST_STRUCTURES:
-            self._waiting.clear()
-        self._waiting[structure] = self._waiting.get(structure, 0.0) + seconds
+    def must_wait(self, structure: Any) -> bool:
+        """``waits`` for a call; counts the call if it has to wait."""
+        waits = self.waits(structure)
+        self.misses += waits
+        return waits
+
+    @contextmanager
+    def without(self, structure: Any) -> Iterator[None]:
+        """In this context a call runs without the compiler; the seconds that it takes are noted."""
+        started = thread_time()
+        yield
+        self.ran(structure, thread_time() - started)
+
+    def ran(self, structure: Any, seconds: float) -> None:
+        """Note a call that ran without the compiler, and the seconds that it took."""
+        self._plain += seconds
+        if self.waits(structure):
+            if len(self._waiting) == _MOST_STRUCTURES:
+                self._waiting.clear()
+            self._waiting[structure] = self._waiting.get(structure, 0.0) + seconds
 
     @property
     def structures_waiting(self) -> int:
@@ -103,4 +125,15 @@ class Budget:
             return False
         if structure not in self._structures and len(self._structures) < MOST:  # sequences have different lengths
             return True
-        return (kept < MOST and self.recorded <= FEW + self.hits) or self.calls >= 2 * self._at
+        serves = kept < MOST and self.recorded <= FEW + self.hits
+        if not serves and self.calls < 2 * self._at:
+            return False
+        return self.recorded < FEW or self._plain >= _TWICE * self.cost
+
+    def compiles(self, seconds: float) -> bool:
+        """Whether to compile one more of several recordings, when its calls by the graph have taken so long."""
+        return seconds >= _SHARE * self.spent / max(1, self.compiled)
+
+    def is_vain(self, seconds: float) -> bool:
+        """Whether it costs more to look at a recording that never serves, so long by now, than to record it again."""
+        return seconds > _VAIN * self.cost

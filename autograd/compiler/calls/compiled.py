@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import cells
 from autograd.compiler.backends import BACKENDS
-from autograd.compiler.calls.budget import MOST, thread_time
+from autograd.compiler.calls.budget import MOST
 from autograd.compiler.calls.mapping import map_points
 from autograd.compiler.calls.nodes import Nodes
 from autograd.compiler.calls.objects import Methods, Objects
@@ -80,10 +80,9 @@ class Compiled(Uncompiled):
         found = self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
         if found is not None:
             return Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
-        started, raised = thread_time(), self.raised.pop(get_ident(), None)
-        result = self.graph(args, leaves)
-        if self.budget.waits(structure):
-            self.budget.waited(structure, thread_time() - started)
+        raised = self.raised.pop(get_ident(), None)
+        with self.budget.without(structure):
+            result = self.directly(args, leaves)
         if raised is not None:  # the function raised while it was recorded, but not in the plain call
             self.was_refused(structure, raised)
         return result
@@ -102,10 +101,9 @@ class Compiled(Uncompiled):
             return self.by_graph(args := positional(self.f, args, keywords), arguments.structure(args)[1])
         fast = self._fast  # read once, since another thread may set it to None
         if fast is not None:
-            call, outside = fast
-            if outside.holds():
+            if fast[1].holds():
                 self.budget.hits += 1
-                found: tuple[float, tuple[Any, ...]] = call(*args, **keywords)
+                found: tuple[float, tuple[Any, ...]] = fast[0](*args, **keywords)
                 return found
             self._fast = None
         return self._value_and_grad(*args, **keywords)
@@ -136,7 +134,8 @@ class Compiled(Uncompiled):
         every = _every(len(numbers))
         found = self._run(args, structure, numbers, leaves, False, every, fresh)
         if found is None:
-            return self.by_graph(args, parts_of_call(args)[1])
+            with self.budget.without(structure):
+                return self.by_graph(args, parts_of_call(args)[1])
         variant, result = found
         variant.check_gradients()
         derivatives = result.by_arguments or variant.gradients(False, every, numbers, result.live)[0]
@@ -209,10 +208,13 @@ class Compiled(Uncompiled):
                     continue  # inside no_grad(), backward() has no effect: the recording would set gradients
                 result = variant.evaluate(*asked, numbers, given)
                 if result is not None:
+                    self.kept.served(structure, variant)
                     self._latest = variant, _STEP if variant.has_effects else asked
                     self.budget.hits += 1
                     return variant, result
-            if may_wait and self.budget.waits(structure):
+                if variant.is_vain:
+                    self.kept.forget(structure, variant)
+            if may_wait and self.budget.must_wait(structure):
                 return None
             fresh = self.recorded(args, structure) if self.would_pay(structure) else None
             if fresh is None or not self.are_apart(args, structure, given):

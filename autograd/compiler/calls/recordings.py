@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from autograd.collector import collector_paused
 from autograd.compiler.calls.budget import Budget, thread_time
+from autograd.compiler.calls.kept import MOST_IN_ALL, Variants
 from autograd.compiler.calls.objects import Objects
-from autograd.compiler.calls.variants import MOST_IN_ALL, Variant, Variants
+from autograd.compiler.calls.variants import Variant
 from autograd.compiler.recording.arguments import called, form, structure
 from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.exact import Whole
@@ -66,6 +67,7 @@ class Recordings:
         budget: Decides whether another recording would pay.
         has_effects: Whether the function is known to change something.
         changes_arguments: Whether it changes lists or dictionaries in its arguments.
+        takes_numbers: Whether it did with plain numbers what Python's own can do, and returned one number.
         bound: Whether it was called as the method of an object, which has a compiled method of its own.
         lists: The ids of lists and dictionaries from outside that it changes.
         changes: The change that made its last recording useless, as a text; empty if there was none.
@@ -83,6 +85,7 @@ class Recordings:
         self.kept = Variants()
         self.budget = Budget()
         self.has_effects = self.changes_arguments = self.bound = False
+        self.takes_numbers = True
         self.lists: frozenset[int] = frozenset()
         self.never = self.changes = ""
         self._lock = threading.RLock()
@@ -133,6 +136,8 @@ class Recordings:
             name = getattr(self.f, "__name__", "").replace("<lambda>", "") or "compiled"
             variant = Variant(recording, self.backend, outside, self.budget, self._residence, name)
             self.changes_arguments = self.changes_arguments or recording.changed is not None
+            one = recording.form is None and recording.changed is None
+            self.takes_numbers &= one and not recording.wants_nodes
             self.lists |= recording.effects.lists
             cause = _cause_of(variant, self.variants.get(structure, ()), self.entries, args)
             self.entries.append(Entry(self.recordings, cause, variant, seconds))
@@ -163,12 +168,9 @@ class Recordings:
             places = Places(outside, [*self._places.values()])
             gradients = outside.sets("grad") or not {"grad", "backward"}.isdisjoint(outside.names)
             changes = Changes(
-                outside.values,
-                places,
-                gradients=gradients,
-                labels=outside.sets("label"),
+                outside.values, places, gradients=gradients, labels=outside.sets("label"),
                 differentiates=recording_now(),
-            )
+            )  # fmt: skip
             drawn, rewind = outside.generators.states(), outside.generators.rewind()
             started = thread_time()
             try:
@@ -205,11 +207,7 @@ class Recordings:
 
     def warn_of_graph(self, structure: Any, calls: str) -> None:
         """Warn once that calls which no recording fits run without the compiler, and say why."""
-        times = (
-            ("not recorded", "recorded once")[self.recordings]
-            if self.recordings < 2
-            else f"recorded {self.recordings} times"
-        )
+        times = {0: "not recorded", 1: "recorded once"}.get(self.recordings, f"recorded {self.recordings} times")
         self.warn(
             "recordings",
             f"was {times} in {calls}; calls that no recording fits run without the compiler, many times slower. "
@@ -235,17 +233,17 @@ def _cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args
         if known:
             return f"{known} is a different object now"
         return f"arguments of a different structure: {', '.join(map(form, args))}"
-    changed = kept[-1].outside.changed()
+    changed = kept[0].outside.changed()
     if changed:
         return f"{changed} is a different object now"
-    guard = first_difference(kept[-1].recording, new.recording)
+    guard = first_difference(kept[0].recording, new.recording)
     return "numbers were rounded differently" if guard is None else f"{guard.place or 'a number'} decided differently"
 
 
 def _reason(compiled: Recordings, structure: Any) -> str:
     """Why recordings of a function are hardly ever used again, as a text for the warning."""
     kept = compiled.variants.get(structure, [])
-    outside = kept[-1].outside.changed() if kept else compiled.changes
+    outside = kept[0].outside.changed() if kept else compiled.changes
     if compiled.never:
         return compiled.never
     if compiled.has_effects and compiled.changes:
@@ -256,7 +254,7 @@ def _reason(compiled: Recordings, structure: Any) -> str:
             f"number a Value, which is read at each call ({outside})"
         )
     if len(kept) > 1:
-        return advice(first_difference(*[variant.recording for variant in kept[-2:]]))
+        return advice(first_difference(kept[1].recording, kept[0].recording))
     return "gets arguments of a different structure (lengths, keys, ints or floats) at nearly every call"
 
 
@@ -276,6 +274,23 @@ class Uncompiled(Recordings):
 
     _outside: Outside | None = None
     _told: tuple[Outside | None, tuple[bool, bool, bool]] = None, (False, False, False)  # see `_told_by_code`
+
+    def directly(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
+        """The function as it is, with the arguments themselves where its recordings say that they serve as well.
+
+        Stand-ins for the numbers take as long as the function.  They are needed where it wants of a plain number what
+        only a Value has, and where it returns several numbers, of which some may come from the arguments alone.
+        """
+        if self.takes_numbers and self.entries and not self.has_effects:
+            try:
+                result = called(self.f, args)
+            except AttributeError as error:  # perhaps another branch wants more of a number than those that are known
+                if not isinstance(error.obj, (float, int)) or not hasattr(Value, error.name or ""):
+                    raise
+            else:
+                return result if _stays(result) else as_node(result)
+            self.takes_numbers = False
+        return self.graph(args, given)
 
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """A call without the compiler: inside ``strict()``, which checks each operation, or if no recording fits."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from autograd import ops
 from autograd.compiler.recording.effects import GRADIENT, UPDATED
 from autograd.compiler.recording.record import Recording, as_node
+from autograd.compiler.recording.recorder import Guard
 from autograd.errors import PrimitiveError
 from autograd.functional import gradients
 from autograd.graph import topological_order
@@ -165,16 +166,23 @@ def _computed(recording: Recording, numbers: Sequence[float], live: Sequence[flo
     """The number of each node of the recording; None if a guard does not hold."""
     leaves = [*recording.arguments, *recording.parameters, *recording.numbers]
     place = dict(zip(leaves, map(ops.as_float, [*numbers, *live])))
+    guards: dict[Value, list[Guard]] = {}
+    for guard in recording.guards:
+        guards.setdefault(guard.node, []).append(guard)
+    if not all(_holds(guards[node], place) for node in guards if node in place or not node.parents):
+        return None
     slopes: dict[Value, dict[Value, float]] = {}  # of each node at which backward() began: one walk computes all
     for node in recording.nodes:
         if node.op is not GRADIENT:
             place[node] = node.op.value(*_numbers(node.parents, place))
-            continue
-        root, leaf = node.parents
-        if root not in slopes:
-            slopes[root] = _slopes(recording, place, root)
-        place[node] = slopes[root].get(leaf, 0.0)
-    return place if _holds(recording, place) else None
+        else:
+            root, leaf = node.parents
+            if root not in slopes:
+                slopes[root] = _slopes(recording, place, root)
+            place[node] = slopes[root].get(leaf, 0.0)
+        if node in guards and not _holds(guards[node], place):  # most calls that decide otherwise do so early
+            return None
+    return place
 
 
 def _slopes(recording: Recording, place: Mapping[Value, float], root: Value) -> dict[Value, float]:
@@ -191,13 +199,10 @@ def _slopes(recording: Recording, place: Mapping[Value, float], root: Value) -> 
     return found
 
 
-def _holds(recording: Recording, place: Mapping[Value, float]) -> bool:
-    """Whether all decisions are the same as in the recording."""
-    found = _numbers([guard.node for guard in recording.guards], place)
-    return all(
-        (x != 0.0) == (guard.found != 0.0) if guard.is_truth else x == guard.found
-        for x, guard in zip(found, recording.guards)
-    )
+def _holds(guards: Sequence[Guard], place: Mapping[Value, float]) -> bool:
+    """Whether the decisions at a node are the same as in the recording."""
+    (x,) = _numbers([guards[0].node], place)
+    return all((x != 0.0) == (guard.found != 0.0) if guard.is_truth else x == guard.found for guard in guards)
 
 
 def _numbers(nodes: Iterable[Value], place: Mapping[Value, float]) -> list[float]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from math import isfinite
 from operator import attrgetter
@@ -12,10 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.collector import collector_paused
 from autograd.compiler.backends import TooManyClassesError, native_available, native_imported
-from autograd.compiler.calls.budget import MOST, Budget, thread_time
+from autograd.compiler.calls.budget import Budget, thread_time
 from autograd.compiler.calls.replay import EagerPlan, at_recording, evaluated, stepped
 from autograd.compiler.calls.steps import live_numbers, recorded, step, write
-from autograd.compiler.recording.arguments import NUMBERS
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.results import floats_of, several
@@ -25,12 +23,12 @@ from autograd.errors import PrimitiveError
 from autograd.graph import Leaves
 from autograd.value import Value
 
-MOST_IN_ALL = 64  # recordings kept for a function
 FEW_NODES = 300  # a recording with more nodes does not become a builtin function
 _FEW = 256  # if the results have more local derivatives together, the call becomes a node
 _MANY = 32  # if there are so many parameters, machine code reads them all at once,
 _PAYS = 3  # from this call on
 BY_GRAPH = 4  # calls of a small function that replay the recorded graph, before it is compiled
+PROVED = 2  # a recording with decisions is compiled after it served so many calls, its own among them
 _BY_GRAPH_IN_ALL = 10_000  # operands that these calls may compute together: compiling costs as much as ten times that
 BUILTIN_FROM = 4  # calls of value_and_grad before it becomes a builtin function
 TINY = 100  # a function with at most so many operands is faster as Python source than as machine code
@@ -91,15 +89,20 @@ class Variant:
         self.captured: tuple[Any, ...] = kind(recording.parameters)
         labels = [node.label if node.parents else "" for node in recording.outputs]
         self.labels = labels if any(labels) else []  # of the outputs
-        self.calls = 0
+        self.calls = 0  # that it served, the recorded one among them
+        self.is_further = (
+            False  # whether there are others for this structure of the arguments, which decide differently
+        )
         self._reads = 0  # how often the data of the captured leaves was read
         self._native: Numbers | None = None  # reads this data by machine code
         self.backend = backend
         # The number of calls that replay the graph, and the backend of the others.
-        self._by_graph, self._later = _stages(recording) if backend == "auto" else (0, backend)
-        # Whether machine code is too early; whether Python source would be long; the seconds of the calls meanwhile.
+        self._calls_by_graph, self._later = _stages(recording) if backend == "auto" else (0, backend)
+        # Whether machine code is too early; whether Python source would be long.
         self._waits = backend == "auto" and len(recording.nodes.operands) < _BY_GRAPH_IN_ALL
-        self._is_irregular, self._took = False, 0.0
+        self._is_irregular = False
+        # Seconds that the calls took until there was machine code: those it served, and those that decided otherwise.
+        self._took = self._vainly = 0.0
         self.outside = outside
         self.budget = budget
         self.residence = residence
@@ -131,6 +134,23 @@ class Variant:
 
             if can_read():
                 self._native = leaves.native = Numbers(leaves)
+
+    @property
+    def _is_by_graph(self) -> bool:
+        """Whether a call is made by the graph, since to compile it would not pay, or not yet.
+
+        One of several recordings, which decide differently, may never serve again.
+        """
+        if self.backend != "auto" or self.plans:
+            return False
+        if self.calls <= max(self._calls_by_graph, PROVED if self.recording.guards else 0):
+            return True
+        return self.is_further and not self.budget.compiles(self._took)
+
+    @property
+    def is_vain(self) -> bool:
+        """Whether it served no other call, and to look at it has taken longer than to record it."""
+        return self.calls < PROVED and self.budget.is_vain(self._vainly)
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], weighted: bool = False) -> Plan | EagerPlan:
         """The plan for the value and the gradients that are asked for.
@@ -183,15 +203,23 @@ class Variant:
         return made or EagerPlan(partial(step, recording, partial(stepped, recording)), recording)
 
     def evaluate(
-        self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
+        self,
+        by_parameters: bool,
+        by_arguments: tuple[int, ...],
+        numbers: Sequence[float],
+        given: Sequence[Any],
     ) -> Evaluated | None:
         """The results of a call, with all its effects done; None, and no effect, if a guard does not hold."""
         self.calls += 1
-        if self.calls <= self._by_graph or not self._waiting():
-            return self._evaluated(by_parameters, by_arguments, numbers, given)
-        started, compiling = thread_time(), self.seconds
+        is_timed = self._is_by_graph or self._waiting()
+        started, compiling = thread_time() if is_timed else 0.0, self.seconds
         found = self._evaluated(by_parameters, by_arguments, numbers, given)
-        self._took += thread_time() - started - (self.seconds - compiling)
+        seconds = thread_time() - started - (self.seconds - compiling) if is_timed else 0.0
+        if found is None:
+            self.calls -= 1
+            self._vainly += seconds
+        else:
+            self._took += seconds
         return found
 
     def _evaluated(
@@ -279,7 +307,7 @@ class Variant:
             key: The name of the plan.
             make: A function that makes it of a backend and, if that is to be short, the largest number of classes.
         """
-        if self.calls <= self._by_graph:
+        if self._is_by_graph:
             return None
         if self._later == "python" or not self._waiting():
             return self._planned(key, lambda: make(self._later))
@@ -300,6 +328,7 @@ class Variant:
                 self.recording.nodes.forget()
                 seconds = thread_time() - started
                 self.budget.spent += seconds
+                self.budget.compiled += 1
                 self.seconds += seconds
         return found
 
@@ -318,7 +347,7 @@ class Variant:
     def live(self, given: Sequence[Any]) -> Sequence[float] | None:
         """The current numbers that a call with these arguments reads outside; None if one of them is no number now."""
         self._reads += not self._waits
-        if self._reads == max(_PAYS, self._by_graph + 1):
+        if self._reads == max(_PAYS, self._calls_by_graph + 1):
             self._make_native()
         found = self._native.read() if self._native is not None else None
         return live_numbers(self.recording, given) if found is None else found
@@ -329,64 +358,3 @@ def _stages(recording: Recording) -> tuple[int, str]:
     operands = 1 + len(recording.nodes.operands)
     calls = min(BY_GRAPH, _BY_GRAPH_IN_ALL // operands)
     return calls if calls >= _PAYS else 0, "python" if operands <= TINY else "auto"
-
-
-class Variants:
-    """The recordings of a function that are kept, by the structure of the arguments."""
-
-    def __init__(self) -> None:
-        self.by_structure: dict[Any, list[Variant]] = {}
-        self._ages: deque[tuple[Any, Variant]] = deque()  # the oldest first
-
-    def add(self, structure: Any, variant: Variant) -> None:
-        """Keep another variant, and drop the oldest one if there are too many."""
-        kept = self.by_structure.get(structure, [])
-        self._ages.append((structure, variant))
-        self.by_structure[structure] = [*kept, variant]
-        if len(kept) == MOST:
-            self._forget(next(age for age in self._ages if age[1] is kept[0]))
-        elif len(self._ages) > MOST_IN_ALL:
-            self._forget(self._ages[0])
-
-    def all(self) -> list[Variant]:
-        """All variants that are kept, safe against other threads that add to them meanwhile."""
-        return [variant for kept in list(self.by_structure.values()) for variant in kept]
-
-    def gives_number(self, given: Sequence[Any]) -> bool:
-        """Whether a plain number that the function returns is known to have no gradient."""
-        if not any(isinstance(x, float) for x in given):
-            return True
-        forms = [variant.recording.form for variant in self.all()]
-        return any(form is not None and form.is_number for form in forms)
-
-    def apart(self, given: Sequence[Any]) -> bool:
-        """Whether the Values are distinct, and none of them is also captured by the function."""
-        if NUMBERS.issuperset(map(type, given)):
-            return True
-        values = [x for x in given if isinstance(x, Value)]
-        captured = [p for variant in self.all() for p in variant.recording.parameters]
-        return len(set(values)) == len(values) and set(values).isdisjoint(captured)
-
-    def _forget(self, age: tuple[Any, Variant]) -> None:
-        structure, variant = age
-        self._ages.remove(age)
-        left = [other for other in self.by_structure.pop(structure) if other is not variant]
-        if left:
-            self.by_structure[structure] = left
-
-    def holding(self, structure: Any) -> Iterator[Variant]:
-        """The variants for a structure that were recorded with the same things outside as there are now."""
-        kept = self.by_structure.get(structure, ())
-        if len(kept) == 1:  # the most frequent case
-            return iter(kept if kept[0].outside.holds() else ())
-        return self._holding(kept)
-
-    @staticmethod
-    def _holding(kept: Sequence[Variant]) -> Iterator[Variant]:
-        looked: dict[Outside, bool] = {}  # most variants share one `Outside`
-        for variant in kept:
-            outside = variant.outside
-            if outside not in looked:
-                looked[outside] = outside.holds()
-            if looked[outside]:
-                yield variant

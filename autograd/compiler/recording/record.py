@@ -61,6 +61,7 @@ class Recording(NamedTuple):
     changed: Form | None = None  # of lists and dictionaries in the arguments afterwards; its nodes are the last outputs
     numbers: Sequence[Value] = ()  # leaves of plain numbers that each call reads where they are
     effects: Effects = Effects()  # what the function changes
+    wants_nodes: bool = False  # whether the function wants of plain numbers in the arguments what only a Value has
 
     @property
     def output(self) -> Value:
@@ -141,7 +142,8 @@ def record(
     for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
     recording = _graph(outputs, leaves, recorder, changes, effects)
-    return recording._replace(dropped=_dropped(recorder.dropped, set(leaves)), form=form, changed=left)
+    dropped = _dropped(recorder.dropped, set(leaves))
+    return recording._replace(dropped=dropped, form=form, changed=left, wants_nodes=recorder.wants_nodes)
 
 
 def _run(

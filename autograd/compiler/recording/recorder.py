@@ -64,6 +64,7 @@ class Recorder:
         self._formulas: dict[str, Formula] = {}
         # Whether the function may catch Python's errors for quotients and powers of floats.
         self.catches_arithmetic = False
+        self.wants_nodes = False  # whether the function wants of plain numbers in the arguments what only a Value has
         self.refused = ""  # what the function does that a program cannot do; empty if it does nothing of that kind
         self.bounds: dict[Value, int] = {}  # how large ints can be at most, see ``exact``
         self.outside: dict[int, Any] = {}  # by id, the objects that the function can see besides its arguments

@@ -29,7 +29,7 @@ from autograd.compiler.recording.arguments import called
 from autograd.compiler.recording.choosing import DifferentiatedWhole, TracedWhole
 from autograd.compiler.recording.exact import Whole
 from autograd.compiler.recording.results import Container, Form, Given
-from autograd.compiler.recording.traced import TracedNumber, traced
+from autograd.compiler.recording.traced import TracedFloat, TracedInt, TracedNumber, traced
 from autograd.compiler.recording.written import NotReplayableError
 from autograd.errors import CompileError, StaleGraphError
 from autograd.modes import current_modes, transformation
@@ -111,7 +111,7 @@ def _plain(x: Any) -> Any:
 
 
 # ---- lists and dictionaries in the arguments -------------------------------------------------------------------------
-_NUMBERS = {Value, float, int}
+_NUMBERS = {Value, float, int, TracedFloat, TracedInt}
 
 
 class Copies:

@@ -60,6 +60,12 @@ def _recorder() -> Any:
     return current_modes().recorder if open_contexts.count else None
 
 
+def _note_node() -> None:
+    """The function wants of a plain number what only a Value has."""
+    if (recorder := _recorder()) is not None:
+        recorder.wants_nodes = True
+
+
 class TracedNumber(Traced):
     """A plain number that is computed from the arguments: see the module."""
 
@@ -73,6 +79,7 @@ class TracedNumber(Traced):
     def __setattr__(self, name: str, found: Any) -> None:
         if not hasattr(Value, name):
             raise AttributeError(f"{self.kind.__name__!r} object has no attribute {name!r}")
+        _note_node()
         setattr(self.node, name, found)
 
     @property  # type: ignore[misc]
@@ -134,6 +141,7 @@ class TracedNumber(Traced):
         if name.startswith("_"):
             raise AttributeError(name)
         if hasattr(Value, name):
+            _note_node()
             return getattr(self.node, name)
         if not hasattr(self.kind, name):
             raise AttributeError(f"{self.kind.__name__!r} object has no attribute {name!r}")

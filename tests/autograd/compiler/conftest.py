@@ -15,6 +15,7 @@ def compiled_at_once() -> Iterator[None]:
     """However small a function is, machine code runs its first call."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(variants, "BY_GRAPH", 0)
+        patch.setattr(variants, "PROVED", 0)
         patch.setattr(variants, "TINY", 0)
         patch.setattr(variants, "PATIENCE", 0.0)
         patch.setattr(variants, "BUILTIN_FROM", 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import random
+import types
 import warnings
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 
 import autograd
 from autograd import Value, functional
-from autograd.compiler.calls import budget, variants
-from autograd.compiler.calls import compiled as compiled_calls
+from autograd.compiler.calls import budget, kept, variants
 from autograd.compiler.calls.budget import Budget
+from autograd.compiler.calls.kept import Variants
 
 pytest.importorskip("numpy")
 RNG = random.Random(1)
@@ -37,12 +38,12 @@ def test_a_structure_that_was_recorded_never_waits_again_however_many_there_are(
     monkeypatch.setattr(budget, "_LONG", 0.5)
     known = Budget()
     for n in range(3 * budget.MOST):
-        known.waited(n, seconds=9.0)
+        known.ran(n, seconds=9.0)
         known.add(n, 1.0)
     assert not any(map(known.waits, range(3 * budget.MOST)))
     assert known.waits("another")
     assert known.structures_waiting == 0
-    known.waited("another", seconds=0.1)
+    known.ran("another", seconds=0.1)
     assert known.structures_waiting == 1
 
 
@@ -87,7 +88,7 @@ def test_shapes_that_come_back_are_all_recorded() -> None:
 
 
 def test_recordings_of_many_shapes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(variants, "MOST_IN_ALL", 5)
+    monkeypatch.setattr(kept, "MOST_IN_ALL", 5)
     compiled = autograd.compile(total, backend="python")
     for n in range(1, 31):
         call_quietly(compiled, [[1.0] * n] * 3)
@@ -102,7 +103,7 @@ def test_where_compiling_takes_long_a_further_structure_is_compiled_when_its_cal
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = itertools.count(0.0)  # so that each call without the compiler takes 1 s
-    monkeypatch.setattr(compiled_calls, "thread_time", lambda: next(clock))
+    monkeypatch.setattr(budget, "thread_time", lambda: next(clock))
     monkeypatch.setattr(Budget, "_price", 6.0)
     monkeypatch.setattr(budget, "_LONG", 0.0)
     weights = [Value(0.5) for _ in range(9)]
@@ -210,3 +211,113 @@ def test_side_effects_happen_once_a_call() -> None:
     compiled = autograd.compile(f)
     assert call_quietly(compiled, [1.0] * 20) == [2.0] * 20
     assert len(seen) == 20
+
+
+# ---- functions that decide by their data -----------------------------------------------------------------------------
+def sort(xs: Any) -> Any:
+    """Another order of the numbers is another decision, and there are 720."""
+    ordered = sorted([SLOPE * x for x in xs], key=lambda v: v.data)
+    return sum([v * k for k, v in enumerate(ordered)])
+
+
+SLOPE = Value(2.0)
+POINTS = [[RNG.gauss(0.0, 1.0) for _ in range(6)] for _ in range(200)]
+
+
+def test_a_recording_that_never_serves_is_dropped_when_looking_at_it_has_cost_as_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled = autograd.compile(sort)
+    monkeypatch.setattr(variants, "PROVED", 2)
+    assert call_quietly(compiled, POINTS[:3]) == [sort(xs).data for xs in POINTS[:3]]
+    assert len(compiled.kept.all()) == 3
+    monkeypatch.setattr(budget, "_VAIN", 0.0)
+    assert call_quietly(compiled, POINTS[3:5]) == [sort(xs).data for xs in POINTS[3:5]]
+    assert len(compiled.kept.all()) <= 2  # those that were recorded in these calls, if there is a clock as fine as that
+    assert call_quietly(compiled, POINTS[:3]) == [sort(xs).data for xs in POINTS[:3]]
+
+
+def test_another_decision_is_recorded_when_calls_have_taken_longer_than_to_record_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budget, "_TWICE", 2.0)
+    known = Budget()
+    for _ in range(budget.FEW):
+        assert known.would_pay("structure", 0)
+        known.add("structure", 1.0)
+    known.hits = 10
+    known.ran("structure", 1.5)
+    assert not known.would_pay("structure", 3)
+    known.ran("structure", 1.5)
+    assert known.would_pay("structure", 3)
+    known.add("structure", 1.0)
+    assert not known.would_pay("structure", 3)
+
+
+def test_of_too_many_recordings_the_one_that_served_longest_ago_goes() -> None:
+    known = Variants()
+    made: list[Any] = [types.SimpleNamespace() for _ in range(budget.MOST + 2)]
+    for variant in made[:-2]:
+        known.add("structure", variant)
+    known.served("structure", made[0])
+    known.add("structure", made[-2])
+    assert {*map(id, known.all())} == {*map(id, [made[0], *made[2:-1]])}
+    known.served("structure", made[3])
+    known.served("structure", made[2])
+    known.add("structure", made[-1])
+    assert {*map(id, known.all())} == {*map(id, [made[0], made[2], made[3], *made[5:]])}
+    assert [variant.is_further for variant in made] == [False, *[True] * (len(made) - 1)]
+
+
+# ---- calls without the compiler get the numbers themselves -----------------------------------------------------------
+def without_a_recording(f: Any, calls: list[Any]) -> tuple[Any, list[float]]:
+    """The compiled function once there is no budget for another recording, and what it then gives."""
+    compiled = autograd.compile(f)
+    compiled(calls[0])
+    compiled.budget.would_pay = lambda structure, kept: False
+    return compiled, call_quietly(compiled, calls[1:])
+
+
+def test_a_call_without_the_compiler_gets_plain_numbers_as_they_are() -> None:
+    kinds: list[Any] = []
+
+    class Seen(float):
+        """A float in which one sees who multiplies it."""
+
+        def __rmul__(self, other: Any) -> Any:
+            kinds.append(type(other))
+            return other * float(self)
+
+    def f(xs: Any) -> Any:
+        return sum([x * Seen(2.0) for x in xs]) * SLOPE if xs[0] > xs[1] else SLOPE * xs[0]
+
+    compiled, found = without_a_recording(f, [[0.0, 1.0], [2.0, 1.0], [3.0, 1.0]])
+    assert found == [12.0, 16.0]
+    assert {*kinds} == {float}
+    assert compiled.takes_numbers
+
+
+@pytest.mark.parametrize("wants", [lambda x: x.data, lambda x: x.exp().log(), lambda x: abs(x.relu())])
+def test_but_what_only_a_value_has_is_there_in_each_branch(wants: Any) -> None:
+    def seldom(x: Any) -> Any:
+        return SLOPE * wants(x) if x > 1.0 else SLOPE * x
+
+    def always(x: Any) -> Any:
+        return SLOPE * wants(x) if x > 1.0 else SLOPE * wants(x) * 2.0
+
+    for f, served in ((seldom, 1.0), (always, 2.0)):
+        compiled, found = without_a_recording(f, [0.5, 2.0, 3.0, 0.25])
+        assert found == pytest.approx([4.0, 6.0, 0.5 * served])
+        assert not compiled.takes_numbers
+
+
+def test_an_attribute_that_is_missing_elsewhere_is_an_error_as_ever() -> None:
+    runs: list[int] = []
+
+    def f(x: Any) -> Any:
+        return SLOPE * (x if x < 1.0 else runs.append(1) or len(runs).nothing)
+
+    compiled = autograd.compile(f)
+    compiled(0.5)
+    with pytest.raises(AttributeError, match="'int' object has no attribute 'nothing'"):
+        compiled(2.0)

@@ -195,6 +195,19 @@ def test_a_larger_function_is_compiled_earlier_and_a_large_one_at_once() -> None
     assert calls[2] == 0
 
 
+def test_of_recordings_that_decide_differently_only_those_that_serve_are_compiled() -> None:
+    def f(xs: Any) -> Any:
+        return sum([x * k for k, x in enumerate(sorted(xs))])
+
+    compiled = autograd.compile(f)
+    for k in range(40):
+        xs = [math.sin(7.0 * k + i * i) for i in range(8)]
+        assert same(compiled(xs).data, f(xs))
+        assert same(compiled.value_and_grad(xs)[0], f(xs))
+    assert len(compiled.kept.all()) > 1
+    assert not any(variant.plans for variant in compiled.kept.all() if variant.calls < variants.PROVED)
+
+
 def test_source_program_and_report_are_the_same_before_and_after() -> None:
     f = autograd.compile(formula)
     texts = []
