@@ -1,12 +1,12 @@
-"""The compiler: a recorded scalar graph becomes a program over classes of nodes, and that machine code or Python.
+"""The compiler: it turns a recorded scalar graph into a program over arrays, and the program into machine code.
 
     record           run the function once on Values                         graph
-    group            nodes that do the same become one array                 program
-    differentiate    by the rows of the derivative table                     program
-    schedule         operations that become one loop
-    machine          machine code (llvmlite), or python: readable source
+    group            join nodes that do the same into one array              program
+    differentiate    apply the rows of the derivative table                  program
+    schedule         join operations into loops                              steps
+    machine          emit machine code (llvmlite); or python: readable source
 
-``autograd.compile`` is the way in.  ``README.md`` in this folder has the files in the order in which to read them.
+Its entry point is ``autograd.compile``.  ``README.md`` in this folder lists the files in reading order.
 """
 
 from autograd.compiler.calls.compiled import Compiled

@@ -1,7 +1,7 @@
-"""Writing programs over classes: arrays that compute like numbers, so that the rows of the table write programs.
+"""Writes programs over classes: its arrays compute like numbers, so that the rows of the table write programs.
 
-The builder folds constants, leaves out what changes nothing (x * 1, x + 0), never writes the same array twice, computes
-what is read many times before it is read (``cos(x[i])`` becomes ``cos(x)[i]``), and drops what no output needs.
+The builder folds constants, omits operations without effect (x * 1, x + -0.0), never writes the same array twice,
+applies an operation before its operand is repeated (``cos(x[i])`` becomes ``cos(x)[i]``), and drops unused arrays.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Builder:
 
     # ---- index maps ------------------------------------------------------------------------------------------------
     def index(self, places: Sequence[int]) -> Index:
-        """The index map with these places: the same object for the same places."""
+        """The index map with these numbers: always the same object for the same numbers."""
         if isinstance(places, Index):
             return places
         key: Any = places
@@ -43,37 +43,37 @@ class Builder:
         return found
 
     def adopted(self, index: Index) -> Index:
-        """The index map with the places of another one, whose loops need not be looked for again."""
+        """The index map with the same numbers as another one, whose loops are reused if they are known."""
         found = self.index(index.places)
         if "dims" in vars(index):
             vars(found).setdefault("dims", index.dims)
         return found
 
     def identity(self, size: int) -> Index:
-        """The index map that reads every member in its place."""
+        """The index map that reads member i at position i."""
         return self.index(range(size))
 
     def read(self, array: Operand, places: Sequence[int]) -> Read:
-        """An operand read once more by other places."""
+        """An operand, read again through another index map."""
         assert isinstance(array, Read)
         if isinstance(places, Index) and array.index.is_identity:
             return Read(array.array, places)
         return Read(array.array, self.index(taken(array.index.places, places)))
 
     def terms(self, owner: Sequence[int], *factors: Operand) -> Terms:
-        """Terms of a sum."""
+        """The terms of a sum, as ``Terms``."""
         reads = tuple([factor for factor in factors if isinstance(factor, Read)])
         return Terms(self.index(owner), reads, any(self.is_batched(read) for read in reads))
 
     def spread(self, operand: Operand, size: int) -> Read:
-        """An operand as a Read of ``size`` places; a number becomes a constant that all places read."""
+        """An operand as a Read of ``size`` positions; a number becomes a constant that all positions read."""
         if isinstance(operand, Read):
             return operand
         return self.read(self.leaf(Kind.CONSTANT, [operand]), self.index([0] * size))
 
     # ---- arrays ----------------------------------------------------------------------------------------------------
     def append(self, array: Array) -> Read:
-        """Write an array as it is, unless the same one is there."""
+        """Write an array, unless the program already has the same one."""
         key = (
             array._replace(data=array.data if array.kind is Kind.SCATTER else (), op=None),
             array.op and id(array.op),
@@ -87,19 +87,19 @@ class Builder:
         return Read(number, self.identity(array.size))
 
     def leaf(self, kind: Kind, data: Sequence[Any], *, batched: bool = False) -> Read:
-        """An array of numbers that come from elsewhere."""
+        """Write an array of given numbers: arguments, parameters or constants."""
         return self.append(Array(kind, len(data), batched, data=data))
 
     def is_batched(self, operand: Operand) -> bool:
-        """Whether an operand is another number for each sample of a batch."""
+        """Whether an operand has different numbers for each sample of a batch."""
         return isinstance(operand, Read) and self.arrays[operand.array].batched
 
     def map(self, op: Op, operands: Sequence[Operand], size: int = 1) -> Operand:
-        """An operation on each member.
+        """Write an operation on each member.
 
         Args:
             op: A row of the derivative table.
-            operands: Numbers and reads of one length.
+            operands: Numbers, and reads of the same length.
             size: The size of the result, if all operands are numbers.
         """
         operands = [self.known(operand) for operand in operands]
@@ -113,7 +113,7 @@ class Builder:
         source = self.arrays[reads[0].array].size
         if (
             not index.is_identity
-            and source == index.distinct  # what nobody reads may be inf, and its derivative nan
+            and source == index.distinct  # at a member that is not read, the operation could give inf or nan
             and all(read.index is index and self.arrays[read.array].size == source for read in reads)
         ):
             every = self.identity(source)
@@ -131,7 +131,7 @@ class Builder:
         exact: bool = False,
         op: Op | None = None,
     ) -> Operand:
-        """Sums of products; where each sum is one product only, it is that product."""
+        """Write sums of products; short sums with one term per list become plain operations."""
         if batched is None:
             batched = any(part.batched for part in terms)
         if batched:
@@ -143,7 +143,7 @@ class Builder:
         return self.append(Array(Kind.SUM, size, batched, op=op, terms=tuple(terms), exact=exact))
 
     def _without_sum(self, size: int, terms: Sequence[Terms], batched: bool) -> Operand | None:
-        """Sums in which every member has exactly one term in each list, as additions."""
+        """The sums as additions, if every member has exactly one term in each list; else None."""
         if any(len(part.owner) != size or (part.batched and not batched) for part in terms):
             return None
         if len(terms) > 8:
@@ -166,37 +166,37 @@ class Builder:
 
     # ---- choices at run time ---------------------------------------------------------------------------------------
     def gather(self, chosen: Operand, candidates: Read, size: int) -> Operand:
-        """Members that numbers of the call choose: y[m] = candidates[k, m] with k = chosen[m].
+        """Write a GATHER: y[m] = candidates[k, m] with k = chosen[m].
 
         Args:
-            chosen: A number for each m, or one that is known.
-            candidates: The members to choose from, candidate by candidate.
-            size: The number of members that are chosen.
+            chosen: The selecting number k for each m, or one known number.
+            candidates: The members to select from: for each k, one for each m.
+            size: The number of members m.
         """
         chosen, count = self.known(chosen), len(candidates.index) // size
         if not isinstance(chosen, Read):
             first = int(chosen) * size if 0.0 <= chosen < count else -1
             return self.read(candidates, range(first, first + size)) if first >= 0 else nan
         step = common_step(candidates.index.places, size)
-        if step == 0:  # one candidate
+        if step == 0:  # all candidates are the same
             return self.read(candidates, range(size))
-        if step is None:  # next to each other they are in equal steps
+        if step is None:  # the rows of candidates are not equally spaced; those of a copy are
             copy = Array(Kind.MAP, len(candidates.index), self.is_batched(candidates), ops.identity, (candidates,))
             candidates = self.append(copy)
         batched = self.is_batched(chosen) or self.is_batched(candidates)
         return self.append(Array(Kind.GATHER, size, batched, operands=(chosen, candidates)))
 
     def scatter(self, chosen: Operand, sent: Operand, places: Index, *, batched: bool) -> tuple[Read, int]:
-        """The transpose of ``gather``: y[places[k, m]] += sent[m] with k = chosen[m].
+        """Write a SCATTER, the transpose of ``gather``: y[places[k, m]] += sent[m] with k = chosen[m].
 
         Args:
-            chosen: A number for each m.
-            sent: The same, or one number for all.
-            places: The members of an array that were the candidates, candidate by candidate.
-            batched: Whether there are such sums for each sample; else the samples are added up.
+            chosen: The selecting number k for each m.
+            sent: The number to add for each m, or one number for all.
+            places: The candidates, as members of an array: for each k, one for each m.
+            batched: Whether each sample has its own sums; otherwise the samples are added up.
 
         Returns:
-            The sums for all members between the lowest and the highest candidate, and which member the first is.
+            The sums for all members from the lowest to the highest candidate, and the lowest candidate.
         """
         first = places.first
         moved = self.index(places.places if not first else [place - first for place in places.places])
@@ -204,9 +204,9 @@ class Builder:
         operands = (self.spread(chosen, size), self.spread(sent, size))
         return self.append(Array(Kind.SCATTER, places.end - first, batched, operands=operands, data=moved)), first
 
-    # ---- what needs no array ---------------------------------------------------------------------------------------
+    # ---- simplification --------------------------------------------------------------------------------------------
     def known(self, operand: Operand) -> Operand:
-        """A read of constants that are all the same, as that number."""
+        """The operand itself; or, if it reads constants that are all equal, their number."""
         if isinstance(operand, Read) and (array := self.arrays[operand.array]).kind is Kind.CONSTANT:
             numbers = {repr(array.data[i]) for i in set(operand.index.places)}
             if len(numbers) == 1:
@@ -214,7 +214,7 @@ class Builder:
         return operand
 
     def _simplified(self, op: Op, operands: list[Operand]) -> Operand | None:
-        """The result without a new array, if there is one, by rules true of every float: x * 0 is not always 0."""
+        """The result, if it needs no new array; all rules used hold for every float (x * 0 is not always 0)."""
         numbers = [None if isinstance(operand, Read) else operand for operand in operands]
         if op is ops.identity:
             return operands[0]
@@ -250,12 +250,12 @@ class Builder:
         return self.arrays[operand.array] if isinstance(operand, Read) else None
 
     def _through(self, outer: Operand, inner: Operand) -> Operand:
-        """A read through two index maps: what an array reads, at the places where the array itself is read."""
+        """``inner``, read through the index map of ``outer``."""
         return self.read(inner, outer.index) if isinstance(inner, Read) and isinstance(outer, Read) else inner
 
     # ---- the result ------------------------------------------------------------------------------------------------
     def program(self, outputs: Iterable[Operand]) -> Program:
-        """The program with these outputs, without the arrays that no output needs; parameters stay."""
+        """The program with these outputs, without the arrays that no output uses; parameters stay."""
         outputs = list(outputs)
         roots = [output.array for output in outputs if isinstance(output, Read)]
         roots += [number for number, array in enumerate(self.arrays) if array.kind is Kind.PARAMETER]
@@ -289,7 +289,7 @@ def _reflected(op: Binary) -> Callable[[Rows, Any], Any]:
 
 
 class Rows(Number):
-    """One number per place, as a number: arithmetic on it writes arrays."""
+    """An array that acts as a number: arithmetic on it writes arrays into the program."""
 
     __slots__ = ("builder", "read")
 
@@ -327,5 +327,5 @@ class Rows(Number):
 
 
 def wrapped(builder: Builder, operand: Operand) -> Any:
-    """An operand as a number that the rows of the table take."""
+    """An operand as a number that the rows of the table can compute with."""
     return Rows(builder, operand) if isinstance(operand, Read) else operand

@@ -1,21 +1,21 @@
-"""The representation of a compiled program: classes of numbers as arrays, and index maps between them.
+"""The representation of a compiled program: arrays, and index maps between them.
 
-Everything that a recorded graph computes in the same way is one array: the weighted inputs of a layer for all neurons
-and all samples, or the products q·k of all pairs of tokens.  An array is one of
+All nodes of a recorded graph that are computed in the same way form one array: the weighted inputs of a layer for all
+neurons and samples, or the products q·k of all pairs of tokens.  The kinds of arrays are
 
-    ARGUMENT, PARAMETER    numbers that each call brings along
-    CONSTANT               numbers of the program
+    ARGUMENT, PARAMETER    numbers that each call supplies
+    CONSTANT               numbers that the program contains
     MAP                    y[m] = op(x[i[m]], ...)                          an operation on each member
     SUM                    y[m] = Σ x[i[t]] z[j[t]] over the terms t with owner[t] = m
-    GATHER                 y[m] = x[j[k[m], m]]                             a member that a number k chooses at run time
-    SCATTER                y[j[k[m], m]] += x[m]                            its transpose: the sum of what is sent there
+    GATHER                 y[m] = x[j[k[m], m]]                             the member that a number k selects in a call
+    SCATTER                y[j[k[m], m]] += x[m]                            the transpose of GATHER
 
-A choice is one of n: for each place m there are n candidates j[0, m], …, j[n - 1, m].  They are listed candidate by
-candidate, j[0, 0], j[0, 1], …, and each row of this list is the one before plus one and the same step, so that all that
-is computed at run time is a multiple of this step.  What a k outside of 0 … n - 1 chooses is nan, and is sent nowhere.
+In a GATHER and a SCATTER, each member m has n candidates j[0, m], …, j[n - 1, m].  The list of candidates has a row
+j[k, 0], j[k, 1], … for each k.  The rows are equally spaced: each row is the previous one plus a fixed step, so that
+the program only has to multiply k by this step.  For a k outside 0 … n - 1, a GATHER gives nan, a SCATTER adds nothing.
 
-An operand is a plain number or a ``Read``: an array, and for each place the member that is read there.  An array may be
-*batched*: it holds one such block for each sample of a batch, and a SUM that is not batched adds up the samples, too.
+An operand is a plain number or a ``Read``: an array, and the member to read at each position.  A *batched* array has
+one block of members for each sample of a batch.  A SUM that is not batched also adds up the samples.
 
 >>> from autograd import ops
 >>> from autograd.compiler.program.builder import Builder
@@ -44,7 +44,7 @@ from autograd.ops import Op
 
 
 class ProgramError(AutogradError):
-    """A program that breaks a rule of its own: a mistake in this package, found before anything runs."""
+    """A program that breaks a rule of the format: a bug in this package, found before anything runs."""
 
 
 class Kind(Enum):
@@ -58,26 +58,26 @@ class Kind(Enum):
     GATHER = "gather"
     SCATTER = "scatter"
 
-    __hash__ = object.__hash__  # each is one object; 5x faster than by name
+    __hash__ = object.__hash__  # 5x faster than the hash of the name
 
     @property
     def is_leaf(self) -> bool:
-        """Whether the numbers come from elsewhere."""
+        """Whether the numbers are given, not computed from other arrays."""
         return self in (Kind.ARGUMENT, Kind.PARAMETER, Kind.CONSTANT)
 
 
 class Read(NamedTuple):
-    """The members of an array that are read, place by place."""
+    """The members of an array that are read, in order."""
 
     array: int
-    index: Index  # type: ignore[assignment]  # in the place of tuple.index
+    index: Index  # type: ignore[assignment]  # replaces tuple.index
 
 
 Operand = Read | float
 
 
 class Terms(NamedTuple):
-    """Some terms of the sums of an array: at each place t the product of the factors is added to member owner[t]."""
+    """Some terms of the sums of an array: for each t, the product of the factors is added to member owner[t]."""
 
     owner: Index  # the sum that each term belongs to
     factors: tuple[Read, ...]  # one or two numbers per term
@@ -85,26 +85,25 @@ class Terms(NamedTuple):
 
 
 class Array(NamedTuple):
-    """The members of one class."""
+    """An array of a program; all its members are computed in the same way."""
 
-    kind: Kind  # the way in which the numbers are made
+    kind: Kind  # how the numbers are computed
     size: int  # the number of members
-    batched: bool = False  # whether there is one such block for each sample of a batch
-    # MAP: the row of the derivative table.  SUM: ``ops.largest`` if it is the largest term instead of the sum.
+    batched: bool = False  # whether there is one block of members for each sample of a batch
+    # MAP: the row of the derivative table.  SUM: ``ops.largest`` for the largest term instead of the sum.
     op: Op | None = None
-    # MAP: what it is applied to.  GATHER: the numbers that choose, and all candidates.  SCATTER: the numbers that
-    # choose, and what is sent.
+    # MAP: the operands.  GATHER: the selecting numbers k, and all candidates.  SCATTER: the selecting numbers k, and
+    # the numbers to add.
     operands: tuple[Operand, ...] = ()
-    terms: tuple[Terms, ...] = ()  # SUM: what is added up
-    # SUM: whether all terms of a member are looked at together: for the largest one, or for the exact sum, rounded once
-    # (``fsum``).
+    terms: tuple[Terms, ...] = ()  # SUM: the terms
+    # SUM: whether a member needs all its terms at once: for the largest term, or for an exact sum (``fsum``).
     exact: bool = False
-    # CONSTANT: the numbers; ARGUMENT and PARAMETER: which number of the call each member is; SCATTER: the members that
-    # each number can choose, an ``Index``.
+    # CONSTANT: the numbers.  ARGUMENT and PARAMETER: the position of each member among the numbers of the call.
+    # SCATTER: the candidates, an ``Index``.
     data: Sequence[Any] = ()
 
     def reading(self, moved: Callable[[Read], Read]) -> Array:
-        """The same array with other reads in the places of its own."""
+        """The same array, with every read replaced by ``moved(read)``."""
         return self._replace(
             operands=tuple([moved(x) if isinstance(x, Read) else x for x in self.operands]),
             terms=tuple([terms._replace(factors=tuple(map(moved, terms.factors))) for terms in self.terms]),
@@ -112,21 +111,21 @@ class Array(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The candidates of a GATHER or a SCATTER, and the numbers that choose.
+    """The candidates of a GATHER or a SCATTER, and the numbers that select among them.
 
     Attributes:
-        chosen: The numbers that choose.
-        places: The places of all candidates, candidate by candidate.
-        count: The number of candidates of each choice.
+        chosen: The selecting numbers k.
+        places: The candidates: for each k, one for each member.
+        count: The number of candidates of each member.
     """
 
     chosen: Read
     places: Index
-    count: int  # type: ignore[assignment]  # in the place of tuple.count
+    count: int  # type: ignore[assignment]  # replaces tuple.count
 
 
 def choice_of(array: Array) -> Choice:
-    """The choice that a GATHER or a SCATTER makes."""
+    """The ``Choice`` of a GATHER or a SCATTER."""
     chosen, other = array.operands
     assert isinstance(chosen, Read)
     assert isinstance(other, Read)
@@ -135,7 +134,7 @@ def choice_of(array: Array) -> Choice:
 
 
 def reads_of(array: Array) -> Iterator[Read]:
-    """Everything that an array reads from others."""
+    """All reads of an array: its operands, and the factors of its terms."""
     for operand in array.operands:
         if isinstance(operand, Read):
             yield operand
@@ -144,7 +143,7 @@ def reads_of(array: Array) -> Iterator[Read]:
 
 
 def reached(arrays: Sequence[Array], roots: Iterable[int]) -> set[int]:
-    """The numbers of some arrays, and of all arrays that these are computed from."""
+    """The roots and all arrays that they are computed from; arrays are given by their numbers."""
     stack = list(roots)
     found = set(stack)
     while stack:
@@ -156,14 +155,14 @@ def reached(arrays: Sequence[Array], roots: Iterable[int]) -> set[int]:
 
 
 class Program(NamedTuple):
-    """Arrays in the order of computation, and the results.
+    """Arrays in the order of computation, and the outputs.
 
     Attributes:
-        arrays: Each reads earlier ones only.
-        outputs: The results; each is a number, or members of an array.
-        labels: The labels of the members, of arrays that have labels.
-        adjoints: The array that each array of adjoints belongs to.
-        parts: How many outputs in a row make each result; empty if each output is a result.
+        arrays: The arrays; each reads only earlier ones.
+        outputs: The results; each is a number, or some members of an array.
+        labels: For arrays with labels, the label of each member.
+        adjoints: For each array of adjoints, the array whose adjoints they are.
+        parts: For each result, the number of consecutive outputs that form it; empty if each output is a result.
     """
 
     arrays: list[Array]
@@ -176,7 +175,7 @@ class Program(NamedTuple):
         """Check every rule of the format, and return the program itself.
 
         Raises:
-            ProgramError: A read of what is not computed yet or not there, or lists of different lengths.
+            ProgramError: An array reads a member that does not exist or is not computed yet, or lengths differ.
         """
         for number, array in enumerate(self.arrays):
             for read in reads_of(array):
@@ -241,7 +240,7 @@ class Program(NamedTuple):
             raise ProgramError(f"a{number} is not batched, but reads what is")
 
     def __str__(self) -> str:
-        """One line for each array, the results last."""
+        """One line for each array, and a last line with the outputs."""
         lines = [f"a{number} {_extent(array)} = {_line(array)}" for number, array in enumerate(self.arrays)]
         return "\n".join([*lines, "return " + " ".join(map(_operand, self.outputs))])
 
@@ -278,7 +277,7 @@ def _operand(operand: Operand) -> str:
 
 
 def _loops(index: Index) -> str:
-    """How an index map runs: turns and steps of its loops, or how long its table is."""
+    """An index map as text: the turns and the steps of its loops, or the length of its table."""
     if index.dims is None:
         return f"table of {len(index)}"
     start = f"{index.places[0]} + " if index.places[0] else ""

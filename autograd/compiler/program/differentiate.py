@@ -1,13 +1,13 @@
-"""Differentiation of a program over classes: the rows of the derivative table, by the engine's one sweep.
+"""Differentiation of a program over classes: the engine's own backward sweep, with the rows of the derivative table.
 
-What a class has and a node has not is an index map, and all there is to add is its transpose.  What was gathered is
-scattered: if y[m] = f(x[i[m]]), the adjoint of x[i[m]] is the sum of those of all y[m] that read it.  A sum of products
-is a list of terms (owner, x, y), and its derivative with respect to x is the same list with the roles exchanged:
+Unlike a node, an array reads its operands through index maps.  So differentiation only has to add the transpose of an
+index map.  If y[m] = f(x[i[m]]), then the adjoint of a member of x is a sum over all m that read this member.  A sum of
+products is a list of terms (owner, i, j); its derivative with respect to a factor is the same list with other roles:
 
     y[owner] += w[i] x[j]        w̄[i] += ȳ[owner] x[j]        x̄[j] += ȳ[owner] w[i]
 
-so that both derivatives of a matrix product are matrix products.  What a number k of the call has chosen gets its
-adjoint back by the same number: the transpose of a GATHER is a SCATTER, and the other way round.
+Therefore both derivatives of a matrix product are matrix products.  The transpose of a GATHER is a SCATTER that uses
+the same number k, and vice versa:
 
     y[m] = x[j[k[m], m]]          x̄[j[k[m], m]] += ȳ[m]
 """
@@ -30,7 +30,7 @@ def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> 
     """Append the derivatives of one number with respect to whole arrays to the program in a builder.
 
     Returns:
-        For each input an operand of its size: 0.0 where the output does not depend on it.
+        An operand for each input, of the input's size; 0.0 if the output does not depend on the input.
     """
     if not isinstance(output, Read):
         return [0.0] * len(inputs)
@@ -47,7 +47,8 @@ def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> 
     else:
         seed.terms = [Terms(output.index, (builder.spread(1.0, 1),), batched)]
     adjoint = sweep(order, {root: seed}, lambda node: _edges(builder, node, taken.get(node)), NOTHING)
-    # One adjoint may be that of several arrays: in z = W x + b it is called the derivative with respect to z.
+    # Several arrays may share one adjoint: in z = W x + b, those of z and b.  Arrays with labels, then later ones, give
+    # it its name.
     for node in sorted(order, key=lambda node: (node.number not in builder.labels, -node.number)):
         found = adjoint[node]
         read = found.operand if isinstance(found, _Adjoint) else None
@@ -61,20 +62,20 @@ def differentiate(builder: Builder, output: Operand, inputs: Sequence[Read]) -> 
 
 
 class _Node:
-    """An array in the graph that is swept; its parents are what it reads, once for each read."""
+    """An array as a node of the graph for the sweep; it has a parent for each of its reads."""
 
     __slots__ = ("array", "grad", "number", "parents", "reads")
 
     def __init__(self, number: int, array: Array, reads: list[tuple[int, Read]], parents: tuple[_Node, ...]) -> None:
         self.number = number
         self.array = array
-        self.reads = reads  # with the position of each among all that the array reads
+        self.reads = reads  # with the position of each among all reads of the array
         self.parents = parents
         self.grad: Any = None
 
 
 def _graph(builder: Builder, output: int, inputs: Iterable[int]) -> dict[int, _Node]:
-    """A node for each array on a way from an input to the output."""
+    """A node for each array on a path from an input to the output."""
     nodes: dict[int, _Node] = {}
     wanted = set(inputs)
     for number in sorted(reached(builder.arrays, [output])):
@@ -89,7 +90,7 @@ def _graph(builder: Builder, output: int, inputs: Iterable[int]) -> dict[int, _N
 
 
 class _Adjoint:
-    """The adjoint of an array while it is collected: terms that its members get from all that reads them."""
+    """The adjoint of an array, collected during the sweep: a list of terms, some from each array that reads it."""
 
     __slots__ = ("batched", "builder", "known", "size", "terms")
 
@@ -100,7 +101,7 @@ class _Adjoint:
 
     @property
     def operand(self) -> Operand:
-        """The sum of all terms, written when it is first asked for."""
+        """The sum of all terms, which is written into the program when it is first needed."""
         if self.known is None:
             self.known = self.builder.sum(self.size, self.terms, batched=self.batched)
         return self.known
@@ -137,20 +138,20 @@ def _edges(builder: Builder, node: _Node, taken: Any) -> list[Any]:
 
 
 def both(taken: Any, side: Any) -> Any:
-    """Where a branch inside a branch is taken."""
+    """The condition of a branch inside a branch: both are taken."""
     if isinstance(taken, Rows):
         return taken.select(side, 0.0)
     return side if taken is None or taken else 0.0
 
 
 def _by_operand(node: _Node) -> list[tuple[int, Read]]:
-    """The reads of a MAP with the numbers of the operands that they are."""
+    """The reads of a MAP, each with the position of its operand."""
     positions = [k for k, operand in enumerate(node.array.operands) if isinstance(operand, Read)]
     return [(positions[k], read) for k, read in node.reads]
 
 
 class _MapEdge(LinearMap):
-    """From an operation to one operand: the adjoint times the local derivative, scattered to where it was read."""
+    """From an operation to one operand: the adjoint times the local derivative, added to the members that were read."""
 
     __slots__ = ("array", "builder", "local", "read", "taken")
 
@@ -205,7 +206,7 @@ class _SumEdge(LinearMap):
 
 
 class _ChoiceEdge(LinearMap):
-    """From a GATHER to its candidates, or from a SCATTER to what it sends: the same choice in the other direction."""
+    """From a GATHER to its candidates, or from a SCATTER to the numbers that it adds: the transpose."""
 
     __slots__ = ("array", "builder", "read", "taken")
 
@@ -228,20 +229,20 @@ class _ChoiceEdge(LinearMap):
 
 
 def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Index) -> dict[_Node, Any]:
-    """For arrays of which the output depends on some members only: a number that is not 0 at these.
+    """For each array of which the output uses only some members: a mask that is not 0 at these members.
 
-        a2 = log a1                      the output depends on member m of a2 where a0[m] is 1, so that the number
-        a3 = select a0 a2 0.0            for a2 is a0; for a1 it is a0, too, and log's 1 / 0 does not reach it
+        a2 = log a1                      the output uses member m of a2 only where a0[m] is 1, so the mask of a2 is a0,
+        a3 = select a0 a2 0.0            and so is the mask of a1: the derivative 1 / 0 of log does not reach a1
 
-    The derivative with respect to what a branch of a ``select`` computed may be inf or nan where the branch is not
-    taken; the zero that comes from above would not make it 0 there (see ``autograd.branches``).  The same holds for
-    members that only a condition, a guard or another output needs.
+    Where a branch of a ``select`` is not taken, its local derivatives may be inf or nan, and the upstream gradient 0
+    times inf would be nan (see ``autograd.branches``).  The same holds for members that only a condition, a guard or
+    another output uses.
     """
     found: dict[_Node, Any] = {}
     reads: dict[_Node, list[_Edge]] = {node: [] for node in order}
     reads[root].append(_Edge(output, None, root.array.batched))
     for node in reversed(order):
-        if not node.parents:  # nothing is passed on
+        if not node.parents:  # a leaf
             continue
         here = _taken_here(builder, node, reads[node])
         if here is not None:
@@ -256,17 +257,17 @@ def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Ind
 
 
 class _Edge(NamedTuple):
-    """A use of some members of an array by another one."""
+    """A use of some members of an array by another array."""
 
-    places: Index  # the places of these members
-    taken: Any  # a number that is 0 where the edge does not count; None if it counts everywhere
-    batched: bool  # whether that is another number for each sample
-    # Sets of members of which one counts at least, since an index chooses among what is computed from them.
+    places: Index  # these members
+    taken: Any  # the mask, which is 0 where the edge does not count; None if it counts everywhere
+    batched: bool  # whether the mask differs from sample to sample
+    # Sets of members of which at least one is used, because an index selects among numbers computed from them.
     groups: Sequence[frozenset[int]] = ()
 
 
 def _groups(node: _Node, taken: Any, edges: list[_Edge]) -> Sequence[Iterable[int]]:
-    """Sets of places, in what an array reads, of which one counts at least, where that is not known of every place."""
+    """Sets of positions in an array's reads, at least one of which counts, if it is not known that all of them do."""
     array = node.array
     if array.kind not in (Kind.MAP, Kind.GATHER) or (taken is not None and array.op is ops.select):
         return ()
@@ -280,7 +281,7 @@ def _groups(node: _Node, taken: Any, edges: list[_Edge]) -> Sequence[Iterable[in
 
 
 def _edge(builder: Builder, node: _Node, position: int, read: Read, here: Any) -> _Edge | None:
-    """The edge from an array to what it reads; None where no gradient goes that way."""
+    """The edge from an array to an array that it reads; None if no gradient flows along it."""
     taken, array = here, node.array
     if not array.kind.is_leaf and array.kind not in (Kind.MAP, Kind.SUM):
         return _chosen_edge(builder, array, read, here) if position else None
@@ -300,7 +301,7 @@ def _edge(builder: Builder, node: _Node, position: int, read: Read, here: Any) -
 
 
 def _chosen_edge(builder: Builder, array: Array, read: Read, here: Any) -> _Edge:
-    """The edge to candidates, of which those count that are chosen; or to what is sent."""
+    """The edge from a GATHER to its candidates, where the selected ones count; or from a SCATTER to its numbers."""
     choice, size = choice_of(array), len(read.index)
     number = here.read if isinstance(here, Rows) else 1.0 if here is None else here
     if array.kind is Kind.SCATTER:
@@ -313,7 +314,7 @@ def _chosen_edge(builder: Builder, array: Array, read: Read, here: Any) -> _Edge
 
 
 def _part(array: Array, position: int) -> tuple[Terms, int]:
-    """The terms of a sum that its read number ``position`` belongs to, and which of their factors it is."""
+    """The terms that contain the read at ``position`` among all reads of a sum, and the position of this factor."""
     for terms in array.terms:
         if position < len(terms.factors):
             return terms, position
@@ -322,7 +323,7 @@ def _part(array: Array, position: int) -> tuple[Terms, int]:
 
 
 def _taken_here(builder: Builder, node: _Node, edges: list[_Edge]) -> Any:
-    """How many of the edges that read each member count; None if one does for every member."""
+    """The mask of an array: for each member, how many of its uses count; None if every member has one that counts."""
     size = node.array.size
     if any(edge.taken is None and edge.places.distinct == size for edge in edges):
         return None

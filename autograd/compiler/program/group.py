@@ -1,14 +1,14 @@
 """Grouping: a recorded graph becomes a program over classes.
 
-    members.py            the nodes               → classes: which nodes do the same, and what each of them reads
-    ``ordered``, here     the columns of a class  → its members in the order that makes index maps simple
+    members.py            the nodes               → classes: which nodes do the same, and the operands of each node
+    ``ordered``, here     the columns of a class  → its members in an order that makes index maps simple
     ``group``, here       classes and columns     → arrays of a program
 
-Members stand in the order in which the function computed them, but for loops that are better run through in another
-order: those with large steps go outside, and those over samples innermost, where machine code takes eight members at a
-time.  Leaves are numbered in the order in which they are first read.
+The members of a class keep the order in which the function computed them, except that loops may be exchanged: loops
+with large steps become outer loops, and loops over samples innermost loops, where machine code computes eight members
+at a time.  Leaves are ordered by their first use.
 
-    z[sample][neuron] = Σ w[neuron] x[sample]          members by neuron, then by sample, whatever loop was outside
+    z[sample][neuron] = Σ w[neuron] x[sample]          members by neuron, then by sample, whichever was the outer loop
 
 So the weighted inputs of all neurons of a layer, for all samples, are one class, and the products q·k of all pairs of
 tokens are another: a graph of 100,000 nodes usually has fewer than 100 classes.
@@ -35,19 +35,19 @@ from autograd.value import Value
 
 # ---- the order of members --------------------------------------------------------------------------------------------
 Lists = dict[tuple[int, ...], list[Index]]
-Columns = tuple[list[Index], Lists]  # of an operation, and of a sum
+Columns = tuple[list[Index], Lists]  # the operands of an operation, and the terms of a sum
 
 
 def ordered(found: Class, orders: Sequence[Order], weights: int) -> Columns:
-    """The columns of a class in the new numbers, after its own order was chosen.
+    """Choose the order of a class, and return its columns with all members renumbered.
 
     Args:
         found: The class.
         orders: The orders of all classes.
-        weights: The number of classes of parameters, which are the first ones.
+        weights: The number of classes of parameters, which come first.
     """
-    # Classes come in the order of computation, so that the operands have their new numbers, but for leaves: these get
-    # theirs here, as they are first read.
+    # Classes come in the order of computation, so that operands already have their new numbers.  Only leaves do not:
+    # they get new numbers here, at their first use.
     for k, column in zip(found.operands, found.columns):
         orders[k].first_read(column)
     operands = [renumbered(Index(column), orders[k].numbers) for k, column in zip(found.operands, found.columns)]
@@ -59,7 +59,7 @@ def ordered(found: Class, orders: Sequence[Order], weights: int) -> Columns:
             samples = _samples(key[0] < weights, nest) if nest else []
             orders[k].first_read(_inside_out(factor, nest[0], steps, samples) if nest else factor)
         lists[key] = [owner, *[renumbered(column, orders[k].numbers) for k, column in zip(key, factors)]]
-    # Then the class itself: what its members read, in the new numbers, tells which order of them is the best.
+    # Then the class itself: the best order of its members follows from the new numbers of their operands.
     order = orders[found.number]
     order.choose(found.count, _wanted(found, operands, lists, weights))
     if not isinstance(order.members, range):
@@ -72,24 +72,24 @@ class Order:
     """The order of the members of a class."""
 
     def __init__(self) -> None:
-        self.numbers: Any = {}  # the new number of each member; those of leaves grow as they are read
-        self.members: Any = None  # the member that each new number belongs to
+        self.numbers: Any = {}  # the new number of each member; leaves are entered at their first use
+        self.members: Any = None  # the member with each new number
 
     def first_read(self, places: Iterable[int]) -> None:
-        """Number the leaves that are read for the first time."""
+        """Number the leaves among these that have no number yet."""
         if self.members is None:
             numbers = self.numbers
             numbers.update(zip([place for place in dict.fromkeys(places) if place not in numbers], count(len(numbers))))
 
     def complete(self, size: int) -> list[int]:
-        """Close the order of a class of leaves: those that nobody has read go last."""
+        """Complete the order of a class of leaves: those that are never read go last."""
         self.first_read(range(size))
         self.members = list(self.numbers)
         found: list[int] = self.members
         return found
 
     def choose(self, size: int, numbers: list[int] | None) -> None:
-        """Take these numbers for the members; None: as they are."""
+        """Set the new numbers of the members; None keeps the old ones."""
         self.members = range(size)
         self.numbers = range(size)
         if numbers is not None:
@@ -99,20 +99,20 @@ class Order:
 
 # ---- the order of loops ----------------------------------------------------------------------------------------------
 def _wanted(found: Class, operands: list[Index], lists: Lists, weights: int) -> list[int] | None:
-    """The new number of each member, if its loops are better run through in another order."""
+    """The new number of each member, if its loops are better in another order; else None."""
     if found.count < 4:
         return None
-    # An operation: the loops that all of its operands run through.
+    # An operation: the loops that produce the columns of all its operands.
     if not lists:
         nest = common_dims([loops(column) for column in operands])
         return _by_steps(nest[0], nest[1], ()) if nest else None
-    # A sum: the first list of terms that has loops, products with a parameter before others.
+    # A sum: the first list of terms that loops produce, where products with a parameter come first.
     for key in sorted(lists, key=lambda key: (len(key) == 1, key)):
         nest = common_dims([loops(column) for column in lists[key]])
         if nest is None:
             continue
-        # The loops in which the owner moves on are those of the members; in the others terms of one sum are added.
-        # They must number all members, one after the other.
+        # In some loops the owner changes: they run over the members.  In the other loops, the terms of one sum are
+        # added.  The loops over the members must visit all members in order.
         turns, (owner, *factors) = nest
         outer = [k for k, step in enumerate(owner) if step]
         members = tuple([turns[k] for k in outer])
@@ -125,7 +125,7 @@ def _wanted(found: Class, operands: list[Index], lists: Lists, weights: int) -> 
 
 
 def _by_first_terms(found: Class, lists: Lists) -> list[int] | None:
-    """The same for sums of different lengths: what the first term of each reads may show the loops."""
+    """The new numbers for sums of different lengths: the operands of each sum's first term may show the loops."""
     for owner, *factors in lists.values():
         firsts = [t for t, number in enumerate(owner) if not t or owner[t - 1] != number]
         if [owner[t] for t in firsts] != list(range(found.count)):
@@ -138,7 +138,7 @@ def _by_first_terms(found: Class, lists: Lists) -> list[int] | None:
 
 
 def _samples(weighted: bool, nest: Any) -> list[bool]:
-    """The loops that run over samples: each turn has a sum of its own, but all turns read the same parameter."""
+    """For each loop, whether it runs over samples: each turn has its own sum, but all turns read the same parameter."""
     _, (owner, *factors) = nest
     if not weighted:
         return [False] * len(owner)
@@ -148,7 +148,7 @@ def _samples(weighted: bool, nest: Any) -> list[bool]:
 def _inside_out(
     column: Sequence[int], turns: Sequence[int], steps: Sequence[int], samples: Sequence[bool]
 ) -> list[int]:
-    """The members that a column reads, loops over samples innermost."""
+    """The members that a column reads, with loops over samples innermost."""
     inner = [k for k, step in enumerate(steps) if step and samples[k]]
     outer = [k for k, step in enumerate(steps) if step and not samples[k]]
     places = [column[0]]
@@ -158,7 +158,7 @@ def _inside_out(
 
 
 def _by_steps(turns: Sequence[int], columns: Sequence[Sequence[int]], samples: Sequence[int]) -> list[int] | None:
-    """New numbers for members in nested loops: loops with large steps outside, those over samples inside."""
+    """New numbers for members in nested loops: loops with large steps outside, loops over samples inside."""
     largest = [max([abs(column[k]) for column in columns], default=0) for k in range(len(turns))]
     wanted = sorted(range(len(turns)), key=lambda k: (k in samples, -largest[k]))
     if wanted == list(range(len(turns))):
@@ -171,7 +171,7 @@ def _by_steps(turns: Sequence[int], columns: Sequence[Sequence[int]], samples: S
 
 
 def _strides(turns: Sequence[int]) -> list[int]:
-    """How many members one turn of each of these loops takes."""
+    """The number of members in one turn of each of these loops."""
     strides = [1]
     for n in reversed(turns[1:]):
         strides.append(strides[-1] * n)
@@ -183,10 +183,10 @@ _SUMS = {"sum": None, "exact sum": None, "largest": ops.largest}
 
 
 def most_classes(nodes: int) -> int:
-    """The number of classes above which a graph of this many nodes is better run node by node.
+    """The number of classes above which a graph with this many nodes is better run node by node, as a tape.
 
-    A tape takes 9 ns for each node.  A program over classes takes 1 to 3 ns for each node and 20 ns for each class, but
-    1 to 10 ms for each class before it starts.  So with 16 nodes in a class it pays after 20,000 evaluations.
+    A tape takes 9 ns for each node.  A program over classes takes 1 to 3 ns for each node and 20 ns for each class, and
+    compiling it takes 1 to 10 ms for each class.  So with 16 nodes in a class, it pays after 20,000 evaluations.
 
     >>> most_classes(1_459)         # dynamic programming, 15 times 15 cells, has 620: a tape
     91
@@ -199,13 +199,13 @@ def most_classes(nodes: int) -> int:
 class Groups(NamedTuple):
     """The graph of some nodes as a program over classes."""
 
-    builder: Builder  # with the program in it
+    builder: Builder  # contains the program
     members: Members
     orders: list[Order]
-    arrays: list[Operand]  # each class, its members in their new order
+    arrays: list[Operand]  # the array of each class, with its members in their new order
 
     def output(self, nodes: Sequence[Value]) -> Operand:
-        """Some nodes as one output."""
+        """Write some nodes as one output."""
         builder, groups = self.builder, dict[int, list[int]]()
         found = self._found(nodes)
         for k, (number, _) in enumerate(found):
@@ -219,11 +219,11 @@ class Groups(NamedTuple):
         return builder.sum(len(nodes), [_terms(builder, wanted, [part]) for wanted, part in parts])
 
     def pieces(self, nodes: Sequence[Value], instead: Mapping[int, Operand] = MappingProxyType({})) -> list[Operand]:
-        """Some nodes as outputs that follow each other, without an array that they are gathered in.
+        """Some nodes as several consecutive outputs, which needs no array to gather them in.
 
         Args:
             nodes: The nodes.
-            instead: What stands in the place of some arrays, by their numbers: their adjoints, say.
+            instead: For the numbers of some arrays, operands that replace them, such as their adjoints.
         """
         arrays = [instead.get(x.array, x) if isinstance(x, Read) else x for x in self.arrays]
         return [
@@ -232,12 +232,12 @@ class Groups(NamedTuple):
         ]
 
     def leaves(self, kind: Kind) -> list[Read]:
-        """The arrays of a kind of leaves, but for plain numbers that are read where they are."""
+        """The arrays of a kind of leaves, without those of plain numbers from outside."""
         leaves = zip(self.members.classes[: self.members.plain], self.arrays)
         return [x for found, x in leaves if found.op is kind and isinstance(x, Read)]
 
     def _found(self, nodes: Sequence[Value]) -> list[tuple[int, int]]:
-        """The class of each node, and its new place there."""
+        """The class of each node, and its new number in the class."""
         return [(number, self.orders[number].numbers[place]) for number, place in self.members.where(nodes)]
 
 
@@ -255,17 +255,17 @@ def group(
     """Write the graph of some nodes as a program over classes.
 
     Args:
-        outputs: Lists of nodes whose numbers are wanted.
-        arguments: Leaves whose numbers each call brings along.
-        parameters: Nodes whose numbers are read where they are; what they were computed from does not belong to it.
-        nodes: The nodes with operands that belong to it, in the order of their creation.
-        numbers: More leaves, whose numbers come behind those of the parameters.
-        batched: Whether there are arguments for each sample of a batch; the graph is that of one sample.
+        outputs: Lists of nodes that are outputs.
+        arguments: Leaves whose numbers each call supplies.
+        parameters: Nodes whose current numbers each call reads; the graph ends at them, even if they were computed.
+        nodes: The nodes of the graph that have operands, in the order of their creation.
+        numbers: More leaves, whose numbers follow those of the parameters.
+        batched: Whether the graph is that of one sample of a batch, and each sample has its own arguments.
         most: The largest number of classes allowed.
-        by_name: Whether leaves of different names are told apart, for readers.
+        by_name: Whether leaves with different names belong to different classes, which suits a printed program.
 
     Raises:
-        TooManyClassesError: There are more than ``most``.
+        TooManyClassesError: The graph has more than ``most`` classes.
     """
     sort = members_by_name if by_name else Members
     return _written(sort(list(chain.from_iterable(outputs)), arguments, parameters, nodes, numbers, most), batched)
@@ -273,13 +273,12 @@ def group(
 
 # ---- the program -----------------------------------------------------------------------------------------------------
 def _written(members: Members, batched: bool) -> Groups:
-    """The classes as arrays of a program."""
+    """Write the classes as arrays of a program."""
     leaves, others = members.classes[: members.leaf_classes], members.classes[members.leaf_classes :]
     orders = [Order() for _ in members.classes]
     columns = [ordered(found, orders, members.weights) for found in others]
     builder = Builder()
-    # Leaves first: those that somebody reads in the order of reading, the others behind them.
-    read: list[Operand] = []  # each class as an array, its members in their new order
+    read: list[Operand] = []  # the array of each class, with its members in their new order
     for found, order in zip(leaves, orders):
         places, sampled = order.complete(found.count), batched and found.op is Kind.ARGUMENT
         read.append(builder.leaf(found.op, taken(found.data, places), batched=sampled) if found.count else 0.0)
@@ -292,7 +291,7 @@ def _written(members: Members, batched: bool) -> Groups:
 
 
 def _array(builder: Builder, found: Class, columns: Columns, read: list[Operand]) -> Operand:
-    """One class as an array."""
+    """Write one class as an array."""
     operands, lists = columns
     if found.op is GRADIENT:
         return _gradients(builder, [read[k] for k in found.operands], operands)
@@ -302,13 +301,13 @@ def _array(builder: Builder, found: Class, columns: Columns, read: list[Operand]
             reads = [_places(builder, read[k], places) for k, places in zip(key, factors)]
             terms.append(_terms(builder, builder.adopted(owner), reads))
         total = builder.sum(found.count, terms, exact=found.op != "sum", op=_SUMS[found.op])
-        # Sums of one term are those that Python starts from 0.0, and 0.0 + x is not x for -0.0.
+        # A sum of one term is 0.0 + x, as written by Python's ``sum``, which is not x for -0.0.
         alone = found.op == "sum" and len(terms) == 1 and len(terms[0].owner) == found.count
         return builder.map(ops.add, [total, 0.0]) if alone else total
     given = [_places(builder, read[k], places) for k, places in zip(found.operands, operands)]
     if found.op is ops.take:
         return _chosen(builder, given[0], given[1:], found.count)
-    if found.op is UPDATED:  # a leaf for derivatives, hence an array even if it is known
+    if found.op is UPDATED:  # derivatives treat it as a leaf, so it is an array even if its number is known
         spread = builder.spread(given[0], found.count)
         return builder.append(Array(Kind.MAP, found.count, op=UPDATED, operands=(spread,)))
     if isinstance(found.op, Formula):
@@ -326,12 +325,12 @@ def _places(builder: Builder, operand: Operand, places: Sequence[int]) -> Operan
 
 
 def _gradients(builder: Builder, operands: Sequence[Operand], places: Sequence[Sequence[int]]) -> Operand:
-    """Derivatives of some numbers with respect to others, as plain numbers: each of one root and one leaf.
+    """The derivatives that a recorded ``backward`` wrote, detached: each of one root with respect to one leaf.
 
     Args:
         builder: The builder with the program in it.
-        operands: The arrays of the roots and of the leaves.
-        places: The root and the leaf of each derivative, as members of their classes.
+        operands: The array of the roots, and the array of the leaves.
+        places: The roots and the leaves of the derivatives, as members of their classes.
     """
     roots, leaves = operands
     if not isinstance(roots, Read) or not isinstance(leaves, Read):
@@ -349,7 +348,7 @@ def _gradients(builder: Builder, operands: Sequence[Operand], places: Sequence[S
 
 
 def _terms(builder: Builder, owner: Sequence[int], factors: Sequence[Operand]) -> Terms:
-    """Terms of a sum, of which a factor may be a known number."""
+    """The terms of a sum; some of the factors may be plain numbers."""
     known = [builder.known(factor) for factor in factors]
     numbers = [x for x in known if not isinstance(x, Read)]
     reads = [x for x in known if isinstance(x, Read)]
@@ -362,15 +361,15 @@ def _terms(builder: Builder, owner: Sequence[int], factors: Sequence[Operand]) -
 
 
 def _chosen(builder: Builder, chosen: Operand, candidates: Sequence[Operand], size: int) -> Operand:
-    """Members that a number chooses among several, for each member of a class.
+    """For each member of a class, the candidate that a number selects.
 
-    All candidates must be members of one array.  Where they are of several, so much is gathered from each of these, and
-    the number chooses once more, which of the results it is:
+    The candidates of a GATHER must be members of one array.  If they belong to several arrays, each array gets a GATHER
+    of its own, and the number also selects among their results:
 
         [x0, y1, x2][k]    is    [x0, x0, x2][k] if [1, 0, 1][k] else [y1, y1, y1][k]
     """
     numbers = [k for k, x in enumerate(candidates) if not isinstance(x, Read)]
-    arrays: dict[int, dict[int, Read]] = {}  # the candidates in each, by their numbers
+    arrays: dict[int, dict[int, Read]] = {}  # for each array, its candidates by position
     if numbers:
         constants = builder.leaf(Kind.CONSTANT, [candidates[k] for k in numbers])
         arrays[constants.array] = {k: builder.read(constants, [n] * size) for n, k in enumerate(numbers)}

@@ -1,8 +1,8 @@
-"""Which member of an array each place of another one reads, and the loops hidden in such a list.
+"""Index maps: for each position of an array, the member of another array that it reads.
 
-A loop of the recorded program leaves its trace in these lists: two nested loops over a matrix give 0, 1, 2, 3, 4, 5, a
+The loops of the recorded program show in these lists: two nested loops over a matrix give 0, 1, 2, 3, 4, 5, and a
 weight that every sample uses gives 0, 0, 0, 1, 1, 1.  ``Index.dims`` finds the loops again, from the outside in, as
-(number of turns, step); a list that no loops explain has none and stays a table.
+(number of turns, step).  A list that no loops produce stays a table, and its ``dims`` is None.
 
 >>> Index([0, 1, 2, 10, 11, 12]).dims
 ((2, 10), (3, 1))
@@ -11,8 +11,8 @@ weight that every sample uses gives 0, 0, 0, 1, 1, 1.  ``Index.dims`` finds the 
 >>> Index([3, 1, 4, 1, 5]).dims is None
 True
 
-Lists are handled by functions written in C only (slices, ``map``, comparisons), so that 100,000 places cost
-milliseconds without numpy.
+This module processes lists by functions written in C only (slices, ``map``, comparisons), so that a list of 100,000
+takes milliseconds without numpy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Dims = tuple[tuple[int, int], ...]  # (turns, step) of each loop, from the outsi
 
 
 class Index(Sequence[int]):
-    """The member that each place reads, as an immutable list.  Only the same object is equal: see ``Builder.index``."""
+    """An immutable list: the member that each position reads.  Equal only to itself: see ``Builder.index``."""
 
     def __init__(self, places: Sequence[int]) -> None:
         self.places = places
@@ -49,24 +49,24 @@ class Index(Sequence[int]):
 
     @cached_property
     def dims(self) -> Dims | None:
-        """The loops that give these places; None if there are none."""
+        """The loops that produce this list; None if no loops do."""
         return loops(self.places)
 
     @property
     def is_identity(self) -> bool:
-        """Whether place i reads member i."""
+        """Whether position i reads member i."""
         return isinstance(self.places, range) and self.places.start == 0 and self.places.step == 1
 
     @cached_property
     def breaks(self) -> list[int]:
-        """Where the step from one place to the next is not the most frequent one."""
+        """The positions at which the step to the next position is not the most frequent step."""
         steps = list(map(sub, self.places[1:], self.places))
         usual = Counter(steps).most_common(1)[0][0] if steps else 0
         return [k for k, step in enumerate(steps) if step != usual]
 
     @cached_property
     def distinct(self) -> int:
-        """How many members are read."""
+        """The number of different members that are read."""
         places = self.places
         return len(places) if isinstance(places, range) else len(set(places))
 
@@ -77,7 +77,7 @@ class Index(Sequence[int]):
 
     @cached_property
     def end(self) -> int:
-        """The number behind the highest member."""
+        """The highest member plus one."""
         return max(self.places) + 1
 
     @property
@@ -90,9 +90,9 @@ class Index(Sequence[int]):
 
 
 def loops(places: Sequence[int]) -> Dims | None:
-    """The loops (turns, step) that give these places, from the outside in; None if they do not."""
+    """The loops (turns, step) that produce these numbers, from the outside in; None if no loops do."""
     if isinstance(places, Index):
-        return places.dims  # which it has found before
+        return places.dims  # cached
     if isinstance(places, range):
         return ((len(places), places.step),)
     dims: list[tuple[int, int]] = []
@@ -102,11 +102,11 @@ def loops(places: Sequence[int]) -> Dims | None:
         if starts[-1] == starts[0] + step * (n - 1) and starts == _line(starts[0], step, n):
             dims.append((n, step))
             break
-        # A loop of this step inside an outer one is interrupted at multiples of its number of turns.
-        # Mostly the first interruption tells how many; only if it does not, the others are looked for.
+        # If this is the inner one of several loops, its step is interrupted at multiples of its number of turns.
+        # Usually the first interruption gives that number.  Only if it does not, the next interruptions are tried.
         turns, first = n, 0
         while turns > 1:
-            try:  # the next interruption: where the step is another one
+            try:  # the next interruption: a different step
                 first = next(k for k in range(first, n - 1) if starts[k + 1] - starts[k] != step)
             except StopIteration:
                 return None
@@ -123,8 +123,8 @@ def loops(places: Sequence[int]) -> Dims | None:
 
 
 def _repeats(places: list[int], outer: list[int], turns: int, step: int) -> bool:
-    """Whether each of the outer places is followed by ``turns`` places in equal steps."""
-    if len(outer) < turns:  # few long lines
+    """Whether each number of ``outer`` begins a run of ``turns`` numbers with this step."""
+    if len(outer) < turns:  # few long runs
         return all(places[k * turns : (k + 1) * turns] == _line(start, step, turns) for k, start in enumerate(outer))
     if not step:  # nothing to add
         return all(places[turn::turns] == outer for turn in range(1, turns))
@@ -137,7 +137,7 @@ def _line(start: int, step: int, n: int) -> list[int]:
 
 
 def common_step(places: Sequence[int], size: int) -> int | None:
-    """The step from each row of ``size`` places to the next; None if the rows do not differ by one step.
+    """The step from each row of ``size`` numbers to the next row; None if the rows are not equally spaced.
 
     >>> common_step([0, 2, 10, 12, 20, 22], 2), common_step([0, 2, 10, 13], 2)
     (10, None)
@@ -150,12 +150,12 @@ def common_step(places: Sequence[int], size: int) -> int | None:
 
 
 def common_dims(columns: Sequence[Dims | None]) -> tuple[tuple[int, ...], list[tuple[int, ...]]] | None:
-    """The loops that explain several lists at once: their turns, and for each list its steps.
+    """The loops that produce several lists at once: the turns of the loops, and the steps of each list.
 
     >>> common_dims([((6, 1),), ((2, 1), (3, 0))])
     ((2, 3), [(3, 1), (1, 0)])
     """
-    inner: set[int] = {1}  # how many places a turn of each loop takes
+    inner: set[int] = {1}  # the number of positions in one turn of each loop
     for dims in columns:
         if dims is None:
             return None
@@ -171,7 +171,7 @@ def common_dims(columns: Sequence[Dims | None]) -> tuple[tuple[int, ...], list[t
 
 
 def _refined(dims: Dims, sizes: list[int]) -> tuple[int, ...]:
-    """The steps of one list in finer loops, given by how many places a turn of each takes."""
+    """The steps of one list in finer loops, which are given by the number of positions in one turn of each."""
     steps: list[int] = []
     size, position = 1, 0
     for turns, step in reversed(dims):
@@ -184,21 +184,21 @@ def _refined(dims: Dims, sizes: list[int]) -> tuple[int, ...]:
 
 
 class Blocks(NamedTuple):
-    """Several lists as blocks of two nested loops: what is regular inside, and a table of what is not."""
+    """Several lists, cut into blocks of two nested loops."""
 
-    steps: list[tuple[int, int]]  # the steps of the outer and the inner loop in each list
-    # The turns of the outer and of the inner loop of each block, and the place where each list begins.
-    table: list[tuple[int, ...]]
+    steps: list[tuple[int, int]]  # for each list, the steps of the outer and of the inner loop
+    table: list[tuple[int, ...]]  # for each block, the turns of the outer and inner loop, and where each list begins
 
 
 def common_blocks(columns: Sequence[Sequence[int]]) -> Blocks:
-    """Lists that belong together, cut into blocks in which all of them are two nested loops.
+    """Cut lists of the same length into blocks, so that in a block each list is produced by the same two nested loops.
 
     >>> common_blocks([[0, 1, 2, 3, 4, 5, 6, 7, 8], [7, 7, 8, 8, 9, 9, 1, 1, 1]])
     Blocks(steps=[(2, 1), (1, 0)], table=[(3, 2, 0, 7), (1, 3, 6, 1)])
     """
-    # Rows that follow each other in the usual step are one run, the inner loop.  Runs of one length whose starts follow
-    # each other in the usual step are one block: the same search once more, over the starts.
+    # A row has one number of each list.  Consecutive rows that differ by the most frequent step form a run: the inner
+    # loop.  Consecutive runs of equal length, whose starts differ by the most frequent step, form a block.  The same
+    # function finds both: first over all rows, then over the starts of the runs.
     inner, lengths = _runs(list(zip(*columns)), repeat(1))
     starts = [row for row, _ in lengths]
     turns = [count for _, count in lengths]
@@ -217,7 +217,7 @@ Row = tuple[int, ...]
 
 
 def _runs(rows: list[Row], sizes: object) -> tuple[Row, list[tuple[Row, int]]]:
-    """The most frequent step from one row to the next, and the runs in which rows of one size are that far apart."""
+    """The most frequent step from one row to the next, and the runs of rows of equal size that differ by this step."""
     n = len(rows)
     width = len(rows[0])
     if n == 1:
@@ -237,7 +237,7 @@ def _runs(rows: list[Row], sizes: object) -> tuple[Row, list[tuple[Row, int]]]:
 
 
 def renumbered(index: Index, numbers: Sequence[int]) -> Index:
-    """An index map into an array whose members got other numbers; the same one where they are as before."""
+    """An index map into an array whose members were renumbered; the same object if the numbers did not change."""
     if isinstance(numbers, range) and numbers.start == 0 and numbers.step == 1:
         return index
     return Index(taken(numbers, index.places))
@@ -246,7 +246,7 @@ def renumbered(index: Index, numbers: Sequence[int]) -> Index:
 def taken(places: Sequence[T], index: Sequence[int]) -> list[T]:
     """``[places[i] for i in index]``, for long lists."""
     if isinstance(places, range) and places.start == 0 and places.step == 1:
-        return list(index)  # type: ignore[arg-type]  # the places are the numbers themselves
+        return list(index)  # type: ignore[arg-type]  # places[i] is i
     if len(index) == 1:
         return [places[index[0]]]
     return list(itemgetter(*index)(places)) if index else []

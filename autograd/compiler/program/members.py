@@ -1,12 +1,12 @@
-"""Which nodes do the same: one pass over a recorded graph sorts them into classes.
+"""Finds the nodes that do the same: one pass over a recorded graph sorts its nodes into classes.
 
-Two nodes are of one class if they are the same operation on operands of the same classes.  Leaves of one kind are all
-of one class, whichever parameters they are, and a sum is known by the *set* of the classes of its terms, however many
-there are.
+Two nodes belong to one class if they apply the same operation to operands of the same classes.  All leaves of one kind
+form one class.  The class of a sum depends only on the *set* of the classes of its terms, not on how many there are.  A
+product or sum that is used only once, as a term of a sum, belongs to that sum:
 
-    c = a * b + a          two nodes, of which the product is used once    one sum: {(leaf, leaf), (leaf,)}
+    c = a * b + a          two nodes, but one sum, with the terms {(leaf, leaf), (leaf,)}
 
-Nodes are known by their numbers in the graph (``numbered.py``).  It is written for speed, with one look-up for each
+A node is given by its number in the graph (``numbered.py``).  The pass is written for speed, with one look-up for each
 operand.
 """
 
@@ -37,39 +37,39 @@ class Class:
     """Nodes that do the same.
 
     Args:
-        number: Its number among the classes.
-        op: A row of the table, or "sum", "exact sum" or "largest"; of leaves their ``Kind``.
-        operands: Of an operation: the class of each operand.
-        exponent: The exponent of a ``constant_power``, which belongs to the operation.
+        number: The number of the class.
+        op: A row of the table, or "sum", "exact sum" or "largest"; for leaves, their ``Kind``.
+        operands: For an operation, the class of each operand.
+        exponent: The exponent of a ``constant_power``, which is part of the operation.
     """
 
     __slots__ = ("columns", "count", "data", "exponent", "labels", "lists", "nodes", "number", "op", "operands")
 
     def __init__(self, number: int, op: Any, operands: tuple[Any, ...] = (), exponent: float | None = None) -> None:
         self.number, self.op, self.operands, self.exponent = number, op, operands, exponent
-        self.count = 0  # of members
-        self.nodes: list[int] = []  # the numbers of the members, in the order of their creation; empty for leaves
-        # Of an operation: for each operand the member that is read, member by member.
+        self.count = 0  # the number of members
+        self.nodes: list[int] = []  # the nodes of the members, in the order of their creation; empty for leaves
+        # For an operation: a list for each operand, with the member of the operand's class that each member reads.
         self.columns: list[list[int]] = [[] for operand in operands]
-        # Of a sum: its terms, by the classes of their factors.  A list of terms is [owners, first factors, second
+        # For a sum: its terms, by the classes of their factors.  A list of terms is [owners, first factors, second
         # factors]: term t adds member first[t], times member second[t] if there is one, to the sum owners[t].
         self.lists: dict[tuple[int, ...], list[list[int]]] = {}
-        self.labels: Sequence[str] = []  # of the members
-        self.data: Sequence[Any] = []  # of leaves: which number of the call each member is; of constants the number
+        self.labels: Sequence[str] = []  # the labels of the members
+        self.data: Sequence[Any] = []  # for leaves, each member's position among the numbers of the call; constants
 
 
 class Members:
-    """The classes of a graph, and for each node, by its number, its class and its place there.
+    """The classes of a graph, and for each node its class and its position among the members of the class.
 
     Args:
-        roots: Nodes whose numbers are wanted.
+        roots: The nodes that are outputs.
         arguments, parameters, numbers: Leaves.
-        nodes: The nodes with operands that belong to the graph, in the order of their creation.
+        nodes: The nodes of the graph that have operands, in the order of their creation.
         most: The largest number of classes allowed.
-        names: Leaves of different names are of different classes; None if names do not matter.
+        names: The name of each leaf, if leaves with different names belong to different classes; else None.
 
     Raises:
-        TooManyClassesError: There are more than ``most``.
+        TooManyClassesError: The graph has more than ``most`` classes.
     """
 
     def __init__(
@@ -109,11 +109,11 @@ class Members:
             found.labels = list(map(_label, map(graph.__getitem__, found.nodes)))
 
     def where(self, nodes: Sequence[Value]) -> list[tuple[int, int]]:
-        """The class of each node, and its place there."""
+        """The class of each node, and its position among the members."""
         return [(self.class_of[k], self.place_of[k]) for k in self.graph.numbers_of(nodes, self._more)]
 
     def _leaves(self, kind: Kind, leaves: Sequence[Value], data: Sequence[Any]) -> list[int]:
-        """Leaves of one kind as a class, or as one for each name; returns their numbers."""
+        """Make leaves of one kind a class, or a class for each name, and return the numbers of these nodes."""
         numbers = self.graph.numbers_of(leaves, self._more)
         groups: list[Sequence[int]] = [range(len(leaves))]
         if self.names is not None:
@@ -131,10 +131,10 @@ class Members:
         return numbers
 
     def uses(self) -> dict[Value, frozenset[Any]]:
-        """Which classes read each leaf, and as what."""
+        """For each leaf, the classes that read it, and as which operand or factor."""
         found: dict[tuple[int, int], set[Any]] = {}
         for reader in self.classes:
-            columns: list[tuple[Any, int, list[int]]] = []  # as what a class reads members of another one
+            columns: list[tuple[Any, int, list[int]]] = []  # (use, class that is read, members that are read)
             for k, (number, column) in enumerate(zip(reader.operands, reader.columns)):
                 columns.append((min(k, 1) if reader.op is ops.take else k, number, column))  # all candidates are alike
             for key, (_, *factors) in reader.lists.items():
@@ -146,7 +146,7 @@ class Members:
         return {leaf: frozenset(found.get(where, ())) for leaf, where in zip(self.leaves, self.where(self.leaves))}
 
     def _find_absorbed(self, roots: Iterable[int]) -> bytearray:
-        """What each node is that is a term of the one sum that reads it: a sum or a product.  All others are 0."""
+        """For each node that belongs to the one sum that reads it, its kind (_ADD, _MUL, _SUMPROD); for others, 0."""
         operands, starts, count = self._operands, self._starts, len(self.class_of)
         reads = self.graph.reads
         kinds = dict.fromkeys(self._ops, 0) | _KINDS
@@ -173,7 +173,7 @@ class Members:
             if op in special:
                 self._write_special(k, op)
                 continue
-            # An operation: most have one or two operands, for which nothing is called here.
+            # An operation.  Two operands are the most frequent case, and written without loops or calls.
             start, end = starts[k], starts[k + 1]
             if end - start == 2:
                 x, y = operands[start], operands[start + 1]
@@ -194,7 +194,7 @@ class Members:
             found.nodes.append(k)
 
     def _write_special(self, node: int, op: Any) -> None:
-        """A sum, or an operation of which an operand belongs to what it does."""
+        """Enter a sum, or a ``constant_power``, whose exponent is part of the operation."""
         if op is ops.add:
             self._write_sum(node, "sum", *self._terms(node))
             return
@@ -202,7 +202,8 @@ class Members:
         if op is ops.sum_of_products:
             self._write_sum(node, "sum", *ops.factors(read))
         elif op is ops.sum_of:
-            self._write_sum(node, "exact sum" if len(read) > 2 else "sum", [], [], read)  # two are rounded once anyway
+            # A sum of two terms is rounded only once in any case.
+            self._write_sum(node, "exact sum" if len(read) > 2 else "sum", [], [], read)
         elif op is ops.largest:
             self._write_sum(node, "largest", [], [], read)
         else:
@@ -214,7 +215,7 @@ class Members:
 
     # ---- members ----------------------------------------------------------------------------------------------------
     def _new(self, key: Any, op: Any, operands: tuple[int, ...] = (), exponent: float | None = None) -> Class:
-        """A class that nobody has been in yet."""
+        """Make a new class."""
         if len(self.classes) >= self.most:
             raise TooManyClassesError(f"more than {self.most} classes")
         found = self.known[key] = Class(len(self.classes), op, operands, exponent)
@@ -222,7 +223,7 @@ class Members:
         return found
 
     def _add(self, found: Class, node: int) -> None:
-        """One more member of a class."""
+        """Make a node the next member of a class."""
         self.class_of[node] = found.number
         self.place_of[node] = found.count
         found.count += 1
@@ -230,14 +231,14 @@ class Members:
 
     # ---- sums -------------------------------------------------------------------------------------------------------
     def _terms(self, node: int) -> tuple[list[int], list[int], list[int]]:
-        """The terms of a sum, those of the sums and products that belong to it among them.
+        """The terms of a sum, including those of the sums and products that belong to it.
 
         Returns:
-            The first factors of all products, their second factors, and the terms that are no products, each from the
-            first to the last.
+            The first factors of all products, their second factors, and the terms that are not products, all in the
+            order of the sum.
         """
         absorbed, operands, starts, zeros = self._absorbed, self._operands, self._starts, self._zeros
-        firsts: list[int] = []  # from the last one to the first
+        firsts: list[int] = []  # these three are collected from the last term to the first
         seconds: list[int] = []
         singles: list[int] = []
         stack = [node]
@@ -249,7 +250,7 @@ class Members:
                     found += part[::-1]
                 continue
             left, right = operands[start], operands[start + 1]
-            # What Python's ``sum`` writes: a sum on the left, a product on the right, one node behind the other.
+            # Python's ``sum`` over products makes a chain: product, sum, product, sum, …  It is walked back at once.
             first = inner
             while left == first - 2 and right == first - 1 and absorbed[right] == _MUL and absorbed[left] == _ADD:
                 first = left
@@ -270,7 +271,7 @@ class Members:
                         singles.append(parent)
                 elif parent is left or absorbed[left] not in (_ADD, _SUMPROD):
                     stack.append(parent)
-                else:  # two sums: the right one comes first
+                else:  # both operands are sums: continue with the right one
                     stack += [left, parent]
                     break
         if not firsts and not singles:
@@ -280,10 +281,10 @@ class Members:
     def _write_sum(
         self, node: int, kind: str, firsts: Sequence[int], seconds: Sequence[int], singles: Sequence[int]
     ) -> None:
-        """A sum of products, of which the factors are given, and of single numbers."""
+        """Enter a sum of products, given by their first and second factors, and of single terms."""
         class_of = self.class_of
         lists: dict[tuple[int, ...], tuple[Sequence[int], ...]] = {}
-        # Most sums have one kind of product only, and one kind of other term: 3x faster than one by one.
+        # In most sums all products have factors of the same two classes: 3x faster than one product at a time.
         left, right = set(map(class_of.__getitem__, firsts)), set(map(class_of.__getitem__, seconds))
         if len(left) == len(right) == 1:
             (i,), (j,) = left, right
@@ -298,7 +299,7 @@ class Members:
         others = dict.fromkeys(map(class_of.__getitem__, singles))
         for i in others:
             lists[(i,)] = (singles if len(others) == 1 else [x for x in singles if class_of[x] == i],)
-        # Of the largest number the first is another one than the others: it may be nan.
+        # For the largest number, the class of the first term matters, too: only the first can make ``max`` return nan.
         name = (kind, frozenset(lists), next(iter(lists)) if kind == "largest" else None)
         found = self.known.get(name) or self._new(name, kind)
         for key, factors in lists.items():
@@ -309,7 +310,7 @@ class Members:
         self._add(found, node)
 
 
-_FEW = 8  # names that differ only in the digits at their ends: more of them, such as w0 … w39, are one class
+_FEW = 8  # if more names differ only in their final digits, such as w0 … w39, these leaves are one class
 
 
 def members_by_name(
@@ -320,13 +321,13 @@ def members_by_name(
     numbers: Sequence[Value],
     most: float,
 ) -> Members:
-    """The classes of a graph as a reader has them: W², b², W³ and b³ are different leaves.
+    """The classes of a graph for a printed program, in which W², b², W³ and b³ are different leaves.
 
-    Leaves are told apart by their labels, but for indices, and by what reads them, as long as there are more of them
-    then: what reads different leaves is different, too.
+    Leaves belong to different classes if their labels differ, apart from indices, or if different classes read them.
+    Since the classes that read different leaves become different, too, this is repeated until nothing changes.
 
     Raises:
-        TooManyClassesError: There are more than ``most`` before names are looked at.
+        TooManyClassesError: Even without names, the graph has more than ``most`` classes.
     """
     made = partial(Members, roots, arguments, parameters, nodes, numbers)
     stems = {leaf: stem(label_of(leaf)) for leaf in made(most).leaves}

@@ -1,7 +1,7 @@
 """Loop nests over memory: from index maps to the turns and strides that machine code runs with.
 
-A step of a program touches several arrays at once, each by its own index map.  Here these maps become one nest: a table
-of blocks, and inside of each block two or three loops in which everything advances by fixed strides.
+A step of a program reads and writes several arrays, each through its own index map.  This module combines these maps
+into one nest: a table of blocks, and in each block two or three loops that advance each array by a fixed stride.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from autograd.compiler.program.indices import common_blocks, common_dims, loops
 
 
 class Column(NamedTuple):
-    """One array that a step touches, and the member that it touches at each place."""
+    """One array that a step reads or writes, with the member that it uses at each position."""
 
-    places: Sequence[int]  # members of an array
-    base: int  # the place where the array begins in memory
-    scale: int = 1  # the number of numbers of a member: 1, or the size of the batch
-    data: bool = False  # whether it is among the arguments, which have memory of their own
+    places: Sequence[int]  # the members
+    base: int  # where the array begins in memory
+    scale: int = 1  # the count of numbers per member: 1, or the size of the batch
+    data: bool = False  # whether the array belongs to the arguments, which have their own memory
 
 
 class Loop(NamedTuple):
@@ -31,9 +31,9 @@ class Loop(NamedTuple):
 
 
 class Nest(NamedTuple):
-    """Loops from the outside in, and for each block the turns of the loops and where each column begins.
+    """Loops from the outside in, and for each block the turns of the loops and the start of each column.
 
-    If ``ragged`` is set, the turns of the loops differ from block to block; else there is one block.
+    If ``ragged`` is set, the turns of the loops differ from block to block; otherwise there is one block.
     """
 
     loops: list[Loop]
@@ -42,7 +42,7 @@ class Nest(NamedTuple):
 
 
 def nest_of(columns: Sequence[Column], batch: int = 1) -> Nest:
-    """The nest of some columns; with a batch its samples are the innermost loop."""
+    """The nest of some columns; the samples of a batch become the innermost loop."""
     scales = [column.scale for column in columns]
     found = common_dims([loops(column.places) for column in columns])
     inner = [Loop(batch, tuple([int(scale > 1) for scale in scales]))] if batch > 1 else []
@@ -65,7 +65,7 @@ def nest_of(columns: Sequence[Column], batch: int = 1) -> Nest:
 
 
 def _joined(nest: list[Loop]) -> list[Loop]:
-    """Loops of one turn left out, and two that go on in memory without a jump as one."""
+    """The nest without loops of one turn, and with two loops joined into one if all strides continue without a jump."""
     result: list[Loop] = []
     for loop in reversed([loop for loop in nest if loop.turns > 1]):
         if result:
@@ -78,10 +78,10 @@ def _joined(nest: list[Loop]) -> list[Loop]:
 
 
 class Table(NamedTuple):
-    """What a kernel runs: for each row the turns of its loops and where its columns begin; the strides of the loops."""
+    """The numbers that a kernel runs with: the strides of its loops, and for each block a row."""
 
-    loops: list[tuple[int, ...]]  # strides, from the outside in
-    rows: list[tuple[int, ...]]  # turns, then starts
+    loops: list[tuple[int, ...]]  # the strides of each loop, from the outside in
+    rows: list[tuple[int, ...]]  # the turns of each loop, then the start of each column
 
     def of_columns(self, kept: Sequence[int]) -> Table:
         """The table of some of the columns, in the order given."""
@@ -91,11 +91,11 @@ class Table(NamedTuple):
 
 
 def arranged(nest: Nest, kept: Sequence[int]) -> Table:
-    """The table of a kernel that runs through some of the loops; all other loops are unrolled into rows.
+    """The table of a kernel that runs some of the loops; all other loops are unrolled into rows.
 
     Args:
         nest: All loops.
-        kept: The numbers of the loops of the kernel, from the outside in; -1 stands for a loop of one turn.
+        kept: The loops that the kernel runs, from the outside in; -1 stands for a loop of one turn.
     """
     width = len(nest.blocks[0][1])
     others = [k for k in range(len(nest.loops)) if k not in kept]
@@ -113,13 +113,13 @@ def arranged(nest: Nest, kept: Sequence[int]) -> Table:
 
 
 def map_nest(columns: Sequence[Column], batch: int = 1) -> Table:
-    """The nest of operations on members, for a kernel with two loops, the inner one of which runs in vectors."""
+    """The table of a region, for a kernel with two loops, of which the inner one is vectorized."""
     nest = nest_of(columns, batch)
     numbers = range(len(nest.loops))
     sizes = [max(turns[k] for turns, _ in nest.blocks) for k in numbers]
 
     def worth(k: int) -> tuple[int, int, int]:
-        """Loops in which everything is next to each other or the same come first, then long ones."""
+        """Rank loops: first those whose columns are contiguous or constant, then those with many turns."""
         strides = nest.loops[k].strides
         easy = all(stride in (0, 1) for stride in strides)
         return easy and sizes[k] > 1, min(sizes[k], 8) if easy else 0, sizes[k]
@@ -131,25 +131,25 @@ def map_nest(columns: Sequence[Column], batch: int = 1) -> Table:
 
 
 def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[str, Table, bool]:
-    """The nest of the terms of a sum, for a kernel with loops m, n and k, of which k stays within one sum.
+    """The table of the terms of a sum, for a kernel with loops m, n and k, where loop k runs over the terms of one sum.
 
     Args:
         columns: The columns of the owners, of one or two factors, and perhaps of the numbers that the sums start from.
         factors: The number of factors.
-        batch: The samples of a batch.
+        batch: The number of samples in a batch.
 
     Returns:
-        How it runs in vectors ("n": over members next to each other; "k": along the sum; "": not at all), the table,
+        How the kernel is vectorized ("n": over adjacent sums; "k": over the terms of a sum; "": not at all), the table,
         and whether every sum is completed in one row.
     """
-    # Which loops stay within one sum (its owner does not move), and which go from sum to sum.
+    # Some loops run over the terms of one sum (its owner does not change), the others from sum to sum.
     nest = nest_of(columns, batch)
     sizes = [max(turns[k] for turns, _ in nest.blocks) for k in range(len(nest.loops))]
     numbers = [k for k, size in enumerate(sizes) if size > 1]
     inside = [k for k in numbers if nest.loops[k].strides[0] == 0]
     outside = [k for k in numbers if nest.loops[k].strides[0] != 0]
-    # Vectors need factors that are next to each other or the same.  Along n the sums are next to each other, too; along
-    # k all factors are.
+    # Vectors need factors that are contiguous or constant.  Along n the sums must be contiguous, too, and along k both
+    # factors must be contiguous.
     steps = [loop.strides[1 : 1 + factors] for loop in nest.loops]
     easy = [k for k in numbers if all(step in (0, 1) for step in steps[k])]
     by_size = lambda k: sizes[k]  # noqa: E731
@@ -159,7 +159,7 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
     n = max(along, key=by_size, default=-1)
     k = max(inside, key=by_size, default=-1)
     dot = max(within, key=by_size, default=-1)
-    # Take what needs fewer vectors; the 1.5 is what adding up the lanes of a vector at the end of each sum costs.
+    # Take the way with fewer vectors; 1.5 is the cost of adding up the lanes of a vector at the end of each sum.
     cost_n = _vectors(sizes, n) * prod(sizes[j] for j in numbers if j != n) if n >= 0 else None
     cost_k = (_vectors(sizes, dot) + 1.5) * prod(sizes[j] for j in numbers if j != dot) if dot >= 0 else None
     if cost_n is not None and (cost_k is None or cost_n <= cost_k):
@@ -168,24 +168,24 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
         way, k = "k", dot
     else:
         way = ""
-    # The kernel has three loops, the largest that there are; all others become rows of the table.
+    # The kernel runs the three largest loops; all others become rows of the table.
     rest = sorted([j for j in outside if j != n or way != "n"], key=by_size, reverse=True)
     if way == "n":
         kept = (rest[0] if rest else -1, n, k)
     else:
         m, n = [*rest, -1, -1][:2]
-        if n >= 0 and nest.loops[m].strides[0] == 1:  # as in a matrix whose rows are one after the other
+        if n >= 0 and nest.loops[m].strides[0] == 1:  # adjacent sums go to the inner one of the two loops
             m, n = n, m
         kept = (m, n, k)
     reached = sum([prod([turns[j] for j in outside]) for turns, _ in nest.blocks])
     owners = len(set(columns[0].places)) * (batch if columns[0].scale > 1 else 1)
-    if owners != reached and not _apart(nest, kept[:2]):  # one after the other may add to a sum that comes again
+    if owners != reached and not _apart(nest, kept[:2]):  # the loops come to a sum twice: run it row by row instead
         kept = (-1, kept[1] if way == "n" else -1, kept[2])
     return way, arranged(nest, kept), owners == reached and all(j in kept for j in inside)
 
 
 def _apart(nest: Nest, kept: Sequence[int]) -> bool:
-    """Whether two loops (-1: none) never come to the same sum twice, wherever they begin."""
+    """Whether two loops (-1: no loop) never come to the same sum twice, wherever they start."""
     steps = [(abs(nest.loops[k].strides[0]), max(turns[k] for turns, _ in nest.blocks)) for k in kept if k >= 0]
     return len(steps) < 2 or min(steps)[0] * (min(steps)[1] - 1) < max(steps)[0]
 

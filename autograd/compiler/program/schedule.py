@@ -1,14 +1,14 @@
-"""The steps in which a program is computed: sums and choices one by one, and operations on members in regions.
+"""Splits a program into steps: each SUM, GATHER and SCATTER is a step, and MAPs are joined into regions.
 
-A region is a group of operations on as many members each that read each other's results in their own place.  It becomes
-one loop: what only the region itself reads stays in the registers of the machine.
+A region is a group of MAPs of the same size, in which member m of an array reads only member m of the others.  It
+becomes one loop, and numbers that only the region reads stay in machine registers.
 
     a1 = mul a0 a0        one region: a loop over the members in which a1 and a2 are never stored,
     a2 = sub 1.0 a1       if only a3 reads them
     a3 = mul a2 b
 
-A long region is cut where its operations repeat, as the steps of a simulation do: then its parts are the same loop over
-other numbers, and only one of them is compiled.
+A long region is cut where its operations repeat, as the steps of a simulation do.  Its parts are then the same loop
+over different numbers, and only one of them has to be compiled.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from typing import Any, NamedTuple
 from autograd.compiler.program.classes import Array, Kind, Program, Read, reads_of
 from autograd.compiler.program.indices import Dims, Index, common_dims
 
-_LONG = 128  # operations; shorter regions are one loop
-_PART = 48  # operations in a part that repeats, at least
-_ROW = 4  # operations that must be the same to look whether more are
-_TRIED = 8  # periods
-_MOST_BREAKS = 8  # of tables in one region, each of which begins a block of its loop
+_LONG = 128  # a region with at most so many operations is not cut
+_PART = 48  # operations that a repeated part has at least
+_ROW = 4  # a repetition is searched for where so many operations in a row are equal
+_TRIED = 8  # periods that are tried at each position
+_MOST_BREAKS = 8  # breaks allowed in the tables of a region; each break begins a new block of its loop
 
 
 class Region(NamedTuple):
-    """Operations on members, computed in one loop."""
+    """MAPs that are computed in one loop."""
 
     arrays: list[int]  # the numbers of the arrays, in order
     size: int  # the number of members of each
@@ -51,7 +51,7 @@ def schedule(program: Program) -> list[Step]:
 
 
 def stored(program: Program, steps: list[Step]) -> set[int]:
-    """The arrays that must be in memory: leaves, sums, results, and what passes from one step to another."""
+    """The arrays that must be in memory: all except the MAPs that only their own region reads."""
     inside = {number: k for k, step in enumerate(steps) if isinstance(step, Region) for number in step.arrays}
     found = {read.array for read in program.outputs if isinstance(read, Read)}
     for number, array in enumerate(program.arrays):
@@ -64,14 +64,14 @@ def stored(program: Program, steps: list[Step]) -> set[int]:
 
 
 def _cut(program: Program, arrays: list[int]) -> list[list[int]]:
-    """The operations of a region in parts, those that repeat in parts that are alike."""
-    # Two places where the same few operations begin may be a period apart: from there on operations are compared until
-    # one differs.  Of all periods tried, the one that covers most is taken.
+    """Cut the operations of a region into parts, so that repeated operations form equal parts."""
+    # If the same few operations begin at two positions, their distance may be a period: the following operations are
+    # compared until one differs.  Of all periods tried, the one that covers the most operations is taken.
     if len(arrays) <= _LONG:
         return [arrays]
     position = {number: k for k, number in enumerate(arrays)}
     signs = [_sign(program.arrays[number], k, position) for k, number in enumerate(arrays)]
-    following: dict[Any, list[int]] = {}  # the places where some operations in a row begin
+    following: dict[Any, list[int]] = {}  # for each sequence of _ROW operations, the positions where it begins
     for k in range(len(arrays)):
         following.setdefault(tuple(signs[k : k + _ROW]), []).append(k)
     parts: list[list[int]] = []
@@ -94,7 +94,7 @@ def _cut(program: Program, arrays: list[int]) -> list[list[int]]:
 
 
 def _sign(array: Array, place: int, position: dict[int, int]) -> Any:
-    """What an operation does, and how far back in the region each operand is, at most ``_LONG``."""
+    """An operation, with how far back in the region each of its operands is, at most ``_LONG``."""
     operands: list[int] = []
     for operand in array.operands:
         if not isinstance(operand, Read):
@@ -107,7 +107,7 @@ def _sign(array: Array, place: int, position: dict[int, int]) -> Any:
 
 
 def _repetition(signs: list[Any], first: int, period: int) -> tuple[int, int]:
-    """How long the parts would be that repeat with this period from here on, and how many there are."""
+    """The length and the number of the parts that repeat with this period, from position ``first`` on."""
     end = first + period
     while end < len(signs) and signs[end] == signs[end - period]:
         end += 1
@@ -137,7 +137,7 @@ class _Schedule:
     def _place(self, number: int, array: Array) -> None:
         """Put an operation into the first region that can take it, or into a new one.
 
-        A region can, if all that the operation reads is computed before it, or in it and in the same place.
+        A region can take it if each operand is computed before the region, or in it and read at the same position.
         """
         key = array.size, array.batched
         earliest = 0
@@ -146,7 +146,7 @@ class _Schedule:
                 at, other = self.step_of[read.array], self.program.arrays[read.array]
                 joins = at in self.spaces and read.index.is_identity and (other.size, other.batched) == key
                 earliest = max(earliest, at if joins else at + 1)
-        # The index maps, other than the identity, by which it reads arrays outside of its region.
+        # The index maps through which the operation reads arrays of other steps.
         columns = {read.index for read in reads_of(array) if not read.index.is_identity}
         for at in self.open.get(key, ()):
             if at >= earliest and self.spaces[at].extend(columns):
@@ -162,13 +162,13 @@ class _Schedule:
 
 
 class _Space:
-    """The loops of a region, as far as they are known."""
+    """The index maps of a region, which must fit into loops of one kind."""
 
     def __init__(self, columns: Iterable[Index]) -> None:
         self.columns = set(columns)
 
     def extend(self, columns: set[Index]) -> bool:
-        """Take more index maps in, if the loops do not get more by that than two and a table."""
+        """Add index maps if all of them together still need at most two loops, or one loop and a short table."""
         if columns <= self.columns:
             return True
         together = self.columns | columns
