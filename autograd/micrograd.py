@@ -16,8 +16,8 @@ What the closure adds to the gradients of the parents is linear in the gradient 
 are what it adds where the node's gradient is 1 and theirs are 0: it is called when it is assigned, and the node is one
 like all others.  Two more calls, with a large and a small gradient, find a closure that is not linear.
 
-A node of either kind has no formula, hence no second derivative, no check and no compilation: see ``primitive``.  A
-node with parents whose local derivatives nobody gave can be drawn, but not differentiated.
+A node of either kind has no formula, hence no second derivative and no check, and one with a closure is not compiled:
+see ``primitive``.  A node with parents whose local derivatives nobody gave can be drawn, but not differentiated.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from autograd import ops, provenance
 from autograd.errors import AutogradError, PrimitiveError
 from autograd.graph import accumulate, restore, walking
 from autograd.modes import current_modes
-from autograd.ops import Number, Op, as_float, constant_power
+from autograd.ops import Number, Op, Traced, as_float, constant_power
 
 # By which keywords other engines know the arguments of a node.
 KEYWORDS = {
@@ -55,11 +55,11 @@ class Closure(Op):
 
     def _known(self, *operands: float) -> float:
         if operands != self.operands:
-            raise _refusal(self.name, f"is known at {self.operands} only")
+            raise refusal(self.name, f"is known at {self.operands} only")
         return self.data
 
     def _unknown(self, *_: Any) -> Sequence[Any]:
-        raise _refusal(self.name, "has no rule for its derivatives")
+        raise refusal(self.name, "has no rule for its derivatives")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Closure, (self.name, self.data, self.operands)
@@ -229,21 +229,22 @@ def _nodes(children: Any) -> list[Any]:
 
 def _adopt(node: Any, children: Sequence[Any], name: str, derivatives: Any = None) -> None:
     """Make a new leaf the result of an operation on the children, whose derivatives may come later by a closure."""
-    partials: tuple[float, ...] = ()
+    partials: tuple[Any, ...] = ()
     if derivatives is None or (hasattr(derivatives, "__len__") and len(derivatives) == 0):
         children = list(dict.fromkeys(children))  # a closure adds to the gradient of `x * x` as a whole
     else:
         partials = _numbers(children, derivatives)
-    if current_modes().recorder is not None:
-        raise _refusal(name, "cannot be compiled")
-    if (children or name) and current_modes().recording:
+    if (recorder := current_modes().recorder) is not None:
+        if children:
+            recorder.on_derivatives(node, children, partials)
+    elif (children or name) and current_modes().recording:
         node.op = Closure(name, node._data, [child._data for child in children])
         node.parents, node.partials = tuple(children), partials
         if partials:
             _check(node)
 
 
-def _numbers(children: Sequence[Any], derivatives: Any) -> tuple[float, ...]:
+def _numbers(children: Sequence[Any], derivatives: Any) -> tuple[Any, ...]:
     if isinstance(derivatives, Mapping):
         missing = [child for child in children if child not in derivatives]
         if missing:
@@ -252,7 +253,7 @@ def _numbers(children: Sequence[Any], derivatives: Any) -> tuple[float, ...]:
     if isinstance(derivatives, (Number, str)) or not hasattr(derivatives, "__iter__"):
         raise _stranger(derivatives)
     try:
-        partials = tuple([as_float(derivative) for derivative in derivatives])
+        partials = tuple([x if isinstance(x, Traced) else as_float(x) for x in derivatives])
     except TypeError as error:
         raise TypeError(f"the local derivatives of a node must be numbers, one for each child: {error}") from error
     if len(partials) != len(children):
@@ -266,7 +267,8 @@ def _check(node: Any) -> None:
         provenance.check_result(node)
 
 
-def _refusal(name: str, problem: str) -> AutogradError:
+def refusal(name: str, problem: str) -> AutogradError:
+    """The error for what needs the formula of a node that has none."""
     return AutogradError(
         f"the operation {name or 'closure'!r} {problem}, since its backward pass is a _backward closure or a list of "
         "numbers: make it an @autograd.primitive to differentiate it twice, check it or compile it"

@@ -17,12 +17,12 @@ from autograd.compiler.program.differentiate import differentiate
 from autograd.compiler.program.group import Groups, group
 from autograd.compiler.recording.effects import SET, UPDATED
 from autograd.compiler.recording.record import Recording
-from autograd.compiler.recording.recorder import Guard
+from autograd.compiler.recording.recorder import GIVEN, Guard
 from autograd.errors import CompileError
 from autograd.primitive import Primitive
 from autograd.value import Value
 
-_NUMBERS = (ops.detached, UPDATED, SET)  # operations that change only gradients: their result is their operand
+_NUMBERS = (ops.detached, UPDATED, SET, GIVEN)  # change only gradients: the result is the first operand
 
 
 class Assembled(NamedTuple):

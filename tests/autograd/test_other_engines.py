@@ -187,13 +187,89 @@ def test_what_needs_a_rule_names_the_remedy(use: Callable[[Value], Any]) -> None
         use(Value(3.0))
 
 
-def test_a_compiled_function_with_a_node_that_has_no_rule_runs_without_the_compiler() -> None:
-    f, x = autograd.compile(lambda t: V(t.data**2, (t,), (2 * t.data,))), Value(3.0)
+def test_a_compiled_function_with_a_closure_runs_without_the_compiler() -> None:
+    def square(t: Value) -> Value:
+        out = V(t.data**2, (t,), "square")
+
+        def backward() -> None:
+            t.grad += 2 * t.data * out.grad
+
+        out._backward = backward
+        return out
+
+    f, x = autograd.compile(square), Value(3.0)
     for number in (3.0, 5.0, 7.0):
         x.data, x.grad = number, 0.0
         y = f(x)
         y.backward()
         assert (y.data, x.grad) == (number**2, 2 * number)
+    assert "by a _backward closure: make that operation an @autograd.primitive" in str(f.report())
+
+
+def safe_log(p: Value) -> Any:
+    clamped = max(p.data, 1e-12)
+    return V(math.log(clamped), (p,), (1.0 / clamped,))
+
+
+def unused(p: Value) -> Any:
+    with no_grad():
+        return V(p.data, (p,), (7.0,)) + p
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        safe_log,
+        lambda p: V(p.data * p.data, (p, p), (p.data, p.data)),  # one child twice
+        lambda p: V(p.data**3, {p}, {p: 3 * p.data**2}) * p,
+        lambda p: V(2.0, (p,), (5,)) * V(p.data, children=((p * 2, 0.5),)),  # numbers that are the same at each call
+        lambda p: V(math.inf, (p,), (p.data,)),
+        lambda p: V(p.data, (p * math.inf,), (3.0,)),  # the number is the given one, whatever the children are
+        lambda p: V(-0.0, (p,), (1.0,)),
+        lambda p: p * V(3.0, (), "three", _children=()),  # a leaf
+        unused,
+    ],
+)
+def test_local_derivatives_that_are_given_are_compiled(operation: Callable[[Value], Any]) -> None:
+    """The same numbers and gradients, for ``backward`` inside and outside of the function, and one recording."""
+    w = Value(0.5)
+
+    def loss(x: float) -> Value:
+        y: Value = operation(w * x) * 2.0
+        return y
+
+    def step(x: float) -> Value:
+        w.grad = 0.0
+        y = loss(x)
+        y.backward()
+        w.data -= 0.01 * w.grad if abs(w.grad) < 100 else 0.0
+        return y
+
+    def numbers(f: Callable[[float], Value], inside: bool) -> list[str]:
+        found = []
+        w.data = 0.5
+        for x in (1.0, 2.0, -1.0, 0.25, 3.0, 4.0, 5.0, 0.5):
+            if not inside:
+                w.grad = 0.0
+            y = f(x)
+            if not inside:
+                y.backward()
+            found += [repr(y.data), repr(float(w.grad)), repr(w.data)]
+        return found
+
+    for f, inside in ((loss, False), (step, True)):
+        compiled = autograd.compile(f)
+        assert numbers(compiled, inside) == numbers(f, inside)
+        assert 1 <= compiled.recordings <= 3, compiled.report()
+
+
+def test_given_derivatives_have_no_derivatives_when_compiled_either() -> None:
+    f, x = autograd.compile(lambda t: safe_log(t * 2.0)), Value(3.0)
+    for _ in range(6):
+        y = f(x)
+    for use in (lambda: grad(y, [x], create_graph=True), lambda: hessian(f)(3.0)):
+        with pytest.raises(AutogradError, match=r"@autograd\.primitive"):
+            use()
 
 
 def test_strict_looks_at_given_derivatives() -> None:

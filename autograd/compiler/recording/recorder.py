@@ -22,9 +22,20 @@ from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.traced import TracedBool, TracedFloat
 from autograd.compiler.recording.written import NotReplayableError
 from autograd.errors import CompileError
+from autograd.micrograd import refusal
 from autograd.modes import recorders
-from autograd.ops import Op, Traced
-from autograd.value import Value
+from autograd.ops import Binary, Op, Traced
+from autograd.value import Value, constant
+
+
+def _once(z: Any, number: Any, line: Any) -> tuple[float, float]:
+    """The derivatives of ``GIVEN``, whose own derivatives nobody knows."""
+    if isinstance(z, Value):
+        raise refusal("given", "has no rule for its derivatives")
+    return 0.0, 1.0
+
+
+GIVEN = Binary("given", lambda number, line: number, _once)  # a number whose gradient goes to the operands of a line
 
 
 class Guard(NamedTuple):
@@ -128,6 +139,17 @@ class Recorder:
     def formula(self, steps: Sequence[tuple[Op, Sequence[Any]]]) -> Formula:
         """The operation that does these: the same object for the same steps."""
         return self._formulas.setdefault(repr(steps), Formula(steps))
+
+    def on_derivatives(self, node: Value, children: Sequence[Value], derivatives: Sequence[Any]) -> None:
+        """``Value(number, children, derivatives)``: a number whose gradient goes to Σ derivative · child, as it is."""
+        if not derivatives or self.nodes.pop(node, node) is not None:
+            self.refuse("computes by a _backward closure: make that operation an @autograd.primitive")
+        number = node.parents[0] if node.parents else constant(node._data)
+        slopes = [Value.apply(ops.detached, (constant(x),)) for x in derivatives]
+        line = Value.apply(ops.sum_of_products, [*slopes, *children])
+        node.op, node.partials = GIVEN, (0.0, 1.0)
+        node.parents = Value.apply(ops.detached, (number,)), line
+        self.on_node(node)
 
     def on_drop(self, node: Value) -> None:
         """The number of a node became a plain float, to which no gradient goes."""
