@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["Shown", "curves", "image", "program", "table"]
+__all__ = ["Shown", "curves", "image", "notebook", "program", "table"]
 
 WIDTH, HEIGHT = 420, 160  # pixels of a curve, with its axes
 LEFT, TOP, BOTTOM = 56, 10, 22  # room for the numbers beside it
@@ -27,6 +28,19 @@ class Shown:
 
     value: Callable[[Any], str]  # the HTML of a Value; the modules that write its expression take time to import
     theme: str = ""  # that the user chose for all pictures; without one they follow the notebook
+
+
+def notebook() -> Any:
+    """IPython's shell in the notebook that this runs in; None in a terminal and without IPython.
+
+    Whoever runs a notebook has imported IPython; nothing is imported to find out.
+
+    >>> print(notebook())
+    None
+    """
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return None if type(shell).__name__ == "TerminalInteractiveShell" else shell
 
 
 def table(

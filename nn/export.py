@@ -14,14 +14,6 @@ from nn.module import Module
 
 _WIDTH = 100  # of a line, in characters
 
-# What computes each activation in PyTorch, as ours does; identity needs nothing.  PyTorch's softplus takes x for
-# log(1 + e^x) from a threshold of 20 on, which is off by 2e-9; from 40 on it is so to the last bit.
-_TORCH = {
-    "sigmoid": "torch.nn.Sigmoid()", "tanh": "torch.nn.Tanh()", "relu": "torch.nn.ReLU()",
-    "leaky_relu": "torch.nn.LeakyReLU(0.01)", "elu": "torch.nn.ELU(1.0)",
-    "softplus": "torch.nn.Softplus(threshold=40)", "silu": "torch.nn.SiLU()", "gelu": "torch.nn.GELU()", "sin": "Sin()",
-}  # fmt: skip
-
 _FILLED = """\
 def filled(part, tensors):
     part = part.double()
@@ -84,7 +76,7 @@ def to_torch(model: Any) -> str:
     )
     """
     source = _part(model, "")
-    helpers = [_FILLED, *([_SIN] if _TORCH["sin"] in source else [])]
+    helpers = [_FILLED, *([_SIN] if "Sin()" in source else [])]
     return "\n\n".join(["import torch\n", *helpers, f"model = {source}"])
 
 
@@ -116,7 +108,8 @@ def _layer(layer: Any, number: int, indent: str) -> Iterator[str]:
     if len(names) > 1:
         raise ValueError(f"the neurons of layer {number} have different activations: {', '.join(map(str, names))}")
     if names != ["identity"]:
-        yield _TORCH[str(names[0])]
+        # ACTIVATIONS has PyTorch's names of the parts; only the sine is none.
+        yield "Sin()" if names == ["sin"] else _part(getattr(activations, ACTIVATIONS[str(names[0])])(), indent)
 
 
 def _stranger(part: Any) -> TypeError:
@@ -194,6 +187,7 @@ _ARGUMENTS: dict[type, Callable[[Any], str]] = {
     activations.Sigmoid: _nothing,
     activations.SiLU: _nothing,
     activations.Tanh: _nothing,
+    # PyTorch's takes x for log(1 + e^x) from a threshold of 20 on, which is off by 2e-9; from 40 on that is exact.
     activations.Softplus: lambda part: "threshold=40",
     activations.ELU: lambda part: repr(part.alpha),
     activations.LeakyReLU: lambda part: repr(part.negative_slope),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from autograd import Value, exp, fsum, logsumexp, sigmoid, tanh
 from autograd.labels import notation
-from nn.layers import MLP
+from nn.layers import MLP, signals
 
 
 class LayerGradients(NamedTuple):
@@ -68,14 +68,10 @@ def by_graph(
 ) -> tuple[list[LayerGradients], list[list[Value]]]:
     """The same gradients from the graph, and the nodes of the activations; δ is the gradient of the node z."""
     model.zero_grad()
-    signals: list[list[Value]] = [[Value(number, notation("x", None, k)) for k, number in enumerate(x, start=1)]]
-    weighted: list[list[Value]] = []
-    for layer in model.layers:
-        weighted.append(layer.weighted(signals[-1]))
-        signals.append([neuron.activated(z) for neuron, z in zip(layer.neurons, weighted[-1])])
-    loss(signals[-1], y).backward()
+    zs, activations = signals(model.layers, [Value(a, notation("x", None, k)) for k, a in enumerate(x, start=1)])
+    loss(activations[-1], y).backward()
     found = []
-    for layer, zs in zip(model.layers, weighted):
+    for layer, weighted in zip(model.layers, zs):
         weight = [[w.grad for w in neuron.w] for neuron in layer.neurons]
-        found.append(LayerGradients([z.grad for z in zs], [neuron.b.grad for neuron in layer.neurons], weight))
-    return found, signals[1:]
+        found.append(LayerGradients([z.grad for z in weighted], [neuron.b.grad for neuron in layer.neurons], weight))
+    return found, activations

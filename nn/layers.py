@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -283,6 +283,21 @@ class MLP(Module):
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"
+
+
+def signals(layers: Iterable[Layer], x: Sequence[Any]) -> tuple[list[list[Value]], list[list[Value]]]:
+    """The weighted inputs z of each layer, and the activations a, for one input of the first layer.
+
+    >>> zs, activations = signals(MLP(2, [3, 1]).layers, [0.5, -1.0])
+    >>> [len(layer) for layer in zs], [len(layer) for layer in activations]
+    ([3, 1], [3, 1])
+    """
+    zs: list[list[Value]] = []
+    activations: list[Any] = [x]
+    for layer in layers:
+        zs.append(layer.weighted(activations[-1]))
+        activations.append([neuron.activated(z) for neuron, z in zip(layer.neurons, zs[-1])])
+    return zs, activations[1:]
 
 
 def load_model(path: FilePath) -> tuple[MLP, dict[str, Any]]:

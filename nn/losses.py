@@ -268,9 +268,13 @@ def wrong_targets(loss: Any, targets: Iterable[float]) -> tuple[str, str] | None
     bad = [y for y in every if not takes(y)]
     if not bad:
         return None
-    low, high = min(bad), max(bad)
-    extent = f"{low:g}" if low == high else f"from {low:g} to {high:g}"
-    return f"{name} takes targets {words}, but {len(bad)} of {len(every)} targets are not: {extent}.", remedy
+    return f"{name} takes targets {words}, but {len(bad)} of {len(every)} targets are not: {extent(bad)}.", remedy
+
+
+def extent(numbers: Sequence[float]) -> str:
+    """From the smallest to the largest of some numbers, in words."""
+    low, high = min(numbers), max(numbers)
+    return f"{low:g}" if low == high else f"from {low:g} to {high:g}"
 
 
 # ---- shapes ----------------------------------------------------------------------------------------------------------

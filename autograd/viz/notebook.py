@@ -132,17 +132,12 @@ def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **op
 
 
 def _display_of_notebook() -> Callable[[Page], Any] | None:
-    """A function that shows an object below the running cell of a notebook; None elsewhere.
-
-    Whoever runs a notebook has imported these packages; nothing is imported to find out.
-    """
+    """A function that shows an object below the running cell of a notebook; None elsewhere."""
     marimo = sys.modules.get("marimo")
     if marimo is not None and marimo.running_in_notebook():
         found: Callable[[Page], Any] = marimo.output.append
         return found
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    if shell is None or type(shell).__name__ == "TerminalInteractiveShell":
+    if cells.notebook() is None:
         return None
     from IPython.display import display
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from autograd.labels import notation
 from autograd.terminal import listed
 from nn.data import numbers_of
 from nn.diagnosis.probe import Finding, Probe, Result, aligned
-from nn.losses import wrong_targets
+from nn.losses import extent, wrong_targets
 
 SCALES_APART = 100.0
 FAR_FROM_CHANCE = 2.0  # times the loss of a network that knows nothing
@@ -90,7 +89,7 @@ def targets(probe: Probe) -> Result:
             if bad := [y for y in own if not low <= y <= high]:
                 sentence = (
                     f"output {j + 1} is a {op}, which gives {_range(low, high)}, "
-                    f"but {_share(bad, own)} are not: {_extent(bad)}."
+                    f"but {len(bad)} of {len(own)} targets are not: {extent(bad)}."
                 )
                 remedy = 'Use output="identity", or scale the targets into that range.'
                 found.append(Finding("targets out of range", "error", (f"output {j + 1}",), sentence, remedy))
@@ -125,15 +124,6 @@ def _squashed(probe: Probe, loss: str) -> list[Finding]:
 def _spread(column: Sequence[float]) -> float:
     mean = math.fsum(column) / len(column)
     return math.sqrt(math.fsum([(x - mean) ** 2 for x in column]) / len(column))
-
-
-def _share(some: Sequence[Any], every: Sequence[Any]) -> str:
-    return f"{len(some)} of {len(every)} targets"
-
-
-def _extent(numbers: Sequence[float]) -> str:
-    low, high = min(numbers), max(numbers)
-    return f"{low:g}" if low == high else f"from {low:g} to {high:g}"
 
 
 def _range(low: float, high: float) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograd.cells import notebook
 from nn.files import write_text
 from nn.plots.boundary import Surface, draw_surface
 from nn.plots.curves import plot_history
@@ -142,7 +143,7 @@ class LivePlot:
         self.ax: Any = axes(ax, size)
         self.history: Any = None  # a ``History``, as ``fit`` gives it to callbacks
         self.handle: Any = None
-        self.shell = _notebook()
+        self.shell = notebook()
         self.drawn = -interval
         if self.shell is not None:
             self.plt.close(self.ax.figure)  # the notebook would show it once more at the end of the cell
@@ -194,13 +195,3 @@ class LivePlot:
         """The cell has ended: draw what came after the last picture."""
         self.shell.events.unregister("post_run_cell", self._finish)
         self.redraw()
-
-
-def _notebook() -> Any:
-    """The shell of the notebook that this runs in; None elsewhere."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return None
-    shell = get_ipython()
-    return shell if shell is not None and hasattr(shell, "kernel") else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import autograd
 from autograd.labels import notation
-from nn.layers import ACTIVATIONS, Layer
+from nn.layers import ACTIVATIONS, Layer, signals
 from nn.losses import loss_named
 from nn.module import Module
 from nn.plots.style import axes, diverging, foreground, palette
@@ -73,12 +73,8 @@ def _deltas(layers: list[Layer], sample: Any, target: Any, loss: Any) -> list[li
     if sample is None:
         biases = [[neuron.b.grad for neuron in layer.neurons] for layer in layers]
         return biases if any(any(row) for row in biases) else None
-    signals: list[Any] = [autograd.constant(x) for x in sample]
-    zs: list[list[Any]] = []
-    for layer in layers:
-        zs.append(layer.weighted(signals))
-        signals = [neuron.activated(z) for neuron, z in zip(layer.neurons, zs[-1])]
-    cost = loss_named(loss)(signals[0] if len(signals) == 1 else signals, target)
+    zs, (*_, outputs) = signals(layers, sample)
+    cost = loss_named(loss)(outputs[0] if len(outputs) == 1 else outputs, target)
     found = iter(autograd.grad(cost, [z for row in zs for z in row]))
     return [[next(found) for _ in row] for row in zs]
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import io
 import re
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from autograd.cells import image
+from autograd.cells import image, notebook
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,8 +75,7 @@ def figures_as_svg() -> None:
 
     >>> figures_as_svg()
     """
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
+    shell = notebook()
     if shell is None:
         return
     import matplotlib.pyplot  # noqa: F401 - it chooses how figures are shown in a notebook: not after us

@@ -8,7 +8,7 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 from autograd import ops
-from autograd.graph import reading_order, sweep, topological_order
+from autograd.graph import reading_order, topological_order
 from autograd.labels import label_of
 from autograd.value import Value
 from autograd.viz.pictures.figure import Arrow, Box, Figure, Graph, spread
@@ -87,18 +87,6 @@ def _exits(graph: Graph, keys: Keys) -> set[Value]:
 
 
 # ---- arrows ----------------------------------------------------------------------------------------------------------
-class _Inner:
-    """A node as its box sees it: nodes of other boxes are leaves, so that a walk ends at the inputs of the box."""
-
-    __slots__ = ("grad", "node", "parents", "partials")
-
-    def __init__(self, node: Value) -> None:
-        self.node = node
-        self.parents: tuple[_Inner, ...] = ()
-        self.partials: Sequence[float] = ()
-        self.grad = 0.0
-
-
 def _arrows(graph: Graph, keys: Keys, boxes: dict[Hashable, Box]) -> dict[tuple[Hashable, Hashable], Arrow]:
     """One arrow from a box to each that uses it."""
     arrows: dict[tuple[Hashable, Hashable], Arrow] = {}
@@ -121,26 +109,20 @@ def _differentiate(
     """Give the arrows the derivatives of each output of a box with respect to all inputs of the box."""
     visited = 0
     for head, nodes in members.items():
-        inner = _insides(nodes, head, keys)
+        inputs = {parent for node in nodes for parent in node.parents if keys[parent] != head}
         for node in nodes:
             if node in exits and node.parents:
                 if visited > MOST_INSIDE:
                     return
-                visited += len(order := topological_order(inner[node]))
-                for found, derivative in sweep(order, {inner[node]: 1.0}).items():
-                    if (tail := keys[found.node]) != head:
-                        arrows[tail, head].derivatives.append(derivative)
-
-
-def _insides(nodes: Sequence[Value], key: Hashable, keys: Keys) -> dict[Value, _Inner]:
-    inner: dict[Value, _Inner] = {}
-    for node in nodes:
-        for parent in node.parents:
-            if parent not in inner:
-                inner[parent] = _Inner(parent)
-        own = inner.setdefault(node, _Inner(node))
-        own.parents, own.partials = tuple([inner[parent] for parent in node.parents]), node.partials
-    return inner
+                order = topological_order(node, known=inputs)
+                visited += len(order)
+                # The walk of ``backward``, but from this output to the inputs of the box and no further.
+                found = {node: 1.0}
+                for inner in reversed(order):
+                    for parent, partial in zip(inner.parents, inner.partials):
+                        found[parent] = found.get(parent, 0.0) + found[inner] * partial
+                for parent in inputs & found.keys():
+                    arrows[keys[parent], head].derivatives.append(found[parent])
 
 
 # ---- boxes -----------------------------------------------------------------------------------------------------------
