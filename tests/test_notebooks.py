@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import html
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +43,38 @@ def printed(cell: Any) -> str:
     return "".join("".join(out.get("text", "")) for out in cell.get("outputs", []))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_lesson_runs_and_its_solutions_are_right(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nbformat = pytest.importorskip("nbformat", reason="needs nbclient: pip install 'scalar-autograd[test]'")
-    nbclient = pytest.importorskip("nbclient", reason="needs nbclient: pip install 'scalar-autograd[test]'")
+# A kernel takes two seconds to start, so the lessons share one.  What they leave there is cleared away before the next.
+AS_IN_A_NEW_KERNEL = """exec('''
+import random, sys
+for name in list(sys.modules):
+    if name.partition(".")[0] in ("autograd", "nn", "lesson", "answers"):
+        del sys.modules[name]
+if "matplotlib.pyplot" in sys.modules:
+    sys.modules["matplotlib.pyplot"].close("all")
+    sys.modules["matplotlib"].rcdefaults()
+random.seed()
+get_ipython().run_line_magic("reset", "-f")
+''', {"get_ipython": get_ipython})"""
+
+
+@pytest.fixture(scope="module", name="kernel")
+def kernel_of_all_lessons() -> Iterator[Any]:
+    """A kernel that the first lesson starts."""
+    client = pytest.importorskip("jupyter_client", reason="needs nbclient: pip install 'scalar-autograd[test]'")
     for package in ("ipykernel", "matplotlib", "numpy", "llvmlite"):
         pytest.importorskip(package, reason=f"needs {package}: pip install 'scalar-autograd[notebooks]'")
-    monkeypatch.setenv("PYTHONPATH", os.fspath(ROOT))
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.fspath(ROOT))
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        kernel = client.AsyncKernelManager(kernel_name="python3")
+        yield kernel
+        asyncio.run(kernel.shutdown_kernel(now=True))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_lesson_runs_and_its_solutions_are_right(path: Path, kernel: Any) -> None:
+    nbformat = pytest.importorskip("nbformat", reason="needs nbclient: pip install 'scalar-autograd[test]'")
+    nbclient = pytest.importorskip("nbclient", reason="needs nbclient: pip install 'scalar-autograd[test]'")
 
     notebook = nbformat.read(path, as_version=4)
     solutions = []
@@ -56,9 +82,11 @@ def test_a_lesson_runs_and_its_solutions_are_right(path: Path, monkeypatch: pyte
         if "solution" in cell.metadata.get("tags", []):  # run it like a cell, right after the unsolved exercise
             solutions.append(nbformat.v4.new_code_cell(solution_of(cell)))
             notebook.cells.insert(position, solutions[-1])
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(AS_IN_A_NEW_KERNEL))
     client = nbclient.NotebookClient(
-        notebook, timeout=PATIENCE, startup_timeout=PATIENCE, resources={"metadata": {"path": os.fspath(FOLDER)}}
-    )
+        notebook, kernel, timeout=PATIENCE, startup_timeout=PATIENCE,
+        resources={"metadata": {"path": os.fspath(FOLDER)}},
+    )  # fmt: skip
     client.execute()
 
     for exercise in tagged(notebook, "exercise"):

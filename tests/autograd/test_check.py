@@ -307,11 +307,11 @@ def test_data_that_changed_since_is_an_error() -> None:
         check_graph(y)
 
 
-@pytest.mark.parametrize("damage", [0, 700, 2000])
+@pytest.mark.parametrize("damage", [0, 170, 300])
 def test_many_operands_are_checked_together(damage: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(3)
-    leaves = [Value(rng.gauss(0, 1)) for _ in range(2001)]
-    node = autograd.sumprod(leaves[:1000], leaves[1000:2000], leaves[2000])
+    leaves = [Value(rng.gauss(0, 1)) for _ in range(301)]
+    node = autograd.sumprod(leaves[:150], leaves[150:300], leaves[300])
     calls = 0
     value = ops.sum_of_products.value
 
@@ -322,7 +322,7 @@ def test_many_operands_are_checked_together(damage: int, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(ops.sum_of_products, "value", counted)
     monkeypatch.setattr("autograd.check.has_kink", lambda *arguments: False)
-    assert check_graph(node).checked == 2001
+    assert check_graph(node).checked == 301
     assert calls < 100
     right = list(node.partials)
     node.partials = [p * (1.001 if i == damage else 1.0) for i, p in enumerate(right)]

@@ -53,31 +53,31 @@ def in_a_fresh_interpreter(program: str, before: str = "") -> str:
     ).stdout.strip()
 
 
-@pytest.mark.parametrize("work", ["pass", "step(10)", "train(1000, 3)", "train(20, 30_000)", "train(20, 900)"])
+@pytest.mark.parametrize("work", ["pass", "step(10)", "train(1000, 3)", "train(5, 30_000)", "train(20, 900)"])
 def test_outside_of_graphs_nothing_is_changed(work: str) -> None:
     assert in_a_fresh_interpreter(f"{work}\nprint(gc.get_threshold() == before, gc.isenabled())") == "True True"
 
 
 def test_a_graph_like_those_before_is_not_searched() -> None:
-    """30,000 nodes are 60,000 objects, for which Python searches more than twenty times."""
+    """10,000 nodes are 20,000 objects, for which Python searches ten times (from 3.13 on) or more."""
     program = """
-train(3, 30_000)
-print(searches(lambda: step(30_000)) < 5)
-print(searches(lambda: step(30_000)) < 5)
+train(3, 10_000)
+print(searches(lambda: step(10_000)) < 5)
+print(searches(lambda: step(10_000)) < 5)
 from autograd.collector import leave_alone
 leave_alone()
-print(searches(lambda: step(30_000)) > 20)
+print(searches(lambda: step(10_000)) > 8)
 leave_alone(False)
-train(3, 30_000)
-print(searches(lambda: step(30_000)) < 5)
+train(3, 10_000)
+print(searches(lambda: step(10_000)) < 5)
 """
     assert in_a_fresh_interpreter(program).split() == ["True"] * 4
 
 
 def test_one_graph_in_32_counts() -> None:
     program = """
-train(3, 30_000)
-print(sum(searches(lambda: step(30_000)) > 20 for _ in range(64)))
+train(3, 10_000)
+print(sum(searches(lambda: step(10_000)) > 8 for _ in range(64)))
 """
     assert in_a_fresh_interpreter(program) == "2"
 
@@ -89,15 +89,15 @@ def step(n):
     y = x = Mine(1.0)
     for _ in range(n): y = y + x
     y.backward()
-train(3, 30_000)
-print(searches(lambda: step(30_000)) < 10)
+train(3, 10_000)
+print(searches(lambda: step(10_000)) < 5)
 """
     assert in_a_fresh_interpreter(program) == "True"
 
 
 def test_a_recording_that_is_given_up_changes_nothing() -> None:
     program = """
-train(3, 30_000)
+train(3, 10_000)
 y = x = Value(1.0)
 for _ in range(2_000): y = y + x
 print(gc.get_threshold() == before)
@@ -110,7 +110,7 @@ print(gc.get_threshold() == before)
 def test_a_node_that_is_watched_is_a_node_like_others() -> None:
     program = """
 import copy, pickle
-train(3, 30_000)
+train(3, 10_000)
 nodes = [Value(1.0)]
 for _ in range(2_000): nodes.append(nodes[-1] * nodes[0])
 (watched,) = [y for y in nodes if type(y.partials) is not tuple]
@@ -127,9 +127,9 @@ print(nodes[1].grad)
 )
 def test_thresholds_of_the_program_s_own_are_left_alone(own: str) -> None:
     program = """
-train(3, 50_000)
+train(3, 10_000)
 y = x = Value(1.0)
-for _ in range(50_000): y = y + x
+for _ in range(10_000): y = y + x
 print(gc.get_threshold() == before)
 """
     assert in_a_fresh_interpreter(program, own) == "True"
@@ -137,12 +137,12 @@ print(gc.get_threshold() == before)
 
 def test_thresholds_that_the_program_sets_later_are_left_alone() -> None:
     program = """
-train(3, 50_000)
+train(3, 10_000)
 y = x = Value(1.0)
 for _ in range(2_000): y = y + x
 gc.set_threshold(500, 5, 5)
 y.backward()
-train(3, 50_000)
+train(3, 10_000)
 del y
 print(gc.get_threshold())
 """
@@ -150,7 +150,7 @@ print(gc.get_threshold())
 
 
 def test_a_collector_that_is_off_stays_off() -> None:
-    program = "train(3, 50_000); print(gc.isenabled(), gc.get_threshold() == before, len(gc.callbacks))"
+    program = "train(3, 10_000); print(gc.isenabled(), gc.get_threshold() == before, len(gc.callbacks))"
     assert in_a_fresh_interpreter(program, "gc.disable()") == "False True 0"
 
 
@@ -161,16 +161,16 @@ def recording():
     y = x = Value(1.0)
     for _ in range(2_000): y = y + x
     return y
-train(2, 30_000)
+train(2, 10_000)
 y = recording()
 print(gc.get_threshold() == before)
 leave_alone()
 print(gc.get_threshold() == before)
-train(2, 30_000)
+train(2, 10_000)
 y = recording()
 print(gc.get_threshold() == before)
 leave_alone(False)
-train(2, 30_000)
+train(2, 10_000)
 y = recording()
 print(gc.get_threshold() == before)
 gc.set_threshold(5, 5, 5)
@@ -184,12 +184,12 @@ print(gc.get_threshold())
 def test_young_garbage_is_found_as_soon_as_without_graphs(kept: str) -> None:
     """A program that trains and makes cycles of its own: no more of them are alive at a time than Python allows."""
     program = f"""
-train(5, 30_000)
+train(5, 10_000)
 Cycle.most = Cycle.alive = 0
 {kept}
 for _ in range(5):
     for _ in range(5_000): Cycle()
-    step(30_000)
+    step(10_000)
 print(Cycle.most)
 """
     most = int(in_a_fresh_interpreter(program))
@@ -198,8 +198,8 @@ print(Cycle.most)
 
 def test_garbage_is_found_as_soon_while_a_finished_graph_is_kept() -> None:
     program = """
-train(5, 30_000)
-kept = step(30_000)
+train(5, 10_000)
+kept = step(10_000)
 Cycle.most = Cycle.alive = 0
 for _ in range(20_000): Cycle()
 print(Cycle.most)
@@ -208,13 +208,15 @@ print(Cycle.most)
 
 
 def test_garbage_is_found_that_was_in_use_for_a_while() -> None:
-    """Old cycles wait longer while graphs are recorded, but for no more than a few graphs that count."""
+    """Old cycles wait longer while graphs are recorded: for a few graphs that count, of which one in four does here."""
     program = """
+from autograd import collector
+collector._COUNTED = 4
 train(5, 30_000)
 kept = [Cycle() for _ in range(5_000)]
 step(30_000)
 del kept
-train(100, 30_000)
+train(14, 30_000)
 print(Cycle.alive)
 """
     assert in_a_fresh_interpreter(program) == "0"
@@ -224,13 +226,13 @@ def test_ctrl_c_in_the_middle_of_a_look_is_not_lost() -> None:
     program = """
 import time
 from autograd import collector
-train(3, 30_000)
+train(3, 10_000)
 def interrupted(young):
     collector._one_of_a_graph = before
     raise KeyboardInterrupt
 before, collector._one_of_a_graph = collector._one_of_a_graph, interrupted
 try:
-    train(3, 30_000)
+    train(3, 10_000)
     time.sleep(10)
 except KeyboardInterrupt:
     print("interrupted")
@@ -240,11 +242,11 @@ except KeyboardInterrupt:
 
 def test_nobody_is_called_at_searches_when_no_graph_comes() -> None:
     program = """
-train(3, 30_000)
+train(3, 10_000)
 print(len(gc.callbacks))
 for _ in range(60): kept = [[] for _ in range(1_000)]
 print(len(gc.callbacks))
-train(3, 30_000)
-print(searches(lambda: step(30_000)) < 5)
+train(3, 10_000)
+print(searches(lambda: step(10_000)) < 5)
 """
     assert in_a_fresh_interpreter(program).split() == ["1", "0", "True"]

@@ -241,13 +241,13 @@ def test_any_text_is_an_expression_or_an_error(text: str) -> None:
     assert isinstance(expression.evaluate(dict.fromkeys(set(expression.names), 0.5)), float)
 
 
-def test_a_hundred_thousand_mutations(capsys: pytest.CaptureFixture[str]) -> None:
+def test_thousands_of_mutations(capsys: pytest.CaptureFixture[str]) -> None:
     source = random.Random(20240229)
     pool, accepted = list(SEEDS), 0
-    for n in range(100_000):
+    for n in range(25_000):
         text = mutated(source.choice(pool), source)[:200]
         if assert_tame(text, capsys, command=n % 20 == 0):
             accepted += 1
             if re.search("[a-z]", text) and len(pool) < 2000:
                 pool.append(text)  # what is one is a better place to start from
-    assert 5_000 < accepted < 95_000
+    assert 1_000 < accepted < 24_000

@@ -38,7 +38,7 @@ FOUND: dict[str, Callable[..., bool]] = {
     "portfolio": lambda first, last, *rest: first < last and set(rest[1::2]) == {last},
     "soft_dtw": lambda first, last, curves, mean, ours: last < first and mean < 0.5 < 0.8 < ours <= curves,
 }
-STEPS = {"gpt": 3, "lstm": 3, "convolution": 3, "policy_gradient": 2}
+STEPS = dict.fromkeys(["convolution", "gpt", "lstm", "policy_gradient"], 2)  # the second with what the first left
 
 
 def load(name: str) -> ModuleType:

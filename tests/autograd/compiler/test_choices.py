@@ -93,7 +93,7 @@ def outcome(f: Callable[..., Any], leaves: list[Value], *args: Any) -> list[floa
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(16))
 def test_random_programs_with_indices(seed: int, backend: str) -> None:
     rng = random.Random(seed)
     f = Drawn(rng)
@@ -103,6 +103,11 @@ def test_random_programs_with_indices(seed: int, backend: str) -> None:
             ints = [rng.randint(1 - f.rows, f.rows - 1) for _ in range(length)]
             expected = outcome(f, f.leaves(), ints)
             assert outcome(compiled, f.leaves(), ints) == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+def test_the_random_programs_look_members_up_in_every_way() -> None:
+    ways = [way for seed in range(16) for way in set(Drawn(random.Random(seed)).ways)]
+    assert min(map(ways.count, Drawn.WAYS)) >= 2
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -242,7 +247,7 @@ def flat(members: Any) -> list[float]:
 
 
 @pytest.mark.parametrize("batched", [(False, False), (True, False), (False, True), (True, True)])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(16))
 def test_both_back_ends_compute_what_the_representation_says(seed: int, batched: tuple[bool, bool]) -> None:
     rng = random.Random(seed)
     program = chosen_program(rng, batched=batched)

@@ -6,6 +6,7 @@ import gc
 import math
 import struct
 import weakref
+from functools import cache
 from typing import Any
 
 import pytest
@@ -166,15 +167,22 @@ def test_programs_that_people_write_give_the_numbers_of_the_engine(name: str) ->
         assert numbers == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
+@cache
+def compiled(name: str) -> tuple[Derived, Machine, PythonKernel]:
+    """A program with its machine and its Python: one of each for all numbers."""
+    derived = Derived(*PROGRAMS[name])
+    return derived, machine_on_nan(derived.program), PythonKernel(derived.program)
+
+
 @pytest.mark.parametrize("turned", [[0.0], [1.0, 0.0, -1.0, 0.5], [inf, 1.0, -2.0], [nan, 0.5], [1e200, -1e-200, 3.0]])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_other_numbers_in_the_same_program(name: str, turned: list[float]) -> None:
     """Zeros, infinities, nan and numbers out of range at some of the places, the first ones among them."""
-    derived = Derived(*PROGRAMS[name])
+    derived, *kernels = compiled(name)
     arguments = [turned[k % len(turned)] for k in range(len(derived.arguments))]
     parameters = [*turned, *derived.parameters][: len(derived.parameters)]
     expected = evaluate(derived.program, arguments, parameters)
-    for kernel in (machine_on_nan(derived.program), PythonKernel(derived.program)):
+    for kernel in kernels:
         found = lists(kernel(arguments, parameters))
         assert same(found, expected, size(expected)), kernel
 

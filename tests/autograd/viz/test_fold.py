@@ -249,23 +249,23 @@ def test_every_node_is_in_one_box(build: Callable[[], Value], level: str) -> Non
     assert all(position[arrow.tail] < position[arrow.head] for arrow in figure.arrows)
 
 
-def test_a_network_of_65000_nodes_is_a_readable_figure() -> None:
+def test_a_network_of_16000_nodes_is_a_readable_figure() -> None:
     model = MLP(2, [16, 16, 1], activation="tanh", seed=1)
-    outputs = [model([i / 920, 1.0]) for i in range(920)]
-    loss = fsum([(y - 1) ** 2 for y in outputs]) / 900
+    outputs = [model([i / 230, 1.0]) for i in range(230)]
+    loss = fsum([(y - 1) ** 2 for y in outputs]) / 230
     figure = figure_of([loss])
-    assert len(figure.graph.order) > 65_000
+    assert len(figure.graph.order) > 16_000
     assert 5 < len(figure.boxes) <= 60
     assert len(figure.arrows) <= 120
 
 
-def test_a_graph_a_million_deep_or_wide_folds() -> None:
+def test_a_graph_far_deeper_or_wider_than_python_can_recurse_folds() -> None:
     deep = Value(0.5, "x")
-    for _ in range(50_000):
+    for _ in range(31_000):  # of fewer, the last nodes of a chain would be drawn
         deep = deep.sin()
     assert len(figure_of([deep]).boxes) == 2
-    wide = fsum([Value(1.0) for _ in range(50_000)])
-    assert titles(figure_of([wide])) == ["1  ×50,000", "Σ of 50,000"]
+    wide = fsum([Value(1.0) for _ in range(20_000)])
+    assert titles(figure_of([wide])) == ["1  ×20,000", "Σ of 20,000"]
 
 
 @pytest.mark.parametrize("options", [{"fold": "rows"}, {"max_nodes": 1}])
