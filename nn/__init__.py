@@ -56,7 +56,7 @@ from nn.activations import (
 from nn.criteria import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from nn.data import Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, load_names, make_circles, make_line, make_moons, make_spirals, make_xor
-from nn.elsewhere import INSTEAD
+from nn.options import INSTEAD
 from nn.evaluation import accuracy, predict
 from nn.files import FileError
 from nn.layers import MLP, Layer, Neuron, load_model

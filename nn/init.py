@@ -7,7 +7,7 @@ from math import sqrt
 from random import Random
 
 from autograd.lazy import lazy_names
-from nn.elsewhere import INSTEAD
+from nn.options import INSTEAD
 
 Initializer = Callable[[Random, int, int], float]
 

@@ -12,9 +12,8 @@ from autograd.absent import Missing
 from autograd.cells import table
 from autograd.holders import Place, announce
 from autograd.terminal import listed
-from nn.elsewhere import ADVICE
 from nn.files import FileError, FilePath, brief, read_document, write_document
-from nn.options import check_options
+from nn.options import ADVICE, check_options
 
 MODEL_FORMAT, MODEL_VERSION = "scalar-autograd model", 1
 M = TypeVar("M", bound="Module")

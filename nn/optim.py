@@ -14,10 +14,9 @@ from typing import Any
 from autograd import Value, clip, fsum, maximum, sqrt, where
 from autograd.elementwise import elementwise
 from autograd.lazy import lazy_names
-from nn.elsewhere import INSTEAD
 from nn.groups import pair_of
 from nn.optimizer import Optimizer, State
-from nn.options import refuse_model
+from nn.options import INSTEAD, refuse_model
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
 
@@ -90,13 +89,10 @@ class Adam(Optimizer):
     With ``amsgrad`` the largest v so far takes the place of v, so that no step becomes longer again.
 
     Args:
-        params: The parameters, or groups of them: see ``Optimizer``.
-        lr: The learning rate α.
+        params, lr, weight_decay, maximize: See ``SGD``.
         betas: Β₁ and β₂, the part of each running mean that is kept from step to step.
         eps: The number that keeps the divisor from 0.
-        weight_decay: The factor of the L2 penalty.
         amsgrad: Whether to divide by the largest v so far.
-        maximize: Whether to climb: −g takes the place of g.
 
     Raises:
         TypeError, ValueError: See ``Optimizer``.
@@ -206,14 +202,11 @@ class RMSprop(Optimizer):
     With ``centered``, v − m² takes the place of v, where m is the running mean of g: the variance of the gradient.
 
     Args:
-        params: The parameters, or groups of them: see ``Optimizer``.
-        lr: The learning rate α.
+        params, lr, weight_decay, maximize: See ``SGD``.
         alpha: The part of each running mean that is kept from step to step.
         eps: The number that keeps the divisor from 0.
-        weight_decay: The factor of the L2 penalty.
         momentum: The part of b that is kept from step to step; 0 for none.
         centered: Whether to divide by the root of the variance instead.
-        maximize: Whether to climb: −g takes the place of g.
 
     Raises:
         TypeError, ValueError: See ``Optimizer``.

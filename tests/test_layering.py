@@ -50,7 +50,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "nn": [
-        {"elsewhere", "files", "options", "tables"},
+        {"files", "options", "tables"},
         {"data", "distributed", "init"},
         {"datasets", "module"},
         {"activations", "chance", "groups", "layers", "losses"},
@@ -88,7 +88,7 @@ LEVELS: dict[str, list[set[str]]] = {
     ],
     "nn.diagnosis": [
         {"probe"},
-        {"data", "gradients", "steps"},
+        {"data", "gradients"},
         {"report"},
         {"__init__"},
     ],

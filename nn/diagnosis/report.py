@@ -10,9 +10,16 @@ from typing import Any
 from autograd.cells import table
 from autograd.terminal import filled
 from nn.diagnosis.data import features, finite_numbers, targets
-from nn.diagnosis.gradients import dead_neurons, gradients_by_layer, paths, saturation, zero_grad
+from nn.diagnosis.gradients import (
+    dead_neurons,
+    gradients_by_layer,
+    learning_rate,
+    paths,
+    saturation,
+    updates,
+    zero_grad,
+)  # fmt: skip
 from nn.diagnosis.probe import Finding, Probe, Result
-from nn.diagnosis.steps import learning_rate, updates
 from nn.losses import loss_named
 from nn.optim import Optimizer
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd.labels import Textbook, family, indices, notation, scripts, stem, textbook
-from autograd.viz.text.markup import latex_name
+from autograd.viz.text.typeset import latex_name
 
 LAYER, INDEX = st.integers(1, 999), st.integers(1, 999)
 

@@ -14,9 +14,8 @@ from autograd.labels import free_letter, label_of
 from autograd.ops import Op
 from autograd.value import Value
 from autograd.viz.text.algebra import ONE, Expression, Function, Number, Product, Sum, Symbol, power, simplify
-from autograd.viz.text.markup import latex_name, latex_number
 from autograd.viz.text.notation import nodes_of
-from autograd.viz.text.typeset import latex
+from autograd.viz.text.typeset import latex, latex_name, latex_number
 
 LARGEST_SHARED = 30  # a part used more than once is written out each time if it is no larger than this
 DEEPEST = 40  # parts nested deeper get a name of their own

@@ -27,7 +27,7 @@ from autograd.graph import topological_order
 from autograd.viz import to_latex, to_latex_gradient
 from autograd.viz.text.algebra import Expression, Function, Number, Product, Sum, Symbol, simplify
 from autograd.viz.text.formula import Formulas
-from autograd.viz.text.markup import latex_name
+from autograd.viz.text.typeset import latex_name
 from nn import MLP
 from tests.support.graphs import HOSTILE, random_graph
 

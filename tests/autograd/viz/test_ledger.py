@@ -15,7 +15,7 @@ from autograd.graph import topological_order
 from autograd.viz import Ledger, Paths, explain
 from autograd.viz.facts.paths import count_paths, strongest_paths
 from autograd.viz.facts.steps import finite_difference, replay
-from autograd.viz.text.markup import latex_name, latex_number
+from autograd.viz.text.typeset import latex_name, latex_number
 from nn import MLP
 from tests.support.graphs import HOSTILE, random_graph
 
