@@ -76,6 +76,6 @@ def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[An
     targets, constants = effects.constants
     calls.append(map(set_grad, _objects(targets, arguments), constants))
     with collector_paused():  # new tuples replace as many old ones, so that there is no garbage to search for
-        if effects.written is not None:
-            calls.append(Puts(effects.written.parts).calls(next(supply) if effects.written.nodes else []))
+        if effects.written:
+            calls.append(Puts(effects.written).calls(next(supply, [])))
         deque(chain.from_iterable(calls), maxlen=0)

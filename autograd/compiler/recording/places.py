@@ -17,9 +17,10 @@ function computes, which a program cannot know: such a function runs without the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import chain
 from operator import getitem, is_
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from autograd.compiler.recording.arguments import form
 from autograd.compiler.recording.exact import all_small
@@ -30,40 +31,35 @@ from autograd.compiler.recording.written import (
     END,
     PLAIN,
     NotReplayableError,
+    Part,
     Place,
-    Written,
+    in_rows,
     no_number,
+    part_of,
     put_all,
 )  # fmt: skip
 from autograd.ops import leaf
 from autograd.trees import all_floats, rebuild
 from autograd.value import Value, new_node
 
-
-def _is_number(x: Any) -> bool:
-    return type(x) is float or type(x) is int
+_TRACED = (TracedFloat, TracedInt)
 
 
-def _numbers(x: Any) -> list[Any] | None:
+def _numbers(x: Any, kinds: tuple[type, ...] = (float, int)) -> list[Any] | None:
     """The numbers in a place, in order; None if there is anything else."""
-    if type(x) in (list, tuple) and all_floats(x):
+    if type(x) in kinds:
+        return [x]
+    if type(x) not in (list, tuple, dict):
+        return None
+    if type(x) is not dict and all_floats(x):
         return list(x)
-    if type(x) in (list, tuple, dict):
-        found: list[Any] = []
-        for item in x.values() if type(x) is dict else x:
-            inside = _numbers(item)
-            if inside is None:
-                return None
-            found += inside
-        return found
-    return [x] if _is_number(x) else None
-
-
-def _flat(tree: Any) -> list[Any]:
-    """Everything in lists, tuples and dictionaries."""
-    if type(tree) not in (list, tuple, dict):
-        return [tree]
-    return [x for item in (tree.values() if type(tree) is dict else tree) for x in _flat(item)]
+    found: list[Any] = []
+    for item in x.values() if type(x) is dict else x:
+        inside = _numbers(item, kinds)
+        if inside is None:
+            return None
+        found += inside
+    return found
 
 
 def by_key(places: Iterable[Place]) -> dict[tuple[int, Any], Place]:
@@ -74,11 +70,22 @@ def by_key(places: Iterable[Place]) -> dict[tuple[int, Any], Place]:
 def changed_numbers(outsides: Iterable[Outside]) -> dict[tuple[int, Any], Place]:
     """Numbers outside that somebody has changed since, such as a learning rate: they may change again."""
     differences = chain.from_iterable([outside.differences() or () for outside in dict.fromkeys(outsides)])
-    return by_key([_place(x) for x in differences if _is_number(x.seen) and _is_number(x.now)])
+    kinds = {float, int}
+    return by_key([Place(*x[:3]) for x in differences if type(x.seen) in kinds and type(x.now) in kinds])
 
 
-def _place(x: Difference) -> Place:
-    return Place(x.space, x.key, x.name)
+class _Live(NamedTuple):
+    """A place in which traced numbers stand while the function is recorded."""
+
+    place: Place
+    before: Any  # what was there
+    mark: Any  # what stands there now
+    leaves: list[Value]  # of the traced numbers in it
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is one number."""
+        return type(self.before) in (float, int)
 
 
 class Places:
@@ -90,50 +97,45 @@ class Places:
     """
 
     def __init__(self, outside: Outside, live: Sequence[Place]) -> None:
-        self.outside, self.live = outside, [place for place in live if place.key is not END]
-        self._logs = Logs(outside, [(place.space, place.name) for place in live if place.key is END])
+        self.outside, self._places = outside, [place for place in live if place.key is not END]
+        self._logs = Logs(outside, [place for place in live if place.key is END])
         self.discovered: list[Place] = []  # places of numbers that it turned out to change
-        self._before: list[Any] = []
-        self._marks: list[Any] = []
-        self._leaves: list[list[Value]] = []
+        self._live: list[_Live] = []
         self._only_set: list[Difference] = []
 
     def install(self) -> Iterable[Value]:
         """Put traced numbers into the live places, and return the leaves of these numbers."""
         self._only_set = self.outside.only_set()
-        for place in self.live:
+        for place in self._places:
             before = place.get()
             numbers = _numbers(before)
             if numbers is None or not all_small(numbers):
                 raise NotReplayableError(f"keeps something in {place.name} that is no number, or an int beyond 2**46")
             leaves = [new_node(float(number), leaf, (), ()) for number in numbers]
             traced = [TracedInt(node) if type(x) is int else TracedFloat(node) for x, node in zip(numbers, leaves)]
-            self._before.append(before)
-            self._leaves.append(leaves)
-            self._marks.append(traced[0] if _is_number(before) else rebuild(before, traced))
-        put_all(self.live, self._marks)
+            self._live.append(_Live(place, before, rebuild(before, traced), leaves))
+        put_all(self._places, [live.mark for live in self._live])
         self._logs.install()
-        return chain.from_iterable(self._leaves)
+        return chain.from_iterable([live.leaves for live in self._live])
 
     def restore(self) -> None:
         """Put everything back."""
         self.outside.put_back(self._only_set)
-        put_all(self.live[: len(self._before)], self._before)
+        put_all([live.place for live in self._live], [live.before for live in self._live])
 
-    def written(self) -> Written:
+    def written(self) -> list[Part]:
         """The objects that the function left in the live places, and elsewhere.
 
         Raises:
             NotReplayableError: It left something that a program cannot make.
         """
+        seen = self.outside.seen
         # What the function appends to a list.  One that has grown without a stand-in in its place may be of that kind:
         # then the function is recorded once more, which tells whether it also reads it.
-        found = Written(self.outside.seen)
-        for target, name, items in self._logs.remove():
-            found.add(Place(target, END, name), items)
+        found = [part_of(place, items, seen) for place, items in self._logs.remove()]
         differences = self.outside.differences()
         if differences is None and (lists := grown(self.outside)):
-            self.discovered += [Place(target, END, name) for target, name in lists]
+            self.discovered += lists
             return found
         # What is watched and differs.  A number that was changed makes its place a live one, and the function is
         # recorded once more.  A text, a truth or None is put there by each call.
@@ -142,28 +144,27 @@ class Places:
                 f"changes the length or the keys of {self.outside.changed()}: return what it puts there, and put it "
                 "there outside"
             )
-        for difference in differences:
-            seen, now = difference.seen, difference.now
-            if _numbers(seen) is not None and type(now) is not bool:
-                self.discovered.append(_place(difference))
-            elif type(now) in PLAIN and type(seen) in PLAIN:
-                found.add(_place(difference), now)
+        for space, key, name, before, now in differences:
+            if _numbers(before) is not None and type(now) is not bool:
+                self.discovered.append(Place(space, key, name))
+            elif type(now) in PLAIN and type(before) in PLAIN:
+                found.append(part_of(Place(space, key, name), now, seen))
             else:
-                raise no_number(difference.name)
+                raise no_number(name)
         # Names that the code sets and never reads, which nobody watches.
         for space, key, name, before, _ in self._only_set:
             now = space.get(key, NO_KEY)
             if now is NO_KEY and before is not NO_KEY:
                 raise NotReplayableError(f"deletes {name}")
             if now is not before:
-                found.add(Place(space, key, name), now)
+                found.append(part_of(Place(space, key, name), now, seen))
         # The live places: where the function put something, the nodes of that.
-        for place, mark, nodes in zip(self.live, self._marks, self._leaves):
-            now = place.get()
-            if now is not mark:
-                found.add(place, now)
-            elif [getattr(x, "node", x) for x in _flat(mark)] != nodes:
-                raise NotReplayableError(f"changes in place what it also replaces by something new: {place.name}")
+        for live in self._live:
+            now = live.place.get()
+            if now is not live.mark:
+                found.append(part_of(live.place, now, seen))
+            elif [getattr(x, "node", x) for x in _numbers(now, _TRACED) or ()] != live.leaves:
+                raise NotReplayableError(f"changes in place what it also replaces by something new: {live.place.name}")
         return found
 
     def read(self, used: set[Value]) -> tuple[list[Value], Reader | None]:
@@ -171,17 +172,15 @@ class Places:
 
         The reader looks at all live places: a function may ask what is there without using the number.
         """
-        if not self.live:
+        if not self._live:
             return [], None
-        pairs = list(zip(self.live, self._before))
-        places = [place for place, before in pairs if _is_number(before)]
-        kinds = [type(before) for before in self._before if _is_number(before)]
-        trees = [TreeReader(place, before) for place, before in pairs if not _is_number(before)]
-        singles = [nodes[0] for (_, before), nodes in zip(pairs, self._leaves) if _is_number(before)]
-        numbers = [node for (_, before), nodes in zip(pairs, self._leaves) if not _is_number(before) for node in nodes]
-        leaves = [*singles, *numbers]
+        singles = [live for live in self._live if live.is_number]
+        others = [live for live in self._live if not live.is_number]
+        leaves = [node for live in (*singles, *others) for node in live.leaves]
         wanted = [k for k, node in enumerate(leaves) if node in used]
-        return [leaves[k] for k in wanted], Reader(places, kinds, trees, wanted)
+        trees = [TreeReader(live.place, live.before) for live in others]
+        kinds = [type(live.before) for live in singles]
+        return [leaves[k] for k in wanted], Reader([live.place for live in singles], kinds, trees, wanted)
 
 
 class Reader:
@@ -197,29 +196,20 @@ class Reader:
     def __init__(
         self, places: Sequence[Place], kinds: Sequence[type], trees: Sequence[TreeReader], wanted: Sequence[int]
     ) -> None:
-        self.places, self.kinds = places, list(kinds)
-        self._spaces, self._keys = [place.space for place in places], [place.key for place in places]
-        sides = {place.is_item for place in places}
-        self._get: Any = None if len(sides) > 1 else getitem if True in sides else getattr
+        self.places, self.kinds, self.trees, self.wanted = places, list(kinds), trees, wanted
+        self._gets = [partial(getitem if place.is_item else getattr, place.space, place.key) for place in places]
         self._any_int = int in kinds
-        self.trees, self.wanted = trees, wanted
 
     def __call__(self) -> list[float] | None:
         """The numbers, in the order of the leaves; None if there is something else."""
         try:
-            if self._get is None:
-                found: list[Any] = [place.get() for place in self.places]
-            else:  # one call into C
-                found = list(map(self._get, self._spaces, self._keys))
+            found: list[Any] = [get() for get in self._gets]
         except (LookupError, AttributeError):
             return None
-        if list(map(type, found)) != self.kinds:
-            return None
-        if self._any_int and not all_small(found):
+        if list(map(type, found)) != self.kinds or (self._any_int and not all_small(found)):
             return None
         for tree in self.trees:
-            inside = tree.read()
-            if inside is None:
+            if (inside := tree.read()) is None:
                 return None
             found += inside
         return found if len(found) == len(self.wanted) else [found[k] for k in self.wanted]
@@ -233,7 +223,7 @@ class TreeReader:
         self.kinds = list(map(type, _numbers(before) or []))
         self.count = len(self.kinds)
         # How many tuples of floats it has, and how long they are, if it is a list of such.
-        self.size = (len(before), len(before[0])) if _fast(before) is not None else (0, 0)
+        self.size = (len(before), len(before[0])) if in_rows(before, float) is not None else (0, 0)
 
     def read(self) -> list[Any] | None:
         """The numbers; None if there is something else."""
@@ -241,29 +231,19 @@ class TreeReader:
             tree = self.place.get()
         except (LookupError, AttributeError):
             return None
-        if self.size[0] and (found := _fast(tree)) is not None:
+        if self.size[0] and (found := in_rows(tree, float)) is not None:
             return found if self.size == (len(tree), len(tree[0])) else None
         found = _numbers(tree)
-        alike = (
-            found is not None and all_small(found) and form(tree) == self._form and list(map(type, found)) == self.kinds
-        )
-        return found if alike else None
-
-
-def _fast(tree: Any) -> list[float] | None:
-    """The numbers of a list of tuples of one length, 10x faster."""
-    if type(tree) is list and tree and set(map(type, tree)) == {tuple} and len(set(map(len, tree))) == 1:
-        numbers = list(chain.from_iterable(tree))
-        return numbers if set(map(type, numbers)) == {float} else None
-    return None
+        same = found is not None and list(map(type, found)) == self.kinds and all_small(found)
+        return found if same and form(tree) == self._form else None
 
 
 # ---- lists to which the function only appends ------------------------------------------------------------------------
 class Log:
     """In the place of a list or a deque while a function is recorded."""
 
-    def __init__(self, target: Any, name: str) -> None:
-        self._target, self._name, self._read = target, name, False
+    def __init__(self, place: Place) -> None:
+        self._place, self._target, self._name, self._read = place, place.space, place.name, False
         self._items: list[Any] = []
 
     def append(self, x: Any) -> None:
@@ -310,8 +290,8 @@ Sequence.register(Log)
 class Logs:
     """The lists to which a function appends, while it is recorded."""
 
-    def __init__(self, outside: Outside, targets: Iterable[tuple[Any, str]]) -> None:
-        self._logs = [Log(target, name) for target, name in targets]
+    def __init__(self, outside: Outside, targets: Iterable[Place]) -> None:
+        self._logs = list(map(Log, targets))
         self._places = [_places_of(log._target, outside) for log in self._logs]
 
     def install(self) -> None:
@@ -325,7 +305,7 @@ class Logs:
                 raise NotReplayableError(f"appends to {log._name}, which it also knows by another way: use one of them")
             put_all(places, [log] * len(places))
 
-    def remove(self) -> list[tuple[Any, str, list[Any]]]:
+    def remove(self) -> list[tuple[Place, list[Any]]]:
         """Put the lists back where the function left the stand-ins, and return what is to be appended to each.
 
         Raises:
@@ -336,13 +316,14 @@ class Logs:
             put_all(left, [log._target] * len(left))
             if log._read:
                 raise _is_read(log._name)
-        return [(log._target, log._name, log._items) for log in self._logs if log._items]
+        return [(log._place, log._items) for log in self._logs if log._items]
 
 
-def grown(outside: Outside) -> list[tuple[Any, str]]:
-    """The lists that have more members at the end than they had, and are the same otherwise; their names."""
+def grown(outside: Outside) -> list[Place]:
+    """The ends of the lists that have more members than they had, and are the same otherwise."""
     lists = [watch for watch in outside.watches if type(watch.keys) is range]
-    return [(x.space, str(x.names)) for x in lists if len(x.space) > len(x.seen) and all(map(is_, x.space, x.seen))]
+    longer = [x for x in lists if len(x.space) > len(x.seen) and all(map(is_, x.space, x.seen))]
+    return [Place(x.space, END, str(x.names)) for x in longer]
 
 
 def _places_of(target: Any, outside: Outside) -> list[Place] | None:

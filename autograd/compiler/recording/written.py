@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
 from operator import setitem
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ class _End:
 
 END = _End()
 PLAIN = (int, float, str, bool, bytes, type(None))
+_call: Any = partial.__call__  # in C
 
 
 class NotReplayableError(CompileError):
@@ -46,45 +48,36 @@ class Place(NamedTuple):
         """Whether it is in a list or a dictionary."""
         return isinstance(self.space, (list, deque, dict))
 
+    def get(self) -> Any:
+        """What is there.
+
+        Raises:
+            LookupError, AttributeError: There is nothing: an entry can be deleted, and a list can get shorter.
+        """
+        if self.key is END:
+            return self.space
+        found = self.space[self.key] if self.is_item else getattr(self.space, self.key)
+        return found.fetch() if found.__class__ is Deferred else found
+
     def is_there(self) -> bool:
-        """Whether there is anything: an entry can be deleted, and a list can get shorter."""
+        """Whether there is anything."""
         try:
             self.get()
         except (LookupError, AttributeError):
             return False
         return True
 
-    def get(self) -> Any:
-        """What is there."""
+    @property
+    def put(self) -> partial[Any]:
+        """A function that puts an object there."""
         if self.key is END:
-            return self.space
-        found = self.space[self.key] if self.is_item else getattr(self.space, self.key)
-        return found.fetch() if found.__class__ is Deferred else found
-
-
-class _Sides:
-    """Puts objects into places: into lists and dictionaries by one call into C, into attributes by another."""
-
-    def __init__(self, places: Sequence[Place]) -> None:
-        self._sides = []
-        for put, is_item in ((setitem, True), (setattr, False)):
-            here = [k for k, place in enumerate(places) if place.is_item is is_item]
-            if here:
-                self._sides.append((put, here, [places[k].space for k in here], [places[k].key for k in here]))
-
-    def calls(self, objects: Sequence[Any]) -> Iterator[Any]:
-        """The calls that put one object into each place."""
-        if len(self._sides) == 1:
-            put, _, spaces, keys = self._sides[0]
-            return map(put, spaces, keys, objects)
-        return chain.from_iterable(
-            [map(put, spaces, keys, [objects[k] for k in here]) for put, here, spaces, keys in self._sides]
-        )
+            return partial(self.space.extend)
+        return partial(setitem if self.is_item else setattr, self.space, self.key)
 
 
 def put_all(places: Sequence[Place], objects: Sequence[Any]) -> None:
     """Put objects into places, by one call into C that Ctrl-C cannot split."""
-    deque(_Sides(places).calls(objects), maxlen=0)
+    deque(map(_call, [place.put for place in places], objects), maxlen=0)
 
 
 class Part(NamedTuple):
@@ -96,81 +89,62 @@ class Part(NamedTuple):
     width: int | None  # of a list of tuples of floats their length; 0 for one float; None for anything else
 
 
-class Written:
-    """The objects that a function leaves in places outside.
-
-    Args:
-        outside: The objects that were outside before, by id.
-    """
-
-    def __init__(self, outside: Mapping[int, Any]) -> None:
-        self.parts: list[Part] = []
-        self._outside = outside
-
-    @property
-    def any(self) -> bool:
-        """Whether there is something."""
-        return bool(self.parts)
-
-    @property
-    def nodes(self) -> list[Value]:
-        """The numbers to compute."""
-        return [node for part in self.parts for node in part.nodes]
-
-    def add(self, place: Place, now: Any) -> None:
-        """Note what is in a place now."""
-        nodes: list[Value] = []
-        make = self._maker(place, now, nodes)
-        width = len(now[0]) if _is_rows(now) else 0 if type(now) is TracedFloat else None
-        self.parts.append(Part(place, make, nodes, width))
-
-    def _maker(self, place: Place, now: Any, nodes: list[Value]) -> Callable[[Iterator[float]], Any]:
-        """A function that makes such an object of other numbers; the nodes of its numbers are added to ``nodes``."""
-        if isinstance(now, Traced):
-            nodes.append(now.node)
-            kind: Any = now.__class__
-            return next if kind is float else lambda numbers: kind(next(numbers))
-        if type(now) in PLAIN:
-            return lambda numbers: now
-        if type(now) in (list, dict) and id(now) in self._outside:  # each call would put a new one there
-            raise NotReplayableError(f"keeps in {place.name} a list or dictionary that is elsewhere, too: keep a copy")
-        if _is_rows(now):
-            width, flat = len(now[0]), list(chain.from_iterable(now))
-            count = len(flat)
-            nodes += [x.node for x in flat]
-            return lambda numbers: list(zip(*[islice(numbers, count)] * width))
-        if type(now) in (list, tuple):
-            kind, parts = type(now), [self._maker(place, item, nodes) for item in now]
-            return lambda numbers: kind([make(numbers) for make in parts])
-        if type(now) is dict:
-            entries = {key: self._maker(place, item, nodes) for key, item in now.items()}
-            return lambda numbers: {key: make(numbers) for key, make in entries.items()}
-        raise no_number(place.name)
-
-
 class Puts:
     """Puts numbers into some places."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        self._makes = [part.make for part in parts]
-        self._ends = [(k, part.place.space.extend) for k, part in enumerate(parts) if part.place.key is END]
-        self._inside = [k for k, part in enumerate(parts) if part.place.key is not END]
-        self._sides = _Sides([parts[k].place for k in self._inside])
+        self._makes, self._puts = [part.make for part in parts], [part.place.put for part in parts]
 
     def calls(self, numbers: Sequence[float]) -> Iterator[Any]:
         """The calls that put them there, which makes what consists of several numbers at once."""
         supply = iter(numbers)
-        objects = [make(supply) for make in self._makes]
-        inside = [objects[k] for k in self._inside] if self._ends else objects
-        return chain(self._sides.calls(inside), *[map(extend, (objects[k],)) for k, extend in self._ends])
+        return map(_call, self._puts, [make(supply) for make in self._makes])
 
 
-def _is_rows(now: Any) -> bool:
-    """Whether it is a list of tuples of floats, all of one length, as an optimiser's state is."""
-    if type(now) is not list or not now or not all(type(item) is tuple for item in now):
-        return False
-    return (
-        bool(now[0])
-        and {*map(len, now)} == {len(now[0])}
-        and all(type(x) is TracedFloat for x in chain.from_iterable(now))
-    )
+def part_of(place: Place, now: Any, outside: Mapping[int, Any]) -> Part:
+    """What is to be left in a place, where this is now.
+
+    Args:
+        place: The place.
+        now: What is there.
+        outside: The objects that were outside before, by id.
+
+    Raises:
+        NotReplayableError: A program cannot make it.
+    """
+    nodes: list[Value] = []
+    width = 0 if type(now) is TracedFloat else len(now[0]) if in_rows(now, TracedFloat) is not None else None
+    return Part(place, _maker(place, now, outside, nodes), nodes, width)
+
+
+def _maker(place: Place, now: Any, outside: Mapping[int, Any], nodes: list[Value]) -> Callable[[Iterator[float]], Any]:
+    """A function that makes such an object of other numbers; the nodes of its numbers are added to ``nodes``."""
+    if isinstance(now, Traced):
+        nodes.append(now.node)
+        kind: Any = now.__class__
+        return next if kind is float else lambda numbers: kind(next(numbers))
+    if type(now) in PLAIN:
+        return lambda numbers: now
+    if type(now) in (list, dict) and id(now) in outside:  # each call would put a new one there
+        raise NotReplayableError(f"keeps in {place.name} a list or dictionary that is elsewhere, too: keep a copy")
+    if (flat := in_rows(now, TracedFloat)) is not None:
+        width, count = len(now[0]), len(flat)
+        nodes += [x.node for x in flat]
+        return lambda numbers: list(zip(*[islice(numbers, count)] * width))
+    if type(now) not in (list, tuple, dict):
+        raise no_number(place.name)
+    members = now.values() if type(now) is dict else now
+    makes = [_maker(place, item, outside, nodes) for item in members]
+    if type(now) is dict:
+        keys = [*now]
+        return lambda numbers: {key: make(numbers) for key, make in zip(keys, makes)}
+    sequence: Any = type(now)
+    return lambda numbers: sequence([make(numbers) for make in makes])
+
+
+def in_rows(x: Any, kind: type) -> list[Any] | None:
+    """What is in a list of tuples of one length, if all is of one kind, as an optimiser's state is: 10x faster."""
+    if type(x) is list and {*map(type, x)} == {tuple} and len({*map(len, x)}) == 1:
+        found = list(chain.from_iterable(x))
+        return found if {*map(type, found)} == {kind} else None
+    return None
