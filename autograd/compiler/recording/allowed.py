@@ -4,6 +4,7 @@
     started = time.perf_counter()    a replay would find the clock as it was
     basis(x, 3)                      with @lru_cache: the cache would keep traced numbers for other calls
     math.cos(math.pi * step)         would make a float of what it gets: the row of the table is recorded instead
+    max(x, y)                        would decide: the larger one is selected anew at every replay
 
 Each call in the rewritten code asks here first (see ``rewriting``).  A function that prints, reads the clock, opens a
 file or asks for entropy runs without the compiler in that call; other calls, which decide otherwise, are recorded.
@@ -16,15 +17,23 @@ import functools
 import math
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from autograd import ops
-from autograd.compiler.recording.choosing import CHANGING, TracedWhole, changing, original
+from autograd.compiler.recording.choosing import (
+    CHANGING,
+    TracedWhole,
+    changing,
+    chosen_node,
+    may_be_chosen,
+    of_two_kinds,
+    original,
+)  # fmt: skip
 from autograd.compiler.recording.codenames import codes_inside
-from autograd.compiler.recording.traced import DifferentiatedFloat, TracedFloat, TracedInt, node_of
+from autograd.compiler.recording.traced import DifferentiatedFloat, TracedBool, TracedFloat, TracedInt, node_of
 from autograd.modes import current_modes, recorders, switched
 from autograd.ops import Op, Traced, Unary
 from autograd.value import Value
@@ -263,3 +272,58 @@ def elementary(function: Any, *args: Any) -> Any:
     if len(args) != (1 if isinstance(op, Unary) else 2) or not agrees(*args):
         return function(*args)
     return TracedFloat(Value.apply(op, list(map(node_of, args))).detach())
+
+
+# ---- the largest and the smallest ------------------------------------------------------------------------------------
+def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
+    """``max(...)`` or ``min(...)``: of traced numbers and Values as selections, in the order in which Python compares.
+
+    The first of equal numbers wins, and a nan only if it comes first.
+    """
+    if current_modes().recorder is None or (function is not max and function is not min):
+        return function(*args, **keywords)
+    items = list(args[0]) if len(args) == 1 else args
+    key = keywords.pop("key", None)
+    keys = items if key is None else list(map(key, items))  # once each, as Python does
+    of_numbers = [all(isinstance(x, (Value, Traced, int, float)) for x in xs) for xs in (keys, items)]
+    chosen = of_numbers[1] if key is None else all(map(may_be_chosen, items))
+    computed = any(isinstance(x, (Value, Traced)) for x in keys) and of_numbers[0]
+    if not computed or not chosen or of_two_kinds(items):
+        return items[function(range(len(keys)), key=keys.__getitem__)] if keys else function(items, **keywords)
+    if key is None and all(map(_is_detached, items)):
+        return _extreme_number(items, function is min)
+    best, top = items[0], keys[0]
+    for x, k in zip(items[1:], keys[1:]):
+        operands = (top, k) if function is max else (k, top)
+        taken = Value.apply(ops.less, list(map(node_of, operands)))
+        best = _selected(taken, x, best)
+        top = best if key is None else _selected(taken, k, top)
+    return best
+
+
+def _selected(taken: Value, x: Any, best: Any) -> Any:
+    if isinstance(best, Value) or isinstance(x, Value):
+        return chosen_node(taken.select(node_of(x), node_of(best)))
+    return TracedFloat(taken).select(x, best)
+
+
+def _is_detached(x: Any) -> bool:
+    """Whether no gradient can go through a number."""
+    if isinstance(x, Value):
+        return False
+    return not isinstance(x, Traced) or isinstance(x, int) or x.node.op is ops.detached  # type: ignore[unreachable]
+
+
+def _extreme_number(items: Sequence[Any], smallest: bool) -> Any:
+    """The largest of some plain numbers, by one node, or the smallest, as the largest of their opposites.
+
+    The int 0 has no other sign, which would be lost among floats.
+    """
+    whole = [isinstance(x, int) for x in items]
+    if smallest:
+        found = _extreme_number([-x if len({*whole}) == 1 else -node_of(x) for x in items], False)
+        return -found
+    kind: Any = TracedFloat if not all(whole) else TracedInt
+    if all(isinstance(x, bool) for x in items):
+        kind = TracedBool
+    return kind(Value.apply(ops.largest, list(map(node_of, items))))

@@ -1,7 +1,7 @@
 """What a function chooses by a number of the call, such as a member of a list by its index.
 
 Without the compiler Python does that itself.  In a recording the choice is made anew at every replay: ``xs[i]`` is a
-gather (the row ``take`` of the table) and ``max`` a chain of selections (``selecting.py``), so that no decision has to
+gather (the row ``take`` of the table) and ``max`` a chain of selections (``allowed.py``), so that no decision has to
 be guarded.
 
 >>> from autograd import Value, compile, take
@@ -176,6 +176,34 @@ def _original(node: Value) -> Value:
     return node if recorder is None or recorder.changes is None else recorder.changes.owner(node)
 
 
+# ---- one of two ------------------------------------------------------------------------------------------------------
+def of_two_kinds(items: Sequence[Any]) -> bool:
+    """Whether these are plain numbers, among them an int of the call and a float: the result is now one, now the other.
+
+    An int of the program, such as the 0 of ``max(x, 0)``, is taken for a float: that it was none could be seen in a
+    text only.
+    """
+    if any(isinstance(x, Value) for x in items) or not any(isinstance(x, Traced) and isinstance(x, int) for x in items):
+        return False
+    return len({bool if isinstance(x, bool) else int if isinstance(x, int) else float for x in items}) > 1
+
+
+def may_be_chosen(x: Any) -> bool:
+    """Whether a selection has x itself as its result: an int that a float holds, and no bool."""
+    if isinstance(x, bool):
+        return False
+    return isinstance(x, (Value, Traced, float)) or (isinstance(x, int) and abs(x) <= EXACT)
+
+
+def choice(condition: Any, x: Any, y: Any) -> Any:
+    """``x if condition else y``: of two numbers or Values a selection, of anything else a decision."""
+    alike = may_be_chosen(x) and may_be_chosen(y) and not of_two_kinds((x, y))
+    if not alike or x is y:
+        return x if condition else y
+    chosen = condition.select(x, y)
+    return chosen_node(chosen) if isinstance(chosen, Value) else chosen
+
+
 # ---- members of lists ------------------------------------------------------------------------------------------------
 def member(xs: Any, i: Any, recorder: Any) -> Any:
     """``xs[i]`` for a traced int: a gather if the members are numbers, Values, or lists of these that are alike.
@@ -220,7 +248,7 @@ def _gathered(place: Value, xs: Sequence[Any], i: Any) -> Any:
 
 
 class Row(list[Any]):
-    """A list that was chosen from others.  To change it changes the one that was chosen, and is a decision."""
+    """A list that was chosen from others: what changes it, changes the one that was chosen, and is a decision."""
 
     def __init__(self, members: Sequence[Any], lists: Any = (), index: Any = 0) -> None:
         super().__init__(members)
@@ -289,24 +317,9 @@ def check_rows(recorder: Any) -> None:
             recorder.refuse(_CHANGED)
 
 
-def _same_rows(row: Row) -> list[Row]:
-    """What else the function has of the list that was chosen."""
-    others = {id(other): other for x in row._lists for other in _rows_of(x) if other is not row}
-    return [other for other in others.values() if original(other) is original(row)]
-
-
 def _changing(name: str) -> Callable[..., Any]:
-    change = getattr(list, name)
-
     def method(self: Row, *args: Any, **keywords: Any) -> Any:
-        for row in _same_rows(self):
-            change(row, *args, **keywords)
-        chosen = original(self)
-        getattr(chosen, name)(*args, **keywords)
-        if (recorder := current_modes().recorder) is not None and id(chosen) in recorder.contents:
-            recorder.contents[id(chosen)] = chosen, tuple(chosen)
-        result = change(self, *args, **keywords)
-        return self if name in ("__iadd__", "__imul__") else result
+        return getattr(changing(original(self)), name)(*args, **keywords)  # from now on this row is stale, too
 
     return method
 

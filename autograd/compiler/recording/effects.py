@@ -134,8 +134,8 @@ class Changes:
         self._versions: dict[Value, Value] = {}
         self._first: Value | None = None  # the first version
         # What ``_settle`` has to do still: (the number of nodes when a parameter was set, the parameter, its version);
-        # which versions were the newest when it came last; and up to which node it was then.
-        self._events: list[tuple[int, Value, Value]] = []
+        # which versions were the newest at the last node that it has seen; and how many nodes it has seen.
+        self._events: deque[tuple[int, Value, Value]] = deque()
         self._current: dict[Value, Value] = {}
         self._settled = 0
         self._inside: list[Value] = []  # nodes whose gradient is not known
@@ -336,23 +336,16 @@ class Changes:
         y = p * 2;  p.data = 5.0;  z = p * 3          y has the parent p, and z, too
                                                       z has the parent UPDATED(5.0) instead
         """
-        count = len(self.nodes)
-        if self._events or self._current:
-            start = self._settled if self._current else max(self._settled, self._events[0][0])
-            events = iter([*self._events, (count + 1, None, None)])
-            at, p, version = next(events)
-            current, self._events = self._current, []
-            for position, node in enumerate([*self.nodes][start:], start):
-                while at <= position:
-                    current[p] = version  # type: ignore[index, assignment]
-                    at, p, version = next(events)
-                # A derivative says itself with respect to which version it is.
-                if node.op is not GRADIENT and not current.keys().isdisjoint(node.parents):
-                    node.parents = tuple([current.get(parent, parent) for parent in node.parents])
-            while p is not None:
-                current[p] = version  # type: ignore[assignment]
-                at, p, version = next(events)
-        self._settled = count
+        nodes, events, current = [*self.nodes], self._events, self._current
+        start = self._settled if current or not events else max(self._settled, events[0][0])
+        for position, node in enumerate(nodes[start:] if current or events else (), start):
+            while events and events[0][0] <= position:
+                _, p, version = events.popleft()
+                current[p] = version
+            # A derivative says itself with respect to which version it is.
+            if node.op is not GRADIENT and not current.keys().isdisjoint(node.parents):
+                node.parents = tuple([current.get(parent, parent) for parent in node.parents])
+        self._settled = len(nodes)
 
 
 def through_updates(

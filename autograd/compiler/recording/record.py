@@ -142,7 +142,8 @@ def record(
     for leaf in _forgotten(recorder.nodes):
         leaf.op = ops.constant
     recording = _graph(outputs, leaves, recorder, changes, effects)
-    dropped = _dropped(recorder.dropped, set(leaves))
+    lost = depends_on(recorder.dropped, set(leaves))
+    dropped = "" if lost is None else lost.label or "x"
     return recording._replace(dropped=dropped, form=form, changed=left, wants_nodes=recorder.wants_nodes)
 
 
@@ -240,37 +241,25 @@ def _check_attributes(outside: Outside, given: Sequence[Value]) -> None:
         raise NotReplayableError(f"reads the attribute {read} of Values, which may be another one at each call")
 
 
-class _Untouched(float):
-    """A gradient that nobody has set since."""
-
-    __slots__ = ()
-
-
 @contextmanager
 def _gradients_watched(outside: Outside, leaves: Sequence[Value]) -> Iterator[None]:
     """Refuse a function that sets gradients, as ``zero_grad()`` does: a replay would not do it."""
     watched = [*leaves, *outside.values] if outside.sets("grad") else []
     before = [node.grad for node in watched]
-    marks = [_Untouched(gradient) if isinstance(gradient, (int, float)) else gradient for gradient in before]
+    # An equal number that is another object, which the function cannot have.
+    marks = [gradient * 1.0 if isinstance(gradient, (int, float)) else gradient for gradient in before]
     restore(watched, marks)
-    untouched = [True] * len(watched)
+    kept: list[int] = []
     try:
         yield
     finally:
-        untouched = [node.grad is mark for node, mark in zip(watched, marks)]
-        kept = [k for k, same in enumerate(untouched) if same]
+        kept += [k for k, (node, mark) in enumerate(zip(watched, marks)) if node.grad is mark]
         restore([watched[k] for k in kept], [before[k] for k in kept])
-    if not all(untouched):
+    if len(kept) < len(watched):
         raise CompileError(
             "this function cannot set .grad, and so cannot call zero_grad(): a replay would not do it; "
             "do it outside, before the call"
         )
-
-
-def _dropped(nodes: list[Value], leaves: set[Value]) -> str:
-    """The name of an argument that is a float and that one of these nodes depends on; empty if there is none."""
-    leaf = depends_on(nodes, leaves)
-    return "" if leaf is None else leaf.label or "x"
 
 
 def _forgotten(nodes: dict[Value, None]) -> list[Value]:
@@ -333,18 +322,13 @@ def recording_of(
     roots = dict.fromkeys([*outputs, *[guard.node for guard in guards]])
     if inside is None:
         inside = dict.fromkeys(topological_order(*roots))
-    graph = _needed(inside, roots)
-    others = dict.fromkeys([*graph.others, *[node for node in roots if node not in graph.number]])  # as they are used
-    captured = [node for node in others if node not in known and node.op is not ops.constant]
-    return Recording(outputs, arguments, captured, list(guards), graph)
-
-
-def _needed(inside: dict[Value, None], roots: dict[Value, None]) -> Graph:
-    """The nodes with operands that the roots depend on, in order."""
     nodes = list(filter(_parents, inside))
     while nodes and nodes[-1] not in roots:  # such as parameters that were set, and not read again
         nodes.pop()
-    return Graph(nodes).followed(roots)
+    graph = Graph(nodes).followed(roots)
+    others = dict.fromkeys([*graph.others, *[node for node in roots if node not in graph.number]])  # as they are used
+    captured = [node for node in others if node not in known and node.op is not ops.constant]
+    return Recording(outputs, arguments, captured, list(guards), graph)
 
 
 def first_difference(before: Recording, after: Recording) -> Guard | None:
@@ -362,8 +346,9 @@ def advice(guard: Guard | None) -> str:
     'decides by its data (the int n is an index into other things than numbers, a key, the end of a range, or ...
     """
     place = f". The decision is in {guard.place}" if guard is not None and guard.place else ""
-    name = "" if guard is None else _int_behind(guard.node)
-    if name:
+    behind = [] if guard is None else [leaf for leaf in leaves_of(guard.node) if leaf.op is not ops.constant]
+    if behind and all(isinstance(leaf, IntLeaf) for leaf in behind):  # it is computed from int arguments only
+        name = behind[0].label or "number"
         return (
             f"decides by its data (the int {name} is an index into other things than numbers, a key, the end of a "
             "range, or compared): give class labels as vectors (nn.one_hot), or choose with "
@@ -373,10 +358,3 @@ def advice(guard: Guard | None) -> str:
         "decides by its data (if, max, sorted, .data, math.fsum, math.hypot): write that with autograd.where, maximum "
         f"or relu. A number without its gradient, as for a norm or a log, is x.detach(), and not x.data{place}"
     )
-
-
-def _int_behind(node: Value) -> str:
-    """The name of an int argument that a node is computed from, if it is computed from such only."""
-    leaves = [leaf for leaf in leaves_of(node) if leaf.op is not ops.constant]
-    named = [leaf for leaf in leaves if isinstance(leaf, IntLeaf)]
-    return named[0].label or "number" if named and len(named) == len(leaves) else ""

@@ -44,7 +44,7 @@ class Form(NamedTuple):
     def filled(self, numbers: Sequence[Any], given: Sequence[Any] = (), containers: Sequence[Any] = ()) -> Any:
         """The structure with these in the places of the numbers."""
         sources = {_Place: numbers, Given: given, Container: containers}
-        return _mapped(self.template, lambda x: sources[type(x)][x.number] if isinstance(x, _MARKS) else x)
+        return _mapped(self.template, lambda x: sources[type(x)][x.number] if isinstance(x, _MARKS) else x, {})
 
 
 class _Place(NamedTuple):
@@ -87,13 +87,13 @@ def several(result: Any) -> TypeError:
 
 def copied(result: Any) -> Any:
     """The same structure in lists and dictionaries of its own: what it shares with the outside will be put back."""
-    return _mapped(result, lambda x: x)
+    return _mapped(result, lambda x: x, {})
 
 
 def taken_apart(
     result: Any,
     arguments: Sequence[Value],
-    known: dict[int, Any] = {},  # noqa: B006 - never changed
+    known: Mapping[int, Any] = MappingProxyType({}),
     outside: Mapping[int, Any] = MappingProxyType({}),
 ) -> tuple[Form, list[Value]]:
     """The structure of a result, and the nodes of its numbers; the first to which a gradient can go is the first.
@@ -128,13 +128,13 @@ def taken_apart(
             )
         return x
 
-    template = _mapped(result, placed, known)
+    template = _mapped(result, placed, dict(known))
     kinds = [_kind(x, leaves) for x in found]
     nodes = [x.node if isinstance(x, Traced) else x for x in found]
     first = next((k for k, kind in enumerate(kinds) if kind is Value), 0)
     order = [first, *[k for k in range(len(found)) if k != first]] if found else []
     numbers = {k: _Place(number) for number, k in enumerate(order)}
-    template = _mapped(template, lambda x: numbers[x.number] if isinstance(x, _Place) else x)
+    template = _mapped(template, lambda x: numbers[x.number] if isinstance(x, _Place) else x, {})
     # A program has an output: one that nothing in the template asks for, if there is no number in the result.
     return Form(template, [kinds[k] for k in order] or [float]), [nodes[k] for k in order] or [constant(0.0)]
 
@@ -158,43 +158,46 @@ def depends_on(nodes: Sequence[Value], leaves: set[Value]) -> Value | None:
     return None
 
 
-def _mapped(x: Any, f: Callable[[Any], Any], known: Mapping[int, Any] = MappingProxyType({})) -> Any:
-    """A structure of new containers, with f(x) in the place of each leaf x; objects known by their id are replaced."""
-    return _copied(x, f, dict(known))
+def _mapped(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
+    """A structure of new containers, with f(x) in the place of each leaf x.
 
+    An object that stands in several places of the structure is one object in the result, too.
 
-def _copied(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
-    """See ``_mapped``. An object that stands in several places of the structure is one object in the result, too."""
+    Args:
+        x: The structure.
+        f: A function of a leaf.
+        copies: By the id of an object, what is in its place.
+    """
     if id(x) in copies:
         return copies[id(x)]
     if isinstance(x, _MARKS) or not is_structure(x):
         return f(x)
     if isinstance(x, tuple):
-        items = [_copied(item, f, copies) for item in x]
+        items = [_mapped(item, f, copies) for item in x]
         return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
     if is_array(x):
-        copies[id(x)] = found = _copied_array(x, f, copies)
+        copies[id(x)] = found = _mapped_array(x, f, copies)
         return found
     filled: Any = [] if isinstance(x, list) else copy(x)  # of its own kind
     copies[id(x)] = filled
     if isinstance(x, list):
         marks = _KINDS.issuperset(map(type, x))  # 3x faster than one by one
-        filled.extend(map(f, x) if marks else [_copied(item, f, copies) for item in x])
+        filled.extend(map(f, x) if marks else [_mapped(item, f, copies) for item in x])
     elif isinstance(x, dict):
         if any(isinstance(key, (Traced, tuple)) for key in x):
             filled.clear()  # of keys that are to be plain numbers
-        put_entries(filled, [(_plain_key(key), _copied(item, f, copies)) for key, item in x.items()])
+        put_entries(filled, [(_plain_key(key), _mapped(item, f, copies)) for key, item in x.items()])
     else:
         for field in dataclasses.fields(x):
-            object.__setattr__(filled, field.name, _copied(getattr(x, field.name), f, copies))  # frozen ones, too
+            object.__setattr__(filled, field.name, _mapped(getattr(x, field.name), f, copies))  # frozen ones, too
     return filled
 
 
-def _copied_array(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
+def _mapped_array(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> Any:
     """A new array.  What has nothing but plain numbers in it becomes an array of these, as without the compiler."""
     if x.dtype.kind != "O":
         return x.copy()
-    items = [_copied(item, f, copies) for item in x.ravel().tolist()]
+    items = [_mapped(item, f, copies) for item in x.ravel().tolist()]
     import numpy as np  # which is there, since there is an array
 
     if items and {bool, int, float}.issuperset(map(type, items)):
@@ -207,10 +210,9 @@ def _copied_array(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> An
 
 def _plain_key(key: Any) -> Any:
     """A key without stand-ins: its numbers are guards since it was put into the dictionary."""
-    if isinstance(key, tuple) and type(key) is tuple:
+    if type(key) is tuple:
         return tuple(map(_plain_key, key))
-    number: Any = key
-    return number.read() if isinstance(key, Traced) else key
+    return key.read() if isinstance(key, Traced) else key  # type: ignore[attr-defined]
 
 
 def floats_of(numbers: Any) -> list[float]:

@@ -39,10 +39,9 @@ from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.allowed import ELEMENTARY, check_names, checked, elementary, kind_of
-from autograd.compiler.recording.choosing import Chosen, TracedWhole, changing, identical
+from autograd.compiler.recording.allowed import ELEMENTARY, check_names, checked, elementary, extreme, kind_of
+from autograd.compiler.recording.choosing import Chosen, TracedWhole, changing, choice, identical
 from autograd.compiler.recording.loops import Loop, loop_of
-from autograd.compiler.recording.selecting import choice, extreme
 from autograd.compiler.recording.traced import TracedBool
 from autograd.functions import take
 from autograd.locks import renew_in_child
