@@ -11,6 +11,7 @@ import numpy as np
 from autograd import ops
 from autograd.collector import collector_paused
 from autograd.compiler.calls.reuse import reused
+from autograd.compiler.machine.library import kept
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.pipeline import inlined
 from autograd.compiler.program.classes import Kind
@@ -186,7 +187,7 @@ class Evaluator:
         self.lanes = lanes = min(_LANES, max(self.count, 2))
         whole = recording._replace(parameters=[*leaves, *self.others])
         with collector_paused():
-            self.machine = reused("evaluation", whole, lanes, lambda: _machine(whole, lanes))
+            self.machine = reused("evaluation", whole, lanes, lambda name: kept(name, lambda: _machine(whole, lanes)))
         self.frame = self.machine.frame()
         # The last call is filled up with the last sample.
         places = np.minimum(np.arange(-(-self.count // lanes) * lanes), self.count - 1).reshape(-1, lanes)

@@ -20,6 +20,7 @@ from autograd.compiler.backends import compile_errors
 from autograd.compiler.batches.gradients import rows_of
 from autograd.compiler.batches.samples import record_sample, table_of
 from autograd.compiler.calls.reuse import reused
+from autograd.compiler.machine.library import kept
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.pipeline import in_order, inlined
 from autograd.compiler.program.builder import Builder, Rows, wrapped
@@ -311,13 +312,13 @@ class Trainer:
     def kernel(self, lanes: int) -> _StepKernel:
         """The machine code of a step on batches of a size, compiled when it is first asked for."""
         if lanes not in self.kernels:
-            numbers = {name: number for name, number in self.hyper.items() if name not in ("lr", "step")}
-            options = (lanes, len(self.captured), self.trained, self.rule, self.state_size, repr(numbers))
             with collector_paused():
-                machine, _ = reused(
-                    "training", self.recording, options, lambda: (self._machine(lanes), Outside(self.rule)),
-                    valid=lambda made: made[1].holds(),
-                )  # fmt: skip
+                # What the rule does, as a program for one parameter: a function of the same name may do something else.
+                rule = step_program(None, 1, 1, self.rule, self.state_size, self.hyper)
+                options = lanes, len(self.captured), self.trained, str(rule.program), repr(rule.carried)
+                machine = reused(
+                    "training", self.recording, options, lambda name: kept(name, lambda: self._machine(lanes))
+                )
             self.kernels[lanes] = _StepKernel(machine, machine.frame(), lanes or 1)
         return self.kernels[lanes]
 

@@ -61,7 +61,7 @@ class Plan:
             "plan",
             recording,
             (by, backend),
-            lambda: first_that_can(self._natively, self._in_python, backend),
+            lambda name: first_that_can(partial(self._natively, name), self._in_python, backend),
         )
 
     @cached_property
@@ -69,15 +69,19 @@ class Plan:
         """The program over classes."""
         return program_of(self.recording, self.by)
 
-    def _natively(self) -> Any:
+    def _natively(self, name: str) -> Any:
+        from autograd.compiler.machine.library import kept
         from autograd.compiler.machine.machine import Machine
         from autograd.compiler.machine.tape import Tape
 
-        try:
+        def made() -> _ByClasses:
             assembled = assemble(self.recording, self.wanted, most=most_classes(len(self.recording.nodes)))
+            return self._calls(assembled, Machine(inlined(assembled.program)))
+
+        try:
+            return kept(name, made)
         except TooManyClassesError:
             return partial(_by_tape, Tape(self.recording), bool(self.wanted), len(self.recording.parameters))
-        return self._calls(assembled, Machine(inlined(assembled.program)))
 
     def _in_python(self) -> Any:
         assembled = assemble_by_name(self.recording, self.wanted, most=self.most)

@@ -34,6 +34,7 @@ from autograd.ops import Binary, Op, Unary
 from autograd.primitive import Primitive
 
 MOST = 64  # results that are kept; the least recently used goes first
+LARGE = 1_000  # with so many operands, finding the classes takes longer than reading a file
 MOST_NODES = 1_000_000  # nodes in all recordings whose results are kept
 
 T = TypeVar("T")
@@ -88,34 +89,29 @@ _lock = Lock()
 renew_in_child(sys.modules[__name__], "_lock", Lock)
 
 
-def _always(made: object) -> bool:
-    return True
-
-
-def reused(
-    what: str, recording: Recording, options: Hashable, make: Callable[[], T], *, valid: Callable[[T], bool] = _always
-) -> T:
+def reused(what: str, recording: Recording, options: Hashable, make: Callable[[str], T]) -> T:
     """The result that was made earlier for a recording of the same structure, or else a new result.
 
     Args:
         what: The kind of result.
         recording: The recording to make the result from.
-        options: Everything else that the result depends on.
-        make: A function that makes the result, which must not refer to the recording's nodes.
-        valid: A function that says whether an earlier result can still be used.
+        options: Everything else that the result depends on; its ``repr`` must tell it apart in other processes, too.
+        make: A function that makes the result, which must not refer to the recording's nodes.  It gets a name for it,
+            by which the disk may keep it; an empty one if nobody may keep it.
     """
     structure = structure_of(recording)
     if structure is None:
-        return make()
+        return make("")
     key = (what, structure, options)
     with _lock:
         if key in _known:
             _known.move_to_end(key)
         found: Any = _known.get(key)
-    if found is not None and valid(found[0]):
+    if found is not None:
         made: T = found[0]
         return made
-    result = make()
+    large = len(graph_of(recording.nodes).operands) >= LARGE
+    result = make(sha256(repr(key).encode()).hexdigest()[:32] if large else "")
     with _lock:
         _known[key] = result, len(recording.nodes)
         while len(_known) > MOST or (len(_known) > 1 and sum([size for _, size in _known.values()]) > MOST_NODES):

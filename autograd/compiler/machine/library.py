@@ -3,8 +3,10 @@
 They are kept on disk, so that the next process starts where this one was:
 
     <cache>/scalar-autograd/<digest of all that code depends on>/<digest of the kernels in it>.code
+                                                                 <digest of a recording's structure>.program
 
-A file is one line that says what is in it, and the object code of a module.  The environment variable AUTOGRAD_CACHE
+A file of code is one line that says what is in it, and the object code of a module.  A program is what runs these
+kernels: the memory and the descriptors, as a pickle behind a checksum.  The environment variable AUTOGRAD_CACHE
 names another folder, or switches the cache off (0, off).  Since the cache holds code that is run, it is used only where
 nobody but the user can write.
 """
@@ -14,16 +16,17 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import pickle
 import secrets
 import stat
 import sys
 import threading
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from autograd.compiler.machine.native.code import Functions
 from autograd.compiler.machine.native.jit import NativeModule, declared, host, join, llvm
@@ -36,6 +39,7 @@ LIMIT = 64 << 20  # bytes of all files; a small one counts as _SMALLEST, so that
 _SMALLEST = 64 << 10
 _LONGEST_LINE = 1 << 20
 _BINARY = getattr(os, "O_BINARY", 0)
+T = TypeVar("T")
 
 
 class Batch(NamedTuple):
@@ -155,7 +159,7 @@ class Store:
             if path is None or wanted.isdisjoint(self._files[path]):
                 return
             self._files[path], claimed = [], self._files[path]
-            batch = self._read(path)
+            batch = Batch.read(self._content(path) or b"")
             if batch is not None and batch.kernels == claimed:
                 self._files[path] = claimed
                 wanted.difference_update(batch.kernels)
@@ -171,29 +175,44 @@ class Store:
                     self._files[path] = head["kernels"] if head else []
 
     @staticmethod
-    def _read(path: Path) -> Batch | None:
+    def _content(path: Path) -> bytes | None:
         try:
             with _opened(path) as file:
                 content = file.read()
             os.utime(path)  # what is used is kept
         except OSError:
             return None
-        return Batch.read(content)
+        return content
 
     # ---- writing ---------------------------------------------------------------------------------------------------
     def keep(self, batch: Batch) -> None:
-        """Write a file, or do nothing where that is not possible.  Other processes see all of it or nothing."""
+        """Write a file of code, or do nothing where that is not possible."""
         path = self.place / (sha256("".join(sorted(batch.kernels)).encode()).hexdigest()[:32] + ".code")
+        if self._write(path, batch.written()):
+            self._files[path] = batch.kernels
+
+    def program(self, name: str) -> bytes | None:
+        """The pickle of this name; None if there is none, or if it is not as it was written."""
+        checksum, _, content = (self._content(self.place / f"{name}.program") or b"").partition(b"\n")
+        return content if checksum == sha256(content).hexdigest().encode() else None
+
+    def keep_program(self, name: str, content: bytes) -> None:
+        """Write a pickle, or do nothing where that is not possible."""
+        self._write(self.place / f"{name}.program", sha256(content).hexdigest().encode() + b"\n" + content)
+
+    def _write(self, path: Path, content: bytes) -> bool:
+        """Write a file if that is possible.  Other processes see all of it or nothing."""
         part = self.place / f"{secrets.token_hex(8)}.part"
         with suppress(OSError):
             try:
                 with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "wb") as file:
-                    file.write(batch.written())
+                    file.write(content)
                 os.replace(part, path)
-                self._files[path] = batch.kernels
             finally:
                 part.unlink(missing_ok=True)
             self._trim()
+            return True
+        return False
 
     def _trim(self) -> None:
         """Remove the files that were not used for longest, those of other versions among them."""
@@ -316,6 +335,24 @@ def _take(module: NativeModule, kernels: Sequence[Kernel | None]) -> None:
     for k, kernel in enumerate(kernels):
         if kernel is not None:
             _known[kernel] = module.address(f"kernel{k}")
+
+
+def kept(name: str, make: Callable[[], T]) -> T:
+    """What the disk keeps by this name, or else what is made now, which the disk keeps from then on.
+
+    Args:
+        name: A digest of all that it depends on; empty if it is not to be kept.
+        make: A function that makes it; it can be pickled.
+    """
+    disk = store() if name else None
+    content = disk.program(name) if disk else None
+    if content is not None:
+        found: T = pickle.loads(content)
+        return found
+    made = make()
+    if disk:
+        disk.keep_program(name, pickle.dumps(made))
+    return made
 
 
 @cache

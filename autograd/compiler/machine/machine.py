@@ -9,17 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.compiler.machine.library import addresses, runner
+from autograd.compiler.machine.library import Kernel, addresses, runner
 from autograd.compiler.machine.lower import Call, copied, lowered
 from autograd.compiler.machine.memory import Elsewhere, aligned, last_regions, memory_of
 from autograd.compiler.machine.texts import words_of_bits
-from autograd.compiler.program.classes import Kind, Operand, Program, Read, choice_of
+from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, choice_of
 from autograd.compiler.program.indices import Index
 from autograd.compiler.program.nests import Column
 from autograd.compiler.program.schedule import schedule, stored
 
 _SOON = 10_000  # operations: some microseconds
 _SHORT = 32  # numbers that are handled as a list
+Listed = tuple[Kernel, Any, Any]  # a kernel, the words that it finds its work in, and the table that they point to
 
 
 class Machine:
@@ -75,8 +76,9 @@ class Machine:
         else:
             self.calls += carrying
         self._keep: list[Any] = []
-        self.table = self._table(self.calls)
-        self.carrying = self._table(carrying if apart else [])
+        self._short = operations(program) * batch < _SOON
+        self.table = self._table(_listed(self.calls))
+        self.carrying = self._table(_listed(carrying if apart else []))
         self._leaves = [
             (
                 array.kind,
@@ -88,6 +90,22 @@ class Machine:
         ]
         self._selectors: dict[Index, Any] = {}  # of the outputs
         self._free: list[tuple[Any, Any, Callable[[], None]]] = []  # append and pop are atomic
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What runs the program in another process: index maps, which nobody reads then, are left out."""
+        arrays = [
+            Array(array.kind, array.size, array.batched, data=array.data if array.kind.is_leaf else ())
+            for array in self.program.arrays
+        ]
+        state = {name: getattr(self, name) for name in ("batch", "memory", "copied", "_short", "_leaves")}
+        return state | {"program": Program(arrays, self.program.outputs), "listed": _listed(self.calls)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        listed = state.pop("listed")
+        vars(self).update(state)
+        self._frame, self._elsewhere, self._selectors = None, {}, {}
+        self._keep, self._free, self.calls = [], [], []
+        self.table, self.carrying = self._table(listed), self._table([])
 
     def _place(self, elsewhere: Elsewhere) -> None:
         """Let the frame be memory that other programs use, too, and the leaves be elsewhere.
@@ -136,12 +154,13 @@ class Machine:
             calls.append(copied(source, Column(old.index, self.memory.base[old.array])))
         return [*aside, *calls]
 
-    def _table(self, calls: Sequence[Call]) -> Any:
+    def _table(self, listed: Sequence[Listed]) -> Any:
         """The addresses of some kernels and of what they run with."""
-        descriptors = [_descriptor(call) for call in calls]
-        self._keep += descriptors
-        where = np.array([words.ctypes.data for words, _ in descriptors], dtype=np.int64)
-        code = np.array(addresses([call.kernel for call in calls]), dtype=np.int64)
+        self._keep += listed
+        for _, words, rows in listed:
+            words[1] = rows.ctypes.data
+        where = np.array([words.ctypes.data for _, words, _ in listed], dtype=np.int64)
+        code = np.array(addresses([kernel for kernel, _, _ in listed]), dtype=np.int64)
         return np.ascontiguousarray(np.stack([code, where], axis=1))
 
     # ---- memory ----------------------------------------------------------------------------------------------------
@@ -228,7 +247,6 @@ class Machine:
 
         So does a short evaluation: another thread that gets the lock meanwhile keeps it for milliseconds.
         """
-        short = operations(self.program) * self.batch < _SOON
         note = np.empty(1)
 
         def call(table: Any, *, locked: bool) -> Callable[[], None]:
@@ -237,7 +255,7 @@ class Machine:
             return partial(runner(locked=locked), block.ctypes.data)
 
         self._keep.append((frame, data, note))
-        return call(self.table, locked=short), call(self.carrying, locked=True)
+        return call(self.table, locked=self._short), call(self.carrying, locked=True)
 
     def place(self, operand: Operand) -> int | None:
         """Where in the frame the first number of an output is; None if it is elsewhere."""
@@ -367,11 +385,15 @@ def writer(memory: Any, places: Sequence[int]) -> Callable[[Sequence[float]], No
     return lambda numbers: put(view, first, *numbers)
 
 
+def _listed(calls: Sequence[Call]) -> list[Listed]:
+    return [(call.kernel, *_descriptor(call)) for call in calls]
+
+
 def _descriptor(call: Call) -> tuple[Any, Any]:
     """The words that a kernel finds its work in, and the table that they point to."""
     rows = np.array(call.table.rows, dtype=np.int64)
     strides = [stride for loop in call.table.loops for stride in loop]
     given = words_of_bits([column.data for column in call.columns])
-    head = np.array([len(rows), rows.ctypes.data, *given, *strides], dtype=np.int64)
+    head = np.array([len(rows), 0, *given, *strides], dtype=np.int64)  # 0: where the table will be
     numbers = np.array(call.numbers, dtype=float).view(np.int64)
     return np.concatenate([head, numbers, np.array(call.flags, dtype=np.int64)]), rows

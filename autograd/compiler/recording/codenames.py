@@ -30,6 +30,11 @@ def codes_inside(code: CodeType) -> Iterator[CodeType]:
             yield from codes_inside(constant)
 
 
+@lru_cache(maxsize=100)  # the functions below are asked one after the other, and the names are kept
+def _steps(code: CodeType) -> list[dis.Instruction]:
+    return list(dis.get_instructions(code))
+
+
 @lru_cache(maxsize=10_000)
 def names_read(code: CodeType) -> frozenset[str]:
     """The names of globals and attributes that a piece of code reads.
@@ -39,14 +44,14 @@ def names_read(code: CodeType) -> frozenset[str]:
     >>> sorted(names_read(f.__code__))
     ['last', 'offset']
     """
-    steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
+    steps = [step for step in _steps(code) if step.opcode in dis.hasname]
     return frozenset([step.argval for step in steps if not step.opname.startswith(("STORE", "DELETE"))])
 
 
 @lru_cache(maxsize=10_000)
 def asks_for_class(code: CodeType) -> bool:
     """Whether a piece of code asks for the class of something without a call: ``x.__class__``, or ``case float():``."""
-    return "__class__" in names_read(code) or any(step.opname == "MATCH_CLASS" for step in dis.get_instructions(code))
+    return "__class__" in names_read(code) or any(step.opname == "MATCH_CLASS" for step in _steps(code))
 
 
 @lru_cache(maxsize=10_000)
@@ -59,7 +64,7 @@ def globals_read(code: CodeType) -> frozenset[str]:
     ['modules', 'rate', 'sys']
     """
     names = names_read(code)
-    steps = [step for step in dis.get_instructions(code) if step.opcode in dis.hasname]
+    steps = [step for step in _steps(code) if step.opcode in dis.hasname]
     if not names.isdisjoint(_TO_MODULES) or any(step.opname.startswith("IMPORT") for step in steps):
         return names
     return frozenset([step.argval for step in steps if step.opname.startswith("LOAD") and not _OF_OBJECT(step.opname)])
@@ -87,7 +92,7 @@ def names_spelled(code: CodeType) -> frozenset[str]:
 @lru_cache(maxsize=10_000)
 def names_stored(code: CodeType) -> frozenset[str]:
     """The names of attributes and globals that a piece of code sets."""
-    return frozenset([x.argval for x in dis.get_instructions(code) if x.opname in ("STORE_ATTR", "STORE_GLOBAL")])
+    return frozenset([x.argval for x in _steps(code) if x.opname in ("STORE_ATTR", "STORE_GLOBAL")])
 
 
 @lru_cache(maxsize=10_000)
@@ -101,7 +106,7 @@ def compares_with_true(code: CodeType) -> bool:
     """
     if not any(constant is True or constant is False for constant in code.co_consts):
         return False
-    steps = list(dis.get_instructions(code))
+    steps = _steps(code)
     kept = any(
         step.opname == "LOAD_CONST" and (step.argval is True or step.argval is False) and after.opname != "RETURN_VALUE"
         for step, after in pairwise(steps)
@@ -130,7 +135,7 @@ def catches_arithmetic(code: CodeType) -> bool:
     """
     if not _ARITHMETIC.isdisjoint(names_read(code)):
         return True
-    steps = list(dis.get_instructions(code))
+    steps = _steps(code)
     handlers = {step.argval for step in steps if step.opname == "SETUP_FINALLY"}  # before Python 3.11
     return any(
         after.opname == "POP_TOP" and (step.opname == "PUSH_EXC_INFO" or after.offset in handlers)

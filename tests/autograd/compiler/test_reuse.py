@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +21,20 @@ from autograd.compiler.calls.reuse import structure_of
 from autograd.compiler.recording.record import record
 
 pytest.importorskip("llvmlite")
+pytest.importorskip("numpy")
+
+from autograd.compiler.batches import samples
+from autograd.compiler.batches import training as batches
+from autograd.compiler.machine import library
+from tests.support import ROOT
 
 
 @pytest.fixture(autouse=True)
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The sizes of the recordings that programs were written for, from an empty memory on."""
     sizes: list[int] = []
-    for module in (pipeline, __import__("autograd.compiler.batches.training", fromlist=["group"])):
-        original = module.group
+    for module in (pipeline, samples, batches):
+        original = module.group  # type: ignore[attr-defined]
 
         def group(*args: Any, original: Any = original, **options: Any) -> Any:
             sizes.append(len(args[3]))
@@ -110,6 +120,64 @@ def test_whole_steps_of_two_models_do_not_meet() -> None:
             loss.backward()
             again.step()
             assert loss.data == pytest.approx(expected, rel=1e-10)
+
+
+# ---- programs on disk ------------------------------------------------------------------------------------------------
+def training(compiled: bool = True) -> list[float]:
+    """A fit, its validation, and a loss over all samples with its gradient."""
+    X = [[0.01 * k, 0.5 - 0.02 * k, float(k % 3)] for k in range(60)]
+    y = [float(k % 2) for k in range(60)]
+    model = nn.MLP(3, [20, 1], activation="tanh", seed=4)
+    optimizer = nn.Adam(model.parameters(), lr=0.01)
+    history = nn.fit(model, X, y, optimizer=optimizer, epochs=3, batch_size=60, progress=False, compile=compiled,
+                     validation_data=(X, y))  # fmt: skip
+
+    def loss() -> Any:
+        return sum([(model(x) - target) ** 2 for x, target in zip(X, y)])
+
+    found = autograd.compile(loss)() if compiled else loss()
+    return [*history.loss, found.data, *autograd.grad(found, model.parameters())]
+
+
+def test_another_process_takes_programs_from_the_disk(
+    written: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = library.Store(tmp_path / "cache")
+    monkeypatch.setattr(library, "store", lambda: disk)
+    monkeypatch.setattr(reuse, "LARGE", 0)
+    expected = training()
+    assert expected == pytest.approx(training(compiled=False), rel=1e-9)
+    kept = sorted((tmp_path / "cache").glob("*.program"))
+    assert len(kept) == 3
+    assert written
+    written.clear()
+    # Here, without what this process knows, and in a process of its own.
+    reuse._known.clear()
+    assert training() == expected
+    assert not written
+    program = "import tests.autograd.compiler.test_reuse as t; t.in_another_process()"
+    environment = os.environ | {"OF_CACHE": str(tmp_path / "cache")}
+    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert found.stdout.split() == [*map(repr, expected), "0"], found.stderr
+    # A damaged file is made anew, and so is one that is gone.
+    content = kept[0].read_bytes()
+    kept[0].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    kept[1].unlink()
+    reuse._known.clear()
+    assert training() == expected
+    assert len(written) == 2
+    assert kept[0].read_bytes() == content
+
+
+def in_another_process() -> None:
+    """Print what the training gives, and how many programs were written for that."""
+    disk = library.Store(Path(os.environ["OF_CACHE"]))
+    library.store, reuse.LARGE = lambda: disk, 0  # type: ignore[assignment]
+    groups: list[Any] = []
+    for module in (pipeline, samples, batches):
+        original = module.group  # type: ignore[attr-defined]
+        module.group = lambda *args, original=original, **more: groups.append(1) or original(*args, **more)  # type: ignore[attr-defined]
+    print(*map(repr, training()), len(groups))
 
 
 # ---- what is not the same --------------------------------------------------------------------------------------------
