@@ -6,6 +6,7 @@ recording   group → differentiate → (inline the primitives of users) → mac
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from math import inf
 from typing import Any, NamedTuple
 
@@ -44,27 +45,41 @@ class Leaf(NamedTuple):
 
 
 def assemble(
-    recording: Recording, wanted: Sequence[Kind] = (), *, batched: bool = False, most: float = inf
+    recording: Recording,
+    wanted: Sequence[Kind] = (),
+    *,
+    batched: bool = False,
+    most: float = inf,
+    in_pieces: bool = False,
 ) -> Assembled:
-    """The program of a recording, for machine code: each result is one output, leaves of a kind are one array.
+    """The program of a recording, for machine code: leaves of a kind are one array, each result is one output.
 
     Args:
         recording: The recording to compute.
         wanted: The kinds of leaves to differentiate the first output with respect to.
         batched: Whether the program runs for many samples at once, each with its own arguments.
         most: The largest number of classes allowed.
+        in_pieces: Whether a result may be several outputs in a row, instead of an array that they are gathered in.
 
     Raises:
         TooManyClassesError: The program has more than ``most`` classes.
     """
     groups, lists = _grouped(recording, batched=batched, most=most)
-    builder, results = groups.builder, list(map(groups.output, lists))
+    builder = groups.builder
+    results = [groups.pieces(nodes) if in_pieces else [groups.output(nodes)] for nodes in lists]
     violations = _violations(groups, recording.guards)
     leaves = [(kind, leaf) for kind in wanted for leaf in groups.leaves(kind)]
-    gradients = differentiate(builder, results[0], [leaf for _, leaf in leaves])
+    gradients = differentiate(builder, results[0][0], [leaf for _, leaf in leaves]) if leaves else []
     ordered = [in_order(builder, leaf, gradient) for (_, leaf), gradient in zip(leaves, gradients)]
-    program = builder.program([*results, *violations, *ordered])
-    return Assembled(program, len(lists), bool(violations), [kind for kind, _ in leaves])
+    results += [[x] for x in (*violations, *ordered)]
+    return Assembled(_with_results(builder, results), len(lists), bool(violations), [kind for kind, _ in leaves])
+
+
+def _with_results(builder: Builder, results: Sequence[Sequence[Operand]]) -> Program:
+    """The program with these results, some of which may be several outputs in a row."""
+    parts = list(map(len, results))
+    program = builder.program(chain.from_iterable(results))
+    return program if max(parts) == 1 else program._replace(parts=parts)
 
 
 def assemble_by_name(
@@ -96,8 +111,7 @@ def assemble_by_name(
             results.append([_named(builder, leaf, derivatives[leaf.array]) for leaf in groups.leaves(kind)])
         else:
             results.append(groups.pieces(nodes[kind], derivatives))
-    program = builder.program([part for parts in results for part in parts])._replace(parts=list(map(len, results)))
-    return Assembled(_results_early(program), len(lists), bool(violations), kinds)
+    return Assembled(_results_early(_with_results(builder, results)), len(lists), bool(violations), kinds)
 
 
 def _named(builder: Builder, leaf: Read, derivative: Read) -> Read:
@@ -200,7 +214,10 @@ def inlined(program: Program, leaf: Leaf | None = None) -> Program:
             where.append(builder.read(every, [leaf.places[number] for number in array.data]))
         else:
             where.append(builder.append(array))
-    return builder.program([moved(output) for output in program.outputs])._replace(parts=program.parts)
+    # What is known now is as many numbers as before.
+    lengths = [len(x.index) if isinstance(x, Read) else 1 for x in program.outputs]
+    outputs = [moved(x) if size == 1 else builder.spread(moved(x), size) for x, size in zip(program.outputs, lengths)]
+    return builder.program(outputs)._replace(parts=program.parts)
 
 
 def _called(builder: Builder, op: Any, operands: list[Operand], size: int) -> Operand:

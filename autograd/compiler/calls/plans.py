@@ -226,22 +226,14 @@ class StepPlan:
         return self._with(assembled, PythonKernel(inlined(assembled.program)))
 
     def _with(self, assembled: Assembled, kernel: Kernel) -> Any:
-        sizes = [len(nodes) for nodes in self.recording.effects.outputs if nodes]
-        return partial(step, self.recording, partial(_run, assembled, len(self.recording.outputs), sizes, kernel))
+        return partial(step, self.recording, partial(_run, assembled, len(self.recording.outputs), kernel))
 
 
 def _run(
-    assembled: Assembled,
-    count: int,
-    sizes: Sequence[int],
-    kernel: Kernel,
-    numbers: Sequence[float],
-    live: Sequence[float],
+    assembled: Assembled, count: int, kernel: Kernel, numbers: Sequence[float], live: Sequence[float]
 ) -> tuple[list[float], list[list[float]]] | None:
     outputs = kernel(numbers, live)
     if assembled.guarded and outputs[assembled.outputs][0] != 0.0:
         return None
     lists = [list(x) if isinstance(x, (list, tuple)) else x.tolist() for x in outputs[count : assembled.outputs]]
-    # An output whose members are all equal may consist of one number.
-    lists = [x * size if len(x) == 1 else x for x, size in zip(lists, sizes, strict=True)]
     return [float(x[0]) for x in outputs[:count]], lists

@@ -27,7 +27,6 @@ from autograd.compiler.recording.watches import ANY, NO_KEY, Look, offset_of_att
 _KINDS: dict[str, tuple[int, int | str]] = {
     "list": (0, 0),  # compared by memcmp
     "names": (1, "PyDict_GetItem"),
-    "all keys": (1, "PyDict_GetItem"),
     "dict": (2, "PyDict_Next"),
     "class": (3, TYPE),
     "attributes": (3, 0),  # where, depends on the object
@@ -36,7 +35,7 @@ _KINDS: dict[str, tuple[int, int | str]] = {
     "defaults": (4, "PyFunction_GetDefaults"),
     "kwdefaults": (4, "PyFunction_GetKwDefaults"),
 }
-_WORDS = 7  # of a row
+_WORDS = 6  # of a row
 _SPECIAL = {id(NO_KEY): 0, id(ANY): 1}  # what is in the place of their addresses
 _LONG = 256  # objects of a list in which others are looked for
 
@@ -56,7 +55,7 @@ class Comparison:
     def __init__(self, looks: Sequence[Look]) -> None:
         rows: list[list[int]] = []
         addresses_of = _Addresses()
-        compared = [_all_keys(look) or look for look in sorted(looks, key=lambda look: -len(look.expected))]
+        compared = sorted(looks, key=lambda look: -len(look.expected))
         for kind, container, keys, expected in compared:
             branch, where = _KINDS[kind]
             found = address(where) if isinstance(where, str) else where
@@ -64,29 +63,13 @@ class Comparison:
                 found = offset_of_attributes(container) or 0
             elif kind == "list":
                 found = llvm().address_of_symbol(scalar_symbol("memcmp"))
-            size = address("PyDict_Size") if kind == "all keys" else 0
-            rows.append([branch, id(container), len(expected), *map(addresses_of, (expected, keys)), found, size])
+            rows.append([branch, id(container), len(expected), *map(addresses_of, (expected, keys)), found])
         table = np.array(rows, dtype=np.int64).reshape(len(rows), _WORDS)
         (code,) = addresses([Written(_COMPARE, (("SIZE", SIZE), ("ITEMS", LIST_ITEMS)))])
         run = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(code)
         self.holds: Callable[[], int] = partial(run, table.ctypes.data, len(table))
         # As long as an object is kept, no other one can have its address, and machine code can ask for its hash.
         self._keep = table, addresses_of, compared
-
-
-def _all_keys(look: Look) -> Look | None:
-    """A faster look at a small dictionary in which many names are absent; None if it would not be faster.
-
-    Instead of asking for each absent name, machine code asks whether the dictionary still has the same keys, and as
-    many: then no other key can be there.  What the keys stand for that the function does not read may change.
-    """
-    absent = sum(x is NO_KEY for x in look.expected)
-    if look.kind != "names" or len(look.container) >= absent:
-        return None
-    known = dict(zip(look.keys, look.expected))
-    there = [key for key, x in known.items() if x is not NO_KEY]
-    keys = list(dict.fromkeys([*there, *look.container]))
-    return Look("all keys", look.container, keys, [known.get(key, ANY) for key in keys])
 
 
 class _Addresses:
@@ -119,25 +102,22 @@ def compare(rows, count):
     key = room(1)
     now = room(1)
     for r in range(count):
-        row = rows + 56 * r
+        row = rows + 48 * r
         branch = word[row]
         x = word[row + 8]
         number = word[row + 16]
         expected = word[row + 24]
         keys = word[row + 32]
         find = word[row + 40]
-        sizer = word[row + 48]
         if branch == 0:  # as many members of a list, and the same ones
             if word[x + SIZE] != number or int32.call(find, word[x + ITEMS], expected, 8 * number) != 0:
                 return 0
-        elif branch == 1:  # what some keys of a dictionary stand for; if these are all, how many
+        elif branch == 1:  # what some keys of a dictionary stand for
             for i in range(number):
                 found = word.call(find, x, word[keys + 8 * i])
                 then = word[expected + 8 * i]
                 if found != then and (then != 1 or found == 0):
                     return 0
-            if sizer != 0 and word.call(sizer, x) != number:
-                return 0
         elif branch == 2:  # all keys of a dictionary in their order, and what they stand for
             word[at] = 0
             for i in range(number):

@@ -8,17 +8,13 @@ of another.  All of them find the parameters and the state of the optimiser in t
     constants, and the arguments of a call: each recording has its own
 
 Every number that stays has a slot in the home, which is one array of the program.  The program computes new numbers in
-the frame, and when all is well the machine carries them over into the slots.  A list that the program gathers from
-several arrays is taken apart first, so that its numbers are copied once:
-
-    a9 = Σ a4[classes' members] + Σ a7[other members]; a9 → slots          before
-    a4[members] → some slots, a7[members] → the others                     after
+the frame, and when all is well the machine carries them over into the slots.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, chain, count, pairwise, repeat
+from itertools import accumulate, chain, count, islice, pairwise, repeat
 from math import inf
 from typing import Any
 
@@ -119,14 +115,15 @@ class Layout:
     """
 
     def __init__(self, recording: Recording, held: Held, homes: list[Any], most: float = inf) -> None:
-        assembled = assemble(recording, most=most)
+        assembled = assemble(recording, most=most, in_pieces=True)
         self.guarded = assembled.guarded
         # Each number that stays has a number among the live ones; those that the call only writes are counted on.
         live, outputs = len(recording.parameters) + len(recording.numbers), len(recording.outputs)
-        sizes = [len(nodes) for nodes in recording.effects.outputs if nodes]
+        parts = assembled.program.parts or [1] * assembled.outputs
+        behind = sum(parts[: assembled.outputs])  # the outputs that belong to effects are those from ``outputs`` on
         leaves = held.leaves | dict(zip([key for key in held.keys if key not in held.leaves], count(live)))
         self.home, self.slots = _places(assembled.program, held, leaves, homes)
-        reached = _reached(assembled.program, assembled.program.outputs, outputs, assembled.outputs)
+        reached = _reached(assembled.program, assembled.program.outputs, outputs, behind)
         self.leaves = {number: self.slots[number] for number in reached if number < live}
 
         # The home is one leaf in the place of all parameters.
@@ -135,12 +132,16 @@ class Layout:
             data[place] = number
         program = inlined(assembled.program, Leaf(data, self.slots))
         # New numbers that stay are moved from where they are computed to their slots; all others are results.
-        lists = [_members(program, *pair) for pair in zip(program.outputs[outputs : assembled.outputs], sizes)]
+        supply = iter(program.outputs[outputs:behind])
+        lists = [
+            list(chain.from_iterable(map(_members, islice(supply, count))))
+            for count in parts[outputs : assembled.outputs]
+        ]
         sources = {key: lists[number][place] for key, (number, place) in held.sources.items()}
         moves = _moves([(x, (0, self.home.slots[key])) for key, x in sources.items() if isinstance(x, tuple)])
         builder = Builder()
         builder.arrays = list(program.arrays)
-        results = [*program.outputs[:outputs], *program.outputs[assembled.outputs :]]
+        results = [*program.outputs[:outputs], *program.outputs[behind:]]
         for number, place in held.part_sources:
             x = lists[number][place]
             results.append(builder.read(_whole(builder, x[0]), [x[1]]) if isinstance(x, tuple) else x)
@@ -191,20 +192,9 @@ def _places(program: Program, held: Held, leaves: dict[Any, int], homes: list[An
     return home, places | dict(zip(others, count(home.size)))
 
 
-def _members(program: Program, output: Operand, size: int) -> list[Any]:
-    """For each place of an output the array and the member that it is; a number where it is always that."""
-    if not isinstance(output, Read):
-        return [output] * size
-    array = program.arrays[output.array]
-    found: dict[int, Member] = {}
-    plain = array.kind is Kind.SUM and array.op is None and not array.exact and not array.batched
-    if plain and all(len(terms.factors) == 1 for terms in array.terms):
-        for terms in array.terms:
-            (factor,) = terms.factors
-            found.update(zip(terms.owner.places, zip(repeat(factor.array), factor.index.places)))
-    if len(found) == array.size == sum([len(terms.owner) for terms in array.terms]):  # a list gathered from arrays
-        return [found[place] for place in output.index.places]
-    return list(zip(repeat(output.array), output.index.places))
+def _members(output: Operand) -> Iterable[Any]:
+    """For each place of an output the array and the member that it is, or the number that it always is."""
+    return zip(repeat(output.array), output.index.places) if isinstance(output, Read) else [output]
 
 
 def _moves(pairs: Sequence[tuple[Member, Member]]) -> dict[int, list[tuple[int, int]]]:

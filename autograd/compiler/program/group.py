@@ -215,7 +215,7 @@ class Groups(NamedTuple):
             for number, wanted in groups.items()
         ]
         if len(parts) == 1:
-            return parts[0][1]
+            return parts[0][1] if len(nodes) == 1 else builder.spread(parts[0][1], len(nodes))
         return builder.sum(len(nodes), [_terms(builder, wanted, [part]) for wanted, part in parts])
 
     def pieces(self, nodes: Sequence[Value], instead: Mapping[int, Operand] = MappingProxyType({})) -> list[Operand]:
@@ -226,10 +226,12 @@ class Groups(NamedTuple):
             instead: For the numbers of some arrays, operands that replace them, such as their adjoints.
         """
         arrays = [instead.get(x.array, x) if isinstance(x, Read) else x for x in self.arrays]
-        return [
-            _places(self.builder, arrays[number], [place for _, place in run])
-            for number, run in groupby(self._found(nodes), key=itemgetter(0))
-        ]
+        found: list[Operand] = []
+        for number, run in groupby(self._found(nodes), key=itemgetter(0)):
+            places = [place for _, place in run]
+            operand = _places(self.builder, arrays[number], places)
+            found += [operand] if isinstance(operand, Read) else [operand] * len(places)
+        return found
 
     def leaves(self, kind: Kind) -> list[Read]:
         """The arrays of a kind of leaves, without those of plain numbers from outside."""

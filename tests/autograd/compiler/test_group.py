@@ -18,6 +18,7 @@ from autograd.compiler.pipeline import assemble
 from autograd.compiler.program.classes import Array, Kind, Program
 from autograd.compiler.program.group import group
 from autograd.compiler.recording.record import record
+from autograd.value import constant
 from tests.support.class_programs import PROGRAMS, attention, matrix, network, numbers, recurrence, softmax
 from tests.support.class_reference import evaluate
 from tests.support.recipes import Recipe, formula, recipes, same, size
@@ -246,6 +247,16 @@ def test_an_output_of_several_nodes_of_several_classes() -> None:
     program = groups.builder.program(map(groups.output, [nodes, [y]])).verify()
     found = evaluate(program, [2.0], [3.0])
     assert same(found, [[math.tanh(6.0), 6.0, 2.0, math.sin(6.0)], [6.0]])
+
+
+def test_several_nodes_as_pieces_are_as_many_numbers_also_where_these_are_known() -> None:
+    x, two, three = Value(2.0), constant(2.0), constant(3.0)
+    known = [two * three, three * two, two + x * 0.0]
+    nodes = [known[0], known[1], x * two, x * three]
+    groups = group([nodes], [x], [], [known[0], known[1], nodes[2], nodes[3]])
+    pieces = groups.pieces(nodes)
+    program = groups.builder.program(pieces)._replace(parts=[len(pieces)]).verify()
+    assert same(evaluate(program, [2.0], []), [[6.0, 6.0, 4.0, 6.0]])
 
 
 def test_more_classes_than_wanted_are_given_up() -> None:
