@@ -78,7 +78,7 @@ __getattr__ = lazy_names(
 
 def _cell(value: Value) -> str:
     """The table that a notebook shows of a Value: its label, its expression, its data and its gradient."""
-    from autograd.viz.notebook import summary_html
+    from autograd.viz.pages import summary_html
 
     return summary_html(value)
 

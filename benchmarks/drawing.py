@@ -81,12 +81,12 @@ def folded(shape: Any) -> Work:
 
 def page(shape: Any) -> Work:
     """The page to step through."""
-    from autograd.viz.pages import html_page
+    from autograd.viz.pages import page
 
     loss, weight = build(shape)
 
     def answer() -> list[float]:
-        text = html_page(loss, max_nodes=4_000, timeout=600)
+        text = page(loss, max_nodes=4_000, timeout=600).html
         data = json.loads(text.split('id="data">')[1].split("</script>")[0])
         level = data["levels"][-1]
         if not level["scalar"]:  # too large for a box each
@@ -96,7 +96,7 @@ def page(shape: Any) -> Work:
         steps = [after for arrow, _, after in level["steps"] if names[level["arrows"][arrow][0]] == weight.label]
         return [data["output"], steps[-1]]
 
-    return Work(answer, lambda: html_page(loss, timeout=600))
+    return Work(answer, lambda: page(loss, timeout=600).html)
 
 
 def explanation(shape: Any) -> Work:

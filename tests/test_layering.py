@@ -70,7 +70,6 @@ LEVELS: dict[str, list[set[str]]] = {
         {"pictures"},
         {"diagnosis", "pagedata"},
         {"pages"},
-        {"notebook"},
         {"__init__"},
     ],
     "nn.training": [
@@ -124,7 +123,7 @@ LOADED_LATE = NEED_NUMPY | {
     "autograd.compiler.backends",
     "autograd.compiler.recording.outside",
     "autograd.viz",
-    "autograd.viz.notebook",
+    "autograd.viz.pages",
     "nn.plots",
     "nn.training.remote",
 }

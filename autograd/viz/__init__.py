@@ -23,7 +23,7 @@ from autograd.viz.diagnosis import Diagnosis, diagnose
 from autograd.viz.facts.ledger import Ledger, explain
 from autograd.viz.facts.paths import Paths
 from autograd.viz.facts.steps import Step, backward_steps
-from autograd.viz.notebook import Page, page, show, write_html
+from autograd.viz.pages import Page, page, show, write_html
 from autograd.viz.pictures.dot import Drawing
 from autograd.viz.pictures.draw import draw_dot, save
 from autograd.viz.pictures.render import load_renderer, set_renderer

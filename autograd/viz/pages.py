@@ -1,4 +1,4 @@
-"""A page to step through a graph: one HTML file with everything in it, for a browser without a network."""
+"""The page to step through a graph: one HTML file with everything in it, for notebooks and browsers without network."""
 
 from __future__ import annotations
 
@@ -6,18 +6,29 @@ import base64
 import hashlib
 import html
 import json
+import os
 import re
-from collections.abc import Sequence
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from autograd import cells
+from autograd.files import write_file
+from autograd.graph import topological_order
+from autograd.labels import label_of
 from autograd.value import Value
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.pagedata import DELTAS, levels_of, packed
 from autograd.viz.pictures.draw import LEGIBLE
 from autograd.viz.pictures.figure import Graph
 from autograd.viz.pictures.theme import THEMES, Theme, chosen_theme
-from autograd.viz.text.notation import nodes_of, number, shorten
+from autograd.viz.text.notation import Names, expression, gradient, nodes_of, number, shorten
+from autograd.writer import Text
 
 # The scripts, in the order in which they build on each other.
 SCRIPTS = (
@@ -25,9 +36,59 @@ SCRIPTS = (
     "panel.js", "heat.js", "nudge.js", "live.js", "quiz.js", "overview.js", "stage.js", "keyboard.js", "print.js",
     "look.js", "address.js", "embed.js", "main.js",
 )  # fmt: skip
+HEIGHT = 480  # pixels in a notebook, until the page has measured what it needs
+MOST_NAMED = 5_000  # nodes of a graph, up to which each is given its name
+LONGEST = 80  # letters of an expression
 
 
-def html_page(
+@dataclass(frozen=True)
+class Page:
+    """A page to step through a graph; a notebook shows it as the result of a cell.
+
+    Attributes:
+        html: The whole page as text; it needs no network, no server and no other file.
+
+    >>> c = Value(2.0, "x") * 3
+    >>> page(c)
+    <page to step through a graph: save(path) writes it, a notebook shows it>
+    """
+
+    html: str = field(repr=False)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page into a file, in one piece.
+
+        Args:
+            path: Ends in .html.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: The path does not end in .html.
+
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page(Value(2.0, "x") * 3).save(f"{folder}/graph.html").name
+        'graph.html'
+        """
+        if Path(path).suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"this writes a page: end {os.fspath(path)!r} in .html")
+        return write_file(path, self.html.encode())
+
+    def __repr__(self) -> str:
+        return "<page to step through a graph: save(path) writes it, a notebook shows it>"
+
+    def _repr_html_(self) -> str:
+        # The page has a document of its own, so that nothing in it meets anything of the notebook.  Of the two kinds
+        # of quotes, single ones are rare in it: each " in the text would take six characters.  All is ASCII: where a
+        # file does not name its encoding, a browser guesses it, and scripts read with a wrong guess are not run.
+        text = self.html.replace("&", "&amp;").replace("'", "&#39;").replace("<", "&lt;")
+        text = text.encode("ascii", "xmlcharrefreplace").decode()
+        style = f"width: 100%; height: {HEIGHT}px; border: 0; border-radius: 6px"
+        return f"<iframe title='Computation graph' style='{style}' allow='fullscreen' srcdoc='{text}'></iframe>"
+
+
+def page(
     root: Value | Sequence[Value],
     *,
     title: str = "",
@@ -35,8 +96,37 @@ def html_page(
     parameters: Any = None,
     max_nodes: int = 1_500,
     timeout: float = 30.0,
-) -> str:
-    """The text of the page: see ``page``."""
+) -> Page:
+    """Make a page on which the forward and backward pass of a graph can be stepped through.
+
+    Each step of backward shows upstream × local = contribution and the sum that it is added to; a box shows where its
+    gradient comes from, the line that recorded it (for graphs recorded inside ``strict()``), all paths to the output,
+    and what a small change of a leaf does.  A leaf with a label can be dragged or typed: all numbers follow, computed
+    by the page itself, where every operation is one of the package.  "Learn" takes steps of gradient descent.  The
+    graph stays as it was recorded: an ``if`` keeps the side that it took.  In the quiz, gradients are hidden until they
+    are worked out.  Graphs of networks can be looked at by model, layer, neuron or number; a layer, or any other part
+    of a model that is in use, shows its parameters, what it computes, and their gradients as heat maps.  No ``.grad``
+    is read or written: the page shows a pass of its own.
+
+    Args:
+        root: The output, or several (whose sum is differentiated).
+        title: Title; by default what the outputs are.
+        digits: Number of significant digits of numbers.
+        parameters: The model, or the Values, to show as parameters, as in ``draw_dot``.
+        max_nodes: Number of nodes up to which every number has a box.
+        timeout: Seconds for a layout.
+
+    Returns:
+        The page: a notebook shows it, ``save(path)`` writes it.
+
+    Raises:
+        DrawingError: No Graphviz was found, or no picture could be laid out.
+        ValueError: ``digits`` is not from 1 to 17.
+
+    >>> b = Value(2.0, "b")
+    >>> "grad" in page(b**3).html
+    True
+    """
     roots = nodes_of(root, "a page")
     if not 1 <= digits <= 17:
         raise ValueError(f"digits must be between 1 and 17, got {digits}")
@@ -50,12 +140,53 @@ def html_page(
         "digits": digits, "deltas": DELTAS, "levels": [packed(level) for level in levels],
         "level": max(legible, default=0), "notice": notice, "title": shorten(title, 200),
     }  # fmt: skip
-    return _assembled(shorten(title or outputs, 200), data)
+    return Page(_assembled(shorten(title or outputs, 200), data))
 
 
 def _crowd(level: dict[str, Any]) -> float:
     """The number of things to look at: boxes or arrows, of which twice as many are legible between single numbers."""
     return max(len(level["boxes"]), len(level["arrows"]) / (2 if level["scalar"] else 1))
+
+
+def show(root: Value | Sequence[Value], **options: Any) -> None:
+    """Show the page of a graph, with the options of ``page``: below the cell of a notebook, or else in the browser.
+
+    >>> from unittest import mock
+    >>> with mock.patch("webbrowser.open", return_value=True):      # in place of a real browser
+    ...     show(Value(2.0, "x") * 3)
+    opened ...graph.html
+    """
+    made = page(root, **options)
+    display = _display_of_notebook()
+    if display is not None:
+        display(made)
+        return
+    path = made.save(Path(tempfile.mkdtemp(prefix="autograd-"), "graph.html"))
+    opened = webbrowser.open(path.as_uri())
+    print(f"{'opened' if opened else 'no browser was found; the page is'} {path}")
+
+
+def write_html(root: Value | Sequence[Value], path: str | os.PathLike[str], **options: Any) -> Path:
+    """Write the page of a graph into a file: ``page(root, **options).save(path)``.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_html(Value(2.0, "x") * 3, f"{folder}/graph.html").name
+    'graph.html'
+    """
+    return page(root, **options).save(path)
+
+
+def _display_of_notebook() -> Callable[[Page], Any] | None:
+    """A function that shows an object below the running cell of a notebook; None elsewhere."""
+    marimo = sys.modules.get("marimo")
+    if marimo is not None and marimo.running_in_notebook():
+        found: Callable[[Page], Any] = marimo.output.append
+        return found
+    if cells.notebook() is None:
+        return None
+    from IPython.display import display
+
+    return display
 
 
 # ---- the file --------------------------------------------------------------------------------------------------------
@@ -117,3 +248,28 @@ def _variables(theme: Theme) -> str:
     for kind, look in theme.looks.items():
         names |= {f"{kind.value}-fill": look.fill, f"{kind.value}-line": look.line}
     return " ".join([f"--{name}: {value};" for name, value in names.items()])
+
+
+# ---- a single Value --------------------------------------------------------------------------------------------------
+def summary_html(value: Value) -> str:
+    """The label, the expression, the data and the gradient of a Value, as a table.
+
+    >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
+    >>> print(summary_html(a * b).replace("<tr>", "\\n<tr>"))
+    <table><thead>
+    <tr><th>label</th><th>expression</th><th>data</th><th>gradient</th></tr></thead><tbody>
+    <tr><td></td><td>a*b</td><td>-8.0</td><td>not computed</td></tr></tbody></table>
+    """
+    written = shorten(_expression(value), LONGEST) if value.parents else value.op.name
+    row = [shorten(label_of(value)), written, repr(value._data), gradient(value.grad, ".17g")]
+    return cells.table(["label", "expression", "data", "gradient"], [row])
+
+
+def _expression(value: Value) -> str:
+    order = topological_order(value)
+    if len(order) <= MOST_NAMED:
+        names = Names(order)
+        operands = [names.text[parent] for parent in value.parents]
+    else:
+        operands = [Text(shorten(label_of(parent)) or "…") for parent in value.parents[:4]]
+    return expression(value, operands).text

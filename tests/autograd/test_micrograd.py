@@ -30,7 +30,7 @@ from autograd import (
 from autograd.functional import hessian
 from autograd.graph import topological_order
 from autograd.viz import explain, to_latex, to_torch
-from autograd.viz.pages import html_page
+from autograd.viz.pages import page
 
 README = """
 from micrograd.engine import Value
@@ -329,7 +329,7 @@ def test_a_node_with_a_closure_is_like_others() -> None:
     assert x.grad == 12.0
     assert "squared" in str(explain(x))
     assert "squared" in draw_dot(y).source
-    assert "squared" in html_page(y)
+    assert "squared" in page(y).html
     assert "squared" in to_latex(y)
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, fsum, grad, strict
+from autograd import Value, fsum, grad, strict, viz
 from autograd.graph import reading_order, topological_order
 from autograd.viz import write_html
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.pagedata import levels_of
-from autograd.viz.pages import DELTAS, html_page
+from autograd.viz.pages import DELTAS
 from autograd.viz.pictures import render as rendering
 from autograd.viz.pictures.figure import Graph
 from autograd.viz.text.notation import number
@@ -61,7 +61,7 @@ def levels_in(root: Value) -> list[dict[str, Any]]:
 
 
 def test_the_page_is_one_file_that_refers_to_nothing_outside() -> None:
-    elements = Elements(html_page(cubic()))
+    elements = Elements(viz.page(cubic()).html)
     for _, attributes in elements.found:
         assert not {"src", "srcset", "action", "onclick", "onload"} & set(attributes)
         assert attributes.get("href") in (None, "data:,")
@@ -72,7 +72,7 @@ def test_the_page_is_one_file_that_refers_to_nothing_outside() -> None:
 
 
 def test_only_its_own_script_and_style_may_run() -> None:
-    elements = Elements(html_page(cubic()))
+    elements = Elements(viz.page(cubic()).html)
     (policy,) = [attributes["content"] for tag, attributes in elements.found if "http-equiv" in attributes]
     assert policy is not None
     assert "default-src 'none'" in policy
@@ -96,11 +96,11 @@ def test_the_steps_in_the_file_are_those_of_backward() -> None:
 
 def test_no_gradient_of_the_graph_is_read_or_written() -> None:
     c = cubic()
-    before = html_page(c)
+    before = viz.page(c).html
     assert all(type(node.grad) is int for node in topological_order(c))
     c.backward()
     c.backward()
-    assert html_page(c) == before
+    assert viz.page(c).html == before
 
 
 @pytest.mark.parametrize("label", HOSTILE)
@@ -109,8 +109,8 @@ def test_labels_are_text_in_the_page(label: str) -> None:
     with strict():
         c = a * 3
     c.label = label
-    elements = Elements(html_page(c, title=label))
-    assert [tag for tag, _ in elements.found] == [tag for tag, _ in Elements(html_page(Value(2.0, "a") * 3)).found]
+    elements = Elements(viz.page(c, title=label).html)
+    assert [tag for tag, _ in elements.found] == [tag for tag, _ in Elements(viz.page(Value(2.0, "a") * 3).html).found]
 
 
 def test_a_graph_of_200_nodes_takes_less_than_200_kb(tmp_path: Path) -> None:
@@ -134,14 +134,14 @@ def test_large_graphs_are_shown_folded_with_a_notice() -> None:
     y = Value(0.5, "x")
     for _ in range(200):
         y = y.sin()
-    data = data_of(html_page(y, max_nodes=50))
+    data = data_of(viz.page(y, max_nodes=50).html)
     assert data["notice"] == "201 numbers are too many for a box each."
     assert [level["name"] for level in data["levels"]] == ["expression"]
 
 
 def test_the_page_starts_with_the_most_detail_that_is_legible() -> None:
     for layers, start in (([3, 1], "number"), ([30, 1], "neuron"), ([30, 30, 1], "layer")):
-        data = data_of(html_page(MLP(2, layers, activation="tanh", seed=1)([1.0, 2.0])))
+        data = data_of(viz.page(MLP(2, layers, activation="tanh", seed=1)([1.0, 2.0])).html)
         assert data["levels"][data["level"]]["name"] == start
 
 
@@ -154,16 +154,16 @@ def test_a_level_that_cannot_be_laid_out_is_left_out(monkeypatch: pytest.MonkeyP
         return real(source, *args, **kwargs)
 
     monkeypatch.setattr("autograd.viz.pictures.layout.render", fail)
-    data = data_of(html_page(network()))
+    data = data_of(viz.page(network()).html)
     assert [level["name"] for level in data["levels"]] == ["model", "layer", "neuron"]
     assert data["notice"].endswith(" numbers are too many for a box each.")
     with pytest.raises(rendering.LayoutError, match=r"no picture of this graph of \d+ nodes could be laid out in 3 s"):
-        html_page(fsum([Value(1.0, letter).sin() for letter in "abcdefghijklmnopqrstuvwxyz"]), timeout=3)
+        viz.page(fsum([Value(1.0, letter).sin() for letter in "abcdefghijklmnopqrstuvwxyz"]), timeout=3)
 
 
 def test_numbers_that_json_does_not_know() -> None:
     x = Value(0.0, "x")
-    (level,) = data_of(html_page(x.log() * 0.0))["levels"]
+    (level,) = data_of(viz.page(x.log() * 0.0).html)["levels"]
     assert [box["v"] for box in level["boxes"]] == [0, "-inf", 0, "nan"]
 
 
@@ -186,7 +186,7 @@ def test_the_path_must_end_in_html(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("digits", [0, 18])
 def test_the_number_of_digits_is_checked(digits: int) -> None:
     with pytest.raises(ValueError, match="digits must be between 1 and 17"):
-        html_page(Value(1.0), digits=digits)
+        viz.page(Value(1.0), digits=digits)
 
 
 # ---- in the browser --------------------------------------------------------------------------------------------------

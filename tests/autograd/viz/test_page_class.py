@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from autograd import Value
-from autograd.viz.pages import html_page
+from autograd import Value, viz
 from tests.support.browser import (
     Open,
     area_of,
@@ -187,7 +186,7 @@ def test_an_address_that_makes_no_sense_opens_the_page_as_it_is(open_page: Open,
 def test_a_page_in_a_notebook_leaves_the_address_alone(chromium: Any) -> None:
     page = fresh_page(chromium)
     page.clock.install()
-    inner = html_page(cubic())
+    inner = viz.page(cubic()).html
     page.set_content("<iframe style='width: 900px; height: 500px'></iframe>")
     page.locator("iframe").evaluate("(frame, text) => { frame.srcdoc = text; }", inner)
     frame = page.frame_locator("iframe")

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, fsum
-from autograd.viz.pages import html_page
+from autograd import Value, fsum, viz
 from autograd.viz.pictures.figure import Graph
 from autograd.viz.pictures.fold import folded_figure
 from autograd.viz.pictures.heat import heat_maps
@@ -234,4 +233,4 @@ def test_the_labels_of_one_neuron_are_between_the_layers_and_apart(open_page: Op
 
 # ---- weight ----------------------------------------------------------------------------------------------------------
 def test_the_page_of_the_readme_takes_no_more_than_120_kb() -> None:
-    assert len(html_page(cubic()).encode()) <= 120_000
+    assert len(viz.page(cubic()).html.encode()) <= 120_000

@@ -35,7 +35,7 @@ console.log(await python.runPythonAsync(`%(code)s`));
 # The same on both sides.
 PICTURES = """
 from autograd import Value, draw_dot, fsum
-from autograd.viz.pages import html_page
+from autograd.viz.pages import page
 from nn import MLP
 
 def cubic():
@@ -57,7 +57,7 @@ def pictures():
         root = build()
         found[build.__name__] = draw_dot(root).pipe("svg", encoding="utf-8")
         found[build.__name__ + ", folded"] = draw_dot(root, fold="layer", theme="dark").pipe("svg", encoding="utf-8")
-        found[build.__name__ + ", page"] = html_page(root)
+        found[build.__name__ + ", page"] = page(root).html
     return found
 """
 THERE = """
