@@ -12,6 +12,7 @@ file or asks for entropy runs without the compiler in that call; other calls, wh
 
 from __future__ import annotations
 
+import ast
 import builtins
 import functools
 import math
@@ -254,6 +255,18 @@ _QUESTIONS: dict[Any, Callable[[Any], Any]] = {  # these are decisions by what t
     math.isfinite: lambda x: abs(x) < math.inf,
 }
 ELEMENTARY = frozenset([function.__name__ for function in (*_ROWS, *_QUESTIONS)])
+
+
+def may_be_elementary(function: ast.expr) -> bool:
+    """Whether this is written as ``cos`` or ``math.cos`` are."""
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return function.attr in ELEMENTARY
+    return isinstance(function, ast.Name) and function.id in ELEMENTARY
+
+
+def is_elementary(x: Any) -> bool:
+    """Whether this is a function of ``math`` that is a row of the table."""
+    return type(x) is BuiltinFunctionType and x in _ROWS
 
 
 def elementary(function: Any, *args: Any) -> Any:

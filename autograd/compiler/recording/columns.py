@@ -111,7 +111,7 @@ class _Columns:
         self.body: list[Value] = []
 
     def results(self, f: Callable[..., Any], shared: Sequence[Any]) -> list[Any] | None:
-        """The result for each row; None if the function decides by the numbers of a row, or does more than compute."""
+        """The result for each row; None if rows decide differently, or the function does more than compute."""
         recorder, (row, *_) = self.recorder, self.rows
         nodes, guards, dropped = len(recorder.nodes), len(recorder.guards), len(recorder.dropped)
         (given,) = _rows_of(row, iter([[node] for node in self.columns]), 1)
@@ -123,20 +123,27 @@ class _Columns:
                 self.body.append(node)
         for node in self.body:
             del recorder.nodes[node]
-        looked = [key for key in islice(recorder.guards, guards, None) if key[0] in inside]
+        looked = [recorder.guards.pop(key) for key in [*islice(recorder.guards, guards, None)] if key[0] in inside]
         lost = [node for node in recorder.dropped[dropped:] if node in inside]
+        recorder.dropped[dropped:] = [node for node in recorder.dropped[dropped:] if node not in inside]
         numbers = list(_flat(result))
         computed = all(type(x) is TracedFloat or type(x) in _PLAIN for x in numbers)
-        if looked or lost or not computed or not all(_is_arithmetic(node.op) for node in self.body):
-            for key in looked:
-                del recorder.guards[key]
-            recorder.dropped[dropped:] = [node for node in recorder.dropped[dropped:] if node not in inside]
+        decides = not all(guard.is_truth for guard in looked)
+        if decides or not computed or not all(_is_arithmetic(node.op) for node in self.body):
             return None
         # Outputs are written in the order of their creation, so that one can be computed from earlier ones.
-        wanted = {x.node for x in numbers if type(x) is TracedFloat}
+        nodes = len(recorder.nodes)
+        wanted = {x.node for x in numbers if type(x) is TracedFloat}.union(lost, [guard.node for guard in looked])
         for node in self.body:
             if node in wanted:
                 self.columns[node] = self._written(node)
+        if not all((x._data != 0.0) == guard.found for guard in looked for x in self.columns[guard.node]):
+            for node in [*islice(recorder.nodes, nodes, None)]:
+                del recorder.nodes[node]
+            return None
+        for guard in looked:
+            recorder.guards.update({(x, True): guard._replace(node=x) for x in self.columns[guard.node]})
+        recorder.dropped += chain.from_iterable([self.columns[node] for node in lost])
         found = [self.columns.get(x.node, repeat(x.node)) for x in numbers if type(x) is TracedFloat]
         return _rows_of(result, iter(found), len(self.rows))
 

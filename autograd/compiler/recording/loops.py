@@ -24,6 +24,7 @@ from copy import deepcopy
 from types import FrameType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
+from autograd.compiler.recording.allowed import is_elementary, may_be_elementary
 from autograd.compiler.recording.choosing import changing
 from autograd.compiler.recording.columns import recorded_rows
 from autograd.compiler.recording.traced import TracedFloat
@@ -117,7 +118,7 @@ class Loop:
         count, places = len(columns[0]), [*self.read, *self.stored]
         if len({*map(id, containers)}) < len(containers):
             return False
-        if not all(type(x) in (float, int) or isinstance(x, Traced) for x in shared):
+        if not all(type(x) in (float, int) or isinstance(x, Traced) or is_elementary(x) for x in shared):
             return False
         for place in places:
             if place.container is None:
@@ -368,7 +369,16 @@ class Body(ast.NodeTransformer):
             return ast.copy_location(ast.Name(self.places[place], ast.Load()), node)
         if isinstance(node, ast.Attribute) and node.attr in ("data", "grad"):
             raise _UnfitError  # of a Value that may be one of the members
+        if isinstance(node, ast.Call):
+            return self._call(node)
         return ast.copy_location(ast.Name(self._name_of(self._unrelated(node)), ast.Load()), node)
+
+    def _call(self, node: ast.Call) -> ast.Call:
+        """``math.sqrt(x)``, whose function is looked at when the loop runs."""
+        if node.keywords or not may_be_elementary(node.func):
+            raise _UnfitError
+        helper = ast.copy_location(ast.Constant("<autograd: elementary>"), node)
+        return ast.copy_location(ast.Call(helper, list(map(self.visit, [node.func, *node.args])), []), node)
 
     def _name_of(self, x: ast.expr) -> str:
         """The name that the rule has for something that is the same for all members."""

@@ -39,7 +39,15 @@ from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.allowed import ELEMENTARY, check_names, checked, elementary, extreme, kind_of
+from autograd.compiler.recording.allowed import (
+    ELEMENTARY,
+    check_names,
+    checked,
+    elementary,
+    extreme,
+    kind_of,
+    may_be_elementary,
+)
 from autograd.compiler.recording.choosing import Chosen, TracedWhole, changing, choice, identical
 from autograd.compiler.recording.loops import Loop, loop_of
 from autograd.compiler.recording.traced import TracedBool
@@ -129,7 +137,7 @@ class _Rewriter(ast.NodeTransformer):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in _EXTREMES and (node.args or node.keywords):
             return _call("extreme", node, node.func, *node.args, keywords=node.keywords)
-        if _may_be_elementary(node.func) and node.args and not node.keywords:
+        if may_be_elementary(node.func) and node.args and not node.keywords:
             return _call("elementary", node, node.func, *node.args)
         if len(node.args) == _ASKING.get(name):
             return _call("kind" if name == "type" else "instance", node, node.func, *node.args)
@@ -217,13 +225,6 @@ def _is_simple(side: ast.expr) -> bool:
 
 def _name(name: str, at: ast.expr, context: ast.expr_context | None = None) -> ast.Name:
     return ast.copy_location(ast.Name(name, context or ast.Load()), at)
-
-
-def _may_be_elementary(function: ast.expr) -> bool:
-    """Whether this is written as ``cos`` or ``math.cos`` are."""
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-        return function.attr in ELEMENTARY
-    return isinstance(function, ast.Name) and function.id in ELEMENTARY
 
 
 def _call(helper: str, at: ast.expr, *args: ast.expr, keywords: Sequence[ast.keyword] = ()) -> ast.Call:

@@ -50,6 +50,17 @@ class Signs(Descent):
         return parameter + hyper.lr, state
 
 
+class Shrinking(Descent):
+    """A rule that promises to be elementwise, by which the parameters decide differently from each other."""
+
+    @staticmethod
+    @elementwise
+    def rule(parameter: Any, gradient: Any, state: Any, hyper: Any) -> Any:
+        if parameter > 0.0:
+            return parameter - hyper.lr * parameter, state
+        return parameter - hyper.lr * gradient, state
+
+
 class Clamped(Descent):
     """A rule with a selection, in which a number of the state is unchanged and another is always the same."""
 
@@ -104,6 +115,7 @@ CASES: dict[str, Callable[[list[Value]], Any]] = {
     "user": lambda w: Descent(w, lr=0.1),
     "elementwise": lambda w: Elementwise(w, lr=0.1),
     "signs": lambda w: Signs(w, lr=0.1),
+    "shrinking": lambda w: Shrinking(w, lr=0.1),
     "clamped": lambda w: Clamped(w, lr=0.1),
 }  # fmt: skip
 
@@ -116,7 +128,7 @@ def test_as_eagerly(case: str, twice: bool) -> None:
     assert found == pytest.approx(expected, rel=1e-12, abs=1e-14)
 
 
-RECORDED_ONCE = {"adam": True, "elementwise": True, "clamped": True, "user": False, "signs": False}
+RECORDED_ONCE = {"adam": True, "elementwise": True, "clamped": True, "signs": True, "user": False, "shrinking": False}
 
 
 @pytest.mark.parametrize(("case", "columns"), RECORDED_ONCE.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from math import sqrt
 from typing import Any
 
 import pytest
@@ -91,6 +92,31 @@ def lists_alone(s: State) -> None:
 def with_a_tangent(s: State) -> None:
     for p in s.params:
         p.data -= LR * math.tanh(p.grad)
+
+
+def adam_with_math(s: State) -> None:
+    for i, p in enumerate(s.params):
+        s.v[i] = 0.99 * s.v[i] + 0.01 * p.grad**2
+        s.m[i] = math.fabs(p.grad) + sqrt(s.v[i]) * math.atan2(p.grad, 2.0)
+        p.data -= LR * p.grad / (math.sqrt(s.v[i]) + 1e-8)
+
+
+def another_math(s: State) -> None:
+    math = Wrong()
+    for p in s.params:
+        p.data -= LR * math.tanh(p.grad)
+
+
+class Wrong:
+    """What a program may call like a module that everybody knows."""
+
+    def tanh(self, x: float) -> float:
+        return 0.5 * x
+
+
+def with_a_log(s: State) -> None:
+    for p in s.params:
+        p.data -= LR * math.log(p.grad**2 + 1e-3) * math.exp(-(p.grad**2))
 
 
 def a_sum_over_all(s: State) -> None:
@@ -342,10 +368,13 @@ def a_zip_of_one(s: State) -> None:
         p.data -= LR * p.grad
 
 
-ONCE = [adam, descent, descent_upwards, momentum_of_attributes, by_index, twice_in_a_row, a_zip_of_one]
+ONCE = [
+    adam, descent, descent_upwards, momentum_of_attributes, by_index, twice_in_a_row, a_zip_of_one,
+    with_a_tangent, adam_with_math, with_a_log,
+]  # fmt: skip
 ROW_BY_ROW = [zipped, lists_alone]  # by the rule, which is called for each, since plain numbers differ
 AS_WRITTEN = [
-    with_a_tangent, the_next_loop_reads_it, a_sum_over_all, from_the_member_before, a_variable_that_is_read_later,
+    another_math, the_next_loop_reads_it, a_sum_over_all, from_the_member_before, a_variable_that_is_read_later,
     the_last_member, an_inner_function_knows_it, a_member_of_its_neighbour, a_parameter_that_comes_twice,
     one_list_under_two_names, parameters_under_two_names, the_rate_is_a_parameter, a_decision, read_after_it_was_set,
     the_list_that_it_goes_through, with_an_end, few, of_a_generator, a_call, its_own_enumerate,
@@ -444,3 +473,31 @@ def test_a_list_whose_end_is_reached_raises_as_without_the_compiler() -> None:
 
     with pytest.raises(IndexError, match="list assignment index out of range"):
         step()
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_one_member_of_many_outside_of_the_domain_raises_as_without_the_compiler(backend: str) -> None:
+    def train(compiled: bool) -> tuple[list[float], str]:
+        params = [Value(1.0 + k) for k in range(COUNT)]
+
+        def step(x: float) -> Any:
+            loss: Any = sum([p * x for p in params])
+            loss.backward()
+            for p in params:
+                p.data -= 0.5 * math.sqrt(p.data)
+            params[7].data -= 2.0
+            return loss
+
+        f = autograd.compile(step, backend=backend) if compiled else step
+        f(1.0)
+        for _ in range(6):
+            try:
+                f(1.0)
+            except ValueError as error:
+                return [p.data for p in params], str(error)
+        raise AssertionError("a root of a negative number is an error")
+
+    pytest.importorskip("numpy")
+    expected, found = train(False), train(True)
+    assert found[1] == expected[1]
+    assert found[0] == pytest.approx(expected[0], rel=1e-12)
