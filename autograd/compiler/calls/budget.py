@@ -15,9 +15,10 @@ MOST = 16  # recordings kept for one structure of the arguments; the oldest goes
 FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds of compiling allowed before it has saved any time
 _LONG = 0.1  # seconds: if recording and compiling take longer, a further structure has to wait
-_PART = 0.25  # a structure waits until its calls have taken this part of the time that compiling takes
+_PART = 0.5  # a structure waits until its calls have taken this part of the time that compiling takes
+_FIRST = 4.0  # the first program takes about this many times as long as the next one
 _SHARE = 0.25  # a recording that decides differently from others is compiled when it has served this part of that time
-_TWICE = 2.0  # another decision is recorded when plain calls have taken this many times as long as recording it
+_TWICE = 2.0  # another decision is recorded when plain calls have taken this many times that time
 _VAIN = 1.0  # a recording that never served is dropped when checking it has taken this many times as long
 _MOST_STRUCTURES = 1_000  # structures that are remembered
 
@@ -27,9 +28,9 @@ class Budget:
 
     Recording and compiling can cost as much as some hundred calls without the compiler, which give the same results.
     Therefore a function is recorded again as long as its recordings are reused, and otherwise each time the number of
-    calls has doubled.  From the fourth recording on, calls without the compiler must also have taken longer than one.
-    If compiling takes long, it must also have cost less than it has saved, or than ten calls for each structure of the
-    arguments.
+    calls has doubled.  From the fourth recording on, plain calls must also have taken twice as long as recording and
+    compiling would.  If compiling takes long, it must also have cost less than it has saved, or than ten calls for each
+    structure of the arguments.
 
     Attributes:
         hits: The number of calls that reused a recording.
@@ -37,12 +38,12 @@ class Budget:
         recorded: The number of recordings.
         cost: The seconds that the last recording took; a call without the compiler takes less.
         spent: The seconds that compiling has taken.
-        compiled: The number of programs compiled in that time.
     """
 
     def __init__(self) -> None:
-        self.hits = self.misses = self.recorded = self.compiled = 0
+        self.hits = self.misses = self.recorded = 0
         self.cost = self.spent = 0.0
+        self._compiling = 0.0  # the seconds that another program is expected to take
         self._plain = 0.0  # seconds of calls without the compiler since the last recording
         self._structures: set[Any] = set()
         self._waiting: dict[Any, float] = {}  # structures not recorded yet, with the seconds that their calls took
@@ -67,7 +68,7 @@ class Budget:
         """Whether a call should run without the compiler for now, because its structure has not been frequent enough.
 
         Two seconds of recording and compiling never pay for a text whose length occurs once.  So after the first
-        recording of such a function, a further structure is recorded when its calls have taken a quarter of the time
+        recording of such a function, a further structure is recorded when its calls have taken half of the time
         that recording and compiling would take.  A structure that occurs again and again is compiled soon, and one
         that occurs once or twice is never compiled (the "ski rental problem").
 
@@ -77,10 +78,10 @@ class Budget:
         >>> budget.add("first", 2.0)
         >>> budget.waits("second")
         True
-        >>> budget.ran("second", seconds=0.3)
+        >>> budget.ran("second", seconds=0.6)
         >>> budget.waits("second")
         True
-        >>> budget.ran("second", seconds=0.3)
+        >>> budget.ran("second", seconds=0.6)
         >>> budget.waits("second")
         False
         """
@@ -91,7 +92,12 @@ class Budget:
     @property
     def _price(self) -> float:
         """The expected seconds of another recording and its compilation."""
-        return self.cost + self.spent / self.recorded
+        return self.cost + self._compiling
+
+    def compiled(self, seconds: float) -> None:
+        """Note the seconds that a program took; the first one includes kernels that others share."""
+        self._compiling = seconds if self.spent else seconds / _FIRST
+        self.spent += seconds
 
     def must_wait(self, structure: Any) -> bool:
         """``waits`` for a call; counts the call if it has to wait."""
@@ -128,11 +134,11 @@ class Budget:
         serves = kept < MOST and self.recorded <= FEW + self.hits
         if not serves and self.calls < 2 * self._at:
             return False
-        return self.recorded < FEW or self._plain >= _TWICE * self.cost
+        return self.recorded < FEW or self._plain >= _TWICE * self._price
 
     def compiles(self, seconds: float) -> bool:
         """Whether to compile one more of several recordings, when its calls by the graph have taken so long."""
-        return seconds >= _SHARE * self.spent / max(1, self.compiled)
+        return seconds >= _SHARE * self._compiling
 
     def is_vain(self, seconds: float) -> bool:
         """Whether it costs more to look at a recording that never serves, so long by now, than to record it again."""

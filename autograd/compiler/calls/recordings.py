@@ -288,7 +288,7 @@ class Uncompiled(Recordings):
                 if not isinstance(error.obj, (float, int)) or not hasattr(Value, error.name or ""):
                     raise
             else:
-                return result if _stays(result) else as_node(result)
+                return result if _stays(result) or isinstance(result, int) else as_node(result)
             self.takes_numbers = False
         return self.graph(args, given)
 

@@ -327,8 +327,7 @@ class Variant:
             finally:
                 self.recording.nodes.forget()
                 seconds = thread_time() - started
-                self.budget.spent += seconds
-                self.budget.compiled += 1
+                self.budget.compiled(seconds)
                 self.seconds += seconds
         return found
 

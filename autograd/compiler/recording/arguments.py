@@ -63,9 +63,9 @@ class Floats(list[float]):
 class _Walk:
     """Takes arguments apart.
 
-    An int is one where it is one to the function, else a float.  In a list it is one if all numbers there are ints:
-    [1, 2] may be indices, [1, 0.5] are data of which one has no decimals, and which can be an index all the same, see
-    ``Whole``.
+    An int stays an int if it is an argument, or stands in a tuple or dictionary.  In a list, and in what a list holds,
+    it does if all numbers next to it are ints: [1, 2] may be indices, while [1, 0.5] and [(1, 0.5), (0.3, 2)] are data
+    of which some have no decimals.  Those are floats, which can be an index all the same, see ``Whole``.
 
     Args:
         fixed: Whether texts and the like are allowed.
@@ -75,10 +75,11 @@ class _Walk:
         others: The numbers and arrays that are none of Python's floats and small ints.
     """
 
-    __slots__ = ("fixed", "leaves", "others")
+    __slots__ = ("fixed", "leaves", "lists", "others")
 
     def __init__(self, fixed: bool = True) -> None:
         self.fixed, self.leaves = fixed, Floats()
+        self.lists = 0  # how many lists are being taken apart
         self.others: list[Any] = []
 
     def shape(self, x: Any, where: Any, whole: bool = True) -> Any:
@@ -146,13 +147,15 @@ class _Walk:
         return None
 
     def _container(self, x: Any, where: Any) -> Any:
-        whole, shapes = None, []
+        self.lists += isinstance(x, list)
+        whole, shapes = None if self.lists else True, []
         by_name = isinstance(x, Keywords)
         for place, item in x.items() if isinstance(x, dict) else enumerate(x):
             if whole is None and not isinstance(item, _CONTAINERS):
                 whole = is_whole(x)
             at = f"argument {place!r}" if by_name else (where, place)
             shapes.append(self.shape(item, at, whole is not False))
+        self.lists -= isinstance(x, list)
         return type(x), tuple(zip(x, shapes, map(type, x))) if isinstance(x, dict) else tuple(shapes)  # 1 equals True
 
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.recording.effects import GRADIENT, UPDATED, Unknown
+from autograd.compiler.recording.exact import EXACT
 from autograd.compiler.recording.traced import IntLeaf
 from autograd.ops import Traced
 from autograd.trees import is_array, is_numpy, is_tree, put_entries
@@ -73,8 +74,8 @@ def is_structure(result: Any) -> bool:
 
 
 def is_plain_number(result: Any, arguments: Sequence[Value]) -> bool:
-    """Whether a function returned one number to which no gradient can go, such as the data of a loss."""
-    return isinstance(result, Traced) and _kind(result, set(arguments)) is not Value
+    """Whether a function returned one number to which no gradient can go, such as the data of a loss, or a count."""
+    return isinstance(result, int) or (isinstance(result, Traced) and _kind(result, set(arguments)) is not Value)
 
 
 def several(result: Any) -> TypeError:
@@ -108,6 +109,8 @@ def taken_apart(
     Raises:
         TypeError: Something in it is neither a number nor a text.
     """
+    if type(result) in (int, bool) and abs(result) <= EXACT:  # as an output, for `map`
+        return Form(_Place(0), [type(result)]), [constant(float(result))]
     found: list[Any] = []
     leaves = set(arguments)
 

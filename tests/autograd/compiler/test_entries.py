@@ -132,3 +132,80 @@ def _gradients(f: Callable[..., Any], kinds: tuple[Any, ...], w: Value) -> list[
     for k, root in enumerate(result if isinstance(result, tuple) else [result]):
         (root * (k + 1.0) if isinstance(root, Value) else Value(root)).backward()
     return [w.grad, *[x.grad for x in given if isinstance(x, Value)]]
+
+
+# ---- ints stay ints, in the arguments and in the results ------------------------------------------------------------
+W = Value(2.0)
+COUNTS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "in a dictionary": (lambda s: {"x": s["x"] * 0.5, "n": s["n"] + 1}, ({"x": 0.5, "n": 3},)),
+    "in a tuple": (lambda s: (s[0] * 0.5, s[1] + 1), ((0.5, 3),)),
+    "in a dictionary in a tuple": (
+        lambda s: (s[0], {"n": s[1]["n"] * 2, "x": s[1]["x"]}),
+        ((0.5, {"n": 3, "x": 1.5}),),
+    ),
+    "alone": (lambda s: s["n"] + 1, ({"x": 0.5, "n": 3},)),
+    "a truth beside a float": (lambda s: (s[0], not s[1]), ((0.5, True),)),
+    "a count": (lambda xs: len([x for x in xs if x > 0]), ([0.5, -1.0, 2.0],)),
+    "a position": (lambda xs: xs.index(max(xs)), ([0.5, -1.0, 2.0],)),
+    "a position beside a loss": (lambda xs: (W * xs[0], max(range(3), key=lambda i: xs[i])), ([0.5, -1.0, 2.0],)),
+    "a constant": (lambda xs: 3, ([0.5, -1.0, 2.0],)),
+    "a truth": (lambda xs: xs[0] > 0 and bool(xs), ([0.5, -1.0, 2.0],)),
+    "a large one": (lambda x: 2**60 if x > 0 else 1, (0.5,)),
+}
+
+
+def ints_in(result: Any) -> list[Any]:
+    """The ints of a result and their kinds, in order; nothing in the place of a number of another kind."""
+    if isinstance(result, (list, tuple, dict)):
+        items = result.values() if isinstance(result, dict) else result
+        return [x for item in items for x in ints_in(item)]
+    return [(type(result), result)] if isinstance(result, int) else [None]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_an_int_stays_an_int_in_each_call(name: str) -> None:
+    f, args = COUNTS[name]
+    compiled = autograd.compile(f)
+    for _ in range(8):
+        assert ints_in(compiled(*args)) == ints_in(f(*args))
+
+
+def test_a_state_that_is_given_back_ends_at_its_count() -> None:
+    for pack, unpack in ((lambda x, n: {"x": x, "n": n}, lambda s: (s["x"], s["n"])), (lambda x, n: (x, n), tuple)):
+
+        def step(state: Any, pack: Any = pack, unpack: Any = unpack) -> Any:
+            x, n = unpack(state)
+            return pack(x - 0.25 * (x - W), n + 1)
+
+        ends = []
+        for move in (step, autograd.compile(step)):
+            state = pack(Value(3.0), 0)
+            while unpack(state)[1] != 10 and unpack(state)[1] < 30:
+                state = move(state)
+            ends.append((unpack(state)[0].data, unpack(state)[1]))
+        assert ends[1] == (pytest.approx(ends[0][0], rel=1e-12), 10)
+
+
+@pytest.mark.parametrize("x", [3, 3.0])
+@pytest.mark.parametrize("args", [lambda x: ({"x": x, "y": 2.0},), lambda x: ((x, 2.0),), lambda x: ([x, 2.0],)])
+def test_an_int_has_its_gradient_wherever_it_stands(args: Any, x: Any) -> None:
+    f = autograd.compile(lambda s: (s["x"] ** 2 * s["y"]) if isinstance(s, dict) else s[0] ** 2 * s[1])
+    for _ in range(6):
+        value, (slopes,) = f.value_and_grad(*args(x))
+        assert (value, [*(slopes.values() if isinstance(slopes, dict) else slopes)]) == (18.0, [12.0, 9.0])
+
+
+def test_rows_of_a_list_have_one_structure_wherever_their_ints_stand() -> None:
+    f = autograd.compile(lambda rows: sum([W * a * b for a, b in rows]))
+    for rows in ([(1, 0.5), (0.3, 2)], [(0.1, 5), (3, 0.2)], [(0.1, 0.5), (0.3, 0.2)], [(1, 5), (3, 0.2)]):
+        assert f(rows).data == pytest.approx(sum([2.0 * a * b for a, b in rows]))
+    assert f.recordings <= 3  # with ints among floats, without, and where (1, 5) may be two indices
+
+
+def test_a_function_that_gives_an_int_has_value_and_gradient_and_points() -> None:
+    f = autograd.compile(lambda x: 1 if x > 0 else 0)
+    assert f.value_and_grad(0.5) == (1.0, (0.0,))
+    assert f.value_and_grad(-0.5) == (0.0, (0.0,))
+    values, (slopes,) = f.map([0.5, -0.5, 2.0])
+    assert [*map(float, values)] == [1.0, 0.0, 1.0]
+    assert not any(map(float, slopes))

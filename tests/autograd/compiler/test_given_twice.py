@@ -145,7 +145,7 @@ def test_value_and_grad_of_such_a_call_is_refused() -> None:
 
     compiled, one = autograd.compile(f), [2.0]
     assert compiled.value_and_grad([2.0], [3.0]) == (12.0, ([6.0], [4.0]))
-    with pytest.raises(CompileError, match="given twice"):
+    with pytest.raises(CompileError, match="passed twice"):
         compiled.value_and_grad(one, one)
 
 
