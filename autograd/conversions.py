@@ -1,4 +1,4 @@
-"""What Python's own functions make of a node: numbers, texts and copies.
+"""What Python's own functions make of a node: numbers, texts and copies; and where it was recorded.
 
 ``float(value)`` would drop the gradient in silence, and so would the functions of ``math``, which call it.  Both raise
 an error that says what to write instead.
@@ -74,6 +74,7 @@ class Conversions:
     data: Any
     grad: float
     parents: tuple[Any, ...]
+    partials: Any
     apply: Any
     detach: Any
     round: Any
@@ -123,6 +124,18 @@ class Conversions:
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
+
+    @property
+    def origin(self) -> str | None:
+        """Where the node was recorded, as ``file:line``; known only for nodes made inside ``strict()``.
+
+        >>> with strict():
+        ...     y = Value(2.0) * 3
+        >>> file, _, line = y.origin.rpartition(":")
+        >>> line.isdigit(), (y * 2).origin
+        (True, None)
+        """
+        return getattr(self.partials, "origin", None)
 
     # ---- copies ------------------------------------------------------------------------------------------------------
     def __copy__(self) -> Any:

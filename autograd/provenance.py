@@ -39,25 +39,6 @@ def depth_of_caller() -> int:
     return depth
 
 
-class Origin:
-    """A node that may know the line that recorded it."""
-
-    __slots__ = ()
-    partials: Any
-
-    @property
-    def origin(self) -> str | None:
-        """Where the node was recorded, as ``file:line``; known only for nodes made inside ``strict()``.
-
-        >>> with strict():
-        ...     y = Value(2.0) * 3
-        >>> file, _, line = y.origin.rpartition(":")
-        >>> line.isdigit(), (y * 2).origin
-        (True, None)
-        """
-        return getattr(self.partials, "origin", None)
-
-
 def describe(node: Any) -> str:
     """A node in words, for a message: its operation, operands, label, and the line that recorded it."""
     operands = ", ".join([f"{p._data:g}" + (f" ({p.label!r})" if p.label else "") for p in node.parents[:_SHOWN]])

@@ -174,7 +174,7 @@ def _comparison(compare: Callable[[float, float], bool], op: Binary, swap: bool)
     return described(method, op)
 
 
-class Value(Conversions, PyTorchNames, provenance.Origin, Subclassed, MicrogradNames, Absent):
+class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames, Absent):
     """One scalar in the computation graph.
 
     Args:

@@ -132,7 +132,9 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
     for row in (outputs[0], targets[0]):
         if row is None or isinstance(single(row), str):
             raise TypeError(f"accuracy compares outputs, which are numbers, with indices of classes: got {row!r}")
-    if not threshold and _look_like_probabilities(outputs) and any(_is_negative(target) for target in targets):
+    alone = [single(target) for target in targets]
+    like_probabilities = all(isinstance(a := single(output), float) and 0.0 < a <= 1.0 for output in outputs)
+    if not threshold and like_probabilities and any(not hasattr(y, "__len__") and y <= 0 for y in alone):
         warnings.warn(
             "all outputs are between 0 and 1, so that each counts as positive: "
             "give threshold=0.5 if they are probabilities",
@@ -140,15 +142,6 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any], *, threshold: float
             stacklevel=2,
         )
     return sum(_is_right(output, target, threshold) for output, target in zip(outputs, targets)) / len(outputs)
-
-
-def _look_like_probabilities(outputs: Sequence[Any]) -> bool:
-    return all(isinstance(a := single(output), float) and 0.0 < a <= 1.0 for output in outputs)
-
-
-def _is_negative(target: Any) -> bool:
-    y = single(target)
-    return not hasattr(y, "__len__") and y <= 0
 
 
 def _is_right(output: Any, target: Any, threshold: float) -> bool:

@@ -167,10 +167,6 @@ def _wrapped(numbers: Sequence[float], indent: str, name: str = "") -> str:
 
 
 # ---- parts with PyTorch's names --------------------------------------------------------------------------------------
-def _nothing(part: Any) -> str:
-    return ""
-
-
 def _cell(part: Any) -> str:
     return f"{len(part.weight_ih[0])}, {part.hidden_size}, bias={bool(part.bias_ih)}"
 
@@ -182,11 +178,10 @@ def _convolution(part: Any) -> str:
 
 # For each part the arguments that make PyTorch's.
 _ARGUMENTS: dict[type, Callable[[Any], str]] = {
-    activations.Identity: _nothing,
-    activations.ReLU: _nothing,
-    activations.Sigmoid: _nothing,
-    activations.SiLU: _nothing,
-    activations.Tanh: _nothing,
+    **dict.fromkeys(
+        (activations.Identity, activations.ReLU, activations.Sigmoid, activations.SiLU, activations.Tanh),
+        lambda part: "",
+    ),
     # PyTorch's takes x for log(1 + e^x) from a threshold of 20 on, which is off by 2e-9; from 40 on that is exact.
     activations.Softplus: lambda part: "threshold=40",
     activations.ELU: lambda part: repr(part.alpha),

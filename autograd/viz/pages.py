@@ -192,8 +192,8 @@ def _display_of_notebook() -> Callable[[Page], Any] | None:
 # ---- the file --------------------------------------------------------------------------------------------------------
 def _assembled(title: str, data: dict[str, Any]) -> str:
     script = '"use strict";\nconst DATA = JSON.parse(document.getElementById("data").textContent);\n'
-    script = "\n".join([script, *[_without_indents(_without_comments(_asset(name))) for name in SCRIPTS]])
-    style = _without_indents(_asset("page.css")).replace("{{colours}}", _colours())
+    script = "\n".join([script, *[_smaller(_asset(name)) for name in SCRIPTS]])
+    style = _smaller(_asset("page.css")).replace("{{colours}}", _colours())
     parts = {
         "title": html.escape(title), "style": style, "script": script,
         "theme": {"": "", "dark": "dark"}.get(chosen_theme(), "light"),
@@ -208,14 +208,9 @@ def _asset(name: str) -> str:
     return files("autograd.viz").joinpath("assets").joinpath(name).read_text(encoding="utf-8")
 
 
-def _without_comments(script: str) -> str:
-    """A script without its comment lines, which would be a fifth of it in every page."""
-    return re.sub(r"(?m)^ *//.*\n", "", script)
-
-
-def _without_indents(text: str) -> str:
-    """A script or a style without the spaces at the beginning of its lines, a tenth of it."""
-    return re.sub(r"(?m)^ +", "", text)
+def _smaller(text: str) -> str:
+    """A script or a style without comment lines, a fifth of it, and the spaces at the beginning of lines, a tenth."""
+    return re.sub(r"(?m)^ *//.*\n|^ +", "", text)
 
 
 def _hash(text: str) -> str:

@@ -81,7 +81,7 @@ def train(
     experiment.network.save(out)
     if as_json:
         size = len(experiment.network.model.parameters())
-        _print_json({"model": out, "parameters": size, "epochs": len(history), **experiment.scores()})
+        _deliver(_json({"model": out, "parameters": size, "epochs": len(history), **experiment.scores()}), "-")
         return
     say("\n".join([*experiment.results(), f"wrote {out}"]))
 
@@ -115,7 +115,7 @@ def predict(model: str, data: str, *, output: str = "-", probabilities: bool = F
         found: dict[str, Any] = {"target": trained.target, "predictions": predictions}
         if probabilities:
             found["probabilities"] = [dict(zip(trained.class_names, row)) for row in shares]
-        _deliver(_json(found) + "\n", output)
+        _deliver(_json(found), output)
         return
     carried = _columns_left(table, trained.feature_names)
     added = [_PREDICTION, *[f"probability_{name}" for name in trained.class_names if probabilities]]
@@ -142,10 +142,11 @@ def evaluate(model: str, data: str, *, skip_empty: bool = False, as_json: bool =
     outputs = trained.outputs(table.numbers(trained.feature_names))
     scores = trained.scores(outputs, targets)
     confusion = _confusion(trained.class_names, trained.predictions(outputs), targets) if trained.class_names else []
-    _note_unused(table, used)
+    if unused := _columns_left(table, used):
+        note(f"{table.name}: not used: {listing(unused)}")
     if as_json:
         counts = {"class_names": trained.class_names, "confusion_matrix": confusion} if confusion else {}
-        _print_json(scores | counts)
+        _deliver(_json(scores | counts), "-")
         return
     say(f"{_name(data)}: {scores['samples']} rows\n{in_words(scores)}")
     if confusion:
@@ -260,18 +261,9 @@ def _columns_left(table: Table, used: Sequence[str]) -> list[str]:
     return [name for name in table.header if name not in taken]
 
 
-def _note_unused(table: Table, used: Sequence[str]) -> None:
-    if unused := _columns_left(table, used):
-        note(f"{table.name}: not used: {listing(unused)}")
-
-
 def _json(content: Any) -> str:
     """Content as JSON, in which null stands for nan and infinity."""
-    return json.dumps(replace_not_finite(content, lambda _: None), indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def _print_json(content: Any) -> None:
-    _deliver(_json(content) + "\n", "-")
+    return json.dumps(replace_not_finite(content, lambda _: None), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _deliver(text: str, output: str) -> None:

@@ -74,7 +74,8 @@ def paths(probe: Probe) -> Result:
         remedy = "Make it from model.parameters() after the last change of the model; or they are frozen on purpose."
         found.append(Finding("not optimized", "warning", tuple(left), sentence, remedy))
     stuck = [n for n, p, moves in zip(probe.names, probe.parameters, probe.nonzero) if not moves and p in probe.reached]
-    if stuck and not probe.units and not _zero_feature(probe):
+    columns = zip(*[numbers_of(x) or [] for x in probe.X])  # a feature that is always 0 gives no gradient either
+    if stuck and not probe.units and all(any(column) for column in columns):
         sentence = (
             f"{listed(stuck)}: {len(stuck)} of {total} parameters have a path to the loss, "
             f"but in all {len(probe.X)} samples the gradient is exactly 0."
@@ -172,11 +173,6 @@ def _members(probe: Probe, units: Sequence[Unit]) -> tuple[tuple[str, ...], int,
 
 def _not_aligned(probe: Probe) -> str:
     return "" if probe.aligned else "not looked at: the model's graph is another one from sample to sample"
-
-
-def _zero_feature(probe: Probe) -> bool:
-    rows = [numbers_of(x) or [] for x in probe.X]
-    return any(not any(column) for column in zip(*rows))
 
 
 def _is_far(probe: Probe, sample: int, output: int) -> bool:

@@ -24,17 +24,14 @@ def check(exercise: str, answer: Any) -> None:
     if exercise not in JUDGES:
         raise KeyError(f"there is no exercise {exercise!r}; there are {', '.join(JUDGES)}")
     judge, hint = JUDGES[exercise]
-    verdict = ... if _is_open(answer) else judge(answer)
+    is_open = answer is ... or (isinstance(answer, (list, tuple)) and any(part is ... for part in answer))
+    verdict = ... if is_open else judge(answer)
     if verdict is ...:
         print("Your turn: replace the dots and run this cell again.")
     elif not verdict:
         print("Right.")
     else:
         show(f"Not yet. {verdict} Hint: {hint}")
-
-
-def _is_open(answer: Any) -> bool:
-    return answer is ... or (isinstance(answer, (list, tuple)) and any(part is ... for part in answer))
 
 
 def show(text: Any) -> None:

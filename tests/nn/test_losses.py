@@ -348,3 +348,24 @@ def test_a_training_is_warned_of_targets_that_its_loss_does_not_take() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert loss_for("hinge_loss", [-1, [1.0]]) is hinge_loss
+
+
+def test_the_warning_about_targets_names_the_line_that_trains() -> None:
+    def train() -> None:
+        loss_for("hinge_loss", [0])
+
+    with pytest.warns(RuntimeWarning, match="cannot succeed") as caught:
+        train()
+    assert (caught[0].filename, caught[0].lineno) == (__file__, train.__code__.co_firstlineno + 4)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ([0.5], r"there is 1 output in a list, but the target is the single 2: give a list of one, as in y = \[\[t\]"),
+        ([0.5, 1.0], r"there are 2 outputs, but the target is the single 2: give a list of as many; .* cross_entropy"),
+    ],
+)
+def test_a_single_target_of_a_list_says_which_list_to_give(outputs: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        mse_loss(outputs, 2)

@@ -206,7 +206,7 @@ def alt_text(figure: Figure) -> str:
     Computation graph of a*b = -8, 3 nodes. Backward: a*b starts with 1; a gets 2·1 = 2; b gets -4·1 = -4.
     """
     if len(figure.boxes) != len(figure.graph.order):
-        details = f"From the output back: {_listing(_boxes(figure.boxes))}."
+        details = f"From the output back: {_listing([', '.join(box.text) for box in reversed(figure.boxes)])}."
     else:
         details = f"Backward: {_listing(_backward(figure))}."
     return f"{summary(figure)}. {details}{figure.notice and ' '}{figure.notice}"
@@ -224,10 +224,6 @@ def summary(figure: Figure) -> str:
 def _listing(parts: list[str]) -> str:
     more = len(parts) - MOST_SENTENCES
     return "; ".join(parts[:MOST_SENTENCES]) + (f"; and {more:,} more" if more > 0 else "")
-
-
-def _boxes(boxes: Sequence[Box]) -> list[str]:
-    return [", ".join(box.text) for box in reversed(boxes)]
 
 
 def _backward(figure: Figure) -> list[str]:

@@ -58,8 +58,9 @@ def heat_maps(box: Box, places: Mapping[Value, Place] | None = None) -> list[Hea
     >>> [(map.title, len(map.grid), len(map.grid[0])) for map in heat_maps(figure.boxes[1])]
     [('W', 3, 2), ('∂W', 3, 2), ('b', 3, 1), ('∂b', 3, 1), ('a', 3, 1), ('δ', 3, 1)]
     """
-    is_told = places and box.parameters and all(leaf in places for leaf in box.parameters)
-    planned = [it for it in (_of_a_part(box, places) if places and is_told else _of_a_layer(box)) if it[1]]
+    if places is None or not places.keys() >= set(box.parameters):
+        places = _by_labels(box.parameters)
+    planned = [it for it in _planned(box, places) if it[1]]
     if not planned or any(max(len(grid), len(grid[0])) > LARGEST for _, grid, _ in planned):
         return []
     cells = [max(CELLS[0], min(CELLS[1], SIDE // max(len(grid), len(grid[0])))) for _, grid, _ in planned]
@@ -77,19 +78,18 @@ def heat_maps(box: Box, places: Mapping[Value, Place] | None = None) -> list[Hea
     return found
 
 
-def _of_a_layer(box: Box) -> list[Planned]:
-    """The maps of a layer whose numbers have textbook labels."""
-    weights, outputs = _matrix(box.parameters, "w"), _samples(box.shown, "ax")
-    biases, sums = _matrix(box.parameters, "b"), _samples(box.nodes, "z")
-    return [
-        ("W", weights, False), ("∂W", weights, True), ("b", biases, False), ("∂b", biases, True),
-        ("a" if box.parameters else "x", outputs, False), ("δ", sums, True),
-    ]  # fmt: skip
+def _by_labels(parameters: Sequence[Value]) -> dict[Value, Place]:
+    """The places that textbook labels tell: w²₁₃ is number 3 of row 1 in the list w."""
+    found = {leaf: label for leaf in parameters if (label := textbook(label_of(leaf))) and label.indices}
+    return {leaf: Place(0, "", "", "", it.symbol, tuple(map(int, it.indices))) for leaf, it in found.items()}
 
 
-# ---- parts of a model ------------------------------------------------------------------------------------------------
-def _of_a_part(box: Box, places: Mapping[Value, Place]) -> list[Planned]:
-    """The maps of the lists of parameters in a part, and of what it computes."""
+def _planned(box: Box, places: Mapping[Value, Place]) -> list[Planned]:
+    """The maps of the lists of parameters in a part, and of what it computes; of inputs, which have none, x."""
+    if not box.parameters:
+        return [("x", _inputs(box.shown), False)]
+    if not places.keys() >= set(box.parameters):
+        return []
     lists: dict[str, dict[tuple[int, ...], Value]] = {}
     for leaf in box.parameters:
         lists.setdefault(places[leaf].array, {})[places[leaf].indices] = leaf
@@ -103,6 +103,16 @@ def _of_a_part(box: Box, places: Mapping[Value, Place]) -> list[Planned]:
     sums = [[_sum_before(node, set(box.nodes)) for node in row] for row in outputs]
     is_sum = all(node.op in SUMS for row in sums for node in row)
     return [*found, ("a", outputs, False), ("δ" if is_sum else "∂a", sums, True)]
+
+
+def _inputs(nodes: Sequence[Value]) -> Grid:
+    """The inputs x₁, x₂, …: a row for each, a column per sample; empty unless all have as many."""
+    rows: dict[int, list[Value]] = {}
+    for node in nodes:
+        found = textbook(label_of(node)) if label_of(node) else None
+        if found and found.symbol == "x" and len(found.indices) == 1:
+            rows.setdefault(int(found.indices[0]), []).append(node)
+    return _rectangle([row[:MOST_SAMPLES] for _, row in sorted(rows.items())])
 
 
 def _symbol(numbers: Mapping[tuple[int, ...], Value]) -> str:
@@ -171,25 +181,3 @@ def _sum_before(node: Value, inside: set[Value]) -> Value:
     while len(node.parents) == 1 and node.parents[0] in inside and node.parents[0].parents:
         node = node.parents[0]
     return node
-
-
-# ---- labels ----------------------------------------------------------------------------------------------------------
-def _matrix(parameters: Sequence[Value], symbol: str) -> Grid:
-    """The parameters of one symbol by their indices: a row per neuron; empty unless all places are filled."""
-    rows: dict[int, dict[int, Value]] = {}
-    for node in parameters:
-        found = textbook(label_of(node))
-        if found and found.symbol == symbol and found.indices:
-            row, column = (*map(int, found.indices), 0)[:2]
-            rows.setdefault(row, {})[column] = node
-    return _rectangle([[row[j] for j in sorted(row)] for _, row in sorted(rows.items())])
-
-
-def _samples(nodes: Sequence[Value], symbols: str) -> Grid:
-    """The nodes of one of the symbols: a row per neuron, a column per sample; empty unless all have as many."""
-    rows: dict[int, list[Value]] = {}
-    for node in nodes:
-        found = textbook(label_of(node)) if label_of(node) else None
-        if found and found.symbol in symbols and len(found.indices) == 1:
-            rows.setdefault(int(found.indices[0]), []).append(node)
-    return _rectangle([row[:MOST_SAMPLES] for _, row in sorted(rows.items())])
