@@ -134,4 +134,6 @@ def strict() -> _GeneratorContextManager[None]:
     Traceback (most recent call last):
     autograd.errors.NumericError: log(-0.2) gave nan ...
     """
+    if (recorder := current_modes().recorder) is not None:
+        recorder.refuse("checks each operation inside strict()")
     return switched(strict=True)

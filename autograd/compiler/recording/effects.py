@@ -29,6 +29,7 @@ from autograd.compiler.recording.written import NotReplayableError, Part, Place,
 from autograd.compiler.residence import set_data
 from autograd.errors import CompileError
 from autograd.graph import restore
+from autograd.modes import current_modes
 from autograd.ops import Binary, Op, Traced, Unary
 from autograd.value import Value, constant, new_node
 
@@ -244,10 +245,7 @@ class Changes:
     def on_set(self, p: Value, data: Any) -> None:
         """``p.data = data``."""
         if p in self.nodes and p not in self.targets:
-            raise CompileError(
-                "a compiled function cannot set .data of what it computed itself: a replay would not do it; "
-                "compute a new Value"
-            )
+            current_modes().recorder.refuse("sets .data of a Value that it made itself, such as a copy of a parameter")
         number = node_of(data) if isinstance(data, Traced) else constant(ops.as_float(data))
         version = new_node(number._data, UPDATED, (number,), (0.0,))
         self.nodes[version] = None

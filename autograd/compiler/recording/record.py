@@ -202,7 +202,7 @@ def _graph(
     Of the leaves that it captured, those that stand for plain numbers outside are read in another way than parameters.
 
     Raises:
-        CompileError: Some of it was computed in another thread.
+        NotReplayableError: Some of it was computed in another thread.
     """
     if changes is not None:
         outputs = list(map(changes.updated, outputs))
@@ -215,10 +215,7 @@ def _graph(
         parameters = [node for node in recording.parameters if node not in known]
         recording = recording._replace(outputs=outputs, parameters=parameters, numbers=numbers, effects=effects)
     if recorder.missed or not recorder.strangers.isdisjoint(map(id, recording.parameters)):
-        raise CompileError(
-            "a compiled function computes with Values in another thread, which is not recorded: compute in the thread "
-            "that calls it, or run it without the compiler"
-        )
+        raise NotReplayableError("computes with Values in another thread, which is not recorded")
     return recording
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import autograd
-from autograd import AutogradError, Value, no_grad
+from autograd import AutogradError, NumericError, Value, no_grad
 from autograd.compiler.recording.record import record
 from nn import MLP, SGD
 
@@ -44,9 +44,56 @@ W = Value(3.0)
         lambda x: x * sum(in_a_thread(lambda: [v * 1.0 for v in (W, x)])),
     ],
 )
-def test_values_in_another_thread_are_refused(f: Callable[[Any], Any]) -> None:
-    with pytest.raises(AutogradError, match="computes with Values in another thread"):
-        autograd.compile(f)(Value(1.0))
+def test_what_computes_in_another_thread_runs_without_the_compiler(f: Callable[[Any], Any]) -> None:
+    compiled = autograd.compile(f)
+    with pytest.warns(RuntimeWarning, match="computes with Values in another thread"):
+        assert [compiled(Value(x)).data for x in (1.0, 2.0, 0.25, 1.0, 3.0)] == [
+            f(Value(x)).data for x in (1.0, 2.0, 0.25, 1.0, 3.0)
+        ]
+
+
+def test_strict_inside_holds_in_each_call() -> None:
+    """A call from machine code would go on with nan."""
+
+    def trained(decorator: Callable[[Any], Any]) -> list[Any]:
+        w = Value(0.5)
+
+        @decorator
+        def step(x: float) -> Any:
+            try:
+                with autograd.strict():
+                    loss = (w * x).log() ** 2
+                    w.grad = 0.0
+                    loss.backward()
+            except NumericError:
+                return None
+            w.data -= 0.1 * w.grad
+            return loss.data
+
+        return [*[step(x) for x in (3.0, 2.0, 1.0, -1.0, 0.0, 2.0, -2.0)], w.data]
+
+    eagerly = trained(lambda f: f)
+    with pytest.warns(RuntimeWarning, match=r"checks each operation inside strict\(\)"):
+        assert trained(autograd.compile) == eagerly
+    assert eagerly[3] is None
+
+
+def test_a_step_for_a_copy_of_parameters_runs_without_the_compiler() -> None:
+    """As meta-learning takes it: what was copied while the function was recorded is no parameter."""
+    weights = [Value(0.5), Value(-0.25)]
+
+    def adapted(x: float) -> Any:
+        fast = copy.deepcopy(weights)
+        ((fast[0] * x + fast[1]) ** 2).backward()
+        for p in fast:
+            p.data -= 0.125 * p.grad
+        return (fast[0] * x + fast[1]) ** 2
+
+    compiled = autograd.compile(adapted)
+    with pytest.warns(RuntimeWarning, match="sets .data of a Value that it made itself, such as a copy"):
+        found = [compiled(float(x)).data for x in range(6)]
+    assert found == [adapted(float(x)).data for x in range(6)]
+    assert [w.grad for w in weights] == [0.0, 0.0]
 
 
 def test_other_threads_go_on_while_a_function_is_recorded() -> None:
