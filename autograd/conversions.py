@@ -39,8 +39,8 @@ def plain(x: Any) -> float:
     """A number that gets into a graph as a float; with a warning if a gradient should perhaps go through it."""
     if type(x) is Detached and (not open_contexts.count or current_modes().recording):
         warnings.warn(
-            f"{float(x)} comes from a derivative of a function that uses Values which are no arguments of it: no "
-            "gradient goes through this number to them.  If one should, compute the derivative inside `with "
+            f"{float(x)} is a derivative of a function that also uses Values which are not its arguments, and no "
+            "gradient flows through this number to them.  If it should, compute the derivative inside `with "
             "autograd.functional.transformation():`; if not, write float(...) around it",
             RuntimeWarning,
             stacklevel=depth_of_caller(),
@@ -82,8 +82,8 @@ class Conversions:
     # ---- numbers -----------------------------------------------------------------------------------------------------
     def __float__(self) -> NoReturn:
         raise TypeError(
-            f"float({self!r}) would drop the gradient, and so would a function of math: take the one from autograd "
-            f"instead, as in autograd.exp(v) or v.exp(). Write v.data where you want the number alone.{_for_scipy()}"
+            f"float({self!r}) would drop the gradient, and so would a function of math: use one from autograd "
+            f"instead, as in autograd.exp(v) or v.exp(). Write v.data if you want only the number.{_for_scipy()}"
         )
 
     def __int__(self) -> NoReturn:

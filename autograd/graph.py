@@ -203,8 +203,8 @@ def check_derivatives(order: Sequence[Any], partials: Callable[[Any], Sequence[A
         parents, local = len(node.parents), len(partials(node))
         if parents and not local:
             raise PrimitiveError(
-                f"{node!r} has children, but nobody gave its local derivatives: make it Value(data, (x, y), (by_x, "
-                "by_y)) with a number for each child, or assign a closure to its _backward"
+                f"{node!r} has children, but no local derivatives: make it by Value(data, (x, y), (by_x, by_y)) with a "
+                "number for each child, or assign a closure to its _backward"
             )
         if parents != local:
             raise PrimitiveError(f"{node!r} has {parents} children, but {local} local derivatives")

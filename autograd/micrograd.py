@@ -335,7 +335,7 @@ def _derivatives(node: Any, closure: Callable[[], None], known: Iterable[Any]) -
     if strangers and current_modes().recording:
         raise PrimitiveError(
             f"the _backward of {node!r} adds to the gradient of {strangers[0].label or strangers[0]!r}, which is not "
-            "among its children: name them all, as in Value(data, (x, y), 'op')"
+            "among its children: pass all children, as in Value(data, (x, y), 'op')"
         )
     if not linear:
         raise PrimitiveError(

@@ -77,9 +77,7 @@ def primitive(partials: Callable[..., Any], *, name: str = "") -> Callable[[Call
         given: object = function
         if not callable(given):
             bare = getattr(partials, "__name__", "the function")
-            raise PrimitiveError(
-                f"@primitive stands bare above {bare}: write @primitive(lambda y, x: …), its derivatives"
-            )
+            raise PrimitiveError(f"@primitive above {bare} needs the derivative: write @primitive(lambda y, x: …)")
         row = Primitive(function, partials, name)
         if row.name in TABLE and not isinstance(TABLE[row.name], Primitive):
             raise PrimitiveError(f"{row.name!r} is a built-in primitive: give yours another name")

@@ -210,7 +210,7 @@ class Binary(Op):
             return self.value(x, y)
         if y is _MISSING:
             raise TypeError(
-                f"{self.name} takes two numbers, as in {self.name}(x, y); for those of a list there is "
+                f"{self.name} takes two numbers, as in {self.name}(x, y); for a list, write "
                 f"functools.reduce({self.name}, xs)"
             )
         return x.apply(self, (x, y)) if isinstance(x, Number) else Op.__call__(self, x, y)
@@ -263,11 +263,11 @@ def as_float(x: Any) -> float:
     if isinstance(x, tuple) and len(x) == 1:
         raise TypeError("expected one number, not a tuple of one: take its entry, as in autograd.grad(y, x)[0]")
     if getattr(x, "shape", None) == () and hasattr(x, "__array__") and not isinstance(x, numbers.Number):
-        raise TypeError(f"expected a number, not a {kind} without axes: give float(x)")
+        raise TypeError(f"expected a number, not a zero-dimensional {kind}: give float(x)")
     if hasattr(x, "__len__") or hasattr(x, "__array__"):
         raise TypeError(f"expected one number, not a {kind}: a Value is a scalar, use [Value(x) for x in ...]")
     if x is None:
-        raise TypeError("expected a real number, not None: perhaps the function that gave it lacks its return")
+        raise TypeError("expected a real number, not None: perhaps a function lacks its return")
     raise TypeError(f"expected a real number, not {x!r} of type {kind}")
 
 

@@ -58,9 +58,9 @@ def check_kind(x: Any) -> None:
     """
     held = {*map(type, x.flat)} if is_numpy(x) and x.dtype.kind == "O" else ()
     if is_numpy(x) and (not x.dtype.str.endswith(_KINDS) or any(hasattr(kind, "flat") for kind in held)):
-        raise NumpyKindError(f"numpy computes with {x.dtype} in its own way, to other numbers: give x.astype(float)")
+        raise NumpyKindError(f"numpy gets different results with {x.dtype} than with floats: give x.astype(float)")
     if isinstance(x, (float, int)) and type(x).__module__.partition(".")[0] not in _KNOWN:
-        raise OwnKindError(f"{x!r} is of the class {type(x).__name__}, which may do more than a float: give float(x)")
+        raise OwnKindError(f"{x!r} is a {type(x).__name__}, which may differ from a float: give float(x)")
 
 
 def all_floats(numbers: Iterable[Any]) -> bool:

@@ -117,8 +117,8 @@ def tried(outside: Any) -> Iterator[None]:
         yield
         if name := outside.changed(before):
             raise CompileError(
-                f"it changes {name}, which a program that does not run the function would leave as it is; do that in a "
-                "callback, or give compile=False"
+                f"it changes {name}, which a compiled program would not do: change it in a callback, or give "
+                "compile=False"
             )
     finally:
         outside.put_back(before)

@@ -70,7 +70,7 @@ def errors_name(i: int, **held: Any) -> Iterator[None]:
 def check_model(model: Any, usage: str) -> None:
     """Refuse a model that is no function of a sample; ``usage`` shows the call in which it was given."""
     if isinstance(model, type):
-        raise TypeError(f"the model is a {model.__name__}, not the class itself: make one, as in {model.__name__}(…)")
+        raise TypeError(f"the model is the class {model.__name__}: make an object of it, as in {model.__name__}(…)")
     if not callable(model):
         kind = type(model).__name__
         raise TypeError(f"the model comes first, as in {usage}, and is a function of one sample: got a {kind}")

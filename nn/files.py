@@ -172,7 +172,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for i, name in enumerate(names) if name in names[:i])
-        raise ValueError(f"{brief(twice)} stands for two things in one object")
+        raise ValueError(f"the name {brief(twice)} occurs twice in one object")
     return found
 
 

@@ -82,7 +82,7 @@ def checked(name: str, x: Any) -> Any:
 def _check_shared(name: str, x: Any, hyper: Mapping[str, Any]) -> None:
     """Refuse an option of one group that the others do not have."""
     if name in _SHARED and bool(x) != bool(hyper[name]):
-        raise ValueError(f"{name} is one for all groups: give it to the optimizer, as in Optimizer(groups, {name}={x})")
+        raise ValueError(f"{name} holds for all groups: give it to the optimizer, as in Optimizer(groups, {name}={x})")
 
 
 def note_rates(groups: Sequence[ParameterGroup]) -> None:
@@ -103,7 +103,7 @@ def group_of(given: Any, hyper: Mapping[str, Any]) -> ParameterGroup:
     """
     if not isinstance(given, Mapping) or "params" not in given:
         found = f"one with {', '.join(map(repr, given)) or 'nothing'}" if isinstance(given, Mapping) else repr(given)
-        raise TypeError(f'a parameter group is {{"params": [...], "lr": 0.1}}, or the like, got {found}')
+        raise TypeError(f'a parameter group is a dictionary such as {{"params": [...], "lr": 0.1}}, got {found}')
     parameters, own = given["params"], {name: x for name, x in given.items() if name != "params"}
     if "betas" in own and "beta1" in hyper:
         own["beta1"], own["beta2"] = pair_of(own.pop("betas"))

@@ -344,7 +344,7 @@ def _check_inputs(kind: str, x: Any, expected: int) -> None:
     if not is_number and hasattr(first, "__len__") and all(hasattr(row, "__len__") for row in x):
         raise ValueError(  # a batch, as other libraries take it, or a picture
             f"this {kind} takes one sample, a list of {expected} inputs, but got a list of {len(x)} lists: "
-            "predict(model, X) takes all samples, and a picture has to be one list of its numbers"
+            "use predict(model, X) for several samples, and flatten a picture into one list"
         )
     if len(x) != expected:
         raise ValueError(f"this {kind} has {expected} inputs, but got {len(x)} numbers")

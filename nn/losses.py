@@ -223,7 +223,7 @@ def loss_named(given: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
     4.0
     """
     if isinstance(given, type):
-        raise TypeError(f"the loss is the class {given.__name__}, not one of its objects: write {given.__name__}()")
+        raise TypeError(f"the loss is the class {given.__name__}: make an object of it, as in {given.__name__}()")
     given = getattr(given, "plain", given)  # of a loss that is a module: see nn/criteria.py
     if isinstance(given, str):
         check_name("loss", given, LOSSES, "give a function")

@@ -81,7 +81,7 @@ class Optimizer:
                     "optimizer changes leaves, so give the Values that it is computed from"
                 )
         if len(set(self.parameters)) < len(self.parameters):
-            raise ValueError("a parameter is listed twice: it would move twice in each step")
+            raise ValueError("a parameter is listed twice: each step would update it twice")
         self.hyper = self.param_groups[0].hyper
         if len(self.param_groups) > 1:
             note_rates(self.param_groups)
@@ -228,12 +228,12 @@ class Optimizer:
         """
         if not {"hyper", "state"} <= state.keys():
             raise ValueError(
-                f"this is no state of an optimizer but has {', '.join(map(repr, state)) or 'nothing in it'}"
+                f"this is not the state of an optimizer, it holds {', '.join(map(repr, state)) or 'nothing'}"
             )
         hypers, numbers = state.get("groups", [state["hyper"]]), [tuple(map(float, row)) for row in state["state"]]
         alike = all(hyper.keys() == vars(self.hyper).keys() for hyper in hypers)
         if not alike or any(len(row) != self.state_size for row in numbers):
-            raise ValueError(f"the state is not one of {self!r}, but with {', '.join(hypers[0])}")
+            raise ValueError(f"the state does not belong to {self!r}, but has {', '.join(hypers[0])}")
         if len(hypers) != len(self.param_groups):
             raise ValueError(f"the state is of {len(hypers)} groups, but this optimizer has {len(self.param_groups)}")
         if len(numbers) != len(self.parameters):
@@ -269,7 +269,7 @@ class Optimizer:
             if kept.parameters:
                 part.param_groups.append(kept)
         if not part.param_groups:
-            raise ValueError("every parameter of the optimizer is frozen: set some free by requires_grad_(True)")
+            raise ValueError("every parameter of the optimizer is frozen: unfreeze some by requires_grad_(True)")
         part.hyper = part.param_groups[0].hyper
         part.parameters = [parameter for group in part.param_groups for parameter in group.parameters]
         part.state = [state for parameter, state in zip(self.parameters, self.state) if parameter.requires_grad]

@@ -141,9 +141,7 @@ class Embedding(Module):
         if hasattr(x, "__len__") and not isinstance(x, str):
             return [self(i) for i in x]
         if not hasattr(x, "__index__") and not isinstance(x, int):
-            raise TypeError(
-                f"an Embedding takes the number of a row, not {x!r}: number the things, as in names.index(x)"
-            )
+            raise TypeError(f"an Embedding takes the index of a row, not {x!r}: give an index, as in names.index(x)")
         if not 0 <= x < len(self.weight):
             raise IndexError(f"there are rows 0 to {len(self.weight) - 1}, not {x}")
         return list(take(self.weight, x if isinstance(x, int) else index(x)))
@@ -282,7 +280,7 @@ class Conv2d(Module):
         _check_length(self, x, len(self.weight[0]), "channels")
         sizes = {(len(channel), len(row)) for channel in x for row in channel}
         if len(sizes) != 1:
-            raise ValueError(f"the rows of a picture must have one length, in all channels, got {sorted(sizes)}")
+            raise ValueError(f"all rows of a picture must have the same length, in all channels, got {sorted(sizes)}")
         x = [_padded(channel, self.padding) for channel in x]
         height, width = len(self.weight[0][0]), len(self.weight[0][0][0])
         flat = [[w for channel in kernel for row in channel for w in row] for kernel in self.weight]

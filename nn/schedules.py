@@ -38,7 +38,9 @@ class _Stateful:
             ValueError: It is of another kind of schedule; nothing has changed.
         """
         if state.keys() != self.state_dict().keys():
-            raise ValueError(f"{type(self).__name__} keeps {', '.join(self.state_dict())}, not {', '.join(state)}")
+            raise ValueError(
+                f"a {type(self).__name__} state has {', '.join(self.state_dict())}, not {', '.join(state)}"
+            )
         vars(self).update(state)
 
 
@@ -52,7 +54,7 @@ class Schedule(_Stateful):
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(self).__name__} changes the rate of an optimizer: give it, not {optimizer!r}")
+            raise TypeError(f"{type(self).__name__} needs the optimizer whose rate it changes, not {optimizer!r}")
         self.optimizer = optimizer
         self.initial = optimizer.lr
         self.epoch = 0

@@ -171,9 +171,7 @@ class MultiheadAttention(Module):
             is_causal: Whether row t sees only the rows up to t.
         """
         if len(key) != len(value):
-            raise ValueError(
-                f"each row of the key belongs to one of the value, but there are {len(key)} and {len(value)}"
-            )
+            raise ValueError(f"key and value need the same number of rows, but there are {len(key)} and {len(value)}")
         size = len(self.in_proj_weight) // 3
         q, k, v = (self._projected(rows, part * size) for part, rows in enumerate((query, key, value)))
         d = size // self.num_heads

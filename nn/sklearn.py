@@ -157,7 +157,7 @@ class Network(_NamedArguments):
 
     def _check_outputs(self, outputs: int) -> None:
         if self._goes_on and (there := self.n_outputs_) != outputs:
-            raise ValueError(f"warm_start goes on with a network of {there} outputs, but these targets need {outputs}")
+            raise ValueError(f"warm_start continues a network of {there} outputs, but these targets need {outputs}")
 
     def _train(self, X: Any, targets: Sequence[Any], outputs: int, loss: Any = None) -> None:
         """Train a network, a new one unless ``warm_start`` says otherwise; without a loss, by that of the estimator."""
@@ -281,7 +281,7 @@ class MLPClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         self._check_outputs(len(classes))
         there, given = getattr(self, "classes_", classes).tolist(), classes.tolist()
         if self._goes_on and there != given:
-            raise ValueError(f"warm_start goes on with a network for the classes {there}, but got {given}")
+            raise ValueError(f"warm_start continues with a network for the classes {there}, but got {given}")
         self.classes_ = classes
         self._train(X, self._targets(y, weights), len(classes))
         return self
@@ -301,7 +301,7 @@ class MLPClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         X, y = validate_data(self, X, y, dtype=np.float64, reset=first)
         check_classification_targets(y)
         if first and classes is None:
-            raise ValueError("the first call of partial_fit needs all labels that there will be: classes=[…]")
+            raise ValueError("the first call of partial_fit needs all labels that will ever occur: classes=[…]")
         named = self.classes_ if classes is None else np.unique(classes)
         if not first and not np.array_equal(named, self.classes_):
             raise ValueError(f"classes are {named.tolist()}, but were {self.classes_.tolist()} in the first call")

@@ -27,7 +27,7 @@ LARGEST_SLOPE: dict[Op, float] = {
 }  # fmt: skip
 # Why a local derivative is exactly 0.
 DEAD: dict[Op, tuple[str, str]] = {
-    ops.relu: ("dead ReLU", "its input is not above 0, so it hands nothing back"),
+    ops.relu: ("dead ReLU", "its input is not above 0, so it passes no gradient"),
     ops.detached: ("detached", "gradients are stopped there on purpose"),
     ops.clip: ("clipped", "its input is outside of the bounds"),
     ops.mul: ("product with 0", "the other factor is 0"),
@@ -78,7 +78,7 @@ def diagnose(root: Value | Sequence[Value], *, number_format: str = ".4g", every
 
     >>> x, w = Value(-2.0, "x"), Value(1.5, "w")
     >>> diagnose((w * x).relu())
-    dead ReLU: ReLU(w*x), its input is not above 0, so it hands nothing back
+    dead ReLU: ReLU(w*x), its input is not above 0, so it passes no gradient
       cut off behind it: w, x
     2 of 2 leaves get no gradient
     """

@@ -72,7 +72,7 @@ class Page:
         'graph.html'
         """
         if Path(path).suffix.lower() not in (".html", ".htm"):
-            raise ValueError(f"this writes a page: end {os.fspath(path)!r} in .html")
+            raise ValueError(f"a page is an HTML file: end {os.fspath(path)!r} in .html")
         return write_file(path, self.html.encode())
 
     def __repr__(self) -> str:

@@ -59,7 +59,7 @@ def plot_gradients(
         sizes.setdefault(layer_of(parameter, path), []).append(abs(g))
     found = [math.log10(g) for row in sizes.values() for g in row if 0.0 < g < math.inf]
     if not found:
-        raise ValueError("no gradient is other than 0: call backward first, or give a loss and a batch")
+        raise ValueError("all gradients are 0: call backward first, or give a loss and a batch")
     ax = axes(ax, (6.0, 1.2 + 0.75 * len(sizes)))
     _draw_rows(ax, sizes, math.floor(min(found)), math.ceil(max(found) + 1e-9), bins)
     return ax

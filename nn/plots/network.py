@@ -52,7 +52,7 @@ def plot_network(
     layers = [part for part in model.modules() if isinstance(part, Layer)]
     sizes = [len(layers[0].neurons[0].w), *[len(layer.neurons) for layer in layers]] if layers else []
     if not layers or any(len(layer.neurons[0].w) != n for layer, n in zip(layers, sizes)):
-        raise TypeError(f"plot_network draws layers one after the other, which {type(model).__name__} does not have")
+        raise TypeError(f"plot_network needs a model of consecutive layers, and this {type(model).__name__} is none")
     deltas = _deltas(layers, sample, target, loss)
     ax = axes(ax, (1.2 + 1.9 * len(sizes), min(1.6 + 0.42 * max(sizes), 8.0)))
     room = ax.get_window_extent().height * 72.0 / ax.figure.dpi / (max(sizes) + 0.8)

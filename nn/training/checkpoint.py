@@ -71,7 +71,7 @@ class CheckpointFile:
     ) -> None:
         if schedule is not None and not hasattr(schedule, "state_dict"):
             raise TypeError(
-                f"{type(schedule).__name__} has no state_dict() to keep in a checkpoint: derive it from "
+                f"{type(schedule).__name__} has no state_dict() to store in a checkpoint: derive it from "
                 "nn.schedules.Schedule, or write state_dict and load_state_dict"
             )
         self.path, self.steps, self.schedule, self.batches = path, steps, schedule, batches
@@ -139,7 +139,7 @@ class CheckpointFile:
             if self.schedule is not None:
                 self.schedule.load_state_dict(document["schedule"])  # checks before it sets anything
         except ValueError as error:
-            raise FileError(f"{self.path}: the checkpoint is of another training: {error}") from error
+            raise FileError(f"{self.path}: the checkpoint belongs to a different training: {error}") from error
         version, numbers, gauss = document["batches"]
         self.batches.setstate((version, tuple(numbers), gauss))
         vars(self.optimizer.hyper).update(document["hyper"])
@@ -157,8 +157,8 @@ class CheckpointFile:
         ]
         if differing:
             raise FileError(
-                f"{self.path}: the checkpoint is of another training, with {', '.join(differing)}: "
-                "train as then, or begin anew without resume=True"
+                f"{self.path}: the checkpoint belongs to a different training, with {', '.join(differing)}: "
+                "train with the same settings, or start anew without resume=True"
             )
 
     def _check_names(self, numbers: dict[str, Any]) -> None:
@@ -166,7 +166,7 @@ class CheckpointFile:
         for kind, expected in (("parameters", list(self.parameters)), ("state", self.trained)):
             odd = set(expected) ^ set(numbers[kind])
             if odd:
-                raise ValueError(f"{kind} of {', '.join(sorted(odd)[:3])} are on one side only")
+                raise ValueError(f"only one of the two has {kind} of {', '.join(sorted(odd)[:3])}")
         if any(len(state) != self.optimizer.state_size for state in numbers["state"].values()):
             raise ValueError(f"{type(self.optimizer).__name__} keeps {self.optimizer.state_size} numbers per parameter")
 

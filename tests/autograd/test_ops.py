@@ -151,7 +151,7 @@ def test_real_numbers_become_floats(number: Any) -> None:
     [
         ("1.5", r"float\('1\.5'\)"),
         ("setosa", r"the text 'setosa'$"),
-        (None, "not None: perhaps the function that gave it lacks its return"),
+        (None, "not None: perhaps a function lacks its return"),
         (Value(1.0), r"\.detach\(\)"),
         ([1.0], r"\[Value\(x\) for x in"),
         (np.zeros(2), "a Value is a scalar"),

@@ -401,7 +401,7 @@ def test_other_children_ask_for_other_derivatives() -> None:
     out._prev = {x}
     assert out.partials == (6.0,)
     out._prev = {x, y}
-    with pytest.raises(PrimitiveError, match="nobody gave"):
+    with pytest.raises(PrimitiveError, match="no local derivatives"):
         out.backward()
 
 
@@ -431,7 +431,7 @@ def test_a_new_name_changes_no_gradient() -> None:
 
 
 def test_a_check_says_what_it_cannot_check() -> None:
-    with pytest.raises(AutogradError, match="nobody gave its local derivatives"):
+    with pytest.raises(AutogradError, match="no local derivatives"):
         check_graph(V(9, (Value(3.0),), "sq")).unchecked[0]
 
 
@@ -467,7 +467,7 @@ def test_a_closure_that_is_not_linear_is_refused(add: Callable[[float], float]) 
     with pytest.raises(PrimitiveError, match=r"not linear in the node's gradient.*after backward\(\)"):
         out._backward = closure
     assert (x.grad, out.grad) == (0, 0)
-    with pytest.raises(PrimitiveError, match="nobody gave"):
+    with pytest.raises(PrimitiveError, match="no local derivatives"):
         out.backward()
 
 

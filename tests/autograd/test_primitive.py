@@ -202,6 +202,6 @@ def test_a_primitive_without_derivatives_says_how_to_give_them() -> None:
         return x**3
 
     with pytest.raises(
-        PrimitiveError, match=r"@primitive stands bare above cube: write @primitive\(lambda y, x: …\), its"
+        PrimitiveError, match=r"@primitive above cube needs the derivative: write @primitive\(lambda y, x: …\)"
     ):
         cube(Value(2.0))  # type: ignore[arg-type]

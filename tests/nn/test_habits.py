@@ -24,7 +24,7 @@ V, W = Value(2.0), Value(3.0)
     (lambda: nn.Adam(V), r"needs a list of parameters: give \[v\]"),
     (lambda: nn.Adam([V], betas=0.9), r"betas must be two numbers, such as \(0\.9, 0\.999\), got 0\.9"),
     (lambda: nn.Adam([V], momentum=0.9), r"Adam\(\) takes no argument 'momentum': it takes params, lr, betas"),
-    (lambda: nn.StepLR(nn.MLP(1, [1]), 3), "StepLR changes the rate of an optimizer"),
+    (lambda: nn.StepLR(nn.MLP(1, [1]), 3), "StepLR needs the optimizer whose rate it changes"),
     (lambda: nn.MLP(2, [1], act="relu"), r"MLP\(\) takes no argument 'act'; did you mean 'activation'"),
     (lambda: nn.fit(nn.MLP(1, [1]), [[1.0]], [1.0], sample_weight=[1.0]), "'sample_weight': write loss="),
     (lambda: nn.train_test_split([[1.0], [2.0]], [1, 2], random_state=1), "'random_state': write seed="),

@@ -276,7 +276,7 @@ ROWS = [[0.1, 0.2, 0.3, 0.4]] * 2
         (lambda: nn.Linear(1, 1)(1.0), TypeError, "expected a list of numbers, not 1.0 alone"),
         (lambda: nn.Embedding(3, 2)(3), IndexError, "there are rows 0 to 2, not 3"),
         (lambda: nn.Embedding(3, 2)([0, -1]), IndexError, "there are rows 0 to 2, not -1"),
-        (lambda: nn.Embedding(3, 2)(1.5), TypeError, "number of a row, not 1.5"),
+        (lambda: nn.Embedding(3, 2)(1.5), TypeError, "index of a row, not 1.5"),
         (lambda: nn.Dropout(1.5), ValueError, "p must be a probability, from 0 to 1, got 1.5"),
         (lambda: nn.LayerNorm(3)([1.0, 2.0]), ValueError, "this LayerNorm is for 3 numbers in a row, but got 2"),
         (lambda: nn.RMSNorm(3)([1.0, 2.0]), ValueError, "this RMSNorm is for 3 numbers in a row, but got 2"),
@@ -289,7 +289,7 @@ ROWS = [[0.1, 0.2, 0.3, 0.4]] * 2
         (lambda: nn.MultiheadAttention(4, 2)(ROWS, ROWS, ROWS * 2), ValueError, "but there are 2 and 4"),
         (lambda: nn.Conv2d(2, 1, 2)([ROWS]), ValueError, "this Conv2d is for 2 channels, but got 1"),
         (lambda: nn.Conv2d(1, 1, 3)([ROWS]), ValueError, "a window of 3 by 3 does not fit on 2 by 4 numbers"),
-        (lambda: nn.Conv2d(1, 1, 1)([[[1.0], [2.0, 3.0]]]), ValueError, "the rows of a picture must have one length"),
+        (lambda: nn.Conv2d(1, 1, 1)([[[1.0], [2.0, 3.0]]]), ValueError, "rows of a picture must have the same length"),
         (lambda: nn.Conv2d(1, 1, 1, stride=0), ValueError, "stride must be at least 1, got 0"),
     ],
 )
@@ -318,9 +318,9 @@ def test_an_argument_that_means_another_thing_in_pytorch_needs_its_name() -> Non
 @pytest.mark.parametrize(
     ("mistake", "way_out"),
     [
-        (lambda: nn.Embedding(5, 3)("a"), r"not 'a': number the things, as in names.index\(x\)"),
-        (lambda: nn.Embedding(5, 3)(["a"]), "the number of a row, not 'a'"),
-        (lambda: nn.Embedding(5, 3)(1.5), "the number of a row, not 1.5"),
+        (lambda: nn.Embedding(5, 3)("a"), r"not 'a': give an index, as in names.index\(x\)"),
+        (lambda: nn.Embedding(5, 3)(["a"]), "the index of a row, not 'a'"),
+        (lambda: nn.Embedding(5, 3)(1.5), "the index of a row, not 1.5"),
         (lambda: nn.Linear(3, 2)("abc"), "not the text 'abc': number the letters"),
         (lambda: nn.Sequential(nn.Linear(3, 2), nn.ReLU), r"not ReLU: write ReLU\(\)"),
         (lambda: nn.Sequential([nn.Linear(3, 2), nn.ReLU()]), "give modules and functions one by one"),
@@ -328,7 +328,7 @@ def test_an_argument_that_means_another_thing_in_pytorch_needs_its_name() -> Non
         (lambda: nn.LSTMCell(3, 2)([1.0, 2.0, 3.0], [0.0, 0.0]), r"a pair of lists, \(h, c\)"),
         (lambda: nn.l2_penalty(nn.Linear(3, 2)), r"give model.parameters\(\)"),
         (lambda: nn.Conv2d(1, 1, 3)([[1.0] * 4] * 4), r"give \[rows\] if there is one channel"),
-        (lambda: fit(nn.Linear, [[1.0]], [1.0]), "not the class itself"),
+        (lambda: fit(nn.Linear, [[1.0]], [1.0]), "the model is the class Linear: make an object"),
         (lambda: Value(1.0, label=3), r"give label=str\(3\)"),
     ],
 )

@@ -183,7 +183,7 @@ def _checked_number(x: Any, where: Any, whole: bool) -> float:
         if is_object(x) and not isinstance(where, tuple):
             raise ObjectError(where) from None
         if is_object(x):
-            raise TypeError(f"{place} is no number, but {x!r}: give it as an argument of its own") from None
+            raise TypeError(f"{place} is no number, but {x!r}: pass it as a separate argument") from None
         wanted = f"{place} must be a number, a Value, a nested list, a dictionary, an array or a text: "
         is_known = isinstance(x, FIXED) or hasattr(x, "__array__") or hasattr(x, "detach")
         if isinstance(x, Iterable) and not is_known:  # a recording would use up what can be read once
@@ -378,7 +378,7 @@ def _number(x: Any, whole: bool) -> float:
     if not whole or not is_whole(x):
         return Whole(number) if x.__class__ is int else number
     if abs(int(x)) > EXACT:
-        raise OverflowError(f"the int {x} is beyond 2**53, where a compiled function cannot count: pass float({x})")
+        raise OverflowError(f"the int {x} is beyond 2**53, too large for an exact float: pass float({x})")
     return bool(x) if _is_bool(x) else int(x)
 
 

@@ -38,8 +38,8 @@ Target = Value | int  # a parameter, or the number of the argument that is one
 
 def _gradient(*_: Any) -> NoReturn:
     raise CompileError(
-        "a gradient that backward() wrote inside of a compiled function is a number, which cannot be computed again: "
-        "use autograd.grad(..., create_graph=True) to differentiate it"
+        "a gradient that backward() wrote inside a compiled function is a plain number, which has no derivative: "
+        "to differentiate a gradient, use autograd.grad(..., create_graph=True)"
     )
 
 
@@ -265,7 +265,7 @@ class Changes:
         for node, slope in reversed(self._adjoints(root).items()):
             if node.parents and node.op not in _ENDS:
                 if node not in self.nodes:
-                    raise NotReplayableError("calls backward() on what was computed outside of it")
+                    raise NotReplayableError("calls backward() on a Value that was computed outside")
                 inside.append(node)
             elif node in self.plain:
                 inside.append(node)  # a number has no gradient
@@ -280,7 +280,7 @@ class Changes:
     def on_gradients(self, inputs: Sequence[Value]) -> None:
         """``autograd.grad(..., inputs)``."""
         if not self._current.keys().isdisjoint(inputs):  # nodes no longer refer to the parameter itself
-            raise NotReplayableError("calls autograd.grad after backward() and after .data was set: use one of both")
+            raise NotReplayableError("calls autograd.grad after backward() and a change of .data: use only one of them")
 
     def _add(self, root: Value, leaf: Value, slope: float, gradient: Any) -> None:
         """Add a derivative to the gradient of a parameter."""

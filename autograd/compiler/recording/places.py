@@ -110,7 +110,7 @@ class Places:
             before = place.get()
             numbers = _numbers(before)
             if numbers is None or not all_small(numbers):
-                raise NotReplayableError(f"keeps something in {place.name} that is no number, or an int beyond 2**46")
+                raise NotReplayableError(f"stores in {place.name} something that is no number, or an int beyond 2**46")
             leaves = [new_node(float(number), leaf, (), ()) for number in numbers]
             traced = [TracedInt(node) if type(x) is int else TracedFloat(node) for x, node in zip(numbers, leaves)]
             self._live.append(_Live(place, before, rebuild(before, traced), leaves))
@@ -141,8 +141,8 @@ class Places:
         # recorded once more.  A text, a truth or None is put there by each call.
         if differences is None:
             raise NotReplayableError(
-                f"changes the length or the keys of {self.outside.changed()}: return what it puts there, and put it "
-                "there outside"
+                f"changes the length or the keys of {self.outside.changed()}: return the new items, and add them "
+                "outside the function"
             )
         for space, key, name, before, now in differences:
             if _numbers(before) is not None and type(now) is not bool:
@@ -164,7 +164,7 @@ class Places:
             if now is not live.mark:
                 found.append(part_of(live.place, now, seen))
             elif [getattr(x, "node", x) for x in _numbers(now, _TRACED) or ()] != live.leaves:
-                raise NotReplayableError(f"changes in place what it also replaces by something new: {live.place.name}")
+                raise NotReplayableError(f"changes {live.place.name} in place, and also replaces it by a new object")
         return found
 
     def read(self, used: set[Value]) -> tuple[list[Value], Reader | None]:
@@ -302,7 +302,7 @@ class Logs:
         """
         for log, places in zip(self._logs, self._places):
             if places is None:
-                raise NotReplayableError(f"appends to {log._name}, which it also knows by another way: use one of them")
+                raise NotReplayableError(f"appends to {log._name}, which it also reaches by another name: use one name")
             put_all(places, [log] * len(places))
 
     def remove(self) -> list[tuple[Place, list[Any]]]:

@@ -124,7 +124,7 @@ def record(
         _check_attributes(outside, [x for x in given if isinstance(x, Value)])
     inputs = inputs_for(given, labels_of(f, args))
     if (recorder.numpy or TracedWhole in {*map(type, inputs)}) and any(map(asks_for_class, outside.codes)):
-        raise NotReplayableError("asks for the class of a number that may be one of numpy's, or an int among floats")
+        raise NotReplayableError("asks for the type of a number that may be a numpy number, or an int among floats")
     leaves = list(map(node_of, inputs))
     recorder.nodes.update(dict.fromkeys(leaves))
     watched = _gradients_watched(outside, leaves) if changes is None else changes.watched(recorder.nodes, leaves, given)
@@ -227,7 +227,7 @@ def _check_attributes(outside: Outside, given: Sequence[Value]) -> None:
             for its dtype, which an array of stand-ins has not.
     """
     if outside.reads("dtype"):
-        raise NotReplayableError("asks for the dtype of an array, which is another one while it is recorded")
+        raise NotReplayableError("asks for the dtype of an array, which differs while the function is recorded")
     names = {"label"} if given else set()
     for x in given if kinds else ():
         for space in (vars(cls) for cls in type(x).__mro__ if cls in kinds):
@@ -235,7 +235,7 @@ def _check_attributes(outside: Outside, given: Sequence[Value]) -> None:
         names.update(getattr(x, "__dict__", ()))
     read = next(filter(outside.reads, sorted(names)), "")
     if read:
-        raise NotReplayableError(f"reads the attribute {read} of Values, which may be another one at each call")
+        raise NotReplayableError(f"reads the attribute {read} of Values, which may differ from call to call")
 
 
 @contextmanager
@@ -254,7 +254,7 @@ def _gradients_watched(outside: Outside, leaves: Sequence[Value]) -> Iterator[No
         restore([watched[k] for k in kept], [before[k] for k in kept])
     if len(kept) < len(watched):
         raise CompileError(
-            "this function cannot set .grad, and so cannot call zero_grad(): a replay would not do it; "
+            "this function cannot set .grad, and so cannot call zero_grad(), since later calls would not repeat that: "
             "do it outside, before the call"
         )
 
@@ -290,7 +290,7 @@ def as_node(output: Any) -> Value:
         raise TypeError("a compiled function must return a number, not None: is there a `return`?")
     if isinstance(output, str):
         raise TypeError(
-            f"a compiled function must return numbers, not the text {output!r}: write it outside, from these"
+            f"a compiled function must return numbers, not the text {output!r}: make the text outside, from numbers"
         )
     return constant(output)
 

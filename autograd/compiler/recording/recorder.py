@@ -171,7 +171,7 @@ class Recorder:
     def on_set(self, node: Value, data: Any) -> None:
         """``node.data = data``."""
         if self.changes is None:
-            raise CompileError("this function cannot set .data: a replay would not do it; compute a new Value")
+            raise CompileError("this function cannot set .data, since later calls would not do it: compute a new Value")
         node = original(node)
         self.numbers.pop(id(node), None)
         self.changes.on_set(node, data)
@@ -182,8 +182,8 @@ class Recorder:
         """``root.backward(gradient)``."""
         if self.changes is None:
             raise CompileError(
-                "this function cannot call backward(), whose gradients a replay would not write: "
-                "use autograd.grad inside it, or call backward() on what it returns"
+                "this function cannot call backward(), since later calls would not write the gradients: "
+                "use autograd.grad inside it, or call backward() on its result"
             )
         self.function_runs = False
         try:

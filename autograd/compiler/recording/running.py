@@ -140,7 +140,7 @@ class Copies:
             if len(now) == len(before) and all(map(is_, now, before)):
                 continue
             if not isinstance(x, (list, dict)):
-                raise NotReplayableError("changes an array that it is given: return a new one")
+                raise NotReplayableError("changes an array argument: return a new array")
             found[k] = dict(x) if isinstance(x, dict) else list(x)
         return found
 

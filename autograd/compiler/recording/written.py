@@ -126,7 +126,7 @@ def _maker(place: Place, now: Any, outside: Mapping[int, Any], nodes: list[Value
     if type(now) in PLAIN:
         return lambda numbers: now
     if type(now) in (list, dict) and id(now) in outside:  # each call would put a new one there
-        raise NotReplayableError(f"keeps in {place.name} a list or dictionary that is elsewhere, too: keep a copy")
+        raise NotReplayableError(f"stores in {place.name} a list or dictionary that is also elsewhere: store a copy")
     if (flat := in_rows(now, TracedFloat)) is not None:
         width, count = len(now[0]), len(flat)
         nodes += [x.node for x in flat]

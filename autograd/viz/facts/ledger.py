@@ -74,8 +74,8 @@ def explain(
     order = topological_order(loss)
     if any(getattr(user.op, "name", "") == "compiled output" for user in dependents(order, [node])):
         raise ValueError(
-            "the paths go through a call of a compiled function that returns many numbers, and which of its arguments "
-            "a number depends on is not known outside: compute the loss without compile, and explain that"
+            "the paths go through a call of a compiled function with several results, and it is not known which result "
+            "depends on which argument: compute the loss without compile, and explain that loss"
         )
     gradient = adjoints([loss], order).get(node, 0.0)
     return Paths(
@@ -207,8 +207,8 @@ class Ledger:
 def _ledger(node: Value, spec: str, with_formulas: bool) -> Ledger:
     if node.op.name == "compiled call":
         raise ValueError(
-            "this node is a call of a compiled function that returns many numbers: they have the gradients, so explain "
-            "one of them"
+            "this node stands for a compiled call with several results: explain one of the results, which "
+            "have the gradients"
         )
     users = [user for user in users_of(node) if type(user.grad) is not int]
     names = names_of(node, users, spec)

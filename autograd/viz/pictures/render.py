@@ -80,7 +80,7 @@ def set_renderer(renderer: Renderer | None) -> None:
     """
     global _own  # one for the whole process, as the program on PATH is
     if renderer is not None and not callable(renderer):
-        raise TypeError(f"a renderer is called with DOT text and a format, and this is {renderer!r}")
+        raise TypeError(f"a renderer must be a function of DOT text and a format, not {renderer!r}")
     _own = renderer
 
 
@@ -112,7 +112,7 @@ def _by_webassembly(source: str, format: str) -> bytes:
     if sys.platform not in BROWSERS:
         raise DrawingError(
             f"drawing needs Graphviz, and on this platform ({sys.platform}) Python cannot start programs: give "
-            "autograd.viz.set_renderer a function that draws DOT text, or take that from draw_dot(…).source elsewhere"
+            "autograd.viz.set_renderer a function that draws DOT text, or draw draw_dot(…).source elsewhere"
         )
     from js import Object, globalThis
     from pyodide.ffi import can_run_sync, run_sync, to_js
@@ -151,7 +151,7 @@ async def load_renderer(address: str = ADDRESS) -> None:
     Graphviz is a program here
     """
     if sys.platform not in BROWSERS:
-        raise DrawingError("load_renderer is for Python in a browser: here Graphviz is a program, and found by itself")
+        raise DrawingError("load_renderer is for Python in a browser; here the installed Graphviz is used without it")
     from js import globalThis
     from pyodide.code import run_js
 

@@ -175,7 +175,7 @@ def test_a_number_of_a_class_of_the_programs_own_is_that_number(f: Callable[[Any
 
 
 def test_the_gradient_of_such_a_number_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"class Metres, which may do more than a float: give float\(x\)"):
+    with pytest.raises(TypeError, match=r"Metres, which may differ from a float: give float\(x\)"):
         autograd.compile(lambda x: x * x).value_and_grad(Metres(2.0))
 
 
@@ -253,7 +253,7 @@ def _numbers(x: Any) -> list[float]:
 def test_what_numpy_rounds_in_its_own_way_is_said_and_has_its_gradient_as_floats() -> None:
     compiled = autograd.compile(lambda x: W * x[0] * x[1])
     narrow = np.array([1.5, 3.0], dtype=np.float32)
-    with pytest.warns(RuntimeWarning, match=r"numpy computes with float32 in its own way.*: give x.astype\(float\)"):
+    with pytest.warns(RuntimeWarning, match=r"different results with float32 than with floats: give x.astype\(float\)"):
         assert compiled(narrow).data == 6.75
     value, (gradient,) = compiled.value_and_grad(narrow)
     assert (value, gradient.tolist(), compiled.recordings) == (6.75, [4.5, 2.25], 1)

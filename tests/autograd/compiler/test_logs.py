@@ -282,7 +282,7 @@ def test_a_list_that_is_known_in_another_way_is_never_stale() -> None:
         f = decorator(f)
         return [float(getattr(y, "data", y)) for y in [f(0.5 * k) for k in range(7)]]
 
-    with pytest.warns(RuntimeWarning, match="which it also knows by another way"):
+    with pytest.warns(RuntimeWarning, match="which it also reaches by another name"):
         assert values(autograd.compile) == values(lambda f: f)
 
 
@@ -309,7 +309,7 @@ def test_an_object_from_outside_that_is_appended_is_the_object_itself(kept: Any,
         log.append((x, kept) if inside else kept)
         return 2.0 * x
 
-    with pytest.warns(RuntimeWarning, match="keep a copy"):
+    with pytest.warns(RuntimeWarning, match="store a copy"):
         assert [float(getattr(y, "data", y)) for y in map(double, [1.0, 2.0, 3.0, 4.0, 5.0])] == [2, 4, 6, 8, 10]
     assert all((x[1] if inside else x) is kept for x in log)
     assert len(log) == 5

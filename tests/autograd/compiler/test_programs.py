@@ -605,7 +605,7 @@ def test_numbers_in_a_list_that_is_given_stay_numbers(texts: bool) -> None:
                 assert [*map(type, found)] == [*map(type, expected)]
 
 
-@pytest.mark.filterwarnings("ignore:.*an array that it is given")
+@pytest.mark.filterwarnings("ignore:.*changes an array argument")
 def test_an_array_in_the_arguments_is_changed_as_without_the_compiler() -> None:
     numpy = pytest.importorskip("numpy")
     w = Value(3.0)

@@ -185,7 +185,7 @@ def test_the_svg_of_a_renderer_may_look_as_it_likes(svg: str) -> None:
 
 @pytest.mark.usefixtures("no_program")
 def test_what_no_renderer_may_be_or_return() -> None:
-    with pytest.raises(TypeError, match="a renderer is called with DOT text and a format, and this is 'dot'"):
+    with pytest.raises(TypeError, match="a renderer must be a function of DOT text and a format, not 'dot'"):
         set_renderer("dot")  # type: ignore[arg-type]
     set_renderer(lambda source, format: None)  # type: ignore[arg-type,return-value]
     with pytest.raises(TypeError, match="must return bytes or text, not NoneType"):

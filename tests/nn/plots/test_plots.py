@@ -382,7 +382,7 @@ def test_layers_of_ones_own_module_are_drawn_if_they_follow_each_other() -> None
 
     assert len(neurons(plot_network(Two(3)))) == 3
     for model in (Two(4), Odd("number")):
-        with pytest.raises(TypeError, match="layers one after the other"):
+        with pytest.raises(TypeError, match="a model of consecutive layers"):
             plot_network(model)
 
 

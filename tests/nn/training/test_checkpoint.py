@@ -397,7 +397,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path, options: di
     options = {"model": MLP(2, [6, 1], activation="tanh", seed=4), "validation_split": 0.2, "batch_size": 7, **options}
     model = options.pop("model")
     before = [parameter.data for parameter in model.parameters()]
-    with pytest.raises(FileError, match=r"c.json: the checkpoint is of another training, with .*" + message):
+    with pytest.raises(FileError, match=r"c.json: the checkpoint belongs to a different training, with .*" + message):
         fit(
             model,
             X,
@@ -449,7 +449,7 @@ class Named(Module):
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
-        ("ac", {}, "parameters of b, c are on one side only"),
+        ("ac", {}, "only one of the two has parameters of b, c"),
         ("ab", {"amsgrad": True}, "Adam keeps 3 numbers per parameter"),
     ],
 )
@@ -464,7 +464,7 @@ def test_a_checkpoint_for_other_parameters_is_refused_and_nothing_changes(
     train(model, Adam(model.parameters()), 1)
     other = Named(*names)
     optimizer = Adam(other.parameters(), **options)
-    with pytest.raises(FileError, match=rf"c\.json: the checkpoint is of another training: {message}"):
+    with pytest.raises(FileError, match=rf"c\.json: the checkpoint belongs to a different training: {message}"):
         train(other, optimizer, 2)
     assert other.state_dict() == dict.fromkeys(names, 0.5)
     assert optimizer.hyper.step == 0
@@ -481,7 +481,7 @@ def test_a_schedule_that_does_not_say_its_state_is_refused(tmp_path: Path) -> No
             raise AssertionError("no step is taken")
 
     run = Run("Adam")
-    with pytest.raises(TypeError, match=r"Mine has no state_dict\(\) to keep in a checkpoint: derive it from"):
+    with pytest.raises(TypeError, match=r"Mine has no state_dict\(\) to store in a checkpoint: derive it from"):
         run.train(schedule=Mine(), checkpoint=tmp_path / "c.json")
     assert run.optimizer.hyper.step == 0
 

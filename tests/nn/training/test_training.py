@@ -320,7 +320,7 @@ def test_nan_in_the_data_is_not_blamed_on_the_learning_rate(compile: bool) -> No
             [[[1], [2]], [[3], [4]]],
             [1, 2],
             ValueError,
-            "sample 0: this MLP takes one sample.*a picture has to be one list",
+            "sample 0: this MLP takes one sample.*flatten a picture into one list",
         ),
     ],
 )
@@ -360,7 +360,7 @@ def test_tensors_of_another_library_are_taken_as_lists() -> None:
     ("options", "message"),
     [
         ({"callbacks": print}, r"callbacks are a list of functions, as in callbacks=\[print\]"),
-        ({"loss": MSELoss}, r"the loss is the class MSELoss, not one of its objects: write MSELoss\(\)"),
+        ({"loss": MSELoss}, r"the loss is the class MSELoss: make an object of it, as in MSELoss\(\)"),
     ],
 )
 def test_what_is_given_without_brackets_is_named(options: dict[str, Any], message: str) -> None:
