@@ -150,11 +150,17 @@ def _one_of_a_graph(young: list[Any]) -> Any:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Without the cyclic collector, which would look through the nodes of a recording again and again."""
-    enabled = gc.isenabled()
+    """Without the cyclic collector, which would look through the nodes of a recording again and again.
+
+    If a large graph is alive at the end, it counts as old, or the first search afterwards would go through all of it.
+    """
+    enabled, before = gc.isenabled(), gc.get_count()[0]
     try:  # Ctrl-C may come at any point: it must not leave the collector off
         gc.disable()
         yield
     finally:
         if enabled:
+            if gc.get_count()[0] - before > _OBJECTS * _MANY and not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

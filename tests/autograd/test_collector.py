@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import pytest
 
+from autograd import Value
+from autograd.collector import collector_paused
 from tests.support import ROOT
 
 STEPS = """
@@ -250,3 +253,24 @@ train(3, 10_000)
 print(searches(lambda: step(10_000)) < 5)
 """
     assert in_a_fresh_interpreter(program).split() == ["1", "0", "True"]
+
+
+@pytest.mark.skipif(gc.get_freeze_count() > 0, reason="this Python has frozen objects of its own, which stay")
+def test_a_large_graph_counts_as_old_when_the_collector_goes_on() -> None:
+    with collector_paused():
+        x = Value(1.0)
+        for _ in range(5_000):
+            x = x * 1.5
+    assert not any(young is x for young in gc.get_objects(generation=0))
+
+
+def test_what_a_program_has_frozen_stays_frozen() -> None:
+    kept: list[list[int]] = [[] for _ in range(1_000)]
+    gc.freeze()
+    try:
+        with collector_paused():
+            graph = [Value(1.0) for _ in range(50_000)]
+        assert gc.get_freeze_count() >= len(kept)
+        del graph
+    finally:
+        gc.unfreeze()
