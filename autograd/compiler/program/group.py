@@ -16,6 +16,7 @@ tokens are another: a graph of 100,000 nodes usually has fewer than 100 classes.
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, count, groupby, repeat
 from math import inf, nan, prod
@@ -72,18 +73,19 @@ class Order:
     """The order of the members of a class."""
 
     def __init__(self) -> None:
-        self.numbers: Any = {}  # the new number of each member; leaves are entered at their first use
+        # The new number of each member; leaves are entered at their first use.
+        self.numbers: Any = defaultdict(count().__next__)
         self.members: Any = None  # the member with each new number
 
     def first_read(self, places: Iterable[int]) -> None:
         """Number the leaves among these that have no number yet."""
         if self.members is None:
-            numbers = self.numbers
-            numbers.update(zip([place for place in dict.fromkeys(places) if place not in numbers], count(len(numbers))))
+            deque(map(self.numbers.__getitem__, places), maxlen=0)
 
     def complete(self, size: int) -> list[int]:
         """Complete the order of a class of leaves: those that are never read go last."""
         self.first_read(range(size))
+        self.numbers.default_factory = None
         self.members = list(self.numbers)
         found: list[int] = self.members
         return found

@@ -5,6 +5,7 @@ x, w leaves; y = x * w; z = y + x          number: y 0, z 1, x 2, w 3          o
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import accumulate, chain, compress, count, filterfalse, islice
@@ -21,10 +22,11 @@ class Graph(list[Value]):
 
     @cached_property
     def _numbered(self) -> tuple[dict[Value, int], list[int]]:
-        number = dict(zip(self, count()))
-        others = dict.fromkeys(filterfalse(number.__contains__, chain.from_iterable(map(_parents, self))))
-        number.update(zip(others, count(len(number))))
-        return number, list(map(number.__getitem__, chain.from_iterable(map(_parents, self))))
+        number = defaultdict(int, zip(self, count()))
+        number.default_factory = count(len(number)).__next__  # of others, as they are first read
+        operands = list(map(number.__getitem__, chain.from_iterable(map(_parents, self))))
+        number.default_factory = None
+        return number, operands
 
     @property
     def number(self) -> dict[Value, int]:
