@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from autograd import ops
 from autograd.compiler.recording.effects import GRADIENT, UPDATED, Unknown
 from autograd.compiler.recording.exact import EXACT
-from autograd.compiler.recording.traced import IntLeaf
+from autograd.compiler.recording.traced import IntLeaf, plain_number
 from autograd.ops import Traced
 from autograd.trees import is_array, is_numpy, is_tree, put_entries
 from autograd.value import Value, constant
@@ -213,9 +213,7 @@ def _mapped_array(x: Any, f: Callable[[Any], Any], copies: dict[int, Any]) -> An
 
 def _plain_key(key: Any) -> Any:
     """A key without stand-ins: its numbers are guards since it was put into the dictionary."""
-    if type(key) is tuple:
-        return tuple(map(_plain_key, key))
-    return key.read() if isinstance(key, Traced) else key  # type: ignore[attr-defined]
+    return tuple(map(_plain_key, key)) if type(key) is tuple else plain_number(key)
 
 
 def floats_of(numbers: Any) -> list[float]:

@@ -29,7 +29,7 @@ from autograd.compiler.recording.arguments import called
 from autograd.compiler.recording.choosing import DifferentiatedWhole, TracedWhole
 from autograd.compiler.recording.exact import Whole
 from autograd.compiler.recording.results import Container, Form, Given
-from autograd.compiler.recording.traced import TracedFloat, TracedInt, TracedNumber, traced
+from autograd.compiler.recording.traced import TracedFloat, TracedInt, plain_number, traced
 from autograd.compiler.recording.written import NotReplayableError
 from autograd.errors import CompileError, StaleGraphError
 from autograd.modes import current_modes, transformation
@@ -84,8 +84,8 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
             raise (NotReplayableError(reason) if reason else RaisedError(f"raises {type(error).__name__}")) from error
         if reason and isinstance(error, TypeError):
             raise TypeError(reason) from error
-        error.args = tuple(map(_plain, error.args))
-        vars(error).update({name: _plain(x) for name, x in vars(error).items()})
+        error.args = tuple(map(plain_number, error.args))
+        vars(error).update({name: plain_number(x) for name, x in vars(error).items()})
         raise
 
 
@@ -104,10 +104,6 @@ def _of_recording(error: Exception) -> str:
         "gives a number that comes from the arguments to something that takes Python's own numbers only: give it "
         f"int(x) or float(x) ({error})"
     )
-
-
-def _plain(x: Any) -> Any:
-    return x.read() if isinstance(x, TracedNumber) else x
 
 
 # ---- lists and dictionaries in the arguments -------------------------------------------------------------------------

@@ -115,15 +115,6 @@ class TracedNumber(Traced):
             recorder.on_branch(self.node)
         return bool(self.node._data != 0.0)
 
-    def __hash__(self) -> int:
-        return hash(self.read())
-
-    def __str__(self) -> str:
-        return str(self.read())
-
-    def __repr__(self) -> str:
-        return repr(self.read())
-
     def __format__(self, spec: str) -> str:
         return format(self.read(), spec)
 
@@ -163,11 +154,10 @@ class TracedNumber(Traced):
     def __ceil__(self) -> Any:
         return self._whole(math.ceil, lambda x: -((-x).floor()))
 
-    def __trunc__(self) -> int:
-        return int(self.read())
-
     def __int__(self) -> int:
         return int(self.read())
+
+    __trunc__ = __int__
 
     def _whole(self, rounded: Callable[[Any], int], node: Callable[[Value], Value]) -> Any:
         if not abs(self.node._data) < EXACT:
@@ -226,18 +216,22 @@ def drops_gradient(name: str) -> TypeError:
     )
 
 
+def plain_number(x: Any) -> Any:
+    """The plain number of a stand-in, which is a guard from then on; anything else as it is."""
+    return x.read() if isinstance(x, TracedNumber) else x
+
+
 # ---- operators -------------------------------------------------------------------------------------------------------
+_FLOATS = {float, TracedFloat}
+
+
 def _is_number(x: Any) -> bool:
-    if isinstance(x, (Traced, Real)):  # numpy's scalars are among them,
-        return True
-    return type(x).__name__ in ("bool", "bool_")  # but not its truths
+    # Numpy's scalars are among the reals, but not its truths.
+    return type(x) in _FLOATS or isinstance(x, (Traced, Real)) or type(x).__name__ in ("bool", "bool_")
 
 
 def _is_int(x: Any) -> bool:
     return isinstance(x, int)
-
-
-_FLOATS = {float, TracedFloat}
 
 
 def _int(node: Value) -> TracedInt:
@@ -251,7 +245,7 @@ def _kind_of(self: TracedNumber, out: Value, operands: Sequence[Any], plain: Cal
         wholes = [type(x) for x in operands if hasattr(type(x), "whole")]  # ints in lists of floats
         return (wholes[0] if len(wholes) + sum(map(_is_int, operands)) == len(operands) else type(self)._float)(out)
     if abs(out._data) > EXACT:
-        return plain(*[x.read() if isinstance(x, TracedNumber) else x for x in operands])
+        return plain(*map(plain_number, operands))
     positive = any(type(x) is int and x > 0 for x in operands)
     result = _int(out) if plain is operator.mul and not positive else TracedInt(out)
     return bounded(result, operands, operator.mul if plain is operator.mul else operator.add, _recorder())
@@ -286,37 +280,27 @@ for _name in ("add", "sub", "mul"):
     _arithmetic(_name, getattr(ops, _name), getattr(operator, _name))
 
 
-def _divide(self: TracedNumber, other: Any) -> Any:
-    if type(self) is TracedFloat and type(other) in _FLOATS:
-        return TracedFloat(self.node / node_of(divisor(other)))
-    if isinstance(other, Value):
-        return self.node / other
-    return type(self)._float(self.node / node_of(divisor(other))) if _is_number(other) else NotImplemented
+def _operator(plain: Callable[[Any, Any], Any] | None, compute: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator of a stand-in and a number; of a Value what Python's own gives, if that is known."""
 
+    def method(self: TracedNumber, other: Any, *modulus: Any) -> Any:
+        if plain is not None and isinstance(other, Value):
+            return plain(self.node, other)
+        return compute(self, other, *modulus) if _is_number(other) else NotImplemented
 
-def _divide_into(self: TracedNumber, other: Any) -> Any:
-    return type(self)._float(other / divisor(self).node) if _is_number(other) else NotImplemented
+    return method
 
 
 def _raise(self: TracedNumber, exponent: Any, modulus: Any = None) -> Any:
-    if type(self) is TracedFloat and type(exponent) is float and modulus is None:
-        return powered(TracedFloat(self.node**exponent), self, exponent)
-    if isinstance(exponent, Value):
-        return self.node**exponent
-    if not _is_number(exponent):
-        return NotImplemented
-    if modulus is not None or (_is_int(self) and _is_int(exponent)):
-        if isinstance(exponent, TracedNumber):
-            exponent = exponent.read()
-        if modulus is not None or exponent < 0 or abs(self.node._data) ** exponent > EXACT:
-            return pow(self.read(), exponent, modulus)
-        return bounded(TracedInt(self.node**exponent), (self,), lambda most: most**exponent, _recorder())
-    return powered(type(self)._float(self.node ** node_of(exponent)), self, exponent)
+    if modulus is None and not (_is_int(self) and _is_int(exponent)):
+        return powered(type(self)._float(self.node ** node_of(exponent)), self, exponent)
+    exponent = plain_number(exponent)
+    if modulus is not None or exponent < 0 or abs(self.node._data) ** exponent > EXACT:
+        return pow(self.read(), exponent, modulus)
+    return bounded(TracedInt(self.node**exponent), (self,), lambda most: most**exponent, _recorder())
 
 
 def _raise_to(self: TracedNumber, base: Any) -> Any:
-    if not _is_number(base):
-        return NotImplemented
     whole = _is_int(self) and _is_int(base)
     return base ** self.read() if whole else powered(type(self)._float(base**self.node), base, self)
 
@@ -338,7 +322,7 @@ def _of_plain_numbers(name: str) -> Callable[..., Any]:
         function = getattr(self.read(), name, None)
         if function is None:
             return NotImplemented
-        found = function(*[x.read() if isinstance(x, TracedNumber) else x for x in others])
+        found = function(*map(plain_number, others))
         if name in ("__mod__", "__rmod__", "__divmod__", "__rdivmod__") and not _is_int(self):
             float(self)  # whose derivative is not 0
         return found
@@ -376,7 +360,7 @@ def _comparison(op: Op, plain: Callable[[Any, Any], Any], *, swap: bool = False,
             return NotImplemented
         recorder = _recorder()
         if recorder is None:
-            return plain(self.read(), other.read() if isinstance(other, TracedNumber) else other)
+            return plain(self.read(), plain_number(other))
         left, right = self.node, constant(other)
         out = Value.apply(op, (right, left) if swap else (left, right))
         return recorder.truth(1.0 - out if negate else out)
@@ -385,22 +369,24 @@ def _comparison(op: Op, plain: Callable[[Any, Any], Any], *, swap: bool = False,
 
 
 _METHODS: dict[str, Any] = {
-    "__truediv__": _divide, "__rtruediv__": _divide_into, "__pow__": _raise, "__rpow__": _raise_to,
+    "__truediv__": _operator(operator.truediv, lambda x, y: type(x)._float(x.node / node_of(divisor(y)))),
+    "__rtruediv__": _operator(None, lambda y, x: type(y)._float(x / divisor(y).node)),
+    "__pow__": _operator(operator.pow, _raise), "__rpow__": _operator(None, _raise_to),
     "__neg__": _same_kind("__neg__"), "__abs__": _same_kind("__abs__"), "__invert__": _of_plain_numbers("__invert__"),
     "__eq__": _comparison(ops.equal, operator.eq), "__ne__": _comparison(ops.equal, operator.ne, negate=True),
     "__lt__": _comparison(ops.less, operator.lt), "__le__": _comparison(ops.less_equal, operator.le),
     "__gt__": _comparison(ops.less, operator.gt, swap=True),
     "__ge__": _comparison(ops.less_equal, operator.ge, swap=True),
 }  # fmt: skip
+_SIDES: list[tuple[Callable[[str], Any], str]] = [
+    (_of_plain_numbers, "lshift rshift and or xor"), (_whole_division, "mod floordiv divmod"),
+]  # fmt: skip
 _METHODS |= {
-    name: _of_plain_numbers(name)
-    for name in [
-        f"__{reflected}{name}__" for name in ("lshift", "rshift", "and", "or", "xor") for reflected in ("", "r")
-    ]
+    (name := f"__{side}{operation}__"): make(name)
+    for make, operations in _SIDES
+    for operation in operations.split()
+    for side in ("", "r")
 }
-_METHODS |= {
-    name: _whole_division(name)
-    for name in ("__mod__", "__rmod__", "__floordiv__", "__rfloordiv__", "__divmod__", "__rdivmod__")
-}
+_METHODS |= {f"__{f.__name__}__": lambda self, f=f: f(self.read()) for f in (hash, str, repr)}
 for _name, _method in _METHODS.items():
     setattr(TracedNumber, _name, _method)
