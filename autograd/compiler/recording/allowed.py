@@ -6,13 +6,13 @@
     math.cos(math.pi * step)         would make a float of what it gets: the row of the table is recorded instead
     max(x, y)                        would decide: the larger one is selected anew at every replay
 
-Each call in the rewritten code asks here first (see ``rewriting``).  A function that prints, reads the clock, opens a
-file or asks for entropy runs without the compiler in that call; other calls, which decide otherwise, are recorded.
+Each call in the rewritten code asks here first what is to be called (see ``rewriting``).  A function that prints, reads
+the clock, opens a file or asks for entropy runs without the compiler in that call; other calls, which decide otherwise,
+are recorded.
 """
 
 from __future__ import annotations
 
-import ast
 import builtins
 import functools
 import math
@@ -26,6 +26,7 @@ from typing import Any
 from autograd import ops
 from autograd.compiler.recording.choosing import (
     CHANGING,
+    Chosen,
     TracedWhole,
     changing,
     chosen_node,
@@ -110,8 +111,8 @@ def _of_module(function: Any) -> Any:
 def _of_c(function: BuiltinFunctionType) -> Any:
     owner: Any = function.__self__
     name = function.__name__
-    if function is id:
-        return lambda x: id(original(x))  # of the one that was chosen where x is one of several
+    if function in _INSTEAD:
+        return _INSTEAD[function]
     if type(owner) is list and name in CHANGING:
         changing(owner)
     if owner is None or isinstance(owner, ModuleType):
@@ -136,24 +137,35 @@ def _method(method: MethodType) -> Any:
 
 def _class(kind: type) -> Any:
     if kind is type:
-        return _kind_of
+        return _type
     name = f"{kind.__module__}.{kind.__name__}"
     if name in _WORLDLY_CLASSES:
         return _refused(kind, name)
     return _seeded(kind) if _is_unseeded(kind) else kind
 
 
-def _kind_of(*args: Any) -> Any:
-    """``type(x)``, where ``type`` is handed on, as in ``map(type, xs)``: of a stand-in what it stands for."""
-    return kind_of(args[0]) if len(args) == 1 and isinstance(args[0], Traced) else type(*args)
-
-
-def kind_of(x: Any) -> Any:
-    """``type(x)`` of a stand-in: that it is one of numpy's, or an int in a list of floats, none knows."""
-    recorder = current_modes().recorder
+def _type(*args: Any) -> Any:
+    """``type(x)``, of a stand-in what it stands for: that it is one of numpy's, or an int in a list, none knows."""
+    x, recorder = args[0] if len(args) == 1 else None, current_modes().recorder
+    if isinstance(x, Value):
+        return Value if isinstance(x, Chosen) else x.__class__
+    if not isinstance(x, Traced):
+        return type(*args)
     if recorder is not None and (recorder.numpy or isinstance(x, TracedWhole)):
         recorder.refuse("asks for the type of a number that may be one of numpy's, or an int in a list of floats")
     return x.__class__
+
+
+def _isinstance(x: Any, kinds: Any) -> bool:
+    """``isinstance(x, kinds)``: no stand-in knows numpy's kinds, nor that it is an int in a list of floats."""
+    found = isinstance(x, kinds)
+    if isinstance(x, Traced) and (recorder := current_modes().recorder) is not None:
+        if isinstance(x, TracedWhole) and isinstance(0, kinds) != found:
+            recorder.refuse("asks whether a number in a list of floats is an int: give float(x) there")
+        own: Any = recorder.numpy and {float: recorder.numpy.float64, int: recorder.numpy.int64}.get(x.__class__)
+        if own and isinstance(own(0), kinds) != found:
+            recorder.refuse("asks whether a number is one of numpy's or of Python's")
+    return found
 
 
 def _is_unseeded(function: Any) -> bool:
@@ -254,14 +266,6 @@ _QUESTIONS: dict[Any, Callable[[Any], Any]] = {  # these are decisions by what t
     math.isinf: lambda x: abs(x) == math.inf,
     math.isfinite: lambda x: abs(x) < math.inf,
 }
-ELEMENTARY = frozenset([function.__name__ for function in (*_ROWS, *_QUESTIONS)])
-
-
-def may_be_elementary(function: ast.expr) -> bool:
-    """Whether this is written as ``cos`` or ``math.cos`` are."""
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-        return function.attr in ELEMENTARY
-    return isinstance(function, ast.Name) and function.id in ELEMENTARY
 
 
 def is_elementary(x: Any) -> bool:
@@ -269,13 +273,11 @@ def is_elementary(x: Any) -> bool:
     return type(x) is BuiltinFunctionType and x in _ROWS
 
 
-def elementary(function: Any, *args: Any) -> Any:
-    """``function(*args)``; of traced numbers the row of the table, if the function is one of Python's ``math``."""
+def _elementary(function: Any, *args: Any) -> Any:
+    """A function of ``math``; of traced numbers the row of the table."""
     numbers = [x for x in args if isinstance(x, Traced)]
-    if current_modes().recorder is None or not numbers or not isinstance(function, BuiltinFunctionType):
-        return function(*args)
-    known = function in _QUESTIONS or function in _ROWS
-    if not known or any(isinstance(x, (Value, DifferentiatedFloat)) for x in args):  # an error: it drops the gradient
+    lost = any(isinstance(x, (Value, DifferentiatedFloat)) for x in args)  # an error: it drops the gradient
+    if current_modes().recorder is None or not numbers or lost:
         return function(*args)
     for number in numbers:  # a float without a gradient comes out: an error to who asks for that of an argument
         current_modes().recorder.on_drop(node_of(number))
@@ -288,12 +290,12 @@ def elementary(function: Any, *args: Any) -> Any:
 
 
 # ---- the largest and the smallest ------------------------------------------------------------------------------------
-def extreme(function: Any, *args: Any, **keywords: Any) -> Any:
+def _extreme(function: Any, *args: Any, **keywords: Any) -> Any:
     """``max(...)`` or ``min(...)``: of traced numbers and Values as selections, in the order in which Python compares.
 
     The first of equal numbers wins, and a nan only if it comes first.
     """
-    if current_modes().recorder is None or (function is not max and function is not min):
+    if current_modes().recorder is None or not args:
         return function(*args, **keywords)
     items = list(args[0]) if len(args) == 1 else args
     key = keywords.pop("key", None)
@@ -340,3 +342,11 @@ def _extreme_number(items: Sequence[Any], smallest: bool) -> Any:
     if all(isinstance(x, bool) for x in items):
         kind = TracedBool
     return kind(Value.apply(ops.largest, list(map(node_of, items))))
+
+
+_INSTEAD: dict[Any, Callable[..., Any]] = {
+    id: lambda x: id(original(x)),  # of the one that was chosen where x is one of several
+    isinstance: _isinstance,
+    **{function: functools.partial(_extreme, function) for function in (max, min)},
+    **{function: functools.partial(_elementary, function) for function in (*_ROWS, *_QUESTIONS)},
+}

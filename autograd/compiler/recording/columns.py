@@ -68,7 +68,7 @@ def recorded_rows(recorder: Any, f: Callable[..., Any], rows: Iterable[Any], sha
     """
     rows = list(rows)
     kinds: dict[Any, list[int]] = {}
-    for k, kind in enumerate(_kinds(rows)):
+    for k, kind in enumerate(map(_kind, rows)):
         kinds.setdefault(kind, []).append(k)
     results: list[Any] = [None] * len(rows)
     for members in kinds.values():
@@ -86,16 +86,6 @@ def _kind(x: Any) -> Any:
     if type(x) is tuple:
         return tuple(map(_kind, x))
     return (type(x), repr(x)) if type(x) in _PLAIN else (type(x), id(x))
-
-
-def _kinds(rows: Sequence[Any]) -> list[Any]:
-    """The kind of each row, found column by column where all rows have the same structure: 3x faster."""
-    types = {*map(type, rows)}
-    if types == {TracedFloat}:
-        return [None] * len(rows)
-    if types == {tuple} and len({*map(len, rows)}) == 1 and rows[0]:
-        return list(zip(*map(_kinds, zip(*rows))))
-    return list(map(_kind, rows))
 
 
 class _Columns:

@@ -24,7 +24,7 @@ from copy import deepcopy
 from types import FrameType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.allowed import is_elementary, may_be_elementary
+from autograd.compiler.recording.allowed import is_elementary
 from autograd.compiler.recording.choosing import changing
 from autograd.compiler.recording.columns import recorded_rows
 from autograd.compiler.recording.traced import TracedFloat
@@ -286,14 +286,13 @@ class Body(ast.NodeTransformer):
 
     def _statement(self, x: ast.stmt) -> ast.stmt:
         if isinstance(x, ast.Assign) and len(x.targets) == 1:
-            (target,), value = x.targets, x.value
-            if not isinstance(target, ast.Tuple):
-                found: ast.expr = self.visit(deepcopy(value))
-                return ast.copy_location(ast.Assign([self._target(target)], found), x)
-            if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts):  # a, b = 2.0, 3.0
-                found = ast.Tuple([self.visit(deepcopy(part)) for part in value.elts], ast.Load())
-                targets: list[ast.expr] = [self._target(part) for part in target.elts]
-                return ast.copy_location(ast.Assign([ast.Tuple(targets, ast.Store())], found), x)
+            target, value = x.targets[0], x.value
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+                found = ast.Tuple([self.visit(deepcopy(part)) for part in value.elts], ast.Load())  # a, b = 2.0, 3.0
+                names: ast.expr = ast.Tuple([self._target(part) for part in target.elts], ast.Store())
+            else:
+                found, names = self.visit(deepcopy(value)), self._target(target)
+            return ast.copy_location(ast.Assign([names], found), x)
         if isinstance(x, ast.AugAssign):
             value = self.visit(deepcopy(x.value))
             if isinstance(x.target, ast.Name) and x.target.id not in self.variables:
@@ -375,10 +374,11 @@ class Body(ast.NodeTransformer):
 
     def _call(self, node: ast.Call) -> ast.Call:
         """``math.sqrt(x)``, whose function is looked at when the loop runs."""
-        if node.keywords or not may_be_elementary(node.func):
+        if node.keywords:
             raise _UnfitError
-        helper = ast.copy_location(ast.Constant("<autograd: elementary>"), node)
-        return ast.copy_location(ast.Call(helper, list(map(self.visit, [node.func, *node.args])), []), node)
+        helper = ast.copy_location(ast.Constant("<autograd: checked>"), node)
+        function = ast.copy_location(ast.Call(helper, [self.visit(node.func)], []), node)
+        return ast.copy_location(ast.Call(function, list(map(self.visit, node.args)), []), node)
 
     def _name_of(self, x: ast.expr) -> str:
         """The name that the rule has for something that is the same for all members."""

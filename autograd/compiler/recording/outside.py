@@ -178,13 +178,8 @@ class Outside:
 
     def differences(self) -> list[Difference] | None:
         """All objects that are other ones now; None if some are of a kind that cannot be set."""
-        found: list[Difference] = []
-        for watch in self.watches:
-            here = watch.differences()
-            if here is None:
-                return None
-            found += here
-        return found
+        found = [watch.differences() for watch in self.watches]
+        return None if None in found else [x for some in found for x in some or ()]
 
     def put_back(self, only_set: Iterable[Difference] = ()) -> None:
         """Restore all that the function changed, also of ``only_set``, but for what the caller looks at itself."""
@@ -267,15 +262,13 @@ class Outside:
                 self._attributes(x, where)
         elif isinstance(x, Op):
             self._see(getattr(x, "function", None), where)
-        elif isinstance(x, (list, deque, set, frozenset)):
+        elif isinstance(x, (list, deque, set, frozenset, tuple)):
             if {*map(type, x)} != {Value}:
                 settle(x)  # all Values are of one class then
-            if not isinstance(x, frozenset):  # which cannot change
+            if not isinstance(x, (frozenset, tuple)):  # which cannot change
                 self._watch(id(x), watches.of_members, where, x, self._freed)
             if not self._push_values(x):
                 self._push(enumerate(x), where)
-        elif isinstance(x, tuple):
-            self._push(enumerate(x), where)
         elif isinstance(x, (dict, MappingProxyType)):
             self._watch(id(x), watches.of_entries, where, x, self._freed)
             self._push(x.items(), where)

@@ -1,23 +1,19 @@
 """Rewriting: what Python lets nobody overload is written as a call of a helper while a function is recorded.
 
     row = wte[token]                   row = subscript(wte, token)
-    top = max(v.data for v in z)       top = extreme(max, (v.data for v in z))
-    rate = math.cos(step)              rate = elementary(math.cos, step)
     y = x if x > 0 else -x             y = choice(c, x, -x) if is_traced(c := x > 0, "x") else (x if c else -x)
     hit = (x > 0) is answer            hit = identical(x > 0, answer)
-    whole = type(x) is int             whole = kind(type, x) is int
-    whole = isinstance(x, int)         whole = instance(isinstance, x, int)
-    save(x)                            checked(save)(x)
+    top = max(v.data for v in z)       top = checked(max)(v.data for v in z)              (see ``allowed.py``)
     table[0][0] = 7.0                  changing(table[0])[0] = 7.0
     for p in params: p.grad *= 0.5     for p in loop(None, params): p.grad *= 0.5         (see ``loops.py``)
 
-No list can be told that an index is a traced number, the built-in ``max`` decides by comparisons, ``math.cos`` makes a
-float of what it gets, a condition is true or false, ``is`` asks nobody, ``print`` prints once, and a loop goes through
-each of thousands of parameters.  So the source of the function, and of all functions of the user that it can reach, is
-parsed, rewritten and compiled; for the time of the recording, that code stands in the place of their own.  Nothing else
-changes: line numbers, globals and closures are the same, and for numbers that are not traced the helpers do what was
-there before.  A function without source, or whose file has changed since, stays as it is: then an index is a decision,
-``autograd.take`` is the way out, and whatever names ``print`` runs without the compiler.
+No list can be told that an index is a traced number, a condition is true or false, ``is`` asks nobody, the built-in
+``max`` decides by comparisons, ``print`` prints once, and a loop goes through each of thousands of parameters.  So the
+source of the function, and of all functions of the user that it can reach, is parsed, rewritten and compiled; for the
+time of the recording, that code stands in the place of their own.  Nothing else changes: line numbers, globals and
+closures are the same, and for numbers that are not traced the helpers do what was there before.  A function without
+source, or whose file has changed since, stays as it is: then an index is a decision, ``autograd.take`` is the way out,
+and whatever names ``print`` runs without the compiler.
 """
 
 from __future__ import annotations
@@ -39,59 +35,27 @@ from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from autograd.compiler.recording.allowed import (
-    ELEMENTARY,
-    check_names,
-    checked,
-    elementary,
-    extreme,
-    kind_of,
-    may_be_elementary,
-)
-from autograd.compiler.recording.choosing import Chosen, TracedWhole, changing, choice, identical
+from autograd.compiler.recording.allowed import check_names, checked
+from autograd.compiler.recording.choosing import changing, choice, identical
 from autograd.compiler.recording.loops import Loop, loop_of
 from autograd.compiler.recording.traced import TracedBool
 from autograd.functions import take
 from autograd.locks import renew_in_child
-from autograd.modes import current_modes
 from autograd.ops import Number, Traced
-from autograd.value import Value
 
 _code = attrgetter("__code__")
 
 _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {CO_NESTED})
 _SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", dis.opmap.get("BINARY_OP", -1))  # one of the latter from 3.14 on
-_EXTREMES = {"max", "min"}
 _JUMPS_AND_CALLS = {number for name, number in dis.opmap.items() if name.startswith(("POP_JUMP", "CALL"))}
 _REWRITTEN = {_SUBSCRIPT, *[dis.opmap[name] for name in ("IS_OP", "STORE_SUBSCR", "FOR_ITER")], *_JUMPS_AND_CALLS}
 _HARMLESS = {"abs", "enumerate", "float", "int", "len", "list", "range", "sum", "super", "tuple", "zip"}
-_ASKING = {"type": 1, "isinstance": 2}  # by the number of arguments
 _CALLING = {"map", "filter"}  # their first argument
-_CALLED = _EXTREMES | ELEMENTARY
 
 
 def subscript(container: Any, index: Any) -> Any:
     """``container[index]``."""
     return take(container, index) if isinstance(index, Traced) else container[index]
-
-
-def kind(function: Any, x: Any) -> Any:
-    """``type(x)``."""
-    if function is not type or not isinstance(x, (Traced, Value)):
-        return function(x)
-    return Value if isinstance(x, Chosen) else kind_of(x) if isinstance(x, Traced) else x.__class__
-
-
-def instance(function: Any, x: Any, kinds: Any) -> Any:
-    """``isinstance(x, kinds)``: no stand-in knows numpy's kinds, nor that it is an int in a list of floats."""
-    found = function(x, kinds)
-    if function is isinstance and isinstance(x, Traced) and (recorder := current_modes().recorder) is not None:
-        if isinstance(x, TracedWhole) and isinstance(0, kinds) != found:
-            recorder.refuse("asks whether a number in a list of floats is an int: give float(x) there")
-        own: Any = recorder.numpy and {float: recorder.numpy.float64, int: recorder.numpy.int64}.get(x.__class__)
-        if own and isinstance(own(0), kinds) != found:
-            recorder.refuse("asks whether a number is one of numpy's or of Python's")
-    return found
 
 
 def is_traced(condition: Any, *names: str) -> bool:
@@ -108,9 +72,7 @@ def is_traced(condition: Any, *names: str) -> bool:
     return all(isinstance(x, (Number, float, int)) for x in found)
 
 
-_WRITTEN = (
-    subscript, extreme, elementary, is_traced, changing, choice, identical, checked, kind, instance,
-)  # fmt: skip
+_WRITTEN = (subscript, is_traced, changing, choice, identical, checked)
 _HELPERS = {f"<autograd: {helper.__name__}>": helper for helper in _WRITTEN}  # by the text in the place of each
 
 
@@ -135,12 +97,6 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name in _EXTREMES and (node.args or node.keywords):
-            return _call("extreme", node, node.func, *node.args, keywords=node.keywords)
-        if may_be_elementary(node.func) and node.args and not node.keywords:
-            return _call("elementary", node, node.func, *node.args)
-        if len(node.args) == _ASKING.get(name):
-            return _call("kind" if name == "type" else "instance", node, node.func, *node.args)
         if name in _CALLING and node.args:
             node.args[0] = _call("checked", node.args[0], node.args[0])
         if name not in _HARMLESS:
@@ -227,9 +183,9 @@ def _name(name: str, at: ast.expr, context: ast.expr_context | None = None) -> a
     return ast.copy_location(ast.Name(name, context or ast.Load()), at)
 
 
-def _call(helper: str, at: ast.expr, *args: ast.expr, keywords: Sequence[ast.keyword] = ()) -> ast.Call:
+def _call(helper: str, at: ast.expr, *args: ast.expr) -> ast.Call:
     function = ast.copy_location(ast.Constant(f"<autograd: {helper}>"), at)
-    return ast.copy_location(ast.Call(function, list(args), list(keywords)), at)
+    return ast.copy_location(ast.Call(function, list(args), []), at)
 
 
 # ---- the code of a function ------------------------------------------------------------------------------------------
@@ -330,10 +286,8 @@ def _code_for(function: FunctionType) -> CodeType | None:
 @lru_cache(maxsize=10_000)
 def _has_work(code: CodeType) -> bool:
     """Whether there may be something to rewrite in a piece of code."""
-    operations = set(code.co_code[::2])
-    if not _REWRITTEN.isdisjoint(operations) or not _CALLED.isdisjoint(code.co_names):
-        return True
-    return any(_has_work(x) for x in code.co_consts if isinstance(x, CodeType))
+    inside = [x for x in code.co_consts if isinstance(x, CodeType)]
+    return not _REWRITTEN.isdisjoint(code.co_code[::2]) or any(map(_has_work, inside))
 
 
 # ---- for the time of a recording -------------------------------------------------------------------------------------

@@ -11,9 +11,11 @@ import pytest
 
 import autograd
 from autograd import Value
-from autograd.compiler.recording.allowed import ELEMENTARY
+from autograd.compiler.recording.allowed import checked
 
 POINTS = [-1e300, -750.0, -1.0, -0.9, -0.5, -0.0, 0.0, 0.25, 1.0, 1.5, 30.0, 708.0, 709.9, 1e300, math.inf, math.nan]
+# What is recorded as a row of the table, in whatever way the program calls it.
+ELEMENTARY = {name for name, f in vars(math).items() if callable(f) and checked(f) is not f}
 UNARY = sorted(ELEMENTARY - {"atan2", "isnan", "isinf", "isfinite"})
 
 
@@ -47,8 +49,8 @@ def test_one_recording_serves_the_whole_domain(name: str) -> None:
     assert compiled.recordings == 1
 
 
-def test_every_name_is_a_function_of_math() -> None:
-    assert all(callable(getattr(math, name)) for name in ELEMENTARY)
+def test_most_functions_of_math_are_recorded() -> None:
+    assert len(ELEMENTARY) == 25
 
 
 def test_a_schedule_of_the_step_is_recorded_once() -> None:
