@@ -28,6 +28,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
+import numpy as np
+
 from autograd.compiler.machine.native.code import Functions
 from autograd.compiler.machine.native.jit import NativeModule, declared, host, join, llvm
 from autograd.compiler.machine.native.translate import translated
@@ -116,8 +118,9 @@ def folder() -> Path | None:
 
 
 def _environment() -> str:
-    """A digest of all that code depends on besides what a kernel does."""
-    digest = sha256(repr([host(), llvm().llvm_version_info, vector_library(), sys.byteorder]).encode())
+    """A digest of all that code and programs depend on, besides what a kernel does."""
+    versions = llvm().llvm_version_info, np.__version__, sys.version_info[:2]  # programs hold pickled arrays
+    digest = sha256(repr([host(), *versions, vector_library(), sys.byteorder]).encode())
     package = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
     places = [(package, os.listdir(package))]
     places += sorted([(place, names) for place, _, names in os.walk(os.path.join(package, "compiler"))])
