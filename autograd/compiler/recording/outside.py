@@ -198,8 +198,9 @@ class Outside:
         while earlier := [x for x in self._named.values() if x[-1] < len(self.names) + len(self.stored)]:
             for follow, y, place, _ in earlier:
                 follow(y, place)
-            if "requires_grad" in self.names:
-                self._see(freezes, "what is frozen")
+            self._follow()
+        if "requires_grad" in self.names:
+            self._see(freezes, "what is frozen")
             self._follow()
         if any(x() is not None and id(x()) not in self.seen for x in self._references):
             self.never = "reads an object by a weak reference only, and a recording would keep that object alive"
