@@ -27,7 +27,7 @@ from autograd import ops
 from autograd.absent import INSTEAD
 from autograd.branches import Where, conditions
 from autograd.errors import AutogradError, StaleGraphError
-from autograd.graph import check_derivatives, dependents, leaves, sweep, topological_order
+from autograd.graph import check_derivatives, check_root, dependents, leaves, sweep, topological_order
 from autograd.lazy import lazy_names
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
 from autograd.provenance import check_adjoints, describe
@@ -64,6 +64,7 @@ def gradients(
         One derivative per input; 0 where the outputs do not depend on it.
 
     Raises:
+        AutogradError: An output was computed inside ``no_grad()``.
         StaleGraphError: With ``create_graph``, the data of a node was changed after the node had been used.
 
     >>> x = Value(2.0)
@@ -71,20 +72,19 @@ def gradients(
     >>> dx.data, gradients(dx, x)
     (12.0, (12.0,))
     """
-    roots = _nodes("outputs", outputs)
-    wanted = _nodes("inputs", inputs)
+    roots, wanted = _nodes("outputs", outputs), _nodes("inputs", inputs)
     if open_contexts.count and (recorder := current_modes().recorder) is not None:
         wanted = recorder.on_gradients(wanted)
-    if not create_graph and open_contexts.count and current_modes().recorder is not None:
-        graph = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
-        number = current_modes().recorder.number
-        return tuple([number(d.detach()) for d in graph])  # plain numbers for f, but computed anew at every replay
+        if not create_graph:  # plain numbers for f, but computed anew at every replay
+            graph = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
+            return tuple([recorder.number(d.detach()) for d in graph])
     weights = [1.0] * len(roots) if grad_outputs is None else list(map(_weight, _several(grad_outputs)))
     if len(weights) != len(roots):
         raise ValueError(f"got {len(weights)} grad_outputs for {len(roots)} outputs")
     order = topological_order(*roots)
     seeds: dict[Value, Any] = {}
     for root, weight in zip(roots, weights):
+        check_root(root)
         seeds[root] = seeds[root] + weight if root in seeds else weight
     if not create_graph:
         adjoint = first_order(order, seeds)

@@ -30,6 +30,24 @@ class Leaves(tuple[Any, ...]):
     native: Any = None  # machine code that adds an array of derivatives to their gradients, where there is some
 
 
+class NoGraph(tuple[float, ...]):
+    """The local derivatives of a result of ``no_grad()``: none, like those of a leaf; but nobody meant it to be one."""
+
+    __slots__ = ()
+
+
+NO_GRAPH = NoGraph()
+
+
+def check_root(root: Any) -> None:
+    """Refuse to differentiate a result of ``no_grad()``, from which no gradient would get to anything."""
+    if root.partials.__class__ is NoGraph:
+        raise AutogradError(
+            f"{root.label or root!r} was computed inside no_grad(), so it has no graph and no gradients: compute it "
+            "outside of no_grad(); a leaf with its number is Value(x.data)"
+        )
+
+
 T = TypeVar("T", bound=Node)
 _WIDE = 64  # a node with more parents, such as the result of a compiled function, is tried for the fast path below
 _get_parents, _get_partials = attrgetter("parents"), attrgetter("partials")

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops, provenance
 from autograd.errors import AutogradError, PrimitiveError
-from autograd.graph import accumulate, restore, walking
+from autograd.graph import NO_GRAPH, accumulate, restore, walking
 from autograd.modes import current_modes
 from autograd.ops import Number, Op, Traced, as_float, constant_power
 
@@ -242,6 +242,8 @@ def _adopt(node: Any, children: Sequence[Any], name: str, derivatives: Any = Non
         node.parents, node.partials = tuple(children), partials
         if partials:
             _check(node)
+    elif children:
+        node.partials = NO_GRAPH
 
 
 def _numbers(children: Sequence[Any], derivatives: Any) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from autograd import ops, provenance
 from autograd.absent import Absent
 from autograd.collector import make_room
 from autograd.conversions import Conversions, known_number, mixed, plain
-from autograd.graph import accumulate, clear, restore, spread, topological_order, walking
+from autograd.graph import NO_GRAPH, accumulate, check_root, clear, restore, spread, topological_order, walking
 from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts, recorder_told, recorders
 from autograd.ops import Binary, Number, Op, Traced, Unary, as_float, on_floats
@@ -59,7 +59,7 @@ def new_node(
 
 def unrecorded(data: float, kind: type[Value] | None = None) -> Value:
     """The result of an operation inside ``no_grad()``: a leaf."""
-    out = new_node(data, ops.leaf, (), (), kind)
+    out = new_node(data, ops.leaf, (), NO_GRAPH, kind)
     if recorders:
         recorder_told(made=out)
     return out
@@ -263,12 +263,16 @@ class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames, Absent):
             gradient: A factor of all gradients: the derivative of a later result with respect to this node.
             retain_graph: Accepted for programs from PyTorch, and ignored: a graph lives as long as its root.
 
+        Raises:
+            AutogradError: This node was computed inside ``no_grad()``.
+
         >>> x = Value(3.0); y = x**3
         >>> y.backward(); x.grad
         27.0
         >>> y.backward(); x.grad
         54.0
         """
+        check_root(self)
         if open_contexts.count and (recorder := current_modes().recorder) is not None:
             recorder.on_backward(self, gradient)
             return
@@ -335,12 +339,12 @@ class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames, Absent):
             if modes.recorder is not None:
                 modes.recorder.on_node(out)
                 if not modes.recording:  # inside no_grad(): every replay needs the number, but no gradient
-                    out = new_node(data, ops.detached, (out,), (0.0,), kind)
+                    out = new_node(data, ops.detached, (out,), NO_GRAPH, kind)
                     modes.recorder.on_node(out)
             elif recorders:
                 recorder_told(made=out)
             if modes.recorder is None and not modes.recording:
-                out.op, out.parents, out.partials = ops.leaf, (), ()
+                out.op, out.parents, out.partials = ops.leaf, (), NO_GRAPH
         return out
 
     def select(self, x: Operand, y: Operand) -> Value:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import math
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import autograd
-from autograd import NumericError, Value, linear, log, no_grad, sqrt, strict, sumprod
+from autograd import AutogradError, NumericError, Value, linear, log, no_grad, sqrt, strict, sumprod
 from autograd.modes import Modes, current_modes, open_contexts, switched
 
 
@@ -29,7 +31,61 @@ def here() -> int:
     return sys._getframe(1).f_lineno
 
 
+V: Any = Value  # also with the arguments of other engines
+several = autograd.compile(lambda t: [t * 3.0, t * 2.0])
+
+
 # ---- no_grad ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: x * x,
+        lambda x: x.tanh(),
+        lambda x: sumprod([x, x], [2.0, x]),
+        lambda x: autograd.clip(x, 0.0, 1.0),
+        lambda x: V(9.0, (x,), (6.0,)),
+        autograd.compile(lambda x: x * 2.0),
+        lambda x: several(x)[1],
+    ],
+)
+@pytest.mark.parametrize("checked", [False, True], ids=["", "strict"])
+def test_what_has_no_graph_for_this_reason_cannot_be_differentiated(
+    compute: Callable[[Value], Value], checked: bool
+) -> None:
+    """Nothing would get a gradient, without a word: also where it is the last number of a step of training."""
+    x = Value(2.0)
+    for _ in range(6):
+        with no_grad(), strict() if checked else nullcontext():
+            y = compute(x)
+        for use in (y.backward, lambda y=y: autograd.grad(y, [x]), copy.deepcopy(y).backward):
+            with pytest.raises(AutogradError, match=r"was computed inside no_grad\(\), so it has no graph"):
+                use()
+    z = y * x  # it is a number like others in what is computed later
+    z.backward()
+    assert (x.grad, y.grad) == (y.data, x.data)
+
+
+def test_a_compiled_step_refuses_it_as_it_does_without_the_compiler() -> None:
+    x = Value(2.0)
+
+    def step(factor: float) -> Value:
+        with no_grad():
+            loss = x * factor
+        loss.backward()
+        return loss
+
+    for f in (step, autograd.compile(step)):
+        for _ in range(3):
+            with pytest.raises(AutogradError, match="has no graph"):
+                f(2.0)
+
+
+def test_leaves_may_be_roots() -> None:
+    for leaf in (Value(2.0), (Value(2.0) * 3.0).detach(), autograd.compile(lambda: Value(3.0))()):
+        leaf.backward()
+        assert leaf.grad == 1.0
+
+
 def test_no_graph_is_recorded() -> None:
     x = Value(2.0, label="x")
     with no_grad():
@@ -48,8 +104,8 @@ def test_no_graph_is_recorded() -> None:
         ]
     for y in results:
         assert (y.parents, y.partials, y.op) == ((), (), x.op)
-        y.backward()
-    assert x.grad == 0
+        with pytest.raises(AutogradError, match="has no graph"):
+            y.backward()
     assert [y.data for y in results[:11]] == [4, 3, 4, -2, math.exp(2), math.log(2), 4, 10, 12, 10, 10]
 
 

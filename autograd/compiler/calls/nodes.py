@@ -16,7 +16,7 @@ from autograd.compiler.calls.variants import Evaluated, Variant
 from autograd.compiler.recording.results import LazyPartials, floats_of
 from autograd.compiler.recording.running import put_back
 from autograd.graph import Leaves
-from autograd.modes import in_transformation
+from autograd.modes import current_modes, in_transformation
 from autograd.value import Value, new_node, unrecorded
 
 
@@ -71,7 +71,7 @@ class Nodes:
         call, together = self.call, self.together
         labels, number = call.variant.labels, call.values[k]
         if not self.parents:
-            out = unrecorded(number)
+            out = Value(number) if current_modes().recording else unrecorded(number)
         elif k == 0 and self.first is not None:
             out = new_node(number, CompiledCall(call, k), self.parents, self.first)
         elif together is not None:
