@@ -6,8 +6,8 @@ usage: python -m autograd EXPRESSION [NAME=NUMBER ...] [--explain NAME] [--draw 
   python -m autograd "log(1 + exp(-x))" x=0.5 --draw graph.svg
   python -m autograd "a*b + b**3" a=-4 b=2 --explain b --page graph.html
 
-EXPRESSION      made of numbers, names, + - * / **, parentheses, pi, e, and the functions below
-NAME=NUMBER     the number for a name in the expression
+EXPRESSION      consists of numbers, names, + - * / **, parentheses, pi, e, and the functions below
+NAME=NUMBER     the value of a name in the expression
 --explain NAME  say where the gradient of a name comes from
 --draw FILE     write a drawing of the graph; FILE ends in .svg, .png, .jpg, .pdf or .dot
 --page FILE     write a page on which the gradient is computed step by step; FILE ends in .html

@@ -62,7 +62,7 @@ def train(
     table = read_csv(_file(data), target, task=task or "classification", drop=drop, skip_empty=skip_empty)
     check_classes(
         table, _name(data), target, "; for a column of numbers add --task regression", chosen=task is not None,
-        ask="add --task regression to predict the number, or --task classification if each is a class of its own",
+        ask="add --task regression to predict the number, or --task classification if each number is a class",
     )  # fmt: skip
     experiment = Experiment.on(
         table, _name(data), target, loss=loss, hidden=hidden, seed=seed, test_size=test_size, activation=activation,
@@ -121,7 +121,7 @@ def predict(model: str, data: str, *, output: str = "-", probabilities: bool = F
     added = [_PREDICTION, *[f"probability_{name}" for name in trained.class_names if probabilities]]
     for name in added:
         if name in carried:
-            raise DataError(f"{table.name}: {name!r} is a column that predict writes itself: rename yours")
+            raise DataError(f"{table.name}: predict writes a column {name!r} of its own: rename yours")
     place_of = {name: at for at, name in enumerate(table.header)}
     places = [place_of[name] for name in carried]
     text = io.StringIO()
@@ -169,9 +169,11 @@ def _confusion_table(names: list[str], counts: list[list[int]]) -> list[str]:
 def draw(model: str, *, data: str | None = None, row: int | None = None, out: str = "net.svg") -> None:
     """Draw the graph of one row with its gradients: of the loss if the table has the target, else of the output."""
     if Path(out).suffix.lower() not in (".html", ".svg", ".png", ".jpg", ".jpeg", ".pdf", ".dot", ".gv"):
-        raise FileError(f"cannot tell the format of {out!r}: end it in .svg, .png, .jpg, .pdf, .dot or .html")
+        raise FileError(
+            f"cannot tell the format of {out!r}: its name must end in .svg, .png, .jpg, .pdf, .dot or .html"
+        )
     if row and data is None:
-        raise DataError("--row needs --data: the file to take the row from")
+        raise DataError("--row needs --data, the file that holds the row")
     _check_output(out, model, data)
     trained = TabularModel.load(model)
     root, story = _graph(trained, data, row or 1)
@@ -188,7 +190,7 @@ def _graph(trained: TabularModel, data: str | None, row: int) -> tuple[Value, st
     if data is not None:
         table = read_table(_file(data), needed=trained.feature_names)
         if row > len(table.rows):
-            raise DataError(f"{table.name}: there is no row {row}: the last one is {len(table.rows)}")
+            raise DataError(f"{table.name}: there is no row {row}, only {len(table.rows)}")
         table = Table(table.name, table.header, [table.rows[row - 1]])
         features, place = table.numbers(trained.feature_names), f"of row {row} of {_name(data)}"
     outputs = trained.model(_inputs(trained, trained.scaling.transform(features)[0]))

@@ -63,7 +63,7 @@ def demo(
     if worse:
         note(worse)
     say("\n".join(["", *experiment.results()]))
-    say(f"This is one random split (seed {seed}); another gives other numbers.\n")
+    say(f"This is one random split (seed {seed}); another seed gives other numbers.\n")
     text, neuron = gradients(experiment)
     say(f"{text}\n")
     for line in write(folder, experiment, history, neuron):

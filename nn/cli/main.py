@@ -86,9 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m nn",
-        description="A demonstration: train a fully connected network on a table, and show its gradients beside the\n"
+        description="A demonstration: train a fully connected network on a table, and compare its gradients with the\n"
         "four formulas of backpropagation. Without --data, the table is Fisher's iris flowers.\n"
-        "The commands below do single jobs on a CSV file of your own.",
+        "The commands below work on your own CSV file.",
         epilog=EXAMPLES,
     )
     parser.add_argument("--version", action="version", version=f"scalar-autograd {__version__}")
@@ -115,7 +115,7 @@ def _add_options(parser: argparse.ArgumentParser, command: Command) -> None:
 
 def _whole(text: str) -> int:
     if not (text.isdecimal() and int(text) >= 1):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or larger")
     return int(text)
 
 
@@ -129,7 +129,7 @@ def _positive(text: str) -> float:
 def _part(text: str) -> float:
     number = _float(text)
     if not 0.0 <= number < 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to below 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up to, but not including, 1")
     return number
 
 
@@ -152,12 +152,12 @@ class Command(NamedTuple):
 
 # What argparse is told of each option.
 OPTIONS: dict[str, dict[str, Any]] = {
-    "model": {"metavar": "MODEL.json", "help": "file that the command train has written"},
+    "model": {"metavar": "MODEL.json", "help": "file written by the command train"},
     "data": {"metavar": "DATA.csv", "help": "CSV file with the features of the network, or - for standard input"},
     "--data": {"metavar": "DATA.csv", "help": "CSV file that holds the row, or - for standard input"},
     "--target": {"metavar": "COLUMN", "help": "column to predict", "required": True},
-    "--drop": {"metavar": "COLUMN", "nargs": "+", "help": "columns to leave out, such as the number of the row"},
-    "--skip-empty": {"action": "store_true", "help": "leave out the rows in which a cell is empty"},
+    "--drop": {"metavar": "COLUMN", "nargs": "+", "help": "columns to leave out, such as row numbers"},
+    "--skip-empty": {"action": "store_true", "help": "leave out rows with an empty cell"},
     "--task": {"choices": TABULAR_LOSSES, "help": "whether the target holds classes or numbers (needed if unclear)"},
     "--hidden": {"metavar": "N", "type": _whole, "nargs": "*", "help": "number of neurons in each hidden layer"},
     "--activation": {"choices": layers.ACTIVATIONS, "help": "activation of the hidden layers"},
@@ -173,26 +173,26 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--json": {"dest": "as_json", "action": "store_true", "help": "print the results as JSON"},
     "--output": {"metavar": "FILE", "help": "file for the predictions"},
     "--probabilities": {"action": "store_true", "help": "also write the probability of each class"},
-    "--row": {"metavar": "N", "type": _whole, "help": "number of the row, counted from 1 (default: 1)"},
+    "--row": {"metavar": "N", "type": _whole, "help": "row number, from 1 (default: 1)"},
     "--out": {},
     "--lines": {"metavar": "FILE.txt", "help": "text file to learn from, line by line, or - (default: bundled names)"},
     "--number": {"metavar": "N", "type": _whole, "help": "number of lines to write"},
-    "--steps": {"metavar": "N", "type": _whole, "help": "number of steps of training, each on one window"},
-    "--temperature": {"metavar": "T", "type": _positive, "help": "how freely to write: 0.1 safe, 2 wild"},
-    "--width": {"metavar": "N", "type": _whole, "help": "how many numbers stand for a character"},
+    "--steps": {"metavar": "N", "type": _whole, "help": "number of training steps, each on one piece of the text"},
+    "--temperature": {"metavar": "T", "type": _positive, "help": "how random the lines are: 0.1 likely, 2 wild"},
+    "--width": {"metavar": "N", "type": _whole, "help": "size of the vector for a character"},
 }  # fmt: skip
 
 COMMANDS = {
     "demo": Command(
         demo, "--data --target --hidden --activation --loss --epochs --batch-size --lr --seed --out",
-        "train on a table, with the formulas (as without a command)",
+        "train on a table, and compare with the formulas (the same as without a command)",
         ["demo --hidden 8 8 --activation tanh --loss cross_entropy"], {
             "--data": {"metavar": "FILE", "help": "CSV file with a header line; all columns but --target are numbers"},
-            "--target": {"help": "column that holds the classes (default: species, of Iris)", "required": False},
+            "--target": {"help": "column that holds the classes (default: species)", "required": False},
             "--hidden": {"nargs": "+"}, "--activation": {"choices": formulas.ACTIVATIONS},
             "--loss": {"choices": LEARNING_RATES, "help": "loss to minimise"},
             "--lr": {"help": "learning rate (default: 2, 1 or 0.1, depending on the loss)"},
-            "--out": {"metavar": "FOLDER", "help": "folder for the files that are written"},
+            "--out": {"metavar": "FOLDER", "help": "folder for the output files"},
         }),
     "train": Command(
         commands.train, "data --target --drop --skip-empty --task --hidden --activation --loss --optimizer --epochs "
@@ -213,7 +213,7 @@ COMMANDS = {
         ]),
     "evaluate": Command(
         commands.evaluate, "model data --skip-empty --json",
-        "measure a saved network on a CSV file that has the target",
+        "evaluate a saved network on a CSV file with the target",
         ["evaluate model.json test.csv", "evaluate model.json test.csv --json"],
         {"data": {"help": "CSV file with the features and the target, or - for standard input"}}),
     "draw": Command(
@@ -229,12 +229,12 @@ COMMANDS = {
         ["export model.json --out model.py"], {"--out": {"metavar": "FILE.py", "help": "file for the program"}}),
     "generate": Command(
         text.generate, "--lines --number --steps --temperature --lr --width --seed",
-        "train a small GPT on lines of text, and print new ones", [
+        "train a small GPT on lines of text, and print new lines", [
             "generate                               names like the 2,003 bundled ones",
             "generate --lines towns.txt --number 50 --temperature 0.8",
         ], {
             "--lr": {"help": "learning rate of Adam"},
-            "--seed": {"help": "seed of the weights, the windows and the writing"},
+            "--seed": {"help": "seed of the weights, the training steps and the new lines"},
         }),
 }  # fmt: skip
 

@@ -135,12 +135,12 @@ class TabularModel:
             (isinstance(target, str), "'target' must be the name of a column"),
             (_are_names(features, nin), f"'feature_names' must be a list of {nin} different names, one per input"),
             (_are_names(classes, names), f"'class_names' must be a list of {names} different names for a {task}"),
-            (names != 1 and (names or nout == 1), f"a network with {nout} outputs is none for a {task}"),
+            (names != 1 and (names or nout == 1), f"a network with {nout} outputs cannot do {task}"),
             (loss in losses, f"'loss' must be one of {', '.join(losses)} for a {task}, not {brief(loss)}"),
             (widths == [nin, 0 if names else 1], "the standardizers do not fit the network"),
         ]:
             if not is_right:
-                raise FileError(f"{path}: metadata: {complaint}; python -m nn train writes files that have all of it")
+                raise FileError(f"{path}: metadata: {complaint}; python -m nn train writes complete files")
         assert scalings[0]
         return cls(model, str(target), features, classes, str(loss), scalings[0], scalings[1])
 
@@ -225,7 +225,7 @@ class Experiment:
         )  # fmt: skip
         after, remedy = self.scores()["train"]["loss"], f"use a smaller learning rate than {lr:g}"
         if not math.isfinite(after):
-            raise NumericError(f"the training diverged: the loss is {after} at its end: {remedy}")
+            raise NumericError(f"the training diverged: the final loss is {after}: {remedy}")
         rose = f"the training diverged: the loss rose from {before:.4g} to {after:.4g}: {remedy}"
         return history, rose if after > before else ""
 

@@ -171,8 +171,8 @@ def generate(
     end = losses[-min(100, steps) :]
     mean = math.fsum(end) / len(end)
     if not mean < math.log(len(characters)) + 1.0:  # worse than knowing nothing, or nan
-        raise NumericError(f"the training diverged: the loss is {mean:.3g} at its end: try a smaller --lr than {lr:g}")
-    _note(f"loss {math.log(len(characters)):.2f} if all tokens were alike, {mean:.2f} after {steps:,} steps")
+        raise NumericError(f"the training diverged: the final loss is {mean:.3g}: try a smaller --lr than {lr:g}")
+    _note(f"loss {math.log(len(characters)):.2f} for equally likely tokens, {mean:.2f} after {steps:,} steps")
     for _ in range(number):
         say(write(writer, temperature, 2 * longest, rng))
 

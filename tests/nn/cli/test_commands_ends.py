@@ -70,7 +70,7 @@ def test_the_examples_of_the_help_run(trained: Path, capsys: pytest.CaptureFixtu
         ("train line.csv --target y", "holds 40 different values in 40 rows: a column of classes is needed"),
         ("train line.csv --target y", "for a column of numbers add --task regression"),
         ("train many.csv --target y", "many.csv: column 'y' holds 25 different numbers in 75 rows: add --task regr"),
-        ("train many.csv --target y", "or --task classification if each is a class of its own"),
+        ("train many.csv --target y", "or --task classification if each number is a class"),
         ("train gaps.csv --target y", "gaps.csv: column 'y' holds 25 different numbers in 80 rows: add --task regr"),
         (
             "train line.csv --target y --task classification",
@@ -89,13 +89,16 @@ def test_the_examples_of_the_help_run(trained: Path, capsys: pytest.CaptureFixtu
         ("train fruit.csv --target fruit --task guessing", "argument --task: invalid choice: 'guessing'"),
         ("train fruit.csv --target fruit --activation swish", "argument --activation: invalid choice: 'swish'"),
         ("train fruit.csv --target fruit --optimizer lbfgs", "argument --optimizer: invalid choice: 'lbfgs'"),
-        ("train fruit.csv --target fruit --hidden 3 0", "argument --hidden: '0' is not a whole number of at least 1"),
-        ("train fruit.csv --target fruit --epochs 1.5", "'1.5' is not a whole number of at least 1"),
-        ("train fruit.csv --target fruit --batch-size 0", "'0' is not a whole number of at least 1"),
+        ("train fruit.csv --target fruit --hidden 3 0", "argument --hidden: '0' is not a whole number, 1 or larger"),
+        ("train fruit.csv --target fruit --epochs 1.5", "'1.5' is not a whole number, 1 or larger"),
+        ("train fruit.csv --target fruit --batch-size 0", "'0' is not a whole number, 1 or larger"),
         ("train fruit.csv --target fruit --lr -1", "argument --lr: '-1' is not a positive number"),
         ("train fruit.csv --target fruit --seed x", "argument --seed: invalid int value: 'x'"),
-        ("train fruit.csv --target fruit --test-size 1", "argument --test-size: '1' is not a number from 0 to below 1"),
-        ("train fruit.csv --target fruit --test-size nan", "'nan' is not a number from 0 to below 1"),
+        (
+            "train fruit.csv --target fruit --test-size 1",
+            "argument --test-size: '1' is not a number from 0 up to, but not including, 1",
+        ),
+        ("train fruit.csv --target fruit --test-size nan", "'nan' is not a number from 0 up to, but not including, 1"),
         ("train fruit.csv --target fruit --test-size 0.001", "test_size=0.001 holds out 0 of 36 samples"),
         ("train fruit.csv --target fruit --out .", "cannot write .: it is a folder, not a file"),
         ("train fruit.csv --target fruit --out no/m.json", "cannot write no/m.json: there is no folder no"),
@@ -108,14 +111,14 @@ def test_the_examples_of_the_help_run(trained: Path, capsys: pytest.CaptureFixtu
         ("predict line.json line.csv --probabilities", "line.json was trained with mse_loss, so its outputs are not"),
         ("predict line.json line.csv --output no/p.csv", "cannot write no/p.csv: there is no folder no"),
         ("predict line.json line.csv --output ./line.csv", "cannot write ./line.csv: it is the file that is read"),
-        ("predict line.json taken.csv", "taken.csv: 'prediction' is a column that predict writes itself: rename yours"),
+        ("predict line.json taken.csv", "taken.csv: predict writes a column 'prediction' of its own: rename yours"),
         ("evaluate fruit.json new.csv", "new.csv: there is no column 'fruit'"),
         ("evaluate fruit.json plum.csv", "line 3, column 'fruit': 'plum' is none of the classes: they are 'apple'"),
-        ("draw line.json --out net.bmp", "cannot tell the format of 'net.bmp': end it in .svg"),
+        ("draw line.json --out net.bmp", "cannot tell the format of 'net.bmp': its name must end in .svg"),
         ("draw line.json --out no/net.svg", "cannot write no/net.svg: there is no folder no"),
-        ("draw line.json --row 0", "argument --row: '0' is not a whole number of at least 1"),
+        ("draw line.json --row 0", "argument --row: '0' is not a whole number, 1 or larger"),
         ("draw line.json --row 2", "--row needs --data"),
-        ("draw line.json --data line.csv --row 41", "line.csv: there is no row 41: the last one is 40"),
+        ("draw line.json --data line.csv --row 41", "line.csv: there is no row 41, only 40"),
         ("draw fruit.json --data plum.csv --row 2", "column 'fruit': 'plum' is none of the classes"),
         ("export line.json --out no/m.py", "cannot write no/m.py: there is no folder no"),
         ("export line.json --out line.json", "cannot write line.json: it is the file that is read"),
@@ -179,7 +182,7 @@ def test_a_network_that_was_saved_alone_is_refused(trained: Path, capsys: pytest
     status, _, err = run(capsys, "evaluate", "alone.json", "fruit.csv")
     assert status == 2
     assert "alone.json: metadata: 'task' must be" in err
-    assert "python -m nn train writes files that have all of it" in err
+    assert "python -m nn train writes complete files" in err
 
 
 # --- what is asked, checked before training, and not obeyed ---------------------------------------------------------
@@ -263,9 +266,7 @@ def test_parameters_that_overflow_in_the_last_step_are_a_divergence(
     monkeypatch.setattr("nn.cli.tabular.fit", overflowing)
     status, _, err = run(capsys, "train", "line.csv", "--target", "y", "--task", "regression")
     assert status == 1
-    assert re.search(
-        r"error: the training diverged: the loss is (nan|inf) at its end: use a smaller learning rate", err
-    )
+    assert re.search(r"error: the training diverged: the final loss is (nan|inf): use a smaller learning rate", err)
     assert not (folder / "model.json").exists()
 
 

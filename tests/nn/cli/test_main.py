@@ -61,7 +61,7 @@ def test_it_trains_to_95_percent_on_the_held_out_third(
     found = re.search(r"held out +loss 0\.\d+ +accuracy +([\d.]+)% +\((\d+) of 50\)", process.stdout)
     assert found
     assert float(found[1]) == int(found[2]) * 2 >= 95.0
-    assert "This is one random split (seed 0); another gives other numbers." in process.stdout
+    assert "This is one random split (seed 0); another seed gives other numbers." in process.stdout
 
 
 def test_it_shows_its_progress_on_stderr(demonstration: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -244,10 +244,10 @@ def test_bad_data_gets_one_clear_line(
     [
         ("--data x.csv", "--data and --target go together"),
         ("--target x", "--data and --target go together"),
-        ("--epochs 0", "argument --epochs: '0' is not a whole number of at least 1"),
-        ("--epochs 2.5", "argument --epochs: '2.5' is not a whole number of at least 1"),
-        ("--hidden 3 -1", "argument --hidden: '-1' is not a whole number of at least 1"),
-        ("--batch-size none", "argument --batch-size: 'none' is not a whole number of at least 1"),
+        ("--epochs 0", "argument --epochs: '0' is not a whole number, 1 or larger"),
+        ("--epochs 2.5", "argument --epochs: '2.5' is not a whole number, 1 or larger"),
+        ("--hidden 3 -1", "argument --hidden: '-1' is not a whole number, 1 or larger"),
+        ("--batch-size none", "argument --batch-size: 'none' is not a whole number, 1 or larger"),
         ("--lr 0", "argument --lr: '0' is not a positive number"),
         ("--lr nan", "argument --lr: 'nan' is not a positive number"),
         ("--lr fast", "argument --lr: 'fast' is not a positive number"),
