@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 __all__ = ["aligned", "filled", "listed", "printable", "say"]
@@ -63,9 +65,10 @@ def printable(text: str) -> str:
 
 
 def say(text: object, **options: Any) -> None:
-    r"""``print`` for a person: with ``printable`` text.
+    r"""``print`` for a person: with ``printable`` text.  Nothing stops because nobody reads stderr any more.
 
     >>> say("a\tb")
     a\tb
     """
-    print(printable(str(text)), **options)
+    with suppress(*[BrokenPipeError] * (options.get("file") is sys.stderr)):
+        print(printable(str(text)), **options)

@@ -209,6 +209,9 @@ def check_pairs(X: Sequence[Any], y: Sequence[Any], place: str = "") -> None:
     The ``place`` is the argument that they come from, for the message.
     """
     where = f"{place}: " if place else ""
+    for name, values in (("X", X), ("y", y)):
+        if not hasattr(values, "__len__"):
+            raise TypeError(f"{where}{name} is a {type(values).__name__} without a length: give list({name})")
     if len(X) != len(y):
         raise DataError(f"{where}X has {len(X)} samples but y has {len(y)} targets: give one target per sample")
     if not len(X):

@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 GLANCE = 0.05  # seconds from one look at the progress to the next
@@ -60,6 +60,7 @@ def epoch_lines(epochs: int, more: Callable[[], str] = str) -> Callable[[Any], N
         epoch, loss = len(history), history.loss[-1]
         if epoch % every == 0 or epoch in (1, epochs):
             number = f"{loss:.5f}" if loss < 1e5 else f"{loss:.3e}"
-            print(f"epoch {epoch:4}   loss {number}{more()}", file=sys.stderr)
+            with suppress(BrokenPipeError):  # who reads it has seen enough; the training goes on
+                print(f"epoch {epoch:4}   loss {number}{more()}", file=sys.stderr, flush=True)
 
     return report

@@ -71,6 +71,6 @@ def as_rows(text: str) -> list[dict[str, str]]:
 def in_a_process(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | options.pop("env", {})
     return subprocess.run(
-        [sys.executable, "-m", "nn", *arguments], cwd=folder, env=environment, stderr=subprocess.PIPE, timeout=PATIENCE,
-        check=False, **options,
+        [sys.executable, "-m", "nn", *arguments], cwd=folder, env=environment, timeout=PATIENCE, check=False,
+        **{"stderr": subprocess.PIPE} | options,
     )  # fmt: skip

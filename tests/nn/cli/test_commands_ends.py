@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -357,6 +358,18 @@ def test_a_reader_that_had_enough_is_no_error(trained: Path) -> None:
             done = in_a_process(trained, *words.split(), stdout=write, env={"PYTHONUNBUFFERED": unbuffered})
             assert (done.returncode, done.stderr) == (0, b""), words
     os.close(write)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe without a reader is another error there")
+def test_a_reader_that_had_enough_of_the_progress_stops_no_training(folder: Path) -> None:
+    """As ``train … 2>&1 | head -3`` has, or a window that was closed."""
+    read, write = os.pipe()
+    os.close(read)
+    words = ["train", "fruit.csv", "--target", "fruit", "--epochs", "20", "--out", "kept.json"]
+    done = in_a_process(folder, *words, stdout=subprocess.PIPE, stderr=write)
+    os.close(write)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, b"wrote kept.json")
+    assert len(json.loads((folder / "kept.json").read_text())) > 1
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
