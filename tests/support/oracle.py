@@ -104,7 +104,7 @@ def ulps(got: float, want: mpf, at_least: Any = 0) -> float:
     if mp.isnan(want) or got != got:
         return 0.0 if mp.isnan(want) and got != got else inf
     if got == float(want):  # correctly rounded, which is half a unit at most
-        return 0.5
+        return 0.0 if got == want or not isfinite(got) else 0.5
     with mp.workprec(2400):
         size = max(abs(want), abs(mpf(at_least)))
         if abs(want) >= _LARGEST or not isfinite(got):  # overflow: inf counts as the number that would come next
