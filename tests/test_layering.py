@@ -7,6 +7,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -139,6 +140,9 @@ class Import(NamedTuple):
     typing_only: bool
 
 
+parsed = cache(ast.parse)
+
+
 def imports(source: str, package: str) -> Iterator[Import]:
     """Every import statement of a module of ``package``, with relative ones resolved."""
 
@@ -156,7 +160,7 @@ def imports(source: str, package: str) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
             yield from walk(child, local, typing_only)
 
-    return walk(ast.parse(source), False, False)
+    return walk(parsed(source), False, False)
 
 
 def place(module: str, package: str) -> str:
@@ -343,10 +347,9 @@ def test_no_imports_run_in_circles() -> None:
 
 def loaded_by_name(source: str) -> list[int]:
     """The lines that import a module by its name as text, which no other test here can follow."""
-    tree = ast.parse(source)
     return [
         node.lineno
-        for node in ast.walk(tree)
+        for node in ast.walk(parsed(source))
         if (isinstance(node, ast.Attribute) and node.attr == "import_module")
         or (isinstance(node, ast.Name) and node.id == "__import__")
         or (isinstance(node, ast.ImportFrom) and any(alias.name == "import_module" for alias in node.names))

@@ -259,7 +259,7 @@ def test_a_broken_rule_is_named_and_no_gradient_is_half_written(partials: Any, m
 def test_a_graph_far_deeper_than_the_recursion_limit() -> None:
     x = Value(1.0)
     y = x
-    for _ in range(20_000):  # a million in test_scale
+    for _ in range(8_000):  # a million in test_scale
         y = y * 1.0
     y.backward()
     assert x.grad == 1.0

@@ -61,7 +61,7 @@ threads = [threading.Thread(target=work) for work in WORK]
 for thread in threads:
     thread.start()
 codes = []
-for _ in range(40):
+for _ in range(20):
     child = os.fork()
     if not child:
         os._exit(0 if use() else 3)

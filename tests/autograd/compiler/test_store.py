@@ -196,10 +196,11 @@ def test_a_folder_that_others_can_write_to_is_not_used(filled: Path, results: li
     assert not is_private(place)
     with pytest.raises(PermissionError, match="others than the user"):
         Store(place)
-    found, compiled = run(filled)
-    assert found == results
-    assert compiled > 0
-    assert files(filled) == code
+    if rights == 0o777:  # a process does the same as a Store
+        found, compiled = run(filled)
+        assert found == results
+        assert compiled > 0
+        assert files(filled) == code
 
 
 @on_posix

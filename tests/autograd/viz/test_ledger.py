@@ -49,7 +49,7 @@ def test_both_uses_of_a_square_are_listed() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_terms_of_every_node_add_up_to_its_gradient(seed: int) -> None:
-    root = random_graph(seed, size=12)
+    root = random_graph(seed, size=8)
     root.backward()
     for node in topological_order(root):
         if node is not root:

@@ -248,10 +248,14 @@ print([p.data.hex() for p in model.parameters()], history.loss, history.val_loss
 
 
 @WAYS
-def test_a_process_that_is_killed_can_be_started_again(tmp_path: Path, compile: bool) -> None:
+def test_a_process_that_is_killed_can_be_started_again(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, compile: bool
+) -> None:
+    environment = os.environ | {"AUTOGRAD_CACHE": str(tmp_path_factory.mktemp("cache"))}
+
     def run(name: str, end: int) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-c", PROGRAM, str(tmp_path / name), str(compile), str(end)]
-        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     whole = run("whole.json", 0)
     assert (whole.returncode, whole.stderr) == (0, "")
