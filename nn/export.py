@@ -45,31 +45,18 @@ def to_torch(model: Any) -> str:
         TypeError: It is a module of your own, or no module.
         ValueError: An activation is a function of your own, or a weight is nan or infinite.
 
-    >>> print(to_torch(MLP(2, [3, 1], activation="tanh", init="zeros")))
-    import torch
-    <BLANKLINE>
-    <BLANKLINE>
-    def filled(part, tensors):
-        part = part.double()
-        with torch.no_grad():
-            for name, numbers in tensors.items():
-                part.get_parameter(name).copy_(torch.tensor(numbers, dtype=torch.float64))
-        return part
-    <BLANKLINE>
-    <BLANKLINE>
-    model = torch.nn.Sequential(
-        filled(torch.nn.Linear(2, 3), {
+    >>> print(to_torch(MLP(2, [1, 1], activation="tanh", init="zeros")).partition("model = ")[2])
+    torch.nn.Sequential(
+        filled(torch.nn.Linear(2, 1), {
             "weight": [
-                [0.0, 0.0],
-                [0.0, 0.0],
                 [0.0, 0.0],
             ],
-            "bias": [0.0, 0.0, 0.0],
+            "bias": [0.0],
         }),
         torch.nn.Tanh(),
-        filled(torch.nn.Linear(3, 1), {
+        filled(torch.nn.Linear(1, 1), {
             "weight": [
-                [0.0, 0.0, 0.0],
+                [0.0],
             ],
             "bias": [0.0],
         }),

@@ -192,22 +192,19 @@ class Module:
 
     def _places(self) -> Iterator[tuple[Value, Place]]:
         """Each parameter with its place: the line of the table that it is in, and the list there."""
-        kinds = {path: kind for path, kind, *_ in _table_of(self)}
-        own = type(self).__name__
+        own, lines = type(self).__name__, {path: kind for path, kind, *_ in _table_of(self)}
 
         @cache  # most parameters are in a list with many others
-        def place_in(container: str) -> Place:
-            names = container.split(".") if container else []
+        def place_in(names: tuple[str, ...]) -> Place:
             # The longest path of a line that leads there; what is in no line belongs to the model itself.
-            part = next((".".join(names[:n]) for n in range(len(names), -1, -1) if ".".join(names[:n]) in kinds), "")
-            inner = names[len(part.split(".")) if part else 0 :]
-            array = ".".join([name for name in inner if not name.isdecimal()])
+            n = next((n for n in range(len(names), 0, -1) if ".".join(names[:n]) in lines), 0)
+            part, inner = ".".join(names[:n]), names[n:]
             indices = tuple([int(name) for name in inner if name.isdecimal()])
-            return Place(0, own, part, kinds.get(part, own), array, indices)
+            return Place(0, own, part, lines.get(part, own), ".".join([x for x in inner if not x.isdecimal()]), indices)
 
         for path, parameter in self.named_parameters():
-            container, _, name = path.rpartition(".")
-            place = place_in(container)
+            *container, name = path.split(".")
+            place = place_in(tuple(container))
             if name.isdecimal():
                 yield parameter, place._replace(indices=(*place.indices, int(name)))
             else:

@@ -14,8 +14,7 @@ from typing import Any
 from autograd import Value, clip, fsum, maximum, sqrt, where
 from autograd.elementwise import elementwise
 from autograd.lazy import lazy_names
-from nn.groups import pair_of
-from nn.optimizer import Optimizer, State
+from nn.optimizer import Optimizer, State, pair_of
 from nn.options import INSTEAD, refuse_model
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]

@@ -36,7 +36,6 @@ TESTS = {
     "autograd/compiler/program/group.py": "compiler/test_classes compiler/test_group compiler/test_function",
     "autograd/compiler/program/indices.py": "compiler/test_indices compiler/test_function",
     "nn/data.py": "test_data test_tables",
-    "nn/groups.py": "test_optim",
     "nn/layers.py": "test_layers test_module test_torch",
     "nn/losses.py": "test_losses test_torch",
     "nn/optim.py": "test_optim test_torch test_parts",

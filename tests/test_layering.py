@@ -54,7 +54,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"files", "options", "tables"},
         {"data", "distributed", "init"},
         {"datasets", "module"},
-        {"activations", "chance", "groups", "layers", "losses"},
+        {"activations", "chance", "layers", "losses"},
         {"optimizer"},
         {"optim"},
         {"criteria", "evaluation", "formulas", "parts", "schedules"},

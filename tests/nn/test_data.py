@@ -552,3 +552,10 @@ def test_the_first_number_that_is_not_finite_has_a_place() -> None:
     assert first_not_finite([[1.0, 2.0], 3.0, [4.0, math.inf], math.nan]) == (2, "[1]", math.inf)
     assert first_not_finite([[1.0], None]) == (1, "", None)
     assert first_not_finite([[1.0], 2.0, "text"]) is None
+
+
+def test_the_options_of_a_split_are_given_by_name() -> None:
+    X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    with pytest.raises(TypeError, match="positional"):
+        train_test_split(X, y, 0.5)  # type: ignore[misc]
+    assert train_test_split(X=X, y=y, test_size=0.5) == train_test_split(X, y, test_size=0.5)

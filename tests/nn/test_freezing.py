@@ -235,10 +235,10 @@ def test_one_rate_for_all_groups_set_by_hand_stays_one() -> None:
 
 @pytest.mark.parametrize(("kind", "option"), [(Adam, "amsgrad"), (AdamW, "amsgrad"), (RMSprop, "centered")])
 def test_what_decides_the_size_of_the_state_is_one_for_all_groups(kind: Any, option: str) -> None:
-    with pytest.raises(ValueError, match=f"{option} is one for all groups"):
+    with pytest.raises(ValueError, match=f"{option} holds for all groups"):
         kind([{"params": [Value(1.0)], option: True}])
     optimizer = kind([{"params": [Value(1.0)], option: True}], **{option: True})
-    with pytest.raises(ValueError, match=f"{option} is one for all groups"):
+    with pytest.raises(ValueError, match=f"{option} holds for all groups"):
         optimizer.param_groups[0][option] = False
     assert optimizer.param_groups[0][option] is True
 
