@@ -105,6 +105,8 @@ class Adam(Optimizer):
     2.5
     """
 
+    state_size = 2
+
     def __init__(
         self,
         params: Iterable[Value | Mapping[str, Any]],
@@ -215,6 +217,8 @@ class RMSprop(Optimizer):
     >>> (x * x).backward(); optimizer.step(); round(x.data, 6)
     2.5
     """
+
+    state_size = 2
 
     def __init__(
         self,

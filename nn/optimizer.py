@@ -241,10 +241,10 @@ class Optimizer:
         alike = all(hyper.keys() == vars(self.hyper).keys() for hyper in hypers)
         if not alike or any(len(row) != self.state_size for row in numbers):
             raise ValueError(f"the state does not belong to {self!r}, but has {', '.join(hypers[0])}")
-        own = {"groups": (hypers, self.param_groups), "parameters": (numbers, self.parameters)}
-        for what, (given, here) in own.items():
-            if len(given) != len(here):
-                raise ValueError(f"the state is of {len(given)} {what}, but this optimizer has {len(here)}")
+        counts = ("groups", len(hypers), len(self.param_groups)), ("parameters", len(numbers), len(self.parameters))
+        for what, given, own in counts:
+            if given != own:
+                raise ValueError(f"the state is of {given} {what}, but this optimizer has {own}")
         for group, hyper in zip(self.param_groups, hypers):
             vars(group.hyper).update(hyper)
         if len(hypers) > 1:
