@@ -31,7 +31,7 @@ class Leaves(tuple[Any, ...]):
 
 
 class NoGraph(tuple[float, ...]):
-    """The local derivatives of a result of ``no_grad()``: none, like those of a leaf; but nobody meant it to be one."""
+    """The empty local derivatives of a result of ``no_grad()``, by which it differs from a leaf that a user made."""
 
     __slots__ = ()
 
@@ -40,7 +40,7 @@ NO_GRAPH = NoGraph()
 
 
 def check_root(root: Any) -> None:
-    """Refuse to differentiate a result of ``no_grad()``, from which no gradient would get to anything."""
+    """Raise an error for a result of ``no_grad()``, which has no graph to differentiate."""
     if root.partials.__class__ is NoGraph:
         raise AutogradError(
             f"{root.label or root!r} was computed inside no_grad(), so it has no graph and no gradients: compute it "
@@ -96,9 +96,9 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
 
 
 def reading_order(*roots: T) -> list[T]:
-    """Every node that the roots depend on after all of its parents, and the first operand before the others.
+    """A topological order in which the first operand comes before the others, as in a formula.
 
-    ``topological_order`` comes to the last operand first, which is fastest.
+    ``topological_order`` visits the last operand first, which is fastest.
 
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
     >>> [node.label or node.op.symbol for node in reading_order(a * b + b**2)]

@@ -59,7 +59,7 @@ def assemble(
         wanted: The kinds of leaves to differentiate the first output with respect to.
         batched: Whether the program runs for many samples at once, each with its own arguments.
         most: The largest number of classes allowed.
-        in_pieces: Whether a result may be several outputs in a row, instead of an array that they are gathered in.
+        in_pieces: Whether a result may be given as several consecutive outputs, instead of one array.
 
     Raises:
         TooManyClassesError: The program has more than ``most`` classes.
@@ -76,7 +76,7 @@ def assemble(
 
 
 def _with_results(builder: Builder, results: Sequence[Sequence[Operand]]) -> Program:
-    """The program with these results, some of which may be several outputs in a row."""
+    """The program with these results, some of which may consist of several consecutive outputs."""
     parts = list(map(len, results))
     program = builder.program(chain.from_iterable(results))
     return program if max(parts) == 1 else program._replace(parts=parts)
@@ -85,14 +85,14 @@ def _with_results(builder: Builder, results: Sequence[Sequence[Operand]]) -> Pro
 def assemble_by_name(
     recording: Recording, wanted: Sequence[Kind] = (), *, most: float = inf, by_class: bool = False
 ) -> Assembled:
-    """The program of a recording, for readers and as Python: leaves of different names are different arrays.
+    """The program of a recording, for printing and as Python: leaves with different names are different arrays.
 
     Args:
         recording: The recording to compute.
         wanted: The kinds of leaves to differentiate the first output with respect to.
         by_class: Whether derivatives keep the order of the arrays, which suits a printed program; otherwise they have
             the order of the call.
-        most: The largest number of classes allowed, before names are looked at.
+        most: The largest number of classes allowed, not counting the distinction by names.
 
     Raises:
         TooManyClassesError: The program has more than ``most`` classes.
@@ -115,7 +115,7 @@ def assemble_by_name(
 
 
 def _named(builder: Builder, leaf: Read, derivative: Read) -> Read:
-    """The derivative with respect to a leaf under a name of its own, also where it is that of something else, too."""
+    """The derivative with respect to a leaf as a separate array, even if it equals the adjoint of another array."""
     if builder.adjoints.get(derivative.array) == leaf.array:
         return derivative
     copy = builder.append(Array(Kind.MAP, len(leaf.index), op=ops.identity, operands=(derivative,)))
@@ -124,7 +124,7 @@ def _named(builder: Builder, leaf: Read, derivative: Read) -> Read:
 
 
 def _results_early(program: Program) -> Program:
-    """The same program with each result right behind the last array that it reads, as a reader wants it."""
+    """The same program with each result directly after the last array that it reads, which is easier to read."""
     arrays = program.arrays
     results = {x.array for x in program.outputs if isinstance(x, Read) and not arrays[x.array].kind.is_leaf}
 
@@ -149,7 +149,7 @@ def _results_early(program: Program) -> Program:
 
 
 def _grouped(recording: Recording, **options: Any) -> tuple[Groups, list[Sequence[Value]]]:
-    """The classes of a recording; and its results with what its effects need, as lists of nodes."""
+    """The classes of a recording; and lists of nodes: its results, and the numbers that its effects write."""
     lists = [*[[output] for output in recording.outputs], *filter(None, recording.effects.outputs)]
     looks = [guard.node for guard in recording.guards]
     leaves = recording.arguments, recording.parameters
@@ -214,7 +214,7 @@ def inlined(program: Program, leaf: Leaf | None = None) -> Program:
             where.append(builder.read(every, [leaf.places[number] for number in array.data]))
         else:
             where.append(builder.append(array))
-    # What is known now is as many numbers as before.
+    # An output that has become a constant keeps its length.
     lengths = [len(x.index) if isinstance(x, Read) else 1 for x in program.outputs]
     outputs = [moved(x) if size == 1 else builder.spread(moved(x), size) for x, size in zip(program.outputs, lengths)]
     return builder.program(outputs)._replace(parts=program.parts)

@@ -16,10 +16,10 @@ FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds of compiling allowed before it has saved any time
 _LONG = 0.1  # seconds: if recording and compiling take longer, a further structure has to wait
 _PART = 0.5  # a structure waits until its calls have taken this part of the time that compiling takes
-_FIRST = 4.0  # the first program takes about this many times as long as the next one
-_SHARE = 0.25  # a recording that decides differently from others is compiled when it has served this part of that time
-_TWICE = 2.0  # another decision is recorded when plain calls have taken this many times that time
-_VAIN = 1.0  # a recording that never served is dropped when checking it has taken this many times as long
+_FIRST = 4.0  # the first program takes about so many times as long to compile as the next one
+_SHARE = 0.25  # a further recording is compiled when the calls that it served have taken this part of the compile time
+_TWICE = 2.0  # a call is recorded again when plain calls have taken so many times the time of recording and compiling
+_VAIN = 1.0  # a recording that served no call is dropped when checking it has taken so many times the time of recording
 _MOST_STRUCTURES = 1_000  # structures that are remembered
 
 
@@ -95,19 +95,19 @@ class Budget:
         return self.cost + self._compiling
 
     def compiled(self, seconds: float) -> None:
-        """Note the seconds that a program took; the first one includes kernels that others share."""
+        """Note the seconds that compiling a program took; the first program includes kernels that others share."""
         self._compiling = seconds if self.spent else seconds / _FIRST
         self.spent += seconds
 
     def must_wait(self, structure: Any) -> bool:
-        """``waits`` for a call; counts the call if it has to wait."""
+        """The same as ``waits``, for an actual call: a call that waits is counted as a miss."""
         waits = self.waits(structure)
         self.misses += waits
         return waits
 
     @contextmanager
     def without(self, structure: Any) -> Iterator[None]:
-        """In this context a call runs without the compiler; the seconds that it takes are noted."""
+        """A context for a call that runs without the compiler, which notes the seconds that the call takes."""
         started = thread_time()
         yield
         self.ran(structure, thread_time() - started)
@@ -137,9 +137,9 @@ class Budget:
         return self.recorded < FEW or self._plain >= _TWICE * self._price
 
     def compiles(self, seconds: float) -> bool:
-        """Whether to compile one more of several recordings, when its calls by the graph have taken so long."""
+        """Whether to compile a further recording, whose calls by the graph have taken this many seconds."""
         return seconds >= _SHARE * self._compiling
 
     def is_vain(self, seconds: float) -> bool:
-        """Whether it costs more to look at a recording that never serves, so long by now, than to record it again."""
+        """Whether to drop a recording that served no call: checking it has taken these seconds, more than recording."""
         return seconds > _VAIN * self.cost

@@ -205,7 +205,7 @@ class Compiled(Uncompiled):
         if fresh is None:
             for variant in self.kept.holding(structure):
                 if variant.has_effects and not recording_now():
-                    continue  # inside no_grad(), backward() has no effect: the recording would set gradients
+                    continue  # inside no_grad(), backward() sets no gradients, but the recording would
                 result = variant.evaluate(*asked, numbers, given)
                 if result is not None:
                     self.kept.served(structure, variant)

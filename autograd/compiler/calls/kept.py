@@ -1,4 +1,4 @@
-"""The recordings of a function that are kept, and in which order a call looks at them."""
+"""The recordings of a function that are kept, in the order in which a call tries them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Variants:
             self.forget(*self._ages[0])
 
     def served(self, structure: Any, variant: Variant) -> None:
-        """Let the next call look at this variant first."""
+        """Note that a variant served a call: the next call tries it first."""
         kept = self.by_structure.get(structure, ())
         if kept and kept[0] is not variant:
             self.by_structure[structure] = [variant, *[other for other in kept if other is not variant]]

@@ -276,15 +276,15 @@ class Uncompiled(Recordings):
     _told: tuple[Outside | None, tuple[bool, bool, bool]] = None, (False, False, False)  # see `_told_by_code`
 
     def directly(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
-        """The function as it is, with the arguments themselves where its recordings say that they serve as well.
+        """A call without the compiler, with plain numbers as arguments if the recordings show that they suffice.
 
-        Stand-ins for the numbers take as long as the function.  They are needed where it wants of a plain number what
-        only a Value has, and where it returns several numbers, of which some may come from the arguments alone.
+        Values in place of the numbers would cost as much as the function itself.  They are needed if the function uses
+        an attribute that only a Value has, or if it returns several numbers, some of which may be plain.
         """
         if self.takes_numbers and self.entries and not self.has_effects:
             try:
                 result = called(self.f, args)
-            except AttributeError as error:  # perhaps another branch wants more of a number than those that are known
+            except AttributeError as error:  # perhaps a branch that was not recorded needs a Value
                 if not isinstance(error.obj, (float, int)) or not hasattr(Value, error.name or ""):
                     raise
             else:

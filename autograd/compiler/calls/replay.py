@@ -171,7 +171,7 @@ def _computed(recording: Recording, numbers: Sequence[float], live: Sequence[flo
         guards.setdefault(guard.node, []).append(guard)
     if not all(_holds(guards[node], place) for node in guards if node in place or not node.parents):
         return None
-    slopes: dict[Value, dict[Value, float]] = {}  # of each node at which backward() began: one walk computes all
+    slopes: dict[Value, dict[Value, float]] = {}  # for each root of a backward(), the derivatives of one walk
     for node in recording.nodes:
         if node.op is not GRADIENT:
             place[node] = node.op.value(*_numbers(node.parents, place))
@@ -180,13 +180,13 @@ def _computed(recording: Recording, numbers: Sequence[float], live: Sequence[flo
             if root not in slopes:
                 slopes[root] = _slopes(recording, place, root)
             place[node] = slopes[root].get(leaf, 0.0)
-        if node in guards and not _holds(guards[node], place):  # most calls that decide otherwise do so early
+        if node in guards and not _holds(guards[node], place):  # guards usually fail early
             return None
     return place
 
 
 def _slopes(recording: Recording, place: Mapping[Value, float], root: Value) -> dict[Value, float]:
-    """The derivatives of a node with respect to all that it was computed from."""
+    """The derivatives of a node with respect to each node that it depends on."""
     found = {root: 1.0}
     for node in reversed(recording.nodes):
         if node not in found or node.op is GRADIENT:

@@ -28,14 +28,14 @@ _FEW = 256  # if the results have more local derivatives together, the call beco
 _MANY = 32  # if there are so many parameters, machine code reads them all at once,
 _PAYS = 3  # from this call on
 BY_GRAPH = 4  # calls of a small function that replay the recorded graph, before it is compiled
-PROVED = 2  # a recording with decisions is compiled after it served so many calls, its own among them
+PROVED = 2  # a recording with decisions is compiled after it served so many calls, including the recorded one
 _BY_GRAPH_IN_ALL = 10_000  # operands that these calls may compute together: compiling costs as much as ten times that
 BUILTIN_FROM = 4  # calls of value_and_grad before it becomes a builtin function
 TINY = 100  # a function with at most so many operands is faster as Python source than as machine code
-# Importing what machine code needs takes 0.2 s.  Until calls by Python source have taken so many seconds, machine code
-# has to wait, since many a program that calls a small function is over before.
+# Machine code needs imports that take 0.2 s, and a program that calls a small function may end before that.  So calls
+# run as Python source until they have taken this many seconds.
 PATIENCE = 0.05
-_FEW_CLASSES = 30  # with more classes, Python source is long
+_FEW_CLASSES = 30  # a program with more classes is too long for Python source
 
 if TYPE_CHECKING:
     from autograd.compiler.calls.plans import Plan, PointPlan, StepPlan
@@ -89,19 +89,16 @@ class Variant:
         self.captured: tuple[Any, ...] = kind(recording.parameters)
         labels = [node.label if node.parents else "" for node in recording.outputs]
         self.labels = labels if any(labels) else []  # of the outputs
-        self.calls = 0  # that it served, the recorded one among them
-        self.is_further = (
-            False  # whether there are others for this structure of the arguments, which decide differently
-        )
+        self.calls = 0  # the calls that it served, including the recorded one
+        self.is_further = False  # whether an earlier recording of this structure exists, with other decisions
         self._reads = 0  # how often the data of the captured leaves was read
         self._native: Numbers | None = None  # reads this data by machine code
         self.backend = backend
         # The number of calls that replay the graph, and the backend of the others.
         self._calls_by_graph, self._later = _stages(recording) if backend == "auto" else (0, backend)
-        # Whether machine code is too early; whether Python source would be long.
-        self._waits = backend == "auto" and len(recording.nodes.operands) < _BY_GRAPH_IN_ALL
-        self._is_irregular = False
-        # Seconds that the calls took until there was machine code: those it served, and those that decided otherwise.
+        self._waits = backend == "auto" and len(recording.nodes.operands) < _BY_GRAPH_IN_ALL  # for machine code
+        self._is_irregular = False  # whether Python source would be too long
+        # Seconds of calls before there was machine code: those that it served, and those whose guards failed.
         self._took = self._vainly = 0.0
         self.outside = outside
         self.budget = budget
@@ -137,9 +134,9 @@ class Variant:
 
     @property
     def _is_by_graph(self) -> bool:
-        """Whether a call is made by the graph, since to compile it would not pay, or not yet.
+        """Whether calls replay the graph, because compiling would not pay, or not yet.
 
-        One of several recordings, which decide differently, may never serve again.
+        If there are several recordings, with different decisions, each of them may never serve another call.
         """
         if self.backend != "auto" or self.plans:
             return False
@@ -149,7 +146,7 @@ class Variant:
 
     @property
     def is_vain(self) -> bool:
-        """Whether it served no other call, and to look at it has taken longer than to record it."""
+        """Whether it served no call but the recorded one, and checking it has taken longer than recording."""
         return self.calls < PROVED and self.budget.is_vain(self._vainly)
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], weighted: bool = False) -> Plan | EagerPlan:
@@ -285,7 +282,7 @@ class Variant:
     @property
     def pays_builtin(self) -> bool:
         """Whether ``value_and_grad`` was called often enough to be made a builtin function."""
-        early = self._waiting() and self._took < PATIENCE / 10  # it is 10x faster than Python source
+        early = self._waiting() and self._took < PATIENCE / 10  # a builtin function is 10x faster than Python source
         return self.backend == "native" or (self.calls >= BUILTIN_FROM and not early)
 
     def point_plan(self) -> PointPlan:
@@ -299,13 +296,13 @@ class Variant:
         return self._waits
 
     def _staged(self, key: Any, make: Callable[..., Any]) -> Any:
-        """The plan for a call; None if the graph makes it.
+        """The plan for a call; None if the call replays the graph.
 
-        As long as it is too early for machine code, Python source makes the calls behind the first, if it is short.
+        As long as it is too early for machine code, calls after the first ones run as Python source, if it is short.
 
         Args:
             key: The name of the plan.
-            make: A function that makes it of a backend and, if that is to be short, the largest number of classes.
+            make: A function that makes the plan, given a backend and perhaps the largest number of classes allowed.
         """
         if self._is_by_graph:
             return None
