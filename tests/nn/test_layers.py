@@ -89,7 +89,10 @@ def test_what_cannot_be_made_is_refused(make: Callable[[], Any], message: str) -
         (lambda: Layer(3, 2)([1.0] * 4), "this layer has 3 inputs, but got 4 numbers"),
         (lambda: MLP(3, [2])([1.0, 2.0]), "this MLP has 3 inputs, but got 2 numbers"),
         (lambda: MLP(1, [2])([]), "this MLP has 1 inputs, but got 0 numbers"),
-        (lambda: MLP(2, [2])([[1.0, 2.0]] * 3), r"one sample, a list of 2 inputs, but .* 3 lists: predict\(model, X\)"),
+        (
+            lambda: MLP(2, [2])([[1.0, 2.0]] * 3),
+            r"one sample, a list of 2 inputs, but .* 3 lists: use predict\(model, X\)",
+        ),
         (lambda: MLP(2, [2])(np.ones((3, 2))), "takes one sample, a list of 2 inputs, but got a list of 3 lists"),
         (
             lambda: Layer(2, 1)([[1.0, 2.0]]),
