@@ -48,7 +48,7 @@ class Variants:
         if not any(isinstance(x, float) for x in given):
             return True
         forms = [variant.recording.form for variant in self.all()]
-        return any(form is not None and form.is_number for form in forms)
+        return any(form is not None and form.is_number and form.kinds[0] is not Value for form in forms)
 
     def apart(self, given: Sequence[Any]) -> bool:
         """Whether the Values are distinct, and none of them is also captured by the function."""

@@ -64,7 +64,8 @@ class Nodes:
             put_back(changed, new, self.call.leaves, args)
         if form is None:
             return self.node(0)
-        return form.filled([self.node(k) if kind is Value else kind(values[k]) for k, kind in enumerate(form.kinds)])
+        new = [self.node(k) if kind is Value else kind(values[k]) for k, kind in enumerate(form.kinds)]
+        return form.filled(new, self.call.leaves)
 
     def node(self, k: int) -> Value:
         """Output k as a node; derivatives that the call has not computed are computed when somebody reads them."""

@@ -26,6 +26,7 @@ from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.recorder import Guard, Recorder, at_work
 from autograd.compiler.recording.results import (
     Form,
+    alone,
     copied,
     depends_on,
     is_plain_number,
@@ -187,7 +188,7 @@ def _results(
     elif is_structure(output) or (output is None and (contents or has_effects)) or is_plain_number(output, leaves):
         form, outputs = taken_apart(output, leaves, outside=outside)
     else:
-        outputs = [as_node(output)]
+        form, outputs = alone(output, leaves, outside), [as_node(output)]
     if contents:
         left, computed = taken_apart(contents, (), copies.known)  # a Value only where it is one without
         outputs += computed

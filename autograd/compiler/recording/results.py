@@ -40,7 +40,7 @@ class Form(NamedTuple):
     @property
     def is_number(self) -> bool:
         """Whether it is one number, not several."""
-        return isinstance(self.template, _Place)
+        return isinstance(self.template, (_Place, Given, Value))
 
     def filled(self, numbers: Sequence[Any], given: Sequence[Any] = (), containers: Sequence[Any] = ()) -> Any:
         """The structure with these in the places of the numbers."""
@@ -89,6 +89,15 @@ def several(result: Any) -> TypeError:
 def copied(result: Any) -> Any:
     """The same structure in lists and dictionaries of its own: what it shares with the outside will be put back."""
     return _mapped(result, lambda x: x, {})
+
+
+def alone(result: Any, arguments: list[Value], outside: Mapping[int, Any]) -> Form | None:
+    """The form of one Value that the caller has, too: it is returned itself, as without the compiler."""
+    if not isinstance(result, Value) or result.parents:
+        return None
+    if result in arguments:
+        return Form(Given(arguments.index(result)), [Value])
+    return Form(result, [Value]) if id(result) in outside else None
 
 
 def taken_apart(

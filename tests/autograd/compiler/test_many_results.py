@@ -398,3 +398,43 @@ def test_a_smooth_function_with_many_results_has_no_kink() -> None:
     report = autograd.gradcheck(lambda *xs: fsum(compiled(xs)), inputs())
     assert report
     assert not report.kinks
+
+
+class Holder:
+    """Has a parameter."""
+
+    def __init__(self) -> None:
+        self.p = Value(5.0)
+
+
+holder = Holder()
+captured = Value(2.0)
+
+
+def stepped(x: float) -> Value:
+    captured.grad = 0.0
+    (captured * x).backward()
+    captured.data -= 0.1 * captured.grad
+    return captured
+
+
+@pytest.mark.parametrize(
+    ("f", "argument", "expected"),
+    [
+        (lambda x: captured, 1.0, captured),
+        (lambda x: holder.p, 1.0, holder.p),
+        (lambda x: x, captured, captured),
+        (stepped, 0.5, captured),
+        (lambda x: {"p": [captured, x * captured]}["p"][0], 1.0, captured),
+    ],
+)
+def test_a_value_of_the_callers_is_returned_itself(f: Any, argument: Any, expected: Value) -> None:
+    """What is done with the result, such as to set its data, is done with it."""
+    compiled = autograd.compile(f)
+    for _ in range(6):
+        result = compiled(argument)
+        assert result is expected
+        result.data = 2.0
+    assert compiled.recordings == 1
+    if f is not stepped:
+        assert compiled.value_and_grad(argument) == (2.0, (1.0,) if isinstance(argument, Value) else (0.0,))
