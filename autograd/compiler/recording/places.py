@@ -98,7 +98,7 @@ class Places:
 
     def __init__(self, outside: Outside, live: Sequence[Place]) -> None:
         self.outside, self._places = outside, [place for place in live if place.key is not END]
-        self._logs = Logs(outside, [place for place in live if place.key is END])
+        self._logs = [Log(place, _places_of(place.space, outside)) for place in live if place.key is END]
         self.discovered: list[Place] = []  # places of numbers that it turned out to change
         self._live: list[_Live] = []
         self._only_set: list[Difference] = []
@@ -115,7 +115,8 @@ class Places:
             traced = [TracedInt(node) if type(x) is int else TracedFloat(node) for x, node in zip(numbers, leaves)]
             self._live.append(_Live(place, before, rebuild(before, traced), leaves))
         put_all(self._places, [live.mark for live in self._live])
-        self._logs.install()
+        for log in self._logs:
+            _install(log)
         return chain.from_iterable([live.leaves for live in self._live])
 
     def restore(self) -> None:
@@ -132,7 +133,7 @@ class Places:
         seen = self.outside.seen
         # What the function appends to a list.  One that has grown without a stand-in in its place may be of that kind:
         # then the function is recorded once more, which tells whether it also reads it.
-        found = [part_of(place, items, seen) for place, items in self._logs.remove()]
+        found = [part_of(log._end, items, seen) for log in self._logs if (items := _remove(log))]
         differences = self.outside.differences()
         if differences is None and (lists := grown(self.outside)):
             self.discovered += lists
@@ -242,9 +243,9 @@ class TreeReader:
 class Log:
     """In the place of a list or a deque while a function is recorded."""
 
-    def __init__(self, place: Place) -> None:
-        self._place, self._target, self._name, self._read = place, place.space, place.name, False
-        self._items: list[Any] = []
+    def __init__(self, end: Place, places: list[Place] | None) -> None:
+        self._end, self._places = end, places  # the end of the list, and where the list stands
+        self._target, self._items, self._read = end.space, list[Any](), False
 
     def append(self, x: Any) -> None:
         """Note one more member."""
@@ -268,13 +269,9 @@ class Log:
 
 def _refuse(log: Log, *_: Any) -> NoReturn:
     log._read = True
-    raise _is_read(log._name)
-
-
-def _is_read(name: str) -> NotReplayableError:
-    return NotReplayableError(
-        f"appends to {name} and also reads it or changes it in another way: do one of the two after the call, with "
-        "what the function returns"
+    raise NotReplayableError(
+        f"appends to {log._end.name} and also reads it or changes it in another way: do one of the two after the call, "
+        "with what the function returns"
     )
 
 
@@ -287,36 +284,28 @@ for _name in _REFUSED.split():
 Sequence.register(Log)
 
 
-class Logs:
-    """The lists to which a function appends, while it is recorded."""
+def _install(log: Log) -> None:
+    """Put the stand-in into the places of the list.
 
-    def __init__(self, outside: Outside, targets: Iterable[Place]) -> None:
-        self._logs = list(map(Log, targets))
-        self._places = [_places_of(log._target, outside) for log in self._logs]
+    Raises:
+        NotReplayableError: The list is also where nothing can be put, such as in a tuple.
+    """
+    if log._places is None:
+        raise NotReplayableError(f"appends to {log._end.name}, which it also reaches by another name: use one name")
+    put_all(log._places, [log] * len(log._places))
 
-    def install(self) -> None:
-        """Put the stand-ins into the places of the lists.
 
-        Raises:
-            NotReplayableError: A list is also where nothing can be put, such as in a tuple.
-        """
-        for log, places in zip(self._logs, self._places):
-            if places is None:
-                raise NotReplayableError(f"appends to {log._name}, which it also reaches by another name: use one name")
-            put_all(places, [log] * len(places))
+def _remove(log: Log) -> list[Any]:
+    """Put the list back where the function left the stand-in, and return what is to be appended to it.
 
-    def remove(self) -> list[tuple[Place, list[Any]]]:
-        """Put the lists back where the function left the stand-ins, and return what is to be appended to each.
-
-        Raises:
-            NotReplayableError: A list was used otherwise.
-        """
-        for log, places in zip(self._logs, self._places):
-            left = [place for place in places or () if place.get() is log]
-            put_all(left, [log._target] * len(left))
-            if log._read:
-                raise _is_read(log._name)
-        return [(log._place, log._items) for log in self._logs if log._items]
+    Raises:
+        NotReplayableError: The list was used otherwise.
+    """
+    left = [place for place in log._places or () if place.get() is log]
+    put_all(left, [log._target] * len(left))
+    if log._read:
+        _refuse(log)
+    return log._items
 
 
 def grown(outside: Outside) -> list[Place]:

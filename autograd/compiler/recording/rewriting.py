@@ -36,7 +36,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from autograd.compiler.recording.allowed import check_names, checked
-from autograd.compiler.recording.choosing import changing, choice, identical
+from autograd.compiler.recording.choosing import changing, choice, identical, original
 from autograd.compiler.recording.loops import Loop, loop_of
 from autograd.compiler.recording.traced import TracedBool
 from autograd.functions import take
@@ -72,7 +72,7 @@ def is_traced(condition: Any, *names: str) -> bool:
     return all(isinstance(x, (Number, float, int)) for x in found)
 
 
-_WRITTEN = (subscript, is_traced, changing, choice, identical, checked)
+_WRITTEN = (subscript, is_traced, changing, choice, identical, checked, original)
 _HELPERS = {f"<autograd: {helper.__name__}>": helper for helper in _WRITTEN}  # by the text in the place of each
 
 
@@ -114,13 +114,9 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """``rows[i].grad = 0`` changes the member itself."""
-        if isinstance(node.ctx, ast.Load):
-            return self.generic_visit(node)
-        inner: Any = node
-        while isinstance(inner.value, ast.Subscript):
-            inner = inner.value
-            inner.slice = self.visit(inner.slice)
-        inner.value = self.visit(inner.value)
+        self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load):
+            node.value = _call("original", node.value, node.value)
         return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:

@@ -96,36 +96,36 @@ class Watch:
             return False
         return all(map(is_, now, seen)) or all(map(_same, now, seen))
 
+    def _others(self) -> list[tuple[int, Any, Any]] | None:
+        """The objects that are other ones now, with their numbers; None if there are more or fewer objects."""
+        now, seen = self.find(), self.seen
+        if len(now) != len(seen):
+            return None
+        return [(k, *pair) for k, pair in enumerate(zip(seen, now)) if not _same(*pair)]
+
     def holds_but_for_numbers(self) -> bool:
         """Whether all that is another object now is a number, and was one."""
-        if self.holds():
-            return True
-        now, seen = self.find(), self.seen
-        if len(now) == len(seen):
-            others = [x for pair in zip(now, seen) if not _same(*pair) for x in pair]
-        else:
-            others = [*now, *seen]
-        return bool(now) and _NUMBERS.issuperset(map(type, others))
+        others = [] if self.holds() else self._others()
+        found = [*self.find(), *self.seen] if others is None else [x for _, *pair in others for x in pair]
+        return _NUMBERS.issuperset(map(type, found)) and (others is not None or len(self.find()) > 0)
 
     def changed(self) -> str:
         """The name of an object that is another one now; empty if there is none."""
         if self.holds():
             return ""
-        pairs = zip(self.names, self.seen, self.find()) if isinstance(self.names, list) else ()
-        return next((name for name, seen, now in pairs if not _same(now, seen)), str(self.names))
+        others = self._others() if isinstance(self.names, list) else ()
+        return self.names[others[0][0]] if others else str(self.names)
 
     def differences(self) -> list[Difference] | None:
         """The objects that are other ones now; None if it is not known where they are, or there are more or fewer."""
         if self.holds():
             return []
-        now, seen = self.find(), self.seen
-        if self.space is None or len(now) != len(seen) or len(self.keys) != len(seen):
-            return None
-        changed = [k for k, (x, y) in enumerate(zip(now, seen)) if not _same(x, y)]
-        if any(self.keys[k] is NO_KEY for k in changed):
+        others = self._others()
+        known = self.space is not None and len(self.keys) == len(self.seen)
+        if others is None or not known or any(self.keys[k] is NO_KEY for k, _, _ in others):
             return None
         name = self.changed()
-        return [Difference(self.space, self.keys[k], name, seen[k], now[k]) for k in changed]
+        return [Difference(self.space, self.keys[k], name, seen, now) for k, seen, now in others]
 
     def put_back(self) -> None:
         """Put the objects back that are other ones now."""
