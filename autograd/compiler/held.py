@@ -67,8 +67,8 @@ class Held:
         self.part_sources: list[tuple[int, int]] = []
         read = effects.outside
         self._number_leaves(recording, read)
-        self.trees = _trees(read, effects.written, set(deferrable))
-        self.columns = _columns(recording, read, effects.written) if available() else []
+        self.trees = _trees(read, effects.written.parts, set(deferrable))
+        self.columns = _columns(recording, read, effects.written.parts) if available() else []
         self._number_sources(recording)
         self._of_values(recording)
         keys: list[Any] = [*zip(repeat("data"), self.data), *zip(repeat("grad"), self.grads)]
@@ -97,7 +97,7 @@ class Held:
         held = {(id(tree.place.space), tree.place.key) for tree in self.trees}
         lists = {id(column) for column in self.columns}
         at = 0
-        for part in effects.written:
+        for part in effects.written.parts:
             space, key, count = id(part.place.space), part.place.key, len(part.nodes)
             if space in lists or (space, key) in held:
                 self.sources.update(

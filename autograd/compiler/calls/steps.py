@@ -15,7 +15,6 @@ from typing import Any
 from autograd.collector import collector_paused
 from autograd.compiler.recording.effects import Effects, Target
 from autograd.compiler.recording.record import Recording
-from autograd.compiler.recording.written import Puts
 from autograd.compiler.residence import set_data, set_grad, settle
 
 Found = tuple[list[float], list[list[float]]]  # the outputs, and the numbers that the effects need
@@ -76,6 +75,6 @@ def write(effects: Effects, lists: Sequence[list[float]], arguments: Sequence[An
     targets, constants = effects.constants
     calls.append(map(set_grad, _objects(targets, arguments), constants))
     with collector_paused():  # new tuples replace as many old ones, so that there is no garbage to search for
-        if effects.written:
-            calls.append(Puts(effects.written).calls(next(supply, [])))
+        if effects.written.parts:
+            calls.append(effects.written.calls(next(supply, [])))
         deque(chain.from_iterable(calls), maxlen=0)

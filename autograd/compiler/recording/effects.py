@@ -25,7 +25,7 @@ from autograd import ops
 from autograd.compiler.recording.choosing import Chosen
 from autograd.compiler.recording.places import Places, Reader
 from autograd.compiler.recording.traced import TracedFloat, node_of
-from autograd.compiler.recording.written import NotReplayableError, Part, Place, part_of
+from autograd.compiler.recording.written import NotReplayableError, Place, Puts, part_of
 from autograd.compiler.residence import set_data
 from autograd.errors import CompileError
 from autograd.graph import restore
@@ -77,24 +77,24 @@ class Effects(NamedTuple):
     # The parameters whose gradient it reads, as many as the first of the recording's numbers.
     reads: Sequence[Target] = ()
     outside: Reader | None = None  # the numbers that it reads elsewhere, the rest of the recording's numbers
-    written: Sequence[Part] = ()  # what it sets elsewhere
+    written: Puts = Puts(())  # what it sets elsewhere
     # Updated numbers that a result is computed from, and the parameters that they are of.
     updates: Mapping[Value, Value] = MappingProxyType({})
 
     @property
     def any(self) -> bool:
         """Whether there is one."""
-        return bool(self.data[0] or self.gradients[0] or self.constants[0] or self.written)
+        return bool(self.data[0] or self.gradients[0] or self.constants[0] or self.written.parts)
 
     @property
     def lists(self) -> frozenset[int]:
         """The ids of the lists and dictionaries outside that a call changes."""
-        return frozenset([id(part.place.space) for part in self.written if part.place.is_item])
+        return frozenset([id(part.place.space) for part in self.written.parts if part.place.is_item])
 
     @property
     def outputs(self) -> list[Sequence[Value]]:
         """The nodes to compute, those that are not there yet."""
-        return [self.data[1], self.gradients[1], [node for part in self.written for node in part.nodes]]
+        return [self.data[1], self.gradients[1], [node for part in self.written.parts for node in part.nodes]]
 
 
 class Changes:
@@ -208,7 +208,7 @@ class Changes:
                 if p in self.targets:
                     raise NotReplayableError("sets the label of an argument: set it before the call")
                 written.append(part_of(Place(p, "label", "a label"), p.label, {}))
-        return Effects(_columns(data), _columns(gradients), _columns(constants), (), None, written)
+        return Effects(_columns(data), _columns(gradients), _columns(constants), (), None, Puts(written))
 
     def read(self, leaves: Sequence[Value], effects: Effects) -> tuple[list[Value], Effects]:
         """The leaves of numbers that a call reads besides parameters, and the effects with what reads them."""

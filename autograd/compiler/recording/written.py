@@ -93,6 +93,7 @@ class Puts:
     """Puts numbers into some places."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = parts
         self._makes, self._puts = [part.make for part in parts], [part.place.put for part in parts]
 
     def calls(self, numbers: Sequence[float]) -> Iterator[Any]:
