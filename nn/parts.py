@@ -124,9 +124,9 @@ class Linear(Module):
 
 
 class Embedding(Module):
-    """A row of parameters for each of ``num_embeddings`` things; the rows start normal with standard deviation 1.
+    """A table with ``num_embeddings`` rows of parameters, which start normal with standard deviation 1.
 
-    It takes the number of a thing, or a list of them.  Only the rows that were looked up get a gradient.
+    The input is the index of a row, or a list of indices.  Only the rows that were looked up get a gradient.
 
     >>> letters = Embedding(27, 2)
     >>> len(letters(5)), len(letters([5, 13, 13, 1]))
@@ -148,11 +148,11 @@ class Embedding(Module):
 
 
 class Dropout(Module):
-    """While training, each number is 0 with probability p, and the others are divided by 1 − p, so that the mean stays.
+    """In training, each number is 0 with probability p, and the others are divided by 1 − p, which keeps the mean.
 
-    ``fit`` compiles it, and draws for each sample in each step as without the compiler.  A function with
-    ``autograd.compile`` above it is compiled in eval mode; while training it runs without the compiler.  ``inplace`` is
-    only accepted, for programs written for PyTorch: the numbers that come out are the same.
+    ``fit`` compiles it, and draws new random numbers for each sample in each step.  A function that is decorated with
+    ``autograd.compile`` is compiled in eval mode; in training mode it runs without the compiler.  ``inplace`` is
+    accepted for programs from PyTorch, and ignored: the results are the same.
 
     Source: N. Srivastava and others, "Dropout" (2014).
 
@@ -242,16 +242,16 @@ def _check_length(part: Module, x: Sequence[Any], expected: int, what: str = "nu
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
 class Conv2d(Module):
-    """y_o at (i, j) = b_o + Σ over channels c and places (k, l) of the window of w_ockl x_c at (i + k, j + l).
+    """y_o at (i, j) = b_o + Σ over channels c and positions (k, l) of the window of w_ockl x_c at (i + k, j + l).
 
-    The same few weights everywhere: each gets the sum of the gradients of all places.  It takes one picture, for each
-    channel its rows of numbers.
+    All positions share the same weights, so that a weight gets the sum of the gradients at all positions.  The input is
+    one picture: for each channel, a list of rows.
 
     Args:
-        in_channels, out_channels: The number of pictures that go in and that come out.
+        in_channels, out_channels: The number of channels of the input and of the output.
         kernel_size: The side of the window, or its height and width.
-        stride: The number of places by which the window moves.
-        padding: The number of zeros on each side of the picture.
+        stride: The step from one position of the window to the next.
+        padding: The number of zeros that are added on each side of the picture.
         bias: Whether there is a b.
 
     >>> edges = Conv2d(1, 1, (1, 2), bias=False)

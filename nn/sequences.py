@@ -62,7 +62,7 @@ class RNNCell(Module):
 
 
 class GRUCell(RNNCell):
-    """One step of a gated recurrent unit: gates decide how much of h goes into what is new, and how much of h stays.
+    """One step of a gated recurrent unit: gates say how much of h enters the new content n, and how much of h stays.
 
         r, z = σ(…)        each from its own rows of W_ih x + b_ih + W_hh h + b_hh, in the order r z n
         n = tanh(W_in x + b_in + r (W_hn h + b_hn))
@@ -131,10 +131,10 @@ class LSTMCell(RNNCell):
 
 
 class MultiheadAttention(Module):
-    """Each row of the query takes from the rows of the value what fits: Σ_t softmax_t(q · k_t / sqrt(d)) v_t.
+    """For each row of the query, a weighted sum of the rows of the value: Σ_t softmax_t(q · k_t / sqrt(d)) v_t.
 
-    Each of ``num_heads`` heads does so with its own part of q = W_q x + b_q, k and v, of d = embed_dim / num_heads
-    numbers; what they find is put side by side and goes through ``out_proj``.
+    Each of ``num_heads`` heads uses its own part of q = W_q x + b_q, k and v, with d = embed_dim / num_heads numbers.
+    The results of the heads are concatenated and go through ``out_proj``.
 
     Source: A. Vaswani and others, "Attention Is All You Need" (2017).
 

@@ -66,12 +66,12 @@ class Finding:
 def diagnose(root: Value | Sequence[Value], *, number_format: str = ".4g", everywhere: bool = False) -> Diagnosis:
     """Find where gradients die (dead ReLU, product with 0), fade (saturation), blow up or become nan.
 
-    Only live places are listed: what is already cut off further on is not blamed again.
+    A place is not listed if its gradient is already cut off nearer to the output.
 
     Args:
         root: The output, or several.
         number_format: Format of numbers.
-        everywhere: Whether to list the places that are cut off further on, too.
+        everywhere: Whether to list these places, too.
 
     Returns:
         The findings; text when printed, a table in a notebook, and a drawing with the places marked by ``draw()``.

@@ -14,12 +14,12 @@ _WITH_NUMBERS = 8  # tokens; with more of them there is no room
 
 
 def plot_attention(weights: Sequence[Sequence[Any]], tokens: Sequence[str], ax: Axes | None = None) -> Axes:
-    """Draw the weights of attention: a row for each token that looks, a column for each that is looked at.
+    """Draw the weights of attention: a row for each query token, and a column for each key token.
 
         plot_attention(weights, ".anna")
 
-    A row may end early, as those of a causal attention do: what it has no weight for stays empty. Up to eight tokens
-    have their numbers written into the fields.
+    A row may be shorter, as with a causal mask: fields without a weight stay empty. For up to eight tokens, the fields
+    also show the numbers.
 
     Args:
         weights: A list per token, of numbers or Values that add up to 1; ``MultiheadAttention`` gives them as its

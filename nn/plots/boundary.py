@@ -66,7 +66,7 @@ def plot_boundary(
     threshold: float = 0.0,
     resolution: int = 100,
 ) -> Axes:
-    """Colour the plane by what a classifier of two features says, and draw the samples on it.
+    """Colour the plane by the predictions of a classifier with two features, and draw the samples on it.
 
         plot_boundary(model, X, y).set_title("two moons")
 

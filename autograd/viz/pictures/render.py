@@ -60,17 +60,17 @@ def _in_wheel() -> Path | None:
 
 
 def set_renderer(renderer: Renderer | None) -> None:
-    """Let a function draw from now on, in place of the Graphviz that is found.
+    """Use a function to draw from now on, instead of the Graphviz that is found.
 
-    For platforms on which none is found, or for one that runs elsewhere, as on a server.
+    This is for platforms without Graphviz, or for a Graphviz that runs elsewhere, such as on a server.
 
     Args:
         renderer: A function of DOT text and a format that returns the picture as bytes or text.  Drawings ask for the
             format "svg" unless they are told otherwise; pages ask for "json0", which is Graphviz's layout as JSON.
-            None goes back to what is found.
+            None restores the Graphviz that is found.
 
     Raises:
-        TypeError: It cannot be called.
+        TypeError: The renderer cannot be called.
 
     >>> from autograd import draw_dot
     >>> set_renderer(lambda source, format: f"{len(source.splitlines())} lines of DOT as {format}")

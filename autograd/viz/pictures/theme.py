@@ -89,9 +89,9 @@ def theme_named(name: str) -> Theme:
 
 # ---- once for all ----------------------------------------------------------------------------------------------------
 def theme(name: str = "") -> str:
-    """Choose the theme of all drawings and pages to come.
+    """Choose the theme of all later drawings and pages.
 
-    Without a choice, drawings in a notebook are as light or dark as it is, files are light, and pages have a button.
+    Without a choice, drawings in a notebook are light or dark like the notebook, files are light, pages have a button.
 
     Args:
         name: "light", "dark" or "print" (of drawings; a page is light then); "" takes the choice back.
