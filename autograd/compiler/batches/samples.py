@@ -13,9 +13,8 @@ from autograd.collector import collector_paused
 from autograd.compiler.calls.reuse import reused
 from autograd.compiler.machine.library import kept
 from autograd.compiler.machine.machine import Machine
-from autograd.compiler.pipeline import inlined
-from autograd.compiler.program.classes import Kind
-from autograd.compiler.program.group import group
+from autograd.compiler.machine.points import Points
+from autograd.compiler.pipeline import assemble, inlined
 from autograd.compiler.recording.arguments import arguments_of, form
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording, advice, record
@@ -183,30 +182,15 @@ class Evaluator:
         known = set(leaves)
         self.others = [leaf for leaf in recording.parameters if leaf not in known]
         columns = table_of(data)
-        self.count = len(columns)
-        self.lanes = lanes = min(_LANES, max(self.count, 2))
+        lanes = min(_LANES, max(len(columns), 2))
         whole = recording._replace(parameters=[*leaves, *self.others])
         with collector_paused():
-            self.machine = reused("evaluation", whole, lanes, lambda name: kept(name, lambda: _machine(whole, lanes)))
-        self.frame = self.machine.frame()
-        # The last call is filled up with the last sample.
-        places = np.minimum(np.arange(-(-self.count // lanes) * lanes), self.count - 1).reshape(-1, lanes)
-        self.data = self.machine.data(len(places))
-        self.machine.fill(self.data, Kind.ARGUMENT, columns[places].transpose(0, 2, 1))
+            machine = reused(
+                "evaluation", whole, lanes,
+                lambda name: kept(name, lambda: Machine(inlined(assemble(whole, batched=True).program), lanes)),
+            )  # fmt: skip
+        self.points, self.columns = Points(machine), columns.T
 
     def __call__(self, numbers: Any) -> Any:
         """Every output for every sample, [output, sample], with these numbers of the leaves."""
-        self.machine.fill(self.frame, Kind.PARAMETER, np.concatenate([numbers, [leaf._data for leaf in self.others]]))
-        found = np.empty((len(self.recorded), len(self.data), self.lanes))
-        for k, data in enumerate(self.data):
-            self.machine.run(self.frame, data[None])
-            for row, output in zip(found[:, k], self.machine.program.outputs):
-                row[:] = self.machine.read(self.frame, data[None], output)
-        return found.reshape(len(found), -1)[:, : self.count]
-
-
-def _machine(recording: Recording, lanes: int) -> Machine:
-    """The machine code of all outputs, for this many samples at a time."""
-    lists = [[output] for output in recording.outputs]
-    groups = group(lists, recording.arguments, recording.parameters, recording.nodes, batched=True)
-    return Machine(inlined(groups.builder.program(map(groups.output, lists))), lanes)
+        return np.array(self.points(self.columns, np.concatenate([numbers, [leaf._data for leaf in self.others]])))

@@ -141,9 +141,10 @@ class PointPlan:
         return program_of(self.recording, (False, True))
 
     def _natively(self) -> Any:
-        from autograd.compiler.machine.points import Points
+        from autograd.compiler.machine.machine import Machine
+        from autograd.compiler.machine.points import BLOCK, Points
 
-        points = Points(inlined(assemble(self.recording, [Kind.ARGUMENT], batched=True).program))
+        points = Points(Machine(inlined(assemble(self.recording, [Kind.ARGUMENT], batched=True).program), BLOCK))
         self._is_native = True
         return points
 

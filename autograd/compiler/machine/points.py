@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from autograd.compiler.machine.native.lowering import lower
 from autograd.compiler.machine.native.vector_math import VectorMath
 from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, choice_of
 
-_BLOCK = 4096  # points at a time: a few hundred kilobytes for a function of a few numbers
+BLOCK = 4096  # points at a time: a few hundred kilobytes for a function of a few numbers
 
 
 def caller(program: Program, args: tuple[Any, ...], result: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
@@ -117,32 +117,32 @@ def _sent(code: Code, array: Array, number: Callable[[Operand, int], Register]) 
 
 
 class Points:
-    """The outputs of a batched program at many points, [output][point]."""
+    """The outputs of a batched program at many points, in blocks of as many as the machine code takes at once."""
 
-    def __init__(self, program: Program) -> None:
-        self.machine = Machine(program, _BLOCK)
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
         self.memory: list[tuple[Any, Any]] = []
 
-    def __call__(self, columns: Sequence[Any], parameters: Any) -> list[Any]:
-        """Evaluate at points given as one array of numbers per argument."""
-        count = len(columns[0])
+    def __call__(self, columns: Any, parameters: Any) -> list[Any]:
+        """The outputs [output][point] at points whose numbers are given as [argument][point]."""
+        machine, lanes, columns = self.machine, self.machine.batch, np.asarray(columns)
+        count = columns.shape[1]
         try:
             frame, data = self.memory.pop()  # another thread may take the last one at any time
         except IndexError:
-            frame, data = self.machine.frame(), self.machine.data()
-        self.machine.fill(frame, Kind.PARAMETER, np.asarray(parameters, dtype=float))
-        outputs = [np.empty((len(x.index) if isinstance(x, Read) else 1, count)) for x in self.machine.program.outputs]
-        block = np.empty((len(columns), _BLOCK))
-        for first in range(0, count, _BLOCK):
-            here = slice(first, min(first + _BLOCK, count))
+            frame, data = machine.frame(), machine.data()
+        machine.fill(frame, Kind.PARAMETER, np.asarray(parameters, dtype=float))
+        outputs = [np.empty((len(x.index) if isinstance(x, Read) else 1, count)) for x in machine.program.outputs]
+        block = np.empty((len(columns), lanes))
+        for first in range(0, count, lanes):
+            here = slice(first, min(first + lanes, count))
             size = here.stop - first
-            for row, column in zip(block, columns):
-                row[:size] = column[here]
-                row[size:] = row[0]  # as harmless as a point that counts
-            self.machine.fill(data, Kind.ARGUMENT, block)
-            self.machine.run(frame, data)
-            for found, output in zip(outputs, self.machine.program.outputs):
-                numbers = self.machine.read(frame, data, output)
+            block[:, :size] = columns[:, here]
+            block[:, size:] = block[:, :1]  # as harmless as a point that counts
+            machine.fill(data, Kind.ARGUMENT, block)
+            machine.run(frame, data)
+            for found, output in zip(outputs, machine.program.outputs):
+                numbers = machine.read(frame, data, output)
                 found[:, here] = numbers[:, :size] if numbers.ndim == 2 else numbers[:, None]
         self.memory.append((frame, data))
         return [row for found in outputs for row in found]
