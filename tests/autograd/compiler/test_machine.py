@@ -335,7 +335,7 @@ def formula_program(batched: bool) -> Program:
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 5000])
 def test_many_points_of_a_formula(count: int) -> None:
     xs, ys = np.random.default_rng(1).uniform(-1, 1, (2, count))
-    first, second, third, fourth = Points(formula_program(True))([xs, ys], [])
+    first, second, third, fourth = Points(Machine(formula_program(True), 4096))([xs, ys], [])
     np.testing.assert_allclose(first, 4.0 * np.sin(xs * ys) - ys, rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(second, np.sin(xs * ys), rtol=1e-13)
     assert third.tolist() == xs.tolist()
@@ -410,7 +410,8 @@ def test_memory_that_another_thread_takes_in_between() -> None:
     tape = Tape(record(lambda x: x.exp(), [1.0]))
     tape.free = Emptied()
     assert tape([0.0], []).outputs == [1.0]
-    points = Points(inlined(assemble(record(lambda x: x.exp(), [1.0]), [Kind.ARGUMENT], batched=True).program))
+    batched = assemble(record(lambda x: x.exp(), [1.0]), [Kind.ARGUMENT], batched=True).program
+    points = Points(Machine(inlined(batched), 64))
     points.memory = Emptied()
     assert points([np.zeros(3)], [])[0].tolist() == [1.0] * 3
 
