@@ -95,30 +95,6 @@ def topological_order(*roots: T, known: Iterable[T] = ()) -> list[T]:
     return order
 
 
-def reading_order(*roots: T) -> list[T]:
-    """A topological order in which the first operand comes before the others, as in a formula.
-
-    ``topological_order`` visits the last operand first, which is fastest.
-
-    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
-    >>> [node.label or node.op.symbol for node in reading_order(a * b + b**2)]
-    ['a', 'b', '*', ' ', '**', '+']
-    """
-    # A node waits on the stack, below its operands, until these are in order.  Boxes of a folded drawing may depend on
-    # each other: an operand that waits itself is not waited for again.
-    order: dict[T, None] = {}
-    begun: set[T] = set()
-    stack = [*reversed(roots)]
-    while stack:
-        node = stack.pop()
-        if node in begun:
-            order[node] = None
-        else:
-            begun.add(node)
-            stack += [node, *[parent for parent in reversed(node.parents) if parent not in begun]]
-    return [*order]
-
-
 def leaves(*roots: T) -> list[T]:
     """The nodes without parents that the roots depend on, in the order of the walk."""
     return [node for node in topological_order(*roots) if not node.parents]

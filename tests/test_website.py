@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from autograd import grad
-from autograd.graph import reading_order
 from autograd.viz.pictures.theme import THEMES, Kind
+from autograd.viz.text.notation import reading_order
 from tests.support.browser import gradients_on, started_chromium  # noqa: F401 - a fixture
 from tests.support.javascript import MODULES
 from tests.support.site import Visit, built_and_served, visited, website  # noqa: F401 - fixtures

@@ -214,16 +214,12 @@ class Diagnosis:
         faded = {node for node in self.gradients if node not in self.alive and node.op is not ops.constant}
         return draw_dot(self.roots, notes=notes, faded=faded, **options)
 
-    def _groups(self) -> list[list[Finding]]:
-        """The findings in groups of the same kind and reason."""
+    def _rows(self) -> Iterator[tuple[str, str, str, str]]:
+        """The findings of each kind and reason: the kind, the places, the reason, and the leaves that are cut off."""
         groups: dict[tuple[str, str], list[Finding]] = {}
         for finding in self.findings:
             groups.setdefault((finding.kind, finding.reason), []).append(finding)
-        return list(groups.values())
-
-    def _rows(self) -> Iterator[tuple[str, str, str, str]]:
-        """The kind of each group of findings, with its places, its reason, and the leaves that are cut off."""
-        for group in self._groups():
+        for group in groups.values():
             places = dict.fromkeys([self.names.title[finding.node] for finding in group])
             count = f" ({len(places):,})" if len(places) > 1 else ""
             cut = [self.names.name[leaf] for leaf in self.behind(*group)]

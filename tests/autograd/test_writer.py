@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from autograd import Value, grad, logsumexp, ops, prod, sumprod
 from autograd.compiler.python.lines import COMPILED
 from autograd.compiler.textbook.matrix_form import matrix_form
-from autograd.graph import reading_order, topological_order
+from autograd.graph import topological_order
 from autograd.labels import DIGITS, SUPERSCRIPTS
 from autograd.viz import to_jax, to_python, to_torch
 from autograd.viz.text.algebra import simplify
 from autograd.viz.text.formula import Formulas
-from autograd.viz.text.notation import LABELS, expression
+from autograd.viz.text.notation import LABELS, expression, reading_order
 from autograd.viz.text.typeset import LATEX, latex, plain
 from autograd.writer import PRECEDENCE, Dialect, Text
 from tests.support.class_programs import Named

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autograd import cells
-from autograd.graph import dependents, reading_order, topological_order
+from autograd.graph import dependents, topological_order
 from autograd.value import Value
 from autograd.viz.facts.paths import Paths, count_paths, strongest_paths
 from autograd.viz.facts.steps import adjoints, finite_difference
 from autograd.viz.text.local import LocalDerivative, local_derivatives
-from autograd.viz.text.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product
+from autograd.viz.text.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product, reading_order
 
 MOST_TERMS = 12  # longer sums are shortened to their largest terms
 

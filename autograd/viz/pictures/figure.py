@@ -14,13 +14,13 @@ from operator import attrgetter
 from typing import Any
 
 from autograd import ops
-from autograd.graph import reading_order, topological_order
+from autograd.graph import topological_order
 from autograd.holders import Place, places_of
 from autograd.labels import label_of
 from autograd.value import Value
 from autograd.viz.facts.steps import Step, backward_steps
 from autograd.viz.pictures.theme import Kind
-from autograd.viz.text.notation import NOT_COMPUTED, Names, gradient, number, parameters_of, product
+from autograd.viz.text.notation import NOT_COMPUTED, Names, gradient, number, parameters_of, product, reading_order
 
 MOST_SENTENCES = 20  # in the text that stands for a drawing
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 from autograd import ops
-from autograd.graph import reading_order, topological_order
+from autograd.graph import topological_order
 from autograd.labels import label_of
 from autograd.value import Value
 from autograd.viz.pictures.figure import Arrow, Box, Figure, Graph, spread
 from autograd.viz.pictures.keys import INPUTS, NETWORK_LEVELS, OTHER_LEVELS, Module, is_network, keys_of
 from autograd.viz.pictures.parts import Part
 from autograd.viz.pictures.theme import Kind
-from autograd.viz.text.notation import Names, expression, shorten, stem
+from autograd.viz.text.notation import Names, expression, reading_order, shorten, stem
 from autograd.writer import Text
 
 TALLEST = 24  # boxes that feed one: more stand in a column higher than a page

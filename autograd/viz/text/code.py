@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from autograd import ops
-from autograd.graph import reading_order, topological_order
+from autograd.graph import topological_order
 from autograd.labels import identifier, label_of
 from autograd.ops import Op
 from autograd.value import Value
-from autograd.viz.text.notation import ARITHMETIC, nodes_of, shorten
+from autograd.viz.text.notation import ARITHMETIC, nodes_of, reading_order, shorten
 from autograd.writer import Dialect, Level, Text
 
 LONGEST_INLINE = 60  # a part used once is written where it is used if it is no longer than this

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from autograd import ops
+from autograd.graph import Node
 from autograd.labels import family, free_letter, label_of, textbook
 from autograd.ops import Op
 from autograd.value import Value
 from autograd.writer import Dialect, Level, Text
 
+T = TypeVar("T", bound=Node)
 NOT_COMPUTED = "not computed"
 LONGEST_LABEL = 40
 LONGEST_EXPRESSION = 20  # a node whose expression is longer is called v12: boxes stay narrow
@@ -97,6 +99,30 @@ def parameters_of(given: Any, order: Iterable[Value]) -> set[Value]:
 def _is_weight(label: str) -> bool:
     found = textbook(label) if label else None
     return found is not None and found.symbol in "wb"
+
+
+def reading_order(*roots: T) -> list[T]:
+    """A topological order in which the first operand comes before the others, as in a formula.
+
+    ``topological_order`` visits the last operand first, which is fastest.
+
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> [node.label or node.op.symbol for node in reading_order(a * b + b**2)]
+    ['a', 'b', '*', ' ', '**', '+']
+    """
+    # A node waits on the stack, below its operands, until these are in order.  Boxes of a folded drawing may depend on
+    # each other: an operand that waits itself is not waited for again.
+    order: dict[T, None] = {}
+    begun: set[T] = set()
+    stack = [*reversed(roots)]
+    while stack:
+        node = stack.pop()
+        if node in begun:
+            order[node] = None
+        else:
+            begun.add(node)
+            stack += [node, *[parent for parent in reversed(node.parents) if parent not in begun]]
+    return [*order]
 
 
 class Names:

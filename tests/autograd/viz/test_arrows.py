@@ -16,12 +16,12 @@ from xml.etree import ElementTree
 import pytest
 
 from autograd import Value, draw_dot, fsum
-from autograd.graph import reading_order, topological_order
+from autograd.graph import topological_order
 from autograd.viz.pictures.figure import Figure, Graph, scalar_figure
 from autograd.viz.pictures.fold import folded_figure
 from autograd.viz.pictures.keys import LEVELS, NETWORK_LEVELS, keys_of
 from autograd.viz.pictures.layout import Layout, layout_of
-from autograd.viz.text.notation import Names, number
+from autograd.viz.text.notation import Names, number, reading_order
 from nn import MLP, half_mse_loss, make_moons
 from tests.support.browser import Open, cubic, network
 from tests.support.graphs import random_graph

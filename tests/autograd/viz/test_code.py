@@ -13,10 +13,9 @@ from collections.abc import Callable
 import pytest
 
 from autograd import Value, clip, fsum, grad, logsumexp, ops, primitive, prod, sumprod
-from autograd.graph import reading_order
 from autograd.viz import to_jax, to_python, to_torch
 from autograd.viz.text import code as writers
-from autograd.viz.text.notation import ARITHMETIC
+from autograd.viz.text.notation import ARITHMETIC, reading_order
 from nn import MLP
 from tests.support import PATIENCE
 from tests.support.graphs import HOSTILE, random_graph

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 from autograd import Value, fsum, grad, strict, viz
-from autograd.graph import reading_order, topological_order
+from autograd.graph import topological_order
 from autograd.viz import write_html
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.pagedata import levels_of
 from autograd.viz.pages import DELTAS
 from autograd.viz.pictures import render as rendering
 from autograd.viz.pictures.figure import Graph
-from autograd.viz.text.notation import number
+from autograd.viz.text.notation import number, reading_order
 from nn import MLP
 from tests.support.browser import Open, cubic, gradients_on, network, press
 from tests.support.graphs import HOSTILE, random_graph
