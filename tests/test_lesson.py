@@ -81,9 +81,9 @@ def test_zero_is_zero_up_to_rounding(compare: Callable[..., str]) -> None:
         (2.32, "It is nearly right, but not to three digits: round at the end and not before."),
         (math.nan, "It is nan, which is no number."),
         (math.inf, "It is infinite."),
-        ("2.3", "A number is asked for, and this is of the type str."),
-        ([2.3], "A number is asked for, and this is of the type list."),
-        (None, "A number is asked for, and this is of the type NoneType."),
+        ("2.3", "The answer must be a number, but this has the type str."),
+        ([2.3], "The answer must be a number, but this has the type list."),
+        (None, "The answer must be a number, but this has the type NoneType."),
     ],
 )
 def test_the_way_in_which_a_number_is_wrong(compare: Callable[..., str], answer: Any, way: str) -> None:
@@ -105,10 +105,10 @@ def test_a_negative_number_is_too_large_in_size(compare: Callable[..., str]) -> 
         ([3, 1, -2], "The numbers are right, their order is not."),
         ([-1, 2, -3], "Each of them: the size is right, the sign is not."),
         ([2, -4, 6], "Each of them: it is 2 times what it should be."),
-        ([1, -2], "A list of 3 numbers is asked for, and this one has 2."),
-        (1, "A list of 3 numbers is asked for, and this is of the type int."),
-        ("123", "A list of 3 numbers is asked for, and this is of the type str."),
-        ([1, "b", 3], "A list of 3 numbers is asked for, and the second is of the type str."),
+        ([1, -2], "A list of 3 numbers is wanted, but this one has 2."),
+        (1, "A list of 3 numbers is wanted, but this has the type int."),
+        ("123", "A list of 3 numbers is wanted, but this has the type str."),
+        ([1, "b", 3], "A list of 3 numbers is wanted, but the second has the type str."),
     ],
 )
 def test_the_way_in_which_a_list_is_wrong(compare: Callable[..., str], answer: Any, way: str) -> None:
@@ -131,14 +131,14 @@ def decides(x: Any) -> Any:
 
 SLIPS: dict[str, tuple[Any, str]] = {
     "1.1": (-1, "That is ∂c/∂a."),
-    "1.2": ([3, 27], "what all of them contribute together"),
+    "1.2": ([3, 27], "the sum over all paths"),
     "1.3": (lambda y, x: x, "the derivative of x²/2"),
     "2.1": ([0.6, -0.2], "uphill"),
     "2.2": (0.04997, "the limit for the sum"),
-    "2.3": ([-1, -0.5, 2], "give that of x² first"),
+    "2.3": ([-1, -0.5, 2], "the coefficient of x² comes first"),
     "3.1": ([1, -1], "before w³ changed its sign"),
     "3.2": (0.953, "That is o"),
-    "3.3": (1663, "all 20 weights"),
+    "3.3": (1663, "All 20 weights"),
     "4.1": (15, "all hidden neurons"),
     "4.2": (1, "does not divide"),
     "4.3": ([0.1, 0.2, 0.3], "Hint: They are in deep.layers[1]."),
@@ -147,7 +147,7 @@ SLIPS: dict[str, tuple[Any, str]] = {
     "5.3": ((100, 0.1), "The loss comes to 0."),
     "6.1": (1000, "without the compiler"),
     "6.2": (decides, "recorded 2 times"),
-    "6.3": (0, "That is the place"),
+    "6.3": (0, "That is the position"),
     "7.1": (6, "off for (0, 3) alone"),
     "7.2": (0, "one more sign inside"),
     "7.3": (lambda y, x: 1 / (1 + x.exp()) if isinstance(x, Value) else 1 / (1 + math.exp(x)), "That is σ(−x)."),
@@ -158,7 +158,7 @@ SLIPS: dict[str, tuple[Any, str]] = {
     "9.2": (43, "still a little above"),
     "9.3": (0.986, "That is f"),
     "10.1": (2, "in bits"),
-    "10.2": (3, "that do get one"),
+    "10.2": (3, "that do get a gradient"),
     "10.3": (0.881, "with T = 1"),
 }
 

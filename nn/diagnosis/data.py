@@ -29,7 +29,7 @@ def finite_numbers(probe: Probe) -> Result:
     if probe.not_finite:
         where, what = probe.not_finite
         if where == "parameters":
-            sentence = f"nan or infinite are the parameters {what}: the training diverged."
+            sentence = f"the parameters {what} are nan or infinite: the training diverged."
             remedy = "Go back to earlier parameters; use a smaller learning rate, or clip_grad_norm_."
         else:
             sentence = f"{where} of the batch holds {what}."
@@ -49,7 +49,7 @@ def features(probe: Probe) -> Result:
     """Do all features vary, on scales that are alike?"""
     rows = [numbers_of(x) for x in probe.X]
     if len(rows) < 2 or any(row is None or len(row) != len(rows[0] or ()) for row in rows):
-        return [], "not looked at: that takes two samples or more, each of the same number of numbers"
+        return [], "not checked: this needs at least two samples, all with the same number of features"
     columns = {notation("x", None, k): column for k, column in enumerate(zip(*[row or () for row in rows]), start=1)}
     found = []
     constants: dict[float, list[str]] = {}

@@ -66,12 +66,12 @@ def paths(probe: Probe) -> Result:
     found = []
     if cut := [name for name, p in zip(probe.names, probe.parameters) if p not in probe.reached]:
         sentence = f"the loss does not depend on {listed(cut)}: {len(cut)} of {total} parameters have no path to it."
-        remedy = "Use them in __call__, and make no new Value from .data, no detach() and no no_grad() on the way."
+        remedy = "Use them in __call__, without detach(), no_grad() or a new Value made from .data on the way."
         found.append(Finding("no path to the loss", "error", tuple(cut), sentence, remedy))
     moved = set(probe.optimizer.parameters if probe.optimizer else probe.parameters)
     if left := [name for name, p in zip(probe.names, probe.parameters) if p not in moved]:
         sentence = f"the optimizer does not have {listed(left)}: {len(left)} of {total} parameters never move."
-        remedy = "Make it from model.parameters() after the last change of the model; or they are frozen on purpose."
+        remedy = "Make it from model.parameters() after the last change of the model, unless they are to be frozen."
         found.append(Finding("not optimized", "warning", tuple(left), sentence, remedy))
     stuck = [n for n, p, moves in zip(probe.names, probe.parameters, probe.nonzero) if not moves and p in probe.reached]
     columns = zip(*[numbers_of(x) or [] for x in probe.X])  # a feature that is always 0 gives no gradient either
@@ -172,7 +172,7 @@ def _members(probe: Probe, units: Sequence[Unit]) -> tuple[tuple[str, ...], int,
 
 
 def _not_aligned(probe: Probe) -> str:
-    return "" if probe.aligned else "not looked at: the model's graph is another one from sample to sample"
+    return "" if probe.aligned else "not checked: the model's graph differs from sample to sample"
 
 
 def _is_far(probe: Probe, sample: int, output: int) -> bool:
@@ -247,9 +247,9 @@ def learning_rate(probe: Probe) -> Result:
 
 def _no_steps(probe: Probe) -> str:
     if probe.optimizer is None:
-        return "not looked at: no optimizer was given"
+        return "not checked: no optimizer was given"
     own = type(probe.optimizer).step is not Optimizer.step
-    return "not looked at: the optimizer has a step of its own" if own else ""
+    return "not checked: the optimizer has its own step method" if own else ""
 
 
 def _update(probe: Probe, layer: Layer, moved: Sequence[float]) -> float | None:

@@ -50,15 +50,15 @@ def slope_of_c(answer: Any) -> Any:
     through_product, through_cube = a.data, 3 * b.data**2
     return compare(answer, by_b, [
         (by_a, "That is ∂c/∂a."),
-        (through_product, "That is what comes through the product alone; b is also in the cube."),
-        (through_cube, "That is what comes through the cube alone; b is also in the product."),
+        (through_product, "That is the part through the product alone; b is also in the cube."),
+        (through_cube, "That is the part through the cube alone; b is also in the product."),
         (through_product + b.data**2, "The derivative of b³ is 3b²."),
         (through_product + 3 * b.data, "The derivative of b³ is 3b²."),
     ])  # fmt: skip
 
 
 asked("1.2", "Each path picks one of the three x; the other two multiply.", [3, 3.0**2], [
-    ([3, 3 * 3.0**2], "The paths are right; the other number is what all of them contribute together."),
+    ([3, 3 * 3.0**2], "The paths are right; the other number is the sum over all paths."),
     ([2, 3.0**2], "The contribution is right. x * x is one node, but two paths lead into it."),
     ([3, 2 * 3.0], "The paths are right. Along a path the local derivatives are multiplied."),
 ])  # fmt: skip
@@ -86,8 +86,8 @@ def one_step(answer: Any) -> Any:
     return compare(answer, [m.data - alpha * by_m, c.data - alpha * by_c], [
         ([m.data + alpha * by_m, c.data + alpha * by_c], "That step goes uphill."),
         ([m.data - by_m, c.data - by_c], "That step was taken without the learning rate."),
-        ([-alpha * by_m, -alpha * by_c], "That is the step; it has to be added to where it starts."),
-        ([by_m, by_c], "That is the gradient; the step is still to be taken."),
+        ([-alpha * by_m, -alpha * by_c], "That is only the step; add it to the starting point."),
+        ([by_m, by_c], "That is the gradient; now take the step."),
         ([m.data - alpha * by_m / 2, c.data - alpha * by_c / 2], "The square has a factor 2 in its derivative."),
     ])  # fmt: skip
 
@@ -107,7 +107,7 @@ def largest_rate(answer: Any) -> Any:
 
 asked("2.3", "2000 steps with α = 0.05 are enough.", [2.0, -0.5, -1.0], [  # the data of the lesson are made with these
     ([0.0, 0.0, 0.0], "That is the start."),
-    ([-1.0, -0.5, 2.0], "The numbers are right; give that of x² first."),
+    ([-1.0, -0.5, 2.0], "The numbers are right, but the coefficient of x² comes first."),
 ])  # fmt: skip
 
 
@@ -119,9 +119,9 @@ def signs_of_errors(answer: Any) -> Any:
     z2 = w2 * z1.sigmoid() + b2
     by_z2, by_z1 = grad((w3 * z2.sigmoid()).sigmoid() ** 2, [z2, z1])
     return compare(answer, [math.copysign(1, by_z2), math.copysign(1, by_z1)], [
-        ([1, -1], "That is how it was before w³ changed its sign."),
+        ([1, -1], "Those were the signs before w³ changed its sign."),
         ([-1, -1], "δ² is right. On the way to δ¹ there is one more weight."),
-        ([by_z2, by_z1], "These are δ² and δ¹ themselves; only their signs are asked for, 1 or −1."),
+        ([by_z2, by_z1], "These are δ² and δ¹ themselves; only their signs are wanted, 1 or −1."),
     ])  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def chain_of_relus(answer: Any) -> Any:
         a = (w * a).relu()
     (expected,) = grad(a, [first])
     return compare(answer, expected, [
-        (w * expected, "That has all 20 weights in it; the derivative with respect to one of them leaves 19."),
+        (w * expected, "All 20 weights are in it; in the derivative with respect to one of them, 19 are left."),
         (expected / x, "The input is missing."),
         (depth * expected, "Only the first weight is varied, and not all of them."),
     ])  # fmt: skip
@@ -168,7 +168,7 @@ def errors_of_a_hidden_layer(answer: Any) -> Any:
     first, second = ([neuron.b.grad for neuron in layer.neurons] for layer in deep.layers[:2])
     return compare(answer, second, [
         (first, "These are the errors δ² of the first hidden layer."),
-        ([neuron.b.data for neuron in deep.layers[1].neurons], "These are the biases; their gradients are asked for."),
+        ([neuron.b.data for neuron in deep.layers[1].neurons], "These are the biases; their gradients are wanted."),
         ([2 * error for error in second], "`backward` was called twice, and gradients add up."),
     ])  # fmt: skip
 
@@ -176,7 +176,7 @@ def errors_of_a_hidden_layer(answer: Any) -> Any:
 # ---- 5: stochastic gradient descent ----------------------------------------------------------------------------------
 asked("5.1", "The last batch may be smaller, but it is a step.", len(minibatches(1797, 64)), [
     (1797 // 64, "These are the full batches. Some samples are left, and they are used, too."),
-    (1797 / 64, "There are whole steps only."),
+    (1797 / 64, "The number of steps is a whole number."),
 ])  # fmt: skip
 asked("5.2", "Every sample is in exactly one batch. What is a mean of means of equal size?", 0.0)
 
@@ -195,9 +195,9 @@ def loss_below_a_tenth(answer: Any) -> Any:
 
 # ---- 6: compiling ----------------------------------------------------------------------------------------------------
 asked("6.1", "The first call records; the shape of the arguments does not change.", 1, [
-    (1000, "That would be without the compiler."),
-    (0, "Something must look at the body, or nobody knows what it computes."),
-    (2, "The later calls run the program, and not the body."),
+    (1000, "That is the number without the compiler."),
+    (0, "The body must run once, or the compiler cannot know what it computes."),
+    (2, "Later calls run the program, not the body."),
 ])  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def ramp_without_a_decision(answer: Any) -> Any:
 def steepest_place(answer: Any) -> Any:
     slope = derivative_of(lambda x: ag.exp(-x * x / 8) * ag.sin(2.0 * x))
     return compare(answer, max(slope(-6 + 12 * i / 1000) for i in range(1001)), [
-        (0.0, "That is the place; the value of the derivative there is asked for."),
+        (0.0, "That is the position of the maximum; give the derivative there."),
         (
             max(math.exp(-(i * i) / 8e6) * math.sin(2e-3 * i) for i in range(6000)),
             "That is the largest value of `wave`.",
@@ -233,7 +233,7 @@ asked("7.1", "z must not be positive for any sample; the slope at 0 is 0, too.",
 ])  # fmt: skip
 asked("7.2", "log σ(z) = −softplus(−z).", -ag.softplus(1000.0), [
     (0.0, "That is −softplus(z): there is one more sign inside."),
-    (-math.inf, "That is what the formula gives that overflows."),
+    (-math.inf, "That is the result of the formula that overflows."),
 ])  # fmt: skip
 
 
@@ -244,7 +244,7 @@ def slope_of_softplus(answer: Any) -> Any:
         ag.primitive(answer, name="repaired softplus")(lambda v: math.log1p(math.exp(v)))(x).backward()
         (expected,) = grad((own := Value(at)).softplus(), [own])
         verdict = compare(x.grad, expected, [
-            (1 - own.softplus().data * expected, "That is the wrong one from above."),
+            (1 - own.softplus().data * expected, "That is the wrong derivative from the cell above."),
             (expected * (1 - expected), "That is the derivative of the sigmoid, which is one derivative too far."),
             (1 - expected, "That is σ(−x)."),
         ])  # fmt: skip
@@ -290,7 +290,7 @@ def error_of_a_focal_length(answer: Any) -> Any:
         (from_a**2 + from_b**2, "That is its square."),
         (from_a, "That is the part that comes from a alone."),
         (from_b, "That is the part that comes from b alone."),
-        (math.hypot(0.2, 0.5), "Each error counts with the derivative with respect to its distance."),
+        (math.hypot(0.2, 0.5), "Multiply each error by the derivative with respect to its distance."),
     ])  # fmt: skip
 
 
@@ -301,21 +301,21 @@ def numbers_that_learn(answer: Any) -> Any:
     rows = [embedding("abcdefghijklmnopqrstuvwxyz".index(letter)) for letter in "hannah"]
     fsum([ag.tanh(number) for row in rows for number in row]).backward()
     return compare(answer, sum(v.grad != 0.0 for row in embedding.weight for v in row), [
-        (len("hannah") * 8, "That counts each letter as often as it comes; h, a and n have one row each."),
+        (len("hannah") * 8, "That counts each letter as often as it occurs; h, a and n have one row each."),
         (len(set("hannah")), "That is the number of rows."),
-        (26 * 8, "These are all of them; most rows are not used."),
+        (26 * 8, "That is the whole table; most of its rows are not used."),
     ])  # fmt: skip
 
 
 steps = math.log(0.01) / math.log(0.9)
 asked("9.2", "Multiply by 0.9 until the product is below 0.01, and count.", math.ceil(steps), [
     (math.ceil(steps) - 1, "Then it is still a little above."),
-    (steps, "There are whole steps only."),
+    (steps, "The number of steps is a whole number."),
     (math.ceil(math.log(0.1) / math.log(0.9)), "That is where it falls below a tenth."),
 ])  # fmt: skip
 f = 0.5 ** (1 / 50)
 asked("9.3", "f⁵⁰ = ½. And σ(b) = f means b = ln(f / (1 − f)).", math.log(f / (1 - f)), [
-    (f, "That is f; the bias is asked for, and f = σ(b)."),
+    (f, "That is f; the bias b is wanted, and f = σ(b)."),
     (-math.log(f / (1 - f)), "That closes the gate."),
     (0.0, "That leaves half of it after one step."),
 ])  # fmt: skip
@@ -328,8 +328,8 @@ asked("10.1", "The loss is −ln of the probability of the letter that came.", m
     (math.log(0.25), "A loss is not negative."),
     (4 * 0.25 * math.log(27), "That is the loss of a guess among 27."),
 ])  # fmt: skip
-asked("10.2", "Token 3 looks at the tokens up to itself.", 8 - 3, [
-    (3, "These are the tokens that do get one."),
+asked("10.2", "Token 3 attends to the tokens up to itself.", 8 - 3, [
+    (3, "That is the number of tokens that do get a gradient."),
     (3 - 1, "These come before it."),
     (8 - 3 + 1, "Token 3 itself gets one."),
 ])  # fmt: skip

@@ -34,7 +34,7 @@ def compare(answer: Any, expected: Any, slips: Slips = ()) -> str:
         return _compare_lists(answer, list(expected), slips)
     found = _number(answer)
     if found is None:
-        return f"A number is asked for, and this is of the type {type(answer).__name__}."
+        return f"The answer must be a number, but this has the type {type(answer).__name__}."
     if agree(found, expected):
         return ""
     return next((why for wrong, why in slips if agree(found, wrong)), "") or _way(found, expected)
@@ -88,16 +88,16 @@ def _way(found: float, expected: float) -> str:
 
 
 def _compare_lists(answer: Any, expected: Sequence[float], slips: Slips) -> str:
-    wanted = f"A list of {len(expected)} numbers is asked for"
+    wanted = f"A list of {len(expected)} numbers is wanted"
     if isinstance(answer, (str, Value)) or not hasattr(answer, "__len__"):
-        return f"{wanted}, and this is of the type {type(answer).__name__}."
+        return f"{wanted}, but this has the type {type(answer).__name__}."
     if len(answer) != len(expected):
-        return f"{wanted}, and this one has {len(answer)}."
+        return f"{wanted}, but this one has {len(answer)}."
     found = [_number(one) for one in answer]
     numbers = [number for number in found if number is not None]
     if len(numbers) < len(expected):
         place = found.index(None)
-        return f"{wanted}, and the {ORDINALS[place]} is of the type {type(answer[place]).__name__}."
+        return f"{wanted}, but the {ORDINALS[place]} has the type {type(answer[place]).__name__}."
     for wrong, why in slips:
         if _all_agree(numbers, wrong):
             return why

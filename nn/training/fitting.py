@@ -299,8 +299,8 @@ class _Training:
             self.freezes = freezes[0]
             if self.optimizer.unfrozen().parameters != self.steps.optimizer.parameters:
                 raise ValueError(
-                    "a callback froze a parameter or set one free, which fit looks at when it begins: call fit once "
-                    "for each stage, with the same optimizer"
+                    "a callback froze or unfroze a parameter, which fit checks only at its start: call fit once for "
+                    "each stage, with the same optimizer"
                 )
 
     def _snapshot(self) -> Snapshot:
@@ -361,7 +361,7 @@ def _optimizer(given: str | Optimizer, model: Any, schedule: Any) -> Optimizer:
     if isinstance(given, str):
         check_name("optimizer", given, OPTIMIZERS, "make one yourself")
         if not hasattr(model, "parameters"):
-            raise TypeError(f"{name_of(model)} is no Module, so nobody knows its parameters: give optimizer=Adam([…])")
+            raise TypeError(f"{name_of(model)} is no Module with known parameters: give optimizer=Adam([…])")
         given = OPTIMIZERS[given](model.parameters())
     if not isinstance(given, Optimizer):
         raise TypeError(
@@ -374,5 +374,5 @@ def _optimizer(given: str | Optimizer, model: Any, schedule: Any) -> Optimizer:
                 f"a schedule is made from the optimizer, as StepLR(optimizer, step_size=10), got {schedule!r}"
             )
         if getattr(schedule, "optimizer", given) is not given:
-            raise ValueError("the schedule is of another optimizer: make it from the one that fit gets, optimizer=...")
+            raise ValueError("the schedule belongs to another optimizer: make it from that of fit, optimizer=...")
     return given

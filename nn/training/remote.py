@@ -79,7 +79,7 @@ def steps_on(executor: Any, problem: Problem, optimizer: Optimizer, compile: boo
     """
     workers = executor if isinstance(executor, Workers) else Workers(executor)
     if not compile:
-        raise ValueError("compile=False trains by graphs, which stay here: with an executor use compile=True")
+        raise ValueError("compile=False trains with graphs, which stay here: with an executor use compile=True")
     with not_drawn(problem.model):
         try:
             steps = ExecutorSteps(problem, optimizer, workers)
@@ -87,6 +87,6 @@ def steps_on(executor: Any, problem: Problem, optimizer: Optimizer, compile: boo
             problem.check_eagerly()
             install = ' (pip install "scalar-autograd[compile]")' if isinstance(error, ImportError) else ""
             raise ExecutorError(
-                f"workers get a compiled program, and there is none: {error}{install}; executor=None trains here"
+                f"workers need a compiled program, but there is none: {error}{install}; executor=None trains here"
             ) from error
     return steps if steps.trainer.reaches_parameters else EagerSteps(problem, optimizer)

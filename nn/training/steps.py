@@ -272,8 +272,8 @@ def steps_for(problem: Problem, optimizer: Optimizer, batch_size: int, compile: 
         return eager
     if len(optimizer.param_groups) > 1:
         message = (
-            "training runs without the compiler, many times slower: fit compiles one group of parameters only; a loop "
-            "of your own with @autograd.compile around its step compiles several"
+            "training runs without the compiler, many times slower: fit compiles only one group of parameters; your "
+            "own loop, with @autograd.compile on its step, may have several"
         )
         warnings.warn(message, RuntimeWarning, stacklevel=3)
         return eager

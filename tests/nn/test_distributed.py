@@ -416,7 +416,7 @@ def test_without_numpy_the_extra_is_named(threads: Any, monkeypatch: pytest.Monk
 def test_no_executor_and_no_parameter(threads: Any) -> None:
     with pytest.raises(TypeError, match=r"the loss gave .*, which depends on no parameter"):
         Trained(threads, loss=lambda output, target: 1.0)
-    with pytest.raises(ValueError, match="compile=False trains by graphs, which stay here"):
+    with pytest.raises(ValueError, match="compile=False trains with graphs, which stay here"):
         Trained(threads, compile=False)
     for options, message in [
         ({"parts": 0}, "parts must be at least 1, got 0"),

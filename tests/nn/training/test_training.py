@@ -172,7 +172,7 @@ def test_a_divergence_is_an_error_that_leaves_the_model_as_before_the_epoch(batc
             ValueError,
             "no parameter of this model: make one from model.* none of the 2 that it has",
         ),
-        ({"schedule": StepLR(SGD([Value(1.0)]), 3)}, ValueError, "the schedule is of another optimizer"),
+        ({"schedule": StepLR(SGD([Value(1.0)]), 3)}, ValueError, "the schedule belongs to another optimizer"),
         ({"schedule": "step"}, TypeError, r"a schedule is made from the optimizer, as StepLR\(.*\), got 'step'"),
         ({"schedule": StepLR}, TypeError, "a schedule is made from the optimizer, .* got <class"),
         ({"optimizer": SGD}, TypeError, "optimizer must be a name, such as 'adam', or made from parameters, .* <class"),
@@ -335,7 +335,7 @@ def test_the_error_of_a_sample_begins_with_its_number(
 
 
 def test_a_function_without_parameters_needs_an_optimizer() -> None:
-    with pytest.raises(TypeError, match=r"<lambda> is no Module, so nobody knows its parameters: give optimizer=Adam"):
+    with pytest.raises(TypeError, match=r"<lambda> is no Module with known parameters: give optimizer=Adam"):
         fit(lambda x: x[0] * 2.0, [[1.0]], [1.0], epochs=1, progress=False)
 
 
