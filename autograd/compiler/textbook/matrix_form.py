@@ -30,7 +30,7 @@ MATRIX = Dialect(
         ops.add: " + ", ops.sub: " − ", ops.div: " / ", ops.power: "^", ops.constant_power: "^",
         ops.less: " < ", ops.less_equal: " ≤ ", ops.equal: " = ",
     },
-    {"sigmoid": "σ({0})", "fsum": "sum({all})", "select": "where({all})"},
+    {"sigmoid": "σ({0})", "fsum": "sum({all})", "select": "where({all})", "largest": "max({all})"},
     sign="−",
     binding=TERM_SIGN,
 )  # fmt: skip
@@ -132,10 +132,13 @@ class _Printer:
         return _elementwise(op, list(map(self._part, operands)))
 
     def _sum(self, number: int, array: Array) -> Text:
-        terms = [self._terms(number, part) for part in array.terms] or [Text("0")]
+        if array.op is ops.largest:
+            terms: list[Text] = [self._part(part.factors[0]) for part in array.terms]
+        else:
+            terms = [self._terms(number, part) for part in array.terms] or [Text("0")]
         if len(terms) > MOST_TERMS:
             terms = [*terms[: MOST_TERMS - 2], Text(f"… {len(terms) - MOST_TERMS + 2} more")]
-        return MATRIX.infix(ops.add, terms)
+        return MATRIX.operation(ops.largest, terms) if array.op is ops.largest else MATRIX.infix(ops.add, terms)
 
     # ---- choices ---------------------------------------------------------------------------------------------------
     def _choice(self, number: int, array: Array) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -228,3 +229,22 @@ def test_arguments_are_named_in_the_order_of_the_signature() -> None:
     for _ in range(6):
         loss(1.0, 2.0, 3.0, 4.0)
     assert str(loss).splitlines()[0] == "# arguments a, b, c, d"
+
+
+def test_the_largest_of_some_numbers_is_not_printed_as_their_sum() -> None:
+    """Numbers with names of their own, a column of them, and columns of which each has a largest number."""
+    a, b, c = (Value(0.1 * k, name) for k, name in enumerate("abc"))
+    rows = [[Value(0.1 * i * j) for j in range(5)] for i in range(4)]
+
+    def softmax_sum(zs: list[Value]) -> Value:
+        top = max(z.data for z in zs)
+        total: Value = sum([(z - top).exp() for z in zs], Value(0.0))
+        return total
+
+    one = autograd.compile(lambda x: softmax_sum([a * x, b + x, c]))
+    several = autograd.compile(lambda x: sum([softmax_sum([w * x for w in row]) for row in rows], Value(0.0)))
+    for f in (one, several):
+        f(2.0)
+        largest = [line for line in str(f).splitlines() if "max(" in line]
+        assert len(largest) == 1
+        assert not re.search(r"\+|Σ|sum\(", largest[0]), largest
