@@ -5,7 +5,7 @@ x, w leaves; y = x * w; z = y + x          number: y 0, z 1, x 2, w 3          o
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import accumulate, chain, compress, count, filterfalse, islice
@@ -54,13 +54,9 @@ class Graph(list[Value]):
         return list(map(_op, self))
 
     @cached_property
-    def reads(self) -> bytearray:
-        """How often each number is read: never, once, or (2) more often."""
-        found = bytearray(len(self.number))
-        for k in self.operands:
-            if found[k] < 2:
-                found[k] += 1
-        return found
+    def reads(self) -> Counter[int]:
+        """How often each number is read."""
+        return Counter(self.operands)
 
     def followed(self, roots: Iterable[Value]) -> Graph:
         """The nodes that these depend on, in their order."""
