@@ -146,7 +146,8 @@ class _Lowering:
         for terms in lists:
             if id(terms) in used:
                 continue
-            found = [start for start in starts.get(_span(terms), ()) if _starts(start, terms)]
+            alone = terms.owner.is_one_to_one  # one term for each sum, which starts from no other
+            found = [] if alone else [start for start in starts.get(_span(terms), ()) if _starts(start, terms)]
             if found:
                 starts[_span(terms)].remove(found[0])
                 used.add(id(found[0]))
@@ -155,11 +156,11 @@ class _Lowering:
         # add to what is there.
         parts.sort(key=lambda part: (not part.dense, part.first - part.end))
         written: list[tuple[int, int]] = []  # by calls that do not add to what is there
-        touched: list[tuple[int, int]] = []
+        touched = bytearray(array.size)  # members
         calls = []
         for part in parts:
-            fresh = part.dense and all(part.end <= low or high <= part.first for low, high in touched)
-            touched.append((part.first, part.end))
+            fresh = part.dense and touched.find(1, part.first, part.end) < 0
+            touched[part.first : part.end] = b"\1" * (part.end - part.first)
             if fresh:
                 written.append((part.first, part.end))
             elif part.start is not None:  # a sum with a start of its own would forget what is there
@@ -329,9 +330,7 @@ def _span(terms: Terms) -> tuple[int, int, int]:
 
 def _starts(start: Terms, terms: Terms) -> bool:
     """Whether these terms, one for each sum, may be what the sums of some products start from."""
-    if start is terms or start.batched != terms.batched or len(terms.owner) <= len(start.owner):
-        return False
-    return set(start.owner.places) == set(terms.owner.places)
+    return start.batched == terms.batched and set(start.owner.places) == set(terms.owner.places)
 
 
 def _kind(stride: int) -> str:

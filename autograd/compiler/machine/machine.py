@@ -59,6 +59,7 @@ class Machine:
             and isinstance(new := program.outputs[number], Read)
             and new.index.is_identity
             and old.index.is_identity
+            and len(old.index) == program.arrays[old.array].size
         ]
         self.memory = memory_of(program, [*first, *last], kept - places.keys(), batch, whole)
         self._frame: Any = None

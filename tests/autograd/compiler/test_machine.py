@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from autograd import ops
 from autograd.compiler.pipeline import assemble, inlined
 from autograd.compiler.program.builder import Builder
-from autograd.compiler.program.classes import Kind, Operand, Program, Read, Terms
+from autograd.compiler.program.classes import Array, Kind, Operand, Program, Read, Terms
 from autograd.compiler.python.writer import PythonKernel
 from autograd.compiler.recording.record import record
 from tests.autograd.compiler.test_python_backend import batched_layer
@@ -293,6 +293,19 @@ def test_steps_read_their_batches_where_they_are_and_replace_parameters(whole: b
     np.testing.assert_allclose(noted, x[:, 0].sum(1))
     expected = np.arange(5.0) - 0.5 * x.sum((0, 2)) * ([1.0] * 4 + [float(whole)])
     np.testing.assert_allclose(machine.taken(frame, Kind.PARAMETER, np.full(5, nan)), expected)
+
+
+def test_a_part_of_an_array_that_is_carried_over_leaves_the_other_members_as_they_are() -> None:
+    builder = Builder()
+    x, leaf = builder.leaf(Kind.ARGUMENT, [0]), builder.leaf(Kind.PARAMETER, range(4))
+    new = builder.append(Array(Kind.MAP, 4, op=ops.tanh, operands=(Read(x.array, builder.index([0] * 4)),)))
+    program = builder.program([builder.read(new, builder.index([0, 1, 2]))])
+    machine = Machine(program, 1, [(0, Read(leaf.array, builder.index([0, 1, 2])))])
+    frame, memory = machine.frame(), machine.data()
+    machine.fill(memory, Kind.ARGUMENT, np.array([0.5]))
+    machine.fill(frame, Kind.PARAMETER, np.array([1.0, 2.0, 3.0, 4.0]))
+    machine.run(frame, memory, 2)
+    assert machine.taken(frame, Kind.PARAMETER, np.zeros(4)).tolist() == pytest.approx([math.tanh(0.5)] * 3 + [4.0])
 
 
 @settings(max_examples=25)
