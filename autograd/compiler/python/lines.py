@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from autograd import ieee, ops
@@ -174,18 +173,15 @@ class Lines:
         program: The program, with its leaves split.
         inlined: The operations that have no line of their own.
         batch: The number of samples in the batched arrays.
-        shared: Columns that get a line of their own, since they are read more than once.
     """
 
-    def __init__(self, program: Program, inlined: set[int], batch: int, shared: set[str]) -> None:
+    def __init__(self, program: Program, inlined: set[int], batch: int) -> None:
         self.program, self.arrays, self.inlined, self.batch = program, program.arrays, inlined, batch
-        self.shared = shared
-        self.columns: Counter[str] = Counter()
         literal = {k for k, array in enumerate(self.arrays) if array.kind is Kind.CONSTANT and array.size == 1}
         self.names = Names(program, inlined | literal)
         self.tables: dict[tuple[int, ...], str] = {}
         self.lines: list[str] = []
-        self.written: dict[str, str] = {}  # shared columns by their text
+        self.written: dict[str, str] = {}  # columns with a line of their own, by their text
         self.functions: dict[Op, str] = {}
         self.primitives: dict[str, Callable[..., float]] = {}
 
@@ -225,11 +221,8 @@ class Lines:
         return self.tables[key]
 
     def column(self, text: str, name: str) -> str:
-        """A list that is read, as text or by the name of an earlier line."""
-        if re.fullmatch(r"\w+(\[[-\d:]*\])?", text):
-            return text
-        self.columns[text] += 1
-        if text not in self.shared:
+        """A list that is read: what is short as it is, any other one by the name of a line that makes it."""
+        if re.fullmatch(r"\w+(\[[-\d:]*\])?( \* \d+)?", text):  # a slice, or a list several times
             return text
         if text not in self.written:
             self.written[text] = self.names.new(name)

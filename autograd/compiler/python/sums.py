@@ -244,13 +244,7 @@ class _Clauses:
             row = slice_of(walk._replace(start=0), letter, count, width)
             rows = f"[{row} for {letter} in {range_text(walk.start, end, steps[k])}]"
             name = f"{walk.name}_{'rows' if width == 1 else 'columns'}"
-            lines.columns[rows] += 1
-            if len(self.turns) == 1 and rows not in lines.shared:
-                return self._element(k, rows, walk.name)
-            if rows not in lines.written:
-                lines.written[rows] = lines.names.new(name)
-                lines.lines.append(f"{lines.written[rows]} = {rows}")
-            return self._element(k, lines.written[rows], walk.name)
+            return self._element(k, lines.column(rows, name), walk.name)
         for k in moving:
             self.elements[k].setdefault(self.letters[k], f"range({self.turns[k]})")
         offset = " + ".join([*[_multiple(steps[k], self.letters[k]) for k in moving], *inside])

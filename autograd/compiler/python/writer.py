@@ -133,11 +133,7 @@ _SOURCES = {Kind.ARGUMENT: "arguments", Kind.PARAMETER: "parameters"}
 
 def python_text(program: Program, batch: int = 1) -> Text:
     """A program as the lines of a Python module."""
-    inlined = _inlined(program, batch)
-    first = _Writer(program, inlined, batch, set())
-    text = first.text()
-    shared = {column for column, count in first.columns.items() if count > 1}
-    return _Writer(program, inlined, batch, shared).text() if shared else text
+    return _Writer(program, _inlined(program, batch), batch).text()
 
 
 def _inlined(program: Program, batch: int) -> set[int]:
