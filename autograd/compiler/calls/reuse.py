@@ -27,8 +27,8 @@ from typing import Any, TypeVar
 from autograd import ops
 from autograd.compiler.recording.columns import Formula
 from autograd.compiler.recording.effects import GRADIENT, UPDATED
-from autograd.compiler.recording.numbered import graph_of
 from autograd.compiler.recording.record import Recording
+from autograd.compiler.recording.recorder import graph_of
 from autograd.locks import renew_in_child
 from autograd.ops import Binary, Op, Unary
 from autograd.primitive import Primitive

@@ -24,7 +24,7 @@ from autograd import ops
 from autograd.compiler.backends import TooManyClassesError
 from autograd.compiler.program.classes import Kind
 from autograd.compiler.program.indices import taken
-from autograd.compiler.recording.numbered import graph_of
+from autograd.compiler.recording.recorder import graph_of
 from autograd.labels import label_of, stem
 from autograd.value import Value
 

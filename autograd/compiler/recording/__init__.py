@@ -2,7 +2,6 @@
 
 1. ``record.py`` runs the function on Values and makes the recording; ``recorder.py`` is told of each node and decision.
    ``running.py`` is the run itself, what becomes of an error, and of lists in the arguments that the call changes.
-   ``numbered.py`` numbers the nodes for the passes that come after.
 2. What stands for numbers of the call: ``traced.py``; ``choosing.py`` (by an index, ``x if c else y``) computes with
    them, and ``exact.py`` keeps ints exact.  ``rewriting.py`` puts calls of these where Python overloads nothing, and of
    ``allowed.py``, which computes with ``max`` and ``math`` and refuses what a replay could not do again.

@@ -21,9 +21,8 @@ from autograd.compiler.recording.arguments import arguments_of
 from autograd.compiler.recording.choosing import TracedWhole, check_rows
 from autograd.compiler.recording.codenames import asks_for_class, catches_arithmetic, compares_with_true
 from autograd.compiler.recording.effects import Changes, Effects, through_updates
-from autograd.compiler.recording.numbered import Graph, graph_of
 from autograd.compiler.recording.outside import Outside
-from autograd.compiler.recording.recorder import Guard, Recorder, at_work
+from autograd.compiler.recording.recorder import Graph, Guard, Recorder, at_work, graph_of
 from autograd.compiler.recording.results import (
     Form,
     alone,

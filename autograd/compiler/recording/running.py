@@ -178,18 +178,12 @@ def _find(x: Any, shape: Any, found: list[Any]) -> None:
 
 def _containers(x: Any) -> Iterator[Any]:
     """What can be changed in a tree: lists, dictionaries and arrays, in order."""
-    if isinstance(x, (list, tuple)):
-        if isinstance(x, list):
-            yield x
-        if not _NUMBERS.issuperset(map(type, x)):  # 20x faster than one by one
-            for item in x:
-                yield from _containers(item)
-    elif isinstance(x, dict):
+    if isinstance(x, (list, dict)) or is_numpy(x):
         yield x
-        for item in x.values():
+    items = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else ()
+    if not _NUMBERS.issuperset(map(type, items)):  # 20x faster than one by one
+        for item in items:
             yield from _containers(item)
-    elif is_numpy(x):
-        yield x
 
 
 def _members(x: Any) -> list[Any]:
@@ -208,12 +202,10 @@ def labels_of(f: Callable[..., Any], args: Sequence[Any]) -> Iterator[str]:
 
 
 def _labels(x: Any, name: str) -> Iterator[str]:
-    if isinstance(x, (list, tuple)):
-        for i, item in enumerate(x):
-            yield from _labels(item, f"{name}[{i}]" if name else "")
-    elif isinstance(x, dict):
-        for key, item in x.items():
-            yield from _labels(item, f"{name}[{key}]" if name else str(key))
+    if isinstance(x, (list, tuple, dict)):
+        for key, item in x.items() if isinstance(x, dict) else enumerate(x):
+            first = str(key) if isinstance(x, dict) else ""
+            yield from _labels(item, f"{name}[{key}]" if name else first)
     elif isinstance(x, FIXED):
         return
     elif is_numpy(x):
