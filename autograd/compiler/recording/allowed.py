@@ -98,7 +98,7 @@ def _refused(function: Any, name: str) -> Any:
     """The function, where nothing is recorded."""
     if (recorder := current_modes().recorder) is None:
         return function
-    return recorder.refuse(f"calls {name}, which a replay would not do: do it outside of the function")
+    return recorder.refuse(f"calls {name}, which later calls would not repeat: do it outside the function")
 
 
 def _of_module(function: Any) -> Any:

@@ -29,7 +29,7 @@ from autograd.ops import Traced
 from autograd.value import Value
 
 _CONTAINERS = (list, dict)
-_CHANGED = "changes a list, and goes on with what it chose by a number of the call from that list and others"
+_CHANGED = "changes a list, and then uses a member that it selected from that list by a number of the call"
 
 
 class TracedWhole(TracedFloat):
@@ -106,7 +106,7 @@ class Outdated(Chosen):
         """The number that the node had when it was chosen, for what was computed before."""
         recorder = current_modes().recorder
         if recorder is not None and recorder.function_runs:
-            recorder.refuse("goes on with a Value that it chose by a number of the call, after it set .data of one")
+            recorder.refuse("uses a Value that it selected by a number of the call, after it set .data of one")
         return _data.__get__(self)
 
 

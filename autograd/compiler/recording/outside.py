@@ -368,7 +368,7 @@ class Outside:
     def _visit_object(self, x: Any, where: str) -> None:
         where = where or type(x).__name__
         if not self.generators.add(x, self.names) and hasattr(type(x), "__next__"):
-            self.never = f"reads {where}, an iterator: pass what comes out of it as an argument"
+            self.never = f"reads {where}, an iterator: pass its items as arguments"
         self._see(type(x), type(x).__name__)
         self._attributes(x, where)
         self._see(getattr(x, "__dict__", {}).get("__wrapped__"), where)  # of a compiled function, or one with a cache

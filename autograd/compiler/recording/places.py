@@ -271,7 +271,7 @@ def _refuse(log: Log, *_: Any) -> NoReturn:
     log._read = True
     raise NotReplayableError(
         f"appends to {log._end.name} and also reads it or changes it in another way: do one of the two after the call, "
-        "with what the function returns"
+        "with the result of the function"
     )
 
 

@@ -164,7 +164,7 @@ class Recorder:
     def on_text(self, node: Value) -> None:
         """A Value became a text, with its number, which is a guard, and its gradient."""
         if node not in self.nodes or (self.changes is not None and node in self.changes.targets):
-            self.refuse("makes a text of a Value that it did not compute: write its .data or its .grad")
+            self.refuse("turns a Value that it did not compute into text: write its .data or its .grad")
         self.on_read(node)
 
     def on_other_thread(self, made: Value | None, read: Value | None) -> None:

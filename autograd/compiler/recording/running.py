@@ -92,7 +92,7 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
 def _of_recording(error: Exception) -> str:
     """What is wrong, if a recording alone raises this error; empty if Python does, too."""
     if isinstance(error, StaleGraphError):  # without the compiler the numbers of before are there still
-        return "asks for the gradient of what it computed before it set .data"
+        return "asks for the gradient of a result that it computed before it set .data"
     if not isinstance(error, TypeError):
         return ""
     text = str(error)
@@ -101,7 +101,7 @@ def _of_recording(error: Exception) -> str:
         return ""
     # Such as json.dumps(n), which looks at how an int is kept in memory: without the compiler it is one.
     return (
-        "gives a number that comes from the arguments to something that takes Python's own numbers only: give it "
+        "passes a number from the arguments to a function that takes only Python's own numbers: give it "
         f"int(x) or float(x) ({error})"
     )
 

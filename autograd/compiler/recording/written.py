@@ -31,7 +31,7 @@ class NotReplayableError(CompileError):
 
 def no_number(name: str) -> NotReplayableError:
     return NotReplayableError(
-        f"keeps something new in {name} that is no number: set .data of the Values that are there, or the members of "
+        f"stores something new in {name} that is no number: set .data of the Values that are there, or the members of "
         "the list; append the .data of a Value"
     )
 
