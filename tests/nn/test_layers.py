@@ -20,7 +20,7 @@ from autograd import Value, no_grad
 from autograd.labels import notation
 from nn import MLP, FileError, Layer, Neuron, load_model, predict
 from nn.init import INITIALIZERS
-from nn.layers import ACTIVATIONS
+from nn.layers import ACTIVATIONS, layer_of
 
 
 def ancestors(root: Value) -> list[Value]:
@@ -433,3 +433,24 @@ def test_the_activation_may_be_set() -> None:
     assert neuron.activation == "tanh"
     with pytest.raises(ValueError, match="there is no activation 'selu'"):
         MLP(2, [3], activation="selu")
+
+
+@pytest.mark.parametrize(
+    ("label", "path", "part"),
+    [
+        ("w²₁₃", "layers.0.neurons.0.w.2", "layer 2"),
+        ("b³₁", "layers.1.neurons.0.b", "layer 3"),
+        ("z²₁", "hidden.w.1", "hidden"),
+        ("w₁", "body.layers.0.neurons.0.w.0", "body.layers.0"),
+        ("", "cells.1.w", "cells.1"),
+        ("", "hidden.w.1", "hidden"),
+        ("", "slope", "slope"),
+        ("", "?.w", "?.w"),
+    ],
+)
+def test_a_parameter_is_in_a_layer_by_its_label_or_in_a_part_by_its_path(label: str, path: str, part: str) -> None:
+    assert layer_of(Value(1.0, label), path) == part
+
+
+def test_an_initializer_of_a_neuron_alone_is_told_of_one_output() -> None:
+    assert [w.data for w in Neuron(3, init=lambda random, fan_in, fan_out: fan_in + 10 * fan_out).w] == [13.0] * 3
