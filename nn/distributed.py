@@ -56,9 +56,9 @@ class _Missing(NamedTuple):
 class Workers:
     """The workers behind an executor.
 
-    What happens when one dies is the executor's business: Dask gives its tasks to another, three times over, and the
-    results are the same, since tasks change nothing; a ``ProcessPoolExecutor`` breaks, which is an ``ExecutorError``.
-    Dask warns of a large graph where a parcel has more than 10 MB; that is so once per worker, not in each step.
+    If a worker dies, the executor decides what happens.  Dask gives its tasks to another worker, up to three times; the
+    results are the same, since tasks change nothing.  A ``ProcessPoolExecutor`` breaks, which is an ``ExecutorError``.
+    If program and data have more than 10 MB, Dask warns of a large graph: once per worker, not in each step.
 
     Args:
         executor: An object with the ``submit`` of ``concurrent.futures``: a ``ProcessPoolExecutor`` or

@@ -97,11 +97,11 @@ def doctor(
     *,
     optimizer: Optimizer | None = None,
 ) -> Report:
-    """Look for what commonly goes wrong in training, by trying the model, the loss and the optimiser on a batch.
+    """Look for common mistakes in training, by running the model, the loss and the optimiser on a batch.
 
-    Of a large batch some hundred samples are looked at, as the report says.  Parameters, gradients, the optimiser, the
-    module ``random`` and the random generators that the model's modules keep are left as they were; a model that counts
-    its own calls will count these.
+    From a large batch, some hundred samples are used, as the report says.  Afterwards parameters, gradients, the
+    optimiser, the module ``random`` and the random generators in the model are as before; but if a model counts its
+    calls, these calls count.
 
     Args:
         model: The model, as for ``fit``.

@@ -19,12 +19,12 @@ CHECKPOINT_FORMAT, CHECKPOINT_VERSION = "scalar-autograd checkpoint", 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file from which ``fit`` can continue a training that was cut off.
+    """The file from which ``fit`` can resume an interrupted training.
 
     Args:
-        path: The file to write the state of the training to, in one piece; also at the end and at Ctrl-C.
-        every: The number of epochs from one writing to the next.
-        resume: Whether to continue from the file if there is one.
+        path: The file for the state of the training, which is replaced as a whole, also at the end and at Ctrl-C.
+        every: The file is written after every so many epochs.
+        resume: Whether to resume from the file if it exists.
 
     Raises:
         TypeError: ``every`` is no whole number.

@@ -56,21 +56,21 @@ def fit(
     executor: Any = None,
     **unknown: NoReturn,
 ) -> History:
-    """Train a model: in each epoch go through the samples once, in random mini-batches, with a step after each.
+    """Train a model: in each epoch, go once through the samples in random mini-batches, with a step for each batch.
 
         θ ← θ − α · mean over the batch of ∂loss/∂θ         (for plain gradient descent)
 
-    Validation is on samples that are not trained on, after each epoch, with the modules in evaluation mode.  A
-    ``validation_split`` holds out random samples, the same ones for the same ``seed`` (for a generator, those of seed
-    0).  Keras takes the last samples instead, which are all of one class where a table is sorted by class.
+    After each epoch, validation measures the loss on samples that are not used for training, with the modules in
+    evaluation mode.  ``validation_split`` holds out random samples, chosen by ``seed`` (by seed 0, if it is a
+    generator).  Keras holds out the last samples instead, which all have one class if a table is sorted by class.
 
     With ``early_stopping=True``, training stops once the validation loss has not improved for 10 epochs.  Then, or
-    after the last epoch, model and optimiser go back to the epoch with the least validation loss, so that further
-    training continues from there (with the learning rate of the end).  After Ctrl-C they are as after the last step.
+    after the last epoch, model and optimiser are set back to the epoch with the least validation loss; further training
+    continues from there, with the last learning rate.  After Ctrl-C they keep the state of the last step.
 
-    A ``checkpoint`` holds all that the next epoch depends on, but for what callbacks keep and what the model draws at
-    random.  Resumed training gives the same numbers, to the bit, as if it had not been cut off; so the learning rate
-    and the other numbers of the optimiser come from the file, too.
+    A ``checkpoint`` contains all that the next epoch depends on, except the state of callbacks and of random generators
+    in the model.  Resumed training gives the same numbers, to the bit, as training without an interruption.  Therefore
+    the learning rate and the other hyper-parameters of the optimiser come from the file, too.
 
     Args:
         model: The function to train, from a sample to a Value or a list of them.  It is a ``Module`` unless the
@@ -79,20 +79,20 @@ def fit(
         y: One target per sample, as the loss wants it: a number, a list, or the index of a class.
         loss: The name of a loss (``nn.losses.LOSSES``), or a function (output, target) of one sample.
         optimizer: An optimiser of the model's parameters, or the name of one, which then has its defaults.
-        epochs: The number of times to go through the samples, those before a resumption included.
+        epochs: The number of passes through the samples, including those before a resumption.
         batch_size: The number of samples in a batch.  1 is stochastic gradient descent; None takes all, in order.
         validation_data: A pair (X, y) to measure the loss on after each epoch.
         validation_split: The share of the samples to hold out for that instead, between 0 and 1.
         metrics: "accuracy", names of losses, or functions (outputs, targets) -> number.  They are measured on the
-            validation data, or on those of the training if there are no others.  Accuracy takes a single output as the
-            positive class above 0, or above ½ after ``binary_cross_entropy``; for another threshold give
+            validation data or, if there are none, on the training data.  For a single output, accuracy predicts the
+            positive class above 0, or above ½ with ``binary_cross_entropy``; for another threshold give
             ``functools.partial(accuracy, threshold=0.5)``.
         early_stopping: Whether to stop once the validation loss no longer improves; or an ``EarlyStopping``, which says
             which loss, for how many epochs, and by how much.
         callbacks: Functions that are called with the history at the end of every epoch; one that sets
             ``history.stopped`` to a text ends the training there.
         schedule: The schedule of the optimiser's learning rate; it steps at the end of every epoch.
-        checkpoint: The file for the state of the training; or a ``Checkpoint``: how often, and whether to continue.
+        checkpoint: The file for the state of the training; or a ``Checkpoint``, which says how often, and if to resume.
         seed: The seed of the batches, or a random generator.
         compile: Whether to run compiled steps where there is a compiler; the trajectory is the same to rounding.
         progress: Whether to show a bar, if tqdm is installed and someone is watching.
@@ -105,10 +105,10 @@ def fit(
     Raises:
         ValueError: There are no samples, or X and y differ in length; a name is unknown; options contradict each
             other; or the loss depends on no parameter of the optimiser.
-        TypeError: The model cannot be called, or an option is unknown or of another kind than it should be.
+        TypeError: The model cannot be called, or an option is unknown or has the wrong type.
         NumericError: The loss became nan or infinite; the parameters are those before that epoch.
-        FileError: The checkpoint cannot be written; or not be read, or is of another training: nothing has changed.
-        ExecutorError: The workers are gone, with the parameters as after the last step; or they cannot compile it.
+        FileError: The checkpoint cannot be written; or it cannot be used, and then nothing has changed.
+        ExecutorError: The workers are gone, and the parameters are those of the last step; or workers cannot compile.
 
     >>> line = MLP(1, [1], init="zeros")
     >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
