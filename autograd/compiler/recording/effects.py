@@ -123,17 +123,14 @@ class Changes:
         self.targets: dict[Value, Target] = {}  # the argument that a leaf stands for
         self.plain: set[Value] = set()  # leaves of plain numbers
         self.nodes: dict[Value, None] = {}
-        # For each parameter whose gradient is watched: what stood there, the traced number that stands there now, and
-        # the leaf of that number.
+        # For each parameter whose gradient is watched: what stood there, and the traced number that stands there now.
         self._gradients: dict[Value, Any] = {}
         self._marks: dict[Value, Any] = {}
-        self._leaves: dict[Value, Value] = {}
         # For each parameter that was set: its number before, and its newest version, an UPDATED node.  For each version
         # the parameter that it is a version of.
         self._data: dict[Value, float] = {}
         self._latest: dict[Value, Value] = {}
         self._versions: dict[Value, Value] = {}
-        self._first: Value | None = None  # the first version
         # What ``_settle`` has to do still: (the number of nodes when a parameter was set, the parameter, its version);
         # which versions were the newest at the last node that it has seen; and how many nodes it has seen.
         self._events: deque[tuple[int, Value, Value]] = deque()
@@ -174,7 +171,7 @@ class Changes:
         if p in self._marks or not isinstance(before, (int, float)):
             return
         leaf = new_node(float(before), ops.leaf, (), ())
-        self._gradients[p], self._leaves[p] = before, leaf
+        self._gradients[p] = before
         self.plain.add(leaf)
         self._marks[p] = p.grad = TracedFloat(leaf)  # type: ignore[assignment]
 
@@ -213,7 +210,7 @@ class Changes:
     def read(self, leaves: Sequence[Value], effects: Effects) -> tuple[list[Value], Effects]:
         """The leaves of numbers that a call reads besides parameters, and the effects with what reads them."""
         used = set(leaves)
-        own = {leaf: p for p, leaf in self._leaves.items() if leaf in used}
+        own = {mark.node: p for p, mark in self._marks.items() if mark.node in used}
         others, read = self.places.read(used)
         return [*own, *others], effects._replace(reads=[self._target(p) for p in own.values()], outside=read)
 
@@ -230,14 +227,14 @@ class Changes:
 
     def updates(self, outputs: Iterable[Value]) -> dict[Value, Value]:
         """The updated numbers to which a gradient of these outputs goes, and the parameters that they are of."""
-        found, needed = {}, set(outputs)
+        found, needed, first = {}, set(outputs), next(iter(self._versions), None)
         for node in reversed(self.nodes if self._versions else {}):
             if node in needed:
                 if node in self._versions:
                     found[node] = self._versions[node]
                 elif node.op not in _ENDS:
                     needed.update(node.parents)
-            if node is self._first:
+            if node is first:
                 break
         return found
 
@@ -249,8 +246,6 @@ class Changes:
         number = node_of(data) if isinstance(data, Traced) else constant(ops.as_float(data))
         version = new_node(number._data, UPDATED, (number,), (0.0,))
         self.nodes[version] = None
-        if self._first is None:
-            self._first = version
         self._data.setdefault(p, p._data)
         self._versions[version], self._latest[p] = p, version
         self._events.append((len(self.nodes), p, version))
