@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from autograd.compiler.backends import Kernel, TooManyClassesError, UnsupportedError, first_that_can
 from autograd.compiler.calls.reuse import reused
 from autograd.compiler.calls.steps import Stepped, step
-from autograd.compiler.held import Held
 from autograd.compiler.pipeline import Assembled, assemble, assemble_by_name, inlined
 from autograd.compiler.program.classes import Kind, Program
 from autograd.compiler.program.group import most_classes
@@ -211,6 +210,7 @@ class StepPlan:
                 return self._by_classes(inf)
 
     def _by_classes(self, most: float) -> Any:
+        from autograd.compiler.machine.held import Held
         from autograd.compiler.machine.machine import Machine
         from autograd.compiler.machine.resident import ResidentStep
 

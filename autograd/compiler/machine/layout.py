@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.held import Held
+from autograd.compiler.machine.held import Held
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.machine.memory import Elsewhere, aligned
 from autograd.compiler.machine.objects import Lists

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from autograd.collector import collector_paused
-from autograd.compiler.held import Held
+from autograd.compiler.machine.held import Held
 from autograd.compiler.machine.layout import Layout
 from autograd.compiler.machine.machine import writer
 from autograd.compiler.program.classes import Kind

@@ -7,7 +7,6 @@ generators and streams it matters whether the function used them.
 
 from __future__ import annotations
 
-import decimal
 import io
 import os
 import random
@@ -70,8 +69,8 @@ def look_into_module(module: ModuleType, names: set[str]) -> Inside | None:
         return Inside(members=[os.environ])
     if module is sys and "argv" in names:
         return Inside(lambda: (sys.argv,), partial(setattr, sys, "argv", sys.argv), [sys.argv])
-    if module is decimal:  # what is computed depends on the precision
-        return Inside(lambda: (repr(decimal.getcontext()),))
+    if module is sys.modules.get("decimal"):  # what is computed depends on the precision
+        return Inside(lambda: (repr(module.getcontext()),))
     return None
 
 
