@@ -38,6 +38,9 @@ from autograd.value import Value
 __all__ = ["Entry", "Recordings", "Uncompiled", "recording_now"]
 
 
+_DRAWS = "draws random numbers, or reads or writes a stream: do that outside, and pass numbers as arguments"
+
+
 class Entry(NamedTuple):
     """One recording of a function.
 
@@ -179,6 +182,8 @@ class Recordings:
                 rewind()
                 raise
             except NotReplayableError:
+                if outside.generators.states() != drawn:  # it will draw in other calls, too: none needs to be tried
+                    self.never = outside.never = _DRAWS
                 rewind()
                 self.was_refused(structure, thread_time() - started)
                 raise
@@ -188,9 +193,7 @@ class Recordings:
             rewind()
             self._places.update(by_key(places.discovered))
         if outside.generators.states() != drawn:
-            outside.never = (
-                "draws random numbers, or reads or writes a stream: do that outside, and pass numbers as arguments"
-            )
+            outside.never = _DRAWS
             if recording.effects.any:
                 rewind()
                 self.never = outside.never

@@ -321,3 +321,19 @@ def test_an_attribute_that_is_missing_elsewhere_is_an_error_as_ever() -> None:
     compiled(0.5)
     with pytest.raises(AttributeError, match="'int' object has no attribute 'nothing'"):
         compiled(2.0)
+
+
+def test_what_draws_is_tried_once_although_something_else_was_refused_first() -> None:
+    """An attempt costs several calls, and the next one would meet the draws, too."""
+    w, kept = Value(2.0), list[float]()
+
+    @autograd.compile
+    def reward(x: float) -> Value:
+        y = w * x * random.random()
+        kept.append(y.data)
+        return y * sum(kept[-3:])
+
+    for count in range(1, 6):
+        reward(1.0)
+        assert (reward.recordings, len(kept)) == (1, count)
+    assert "draws random numbers" in str(reward.report())
