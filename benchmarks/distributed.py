@@ -132,7 +132,7 @@ def costs_of(steps: Any, samples: int, rounds: int) -> Costs:
     """Measure each cost by itself."""
     import numpy as np
 
-    from autograd.compiler.batches.gradients import Gradients
+    from autograd.compiler.batches.samples import Gradients
 
     trainer, parameters = steps.trainer, steps.trainer.captured_numbers
     gradients = Gradients(trainer.program, trainer.trained)

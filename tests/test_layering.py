@@ -103,7 +103,7 @@ TOPS = [package for package in LEVELS if "." not in package]
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
     "autograd", "autograd.absent", "autograd.cells", "autograd.collector", "autograd.compiler.backends",
-    "autograd.compiler.batches.gradients", "autograd.compiler.batches.samples", "autograd.compiler.batches.training",
+    "autograd.compiler.batches.samples", "autograd.compiler.batches.training",
     "autograd.compiler.recording.outside", "autograd.elementwise", "autograd.errors", "autograd.files",
     "autograd.functional", "autograd.holders", "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.pytorch",
     "autograd.terminal", "autograd.trees", "autograd.viz",

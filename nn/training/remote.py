@@ -27,7 +27,7 @@ class ExecutorSteps(CompiledSteps):
 
     def _record(self) -> None:
         super()._record()
-        from autograd.compiler.batches.gradients import Gradients
+        from autograd.compiler.batches.samples import Gradients
 
         self.parcels = [Parcel(Gradients(self.trainer.program, self.trainer.trained)), Parcel(self.trainer.columns)]
         self.by_rule = (

@@ -88,7 +88,7 @@ def test_a_batch_may_be_cut_into_any_number_of_parts(threads: Any, parts: int) -
 
 
 def test_large_parts_are_evaluated_bit_by_bit(threads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.compiler.batches.gradients._MOST_LANES", 5)
+    monkeypatch.setattr("autograd.compiler.batches.samples._MOST_LANES", 5)
     Trained(threads, batch_size=None).agrees_with(Trained(batch_size=None))
 
 

@@ -1,8 +1,13 @@
-"""Functions of one sample, which is recorded and stands for all: the samples as a table, one row of numbers each."""
+"""Functions of one sample, which is recorded and stands for all.
+
+The samples are a table, one row of numbers each; what is computed of them is all outputs, or sums over samples.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -10,21 +15,25 @@ import numpy as np
 
 from autograd import ops
 from autograd.collector import collector_paused
+from autograd.compiler.backends import Kernel, first_that_can
 from autograd.compiler.calls.reuse import reused
 from autograd.compiler.machine.library import kept
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.machine.points import Points
 from autograd.compiler.pipeline import assemble, inlined
+from autograd.compiler.program.classes import Program
+from autograd.compiler.python.writer import PythonKernel
 from autograd.compiler.recording.arguments import arguments_of, form
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording, advice, record
 from autograd.errors import CompileError
 from autograd.graph import topological_order
+from autograd.locks import renew_in_child
 from autograd.ops import as_float
 from autograd.trees import rebuild
 from autograd.value import Value
 
-__all__ = ["DataDependentError", "Evaluator", "SamplesError", "record_sample", "table_of"]
+__all__ = ["DataDependentError", "Evaluator", "Gradients", "SamplesError", "record_sample", "rows_of", "table_of"]
 
 
 class DataDependentError(CompileError):
@@ -194,3 +203,53 @@ class Evaluator:
     def __call__(self, numbers: Any) -> Any:
         """Every output for every sample, [output, sample], with these numbers of the leaves."""
         return np.array(self.points(self.columns, np.concatenate([numbers, [leaf._data for leaf in self.others]])))
+
+
+# ---- sums over samples, for someone else's step ----------------------------------------------------------------------
+# Gradients over samples are sums, so a batch can be cut into parts and each part computed on another machine.  What
+# travels there is the program of the loss and its gradient; the machine code is made where it runs.
+_MOST_LANES = 256  # samples in one evaluation: what they need stays in the cache
+
+
+def rows_of(columns: Any, batch: Sequence[int]) -> Any:
+    """The rows of a batch; those of a range are a view."""
+    return columns[batch.start : batch.stop : batch.step] if isinstance(batch, range) else columns[batch]
+
+
+class Gradients:
+    """Sums of a loss and of its gradient over any number of samples, for any number of threads at a time.
+
+    It can be pickled; the machine code stays behind and is made again where it is needed.
+    """
+
+    def __init__(self, program: Program, trained: int) -> None:
+        self.program, self.trained = program, trained
+        self._kernels: dict[int, Kernel] = {}
+        self._lock = threading.Lock()
+        renew_in_child(self, "_lock", threading.Lock)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Gradients, (self.program, self.trained)
+
+    def __call__(self, columns: Any, batch: Sequence[int], parameters: Any) -> Any:
+        """The sum of the losses, then that of each derivative.
+
+        Args:
+            columns: The numbers of all samples, one row per sample.
+            batch: The places of the samples of this batch.
+            parameters: The numbers of all captured leaves.
+        """
+        sums = np.zeros(1 + self.trained)
+        for first in range(0, len(batch), _MOST_LANES):
+            rows = rows_of(columns, batch[first : first + _MOST_LANES])
+            loss, gradient = self._kernel(len(rows))(rows.T if len(rows) > 1 else rows[0], parameters)
+            sums[0] += loss[0]
+            sums[1:] += gradient
+        return sums
+
+    def _kernel(self, lanes: int) -> Kernel:
+        with self._lock, collector_paused():
+            if lanes not in self._kernels:
+                make = partial(Machine, self.program, lanes), partial(PythonKernel, self.program, lanes)
+                self._kernels[lanes] = first_that_can(*make, "auto")
+            return self._kernels[lanes]

@@ -17,8 +17,7 @@ import numpy as np
 from autograd import ops
 from autograd.collector import collector_paused
 from autograd.compiler.backends import compile_errors
-from autograd.compiler.batches.gradients import rows_of
-from autograd.compiler.batches.samples import record_sample, table_of
+from autograd.compiler.batches.samples import record_sample, rows_of, table_of
 from autograd.compiler.calls.reuse import reused
 from autograd.compiler.machine.library import kept
 from autograd.compiler.machine.machine import Machine

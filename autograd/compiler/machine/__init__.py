@@ -10,5 +10,5 @@
 3. ``objects.py`` reads and writes the numbers in many Values and in lists of floats, ``arguments.py`` those of a call;
    ``identical.py`` compares what a function reads outside with what was there when it was recorded.
 4. ``native/``: instructions of LLVM (``code.py``), the rows of the table (``lowering.py``, ``vector_math.py``), where
-   CPython keeps things (``pycall.py``), and loops written in a few words of Python (``translate.py``).
+   CPython keeps things (``jit.py``), and loops written in a few words of Python (``translate.py``).
 """

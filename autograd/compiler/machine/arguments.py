@@ -18,13 +18,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd.compiler.machine.library import Written, addresses
-from autograd.compiler.machine.native.jit import NativeModule
-from autograd.compiler.machine.native.pycall import (
+from autograd.compiler.machine.native.jit import (
     FLOAT_VALUE,
     LIST_ITEMS,
     SIZE,
     TUPLE_ITEMS,
     TYPE,
+    NativeModule,
     address,
     available,
 )

@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from autograd.compiler.backends import UnsupportedError
-from autograd.compiler.machine.native.pycall import available
+from autograd.compiler.machine.native.jit import available
 from autograd.compiler.recording.places import Reader, TreeReader
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.written import Part

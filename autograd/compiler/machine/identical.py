@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler.machine.library import Written, addresses
-from autograd.compiler.machine.native.jit import llvm
-from autograd.compiler.machine.native.pycall import LIST_ITEMS, SIZE, TYPE, WORD, address, available
+from autograd.compiler.machine.native.jit import LIST_ITEMS, SIZE, TYPE, WORD, address, available, llvm
 from autograd.compiler.machine.native.vector_math import scalar_symbol
 from autograd.compiler.recording.watches import ANY, NO_KEY, Look, offset_of_attributes
 

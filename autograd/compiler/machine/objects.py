@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler.machine.library import Written, addresses
-from autograd.compiler.machine.native.pycall import (
+from autograd.compiler.machine.native.jit import (
     FLOAT_VALUE,
     LIST_ITEMS,
     SIZE,

@@ -11,7 +11,7 @@ import pytest
 
 import autograd
 from autograd import Value
-from autograd.compiler.machine.native.pycall import available
+from autograd.compiler.machine.native.jit import available
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")

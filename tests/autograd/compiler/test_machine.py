@@ -32,7 +32,7 @@ import numpy as np
 
 from autograd.compiler.machine.machine import Machine
 from autograd.compiler.machine.maps import MapKernel
-from autograd.compiler.machine.native.pycall import available
+from autograd.compiler.machine.native.jit import available
 from autograd.compiler.machine.points import Points, caller
 from autograd.compiler.machine.tape import Tape
 

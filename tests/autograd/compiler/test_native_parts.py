@@ -19,8 +19,12 @@ from autograd.compiler.machine.arguments import builtin  # noqa: E402  (needs th
 from autograd.compiler.machine.machine import Machine  # noqa: E402
 from autograd.compiler.machine.native import jit  # noqa: E402
 from autograd.compiler.machine.native.code import Code  # noqa: E402
-from autograd.compiler.machine.native.jit import NativeModule, host, join  # noqa: E402
-from autograd.compiler.machine.native.pycall import available  # noqa: E402
+from autograd.compiler.machine.native.jit import (  # noqa: E402
+    NativeModule,
+    available,
+    host,
+    join,
+)
 from autograd.compiler.machine.native.translate import translated  # noqa: E402
 from autograd.compiler.machine.native.vector_math import ARITY, VectorMath  # noqa: E402
 from autograd.compiler.program.builder import Builder  # noqa: E402

@@ -12,7 +12,7 @@ import pytest
 
 import autograd
 from autograd import Value
-from autograd.compiler.machine.native.pycall import available
+from autograd.compiler.machine.native.jit import available
 from autograd.trees import flatten
 
 np = pytest.importorskip("numpy")
