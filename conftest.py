@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,12 +44,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         names = _public_names()
         for example in examples:
             example.dtest.globs = {**names, **example.dtest.globs}
-
-
-def pytest_collection_finish() -> None:
-    """Python's collector need not search thousands of tests and all modules again and again: they stay."""
-    gc.collect()
-    gc.freeze()
 
 
 def _public_names() -> dict[str, Any]:

@@ -159,8 +159,10 @@ def collector_paused() -> Iterator[None]:
         gc.disable()
         yield
     finally:
-        if enabled:
-            if gc.get_count()[0] - before > _OBJECTS * _MANY and not gc.get_freeze_count():
+        try:
+            if enabled and gc.get_count()[0] - before > _OBJECTS * _MANY and not gc.get_freeze_count():
                 gc.freeze()
                 gc.unfreeze()
-            gc.enable()
+        finally:
+            if enabled:
+                gc.enable()

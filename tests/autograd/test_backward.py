@@ -227,7 +227,7 @@ def test_a_graph_is_freed_the_moment_its_root_goes() -> None:
         roots = graph()
         assert len(gc.get_objects()) > before + 5000
         del roots
-        assert len(gc.get_objects()) <= before + 1
+        assert len(gc.get_objects()) <= before + 100  # other threads of the process may have made some
     finally:
         gc.enable()
 

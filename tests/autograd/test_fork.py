@@ -130,9 +130,10 @@ def forking(t):
     return t
 
 def forked():
-    if not os.fork():
+    child = os.fork()
+    if not child:
         os._exit(0 if use() else 3)
-    codes.append(os.waitstatus_to_exitcode(os.wait()[1]))
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     return 1.0
 
 codes = []

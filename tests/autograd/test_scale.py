@@ -19,6 +19,7 @@ MILLION = 1_000_000
 # A recursion, be it in Python or in C, would have 40 bytes of the small stack for each call, and needs more; and what
 # takes the square of the size would take hours.  So only one test is about a million.
 MANY = MILLION // 5
+OTHERS = 100  # objects that other threads of the process may make while a test counts all that there are
 SMALL_STACK = 8 * 2**20  # bytes: Python 3.13 needs that to free any deep structure, a recursion ten times as much
 
 
@@ -41,6 +42,15 @@ def on_a_small_stack(work: Callable[[], object]) -> None:
     thread.join()
     if raised:
         raise raised[0]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _only_what_is_new_is_collected() -> Iterator[None]:
+    """To search all modules and tests takes longer than some of the tests here."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +107,7 @@ def test_a_chain_of_many_nodes(use: Callable[[int], None], size: int) -> None:
 
     def work() -> None:
         left_over(10)  # what is made once, is made
-        assert left_over(size) <= 10
+        assert left_over(size) <= OTHERS
 
     on_a_small_stack(work)
 
@@ -223,16 +233,16 @@ def test_ten_thousand_training_steps_keep_the_number_of_objects_flat() -> None:
         last = step()
         if i % 500 == 0:
             counts.append(len(gc.get_objects()) - before)
-    assert max(counts) <= 5
+    assert max(counts) <= OTHERS  # a cycle of a single step would be there thousands of times
     assert last < first  # it did train
 
 
 def test_the_count_would_see_a_cycle() -> None:
     before = len(gc.get_objects())
-    for _ in range(100):
+    for _ in range(300):
         node: list[Any] = []
         node.append(node)
-    assert len(gc.get_objects()) - before >= 100
+    assert len(gc.get_objects()) - before >= 300 > OTHERS
 
 
 def test_higher_derivatives_and_failures_leave_no_cycles_either() -> None:
@@ -249,7 +259,7 @@ def test_higher_derivatives_and_failures_leave_no_cycles_either() -> None:
     before = len(gc.get_objects())
     for _ in range(300):
         step()
-    assert len(gc.get_objects()) - before <= 5
+    assert len(gc.get_objects()) - before <= OTHERS
 
 
 def test_a_node_does_not_keep_what_was_computed_from_it() -> None:

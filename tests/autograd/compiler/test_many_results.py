@@ -335,10 +335,10 @@ def test_a_call_is_freed_with_its_results() -> None:
     gc.disable()
     try:
         before = len(gc.get_objects())
-        for _ in range(5):
+        for _ in range(50):
             loss = LOSSES["all"](compiled(xs))
             loss.backward()
-        assert len(gc.get_objects()) - before < 20
+        assert len(gc.get_objects()) - before < 100  # of which the last call has some
     finally:
         gc.enable()
 

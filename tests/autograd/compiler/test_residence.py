@@ -693,12 +693,17 @@ def test_everything_goes_when_nobody_needs_it() -> None:
 def test_a_forked_process_has_the_numbers_too() -> None:
     task, twin = pair()
     reader, writer = os.pipe()
-    if not os.fork():
-        task.run(5, 7)
-        os.write(writer, pickle.dumps(task.numbers()))
-        os._exit(0)
-    os.wait()
-    found = pickle.loads(os.read(reader, 1 << 20))
+    child = os.fork()
+    if not child:
+        try:
+            task.run(5, 7)
+            os.write(writer, pickle.dumps(task.numbers()))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as numbers:
+        found = pickle.load(numbers)
+    os.waitpid(child, 0)
     close(task.numbers(), twin.numbers())
     twin.run(5, 7)
     close(found, twin.numbers())
