@@ -79,7 +79,7 @@ def diagnose(root: Value | Sequence[Value], *, number_format: str = ".4g", every
     >>> x, w = Value(-2.0, "x"), Value(1.5, "w")
     >>> diagnose((w * x).relu())
     dead ReLU: ReLU(w*x), its input is not above 0, so it passes no gradient
-      cut off behind it: w, x
+      no useful gradient for: w, x
     2 of 2 leaves get no gradient
     """
     roots = nodes_of(root, "diagnose")
@@ -230,7 +230,7 @@ class Diagnosis:
         for kind, places, reason, cut in self._rows():
             lines.append(f"{kind}: {places}, {reason}")
             if cut:
-                lines.append(f"  cut off behind it: {cut}")
+                lines.append(f"  no useful gradient for: {cut}")
         return filled("\n".join([*lines, self._summary()]))
 
     def _summary(self) -> str:
@@ -245,5 +245,5 @@ class Diagnosis:
 
     def _repr_html_(self) -> str:
         rows = list(self._rows())
-        table = cells.table(["what", "where", "why", "cut off behind it"], rows) if rows else ""
+        table = cells.table(["what", "where", "why", "no useful gradient for"], rows) if rows else ""
         return f"{table}<p>{html.escape(self._summary())}</p>"

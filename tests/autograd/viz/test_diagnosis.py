@@ -70,9 +70,9 @@ def test_a_dead_neuron_cuts_off_its_weights_and_the_weight_that_it_feeds() -> No
     found = diagnose(root)
     assert repr(found).splitlines() == [
         "product with 0: z³₁ = Σ w·a + b, the other factor is 0",
-        "  cut off behind it: w³₁₁",
+        "  no useful gradient for: w³₁₁",
         "dead ReLU: a²₁ = ReLU(z²₁), its input is not above 0, so it passes no gradient",
-        "  cut off behind it: w²₁₁, w²₁₂, b²₁",
+        "  no useful gradient for: w²₁₁, w²₁₂, b²₁",
         "4 of 9 leaves get no gradient",
     ]
     leaves = found.leaves
