@@ -82,7 +82,7 @@ class Compiled(Uncompiled):
             return Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
         raised = self.raised.pop(get_ident(), None)
         with self.budget.without(structure):
-            result = self.directly(args, leaves)
+            result = self.directly(args, leaves, raised=raised is not None)
         if raised is not None:  # the function raised while it was recorded, but not in the plain call
             self.was_refused(structure, raised)
         return result

@@ -278,13 +278,13 @@ class Uncompiled(Recordings):
     _outside: Outside | None = None
     _told: tuple[Outside | None, tuple[bool, bool, bool]] = None, (False, False, False)  # see `_told_by_code`
 
-    def directly(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
+    def directly(self, args: Sequence[Any], given: Sequence[Any], *, raised: bool) -> Any:
         """A call without the compiler, with plain numbers as arguments if the recordings show that they suffice.
 
         Values in place of the numbers would cost as much as the function itself.  They are needed if the function uses
         an attribute that only a Value has, or if it returns several numbers, some of which may be plain.
         """
-        if self.takes_numbers and self.entries and not self.has_effects:
+        if (raised or (self.takes_numbers and self.entries)) and not self.has_effects:
             try:
                 result = called(self.f, args)
             except AttributeError as error:  # perhaps a branch that was not recorded needs a Value

@@ -14,7 +14,7 @@ be guarded.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from operator import is_
 from typing import Any
 from weakref import ref
@@ -149,6 +149,23 @@ def original(x: Any) -> Any:
     if type(x) is Row and current_modes().recorder is not None:
         return original(x._lists[x._place.read()])
     return _original(x) if isinstance(x, Chosen) else x
+
+
+def settled(x: Any, known: Container[int]) -> Any:
+    """What the caller gets for x: if it is one of several nodes that the caller may have, the one that was chosen.
+
+    Args:
+        x: A number or node of a result.
+        known: The ids of nodes that the caller may have.
+    """
+    stack = [x]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Chosen):
+            stack += node.parents[1:]
+        elif id(node) in known and node is not x:
+            return original(x)
+    return x
 
 
 def chosen_node(node: Value) -> Value:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.recording.arguments import arguments_of
-from autograd.compiler.recording.choosing import TracedWhole, check_rows
+from autograd.compiler.recording.choosing import TracedWhole, check_rows, settled
 from autograd.compiler.recording.codenames import asks_for_class, catches_arithmetic, compares_with_true
 from autograd.compiler.recording.effects import Changes, Effects, through_updates
 from autograd.compiler.recording.outside import Outside
@@ -165,11 +165,13 @@ def _run(
             inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
         try:
             output, copies = run(f, args, inputs)
+            known = {*outside.seen, *map(id, map(node_of, inputs))} if recorder.changes is not None else ()
+            output = copied(output, lambda x: settled(x, known))
             check_rows(recorder)
         finally:  # also where the function has caught the error
             if recorder.refused:
                 raise NotReplayableError(recorder.refused) from None
-    return copied(output), copies
+    return output, copies
 
 
 def _results(

@@ -86,9 +86,12 @@ def several(result: Any) -> TypeError:
     )
 
 
-def copied(result: Any) -> Any:
-    """The same structure in lists and dictionaries of its own: what it shares with the outside will be put back."""
-    return _mapped(result, lambda x: x, {})
+def copied(result: Any, settled: Callable[[Any], Any]) -> Any:
+    """The same structure in lists and dictionaries of its own: what it shares with the outside will be put back.
+
+    In the place of each leaf x is ``settled(x)``.
+    """
+    return _mapped(result, settled, {})
 
 
 def alone(result: Any, arguments: list[Value], outside: Mapping[int, Any]) -> Form | None:

@@ -241,7 +241,7 @@ def test_dictionaries_and_named_tuples_keep_their_kind() -> None:
 
 
 def test_a_result_that_is_text_is_refused_with_a_remedy() -> None:
-    with pytest.raises(TypeError, match="must return numbers, not the text 'high': write it outside"):
+    with pytest.raises(TypeError, match="must return numbers, not the text 'high': make the text outside"):
         autograd.compile(lambda x: "high" if x > 0 else "low")(1.0)
 
 

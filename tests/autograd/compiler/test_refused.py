@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import struct
 import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -28,6 +30,7 @@ def without_gradients(task: Callable[[], Any]) -> Any:
         return task()
 
 
+np = pytest.importorskip("numpy")
 W = Value(3.0)
 
 
@@ -232,3 +235,55 @@ def test_what_takes_python_s_own_numbers_only_runs_without_the_compiler(write: A
     compiled = autograd.compile(lambda x, n: x * len(write(int(n))))
     assert compiled(2.0, 3).data == 2.0 * len(write(3))
     assert compiled.value_and_grad(2.0, 3) == (2.0 * len(write(3)), (float(len(write(3))), 0.0))
+
+
+PICKED = [Value(1.5), Value(-0.5), Value(0.25)]
+ROWS = [[Value(float(3 * i + j)) for j in range(2)] for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda i: PICKED[i], lambda i: PICKED[i]),
+        (lambda i: (PICKED[i], PICKED[0] * 2.0)[0], lambda i: PICKED[i]),
+        (lambda i: {"row": ROWS[i]}["row"][1], lambda i: ROWS[i][1]),
+        (lambda i: ROWS[i][i % 2], lambda i: ROWS[i][i % 2]),
+        (lambda i: max(PICKED, key=lambda p: p.data * (i - 1)), lambda i: max(PICKED, key=lambda p: p.data * (i - 1))),
+        (lambda i: PICKED[0] if PICKED[i].data > 0 else ROWS[0][1], lambda i: ROWS[0][1] if i == 1 else PICKED[0]),
+    ],
+)
+def test_a_value_of_the_callers_that_was_chosen_is_returned_itself(f: Any, expected: Any) -> None:
+    """The caller may read its gradient, or set its data."""
+    compiled, together = autograd.compile(f), autograd.compile(lambda i: (f(i), PICKED[0] * 2.0, [f(i)]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for i in (0, 1, 2, 2, 1, 0, 1):
+            assert compiled(i) is expected(i)
+            first, _, (second,) = together(i)
+            assert first is second is expected(i)
+
+
+def test_what_was_computed_from_a_chosen_value_is_no_decision() -> None:
+    compiled = autograd.compile(lambda i: (PICKED[i] * 2.0, [ROWS[i][0] + ROWS[i][1], max(PICKED[i] * 1.0, 0.0)]))
+    for i in range(3):
+        assert compiled(i)[0].data == 2.0 * PICKED[i].data
+    assert compiled.recordings == 1
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: W * np.heaviside(x, 0.5),
+        lambda x: W if np.isnan(x) else W * x,
+        lambda x: W * float(np.sinc(x)),
+        lambda x: W * float(abs(np.fft.fft([x, 1.0, 2.0])[1])),
+        lambda x: W * float(np.histogram([x, 0.5], bins=2)[0][0]),
+        lambda x: W * float(np.array([float(z) for z in (x, 1.0)]).sum()),
+        lambda x: W * struct.unpack("d", struct.pack("d", x))[0],
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*without the compiler")
+def test_a_routine_that_takes_pythons_own_numbers_only_gets_them(f: Callable[[Any], Any]) -> None:
+    compiled = autograd.compile(f)
+    for x in (1.0, -0.5, 0.25, 1.0, 2.0, 3.0):
+        assert compiled(x).data == f(x).data
