@@ -386,10 +386,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
             if terms:
                 tangent[node] = sum(terms[1:], terms[0])
     slopes = [tangent.get(out, 0.0) for out in outputs]
-    return (
-        rebuild(call.output, map(call.number, outputs)),
-        rebuild(call.output, slopes if nested else map(call.marked, slopes)),
-    )
+    values = rebuild(call.output, map(call.number, outputs))
+    return values, rebuild(call.output, slopes if nested else map(call.marked, slopes))
 
 
 def hvp(f: Callable[..., Any], x: Any, direction: Any) -> Any:

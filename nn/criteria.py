@@ -6,15 +6,7 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any, ClassVar
 
-from nn.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    huber_loss,
-    l1_loss,
-    mse_loss,
-    nll_loss,
-)  # fmt: skip
+from nn import losses
 from nn.module import Module
 from nn.options import check_known
 
@@ -47,7 +39,7 @@ class _Criterion(Module):
         return f"{type(self).__name__}({', '.join(f'{name}={given!r}' for name, given in self.options.items())})"
 
 
-class MSELoss(_Criterion, function=mse_loss):
+class MSELoss(_Criterion, function=losses.mse_loss):
     """The module of ``mse_loss``.
 
     >>> MSELoss()([1.0, 2.0], [1.0, 5.0]), MSELoss(reduction="sum")([1.0, 2.0], [1.0, 5.0])
@@ -55,7 +47,7 @@ class MSELoss(_Criterion, function=mse_loss):
     """
 
 
-class L1Loss(_Criterion, function=l1_loss):
+class L1Loss(_Criterion, function=losses.l1_loss):
     """The module of ``l1_loss``.
 
     >>> L1Loss()([1.0, 2.0], [1.0, 5.0])
@@ -63,7 +55,7 @@ class L1Loss(_Criterion, function=l1_loss):
     """
 
 
-class HuberLoss(_Criterion, function=huber_loss):
+class HuberLoss(_Criterion, function=losses.huber_loss):
     """The module of ``huber_loss``.
 
     >>> HuberLoss(delta=2.0)([3.0], [0.0])
@@ -71,7 +63,7 @@ class HuberLoss(_Criterion, function=huber_loss):
     """
 
 
-class BCELoss(_Criterion, function=binary_cross_entropy):
+class BCELoss(_Criterion, function=losses.binary_cross_entropy):
     """The module of ``binary_cross_entropy``.
 
     >>> BCELoss()([0.5], [1.0])
@@ -79,7 +71,7 @@ class BCELoss(_Criterion, function=binary_cross_entropy):
     """
 
 
-class BCEWithLogitsLoss(_Criterion, function=binary_cross_entropy_with_logits):
+class BCEWithLogitsLoss(_Criterion, function=losses.binary_cross_entropy_with_logits):
     """The module of ``binary_cross_entropy_with_logits``.
 
     >>> BCEWithLogitsLoss()([0.0], [1.0])
@@ -87,7 +79,7 @@ class BCEWithLogitsLoss(_Criterion, function=binary_cross_entropy_with_logits):
     """
 
 
-class CrossEntropyLoss(_Criterion, function=cross_entropy):
+class CrossEntropyLoss(_Criterion, function=losses.cross_entropy):
     """The module of ``cross_entropy``.
 
     >>> CrossEntropyLoss()([[0.0, 0.0], [0.0, 0.0]], [0, 1])
@@ -95,7 +87,7 @@ class CrossEntropyLoss(_Criterion, function=cross_entropy):
     """
 
 
-class NLLLoss(_Criterion, function=nll_loss):
+class NLLLoss(_Criterion, function=losses.nll_loss):
     """The module of ``nll_loss``.
 
     >>> NLLLoss()([-1.0, -0.5], 1)

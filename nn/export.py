@@ -74,9 +74,8 @@ def _part(part: Any, indent: str) -> str:
         return _sequential([_part(inner, inside) for inner in part], indent)
     if type(part) in (MLP, Layer, Neuron):
         layers = part.layers if type(part) is MLP else [part]
-        return _sequential(
-            [made for i, layer in enumerate(layers, start=2) for made in _layer(layer, i, inside)], indent
-        )
+        made = [step for i, layer in enumerate(layers, start=2) for step in _layer(layer, i, inside)]
+        return _sequential(made, indent)
     if type(part) not in _ARGUMENTS:
         raise _stranger(part)
     return _filled(f"{type(part).__name__}({_ARGUMENTS[type(part)](part)})", _tensors(part), indent)

@@ -253,9 +253,8 @@ class MLP(Module):
         rng = None if seed is None else random.Random(seed)
         sizes = [whole_number("nin", nin), *[whole_number("a size in nouts", nout) for nout in nouts]]
         activations = [activation] * (len(nouts) - 1) + [output]
-        self.layers = [
-            Layer(n, m, activation=name, init=init, rng=rng) for (n, m), name in zip(pairwise(sizes), activations)
-        ]
+        shapes = zip(pairwise(sizes), activations)
+        self.layers = [Layer(n, m, activation=name, init=init, rng=rng) for (n, m), name in shapes]
         for number, layer in enumerate(self.layers, start=2):
             layer.label(number)
         self._x = [notation("x", None, k) for k in range(1, sizes[0] + 1)]

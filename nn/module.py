@@ -312,11 +312,7 @@ class Module:
                 raise FileError(f"{path}: parameters: {brief(name)} must be a finite number, not {brief(number)}")
         own, other = self.architecture(), document.get("architecture")
         if own and isinstance(other, dict) and parameters.keys() == self.state_dict().keys() and own != other:
-            differing = [
-                f"{name} {brief(other.get(name))} instead of {brief(own[name])}"
-                for name in own
-                if own[name] != other.get(name)
-            ]
+            differing = [f"{x} {brief(other.get(x))} instead of {brief(own[x])}" for x in own if own[x] != other.get(x)]
             raise FileError(f"{path}: the saved {type(self).__name__} has {', '.join(differing)}")
         try:
             self.load_state_dict(parameters)

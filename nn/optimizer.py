@@ -394,6 +394,5 @@ def group_of(given: Any, hyper: Mapping[str, Any]) -> ParameterGroup:
     for name, x in own.items():
         _check_shared(name, x, hyper)
     numbers = {name: checked(name, x) for name, x in {**hyper, **own}.items()}
-    return ParameterGroup(
-        [parameters] if isinstance(parameters, Value) else parameters, SimpleNamespace(**numbers, step=0)
-    )
+    several = [parameters] if isinstance(parameters, Value) else parameters
+    return ParameterGroup(several, SimpleNamespace(**numbers, step=0))

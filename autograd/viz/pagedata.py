@@ -60,11 +60,8 @@ def _pictures(graph: Graph, names: Sequence[str], most: int, timeout: float) -> 
     found = []
     for name in names:
         is_scalar = name == "number"
-        figure = (
-            scalar_figure(graph)
-            if is_scalar
-            else folded_figure(graph, keys_of(graph.order, graph.roots, name, graph.places))
-        )
+        keys = {} if is_scalar else keys_of(graph.order, graph.roots, name, graph.places)
+        figure = scalar_figure(graph) if is_scalar else folded_figure(graph, keys)
         is_fine = name == "neuron" and len(figure.boxes) > MOST_NEURONS * len(graph.order)
         if len(figure.boxes) <= most and not is_fine and not _has_circles(figure):
             maps = {box: heat_maps(box, graph.places) for box in figure.boxes} if name == "layer" else {}

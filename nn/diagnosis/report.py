@@ -9,16 +9,7 @@ from typing import Any
 
 from autograd.cells import table
 from autograd.terminal import filled
-from nn.diagnosis.data import features, finite_numbers, targets
-from nn.diagnosis.gradients import (
-    dead_neurons,
-    gradients_by_layer,
-    learning_rate,
-    paths,
-    saturation,
-    updates,
-    zero_grad,
-)  # fmt: skip
+from nn.diagnosis import data, gradients
 from nn.diagnosis.probe import Finding, Probe, Result
 from nn.losses import loss_named
 from nn.optim import Optimizer
@@ -28,16 +19,16 @@ SEVERITIES = ("error", "warning", "note")
 # The illnesses, in the order in which they are looked for: one function each, from what was measured on a ``Probe`` to
 # its findings, and in a few words what it looked at.
 SYMPTOMS: dict[str, Callable[[Probe], Result]] = {
-    "finite numbers": finite_numbers,
-    "zero_grad": zero_grad,
-    "paths to the loss": paths,
-    "dead neurons": dead_neurons,
-    "saturation": saturation,
-    "gradients by layer": gradients_by_layer,
-    "update-to-weight ratio": updates,
-    "learning rate": learning_rate,
-    "targets": targets,
-    "features": features,
+    "finite numbers": data.finite_numbers,
+    "zero_grad": gradients.zero_grad,
+    "paths to the loss": gradients.paths,
+    "dead neurons": gradients.dead_neurons,
+    "saturation": gradients.saturation,
+    "gradients by layer": gradients.gradients_by_layer,
+    "update-to-weight ratio": gradients.updates,
+    "learning rate": gradients.learning_rate,
+    "targets": data.targets,
+    "features": data.features,
 }
 
 

@@ -165,10 +165,8 @@ class Ledger:
                 return text
             root = self.node.parents and self.node.grad == 1.0
             return text + (": backward started here" if root else ": the graph that it comes from is gone")
-        terms = [
-            f"{product([term.local, term.upstream], spec, first=not i)} (via {self.names.name[term.via]})"
-            for i, term in enumerate(self._largest)
-        ]
+        terms = [f"{product([t.local, t.upstream], spec, first=not i)} (via {self.names.name[t.via]})"
+                 for i, t in enumerate(self._largest)]  # fmt: skip
         lines = [text + " = " + " + ".join(terms + self._others())]
         if self.with_formulas:
             found = [self.formula(term) for term in self._largest]

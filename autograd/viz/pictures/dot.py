@@ -121,16 +121,10 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
         picture = self._repr_svg_()
         text = self.alt_text or repr(self)
-        bundle = {
-            "text/html": image_of(picture, text, follows=self.follows),
-            "image/svg+xml": picture,
-            "text/plain": text,
-        }
-        return {
-            kind: text
-            for kind, text in bundle.items()
-            if (not include or kind in include) and kind not in (exclude or ())
-        }
+        page = image_of(picture, text, follows=self.follows)
+        bundle = {"text/html": page, "image/svg+xml": picture, "text/plain": text}
+        chosen = [kind for kind in bundle if (not include or kind in include) and kind not in (exclude or ())]
+        return {kind: bundle[kind] for kind in chosen}
 
     def _repr_html_(self) -> str:
         return str(self._repr_mimebundle_()["text/html"])

@@ -140,14 +140,8 @@ def _box(key: Hashable, nodes: list[Value], exits: set[Value], graph: Graph) -> 
         if len(parameters) < len(nodes) and parameters:
             lines.append(f"{len(parameters):,} parameters")
             lines.append(f"their grad {graph.spread_of_gradients(parameters)}")
-        return Box(
-            kind if key is INPUTS else Kind.GROUP,
-            _module_title(key, shown),
-            lines,
-            nodes,
-            shown=shown,
-            parameters=parameters,
-        )
+        kind = kind if key is INPUTS else Kind.GROUP
+        return Box(kind, _module_title(key, shown), lines, nodes, shown=shown, parameters=parameters)
     title = _pattern(shown, names, _is_sum_of_sums(shown[0], nodes))
     if len(shown) > 1:
         title += f"  ×{len(shown):,}"

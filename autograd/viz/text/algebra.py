@@ -57,9 +57,8 @@ HALF = Number(0.5)
 
 def power(base: Expression, exponent: Expression | float, coefficient: float = 1.0) -> Product:
     """coefficient · base ^ exponent."""
-    return Product(
-        coefficient, ((base, exponent if not isinstance(exponent, (int, float)) else Number(float(exponent))),)
-    )
+    raised = Number(float(exponent)) if isinstance(exponent, (int, float)) else exponent
+    return Product(coefficient, ((base, raised),))
 
 
 def simplify(expression: Expression) -> Expression:
@@ -124,17 +123,11 @@ def _share(exponent: Expression) -> Expression | None:
 
 def _is_whole(terms: Sequence[tuple[Expression, float]]) -> bool:
     """Whether the terms are all shares of one softmax, which add up to 1."""
-    shares = [
-        term
-        for term, coefficient in terms
-        if isinstance(term, Function) and term.name == "share" and coefficient == 1.0
-    ]
+    shares = [x for x, coefficient in terms if isinstance(x, Function) and x.name == "share" and coefficient == 1.0]
     if len(shares) != len(terms):
         return False
     (total, *others) = {share.arguments[1] for share in shares}
-    return (
-        not others and isinstance(total, Function) and {share.arguments[0] for share in shares} == set(total.arguments)
-    )
+    return not others and isinstance(total, Function) and {x.arguments[0] for x in shares} == set(total.arguments)
 
 
 def _sum_of_squares(arguments: Iterable[Expression]) -> Expression:
@@ -234,10 +227,7 @@ def _differences_of_squares(factors: dict[Expression, Expression]) -> dict[Expre
             opposite = {other.terms, other.terms[::-1]} & {((a, p), (b, -q)), ((a, -p), (b, q))}
             if opposite and factors[base] == factors[other]:
                 sign = 1.0 if ((a, p), (b, -q)) in opposite else -1.0
-                squares = [
-                    (_product(1.0, [(a, Number(2.0))]), sign * p * p),
-                    (_product(1.0, [(b, Number(2.0))]), -sign * q * q),
-                ]
+                first, second = (_product(1.0, [(x, Number(2.0))]) for x in (a, b))
                 rest = {key: e for key, e in factors.items() if key not in (base, other)}
-                return {**rest, _sum(squares): factors[base]}
+                return {**rest, _sum([(first, sign * p * p), (second, -sign * q * q)]): factors[base]}
     return factors

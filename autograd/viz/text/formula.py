@@ -136,10 +136,10 @@ class Formulas:
             size[node] = 1 + sum([size[parent] for parent in node.parents])
             depth[node] = 1 + max([depth[parent] for parent in node.parents], default=0)
             has_label = bool(label_of(node)) and not (expand and node.parents)
-            too_large = bool(node.parents) and (
-                depth[node] > DEEPEST or (uses[node] > 1 and size[node] > LARGEST_SHARED)
-            )
-            if node is variable or ((node is not whole or not node.parents) and (has_label or too_large)):
+            is_large = depth[node] > DEEPEST or (uses[node] > 1 and size[node] > LARGEST_SHARED)
+            if node is variable or (
+                (node is not whole or not node.parents) and (has_label or (is_large and node.parents))
+            ):
                 name = unlabelled if node is variable else f"{letter}_{{{len(self.symbols)}}}"
                 name = name_of(label_of(node)) if label_of(node) else name
                 self.symbols[node] = Symbol(name, node.data)
