@@ -82,8 +82,8 @@ class Loop:
 
     def _run(self, recorder: Any, columns: list[Sequence[Any]], containers: list[Any], shared: list[Any]) -> None:
         """Do what the loop does."""
-        objects = [self._objects(place, columns, containers) for place in self.read]
-        rows = list(zip(*[_numbers(place, found) for place, found in zip(self.read, objects)]))
+        read = [(place.attribute, self._objects(place, columns, containers)) for place in self.read]
+        rows = list(zip(*[[getattr(x, name) for x in objects] if name else objects for name, objects in read]))
         results = recorded_rows(recorder, self.rule, rows, shared)
         for place, numbers in zip(self.stored, zip(*results)):
             if place.attribute:
@@ -136,10 +136,6 @@ class Loop:
             return False
         plain = [self._objects(place, columns, containers) for place in self.read if not place.attribute]
         return all(type(x) in _NUMBERS for column in plain for x in column)
-
-
-def _numbers(place: _Place, objects: list[Any]) -> list[Any]:
-    return [getattr(x, place.attribute) for x in objects] if place.attribute else objects
 
 
 def _found(x: ast.expr, frame: FrameType) -> Any:

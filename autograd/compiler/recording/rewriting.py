@@ -224,10 +224,6 @@ def _source(code: CodeType) -> _Source | None:
     return None
 
 
-def _compiled(source: _Source, filename: str, flags: int) -> CodeType:
-    return _code_of([*source.imports, source.statement], filename, flags)
-
-
 def _code_of(statements: list[ast.stmt], filename: str, flags: int = 0) -> CodeType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # a text is called, until it is a helper
@@ -240,10 +236,10 @@ def _pairs(source: _Source, filename: str, flags: int) -> dict[CodeType, CodeTyp
     """Own code and rewritten code of all functions in a statement."""
     found: dict[CodeType, CodeType] = {}
     try:
-        before = _compiled(source, filename, flags)
+        before = _code_of([*source.imports, source.statement], filename, flags)
         rewriter = _Rewriter(filename)
         new = rewriter.visit(deepcopy(source.statement))
-        after = _compiled(source._replace(statement=new), filename, flags)
+        after = _code_of([*source.imports, new], filename, flags)
     except (SyntaxError, RecursionError):  # an `await` at the top of a notebook
         return found
     _match(before, _with_helpers(after, _HELPERS | rewriter.loops), found)

@@ -382,7 +382,7 @@ _SIDES: list[tuple[Callable[[str], Any], str]] = [
     (_of_plain_numbers, "lshift rshift and or xor"), (_whole_division, "mod floordiv divmod"),
 ]  # fmt: skip
 _METHODS |= {
-    (name := f"__{side}{operation}__"): make(name)
+    (_name := f"__{side}{operation}__"): make(_name)
     for make, operations in _SIDES
     for operation in operations.split()
     for side in ("", "r")
