@@ -339,21 +339,21 @@ def first_difference(before: Recording, after: Recording) -> Guard | None:
 
 
 def advice(guard: Guard | None) -> str:
-    """How a function decides by its data, and how to write it without.
+    """How a function decides by its data, and how to avoid that.
 
     >>> advice(record(lambda x, n: x**2 if n == 1 else x, [1.0, 1]).guards[0])
-    'decides by its data (the int n is an index into other things than numbers, a key, the end of a range, or ...
+    'decides by its data (the int n is compared, or is a key, the end of a range, or an index into a ...
     """
     place = f". The decision is in {guard.place}" if guard is not None and guard.place else ""
     behind = [] if guard is None else [leaf for leaf in leaves_of(guard.node) if leaf.op is not ops.constant]
     if behind and all(isinstance(leaf, IntLeaf) for leaf in behind):  # it is computed from int arguments only
         name = behind[0].label or "number"
         return (
-            f"decides by its data (the int {name} is an index into other things than numbers, a key, the end of a "
-            "range, or compared): give class labels as vectors (nn.one_hot), or choose with "
+            f"decides by its data (the int {name} is compared, or is a key, the end of a range, or an index into a "
+            "list of other things than numbers): give class labels as vectors (nn.one_hot), or choose with "
             f"autograd.where({name} == 0, ...){place}"
         )
     return (
         "decides by its data (if, max, sorted, .data, math.fsum, math.hypot): write that with autograd.where, maximum "
-        f"or relu. A number without its gradient, as for a norm or a log, is x.detach(), and not x.data{place}"
+        f"or relu. For a number without its gradient, write x.detach() instead of x.data{place}"
     )

@@ -116,7 +116,7 @@ def scaled(x: Any, y: Any) -> Any:
 @pytest.mark.parametrize(
     ("f", "reason"),
     [
-        (looked_up, r"the int y\[\d\] is an index into other .*give class labels as vectors \(nn.one_hot\)"),
+        (looked_up, r"the int y\[\d\] is compared, .* an index into .*give class labels as vectors \(nn.one_hot\)"),
         (read, r"decides by its data \(if, max, sorted, \.data, math\..*\): write that with autograd\.where"),
         (lambda x, y: bent(x) + y[0], r"decides by its data \(if, max, sorted, \.data, .*\): write that with autograd"),
         (scaled, r"reads something from outside that is a different object each time: pass it as an argument"),

@@ -406,7 +406,7 @@ def test_an_index_that_every_sample_has_is_no_reason_against_it() -> None:
         (Decides(), {}, "decides by its data"),
         (Noisy(), {}, "something in it is random"),
         (NoisyOfItsOwn(), {}, "something in it is random"),
-        (Looks(), {"data": CLASSES}, "decides by its data (the int x is an index "),
+        (Looks(), {"data": CLASSES}, "decides by its data (the int x is compared, "),
         (mlp(3, 1), {"loss": lambda output, label: mse_loss(output, float(label == "a")), "y": ["a"] * 23}, "'a'"),
         (
             mlp(3, 1),
