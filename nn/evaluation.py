@@ -29,8 +29,8 @@ def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = Fa
         model: A function of a sample that gives a Value or a list of them.
         X: The samples.
         compile: Whether to run machine code that is made from the model's graph for the first sample.  This pays off
-            for thousands of samples; the outputs are the same to rounding.  A model that decides by its data or draws
-            at random is run on each sample all the same.
+            for thousands of samples; the outputs are the same to rounding.  A model that branches on its data, or
+            draws random numbers, runs on each sample in any case.
 
     >>> predict(MLP(1, [2], init="zeros"), [[5.0]])
     [[0.0, 0.0]]

@@ -32,11 +32,11 @@ class Sin(torch.nn.Module):
 def to_torch(model: Any) -> str:
     """The source of a ``torch.nn.Sequential`` that computes what a network computes, in double precision.
 
-    The weights stand in it to the last bit, as ``torch.nn.Linear`` keeps them: a row per neuron.  It takes a tensor of
-    one sample or of many, and always gives a tensor, where an MLP with one output gives the Value alone.  (For the
+    The weights are equal to the last bit, in the layout of ``torch.nn.Linear``: a row per neuron.  The network takes
+    one sample or many, and always returns a tensor, while an MLP with one output returns the Value alone.  (For the
     expression that one graph computes, with its numbers, there is ``autograd.viz.to_torch``.)
 
-    A part that has PyTorch's name becomes that of PyTorch, with its numbers.
+    A module with PyTorch's name becomes PyTorch's module, with the same numbers.
 
     Args:
         model: An ``MLP``, a ``Layer`` or a ``Neuron``; a ``Sequential`` or another part with PyTorch's name.

@@ -20,7 +20,7 @@ M = TypeVar("M", bound="Module")
 
 
 class Module:
-    """Base class of neurons, layers, networks, and of what you write yourself.
+    """Base class of neurons, layers, networks, and your own modules.
 
     A parameter is any leaf ``Value`` that an attribute holds, directly, in a list, tuple or dictionary, or inside
     another module; the order is that of the attributes.  Write ``__init__`` to make them and ``__call__`` (or PyTorch's

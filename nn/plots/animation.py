@@ -112,11 +112,11 @@ class LivePlot:
 
         fit(model, X, y, callbacks=[LivePlot()])
 
-    In a notebook the picture below the cell is replaced; elsewhere the axes are drawn anew, which a window shows.
-    A model that writes can be read while it learns: its samples stand beside the curve, new ones in each picture.
+    In a notebook, the picture below the cell is replaced; elsewhere the axes are drawn again, as a window shows.
+    If the model generates text, ``samples`` shows new lines beside the curve in each picture.
 
         live = LivePlot(samples=lambda: [write() for _ in range(7)])
-        live(history)                            # in a loop of one's own, as often as one likes
+        live(history)                            # in your own loop, as often as you like
 
     Args:
         draw: A function that draws a history on axes.

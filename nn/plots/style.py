@@ -68,9 +68,9 @@ def diverging(negative: str, positive: str, alpha: float) -> Any:
 
 # ---- in a notebook ---------------------------------------------------------------------------------------------------
 def figures_as_svg() -> None:
-    """Let a notebook show all figures of matplotlib as SVG, small and sharp, and as light or dark as it is.
+    """Show all matplotlib figures of a notebook as SVG: small, sharp, and light or dark like the notebook.
 
-    Those of ``plot_history`` and its like follow the notebook by themselves; this is for figures of one's own.
+    Figures of ``plot_history`` and its like do so in any case; this is for your own figures.
     Outside of a notebook, where nothing shows figures, it changes nothing.
 
     >>> figures_as_svg()

@@ -28,7 +28,7 @@ _COLUMNS = ("loss", "val_loss", "accuracy", "epochs", "seconds", "error")
 
 @dataclass
 class Run:
-    """One training of a sweep: its hyper-parameters, and what came of them.
+    """One training of a sweep: its hyper-parameters, and its results.
 
     Attributes:
         parameters: The hyper-parameters that the factory was called with.
@@ -185,7 +185,7 @@ def sweep(
         **options: Options of ``fit``, the same in all runs.
 
     Returns:
-        The runs, sorted.  One that raised an error (the loss became infinite, say) is a row that says so.
+        The runs, sorted.  A run that raised an error (an infinite loss, say) is a row with the error.
 
     Raises:
         ValueError: There is nothing to try, data are no pair (X, y) of equal lengths, or every single run failed.
