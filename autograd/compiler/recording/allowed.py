@@ -136,8 +136,8 @@ def _method(method: MethodType) -> Any:
 
 
 def _class(kind: type) -> Any:
-    if kind is type:
-        return _type
+    if kind is type or kind is float:
+        return _type if kind is type else _float
     name = f"{kind.__module__}.{kind.__name__}"
     if name in _WORLDLY_CLASSES:
         return _refused(kind, name)
@@ -287,6 +287,16 @@ def _elementary(function: Any, *args: Any) -> Any:
     if len(args) != (1 if isinstance(op, Unary) else 2) or not agrees(*args):
         return function(*args)
     return TracedFloat(Value.apply(op, list(map(node_of, args))).detach())
+
+
+def _float(*args: Any) -> Any:
+    """``float(x)``: of a traced number that number, without its gradient."""
+    if current_modes().recorder is None or len(args) != 1 or type(args[0]) not in (TracedFloat, TracedInt, TracedBool):
+        return float(*args)
+    (x,) = args
+    if type(x) is TracedFloat:
+        current_modes().recorder.on_drop(x.node)
+    return TracedFloat(x.node.detach())
 
 
 # ---- the largest and the smallest ------------------------------------------------------------------------------------

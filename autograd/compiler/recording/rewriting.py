@@ -49,7 +49,7 @@ _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.al
 _SUBSCRIPT = dis.opmap.get("BINARY_SUBSCR", dis.opmap.get("BINARY_OP", -1))  # one of the latter from 3.14 on
 _JUMPS_AND_CALLS = {number for name, number in dis.opmap.items() if name.startswith(("POP_JUMP", "CALL"))}
 _REWRITTEN = {_SUBSCRIPT, *[dis.opmap[name] for name in ("IS_OP", "STORE_SUBSCR", "FOR_ITER")], *_JUMPS_AND_CALLS}
-_HARMLESS = {"abs", "enumerate", "float", "int", "len", "list", "range", "sum", "super", "tuple", "zip"}
+_HARMLESS = {"abs", "enumerate", "int", "len", "list", "range", "sum", "super", "tuple", "zip"}
 _CALLING = {"map", "filter"}  # their first argument
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import math
+from collections.abc import Callable
 from math import exp
 from typing import Any
 
@@ -118,3 +119,41 @@ def defined(program: str) -> Any:
     space: dict[str, Any] = {"math": math}
     exec(compile(program, name, "exec"), space)
     return space["f"]
+
+
+w = Value(0.5)
+history: list[float] = []
+
+
+def logged(x: float) -> Any:
+    loss = (w * x - 1.0) ** 2
+    history.append(float(loss.data))
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("f", "arguments"),
+    [
+        (lambda x: w * float(x), (0.5, 1.0, -2.0)),
+        (lambda xs: sum([w * Value(x) for x in map(float, xs)], Value(0.0)), ([0.5, 1.0], [2.0, -1.0])),
+        (lambda n: w * float(n) + float(n // 2), (1, 2, 5)),
+        (lambda x: w * float(x > 0) + float(True), (1.0, -1.0)),
+        (lambda x: float((w * x).data), (0.5, 1.0)),
+        (logged, (0.5, 1.0, 2.0)),
+    ],
+)
+def test_float_of_a_number_is_no_decision(f: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def results(step: Callable[..., Any]) -> list[Any]:
+        history.clear()
+        found = [getattr(y, "data", y) for y in map(step, arguments * 4)]
+        return [*found, *history, *map(type, history), *map(type, found)]
+
+    compiled = autograd.compile(f)
+    assert results(compiled) == results(f)
+    assert compiled.recordings == 1
+
+
+def test_float_is_whatever_the_program_calls_so() -> None:
+    float = lambda x: 2.0 * x  # noqa: E731 - as a program may do, to compute in another precision
+    compiled = autograd.compile(lambda x: w * float(x))
+    assert [compiled(x).data for x in (1.0, 2.0)] == [2.0 * w.data, 4.0 * w.data]
