@@ -23,7 +23,6 @@ from autograd.compiler.recording.record import record
 pytest.importorskip("llvmlite")
 pytest.importorskip("numpy")
 
-from autograd.compiler.batches import samples
 from autograd.compiler.batches import training as batches
 from autograd.compiler.machine import library
 from tests.support import ROOT
@@ -33,7 +32,7 @@ from tests.support import ROOT
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The sizes of the recordings that programs were written for, from an empty memory on."""
     sizes: list[int] = []
-    for module in (pipeline, samples, batches):
+    for module in (pipeline, batches):
         original = module.group  # type: ignore[attr-defined]
 
         def group(*args: Any, original: Any = original, **options: Any) -> Any:
@@ -174,7 +173,7 @@ def in_another_process() -> None:
     disk = library.Store(Path(os.environ["OF_CACHE"]))
     library.store, reuse.LARGE = lambda: disk, 0  # type: ignore[assignment]
     groups: list[Any] = []
-    for module in (pipeline, samples, batches):
+    for module in (pipeline, batches):
         original = module.group  # type: ignore[attr-defined]
         module.group = lambda *args, original=original, **more: groups.append(1) or original(*args, **more)  # type: ignore[attr-defined]
     print(*map(repr, training()), len(groups))
