@@ -226,12 +226,15 @@ def parts_of_call(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], t
             return shape, (leaves := Floats(args)), leaves, values
         return shape, list(args), [x if kind is float else x._data for kind, x in zip(kinds, args)], values
     shape, found = structure(args)
-    if NUMBERS.issuperset(map(type, found)):
-        return shape, found, found if isinstance(found, Floats) else list(map(float, found)), ()
-    values = values_in(found)
+    plain = isinstance(found, Floats) or NUMBERS.issuperset(map(type, found))
+    values = () if plain else tuple([k for k, x in enumerate(found) if isinstance(x, Value)])
     if len(_flat) < _MOST_FLAT and {float, Value}.issuperset(kinds):
         _flat[kinds] = shape, values
-    return shape, found, numbers_of(found), values
+    if isinstance(found, Floats):
+        return shape, found, found, values
+    # 20x faster than one by one, where all are numbers.
+    numbers = list(map(float, found)) if plain else [x._data if isinstance(x, Value) else float(x) for x in found]
+    return shape, found, numbers, values
 
 
 class Apart:
@@ -319,22 +322,6 @@ def form(x: Any) -> str:
     if isinstance(x, FIXED):
         return repr(x)
     return f"array {x.shape}" if _is_array(x) and x.ndim else "number"
-
-
-def numbers_of(leaves: list[Any]) -> list[float]:
-    """The numbers and the data of the Values."""
-    if isinstance(leaves, Floats) or all_floats(leaves):
-        return leaves
-    if NUMBERS.issuperset(map(type, leaves)):
-        return list(map(float, leaves))
-    return [x._data if isinstance(x, Value) else float(x) for x in leaves]
-
-
-def values_in(leaves: list[Any]) -> tuple[int, ...]:
-    """Which of the numbers in the arguments are Values."""
-    if isinstance(leaves, Floats) or NUMBERS.issuperset(map(type, leaves)):  # 20x faster than one by one
-        return ()
-    return tuple([k for k, x in enumerate(leaves) if isinstance(x, Value)])
 
 
 def is_plain(arg: Any) -> bool:
