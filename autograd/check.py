@@ -60,21 +60,17 @@ class Report:
     def __bool__(self) -> bool:
         return not self.wrong
 
+    def _notes(self) -> list[tuple[str, str]]:
+        kinds = ("wrong", map(str, self.wrong)), ("not checked", self.unchecked), ("on a kink", self.kinks)
+        return [(kind, text) for kind, texts in kinds for text in texts]
+
     def _repr_html_(self) -> str:
-        rows = [
-            *[("wrong", comparison) for comparison in self.wrong],
-            *[("not checked", text) for text in self.unchecked],
-            *[("on a kink", text) for text in self.kinks],
-        ]
-        verdict = str(self).partition("\n")[0]
+        rows, verdict = self._notes(), str(self).partition("\n")[0]
         return cells.table(["", "derivative"], rows, verdict) if rows else f"<p>{verdict}</p>"
 
     def __str__(self) -> str:
         lines = [f"{self.checked - len(self.wrong)} of {self.checked} derivatives agree with finite differences"]
-        lines += [f"  wrong: {comparison}" for comparison in self.wrong]
-        lines += [f"  not checked: {text}" for text in self.unchecked]
-        lines += [f"  on a kink: {text}" for text in self.kinks]
-        return "\n".join(lines)
+        return "\n".join([*lines, *[f"  {kind}: {text}" for kind, text in self._notes()]])
 
 
 # ---- a function ------------------------------------------------------------------------------------------------------

@@ -289,14 +289,8 @@ def train_test_split(
     order = list(range(n))
     _random(seed).shuffle(order)
     test = set(_stratified(order, y, held_out) if stratify is not None and stratify is not False else order[:held_out])
-    train_order = [i for i in order if i not in test]
-    test_order = [i for i in order if i in test]
-    return (
-        [X[i] for i in train_order],
-        [X[i] for i in test_order],
-        [y[i] for i in train_order],
-        [y[i] for i in test_order],
-    )
+    train, held = [i for i in order if i not in test], [i for i in order if i in test]
+    return [X[i] for i in train], [X[i] for i in held], [y[i] for i in train], [y[i] for i in held]
 
 
 def _stratified(order: list[int], y: Sequence[B], held_out: int) -> list[int]:

@@ -139,12 +139,8 @@ def _parse(text: str) -> Any:
     )
     level = [document]
     for _ in range(_DEEPEST):
-        level = [
-            inner
-            for part in level
-            if isinstance(part, (dict, list))
-            for inner in (part.values() if isinstance(part, dict) else part)
-        ]
+        parts = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, (dict, list))]
+        level = [inner for part in parts for inner in part]
     if level:
         raise RecursionError(f"lists nested more than {_DEEPEST} deep")
     return document

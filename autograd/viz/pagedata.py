@@ -112,12 +112,8 @@ def _formulas(figure: Figure) -> Iterator[list[str]]:
 
 def _scalar_box(box: Box, graph: Graph, nudges: dict[Value, list[float]]) -> dict[str, Any]:
     (node,) = box.nodes
-    found: dict[str, Any] = {
-        "n": graph.names.name[node],
-        "t": graph.names.title[node],
-        "k": box.kind.value,
-        "v": json_number(node._data),
-    }
+    name, title = graph.names.name[node], graph.names.title[node]
+    found: dict[str, Any] = {"n": name, "t": title, "k": box.kind.value, "v": json_number(node._data)}
     if node.parents:
         found |= {"o": node.op.symbol, "f": _computation(node, graph.names)}
         if _is_in_the_table(node):

@@ -101,13 +101,9 @@ class TabularModel:
     def save(self, path: FilePath) -> None:
         """Write the network and all that belongs to it as one JSON file, which ``nn.load_model`` reads, too."""
         metadata: dict[str, Any] = {
-            "task": self.task,
-            "target": self.target,
-            "feature_names": self.feature_names,
-            "class_names": self.class_names,
-            "loss": self.loss,
-            "standardizer": asdict(self.scaling),
-        }
+            "task": self.task, "target": self.target, "feature_names": self.feature_names,
+            "class_names": self.class_names, "loss": self.loss, "standardizer": asdict(self.scaling),
+        }  # fmt: skip
         if self.target_scaling:
             metadata["target_standardizer"] = asdict(self.target_scaling)
         self.model.save(path, metadata)

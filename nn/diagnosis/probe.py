@@ -151,12 +151,8 @@ class Probe:
 
     def _differentiate(self, cost: Value, order: list[Value], errors: dict[str, list[float]]) -> None:
         """The gradients of one sample, by the parameters and by the nodes that use them."""
-        users = {
-            node: layer_of(parent, self.paths[parent])
-            for node in order
-            for parent in node.parents
-            if parent in self.paths
-        }
+        uses = [(node, parent) for node in order for parent in node.parents if parent in self.paths]
+        users = {node: layer_of(parent, self.paths[parent]) for node, parent in uses}
         gradients = grad(cost, [*self.parameters, *users])
         for layer, error in zip(users.values(), gradients[len(self.parameters) :]):
             errors.setdefault(layer, []).append(error)

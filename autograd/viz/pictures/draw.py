@@ -93,13 +93,8 @@ def draw_dot(
         raise ValueError(f"rankdir must be LR, RL, TB or BT, got {rankdir!r}")
     if not 0 < dpi < math.inf:
         raise ValueError(f"dpi must be a positive number of pixels per inch, got {dpi}")
-    look = partial(
-        drawing_of,
-        theme=theme_named(theme or chosen_theme() or "light"),
-        format=format,
-        rankdir=rankdir,
-        gradients=gradients,
-    )
+    colours = theme_named(theme or chosen_theme() or "light")
+    look = partial(drawing_of, theme=colours, format=format, rankdir=rankdir, gradients=gradients)
     roots = nodes_of(root, "draw_dot")
     graph = Graph(roots, parameters=parameters, spec=number_format, notes=notes, faded=faded)
     figure = figure_of(graph, fold=fold, max_nodes=max_nodes, force=force)

@@ -205,13 +205,9 @@ class _Code:
             return self.library.operation(node.op, operands)
         if node.op.name not in self.library.functions or node.op is not ops.TABLE[node.op.name]:
             raise ValueError(f"{self.library.caller} cannot write the primitive {node.op.name!r}, which is your own")
-        return self.library.function(
-            node.op.name,
-            [
-                text if parent in self.depends else Text(self.library.constant.format(text))
-                for parent, text in zip(node.parents, operands)
-            ],
-        )
+        constant = self.library.constant
+        given = [x if p in self.depends else Text(constant.format(x)) for p, x in zip(node.parents, operands)]
+        return self.library.function(node.op.name, given)
 
     def _name(self, label: str) -> str:
         """An identifier of its own for a label: w²₁₃ becomes w2_13."""
