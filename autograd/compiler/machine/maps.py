@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from autograd.compiler.machine.native.code import Functions, Operand
@@ -29,13 +29,6 @@ class MapKernel(NamedTuple):
         return _MapText(self, name, functions).text()
 
 
-# Where only such operations are done, whole vectors have a loop of their own, without a mask.
-_LIGHT = {
-    "add", "sub", "mul", "div", "neg", "identity", "detached", "abs", "square", "relu", "step", "sign", "leaky_relu",
-    "less", "less_equal", "equal", "select", "maximum", "minimum", "sqrt",
-}  # fmt: skip
-
-
 class _MapText(KernelText):
     def __init__(self, kernel: MapKernel, name: str, functions: Functions) -> None:
         super().__init__(name, functions, 2, [*kernel.loads, *[kind for _, kind in kernel.stores]])
@@ -58,20 +51,17 @@ class _MapText(KernelText):
         }
         self.splats = [code.broadcast(f"%number{n}") for n in range(1 + int(max(numbers, default=-1)))]
         outer = self.taken()
-        light = all(op in _LIGHT for op, _ in kernel.steps)
         if self.lanes == 1:
-            inner = self._loop(self._members("%j", pointers, loaded, "whole"), "%n1", "%outer.end")
-        elif light:
-            rest = self._members("%full", pointers, loaded, "part")
+            inner = self._loop(self._members("%j", pointers, loaded), "%n1", "%outer.end")
+        else:  # whole vectors have a loop of their own, without a mask
+            rest = self._members("%full", pointers, loaded, mask=True)
             inner = [
                 f"  %full = and i64 %n1, {-self.lanes}", "  %any = icmp ne i64 %full, 0",
                 "  br i1 %any, label %inner.in, label %rest", "inner.in:",
-                *self._loop(self._members("%j", pointers, loaded, "whole"), "%full", "%rest"),
+                *self._loop(self._members("%j", pointers, loaded), "%full", "%rest"),
                 "rest:", "  %part = icmp ult i64 %full, %n1", "  br i1 %part, label %last, label %outer.end",
                 "last:", *rest, "  br label %outer.end",
             ]  # fmt: skip
-        else:
-            inner = self._loop(self._members("%j", pointers, loaded, "either"), "%n1", "%outer.end")
         lines += [
             "  br label %outer", "outer:", "  %i = phi i64 [0, %row], [%i.next, %outer.end]",
             *outer, *inner,
@@ -91,15 +81,14 @@ class _MapText(KernelText):
             f"  br i1 %j.more, label %inner, label {then}",
         ]  # fmt: skip
 
-    def _members(self, index: str, pointers: list[str], outside: dict[int, str], extent: str) -> list[str]:
+    def _members(self, index: str, pointers: list[str], outside: dict[int, str], *, mask: bool = False) -> list[str]:
         """The lines that compute the vector of members at an index.
 
         Args:
             index: The index of the first of them.
             pointers: Pointers to the first member of each column.
             outside: The registers of the columns that are loaded already.
-            extent: "whole" if all lanes exist, "part" if not, "either" if the code has to look: what takes long is
-                there once, and around it two ways to load and to store.
+            mask: Whether only some lanes exist.
         """
         kernel, code = self.kernel, self.code
         at = list(pointers)
@@ -108,13 +97,9 @@ class _MapText(KernelText):
                 at[c] = code.let(f"getelementptr double, ptr {at[c]}, i64 {index}")
             elif kind == "g":
                 at[c] = self.moved(at[c], index, f"%s1.{c}")
-        mask = self.mask(index, "%n1") if extent != "whole" else ""
+        lanes = self.mask(index, "%n1") if mask else ""
         registers: list[Operand] = []
-        if extent == "either":
-            whole = self.whole(index, "%n1")
-            loaded = self._either("load", whole, lambda mask: self._loads(at, mask), mask)
-        else:
-            loaded = self._loads(at, mask)
+        loaded = self._loads(at, lanes)
         for op, operands in kernel.steps:
             if any(kind == "inverse" for kind, _ in operands):
                 scale, inverse = self.inverses[int(operands[1][1])]
@@ -123,11 +108,7 @@ class _MapText(KernelText):
                 continue
             values = [self._operand(x, outside | loaded, registers) for x in operands]
             registers.append(lower(TABLE[op])(code, *values))
-        results = [code.value(registers[step]) for step, _ in kernel.stores]
-        if extent == "either":
-            self._either("store", whole, lambda mask: self._stores(results, at, mask), mask)
-        else:
-            self._stores(results, at, mask)
+        self._stores([code.value(registers[step]) for step, _ in kernel.stores], at, lanes)
         return self.taken()
 
     def _inverse(self, x: str) -> tuple[str, str]:
@@ -138,19 +119,6 @@ class _MapText(KernelText):
         code = self.code
         scale = code.where("olt", code.abs(x), 2.0**-900, 2.0**200, 1.0)
         return scale, code.div(1.0, code.mul(x, scale))
-
-    def _either(self, name: str, whole: str, access: Callable[[str], dict[int, str]], mask: str) -> dict[int, str]:
-        """Load or store whole vectors, or else those lanes that exist."""
-        code = self.code
-        code.do(f"br i1 {whole}, label %{name}.whole, label %{name}.part")
-        code.lines.append(f"{name}.whole:")
-        plain = access("")
-        code.do(f"br label %{name}.done")
-        code.lines.append(f"{name}.part:")
-        masked = access(mask)
-        code.do(f"br label %{name}.done")
-        code.lines.append(f"{name}.done:")
-        return {c: code.let(f"phi {code.type} [{plain[c]}, %{name}.whole], [{masked[c]}, %{name}.part]") for c in plain}
 
     def _loads(self, at: list[str], mask: str) -> dict[int, str]:
         """The numbers of the columns that advance from turn to turn."""
@@ -163,14 +131,13 @@ class _MapText(KernelText):
                 loaded[c] = self.gather(at[c], f"%s1.{c}", mask or every)
         return loaded
 
-    def _stores(self, values: Sequence[str], at: list[str], mask: str) -> dict[int, str]:
+    def _stores(self, values: Sequence[str], at: list[str], mask: str) -> None:
         every = self.code.splat("i1", "true")
         for c, (value, (_, kind)) in enumerate(zip(values, self.kernel.stores), start=len(self.kernel.loads)):
             if kind == "g" and self.lanes > 1:
                 self.scatter(value, at[c], f"%s1.{c}", mask or every)
             else:
                 self.store(value, at[c], mask)
-        return {}
 
     def _operand(self, operand: tuple[str, float], loaded: dict[int, str], registers: Sequence[Operand]) -> Operand:
         kind, number = operand
