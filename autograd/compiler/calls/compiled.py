@@ -321,9 +321,9 @@ def compile_function(
 
     The function runs once on Values, at the arguments of the first call.  In the recorded graph the compiler finds the
     loop over samples and the matrices of the layers.  It differentiates by the rows of the derivative table, and emits
-    machine code (or Python source, where llvmlite is not installed), which later calls run.  The first four calls of a
-    small function replay the recorded graph instead, and the next ones run Python source until they have taken long
-    enough for machine code to pay, since both start sooner.
+    machine code (or Python source, where llvmlite is not installed), which later calls run.  For a small function, the
+    first four calls replay the recorded graph instead, and the next ones run Python source, because both start sooner.
+    Machine code follows once these calls have taken long enough.
 
     Args:
         f: A function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,
