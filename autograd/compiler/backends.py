@@ -25,6 +25,7 @@ __all__ = [
     "TooManyClassesError",
     "UnsupportedError",
     "compile_errors",
+    "compiler_imported",
     "first_that_can",
     "native_available",
     "native_imported",
@@ -68,6 +69,11 @@ def native_available(*, notice: bool = True) -> bool:
 def native_imported() -> bool:
     """Whether something has imported what machine code needs, which takes longer than many a program runs."""
     return "autograd.compiler.machine.library" in sys.modules
+
+
+def compiler_imported() -> bool:
+    """Whether something has imported what compiles to Python source, which takes a tenth of that time."""
+    return "autograd.compiler.calls.plans" in sys.modules
 
 
 class TooManyClassesError(AutogradError):

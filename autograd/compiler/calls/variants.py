@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.collector import collector_paused
-from autograd.compiler.backends import TooManyClassesError, native_available, native_imported
+from autograd.compiler.backends import TooManyClassesError, compiler_imported, native_available, native_imported
 from autograd.compiler.calls.budget import Budget, thread_time
 from autograd.compiler.calls.replay import EagerPlan, at_recording, evaluated, stepped
 from autograd.compiler.calls.steps import live_numbers, recorded, step, write
@@ -33,7 +33,7 @@ _BY_GRAPH_IN_ALL = 10_000  # operands that these calls may compute together: com
 BUILTIN_FROM = 4  # calls of value_and_grad before it becomes a builtin function
 TINY = 100  # a function with at most so many operands is faster as Python source than as machine code
 # Machine code needs imports that take 0.2 s, and a program that calls a small function may end before that.  So calls
-# run as Python source until they have taken this many seconds.
+# run as Python source until they have taken this many seconds.  Python source, too, needs imports: a tenth of them.
 PATIENCE = 0.05
 _FEW_CLASSES = 30  # a program with more classes is too long for Python source
 
@@ -141,6 +141,8 @@ class Variant:
         if self.backend != "auto" or self.plans:
             return False
         if self.calls <= max(self._calls_by_graph, PROVED if self.recording.guards else 0):
+            return True
+        if self._calls_by_graph and self._took < PATIENCE / 10 and not compiler_imported():
             return True
         return self.is_further and not self.budget.compiles(self._took)
 

@@ -6,7 +6,7 @@ import math
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -23,8 +23,11 @@ CALLS = 2 * variants.BY_GRAPH + variants.BUILTIN_FROM  # more than any stage has
 
 
 @pytest.fixture(autouse=True, scope="module")
-def compiled_at_once() -> None:
-    """Not here."""
+def compiled_at_once() -> Iterator[None]:
+    """Not here; but the compiler is there, whatever ran before."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(variants, "compiler_imported", lambda: True)
+        yield
 
 
 def formula(a: Any, b: Any, c: Any) -> Any:
@@ -48,10 +51,11 @@ def step(x):
     w.data -= 0.1 * w.grad
     w.grad = 0.0
     return loss
-for k in range(4):
+for k in range(40):
     f(0.1 * k, w).backward(); f.value_and_grad(0.1 * k, 2.0); step(1.0)
 needless = ("numpy", "llvmlite", "autograd.compiler.pipeline", "autograd.compiler.python", "autograd.compiler.textbook")
 print([name for name in needless if name in sys.modules])
+variants.compiler_imported = lambda: True
 weights = [Value(0.01 * k) for k in range(100)]
 network = compile(lambda x: sum([(w * x + 0.1).tanh() for w in weights]))
 def steps(x):
