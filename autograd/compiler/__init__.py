@@ -10,6 +10,6 @@ Its entry point is ``autograd.compile``.  ``README.md`` in this folder lists the
 """
 
 from autograd.compiler.calls.compiled import Compiled
-from autograd.compiler.calls.compiled import compile_function as compile
+from autograd.compiler.calls.decorator import compile_function as compile
 
 __all__ = ["Compiled", "compile"]

@@ -1,8 +1,8 @@
 """Compiled functions: they choose the recording that serves a call, and run what was compiled from it.
 
-1. ``compiled.py`` has the class that ``autograd.compile`` returns.  Its base class in ``recordings.py`` decides when to
-   record the function, and runs calls without a recording.  ``kept.py`` has those that are kept.  ``budget.py``: does
-   recording again pay?
+1. ``decorator.py`` is ``autograd.compile``; ``compiled.py`` has the class that it returns.  Its base class in
+   ``recordings.py`` decides when to record the function, and runs calls without a recording.  ``kept.py`` has the
+   recordings that are kept.  ``budget.py``: does recording again pay?
 2. ``variants.py`` has one recording.  Its first calls replay the graph (``replay.py``), and later calls run a compiled
    plan (``plans.py``, imported only then).  ``reuse.py`` shares plans between recordings of equal structure.
 3. ``nodes.py`` turns results into nodes with gradients; ``together.py`` gives several results one backward pass.

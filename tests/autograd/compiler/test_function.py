@@ -230,3 +230,27 @@ def test_calls_with_any_number_of_arguments_are_recorded() -> None:
     compiled = autograd.compile(lambda x: none() + two(x) + two(x, 3.0) + (1.0 if isinstance(x, float) else 2.0))
     assert [compiled(x).data for x in (1.0, 2.0)] == [13.0, 21.0]
     assert (compiled.recordings, compiled.refused, compiled.budget.hits) == (1, 0, 1)
+
+
+def test_it_is_a_decorator_with_options_and_with_empty_brackets_too() -> None:
+    @autograd.compile(backend="python")
+    def square(x: Any) -> Any:
+        """x²."""
+        return x * x
+
+    @autograd.compile()
+    def cube(x: Any) -> Any:
+        return x * x * x
+
+    assert (square.backend, cube.backend) == ("python", "auto")
+    assert (square.__name__, square.__doc__) == ("square", "x².")
+    assert square.value_and_grad(3.0) == (9.0, (6.0,))
+    assert cube.value_and_grad(2.0) == (8.0, (12.0,))
+    with pytest.raises(ValueError, match="backend must be one of auto, native, python, not 'fast'"):
+
+        @autograd.compile(backend="fast")
+        def fails(x: Any) -> Any:
+            return x
+
+    with pytest.raises(TypeError, match="inputs= goes with a graph"):
+        autograd.compile(inputs=[Value(1.0)])  # type: ignore[call-overload]
