@@ -172,7 +172,7 @@ def test_a_choice_among_members_of_several_classes_is_a_copy(backend: str) -> No
     x, y = Value(-0.0), Value(math.inf)
 
     def f(i: int) -> Any:
-        return [x, -0.0, y * 1.5, y - y, -x][i]
+        return [x * 1.0, -0.0, y * 1.5, y - y, -x][i]  # a Value of the caller's would be returned itself
 
     compiled = autograd.compile(f, backend=backend)
     for i in (0, 1, 2, 3, 4, -1):
