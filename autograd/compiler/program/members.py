@@ -310,6 +310,7 @@ class Members:
         self._add(found, node)
 
 
+_SMALL = 100  # classes of a program that may be told apart in any case
 _FEW = 8  # if more names differ only in their final digits, such as w0 … w39, these leaves are one class
 
 
@@ -324,21 +325,26 @@ def members_by_name(
     """The classes of a graph for a printed program, in which W², b², W³ and b³ are different leaves.
 
     Leaves belong to different classes if their labels differ, apart from indices, or if different classes read them.
-    Since the classes that read different leaves become different, too, this is repeated until nothing changes.
+    Since the classes that read different leaves become different, too, this is repeated until nothing changes.  Where
+    that tells more and more apart, as from the borders of a grid inwards, it is done once only.
 
     Raises:
         TooManyClassesError: Even without names, the graph has more than ``most`` classes.
     """
     made = partial(Members, roots, arguments, parameters, nodes, numbers)
-    stems = {leaf: stem(label_of(leaf)) for leaf in made(most).leaves}
+    plain = made(most)
+    stems = {leaf: stem(label_of(leaf)) for leaf in plain.leaves}
     letters = Counter([name.rstrip("0123456789") for name in {*stems.values()}])
     many = {letter for letter, times in letters.items() if times > _FEW}
     names: dict[Value, Hashable] = {
         leaf: letter if (letter := name.rstrip("0123456789")) in many else name for leaf, name in stems.items()
     }
+    found: list[Members] = []
     before = -1
     while len(kinds := dict.fromkeys(names.values())) > before:
         before, number = len(kinds), dict(zip(kinds, count()))
-        members = made(inf, {leaf: number[name] for leaf, name in names.items()})
-        names = {leaf: (number[names[leaf]], use) for leaf, use in members.uses().items()}
-    return members
+        found.append(made(inf, {leaf: number[name] for leaf, name in names.items()}))
+        if len(found) > 2 and len(found[-1].classes) > max(_SMALL, 2 * len(plain.classes)):
+            return found[1]
+        names = {leaf: (number[names[leaf]], use) for leaf, use in found[-1].uses().items()}
+    return found[-1]

@@ -157,6 +157,16 @@ def test_the_steps_of_a_recurrence_are_a_loop(steps: int) -> None:
     assert "    t[k + 2] = tanh(p2 xs[k + 1] + p1 t[k + 1] + p3)" in lines
 
 
+def test_the_cells_of_a_grid_are_not_told_apart_from_its_borders_inwards() -> None:
+    def heat(u: Any, c: Any) -> Any:
+        for _ in range(5):
+            u = [u[0], *[u[i] + c * (u[i - 1] - 2 * u[i] + u[i + 1]) for i in range(1, len(u) - 1)], u[-1]]
+        return fsum([x * x for x in u])
+
+    few, many = [len(printed(heat, [numbers(cells), 0.1])) for cells in (50, 100)]
+    assert few == many < 300
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_program_has_a_matrix_form(name: str) -> None:
     lines = printed(*PROGRAMS[name], (Kind.PARAMETER, Kind.ARGUMENT))
