@@ -74,7 +74,7 @@ def gradients(
     """
     roots, wanted = _nodes("outputs", outputs), _nodes("inputs", inputs)
     if open_contexts.count and (recorder := current_modes().recorder) is not None:
-        wanted = recorder.on_gradients(wanted)
+        wanted = recorder.on_gradients(roots, wanted)
         if not create_graph:  # plain numbers for f, but computed anew at every replay
             graph = gradients(roots, wanted, grad_outputs=grad_outputs, create_graph=True)
             return tuple([recorder.number(d.detach()) for d in graph])

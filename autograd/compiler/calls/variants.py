@@ -224,6 +224,8 @@ class Variant:
     def _evaluated(
         self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
     ) -> Evaluated | None:
+        if any(given[k].parents for k in self.recording.effects.through):  # the derivatives would have to go on
+            return None
         try:
             if self.has_effects:
                 stepped = self.step_plan().run(numbers, given)

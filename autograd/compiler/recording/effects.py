@@ -28,7 +28,7 @@ from autograd.compiler.recording.traced import TracedFloat, node_of
 from autograd.compiler.recording.written import NotReplayableError, Place, Puts, part_of
 from autograd.compiler.residence import set_data
 from autograd.errors import CompileError
-from autograd.graph import restore
+from autograd.graph import restore, topological_order
 from autograd.modes import current_modes
 from autograd.ops import Binary, Op, Traced, Unary
 from autograd.value import Value, constant, new_node
@@ -78,6 +78,7 @@ class Effects(NamedTuple):
     reads: Sequence[Target] = ()
     outside: Reader | None = None  # the numbers that it reads elsewhere, the rest of the recording's numbers
     written: Puts = Puts(())  # what it sets elsewhere
+    through: frozenset[int] = frozenset()  # the arguments at which its derivatives end, so that they must be leaves
     # Updated numbers that a result is computed from, and the parameters that they are of.
     updates: Mapping[Value, Value] = MappingProxyType({})
 
@@ -130,6 +131,8 @@ class Changes:
         # the parameter that it is a version of.
         self._data: dict[Value, float] = {}
         self._latest: dict[Value, Value] = {}
+        self._computed: set[Value] = set()  # the stand-ins for arguments that were computed
+        self._through: set[int] = set()  # the positions of the arguments at which derivatives end
         self._versions: dict[Value, Value] = {}
         # What ``_settle`` has to do still: (the number of nodes when a parameter was set, the parameter, its version);
         # which versions were the newest at the last node that it has seen; and how many nodes it has seen.
@@ -157,6 +160,8 @@ class Changes:
         for number, (leaf, x) in enumerate(zip(leaves, given)):
             if isinstance(x, Value):
                 self.targets[leaf] = number
+                if x.parents:
+                    self._computed.add(leaf)
                 leaf.grad = x.grad
             else:
                 self.plain.add(leaf)
@@ -205,7 +210,15 @@ class Changes:
                 if p in self.targets:
                     raise NotReplayableError("sets the label of an argument: set it before the call")
                 written.append(part_of(Place(p, "label", "a label"), p.label, {}))
-        return Effects(_columns(data), _columns(gradients), _columns(constants), (), None, Puts(written))
+        return Effects(
+            _columns(data),
+            _columns(gradients),
+            _columns(constants),
+            (),
+            None,
+            Puts(written),
+            through=frozenset(self._through),
+        )
 
     def read(self, leaves: Sequence[Value], effects: Effects) -> tuple[list[Value], Effects]:
         """The leaves of numbers that a call reads besides parameters, and the effects with what reads them."""
@@ -257,7 +270,9 @@ class Changes:
             raise NotReplayableError("calls backward() inside no_grad()")
         self._settle()
         inside = []
-        for node, slope in reversed(self._adjoints(root).items()):
+        adjoints = self._adjoints(root)
+        self.ends_at(adjoints)
+        for node, slope in reversed(adjoints.items()):
             if node.parents and node.op not in _ENDS:
                 if node not in self.nodes:
                     raise NotReplayableError("calls backward() on a Value that was computed outside")
@@ -272,8 +287,20 @@ class Changes:
         self._inside += inside
         restore(inside, repeat(_UNKNOWN, len(inside)))  # type: ignore[arg-type]
 
-    def on_gradients(self, inputs: Sequence[Value]) -> None:
-        """``autograd.grad(..., inputs)``."""
+    def ends_at(self, nodes: Iterable[Value]) -> None:
+        """A derivative ends at the arguments among these nodes, instead of going on to what they were computed from."""
+        for node in self.targets.keys() & nodes:
+            if node in self._computed:
+                raise NotReplayableError(
+                    "calls backward() or grad() on what depends on an argument that was computed outside: compute it "
+                    "inside, or call backward() outside"
+                )
+            if isinstance(number := self.targets[node], int):
+                self._through.add(number)
+
+    def on_gradients(self, roots: Sequence[Value], inputs: Sequence[Value]) -> None:
+        """``autograd.grad(roots, inputs)``."""
+        self.ends_at(topological_order(*roots))
         if not self._current.keys().isdisjoint(inputs):  # nodes no longer refer to the parameter itself
             raise NotReplayableError("calls autograd.grad after backward() and a change of .data: use only one of them")
 

@@ -197,11 +197,11 @@ class Recorder:
         finally:
             self.function_runs = True
 
-    def on_gradients(self, inputs: Sequence[Value]) -> list[Value]:
-        """``autograd.grad(..., inputs)``; gives the nodes that the inputs are."""
+    def on_gradients(self, roots: Sequence[Value], inputs: Sequence[Value]) -> list[Value]:
+        """``autograd.grad(roots, inputs)``; gives the nodes that the inputs are."""
         inputs = list(map(original, inputs))
         if self.changes is not None:
-            self.changes.on_gradients(inputs)
+            self.changes.on_gradients(roots, inputs)
         return inputs
 
     def on_branch(self, node: Value) -> None:
