@@ -26,11 +26,12 @@ def interrupted_at(n: int, work: Callable[[], Any]) -> bool:
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":
-            if was_a_check.get(frame):
+            name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            # Not where a call has raised: Python does not look there, and would take that error for handled for ever.
+            if was_a_check.get(frame) and name != "PUSH_EXC_INFO":
                 count += 1
                 if count == n:
                     raise KeyboardInterrupt
-            name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
             was_a_check[frame] = name.startswith(("CALL", "RESUME", "JUMP_BACKWARD", "JUMP_ABSOLUTE"))
         return trace
 

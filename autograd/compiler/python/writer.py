@@ -15,7 +15,8 @@ def value(arguments, parameters):
     p1 = parameters[0:8]
 <BLANKLINE>
     # forward
-    t1 = [sumprod(p, x1) for p in [p1[i:i + 4] for i in range(0, 8, 4)]]
+    p1_rows = [p1[i:i + 4] for i in range(0, 8, 4)]
+    t1 = [sumprod(p, x1) for p in p1_rows]
     t2 = [tanh(t) for t in t1]
     return [t2]
 """
