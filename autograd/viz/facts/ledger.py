@@ -16,6 +16,7 @@ from autograd.viz.facts.paths import Paths, count_paths, strongest_paths
 from autograd.viz.facts.steps import adjoints, finite_difference
 from autograd.viz.text.local import LocalDerivative, local_derivatives
 from autograd.viz.text.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product, reading_order
+from autograd.viz.text.typeset import latex_factor, latex_number, latex_of, latex_text
 
 MOST_TERMS = 12  # longer sums are shortened to their largest terms
 
@@ -45,7 +46,7 @@ def explain(
         ValueError: k is less than 1; or the paths go through a compiled function that returns many numbers.
 
     Returns:
-        Text when printed, a table in a notebook; with all numbers as attributes.
+        Text when printed, a table in a notebook, LaTeX by ``to_latex()``; with all numbers as attributes.
 
     >>> b = Value(2.0, "b")
     >>> c = b * 3 + b * 5
@@ -188,6 +189,32 @@ class Ledger:
         if self.remainder:
             found.append(f"{factor(self.remainder, spec)} from elsewhere")
         return found
+
+    def to_latex(self) -> str:
+        r"""The sum as a formula.
+
+        >>> b = Value(2.0, "b")
+        >>> c = b * 3
+        >>> c.backward()
+        >>> print(explain(b).to_latex())
+        \mathrm{grad}\,b = ...3 \cdot 1...
+        """
+        spec = self.names.spec
+        left = rf"\mathrm{{grad}}\,{latex_of(self.names, self.node)}"
+        if type(self.node.grad) is int:
+            return rf"{left} = {latex_text(NOT_COMPUTED)}"
+        terms = [
+            rf"\underbrace{{{self._latex_local(t)} \cdot {latex_factor(t.upstream, spec)}}}"
+            rf"_{{{latex_text('via ')}{latex_of(self.names, t.via)}}}"
+            for t in self._largest
+        ]
+        terms += [latex_text(text) for text in self._others()]
+        return f"{left} = " + (" + ".join(terms) + " = " if terms else "") + latex_number(self.node.grad, spec)
+
+    def _latex_local(self, term: Term) -> str:
+        """The local derivative of a term, as a number or as a formula in parentheses."""
+        formula = self.formula(term).latex if self.with_formulas else ""
+        return rf"\left({formula}\right)" if " = " in formula else formula or latex_factor(term.local, self.names.spec)
 
     def _repr_html_(self) -> str:
         spec, name = self.names.spec, self.names.name[self.node]

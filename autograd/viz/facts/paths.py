@@ -13,6 +13,7 @@ from autograd.graph import dependents, topological_order
 from autograd.value import Value
 from autograd.viz.text.local import LocalDerivative, local_derivatives
 from autograd.viz.text.notation import Names, derivative_name, factor, number
+from autograd.viz.text.typeset import latex_factor, latex_number, latex_of, latex_text
 
 LONGEST_PATH = 12  # steps that are listed; of longer paths, the first and the last
 
@@ -101,6 +102,28 @@ class Paths:
             found += [of_head[i] for i in places[:1] if of_head[i].symbols]
         return found
 
+    def to_latex(self) -> str:
+        r"""The sum over the paths as lines of an ``aligned`` environment.
+
+        >>> from autograd.viz import explain
+        >>> b = Value(2.0, "b")
+        >>> print(explain(b, b * 3).to_latex().splitlines()[0])
+        \begin{aligned}
+        """
+        spec = self.names.spec
+        fraction = self._latex_derivative(self.loss, self.node)
+        rows = [f"{fraction} &= {latex_number(self.gradient, spec)}"]
+        for path in self.paths:
+            steps = list(zip(path.nodes[1:], path.nodes, path.partials))[::-1]
+            symbols = _shortened([self._latex_derivative(head, tail) for head, tail, _ in steps], r"\cdots")
+            numbers = _shortened([latex_factor(partial, spec) for _, _, partial in steps], r"\cdots")
+            factors = r" \cdot ".join(numbers) or "1"
+            rows.append(rf"&\quad {' '.join(symbols) or '1'} = {factors} = {latex_number(path.product, spec)}")
+        if self.count > len(self.paths):
+            rest = latex_text(f"the other {_count(self.count - len(self.paths))} paths: ")
+            rows.append(rf"&\quad {rest}{latex_number(self.remainder, spec)}")
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
     def _repr_html_(self) -> str:
         spec = self.names.spec
         rows = []
@@ -126,15 +149,18 @@ class Paths:
     def _derivative(self, of: Value, by: Value) -> str:
         return derivative_name(self.names.name[of], self.names.name[by])
 
+    def _latex_derivative(self, of: Value, by: Value) -> str:
+        return rf"\frac{{\partial {latex_of(self.names, of)}}}{{\partial {latex_of(self.names, by)}}}"
+
 
 def _count(n: int) -> str:
     """A count as text, rounded if it is huge: nobody wants to read the digits of the paths of a deep network."""
     return f"{n:,}" if n < 10**12 else f"{n // 10 ** (len(str(n)) - 2) / 10}e{len(str(n)) - 1}"
 
 
-def _shortened(parts: list[str]) -> list[str]:
+def _shortened(parts: list[str], ellipsis: str = "…") -> list[str]:
     half = LONGEST_PATH // 2
-    return parts if len(parts) <= LONGEST_PATH else [*parts[:half], "…", *parts[-half:]]
+    return parts if len(parts) <= LONGEST_PATH else [*parts[:half], ellipsis, *parts[-half:]]
 
 
 # ---- finding them ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ The formula is the row of the derivative table, applied to symbols instead of nu
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
@@ -20,7 +20,7 @@ from autograd.value import Value
 from autograd.viz.text.algebra import Expression, Number, simplify
 from autograd.viz.text.formula import Formulas
 from autograd.viz.text.notation import Names, derivative_name, number
-from autograd.viz.text.typeset import plain
+from autograd.viz.text.typeset import latex, latex_name, latex_number, plain
 from autograd.writer import Level
 
 LONGEST = 60  # letters of a formula; longer ones say less than their number
@@ -40,6 +40,7 @@ class LocalDerivative:
     value: str  # the derivative, as it was recorded
     symbols: str = ""  # the formula, as text; empty if there is none to show
     numbers: str = ""  # the formula with the numbers put in
+    latex: str = ""  # both in LaTeX
     # The formula with places for the numbers of the operands and, after them, of the node itself; empty if it cannot be
     # told which number goes where.
     template: str = ""
@@ -138,18 +139,21 @@ def _written(
         return known  # a plain number says all
     if not (math.isclose(formula._data, partial, rel_tol=1e-9, abs_tol=1e-12) or formula._data == partial):
         return known
-    expression = _expression(formula, names)
+    expression = _expression(formula, names, str)
     symbols, numbers = (plain(expression, numbers=numbers, spec=names.spec) for numbers in (False, True))
     if len(symbols) > LONGEST:
         return known
     template = plain(expression, spec=names.spec, places=places) if places else ""
-    return LocalDerivative(known.head, known.tail, known.value, symbols, numbers, template)
+    expression = _expression(formula, names, latex_name)
+    steps = [latex(expression, spec=names.spec), latex(expression, numbers=True, spec=names.spec)]
+    text = " = ".join(dict.fromkeys([*steps, latex_number(partial, names.spec)]))
+    return LocalDerivative(known.head, known.tail, known.value, symbols, numbers, text, template)
 
 
-def _expression(formula: Value, names: Names) -> Expression:
+def _expression(formula: Value, names: Names, name_of: Callable[[str], str]) -> Expression:
     if not formula.parents and not formula.label:
         return Number(formula._data)
     order = topological_order(formula)
     given = {node for node in order if not node.parents}
     whole = formula if formula.parents else None
-    return Formulas(order, names.spec, given=given, whole=whole, tidy=simplify, name_of=str).expression(formula)
+    return Formulas(order, names.spec, given=given, whole=whole, tidy=simplify, name_of=name_of).expression(formula)

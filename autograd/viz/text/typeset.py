@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from autograd import ops
-from autograd.labels import SCRIPTS, SUPERSCRIPTS, scripts, superscript
+from autograd.labels import SCRIPTS, SUPERSCRIPTS, label_of, scripts, superscript
 from autograd.ops import Op
+from autograd.value import Value
 from autograd.viz.text.algebra import HALF, ONE, Expression, Number, Product, Sum, Symbol, written_out
-from autograd.viz.text.notation import number
+from autograd.viz.text.notation import Names, number
 from autograd.writer import TERM_SIGN, Dialect, Level, Operator, Text
 
 MOST_TERMS = 14  # longer sums show their first and last terms
@@ -77,6 +78,21 @@ def latex_number(x: float, spec: str = ".4g") -> str:
         return mantissa
     power = rf"10^{{{int(exponent)}}}"
     return mantissa.removesuffix("1") + power if mantissa in ("1", "-1") else rf"{mantissa} \cdot {power}"
+
+
+def latex_factor(x: float, spec: str = ".4g") -> str:
+    r"""A number as a factor: in parentheses if it is negative, or has a power of ten.
+
+    >>> print(latex_factor(-2.0), latex_factor(2.0))
+    (-2) 2
+    """
+    text = latex_number(x, spec)
+    return f"({text})" if text.startswith("-") or "cdot" in text else text
+
+
+def latex_of(names: Names, node: Value) -> str:
+    """The name of a node: a label as a symbol, an expression as text."""
+    return latex_name(names.name[node]) if label_of(node) else latex_text(names.name[node])
 
 
 # ---- dialects --------------------------------------------------------------------------------------------------------

@@ -326,7 +326,7 @@ def test_counting_and_listing_agree_on_a_grid() -> None:
 
 # ---- rich forms ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("label", HOSTILE)
-def test_labels_are_text_in_html(label: str) -> None:
+def test_labels_are_text_in_html_and_latex(label: str) -> None:
     a = Value(3.0, label)
     c = a * a
     c.label = label
@@ -334,6 +334,10 @@ def test_labels_are_text_in_html(label: str) -> None:
     for found in (explain(a), explain(a, c)):
         page = ElementTree.fromstring(found._repr_html_())
         assert {element.tag for element in page.iter()} <= {"table", "thead", "tbody", "tr", "th", "td", "b"}
+        assert "</script" not in found.to_latex()
+        assert found.to_latex().count("{") - found.to_latex().count(r"\{") == (
+            found.to_latex().count("}") - found.to_latex().count(r"\}")
+        )
 
 
 def test_the_table_of_a_ledger_holds_its_numbers() -> None:
@@ -343,6 +347,20 @@ def test_the_table_of_a_ledger_holds_its_numbers() -> None:
     cells = [cell.text for cell in ElementTree.fromstring(ledger(b)._repr_html_()).iter("td")]
     assert cells[:8] == ["b*3", "3", "1", "3", "b*5", "5", "1", "5"]
     assert ElementTree.fromstring(ledger(b)._repr_html_()).findall(".//b")[1].text == "8"
+
+
+def test_a_ledger_and_paths_as_formulas() -> None:
+    b = Value(2.0, "w²₁₃")
+    c = b * -3
+    c.label = "C"
+    c.backward()
+    assert ledger(b).to_latex() == (r"\mathrm{grad}\,w^{2}_{13} = \underbrace{(-3) \cdot 1}_{\text{via }C} = -3")
+    assert paths(b, c).to_latex() == (
+        "\\begin{aligned}\n"
+        "\\frac{\\partial C}{\\partial w^{2}_{13}} &= -3 \\\\\n"
+        "&\\quad \\frac{\\partial C}{\\partial w^{2}_{13}} = (-3) = -3\n"
+        "\\end{aligned}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,11 @@ def test_the_weighted_sum_of_a_neuron() -> None:
     assert [str(found).partition(" = ")[0] for found in derivatives(z)][-1] == "∂z²₁/∂b²₁"
 
 
+def test_in_latex() -> None:
+    b = leaves()[1]
+    assert derivatives(b**3)[0].latex == r"3 b^{2} = 3 \cdot 2^{2} = 12"
+
+
 # ---- that it is the number -------------------------------------------------------------------------------------------
 def evaluated(text: str) -> float:
     """A formula with its numbers put in, read by Python."""
@@ -198,6 +203,7 @@ def test_explain_says_where_the_number_comes_from() -> None:
         "  ∂(b**3)/∂b = 3b² = 3·2² = 12",
     ]
     assert "<td>3b² = 3·2² = 12</td>" in explain(b)._repr_html_()
+    assert r"\left(3 b^{2} = 3 \cdot 2^{2} = 12\right) \cdot 1" in explain(b, formulas=True).to_latex()
     assert repr(explain(b, c, formulas=True)).splitlines()[1:3] == [
         "  1. ∂c/∂(b**3) · ∂(b**3)/∂b = 1·12 = 12",
         "     ∂(b**3)/∂b = 3b² = 3·2² = 12",
