@@ -15,7 +15,7 @@ MOST = 16  # recordings kept for one structure of the arguments; the oldest goes
 FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds of compiling allowed before it has saved any time
 _LONG = 0.1  # seconds: if recording and compiling take longer, a further structure has to wait
-_PART = 0.5  # a structure waits until its calls have taken this part of the time that compiling takes
+_PART = 0.25  # a structure waits until its calls have taken this part of the time that compiling takes
 _FIRST = 4.0  # the first program takes about so many times as long to compile as the next one
 _SHARE = 0.25  # a further recording is compiled when the calls that it served have taken this part of the compile time
 _TWICE = 2.0  # a call is recorded again when plain calls have taken so many times the time of recording and compiling
@@ -68,7 +68,7 @@ class Budget:
         """Whether a call should run without the compiler for now, because its structure has not been frequent enough.
 
         Two seconds of recording and compiling never pay for a text whose length occurs once.  So after the first
-        recording of such a function, a further structure is recorded when its calls have taken half of the time
+        recording of such a function, a further structure is recorded when its calls have taken a quarter of the time
         that recording and compiling would take.  A structure that occurs again and again is compiled soon, and one
         that occurs once or twice is never compiled (the "ski rental problem").
 
@@ -78,10 +78,10 @@ class Budget:
         >>> budget.add("first", 2.0)
         >>> budget.waits("second")
         True
-        >>> budget.ran("second", seconds=0.6)
+        >>> budget.ran("second", seconds=0.3)
         >>> budget.waits("second")
         True
-        >>> budget.ran("second", seconds=0.6)
+        >>> budget.ran("second", seconds=0.3)
         >>> budget.waits("second")
         False
         """

@@ -98,6 +98,7 @@ class Variant:
         self._calls_by_graph, self._later = _stages(recording) if backend == "auto" else (0, backend)
         self._waits = backend == "auto" and len(recording.nodes.operands) < _BY_GRAPH_IN_ALL  # for machine code
         self._is_irregular = False  # whether Python source would be too long
+        self._is_final = False  # whether the stages before the last one are over
         # Seconds of calls before there was machine code: those that it served, and those whose guards failed.
         self._took = self._vainly = 0.0
         self.outside = outside
@@ -210,7 +211,7 @@ class Variant:
     ) -> Evaluated | None:
         """The results of a call, with all its effects done; None, and no effect, if a guard does not hold."""
         self.calls += 1
-        is_timed = self._is_by_graph or self._waiting()
+        is_timed = not self._is_final and (self._is_by_graph or self._waiting())
         started, compiling = thread_time() if is_timed else 0.0, self.seconds
         found = self._evaluated(by_parameters, by_arguments, numbers, given)
         seconds = thread_time() - started - (self.seconds - compiling) if is_timed else 0.0
@@ -224,7 +225,8 @@ class Variant:
     def _evaluated(
         self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
     ) -> Evaluated | None:
-        if any(given[k].parents for k in self.recording.effects.through):  # the derivatives would have to go on
+        through = self.recording.effects.through
+        if through and any(given[k].parents for k in through):  # the derivatives would have to go on
             return None
         try:
             if self.has_effects:
@@ -308,9 +310,12 @@ class Variant:
             key: The name of the plan.
             make: A function that makes the plan, given a backend and perhaps the largest number of classes allowed.
         """
+        if self._is_final:
+            return self._planned(key, lambda: make(self._later))
         if self._is_by_graph:
             return None
         if self._later == "python" or not self._waiting():
+            self._is_final = True
             return self._planned(key, lambda: make(self._later))
         try:
             return None if self._is_irregular else self._planned((key, "early"), lambda: make("python", _FEW_CLASSES))

@@ -350,8 +350,9 @@ def kept(name: str, make: Callable[[], T]) -> T:
     disk = store() if name else None
     content = disk.program(name) if disk else None
     if content is not None:
-        found: T = pickle.loads(content)
-        return found
+        with suppress(Exception):  # whatever a pickle of another environment may raise: it is made anew
+            found: T = pickle.loads(content)
+            return found
     made = make()
     if disk:
         disk.keep_program(name, pickle.dumps(made))
