@@ -28,7 +28,7 @@ _FEW = 256  # if the results have more local derivatives together, the call beco
 _MANY = 32  # if there are so many parameters, machine code reads them all at once,
 _PAYS = 3  # from this call on
 BY_GRAPH = 4  # calls of a small function that replay the recorded graph, before it is compiled
-PROVED = 2  # a recording with decisions is compiled after it served so many calls, including the recorded one
+PROVED = 2  # a further recording with decisions is compiled after it served so many calls, its own among them
 _BY_GRAPH_IN_ALL = 10_000  # operands that these calls may compute together: compiling costs as much as ten times that
 BUILTIN_FROM = 4  # calls of value_and_grad before it becomes a builtin function
 TINY = 100  # a function with at most so many operands is faster as Python source than as machine code
@@ -141,7 +141,7 @@ class Variant:
         """
         if self.backend != "auto" or self.plans:
             return False
-        if self.calls <= max(self._calls_by_graph, PROVED if self.recording.guards else 0):
+        if self.calls <= max(self._calls_by_graph, PROVED if self.is_further and self.recording.guards else 0):
             return True
         if self._calls_by_graph and self._took < PATIENCE / 10 and not compiler_imported():
             return True
