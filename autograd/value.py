@@ -22,7 +22,6 @@ from autograd.subclasses import Subclassed, as_kind, described, kind_of, kinds
 from autograd.written_out import written_out
 
 Operand = Any  # a Value, a number of any kind, or a numpy array (numpy then applies the operator to each element)
-
 _new = object.__new__
 
 

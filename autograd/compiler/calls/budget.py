@@ -11,7 +11,7 @@ from typing import Any
 thread_time: Callable[[], float] = getattr(time, "thread_time", time.process_time)
 
 
-MOST = 16  # recordings kept for one structure of the arguments; the oldest goes first
+MOST = 16  # recordings kept for one structure of the arguments; the one that served longest ago goes first
 FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds of compiling allowed before it has saved any time
 _LONG = 0.1  # seconds: if recording and compiling take longer, a further structure has to wait

@@ -287,8 +287,10 @@ class Uncompiled(Recordings):
         if (raised or (self.takes_numbers and self.entries)) and not self.has_effects:
             try:
                 result = called(self.f, args)
-            except AttributeError as error:  # perhaps a branch that was not recorded needs a Value
-                if not isinstance(error.obj, (float, int)) or not hasattr(Value, error.name or ""):
+            except AttributeError as error:
+                # Perhaps an unrecorded branch needs a Value.  To run again must not change anything twice.
+                needs_value = isinstance(error.obj, (float, int)) and hasattr(Value, error.name or "")
+                if not (needs_value and self.entries and self.entries[-1].variant.outside.holds()):
                     raise
             else:
                 return result if _stays(result) or isinstance(result, int) else as_node(result)

@@ -311,6 +311,27 @@ def test_but_what_only_a_value_has_is_there_in_each_branch(wants: Any) -> None:
         assert not compiled.takes_numbers
 
 
+def test_what_another_branch_changes_before_it_wants_a_value_is_changed_once() -> None:
+    """The error is that of the function without the compiler, which has changed these, too."""
+    seen: list[int] = []
+    count = {"n": 0}
+
+    def f(x: Any) -> Any:
+        if x > 1.0:
+            count["n"] += 1
+            seen.append(1)
+            return SLOPE * x.data
+        return SLOPE * x
+
+    compiled = autograd.compile(f)
+    compiled(0.5)
+    compiled.budget.would_pay = lambda structure, kept: False  # type: ignore[method-assign]
+    for n in (1, 2):
+        with pytest.raises(AttributeError, match="'float' object has no attribute 'data'"):
+            call_quietly(compiled, [2.0])
+        assert (count["n"], len(seen)) == (n, n)
+
+
 def test_an_attribute_that_is_missing_elsewhere_is_an_error_as_ever() -> None:
     runs: list[int] = []
 
