@@ -17,7 +17,6 @@ from autograd.compiler.calls.objects import Objects
 from autograd.compiler.calls.variants import Variant
 from autograd.compiler.recording.arguments import called, form, structure
 from autograd.compiler.recording.effects import Changes
-from autograd.compiler.recording.exact import Whole
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.places import Places, by_key, changed_numbers
 from autograd.compiler.recording.record import Recording, advice, as_node, first_difference, record
@@ -276,7 +275,7 @@ class Uncompiled(Recordings):
     """A function that can also run without the compiler, with the same results."""
 
     _outside: Outside | None = None
-    _told: tuple[Outside | None, tuple[bool, bool, bool]] = None, (False, False, False)  # see `_told_by_code`
+    _told: tuple[Outside | None, tuple[bool, bool]] = None, (False, False)  # see `_told_by_code`
 
     def directly(self, args: Sequence[Any], given: Sequence[Any], *, raised: bool) -> Any:
         """A call without the compiler, with plain numbers as arguments if the recordings show that they suffice.
@@ -302,10 +301,7 @@ class Uncompiled(Recordings):
         # The function usually gets Values in place of its numbers.  It must get the arguments themselves if it changes
         # something, if they hold numbers of numpy, or if it may store a number or ask for its type.
         direct = self.has_effects or holds_numpy(args) or not self.are_apart(args, structure(args)[0], given)
-        if not direct:
-            updates, asks_types, asks_kinds = self._told_by_code()
-            direct = updates or asks_types or (asks_kinds and Whole in {*map(type, given)})
-        if direct:
+        if direct or any(self._told_by_code()):
             result = called(self.f, args)
             known = _stays(result) or self.kept.gives_number(given) or self._updates()
             return result if known else as_node(result)
@@ -356,8 +352,8 @@ class Uncompiled(Recordings):
         """Whether the code can set data and gradients of Values."""
         return self._told_by_code()[0]
 
-    def _told_by_code(self) -> tuple[bool, bool, bool]:
-        """Whether the code can set data or gradients of Values, whether it uses ``type``, and ``isinstance``.
+    def _told_by_code(self) -> tuple[bool, bool]:
+        """Whether the code can set data or gradients of Values, and whether it uses ``type``.
 
         The search can take longer than a call.  It is repeated only if something other than a number has changed.
         """
@@ -365,7 +361,7 @@ class Uncompiled(Recordings):
         if seen is None or not (seen.holds() or all(map(Watch.holds_but_for_numbers, seen.watches))):
             seen = self._seen()
             updates = seen.sets("grad") or seen.sets("data") or "backward" in seen.names
-            told = updates, seen.reads("type"), seen.reads("isinstance")
+            told = updates, seen.reads("type")
             self._told = seen, told
         return told
 

@@ -27,7 +27,6 @@ from autograd import ops
 from autograd.compiler.recording.choosing import (
     CHANGING,
     Chosen,
-    TracedWhole,
     changing,
     chosen_node,
     may_be_chosen,
@@ -145,23 +144,21 @@ def _class(kind: type) -> Any:
 
 
 def _type(*args: Any) -> Any:
-    """``type(x)``, of a stand-in what it stands for: that it is one of numpy's, or an int in a list, none knows."""
+    """``type(x)``, of a stand-in what it stands for: that it is one of numpy's, none knows."""
     x, recorder = args[0] if len(args) == 1 else None, current_modes().recorder
     if isinstance(x, Value):
         return Value if isinstance(x, Chosen) else x.__class__
     if not isinstance(x, Traced):
         return type(*args)
-    if recorder is not None and (recorder.numpy or isinstance(x, TracedWhole)):
-        recorder.refuse("asks for the type of a number that may be one of numpy's, or an int in a list of floats")
+    if recorder is not None and recorder.numpy:
+        recorder.refuse("asks for the type of a number that may be one of numpy's")
     return x.__class__
 
 
 def _isinstance(x: Any, kinds: Any) -> bool:
-    """``isinstance(x, kinds)``: no stand-in knows numpy's kinds, nor that it is an int in a list of floats."""
+    """``isinstance(x, kinds)``: no stand-in knows numpy's kinds."""
     found = isinstance(x, kinds)
     if isinstance(x, Traced) and (recorder := current_modes().recorder) is not None:
-        if isinstance(x, TracedWhole) and isinstance(0, kinds) != found:
-            recorder.refuse("asks whether a number in a list of floats is an int: give float(x) there")
         own: Any = recorder.numpy and {float: recorder.numpy.float64, int: recorder.numpy.int64}.get(x.__class__)
         if own and isinstance(own(0), kinds) != found:
             recorder.refuse("asks whether a number is one of numpy's or of Python's")

@@ -14,7 +14,7 @@ from numbers import Integral
 from typing import Any
 
 from autograd.compiler.backends import native_available
-from autograd.compiler.recording.exact import EXACT, SMALL, Whole
+from autograd.compiler.recording.exact import EXACT, SMALL
 from autograd.ops import as_float
 from autograd.trees import FIXED, ObjectError, OwnKindError, all_floats, check_kind, is_object, rebuild
 from autograd.value import Value
@@ -63,10 +63,6 @@ class Floats(list[float]):
 class _Walk:
     """Takes arguments apart.
 
-    An int stays an int if it is an argument, or stands in a tuple or dictionary.  In a list, and in what a list holds,
-    it does if all numbers next to it are ints: [1, 2] may be indices, while [1, 0.5] and [(1, 0.5), (0.3, 2)] are data
-    of which some have no decimals.  Those are floats, which can be an index all the same, see ``Whole``.
-
     Args:
         fixed: Whether texts and the like are allowed.
 
@@ -75,20 +71,18 @@ class _Walk:
         others: The numbers and arrays that are none of Python's floats and small ints.
     """
 
-    __slots__ = ("fixed", "leaves", "lists", "others")
+    __slots__ = ("fixed", "leaves", "others")
 
     def __init__(self, fixed: bool = True) -> None:
         self.fixed, self.leaves = fixed, Floats()
-        self.lists = 0  # how many lists are being taken apart
         self.others: list[Any] = []
 
-    def shape(self, x: Any, where: Any, whole: bool = True) -> Any:
+    def shape(self, x: Any, where: Any) -> Any:
         """Append the numbers and Values of an argument, and give its structure: empty for a number that is no int.
 
         Args:
             x: The argument.
             where: Its number or its name, or a pair of the place of its container and its place there.
-            whole: Whether ints stay ints.
 
         Raises:
             TypeError: Something is no number, naming where it stands.
@@ -102,7 +96,7 @@ class _Walk:
             if kind not in _CONTAINERS:
                 self.leaves.plain = False
             return (None if isinstance(x, dict) else self._alike(x)) or self._container(x, where)
-        if kind is int and whole and -SMALL <= x <= SMALL:
+        if kind is int and -SMALL <= x <= SMALL:
             self.leaves.plain = False
             leaves.append(x)
             return (int,)
@@ -116,17 +110,15 @@ class _Walk:
         self.leaves.plain = False
         self.others.append(x)
         if not _is_array(x):
-            leaves.append(_checked_number(x, where, whole))
-        elif x.dtype.kind == "f" and x.itemsize <= _DOUBLE:
+            leaves.append(number := _checked_number(x, where))
+            return _form_of(number)
+        if x.dtype.kind == "f" and x.itemsize <= _DOUBLE:
             leaves += x.ravel().tolist()
-        else:
-            whole = whole and is_whole(x)
-            leaves += [item if isinstance(item, Value) else _number(item, whole) for item in x.flat]
-        ints: tuple[type, ...] = ()
-        if whole and is_whole(x):
-            largest = abs(x).max(initial=0) if _is_array(x) else abs(x)
-            ints = (bool,) if _is_bool(x) else (int,) if largest <= SMALL else (int, int)
-        return (*getattr(x, "shape", ()), *ints) if _is_array(x) else ints
+            return x.shape
+        numbers = [item if isinstance(item, Value) else _number(item) for item in x.flat]
+        leaves += numbers
+        forms = list(map(_form_of, numbers))
+        return (*x.shape, *(forms if x.dtype.kind == "O" else max(forms, key=len, default=())))
 
     def _alike(self, x: Sequence[Any]) -> Any:
         """The structure of a list of nothing but floats, ints or Values, or of such lists; None if it is another."""
@@ -150,15 +142,9 @@ class _Walk:
         return None
 
     def _container(self, x: Any, where: Any) -> Any:
-        self.lists += isinstance(x, list)
-        whole, shapes = None if self.lists else True, []
-        by_name = isinstance(x, Keywords)
+        by_name, shapes = isinstance(x, Keywords), []
         for place, item in x.items() if isinstance(x, dict) else enumerate(x):
-            if whole is None and not isinstance(item, _CONTAINERS):
-                whole = is_whole(x)
-            at = f"argument {place!r}" if by_name else (where, place)
-            shapes.append(self.shape(item, at, whole is not False))
-        self.lists -= isinstance(x, list)
+            shapes.append(self.shape(item, f"argument {place!r}" if by_name else (where, place)))
         return type(x), tuple(zip(x, shapes, map(type, x))) if isinstance(x, dict) else tuple(shapes)  # 1 equals True
 
 
@@ -173,9 +159,9 @@ def arguments_of(x: Any, where: Any = "argument", *, fixed: bool = True) -> list
     return list(walk.leaves)
 
 
-def _checked_number(x: Any, where: Any, whole: bool) -> float:
+def _checked_number(x: Any, where: Any) -> float:
     try:
-        return _number(x, whole)
+        return _number(x)
     except TypeError as error:
         place = f"{_place(where)} of a compiled function"
         if isinstance(x, type):
@@ -210,10 +196,7 @@ def structure(args: Sequence[Any]) -> tuple[Any, list[Any]]:
         check_kind(x)
     if walk.leaves.plain:
         return shapes if any(shapes) else len(args), walk.leaves  # a function of numbers is known by how many they are
-    leaves = list(walk.leaves)
-    if Whole in {*map(type, leaves)}:  # which is an int to isinstance()
-        shapes += (Whole,)
-    return shapes if any(shapes) else len(args), leaves
+    return shapes if any(shapes) else len(args), list(walk.leaves)
 
 
 def parts_of_call(args: tuple[Any, ...]) -> tuple[Any, list[Any], list[float], tuple[int, ...]]:
@@ -335,33 +318,32 @@ def _is_array(x: Any) -> bool:
     return hasattr(x, "flat") and hasattr(x, "tolist") and not isinstance(x, Value)
 
 
-def is_whole(x: Any) -> bool:
-    """Whether a number is an int or a bool, or all numbers are that stand in an array or directly in a list."""
-    if x.__class__ is float or isinstance(x, Value):
-        return False
-    if x.__class__ is int or x.__class__ is bool:
-        return True
-    if isinstance(x, (list, tuple, dict)):
-        items = x.values() if isinstance(x, dict) else x
-        return all(is_whole(item) for item in items if not isinstance(item, (list, tuple, dict, *FIXED)))
-    return x.dtype.kind in "biu" if _is_array(x) else isinstance(x, Integral)
-
-
 def kind_of(column: Any) -> type:
     """What the numbers of a list or an array are: bools, ints or floats."""
-    if not is_whole(column):
-        return float
-    return bool if len(column) and all(map(_is_bool, column)) else int
+    is_typed = _is_array(column) and column.dtype.kind != "O"
+    kinds = {_kind(column)} if is_typed else {float} if all_floats(column) else {*map(_kind, column)}
+    return float if float in kinds or not kinds else int if int in kinds else bool
 
 
-def _is_bool(x: Any) -> bool:
-    return isinstance(x, bool) or getattr(getattr(x, "dtype", None), "kind", "") == "b"
+def _kind(x: Any) -> type:
+    """What a number, or each number of an array, is to Python: a bool, an int or a float."""
+    code = x.dtype.kind if _is_array(x) else ""
+    if isinstance(x, bool) or code == "b":
+        return bool
+    return int if isinstance(x, Integral) or code in ("i", "u") else float
 
 
-def _number(x: Any, whole: bool) -> float:
-    number = as_float(x)  # what is no number raises
-    if not whole or not is_whole(x):
-        return Whole(number) if x.__class__ is int else number
-    if abs(int(x)) > EXACT:
+def _form_of(number: Any) -> tuple[type, ...]:
+    """The structure of a number or a Value; ints that are not small have another one."""
+    if isinstance(number, Value):
+        return (number.__class__,)
+    kind = number.__class__
+    return () if kind is float else (int, int) if abs(number) > SMALL else (kind,)
+
+
+def _number(x: Any) -> float:
+    """A number as the float, int or bool that it is."""
+    number, kind = as_float(x), _kind(x)  # what is no number raises
+    if kind is int and abs(int(x)) > EXACT:
         raise OverflowError(f"the int {x} is beyond 2**53, too large for an exact float: pass float({x})")
-    return bool(x) if _is_bool(x) else int(x)
+    return number if kind is float else kind(x)

@@ -21,7 +21,7 @@ from weakref import ref
 
 from autograd import ops
 from autograd.compiler.recording.exact import EXACT
-from autograd.compiler.recording.traced import DifferentiatedFloat, TracedBool, TracedFloat, TracedInt, node_of
+from autograd.compiler.recording.traced import TracedBool, TracedFloat, TracedInt, node_of
 from autograd.compiler.recording.written import NotReplayableError
 from autograd.graph import walking
 from autograd.modes import current_modes
@@ -30,38 +30,6 @@ from autograd.value import Value
 
 _CONTAINERS = (list, dict)
 _CHANGED = "changes a list, and then uses a member that it selected from that list by a number of the call"
-
-
-class TracedWhole(TracedFloat):
-    """An int in a list of floats and ints: a float, and yet an index, the end of a range or a part of a text."""
-
-    __slots__ = ()
-
-    @classmethod
-    def _float(cls, node: Value) -> Any:
-        return (DifferentiatedFloat if issubclass(cls, DifferentiatedFloat) else TracedFloat)(node)
-
-    def whole(self) -> TracedInt:
-        """The same as an int: that it is one is a guard."""
-        number = self.node._data
-        if (recorder := current_modes().recorder) is not None:
-            recorder.on_branch(Value.apply(ops.equal, (self.node.floor(), self.node)))
-        if number != int(number):
-            raise TypeError("'float' object cannot be interpreted as an integer")
-        return TracedInt(self.node)
-
-    def __index__(self) -> int:
-        return int(self.whole().read())
-
-    def read(self) -> Any:
-        """The int of this call, which is a guard from now on."""
-        return self.whole().read()
-
-
-class DifferentiatedWhole(TracedWhole, DifferentiatedFloat):
-    """The same in a call that wants its gradient, where the function runs without the compiler."""
-
-    __slots__ = ()
 
 
 _data, _grad = vars(Value)["_data"], vars(Value)["grad"]  # where a node keeps its number and its gradient
@@ -228,8 +196,6 @@ def member(xs: Any, i: Any, recorder: Any) -> Any:
     Raises:
         IndexError: There is no such member, as in Python.
     """
-    if isinstance(i, TracedWhole):
-        i = i.whole()
     whole = isinstance(i, int)
     if not whole or type(xs) not in (list, tuple, Row) or not _is_regular(xs):
         return xs[i]

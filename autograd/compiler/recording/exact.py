@@ -21,13 +21,6 @@ from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
-
-class Whole(float):
-    """An int among floats, as in the row (3, 0.5): data, or an index."""
-
-    __slots__ = ()
-
-
 EXACT = 2**53  # up to here every int is a float
 SMALL = 2**46  # up to here are most ints: 128 of them can be added without a guard
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from autograd import ops
 from autograd.compiler.recording.arguments import arguments_of
-from autograd.compiler.recording.choosing import TracedWhole, check_rows, settled
+from autograd.compiler.recording.choosing import check_rows, settled
 from autograd.compiler.recording.codenames import asks_for_class, catches_arithmetic, compares_with_true
 from autograd.compiler.recording.effects import Changes, Effects, through_updates
 from autograd.compiler.recording.outside import Outside
@@ -123,8 +123,8 @@ def record(
     if changes is not None:
         _check_attributes(outside, [x for x in given if isinstance(x, Value)])
     inputs = inputs_for(given, labels_of(f, args))
-    if (recorder.numpy or TracedWhole in {*map(type, inputs)}) and any(map(asks_for_class, outside.codes)):
-        raise NotReplayableError("asks for the type of a number that may be a numpy number, or an int among floats")
+    if recorder.numpy and any(map(asks_for_class, outside.codes)):
+        raise NotReplayableError("asks for the type of a number that may be a numpy number")
     leaves = list(map(node_of, inputs))
     recorder.nodes.update(dict.fromkeys(leaves))
     watched = _gradients_watched(outside, leaves) if changes is None else changes.watched(recorder.nodes, leaves, given)

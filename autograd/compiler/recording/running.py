@@ -26,8 +26,6 @@ from operator import is_
 from typing import Any
 
 from autograd.compiler.recording.arguments import called
-from autograd.compiler.recording.choosing import DifferentiatedWhole, TracedWhole
-from autograd.compiler.recording.exact import Whole
 from autograd.compiler.recording.results import Container, Form, Given
 from autograd.compiler.recording.traced import TracedFloat, TracedInt, plain_number, traced
 from autograd.compiler.recording.written import NotReplayableError
@@ -49,11 +47,10 @@ def inputs_for(
 
     If they are to be kept, Values stand for themselves; if ``differentiated``, what drops a gradient is refused.
     """
-    whole = DifferentiatedWhole if differentiated else TracedWhole
     return [
         (x if keep else as_kind(x._kind, Value(x._data, label)))
         if isinstance(x, Value)
-        else (whole(Value(x, label)) if type(x) is Whole else traced(x, label, differentiated=differentiated))
+        else traced(x, label, differentiated=differentiated)
         for x, label in zip(given, labels)
     ]
 

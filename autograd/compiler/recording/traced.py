@@ -242,8 +242,7 @@ def _int(node: Value) -> TracedInt:
 def _kind_of(self: TracedNumber, out: Value, operands: Sequence[Any], plain: Callable[..., Any]) -> Any:
     """The result of arithmetic with plain numbers: an int of ints."""
     if not all(map(_is_int, operands)):
-        wholes = [type(x) for x in operands if hasattr(type(x), "whole")]  # ints in lists of floats
-        return (wholes[0] if len(wholes) + sum(map(_is_int, operands)) == len(operands) else type(self)._float)(out)
+        return type(self)._float(out)
     if abs(out._data) > EXACT:
         return plain(*map(plain_number, operands))
     positive = any(type(x) is int and x > 0 for x in operands)

@@ -292,7 +292,6 @@ def test_a_parameter_in_a_result_is_that_parameter() -> None:
     assert compiled.recordings == 1
 
 
-@pytest.mark.filterwarnings("ignore:.*list of floats")
 @pytest.mark.parametrize(
     "is_int",
     [

@@ -195,11 +195,75 @@ def test_an_int_has_its_gradient_wherever_it_stands(args: Any, x: Any) -> None:
         assert (value, [*(slopes.values() if isinstance(slopes, dict) else slopes)]) == (18.0, [12.0, 9.0])
 
 
-def test_rows_of_a_list_have_one_structure_wherever_their_ints_stand() -> None:
-    f = autograd.compile(lambda rows: sum([W * a * b for a, b in rows]))
-    for rows in ([(1, 0.5), (0.3, 2)], [(0.1, 5), (3, 0.2)], [(0.1, 0.5), (0.3, 0.2)], [(1, 5), (3, 0.2)]):
-        assert f(rows).data == pytest.approx(sum([2.0 * a * b for a, b in rows]))
-    assert f.recordings <= 3  # with ints among floats, without, and where (1, 5) may be two indices
+USES: dict[str, Callable[[Any, Any], Any]] = {
+    "itself": lambda n, x: n,
+    "in a result": lambda n, x: {"n": n, "more": [n + 1, x * n]},
+    "equality": lambda n, x: W * x if n == 2 else W,
+    "isinstance": lambda n, x: W * x * isinstance(n, int),
+    "division": lambda n, x: (W * x, n // 2, n % 2, n / 2),
+    "division by it": lambda n, x: W * x / n,
+    "an index": lambda n, x: W * [x, 2.0 * x, 3.0, 4.0][n],
+    "a range": lambda n, x: sum([W * x for _ in range(n)]),
+    "a text": lambda n, x: (f"{n}", W * x),
+    "a key": lambda n, x: {n: W * x},
+    "bits": lambda n, x: (n & 1, n << 2, W * x),
+    "max": lambda n, x: (W * max(n, x), max(n, 2), min(n, 2)),
+    "a sum": lambda n, x: (sum([n, n]), sum([n, x]), W),
+    "a sign": lambda n, x: (-n, n * -1, abs(n), W),
+    "a power": lambda n, x: (n**2, 2**n, W * x**n),
+    "rounded": lambda n, x: (round(n), n.bit_length(), W * x),
+}
+PACKS: dict[str, Callable[[Any, Any], Any]] = {
+    "a list": lambda n, x: [n, x],
+    "the other way round": lambda n, x: [x, n],
+    "rows": lambda n, x: [[0.5, 1], [n, x]],
+    "pairs": lambda n, x: [(0.5, 1), (n, x)],
+    "beside lists": lambda n, x: [0.5, [n, x]],
+    "dictionaries": lambda n, x: [0.5, {"x": x, "n": n}],
+    "Values": lambda n, x: [n, Value(x)],
+    "an array of objects": lambda n, x: pytest.importorskip("numpy").array([n, x], dtype=object),
+}
+
+
+def _of_pack(use: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    def unpacked(x: Any) -> Any:
+        inner = x[1] if isinstance(x[1], (list, tuple, dict)) else x
+        one, other = inner.values() if isinstance(inner, dict) else inner
+        return use(other, one) if isinstance(one, (float, Value)) else use(one, other)
+
+    return unpacked
+
+
+def _kinds(x: Any) -> Any:
+    """The numbers, with what is an int; a float of the function may be a Value."""
+    if isinstance(x, dict):
+        return [(_kinds(key), _kinds(item)) for key, item in x.items()]
+    if isinstance(x, (list, tuple)):
+        return list(map(_kinds, x))
+    return x if isinstance(x, (int, str)) else float(x.data if isinstance(x, Value) else x)
+
+
+@pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS.keys())
+@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+def test_an_int_beside_floats_is_an_int(use: Callable[[Any, Any], Any], pack: Callable[[Any, Any], Any]) -> None:
+    f = _of_pack(use)
+    compiled = autograd.compile(f)
+    for n, x in [(1, 2.5), (2, 0.5), (2, 1.5), (2, -1.5), (3, 0.5), (2, 2.5), (2, 3.5)]:
+        assert repr(_kinds(compiled(pack(n, x)))) == repr(_kinds(f(pack(n, x))))
+
+
+@pytest.mark.filterwarnings("ignore:.* was recorded")
+def test_ints_that_stand_elsewhere_at_each_call_are_right_and_not_recorded_for_ever() -> None:
+    def f(rows: Any) -> Any:
+        return sum([W * a * b for a, b in rows]), sum([isinstance(a, int) for row in rows for a in row])
+
+    compiled = autograd.compile(f)
+    for k in range(100):
+        numbers = [n if k >> n & 1 else n + 0.5 for n in range(8)]
+        rows = [*zip(numbers[::2], numbers[1::2])]
+        value, count = compiled(rows)
+        assert (value.data, count) == (pytest.approx(f(rows)[0].data, rel=1e-15), f(rows)[1])
+    assert compiled.recordings < 25
 
 
 def test_a_function_that_gives_an_int_has_value_and_gradient_and_points() -> None:
