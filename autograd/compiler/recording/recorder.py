@@ -211,10 +211,14 @@ class Recorder:
 
     def on_read(self, node: Value) -> None:
         """A number was read as a plain one, which may decide anything: a guard."""
-        if node.op is not ops.constant and (node, False) not in self.guards:
-            self.guards[node, False] = Guard(node, node._data, False, _line())
-            if node._data == 0.0:  # which is equal to -0.0, and not the same to x.hex(), atan2 or a text
-                self.on_branch(Value.apply(ops.less, (0.0, 1.0 / node)))
+        if node.op is ops.constant or (node, False) in self.guards:
+            return
+        # That nan is not equal to itself is the guard for nan, which is equal to no number.
+        is_nan = node._data != node._data
+        looked = Value.apply(ops.equal, (node, node)) if is_nan else node
+        self.guards[node, False] = Guard(looked, looked._data, is_nan, _line())
+        if node._data == 0.0:  # which is equal to -0.0, and not the same to x.hex(), atan2 or a text
+            self.on_branch(Value.apply(ops.less, (0.0, 1.0 / node)))
 
 
 def _line() -> str:

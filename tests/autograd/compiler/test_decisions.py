@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import warnings
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 import autograd
 from autograd import NumericError, Value, functional, log, strict
+from autograd.trees import flatten
 
 pytest.importorskip("numpy")
 RNG = random.Random(0)
@@ -180,3 +182,29 @@ def test_strict_looks_at_plain_numbers_too_before_and_after_a_recording() -> Non
                 with pytest.raises(NumericError, match=r"log\(-1 \('x'\)\)"):
                     fails(-1.0, 1)
         assert compiled(1.0, 1).data == 0.0
+
+
+READS: dict[str, Callable[[Any, Any], Any]] = {
+    "a text": lambda x, w: (f"{x:.2f}", w * x),
+    "a text of data": lambda x, w: (str((w * x).data), w * x),
+    "digits": lambda x, w: w * round(x, 1),
+    "an exact sum": lambda x, w: w * math.fsum([x, 0.25]),
+    "a key": lambda x, w: w * {1.5: 2.0}.get(x, 3.0),
+    "hypot": lambda x, w: w * math.hypot(x, 1.0),
+}
+
+
+@pytest.mark.parametrize("backend", ["auto", "python", "native"])
+@pytest.mark.parametrize("read", READS.values(), ids=READS.keys())
+def test_a_number_that_was_nan_when_it_was_read_is_nan_in_later_calls(
+    read: Callable[[Any, Any], Any], backend: str
+) -> None:
+    w = Value(2.0)
+
+    def shown(f: Callable[[Any], Any], x: float) -> str:
+        return repr([y.data if isinstance(y, Value) else y for y in flatten(f(x))])
+
+    compiled = autograd.compile(lambda x: [read(x, w)], backend=backend)
+    for x in [math.nan, 1.5, math.nan, math.nan, 1.5] * 2:
+        assert shown(compiled, x) == shown(lambda x: [read(x, w)], x)
+    assert compiled.recordings == 2
