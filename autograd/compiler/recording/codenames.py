@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import dis
 import re
 import sys
@@ -9,10 +10,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
+from typing import Any
 
 _ARITHMETIC = {"ZeroDivisionError", "OverflowError", "ArithmeticError", "Exception", "BaseException"}
 _WORD = re.compile(r"\w+(\.\w+)*")  # the name of an attribute, or of one of an attribute
 _OF_OBJECT = re.compile("ATTR|METHOD").search  # such as LOAD_ATTR
+_PASSES_ON = re.compile("EXC_MATCH|EG_MATCH|RERAISE|WITH_EXCEPT_START").search
+_MATCHES = re.compile("EXC_MATCH|EG_MATCH").search  # an error is compared with those that an ``except`` names
 # A piece of code with one of these names, or with an import, may read a global of its module as an attribute of that.
 _TO_MODULES = {
     "__dict__", "__globals__", "__import__", "currentframe", "_getframe", "f_globals", "getmodule", "import_module",
@@ -118,7 +122,8 @@ def compares_with_true(code: CodeType) -> bool:
 def catches_arithmetic(code: CodeType) -> bool:
     """Whether a piece of code may catch an error that Python raises for a quotient or a power of floats.
 
-    It names such an error, or has an ``except`` without a name, which begins by dropping the error.
+    It names such an error, has an ``except`` without a name or a ``finally`` that returns, is a method ``__exit__``, or
+    has an ``except`` for what is no error of Python's by name, such as ``except self.errors``.
 
     >>> def f(x):
     ...     try:
@@ -129,18 +134,38 @@ def catches_arithmetic(code: CodeType) -> bool:
     ...     try:
     ...         return 1 / x
     ...     finally:
-    ...         print(x)
-    >>> catches_arithmetic(f.__code__), catches_arithmetic(g.__code__)
-    (True, False)
+    ...         print(x) if x > 0 else None
+    >>> def h(x, errors):
+    ...     try:
+    ...         return 1 / x
+    ...     except (KeyError, errors):
+    ...         return 0.0
+    >>> catches_arithmetic(f.__code__), catches_arithmetic(g.__code__), catches_arithmetic(h.__code__)
+    (True, False, True)
     """
-    if not _ARITHMETIC.isdisjoint(names_read(code)):
+    if code.co_name == "__exit__" or not _ARITHMETIC.isdisjoint(names_read(code)):
         return True
     steps = _steps(code)
+    for k, step in enumerate(steps):
+        if _MATCHES(step.opname):
+            is_tuple = steps[k - 1].opname == "BUILD_TUPLE"
+            kinds = steps[k - 1 - steps[k - 1].argval : k - 1] if is_tuple else [steps[k - 1]]
+            if not all(_is_error(kind.argval) and not _OF_OBJECT(kind.opname) for kind in kinds):
+                return True
+    # A handler that ends, by POP_EXCEPT, before it has compared the error or raised it again, drops any error.
     handlers = {step.argval for step in steps if step.opname == "SETUP_FINALLY"}  # before Python 3.11
-    return any(
-        after.opname == "POP_TOP" and (step.opname == "PUSH_EXC_INFO" or after.offset in handlers)
-        for step, after in pairwise(steps)
-    )
+    begins = False
+    for step in steps:
+        begins |= step.opname == "PUSH_EXC_INFO" or step.offset in handlers
+        if begins and step.opname == "POP_EXCEPT":
+            return True
+        begins &= not _PASSES_ON(step.opname)
+    return False
+
+
+def _is_error(name: Any) -> bool:
+    kind = getattr(builtins, name, None) if isinstance(name, str) else None
+    return isinstance(kind, type) and issubclass(kind, BaseException)
 
 
 def package_of(module: str | None) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from operator import attrgetter
 from sys import getrefcount
@@ -116,7 +116,9 @@ def record(
     """
     outside = outside or Outside(f)
     recorder = Recorder(any(map(compares_with_true, outside.codes)), changes)
-    recorder.catches_arithmetic = any(map(catches_arithmetic, outside.codes))
+    recorder.catches_arithmetic = suppress in map(type, outside.seen.values()) or any(
+        map(catches_arithmetic, outside.codes)
+    )
     recorder.outside = outside.seen
     recorder.numpy = sys.modules["numpy"] if holds_numpy(args) else None
     given = [x for arg in args for x in arguments_of(arg)]

@@ -142,7 +142,77 @@ def _tuple(x: Any) -> Any:
         return float(len(type(error).__name__))
 
 
-@pytest.mark.parametrize("program", [_bare, _exception, _helper, _power, _root, _tuple])
+ERRORS = (KeyError, ArithmeticError)
+IGNORED = contextlib.suppress(ArithmeticError)
+
+
+class _Ignoring:
+    errors = ERRORS
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, *_: Any) -> bool:
+        return kind is not None and issubclass(kind, self.errors)
+
+    def quotient(self, x: Any) -> Any:
+        try:
+            return 1.0 / x
+        except self.errors:
+            return 100.0
+
+
+def _global(x: Any) -> Any:
+    try:
+        return 1.0 / x
+    except ERRORS:
+        return 100.0
+
+
+def _given(x: Any, errors: Any = ERRORS[1]) -> Any:
+    try:
+        return 1.0 / x
+    except (KeyError, errors):
+        return 100.0
+
+
+def _finally(x: Any) -> Any:
+    found = 100.0
+    try:
+        found = 1.0 / x
+    finally:
+        return found  # noqa: B012 - this is what is tested
+
+
+def _break(x: Any) -> Any:
+    found = 100.0
+    while True:
+        try:
+            found = 1.0 / x
+        finally:
+            break  # noqa: B012 - this is what is tested
+    return found
+
+
+def _context(x: Any) -> Any:
+    with _Ignoring():
+        return 1.0 / x
+    return 100.0
+
+
+def _known_context(x: Any) -> Any:
+    with IGNORED:
+        return 1.0 / x
+    return 100.0
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        *(_bare, _exception, _helper, _power, _root, _tuple, _global, _given, _finally, _break, _context),
+        *(_known_context, _Ignoring().quotient),
+    ],
+)
 def test_whatever_would_catch_the_error_of_a_quotient_or_a_power_gets_it(program: Callable[[Any], Any]) -> None:
     f = autograd.compile(lambda x: W * program(x))
     points = (1.0, 0.0, 2.0, 30.0, 0.0, 0.5)
