@@ -168,11 +168,7 @@ class Recordings:
                 self.never = outside.never
                 raise NotReplayableError(outside.never)
             places = Places(outside, [*self._places.values()])
-            gradients = outside.sets("grad") or not {"grad", "backward"}.isdisjoint(outside.names)
-            changes = Changes(
-                outside.values, places, gradients=gradients, labels=outside.sets("label"),
-                differentiates=recording_now(),
-            )  # fmt: skip
+            changes = Changes(outside, places, differentiates=recording_now())
             drawn, rewind = outside.generators.states(), outside.generators.rewind()
             started = thread_time()
             try:

@@ -158,7 +158,7 @@ def _original(node: Value) -> Value:
             if recorder is not None:
                 recorder.on_branch(question)
             node = candidates[not question._data]
-    return node if recorder is None or recorder.changes is None else recorder.changes.owner(node)
+    return node if recorder is None else recorder.changes.owner(node)
 
 
 # ---- one of two ------------------------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def identical(x: Any, y: Any) -> bool:
     copies = set() if recorder is None else recorder.copies
     if isinstance(x, _CONTAINERS) and isinstance(y, _CONTAINERS) and not copies.isdisjoint((id(x), id(y))):
         recorder.refuse("asks whether a list or dictionary in the arguments is a certain one")
-    given = {} if recorder is None or recorder.changes is None else recorder.changes.targets
+    given = {} if recorder is None else recorder.changes.targets
     if isinstance(x, Value) and isinstance(y, Value) and not given.keys().isdisjoint((x, y)):
         recorder.refuse("asks whether an argument is a certain Value")
     return False

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from autograd import ops
 from autograd.compiler.recording.choosing import Chosen
+from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.places import Places, Reader
 from autograd.compiler.recording.traced import TracedFloat, node_of
 from autograd.compiler.recording.written import NotReplayableError, Place, Puts, part_of
@@ -102,24 +103,15 @@ class Changes:
     """The changes that a function makes while it is recorded, and how to take them back.
 
     Args:
-        values: The parameters that the function can see.
-        places: Everything else that it can see and may change.
-        gradients: Whether its code reads or sets gradients.
-        labels: Whether its code sets labels.
+        outside: Everything that the function can see besides its arguments.
+        places: What of this it may change, besides Values; None: nobody looks at that.
         differentiates: Whether ``backward()`` has an effect; inside ``no_grad()`` it has none.
     """
 
-    def __init__(
-        self,
-        values: Sequence[Value],
-        places: Places,
-        *,
-        gradients: bool = True,
-        labels: bool = False,
-        differentiates: bool = True,
-    ) -> None:
-        self.places, self.differentiates = places, differentiates
-        self.values, self.gradients, self.labels = values, gradients, labels
+    def __init__(self, outside: Outside, places: Places | None = None, *, differentiates: bool = True) -> None:
+        self.places, self.differentiates, self.values = places, differentiates, outside.values
+        self.labels = outside.sets("label")  # whether its code does, as also for gradients
+        self.gradients = outside.sets("grad") or not {"grad", "backward"}.isdisjoint(outside.names)
         self._labels: dict[Value, str] = {}  # of these and of the arguments, as they were
         self.targets: dict[Value, Target] = {}  # the argument that a leaf stands for
         self.plain: set[Value] = set()  # leaves of plain numbers
@@ -168,7 +160,7 @@ class Changes:
         for p in [*self.values, *self.targets] if self.gradients else ():
             self._watch(p)
         self._labels = {p: p.label for p in [*self.values, *self.targets]} if self.labels else {}
-        self.plain.update(self.places.install())
+        self.plain.update(self.places.install() if self.places is not None else ())
 
     def _watch(self, p: Value) -> None:
         """From now on the gradient of this parameter is a traced number."""
@@ -187,7 +179,8 @@ class Changes:
         self._inside = []  # whoever counts references to nodes counts those of the program only
         deque(map(set_data, self._data, self._data.values()), maxlen=0)  # one call into C, which Ctrl-C cannot split
         deque(map(setattr, self._labels, repeat("label"), self._labels.values()), maxlen=0)
-        self.places.restore()
+        if self.places is not None:
+            self.places.restore()
 
     def effects(self) -> Effects:
         """The changes that are to be written after each call."""
@@ -204,7 +197,7 @@ class Changes:
             else:
                 raise NotReplayableError(f"sets a gradient to {type(now).__name__}, which is no number")
         data = [(self._target(p), version.parents[0]) for p, version in self._latest.items()]
-        written = self.places.written()
+        written = self.places.written() if self.places is not None else []
         for p, label in self._labels.items():
             if p.label != label:
                 if p in self.targets:
@@ -224,7 +217,7 @@ class Changes:
         """The leaves of numbers that a call reads besides parameters, and the effects with what reads them."""
         used = set(leaves)
         own = {mark.node: p for p, mark in self._marks.items() if mark.node in used}
-        others, read = self.places.read(used)
+        others, read = self.places.read(used) if self.places is not None else ([], None)
         return [*own, *others], effects._replace(reads=[self._target(p) for p in own.values()], outside=read)
 
     def _target(self, p: Value) -> Target:

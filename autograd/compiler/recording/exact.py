@@ -68,8 +68,7 @@ def bound(x: Any, recorder: Any) -> int:
     node = number.node
     if node not in recorder.bounds:
         # An argument, or a number outside: whoever reads it looks at its size.
-        known = recorder.changes is None or not node.parents
-        recorder.bounds[node] = _size(node) if known else _guarded(node, recorder)
+        recorder.bounds[node] = _guarded(node, recorder) if node.parents else _size(node)
     found: int = recorder.bounds[node]
     return found
 
@@ -95,6 +94,5 @@ def _size(node: Value) -> int:
 
 def _guarded(node: Value, recorder: Any) -> int:
     most = _size(node)
-    if recorder.changes is not None:
-        recorder.on_branch(Value.apply(ops.less_equal, (abs(node), most)))
+    recorder.on_branch(Value.apply(ops.less_equal, (abs(node), most)))
     return most

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain
 from operator import attrgetter
 from sys import getrefcount
@@ -34,12 +34,12 @@ from autograd.compiler.recording.results import (
     taken_apart,
 )
 from autograd.compiler.recording.rewriting import rewritten
-from autograd.compiler.recording.running import Copies, inputs_for, labels_of, run
+from autograd.compiler.recording.running import Copies, RaisedError, inputs_for, labels_of, run
 from autograd.compiler.recording.traced import IntLeaf, node_of
 from autograd.compiler.recording.written import NotReplayableError
 from autograd.errors import CompileError
 from autograd.graph import leaves as leaves_of
-from autograd.graph import restore, topological_order
+from autograd.graph import topological_order
 from autograd.modes import switched
 from autograd.subclasses import kinds
 from autograd.trees import holds_numpy
@@ -105,7 +105,7 @@ def record(
         args: The arguments of the run.
         outside: Everything that the function can read besides its arguments.
         several: Whether ``f`` returns a list of which each member is an output of its own.
-        changes: The changes that are allowed; None: a function that changes something is refused.
+        changes: The changes that are allowed; None: a function that changes a Value is refused.
 
     Returns:
         The recording, from which later calls are computed.
@@ -115,6 +115,13 @@ def record(
         RaisedError: It raises an error; without ``changes`` that error itself is raised.
     """
     outside = outside or Outside(f)
+    if changes is None:
+        try:
+            recording = record(f, args, outside, several=several, changes=Changes(outside))
+        except RaisedError as error:
+            raise error.__cause__ or error from None
+        _check_unchanged(recording)
+        return recording
     recorder = Recorder(any(map(compares_with_true, outside.codes)), changes)
     recorder.catches_arithmetic = suppress in map(type, outside.seen.values()) or any(
         map(catches_arithmetic, outside.codes)
@@ -122,18 +129,16 @@ def record(
     recorder.outside = outside.seen
     recorder.numpy = sys.modules["numpy"] if holds_numpy(args) else None
     given = [x for arg in args for x in arguments_of(arg)]
-    if changes is not None:
-        _check_attributes(outside, [x for x in given if isinstance(x, Value)])
+    _check_attributes(outside, [x for x in given if isinstance(x, Value)])
     inputs = inputs_for(given, labels_of(f, args))
     if recorder.numpy and any(map(asks_for_class, outside.codes)):
         raise NotReplayableError("asks for the type of a number that may be a numpy number")
     leaves = list(map(node_of, inputs))
     recorder.nodes.update(dict.fromkeys(leaves))
-    watched = _gradients_watched(outside, leaves) if changes is None else changes.watched(recorder.nodes, leaves, given)
-    with watched, at_work(recorder):
+    with changes.watched(recorder.nodes, leaves, given), at_work(recorder):
         output, copies = _run(f, args, given, inputs, outside, recorder)
-        effects = Effects() if changes is None else changes.effects()
-        if changes is not None and changes.places.discovered:  # it is recorded once more, with traced numbers there
+        effects = changes.effects()
+        if changes.places is not None and changes.places.discovered:  # it is recorded again, with traced numbers there
             return Recording([], [], [], [], effects=effects)
     outputs, form, left = _results(output, copies, leaves, several, effects.any, outside.seen)
     # Leaves that the function made and kept nowhere are constants.  Whether it kept one is told by counting references,
@@ -167,7 +172,7 @@ def _run(
             inputs = [x.read() if isinstance(y, bool) else x for x, y in zip(inputs, given)]
         try:
             output, copies = run(f, args, inputs)
-            known = {*outside.seen, *map(id, map(node_of, inputs))} if recorder.changes is not None else ()
+            known = {*outside.seen, *map(id, map(node_of, inputs))}
             output = copied(output, lambda x: settled(x, known))
             check_rows(recorder)
         finally:  # also where the function has caught the error
@@ -199,7 +204,7 @@ def _results(
 
 
 def _graph(
-    outputs: list[Value], leaves: list[Value], recorder: Recorder, changes: Changes | None, effects: Effects
+    outputs: list[Value], leaves: list[Value], recorder: Recorder, changes: Changes, effects: Effects
 ) -> Recording:
     """The graph of all that is wanted of a call.
 
@@ -208,16 +213,14 @@ def _graph(
     Raises:
         NotReplayableError: Some of it was computed in another thread.
     """
-    if changes is not None:
-        outputs = list(map(changes.updated, outputs))
-        effects = effects._replace(updates=changes.updates(outputs))
+    outputs = list(map(changes.updated, outputs))
+    effects = effects._replace(updates=changes.updates(outputs))
     more = [node for nodes in (*effects.outputs, effects.updates.values()) for node in nodes]
     recording = recording_of([*outputs, *more], leaves, list(recorder.guards.values()), recorder.nodes)
-    if changes is not None:
-        numbers, effects = changes.read(recording.parameters, effects)
-        known = set(numbers)
-        parameters = [node for node in recording.parameters if node not in known]
-        recording = recording._replace(outputs=outputs, parameters=parameters, numbers=numbers, effects=effects)
+    numbers, effects = changes.read(recording.parameters, effects)
+    known = set(numbers)
+    parameters = [node for node in recording.parameters if node not in known]
+    recording = recording._replace(outputs=outputs, parameters=parameters, numbers=numbers, effects=effects)
     if recorder.missed or not recorder.strangers.isdisjoint(map(id, recording.parameters)):
         raise NotReplayableError("computes with Values in another thread, which is not recorded")
     return recording
@@ -242,24 +245,18 @@ def _check_attributes(outside: Outside, given: Sequence[Value]) -> None:
         raise NotReplayableError(f"reads the attribute {read} of Values, which may differ from call to call")
 
 
-@contextmanager
-def _gradients_watched(outside: Outside, leaves: Sequence[Value]) -> Iterator[None]:
-    """Refuse a function that sets gradients, as ``zero_grad()`` does: a replay would not do it."""
-    watched = [*leaves, *outside.values] if outside.sets("grad") else []
-    before = [node.grad for node in watched]
-    # An equal number that is another object, which the function cannot have.
-    marks = [gradient * 1.0 if isinstance(gradient, (int, float)) else gradient for gradient in before]
-    restore(watched, marks)
-    kept: list[int] = []
-    try:
-        yield
-    finally:
-        kept += [k for k, (node, mark) in enumerate(zip(watched, marks)) if node.grad is mark]
-        restore([watched[k] for k in kept], [before[k] for k in kept])
-    if len(kept) < len(watched):
+def _check_unchanged(recording: Recording) -> None:
+    """Refuse a function that reads gradients, or sets data or gradients.
+
+    Raises:
+        CompileError: It does, which later evaluations would not do again.
+    """
+    if recording.effects.data[0]:
+        raise CompileError("this function cannot set .data, since later calls would not do it: compute a new Value")
+    if recording.effects.any or recording.numbers:
         raise CompileError(
-            "this function cannot set .grad, and so cannot call zero_grad(), since later calls would not repeat that: "
-            "do it outside, before the call"
+            "this function cannot set .grad, and so cannot call zero_grad() or backward(), nor read .grad, since later "
+            "calls would not repeat that: do it outside, before the call"
         )
 
 

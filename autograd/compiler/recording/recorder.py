@@ -3,7 +3,7 @@
 y = x * 2                on_node(y)                  the node belongs to the recording
 if y > 0:                truth(y > 0), on_branch     a guard: y > 0 was true
 math.floor(y.data)       data(y), on_read            a guard: the number was 3.0
-y.backward()             on_backward                 a change, if changes are allowed
+y.backward()             on_backward                 a change
 
 The nodes become a ``Graph``, in which each has a number.
 """
@@ -27,7 +27,6 @@ from autograd.compiler.recording.columns import Formula, recorded_rows
 from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.traced import TracedBool, TracedFloat
 from autograd.compiler.recording.written import NotReplayableError
-from autograd.errors import CompileError
 from autograd.micrograd import refusal
 from autograd.modes import recorders
 from autograd.ops import Binary, Op, Traced
@@ -63,10 +62,10 @@ class Recorder:
 
     Args:
         plain_truths: Whether a comparison must be True or False itself, since the code compares it with these.
-        changes: The changes that are allowed; None: each is an error.
+        changes: The changes that the function makes.
     """
 
-    def __init__(self, plain_truths: bool, changes: Changes | None = None) -> None:
+    def __init__(self, plain_truths: bool, changes: Changes) -> None:
         self.changes = changes
         # The decisions, by the node that was looked at and whether its truth was asked or its number.
         self.guards: dict[tuple[Value, bool], Guard] = {}
@@ -163,7 +162,7 @@ class Recorder:
 
     def on_text(self, node: Value) -> None:
         """A Value became a text, with its number, which is a guard, and its gradient."""
-        if node not in self.nodes or (self.changes is not None and node in self.changes.targets):
+        if node not in self.nodes or node in self.changes.targets:
             self.refuse("turns a Value that it did not compute into text: write its .data or its .grad")
         self.on_read(node)
 
@@ -176,8 +175,6 @@ class Recorder:
 
     def on_set(self, node: Value, data: Any) -> None:
         """``node.data = data``."""
-        if self.changes is None:
-            raise CompileError("this function cannot set .data, since later calls would not do it: compute a new Value")
         node = original(node)
         self.numbers.pop(id(node), None)
         self.changes.on_set(node, data)
@@ -186,11 +183,6 @@ class Recorder:
 
     def on_backward(self, root: Value, gradient: Any) -> None:
         """``root.backward(gradient)``."""
-        if self.changes is None:
-            raise CompileError(
-                "this function cannot call backward(), since later calls would not write the gradients: "
-                "use autograd.grad inside it, or call backward() on its result"
-            )
         self.function_runs = False
         try:
             self.changes.on_backward(root, gradient)
@@ -200,8 +192,7 @@ class Recorder:
     def on_gradients(self, roots: Sequence[Value], inputs: Sequence[Value]) -> list[Value]:
         """``autograd.grad(roots, inputs)``; gives the nodes that the inputs are."""
         inputs = list(map(original, inputs))
-        if self.changes is not None:
-            self.changes.on_gradients(roots, inputs)
+        self.changes.on_gradients(roots, inputs)
         return inputs
 
     def on_branch(self, node: Value) -> None:

@@ -59,7 +59,7 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
     """What the function gives with these inputs in the place of the numbers in its arguments, and what it was given.
 
     Raises:
-        RaisedError: It raises an error while it is recorded with its changes.
+        RaisedError: It raises an error while it is recorded.
         NotReplayableError: That error comes from the recording alone.
         TypeError: It gives a stand-in to something that takes Python's own numbers only.
     """
@@ -75,14 +75,15 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
     except CompileError:
         raise
     except Exception as error:
-        changes = recorder is not None and recorder.changes is not None
         reason = _of_recording(error)
-        if changes:
-            raise (NotReplayableError(reason) if reason else RaisedError(f"raises {type(error).__name__}")) from error
+        if reason and recorder is not None:
+            raise NotReplayableError(reason) from error
         if reason and isinstance(error, TypeError):
             raise TypeError(reason) from error
         error.args = tuple(map(plain_number, error.args))
         vars(error).update({name: plain_number(x) for name, x in vars(error).items()})
+        if recorder is not None:
+            raise RaisedError(f"raises {type(error).__name__}") from error
         raise
 
 

@@ -203,6 +203,34 @@ def test_the_loss_of_fit_sets_no_gradients(f: Callable[[Any], Any]) -> None:
         record(f, [1.0])
 
 
+def reads_a_gradient(x: Any) -> Any:
+    return W * x + W.grad
+
+
+def calls_backward(x: Any) -> Any:
+    (W * x).backward()
+    return W * x
+
+
+def sets_data(x: Any) -> Any:
+    W.data = 2.0
+    return W * x
+
+
+@pytest.mark.parametrize("f", [reads_a_gradient, calls_backward, sets_data])
+def test_the_loss_of_fit_leaves_values_as_they_are(f: Callable[[Any], Any]) -> None:
+    before = W.data, W.grad
+    with pytest.raises(AutogradError, match=r"this function cannot set \.(grad|data)"):
+        record(f, [1.0])
+    assert (W.data, W.grad) == before
+
+
+def test_an_error_in_the_loss_of_fit_is_the_one_that_it_raised() -> None:
+    with pytest.raises(KeyError) as raised:
+        record(lambda x: {}[x * 2.0], [1.5])
+    assert raised.value.args == (3.0,) and type(raised.value.args[0]) is float
+
+
 def test_gradients_stay_what_they_were() -> None:
     def f(x: Any, reset: bool) -> Any:
         if reset:
