@@ -34,15 +34,15 @@ More
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograd import cells, errors, functional
-from autograd.absent import INSTEAD
+from autograd import display, errors, functional
+from autograd.names import INSTEAD
 from autograd.errors import (
     AutogradError, CompileError, DrawingError, GradcheckError, NumericError, PrimitiveError, StaleGraphError,
 )  # fmt: skip
 from autograd.functional import gradients as grad
 from autograd.functions import clip, elu, fsum, leaky_relu, linear, logsumexp, prod, softmax, sumprod, take
-from autograd.lazy import warn_if_mixed
-from autograd.lazy import lazy_names
+from autograd.names import warn_if_mixed
+from autograd.names import lazy_names
 from autograd.modes import no_grad, strict
 from autograd.ops import (
     abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, cos, cosh, erf, exp, expm1, floor, gelu, hypot, identity,
@@ -83,7 +83,7 @@ def _cell(value: Value) -> str:
     return summary_html(value)
 
 
-cells.Shown.value = staticmethod(_cell)
+display.Shown.value = staticmethod(_cell)
 
 
 def __dir__() -> list[str]:

@@ -22,10 +22,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from autograd import Value, viz
+from autograd.display import aligned, say
 from autograd.errors import AutogradError, ExpressionError
 from autograd.expression import listed_names, parse
 from autograd.ops import as_float
-from autograd.terminal import aligned, say
 
 
 class Arguments(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple
 
-from autograd import cells, ops
+from autograd import display, ops
 from autograd.differences import differentiate, has_kink
 from autograd.errors import GradcheckError
 from autograd.functional import as_node, check_data, first_order, gradients
@@ -66,7 +66,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         rows, verdict = self._notes(), str(self).partition("\n")[0]
-        return cells.table(["", "derivative"], rows, verdict) if rows else f"<p>{verdict}</p>"
+        return display.table(["", "derivative"], rows, verdict) if rows else f"<p>{verdict}</p>"
 
     def __str__(self) -> str:
         lines = [f"{self.checked - len(self.wrong)} of {self.checked} derivatives agree with finite differences"]

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from autograd import cells, ops
+from autograd import display, ops
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts, recorder_told
 from autograd.ops import Op
@@ -120,7 +120,7 @@ class Conversions:
         return f"Value(data={self._data}, grad={self.grad})"
 
     def _repr_html_(self) -> str:
-        return cells.Shown.value(self)
+        return display.Shown.value(self)
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)

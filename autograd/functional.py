@@ -24,12 +24,11 @@ from types import MappingProxyType
 from typing import Any
 
 from autograd import ops
-from autograd.absent import INSTEAD
 from autograd.branches import Where, conditions
 from autograd.errors import AutogradError, StaleGraphError
 from autograd.graph import check_derivatives, check_root, dependents, leaves, sweep, topological_order
-from autograd.lazy import lazy_names
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
+from autograd.names import INSTEAD, lazy_names
 from autograd.provenance import check_adjoints, describe
 from autograd.rows import Detached
 from autograd.trees import aligned, all_floats, flatten, is_tree, rebuild

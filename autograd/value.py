@@ -10,12 +10,12 @@ from operator import ge, gt, le, lt
 from typing import Any
 
 from autograd import ops, provenance
-from autograd.absent import Absent
 from autograd.collector import make_room
 from autograd.conversions import Conversions, known_number, mixed, plain
 from autograd.graph import NO_GRAPH, accumulate, check_root, clear, restore, spread, topological_order, walking
 from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts, recorder_told, recorders
+from autograd.names import Absent
 from autograd.ops import Binary, Number, Op, Traced, Unary, as_float, on_floats
 from autograd.pytorch import PyTorchNames
 from autograd.subclasses import Subclassed, as_kind, described, kind_of, kinds

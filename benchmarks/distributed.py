@@ -78,8 +78,7 @@ PAIRS = {"2 processes": ["1 process", "this process"], "Dask, 2 workers": ["Dask
 def steps_of(problem: dict[str, Any], executor: Any, parts: int) -> Any:
     """The steps that ``fit`` would take."""
     from nn import MLP, SGD, Workers, cross_entropy
-    from nn.training.remote import steps_on
-    from nn.training.steps import Problem, steps_for
+    from nn.training.steps import Problem, steps_for, steps_on
 
     X, y = problem["X"], problem["y"]
     model = MLP(len(X[0]), [len(layer) for layer in problem["layers"]], activation=problem["activation"], seed=0)

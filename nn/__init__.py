@@ -49,7 +49,7 @@ if getattr(autograd, "Value", None) is None:
     )
 
 from autograd import softmax
-from autograd.lazy import lazy_names
+from autograd.names import lazy_names
 from nn.activations import (
     ELU, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh, gelu, log_softmax,
 )  # fmt: skip

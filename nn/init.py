@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import sqrt
 from random import Random
 
-from autograd.lazy import lazy_names
+from autograd.names import lazy_names
 from nn.options import INSTEAD
 
 Initializer = Callable[[Random, int, int], float]

@@ -8,10 +8,9 @@ from reprlib import recursive_repr
 from typing import Any, TypeVar
 
 from autograd import Value
-from autograd.absent import Missing
-from autograd.cells import table
+from autograd.display import listed, table
 from autograd.holders import Place, announce
-from autograd.terminal import listed
+from autograd.names import Missing
 from nn.files import FileError, FilePath, brief, read_document, write_document
 from nn.options import ADVICE, check_options
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from autograd import Value, clip, fsum, maximum, sqrt, where
 from autograd.elementwise import elementwise
-from autograd.lazy import lazy_names
+from autograd.names import lazy_names
 from nn.optimizer import Optimizer, State, pair_of
 from nn.options import INSTEAD, refuse_model
 

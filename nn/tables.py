@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from typing import BinaryIO, NoReturn
 
 from autograd import AutogradError
-from autograd.terminal import listed
+from autograd.display import listed
 
 DataFile = str | os.PathLike[str] | BinaryIO
 
@@ -186,14 +186,14 @@ def read_table(file: DataFile, needed: Iterable[str] = ()) -> Table:
     Table(name='data', header=['weight', 'fruit'], rows=[(2, ['150', 'apple'])])
     """
     name = os.fspath(file) if isinstance(file, (str, os.PathLike)) else str(getattr(file, "name", "data"))
-    (_, header), *rows = _rows(name, read_text(name, file, "CSV (UTF-8)"))
+    (_, header), *rows = _rows(name, _text(name, file))
     _check_header(name, header, needed)
     _check_rows(name, header, rows)
     return Table(name, header, rows)
 
 
-def read_text(name: str, file: DataFile, kind: str) -> str:
-    """The text of a UTF-8 file.  Error messages call it ``name``, and say to save it as ``kind``."""
+def _text(name: str, file: DataFile) -> str:
+    """The text of a UTF-8 file, which error messages call ``name``."""
     try:
         if isinstance(file, (str, os.PathLike)):
             with open(file, "rb") as opened:
@@ -203,13 +203,13 @@ def read_text(name: str, file: DataFile, kind: str) -> str:
     except OSError as error:
         raise DataError(f"cannot read {name}: {error.strerror or error}") from error
     if b"\0" in content:
-        raise DataError(f"{name}: the file holds zero bytes, so it is not UTF-8 text: save it as {kind}")
+        raise DataError(f"{name}: the file holds zero bytes, so it is not UTF-8 text: save it as CSV (UTF-8)")
     try:
         return content.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = f"byte 0x{content[error.start]:02x}"
-        raise DataError(f"{name}, line {line}: {byte} is not UTF-8 text: save the file as {kind}") from error
+        raise DataError(f"{name}, line {line}: {byte} is not UTF-8 text: save the file as CSV (UTF-8)") from error
 
 
 def _rows(name: str, text: str) -> list[tuple[int, list[str]]]:

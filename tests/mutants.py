@@ -41,7 +41,7 @@ TESTS = {
     "nn/optim.py": "test_optim test_torch test_parts",
     "nn/optimizer.py": "test_optim test_torch test_freezing training/test_steps",
     "nn/schedules.py": "test_optim",
-    "nn/training/stopping.py": "training/test_validation",
+    "nn/training/history.py": "training/test_validation",
 }
 
 # Each kind of mistake once. Cosmic Ray has more, most of which raise at once, such as ``x << y`` for ``x * y``.

@@ -23,18 +23,16 @@ LEVELS: dict[str, list[set[str]]] = {
     "autograd": [
         {"locks"},
         {
-            "absent",
             "branches",
-            "cells",
             "differences",
+            "display",
             "errors",
             "files",
             "holders",
             "ieee",
-            "lazy",
             "labels",
             "modes",
-            "terminal",
+            "names",
             "tiny",
         },
         {"rows"},
@@ -57,7 +55,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"activations", "chance", "layers", "losses"},
         {"optimizer"},
         {"optim"},
-        {"criteria", "evaluation", "formulas", "parts", "schedules"},
+        {"criteria", "evaluation", "parts", "schedules"},
         {"diagnosis", "plots", "sequences"},
         {"export", "training"},
         {"lessons"},
@@ -74,26 +72,25 @@ LEVELS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "nn.training": [
-        {"history", "progress", "steps", "stopping"},
-        {"checkpoint", "remote", "validation"},
+        {"history", "steps"},
+        {"checkpoint", "validation"},
         {"fitting"},
         {"sweeps"},
         {"__init__"},
     ],
     "nn.plots": [
         {"style"},
-        {"attention", "boundary", "curves", "gradients", "network"},
-        {"animation"},
+        {"boundary", "curves", "network"},
         {"__init__"},
     ],
     "nn.diagnosis": [
         {"probe"},
-        {"data", "gradients"},
+        {"symptoms"},
         {"report"},
         {"__init__"},
     ],
     "nn.cli": [
-        {"tabular", "text"},
+        {"tabular"},
         {"commands", "demo"},
         {"main"},
         {"__init__"},
@@ -102,11 +99,11 @@ LEVELS: dict[str, list[set[str]]] = {
 TOPS = [package for package in LEVELS if "." not in package]
 # What `nn` may build on: the names that these modules offer to everyone.
 PUBLIC_MODULES = {
-    "autograd", "autograd.absent", "autograd.cells", "autograd.collector", "autograd.compiler.backends",
+    "autograd", "autograd.names", "autograd.display", "autograd.collector", "autograd.compiler.backends",
     "autograd.compiler.batches.samples", "autograd.compiler.batches.training",
     "autograd.compiler.recording.outside", "autograd.elementwise", "autograd.errors", "autograd.files",
-    "autograd.functional", "autograd.holders", "autograd.labels", "autograd.lazy", "autograd.locks", "autograd.pytorch",
-    "autograd.terminal", "autograd.trees", "autograd.viz",
+    "autograd.functional", "autograd.holders", "autograd.labels", "autograd.locks", "autograd.pytorch",
+    "autograd.trees", "autograd.viz",
 }  # fmt: skip
 REQUIRED = {"graphviz"}
 # Ours, but built on the optional numpy: they may import it, and others import them inside the function that needs them.
@@ -125,8 +122,8 @@ LOADED_LATE = NEED_NUMPY | {
     "autograd.compiler.recording.outside",
     "autograd.viz",
     "autograd.viz.pages",
+    "nn.distributed",
     "nn.plots",
-    "nn.training.remote",
 }
 
 
@@ -358,7 +355,7 @@ def loaded_by_name(source: str) -> list[int]:
 
 def test_modules_are_loaded_by_name_only_for_the_names_of_the_packages() -> None:
     found = {module for module, path in modules() if loaded_by_name(path.read_text(encoding="utf-8"))}
-    assert found == {"autograd.lazy"}  # for the names of the packages that are loaded when they are first used
+    assert found == {"autograd.names"}  # for the names of the packages that are loaded when they are first used
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from autograd import cells, ops
+from autograd import display, ops
+from autograd.display import filled, listed
 from autograd.graph import topological_order
 from autograd.ops import Op
-from autograd.terminal import filled, listed
 from autograd.value import Value
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.pictures.dot import Drawing
@@ -245,5 +245,5 @@ class Diagnosis:
 
     def _repr_html_(self) -> str:
         rows = list(self._rows())
-        table = cells.table(["what", "where", "why", "no useful gradient for"], rows) if rows else ""
+        table = display.table(["what", "where", "why", "no useful gradient for"], rows) if rows else ""
         return f"{table}<p>{html.escape(self._summary())}</p>"

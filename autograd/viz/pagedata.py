@@ -29,7 +29,7 @@ from autograd.viz.pictures.keys import NETWORK_LEVELS, OTHER_LEVELS, is_network,
 from autograd.viz.pictures.layout import FEW, Layout, layout_of
 from autograd.viz.pictures.render import LayoutError
 from autograd.viz.pictures.theme import Kind
-from autograd.viz.text.local import local_derivatives
+from autograd.viz.text.formula import local_derivatives
 from autograd.viz.text.notation import LABELS, Names, expression, number
 
 DELTAS = (-1.0, -0.75, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)

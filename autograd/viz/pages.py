@@ -17,7 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from autograd import cells
+from autograd.display import notebook, table
 from autograd.files import write_file
 from autograd.graph import topological_order
 from autograd.labels import label_of
@@ -182,7 +182,7 @@ def _display_of_notebook() -> Callable[[Page], Any] | None:
     if marimo is not None and marimo.running_in_notebook():
         found: Callable[[Page], Any] = marimo.output.append
         return found
-    if cells.notebook() is None:
+    if notebook() is None:
         return None
     from IPython.display import display
 
@@ -257,7 +257,7 @@ def summary_html(value: Value) -> str:
     """
     written = shorten(_expression(value), LONGEST) if value.parents else value.op.name
     row = [shorten(label_of(value)), written, repr(value._data), gradient(value.grad, ".17g")]
-    return cells.table(["label", "expression", "data", "gradient"], [row])
+    return table(["label", "expression", "data", "gradient"], [row])
 
 
 def _expression(value: Value) -> str:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from autograd import Value
+from autograd.display import aligned, say
 from autograd.errors import NumericError
 from autograd.labels import notation
-from autograd.terminal import aligned, say
 from autograd.viz import save, write_html
 from nn.cli.tabular import TABULAR_LOSSES, Experiment, TabularModel, check_classes, in_words, note
 from nn.data import Task, read_csv
@@ -27,7 +27,7 @@ from nn.export import to_torch
 from nn.files import FileError, check_writable, file_errors, replace_not_finite, write_text
 from nn.losses import LOSSES
 from nn.tables import DataError, DataFile, Table, listing, read_table
-from nn.training.progress import epoch_lines
+from nn.training.history import epoch_lines
 
 RATES = {"adam": 0.01, "adamw": 0.01, "rmsprop": 0.01, "sgd": 0.1}  # what suits standardized features
 _HALF_OFF = ("relu", "leaky_relu", "elu", "silu", "gelu")  # activations that pass on about half of the spread

@@ -13,11 +13,11 @@ from inspect import Parameter, signature
 from typing import Any, NamedTuple, NoReturn
 
 from autograd import __version__
+from autograd.display import say
 from autograd.errors import DrawingError, NumericError
-from autograd.terminal import say
-from nn import formulas, layers
-from nn.cli import commands, text
-from nn.cli.demo import LEARNING_RATES, demo
+from nn import layers
+from nn.cli import commands
+from nn.cli.demo import ACTIVATIONS, LEARNING_RATES, demo
 from nn.cli.tabular import TABULAR_LOSSES, note
 from nn.files import FileError
 from nn.options import suggestion
@@ -175,11 +175,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--probabilities": {"action": "store_true", "help": "also write the probability of each class"},
     "--row": {"metavar": "N", "type": _whole, "help": "row number, from 1 (default: 1)"},
     "--out": {},
-    "--lines": {"metavar": "FILE.txt", "help": "text file to learn from, line by line, or - (default: bundled names)"},
-    "--number": {"metavar": "N", "type": _whole, "help": "number of lines to write"},
-    "--steps": {"metavar": "N", "type": _whole, "help": "number of training steps, each on one piece of the text"},
-    "--temperature": {"metavar": "T", "type": _positive, "help": "how random the lines are: 0.1 likely, 2 wild"},
-    "--width": {"metavar": "N", "type": _whole, "help": "size of the vector for a character"},
 }  # fmt: skip
 
 COMMANDS = {
@@ -189,7 +184,7 @@ COMMANDS = {
         ["demo --hidden 8 8 --activation tanh --loss cross_entropy"], {
             "--data": {"metavar": "FILE", "help": "CSV file with a header line; all columns but --target are numbers"},
             "--target": {"help": "column that holds the classes (default: species)", "required": False},
-            "--hidden": {"nargs": "+"}, "--activation": {"choices": formulas.ACTIVATIONS},
+            "--hidden": {"nargs": "+"}, "--activation": {"choices": ACTIVATIONS},
             "--loss": {"choices": LEARNING_RATES, "help": "loss to minimise"},
             "--lr": {"help": "learning rate (default: 2, 1 or 0.1, depending on the loss)"},
             "--out": {"metavar": "FOLDER", "help": "folder for the output files"},
@@ -227,15 +222,6 @@ COMMANDS = {
     "export": Command(
         commands.export, "model --out", "write a saved network as a program for PyTorch",
         ["export model.json --out model.py"], {"--out": {"metavar": "FILE.py", "help": "file for the program"}}),
-    "generate": Command(
-        text.generate, "--lines --number --steps --temperature --lr --width --seed",
-        "train a small GPT on lines of text, and print new lines", [
-            "generate                               names like the 2,003 bundled ones",
-            "generate --lines towns.txt --number 50 --temperature 0.8",
-        ], {
-            "--lr": {"help": "learning rate of Adam"},
-            "--seed": {"help": "seed of the weights, the training steps and the new lines"},
-        }),
 }  # fmt: skip
 
 

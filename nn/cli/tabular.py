@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autograd import softmax
+from autograd.display import say
 from autograd.errors import NumericError
-from autograd.terminal import say
 from nn.data import Dataset, Standardizer, Task, argmax, one_hot, train_test_split
 from nn.evaluation import accuracy, predict
 from nn.files import FileError, FilePath, brief

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograd import Value, grad, no_grad
-from autograd.terminal import listed
+from autograd.display import listed
 from nn.chance import not_drawn
 from nn.data import check_pairs, first_not_finite, numbers_of
 from nn.layers import layer_of

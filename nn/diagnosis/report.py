@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd.cells import table
-from autograd.terminal import filled
-from nn.diagnosis import data, gradients
+from autograd.display import filled, table
+from nn.diagnosis import symptoms
 from nn.diagnosis.probe import Finding, Probe, Result
 from nn.losses import loss_named
 from nn.optim import Optimizer
@@ -19,16 +18,16 @@ SEVERITIES = ("error", "warning", "note")
 # The illnesses, in the order in which they are looked for: one function each, from what was measured on a ``Probe`` to
 # its findings, and in a few words what it looked at.
 SYMPTOMS: dict[str, Callable[[Probe], Result]] = {
-    "finite numbers": data.finite_numbers,
-    "zero_grad": gradients.zero_grad,
-    "paths to the loss": gradients.paths,
-    "dead neurons": gradients.dead_neurons,
-    "saturation": gradients.saturation,
-    "gradients by layer": gradients.gradients_by_layer,
-    "update-to-weight ratio": gradients.updates,
-    "learning rate": gradients.learning_rate,
-    "targets": data.targets,
-    "features": data.features,
+    "finite numbers": symptoms.finite_numbers,
+    "zero_grad": symptoms.zero_grad,
+    "paths to the loss": symptoms.paths,
+    "dead neurons": symptoms.dead_neurons,
+    "saturation": symptoms.saturation,
+    "gradients by layer": symptoms.gradients_by_layer,
+    "update-to-weight ratio": symptoms.updates,
+    "learning rate": symptoms.learning_rate,
+    "targets": symptoms.targets,
+    "features": symptoms.features,
 }
 
 

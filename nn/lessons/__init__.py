@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograd.terminal import filled
+from autograd.display import filled
 from nn.lessons.answers import JUDGES
 from nn.plots import figures_as_svg
 

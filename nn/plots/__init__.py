@@ -5,12 +5,9 @@ nothing.  An ImportError says so if matplotlib is not installed.
 Texts and lines have the colours of the matplotlib style in use, so that a dark one works as well.
 """
 
-from nn.plots.animation import LivePlot, animate_boundary
-from nn.plots.attention import plot_attention
-from nn.plots.boundary import plot_boundary
-from nn.plots.curves import plot_history
-from nn.plots.gradients import plot_gradients
-from nn.plots.network import plot_network
+from nn.plots.boundary import animate_boundary, plot_boundary
+from nn.plots.curves import LivePlot, plot_history
+from nn.plots.network import plot_attention, plot_gradients, plot_network
 from nn.plots.style import figures_as_svg
 
 __all__ = [

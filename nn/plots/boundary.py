@@ -1,16 +1,20 @@
-"""What a model says about each point of a plane: the boundaries between classes."""
+"""What a model says about each point of a plane: the boundaries between classes, and a film of them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograd.labels import notation
 from nn.data import argmax, check_pairs, samples_of
 from nn.evaluation import native_outputs, predict, single
+from nn.files import write_text
 from nn.plots.style import MARKERS, axes, diverging, foreground, palette, pyplot
 
 if TYPE_CHECKING:
+    from matplotlib.animation import FuncAnimation
     from matplotlib.axes import Axes
 
 
@@ -128,3 +132,92 @@ def draw_surface(surface: Surface, outputs: Sequence[Sequence[float]], ax: Axes,
                    label=f"{label:g}", zorder=3)  # fmt: skip
     ax.set(xlabel=notation("x", None, 1), ylabel=notation("x", None, 2))
     return ax
+
+
+# ---- while it is trained ---------------------------------------------------------------------------------------------
+class BoundaryFilm:
+    """The boundary of a classifier of two features, epoch by epoch: see ``animate_boundary``."""
+
+    def __init__(self, surface: Surface, every: int, threshold: float) -> None:
+        if every < 1:
+            raise ValueError(f"every must be at least 1, got {every}")
+        self.surface, self.every, self.threshold = surface, every, threshold
+        # The pictures, each as its epoch, its loss (None before training), and the outputs at all points.
+        self.frames: list[tuple[int, float | None, list[list[float]]]] = [(0, None, surface.outputs())]
+
+    def __call__(self, history: Any) -> None:
+        if len(history) % self.every == 0:
+            self.frames.append((len(history), history.loss[-1], self.surface.outputs()))
+
+    def draw(self, frame: int, ax: Axes) -> Axes:
+        """Draw one of the frames."""
+        epoch, loss, outputs = self.frames[frame]
+        draw_surface(self.surface, outputs, ax, self.threshold)
+        ax.set_title("before training" if loss is None else f"epoch {epoch}, loss {loss:.3f}", fontsize="medium")
+        return ax
+
+    def animation(self, fps: int = 8, figsize: tuple[float, float] = (4.5, 3.6), dpi: int = 80) -> FuncAnimation:
+        """An animation of matplotlib with all frames; the last one stays for a second."""
+        plt = pyplot()
+        from matplotlib.animation import FuncAnimation
+
+        figure, ax = plt.subplots(figsize=figsize, dpi=dpi, layout="constrained")
+        plt.close(figure)  # a notebook would show it as well
+
+        def update(frame: int) -> list[Any]:
+            ax.clear()
+            self.draw(frame, ax)
+            return []
+
+        count = len(self.frames)
+        order = [*range(count), *[count - 1] * fps]
+        return FuncAnimation(figure, update, order, init_func=list, interval=1000.0 / fps, repeat_delay=0)
+
+    def save(self, path: str | os.PathLike[str], fps: int = 8, **options: Any) -> Path:
+        """Write a GIF, a page (.html), or what else matplotlib can write; returns the path."""
+        path = Path(path)
+        if path.suffix.lower() in (".html", ".htm"):
+            write_text(path, self.to_html(fps, **options))
+        else:
+            writer = "pillow" if path.suffix.lower() == ".gif" else None
+            self.animation(fps, **options).save(path, writer=writer)
+        return path
+
+    def to_html(self, fps: int = 8, **options: Any) -> str:
+        """A player with a slider, as HTML that a notebook can show."""
+        return str(self.animation(fps, **options).to_jshtml(fps=fps))
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def animate_boundary(
+    model: Callable[[Any], Any],
+    X: Sequence[Sequence[float]],
+    y: Sequence[Any],
+    *,
+    every: int = 1,
+    threshold: float = 0.0,
+    resolution: int = 60,
+) -> BoundaryFilm:
+    """Film the boundary of a classifier of two features while it is trained: a callback for ``fit``.
+
+        film = animate_boundary(model, X, y, every=5)
+        fit(model, X, y, callbacks=[film])
+        film.save("boundary.gif")                # or film, as the last line of a notebook's cell
+
+    Args:
+        model, X, y, threshold, resolution: The same as for ``plot_boundary``.
+        every: The number of epochs from one frame to the next; the first frame is drawn before training.
+
+    Raises:
+        ValueError: The reasons of ``plot_boundary``; or ``every`` is less than 1.
+
+    >>> X, y = make_xor()
+    >>> model = MLP(2, [4, 1], activation="tanh", seed=0)
+    >>> film = animate_boundary(model, X, y, every=5, resolution=4)
+    >>> _ = fit(model, X, y, epochs=10, callbacks=[film], progress=False)
+    >>> [epoch for epoch, loss, outputs in film.frames]
+    [0, 5, 10]
+    """
+    return BoundaryFilm(Surface(model, X, y, resolution), every, threshold)

@@ -1,12 +1,15 @@
-"""The losses and metrics of a training by epoch, as curves."""
+"""The losses and metrics of a training by epoch, as curves: those of a history, or drawn while ``fit`` runs."""
 
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable, Iterable
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from nn.plots.style import axes, foreground, palette
+from autograd.display import notebook
+from nn.plots.style import axes, foreground, palette, pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,3 +73,94 @@ def plot_history(history: Any, ax: Axes | None = None) -> Axes:
             handles=lines, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small", frameon=False
         )
     return ax
+
+
+# ---- while fit runs --------------------------------------------------------------------------------------------------
+class LivePlot:
+    """Draw the history while ``fit`` runs: a callback.
+
+        fit(model, X, y, callbacks=[LivePlot()])
+
+    In a notebook, the picture below the cell is replaced; elsewhere the axes are drawn again, as a window shows.
+    If the model generates text, ``samples`` shows new lines beside the curve in each picture.
+
+        live = LivePlot(samples=lambda: [write() for _ in range(7)])
+        live(history)                            # in your own loop, as often as you like
+
+    Args:
+        draw: A function that draws a history on axes.
+        samples: A function that gives a few short texts, a line each beside the picture; by default there are none.
+        interval: The least time in seconds from one picture to the next; the last one is always drawn in a notebook.
+
+    >>> live = LivePlot(interval=0.0)
+    >>> _ = fit(MLP(2, [1], seed=0), *make_xor(), epochs=3, callbacks=[live], progress=False)
+    >>> len(live.ax.lines[0].get_xdata())
+    3
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[Any, Axes], Any] = plot_history,
+        *,
+        samples: Callable[[], Iterable[str]] | None = None,
+        ax: Axes | None = None,
+        interval: float = 0.5,
+    ) -> None:
+        self.plt = pyplot()
+        self.draw, self.samples, self.interval = draw, samples, interval
+        size = (5.5 if samples is None else 7.5, 3.4)
+        self.ax: Any = axes(ax, size)
+        self.history: Any = None  # a ``History``, as ``fit`` gives it to callbacks
+        self.handle: Any = None
+        self.shell = notebook()
+        self.drawn = -interval
+        if self.shell is not None:
+            self.plt.close(self.ax.figure)  # the notebook would show it once more at the end of the cell
+            self.shell.events.register("post_run_cell", self._finish)
+
+    def __call__(self, history: Any) -> None:
+        self.history = history
+        if time.monotonic() - self.drawn >= self.interval:
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the history as it is now.
+
+        >>> live = LivePlot()
+        >>> live(History(loss=[0.5]))
+        >>> live.history.loss.append(0.25); live.redraw()
+        >>> [float(loss) for loss in live.ax.lines[0].get_ydata()]
+        [0.5, 0.25]
+        """
+        if self.history is None:
+            return
+        for other in self.ax.figure.axes[:]:
+            if other is not self.ax and other.bbox.bounds == self.ax.bbox.bounds:
+                other.remove()  # the axis of the metrics
+        self.ax.clear()
+        self.draw(self.history, self.ax)
+        if self.samples is not None:
+            self._write(self.samples())
+        if self.shell is None:
+            self.ax.figure.canvas.draw_idle()
+            self.ax.figure.canvas.flush_events()
+        elif self.handle is None:
+            from IPython.display import display
+
+            show: Any = display
+            self.handle = show(self.ax.figure, display_id=True)
+        else:
+            self.handle.update(self.ax.figure)
+        self.drawn = time.monotonic()
+
+    def _write(self, texts: Iterable[str]) -> None:
+        """Put texts beside the picture, in a column whose width does not depend on them: the curve must not jump."""
+        is_alone = all(other is self.ax for other in self.ax.figure.axes)  # no axis of metrics on the right
+        column = self.ax.inset_axes((1.05 if is_alone else 1.2, 0.0, 0.45, 1.0))
+        column.axis("off")
+        column.text(0.0, 1.0, "\n".join(texts), va="top", family="monospace", fontsize="small", parse_math=False)
+
+    def _finish(self, *result: Any) -> None:
+        """The cell has ended: draw what came after the last picture."""
+        self.shell.events.unregister("post_run_cell", self._finish)
+        self.redraw()

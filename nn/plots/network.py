@@ -1,16 +1,18 @@
-"""The neurons and weights of a network, with the sizes of its weights and errors."""
+"""What is inside of a model: its weights and errors, the gradients of its layers, and what attention looks at."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import autograd
 from autograd.labels import notation
-from nn.layers import ACTIVATIONS, Layer, signals
+from nn.data import check_pairs
+from nn.layers import ACTIVATIONS, Layer, layer_of, signals
 from nn.losses import loss_named
 from nn.module import Module
-from nn.plots.style import axes, diverging, foreground, palette
+from nn.plots.style import axes, diverging, foreground, palette, pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,3 +132,126 @@ def _draw_neurons(
 def _caption(number: int, layer: Layer) -> str:
     name = layer.neurons[0].activation
     return f"layer {number}\n{name if name in ACTIVATIONS else getattr(name, '__name__', 'function')}"
+
+
+# ---- gradients -------------------------------------------------------------------------------------------------------
+def plot_gradients(
+    model: Module,
+    ax: Axes | None = None,
+    *,
+    loss: str | Callable[[Any, Any], Any] | None = None,
+    batch: tuple[Sequence[Any], Sequence[Any]] | None = None,
+    bins: int = 30,
+) -> Axes:
+    """Draw a histogram of the sizes of the gradients for each layer, one above the other, on a logarithmic axis.
+
+        plot_gradients(model, loss="mse_loss", batch=(X, y))
+
+    Layers that learn at the same pace stand one below the other; a vanishing gradient moves to the left.  Gradients of
+    0 have no place on such an axis: they are counted beside it.
+
+    Args:
+        model: The model whose gradients are shown: those that ``backward`` left.
+        loss, batch: A loss and a batch (X, y), to show the gradients of its mean loss instead; no ``grad`` is touched.
+        bins: The number of bins on the whole axis.
+
+    Raises:
+        ValueError: There are no gradients, only one of ``loss`` and ``batch`` is given, or X and y differ in length.
+
+    >>> ax = plot_gradients(MLP(1, [2, 1], seed=0), loss="mse_loss", batch=([[1.0]], [2.0]))
+    >>> ax.get_xlabel(), [label.get_text() for label in ax.get_yticklabels()]
+    ('size of the gradient', ['layer 2', 'layer 3'])
+    """
+    if (loss is None) != (batch is None):
+        raise ValueError("give both a loss and a batch (X, y), or none of them")
+    named = list(model.named_parameters())
+    parameters = [parameter for _, parameter in named]
+    gradients = [float(p.grad) for p in parameters]
+    if loss is not None and batch is not None:
+        f, (X, y) = loss_named(loss), batch
+        check_pairs(X, y)
+        rows = [autograd.grad(f(model(x), target), parameters) for x, target in zip(X, y)]
+        gradients = [math.fsum(column) / len(rows) for column in zip(*rows)]
+    sizes: dict[str, list[float]] = {}
+    for (path, parameter), g in zip(named, gradients):
+        sizes.setdefault(layer_of(parameter, path), []).append(abs(g))
+    found = [math.log10(g) for row in sizes.values() for g in row if 0.0 < g < math.inf]
+    if not found:
+        raise ValueError("all gradients are 0: call backward first, or give a loss and a batch")
+    ax = axes(ax, (6.0, 1.2 + 0.75 * len(sizes)))
+    _draw_rows(ax, sizes, math.floor(min(found)), math.ceil(max(found) + 1e-9), bins)
+    return ax
+
+
+def _draw_rows(ax: Axes, sizes: dict[str, list[float]], low: int, high: int, bins: int) -> None:
+    edges = [low + (high - low) * i / bins for i in range(bins + 1)]
+    for row, (name, numbers) in enumerate(sizes.items()):
+        base = len(sizes) - 1 - row
+        counts = [0] * bins
+        for g in numbers:
+            if 0.0 < g < math.inf:
+                counts[min(int((math.log10(g) - low) / (high - low) * bins), bins - 1)] += 1
+        heights = [base + 0.85 * count / max(*counts, 1) for count in counts]
+        ax.stairs(
+            heights, [10.0**e for e in edges], baseline=base, fill=True, alpha=0.75, color=palette()[0], label=name
+        )
+        ax.axhline(base, color=foreground(), linewidth=0.6)
+        if zeros := sum(g == 0.0 for g in numbers):
+            ax.annotate(f"{zeros} of {len(numbers)}\nare 0", (1.01, base + 0.4), xycoords=("axes fraction", "data"),
+                        va="center", fontsize="small")  # fmt: skip
+    ax.set_xscale("log")
+    ax.set(xlim=(10.0**low, 10.0**high), ylim=(0, len(sizes)), xlabel="size of the gradient")
+    ax.set_yticks([len(sizes) - 1 - row + 0.3 for row in range(len(sizes))], list(sizes))
+    ax.tick_params(axis="y", length=0)
+    for side in ("top", "left", "right"):
+        ax.spines[side].set_visible(False)
+
+
+# ---- attention -------------------------------------------------------------------------------------------------------
+_WITH_NUMBERS = 8  # tokens; with more of them there is no room
+
+
+def plot_attention(weights: Sequence[Sequence[Any]], tokens: Sequence[str], ax: Axes | None = None) -> Axes:
+    """Draw the weights of attention: a row for each query token, and a column for each key token.
+
+        plot_attention(weights, ".anna")
+
+    A row may be shorter, as with a causal mask: fields without a weight stay empty. For up to eight tokens, the fields
+    also show the numbers.
+
+    Args:
+        weights: A list per token, of numbers or Values that add up to 1; ``MultiheadAttention`` gives them as its
+            second result.
+        tokens: The name of each.
+
+    Raises:
+        ValueError: The number of rows is not that of the tokens, or a row is longer.
+
+    >>> ax = plot_attention([[1.0], [0.25, 0.75]], ".a")
+    >>> [text.get_text() for text in ax.texts]
+    ['1', '0.25', '0.75']
+
+    Source: A. Vaswani and others, "Attention Is All You Need" (2017), figure 3.
+    """
+    n = len(tokens)
+    if len(weights) != n or any(len(row) > n for row in weights):
+        lengths = ", ".join(str(len(row)) for row in weights)
+        raise ValueError(f"{n} tokens need {n} rows of at most {n} weights, got rows of {lengths or 'none'}")
+    from matplotlib.colors import LinearSegmentedColormap, to_rgba
+
+    numbers = [[float(getattr(w, "data", w)) for w in row] + [float("nan")] * (n - len(row)) for row in weights]
+    size = 1.2 + 0.42 * min(n, 16)
+    ax = axes(ax, (size, size))
+    colours = LinearSegmentedColormap.from_list("attention", [to_rgba(palette()[0], a) for a in (0.0, 1.0)])
+    ax.imshow(numbers, cmap=colours, vmin=0.0, vmax=1.0)
+    ax.set_xticks(range(n), list(tokens))
+    ax.set_yticks(range(n), list(tokens))
+    ax.set(xlabel="looked at", ylabel="looks")
+    if n <= _WITH_NUMBERS:
+        # A field is filled with as much of its colour as its weight: from the half on, the background is to be seen.
+        on_fill = pyplot().rcParams["axes.facecolor"]
+        for y, row in enumerate(weights):
+            for x in range(len(row)):
+                colour = on_fill if numbers[y][x] > 0.5 else foreground()
+                ax.text(x, y, f"{numbers[y][x]:.2g}", ha="center", va="center", fontsize="x-small", color=colour)
+    return ax

@@ -11,7 +11,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from autograd.cells import image, notebook
+from autograd.display import image, notebook
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

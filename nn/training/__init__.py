@@ -6,6 +6,6 @@
 from nn.training.checkpoint import Checkpoint
 from nn.training.fitting import fit
 from nn.training.history import History
-from nn.training.stopping import EarlyStopping
+from nn.training.history import EarlyStopping
 
 __all__ = ["Checkpoint", "EarlyStopping", "History", "fit"]

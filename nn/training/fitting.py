@@ -21,10 +21,8 @@ from nn.optim import OPTIMIZERS, Optimizer
 from nn.options import check_known, check_name, name_of, whole_number
 from nn.schedules import ReduceLROnPlateau
 from nn.training.checkpoint import Checkpoint, CheckpointFile, Snapshot
-from nn.training.history import History
-from nn.training.progress import GLANCE, progress_bar
-from nn.training.steps import CompiledSteps, EagerSteps, Loss, Problem, steps_for
-from nn.training.stopping import EarlyStopping, Improvement
+from nn.training.history import GLANCE, EarlyStopping, History, Improvement, progress_bar
+from nn.training.steps import CompiledSteps, EagerSteps, Loss, Problem, steps_for, steps_on
 from nn.training.validation import Measure, Samples, alike, copied, metrics_by_name, split_validation
 
 Callback = Callable[[History], None]
@@ -136,8 +134,6 @@ def fit(
     if executor is None:
         steps = steps_for(problem, trained, size, compile)
     else:
-        from nn.training.remote import steps_on
-
         steps = steps_on(executor, problem, trained, compile)
     training = _Training(
         steps, whole, (X, y), size, rng,

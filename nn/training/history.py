@@ -1,14 +1,20 @@
-"""What happened in a training, epoch by epoch."""
+"""What a training leaves behind and shows on the way: its history, when it stops, and a bar of its progress."""
 
 from __future__ import annotations
 
 import html
 import math
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from autograd.cells import curves
+from autograd.display import curves
 from nn.files import FilePath, write_csv
+from nn.options import whole_number
 
 COLUMNS = ("epoch", "loss", "val_loss", "lr", "seconds")
 
@@ -109,3 +115,133 @@ class History:
         if self.stopped:
             parts.append(f"stopped: {self.stopped}")
         return f"History({', '.join(parts)})"
+
+
+# ---- when to stop ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class EarlyStopping:
+    """When ``fit`` stops before its last epoch: once a loss has not improved for several epochs in a row.
+
+    Args:
+        monitor: The loss to look at, "val_loss" or "loss".
+        min_delta: The least decrease that counts as an improvement; scikit-learn calls it ``tol``.
+        patience: The number of epochs without an improvement after which training stops.
+        restore_best: Whether to go back to the epoch with the least validation loss.  With ``monitor="loss"`` the model
+            stays as it is after the last epoch.
+
+    Raises:
+        TypeError: ``patience`` is no whole number.
+        ValueError: ``monitor`` is another name, ``min_delta`` is negative or not finite, or ``patience`` is below 1.
+
+    >>> line, (X, y) = MLP(1, [1], seed=0), make_line()
+    >>> stopping = EarlyStopping(monitor="loss", min_delta=1e-3, patience=5)
+    >>> sgd = SGD(line.parameters(), lr=0.1)
+    >>> fit(line, X, y, optimizer=sgd, epochs=1000, early_stopping=stopping, progress=False).stopped
+    'the loss did not improve by more than 0.001 in 5 epochs'
+    """
+
+    monitor: Literal["val_loss", "loss"] = "val_loss"
+    min_delta: float = 0.0
+    patience: int = 10
+    restore_best: bool = True
+
+    def __post_init__(self) -> None:
+        if self.monitor not in ("val_loss", "loss"):
+            raise ValueError(f"monitor must be 'val_loss' or 'loss', got {self.monitor!r}")
+        min_delta: Any = self.min_delta
+        if isinstance(min_delta, str) or not 0.0 <= min_delta < math.inf:
+            raise ValueError(f"min_delta must be at least 0 and finite, got {min_delta!r}")
+        whole_number("patience", self.patience, 1)
+
+
+class Improvement:
+    """Whether a loss still improves, epoch by epoch; without a rule by which to stop, training goes on.
+
+    >>> improvement = Improvement(EarlyStopping("loss", patience=2))
+    >>> improvement.accept([3.0, 2.0, 2.5, 2.0, 1.0]), improvement.reason
+    (4, 'the loss did not improve in 2 epochs')
+    """
+
+    def __init__(self, stopping: EarlyStopping | None) -> None:
+        self.stopping = stopping
+        self.monitor = stopping.monitor if stopping else "loss"
+        self.restores_best = bool(stopping and stopping.restore_best) and self.monitor == "val_loss"
+        self.best = [math.inf]  # the least loss so far: before the first epoch, and up to each
+        self.reason = ""  # why training is to stop
+
+    @property
+    def is_best(self) -> bool:
+        """Whether the loss that was accepted last is the least so far."""
+        return self.best[-1] < self.best[-2]
+
+    def accept(self, losses: Sequence[float]) -> int:
+        """Look at the losses of further epochs; returns how many of them count, up to the one that ends training."""
+        if self.stopping is None:
+            return len(losses)
+        patience, min_delta = self.stopping.patience, self.stopping.min_delta
+        for count, loss in enumerate(losses, start=1):
+            self.best.append(loss if loss < self.best[-1] else self.best[-1])
+            if len(self.best) > patience + 1 and self.best[-1] >= self.best[-1 - patience] - min_delta:
+                name = "validation loss" if self.monitor == "val_loss" else "loss"
+                more = f" by more than {min_delta:g}" if min_delta else ""
+                self.reason = f"the {name} did not improve{more} in {patience} epochs"
+                return count
+        return len(losses)
+
+
+# ---- progress, where tqdm is installed and someone watches -----------------------------------------------------------
+GLANCE = 0.05  # seconds from one look at the progress to the next
+
+
+@contextmanager
+def progress_bar(total: int, unit: str, wanted: bool, done: int = 0) -> Iterator[Callable[..., Any]]:
+    """A function to report progress to.  It moves a bar, if tqdm is installed and someone watches.
+
+    report(done, over=False, loss=0.25)
+    """
+    tqdm = _tqdm() if wanted else None
+    if tqdm is None:
+        yield lambda *done, **shown: None
+        return
+    notebook = "ipykernel.zmqshell" in sys.modules  # its stderr is no terminal, but shown
+    with tqdm(total=total, initial=done, unit=unit, disable=False if notebook else None) as bar:
+        next_look = 0.0
+
+        def report(done: int, over: bool = False, **shown: float) -> None:
+            nonlocal next_look
+            now = time.perf_counter()
+            if bar.disable or (now < next_look and done < total and not over):  # printing can cost more than an epoch
+                return
+            next_look = now + GLANCE
+            if shown:
+                bar.set_postfix({name: f"{number:.4g}" for name, number in shown.items()}, refresh=False)
+            bar.update(done - bar.n)
+
+        yield report
+
+
+def _tqdm() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without ipywidgets the bar is made of text
+            from tqdm.auto import tqdm
+    except ImportError:
+        return None
+    return tqdm
+
+
+def epoch_lines(epochs: int, more: Callable[[], str] = str) -> Callable[[Any], None]:
+    """A callback of ``fit`` that prints about ten lines on stderr: the loss of the first epoch, of some, of the last.
+
+    The text of ``more()`` is printed after each loss.
+    """
+    every = max(1, epochs // 10)
+
+    def report(history: Any) -> None:
+        epoch, loss = len(history), history.loss[-1]
+        if epoch % every == 0 or epoch in (1, epochs):
+            number = f"{loss:.5f}" if loss < 1e5 else f"{loss:.3e}"
+            with suppress(BrokenPipeError):  # who reads it has seen enough; the training goes on
+                print(f"epoch {epoch:4}   loss {number}{more()}", file=sys.stderr, flush=True)
+
+    return report

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from autograd.cells import table
-from autograd.terminal import aligned
+from autograd.display import aligned, table
 from nn.data import check_pairs, samples_of
 from nn.distributed import Parcel, Workers
 from nn.evaluation import accuracy, evaluating, predict, threshold_of
@@ -18,7 +17,7 @@ from nn.files import FilePath, write_csv
 from nn.losses import loss_named
 from nn.options import whole_number
 from nn.training.fitting import fit
-from nn.training.progress import progress_bar
+from nn.training.history import progress_bar
 
 Factory = Callable[..., Any]
 Data = tuple[Sequence[Any], Sequence[Any]]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from autograd import Value
-from autograd.absent import ADVICE, Absent
+from autograd.names import ADVICE, Absent
 
 
 @pytest.fixture(name="v")

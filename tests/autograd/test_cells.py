@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, cells, compile, draw_dot, gradcheck, primitive, sin
+from autograd import Value, compile, display, draw_dot, gradcheck, primitive, sin
 from autograd.viz import page, theme, to_latex, to_latex_gradient
 from autograd.viz.pictures.theme import THEMES, Kind
 from tests.support.browser import colours_of, cubic, fresh_page, started_chromium  # noqa: F401 - the fixture
@@ -99,7 +99,7 @@ def test_formulas_are_texts_that_a_notebook_typesets() -> None:
 
 # ---- curves ----------------------------------------------------------------------------------------------------------
 def test_a_curve_goes_through_its_numbers() -> None:
-    svg = cells.curves({"loss": [4.0, 1.0, 2.0]})
+    svg = display.curves({"loss": [4.0, 1.0, 2.0]})
     (points,) = re.findall(r'points="([^"]+)"', svg)
     xs, ys = zip(*[map(float, point.split(",")) for point in points.split()])
     assert xs[1] - xs[0] == pytest.approx(xs[2] - xs[1])
@@ -112,14 +112,14 @@ def test_a_curve_goes_through_its_numbers() -> None:
     ("values", "lines"), [([], 0), ([nan, inf], 0), ([1.0], 1), ([2.0, 2.0], 1), ([1.0, nan, 2.0, inf, 3.0, 4.0], 3)]
 )
 def test_numbers_that_are_not_finite_leave_a_gap(values: list[float], lines: int) -> None:
-    svg = cells.curves({"loss": values})
+    svg = display.curves({"loss": values})
     assert svg.count("<polyline") == lines
     assert "nan" not in svg.replace("from", "").partition("aria-label")[0]
     assert "inf" not in re.sub(r'aria-label="[^"]*"', "", svg)
 
 
 def test_names_at_the_ends_of_curves_do_not_lie_over_each_other() -> None:
-    svg = cells.curves({"loss": [1.0, 0.5], "val_loss": [1.0, 0.5], "third": [0.0, 0.51]})
+    svg = display.curves({"loss": [1.0, 0.5], "val_loss": [1.0, 0.5], "third": [0.0, 0.51]})
     heights = sorted(float(y) for y in re.findall(r'y="(\d+)" fill="#', svg))
     assert all(below - above >= 11 for above, below in pairwise(heights))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd.lazy import OF_HIPS, warn_if_mixed
+from autograd.names import OF_HIPS, warn_if_mixed
 from tests.support import ROOT
 
 # The modules of HIPS autograd 1.9.1 at its top, and one of its folders; what is in them does not matter here.

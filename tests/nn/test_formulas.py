@@ -7,7 +7,7 @@ import random
 import pytest
 
 from nn import MLP
-from nn.formulas import ACTIVATIONS, COSTS, by_formulas, by_graph
+from nn.cli.demo import ACTIVATIONS, COSTS, by_formulas, by_graph
 from nn.losses import LOSSES
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache, update_wrapper
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from autograd import cells
+from autograd import display
 from autograd.compiler.backends import BACKENDS
 from autograd.compiler.calls.budget import MOST
 from autograd.compiler.calls.mapping import map_points
@@ -259,7 +259,7 @@ class Compiled(Uncompiled):
 
     def _repr_html_(self) -> str:
         head = repr(self).strip("<>")
-        return cells.program(str(self), head) if self._latest is not None else cells.program("not called yet", head)
+        return display.program(str(self), head) if self._latest is not None else display.program("not called yet", head)
 
     # ---- methods, copies -------------------------------------------------------------------------------------------
     def __get__(self, instance: Any, owner: Any = None) -> Compiled:

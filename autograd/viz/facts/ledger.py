@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autograd import cells
+from autograd import display
 from autograd.graph import dependents, topological_order
 from autograd.value import Value
 from autograd.viz.facts.paths import Paths, count_paths, strongest_paths
 from autograd.viz.facts.steps import adjoints, finite_difference
-from autograd.viz.text.local import LocalDerivative, local_derivatives
+from autograd.viz.text.formula import LocalDerivative, local_derivatives
 from autograd.viz.text.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product, reading_order
 from autograd.viz.text.typeset import latex_factor, latex_number, latex_of, latex_text
 
@@ -226,7 +226,7 @@ class Ledger:
         ]
         rows += [(text, "", "", "") for text in self._others()]
         rows.append((f"{name}.grad", "", "", number(self.node.grad, spec)))
-        return cells.table(["via", f"∂via/∂{name}", "gradient of via", "product"], rows, bold=len(rows))
+        return display.table(["via", f"∂via/∂{name}", "gradient of via", "product"], rows, bold=len(rows))
 
 
 def _ledger(node: Value, spec: str, with_formulas: bool) -> Ledger:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from autograd import cells, ops
+from autograd import display, ops
 from autograd.graph import dependents, topological_order
 from autograd.value import Value
-from autograd.viz.text.local import LocalDerivative, local_derivatives
+from autograd.viz.text.formula import LocalDerivative, local_derivatives
 from autograd.viz.text.notation import Names, derivative_name, factor, number
 from autograd.viz.text.typeset import latex_factor, latex_number, latex_of, latex_text
 
@@ -135,7 +135,7 @@ class Paths:
         name = self._derivative(self.loss, self.node)
         rows.append([name, f"{_count(self.count)} in all", number(self.gradient, spec)])
         rows.append(["finite differences", "", number(self.finite_difference, spec)])
-        return cells.table(["path", "local derivatives", "product"], rows, bold=len(rows) - 1)
+        return display.table(["path", "local derivatives", "product"], rows, bold=len(rows) - 1)
 
     def _factors(self, path: Path) -> tuple[list[str], list[str]]:
         """The derivatives along a path, from the loss down, in symbols and in numbers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from autograd.cells import Shown, image
+from autograd.display import Shown, image
 
 
 class Kind(Enum):

@@ -19,7 +19,7 @@ from autograd.viz import explain, write_html
 from autograd.viz.facts.steps import adjoints
 from autograd.viz.pagedata import _scalar_level, levels_of, packed
 from autograd.viz.pictures.figure import Graph, scalar_figure
-from autograd.viz.text.local import local_derivatives
+from autograd.viz.text.formula import local_derivatives
 from autograd.viz.text.notation import Names
 from nn import MLP
 from tests.support.browser import Open, cubic, focus_of, fresh_page, network, press

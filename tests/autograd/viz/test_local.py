@@ -12,7 +12,7 @@ import autograd as ag
 from autograd import Value, ops, primitive, strict
 from autograd.graph import topological_order
 from autograd.viz import explain
-from autograd.viz.text.local import LocalDerivative, local_derivatives
+from autograd.viz.text.formula import LocalDerivative, local_derivatives
 from autograd.viz.text.notation import Names
 from nn import MLP
 from tests.autograd.viz.test_page import levels_in

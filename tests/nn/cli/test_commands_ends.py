@@ -28,7 +28,7 @@ from tests.support.command_line import (  # noqa: F401 - the fixtures
 # --- help -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["demo", "train", "predict", "evaluate", "draw", "export", "generate"])
+@pytest.mark.parametrize("command", ["demo", "train", "predict", "evaluate", "draw", "export"])
 def test_every_command_has_help_with_examples(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = run(capsys, command, "--help")
     assert status == 0
@@ -44,8 +44,7 @@ def test_the_examples_of_the_help_run(trained: Path, capsys: pytest.CaptureFixtu
     for name in ("new.csv", "test.csv"):
         (trained / name).write_bytes((ROOT / "nn" / "iris.csv").read_bytes())
     (trained / "houses.csv").write_text(LINE.replace("y", "price"))
-    (trained / "towns.txt").write_text("aachen\nbonn\nberlin\n")
-    for command in ["train", "predict", "evaluate", "draw", "export", "generate"]:
+    for command in ["train", "predict", "evaluate", "draw", "export"]:
         text = run(capsys, command, "--help")[1].split("examples:\n")[1]
         for example in re.findall(r"^  python -m nn (.*?)(?:  |$)", text, flags=re.MULTILINE):
             if "<" not in example:  # which only a shell can do

@@ -354,10 +354,20 @@ def test_an_unknown_command_is_answered_with_the_one_that_was_meant(
 ) -> None:
     status, out, err = run(capsys, word, "data.csv")
     assert (status, out) == (2, "")
-    known = "demo, train, predict, evaluate, draw, export, generate"
+    known = "demo, train, predict, evaluate, draw, export"
     assert err == f"python -m nn: error: there is no command '{word}': there are {known}{meant}\n"
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "--version")
     assert (status, out) == (0, f"scalar-autograd {autograd.__version__}\n")
+
+
+def test_demo_is_the_bare_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare = run(capsys, "--epochs", "2", "--out", "one")
+    demo = run(capsys, "demo", "--epochs", "2", "--out", "zwei")
+    assert bare[0] == demo[0] == 0
+    assert bare[1] == demo[1].replace("zwei", "one")
+    assert run(capsys, "demo", "--data", "fruit.csv")[2] == (
+        "python -m nn demo: error: --data and --target go together: the file, and its column to predict\n"
+    )

@@ -42,7 +42,7 @@ from nn import (  # noqa: E402
     plot_network,
     predict,
 )
-from nn.plots import animation  # noqa: E402
+from nn.plots import curves  # noqa: E402
 from nn.plots.boundary import Surface  # noqa: E402
 from nn.plots.style import COLOURS, ON_DARK  # noqa: E402
 
@@ -539,7 +539,7 @@ def test_a_notebook_gets_one_picture_that_is_replaced_and_the_last_one_for_sure(
         shown.append(f"new {len(figure.axes[0].lines[0].get_xdata())}")
         return Handle()
 
-    monkeypatch.setattr(animation, "notebook", Shell)
+    monkeypatch.setattr(curves, "notebook", Shell)
     monkeypatch.setattr(display, "display", show)
     live = LivePlot(interval=math.inf)
     live.drawn = -math.inf

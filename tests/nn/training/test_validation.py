@@ -31,7 +31,7 @@ from nn import (
     predict,
     train_test_split,
 )
-from nn.training.stopping import Improvement
+from nn.training.history import Improvement
 from tests.support import numbers
 
 pytest.importorskip("llvmlite")

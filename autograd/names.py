@@ -1,16 +1,73 @@
-"""What others have and a ``Value``, or this package, does not: names and operators, each with what to write instead.
-
-A name of a Value is an attribute of the class that raises AttributeError when it is read, so that ``hasattr`` says no.
-With a ``__getattr__`` Python would read every attribute of every node more slowly.
-"""
+"""Names that are looked up late, and names that are not there: what others have, each with what to write instead."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-__all__ = ["INSTEAD", "Absent", "Missing"]
+__all__ = ["INSTEAD", "Absent", "Missing", "lazy_names", "warn_if_mixed"]
 
+
+# ---- modules are imported when somebody first asks for their names ---------------------------------------------------
+def lazy_names(
+    package: str, modules: Mapping[str, str], instead: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a package.
+
+    No name may be that of a module of the package as well: importing the module would put it in the place of the name.
+
+    Args:
+        package: The package's name, used in the error message.
+        modules: The names to find in each module, separated by spaces.
+        instead: For names that other libraries have, what to write.
+
+    >>> lazy_names("shapes", {"math": "pi e"})("pi")
+    3.141592653589793
+    >>> lazy_names("shapes", {"math": "pi e"})("square")
+    Traceback (most recent call last):
+        ...
+    AttributeError: module 'shapes' has no attribute 'square'
+    """
+
+    module_of = {name: module for module, names in modules.items() for name in names.split()}
+
+    def __getattr__(name: str) -> Any:  # noqa: N807 - Python's name for it
+        if name not in module_of:
+            advice = f": {instead[name]}" if name in instead else ""
+            # With the name and the module in the error, Python itself adds "Did you mean".
+            raise AttributeError(
+                f"module {package!r} has no attribute {name!r}{advice}", name=name, obj=sys.modules.get(package)
+            )
+        return getattr(importlib.import_module(module_of[name]), name)
+
+    return __getattr__
+
+
+OF_HIPS = ("tracer.py", "wrap_util.py", "differential_operators.py")  # and no names of ours
+
+
+def warn_if_mixed(folder: Path) -> None:
+    """Say so if the folder of this package also holds files of HIPS autograd, which then does not work.
+
+    >>> warn_if_mixed(Path("a folder without them"))
+    """
+    if any((folder / name).exists() for name in OF_HIPS):
+        warnings.warn(
+            f"HIPS autograd was installed into the same folder as scalar-autograd ({folder}), so that `import "
+            "autograd` gives this package and HIPS autograd is broken: keep each in an environment of its own, or run "
+            "`pip uninstall autograd` and then `pip install --force-reinstall --no-deps scalar-autograd`",
+            stacklevel=3,
+        )
+
+
+# ---- what is not there -----------------------------------------------------------------------------------------------
+# A name of a Value is an attribute of the class that raises AttributeError when it is read: ``hasattr`` says no.
+# With a ``__getattr__`` Python would read every attribute of every node more slowly.
 _NAMES = {
     "it is called backward": "backwards backprop",
     "it is called grad": "gradient",
@@ -104,7 +161,7 @@ class Absent:
     AttributeError: a Value has no 'backwards': it is called backward
     >>> len(Value(2.0))
     Traceback (most recent call last):
-    autograd.absent.NotAListError: a Value is one number, not a list; a list of them is [Value(x) for x in …]
+    autograd.names.NotAListError: a Value is one number, not a list; a list of them is [Value(x) for x in …]
     """
 
     __slots__ = ()
