@@ -73,7 +73,8 @@ class Compiled(Uncompiled):
             return self.graph(args, leaves)
         recording = modes is None or modes.recording
         chosen = chosen if recording else ()
-        found = self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
+        found = None if modes is not None or chosen else self._settled(args, structure, numbers, leaves)
+        found = found or self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
         if found is not None:
             return Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
         raised = self.raised.pop(get_ident(), None)
@@ -82,6 +83,25 @@ class Compiled(Uncompiled):
         if raised is not None:  # the function raised while it was recorded, but not in the plain call
             self.was_refused(structure, raised)
         return result
+
+    def _settled(
+        self, args: Sequence[Any], structure: Any, numbers: list[float], given: list[Any]
+    ) -> tuple[Variant, Evaluated] | None:
+        """What ``_run`` gives for a training step whose machine code is there, by the shortest way.
+
+        None if there is more to find out: several recordings to choose from, say.
+        """
+        kept = self.kept.by_structure.get(structure, ())
+        variant: Variant | None = kept[0] if len(kept) == 1 else None
+        if variant is None or variant.settled is None or not self.are_apart(args, structure, given):
+            return None
+        found = variant.settled(numbers, given) if variant.outside.holds() else None
+        if found is None:
+            return None
+        variant.calls += 1
+        self.budget.hits += 1
+        self._latest = variant, _STEP
+        return variant, Evaluated(found[0], None, None, found[1])
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The value as a float, and the gradients: one entry per argument, shaped like it; None for a string.

@@ -23,6 +23,7 @@ from autograd.compiler.recording.results import floats_of
 from autograd.compiler.residence import Residence
 
 if TYPE_CHECKING:
+    from autograd.compiler.machine.resident import ResidentStep
     from autograd.compiler.machine.tape import Tape
 
 _SMALL = 600  # a program with more operations does not become a builtin function
@@ -177,6 +178,7 @@ class StepPlan:
 
     Attributes:
         run: Makes a call; None if a guard does not hold, or if a number from outside is no number now.
+        resident: The same, if it keeps numbers in the memory of machine code from call to call; else None.
     """
 
     def __init__(
@@ -189,6 +191,7 @@ class StepPlan:
     ) -> None:
         self.recording, self.most = recording, most
         self._residence, self._deferrable = residence, deferrable
+        self.resident: ResidentStep | None = None
         self.run: Callable[[Sequence[float], Sequence[Any]], Stepped | None] = first_that_can(
             self._natively, self._in_python, backend
         )
@@ -220,7 +223,8 @@ class StepPlan:
         except UnsupportedError:
             assembled = assemble(recording, most=most)
             return self._with(assembled, Machine(inlined(assembled.program)))
-        return ResidentStep(recording, held, self._residence, most)
+        self.resident = ResidentStep(recording, held, self._residence, most)
+        return self.resident
 
     def _in_python(self) -> Any:
         assembled = assemble_by_name(self.recording, most=self.most)

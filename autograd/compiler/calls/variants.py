@@ -13,7 +13,7 @@ from autograd.collector import collector_paused
 from autograd.compiler.backends import TooManyClassesError, compiler_imported, native_available, native_imported
 from autograd.compiler.calls.budget import Budget, thread_time
 from autograd.compiler.calls.replay import EagerPlan, at_recording, evaluated, stepped
-from autograd.compiler.calls.steps import live_numbers, recorded, step, write
+from autograd.compiler.calls.steps import Stepped, live_numbers, recorded, step, write
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.results import floats_of, several
@@ -107,6 +107,8 @@ class Variant:
         self.plans: dict[Any, Any] = {}
         self.only_first = False  # whether the last backward pass used only the first of several results
         self.seconds = 0.0  # the time of compiling
+        # The machine code of a training step whose numbers stay in its memory, once it is there.
+        self.settled: Callable[[Sequence[float], Sequence[Any]], Stepped | None] | None = None
 
     def are_leaves(self, given: Sequence[Value]) -> bool:
         """Whether these Values and the captured ones are distinct leaves."""
@@ -195,11 +197,15 @@ class Variant:
 
     def step_plan(self) -> StepPlan | EagerPlan:
         """The plan for the outputs and the effects of the function."""
+        if self._is_final and (known := self.plans.get("step")) is not None:
+            return known  # type: ignore[no-any-return]
         recording, residence = self.recording, self.residence or Residence()
         made: StepPlan | None = self._staged(
             "step",
             lambda backend, *most: _plans().StepPlan(recording, backend, residence, self.outside.deferrable, *most),
         )
+        if made is not None and self._is_final and not recording.effects.through:
+            self.settled = made.resident
         return made or EagerPlan(partial(step, recording, partial(stepped, recording)), recording)
 
     def evaluate(
@@ -210,8 +216,12 @@ class Variant:
         given: Sequence[Any],
     ) -> Evaluated | None:
         """The results of a call, with all its effects done; None, and no effect, if a guard does not hold."""
+        if self._is_final:
+            found = self._evaluated(by_parameters, by_arguments, numbers, given)
+            self.calls += found is not None
+            return found
         self.calls += 1
-        is_timed = not self._is_final and (self._is_by_graph or self._waiting())
+        is_timed = self._is_by_graph or self._waiting()
         started, compiling = thread_time() if is_timed else 0.0, self.seconds
         found = self._evaluated(by_parameters, by_arguments, numbers, given)
         seconds = thread_time() - started - (self.seconds - compiling) if is_timed else 0.0

@@ -77,9 +77,7 @@ class ResidentStep:
         Returns:
             None if a guard does not hold, or if there is something else where the numbers were; nothing is changed.
         """
-        looked = (
-            list(map(_data, self._looked)) if self._looked else []
-        )  # before locking: they may be in other residences
+        looked = list(map(_data, self._looked))  # before locking: they may be in other residences
         with self.residence.lock:
             if not self._must_load():
                 return self._step(numbers, looked, False)
@@ -204,11 +202,13 @@ class _Known:
 
     def now(self) -> _Before:
         """These numbers as they are now."""
-        return _Before(self, [block.tobytes() for block in self._blocks])
+        return _Before(self, list(map(memoryview.tobytes, self._blocks)))
 
 
 class _Before(Sequence[float]):
     """The live numbers of a call; only those that somebody may ask for are known."""
+
+    __slots__ = ("_blocks", "_found", "_known")
 
     def __init__(self, known: _Known, blocks: list[bytes]) -> None:
         self._known, self._blocks = known, blocks

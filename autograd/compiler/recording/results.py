@@ -236,6 +236,8 @@ def floats_of(numbers: Any) -> list[float]:
 class LazyPartials(Sequence[float]):
     """Derivatives that are computed when they are first asked for; also as an array, if there is one."""
 
+    __slots__ = ("_compute", "_found", "_size", "array")
+
     def __init__(self, count: int, compute: Callable[[], Sequence[float]], array: Any = None) -> None:
         self._size, self._compute, self.array = count, compute, array
         self._found: Sequence[float] | None = None
