@@ -11,6 +11,7 @@ from copy import copy
 from enum import Enum
 from functools import cache
 from itertools import islice
+from numbers import Real
 from typing import Any
 
 from autograd.rows import Detached
@@ -50,7 +51,7 @@ def is_object(x: Any) -> bool:
 
 
 def check_kind(x: Any) -> None:
-    """Refuse a float or int of a class of the program's own, and numpy's numbers and arrays of fewer or other bits.
+    """Refuse fractions, a number of a class of the program's own, and numpy's numbers of fewer or other bits.
 
     Raises:
         NumpyKindError: It is one of these.
@@ -59,7 +60,7 @@ def check_kind(x: Any) -> None:
     held = {*map(type, x.flat)} if is_numpy(x) and x.dtype.kind == "O" else ()
     if is_numpy(x) and (not x.dtype.str.endswith(_KINDS) or any(hasattr(kind, "flat") for kind in held)):
         raise NumpyKindError(f"numpy gets different results with {x.dtype} than with floats: give x.astype(float)")
-    if isinstance(x, (float, int)) and type(x).__module__.partition(".")[0] not in _KNOWN:
+    if isinstance(x, Real) and type(x).__module__.partition(".")[0] not in _KNOWN:
         raise OwnKindError(f"{x!r} is a {type(x).__name__}, which may differ from a float: give float(x)")
 
 

@@ -314,14 +314,14 @@ def _same_kind(name: str) -> Callable[[TracedNumber], Any]:
 
 def _of_plain_numbers(name: str) -> Callable[..., Any]:
     """An operator that is done with the plain numbers of this call."""
+    is_reflected = not hasattr(operator, name) and name != "__divmod__"
+    plain = getattr(operator, name.replace("__r", "__") if is_reflected else name, divmod)
 
     def method(self: TracedNumber, *others: Any) -> Any:
         if not all(map(_is_number, others)):
             return NotImplemented
-        function = getattr(self.read(), name, None)
-        if function is None:
-            return NotImplemented
-        found = function(*map(plain_number, others))
+        operands = [self.read(), *map(plain_number, others)]
+        found = plain(*reversed(operands) if is_reflected else operands)
         if name in ("__mod__", "__rmod__", "__divmod__", "__rdivmod__") and not _is_int(self):
             float(self)  # whose derivative is not 0
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter, OrderedDict, defaultdict, namedtuple
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -172,6 +173,20 @@ def test_a_number_of_a_class_of_the_programs_own_is_that_number(f: Callable[[Any
         for x in (Metres(2.0), 2.0, Place(3), 3, Metres(2.5), 2.5) * 2:
             given = x if compiled.f is f else [{"x": x}]
             assert _shown(compiled(given)) == _shown(f(x))
+
+
+@pytest.mark.filterwarnings("ignore:.*runs without the compiler")
+def test_a_fraction_stays_exact() -> None:
+    def expansion(x: Any) -> list[int]:
+        found = []
+        while x and len(found) < 20:  # a float would never be 0
+            found.append(int(x // 1))
+            x = x % 1 and 1 / (x % 1)
+        return found
+
+    compiled, in_a_list = autograd.compile(expansion), autograd.compile(lambda xs: expansion(xs[0]))
+    for x in (Fraction(649, 200), Fraction(1, 3), Fraction(22, 7)):
+        assert compiled(x) == in_a_list([x]) == expansion(x)
 
 
 def test_the_gradient_of_such_a_number_is_refused() -> None:

@@ -51,6 +51,30 @@ def test_ints_are_exact_in_between() -> None:
             assert f(n).data == 2.0 * program(n), (programs.index(program), n)
 
 
+def test_operators_of_an_int_and_a_float_give_what_they_give_without_the_compiler() -> None:
+    """On either side, in a recording and in a call that runs without the compiler."""
+    programs: list[Callable[..., Any]] = [
+        lambda n, x: W * (x % n + n % x + 7.5 % n + n % 2.5),
+        lambda n, x: W * (x // n + n // x + 7.5 // n + n // 2.5),
+        lambda n, x: [W * part for part in (*divmod(7.5, n), *divmod(n, 2.5), *divmod(x, n))],
+        lambda n, x: W * (7.5 << n),
+        lambda n, x: W * (n & x),
+        lambda n, x: W * (2 >> n) * ~n * x,
+    ]
+    for program in programs:
+        f = autograd.compile(program)
+        for n, x in ((3, 5.5), (2, 0.75), (-4, 2.5), (True, 3.5), (3, 5.5)):
+            assert _outcome(f, n, x) == _outcome(program, n, x), (programs.index(program), n)
+
+
+def _outcome(f: Callable[..., Any], *args: Any) -> Any:
+    try:
+        result = f(*args)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return [part.data for part in result] if isinstance(result, list) else result.data
+
+
 def test_an_int_that_no_float_holds_counts_as_without_the_compiler() -> None:
     f = autograd.compile(lambda n: W * (n % 7))
     with pytest.warns(RuntimeWarning, match=r"the int \d+ is beyond 2\*\*53.*: pass float"):
