@@ -1,8 +1,9 @@
 """A loop over many parameters, as an optimiser is written by hand, recorded once for all of them.
 
-    for i, p in enumerate(params):                       for i, p in loop(enumerate, params):
-        m[i] = beta * m[i] + p.grad                          ...
-        p.data -= 0.1 * m[i]
+    for i, p in enumerate(params):                       last, members = loop(enumerate, params)
+        m[i] = beta * m[i] + p.grad                      for i, p in members: ...
+        p.data -= 0.1 * m[i]                             if last: i, p = last
+
                                                          def rule(m_i, p_data, p_grad, beta):
                                                              m_i = beta * m_i + p_grad
                                                              p_data -= 0.1 * m_i
@@ -10,8 +11,9 @@
 
 A loop qualifies by its text: what it computes for one member depends on nothing that it computed for another.  While a
 function is recorded, ``loop`` calls the rule once for all members (``columns.py``), sets what the loop would have set,
-and gives no member to go through.  The objects of a call may not allow that: one parameter may come twice, or an
-attribute may be a property.  Then ``loop`` gives all members, and the loop runs as it is written.
+and gives no member to go through, but what the variables of the loop are after it.  The objects of a call may not
+allow that: one parameter may come twice, or an attribute may be a property.  Then ``loop`` gives all members, and the
+loop runs as it is written.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from types import FrameType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple
@@ -38,6 +40,7 @@ _NUMBERS = (float, int, TracedFloat)
 _PLAIN_READS: tuple[Any, ...] = (object.__getattribute__, ModuleType.__getattribute__, type.__getattribute__)
 _NOTHING = object()
 _NOT_LOCAL = {"eval", "exec", "locals", "vars", "dir"}  # functions that see variables without naming them
+_RAISES = "raises an error in a loop over many members"
 
 
 class _Place(NamedTuple):
@@ -60,7 +63,7 @@ class Loop:
         self.rule, self.body, self.read, self.stored = rule, body, body.read, body.written
 
     def __call__(self, over: Any, *given: Any) -> Any:
-        """The members to go through: none, if the loop's work is done.
+        """What the variables of the loop are after it, if its work is done, and the members to go through.
 
         Args:
             over: ``enumerate``, ``zip`` or ``range``; None if the loop goes through the one object that is given.
@@ -76,15 +79,17 @@ class Loop:
             except LookupError:
                 done = False
             if done:
-                self._run(recorder, columns, *found)
-                return ()
-        return given[0] if over is None else over(*given)
+                return self._run(recorder, columns, *found), ()
+        return (), given[0] if over is None else over(*given)
 
-    def _run(self, recorder: Any, columns: list[Sequence[Any]], containers: list[Any], shared: list[Any]) -> None:
-        """Do what the loop does."""
+    def _run(self, recorder: Any, columns: list[Sequence[Any]], containers: list[Any], shared: list[Any]) -> list[Any]:
+        """Do what the loop does, and return what its variables are after it."""
         read = [(place.attribute, self._objects(place, columns, containers)) for place in self.read]
         rows = list(zip(*[[getattr(x, name) for x in objects] if name else objects for name, objects in read]))
-        results = recorded_rows(recorder, self.rule, rows, shared)
+        try:
+            results = recorded_rows(recorder, self.rule, rows, shared)
+        except Exception:  # the loop itself would have changed the members before the one that raises it
+            recorder.refuse(_RAISES)
         for place, numbers in zip(self.stored, zip(*results)):
             if place.attribute:
                 for x, number in zip(self._objects(place, columns, containers), numbers):
@@ -94,6 +99,7 @@ class Loop:
                 container = changing(containers[place.container])
                 for key, number in zip(columns[place.target], numbers):
                     container[key] = number
+        return [*[column[-1] for column in columns], *results[-1][len(self.stored) :]]
 
     def _columns(self, over: Any, given: tuple[Any, ...]) -> list[Sequence[Any]] | None:
         """What each variable of the loop stands for, member by member; None if there are few, or it is not known."""
@@ -164,13 +170,12 @@ class _UnfitError(Exception):
 
 
 def loop_of(node: ast.For, function: ast.AST) -> tuple[ast.Call, Body] | None:
-    """A call that gives what a loop may go through in its place, whose function is to be its ``Loop``, and its body.
+    """A call of the ``Loop`` of a loop, whose function is to be put there, and its body.
 
     None if the loop does not qualify.
     """
     try:
-        body = Body(node)
-        _check_names(node, body, function)
+        body = Body(node, _named_elsewhere(function, node))
     except _UnfitError:
         return None
     x = node.iter
@@ -184,49 +189,18 @@ def loop_of(node: ast.For, function: ast.AST) -> tuple[ast.Call, Body] | None:
     return ast.fix_missing_locations(ast.copy_location(call, x)), body
 
 
-def _check_names(node: ast.For, body: Body, function: ast.AST) -> None:
-    """Refuse a loop whose variables somebody may read after it."""
-    variables = {*body.targets, *body.variables}
-    for inner in ast.walk(function):
-        if isinstance(inner, (ast.Global, ast.Nonlocal)) and not variables.isdisjoint(inner.names):
-            raise _UnfitError
-        if isinstance(inner, ast.Name) and inner.id in _NOT_LOCAL:
-            raise _UnfitError
-        if type(inner).__name__ in ("Try", "TryStar"):  # what was done for the members before the error would count
-            raise _UnfitError
-    if any(name in variables for name in _read_elsewhere(function, node, frozenset())):
-        raise _UnfitError
-
-
-def _read_elsewhere(x: ast.AST, node: ast.For, bound: frozenset[str]) -> Iterator[str]:
-    """The names that are read outside of a loop, but for those that another loop or a comprehension has set itself."""
-    if isinstance(x, ast.Name) and not isinstance(x.ctx, ast.Store) and x.id not in bound:
-        yield x.id
-    inside: Iterable[ast.AST] = ast.iter_child_nodes(x)
-    if isinstance(x, ast.For):
-        yield from _read_elsewhere(x.iter, node, bound)
-        for statement in x.orelse:
-            yield from _read_elsewhere(statement, node, bound)
-        bound |= _names_set(x.target)
-        for statement in x.body if x is not node else ():
-            yield from _read_elsewhere(statement, node, bound)
-            if isinstance(statement, ast.Assign):
-                bound |= _names_set(*statement.targets)
-        return
-    if isinstance(x, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.GeneratorExp)):
-        bound = frozenset()  # it may run later
-    if isinstance(x, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
-        first, *others = x.generators
-        yield from _read_elsewhere(first.iter, node, bound)  # which belongs to the function around it
-        bound |= _names_set(*[comprehension.target for comprehension in x.generators])
-        inside = [*first.ifs, *others, *[part for part in inside if not isinstance(part, ast.comprehension)]]
-    for inner in inside:
-        yield from _read_elsewhere(inner, node, bound)
-
-
-def _names_set(*targets: ast.expr) -> frozenset[str]:
-    names = [x for target in targets for x in ast.walk(target) if isinstance(x, ast.Name)]
-    return frozenset([x.id for x in names if isinstance(x.ctx, ast.Store)])
+def _named_elsewhere(function: ast.AST, node: ast.For) -> set[str]:
+    """The names that occur in a function outside of the body of a loop, also as those of globals."""
+    found: set[str] = set()
+    stack: list[ast.AST] = [function]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, ast.Name):
+            found.add(x.id)
+        if isinstance(x, (ast.Global, ast.Nonlocal)):
+            found.update(x.names)
+        stack += [x.iter] if x is node else ast.iter_child_nodes(x)
+    return found
 
 
 class Body(ast.NodeTransformer):
@@ -235,6 +209,7 @@ class Body(ast.NodeTransformer):
     Attributes:
         loaded, stored: The places that the body reads before it sets them, and the places that it sets.
         targets: The variables of the loop.
+        later: Those that the body sets and that somebody may read after the loop.
         containers: The lists that it has indices into.
         shared: What else it reads, which is the same for all members.
 
@@ -242,7 +217,7 @@ class Body(ast.NodeTransformer):
         _UnfitError: The body may do more than compute something for each member.
     """
 
-    def __init__(self, node: ast.For) -> None:
+    def __init__(self, node: ast.For, elsewhere: set[str]) -> None:
         names = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
         if not all(isinstance(x, ast.Name) for x in names) or node.orelse or node.type_comment:
             raise _UnfitError
@@ -256,6 +231,7 @@ class Body(ast.NodeTransformer):
         self._names: dict[str, str] = {}  # of what is shared, by its text
         self._at = node
         self._body = [self._statement(x) for x in node.body]
+        self.later = sorted(self.variables if elsewhere & _NOT_LOCAL else self.variables & elsewhere)
         outer = {root.id for root in map(_root, [*self.containers, *self.shared]) if root is not None}
         if not self.stored or not self.loaded or not outer.isdisjoint(self.variables):
             raise _UnfitError  # nothing is computed, or from what was computed for the member before
@@ -272,7 +248,8 @@ class Body(ast.NodeTransformer):
 
     def rule(self) -> ast.FunctionDef:
         """The function of one member."""
-        result = ast.Return(ast.Tuple([ast.Name(self.places[place], ast.Load()) for place in self.written], ast.Load()))
+        results = [*[self.places[place] for place in self.written], *self.later]
+        result = ast.Return(ast.Tuple([ast.Name(name, ast.Load()) for name in results], ast.Load()))
         found = ast.parse("def rule(): pass").body[0]
         assert isinstance(found, ast.FunctionDef)
         names = [*[self.places[place] for place in self.read], *self._names.values()]

@@ -5,7 +5,7 @@
     hit = (x > 0) is answer            hit = identical(x > 0, answer)
     top = max(v.data for v in z)       top = checked(max)(v.data for v in z)              (see ``allowed.py``)
     table[0][0] = 7.0                  changing(table[0])[0] = 7.0
-    for p in params: p.grad *= 0.5     for p in loop(None, params): p.grad *= 0.5         (see ``loops.py``)
+    for p in params: p.grad *= 0.5     last, members = loop(None, params); for p in members: …        (see ``loops.py``)
 
 No list can be told that an index is a traced number, a condition is true or false, ``is`` asks nobody, the built-in
 ``max`` decides by comparisons, ``print`` prints once, and a loop goes through each of thousands of parameters.  So the
@@ -133,19 +133,23 @@ class _Rewriter(ast.NodeTransformer):
         chosen = _call("choice", node, _name(name, node), deepcopy(node.body), deepcopy(node.orelse))
         return ast.copy_location(ast.IfExp(_call("is_traced", node, condition, *variables), chosen, node), node)
 
-    def visit_For(self, node: ast.For) -> ast.AST:
+    def visit_For(self, node: ast.For) -> ast.AST | list[ast.stmt]:
         found = loop_of(node, self.function) if self.function is not None else None
         self.generic_visit(node)
-        if found is not None:
-            call, body = found
-            name = f"<autograd: loop {len(self.loops)}>"
-            space: dict[str, Any] = {}
-            exec(_with_helpers(_code_of([body.rule()], self.filename), _HELPERS), space)
-            self.loops[name] = Loop(space["rule"], body)
-            call.args = [self.visit(x) for x in call.args]
-            node.iter = call
-            call.func = ast.copy_location(ast.Constant(name), call)
-        return node
+        if found is None:
+            return node
+        call, body = found
+        name = f"<autograd: loop {len(self.loops)}>"
+        space: dict[str, Any] = {}
+        exec(_with_helpers(_code_of([body.rule()], self.filename), _HELPERS), space)
+        self.loops[name] = Loop(space["rule"], body)
+        call.args = [self.visit(x) for x in call.args]
+        call.func = ast.copy_location(ast.Constant(name), call)
+        last, members = next(self.names), next(self.names)
+        called = _assigned([last, members], call)
+        node.iter = _name(members, call)
+        variables = _assigned([*body.targets, *body.later], _name(last, call))
+        return [called, node, ast.copy_location(ast.If(_name(last, call), [variables], []), call)]
 
     def visit(self, node: ast.AST) -> Any:
         """Python allows no assignment expression in what a comprehension runs through, nor in one of a class."""
@@ -177,6 +181,11 @@ def _is_simple(side: ast.expr) -> bool:
 
 def _name(name: str, at: ast.expr, context: ast.expr_context | None = None) -> ast.Name:
     return ast.copy_location(ast.Name(name, context or ast.Load()), at)
+
+
+def _assigned(names: list[str], found: ast.expr) -> ast.Assign:
+    targets: list[ast.expr] = [_name(name, found, ast.Store()) for name in names]
+    return ast.copy_location(ast.Assign([ast.copy_location(ast.Tuple(targets, ast.Store()), found)], found), found)
 
 
 def _call(helper: str, at: ast.expr, *args: ast.expr) -> ast.Call:

@@ -228,7 +228,8 @@ def test_the_loss_of_fit_leaves_values_as_they_are(f: Callable[[Any], Any]) -> N
 def test_an_error_in_the_loss_of_fit_is_the_one_that_it_raised() -> None:
     with pytest.raises(KeyError) as raised:
         record(lambda x: {}[x * 2.0], [1.5])
-    assert raised.value.args == (3.0,) and type(raised.value.args[0]) is float
+    assert raised.value.args == (3.0,)
+    assert type(raised.value.args[0]) is float
 
 
 def test_gradients_stay_what_they_were() -> None:
