@@ -17,21 +17,17 @@ import sys
 from collections.abc import Callable, Container, Iterator, Sequence
 from operator import is_
 from typing import Any
-from weakref import ref
 
 from autograd import ops
 from autograd.compiler.recording.exact import EXACT
 from autograd.compiler.recording.traced import TracedBool, TracedFloat, TracedInt, node_of
-from autograd.compiler.recording.written import NotReplayableError
 from autograd.graph import walking
 from autograd.modes import current_modes
 from autograd.ops import Traced
 from autograd.value import Value
 
 _CONTAINERS = (list, dict)
-_CHANGED = "changes a list, and then uses a member that it selected from that list by a number of the call"
-
-
+_CHANGED = "changes a list of a list of lists, of which it has selected one by a number of the call"
 _data, _grad = vars(Value)["_data"], vars(Value)["grad"]  # where a node keeps its number and its gradient
 
 
@@ -231,30 +227,19 @@ def _gathered(place: Value, xs: Sequence[Any], i: Any) -> Any:
 
 
 class Row(list[Any]):
-    """A list that was chosen from others: what changes it, changes the one that was chosen, and is a decision."""
+    """A list that was chosen from others.
+
+    To change it would change one of these, and nobody knows in advance which one.  So neither it nor one of these may
+    change from now on: such a function runs without the compiler.
+    """
 
     def __init__(self, members: Sequence[Any], lists: Any = (), index: Any = 0) -> None:
         super().__init__(members)
         self._lists, self._place = tuple(lists), index  # as they are now: the list of lists may change, too
         if (recorder := current_modes().recorder) is not None:
-            for x in lists:
-                recorder.rows.setdefault(id(x), []).append(ref(self))
-                if type(x) is list:
-                    recorder.contents.setdefault(id(x), (x, tuple(x)))
-
-    def __iter__(self) -> Iterator[Any]:
-        """Member by member, which is refused as soon as the row is stale."""
-        k = 0
-        while k < len(self):
-            yield self[k]
-            k += 1
-
-    def __reversed__(self) -> Iterator[Any]:
-        for k in range(len(self) - 1, -1, -1):
-            yield self[k]
-
-    def __radd__(self, other: list[Any]) -> list[Any]:
-        return [*other, *self]
+            for x in (self, *lists):
+                if id(x) not in recorder.contents:
+                    recorder.contents[id(x)] = x, tuple(x)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, (list(self),)
@@ -263,66 +248,39 @@ class Row(list[Any]):
         return list(self)
 
 
-class StaleRow(Row):
-    """A list that was chosen from others of which one was changed since, by its own name: nobody may read it."""
-
-
-def _rows_of(x: Any) -> list[Row]:
-    """What the function has chosen from lists among which this one is."""
-    recorder = current_modes().recorder
-    references = () if recorder is None else recorder.rows.get(id(x), ())
-    return [row for row in (reference() for reference in references) if row is not None]
-
-
 def changing(x: Any) -> Any:
-    """A list or another container, which is about to be changed: rows that may have been chosen from it are stale."""
-    if type(x) is list:
-        _outdate(x)
-        if (recorder := current_modes().recorder) is not None:
-            recorder.contents.pop(id(x), None)
+    """A list or another container, which is about to be changed: not one that rows were chosen from.
+
+    Raises:
+        NotReplayableError: It is such a list, or a row.
+    """
+    recorder = current_modes().recorder
+    if recorder is not None and id(x) in recorder.contents:
+        recorder.refuse(_CHANGED)
     return x
 
 
-def _outdate(x: Any) -> None:
-    for row in _rows_of(x):
-        row.__class__ = StaleRow
-        _outdate(row)
-
-
 def check_rows(recorder: Any) -> None:
-    """Refuse a function that has changed a list, in a way that nobody saw, after it had chosen from it and others.
+    """Refuse a function that has changed such a list in a way that nobody saw, with ``heapq.heappush(row, x)`` say.
 
     Raises:
-        NotReplayableError: It did, with ``heapq.heappush(table[0], x)`` say.
+        NotReplayableError: It did.
     """
     for x, before in recorder.contents.values():
         if len(x) != len(before) or not all(map(is_, x, before)):
             recorder.refuse(_CHANGED)
 
 
-def _changing(name: str) -> Callable[..., Any]:
+def _changing(name: str) -> Any:
     def method(self: Row, *args: Any, **keywords: Any) -> Any:
-        return getattr(changing(original(self)), name)(*args, **keywords)  # from now on this row is stale, too
+        return getattr(list, name)(changing(self), *args, **keywords)
 
     return method
-
-
-def _refused(self: StaleRow, *_: Any) -> Any:
-    recorder = current_modes().recorder
-    if recorder is None:  # what the function has returned is looked at after it has run
-        raise NotReplayableError(_CHANGED)
-    recorder.refuse(_CHANGED)
 
 
 CHANGING = frozenset(["append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse"])
 for _name in (*CHANGING, "__setitem__", "__delitem__", "__iadd__", "__imul__"):
     setattr(Row, _name, _changing(_name))
-    setattr(StaleRow, _name, _refused)
-for _name in (
-    "__getitem__", "__iter__", "__reversed__", "__contains__", "__len__", "__eq__", "__ne__", "__lt__", "__le__",
-    "__gt__", "__ge__", "__add__", "__radd__", "__mul__", "__rmul__", "__repr__", "index", "count", "copy",
-):  # fmt: skip
-    setattr(StaleRow, _name, _refused)
 
 
 # ---- identities -----------------------------------------------------------------------------------------------------

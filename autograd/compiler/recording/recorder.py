@@ -89,9 +89,8 @@ class Recorder:
         self.copies: set[int] = set()  # the ids of the lists and dictionaries that stand for those in the arguments
         self.choices = Choices()  # the nodes that the function chose by numbers of the call
         self.function_runs = True  # whether the function is at work, and not what records it
-        # References to the rows that were chosen by a number of the call, by the id of each list among others.
-        self.rows: dict[int, list[Any]] = {}
-        self.contents: dict[int, tuple[list[Any], tuple[Any, ...]]] = {}  # of each of these lists, as far as is known
+        # By id, the lists from which rows were chosen by a number of the call, and these, with what was in each.
+        self.contents: dict[int, tuple[list[Any], tuple[Any, ...]]] = {}
         self.numpy: Any = None  # the package, if there are numbers of it among the arguments
 
     def refuse(self, reason: str) -> NoReturn:
