@@ -23,7 +23,7 @@ from autograd.compiler.backends import native_available, native_imported
 from autograd.compiler.recording import codenames, watches
 from autograd.compiler.recording.codenames import FIXED, package_of, slots_of
 from autograd.compiler.recording.opaque import Generators, Inside, look_into, look_into_module, watch_functions
-from autograd.compiler.recording.watches import ATOMS, NO_KEY, Difference, Watch, content
+from autograd.compiler.recording.watches import ATOMS, Difference, Watch, content
 from autograd.compiler.recording.written import END
 from autograd.compiler.residence import settle
 from autograd.elementwise import Deferred
@@ -45,7 +45,7 @@ _DYNAMIC = {
     "getattr", "hasattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "eval", "exec", "globals", "asdict",
     "astuple",
 }  # fmt: skip
-_OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
+OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
 # Objects that keep others in C, and the attributes that lead to these.
 _WAYS: dict[type, tuple[str, ...]] = {
     MethodType: ("__func__", "__self__"),
@@ -153,10 +153,14 @@ class Outside:
                 looks = [look for watch in self.watches for look in watch.looks]
                 self._parts = Comparison(looks), [watch for watch in self.watches if not watch.looks]
 
-    def changed(self, only_set: Iterable[Difference] = ()) -> str:
-        """The name of something that is not as it was, also of what ``only_set`` gave; empty if there is none."""
-        names = [x.name for x in only_set if x.space.get(x.key, NO_KEY) is not x.now]
-        return next(filter(None, map(Watch.changed, self.watches)), next(iter(names), ""))
+    def changed(self) -> str:
+        """The name of something that is not as it was; empty if there is none."""
+        return next(filter(None, map(Watch.changed, self.watches)), "")
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether its code asks for attributes by names that are made at run time."""
+        return not _DYNAMIC.isdisjoint(self.names)
 
     def sets(self, attribute: str) -> bool:
         """Whether some code may set an attribute of this name."""
@@ -166,30 +170,15 @@ class Outside:
         """Whether code of the user's may ask for an attribute of this name."""
         return any(attribute in codenames.names_read(code) for code in self.codes)
 
-    def only_set(self) -> list[Difference]:
-        """The names that the function sets and never reads, with their objects now: NO_KEY where there is none yet."""
-        names = self.stored - self.names - _OWN
-        found = []
-        for space, prefix in self.spaces.values() if names else ():
-            for name in names:
-                now = space.get(name, NO_KEY)
-                found.append(Difference(space, name, prefix + name, now, now))
-        return found
-
     def differences(self) -> list[Difference] | None:
         """All objects that are other ones now; None if some are of a kind that cannot be set."""
         found = [watch.differences() for watch in self.watches]
         return None if None in found else [x for some in found for x in some or ()]
 
-    def put_back(self, only_set: Iterable[Difference] = ()) -> None:
-        """Restore all that the function changed, also of ``only_set``, but for what the caller looks at itself."""
+    def put_back(self) -> None:
+        """Restore all that the function changed, but for what the caller looks at itself."""
         for watch in self.watches:
             watch.put_back()
-        for space, key, _, before, _ in only_set:
-            if before is NO_KEY:
-                space.pop(key, None)
-            else:
-                space[key] = before
 
     # ---- the walk --------------------------------------------------------------------------------------------------
     def _walk(self) -> None:
@@ -199,7 +188,7 @@ class Outside:
             for follow, y, place, _ in earlier:
                 follow(y, place)
             self._follow()
-        if "requires_grad" in self.names:
+        if not {"requires_grad", "requires_grad_"}.isdisjoint(self.names):
             self._see(freezes, "what is frozen")
             self._follow()
         if any(x() is not None and id(x()) not in self.seen for x in self._references):
@@ -224,7 +213,7 @@ class Outside:
                 self.seen[id(x)] = x
                 if (id(x), END) not in self.live:  # the function does not look into a list to which it appends
                     self._visit(x, where)
-        if not _DYNAMIC.isdisjoint(self.names):
+        if self.is_dynamic:
             self.names |= self._texts  # getattr(y, x) asks for the attribute x
 
     def _watch(self, key: Any, make: Callable[..., Watch | None], *things: Any) -> None:
@@ -278,6 +267,8 @@ class Outside:
         elif ways := next(filter(None, map(_WAYS.get, type(x).__mro__)), None):
             for way in ways:
                 self._see(getattr(x, way), where)
+            if getattr(x, "__dict__", None):
+                self._attributes(x, where)
         elif isinstance(x, ModuleType):
             self._visit_module(x, where)
         elif isinstance(x, type):
@@ -324,19 +315,25 @@ class Outside:
             self._spaces.setdefault(id(space), (space, set()))[1].update(known)
             self.spaces[id(space)] = space, ""
             self.spaces[id(vars(f))] = vars(f), f"{where}."
-            if vars(f):
-                self._attributes(f, where)
+            self._of_function(f, where)
+
+    def _of_function(self, f: FunctionType, where: str) -> None:
+        """The attributes of a function, if it has some, or may get some that the code looks for."""
+        self._note_named(self._of_function, f, where)
+        counts = (self.stored & self.names) - {"data", "grad", "label"}
+        if vars(f) or counts or self.is_dynamic:
+            self._attributes(f, where)
 
     def _visit_module(self, module: ModuleType, where: str) -> None:
         self._note_named(self._visit_module, module, where)
         self._look(module, look_into_module(module, self.names), where)
         if not self.generators.add(module, self.names) and package_of(module.__name__) not in FIXED:
             space = vars(module)
-            names = self.names & space.keys()
+            names = self.names if self.is_dynamic else self.names & space.keys()
             if package_of(module.__name__) not in _READ_ONLY:
                 self.spaces[id(space)] = space, f"{where}."
                 self._spaces.setdefault(id(space), (space, set()))[1].update(names)
-            self._see_names(space, names, f"{where}.")
+            self._see_names(space, names & space.keys(), f"{where}.")
 
     def _see_names(self, space: Mapping[str, Any], names: Iterable[str], prefix: str, key: int = 0) -> None:
         """Follow some names of a namespace, each once; the caller may look at what is there itself."""
@@ -347,7 +344,7 @@ class Outside:
 
     def _visit_class(self, kind: type, where: str) -> None:
         self._note_named(self._visit_class, kind, where)
-        any_name = not _DYNAMIC.isdisjoint(self.names)
+        any_name = self.is_dynamic
         for cls in kind.__mro__:
             package = package_of(cls.__module__)
             if package in FIXED:
@@ -378,18 +375,19 @@ class Outside:
         self._note_named(self._attributes, x, where)
         package = package_of(type(x).__module__)
         fixed = package in _CLOSED
-        any_name = package in FIXED or not _DYNAMIC.isdisjoint(self.names)
+        any_name = package in FIXED or self.is_dynamic
         space = getattr(x, "__dict__", None)
         if isinstance(space, dict) and not fixed:
-            self.spaces[id(space)] = space, f"{where}."
-            names = ({*space} if any_name else self.names) - _OWN
+            names = ({*space} if any_name else self.names) - OWN
             for name in getattr(type(x), "deferrable", ()):
                 self.deferrable.add((id(space), name))
                 if type(space.get(name)) is Deferred:
                     space[name] = space[name].fetch()
             if any_name:
+                self.spaces.pop(id(space), None)
                 self._watch(id(x), watches.of_entries, where, space, self._freed, x)
             else:
+                self.spaces[id(space)] = space, f"{where}."
                 self._watch(id(x), watches.of_names, f"{where}.", names, space, self._freed, x)
             self._see_names(space, names & space.keys(), f"{where}.")
         slots = [name for name in slots_of(type(x)) if any_name or name in self.names or name in self.stored]

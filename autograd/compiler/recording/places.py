@@ -24,9 +24,9 @@ from typing import Any, NamedTuple, NoReturn
 
 from autograd.compiler.recording.arguments import form
 from autograd.compiler.recording.exact import all_small
-from autograd.compiler.recording.outside import Outside
+from autograd.compiler.recording.outside import OWN, Outside
 from autograd.compiler.recording.traced import TracedFloat, TracedInt
-from autograd.compiler.recording.watches import NO_KEY, Difference
+from autograd.compiler.recording.watches import NO_KEY, UNSET, Difference
 from autograd.compiler.recording.written import (
     END,
     PLAIN,
@@ -74,6 +74,22 @@ def changed_numbers(outsides: Iterable[Outside]) -> dict[tuple[int, Any], Place]
     return by_key([Place(*x[:3]) for x in differences if type(x.seen) in kinds and type(x.now) in kinds])
 
 
+def _hidden(outside: Outside) -> list[Difference]:
+    """The names that a function sets and never reads, and what is there: NO_KEY where there is nothing yet.
+
+    UNSET takes the place of a text, a truth or a number, so that it shows if the function sets the same one anew.
+    """
+    names = outside.stored - outside.names - OWN
+    found = []
+    for space, prefix in outside.spaces.values() if names else ():
+        for name in names:
+            before = now = space.get(name, NO_KEY)
+            if type(before) in PLAIN and not outside.is_dynamic:
+                space[name] = now = UNSET
+            found.append(Difference(space, name, prefix + name, before, now))
+    return found
+
+
 class _Live(NamedTuple):
     """A place in which traced numbers stand while the function is recorded."""
 
@@ -101,11 +117,11 @@ class Places:
         self._logs = [Log(place, _places_of(place.space, outside)) for place in live if place.key is END]
         self.discovered: list[Place] = []  # places of numbers that it turned out to change
         self._live: list[_Live] = []
-        self._only_set: list[Difference] = []
+        self._hidden: list[Difference] = []
 
     def install(self) -> Iterable[Value]:
         """Put traced numbers into the live places, and return the leaves of these numbers."""
-        self._only_set = self.outside.only_set()
+        self._hidden = _hidden(self.outside)
         for place in self._places:
             before = place.get()
             numbers = _numbers(before)
@@ -121,7 +137,12 @@ class Places:
 
     def restore(self) -> None:
         """Put everything back."""
-        self.outside.put_back(self._only_set)
+        self.outside.put_back()
+        for space, key, _, before, _ in self._hidden:
+            if before is NO_KEY:
+                space.pop(key, None)
+            else:
+                space[key] = before
         put_all([live.place for live in self._live], [live.before for live in self._live])
 
     def written(self) -> list[Part]:
@@ -153,11 +174,11 @@ class Places:
             else:
                 raise no_number(name)
         # Names that the code sets and never reads, which nobody watches.
-        for space, key, name, before, _ in self._only_set:
+        for space, key, name, before, mark in self._hidden:
             now = space.get(key, NO_KEY)
             if now is NO_KEY and before is not NO_KEY:
                 raise NotReplayableError(f"deletes {name}")
-            if now is not before:
+            if now is not mark:
                 found.append(part_of(Place(space, key, name), now, seen))
         # The live places: where the function put something, the nodes of that.
         for live in self._live:

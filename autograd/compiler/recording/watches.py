@@ -32,8 +32,13 @@ class _Any:
     """In the place of an object that may be any."""
 
 
+class _Unset:
+    """In the place of an object that the function may replace, and does not read, while it is recorded."""
+
+
 NO_KEY = _NoKey()
 ANY = _Any()
+UNSET = _Unset()
 
 
 class Look(NamedTuple):

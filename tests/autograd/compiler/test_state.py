@@ -6,6 +6,7 @@ What a program cannot change is put back after the function has been recorded, a
 from __future__ import annotations
 
 import collections
+import functools
 import sys
 import threading
 import types
@@ -197,6 +198,57 @@ def _memory_of_results(w: Value) -> Made:
         return known[x]
 
     return lambda x: w * squared(x) * squared(2.0), lambda: known
+
+
+def _attributes_set_to_what_they_are(w: Value) -> Made:
+    class Agent:
+        def __init__(self) -> None:
+            self.done, self.mode, self.best, self.bound = False, "low", None, 2.0
+
+        @property
+        def limit(self) -> float:
+            return 0.0
+
+        @limit.setter
+        def limit(self, x: float) -> None:
+            self.bound = x
+
+        def act(self, x: float) -> Any:
+            self.done, self.best, self.limit = False, None, 2.0
+            self.mode = "low" if x < 3 else "high"
+            if x > 4:
+                self.done, self.best, self.limit = True, 1, 7.0
+            return self.mode_free(x)
+
+        def mode_free(self, x: float) -> Any:
+            return w * x
+
+    agent = Agent()
+    return agent.act, lambda: sorted(vars(agent).items(), key=lambda item: item[0])
+
+
+SWITCH = "low"
+
+
+def _a_global_set_to_what_it_is(w: Value) -> Made:
+    def f(x: float) -> Any:
+        global SWITCH
+        SWITCH = "low" if x < 3 else "high"
+        return w * x
+
+    return f, lambda: globals()["SWITCH"]
+
+
+def _counts_in_attributes_that_are_new(w: Value) -> Made:
+    halved = functools.partial(lambda x: 0.5 * x, 1.0)
+    halved.calls = 0  # type: ignore[attr-defined]
+
+    def f(x: float) -> Any:
+        f.calls = getattr(f, "calls", 0) + 1  # type: ignore[attr-defined]
+        halved.calls += 1  # type: ignore[attr-defined]
+        return w * x * f.calls * halved.calls  # type: ignore[attr-defined]
+
+    return f, lambda: (f.calls, halved.calls)  # type: ignore[attr-defined]
 
 
 KINDS = [make for name, make in list(globals().items()) if name[0] == "_" and isinstance(make, types.FunctionType)]
