@@ -49,13 +49,9 @@ def conditions(
 ) -> dict[tuple[Any, int], Any]:
     """The edges that only some branch of a ``select`` uses, each with a number that is 0 if no such branch was taken.
 
-    That number counts the ways on which the branch was taken: it is a sum, of which the compiler makes lanes.
-
-    Args:
-        order: The nodes in topological order.
-        roots: The nodes that are differentiated.
-        edges: The operands of a node that get a gradient from it, each with its position.
-        chosen: The condition of a ``select``, and None for any other node.
+    That number counts the ways on which the branch was taken: it is a sum, of which the compiler makes lanes.  The
+    nodes are in topological order; ``edges`` gives the operands that get a gradient from a node, each with its
+    position, and ``chosen`` the condition of a ``select``, or None for any other node.
     """
     always = set(roots)
     when: dict[Any, Any] = {}

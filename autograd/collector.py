@@ -81,12 +81,7 @@ def leave_alone(alone: bool = True) -> None:
 
 
 def make_room(nodes: int) -> None:
-    """Expect another graph of this many nodes, as a program that trains makes one in each step.
-
-    >>> make_room(10)              # a small graph changes nothing
-    >>> _State.expected
-    0
-    """
+    """Expect another graph of this many nodes, as each step of a training makes one; a small one changes nothing."""
     if nodes < _MANY or _State.off or not gc.isenabled():
         return
     if _around_a_search not in gc.callbacks:

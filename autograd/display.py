@@ -30,11 +30,7 @@ def listed(names: Sequence[str], most: int = 6, separator: str = ", ") -> str:
 
 
 def filled(text: str, indent: str = "    ") -> str:
-    """Lines that a notebook shows without breaking them: what does not fit goes onto further lines, indented.
-
-    >>> len(filled("see " * 30).splitlines())
-    2
-    """
+    """Lines that a notebook shows without breaking them: what does not fit goes onto further lines, indented."""
     return "\n".join([
         textwrap.fill(line, LONGEST_LINE, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
         for line in text.splitlines()
@@ -71,11 +67,7 @@ def printable(text: str) -> str:
 
 
 def say(text: object, **options: Any) -> None:
-    r"""``print`` for a person: with ``printable`` text.  Nothing stops because nobody reads stderr any more.
-
-    >>> say("a\tb")
-    a\tb
-    """
+    """``print`` for a person: with ``printable`` text.  Nothing stops because nobody reads stderr any more."""
     with suppress(*[BrokenPipeError] * (options.get("file") is sys.stderr)):
         print(printable(str(text)), **options)
 
@@ -101,13 +93,7 @@ class Shown:
 
 
 def notebook() -> Any:
-    """IPython's shell in the notebook that this runs in; None in a terminal and without IPython.
-
-    Whoever runs a notebook has imported IPython; nothing is imported to find out.
-
-    >>> print(notebook())
-    None
-    """
+    """IPython's shell in the notebook that this runs in, which has imported it; None in a terminal, or without one."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return None if type(shell).__name__ == "TerminalInteractiveShell" else shell
@@ -135,11 +121,7 @@ def table(
 
 
 def program(text: str, caption: str = "") -> str:
-    """Lines of a program, or of equations, as HTML.
-
-    >>> program("z = x < y")
-    '<pre>z = x &lt; y</pre>'
-    """
+    """Lines of a program, or of equations, as HTML."""
     above = f"<p>{html.escape(caption)}</p>" if caption else ""
     return f"{above}<pre>{html.escape(text)}</pre>"
 
@@ -147,17 +129,9 @@ def program(text: str, caption: str = "") -> str:
 def image(svg: str, text: str, *, dark: str = "", width: str = "max-width:100%") -> str:
     """An SVG as an image in HTML: what cleans the HTML of a notebook, as GitHub does, lets an image through.
 
-    An image cannot know what is around it but for the colour scheme of its element, which a style gives it.
-
-    Args:
-        svg: The picture, in light colours.
-        text: A description of what it shows.
-        dark: CSS that turns it dark where what is around it is dark, or everywhere if the user chose that; nothing
-            for a picture that stays as it is.
-        width: CSS for the width of the image.
-
-    >>> print(image("<svg><path/></svg>", "a path")[:50])
-    <img class='autograd-picture' alt='a path' style='
+    The picture has light colours, and the ``text`` describes it.  An image cannot know what is around it but for the
+    colour scheme of its element, which a style gives it: ``dark`` is CSS that turns it dark where what is around it is
+    dark, or everywhere if the user chose that; without it, the picture stays as it is.
     """
     style = ""
     if dark and Shown.theme in ("", "dark"):
@@ -175,9 +149,6 @@ def curves(named: Mapping[str, Sequence[float]], *, background: str = "none") ->
     """Curves over the epochs 1, 2, 3, … as SVG, each in a colour of its own and named at its end.
 
     Numbers that are not finite leave a gap.  A file needs a background, while a notebook has its own.
-
-    >>> curves({"loss": [0.5, 0.25]}).count("<polyline")
-    1
     """
     shown = {name: values for name, values in named.items() if any(map(math.isfinite, values))}
     finite = [x for values in shown.values() for x in values if math.isfinite(x)]

@@ -47,9 +47,6 @@ class Deferred:
     """Stands in an attribute for a list that would take long to make at each step, such as an optimiser's state.
 
     A class names the attributes in which it expects one in its own attribute ``deferrable``.
-
-    >>> Deferred(lambda: [1.0, 2.0]).fetch()
-    [1.0, 2.0]
     """
 
     __slots__ = ("_make", "found")

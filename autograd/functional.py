@@ -188,12 +188,9 @@ class _Call:
     """One recorded call of a function: new nodes for the chosen arguments, and the output."""
 
     def __init__(
-        self,
-        f: Callable[..., Any],
-        args: tuple[Any, ...],
-        argnums: int | Sequence[int],
+        self, f: Callable[..., Any], args: tuple[Any, ...], argnums: int | Sequence[int],
         options: Mapping[str, Any] = NO_OPTIONS,
-    ) -> None:
+    ) -> None:  # fmt: skip
         chosen = _chosen(args, argnums)
         self.single = isinstance(argnums, int)
         self.trees = [args[i] for i in chosen]

@@ -51,12 +51,7 @@ def is_object(x: Any) -> bool:
 
 
 def check_kind(x: Any) -> None:
-    """Refuse fractions, a number of a class of the program's own, and numpy's numbers of fewer or other bits.
-
-    Raises:
-        NumpyKindError: It is one of these.
-        OwnKindError: It is one of the program's own.
-    """
+    """Refuse a float or int of a class of the program's own, and numpy's numbers and arrays of fewer or other bits."""
     held = {*map(type, x.flat)} if is_numpy(x) and x.dtype.kind == "O" else ()
     if is_numpy(x) and (not x.dtype.str.endswith(_KINDS) or any(hasattr(kind, "flat") for kind in held)):
         raise NumpyKindError(f"numpy gets different results with {x.dtype} than with floats: give x.astype(float)")
@@ -65,11 +60,7 @@ def check_kind(x: Any) -> None:
 
 
 def all_floats(numbers: Iterable[Any]) -> bool:
-    """Whether these are Python's floats and nothing else.
-
-    >>> all_floats([1.0, 2.0]), all_floats([1.0, 2])
-    (True, False)
-    """
+    """Whether these are Python's floats and nothing else."""
     for number in numbers:  # noqa: SIM110 - 2x faster than all()
         if type(number) is not float:  # a traced number passes for one
             return False
@@ -82,11 +73,7 @@ def is_numpy(x: Any) -> bool:
 
 
 def holds_numpy(tree: Any) -> bool:
-    """Whether there is an array or a scalar of numpy in a tree.
-
-    >>> holds_numpy([1.0, {"a": 2}])
-    False
-    """
+    """Whether there is an array or a scalar of numpy in a tree."""
     if isinstance(tree, dict):
         tree = [*tree.values()]
     if isinstance(tree, (list, tuple)):
@@ -162,13 +149,7 @@ def _rebuilt(tree: Any, supply: Iterator[Any], fixed: bool) -> Any:
 
 
 def put_entries(x: dict[Any, Any], entries: Iterable[tuple[Any, Any]]) -> None:
-    """Set keys of a dictionary of any kind: the ``update`` of a Counter would add to what is there.
-
-    >>> from collections import Counter
-    >>> counted = Counter("aab")
-    >>> put_entries(counted, [("b", 5), ("c", 1)]); counted
-    Counter({'b': 5, 'a': 2, 'c': 1})
-    """
+    """Set keys of a dictionary of any kind: the ``update`` of a Counter would add to what is there."""
     for key, item in entries:
         x[key] = item
 

@@ -53,7 +53,6 @@ from autograd.names import lazy_names
 from nn.activations import (
     ELU, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh, gelu, log_softmax,
 )  # fmt: skip
-from nn.criteria import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from nn.data import Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, load_names, make_circles, make_line, make_moons, make_spirals, make_xor
 from nn.options import INSTEAD
@@ -61,8 +60,9 @@ from nn.evaluation import accuracy, predict
 from nn.files import FileError
 from nn.layers import MLP, Layer, Neuron, load_model
 from nn.losses import (
-    binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, half_mse_loss, hinge_loss, huber_loss,
-    l1_loss, l1_penalty, l2_penalty, mse_loss, nll_loss,
+    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss, binary_cross_entropy,
+    binary_cross_entropy_with_logits, cross_entropy, half_mse_loss, hinge_loss, huber_loss, l1_loss, l1_penalty,
+    l2_penalty, mse_loss, nll_loss,
 )  # fmt: skip
 from nn.module import Module
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_

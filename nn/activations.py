@@ -45,20 +45,12 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
 
 # ---- modules ---------------------------------------------------------------------------------------------------------
 def each_number(f: Callable[[Any], Any], x: Any) -> Any:
-    """f of every number in a list of any depth, in lists of the same form.
-
-    >>> each_number(abs, [[-1.0], [2.0, -3.0]])
-    [[1.0], [2.0, 3.0]]
-    """
+    """f of every number in a list of any depth, in lists of the same form."""
     return [each_number(f, part) for part in x] if hasattr(x, "__len__") else f(x)
 
 
 def each_row(f: Callable[[Any], Any], x: Any) -> Any:
-    """f of every innermost list; PyTorch calls it the last dimension.
-
-    >>> each_row(sum, [[1.0, 2.0], [3.0]])
-    [3.0, 3.0]
-    """
+    """f of every innermost list; PyTorch calls it the last dimension."""
     if isinstance(x, str):
         raise TypeError(f"expected a list of numbers, not the text {x!r}: number the letters or words of a text first")
     if not hasattr(x, "__len__"):

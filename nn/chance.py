@@ -24,11 +24,7 @@ _source: ContextVar[Callable[[Draw], Any] | None] = ContextVar("source", default
 
 
 def random_number(draw: Draw) -> Any:
-    """A number from ``draw``; inside ``draws_given``, the next one of those given.
-
-    >>> random_number(lambda: 0.5)
-    0.5
-    """
+    """A number from ``draw``; inside ``draws_given``, the next one of those given."""
     source = _source.get()
     return draw() if source is None else source(draw)
 
@@ -47,11 +43,7 @@ def draws_given(numbers: list[Any]) -> Iterator[None]:
 
 
 def draws_of(f: Callable[[], Any]) -> list[Draw]:
-    """The functions by which a function draws random numbers, in their order; each draw gives it 1 here.
-
-    >>> [draw() for draw in draws_of(lambda: random_number(lambda: 0.5) + random_number(lambda: 0.25))]
-    [0.5, 0.25]
-    """
+    """The functions by which a function draws random numbers, in their order; each draw gives it 1 here."""
     found: list[Draw] = []
 
     def noted(draw: Draw) -> float:
@@ -104,10 +96,7 @@ def not_drawn(model: Callable[[Any], Any]) -> Iterator[Moved]:
 
 @contextmanager
 def tried(outside: Any) -> Iterator[None]:
-    """Try a function out in this context, and put back whatever it changed outside.
-
-    Args:
-        outside: Everything that the function sees, as an ``Outside`` of the compiler.
+    """Try a function out in this context, and put back whatever it changed ``outside``: an ``Outside`` of the compiler.
 
     Raises:
         CompileError: The function changed something, which a program for all samples would not do.

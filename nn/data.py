@@ -46,13 +46,9 @@ class Dataset(Generic[Target]):
 
 @overload
 def read_csv(
-    path: DataFile,
-    target: str,
-    *,
-    task: Literal["classification"] = ...,
-    drop: Sequence[str] = ...,
+    path: DataFile, target: str, *, task: Literal["classification"] = ..., drop: Sequence[str] = ...,
     skip_empty: bool = ...,
-) -> Dataset[int]: ...
+) -> Dataset[int]: ...  # fmt: skip
 @overload
 def read_csv(
     path: DataFile, target: str, *, task: Literal["regression"], drop: Sequence[str] = ..., skip_empty: bool = ...
@@ -246,14 +242,9 @@ def _mean_and_scale(numbers: Sequence[float], at: int) -> tuple[float, float]:
 
 
 def train_test_split(
-    X: Sequence[A],
-    y: Sequence[B],
-    *,
-    test_size: float = 0.25,
-    seed: int | random.Random = 0,
-    stratify: Any = False,
+    X: Sequence[A], y: Sequence[B], *, test_size: float = 0.25, seed: int | random.Random = 0, stratify: Any = False,
     **unknown: NoReturn,
-) -> tuple[list[A], list[A], list[B], list[B]]:
+) -> tuple[list[A], list[A], list[B], list[B]]:  # fmt: skip
     """Shuffle the samples and hold some of them out for testing.
 
     Args:

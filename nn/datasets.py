@@ -192,14 +192,9 @@ def make_line(
 
 
 def _curves(
-    curve: Callable[[int, float], tuple[float, float]],
-    n_classes: int,
-    n_samples: int,
-    noise: float,
-    seed: int,
-    *,
+    curve: Callable[[int, float], tuple[float, float]], n_classes: int, n_samples: int, noise: float, seed: int, *,
     closed: bool = False,
-) -> tuple[Points, list[int]]:
+) -> tuple[Points, list[int]]:  # fmt: skip
     """Points at even steps from 0 to 1 along one curve per class; a closed curve leaves out the 1, which is its 0."""
     _check(n_samples, n_classes, noise)
     samples = []

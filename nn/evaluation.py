@@ -179,12 +179,9 @@ def evaluating(model: Any) -> Iterator[None]:
 
 # ---- in machine code -------------------------------------------------------------------------------------------------
 def evaluator_of(
-    model: Callable[[Any], Any],
-    f: Callable[..., list[Any]],
-    data: Sequence[Sequence[Any]],
-    outside: Any,
+    model: Callable[[Any], Any], f: Callable[..., list[Any]], data: Sequence[Sequence[Any]], outside: Any,
     leaves: Sequence[Value] = (),
-) -> Any:
+) -> Any:  # fmt: skip
     """A native ``Evaluator`` of a function of one sample that uses a model; what the model sees is given, too."""
     from autograd.compiler.batches.samples import Evaluator
 

@@ -173,11 +173,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def brief(content: Any) -> str:
-    """The ``repr`` of something from a file, shortened for a message.
-
-    >>> brief([0.5, "text"]), len(brief("x" * 10_000))
-    ("[0.5, 'text']", 80)
-    """
+    """The ``repr`` of something from a file, in about 80 letters."""
     return _BRIEF.repr(content)
 
 
@@ -188,11 +184,7 @@ _BRIEF.maxlevel = 3
 
 
 def replace_not_finite(content: Any, replacement: Callable[[float], Any]) -> Any:
-    """Content for JSON, with replacements for nan and infinity, for which JSON has no form.
-
-    >>> replace_not_finite({"loss": [0.5, float("inf")]}, repr)
-    {'loss': [0.5, 'inf']}
-    """
+    """Content for JSON, with replacements for nan and infinity, for which JSON has no form."""
     if isinstance(content, dict):
         return {name: replace_not_finite(part, replacement) for name, part in content.items()}
     if isinstance(content, (list, tuple)):

@@ -51,18 +51,10 @@ class Neuron(Module):
     """
 
     def __init__(
-        self,
-        nin: int,
-        nonlin: bool = True,
-        *,
-        activation: str | Activation = "relu",
-        init: str | Initializer = "uniform",
-        rng: random.Random | None = None,
-        fan_out: int = 1,
-    ) -> None:
-        nin = whole_number("nin", nin)
-        if nin < 1:
-            raise ValueError(f"a neuron needs at least 1 input, not {nin}")
+        self, nin: int, nonlin: bool = True, *, activation: str | Activation = "relu",
+        init: str | Initializer = "uniform", rng: random.Random | None = None, fan_out: int = 1,
+    ) -> None:  # fmt: skip
+        nin = whole_number("nin", nin, 1)
         self.activation = activation if nonlin else "identity"
         draw = _named("initializer", init, INITIALIZERS)
         source: Any = random if rng is None else rng
@@ -166,9 +158,7 @@ class Layer(Module):
     """
 
     def __init__(self, nin: int, nout: int, **options: Any) -> None:
-        nout = whole_number("nout", nout)
-        if nout < 1:
-            raise ValueError(f"a layer needs at least 1 neuron, not {nout}")
+        nout = whole_number("nout", nout, 1)
         self.neurons = [Neuron(nin, fan_out=nout, **options) for _ in range(nout)]
         self.label()
 
@@ -234,15 +224,9 @@ class MLP(Module):
     """
 
     def __init__(
-        self,
-        nin: int,
-        nouts: Sequence[int],
-        *,
-        activation: str | Activation = "relu",
-        output: str | Activation = "identity",
-        init: str | Initializer = "uniform",
-        seed: int | None = None,
-    ) -> None:
+        self, nin: int, nouts: Sequence[int], *, activation: str | Activation = "relu",
+        output: str | Activation = "identity", init: str | Initializer = "uniform", seed: int | None = None,
+    ) -> None:  # fmt: skip
         if not hasattr(nouts, "__len__"):
             raise TypeError(
                 f"nouts must be a list of the sizes of the layers, as in MLP(2, [16, 16, 1]), not {nouts!r}"
@@ -285,12 +269,7 @@ class MLP(Module):
 
 
 def signals(layers: Iterable[Layer], x: Sequence[Any]) -> tuple[list[list[Value]], list[list[Value]]]:
-    """The weighted inputs z of each layer, and the activations a, for one input of the first layer.
-
-    >>> zs, activations = signals(MLP(2, [3, 1]).layers, [0.5, -1.0])
-    >>> [len(layer) for layer in zs], [len(layer) for layer in activations]
-    ([3, 1], [3, 1])
-    """
+    """The weighted inputs z of each layer, and the activations a, for one input of the first layer."""
     zs: list[list[Value]] = []
     activations: list[Any] = [x]
     for layer in layers:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from inspect import cleandoc, signature
 from math import nan
-from typing import Any
+from typing import Any, ClassVar
 
 from autograd import abs, clip, exp, fsum, log, logsumexp, relu, softplus, square, sumprod, where
 from nn.data import numbers_of
-from nn.options import check_name, refuse_model
+from nn.module import Module
+from nn.options import check_known, check_name, refuse_model
 
 
 # ---- squared and absolute errors -------------------------------------------------------------------------------------
@@ -218,13 +220,10 @@ def loss_named(given: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
     Raises:
         TypeError: It is neither.
         ValueError: There is no loss of that name.
-
-    >>> loss_named("mse_loss")(1.0, 3.0)
-    4.0
     """
     if isinstance(given, type):
         raise TypeError(f"the loss is the class {given.__name__}: make an object of it, as in {given.__name__}()")
-    given = getattr(given, "plain", given)  # of a loss that is a module: see nn/criteria.py
+    given = getattr(given, "plain", given)  # of a loss that is a module: see below
     if isinstance(given, str):
         check_name("loss", given, LOSSES, "give a function")
         return LOSSES[given]
@@ -323,3 +322,55 @@ def _reduce(losses: Any, reduction: str) -> Any:
     if not terms:
         raise ValueError("there is no mean of 0 losses")
     return fsum(terms) / len(terms)
+
+
+# ---- losses as modules, as PyTorch also has them ---------------------------------------------------------------------
+class _Criterion(Module):
+    """A loss with its options."""
+
+    _function: ClassVar[Any]
+
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if function:  # a class of a user keeps that of the class above
+            cls._function = staticmethod(function)
+            summary = f"``{function.__name__}`` as a module: its options come first, then the output and its target."
+            cls.__doc__ = f"{summary}\n\n{cleandoc(function.__doc__ or '')}"
+
+    def __init__(self, **options: Any) -> None:
+        _, _, *known = signature(self._function).parameters
+        weighted = f"lambda z, y: weight[y] * nn.{self._function.__name__}(z, y)"
+        check_known(type(self).__name__, options, known, {"weight": weighted})
+        self.options = options
+
+    @property
+    def plain(self) -> Callable[[Any, Any], Any]:
+        """The function alone if there are no options, for which ``fit`` and ``accuracy`` know more; else itself."""
+        return self if self.options else self._function
+
+    def __call__(self, input: Any, target: Any) -> Any:
+        return self._function(input, target, **self.options)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={given!r}' for name, given in self.options.items())})"
+
+
+class MSELoss(_Criterion, function=mse_loss): ...
+
+
+class L1Loss(_Criterion, function=l1_loss): ...
+
+
+class HuberLoss(_Criterion, function=huber_loss): ...
+
+
+class BCELoss(_Criterion, function=binary_cross_entropy): ...
+
+
+class BCEWithLogitsLoss(_Criterion, function=binary_cross_entropy_with_logits): ...
+
+
+class CrossEntropyLoss(_Criterion, function=cross_entropy): ...
+
+
+class NLLLoss(_Criterion, function=nll_loss): ...

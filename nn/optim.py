@@ -7,14 +7,14 @@ defaults are those of ``torch.optim`` and ``torch.nn.utils``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import reduce
 from typing import Any
 
 from autograd import Value, clip, fsum, maximum, sqrt, where
 from autograd.elementwise import elementwise
 from autograd.names import lazy_names
-from nn.optimizer import Optimizer, State, pair_of
+from nn.optimizer import Optimizer, Parameters, State, pair_of
 from nn.options import INSTEAD, refuse_model
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
@@ -48,16 +48,9 @@ class SGD(Optimizer):
     state_size = 1
 
     def __init__(
-        self,
-        params: Iterable[Value | Mapping[str, Any]],
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Parameters, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
+        weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         if nesterov and (not momentum or dampening):
             raise ValueError("nesterov needs a momentum, such as 0.9, and no dampening")
         super().__init__(
@@ -108,16 +101,9 @@ class Adam(Optimizer):
     state_size = 2
 
     def __init__(
-        self,
-        params: Iterable[Value | Mapping[str, Any]],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Parameters, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0.0, amsgrad: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         beta1, beta2 = pair_of(betas)
         self.state_size = 3 if amsgrad else 2
         super().__init__(
@@ -150,16 +136,9 @@ class AdamW(Adam):
     """
 
     def __init__(
-        self,
-        params: Iterable[Value | Mapping[str, Any]],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Parameters, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
     @staticmethod
@@ -221,17 +200,9 @@ class RMSprop(Optimizer):
     state_size = 2
 
     def __init__(
-        self,
-        params: Iterable[Value | Mapping[str, Any]],
-        lr: float = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
-        centered: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Parameters, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0,
+        momentum: float = 0.0, centered: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
         self.state_size = 3 if centered else 2
         super().__init__(
             params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered,

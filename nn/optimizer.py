@@ -28,6 +28,7 @@ from autograd.pytorch import all_free, freezes
 from nn.options import check_options, refuse_model
 
 State = tuple[Any, ...]
+Parameters = Iterable[Value | Mapping[str, Any]]  # parameters, or groups of them
 _FRACTIONS = frozenset({"beta1", "beta2", "alpha"})  # hyper-parameters that must be less than 1
 _SHARED = frozenset({"amsgrad", "centered"})  # these decide how much state a parameter has, in all groups alike
 
@@ -69,7 +70,7 @@ class Optimizer:
         check_options(cls, options)
         return super().__new__(cls)
 
-    def __init__(self, params: Iterable[Value | Mapping[str, Any]], **hyper: float) -> None:
+    def __init__(self, params: Parameters, **hyper: float) -> None:
         refuse_model(type(self).__name__, params)
         if isinstance(params, Value):
             raise TypeError(f"{type(self).__name__} needs a list of parameters: give [v] for one")
@@ -377,12 +378,7 @@ def note_rates(groups: Sequence[ParameterGroup]) -> None:
 
 
 def group_of(given: Any, hyper: Mapping[str, Any]) -> ParameterGroup:
-    """A group of parameters with hyper-parameters of its own; the others are those of the optimiser.
-
-    Raises:
-        TypeError: It is no such mapping.
-        ValueError: A name is unknown, a number is out of range, or an option can only be that of all groups.
-    """
+    """A group of parameters with hyper-parameters of its own; the others are those of the optimiser."""
     if not isinstance(given, Mapping) or "params" not in given:
         found = f"one with {', '.join(map(repr, given)) or 'nothing'}" if isinstance(given, Mapping) else repr(given)
         raise TypeError(f'a parameter group is a dictionary such as {{"params": [...], "lr": 0.1}}, got {found}')

@@ -48,16 +48,9 @@ def check_name(kind: str, given: str, known: Iterable[str], otherwise: str) -> N
 
 
 def check_known(function: str, given: Iterable[str], known: Collection[str], elsewhere: Mapping[str, str]) -> None:
-    """Refuse arguments that a function does not take, as Python does, and say what to write instead.
+    """Refuse arguments that a function does not take, as Python does, by a TypeError that says what to write instead.
 
-    Args:
-        function: The name of the function.
-        given: The names of the arguments.
-        known: The names of those that it takes.
-        elsewhere: By name, how to give what belongs elsewhere.
-
-    Raises:
-        TypeError: There is such an argument.
+    What belongs ``elsewhere`` is told how to give it, by its name.
     """
     for name in given:
         if name not in known:
@@ -80,11 +73,7 @@ def _arguments_of(made_by: Callable[..., None]) -> list[str] | None:
 
 
 def suggestion(given: Any, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the known one that was probably meant, if there is one.
-
-    >>> suggestion("trian", ["train", "predict"])
-    "; did you mean 'train'?"
-    """
+    """The end of a message about an unknown name: the known one that was probably meant, if there is one."""
     names, text = list(known), str(given).lower()
     longer = [name for name in names if text and name.startswith(text)]
     meant = longer or get_close_matches(text, names, n=1)

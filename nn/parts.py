@@ -38,11 +38,7 @@ def parameters(symbol: str, draw: Callable[[], float], *shape: int) -> Any:
 
 
 def within(bound: float, rng: Any = None) -> Callable[[], float]:
-    """A function that draws numbers between −bound and bound.
-
-    >>> abs(within(0.25)()) <= 0.25
-    True
-    """
+    """A function that draws numbers between −bound and bound."""
     return lambda: (rng or random).uniform(-bound, bound)
 
 

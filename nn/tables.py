@@ -48,9 +48,8 @@ class Table:
     def numbers(self, columns: Sequence[str], *, may_drop: bool = False) -> list[list[float]]:
         """The numbers of each row in these columns, in this order.
 
-        Raises:
-            DataError: Cells hold no finite number; the message tells all columns that have such cells, and how to do
-                without them if the user ``may_drop`` some.
+        If cells hold no finite number, the error tells all columns that have such cells, and how to do without them if
+        the user ``may_drop`` some.
         """
         place_of = {name: at for at, name in enumerate(self.header)}
         places = [place_of[name] for name in columns]
@@ -60,12 +59,7 @@ class Table:
         return found
 
     def without_empty(self, columns: Sequence[str]) -> Table:
-        """The table without the rows in which a cell of these columns is empty.
-
-        >>> table = Table("fruit.csv", ["weight", "fruit"], [(2, ["150", "apple"]), (3, ["", "cherry"])])
-        >>> table.without_empty(["weight"]).rows
-        [(2, ['150', 'apple'])]
-        """
+        """The table without the rows in which a cell of these columns is empty."""
         places = [self.header.index(name) for name in columns]
         rows = [(line, row) for line, row in self.rows if all(row[at] for at in places)]
         if not rows:
@@ -172,17 +166,13 @@ def _way_out(wrong: Iterable[tuple[str, str]], may_drop: bool) -> str:
 
 
 def read_table(file: DataFile, needed: Iterable[str] = ()) -> Table:
-    """Read a comma-separated UTF-8 file with a header line.
-
-    Args:
-        file: The path, or a file that is open for reading bytes, such as ``sys.stdin.buffer``.
-        needed: Columns that must be there.
+    r"""Read a comma-separated UTF-8 file with a header line: a path, or a file that is open for reading bytes.
 
     Raises:
-        DataError: The file cannot be read, is no table with one name per column, or lacks a column.
+        DataError: The file cannot be read, is no table with one name per column, or lacks a ``needed`` column.
 
     >>> import io
-    >>> read_table(io.BytesIO(b"weight,fruit\\n150, apple\\n"))
+    >>> read_table(io.BytesIO(b"weight,fruit\n150, apple\n"))
     Table(name='data', header=['weight', 'fruit'], rows=[(2, ['150', 'apple'])])
     """
     name = os.fspath(file) if isinstance(file, (str, os.PathLike)) else str(getattr(file, "name", "data"))

@@ -55,7 +55,7 @@ LEVELS: dict[str, list[set[str]]] = {
         {"activations", "chance", "layers", "losses"},
         {"optimizer"},
         {"optim"},
-        {"criteria", "evaluation", "parts", "schedules"},
+        {"evaluation", "parts", "schedules"},
         {"diagnosis", "plots", "sequences"},
         {"export", "training"},
         {"lessons"},

@@ -247,14 +247,7 @@ def _variables(theme: Theme) -> str:
 
 # ---- a single Value --------------------------------------------------------------------------------------------------
 def summary_html(value: Value) -> str:
-    """The label, the expression, the data and the gradient of a Value, as a table.
-
-    >>> a, b = Value(-4.0, "a"), Value(2.0, "b")
-    >>> print(summary_html(a * b).replace("<tr>", "\\n<tr>"))
-    <table><thead>
-    <tr><th>label</th><th>expression</th><th>data</th><th>gradient</th></tr></thead><tbody>
-    <tr><td></td><td>a*b</td><td>-8.0</td><td>not computed</td></tr></tbody></table>
-    """
+    """The label, the expression, the data and the gradient of a Value, as a table."""
     written = shorten(_expression(value), LONGEST) if value.parents else value.op.name
     row = [shorten(label_of(value)), written, repr(value._data), gradient(value.grad, ".17g")]
     return table(["label", "expression", "data", "gradient"], [row])

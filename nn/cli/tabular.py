@@ -33,13 +33,7 @@ Rows = tuple[list[list[float]], list[Any]]  # features, and a target for each ro
 
 @dataclass(frozen=True)
 class TabularModel:
-    """A network for the rows of tables: one output per class, or one output for a number.
-
-    >>> numbers = Standardizer([2.0], [1.0])
-    >>> line = TabularModel(MLP(1, [1], init="zeros"), "y", ["x"], [], "mse_loss", numbers, Standardizer([5.0], [2.0]))
-    >>> line.predictions(line.outputs([[1.0], [2.0]]))
-    [5.0, 5.0]
-    """
+    """A network for the rows of tables: one output per class, or one output for a number."""
 
     model: MLP  # its inputs are standardized features
     target: str  # the column that it predicts

@@ -84,13 +84,9 @@ class Probe:
     """
 
     def __init__(
-        self,
-        model: Any,
-        loss: Callable[[Any, Any], Any],
-        X: Sequence[Any],
-        y: Sequence[Any],
+        self, model: Any, loss: Callable[[Any, Any], Any], X: Sequence[Any], y: Sequence[Any],
         optimizer: Optimizer | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.model, self.loss, self.optimizer = model, loss, optimizer
         named = dict(model.named_parameters()) if hasattr(model, "named_parameters") else {}
         self.paths = {parameter: path for path, parameter in named.items()}

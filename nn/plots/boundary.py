@@ -62,14 +62,9 @@ def _spaced(numbers: Sequence[float], count: int) -> list[float]:
 
 
 def plot_boundary(
-    model: Callable[[Any], Any],
-    X: Sequence[Sequence[float]],
-    y: Sequence[Any],
-    ax: Axes | None = None,
-    *,
-    threshold: float = 0.0,
-    resolution: int = 100,
-) -> Axes:
+    model: Callable[[Any], Any], X: Sequence[Sequence[float]], y: Sequence[Any], ax: Axes | None = None, *,
+    threshold: float = 0.0, resolution: int = 100,
+) -> Axes:  # fmt: skip
     """Colour the plane by the predictions of a classifier with two features, and draw the samples on it.
 
         plot_boundary(model, X, y).set_title("two moons")
@@ -192,14 +187,9 @@ class BoundaryFilm:
 
 
 def animate_boundary(
-    model: Callable[[Any], Any],
-    X: Sequence[Sequence[float]],
-    y: Sequence[Any],
-    *,
-    every: int = 1,
-    threshold: float = 0.0,
-    resolution: int = 60,
-) -> BoundaryFilm:
+    model: Callable[[Any], Any], X: Sequence[Sequence[float]], y: Sequence[Any], *, every: int = 1,
+    threshold: float = 0.0, resolution: int = 60,
+) -> BoundaryFilm:  # fmt: skip
     """Film the boundary of a classifier of two features while it is trained: a callback for ``fit``.
 
         film = animate_boundary(model, X, y, every=5)

@@ -99,13 +99,9 @@ class LivePlot:
     """
 
     def __init__(
-        self,
-        draw: Callable[[Any, Axes], Any] = plot_history,
-        *,
-        samples: Callable[[], Iterable[str]] | None = None,
-        ax: Axes | None = None,
-        interval: float = 0.5,
-    ) -> None:
+        self, draw: Callable[[Any, Axes], Any] = plot_history, *, samples: Callable[[], Iterable[str]] | None = None,
+        ax: Axes | None = None, interval: float = 0.5,
+    ) -> None:  # fmt: skip
         self.plt = pyplot()
         self.draw, self.samples, self.interval = draw, samples, interval
         size = (5.5 if samples is None else 7.5, 3.4)

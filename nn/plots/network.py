@@ -22,13 +22,9 @@ SMALL, LARGE = 16.0, 25.0  # points that a neuron takes, without its name and wi
 
 
 def plot_network(
-    model: Module,
-    ax: Axes | None = None,
-    *,
-    sample: Sequence[float] | None = None,
-    target: Any = None,
+    model: Module, ax: Axes | None = None, *, sample: Sequence[float] | None = None, target: Any = None,
     loss: str | Callable[[Any, Any], Any] = "mse_loss",
-) -> Axes:
+) -> Axes:  # fmt: skip
     """Draw neurons and weights: colour and width of a line show its sign and size, the fill of a neuron its error δ.
 
         plot_network(model, sample=X[0], target=y[0], loss="cross_entropy")
@@ -136,13 +132,9 @@ def _caption(number: int, layer: Layer) -> str:
 
 # ---- gradients -------------------------------------------------------------------------------------------------------
 def plot_gradients(
-    model: Module,
-    ax: Axes | None = None,
-    *,
-    loss: str | Callable[[Any, Any], Any] | None = None,
-    batch: tuple[Sequence[Any], Sequence[Any]] | None = None,
-    bins: int = 30,
-) -> Axes:
+    model: Module, ax: Axes | None = None, *, loss: str | Callable[[Any, Any], Any] | None = None,
+    batch: tuple[Sequence[Any], Sequence[Any]] | None = None, bins: int = 30,
+) -> Axes:  # fmt: skip
     """Draw a histogram of the sizes of the gradients for each layer, one above the other, on a logarithmic axis.
 
         plot_gradients(model, loss="mse_loss", batch=(X, y))

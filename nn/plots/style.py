@@ -91,12 +91,6 @@ def figure_as_html(figure: Any) -> str | None:
     """A figure as an image for a notebook; None if nothing is in it.
 
     A figure that is not white, in a style of matplotlib's such as ``dark_background``, stays as it is.
-
-    >>> from matplotlib.figure import Figure
-    >>> figure = Figure()
-    >>> _ = figure.subplots()
-    >>> print(figure_as_html(figure)[:40])
-    <style>:is([data-jp-theme-light="true"],
     """
     from matplotlib.colors import to_hex
 

@@ -126,11 +126,8 @@ class CheckpointFile:
     def read(self, history: History) -> Any:
         """Set everything as in the checkpoint, the history too; returns what the steps saved in the best epoch.
 
-        Its checksum says that the content is what ``write`` wrote.  What is left to find out, before anything is set,
-        is whether that was for this model, this optimiser and this schedule.
-
-        Raises:
-            FileError: The file cannot be used, or it is of another training; everything is as it was.
+        Its checksum says that the content is what ``write`` wrote.  Before anything is set, it is compared with this
+        model, optimiser and schedule: a ``FileError`` leaves everything as it was.
         """
         document = _with_floats(read_document(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, sealed=True))
         self._compare(document["setting"])

@@ -23,7 +23,7 @@ from nn.schedules import ReduceLROnPlateau
 from nn.training.checkpoint import Checkpoint, CheckpointFile, Snapshot
 from nn.training.history import GLANCE, EarlyStopping, History, Improvement, progress_bar
 from nn.training.steps import CompiledSteps, EagerSteps, Loss, Problem, steps_for, steps_on
-from nn.training.validation import Measure, Samples, alike, copied, metrics_by_name, split_validation
+from nn.training.validation import Measure, Samples, contents_of, metrics_by_name, split_validation
 
 Callback = Callable[[History], None]
 _ELSEWHERE = {
@@ -172,7 +172,9 @@ class _Training:
     every: int = 1  # epochs from one checkpoint to the next
     written: int = 0  # the epoch that the checkpoint is of
     freezes: object = None  # the mark of the last ``requires_grad_`` when fit last looked which parameters are frozen
-    known: Any = None  # a copy of samples and held_out, which callbacks may change; None if there are no callbacks
+    known: Any = (
+        None  # the contents of samples and held_out, which callbacks may change; None if there are no callbacks
+    )
 
     def keep_in(self, given: FilePath | Checkpoint, split: Any) -> None:
         """Write a checkpoint from now on; continue from the one that is there, if that is wanted.
@@ -196,7 +198,7 @@ class _Training:
         self._look(getattr(self.history, self.improvement.monitor))  # that of resumed training
         snapshot = self._snapshot()
         self.written = snapshot.epoch
-        self.known = copied((self.samples, self.held_out)) if self.callbacks else None
+        self.known = contents_of((self.samples, self.held_out)) if self.callbacks else None
         try:
             while len(self.history) < epochs and not self.history.stopped:
                 self._train(min(self._ahead(), epochs - len(self.history)), snapshot)
@@ -286,8 +288,8 @@ class _Training:
             for callback in self.callbacks:
                 callback(history)
             self._check_frozen()
-            steps.load(data=(changed := not alike(self.known, (self.samples, self.held_out))))
-            self.known = copied((self.samples, self.held_out)) if changed else self.known
+            known, self.known = self.known, contents_of((self.samples, self.held_out))
+            steps.load(data=known != self.known)
 
     def _check_frozen(self) -> None:
         """Refuse to go on with other parameters than those that training began with."""

@@ -155,12 +155,7 @@ class EarlyStopping:
 
 
 class Improvement:
-    """Whether a loss still improves, epoch by epoch; without a rule by which to stop, training goes on.
-
-    >>> improvement = Improvement(EarlyStopping("loss", patience=2))
-    >>> improvement.accept([3.0, 2.0, 2.5, 2.0, 1.0]), improvement.reason
-    (4, 'the loss did not improve in 2 epochs')
-    """
+    """Whether a loss still improves, epoch by epoch; without a rule by which to stop, training goes on."""
 
     def __init__(self, stopping: EarlyStopping | None) -> None:
         self.stopping = stopping

@@ -49,10 +49,7 @@ class Problem(NamedTuple):
         return loss
 
     def check_eagerly(self) -> None:
-        """Run the model and the loss without the compiler, so that their errors surface.
-
-        It is on a sample of each length, and on the first where a value is missing.
-        """
+        """Let errors surface: run the model and the loss on a sample of each length, and where a value is missing."""
         lengths = {len(x) if hasattr(x, "__len__") else 0: i for i, x in reversed([*enumerate(self.X)])}
         missing = [bad[0] for rows in (self.X, self.y) if (bad := first_not_finite(rows)) and bad[2] is None]
         with no_grad():
@@ -213,11 +210,8 @@ class CompiledSteps:
     def load(self, *, data: bool = False) -> None:
         """Continue from the parameters and the optimiser, and from all that the loss reads, as they are now.
 
-        Args:
-            data: Whether the samples or targets changed.
-
-        Raises:
-            CompileError: The model or the loss now does something that the compiler cannot do.
+        The samples or targets may have changed, too, if ``data`` says so.  Raises a CompileError if the model or the
+        loss now does something that the compiler cannot do.
         """
         self.looks += 1
         if data:
@@ -234,9 +228,6 @@ class CompiledSteps:
         """A function that gives the loss of each sample, and the outputs if they are wanted, natively.
 
         The parameters are those of the last step: nothing has to be stored for it.
-
-        Raises:
-            CompileError: The model or the loss does something that the compiler cannot do.
         """
         from autograd.compiler.backends import compile_errors
         from autograd.compiler.recording.outside import Outside
@@ -368,9 +359,7 @@ def _sums(gradients: Any, columns: Any, batch: Batch, parameters: Any) -> Any:
 
 
 def steps_on(executor: Any, problem: Problem, optimizer: Optimizer, compile: bool) -> EagerSteps | CompiledSteps:
-    """Steps whose gradients come from an executor.
-
-    Where the loss depends on no parameter they are eager ones, whose first step is an error that says so.
+    """Steps whose gradients come from an executor; eager ones, which say so, where the loss depends on no parameter.
 
     Raises:
         ExecutorError: The model or the loss cannot be compiled.

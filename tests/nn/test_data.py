@@ -28,7 +28,7 @@ from nn.data import (
     samples_of,
     train_test_split,
 )
-from nn.training.validation import alike
+from nn.training.validation import contents_of
 
 TABLE = b"weight,price,fruit\n150,0.5,apple\n6,0.25,cherry\n8.5,-3e-1,cherry\n"
 
@@ -541,11 +541,11 @@ def test_a_message_about_pairs_names_their_place_if_they_have_one() -> None:
 
 @pytest.mark.parametrize("kind", [list, np.array, lambda numbers: {"a": numbers}])
 def test_structures_are_alike_whose_numbers_are_the_same(kind: Callable[[list[float]], Any]) -> None:
-    assert alike(kind([1.0, math.nan]), kind([1.0, math.nan]))
+    assert contents_of(kind([1.0, math.nan])) == contents_of(kind([1.0, math.nan]))
     for other in ([1.0, 2.0], [math.nan, 1.0], [1.0], [math.nan, math.nan]):
-        assert not alike(kind([1.0, math.nan]), kind(other))
-    assert not alike(kind([1.0]), 1.0)
-    assert not alike({"a": 1.0}, {"b": 1.0})
+        assert contents_of(kind([1.0, math.nan])) != contents_of(kind(other))
+    assert contents_of(kind([1.0])) != 1.0
+    assert contents_of({"a": 1.0}) != contents_of({"b": 1.0})
 
 
 def test_the_first_number_that_is_not_finite_has_a_place() -> None:

@@ -65,16 +65,16 @@ def test_an_activation_may_be_a_function() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Neuron(0), "a neuron needs at least 1 input, not 0"),
+        (lambda: Neuron(0), "nin must be at least 1, got 0"),
         (lambda: Neuron(2, activation="swish"), "there is no activation 'swish': there are identity, sigmoid, tanh"),
         (lambda: Neuron(2, activation=["relu"]), r"there is no activation \['relu'\]"),  # type: ignore[arg-type]
         (lambda: MLP(2, [1], activation="rleu"), "there is no activation 'rleu': .*; did you mean 'relu'"),
         (lambda: MLP(2, [1], init="xavier"), "there is no initializer 'xavier': .*; did you mean 'xavier_uniform'"),
         (lambda: Neuron(2, init="ones"), "there is no initializer 'ones': there are uniform, xavier_uniform"),
-        (lambda: Layer(2, 0), "a layer needs at least 1 neuron, not 0"),
+        (lambda: Layer(2, 0), "nout must be at least 1, got 0"),
         (lambda: MLP(2, []), "an MLP needs at least one layer"),
-        (lambda: MLP(2, [3, 0]), "a layer needs at least 1 neuron, not 0"),
-        (lambda: MLP(0, [3]), "a neuron needs at least 1 input, not 0"),
+        (lambda: MLP(2, [3, 0]), "nout must be at least 1, got 0"),
+        (lambda: MLP(0, [3]), "nin must be at least 1, got 0"),
     ],
 )
 def test_what_cannot_be_made_is_refused(make: Callable[[], Any], message: str) -> None:

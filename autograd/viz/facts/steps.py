@@ -78,12 +78,7 @@ def adjoints(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, floa
 
 # ---- forward with other numbers --------------------------------------------------------------------------------------
 def replay(order: Sequence[Value], changed: Mapping[Value, float]) -> dict[Value, float]:
-    """The new numbers of the changed nodes and of all that depend on them; the graph stays as it is.
-
-    >>> x = Value(3.0); y = x * x + 1
-    >>> replay([x, *y.parents, y], {x: 5.0})[y]
-    26.0
-    """
+    """The new numbers of the changed nodes and of all that depend on them; the graph stays as it is."""
     new = dict(changed)
     for node in order:
         if node.parents and node not in changed and any(parent in new for parent in node.parents):

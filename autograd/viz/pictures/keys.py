@@ -62,16 +62,12 @@ def is_network(order: Sequence[Value], places: Mapping[Value, Place]) -> bool:
 def keys_of(
     order: Sequence[Value], roots: Sequence[Value], level: str, places: Mapping[Value, Place] | None = None
 ) -> dict[Value, Hashable]:
-    """The key of every node.
+    """The key of every node; each root keeps a box of its own, or that of the part of a network that it is in.
 
-    Args:
-        order: The nodes in topological order.
-        roots: Each of them keeps a box of its own, or that of the part of a network that it is in.
-        level: "neuron", "layer" or "model": the parts of a network over all samples, by textbook labels or, where these
-            do not tell them apart, by the model that the parameters are in;
-            "repeat": nodes that do the same work on different data;
-            "expression": a labelled node with all that is used for it alone.
-        places: The places of the parameters of models in use; by default they are looked for.
+    The level is "neuron", "layer" or "model", which are parts of a network over all samples, by textbook labels or,
+    where these do not tell them apart, by the model that the parameters are in; or "repeat", nodes that do the same
+    work on different data; or "expression", a labelled node with all that is used for it alone.  The places of the
+    parameters of models in use are looked for if they are not given.
     """
     # Each node first gets a home: a module of the network, or the node that it is a part of (Own).  Homes that are
     # nodes are then told apart by what they do, so that nodes that do the same on different data have the same key.

@@ -121,9 +121,6 @@ def image_of(svg: str, text: str, *, follows: bool) -> str:
     """An SVG as an image in HTML, no narrower than it is: it was made as small as it can be read, and scrolls.
 
     A picture that ``follows`` turns dark where what is around it is dark.
-
-    >>> print(image_of('<svg width="9"><path fill="#ddeefa"/></svg>', "a path", follows=False)[:50])
-    <img class='autograd-picture' alt='a path' style='
     """
     pairs = _pairs(THEMES["light"], THEMES["dark"]).items() if follows else ()
     dark = "".join([f'[{name}="{old}"]{{{name}:{new}}}' for old, new in pairs for name in ("fill", "stroke")])

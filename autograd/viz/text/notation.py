@@ -57,14 +57,7 @@ def product(factors: Sequence[float], spec: str = ".4g", *, first: bool = True) 
 
 
 def gradient(grad: float, spec: str = ".4g") -> str:
-    """A gradient as drawings write it; before any backward it is not 0 but "not computed".
-
-    >>> x = Value(2.0); y = x * 0.0
-    >>> gradient(x.grad)
-    'not computed'
-    >>> y.backward(); gradient(x.grad)
-    '0'
-    """
+    """A gradient as drawings write it; before any backward it is not 0 but "not computed"."""
     return NOT_COMPUTED if type(grad) is int else number(grad, spec)
 
 
@@ -105,10 +98,6 @@ def reading_order(*roots: T) -> list[T]:
     """A topological order in which the first operand comes before the others, as in a formula.
 
     ``topological_order`` visits the last operand first, which is fastest.
-
-    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
-    >>> [node.label or node.op.symbol for node in reading_order(a * b + b**2)]
-    ['a', 'b', '*', ' ', '**', '+']
     """
     # A node waits on the stack, below its operands, until these are in order.  Boxes of a folded drawing may depend on
     # each other: an operand that waits itself is not waited for again.
@@ -206,11 +195,7 @@ def _symbol(nodes: Sequence[Value], unnamed: str) -> str:
 
 
 def stem(nodes: Sequence[Value]) -> str:
-    """The symbol of labels that differ in their indices only; nothing if there is none.
-
-    >>> stem([Value(1.0, "x₁"), Value(2.0, "x₂")]), stem([Value(1.0, "x₁"), Value(2.0, "y")])
-    ('x', '')
-    """
+    """The symbol of labels that differ in their indices only; nothing if there is none."""
     return shorten(family([label_of(node) for node in nodes]), LONGEST_OPERAND)
 
 

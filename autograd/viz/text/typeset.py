@@ -81,11 +81,7 @@ def latex_number(x: float, spec: str = ".4g") -> str:
 
 
 def latex_factor(x: float, spec: str = ".4g") -> str:
-    r"""A number as a factor: in parentheses if it is negative, or has a power of ten.
-
-    >>> print(latex_factor(-2.0), latex_factor(2.0))
-    (-2) 2
-    """
+    """A number as a factor: in parentheses if it is negative, or has a power of ten."""
     text = latex_number(x, spec)
     return f"({text})" if text.startswith("-") or "cdot" in text else text
 
