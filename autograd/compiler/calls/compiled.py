@@ -24,6 +24,7 @@ from autograd.compiler.recording.arguments import Apart, arguments_of, parts_of_
 from autograd.compiler.recording.outside import Outside
 from autograd.modes import current_modes, open_contexts
 from autograd.trees import NumpyKindError, ObjectError, OwnKindError, rebuild
+from autograd.value import Value
 
 if TYPE_CHECKING:
     from autograd.compiler.calls.plans import Plan, PointPlan, StepPlan
@@ -127,7 +128,11 @@ class Compiled(Uncompiled):
     def _value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """``value_and_grad`` for arguments of any kind, and for functions with guards."""
         args = positional(self.f, args, keywords)
+        if self.asks_for_values is None:
+            self.asks_for_values = self._seen().asks_for_values
         try:
+            if self.asks_for_values:  # then its arguments are Values, as for ``autograd.value_and_grad``
+                args = tuple([rebuild(arg, map(_as_value, arguments_of(arg))) for arg in args])
             apart = self._apart(args, self.backend != "python" and not self.has_effects)
         except NumpyKindError:  # such as float32: the function is differentiated at floats
             return self._value_and_grad(*[rebuild(arg, arguments_of(arg)) for arg in args])
@@ -323,6 +328,10 @@ class Compiled(Uncompiled):
     def __repr__(self) -> str:
         count = self.recordings + sum([x.recordings for x in self.objects.known.values()])
         return f"<compiled {getattr(self.f, '__name__', 'function')}, recorded {count} time{'s' * (count != 1)}>"
+
+
+def _as_value(x: Any) -> Any:
+    return Value(x) if type(x) is float else x
 
 
 @lru_cache(16)

@@ -70,6 +70,7 @@ class Recordings:
         has_effects: Whether the function is known to change something.
         changes_arguments: Whether it changes lists or dictionaries in its arguments.
         takes_numbers: Whether it did with plain numbers what Python's own can do, and returned one number.
+        asks_for_values: Whether it may ask of a number whether it is a Value; None before its first recording.
         bound: Whether it was called as the method of an object, which has a compiled method of its own.
         lists: The ids of lists and dictionaries from outside that it changes.
         changes: The change that made its last recording useless, as a text; empty if there was none.
@@ -88,6 +89,7 @@ class Recordings:
         self.budget = Budget()
         self.has_effects = self.changes_arguments = self.bound = False
         self.takes_numbers = True
+        self.asks_for_values: bool | None = None
         self.lists: frozenset[int] = frozenset()
         self.never = self.changes = ""
         self._lock = threading.RLock()
@@ -141,6 +143,7 @@ class Recordings:
             one = recording.form is None and recording.changed is None
             self.takes_numbers &= one and not recording.wants_nodes
             self.lists |= recording.effects.lists
+            self.asks_for_values = outside.asks_for_values
             cause = _cause_of(variant, self.variants.get(structure, ()), self.entries, args)
             self.entries.append(Entry(self.recordings, cause, variant, seconds))
             self.changes = outside.changed()

@@ -76,8 +76,7 @@ class Outside:
         live: Numbers that the caller looks at itself: the ids of the containers, and the keys there.
         seen: By id, the objects among it.
         values: The Values among it.
-        functions: The user's functions among it.
-        codes: Their code.
+        functions, codes: The user's functions among it, and their code.
         generators: The random generators and streams among it.
         watches: What looks at all of it.
         never: Why no look can tell whether it is as it was; empty if a look can.
@@ -169,6 +168,13 @@ class Outside:
     def reads(self, attribute: str) -> bool:
         """Whether code of the user's may ask for an attribute of this name."""
         return any(attribute in codenames.names_read(code) for code in self.codes)
+
+    @property
+    def asks_for_values(self) -> bool:
+        """Whether code of the user's may ask of a number whether it is a Value."""
+        asks = self.reads("isinstance") or any(map(codenames.asks_for_class, self.codes))
+        kinds = id(Value) in self.seen or not {"float", "Number", "Real"}.isdisjoint(self.names)
+        return (asks and kinds) or self.reads("type")
 
     def differences(self) -> list[Difference] | None:
         """All objects that are other ones now; None if some are of a kind that cannot be set."""
@@ -344,22 +350,20 @@ class Outside:
 
     def _visit_class(self, kind: type, where: str) -> None:
         self._note_named(self._visit_class, kind, where)
-        any_name = self.is_dynamic
         for cls in kind.__mro__:
             package = package_of(cls.__module__)
             if package in FIXED:
                 continue
             space = vars(cls)
             # Where names are made at run time, any data may be meant.  Methods would lead through whole packages.
-            data = {x for x in space if not (callable(space[x]) or hasattr(space[x], "__get__"))} if any_name else set()
+            data = {x for x in space if self.is_dynamic and not (callable(space[x]) or hasattr(space[x], "__get__"))}
             special = {x for x in space if x[:2] == "__" and isinstance(space[x], _METHODS)}
             if package in _READ_ONLY:  # to make a model and to write it asks for attributes that no number depends on
                 special -= {"__new__", "__repr__"}
             chosen = special | data | self.names
             if package not in _READ_ONLY:
-                self._watch(
-                    id(cls), watches.of_names, f"{cls.__name__}.", chosen | self.stored, space, self._freed, cls
-                )
+                names = chosen | self.stored
+                self._watch(id(cls), watches.of_names, f"{cls.__name__}.", names, space, self._freed, cls)
             self._see_names(space, chosen & space.keys(), f"{cls.__name__}.", id(cls))
 
     def _visit_object(self, x: Any, where: str) -> None:
