@@ -103,8 +103,7 @@ class Outside:
         self._cells: dict[int, tuple[str, Any]] = {}
         self._passed: set[tuple[int, str]] = set()  # the namespaces and names that were followed
         self._pending: list[tuple[Any, str]] = [(f, "")]
-        self._references: list[Any] = []
-        self._texts: set[str] = set()
+        self._references, self._texts = list[Any](), set[str]()
         # What has attributes, of which those count that code names: how they are followed, and the names known then.
         self._named: dict[int, tuple[Callable[[Any, str], None], Any, str, int]] = {}
         self._made: dict[Any, tuple[Callable[..., Watch | None], Sequence[Any]]] = {}  # what makes the watches
@@ -294,7 +293,8 @@ class Outside:
             self._push(enumerate(inside.members), where)
 
     def _visit_function(self, f: FunctionType, where: str) -> None:
-        if (package := package_of(f.__module__)) in FIXED:
+        if (package := package_of(f.__module__)) in FIXED:  # such as what ``grad`` returned, with the user's function
+            self._push(enumerate(filter(callable, map(content, f.__closure__ or ()))), where)
             return
         codes = list(codenames.codes_inside(f.__code__))
         names = {name for code in codes for name in codenames.names_read(code)}

@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Value
+from autograd import Value, functional
+from autograd.trees import flatten
 
 Made = tuple[Callable[[float], Any], Callable[[], Any]]  # a function, and what shows the state
 
@@ -273,6 +274,29 @@ def test_state_is_what_it_is_without_the_compiler(make: Callable[[Value], Made])
         for found, expected in zip(run(True), run(False)):
             assert found[:2] == pytest.approx(expected[:2], rel=1e-13)
             assert found[2] == expected[2]
+
+
+@pytest.mark.parametrize("transformation", [functional.grad, functional.value_and_grad, functional.jacobian])
+def test_what_a_function_reads_and_changes_inside_a_transformation_is_seen(transformation: Any) -> None:
+    """The transformation is made outside of what is compiled: its function is in a closure of this library."""
+
+    def run(compiled: bool) -> list[Any]:
+        w, state, rate = Value(0.5), {"calls": 0}, types.SimpleNamespace(now=1.0)
+
+        def f(x: Any) -> Any:
+            state["calls"] += 1
+            return w * x * x * rate.now * state["calls"]
+
+        slope = transformation(f)
+        g = autograd.compile(slope) if compiled else slope
+        step = autograd.compile(lambda x: slope(x)) if compiled else slope
+        found = []
+        for x in (1.0, 2.0, 3.0, 2.0, 5.0):
+            found += [getattr(y, "data", y) for y in flatten([g(x), step(x)])] + [state["calls"]]
+            rate.now *= 0.5
+        return found
+
+    assert run(True) == pytest.approx(run(False), rel=1e-14)
 
 
 def test_numbers_in_class_attributes_are_a_part_of_the_program() -> None:
