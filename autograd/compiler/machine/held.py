@@ -13,7 +13,7 @@ from typing import Any
 
 from autograd.compiler.backends import UnsupportedError
 from autograd.compiler.machine.native.jit import available
-from autograd.compiler.recording.places import Reader, TreeReader
+from autograd.compiler.recording.places import Reader, Source
 from autograd.compiler.recording.record import Recording
 from autograd.compiler.recording.written import Part
 from autograd.ops import constant
@@ -84,7 +84,7 @@ class Held:
         self.leaves.update(zip(zip(repeat("data"), recording.parameters), range(first)))
         self.leaves.update(zip(zip(repeat("grad"), recording.effects.reads), range(first, first + 2**60)))
         if read is not None:
-            keys = list(_keys_of(read))
+            keys = list(_keys_of(read.sources))
             first += len(recording.effects.reads)
             self.leaves.update([(keys[k], first + number) for number, k in enumerate(read.wanted)])
 
@@ -129,7 +129,7 @@ class Held:
 
         If these are equal for two recordings, then so are the keys, and the recordings can share one memory.
         """
-        trees = [(id(tree.place.space), tree.place.key, tree.size) for tree in self.trees]
+        trees = [(id(tree.place.space), tree.place.key, tree.rows) for tree in self.trees]
         return self.data, self.grads, trees, [(id(column), len(column)) for column in self.columns]
 
     def _of_the_rest(self, read: Reader | None) -> None:
@@ -137,33 +137,27 @@ class Held:
         self.read_leaves: list[int] = []
         if read is None:
             return
-        lists = {id(column) for column in self.columns}
-        kept = [k for k, place in enumerate(read.places) if id(place.space) not in lists]
-        places = [read.places[k] for k in kept]
-        held = {*map(id, self.trees)}
-        trees = [tree for tree in read.trees if id(tree) not in held]
-        if places or trees:
-            found = Reader(places, [read.kinds[k] for k in kept], trees, ())
-            keys = list(_keys_of(found))
-            found.wanted = [k for k, key in enumerate(keys) if key in self.leaves]
-            self.read, self.read_leaves = found, [self.leaves[keys[k]] for k in found.wanted]
+        lists, held = {id(column) for column in self.columns}, {*map(id, self.trees)}
+        rest = [x for x in read.sources if id(x) not in held and id(x.place.space) not in lists]
+        if rest:
+            keys = list(_keys_of(rest))
+            wanted = [k for k, key in enumerate(keys) if key in self.leaves]
+            self.read, self.read_leaves = Reader(rest, wanted), [self.leaves[keys[k]] for k in wanted]
 
 
-def _keys_of(read: Reader) -> Iterator[Any]:
-    """The keys of all numbers that the reader reads, in order."""
-    for place in read.places:
-        yield id(place.space), place.key, 0
-    for tree in read.trees:
-        yield from zip(repeat(id(tree.place.space)), repeat(tree.place.key), range(tree.count))
+def _keys_of(sources: Sequence[Source]) -> Iterator[Any]:
+    """The keys of all numbers that are read, in order."""
+    for source in sources:
+        yield from zip(repeat(id(source.place.space)), repeat(source.place.key), range(source.count))
 
 
-def _trees(read: Reader | None, parts: Sequence[Part], deferrable: set[tuple[int, Any]]) -> list[TreeReader]:
+def _trees(read: Reader | None, parts: Sequence[Part], deferrable: set[tuple[int, Any]]) -> list[Source]:
     """The lists of tuples that may be deferred: the function keeps them, or replaces them by lists of the same size."""
     widths = {(id(part.place.space), part.place.key): (part.width, len(part.nodes)) for part in parts}
     found = []
-    for tree in read.trees if read else ():
+    for tree in read.sources if read else ():
         key = id(tree.place.space), tree.place.key
-        rows, width = tree.size
+        rows, width = tree.rows
         if key in deferrable and rows and widths.get(key, (width, tree.count)) == (width, tree.count):
             found.append(tree)
     return sorted(found, key=lambda tree: (id(tree.place.space), tree.place.key))
@@ -179,7 +173,7 @@ def _columns(recording: Recording, read: Reader | None, parts: Sequence[Part]) -
     }
     lists: dict[int, list[Any]] = {}
     counts: dict[int, int] = {}
-    for place, kind in zip(read.places, read.kinds) if read else ():
+    for place, kind, *_ in read.sources if read else ():
         if type(place.space) is list and kind is float:
             lists[id(place.space)] = place.space
             counts[id(place.space)] = counts.get(id(place.space), 0) + 1

@@ -62,7 +62,7 @@ class Home:
         self.nowhere = len(self.frame) - 1
         self._scratch = aligned(0)
         places = np.array([slots[key] for key in held.keys], dtype=int)
-        self._tree_widths = [tree.size[1] for tree in held.trees]
+        self._tree_widths = [tree.rows[1] for tree in held.trees]
         trees = [tree.count for tree in held.trees]
         sizes = [len(self.data), len(self.grads), *trees, *map(len, held.columns)]
         parts = [places[start:end] for start, end in pairwise(accumulate(sizes, initial=0))]

@@ -130,13 +130,13 @@ class _Walk:
             self.leaves.plain = False
             leaves += x
             return type(x), len(x), of
-        if of is list and {*map(type, x)} == {list}:  # a matrix, 3x faster than by rows
+        if of in (list, tuple) and {*map(type, x)} == {of}:  # a matrix, 3x faster than by rows
             flat = [*chain.from_iterable(x)]
             values = {*map(type, flat)} == {Value}
             if values or all_floats(flat):
                 self.leaves.plain = self.leaves.plain and not values
                 leaves += flat
-                return type(x), tuple([(list, len(row), Value) if row and values else (list, len(row)) for row in x])
+                return type(x), tuple([(of, len(row), Value) if row and values else (of, len(row)) for row in x])
         return None
 
     def _container(self, x: Any, where: Any) -> Any:
@@ -155,6 +155,17 @@ def arguments_of(x: Any, where: Any = "argument", *, fixed: bool = True) -> list
     walk = _Walk(fixed)
     walk.shape(x, where)
     return list(walk.leaves)
+
+
+def plain_numbers(objects: Sequence[Any]) -> tuple[Any, list[Any]] | None:
+    """The structure of some objects and the numbers in them; None if there is more than floats and ints up to 2**46."""
+    walk = _Walk(fixed=False)
+    try:
+        shapes = tuple([walk.shape(x, "") for x in objects])
+    except (TypeError, OverflowError):
+        return None
+    plain = not walk.others and {float, int}.issuperset(map(type, walk.leaves))
+    return (shapes, list(walk.leaves)) if plain else None
 
 
 def _checked_number(x: Any, where: Any) -> float:

@@ -25,11 +25,6 @@ EXACT = 2**53  # up to here every int is a float
 SMALL = 2**46  # up to here are most ints: 128 of them can be added without a guard
 
 
-def all_small(numbers: Sequence[Any]) -> bool:
-    """Whether the ints among these are of a size that a program may add."""
-    return max([abs(x) for x in numbers if type(x) is int], default=0) <= SMALL
-
-
 def divisor(x: Any) -> Any:
     """A plain number by which another one is divided: that an int is not 0 is a guard.
 
