@@ -170,10 +170,10 @@ class Outside:
 
     @property
     def asks_for_values(self) -> bool:
-        """Whether code of the user's may ask of a number whether it is a Value."""
+        """Whether code may ask of a number whether it is a Value, or catch an error that no Value raises."""
         asks = self.reads("isinstance") or any(map(codenames.asks_for_class, self.codes))
         kinds = id(Value) in self.seen or not {"float", "Number", "Real"}.isdisjoint(self.names)
-        return (asks and kinds) or self.reads("type")
+        return (asks and kinds) or self.reads("type") or any(map(codenames.catches_arithmetic, self.codes))
 
     def differences(self) -> list[Difference] | None:
         """All objects that are other ones now; None if some are of a kind that cannot be set."""
