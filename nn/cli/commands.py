@@ -176,16 +176,16 @@ def draw(model: str, *, data: str | None = None, row: int | None = None, out: st
         raise DataError("--row needs --data, the file that holds the row")
     _check_output(out, model, data)
     trained = TabularModel.load(model)
-    root, story = _graph(trained, data, row or 1)
+    root, story, inputs = _graph(trained, data, row or 1)
     root.backward()
     write = write_html if Path(out).suffix.lower() == ".html" else save
     with file_errors("write", out):
         write(root, out, parameters=trained.model)
-    say(f"{story}, and its gradients\nwrote {out}")
+    say(f"{story}, and its gradients\n{inputs}\nwrote {out}")
 
 
-def _graph(trained: TabularModel, data: str | None, row: int) -> tuple[Value, str]:
-    """The node to draw, and a description of it."""
+def _graph(trained: TabularModel, data: str | None, row: int) -> tuple[Value, str, str]:
+    """The node to draw, a description of it, and a line about its inputs."""
     features, place = [trained.scaling.mean], "with every feature at its mean"
     if data is not None:
         table = read_table(_file(data), needed=trained.feature_names)
@@ -193,24 +193,31 @@ def _graph(trained: TabularModel, data: str | None, row: int) -> tuple[Value, st
             raise DataError(f"{table.name}: there is no row {row}, only {len(table.rows)}")
         table = Table(table.name, table.header, [table.rows[row - 1]])
         features, place = table.numbers(trained.feature_names), f"of row {row} of {_name(data)}"
-    outputs = trained.model(_inputs(trained, trained.scaling.transform(features)[0]))
+    leaves, inputs = _inputs(trained, features[0])
+    outputs = trained.model(leaves)
     if data is not None and trained.target in table.header:
         (target,) = trained.as_trained(trained.targets(table))
         loss: Value = LOSSES[trained.loss](outputs, target)
         loss.label = "J"
-        return loss, f"the loss J = {loss.data:.6g} {place}"
+        return loss, f"the loss J = {loss.data:.6g} {place}", inputs
     if isinstance(outputs, Value):
-        return outputs, f"the output {outputs.data:.6g} {place}"
+        return outputs, f"the output {outputs.data:.6g} {place}", inputs
     largest = max(outputs, key=lambda a: a.data)
-    return largest, f"the output {largest.data:.6g} for {trained.class_names[outputs.index(largest)]!r} {place}"
+    return largest, f"the output {largest.data:.6g} for {trained.class_names[outputs.index(largest)]!r} {place}", inputs
 
 
-def _inputs(trained: TabularModel, numbers: Sequence[float]) -> list[Value]:
-    """The features as leaves, so that they have gradients, too; named by column, or x₁, x₂, … if there are many."""
-    names = trained.feature_names
+def _inputs(trained: TabularModel, features: Sequence[float]) -> tuple[list[Value], str]:
+    """The features as leaves, so that they have gradients, too; and a line with their numbers, also in the columns' units.
+
+    The network computes with standardized features.  Their names say so: a column's name alone would promise its unit.
+    """
+    names, numbers = trained.feature_names, trained.scaling.transform([features])[0]
     if len(names) > _FEATURES_BY_NAME:
-        names = [notation("x", None, k) for k in range(1, len(names) + 1)]
-    return [Value(number, name) for number, name in zip(numbers, names, strict=True)]
+        leaves = [Value(z, notation("x", None, k)) for k, z in enumerate(numbers, 1)]
+        return leaves, f"standardized inputs: {leaves[0].label} to {leaves[-1].label}, in the order of the columns"
+    leaves = [Value(z, f"{name} standardized") for name, z in zip(names, numbers, strict=True)]
+    pairs = [f"{name} {x:.6g} → {z:.4g}" for name, x, z in zip(names, features, numbers, strict=True)]
+    return leaves, f"standardized inputs: {', '.join(pairs)}"
 
 
 def export(model: str, *, out: str = "-") -> None:

@@ -51,8 +51,8 @@ class Panel {
       make("p", {}, this.app.walk.scalar
         ? "Each box is one number. Forward computes the data from left to right. Backward goes against the arrows: what "
           + "a box hands back is its own gradient times the number on the arrow, and whatever arrives is added up."
-        : "Each box stands for many numbers, from the smallest to the largest. An arrow carries the derivatives of what "
-          + "leaves a box by what enters it."),
+        : "Each box stands for many numbers: its lines show the smallest and the largest. The text on an arrow shows the "
+          + "derivatives of what the box it points to computes, with respect to what comes in along the arrow."),
       make("ul", {}, ...kinds.map((kind) => make("li", {}, sample(kind), KINDS[kind]))),
       make("h3", {}, "Look closer"),
       make("p", {}, "Select a box to see where its gradient comes from."),

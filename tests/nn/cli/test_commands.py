@@ -287,21 +287,39 @@ def test_a_row_is_drawn_with_its_loss_and_the_names_of_its_features(
 ) -> None:
     status, out, err = run(capsys, "draw", "fruit.json", "--data", "fruit.csv", "--row", "13")
     assert (status, err) == (0, "")
-    loss = re.fullmatch(r"the loss J = (\S+) of row 13 of fruit.csv, and its gradients\nwrote net.svg\n", out)
+    loss = re.match(r"the loss J = (\S+) of row 13 of fruit.csv, and its gradients\nstandardized inputs: ", out)
     assert loss
     text = "".join(ElementTree.parse("net.svg").getroot().itertext())
-    for part in ("weight", "width", "layer 2: 16 neurons", f"{float(loss[1]):.4g}"):
+    for part in ("weight standardized", "width standardized", "layer 2: 16 neurons", f"{float(loss[1]):.4g}"):
         assert part in text
     (trained / "first.csv").write_text("\n".join([*FRUIT.splitlines()[:1], FRUIT.splitlines()[13]]))
     _, out, _ = run(capsys, "evaluate", "fruit.json", "first.csv", "--json")
     assert json.loads(out)["loss"] == pytest.approx(float(loss[1]), rel=1e-5)
 
 
+def test_standardized_numbers_are_named_so_beside_those_of_the_file(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run(capsys, "draw", "fruit.json", "--data", "fruit.csv", "--row", "13", "--out", "row.dot")
+    drawing = (trained / "row.dot").read_text(encoding="utf-8")
+    row = dict(zip(FRUIT.splitlines()[0].split(","), FRUIT.splitlines()[13].split(",")))
+    inputs = re.findall(r"(\w+) (\S+) → (\S+?)[,\n]", out)
+    assert {name for name, _, _ in inputs} == {"weight", "width"}
+    scaling = load_model("fruit.json")[1]["standardizer"]
+    for (name, raw, standardized), mean, scale in zip(inputs, scaling["mean"], scaling["scale"], strict=True):
+        assert float(raw) == float(row[name])
+        assert float(standardized) == pytest.approx((float(raw) - mean) / scale, rel=1e-3)
+        assert f"{name} standardized\\ndata {standardized}\\n" in drawing
+
+
 def test_without_the_target_an_output_is_drawn(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (trained / "new.csv").write_text("width,weight\n1,6\n")
     status, out, _ = run(capsys, "draw", "fruit.json", "new.csv", "--out", "new.dot")  # as ``predict`` takes the file
     assert status == 0
-    assert re.fullmatch(r"the output \S+ for 'cherry' of row 1 of new.csv, and its gradients\nwrote new.dot\n", out)
+    assert re.fullmatch(
+        r"the output \S+ for 'cherry' of row 1 of new.csv, and its gradients\nstandardized inputs: .*\nwrote new.dot\n",
+        out,
+    )
     assert "z³₂" in (trained / "new.dot").read_text(encoding="utf-8")
 
 
@@ -313,7 +331,7 @@ def test_without_data_the_average_is_drawn(trained: Path, capsys: pytest.Capture
     assert float(number[1]) == pytest.approx(load_model("line.json")[0]([0.0]).data, rel=1e-5)
     weight = load_model("line.json")[0].parameters()[0].data
     text = (trained / "line.dot").read_text(encoding="utf-8")
-    assert f'label="x\\ndata 0\\ngrad {weight:.4g}"' in text
+    assert f'label="x standardized\\ndata 0\\ngrad {weight:.4g}"' in text
 
 
 def test_many_features_are_drawn_as_one_box(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
