@@ -166,25 +166,29 @@ def test_each_page_of_the_gallery_opens(visit: Visit, name: str) -> None:
 
 @needs_pyodide
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_output_is_seen_in_each_picture_of_the_gallery_in_letters_that_can_be_read(
-    visit: Visit, scheme: str
+@pytest.mark.parametrize("width", [320, 1280])
+def test_each_picture_of_the_gallery_is_seen_whole_in_letters_that_can_be_read(
+    visit: Visit, scheme: str, width: int
 ) -> None:
-    page = visit("gallery/", scheme=scheme)
+    page = visit("gallery/", size=(width, 800), scheme=scheme)
+    assert width_needed(page) <= width
     for name in website.EXAMPLES:
         image = page.locator(f"img[src='{name}-light.svg']")
         image.scroll_into_view_if_needed()
         assert image.evaluate("image => image.currentSrc").endswith(f"{name}-{scheme}.svg")
-        natural, seen = image.evaluate("image => [image.naturalHeight, image.clientHeight]")
+        assert image.evaluate("image => [image.clientWidth, image.clientHeight]") == image.evaluate(
+            "image => [image.naturalWidth, image.naturalHeight]"  # a pixel is a pixel
+        )
         text = page.request.get(image.evaluate("image => image.currentSrc")).text()
         assert min(map(float, re.findall(r'<text [^>]*font-size="([\d.]+)"', text))) >= 10
-        assert image.evaluate("image => getComputedStyle(image).objectFit") == "none"  # a pixel is a pixel
-        above = float(image.evaluate("image => getComputedStyle(image).objectPosition").split()[1].removesuffix("px"))
-        heights = [float(y) for y in re.findall(r",(-?[\d.]+)", _last_box(text))]
-        down = natural - 4 + (min(heights) + max(heights)) / 2
-        assert 0 < above + down < seen
-
-
-def _last_box(svg: str) -> str:
-    """The corners of the box with a double outline."""
-    (points,) = re.findall(rf'<polygon fill="(?:{"|".join(OUTPUTS)})"[^>]* points="([^"]*)"', svg)
-    return str(points)
+        assert sum(text.count(f'<polygon fill="{fill}"') for fill in OUTPUTS) == 1  # down to the output
+        frame = page.locator(".scroll", has=image)
+        area, room = image.bounding_box(), frame.bounding_box()
+        if width == 1280:  # at once
+            assert room["x"] <= area["x"]
+            assert area["x"] + area["width"] <= room["x"] + room["width"]
+        else:  # by scrolling, which the keyboard can do, too
+            frame.focus()
+            frame.evaluate("frame => frame.scrollTo(frame.scrollWidth, 0)")
+            area = image.bounding_box()
+            assert area["x"] + area["width"] <= room["x"] + room["width"] + 1

@@ -33,9 +33,9 @@ import lessons  # noqa: E402 - after the path
 import runner  # noqa: E402
 from sources import Sources, sources_of  # noqa: E402
 
-from autograd import draw_dot  # noqa: E402
+from autograd import Value, draw_dot  # noqa: E402
 from autograd.viz import page  # noqa: E402
-from autograd.viz.pictures.theme import THEMES, Kind  # noqa: E402
+from autograd.viz.pictures.theme import THEMES  # noqa: E402
 
 EXAMPLES = ("expression", "neuron", "xor", "attention", "gpt")
 
@@ -176,15 +176,17 @@ def build_playground(folder: Path, sources: Sources, parts: list[str]) -> None:
 BACK = "<a id='gallery' href='./'>Gallery</a>"
 
 
-def _for_a_card(svg: str, theme: str) -> tuple[str, float]:
-    """A picture whose text is as large as the text around it, and how far down in it the output is, in pixels."""
-    width, height = (float(size) for size in re.findall(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', svg)[0])
-    as_pixels = svg.replace(f'width="{width:g}pt" height="{height:g}pt"', f'width="{width:.0f}" height="{height:.0f}"')
-    *_, top = map(float, re.findall(r"translate\((\S+) (\S+)\)", svg)[0])
-    fill = THEMES[theme].looks[Kind.OUTPUT].fill
-    (points,) = re.findall(rf'<polygon fill="{fill}"[^>]* points="([^"]*)"', svg)
-    heights = [float(point.split(",")[1]) for point in points.split()]
-    return as_pixels, top + (min(heights) + max(heights)) / 2
+WIDEST = 1_100  # pixels that a card of the gallery has room for
+
+
+def _card_picture(root: Value, theme: str) -> str:
+    """The drawing of a graph for a card, with as much detail as the card has room for; a pixel is a pixel."""
+    for fold in ("auto", "layer", "model"):
+        svg = draw_dot(root, fold=fold, theme=theme).pipe("svg", encoding="utf-8")
+        ((width, height),) = re.findall(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', svg)
+        if float(width) <= WIDEST:
+            break
+    return svg.replace(f'width="{width}pt" height="{height}pt"', f'width="{width}" height="{height}"')
 
 
 def build_gallery(folder: Path, sources: Sources, parts: list[str]) -> None:
@@ -199,19 +201,17 @@ def build_gallery(folder: Path, sources: Sources, parts: list[str]) -> None:
         text = page(root, title=title).html.replace('<div class="tools">', f'<div class="tools">{BACK}', 1)
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
         for theme in ("dark", "light"):
-            picture = draw_dot(root, fold="layer", theme=theme).pipe("svg", encoding="utf-8")
-            as_pixels, down = _for_a_card(picture, theme)
-            (folder / f"{name}-{theme}.svg").write_text(as_pixels, encoding="utf-8")
-        image = (
+            (folder / f"{name}-{theme}.svg").write_text(_card_picture(root, theme), encoding="utf-8")
+        image = (  # a narrow screen scrolls it in its frame: made smaller, its text could not be read
+            f"<div class='scroll' tabindex='0' role='region' aria-label='Picture of {html.escape(title)}'>"
             f"<picture><source media='(prefers-color-scheme: dark)' srcset='{name}-dark.svg'>"
-            f"<img src='{name}-light.svg' alt='Graph of: {html.escape(title)}' style='--output: {down:.0f}px'>"
-            "</picture>"
+            f"<img src='{name}-light.svg' alt='Graph of: {html.escape(title)}'></picture></div>"
         )
         again = f" <a href='../playground/#example={name}'>Change it</a>" if "playground" in parts else ""
         cards.append(
-            f"<li><h2><a href='{name}.html'>{html.escape(title)}</a></h2>{image}<p>{html.escape(rest)}</p>{again}</li>"
+            f"<li><h2><a href='{name}.html'>{html.escape(title)}</a></h2><p>{html.escape(rest)}</p>{image}{again}</li>"
         )
-    main = f"<h1>Gallery</h1><p>Pages to step through.</p><ul class='cards'>{''.join(cards)}</ul>"
+    main = f"<h1>Gallery</h1><p>Pages to step through.</p><ul class='wide cards'>{''.join(cards)}</ul>"
     _write(folder / "index.html", PARTS["gallery"].title, main, parts)
 
 

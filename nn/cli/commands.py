@@ -207,7 +207,7 @@ def _graph(trained: TabularModel, data: str | None, row: int) -> tuple[Value, st
 
 
 def _inputs(trained: TabularModel, features: Sequence[float]) -> tuple[list[Value], str]:
-    """The features as leaves, so that they have gradients, too; and a line with their numbers, also in the columns' units.
+    """The features as leaves, so that they have gradients, too; and a line with their numbers in both units.
 
     The network computes with standardized features.  Their names say so: a column's name alone would promise its unit.
     """

@@ -135,9 +135,10 @@ def figure_of(graph: Graph, *, fold: str | None = "auto", max_nodes: int = LEGIB
         figure = folded_figure(graph, keys)
         is_dense = len(figure.arrows) > 2 * FEASIBLE and not force
         figure = cut(figure, max_nodes if fold is None or is_dense else most)
-    how = f"by {fold_level}" if fold_level != "repeat" else "by repeated structure"
-    figure.notice = f"{size:,} nodes folded {how} into {len(figure.boxes)} boxes"
-    if fold is None:
+    if len(figure.boxes) < size:
+        how = f"by {fold_level}" if fold_level != "repeat" else "by repeated structure"
+        figure.notice = f"{size:,} nodes folded {how} into {len(figure.boxes)} boxes"
+    if figure.notice and fold is None:
         figure.notice += "; force=True lays out all of them"
     return figure
 

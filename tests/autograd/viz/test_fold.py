@@ -162,6 +162,13 @@ def test_small_graphs_are_not_folded_and_large_ones_are() -> None:
     assert len(figure_of([y.sin()], fold=None).boxes) == 61
 
 
+def test_a_drawing_in_which_no_box_holds_two_nodes_does_not_say_that_it_is_folded() -> None:
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    assert figure_of([x * y], fold="layer").notice == ""
+    assert figure_of([(x * y).exp()], fold="model").notice == ""
+    assert figure_of([x * y + 1], fold="layer").notice == "5 nodes folded by layer into 4 boxes"
+
+
 def test_layers_are_drawn_where_neurons_would_be_a_tangle_of_arrows() -> None:
     def level(nouts: list[int]) -> str:
         notice = figure_of([MLP(2, nouts, activation="tanh", seed=1)([1.0, 2.0])]).notice
