@@ -42,20 +42,12 @@ class Comparison(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a check.  It is true if no derivative is wrong, and prints as text.
+    """The result of a check.  It is true if no derivative is wrong, and prints as text."""
 
-    Attributes:
-        checked: Number of derivatives that were compared with differences.
-        wrong: The comparisons that disagree.
-        unchecked: The derivatives that could not be compared, with the reasons.
-        kinks: The nodes that sit on a kink, a jump or the edge of their domain, where any slope between those of the
-            two sides is accepted.
-    """
-
-    checked: int
-    wrong: tuple[Comparison, ...]
-    unchecked: tuple[str, ...]
-    kinks: tuple[str, ...]
+    checked: int  # the number of derivatives that were compared with differences
+    wrong: tuple[Comparison, ...]  # those that disagree
+    unchecked: tuple[str, ...]  # the derivatives that could not be compared, with the reasons
+    kinks: tuple[str, ...]  # nodes on a kink, a jump or the edge of their domain: any slope between both sides is right
 
     def __bool__(self) -> bool:
         return not self.wrong

@@ -1,25 +1,27 @@
-"""What Python's own functions make of a node: numbers, texts and copies; and where it was recorded.
-
-``float(value)`` would drop the gradient in silence, and so would the functions of ``math``, which call it.  Both raise
-an error that says what to write instead.
-"""
+"""What Python's own functions, and programs for PyTorch, make of a node: numbers, texts, copies, names."""
 
 from __future__ import annotations
 
 import copy
+import math
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, NoReturn, TypeVar
 
 from autograd import display, ops
+from autograd.errors import AutogradError
 from autograd.graph import topological_order
 from autograd.modes import current_modes, open_contexts, recorder_told
 from autograd.ops import Op
 from autograd.provenance import depth_of_caller
 from autograd.rows import Detached, Traced, as_float
 
+__all__ = ["PyTorchNames", "all_free", "freezes"]
+
 V = TypeVar("V", bound="Conversions")
+P = TypeVar("P", bound="PyTorchNames")
 
 
 def known_number(x: object) -> float | None:
@@ -227,3 +229,81 @@ def _restore_graph(states: list[Any]) -> Any:
         else:
             nodes.append(state)
     return nodes[-1]
+
+
+# ---- what programs for PyTorch expect: its names, and activations with its default arguments -------------------------
+# Another object each time that a leaf is frozen or set free; None as long as none was.  Compiled functions look at this
+# list, which they take for part of the recording; a count they would take for a number that may change.
+freezes: list[object] = [None]
+
+
+def all_free(leaves: Iterable[Any]) -> bool:
+    """Whether none of these leaves is frozen; 3x faster than to ask each for ``requires_grad``."""
+    return {*map(attrgetter("op"), leaves)} == {ops.leaf}
+
+
+class PyTorchNames:
+    """The names by which programs written for PyTorch know a node."""
+
+    __slots__ = ()
+
+    apply: Any
+    data: Any
+    op: Any
+    parents: tuple[Any, ...]
+
+    def item(self) -> float:
+        """The number that this node holds, by the name that it has in PyTorch.
+
+        >>> (Value(2.0) * 3.0).item()
+        6.0
+        """
+        number: float = self.data
+        return number
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether optimisers move this leaf, or the leaves that this node was computed from; that of a leaf may be set.
+
+        >>> x = Value(3.0)
+        >>> x.requires_grad, (x * 2).requires_grad, constant(2.0).requires_grad
+        (True, True, False)
+        """
+        if not self.parents:
+            return self.op is ops.leaf
+        return any(node.op is ops.leaf for node in topological_order(self) if not node.parents)
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        self.requires_grad_(requires_grad)
+
+    def requires_grad_(self: P, requires_grad: bool = True) -> P:
+        """Freeze a leaf (False), so that optimisers and ``fit`` leave it as it is, or let them move it again (True).
+
+        Unlike in PyTorch, ``backward`` still writes its gradient: nothing is to be gained on single numbers.  A node
+        that was computed from others cannot be frozen.  Returns the leaf itself.
+
+        >>> x = Value(3.0).requires_grad_(False)
+        >>> x.requires_grad
+        False
+        """
+        if self.parents:
+            raise AutogradError(f"{self!r} was computed from other nodes: freeze these, or use .detach()")
+        self.op = ops.leaf if requires_grad else ops.frozen
+        freezes[0] = object()
+        return self
+
+    def leaky_relu(self: P, negative_slope: Any = 0.01) -> P:
+        """x where x > 0, else negative_slope * x."""
+        out: P = self.apply(ops.leaky_relu, (self, negative_slope))
+        return out
+
+    def elu(self: P, alpha: Any = 1.0) -> P:
+        """x where x > 0, else alpha * (e^x - 1)."""
+        out: P = self.apply(ops.elu, (self, alpha))
+        return out
+
+    def clip(self: P, low: Any = -math.inf, high: Any = math.inf) -> P:
+        """x, but at least low and at most high."""
+        out: P = self.apply(ops.clip, (self, low, high))
+        return out

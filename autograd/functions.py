@@ -8,9 +8,9 @@ from operator import mul
 from typing import Any, NoReturn
 
 from autograd import ops
+from autograd.methods import kind_of, kinds
 from autograd.modes import current_modes, open_contexts
 from autograd.ops import Traced
-from autograd.subclasses import kind_of, kinds
 from autograd.value import Value, in_context
 
 

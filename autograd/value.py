@@ -11,15 +11,13 @@ from typing import Any
 
 from autograd import ops, provenance
 from autograd.collector import make_room
-from autograd.conversions import Conversions, known_number, mixed, plain
+from autograd.conversions import Conversions, PyTorchNames, known_number, mixed, plain
 from autograd.graph import NO_GRAPH, accumulate, check_root, clear, restore, spread, topological_order, walking
+from autograd.methods import Subclassed, as_kind, described, kind_of, kinds, written_out
 from autograd.micrograd import MicrogradNames
 from autograd.modes import UNRECORDED, current_modes, open_contexts, recorder_told, recorders
 from autograd.names import Absent
 from autograd.ops import Binary, Number, Op, Traced, Unary, as_float, on_floats
-from autograd.pytorch import PyTorchNames
-from autograd.subclasses import Subclassed, as_kind, described, kind_of, kinds
-from autograd.written_out import written_out
 
 Operand = Any  # a Value, a number of any kind, or a numpy array (numpy then applies the operator to each element)
 _new = object.__new__
@@ -197,7 +195,7 @@ class Value(Conversions, PyTorchNames, Subclassed, MicrogradNames, Absent):
     (0.0, 2.0, 8.0)
 
     A node has no other attributes, which keeps it small.  Nodes of your own subclass may have more, and the results of
-    operations on them belong to that subclass, too: see ``autograd.subclasses``.
+    operations on them belong to that subclass, too: see ``autograd.methods``.
     """
 
     __slots__ = ("_data", "grad", "label", "op", "parents", "partials")

@@ -214,6 +214,16 @@ def check_pairs(X: Sequence[Any], y: Sequence[Any], place: str = "") -> None:
         raise DataError(f"{where}there are no samples: X and y are empty")
 
 
+def pair(given: Any, place: str) -> tuple[Sequence[Any], Sequence[Any]]:
+    """The samples and targets of an argument that must be a pair (X, y) of equal lengths; ``place`` is its name."""
+    if not hasattr(given, "__len__") or len(given) != 2:
+        count = f"{len(given)} things" if hasattr(given, "__len__") else repr(given)
+        raise ValueError(f"{place} must be a pair (X, y), got {count}")
+    X, y = map(samples_of, given)
+    check_pairs(X, y, place)
+    return X, y
+
+
 def argmax(numbers: Sequence[float]) -> int:
     """The place of the largest number, the first of them if there are several."""
     return max(range(len(numbers)), key=numbers.__getitem__)

@@ -23,8 +23,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from autograd import Value
+from autograd.conversions import all_free, freezes
 from autograd.elementwise import Deferred, each
-from autograd.pytorch import all_free, freezes
 from nn.options import check_options, refuse_model
 
 State = tuple[Any, ...]

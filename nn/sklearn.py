@@ -79,10 +79,6 @@ class Network(_NamedArguments):
         loss_curve_: The loss of each epoch.
         loss_: The loss of the last epoch.
         best_loss_: The least loss of an epoch.
-        coefs_: The weights of each layer, an array (inputs, neurons).
-        intercepts_: The biases of each layer, an array (neurons,).
-        n_layers_: The number of layers, the inputs included.
-        n_outputs_: The number of outputs.
         out_activation_: The activation of the outputs.
         n_features_in_: The number of features.
     """

@@ -38,8 +38,8 @@ LEVELS: dict[str, list[set[str]]] = {
         {"rows"},
         {"collector", "ops", "graph"},
         {"provenance", "trees", "writer"},
-        {"conversions", "pytorch", "elementwise", "micrograd", "subclasses"},
-        {"written_out"},
+        {"conversions", "elementwise", "micrograd"},
+        {"methods"},
         {"value", "primitive"},
         {"functions"},
         {"functional", "expression"},
@@ -102,7 +102,7 @@ PUBLIC_MODULES = {
     "autograd", "autograd.names", "autograd.display", "autograd.collector", "autograd.compiler.backends",
     "autograd.compiler.batches.samples", "autograd.compiler.batches.training",
     "autograd.compiler.recording.outside", "autograd.elementwise", "autograd.errors", "autograd.files",
-    "autograd.functional", "autograd.holders", "autograd.labels", "autograd.locks", "autograd.pytorch",
+    "autograd.functional", "autograd.holders", "autograd.labels", "autograd.locks", "autograd.conversions",
     "autograd.trees", "autograd.viz",
 }  # fmt: skip
 REQUIRED = {"graphviz"}

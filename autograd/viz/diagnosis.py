@@ -41,21 +41,13 @@ DEAD: dict[Op, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One place where a gradient goes wrong.
+    """One place where a gradient goes wrong."""
 
-    Attributes:
-        kind: Name of the problem, in two or three words.
-        reason: The reason for it.
-        node: The node at which it occurs.
-        operand: The operand whose gradient suffers; None if it is that of the node itself.
-        number: The local derivative, or the gradient.
-    """
-
-    kind: str
+    kind: str  # the name of the problem, in two or three words
     reason: str
-    node: Value
-    operand: Value | None
-    number: float
+    node: Value  # at which it occurs
+    operand: Value | None  # whose gradient suffers; None if it is that of the node itself
+    number: float  # the local derivative, or the gradient
 
     @property
     def blocks(self) -> bool:
@@ -150,21 +142,15 @@ def _growth(node: Value, gradients: dict[Value, float]) -> tuple[str, str] | Non
 class Diagnosis:
     """The result of ``diagnose``.
 
-    Attributes:
-        roots: The outputs of the graph.
-        findings: The findings, from the output back.
-        gradients: The gradient of every node.
-        alive: The nodes that a gradient other than 0 can reach.
-
     >>> found = diagnose(Value(-2.0, "x").relu())
     >>> [(finding.kind, finding.node.op.name) for finding in found.findings]
     [('dead ReLU', 'relu')]
     """
 
-    roots: list[Value]
-    findings: list[Finding]
-    gradients: dict[Value, float] = field(repr=False)
-    alive: set[Value] = field(repr=False)
+    roots: list[Value]  #: the outputs of the graph
+    findings: list[Finding]  #: from the output back
+    gradients: dict[Value, float] = field(repr=False)  #: of every node
+    alive: set[Value] = field(repr=False)  #: the nodes that a gradient other than 0 can reach
     number_format: str
 
     @cached_property

@@ -15,7 +15,7 @@ from typing import Any
 from autograd import Value, grad, no_grad
 from autograd.display import listed
 from nn.chance import not_drawn
-from nn.data import check_pairs, first_not_finite, numbers_of
+from nn.data import first_not_finite, numbers_of
 from nn.layers import layer_of
 from nn.optim import Optimizer
 
@@ -25,21 +25,13 @@ GRADIENTS_AT_MOST = 500_000  # samples times parameters: two or three seconds
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or a note.
+    """One thing that is wrong, or a note."""
 
-    Attributes:
-        kind: The name of the illness, in two or three words.
-        severity: "error" if training cannot work like this, "warning" if it suffers, "note" if it may be all right.
-        where: The names of the parameters, neurons, layers or features that have it.
-        sentence: A sentence with the numbers that were measured.
-        remedy: The advice to the user.
-    """
-
-    kind: str
-    severity: str
-    where: tuple[str, ...]
-    sentence: str
-    remedy: str
+    kind: str  # the name of the illness, in two or three words
+    severity: str  # "error" if training cannot work like this, "warning" if it suffers, "note" if it may be all right
+    where: tuple[str, ...]  # the names of the parameters, neurons, layers or features that have it
+    sentence: str  # with the numbers that were measured
+    remedy: str  # the advice to the user
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.sentence}\n  {self.remedy}"
@@ -269,7 +261,6 @@ class Probe:
 
 def _chosen(X: Sequence[Any], y: Sequence[Any], parameters: int) -> tuple[list[Any], list[Any]]:
     """All samples, or as many of them as take seconds, picked at random (always the same)."""
-    check_pairs(X, y)
     limit = min(MOST_SAMPLES, max(FEWEST_SAMPLES, GRADIENTS_AT_MOST // parameters))
     indices = range(len(X)) if len(X) <= limit else sorted(random.Random(0).sample(range(len(X)), limit))
     return [X[i] for i in indices], [y[i] for i in indices]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd.display import filled, table
+from nn.data import pair
 from nn.diagnosis import symptoms
 from nn.diagnosis.probe import Finding, Probe, Result
 from nn.losses import loss_named
@@ -33,17 +34,11 @@ SYMPTOMS: dict[str, Callable[[Probe], Result]] = {
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """The findings of ``doctor``: text when printed, a table in a notebook; true if something is wrong.
+    """The findings of ``doctor``: text when printed, a table in a notebook; true if something is wrong."""
 
-    Attributes:
-        findings: The worst first.
-        checked: The illnesses that were looked for, each with what was measured, or the reason why it was not.
-        scope: The samples and parameters that were looked at, in words.
-    """
-
-    findings: list[Finding]
-    checked: dict[str, str]
-    scope: str
+    findings: list[Finding]  # the worst first
+    checked: dict[str, str]  # the illnesses that were looked for, each with what was measured, or why it was not
+    scope: str  # the samples and parameters that were looked at, in words
 
     @property
     def ok(self) -> bool:
@@ -115,9 +110,7 @@ def doctor(
     saturated tanh: a²₁ is saturated in all 40 samples: its slope is ...
       Start with smaller weights (init="xavier_uniform"), scale the features, or lower the learning rate.
     """
-    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-        raise ValueError("the batch must be a pair (X, y) of samples and targets")
-    probe = Probe(model, loss_named(loss), *batch, optimizer)
+    probe = Probe(model, loss_named(loss), *pair(batch, "the batch"), optimizer)
     findings: list[Finding] = []
     checked: dict[str, str] = {}
     for title, look in SYMPTOMS.items():

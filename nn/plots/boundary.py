@@ -11,6 +11,7 @@ from autograd.labels import notation
 from nn.data import argmax, check_pairs, samples_of
 from nn.evaluation import native_outputs, predict, single
 from nn.files import write_text
+from nn.options import whole_number
 from nn.plots.style import MARKERS, axes, diverging, foreground, palette, pyplot
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ class Surface:
         check_pairs(X, y)
         if any(len(x) != 2 for x in X):
             raise ValueError("a boundary is drawn for samples of two features: give X as pairs of numbers")
-        if resolution < 2:
-            raise ValueError(f"resolution must be at least 2, got {resolution}")
+        whole_number("resolution", resolution, 2)
         self.model, self.X, self.y = model, X, [_class_of(target) for target in y]
         self.xs, self.ys = [_spaced([x[k] for x in X], resolution) for k in (0, 1)]
         self.points = [[x1, x2] for x2 in self.ys for x1 in self.xs]  # row by row
@@ -134,8 +134,7 @@ class BoundaryFilm:
     """The boundary of a classifier of two features, epoch by epoch: see ``animate_boundary``."""
 
     def __init__(self, surface: Surface, every: int, threshold: float) -> None:
-        if every < 1:
-            raise ValueError(f"every must be at least 1, got {every}")
+        whole_number("every", every, 1)
         self.surface, self.every, self.threshold = surface, every, threshold
         # The pictures, each as its epoch, its loss (None before training), and the outputs at all points.
         self.frames: list[tuple[int, float | None, list[list[float]]]] = [(0, None, surface.outputs())]

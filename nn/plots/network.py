@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import autograd
 from autograd.labels import notation
-from nn.data import check_pairs
+from nn.data import pair
 from nn.layers import ACTIVATIONS, Layer, layer_of, signals
 from nn.losses import loss_named
 from nn.module import Module
@@ -160,8 +160,7 @@ def plot_gradients(
     parameters = [parameter for _, parameter in named]
     gradients = [float(p.grad) for p in parameters]
     if loss is not None and batch is not None:
-        f, (X, y) = loss_named(loss), batch
-        check_pairs(X, y)
+        f, (X, y) = loss_named(loss), pair(batch, "the batch")
         rows = [autograd.grad(f(model(x), target), parameters) for x, target in zip(X, y)]
         gradients = [math.fsum(column) / len(rows) for column in zip(*rows)]
     sizes: dict[str, list[float]] = {}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from autograd.conversions import freezes
 from autograd.errors import NumericError
-from autograd.pytorch import freezes
 from nn.data import check_pairs, first_not_finite, minibatches, samples_of
 from nn.evaluation import Metric, check_model
 from nn.files import FilePath

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from autograd.display import aligned, table
-from nn.data import check_pairs, samples_of
+from nn.data import pair, samples_of
 from nn.distributed import Parcel, Workers
 from nn.evaluation import accuracy, evaluating, predict, threshold_of
 from nn.files import FilePath, write_csv
@@ -29,29 +29,18 @@ _COLUMNS = ("loss", "val_loss", "accuracy", "epochs", "seconds", "error")
 class Run:
     """One training of a sweep: its hyper-parameters, and its results.
 
-    Attributes:
-        parameters: The hyper-parameters that the factory was called with.
-        loss: The mean loss in the last epoch; nan if the run failed.
-        val_loss: The mean loss of the trained model over the validation data; None without any.
-        accuracy: The accuracy of the trained model, on the validation data if there are any; None if the loss knows no
-            classes.
-        epochs: The number of epochs that it took.
-        seconds: The time that it took.
-        error: The message of the error that ended it; empty if none did.
-        numbers: The numbers of the model's parameters after training.
-
     >>> Run({"lr": 0.1}, loss=0.25, epochs=10).loss
     0.25
     """
 
-    parameters: dict[str, Any]
-    loss: float = math.nan
-    val_loss: float | None = None
-    accuracy: float | None = None
-    epochs: int = 0
+    parameters: dict[str, Any]  #: the hyper-parameters that the factory was called with
+    loss: float = math.nan  #: the mean loss in the last epoch; nan if the run failed
+    val_loss: float | None = None  #: the mean loss of the trained model over the validation data; None without any
+    accuracy: float | None = None  #: of the trained model, also on validation data; None if the loss knows no classes
+    epochs: int = 0  #: how many it took
     seconds: float = 0.0
-    error: str = ""
-    numbers: Sequence[float] = field(default=(), repr=False)
+    error: str = ""  #: the message of the error that ended it; empty if none did
+    numbers: Sequence[float] = field(default=(), repr=False)  #: the model's parameters after training
 
     @property
     def score(self) -> float:
@@ -66,10 +55,8 @@ class Run:
 class Sweep(Sequence[Run]):
     """The runs as a table, the best first and those that failed at the end.
 
-    A hyper-parameter with the name of a result has the column ``param_loss``, say.
-
-    Attributes:
-        runs: The runs in that order; the table itself is the same sequence: ``table[0]``, ``for run in table``.
+    The attribute ``runs`` and the table itself are the same sequence: ``table[0]``, ``for run in table``.  A
+    hyper-parameter with the name of a result has the column ``param_loss``, say.
 
     >>> Sweep([Run({"lr": 0.1}, 0.5), Run({"lr": 1.0}, error="NumericError"), Run({"lr": 0.2}, 0.25)], MLP)
      lr  loss  epochs  seconds  error
@@ -200,11 +187,9 @@ def sweep(
     ('NumericError', [2.0, 1.0])
     """
     points = _points(grid)
-    for name, pair in ("data", data), ("validation_data", validation_data):
-        if pair is not None and len(pair) != 2:
-            raise ValueError(f"{name} must be a pair (X, y), got {len(pair)} things")
-        if pair is not None:
-            check_pairs(samples_of(pair[0]), samples_of(pair[1]), name)
+    pair(data, "data")
+    if validation_data is not None:
+        pair(validation_data, "validation_data")
     tasks = [(factory, point, options) for point in points]
     contents = (data, validation_data)
     if executor is None:

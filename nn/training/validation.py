@@ -11,7 +11,7 @@ from autograd import fsum, no_grad
 from autograd.errors import CompileError
 from autograd.trees import all_floats, is_array
 from nn.chance import not_drawn
-from nn.data import check_pairs, samples_of, train_test_split
+from nn.data import pair, train_test_split
 from nn.evaluation import Metric, accuracy, evaluating, numbers_in, threshold_of
 from nn.losses import LOSSES
 from nn.options import check_name, name_of
@@ -78,11 +78,7 @@ def split_validation(
     if data is not None:
         if split:
             raise ValueError(f"give validation_data or validation_split={split}, not both")
-        if len(data) != 2:
-            raise ValueError(f"validation_data must be a pair (X, y), got {len(data)} things")
-        X_test, y_test = map(samples_of, data)
-        check_pairs(X_test, y_test, "validation_data")
-        return (X, y), (X_test, y_test)
+        return (X, y), pair(data, "validation_data")
     if not split:
         return (X, y), None
     if not 0.0 < split < 1.0 or not 0 < round(split * len(X)) < len(X):

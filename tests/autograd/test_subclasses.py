@@ -15,8 +15,8 @@ import pytest
 import autograd
 from autograd import Value, grad, no_grad, ops, strict, where
 from autograd.functional import hessian
+from autograd.methods import lifted
 from autograd.ops import TABLE
-from autograd.subclasses import lifted
 from autograd.value import new_node
 from nn import MLP
 

@@ -26,9 +26,9 @@ from autograd.compiler.recording.opaque import Generators, Inside, look_into, lo
 from autograd.compiler.recording.watches import ATOMS, Difference, Watch, content
 from autograd.compiler.recording.written import END
 from autograd.compiler.residence import settle
+from autograd.conversions import freezes
 from autograd.elementwise import Deferred
 from autograd.ops import Op
-from autograd.pytorch import freezes
 from autograd.value import Value
 
 if TYPE_CHECKING:

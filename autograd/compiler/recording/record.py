@@ -40,8 +40,8 @@ from autograd.compiler.recording.written import NotReplayableError
 from autograd.errors import CompileError
 from autograd.graph import leaves as leaves_of
 from autograd.graph import topological_order
+from autograd.methods import kinds
 from autograd.modes import switched
-from autograd.subclasses import kinds
 from autograd.trees import holds_numpy
 from autograd.value import Value, constant, new_node
 

@@ -30,8 +30,8 @@ from autograd.compiler.recording.results import Container, Form, Given
 from autograd.compiler.recording.traced import TracedFloat, TracedInt, plain_number, traced
 from autograd.compiler.recording.written import NotReplayableError
 from autograd.errors import CompileError, StaleGraphError
+from autograd.methods import as_kind
 from autograd.modes import current_modes, transformation
-from autograd.subclasses import as_kind
 from autograd.trees import FIXED, is_numpy, put_entries, rebuild
 from autograd.value import Value
 

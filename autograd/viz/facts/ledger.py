@@ -110,12 +110,6 @@ class Term:
 class Ledger:
     """The terms that a gradient is the sum of.
 
-    Attributes:
-        node: The node whose gradient is explained.
-        terms: One term per use in a graph that backward has run on.
-        names: Names of the nodes.
-        with_formulas: Whether the text shows the formula of each local derivative.
-
     >>> b = Value(2.0, "b")
     >>> c = b * 3
     >>> c.backward()
@@ -123,10 +117,10 @@ class Ledger:
     [(3.0, 1.0)]
     """
 
-    node: Value
-    terms: list[Term]
-    names: Names
-    with_formulas: bool = False
+    node: Value  #: whose gradient is explained
+    terms: list[Term]  #: one per use in a graph that backward has run on
+    names: Names  #: of the nodes
+    with_formulas: bool = False  #: whether the text shows the formula of each local derivative
 
     def formula(self, term: Term) -> LocalDerivative:
         """The local derivative of a term, as a formula with its numbers.

@@ -19,30 +19,16 @@ LONGEST_PATH = 12  # steps that are listed; of longer paths, the first and the l
 
 
 class Path(NamedTuple):
-    """One way from a node to the output.
+    """One way from a node to the output."""
 
-    Attributes:
-        nodes: The nodes on the way, the output last.
-        partials: The local derivative of each step.
-        product: The product of all partials: the share of this path in the gradient.
-    """
-
-    nodes: list[Value]
-    partials: list[float]
-    product: float
+    nodes: list[Value]  # the output last
+    partials: list[float]  # the local derivative of each step
+    product: float  # of all partials: the share of this path in the gradient
 
 
 @dataclass(frozen=True, repr=False)
 class Paths:
     """The chain rule, path by path.
-
-    Attributes:
-        node, loss: The start and the end of all paths.
-        gradient: ∂loss/∂node, the sum over all paths.
-        count: Number of all paths.
-        paths: The strongest paths.
-        finite_difference: An estimate of the gradient from values alone, as a check.
-        names: Names of the nodes.
 
     >>> from autograd.viz import explain
     >>> b = Value(2.0, "b")
@@ -52,14 +38,14 @@ class Paths:
     (8.0, 2, [5.0, 3.0])
     """
 
-    node: Value
-    loss: Value
-    gradient: float
-    count: int
-    paths: list[Path]
-    finite_difference: float
-    names: Names
-    with_formulas: bool = False
+    node: Value  #: the start of all paths
+    loss: Value  #: their end
+    gradient: float  #: ∂loss/∂node, the sum over all paths
+    count: int  #: of all paths
+    paths: list[Path]  #: the strongest
+    finite_difference: float  #: an estimate of the gradient from values alone, as a check
+    names: Names  #: of the nodes
+    with_formulas: bool = False  #: whether the text shows the formula of each local derivative
 
     @property
     def remainder(self) -> float:

@@ -17,25 +17,17 @@ from autograd.viz.text.notation import nodes_of
 class Step(NamedTuple):
     """One use of the chain rule: a node receives its share of the gradient from one of its consumers.
 
-    Attributes:
-        node: The node that receives.
-        via: The node computed from it, whose gradient is complete by now.
-        upstream: The gradient of ``via``.
-        local: The local derivative ∂via/∂node.
-        contribution: Upstream · local.
-        before, after: The gradient of ``node``, which grows by the contribution.
-
     >>> x = Value(3.0, "x")
     >>> [(step.local, step.upstream, step.after) for step in backward_steps(x * x)]
     [(3.0, 1.0, 3.0), (3.0, 1.0, 6.0)]
     """
 
-    node: Value
-    via: Value
-    upstream: float
-    local: float
-    contribution: float
-    before: float
+    node: Value  #: that receives
+    via: Value  #: computed from it, with a gradient that is complete by now
+    upstream: float  #: the gradient of ``via``
+    local: float  #: the local derivative ∂via/∂node
+    contribution: float  #: upstream · local
+    before: float  #: the gradient of ``node``, which grows by the contribution
     after: float
 
 
