@@ -14,7 +14,8 @@ the same number k, and vice versa:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from autograd import ops
@@ -115,26 +116,44 @@ class _Adjoint:
         return edge(self) if isinstance(edge, LinearMap) else NOTHING
 
 
+class _Transposed(LinearMap):
+    """From an array to one that it reads: what gives this one's part of the adjoint, from the adjoint of the first."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, part: Callable[..., _Adjoint]) -> None:
+        self.part = part
+
+    def __call__(self, adjoint: Any) -> _Adjoint:
+        return self.part(adjoint.operand)
+
+
 def _edges(builder: Builder, node: _Node, taken: Any) -> list[Any]:
     """The contribution of an array's adjoint to the adjoint of each operand."""
     array = node.array
     if array.kind is Kind.SUM:
-        return [_SumEdge(builder, array, position, read, taken) for position, read in node.reads]
+        return [_Transposed(partial(_of_sum, builder, array, position, read, taken)) for position, read in node.reads]
     if not array.kind.is_leaf and array.kind is not Kind.MAP:
-        return [_ChoiceEdge(builder, array, read, taken) if k else NOTHING for k, read in node.reads]
+        return [
+            _Transposed(partial(_of_choice, builder, array, read, taken)) if k else NOTHING for k, read in node.reads
+        ]
     if array.kind.is_leaf or array.op in ops.COMPARISONS:
         return [NOTHING] * len(node.reads)
     here = Rows(builder, Read(node.number, builder.identity(array.size)))
     operands = [wrapped(builder, operand) for operand in array.operands]
     if array.op is ops.select:
-        condition = operands[0]
-        sides = {1: condition.select(1.0, 0.0), 2: condition.select(0.0, 1.0)}
+        sides = _sides(operands[0])
         return [
-            _MapEdge(builder, array, read, 1.0, both(taken, sides[k])) if k else NOTHING
+            _Transposed(partial(_of_map, builder, array, read, 1.0, both(taken, sides[k]))) if k else NOTHING
             for k, read in _by_operand(node)
         ]
     local = array.op.partials(here, *operands)  # type: ignore[union-attr]
-    return [_MapEdge(builder, array, read, local[k], taken) for k, read in _by_operand(node)]
+    return [_Transposed(partial(_of_map, builder, array, read, local[k], taken)) for k, read in _by_operand(node)]
+
+
+def _sides(condition: Any) -> dict[int, Any]:
+    """For each of the two operands of a ``select`` that it chooses from, the condition that it is the chosen one."""
+    return {1: condition.select(1.0, 0.0), 2: condition.select(0.0, 1.0)}
 
 
 def both(taken: Any, side: Any) -> Any:
@@ -150,82 +169,53 @@ def _by_operand(node: _Node) -> list[tuple[int, Read]]:
     return [(positions[k], read) for k, read in node.reads]
 
 
-class _MapEdge(LinearMap):
+def _where(builder: Builder, taken: Any, product: Operand) -> Operand:
+    """A product where its branch is taken, and 0 elsewhere: there it may be inf or nan."""
+    if taken is None:
+        return product
+    return builder.map(ops.select, [taken.read if isinstance(taken, Rows) else taken, product, 0.0])
+
+
+def _of_map(builder: Builder, array: Array, read: Read, local: Any, taken: Any, above: Operand) -> _Adjoint:
     """From an operation to one operand: the adjoint times the local derivative, added to the members that were read."""
-
-    __slots__ = ("array", "builder", "local", "read", "taken")
-
-    def __init__(self, builder: Builder, array: Array, read: Read, local: Any, taken: Any) -> None:
-        self.builder, self.array, self.read, self.local, self.taken = builder, array, read, local, taken
-
-    def __call__(self, adjoint: Any) -> Any:
-        builder, local, target = self.builder, self.local, self.builder.arrays[self.read.array]
-        above = adjoint.operand
-        factors: list[Any] = [x.read if isinstance(x, Rows) else x for x in (above, local)]
-        numbers = [x for x in factors if not isinstance(x, Read)]
-        merges = not self.read.index.is_one_to_one or (self.array.batched and not target.batched)
-        if numbers or self.taken is not None or not merges:
-            product = builder.map(ops.mul, factors, self.array.size)
-            if self.taken is not None:
-                condition = self.taken.read if isinstance(self.taken, Rows) else self.taken
-                product = builder.map(ops.select, [condition, product, 0.0])
-            factors = [product]
-        reads = [builder.spread(factor, self.array.size) for factor in factors]
-        terms = Terms(self.read.index, tuple(reads), self.array.batched)
-        return _Adjoint(builder, target.size, target.batched, [terms])
+    target = builder.arrays[read.array]
+    factors: list[Operand] = [above, local.read if isinstance(local, Rows) else local]
+    merges = not read.index.is_one_to_one or (array.batched and not target.batched)
+    if taken is not None or not merges or not all(isinstance(x, Read) for x in factors):
+        factors = [_where(builder, taken, builder.map(ops.mul, factors, array.size))]
+    reads = [builder.spread(factor, array.size) for factor in factors]
+    return _Adjoint(builder, target.size, target.batched, [Terms(read.index, tuple(reads), array.batched)])
 
 
-class _SumEdge(LinearMap):
+def _of_sum(builder: Builder, array: Array, position: int, read: Read, taken: Any, above: Operand) -> _Adjoint:
     """From a sum to one factor of its terms: the same terms with the roles of owner and factor exchanged."""
-
-    __slots__ = ("array", "builder", "position", "read", "taken")
-
-    def __init__(self, builder: Builder, array: Array, position: int, read: Read, taken: Any) -> None:
-        self.builder, self.array, self.position, self.read, self.taken = builder, array, position, read, taken
-
-    def __call__(self, adjoint: Any) -> Any:
-        builder, target = self.builder, self.builder.arrays[self.read.array]
-        terms, position = _part(self.array, self.position)
-        others = [factor for j, factor in enumerate(terms.factors) if j != position]
-        above = adjoint.operand
-        count = len(terms.owner)
-        if isinstance(above, Read):
-            above = builder.read(above, terms.owner)
-        factors: list[Any] = [above, *others]
-        if not isinstance(above, Read) or self.taken is not None:
-            product = builder.map(ops.mul, factors, count) if len(factors) == 2 else above
-            if self.taken is not None:
-                condition = self.taken
-                if isinstance(condition, Rows):
-                    condition = builder.read(condition.read, terms.owner)
-                product = builder.map(ops.select, [condition, product, 0.0])
-            factors = [product]
-        reads = [builder.spread(factor, count) for factor in factors]
-        found = Terms(self.read.index, tuple(reads), terms.batched)
-        return _Adjoint(builder, target.size, target.batched, [found])
+    target = builder.arrays[read.array]
+    terms, position = _part(array, position)
+    count = len(terms.owner)
+    if isinstance(above, Read):
+        above = builder.read(above, terms.owner)
+    factors: list[Operand] = [above, *[factor for j, factor in enumerate(terms.factors) if j != position]]
+    if not isinstance(above, Read) or taken is not None:
+        product = builder.map(ops.mul, factors, count) if len(factors) == 2 else above
+        if isinstance(taken, Rows):
+            taken = Rows(builder, builder.read(taken.read, terms.owner))
+        factors = [_where(builder, taken, product)]
+    reads = [builder.spread(factor, count) for factor in factors]
+    return _Adjoint(builder, target.size, target.batched, [Terms(read.index, tuple(reads), terms.batched)])
 
 
-class _ChoiceEdge(LinearMap):
+def _of_choice(builder: Builder, array: Array, read: Read, taken: Any, above: Operand) -> _Adjoint:
     """From a GATHER to its candidates, or from a SCATTER to the numbers that it adds: the transpose."""
-
-    __slots__ = ("array", "builder", "read", "taken")
-
-    def __init__(self, builder: Builder, array: Array, read: Read, taken: Any) -> None:
-        self.builder, self.array, self.read, self.taken = builder, array, read, taken
-
-    def __call__(self, adjoint: Any) -> Any:
-        builder, array, target = self.builder, self.array, self.builder.arrays[self.read.array]
-        above, choice = adjoint.operand, choice_of(array)
-        if self.taken is not None:
-            above = builder.map(ops.select, [x.read if isinstance(x, Rows) else x for x in (self.taken, above)] + [0.0])
-        if array.kind is Kind.SCATTER:
-            size, places = len(self.read.index), builder.read(builder.spread(above, array.size), choice.places)
-            back = builder.spread(builder.gather(choice.chosen, places, size), size)
-            terms = Terms(self.read.index, (back,), builder.is_batched(back))
-            return _Adjoint(builder, target.size, target.batched, [terms])
-        sums, first = builder.scatter(choice.chosen, above, choice.places, batched=target.batched)
-        owner = builder.index(range(first, first + len(sums.index)))
-        return _Adjoint(builder, target.size, target.batched, [Terms(owner, (sums,), target.batched)])
+    target, choice = builder.arrays[read.array], choice_of(array)
+    above = _where(builder, taken, above)
+    if array.kind is Kind.SCATTER:
+        size, places = len(read.index), builder.read(builder.spread(above, array.size), choice.places)
+        back = builder.spread(builder.gather(choice.chosen, places, size), size)
+        terms = Terms(read.index, (back,), builder.is_batched(back))
+        return _Adjoint(builder, target.size, target.batched, [terms])
+    sums, first = builder.scatter(choice.chosen, above, choice.places, batched=target.batched)
+    owner = builder.index(range(first, first + len(sums.index)))
+    return _Adjoint(builder, target.size, target.batched, [Terms(owner, (sums,), target.batched)])
 
 
 def _branches(builder: Builder, order: Sequence[_Node], root: _Node, output: Index) -> dict[_Node, Any]:
@@ -296,7 +286,7 @@ def _edge(builder: Builder, node: _Node, position: int, read: Read, here: Any) -
         if operand == 0:
             return None
         if isinstance(condition, Rows):
-            taken = both(taken, condition.select(1.0, 0.0) if operand == 1 else condition.select(0.0, 1.0))
+            taken = both(taken, _sides(condition)[operand])
     return _Edge(read.index, taken, node.array.batched)
 
 
