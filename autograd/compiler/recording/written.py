@@ -13,6 +13,7 @@ from autograd.compiler.recording.traced import TracedFloat
 from autograd.elementwise import Deferred
 from autograd.errors import CompileError
 from autograd.ops import Traced
+from autograd.trees import FIXED, flatten, rebuild
 from autograd.value import Value
 
 
@@ -113,34 +114,31 @@ def part_of(place: Place, now: Any, outside: Mapping[int, Any]) -> Part:
     Raises:
         NotReplayableError: A program cannot make it.
     """
-    nodes: list[Value] = []
-    width = 0 if type(now) is TracedFloat else len(now[0]) if in_rows(now, TracedFloat) is not None else None
-    return Part(place, _maker(place, now, outside, nodes), nodes, width)
-
-
-def _maker(place: Place, now: Any, outside: Mapping[int, Any], nodes: list[Value]) -> Callable[[Iterator[float]], Any]:
-    """A function that makes such an object of other numbers; the nodes of its numbers are added to ``nodes``."""
-    if isinstance(now, Traced):
-        nodes.append(now.node)
-        kind: Any = now.__class__
-        return next if kind is float else lambda numbers: kind(next(numbers))
-    if type(now) in PLAIN:
-        return lambda numbers: now
-    if type(now) in (list, dict) and id(now) in outside:  # each call would put a new one there
-        raise NotReplayableError(f"stores in {place.name} a list or dictionary that is also elsewhere: store a copy")
-    if (flat := in_rows(now, TracedFloat)) is not None:
+    if type(now) is TracedFloat:
+        return Part(place, next, [now.node], 0)
+    if (flat := in_rows(now, TracedFloat)) is not None and id(now) not in outside:
         width, count = len(now[0]), len(flat)
-        nodes += [x.node for x in flat]
-        return lambda numbers: list(zip(*[islice(numbers, count)] * width))
+        return Part(place, lambda numbers: list(zip(*[islice(numbers, count)] * width)), [x.node for x in flat], width)
+    _check(place, now, outside)
+    leaves = [x for x in flatten(now) if not isinstance(x, FIXED)]
+    kinds: list[Any] = [x.__class__ if isinstance(x, Traced) else None for x in leaves]
+
+    def make(numbers: Iterator[float]) -> Any:
+        return rebuild(now, [x if kind is None else kind(next(numbers)) for x, kind in zip(leaves, kinds)])
+
+    return Part(place, make, [x.node for x in leaves if isinstance(x, Traced)], None)
+
+
+def _check(place: Place, now: Any, outside: Mapping[int, Any]) -> None:
+    """Refuse what a program cannot make of numbers."""
+    if isinstance(now, Traced) or type(now) in PLAIN:
+        return
     if type(now) not in (list, tuple, dict):
         raise no_number(place.name)
-    members = now.values() if type(now) is dict else now
-    makes = [_maker(place, item, outside, nodes) for item in members]
-    if type(now) is dict:
-        keys = [*now]
-        return lambda numbers: {key: make(numbers) for key, make in zip(keys, makes)}
-    sequence: Any = type(now)
-    return lambda numbers: sequence([make(numbers) for make in makes])
+    if type(now) is not tuple and id(now) in outside:  # each call would put a new one there
+        raise NotReplayableError(f"stores in {place.name} a list or dictionary that is also elsewhere: store a copy")
+    for item in now.values() if type(now) is dict else now:
+        _check(place, item, outside)
 
 
 def in_rows(x: Any, kind: type) -> list[Any] | None:
