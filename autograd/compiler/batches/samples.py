@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd import ops
 from autograd.collector import collector_paused
 from autograd.compiler.backends import Kernel, first_that_can
+from autograd.compiler.calls.replay import evaluated
 from autograd.compiler.calls.reuse import reused
 from autograd.compiler.machine.library import kept
 from autograd.compiler.machine.machine import Machine
@@ -27,7 +27,6 @@ from autograd.compiler.recording.arguments import arguments_of, form
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording, advice, record
 from autograd.errors import CompileError
-from autograd.graph import topological_order
 from autograd.locks import renew_in_child
 from autograd.ops import as_float
 from autograd.trees import rebuild
@@ -74,22 +73,15 @@ def record_sample(
 
 def _hold_for_all(recording: Recording, columns: Any) -> bool:
     """Whether the decisions are those of every sample, whatever the parameters are: an index that exists, say."""
-    place = {leaf: k for k, leaf in enumerate(recording.arguments)}
-    order = topological_order(*[guard.node for guard in recording.guards])
-    read = [node for node in order if node in place]
-    if any(not node.parents and node not in place and node.op is not ops.constant for node in order):
+    decided = [guard.node for guard in recording.guards]
+    graph = recording.nodes.followed(decided)
+    known = {*graph.others, *decided}
+    if not known.isdisjoint(recording.parameters):
         return False
-    numbers = {node: node._data for node in order}
-    for row in np.unique(columns[:, [place[node] for node in read]], axis=0).tolist():
-        numbers.update(zip(read, row))
-        for node in order:
-            if node.parents:
-                numbers[node] = node.op.value(*map(numbers.__getitem__, node.parents))
-        for guard in recording.guards:
-            now = numbers[guard.node]
-            if (float(now != 0.0) if guard.is_truth else now) != guard.found:
-                return False
-    return True
+    read = [k for k, leaf in enumerate(recording.arguments) if leaf in known]
+    alone = Recording([], [recording.arguments[k] for k in read], [], recording.guards, graph)
+    rows = np.unique(columns[:, read], axis=0).tolist()
+    return all(evaluated(alone, row, [], differentiated=False) is not None for row in rows)
 
 
 def table_of(data: Sequence[Sequence[Any]]) -> Any:
