@@ -101,25 +101,17 @@ def tried(outside: Any) -> Iterator[None]:
     Raises:
         CompileError: The function changed something, which a program for all samples would not do.
     """
-    # Names that the function sets and never reads are not watched: here they are looked at by hand.
-    names, unset = outside.stored - outside.names - {"_compiled", "__wrapped__"}, object()
-    spaces = [(space, prefix + name, name) for space, prefix in outside.spaces.values() for name in names]
-    before = [space.get(name, unset) for space, _, name in spaces]
+    unread = outside.only_set()  # which nobody watches
     try:
         yield
-        found = [title for (space, title, name), x in zip(spaces, before) if space.get(name, unset) is not x]
-        if name := outside.changed() or next(iter(found), ""):
+        moved = [x.name for x, y in zip(unread, outside.only_set()) if x.now is not y.now]
+        if name := outside.changed() or next(iter(moved), ""):
             raise CompileError(
                 f"it changes {name}, which a compiled program would not do: change it in a callback, or give "
                 "compile=False"
             )
     finally:
-        outside.put_back()
-        for (space, _, name), x in zip(spaces, before):
-            if x is not unset:
-                space[name] = x
-            elif name in space:
-                del space[name]
+        outside.put_back(unread)
 
 
 def _is_number(x: Any) -> bool:

@@ -129,7 +129,7 @@ class Compiled(Uncompiled):
         """``value_and_grad`` for arguments of any kind, and for functions with guards."""
         args = positional(self.f, args, keywords)
         if self.asks_for_values is None:
-            self.asks_for_values = self._seen().asks_for_values
+            self._note_code(self._seen())
         try:
             if self.asks_for_values:  # then its arguments are Values, as for ``autograd.value_and_grad``
                 args = tuple([rebuild(arg, map(_as_value, arguments_of(arg))) for arg in args])

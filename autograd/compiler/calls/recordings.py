@@ -16,6 +16,7 @@ from autograd.compiler.calls.kept import MOST_IN_ALL, Variants
 from autograd.compiler.calls.objects import Objects
 from autograd.compiler.calls.variants import Variant
 from autograd.compiler.recording.arguments import called, form, structure
+from autograd.compiler.recording.codenames import asks_for_kind
 from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.places import Places, by_key, changed_numbers
@@ -70,7 +71,7 @@ class Recordings:
         has_effects: Whether the function is known to change something.
         changes_arguments: Whether it changes lists or dictionaries in its arguments.
         takes_numbers: Whether it did with plain numbers what Python's own can do, and returned one number.
-        asks_for_values: Whether it may ask of a number whether it is a Value; None before its first recording.
+        asks_for_values: Whether it may ask of a number whether it is a Value; None if nobody has looked yet.
         bound: Whether it was called as the method of an object, which has a compiled method of its own.
         lists: The ids of lists and dictionaries from outside that it changes.
         changes: The change that made its last recording useless, as a text; empty if there was none.
@@ -109,6 +110,9 @@ class Recordings:
         """Whether some recording uses Values that are not among the arguments."""
         return any(variant.recording.parameters for variant in self.kept.all())
 
+    def _note_code(self, outside: Outside) -> None:
+        self.asks_for_values = any(map(asks_for_kind, outside.codes))
+
     def recorded(self, args: Sequence[Any], structure: Any) -> Variant | None:
         """A recording of this call; None if the function raises an error, or does what a program cannot do."""
         started = thread_time()
@@ -143,7 +147,7 @@ class Recordings:
             one = recording.form is None and recording.changed is None
             self.takes_numbers &= one and not recording.wants_nodes
             self.lists |= recording.effects.lists
-            self.asks_for_values = outside.asks_for_values
+            self._note_code(outside)
             cause = _cause_of(variant, self.variants.get(structure, ()), self.entries, args)
             self.entries.append(Entry(self.recordings, cause, variant, seconds))
             self.changes = outside.changed()

@@ -59,6 +59,16 @@ def asks_for_class(code: CodeType) -> bool:
 
 
 @lru_cache(maxsize=10_000)
+def asks_for_kind(code: CodeType) -> bool:
+    """Whether a piece of code may do something else with a Value than with its number, but for arithmetic.
+
+    >>> asks_for_kind((lambda x: x.data if isinstance(x, Value) else x).__code__)
+    True
+    """
+    return not {"isinstance", "type"}.isdisjoint(names_read(code)) or asks_for_class(code) or catches_arithmetic(code)
+
+
+@lru_cache(maxsize=10_000)
 def globals_read(code: CodeType) -> frozenset[str]:
     """The names that a piece of code reads and that may be globals of its module.
 

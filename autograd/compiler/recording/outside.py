@@ -45,7 +45,7 @@ _DYNAMIC = {
     "getattr", "hasattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "eval", "exec", "globals", "asdict",
     "astuple",
 }  # fmt: skip
-OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
+_OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
 # Objects that keep others in C, and the attributes that lead to these.
 _WAYS: dict[type, tuple[str, ...]] = {
     MethodType: ("__func__", "__self__"),
@@ -168,22 +168,20 @@ class Outside:
         """Whether code of the user's may ask for an attribute of this name."""
         return any(attribute in codenames.names_read(code) for code in self.codes)
 
-    @property
-    def asks_for_values(self) -> bool:
-        """Whether code may ask of a number whether it is a Value, or catch an error that no Value raises."""
-        asks = self.reads("isinstance") or any(map(codenames.asks_for_class, self.codes))
-        kinds = id(Value) in self.seen or not {"float", "Number", "Real"}.isdisjoint(self.names)
-        return (asks and kinds) or self.reads("type") or any(map(codenames.catches_arithmetic, self.codes))
+    def only_set(self) -> list[Difference]:
+        """The names that code sets and never reads, which nobody watches, with the objects there now."""
+        return watches.of_unread(self.spaces.values(), self.stored - self.names - _OWN)
 
     def differences(self) -> list[Difference] | None:
         """All objects that are other ones now; None if some are of a kind that cannot be set."""
         found = [watch.differences() for watch in self.watches]
         return None if None in found else [x for some in found for x in some or ()]
 
-    def put_back(self) -> None:
-        """Restore all that the function changed, but for what the caller looks at itself."""
+    def put_back(self, only_set: Iterable[Difference]) -> None:
+        """Restore all that the function changed, also of ``only_set``, but for what the caller looks at itself."""
         for watch in self.watches:
             watch.put_back()
+        watches.put_back_unread(only_set)
 
     # ---- the walk --------------------------------------------------------------------------------------------------
     def _walk(self) -> None:
@@ -382,7 +380,7 @@ class Outside:
         any_name = package in FIXED or self.is_dynamic
         space = getattr(x, "__dict__", None)
         if isinstance(space, dict) and not fixed:
-            names = ({*space} if any_name else self.names) - OWN
+            names = ({*space} if any_name else self.names) - _OWN
             for name in getattr(type(x), "deferrable", ()):
                 self.deferrable.add((id(space), name))
                 if type(space.get(name)) is Deferred:

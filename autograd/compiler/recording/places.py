@@ -23,7 +23,7 @@ from operator import getitem, is_
 from typing import Any, NamedTuple, NoReturn
 
 from autograd.compiler.recording.arguments import are_tokens, plain_numbers
-from autograd.compiler.recording.outside import OWN, Outside
+from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.traced import TracedFloat, TracedInt, node_of
 from autograd.compiler.recording.watches import NO_KEY, UNSET, Difference
 from autograd.compiler.recording.written import (
@@ -55,18 +55,15 @@ def changed_numbers(outsides: Iterable[Outside]) -> dict[tuple[int, Any], Place]
 
 
 def _hidden(outside: Outside) -> list[Difference]:
-    """The names that a function sets and never reads, and what is there: NO_KEY where there is nothing yet.
+    """The names that a function sets and never reads, with what is there from now on.
 
     UNSET takes the place of a text, a truth or a number, so that it shows if the function sets the same one anew.
     """
-    names = outside.stored - outside.names - OWN
-    found = []
-    for space, prefix in outside.spaces.values() if names else ():
-        for name in names:
-            before = now = space.get(name, NO_KEY)
-            if type(before) in PLAIN and not outside.is_dynamic:
-                space[name] = now = UNSET
-            found.append(Difference(space, name, prefix + name, before, now))
+    found = outside.only_set()
+    for k, x in enumerate(found):
+        if type(x.seen) in PLAIN and not outside.is_dynamic:
+            x.space[x.key] = UNSET
+            found[k] = x._replace(now=UNSET)
     return found
 
 
@@ -137,12 +134,7 @@ class Places:
 
     def restore(self) -> None:
         """Put everything back."""
-        self.outside.put_back()
-        for space, key, _, before, _ in self._hidden:
-            if before is NO_KEY:
-                space.pop(key, None)
-            else:
-                space[key] = before
+        self.outside.put_back(self._hidden)
         put_all([live.source.place for live in self._live], [live.before for live in self._live])
 
     def written(self) -> list[Part]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from operator import is_, itemgetter
 from typing import Any, NamedTuple
@@ -284,3 +284,19 @@ def offset_of_attributes(x: Any) -> int | None:
         return -3 * _WORD if object.__basicsize__ == 2 * _WORD else None
     offset = type(x).__dictoffset__
     return offset if offset > 0 else None
+
+
+# ---- names that code sets and never reads, which nobody watches ------------------------------------------------------
+def of_unread(spaces: Iterable[tuple[dict[str, Any], str]], names: Collection[str]) -> list[Difference]:
+    """What these names stand for in some namespaces: NO_KEY where there is nothing yet."""
+    places = [(space, name, prefix + name) for space, prefix in spaces for name in names]
+    return [Difference(space, name, text, now := space.get(name, NO_KEY), now) for space, name, text in places]
+
+
+def put_back_unread(unread: Iterable[Difference]) -> None:
+    """Put the objects back that these names stood for."""
+    for space, key, _, seen, _ in unread:
+        if seen is NO_KEY:
+            space.pop(key, None)
+        else:
+            space[key] = seen
