@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from autograd.compiler.calls import budget
+from autograd.compiler.calls import budget, stages
 
 os.environ["AUTOGRAD_CACHE"] = "off"  # each run compiles what it tests
 
@@ -26,11 +26,13 @@ settings.load_profile("untimed")
 
 @pytest.fixture(autouse=True, scope="module")
 def compiling_takes_no_time() -> Iterator[None]:
-    """How often a function is recorded depends on no clock here; ``test_budget`` tests how it does elsewhere."""
+    """When a function is recorded and compiled depends on no clock here; ``test_budget`` tests how it does elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budget, "_LONG", math.inf)
         patch.setattr(budget, "_CHEAP", math.inf)
-        patch.setattr(budget, "_VAIN", math.inf)
+        patch.setattr(budget, "_LOOKING", math.inf)
         patch.setattr(budget, "_SHARE", 0.0)
         patch.setattr(budget, "_TWICE", 0.0)
+        patch.setattr(stages, "PATIENCE", 0.0)
+        patch.setattr(stages, "_TRIALS", math.inf)
         yield

@@ -309,8 +309,8 @@ def test_a_compiled_loss_may_be_recorded_with_the_first_class() -> None:
     assert "0 ran without the compiler" in f.report()
 
 
-def test_what_is_no_probability_makes_a_compiled_loss_nan() -> None:
-    f = autograd.compile(lambda p: binary_cross_entropy(p, 1.0))
+def test_what_is_no_probability_makes_the_loss_of_a_program_nan() -> None:
+    f = autograd.compile(lambda p: binary_cross_entropy(p, 1.0), backend="python")
     assert f(0.5).data == pytest.approx(math.log(2.0))
     assert math.isnan(f(-0.5).data)
     assert math.isnan(f(1.5).data)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import display
 from autograd.compiler.backends import BACKENDS
-from autograd.compiler.calls.budget import MOST
+from autograd.compiler.calls.budget import MOST, thread_time
 from autograd.compiler.calls.mapping import map_points
 from autograd.compiler.calls.nodes import Nodes
 from autograd.compiler.calls.objects import Methods, Objects
@@ -47,6 +47,7 @@ class Compiled(Uncompiled):
         super().__init__(function.f if isinstance(function, Compiled) else function, backend)
         self._latest: tuple[Variant, Any] | None = None  # the recording that served the last call, and the request
         self._fast: tuple[Callable[..., Any], Outside] | None = None  # machine code, and all that its recording read
+        self._is_proved = False  # whether a program served the last call, and is known to pay: no clock is needed
         self._apart = Apart()
         self.objects = Objects(self.f, lambda function: Compiled(function, backend))
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
@@ -62,6 +63,12 @@ class Compiled(Uncompiled):
         if modes is not None and modes.recorder is not None:
             return self.f(*args, **keywords)  # this call is part of another function's recording, which needs the graph
         args = positional(self.f, args, keywords) if keywords else args
+        budget = self.budget
+        if budget.rest > 0 and modes is None:
+            budget.rest -= 1
+            budget.misses += 1
+            return self.directly(args)
+        started = 0.0 if self._is_proved else thread_time()
         try:
             parts = parts_of_call(args)
         except (ObjectError, OwnKindError, OverflowError) as error:
@@ -75,12 +82,24 @@ class Compiled(Uncompiled):
         recording = modes is None or modes.recording
         chosen = chosen if recording else ()
         found = None if modes is not None or chosen else self._settled(args, structure, numbers, leaves)
-        found = found or self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
+        early = self._early(structure) if found is None else None
+        if found is None and early is None:
+            found = self._run(args, structure, numbers, leaves, recording, chosen, may_wait=True)
         if found is not None:
-            return Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
+            result = Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
+            if started:
+                self._is_proved = found[0].served(thread_time() - started)
+            return result
         raised = self.raised.pop(get_ident(), None)
-        with self.budget.without(structure):
-            result = self.directly(args, leaves, raised=raised is not None)
+        looked = thread_time()
+        result = self.directly(args, leaves, raised=raised is not None)
+        seconds = thread_time() - looked
+        in_all = budget.ran(structure, seconds, looked - started if started else 0.0)
+        self._is_proved = False
+        if early is not None:
+            early.ran(seconds, in_all)
+        if self.never:
+            budget.rest = sys.maxsize
         if raised is not None:  # the function raised while it was recorded, but not in the plain call
             self.was_refused(structure, raised)
         return result
@@ -103,6 +122,13 @@ class Compiled(Uncompiled):
         self.budget.hits += 1
         self._latest = variant, _STEP
         return variant, Evaluated(found[0], None, None, found[1])
+
+    def _early(self, structure: Any) -> Variant | None:
+        """The recording of this structure, if there is one only, and calls run without the compiler for now."""
+        kept = self.variants.get(structure, ())
+        early = kept[0] if len(kept) == 1 and kept[0].is_early else None
+        self.budget.misses += early is not None
+        return early
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]:
         """The value as a float, and the gradients: one entry per argument, shaped like it; None for a string.
@@ -155,8 +181,10 @@ class Compiled(Uncompiled):
         every = _every(len(numbers))
         found = self._run(args, structure, numbers, leaves, False, every, fresh)
         if found is None:
-            with self.budget.without(structure):
-                return self.by_graph(args, parts_of_call(args)[1])
+            started = thread_time()
+            gradients = self.by_graph(args, parts_of_call(args)[1])
+            self.budget.ran(structure, thread_time() - started)
+            return gradients
         variant, result = found
         variant.check_gradients()
         derivatives = result.by_arguments or variant.gradients(False, every, numbers, result.live)[0]
@@ -233,18 +261,13 @@ class Compiled(Uncompiled):
                     self._latest = variant, _STEP if variant.has_effects else asked
                     self.budget.hits += 1
                     return variant, result
-                if variant.is_vain:
-                    self.kept.forget(structure, variant)
             if may_wait and self.budget.must_wait(structure):
                 return None
             fresh = self.recorded(args, structure) if self.would_pay(structure) else None
             if fresh is None or not self.are_apart(args, structure, given):
                 return None
-        # The function has just run for this call, to be recorded, and must not run again.  If something outside has
-        # changed since, or if machine code rounds a guarded number differently, the results of that run are returned.
         self._latest = fresh, _STEP if fresh.has_effects else asked
-        result = fresh.evaluate(*asked, numbers, given) if fresh.outside.holds() else None
-        return fresh, result or fresh.at_recording(given)
+        return fresh, fresh.first(*asked, numbers, given)
 
     # ---- looking inside --------------------------------------------------------------------------------------------
     @property

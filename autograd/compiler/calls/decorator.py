@@ -27,9 +27,9 @@ def compile_function(f: Any = None, *, inputs: Sequence[Value] | None = None, ba
 
     The function runs once on Values, at the arguments of the first call.  In the recorded graph the compiler finds the
     loop over samples and the matrices of the layers.  It differentiates by the rows of the derivative table, and emits
-    machine code (or Python source, where llvmlite is not installed), which later calls run.  For a small function, the
-    first four calls replay the recorded graph instead, and the next ones run Python source, because both start sooner.
-    Machine code follows once these calls have taken long enough.
+    machine code (or Python source, where llvmlite is not installed), which later calls run.  A small function runs
+    without the compiler until its calls have taken as long as compiling would, and then as Python source, which starts
+    sooner than machine code.
 
     Args:
         f: A function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,

@@ -37,7 +37,6 @@ from autograd.value import Value
 
 __all__ = ["Entry", "Recordings", "Uncompiled", "recording_now"]
 
-
 _DRAWS = "draws random numbers, or reads or writes a stream: do that outside, and pass numbers as arguments"
 
 
@@ -268,6 +267,12 @@ def _stays(result: Any) -> bool:
     return result is None or isinstance(result, Value) or is_structure(result)
 
 
+def _lacks_attribute_of_value(error: Exception) -> bool:
+    """Whether a plain number was asked for what only a Value has."""
+    is_number = isinstance(error, AttributeError) and isinstance(error.obj, (float, int))
+    return is_number and hasattr(Value, getattr(error, "name", None) or "")
+
+
 def recording_now() -> bool:
     """Whether nodes are recorded: everywhere except inside ``no_grad()``."""
     return not open_contexts.count or current_modes().recording
@@ -280,7 +285,7 @@ class Uncompiled(Recordings):
     _outside: Outside | None = None
     _told: tuple[Outside | None, tuple[bool, bool]] = None, (False, False)  # see `_told_by_code`
 
-    def directly(self, args: Sequence[Any], given: Sequence[Any], *, raised: bool) -> Any:
+    def directly(self, args: Sequence[Any], given: Sequence[Any] | None = None, *, raised: bool = False) -> Any:
         """A call without the compiler, with plain numbers as arguments if the recordings show that they suffice.
 
         Values in place of the numbers would cost as much as the function itself.  They are needed if the function uses
@@ -289,15 +294,15 @@ class Uncompiled(Recordings):
         if (raised or (self.takes_numbers and self.entries)) and not self.has_effects:
             try:
                 result = called(self.f, args)
-            except AttributeError as error:
-                # Perhaps an unrecorded branch needs a Value.  To run again must not change anything twice.
-                needs_value = isinstance(error.obj, (float, int)) and hasattr(Value, error.name or "")
+            except (AttributeError, ArithmeticError) as error:
+                # Perhaps an unrecorded branch needs a Value, or 1 / 0.0 is inf.  A second run must not change more.
+                needs_value = isinstance(error, ArithmeticError) or _lacks_attribute_of_value(error)
                 if not (needs_value and self.entries and self.entries[-1].variant.outside.holds()):
                     raise
+                self.takes_numbers = isinstance(error, ArithmeticError)
             else:
                 return result if _stays(result) or isinstance(result, int) else as_node(result)
-            self.takes_numbers = False
-        return self.graph(args, given)
+        return self.graph(args, structure(args)[1] if given is None else given)
 
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
         """A call without the compiler: inside ``strict()``, which checks each operation, or if no recording fits."""

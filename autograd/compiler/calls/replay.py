@@ -156,10 +156,11 @@ def stepped(
 
 def at_recording(recording: Recording) -> Found:
     """The results of the call that was recorded, for which the function need not run again."""
-    live = [node._data for node in (*recording.parameters, *recording.numbers)]
-    found = evaluated(recording._replace(guards=[]), [node._data for node in recording.arguments], live)
-    assert found is not None  # there are no guards
-    return [node._data for node in recording.outputs], found[1], found[2]
+    slopes = _slopes(recording, {node: node._data for node in recording.nodes}, recording.output)
+    by_arguments, by_parameters = [
+        [slopes.get(leaf, 0.0) for leaf in leaves] for leaves in (recording.arguments, recording.parameters)
+    ]
+    return _numbers(recording.outputs, {}), by_arguments, by_parameters
 
 
 def _computed(recording: Recording, numbers: Sequence[float], live: Sequence[float]) -> dict[Value, float] | None:

@@ -73,7 +73,7 @@ def report(compiled: Recordings) -> str:
         lines.append(f"    {nodes}, {found}; {times}")
     if waiting := budget.structures_waiting:
         other = "1 other structure of the arguments runs" if waiting == 1 else f"{waiting} other structures run"
-        lines.append(f"{other} without the compiler until these calls have taken a quarter of the time of compiling")
+        lines.append(f"{other} without the compiler until these calls have taken as long as compiling would")
     if compiled.never:
         lines.append(f"Recordings cannot be reused: {name} {compiled.never}")
     elif compiled.refused:

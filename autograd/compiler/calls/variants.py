@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.collector import collector_paused
-from autograd.compiler.backends import TooManyClassesError, compiler_imported, native_available, native_imported
+from autograd.compiler.backends import TooManyClassesError, native_available
 from autograd.compiler.calls.budget import Budget, thread_time
 from autograd.compiler.calls.replay import EagerPlan, at_recording, evaluated, stepped
+from autograd.compiler.calls.stages import FEW_CLASSES, PAYS, Stages
 from autograd.compiler.calls.steps import Stepped, live_numbers, recorded, step, write
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.record import Recording
@@ -25,17 +26,7 @@ from autograd.value import Value
 
 FEW_NODES = 300  # a recording with more nodes does not become a builtin function
 _FEW = 256  # if the results have more local derivatives together, the call becomes a node
-_MANY = 32  # if there are so many parameters, machine code reads them all at once,
-_PAYS = 3  # from this call on
-BY_GRAPH = 4  # calls of a small function that replay the recorded graph, before it is compiled
-PROVED = 2  # a further recording with decisions is compiled after it served so many calls, its own among them
-_BY_GRAPH_IN_ALL = 10_000  # operands that these calls may compute together: compiling costs as much as ten times that
-BUILTIN_FROM = 4  # calls of value_and_grad before it becomes a builtin function
-TINY = 100  # a function with at most so many operands is faster as Python source than as machine code
-# Machine code needs imports that take 0.2 s, and a program that calls a small function may end before that.  So calls
-# run as Python source until they have taken this many seconds.  Python source, too, needs imports: a tenth of them.
-PATIENCE = 0.05
-_FEW_CLASSES = 30  # a program with more classes is too long for Python source
+_MANY = 32  # if there are so many parameters, machine code reads them all at once
 
 if TYPE_CHECKING:
     from autograd.compiler.calls.plans import Plan, PointPlan, StepPlan
@@ -62,7 +53,7 @@ class Evaluated(NamedTuple):
     live: Sequence[float]  # the numbers that the call read from Python's objects: the parameters, then the others
 
 
-class Variant:
+class Variant(Stages):
     """One recording of a function, and the plans made from it so far.
 
     Args:
@@ -83,28 +74,16 @@ class Variant:
         residence: Residence | None = None,
         name: str = "compiled",
     ) -> None:
-        self.recording, self.name = recording, name
-        self.has_effects = recording.effects.any
+        super().__init__(recording, backend, budget)
+        self.name = name
         kind = tuple if any(node.parents for node in recording.parameters) else Leaves
         self.captured: tuple[Any, ...] = kind(recording.parameters)
         labels = [node.label if node.parents else "" for node in recording.outputs]
         self.labels = labels if any(labels) else []  # of the outputs
-        self.calls = 0  # the calls that it served, including the recorded one
-        self.is_further = False  # whether an earlier recording of this structure exists, with other decisions
         self._reads = 0  # how often the data of the captured leaves was read
         self._native: Numbers | None = None  # reads this data by machine code
-        self.backend = backend
-        # The number of calls that replay the graph, and the backend of the others.
-        self._calls_by_graph, self._later = _stages(recording) if backend == "auto" else (0, backend)
-        self._waits = backend == "auto" and len(recording.nodes.operands) < _BY_GRAPH_IN_ALL  # for machine code
-        self._is_irregular = False  # whether Python source would be too long
-        self._is_final = False  # whether the stages before the last one are over
-        # Seconds of calls before there was machine code: those that it served, and those whose guards failed.
-        self._took = self._vainly = 0.0
         self.outside = outside
-        self.budget = budget
         self.residence = residence
-        self.plans: dict[Any, Any] = {}
         self.only_first = False  # whether the last backward pass used only the first of several results
         self.seconds = 0.0  # the time of compiling
         # The machine code of a training step whose numbers stay in its memory, once it is there.
@@ -134,25 +113,6 @@ class Variant:
 
             if can_read():
                 self._native = leaves.native = Numbers(leaves)
-
-    @property
-    def _is_by_graph(self) -> bool:
-        """Whether calls replay the graph, because compiling would not pay, or not yet.
-
-        If there are several recordings, with different decisions, each of them may never serve another call.
-        """
-        if self.backend != "auto" or self.plans:
-            return False
-        if self.calls <= max(self._calls_by_graph, PROVED if self.is_further and self.recording.guards else 0):
-            return True
-        if self._calls_by_graph and self._took < PATIENCE / 10 and not compiler_imported():
-            return True
-        return self.is_further and not self.budget.compiles(self._took)
-
-    @property
-    def is_vain(self) -> bool:
-        """Whether it served no call but the recorded one, and checking it has taken longer than recording."""
-        return self.calls < PROVED and self.budget.is_vain(self._vainly)
 
     def plan(self, by_parameters: bool, by_arguments: tuple[int, ...], weighted: bool = False) -> Plan | EagerPlan:
         """The plan for the value and the gradients that are asked for.
@@ -197,14 +157,14 @@ class Variant:
 
     def step_plan(self) -> StepPlan | EagerPlan:
         """The plan for the outputs and the effects of the function."""
-        if self._is_final and (known := self.plans.get("step")) is not None:
+        if self.is_final and (known := self.plans.get("step")) is not None:
             return known  # type: ignore[no-any-return]
         recording, residence = self.recording, self.residence or Residence()
         made: StepPlan | None = self._staged(
             "step",
             lambda backend, *most: _plans().StepPlan(recording, backend, residence, self.outside.deferrable, *most),
         )
-        if made is not None and self._is_final and not recording.effects.through:
+        if made is not None and self.is_final and not recording.effects.through:
             self.settled = made.resident
         return made or EagerPlan(partial(step, recording, partial(stepped, recording)), recording)
 
@@ -216,20 +176,19 @@ class Variant:
         given: Sequence[Any],
     ) -> Evaluated | None:
         """The results of a call, with all its effects done; None, and no effect, if a guard does not hold."""
-        if self._is_final:
+        if self.is_final:
             found = self._evaluated(by_parameters, by_arguments, numbers, given)
             self.calls += found is not None
             return found
         self.calls += 1
-        is_timed = self._is_by_graph or self._waiting()
+        is_timed = self.has_no_program(self.calls) or self.waiting()
         started, compiling = thread_time() if is_timed else 0.0, self.seconds
         found = self._evaluated(by_parameters, by_arguments, numbers, given)
         seconds = thread_time() - started - (self.seconds - compiling) if is_timed else 0.0
         if found is None:
             self.calls -= 1
-            self._vainly += seconds
         else:
-            self._took += seconds
+            self.took += seconds
         return found
 
     def _evaluated(
@@ -255,8 +214,21 @@ class Variant:
             return Evaluated(values, None, None, live)
         return Evaluated(values, with_arguments, with_parameters, live)
 
-    def at_recording(self, given: Sequence[Any]) -> Evaluated:
-        """The results of the call that was recorded, for which the function need not run again."""
+    def first(
+        self, by_parameters: bool, by_arguments: tuple[int, ...], numbers: Sequence[float], given: Sequence[Any]
+    ) -> Evaluated:
+        """The results of the call that was recorded, for which the function must not run again.
+
+        If something outside has changed since, or if machine code rounds a guarded number differently, they are those
+        of the recording.
+        """
+        self.calls += 1
+        found = None
+        if not self.has_no_program(self.calls) and self.outside.holds():
+            found = self._evaluated(by_parameters, by_arguments, numbers, given)
+        return found or self._at_recording(given)
+
+    def _at_recording(self, given: Sequence[Any]) -> Evaluated:
         live = [node._data for node in (*self.recording.parameters, *self.recording.numbers)]
         if not self.has_effects:
             return Evaluated(*at_recording(self.recording), live)
@@ -295,21 +267,10 @@ class Variant:
             slopes = found[1][: len(numbers)], found[2]
         return slopes
 
-    @property
-    def pays_builtin(self) -> bool:
-        """Whether ``value_and_grad`` was called often enough to be made a builtin function."""
-        early = self._waiting() and self._took < PATIENCE / 10  # a builtin function is 10x faster than Python source
-        return self.backend == "native" or (self.calls >= BUILTIN_FROM and not early)
-
     def point_plan(self) -> PointPlan:
         """The plan for value and gradient at points, which are given as plain numbers."""
         made: PointPlan = self._planned("points", lambda: _plans().PointPlan(self.recording, self.backend))
         return made
-
-    def _waiting(self) -> bool:
-        """Whether it is too early for machine code."""
-        self._waits = self._waits and self._took < PATIENCE and not native_imported()
-        return self._waits
 
     def _staged(self, key: Any, make: Callable[..., Any]) -> Any:
         """The plan for a call; None if the call replays the graph.
@@ -320,17 +281,17 @@ class Variant:
             key: The name of the plan.
             make: A function that makes the plan, given a backend and perhaps the largest number of classes allowed.
         """
-        if self._is_final:
-            return self._planned(key, lambda: make(self._later))
-        if self._is_by_graph:
+        if self.is_final:
+            return self._planned(key, lambda: make(self.later))
+        if self.has_no_program(self.calls):
             return None
-        if self._later == "python" or not self._waiting():
-            self._is_final = True
-            return self._planned(key, lambda: make(self._later))
+        if self.later == "python" or not self.waiting():
+            self.is_final = True
+            return self._planned(key, lambda: make(self.later))
         try:
-            return None if self._is_irregular else self._planned((key, "early"), lambda: make("python", _FEW_CLASSES))
+            return None if self.is_irregular else self._planned((key, "early"), lambda: make("python", FEW_CLASSES))
         except TooManyClassesError:
-            self._is_irregular = True
+            self.is_irregular = True
             return None
 
     def _planned(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -340,6 +301,7 @@ class Variant:
             try:
                 with collector_paused():
                     found = self.plans[key] = make()
+                    self.made()
             finally:
                 self.recording.nodes.forget()
                 seconds = thread_time() - started
@@ -361,15 +323,8 @@ class Variant:
 
     def live(self, given: Sequence[Any]) -> Sequence[float] | None:
         """The current numbers that a call with these arguments reads outside; None if one of them is no number now."""
-        self._reads += not self._waits
-        if self._reads == max(_PAYS, self._calls_by_graph + 1):
+        self._reads += not self.waits
+        if self._reads == max(PAYS, self.calls_by_graph + 1):
             self._make_native()
         found = self._native.read() if self._native is not None else None
         return live_numbers(self.recording, given) if found is None else found
-
-
-def _stages(recording: Recording) -> tuple[int, str]:
-    """The number of calls that replay the graph, and the backend of all later calls."""
-    operands = 1 + len(recording.nodes.operands)
-    calls = min(BY_GRAPH, _BY_GRAPH_IN_ALL // operands)
-    return calls if calls >= _PAYS else 0, "python" if operands <= TINY else "auto"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from autograd.compiler.calls import variants
+from autograd.compiler.calls import stages
 from autograd.compiler.recording import outside
 
 
@@ -14,11 +14,10 @@ from autograd.compiler.recording import outside
 def compiled_at_once() -> Iterator[None]:
     """However small a function is, machine code runs its first call."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(variants, "BY_GRAPH", 0)
-        patch.setattr(variants, "PROVED", 0)
-        patch.setattr(variants, "TINY", 0)
-        patch.setattr(variants, "PATIENCE", 0.0)
-        patch.setattr(variants, "BUILTIN_FROM", 0)
+        patch.setattr(stages, "BY_GRAPH", 0)
+        patch.setattr(stages, "PROVED", 0)
+        patch.setattr(stages, "TINY", 0)
+        patch.setattr(stages, "BUILTIN_FROM", 0)
         patch.setattr(outside, "MANY", 0)
         patch.setattr(outside, "IMPORTING", 0)
         yield

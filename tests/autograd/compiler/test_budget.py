@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import random
 import types
 import warnings
@@ -13,7 +14,8 @@ import pytest
 
 import autograd
 from autograd import Value, functional
-from autograd.compiler.calls import budget, kept, variants
+from autograd.compiler.calls import budget, kept
+from autograd.compiler.calls import compiled as calls_of
 from autograd.compiler.calls.budget import Budget
 from autograd.compiler.calls.kept import Variants
 
@@ -103,8 +105,9 @@ def test_where_compiling_takes_long_a_further_structure_is_compiled_when_its_cal
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = itertools.count(0.0)  # so that each call without the compiler takes 1 s
-    monkeypatch.setattr(budget, "thread_time", lambda: next(clock))
+    monkeypatch.setattr(calls_of, "thread_time", lambda: next(clock))
     monkeypatch.setattr(Budget, "_price", 6.0)
+    monkeypatch.setattr(budget, "_UNPROVED", 0.25)
     monkeypatch.setattr(budget, "_LONG", 0.0)
     weights = [Value(0.5) for _ in range(9)]
 
@@ -224,17 +227,39 @@ SLOPE = Value(2.0)
 POINTS = [[RNG.gauss(0.0, 1.0) for _ in range(6)] for _ in range(200)]
 
 
-def test_a_recording_that_never_serves_is_dropped_when_looking_at_it_has_cost_as_much(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    compiled = autograd.compile(sort)
-    monkeypatch.setattr(variants, "PROVED", 2)
-    assert call_quietly(compiled, POINTS[:3]) == [sort(xs).data for xs in POINTS[:3]]
-    assert len(compiled.kept.all()) == 3
-    monkeypatch.setattr(budget, "_VAIN", 0.0)
-    assert call_quietly(compiled, POINTS[3:5]) == [sort(xs).data for xs in POINTS[3:5]]
-    assert len(compiled.kept.all()) <= 2  # those that were recorded in these calls, if there is a clock as fine as that
-    assert call_quietly(compiled, POINTS[:3]) == [sort(xs).data for xs in POINTS[:3]]
+def test_finding_out_that_a_call_needs_no_compiler_is_paid_by_such_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "_LOOKING", 0.25)
+    known = Budget()
+    for known.misses in range(1, 30):
+        known.ran("structure", seconds=1.0, looking=0.5)
+        assert known.rest == (0 if known.misses <= budget._SEEN else 2)
+    known.ran("structure", seconds=1.0, looking=1000.0)
+    assert known.rest == 12  # not 4,000: a program may serve the next call
+
+
+def test_calls_that_are_not_looked_at_give_what_the_function_gives() -> None:
+    w = Value(3.0)
+
+    def f(x: Any, scale: float = 1.0) -> Any:
+        return w * x.tanh() * scale if x > 1.0 else x * 2.0 if x < 0.0 else w * x
+
+    compiled = autograd.compile(f)
+    compiled(0.5)
+    structures = list(compiled.variants)
+    compiled.budget.rest = 7
+    assert compiled(0.5).data == 1.5
+    assert compiled(2.0, scale=0.5).data == pytest.approx(1.5 * math.tanh(2.0))
+    assert compiled(-2.0).data == -4.0
+    w.grad = 0.0
+    compiled(0.25).backward()
+    assert w.grad == 0.25
+    with autograd.strict(), pytest.raises(autograd.NumericError):
+        compiled(math.nan)
+    assert autograd.compile(lambda x: compiled(x) * 2.0).value_and_grad(0.5) == (3.0, (6.0,))  # recorded in another
+    assert compiled.budget.rest == 3
+    assert list(compiled.variants) == structures
+    with pytest.raises(TypeError, match="positional argument"):
+        compiled()
 
 
 def test_another_decision_is_recorded_when_calls_have_taken_longer_than_to_record_it(

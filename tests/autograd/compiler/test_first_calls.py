@@ -14,19 +14,20 @@ import pytest
 import autograd
 import nn
 from autograd import Value
-from autograd.compiler.calls import variants
+from autograd.compiler.calls import stages
 from autograd.compiler.calls.replay import EagerPlan
 from autograd.compiler.python.writer import PythonKernel
 from tests.support import ROOT
 
-CALLS = 2 * variants.BY_GRAPH + variants.BUILTIN_FROM  # more than any stage has
+CALLS = 2 * stages.BY_GRAPH + stages.BUILTIN_FROM  # more than any stage has
 
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled_at_once() -> Iterator[None]:
     """Not here; but the compiler is there, whatever ran before."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(variants, "compiler_imported", lambda: True)
+        patch.setattr(stages, "PATIENCE", 1.0)
+        patch.setattr(stages, "compiler_imported", lambda: True)
         yield
 
 
@@ -39,9 +40,9 @@ def formula(a: Any, b: Any, c: Any) -> Any:
 PROGRAM = """
 import math, sys
 from autograd import Value, compile
-from autograd.compiler.calls import variants
+from autograd.compiler.calls import stages
 from autograd.compiler.recording import outside
-variants.PATIENCE = outside.IMPORTING = math.inf  # no matter how slow this machine is
+stages.PATIENCE = outside.IMPORTING = math.inf  # no matter how slow this machine is
 f = compile(lambda a, b: ((a * b + b).tanh() - a) ** 2)
 w = Value(0.5)
 @compile
@@ -55,7 +56,7 @@ for k in range(40):
     f(0.1 * k, w).backward(); f.value_and_grad(0.1 * k, 2.0); step(1.0)
 needless = ("numpy", "llvmlite", "autograd.compiler.pipeline", "autograd.compiler.python", "autograd.compiler.textbook")
 print([name for name in needless if name in sys.modules])
-variants.compiler_imported = lambda: True
+stages.compiler_imported = lambda: True
 weights = [Value(0.01 * k) for k in range(100)]
 network = compile(lambda x: sum([(w * x + 0.1).tanh() for w in weights]))
 def steps(x):
@@ -112,7 +113,7 @@ def same(found: Any, expected: Any) -> bool:
 @pytest.mark.parametrize("imported", [True, False])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_call_gives_what_eager_code_gives(name: str, imported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(variants, "native_imported", lambda: imported)
+    monkeypatch.setattr(stages, "native_imported", lambda: imported)
     f, arguments = FUNCTIONS[name]
     called, differentiated = autograd.compile(f), autograd.compile(f)
     for k in range(CALLS):
@@ -133,19 +134,55 @@ def test_each_call_gives_what_eager_code_gives(name: str, imported: bool, monkey
 
 def test_the_recorded_graph_gives_eager_numbers_to_the_last_bit() -> None:
     f = autograd.compile(formula)
-    for k in range(variants.BY_GRAPH):
+    for k in range(stages.BY_GRAPH):
         args = 0.3 + 0.01 * k, -0.2, 0.5 - 0.02 * k
         assert f(*args).data == formula(*map(Value, args)).data
 
 
-def test_a_small_function_is_recorded_once_and_compiled_after_some_calls() -> None:
-    f = autograd.compile(formula)
-    plans = []
-    for k in range(2 * variants.BY_GRAPH):
-        f(0.1 * k, 0.2, 0.3)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_small_function_is_recorded_once_and_compiled_when_its_calls_have_paid_for_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "PATIENCE", math.inf)
+    function, arguments = FUNCTIONS[name]
+    inputs = [Value(x) if isinstance(x, float) else x for x in arguments(0)]
+    f, plans = autograd.compile(function), []
+    for k in range(3 * stages.BY_GRAPH):
+        if k == 2 * stages.BY_GRAPH:
+            assert f.budget.misses >= stages.BY_GRAPH  # these ran without the compiler
+            monkeypatch.setattr(stages, "PATIENCE", 0.0)
+        assert same(f(*arguments(0)).data, function(*inputs).data)
         plans.append(len(f.kept.all()[0].plans))
-    assert plans == [0] * variants.BY_GRAPH + [1] * variants.BY_GRAPH
+    assert plans == [0] * 2 * stages.BY_GRAPH + [1] * stages.BY_GRAPH
     assert f.recordings == 1
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_a_function_that_is_faster_than_its_program_runs_itself(changes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    w = Value(0.5)
+
+    def step(x: float) -> Value:
+        loss = (w * x - 1.0) ** 2
+        if changes:
+            loss.backward()
+            w.data -= 0.1 * w.grad
+            w.grad = 0.0
+        return loss
+
+    monkeypatch.setattr(stages, "_TRIALS", 8)
+    for gain, hits in ((math.inf, 1), (0.0, 0)):
+        monkeypatch.setattr(stages, "_GAIN", {changes: gain})
+        monkeypatch.setattr(stages, "PATIENCE", math.inf)
+        f = autograd.compile(step)
+        for _ in range(stages.BY_GRAPH + 2):
+            f(2.0)
+        monkeypatch.setattr(stages, "PATIENCE", 0.0)
+        for _ in range(stages._TRIALS):
+            f(2.0)
+        assert f.kept.all()[0].plans
+        before = f.budget.hits
+        f(2.0)
+        assert f.budget.hits == before + hits
 
 
 @pytest.mark.parametrize("name", ["wide", "irregular"])
@@ -157,44 +194,46 @@ def test_machine_code_makes_calls_once_python_has_taken_its_time(name: str, monk
             x = (x * y).sin() if k % 3 else (x + z).tanh() * x
         return x
 
-    monkeypatch.setattr(variants, "native_imported", lambda: False)
-    monkeypatch.setattr(variants, "PATIENCE", math.inf)
+    monkeypatch.setattr(stages, "native_imported", lambda: False)
+    monkeypatch.setattr(stages, "_PYTHON", 0.0)
+    monkeypatch.setattr(stages, "_NATIVE", math.inf)
     f = autograd.compile(wide if name == "wide" else irregular)
     values = []
-    for k in range(3 * variants.BY_GRAPH):
-        if k == 2 * variants.BY_GRAPH:
-            monkeypatch.setattr(variants, "PATIENCE", 0.0)
+    for k in range(3 * stages.BY_GRAPH):
+        if k == 2 * stages.BY_GRAPH:
+            monkeypatch.setattr(stages, "_NATIVE", -1.0)
         values.append(f(0.1, 0.2, 0.3).data)
         plan = f.latest
-        if k < variants.BY_GRAPH or (name == "irregular" and k < 2 * variants.BY_GRAPH):
+        if k < stages.BY_GRAPH or (name == "irregular" and k < 2 * stages.BY_GRAPH):
             assert isinstance(plan, EagerPlan)
         else:
             python = isinstance(getattr(plan.run, "kernel", None), PythonKernel)
-            assert python == (k < 2 * variants.BY_GRAPH)
+            assert python == (k < 2 * stages.BY_GRAPH)
     assert values == pytest.approx([values[0]] * len(values), rel=1e-12)
 
 
 def test_value_and_grad_becomes_a_builtin_function_after_some_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
-    monkeypatch.setattr(variants, "PATIENCE", 0.0)
+    monkeypatch.setattr(stages, "PATIENCE", 0.0)
     f = autograd.compile(formula)
-    for _ in range(variants.BUILTIN_FROM):
+    for _ in range(stages.BUILTIN_FROM):
         f.value_and_grad(0.1, 0.2, 0.3)
     assert f._fast is None
     f.value_and_grad(0.1, 0.2, 0.3)
     assert f._fast is not None
 
 
-def test_a_larger_function_is_compiled_earlier_and_a_large_one_at_once() -> None:
+def test_a_larger_function_is_compiled_earlier_and_a_large_one_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "PATIENCE", 0.0)
     calls = []
     for width in (5, 150, 4_000):
         f = autograd.compile(lambda x, width=width: sum([(x * (0.1 * k)).tanh() for k in range(width)]))
-        for k in range(variants.BY_GRAPH + 1):
+        for k in range(stages.BY_GRAPH + 1):
             f(0.1)
             if f.kept.all()[0].plans:
                 calls.append(k)
                 break
-    assert calls[0] == variants.BY_GRAPH
+    assert calls[0] == stages.BY_GRAPH
     assert 0 < calls[1] <= calls[0]
     assert calls[2] == 0
 
@@ -209,13 +248,13 @@ def test_of_recordings_that_decide_differently_only_those_that_serve_are_compile
         assert same(compiled(xs).data, f(xs))
         assert same(compiled.value_and_grad(xs)[0], f(xs))
     assert len(compiled.kept.all()) > 1
-    assert not any(variant.plans for variant in compiled.kept.all() if variant.calls < variants.PROVED)
+    assert not any(variant.plans for variant in compiled.kept.all() if variant.calls < stages.PROVED)
 
 
 def test_source_program_and_report_are_the_same_before_and_after() -> None:
     f = autograd.compile(formula)
     texts = []
-    for _ in range(variants.BY_GRAPH + 2):
+    for _ in range(stages.BY_GRAPH + 2):
         f(Value(0.1), Value(0.2), 0.3)
         texts.append((f.source(), str(f), str(f.program), f.report().splitlines()[1]))
     assert set(texts) == {texts[0]}
@@ -223,7 +262,7 @@ def test_source_program_and_report_are_the_same_before_and_after() -> None:
 
 def test_every_output_has_its_derivatives() -> None:
     f = autograd.compile(lambda x, y: {"sum": x + y, "parts": [x * y, x.exp()]})
-    for k in range(variants.BY_GRAPH + 3):
+    for k in range(stages.BY_GRAPH + 3):
         x, y = Value(0.1 * k), Value(2.0)
         found = f(x, y)
         product, power = found["parts"]
@@ -235,7 +274,7 @@ def test_every_output_has_its_derivatives() -> None:
 
 def test_second_derivatives() -> None:
     f = autograd.compile(lambda x: x**3)
-    for k in range(variants.BY_GRAPH + 3):
+    for k in range(stages.BY_GRAPH + 3):
         x = Value(0.5 * k)
         (slope,) = autograd.grad(f(x), [x], create_graph=True)
         assert autograd.grad(slope, [x]) == pytest.approx((3.0 * k,))
@@ -244,7 +283,7 @@ def test_second_derivatives() -> None:
 def test_without_gradients() -> None:
     w = Value(3.0)
     f = autograd.compile(lambda x: w * x)
-    for _ in range(variants.BY_GRAPH + 3):
+    for _ in range(stages.BY_GRAPH + 3):
         with autograd.no_grad():
             assert f(2.0).data == 6.0
             assert f(2.0).parents == ()
@@ -286,7 +325,7 @@ def test_a_primitive_behind_a_decision_is_not_asked_for_what_it_refuses() -> Non
         return math.sqrt(x)
 
     f = autograd.compile(lambda x: root(x) if x > 0 else x * 2.0)
-    for _ in range(variants.BY_GRAPH + 3):
+    for _ in range(stages.BY_GRAPH + 3):
         assert [f(x).data for x in (4.0, -1.0)] == [2.0, -2.0]
     with pytest.raises(autograd.PrimitiveError, match="math domain error"):
         autograd.compile(root)(-1.0)

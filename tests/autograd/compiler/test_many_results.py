@@ -16,7 +16,7 @@ import pytest
 import autograd
 from autograd import PrimitiveError, StaleGraphError, Value, fsum, no_grad, softmax, strict
 from autograd.check import check_graph
-from autograd.compiler.calls import variants
+from autograd.compiler.calls import stages
 from autograd.compiler.recording import outside
 from autograd.functional import hessian, jacobian, jvp, vjp
 from autograd.viz import backward_steps, draw_dot, explain
@@ -62,7 +62,7 @@ LOSSES: dict[str, Callable[[list[Any]], Any]] = {
 @pytest.mark.parametrize("calls_by_graph", [0, 4])
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_as_without_the_compiler(name: str, calls_by_graph: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(variants, "BY_GRAPH", calls_by_graph)
+    monkeypatch.setattr(stages, "BY_GRAPH", calls_by_graph)
     rows, xs = weights(), inputs()
     leaves = [*xs, *[w for row in rows for w in row]]
     f, loss = layer(rows), LOSSES[name]
