@@ -26,7 +26,7 @@ settings.load_profile("untimed")
 
 @pytest.fixture(autouse=True, scope="module")
 def compiling_takes_no_time() -> Iterator[None]:
-    """When a function is recorded and compiled depends on no clock here; ``test_budget`` tests how it does elsewhere."""
+    """When a function is recorded or compiled depends on no clock here; ``test_budget`` tests how it does elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budget, "_LONG", math.inf)
         patch.setattr(budget, "_CHEAP", math.inf)
