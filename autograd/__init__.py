@@ -35,15 +35,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograd import display, errors, functional
-from autograd.names import INSTEAD
 from autograd.errors import (
     AutogradError, CompileError, DrawingError, GradcheckError, NumericError, PrimitiveError, StaleGraphError,
 )  # fmt: skip
 from autograd.functional import gradients as grad
 from autograd.functions import clip, elu, fsum, leaky_relu, linear, logsumexp, prod, softmax, sumprod, take
-from autograd.names import warn_if_mixed
-from autograd.names import lazy_names
 from autograd.modes import no_grad, strict
+from autograd.names import lazy_names, warn_if_mixed
 from autograd.ops import (
     abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, cos, cosh, erf, exp, expm1, floor, gelu, hypot, identity,
     log, log1p, log2, log10, logaddexp, maximum, minimum, relu, round, sigmoid, sign, silu, sin, sinh, softplus, sqrt,
@@ -72,7 +70,6 @@ __version__ = "0.1.0"
 __getattr__ = lazy_names(
     __name__,
     {"autograd.check": "check_graph gradcheck", "autograd.compiler": "compile", "autograd.viz": "draw_dot"},
-    INSTEAD,
 )
 
 

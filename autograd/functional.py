@@ -28,7 +28,7 @@ from autograd.branches import Where, conditions
 from autograd.errors import AutogradError, StaleGraphError
 from autograd.graph import check_derivatives, check_root, dependents, leaves, sweep, topological_order
 from autograd.modes import current_modes, in_transformation, open_contexts, recording, transformation
-from autograd.names import INSTEAD, lazy_names
+from autograd.names import lazy_names
 from autograd.provenance import check_adjoints, describe
 from autograd.rows import Detached
 from autograd.trees import aligned, all_floats, flatten, is_tree, rebuild
@@ -284,7 +284,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     return transformed
 
 
-__getattr__ = lazy_names(__name__, {}, INSTEAD)
+__getattr__ = lazy_names(__name__)
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:

@@ -6,21 +6,19 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["INSTEAD", "Absent", "Missing", "lazy_names", "warn_if_mixed"]
+__all__ = ["Absent", "Missing", "advice_of", "lazy_names", "warn_if_mixed"]
 
 
 # ---- modules are imported when somebody first asks for their names ---------------------------------------------------
-def lazy_names(
-    package: str, modules: Mapping[str, str], instead: Mapping[str, str] = MappingProxyType({})
-) -> Callable[[str], Any]:
+def lazy_names(package: str, modules: Mapping[str, str] = MappingProxyType({})) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package, by the names to find in each module, separated by spaces.
 
     No name may be that of a module of the package as well: importing the module would put it in the place of the name.
-    For names that other libraries have, ``instead`` says what to write.
 
     >>> lazy_names("shapes", {"math": "pi e"})("pi")
     3.141592653589793
@@ -29,15 +27,28 @@ def lazy_names(
     module_of = {name: module for module, names in modules.items() for name in names.split()}
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - Python's name for it
-        if name not in module_of:
-            advice = f": {instead[name]}" if name in instead else ""
-            # With the name and the module in the error, Python itself adds "Did you mean".
-            raise AttributeError(
-                f"module {package!r} has no attribute {name!r}{advice}", name=name, obj=sys.modules.get(package)
-            )
-        return getattr(importlib.import_module(module_of[name]), name)
+        if name in module_of:
+            return getattr(importlib.import_module(module_of[name]), name)
+        advice = "" if name.startswith("_") else advice_of(package.partition(".")[0]).get(name, "")
+        # With the name and the module in the error, Python itself adds "Did you mean".
+        raise AttributeError(
+            f"module {package!r} has no attribute {name!r}{': ' * bool(advice)}{advice}",
+            name=name,
+            obj=sys.modules.get(package),
+        )
 
     return __getattr__
+
+
+@cache
+def advice_of(package: str) -> dict[str, str]:
+    """For each name that other libraries have and a package has not, what to write instead: see its ``absent.txt``."""
+    try:
+        text = Path(str(sys.modules[package].__file__)).with_name("absent.txt").read_text(encoding="utf-8")
+    except OSError:  # the package is in a zip file, say: a name that is not there is no more than that
+        return {}
+    pairs = [line.split(": ", 1) for line in text.splitlines() if not line.startswith("#")]
+    return {name: advice for names, advice in pairs for name in names.split()}
 
 
 OF_HIPS = ("tracer.py", "wrap_util.py", "differential_operators.py")  # and no names of ours
@@ -72,29 +83,6 @@ _NAMES = {
 }
 # For each name of a Value what to write instead.
 ADVICE = {name: advice for advice, names in _NAMES.items() for name in names.split()}
-_OF_PACKAGE = {
-    "a number with a gradient is Value(2.0), and a tensor is a list of them": "tensor Tensor as_tensor Variable zeros "
-    "ones randn rand full arange linspace",
-    "it is called clip here": "clamp",
-    "write x ** y": "pow",
-    "random.seed decides what the module random draws": "manual_seed",
-    "gradients are recorded except inside `with autograd.no_grad():`": "enable_grad set_grad_enabled inference_mode "
-    "is_grad_enabled",
-    "`with autograd.strict():` finds the first nan, with its line": "set_detect_anomaly detect_anomaly",
-    "@autograd.primitive makes an operation of a function and its derivative": "Function custom_vjp custom_jvp defvjp "
-    "lgamma digamma erfc sinc",
-    "fsum adds up a list, and sumprod two": "sum mean dot matmul einsum mm",
-    "values are in plain lists: use those of Python": "stack cat concat reshape",
-    "it is in autograd.functional": "value_and_grad jacobian hessian jvp vjp",
-    "autograd.functional.jacobian is the derivative of a list by a list": "jacfwd jacrev",
-    "autograd.functional.grad of the function of one number, or compile(f).map(xs)": "elementwise_grad",
-    "it is called autograd.compile": "jit",
-    "write a loop over the samples, which compile finds": "vmap",
-    "numpy's own functions take Values: import numpy as np": "numpy np scipy",
-}
-
-# For each name of PyTorch, JAX and HIPS autograd that the package does not have, what to write instead.
-INSTEAD = {name: advice for advice, names in _OF_PACKAGE.items() for name in names.split()}
 # For each of Python's names of an operator its sign, and what to write instead.
 _OPERATORS = {
     "matmul": ("@", "write v * w for two numbers, and autograd.sumprod(vs, ws) for two lists"),

@@ -55,7 +55,6 @@ from nn.activations import (
 )  # fmt: skip
 from nn.data import Dataset, Standardizer, minibatches, one_hot, read_csv, train_test_split
 from nn.datasets import load_iris, load_names, make_circles, make_line, make_moons, make_spirals, make_xor
-from nn.options import INSTEAD
 from nn.evaluation import accuracy, predict
 from nn.files import FileError
 from nn.layers import MLP, Layer, Neuron, load_model
@@ -110,7 +109,6 @@ __getattr__ = lazy_names(
         "plot_network",
         "nn.training.sweeps": "Run Sweep sweep",
     },
-    INSTEAD,
 )
 
 

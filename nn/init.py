@@ -7,7 +7,6 @@ from math import sqrt
 from random import Random
 
 from autograd.names import lazy_names
-from nn.options import INSTEAD
 
 Initializer = Callable[[Random, int, int], float]
 
@@ -44,4 +43,4 @@ def zeros(random: Random, fan_in: int, fan_out: int) -> float:
 
 INITIALIZERS: dict[str, Initializer] = {f.__name__: f for f in (uniform, xavier_uniform, he_normal, zeros)}
 
-__getattr__ = lazy_names(__name__, {}, INSTEAD)
+__getattr__ = lazy_names(__name__)

@@ -12,7 +12,7 @@ from autograd.display import listed, table
 from autograd.holders import Place, announce
 from autograd.names import Missing
 from nn.files import FileError, FilePath, brief, read_document, write_document
-from nn.options import ADVICE, check_options
+from nn.options import check_options
 
 MODEL_FORMAT, MODEL_VERSION = "scalar-autograd model", 1
 M = TypeVar("M", bound="Module")
@@ -320,8 +320,16 @@ class Module:
         return metadata
 
 
-for _name, _advice in ADVICE.items():
-    setattr(Module, _name, Missing(_name, _advice))
+# Names of PyTorch and Keras that a model has not, by what to write instead.
+_OF_MODELS = {
+    "write nn.fit(model, X, y)": "fit compile",
+    "write nn.predict(model, X)": "predict predict_proba",
+    "numbers are floats in the processor's memory: leave it out": "to cpu cuda double float half",
+    "model.modules() has all parts": "children named_children named_modules",
+}
+for _advice, _names in _OF_MODELS.items():
+    for _name in _names.split():
+        setattr(Module, _name, Missing(_name, _advice))
 
 
 def _parts(module: Module) -> list[tuple[str, Any]]:

@@ -15,7 +15,7 @@ from autograd import Value, clip, fsum, maximum, sqrt, where
 from autograd.elementwise import elementwise
 from autograd.names import lazy_names
 from nn.optimizer import Optimizer, Parameters, State, pair_of
-from nn.options import INSTEAD, refuse_model
+from nn.options import refuse_model
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
 
@@ -227,7 +227,7 @@ class RMSprop(Optimizer):
 
 OPTIMIZERS: dict[str, Any] = {kind.__name__.lower(): kind for kind in (SGD, Adam, AdamW, RMSprop)}
 
-__getattr__ = lazy_names(__name__, {}, INSTEAD)
+__getattr__ = lazy_names(__name__)
 
 
 # ---- clipping: between ``backward`` and the step ---------------------------------------------------------------------

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any
 
 from autograd.display import aligned, table
 from nn.data import pair, samples_of
@@ -69,11 +69,7 @@ class Sweep(Sequence[Run]):
         self.runs = sorted(runs, key=lambda run: run.score if math.isfinite(run.score) else math.inf)
         self._factory = factory
 
-    @overload
-    def __getitem__(self, index: int) -> Run: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Run]: ...
-    def __getitem__(self, index: int | slice) -> Run | Sequence[Run]:
+    def __getitem__(self, index: Any) -> Any:
         return self.runs[index]
 
     def __len__(self) -> int:
