@@ -54,13 +54,13 @@ def check_writable(path: FilePath) -> None:
         check_file(path)
 
 
-def write_csv(path: FilePath, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write columns of equal lengths as a CSV file with their names in the first line; floats read back to the bit."""
+def csv_of(columns: Mapping[str, Sequence[Any]]) -> str:
+    """Columns of equal lengths as CSV with their names in the first line; floats read back to the bit."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def write_document(path: FilePath, kind: str, version: int, content: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ b.grad = 8 = 3·1 (via b*3) + 5·1 (via b*5)
 
 from autograd.viz.diagnosis import Diagnosis, diagnose
 from autograd.viz.facts.ledger import Ledger, explain
-from autograd.viz.facts.paths import Paths
+from autograd.viz.facts.steps import Paths
 from autograd.viz.facts.steps import Step, backward_steps
 from autograd.viz.pages import Page, page, show, write_html
 from autograd.viz.pictures.dot import Drawing

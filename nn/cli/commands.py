@@ -6,7 +6,6 @@ all; ``-`` as the table is standard input.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import sys
@@ -24,7 +23,7 @@ from autograd.viz import save, write_html
 from nn.cli.tabular import TABULAR_LOSSES, Experiment, TabularModel, check_classes, in_words, note
 from nn.data import Task, read_csv
 from nn.export import to_torch
-from nn.files import FileError, check_writable, file_errors, replace_not_finite, write_text
+from nn.files import FileError, check_writable, csv_of, file_errors, replace_not_finite, write_text
 from nn.losses import LOSSES
 from nn.tables import DataError, DataFile, Table, listing, read_table
 from nn.training.history import epoch_lines
@@ -122,14 +121,8 @@ def predict(model: str, data: str, *, output: str = "-", probabilities: bool = F
     for name in added:
         if name in carried:
             raise DataError(f"{table.name}: predict writes a column {name!r} of its own: rename yours")
-    place_of = {name: at for at, name in enumerate(table.header)}
-    places = [place_of[name] for name in carried]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*carried, *added])
-    for (_, row), prediction, share in zip(table.rows, predictions, shares, strict=True):
-        writer.writerow([*[row[at] for at in places], prediction, *share])
-    _deliver(text.getvalue(), output)
+    columns = {name: [row[at] for _, row in table.rows] for at, name in enumerate(table.header) if name in carried}
+    _deliver(csv_of(columns | dict(zip(added, [predictions, *zip(*shares)]))), output)
 
 
 def evaluate(model: str, data: str, *, skip_empty: bool = False, as_json: bool = False) -> None:

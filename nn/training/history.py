@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from autograd.display import curves
-from nn.files import FilePath, write_csv
+from nn.files import FilePath, csv_of, write_text
 from nn.options import whole_number
 
 COLUMNS = ("epoch", "loss", "val_loss", "lr", "seconds")
@@ -85,7 +85,7 @@ class History:
         epoch,loss,lr,seconds
         1,0.5,0.1,0.0
         """
-        write_csv(path, self.to_dict())
+        write_text(path, csv_of(self.to_dict()))
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the curves of the losses and of the metrics: ``nn.plot_history(history, ax)``.

@@ -13,7 +13,7 @@ from autograd.display import aligned, table
 from nn.data import pair, samples_of
 from nn.distributed import Parcel, Workers
 from nn.evaluation import accuracy, evaluating, predict, threshold_of
-from nn.files import FilePath, write_csv
+from nn.files import FilePath, csv_of, write_text
 from nn.losses import loss_named
 from nn.options import whole_number
 from nn.training.fitting import fit
@@ -139,7 +139,7 @@ class Sweep(Sequence[Run]):
         ...     Path(folder, "sweep.csv").read_text()
         'lr,loss,epochs,seconds\\n0.1,0.5,0,0.0\\n'
         """
-        write_csv(path, self._columns())
+        write_text(path, csv_of(self._columns()))
 
 
 def sweep(

@@ -16,7 +16,7 @@ from autograd import Value
 from autograd.files import check_writable, write_file
 from autograd.viz import save, write_html
 from nn import MLP
-from nn.files import write_csv, write_document, write_text
+from nn.files import csv_of, write_document, write_text
 from tests.support import PATIENCE, ROOT
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
@@ -245,7 +245,7 @@ def test_everything_that_writes_a_file_keeps_its_permissions(tmp_path: Path) -> 
         "graph.dot": lambda path: save(Value(2.0) * 3, path),
         "graph.html": lambda path: write_html(Value(2.0) * 3, path),
         "a.txt": lambda path: write_text(path, "new"),
-        "a.csv": lambda path: write_csv(path, {"x": [1.0]}),
+        "a.csv": lambda path: write_text(path, csv_of({"x": [1.0]})),
         "a.json": lambda path: write_document(path, "kind", 1, {}),
         "model.json": lambda path: MLP(1, [1]).save(path),
     }

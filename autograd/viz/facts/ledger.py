@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from autograd import display
 from autograd.graph import dependents, topological_order
 from autograd.value import Value
-from autograd.viz.facts.paths import Paths, count_paths, strongest_paths
-from autograd.viz.facts.steps import adjoints, finite_difference
+from autograd.viz.facts.steps import Paths, adjoints, count_paths, finite_difference, strongest_paths
 from autograd.viz.text.formula import LocalDerivative, local_derivatives
 from autograd.viz.text.notation import NOT_COMPUTED, Names, factor, nodes_of, number, product, reading_order
 from autograd.viz.text.typeset import latex_factor, latex_number, latex_of, latex_text

@@ -13,8 +13,7 @@ import pytest
 from autograd import Value, compile, draw_dot, exp, fsum, grad, log, sumprod
 from autograd.graph import topological_order
 from autograd.viz import Ledger, Paths, explain
-from autograd.viz.facts.paths import count_paths, strongest_paths
-from autograd.viz.facts.steps import finite_difference, replay
+from autograd.viz.facts.steps import count_paths, finite_difference, replay, strongest_paths
 from autograd.viz.text.typeset import latex_name, latex_number
 from nn import MLP
 from tests.support.graphs import HOSTILE, random_graph
