@@ -31,6 +31,7 @@ TESTS = {
     "autograd/graph.py": "test_backward test_value test_collector test_threads compiler/test_calls",
     "autograd/value.py": "test_value test_backward test_modes test_micrograd test_other_engines test_subclasses"
     " compiler/test_calls",
+    "autograd/names.py": "test_absent test_installation",
     "autograd/functional.py": "test_functional test_systems compiler/test_calls",
     "autograd/compiler/program/classes.py": "compiler/test_classes compiler/test_function",
     "autograd/compiler/program/group.py": "compiler/test_classes compiler/test_group compiler/test_function",
@@ -42,6 +43,7 @@ TESTS = {
     "nn/optimizer.py": "test_optim test_torch test_freezing training/test_steps",
     "nn/schedules.py": "test_optim",
     "nn/training/history.py": "training/test_validation",
+    "nn/training/validation.py": "test_data training/test_validation training/test_training_changes",
 }
 
 # Each kind of mistake once. Cosmic Ray has more, most of which raise at once, such as ``x << y`` for ``x * y``.
