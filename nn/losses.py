@@ -194,9 +194,6 @@ def l1_penalty(parameters: Iterable[Any]) -> Any:
 def l2_penalty(parameters: Iterable[Any]) -> Any:
     """Σ θ² as one node, which draws large parameters towards 0.
 
-    Args:
-        parameters: Numbers and Values, such as ``model.parameters()``.
-
     >>> l2_penalty([3.0, -4.0])
     25.0
     """

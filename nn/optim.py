@@ -232,11 +232,7 @@ __getattr__ = lazy_names(__name__)
 
 # ---- clipping: between ``backward`` and the step ---------------------------------------------------------------------
 def clip_grad_value_(parameters: Iterable[Value], clip_value: float) -> None:
-    """Limit every gradient to between -clip_value and clip_value, in place.
-
-    Args:
-        parameters: The parameters whose gradients are limited.
-        clip_value: The largest absolute value allowed.
+    """Limit the gradient of every parameter to between -clip_value and clip_value, in place.
 
     Raises:
         ValueError: ``clip_value`` is not positive.
@@ -257,10 +253,7 @@ def clip_grad_norm_(parameters: Iterable[Value], max_norm: float, norm_type: flo
 
         g ← g min(1, max_norm / ‖g‖)
 
-    Args:
-        parameters: The parameters whose gradients are the vector.
-        max_norm: The largest norm allowed.
-        norm_type: The p of the p-norm; ``math.inf`` for the largest absolute value.
+    The norm is a p-norm with p = ``norm_type``; ``math.inf`` is for the largest absolute value.
 
     Returns:
         The norm as it was.
