@@ -8,19 +8,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 from autograd.collector import collector_paused
 from autograd.compiler.calls.budget import Budget, thread_time
 from autograd.compiler.calls.kept import MOST_IN_ALL, Variants
 from autograd.compiler.calls.objects import Objects
+from autograd.compiler.calls.reasons import Entry, cause_of, reason
 from autograd.compiler.calls.variants import Variant
-from autograd.compiler.recording.arguments import called, form, structure
+from autograd.compiler.recording.arguments import called, structure
 from autograd.compiler.recording.codenames import asks_for_kind
 from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.places import Places, by_key, changed_numbers
-from autograd.compiler.recording.record import Recording, advice, as_node, first_difference, record
+from autograd.compiler.recording.record import Recording, as_node, record
 from autograd.compiler.recording.results import is_plain_number, is_structure, taken_apart
 from autograd.compiler.recording.running import RaisedError, containers_in, inputs_for, labels_of, put_back, run
 from autograd.compiler.recording.traced import node_of
@@ -38,22 +39,6 @@ from autograd.value import Value
 __all__ = ["Entry", "Recordings", "Uncompiled", "recording_now"]
 
 _DRAWS = "draws random numbers, or reads or writes a stream: do that outside, and pass numbers as arguments"
-
-
-class Entry(NamedTuple):
-    """One recording of a function.
-
-    Attributes:
-        number: The number of the recording, from 1.
-        cause: The reason why it was made.
-        variant: The variant made from it.
-        seconds: The CPU time of recording.
-    """
-
-    number: int
-    cause: str
-    variant: Variant
-    seconds: float
 
 
 class Recordings:
@@ -96,6 +81,7 @@ class Recordings:
         renew_in_child(self, "_lock", threading.RLock)
         self._warned: set[str] = set()
         self.raised: dict[int, float] = {}
+        self._awaited: set[str] = set()  # modules that a call without the compiler could import
         self._places: dict[tuple[int, Any], Place] = {}  # where it changes numbers outside
         self._residence = Residence()
 
@@ -147,7 +133,7 @@ class Recordings:
             self.takes_numbers &= one and not recording.wants_nodes
             self.lists |= recording.effects.lists
             self._note_code(outside)
-            cause = _cause_of(variant, self.variants.get(structure, ()), self.entries, args)
+            cause = cause_of(variant, self.variants.get(structure, ()), self.entries, args)
             self.entries.append(Entry(self.recordings, cause, variant, seconds))
             self.changes = outside.changed()
             if outside.never:
@@ -173,6 +159,9 @@ class Recordings:
             if outside.never:  # known before the function runs: a second run would take a second item of an iterator
                 self.never = outside.never
                 raise NotReplayableError(outside.never)
+            if new := outside.missing - self._awaited:  # what it does to such a module could not be taken back
+                self._awaited |= new
+                raise NotReplayableError(f"imports {min(new)} for the first time")
             places = Places(outside, [*self._places.values()])
             changes = Changes(outside, places, differentiates=recording_now())
             drawn, rewind = outside.generators.states(), outside.generators.rewind()
@@ -215,7 +204,7 @@ class Recordings:
         self.warn(
             "recordings",
             f"was {times} in {calls}; calls that no recording fits run without the compiler, many times slower. "
-            f"Reason: it {_reason(self, structure)}",
+            f"Reason: it {reason(self, structure)}",
         )
 
     def warn(self, about: str, text: str) -> None:
@@ -226,40 +215,6 @@ class Recordings:
             self._warned.add(about)
         name = getattr(self.f, "__name__", "the function")
         warnings.warn(f"{name} {text}", RuntimeWarning, stacklevel=depth_of_caller())
-
-
-def _cause_of(new: Variant, kept: Sequence[Variant], entries: deque[Entry], args: Sequence[Any]) -> str:
-    """Why a function was recorded once more."""
-    if not entries:
-        return "the first call"
-    if not kept:
-        known = entries[-1].variant.outside.changed()
-        if known:
-            return f"{known} is a different object now"
-        return f"arguments of a different structure: {', '.join(map(form, args))}"
-    changed = kept[0].outside.changed()
-    if changed:
-        return f"{changed} is a different object now"
-    guard = first_difference(kept[0].recording, new.recording)
-    return "numbers were rounded differently" if guard is None else f"{guard.place or 'a number'} decided differently"
-
-
-def _reason(compiled: Recordings, structure: Any) -> str:
-    """Why recordings of a function are hardly ever used again, as a text for the warning."""
-    kept = compiled.variants.get(structure, [])
-    outside = kept[0].outside.changed() if kept else compiled.changes
-    if compiled.never:
-        return compiled.never
-    if compiled.has_effects and compiled.changes:
-        return compiled.changes
-    if outside:
-        return (
-            "reads something from outside that is a different object each time: pass it as an argument, or make a "
-            f"number a Value, which is read at each call ({outside})"
-        )
-    if len(kept) > 1:
-        return advice(first_difference(kept[1].recording, kept[0].recording))
-    return "gets arguments of a different structure (lengths, keys, ints or floats) at nearly every call"
 
 
 def _stays(result: Any) -> bool:

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib.util import resolve_name
 from itertools import pairwise
 from types import CodeType
 from typing import Any
@@ -82,6 +83,32 @@ def globals_read(code: CodeType) -> frozenset[str]:
     if not names.isdisjoint(_TO_MODULES) or any(step.opname.startswith("IMPORT") for step in steps):
         return names
     return frozenset([step.argval for step in steps if step.opname.startswith("LOAD") and not _OF_OBJECT(step.opname)])
+
+
+def modules_named(code: CodeType, package: str) -> frozenset[str]:
+    """The modules that a piece of code of a package imports, and those that are imported and that it names in a text.
+
+    >>> def f(x):
+    ...     from os import path
+    ...     from . import rates
+    ...     import a.b
+    >>> sorted(modules_named(f.__code__, "models"))
+    ['a', 'a.b', 'models', 'os']
+    """
+    found = _imported(code, package)
+    return found if _TO_MODULES.isdisjoint(names_read(code)) else found | (names_spelled(code) & sys.modules.keys())
+
+
+@lru_cache(maxsize=10_000)
+def _imported(code: CodeType, package: str) -> frozenset[str]:
+    found, levels = set[str](), [0]
+    for step in _steps(code):
+        if step.opname.startswith("LOAD") and type(step.argval) is int:
+            levels.append(step.argval)  # the last one before an import says how many dots the name begins with
+        elif step.opname == "IMPORT_NAME":
+            name = resolve_name("." * levels[-1] + step.argval, package) if levels[-1] else step.argval
+            found.update([name, name.partition(".")[0]])
+    return frozenset(found)
 
 
 @lru_cache(maxsize=10_000)

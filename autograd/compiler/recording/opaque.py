@@ -13,7 +13,7 @@ import random
 import sys
 import weakref
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from functools import partial
 from itertools import chain
@@ -21,9 +21,12 @@ from operator import attrgetter, methodcaller, setitem
 from types import BuiltinFunctionType, FunctionType, MethodWrapperType, ModuleType
 from typing import Any, NamedTuple
 
+from autograd.compiler.recording.codenames import package_of
 from autograd.compiler.recording.rewriting import codes_of
 from autograd.compiler.recording.watches import NO_KEY, Look, Watch
 from autograd.trees import is_numpy
+
+_DRAWING = {"scipy", "sklearn", "pandas"}  # packages whose functions draw from numpy's global generator
 
 
 class Inside(NamedTuple):
@@ -153,6 +156,14 @@ class Generators:
         else:
             return False
         return True
+
+    def add_those_of_libraries(self, objects: Iterable[Any]) -> None:
+        """Note numpy's global generator, if some objects are of packages that may draw from it."""
+        numpy: Any = sys.modules.get("numpy")
+        if numpy is not None and not _DRAWING.isdisjoint(sys.modules):
+            modules = [getattr(x, "__name__" if isinstance(x, ModuleType) else "__module__", None) for x in objects]
+            if not _DRAWING.isdisjoint([package_of(name) for name in {*modules} if isinstance(name, str)]):
+                self.add(numpy, {"random"})
 
     def states(self) -> list[Any]:
         """Their states now."""

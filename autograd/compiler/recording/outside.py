@@ -41,10 +41,8 @@ MANY = 64  # objects that it pays for: Python looks at as few in 2 us
 IMPORTING = 1_500_000  # objects that Python looks at in 50 ms, a quarter of what importing machine code takes
 _AGAIN = {1, 8, 64, 512}  # how often it has found a difference where there was none, when it is made anew
 _MOST = 1_000_000  # objects that are compared before each call: 20 ms
-_DYNAMIC = {
-    "getattr", "hasattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "eval", "exec", "globals", "asdict",
-    "astuple",
-}  # fmt: skip
+_DYNAMIC = {"getattr", "hasattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "eval", "exec", "globals"}
+_DYNAMIC |= {"asdict", "astuple"}
 _OWN = {"_compiled", "__wrapped__"}  # attributes that the compiler itself sets
 # Objects that keep others in C, and the attributes that lead to these.
 _WAYS: dict[type, tuple[str, ...]] = {
@@ -79,6 +77,7 @@ class Outside:
         functions, codes: The user's functions among it, and their code.
         generators: The random generators and streams among it.
         watches: What looks at all of it.
+        missing: The modules that code imports and that are not imported yet.
         never: Why no look can tell whether it is as it was; empty if a look can.
     """
 
@@ -87,10 +86,8 @@ class Outside:
         self._freed: dict[int, set[Any]] = {}
         for space, key in self.live:
             self._freed.setdefault(space, set()).add(key)
-        self.names: set[str] = set()
-        self.stored: set[str] = set()  # names of attributes and globals that code sets
-        self.functions: list[FunctionType] = []
-        self.codes: list[CodeType] = []
+        self.names, self.stored = set[str](), set[str]()  # stored: of attributes and globals that code sets
+        self.functions, self.codes = list[FunctionType](), list[CodeType]()
         self.generators = Generators()
         self.spaces: dict[int, tuple[dict[str, Any], str]] = {}  # namespaces, and how the names there are written
         self.deferrable: set[tuple[int, str]] = set()  # where a list may be: the id of the namespace, and the name
@@ -108,6 +105,7 @@ class Outside:
         self._named: dict[int, tuple[Callable[[Any, str], None], Any, str, int]] = {}
         self._made: dict[Any, tuple[Callable[..., Watch | None], Sequence[Any]]] = {}  # what makes the watches
         self._walk()
+        self.missing = {key for key in self._made if type(key) is str and key not in sys.modules}
         self.watches = list(filter(None, [make(*things) for make, things in self._made.values()]))
         self.watches.reverse()  # what is nearest to the function changes most often
         self.count += sum([len(watch.seen) for watch in self.watches if not watch.identical])
@@ -194,10 +192,11 @@ class Outside:
         if not {"requires_grad", "requires_grad_"}.isdisjoint(self.names):
             self._see(freezes, "what is frozen")
             self._follow()
+        self.generators.add_those_of_libraries(self.seen.values())
         if any(x() is not None and id(x()) not in self.seen for x in self._references):
             self.never = "reads an object by a weak reference only, and a recording would keep that object alive"
         if self.functions:
-            self._watch("functions", watch_functions, self.functions)
+            self._watch(("functions",), watch_functions, self.functions)
         for number, (space, chosen) in self._spaces.items():
             if chosen:
                 self._watch((number, "names"), watches.of_names, "", chosen, space, self._freed)
@@ -312,6 +311,9 @@ class Outside:
             self._cells[id(cell)] = name, cell
             self._see(content(cell), name)
         space = f.__globals__
+        for module in {x for code in codes for x in codenames.modules_named(code, str(space.get("__package__")))}:
+            self._watch(module, watches.of_module, module)
+            self._see(sys.modules.get(module), module)
         self._see_names(space, known & space.keys(), "")
         if package not in _READ_ONLY:
             self.functions.append(f)

@@ -254,6 +254,12 @@ def of_cell(name: str, cell: Any, freed: Freed) -> Watch | None:
     return Watch([name], lambda: (content(cell),), cell, ["cell_contents"], put, looks)
 
 
+def of_module(name: str) -> Watch:
+    """The module of this name, which may not be imported yet; one that the function imports stays imported."""
+    now = sys.modules.get(name, NO_KEY)
+    return Watch(name, lambda: (sys.modules.get(name, NO_KEY),), looks=[Look("names", sys.modules, [name], [now])])
+
+
 def content(cell: Any) -> Any:
     """What a name of an enclosing function stands for; None if that is not known yet."""
     try:

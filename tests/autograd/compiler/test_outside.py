@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import importlib
 import inspect
 import itertools
 import math
@@ -481,6 +482,68 @@ def test_what_a_function_changes_itself_is_never_stale() -> None:
     compiled = autograd.compile(counter.loss)
     assert [compiled(2.0).data for _ in range(10)] == [2.0 * k for k in range(1, 11)]
     assert counter.count == 10
+
+
+def _imported(x: Any) -> Any:
+    import settings_of_a_test as settings  # type: ignore[import-not-found]
+
+    settings.calls += 1
+    return x * settings.rate * settings.calls
+
+
+def _imported_by_name(x: Any) -> Any:
+    from settings_of_a_test import rate, table
+
+    def inner(x: Any) -> Any:
+        import settings_of_a_test
+
+        return settings_of_a_test.scale(x)
+
+    return inner(x) * rate * table["k"]
+
+
+def _found_in_a_table(x: Any) -> Any:
+    return x * sys.modules["settings_of_a_test"].rate
+
+
+@pytest.mark.parametrize("f", [_imported, _imported_by_name, _found_in_a_table])
+def test_what_is_imported_inside_is_outside_too(f: Any, tmp_path: Any, monkeypatch: Any) -> None:
+    (tmp_path / "settings_of_a_test.py").write_text("calls = 0\nrate = 2.0\ntable = {'k': 1.0}\nscale = abs\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def run(compiled: bool) -> list[float]:
+        sys.modules.pop("settings_of_a_test", None)
+        if f is _found_in_a_table:
+            importlib.import_module("settings_of_a_test")
+        g, found = autograd.compile(f) if compiled else f, []
+        for k in range(6):
+            found.append(g(Value(1.0 + k)).data)
+            settings = sys.modules["settings_of_a_test"]
+            settings.rate *= 0.5  # type: ignore[attr-defined]
+            settings.table["k"] += k  # type: ignore[attr-defined]
+            settings.scale = lambda x, k=k: x * k  # type: ignore[attr-defined]
+        return found
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert run(True) == run(False)
+    sys.modules.pop("settings_of_a_test", None)
+
+
+@pytest.mark.parametrize("code", ["import random", "import numpy.random as random", "from random import random"])
+def test_what_is_imported_inside_and_drawn_is_drawn_at_each_call(code: str) -> None:
+    space: dict[str, Any] = {"__name__": "program"}
+    exec(f"def f(x):\n    {code}\n    return x * getattr(random, 'random', random)()\n", space)
+    compiled = autograd.compile(space["f"])
+    with pytest.warns(RuntimeWarning, match="draws random numbers"):
+        assert len({compiled(1.0).data for _ in range(5)}) == 5
+
+
+def test_libraries_draw_from_the_generator_of_numpy() -> None:
+    shuffle = pytest.importorskip("sklearn.utils").shuffle
+    compiled = autograd.compile(lambda x: x * shuffle(range(10_000))[0])
+    with pytest.warns(RuntimeWarning, match="draws random numbers"):
+        assert len({compiled(1.0).data for _ in range(5)}) > 1
 
 
 @pytest.mark.parametrize(
