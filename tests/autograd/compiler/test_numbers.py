@@ -212,7 +212,7 @@ def test_a_number_and_a_node_are_recorded_apart() -> None:
 
 
 def test_an_int_is_no_float_after_any_number_of_calls_with_floats() -> None:
-    compiled = autograd.compile(lambda x: x * 2.0 if isinstance(x, float) else x * 3.0)
+    compiled = autograd.compile(lambda x: x * 3.0 if hasattr(x, "bit_length") else x * 2.0)
     for _ in range(5):
         assert [compiled.value_and_grad(x)[0] for x in (2.0, 2, True, 2.0)] == [4.0, 6.0, 3.0, 4.0]
 
