@@ -45,14 +45,15 @@ _WORLDLY = {
     "matplotlib", "nt", "os", "pathlib", "posix", "secrets", "shutil", "socket", "sqlite3", "subprocess", "tempfile",
     "time", "urllib", "uuid",
 }  # fmt: skip
-# Others: some would be done at recording only, and some reach globals by their names, which are not looked at.
-_FUNCTIONS = {
-    "breakpoint", "eval", "exec", "globals", "input", "inspect.currentframe", "inspect.stack", "inspect.trace",
-    "numpy.fromfile", "numpy.genfromtxt", "numpy.load", "numpy.loadtxt", "numpy.save", "numpy.savetxt", "numpy.savez",
-    "numpy.savez_compressed", "open", "print", "sys._getframe", "torch.serialization.load", "torch.serialization.save",
+# Other functions, methods and classes: some would be done at recording only, and some reach globals by their names,
+# which are not looked at.
+_REFUSED = {
+    "_io.FileIO", "breakpoint", "datetime.date.today", "datetime.datetime.now", "datetime.datetime.today",
+    "datetime.datetime.utcnow", "eval", "exec", "globals", "input", "inspect.currentframe", "inspect.stack",
+    "inspect.trace", "numpy.fromfile", "numpy.genfromtxt", "numpy.load", "numpy.loadtxt", "numpy.save", "numpy.savetxt",
+    "numpy.savez", "numpy.savez_compressed", "open", "print", "random.SystemRandom", "socket.socket",
+    "subprocess.Popen", "sys._getframe", "torch.serialization.load", "torch.serialization.save",
 }  # fmt: skip
-_WORLDLY_CLASSES = {"_io.FileIO", "random.SystemRandom", "socket.socket", "subprocess.Popen"}
-_NOW = {"now", "today", "utcnow"}  # of classes in datetime
 _UNSEEDED = {"default_rng", "Random", "RandomState"}  # what makes a generator, in random and numpy.random
 _Cache: Any = type(functools.lru_cache(len))
 _EMPTY = CellType()  # a name of an enclosing function that stands for nothing yet
@@ -64,12 +65,24 @@ def checked(function: Any) -> Any:
     Raises:
         NotReplayableError: A replay could not do what it does.
     """
-    rule = _RULES.get(type(function))
-    if rule is None and getattr(function, "__module__", None) == "numpy":  # a dispatcher, as most of its functions are
-        return _of_module(function)
-    if rule is None:
+    kind = type(function)
+    if kind is FunctionType:
+        return _by_name(function)
+    if kind is MethodType:
+        cached = isinstance(function.__func__, _Cache)
+        return _remembering(function.__func__, function.__self__) if cached else _by_name(function)
+    if kind in (BuiltinFunctionType, type):
+        if function in _INSTEAD:
+            return _INSTEAD[function]
+        if kind is BuiltinFunctionType and type(function.__self__) is list and function.__name__ in CHANGING:
+            changing(function.__self__)
+    elif kind is _Cache:
+        return _remembering(function)
+    elif kind is functools.partial:
+        return functools.partial(checked(function.func), *function.args, **function.keywords)
+    elif getattr(function, "__module__", None) != "numpy":  # or a dispatcher, as most of numpy's functions are
         return _seeded(function) if _is_unseeded(function) else function
-    return rule(function)
+    return _seeded(function) if _is_unseeded(function) else _by_name(function)
 
 
 def check_names(function: FunctionType) -> None:
@@ -100,47 +113,25 @@ def _refused(function: Any, name: str) -> Any:
     return recorder.refuse(f"calls {name}, which later calls would not repeat: do it outside the function")
 
 
-def _of_module(function: Any) -> Any:
-    """A function of Python or of C that belongs to a module."""
-    module, name = function.__module__ or "", function.__name__
-    full = name if module == "builtins" else f"{module}.{name}"
-    return _refused(function, full) if _package(module) in _WORLDLY or full in _FUNCTIONS else function
+def _by_name(function: Any) -> Any:
+    """A function, a method or a class, by its name and by what it belongs to."""
+    owner = getattr(function, "__self__", None)
+    names: tuple[Any, ...] = getattr(function, "__module__", None), getattr(function, "__name__", "")
+    if owner is not None and type(owner) is not ModuleType:
+        kind = owner if isinstance(owner, type) else type(owner)
+        names += kind.__module__, kind.__name__
+        if owner is sys.stdout or owner is sys.stderr or isinstance(owner, random.SystemRandom):
+            return _refused(function, f"{names[3]}.{names[1]}")
+    name = _refused_name(isinstance(function, type), *names)
+    return _refused(function, name) if name else function
 
 
-def _of_c(function: BuiltinFunctionType) -> Any:
-    owner: Any = function.__self__
-    name = function.__name__
-    if function in _INSTEAD:
-        return _INSTEAD[function]
-    if type(owner) is list and name in CHANGING:
-        changing(owner)
-    if owner is None or isinstance(owner, ModuleType):
-        return _of_module(function)
-    kind = owner if isinstance(owner, type) else type(owner)
-    package = _package(kind.__module__)
-    screen = owner is sys.stdout or owner is sys.stderr
-    if screen or package in _WORLDLY or (package == "datetime" and name in _NOW):
-        return _refused(function, f"{kind.__name__}.{name}")
-    return function
-
-
-def _method(method: MethodType) -> Any:
-    function, owner = method.__func__, method.__self__
-    if isinstance(function, _Cache):
-        return _remembering(function, owner)
-    packages = {_package(getattr(function, "__module__", "")), _package(type(owner).__module__)}
-    if not packages.isdisjoint(_WORLDLY) or isinstance(owner, random.SystemRandom):
-        return _refused(method, f"{type(owner).__name__}.{function.__name__}")
-    return method
-
-
-def _class(kind: type) -> Any:
-    if kind is type or kind is float:
-        return _type if kind is type else _float
-    name = f"{kind.__module__}.{kind.__name__}"
-    if name in _WORLDLY_CLASSES:
-        return _refused(kind, name)
-    return _seeded(kind) if _is_unseeded(kind) else kind
+@functools.lru_cache(maxsize=10_000)
+def _refused_name(is_class: bool, module: str | None, name: str, *of_owner: str) -> str:
+    """The full name, such as ``print``, ``time.sleep`` or ``datetime.datetime.now``, if it is refused; else empty."""
+    full = ".".join([x for x in (*(of_owner or (module,)), name) if x and x != "builtins"])
+    worldly = not is_class and not _WORLDLY.isdisjoint(map(_package, (module, *of_owner[:1])))
+    return full if worldly or full in _REFUSED else ""
 
 
 def _type(*args: Any) -> Any:
@@ -224,16 +215,6 @@ def apart(recorder: Any) -> Iterator[None]:
             yield
     finally:
         recorders.append(recorder)
-
-
-_RULES: dict[type, Callable[[Any], Any]] = {
-    FunctionType: _of_module,
-    BuiltinFunctionType: _of_c,
-    MethodType: _method,
-    functools.partial: lambda f: functools.partial(checked(f.func), *f.args, **f.keywords),
-    type: _class,
-    _Cache: _remembering,
-}
 
 
 # ---- Python's math ---------------------------------------------------------------------------------------------------
@@ -354,6 +335,8 @@ def _extreme_number(items: Sequence[Any], smallest: bool) -> Any:
 _INSTEAD: dict[Any, Callable[..., Any]] = {
     id: lambda x: id(original(x)),  # of the one that was chosen where x is one of several
     isinstance: _isinstance,
+    type: _type,
+    float: _float,
     **{function: functools.partial(_extreme, function) for function in (max, min)},
     **{function: functools.partial(_elementary, function) for function in (*_ROWS, *_QUESTIONS)},
 }
