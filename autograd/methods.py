@@ -1,4 +1,4 @@
-"""Methods of ``Value`` that are made: the three that most nodes come from, written out, and those of its subclasses."""
+"""How some methods of ``Value`` are made: those of its subclasses; and sum, product and ReLU, written out for speed."""
 
 from __future__ import annotations
 

@@ -258,8 +258,7 @@ def train_test_split(
     """Shuffle the samples and hold some of them out for testing.
 
     Args:
-        X: The samples.
-        y: One target per sample.
+        X, y: The samples, and one target for each.
         test_size: The part to hold out (between 0 and 1), or the number of samples (an int).
         seed: An int, or a ``random.Random`` to draw from; the same seed gives the same split.
         stratify: Whether to hold out the same part of every class, to the nearest sample: True, or y as in
@@ -317,8 +316,6 @@ def minibatches(n: int, batch_size: int, seed: int | random.Random = 0) -> list[
     ``batch_size=n`` full-batch gradient descent.
 
     Args:
-        n: The number of samples.
-        batch_size: The number of samples per batch.
         seed: An int, or a ``random.Random``, which makes every epoch's batches different.
 
     Raises:

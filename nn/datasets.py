@@ -85,9 +85,7 @@ def make_circles(
 ) -> tuple[Points, list[int]]:
     """Draw a circle of radius 1 (class 0) around a circle of radius ``factor`` (class 1).
 
-    Args:
-        n_samples, noise, seed: See ``make_moons``.
-        factor: The radius of the inner circle, between 0 and 1.
+    The factor is between 0 and 1; all else as for ``make_moons``.
 
     Raises:
         DataError: There are fewer samples than classes, the noise is negative, or the factor out of range.
@@ -115,11 +113,8 @@ def make_spirals(
 
         class c: r (cos t, sin t),   r from 0.1 to 1 in equal steps,   t = 2π (turns · r + c / n_classes)
 
-    Args:
-        n_samples: The number of points, shared evenly between the classes (the last classes get the rest).
-        noise, seed: See ``make_moons``.
-        turns: The number of times that an arm winds around the centre.
-        n_classes: The number of arms.
+    The points are shared evenly between the ``n_classes`` arms, the last of which get the rest.  Each arm winds around
+    the centre ``turns`` times.  All else is as for ``make_moons``.
 
     Raises:
         DataError: There are fewer samples than classes, fewer than 2 classes, or the noise is negative.
@@ -144,9 +139,7 @@ def make_xor(n_samples: int = 4, *, noise: float = 0.0, seed: int = 0) -> tuple[
 
     No straight line separates the classes: it is the smallest problem that needs a hidden layer.
 
-    Args:
-        n_samples: The number of points; corners repeat in turn.
-        noise, seed: See ``make_moons``.
+    Corners repeat in turn; all else as for ``make_moons``.
 
     Raises:
         DataError: There are fewer samples than corners, or the noise is negative.
@@ -168,15 +161,8 @@ def make_line(
 ) -> tuple[Points, list[float]]:
     """Draw points near a straight line: y = slope · x + intercept + noise, x uniform between -1 and 1.
 
-    Args:
-        n_samples: The number of points.
-        slope: The slope of the line.
-        intercept: The value of the line at x = 0.
-        noise: The standard deviation of the Gaussian noise added to y.
-        seed: The seed of x and the noise.
-
-    Returns:
-        X, one list with the single feature x per sample, and y, one float per sample.
+    The ``noise`` is the standard deviation of the Gaussian noise in y.  X has one list per sample, with the single
+    feature x, and y one float.
 
     Raises:
         DataError: There is no sample, or the noise is negative.

@@ -84,15 +84,10 @@ class Sequential(Module):
 
 
 class Linear(Module):
-    """y_j = Σ_k w_jk x_k + b_j, of one sample or of each row.
+    """y_j = Σ_k w_jk x_k + b_j, of one sample of ``in_features`` numbers, or of each row.
 
-    Weights and biases start uniform between ±1/sqrt(in_features).
-
-    Args:
-        in_features: The number of inputs.
-        out_features: The number of outputs.
-        bias: Whether there is a b.
-        rng: The generator that draws the numbers; by default the module ``random``.
+    Weights and biases start uniform between ±1/sqrt(in_features).  The generator ``rng`` draws them, by default the
+    module ``random``; without ``bias`` there is no b.
 
     >>> double = Linear(1, 1, bias=False)
     >>> double.weight[0][0].data = 2.0

@@ -15,14 +15,8 @@ from nn.parts import Linear, parameters, within
 class RNNCell(Module):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh): one step of a recurrent network.
 
-    All numbers start uniform between ±1/sqrt(hidden_size).
-
-    Args:
-        input_size: The length of x.
-        hidden_size: The length of h.
-        bias: Whether there are the two b.
-        nonlinearity: "tanh" or "relu".
-        rng: The generator that draws the numbers; by default the module ``random``.
+    All numbers start uniform between ±1/sqrt(hidden_size).  The generator ``rng`` draws them, by default the module
+    ``random``; without ``bias`` there is no b.  The ``nonlinearity`` may be "relu" instead of "tanh".
 
     >>> cell, h = RNNCell(1, 2), None
     >>> for x in ([0.5], [1.0], [-0.5]):
@@ -136,13 +130,9 @@ class MultiheadAttention(Module):
     Each of ``num_heads`` heads uses its own part of q = W_q x + b_q, k and v, with d = embed_dim / num_heads numbers.
     The results of the heads are concatenated and go through ``out_proj``.
 
-    Source: A. Vaswani and others, "Attention Is All You Need" (2017).
+    The generator ``rng`` draws the weights, by default the module ``random``; without ``bias`` there is no b.
 
-    Args:
-        embed_dim: The length of a row.
-        num_heads: The number of heads.
-        bias: Whether there is a b.
-        rng: The generator that draws the numbers; by default the module ``random``.
+    Source: A. Vaswani and others, "Attention Is All You Need" (2017).
 
     >>> attention = MultiheadAttention(4, 2)
     >>> rows = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]

@@ -56,13 +56,7 @@ class Page:
     html: str = field(repr=False)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page into a file, in one piece.
-
-        Args:
-            path: Ends in .html.
-
-        Returns:
-            The path.
+        """Write the page into a file, in one piece, and return its path.
 
         Raises:
             ValueError: The path does not end in .html.

@@ -24,9 +24,6 @@ def plot_history(history: Any, ax: Axes | None = None) -> Axes:
 
     The axis of the loss is logarithmic once it fell far; metrics have an axis of their own on the right.
 
-    Args:
-        history: The history that ``fit`` returned.
-
     Raises:
         ValueError: The history has no epochs.
 

@@ -1,4 +1,4 @@
-"""What a training leaves behind and shows on the way: its history, when it stops, and a bar of its progress."""
+"""The record of a training, the rule by which it stops, and the bar that shows its progress."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def split_validation(
 
 # ---- data that callbacks may change ----------------------------------------------------------------------------------
 def contents_of(x: Any) -> Any:
-    """The numbers in lists, dictionaries, arrays and data sets of other kinds: equal as long as these are the same.
+    """What lists, dictionaries, arrays and data sets hold, in a form that is equal as long as they hold the same.
 
     >>> data = [[1.0, 2.0], {"a": 2.0}]
     >>> before = contents_of(data)

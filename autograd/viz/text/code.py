@@ -88,10 +88,7 @@ JAX = Library(
 
 
 def to_python(root: Value) -> str:
-    """A program that computes the expression and its gradients with this package.
-
-    Args:
-        root: The output.
+    """A program that computes an output and its gradients with this package.
 
     Raises:
         ValueError: The graph has a primitive of your own, which only your program knows.

@@ -33,7 +33,6 @@ def to_latex(root: Value, *, expand: bool = False, number_format: str = ".4g") -
     Labelled Values are symbols; those that were computed get a line of their own.
 
     Args:
-        root: The output.
         expand: Whether labelled Values are written out where they are used, instead of on lines of their own.
         number_format: Format of numbers, as in ``format(x, ".4g")``.
 
@@ -58,8 +57,6 @@ def to_latex_gradient(root: Value, wrt: Value, *, expand: bool = False, number_f
     It is the graph of ``autograd.grad(root, wrt, create_graph=True)`` written down; labelled Values are symbols.
 
     Args:
-        root: The output.
-        wrt: The node with respect to which the root is differentiated.
         expand: Whether labelled Values are written out, instead of their symbols.
         number_format: Format of numbers.
 
