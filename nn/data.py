@@ -27,21 +27,15 @@ Task = Literal["classification", "regression"]
 class Dataset(Generic[Target]):
     """A table ready for training.
 
-    Attributes:
-        features: One list of floats per sample.
-        targets: One target per sample: an index into ``class_names``, or a float for regression.
-        feature_names: The names of the feature columns, in the order of the floats.
-        class_names: The label that each class index stands for; empty for regression.
-
     >>> data = Dataset([[1.4], [4.7]], [0, 1], ["petal_length"], ["setosa", "versicolor"])
     >>> data.class_names[data.targets[1]]
     'versicolor'
     """
 
-    features: list[list[float]]
-    targets: list[Target]
-    feature_names: list[str]
-    class_names: list[str]
+    features: list[list[float]]  #: one list of floats per sample
+    targets: list[Target]  #: one per sample: an index into ``class_names``, or a float for regression
+    feature_names: list[str]  #: the names of the feature columns, in the order of the floats
+    class_names: list[str]  #: the label that each class index stands for; empty for regression
 
 
 @overload
@@ -117,10 +111,6 @@ class Standardizer:
     constant feature has scale 1, so it becomes 0. ``dataclasses.asdict(s)`` is a plain dictionary to
     save beside a model, and ``Standardizer(**dictionary)`` brings it back.
 
-    Attributes:
-        mean: The mean of each feature, in the feature's unit.
-        scale: The standard deviation of each feature, by which it is divided, in the feature's unit.
-
     >>> s = Standardizer.fit([[1.0, 7.0], [3.0, 7.0]])
     >>> s
     Standardizer(mean=[2.0, 7.0], scale=[1.0, 1.0])
@@ -128,8 +118,8 @@ class Standardizer:
     [[3.0, 1.0]]
     """
 
-    mean: list[float]
-    scale: list[float]
+    mean: list[float]  #: of each feature, in the feature's unit
+    scale: list[float]  #: the standard deviation of each feature, by which it is divided, in the feature's unit
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.scale):

@@ -33,7 +33,6 @@ class Neuron(Module):
     """a = σ(Σ w_k x_k + b).
 
     Args:
-        nin: The number of inputs.
         nonlin: Whether there is an activation, as in micrograd.
         activation: One of ``ACTIVATIONS``, or a function of a Value.
         init: One of ``nn.init.INITIALIZERS``, or a function (random, fan_in, fan_out) -> weight; the bias starts at 0.
@@ -148,10 +147,7 @@ _of_a_neuron = Neuron.__call__
 class Layer(Module):
     """``nout`` neurons that share their inputs; the output is the list of their activations, also if it is one alone.
 
-    Args:
-        nin: The number of inputs.
-        nout: The number of neurons.
-        **options: The options of ``Neuron``.
+    The ``options`` are those of ``Neuron``.
 
     >>> Layer(3, 2, nonlin=False)
     Layer of [LinearNeuron(3), LinearNeuron(3)]

@@ -119,11 +119,7 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "
 def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
     """−log softmax(z)_y for the logits z and the index y of the right class; for probabilities y, −Σ y log softmax(z).
 
-    Args:
-        input: The logits of one sample, or of many.
-        target: An index for each sample, or one probability per class.
-        reduction: "mean" over the samples, "sum" or "none".
-        label_smoothing: The part of the target that is spread evenly over all classes.
+    The mean is over the samples.  Of the target, the part ``label_smoothing`` is spread evenly over all classes.
 
     Raises:
         ValueError: An index is not one of a class, lengths differ, or ``label_smoothing`` is not from 0 to 1.

@@ -27,14 +27,7 @@ class SGD(Optimizer):
         v ← momentum v + (1 − dampening) g          (in the first step v ← g)
         θ ← θ − α v            (nesterov: θ ← θ − α (g + momentum v))
 
-    Args:
-        params: The parameters, or groups of them: see ``Optimizer``.
-        lr: The learning rate α.
-        momentum: The part of the velocity that is kept from step to step; 0 for none.
-        dampening: The part of each gradient after the first that does not enter the velocity.
-        weight_decay: The factor of the L2 penalty.
-        nesterov: Whether to look ahead along the velocity.
-        maximize: Whether to climb: −g takes the place of g.
+    The learning rate α is ``lr``; for ``params`` see ``Optimizer``.  With ``maximize``, −g takes the place of g.
 
     Raises:
         TypeError, ValueError: See ``Optimizer``; also if ``nesterov`` is set without a momentum, or with a dampening.
@@ -78,13 +71,8 @@ class Adam(Optimizer):
         m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
         θ ← θ − α m / (1 − β₁ᵗ) / (sqrt(v / (1 − β₂ᵗ)) + eps)       in step t = 1, 2, …
 
-    With ``amsgrad`` the largest v so far takes the place of v, so that no step becomes longer again.
-
-    Args:
-        params, lr, weight_decay, maximize: See ``SGD``.
-        betas: Β₁ and β₂, the part of each running mean that is kept from step to step.
-        eps: The number that keeps the divisor from 0.
-        amsgrad: Whether to divide by the largest v so far.
+    β₁ and β₂ are the ``betas``.  With ``amsgrad`` the largest v so far takes the place of v, so that no step becomes
+    longer again.  For the other arguments see ``SGD``.
 
     Raises:
         TypeError, ValueError: See ``Optimizer``.
@@ -120,9 +108,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with the decay of weights on its own: θ ← θ − α weight_decay θ, then a step of Adam without it.
 
-    Args:
-        params, lr, betas, eps, amsgrad, maximize: See ``Adam``.
-        weight_decay: The part of each parameter, times α, that is taken off at each step.
+    The arguments are those of ``Adam``.
 
     Raises:
         TypeError, ValueError: See ``Optimizer``.
@@ -178,13 +164,7 @@ class RMSprop(Optimizer):
         θ ← θ − α b
 
     With ``centered``, v − m² takes the place of v, where m is the running mean of g: the variance of the gradient.
-
-    Args:
-        params, lr, weight_decay, maximize: See ``SGD``.
-        alpha: The part of each running mean that is kept from step to step.
-        eps: The number that keeps the divisor from 0.
-        momentum: The part of b that is kept from step to step; 0 for none.
-        centered: Whether to divide by the root of the variance instead.
+    The learning rate α is ``lr``; for the other arguments see ``SGD``.
 
     Raises:
         TypeError, ValueError: See ``Optimizer``.

@@ -45,19 +45,14 @@ class _Stateful:
 
 
 class Schedule(_Stateful):
-    """Base class: ``rate`` says what the learning rate is in an epoch; epochs count from 0.
-
-    Attributes:
-        initial: The learning rate that the optimiser was made with.
-        epoch: The number of ``step()`` calls so far.
-    """
+    """Base class: ``rate`` says what the learning rate is in an epoch; epochs count from 0."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(self).__name__} needs the optimizer whose rate it changes, not {optimizer!r}")
         self.optimizer = optimizer
-        self.initial = optimizer.lr
-        self.epoch = 0
+        self.initial = optimizer.lr  #: that the optimiser was made with
+        self.epoch = 0  #: the number of ``step()`` calls so far
         optimizer.lr = self.rate(0)
 
     def rate(self, epoch: int) -> float:

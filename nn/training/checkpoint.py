@@ -21,11 +21,6 @@ CHECKPOINT_FORMAT, CHECKPOINT_VERSION = "scalar-autograd checkpoint", 1
 class Checkpoint:
     """The file from which ``fit`` can resume an interrupted training.
 
-    Args:
-        path: The file for the state of the training, which is replaced as a whole, also at the end and at Ctrl-C.
-        every: The file is written after every so many epochs.
-        resume: Whether to resume from the file if it exists.
-
     Raises:
         TypeError: ``every`` is no whole number.
         ValueError: ``every`` is less than 1.
@@ -40,9 +35,11 @@ class Checkpoint:
     15
     """
 
-    path: FilePath
-    every: int = 1
-    resume: bool = False
+    path: (
+        FilePath  #: the file for the state of the training, which is replaced as a whole, also at the end and at Ctrl-C
+    )
+    every: int = 1  #: the file is written after every so many epochs
+    resume: bool = False  #: whether to resume from the file if it exists
 
     def __post_init__(self) -> None:
         whole_number("every", self.every, 1)

@@ -23,15 +23,6 @@ COLUMNS = ("epoch", "loss", "val_loss", "lr", "seconds")
 class History:
     """The losses, metrics, learning rates and times of all epochs.
 
-    Attributes:
-        loss: The mean over the samples, each measured just before the step that used it.
-        lr: The learning rate of the steps of the epoch.
-        seconds: The time that the steps took, without validation and callbacks; the mean, if epochs ran in one call.
-        val_loss: The mean loss of the validation data, with the parameters of the end of the epoch.
-        metrics: The value of each metric at the end of the epoch, on the validation data, or on the training data if
-            there are none.
-        stopped: The reason why training ended before the last epoch; empty if it did not.
-
     >>> history = History(loss=[0.5, 0.3, 0.2], val_loss=[0.6, 0.4, 0.5], lr=[0.1] * 3, seconds=[0.0] * 3)
     >>> history
     History(3 epochs, loss 0.5 → 0.2, val_loss 0.6 → 0.5, best in epoch 2)
@@ -39,12 +30,16 @@ class History:
     (2, 0.4)
     """
 
+    #: The mean over the samples, each measured just before the step that used it.
     loss: list[float] = field(default_factory=list)
-    lr: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)  #: the learning rate of the steps of the epoch
+    #: The time that the steps took, without validation and callbacks; the mean, if epochs ran in one call.
     seconds: list[float] = field(default_factory=list)
+    #: The mean loss of the validation data, with the parameters of the end of the epoch.
     val_loss: list[float] = field(default_factory=list)
+    #: Each metric at the end of the epoch, on the validation data, or on the training data if there are none.
     metrics: dict[str, list[float]] = field(default_factory=dict)
-    stopped: str = ""
+    stopped: str = ""  #: the reason why training ended before the last epoch; empty if it did not
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -122,13 +117,6 @@ class History:
 class EarlyStopping:
     """When ``fit`` stops before its last epoch: once a loss has not improved for several epochs in a row.
 
-    Args:
-        monitor: The loss to look at, "val_loss" or "loss".
-        min_delta: The least decrease that counts as an improvement; scikit-learn calls it ``tol``.
-        patience: The number of epochs without an improvement after which training stops.
-        restore_best: Whether to go back to the epoch with the least validation loss.  With ``monitor="loss"`` the model
-            stays as it is after the last epoch.
-
     Raises:
         TypeError: ``patience`` is no whole number.
         ValueError: ``monitor`` is another name, ``min_delta`` is negative or not finite, or ``patience`` is below 1.
@@ -140,9 +128,10 @@ class EarlyStopping:
     'the loss did not improve by more than 0.001 in 5 epochs'
     """
 
-    monitor: Literal["val_loss", "loss"] = "val_loss"
-    min_delta: float = 0.0
-    patience: int = 10
+    monitor: Literal["val_loss", "loss"] = "val_loss"  #: the loss to look at
+    min_delta: float = 0.0  #: the least decrease that counts as an improvement; scikit-learn calls it ``tol``
+    patience: int = 10  #: the number of epochs without an improvement after which training stops
+    #: Whether to go back to the epoch with the least validation loss; with "loss" the model stays as it is at the end.
     restore_best: bool = True
 
     def __post_init__(self) -> None:
