@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import lru_cache, update_wrapper
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,11 @@ class Compiled(Uncompiled):
         function = f.__func__ if isinstance(f, (classmethod, staticmethod)) else f
         if not callable(function):
             raise TypeError(f"expected a function, or a Value and inputs=[...], not {function!r}")
+        if any(is_one(function) for is_one in (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)):
+            raise TypeError(
+                f"{getattr(function, '__name__', 'this')} is a generator or an async function, which runs in parts: "
+                "compile a function that computes one part, and call that inside"
+            )
         super().__init__(function.f if isinstance(function, Compiled) else function, backend)
         self._latest: tuple[Variant, Any] | None = None  # the recording that served the last call, and the request
         self._fast: tuple[Callable[..., Any], Outside] | None = None  # machine code, and all that its recording read
@@ -55,9 +61,10 @@ class Compiled(Uncompiled):
 
     # ---- calls -----------------------------------------------------------------------------------------------------
     def __call__(self, *args: Any, **keywords: Any) -> Any:
-        """The value as a node whose parents are the captured leaves and every argument that is a Value.
+        """The result of the function.
 
-        ``backward``, optimisers and eager code around the call work as if the function had run on Values.
+        The parents of a Value in it are the captured leaves and every argument that is a Value.  So ``backward``,
+        optimisers and eager code around the call work as if the function itself had run.
         """
         modes = current_modes() if open_contexts.count else None
         if modes is not None and modes.recorder is not None:
@@ -99,6 +106,7 @@ class Compiled(Uncompiled):
         if early is not None:
             early.ran(seconds, in_all)
         if self.never:
+            self.warn_of_graph(structure, f"{budget.calls} calls")
             budget.rest = sys.maxsize
         if raised is not None:  # the function raised while it was recorded, but not in the plain call
             self.was_refused(structure, raised)

@@ -33,9 +33,9 @@ def compile_function(f: Any = None, *, inputs: Sequence[Value] | None = None, ba
 
     Args:
         f: A function of numbers, nested lists, dictionaries or numpy arrays that returns a number, or lists, tuples,
-            dictionaries and dataclasses of numbers.  It may use Values from outside (parameters), which are read at
-            each call.  A method or a model is such a function, too.  Or a Value: the root of a graph.  Without f, as
-            in ``@compile(backend="python")``, the result is a decorator.
+            dictionaries and dataclasses of numbers: Values where f itself returns Values.  It may use Values from
+            outside (parameters), which are read at each call.  A method or a model is such a function, too.  Or a
+            Value: the root of a graph.  Without f, as in ``@compile(backend="python")``, the result is a decorator.
         inputs: The leaves of a graph that become the arguments, in order.
         backend: "auto", or "native" or "python" to insist on one.
 
@@ -62,7 +62,7 @@ def compile_function(f: Any = None, *, inputs: Sequence[Value] | None = None, ba
     ``isinstance(p, Value)`` and ``p.__class__ is Value`` hold, but ``type(p) is Value`` does not.
 
     Raises:
-        TypeError: An argument is not a number, or the function does not return numbers.
+        TypeError: An argument is not a number, or f is a generator or an async function.
 
     >>> from autograd import Value, compile
     >>> w = Value(3.0)

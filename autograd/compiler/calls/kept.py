@@ -43,13 +43,6 @@ class Variants:
         """All variants that are kept, safe against other threads that add to them meanwhile."""
         return [variant for kept in list(self.by_structure.values()) for variant in kept]
 
-    def gives_number(self, given: Sequence[Any]) -> bool:
-        """Whether a plain number that the function returns is known to have no gradient."""
-        if not any(isinstance(x, float) for x in given):
-            return True
-        forms = [variant.recording.form for variant in self.all()]
-        return any(form is not None and form.is_number and form.kinds[0] is not Value for form in forms)
-
     def apart(self, given: Sequence[Any]) -> bool:
         """Whether the Values are distinct, and none of them is also captured by the function."""
         if NUMBERS.issuperset(map(type, given)):

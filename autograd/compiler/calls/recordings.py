@@ -22,7 +22,7 @@ from autograd.compiler.recording.effects import Changes
 from autograd.compiler.recording.outside import Outside
 from autograd.compiler.recording.places import Places, by_key, changed_numbers
 from autograd.compiler.recording.record import Recording, as_node, record
-from autograd.compiler.recording.results import is_plain_number, is_structure, taken_apart
+from autograd.compiler.recording.results import taken_apart
 from autograd.compiler.recording.running import RaisedError, containers_in, inputs_for, labels_of, put_back, run
 from autograd.compiler.recording.traced import node_of
 from autograd.compiler.recording.watches import Watch
@@ -54,7 +54,7 @@ class Recordings:
         budget: Decides whether another recording would pay.
         has_effects: Whether the function is known to change something.
         changes_arguments: Whether it changes lists or dictionaries in its arguments.
-        takes_numbers: Whether it did with plain numbers what Python's own can do, and returned one number.
+        takes_numbers: Whether it did with plain numbers what Python's own can do.
         asks_for_values: Whether it may ask of a number whether it is a Value; None if nobody has looked yet.
         bound: Whether it was called as the method of an object, which has a compiled method of its own.
         lists: The ids of lists and dictionaries from outside that it changes.
@@ -129,8 +129,7 @@ class Recordings:
             name = getattr(self.f, "__name__", "").replace("<lambda>", "") or "compiled"
             variant = Variant(recording, self.backend, outside, self.budget, self._residence, name)
             self.changes_arguments = self.changes_arguments or recording.changed is not None
-            one = recording.form is None and recording.changed is None
-            self.takes_numbers &= one and not recording.wants_nodes
+            self.takes_numbers &= not recording.wants_nodes
             self.lists |= recording.effects.lists
             self._note_code(outside)
             cause = cause_of(variant, self.variants.get(structure, ()), self.entries, args)
@@ -217,11 +216,6 @@ class Recordings:
         warnings.warn(f"{name} {text}", RuntimeWarning, stacklevel=depth_of_caller())
 
 
-def _stays(result: Any) -> bool:
-    """Whether a call returns this result of the function unchanged; otherwise a number may become a node."""
-    return result is None or isinstance(result, Value) or is_structure(result)
-
-
 def _lacks_attribute_of_value(error: Exception) -> bool:
     """Whether a plain number was asked for what only a Value has."""
     is_number = isinstance(error, AttributeError) and isinstance(error.obj, (float, int))
@@ -244,19 +238,17 @@ class Uncompiled(Recordings):
         """A call without the compiler, with plain numbers as arguments if the recordings show that they suffice.
 
         Values in place of the numbers would cost as much as the function itself.  They are needed if the function uses
-        an attribute that only a Value has, or if it returns several numbers, some of which may be plain.
+        an attribute that only a Value has.
         """
         if (raised or (self.takes_numbers and self.entries)) and not self.has_effects:
             try:
-                result = called(self.f, args)
+                return called(self.f, args)
             except (AttributeError, ArithmeticError) as error:
                 # Perhaps an unrecorded branch needs a Value, or 1 / 0.0 is inf.  A second run must not change more.
                 needs_value = isinstance(error, ArithmeticError) or _lacks_attribute_of_value(error)
                 if not (needs_value and self.entries and self.entries[-1].variant.outside.holds()):
                     raise
                 self.takes_numbers = isinstance(error, ArithmeticError)
-            else:
-                return result if _stays(result) or isinstance(result, int) else as_node(result)
         return self.graph(args, structure(args)[1] if given is None else given)
 
     def graph(self, args: Sequence[Any], given: Sequence[Any]) -> Any:
@@ -265,19 +257,16 @@ class Uncompiled(Recordings):
         # something, if they hold numbers of numpy, or if it may store a number or ask for its type.
         direct = self.has_effects or holds_numpy(args) or not self.are_apart(args, structure(args)[0], given)
         if direct or any(self._told_by_code()):
-            result = called(self.f, args)
-            known = _stays(result) or self.kept.gives_number(given) or self._updates()
-            return result if known else as_node(result)
+            return called(self.f, args)
         inputs = inputs_for(given, self._labels(args), keep=True)
         result, copies = run(self.f, args, inputs)
         if contents := copies.changed():
             changed, found = taken_apart(contents, (), copies.known)
             new = [x if kind is Value else kind(x._data) for kind, x in zip(changed.kinds, found)]
             put_back(changed, new, given, args)
-        leaves = list(map(node_of, inputs))
-        if not is_structure(result) and not is_plain_number(result, leaves):
-            return as_node(result)
-        form, nodes = taken_apart(result, leaves)
+        if isinstance(result, Value):
+            return result
+        form, nodes = taken_apart(result, list(map(node_of, inputs)))
         return form.filled([x if kind is Value else kind(x._data) for kind, x in zip(form.kinds, nodes)])
 
     def as_it_is(self, args: Sequence[Any], refused: Exception) -> Any:
@@ -290,8 +279,7 @@ class Uncompiled(Recordings):
         self.budget.misses += 1
         if not isinstance(refused, ObjectError):
             self.warn("arguments", f"runs without the compiler for such arguments, many times slower: {refused}")
-        result = called(self.f, args)
-        return result if _stays(result) or self._updates() else as_node(result)
+        return called(self.f, args)
 
     def are_apart(self, args: Sequence[Any], kind: Any, given: Sequence[Any]) -> bool:
         """Whether no object that the function may change is given twice, or is given and also known to the function.

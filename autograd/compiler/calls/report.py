@@ -56,8 +56,8 @@ def report(compiled: Recordings) -> str:
             f"print(thing.{name}.report())"
         )
     lines = [
-        f"{name}: {count} recording{'s' * (count != 1)} for {budget.calls} calls; {budget.hits} calls reused a "
-        f"recording, {budget.misses - count} ran without the compiler"
+        f"{name}: {_counted(count, 'recording')} for {_counted(budget.calls, 'call')}; "
+        f"{_counted(budget.hits, 'call')} reused a recording, {budget.misses - count} ran without the compiler"
     ]
     for entry in compiled.entries:
         recording = entry.variant.recording
@@ -65,10 +65,10 @@ def report(compiled: Recordings) -> str:
         guards = recording.guards
         places = list(dict.fromkeys(filter(None, [guard.place for guard in guards])))
         shown = "; ".join(places[:_MOST_LINES]) + ("; …" if len(places) > _MOST_LINES else "")
-        found = f"{len(guards)} guard{'s' * (len(guards) != 1)}" + (f" ({shown})" if shown else "")
-        nodes = f"{len(recording.nodes):,} node{'s' * (len(recording.nodes) != 1)}"
+        found = _counted(len(guards), "guard") + (f" ({shown})" if shown else "")
+        nodes = _counted(len(recording.nodes), "node")
         if lookups := len({node.parents[0] for node in recording.nodes if node.op is ops.take}):
-            nodes += f", {lookups} lookup{'s' * (lookups != 1)} by a number of the call"
+            nodes += f", {_counted(lookups, 'lookup')} by a number of the call"
         times = f"{entry.seconds:.2f} s to record, {entry.variant.seconds:.2f} s to compile (CPU)"
         lines.append(f"    {nodes}, {found}; {times}")
     if waiting := budget.structures_waiting:
@@ -77,6 +77,10 @@ def report(compiled: Recordings) -> str:
     if compiled.never:
         lines.append(f"Recordings cannot be reused: {name} {compiled.never}")
     elif compiled.refused:
-        times = "1 recording" if compiled.refused == 1 else f"{compiled.refused} recordings"
-        lines.append(f"{times} could not be used: {name} {compiled.changes or 'does what a program cannot repeat'}")
+        reason = compiled.changes or "does what a program cannot repeat"
+        lines.append(f"{_counted(compiled.refused, 'recording')} could not be used: {name} {reason}")
     return "\n".join(lines)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -203,7 +203,8 @@ class Variant(Stages):
                 return None if stepped is None else Evaluated(stepped[0], None, None, stepped[1])
             live = self.live(given)
             differentiated = self.only_first or not self.gives_many(len(self.captured) + len(by_arguments))
-            by = (by_parameters, by_arguments) if differentiated else (False, ())
+            needed = differentiated and not (by_parameters and not self.differentiable)
+            by = (by_parameters, by_arguments) if needed else (False, ())
             found = None if live is None else self.plan(*by).run(numbers, live)
         except PrimitiveError:  # perhaps a guard fails, and the function would not come to this operation
             return None

@@ -28,7 +28,6 @@ from autograd.compiler.recording.results import (
     alone,
     copied,
     depends_on,
-    is_plain_number,
     is_structure,
     several,
     taken_apart,
@@ -42,7 +41,7 @@ from autograd.graph import leaves as leaves_of
 from autograd.graph import topological_order
 from autograd.methods import kinds
 from autograd.modes import switched
-from autograd.trees import holds_numpy
+from autograd.trees import FIXED, holds_numpy
 from autograd.value import Value, constant, new_node
 
 _parents = attrgetter("parents")
@@ -193,10 +192,10 @@ def _results(
     form = left = None
     if several:
         outputs = [as_node(x) for x in output]
-    elif is_structure(output) or (output is None and (contents or has_effects)) or is_plain_number(output, leaves):
-        form, outputs = taken_apart(output, leaves, outside=outside)
+    elif isinstance(output, Value):
+        form, outputs = alone(output, leaves, outside), [output]
     else:
-        form, outputs = alone(output, leaves, outside), [as_node(output)]
+        form, outputs = taken_apart(output, leaves, outside=outside)
     if contents:
         left, computed = taken_apart(contents, (), copies.known)  # a Value only where it is one without
         outputs += computed
@@ -285,14 +284,8 @@ def as_node(output: Any) -> Value:
     output = node_of(output)
     if isinstance(output, Value):
         return output
-    if is_structure(output):
+    if is_structure(output) or isinstance(output, FIXED):
         raise several(output)
-    if output is None:
-        raise TypeError("a compiled function must return a number, not None: is there a `return`?")
-    if isinstance(output, str):
-        raise TypeError(
-            f"a compiled function must return numbers, not the text {output!r}: make the text outside, from numbers"
-        )
     return constant(output)
 
 

@@ -1,8 +1,7 @@
 """What a compiled function returns: a number, or lists, tuples, dictionaries, arrays and dataclasses of numbers.
 
-The same structure comes back from every call.  In it a number to which a gradient can go is a Value, whose parents are
-the captured leaves and the arguments.  One that is only counted, compared or read (an accuracy, say) is a plain number,
-as it is without the compiler.
+The same structure comes back from every call.  In it a number is a Value, whose parents are the captured leaves and the
+arguments, or a plain number (an accuracy, say, or what is computed from plain numbers alone), as without the compiler.
 
 >>> from autograd import Value, compile
 >>> w = Value(2.0)
@@ -23,12 +22,13 @@ from autograd import ops
 from autograd.compiler.recording.effects import GRADIENT, UPDATED, Unknown
 from autograd.compiler.recording.exact import EXACT
 from autograd.compiler.recording.traced import IntLeaf, plain_number
+from autograd.compiler.recording.written import NotReplayableError
 from autograd.ops import Traced
-from autograd.trees import is_array, is_numpy, is_tree, put_entries
+from autograd.trees import FIXED, is_array, is_numpy, is_tree, put_entries
 from autograd.value import Value, constant
 
 _STOPS = {ops.detached, GRADIENT, UPDATED, ops.largest, *ops.COMPARISONS}  # no gradient goes through them
-_PLAIN = (int, float, complex, str, bytes, type(None))
+_PLAIN = (int, float, complex, *FIXED)
 
 
 class Form(NamedTuple):
@@ -73,11 +73,6 @@ def is_structure(result: Any) -> bool:
     return is_tree(result) or (dataclasses.is_dataclass(result) and not isinstance(result, type))
 
 
-def is_plain_number(result: Any, arguments: Sequence[Value]) -> bool:
-    """Whether a function returned one number to which no gradient can go, such as the data of a loss, or a count."""
-    return isinstance(result, int) or (isinstance(result, Traced) and _kind(result, set(arguments)) is not Value)
-
-
 def several(result: Any) -> TypeError:
     """The error where one number is wanted and a function returns a structure."""
     return TypeError(
@@ -109,7 +104,7 @@ def taken_apart(
     known: Mapping[int, Any] = MappingProxyType({}),
     outside: Mapping[int, Any] = MappingProxyType({}),
 ) -> tuple[Form, list[Value]]:
-    """The structure of a result, and the nodes of its numbers; the first to which a gradient can go is the first.
+    """The structure of a result, and the nodes of its numbers, beginning with the first Value.
 
     Args:
         result: The result of the function.
@@ -119,9 +114,9 @@ def taken_apart(
             result, and each other one is made anew by each call.
 
     Raises:
-        TypeError: Something in it is neither a number nor a text.
+        NotReplayableError: Something in it is neither a number nor a text.
     """
-    if type(result) in (int, bool) and abs(result) <= EXACT:  # as an output, for `map`
+    if type(result) is float or (type(result) in (int, bool) and abs(result) <= EXACT):  # as an output, for `map`
         return Form(_Place(0), [type(result)]), [constant(float(result))]
     found: list[Any] = []
     leaves = set(arguments)
@@ -137,14 +132,11 @@ def taken_apart(
         if is_numpy(x) and x.dtype.kind == "O":
             return placed(x.item())
         if not isinstance(x, _PLAIN) and getattr(x, "dtype", object) is object:
-            raise TypeError(
-                f"a compiled function must return numbers, and lists, tuples, dictionaries or dataclasses of them, not "
-                f"{type(x).__name__}"
-            )
+            raise NotReplayableError(f"returns an object of type {type(x).__name__}, which is made anew by each call")
         return x
 
     template = _mapped(result, placed, dict(known))
-    kinds = [_kind(x, leaves) for x in found]
+    kinds = [Value if isinstance(x, Value) else x.kind for x in found]
     nodes = [x.node if isinstance(x, Traced) else x for x in found]
     first = next((k for k, kind in enumerate(kinds) if kind is Value), 0)
     order = [first, *[k for k in range(len(found)) if k != first]] if found else []
@@ -152,12 +144,6 @@ def taken_apart(
     template = _mapped(template, lambda x: numbers[x.number] if isinstance(x, _Place) else x, {})
     # A program has an output: one that nothing in the template asks for, if there is no number in the result.
     return Form(template, [kinds[k] for k in order] or [float]), [nodes[k] for k in order] or [constant(0.0)]
-
-
-def _kind(x: Any, leaves: set[Value]) -> Any:
-    if isinstance(x, Value):
-        return Value
-    return Value if not isinstance(x, int) and depends_on([x.node], leaves) is not None else x.kind
 
 
 def depends_on(nodes: Sequence[Value], leaves: set[Value]) -> Value | None:

@@ -74,7 +74,7 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
             return called(f, inside), copies
     except CompileError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = _of_recording(error)
         if reason and recorder is not None:
             raise NotReplayableError(reason) from error
@@ -87,7 +87,7 @@ def run(f: Callable[..., Any], args: Sequence[Any], inputs: Sequence[Any]) -> tu
         raise
 
 
-def _of_recording(error: Exception) -> str:
+def _of_recording(error: BaseException) -> str:
     """What is wrong, if a recording alone raises this error; empty if Python does, too."""
     if isinstance(error, StaleGraphError):  # without the compiler the numbers of before are there still
         return "asks for the gradient of a result that it computed before it set .data"

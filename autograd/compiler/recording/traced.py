@@ -162,7 +162,10 @@ class TracedNumber(Traced):
     def _whole(self, rounded: Callable[[Any], int], node: Callable[[Value], Value]) -> Any:
         if not abs(self.node._data) < EXACT:
             return rounded(self.read())  # an error for nan
-        return _int(node(self.node))
+        result, recorder = _int(node(self.node)), _recorder()
+        if recorder is not None:
+            bound(result, recorder)  # that there is such an int is a guard
+        return result
 
 
 class TracedFloat(TracedNumber):

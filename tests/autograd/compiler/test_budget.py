@@ -30,7 +30,7 @@ def total(x: Any) -> Any:
 def call_quietly(compiled: Any, calls: list[Any]) -> list[float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [compiled(call).data for call in calls]
+        return [y.data if isinstance(y := compiled(call), Value) else y for call in calls]
 
 
 # ---- one budget for a function ---------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def test_each_kind_of_reason_is_told_once() -> None:
     with pytest.warns(RuntimeWarning, match="different results with float32"):
         compiled(narrow)
     with pytest.warns(RuntimeWarning, match="gets arguments of a different structure") as told:
-        found = [compiled(x).data for n in range(1, 100) for x in ([0.5] * n, narrow)]
+        found = [compiled(x) for n in range(1, 100) for x in ([0.5] * n, narrow)]
     assert found[::2] == [0.25 * n for n in range(1, 100)]
     assert len(told) == 1
 
@@ -65,7 +65,7 @@ def test_ever_new_shapes_are_recorded_a_few_times_only_and_the_warning_says_so()
     compiled = autograd.compile(total, backend="python")
     calls = [[float(i) for i in range(n)] for n in range(1, 301)]
     with pytest.warns(RuntimeWarning, match="gets arguments of a different structure .* at nearly every call"):
-        assert [compiled(call).data for call in calls] == [total(call) for call in calls]
+        assert [compiled(call) for call in calls] == [total(call) for call in calls]
     assert compiled.recordings <= 24
     assert sum(map(len, compiled.variants.values())) <= 24
 
@@ -85,7 +85,7 @@ def test_shapes_that_come_back_are_all_recorded() -> None:
     calls = [[1.0 * i for i in range(RNG.randrange(1, 17))] for _ in range(400)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert [compiled(call).data for call in calls] == [total(call) for call in calls]
+        assert [compiled(call) for call in calls] == [total(call) for call in calls]
     assert compiled.recordings == len(compiled.variants) == 16
 
 
@@ -97,7 +97,7 @@ def test_recordings_of_many_shapes_are_bounded(monkeypatch: pytest.MonkeyPatch) 
     assert compiled.recordings == 30
     assert [structure for structure, kept in compiled.variants.items() if kept] == list(compiled.variants)
     assert sum(map(len, compiled.variants.values())) == 5
-    assert compiled([1.0] * 30).data == 30.0
+    assert compiled([1.0] * 30) == 30.0
     assert compiled.recordings == 30
 
 
@@ -249,7 +249,7 @@ def test_calls_that_are_not_looked_at_give_what_the_function_gives() -> None:
     compiled.budget.rest = 7
     assert compiled(0.5).data == 1.5
     assert compiled(2.0, scale=0.5).data == pytest.approx(1.5 * math.tanh(2.0))
-    assert compiled(-2.0).data == -4.0
+    assert compiled(-2.0) == -4.0
     w.grad = 0.0
     compiled(0.25).backward()
     assert w.grad == 0.25

@@ -59,18 +59,18 @@ def test_an_int_is_an_int_where_only_that_will_do(f: Callable[[Any, int], Any], 
         for n in (0, 1, 2, 3, 2, 0, True, numpy.int64(1)):
             value, (dx, _) = compiled.value_and_grad(x, n)
             assert (value, dx) == functional.value_and_grad(lambda v, n=n: f(v, int(n)))(x)
-            assert compiled(x, n).data == value
+            assert compiled(x, n) == value
 
 
 def test_an_int_and_a_float_of_the_same_size_are_recorded_apart() -> None:
     compiled = autograd.compile(lambda x, n: x * 10.0 if n == 2 else x)
-    assert [compiled(1.0, n).data for n in (2.5, 2, 3)] == [1.0, 10.0, 1.0]
+    assert [compiled(1.0, n) for n in (2.5, 2, 3)] == [1.0, 10.0, 1.0]
 
 
 def test_ints_among_floats_are_data() -> None:
     compiled = autograd.compile(lambda x: x[0] * x[1])
     for x in ([1, 0.5], [0.5, 2], [0.5, 0.25], [3, 0.5]):
-        assert compiled(x).data == x[0] * x[1]
+        assert compiled(x) == x[0] * x[1]
     assert compiled.recordings == 3  # one for each set of places of ints
 
 
@@ -144,9 +144,9 @@ def weighted(x: Any, y: Any = 2.0, *, scale: Any = 1.0) -> Any:
 
 def test_arguments_by_name() -> None:
     compiled = autograd.compile(weighted)
-    assert compiled(3.0).data == 6.0
-    assert compiled(3.0, y=4.0).data == 12.0
-    assert compiled(y=4.0, x=5.0, scale=0.5).data == 10.0
+    assert compiled(3.0) == 6.0
+    assert compiled(3.0, y=4.0) == 12.0
+    assert compiled(y=4.0, x=5.0, scale=0.5) == 10.0
     assert compiled.value_and_grad(3.0, y=4.0) == (12.0, (4.0, 3.0))
     assert compiled.value_and_grad(3.0, 4.0) == (12.0, (4.0, 3.0))
     assert compiled.value_and_grad(y=4.0, x=3.0) == (12.0, (4.0, 3.0))
@@ -235,26 +235,26 @@ def test_dictionaries_and_named_tuples_keep_their_kind() -> None:
     value, (dp, dq) = compiled.value_and_grad({"w": [2.0, 9.0], "b": 3.0}, Point(5.0, 7.0))
     assert (value, dp, dq) == (31.0, {"w": [5.0, 0.0], "b": 7.0}, Point(2.0, 3.0))
     assert type(dq) is Point
-    assert compiled({"b": 3.0, "w": [2.0, 9.0]}, Point(5.0, 7.0)).data == 31.0
+    assert compiled({"b": 3.0, "w": [2.0, 9.0]}, Point(5.0, 7.0)) == 31.0
     with pytest.raises(TypeError, match=r"argument 0\['w'\] of a compiled function must be a number"):
         compiled({"w": 1j}, Point(1.0, 2.0))
 
 
-def test_a_result_that_is_text_is_refused_with_a_remedy() -> None:
-    with pytest.raises(TypeError, match="must return numbers, not the text 'high': make the text outside"):
-        autograd.compile(lambda x: "high" if x > 0 else "low")(1.0)
+def test_value_and_grad_wants_a_number_not_a_text() -> None:
+    with pytest.raises(TypeError, match="one number, not str"):
+        autograd.compile(lambda x: "high" if x > 0 else "low").value_and_grad(1.0)
 
 
 # ---- what stands outside ---------------------------------------------------------------------------------------------
 def test_names_outside_are_seen_also_from_inside_of_a_loop_and_if_they_come_later(monkeypatch: Any) -> None:
     compiled = autograd.compile(lambda xs: sum(x * RATE for x in xs))
-    assert compiled([1.0, 2.0]).data == 6.0
+    assert compiled([1.0, 2.0]) == 6.0
     monkeypatch.setitem(globals(), "RATE", 3.0)
-    assert compiled([1.0, 2.0]).data == 9.0
+    assert compiled([1.0, 2.0]) == 9.0
     late = autograd.compile(lambda x: x * LATER)  # type: ignore[name-defined]  # noqa: F821
     for number in (2.0, 5.0):
         monkeypatch.setitem(globals(), "LATER", number)
-        assert late(1.0).data == number
+        assert late(1.0) == number
 
 
 def test_a_function_that_is_decorated_where_it_is_defined_may_call_itself() -> None:
@@ -262,7 +262,7 @@ def test_a_function_that_is_decorated_where_it_is_defined_may_call_itself() -> N
     def power(x: Any, n: int) -> Any:
         return x * power(x, n - 1) if n > 0 else x
 
-    assert power(2.0, 3).data == 16.0
+    assert power(2.0, 3) == 16.0
     assert power.value_and_grad(2.0, 2) == (8.0, (12.0, 0.0))
 
 
@@ -380,13 +380,13 @@ def decorated(x: Any) -> Any:
 
 def test_an_empty_dictionary_is_no_number_and_arguments_by_name_are_no_dictionary() -> None:
     compiled = compile(lambda a, b: (0.0 if isinstance(a, dict) else a) + b * b)
-    assert [compiled({}, 3.0).data, compiled(2.0, 3.0).data] == [9.0, 11.0]
+    assert [compiled({}, 3.0), compiled(2.0, 3.0)] == [9.0, 11.0]
 
     @compile
     def first(*places: Any, **names: Any) -> Any:
         return places[0]["x"] * 10 if places else names["x"]
 
-    assert [first({"x": 3.0}).data, first(x=3.0).data] == [30.0, 3.0]
+    assert [first({"x": 3.0}), first(x=3.0)] == [30.0, 3.0]
 
 
 def test_an_int_can_do_what_an_int_can() -> None:
@@ -396,7 +396,7 @@ def test_an_int_can_do_what_an_int_can() -> None:
 
     compiled = compile(f)
     for n in (3, 4, 12):
-        assert compiled(2.0, n).data == f(2.0, n)
+        assert compiled(2.0, n) == f(2.0, n)
 
 
 def test_strict_looks_at_each_operation_of_a_compiled_function() -> None:
@@ -508,11 +508,11 @@ def test_texts_none_and_members_of_enumerations_are_part_of_the_structure(backen
 def test_texts_among_numbers_stay_where_they_are() -> None:
     f = compile(lambda rows, names: sum(x * len(name) * n for name, x, n in rows) + (names == ["u", "v"]))
     rows = [("one", 1.5, 2), ("three", 2.0, 1)]
-    assert f(rows, ["u", "v"]).data == 20.0
+    assert f(rows, ["u", "v"]) == 20.0
     assert f.value_and_grad(rows, ["u", "v"]) == (20.0, ([(None, 6.0, 4.5), (None, 5.0, 10.0)], [None, None]))
-    assert [f(rows, ["u", "w"]).data, f([("one", 1.0, 1), ("two", 1.0, 1)], ["u", "w"]).data] == [19.0, 6.0]
+    assert [f(rows, ["u", "w"]), f([("one", 1.0, 1), ("two", 1.0, 1)], ["u", "w"])] == [19.0, 6.0]
     taken = compile(lambda pair, xs: xs[pair[1]])  # an int beside a text is an int
-    assert [taken(("a", i), [1.0, 2.0, 4.0]).data for i in (2, 0)] == [4.0, 1.0]
+    assert [taken(("a", i), [1.0, 2.0, 4.0]) for i in (2, 0)] == [4.0, 1.0]
     assert taken.recordings == 1
 
 

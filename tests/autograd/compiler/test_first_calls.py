@@ -151,7 +151,8 @@ def test_a_small_function_is_recorded_once_and_compiled_when_its_calls_have_paid
         if k == 2 * stages.BY_GRAPH:
             assert f.budget.misses >= stages.BY_GRAPH  # these ran without the compiler
             monkeypatch.setattr(stages, "PATIENCE", 0.0)
-        assert same(f(*arguments(0)).data, function(*inputs).data)
+        found = f(*arguments(0))
+        assert same(found.data if isinstance(found, Value) else found, function(*inputs).data)
         plans.append(len(f.kept.all()[0].plans))
     assert plans == [0] * 2 * stages.BY_GRAPH + [1] * stages.BY_GRAPH
     assert f.recordings == 1
@@ -245,7 +246,7 @@ def test_of_recordings_that_decide_differently_only_those_that_serve_are_compile
     compiled = autograd.compile(f)
     for k in range(40):
         xs = [math.sin(7.0 * k + i * i) for i in range(8)]
-        assert same(compiled(xs).data, f(xs))
+        assert same(compiled(xs), f(xs))
         assert same(compiled.value_and_grad(xs)[0], f(xs))
     assert len(compiled.kept.all()) > 1
     assert not any(variant.plans for variant in compiled.kept.all() if variant.calls < stages.PROVED)
@@ -326,7 +327,7 @@ def test_a_primitive_behind_a_decision_is_not_asked_for_what_it_refuses() -> Non
 
     f = autograd.compile(lambda x: root(x) if x > 0 else x * 2.0)
     for _ in range(stages.BY_GRAPH + 3):
-        assert [f(x).data for x in (4.0, -1.0)] == [2.0, -2.0]
+        assert [f(x) for x in (4.0, -1.0)] == [2.0, -2.0]
     with pytest.raises(autograd.PrimitiveError, match="math domain error"):
         autograd.compile(root)(-1.0)
 
