@@ -69,7 +69,8 @@ def all_floats(numbers: Iterable[Any]) -> bool:
 
 def is_numpy(x: Any) -> bool:
     """Whether x is an array or a scalar of numpy (or what can be used as one)."""
-    return hasattr(type(x), "flat") and hasattr(type(x), "tolist")  # an object's own __getattr__ may do anything
+    kind = type(x)  # an object's own __getattr__ may do anything
+    return hasattr(kind, "flat") and hasattr(kind, "tolist") and hasattr(kind, "dtype")
 
 
 def holds_numpy(tree: Any) -> bool:

@@ -80,7 +80,8 @@ def checked(function: Any) -> Any:
         return _remembering(function)
     elif kind is functools.partial:
         return functools.partial(checked(function.func), *function.args, **function.keywords)
-    elif getattr(function, "__module__", None) != "numpy":  # or a dispatcher, as most of numpy's functions are
+    elif getattr(function, "__module__", None) != "numpy" or not hasattr(function, "__name__"):
+        # Otherwise a dispatcher, as most of numpy's functions are.
         return _seeded(function) if _is_unseeded(function) else function
     return _seeded(function) if _is_unseeded(function) else _by_name(function)
 

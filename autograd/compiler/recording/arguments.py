@@ -16,7 +16,7 @@ from typing import Any
 from autograd.compiler.backends import native_available
 from autograd.compiler.recording.exact import EXACT, SMALL
 from autograd.ops import as_float
-from autograd.trees import FIXED, ObjectError, OwnKindError, all_floats, check_kind, is_object, rebuild
+from autograd.trees import FIXED, ObjectError, OwnKindError, all_floats, check_kind, is_numpy, is_object, rebuild
 from autograd.value import Value
 
 _FEW = 16  # numbers that Python takes apart as fast as machine code
@@ -109,7 +109,7 @@ class _Walk:
             return Fixed, x if kind is str or x is None else (kind, x)  # a member of an enumeration may equal a text
         self.leaves.plain = False
         self.others.append(x)
-        if not _is_array(x):
+        if not is_numpy(x):
             leaves.append(number := _checked_number(x, where))
             return _form_of(number)
         if x.dtype.kind == "f" and x.itemsize <= _DOUBLE:
@@ -312,7 +312,7 @@ def form(x: Any) -> str:
     if isinstance(x, (list, tuple, dict)):
         if isinstance(x, dict):
             inside = ", ".join([f"{key}: {form(item)}" for key, item in x.items()])
-        elif any(isinstance(item, (list, tuple, dict, *FIXED)) or _is_array(item) for item in x):
+        elif any(isinstance(item, (list, tuple, dict, *FIXED)) or is_numpy(item) for item in x):
             inside = ", ".join(map(form, x))
         else:
             inside = f"{len(x)} number{'s' * (len(x) != 1)}"
@@ -321,7 +321,7 @@ def form(x: Any) -> str:
         return f"{name}{left}{inside}{right}"
     if isinstance(x, FIXED):
         return repr(x)
-    return f"array {x.shape}" if _is_array(x) and x.ndim else "number"
+    return f"array {x.shape}" if is_numpy(x) and x.ndim else "number"
 
 
 def is_plain(arg: Any) -> bool:
@@ -331,20 +331,16 @@ def is_plain(arg: Any) -> bool:
     return arg.__class__ is float
 
 
-def _is_array(x: Any) -> bool:
-    return hasattr(x, "flat") and hasattr(x, "tolist") and not isinstance(x, Value)
-
-
 def kind_of(column: Any) -> type:
     """What the numbers of a list or an array are: bools, ints or floats."""
-    is_typed = _is_array(column) and column.dtype.kind != "O"
+    is_typed = is_numpy(column) and column.dtype.kind != "O"
     kinds = {_kind(column)} if is_typed else {float} if all_floats(column) else {*map(_kind, column)}
     return float if float in kinds or not kinds else int if int in kinds else bool
 
 
 def _kind(x: Any) -> type:
     """What a number, or each number of an array, is to Python: a bool, an int or a float."""
-    code = x.dtype.kind if _is_array(x) else ""
+    code = x.dtype.kind if is_numpy(x) else ""
     if isinstance(x, bool) or code == "b":
         return bool
     return int if isinstance(x, Integral) or code in ("i", "u") else float

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib.util import resolve_name
 from itertools import pairwise
-from types import CodeType
+from types import CodeType, MemberDescriptorType
 from typing import Any
 
 _ARITHMETIC = {"ZeroDivisionError", "OverflowError", "ArithmeticError", "Exception", "BaseException"}
@@ -24,7 +24,12 @@ _TO_MODULES = {
     "modules", "vars",
 }  # fmt: skip
 # Packages whose code neither changes while a program runs nor reads what a program changes.
-FIXED = {*sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "sklearn"}
+FIXED = {
+    *sys.stdlib_module_names, "autograd", "numpy", "scipy", "torch", "jax", "pandas", "matplotlib", "mpmath",
+    "networkx", "sklearn", "sympy",
+}  # fmt: skip
+# Those whose objects are not looked into: no number depends on what is in them, or it cannot be changed.
+CLOSED = {"asyncio", "autograd", "concurrent", "jax", "logging", "matplotlib", "multiprocessing", "random"}
 
 
 def codes_inside(code: CodeType) -> Iterator[CodeType]:
@@ -211,8 +216,15 @@ def package_of(module: str | None) -> str:
 
 
 def slots_of(kind: type) -> Iterator[str]:
-    """The names of the slots of a class and of those that it is derived from, but for those of fixed packages."""
+    """The names of the slots of a class and of those that it is derived from, but for those of closed packages.
+
+    >>> class Rates:
+    ...     __slots__ = ("fast", "__slow")
+    >>> list(slots_of(Rates))
+    ['fast', '_Rates__slow']
+    """
     for cls in kind.__mro__:
-        if package_of(cls.__module__) not in FIXED:
-            slots = cls.__dict__.get("__slots__", ())
-            yield from [slots] if isinstance(slots, str) else slots
+        if "__slots__" in vars(cls) and package_of(cls.__module__) not in CLOSED:
+            for name, x in vars(cls).items():
+                if isinstance(x, MemberDescriptorType) and getattr(kind, name) is x:  # no property hides it
+                    yield name

@@ -61,6 +61,8 @@ def look_into(x: Any) -> Inside | None:
     if isinstance(x, (attrgetter, methodcaller)):
         names = [part for name in x.__reduce__()[1] if isinstance(name, str) for part in name.split(".")]
         return Inside(members=x.__reduce__()[1], names=names)
+    if type(x).__module__.partition(".")[0] == "pandas" and hasattr(type(x), "to_numpy"):  # a frame, a column, an index
+        return Inside(lambda: (repr(x.shape), *x.to_numpy().ravel().tolist()), size=x.size)
     if x is os.environ:
         return Inside(lambda: [*os.environ, *os.environ.values()], partial(_put_environment, dict(os.environ)))
     return _memory(x)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd.compiler.backends import native_available, native_imported
 from autograd.compiler.recording import codenames, watches
-from autograd.compiler.recording.codenames import FIXED, package_of, slots_of
+from autograd.compiler.recording.codenames import CLOSED, FIXED, package_of, slots_of
 from autograd.compiler.recording.opaque import Generators, Inside, look_into, look_into_module, watch_functions
 from autograd.compiler.recording.watches import ATOMS, Difference, Watch, content
 from autograd.compiler.recording.written import END
@@ -54,7 +54,6 @@ _WAYS: dict[type, tuple[str, ...]] = {
     functools.partial: ("args", "func", "keywords"),
     **dict.fromkeys(map(type, ({}.keys(), {}.values(), {}.items())), ("mapping",)),
 }
-_CLOSED = FIXED - sys.stdlib_module_names | {"asyncio", "concurrent", "logging", "multiprocessing", "random"}
 _METHODS = (FunctionType, staticmethod, classmethod)  # __new__ is a static method
 _READ_ONLY = {*FIXED, "nn"}  # and one whose code is followed, but is not expected to change
 
@@ -378,7 +377,7 @@ class Outside:
         """The attributes of an object: those in its dictionary, and those in its slots."""
         self._note_named(self._attributes, x, where)
         package = package_of(type(x).__module__)
-        fixed = package in _CLOSED
+        fixed = package in CLOSED
         any_name = package in FIXED or self.is_dynamic
         space = getattr(x, "__dict__", None)
         if isinstance(space, dict) and not fixed:
