@@ -21,7 +21,9 @@ FEW_CLASSES = 30  # a program with more classes is too long for Python source
 PATIENCE = 1.2  # calls must have taken so many times the seconds of the next stage
 _PYTHON, _NATIVE = 0.01, 0.08  # seconds to make Python source, or machine code,
 _IMPORTS_PYTHON, _IMPORTS_NATIVE = 0.04, 0.3  # and to import what makes it
-_LARGE = 10_000  # with so many operands, compiling takes about as long as ten calls, and begins at once
+_LARGE = 10_000  # a function with more operands becomes machine code at once after a quarter of that time,
+_HUGE = 100_000  # and one with so many in its first call
+_OPERAND = 6e-6  # seconds that machine code takes for each operand besides
 _TRIALS = 8  # timed calls after which a program must have proved faster than the function
 # How many times as long the calls of a program may take: if it changes nothing, the backward pass comes with each call.
 _GAIN = {True: 1.0, False: 1.5}
@@ -45,18 +47,18 @@ class Stages:
         self.has_effects = recording.effects.any
         self.plans: dict[Any, Any] = {}
         self.calls, self.took, self.later = 0, 0.0, backend
-        self.is_further = self.is_irregular = self.is_final = self._is_small = False
+        self.is_further = self.is_irregular = self.is_final = False
         self.calls_by_graph = 0
+        self._operands = 1 + len(recording.nodes.operands)
         self._without = 0.0  # the least seconds of a call without the compiler
         self._times: list[float] = []  # seconds of calls by the latest program, before it has proved faster
         self._is_slow = False  # whether the function itself is faster
-        if backend == "auto":
-            operands = 1 + len(recording.nodes.operands)
-            calls = min(BY_GRAPH, _LARGE // operands)
-            self.calls_by_graph = calls if calls >= PAYS else 0
-            self.later = "python" if operands <= TINY else "auto"
-            self._is_small = operands <= _LARGE
+        self._is_small = backend == "auto" and self._operands <= _LARGE
         self.waits = self._is_small  # for machine code
+        if self._is_small:
+            calls = min(BY_GRAPH, _LARGE // self._operands)
+            self.calls_by_graph = calls if calls >= PAYS else 0
+            self.later = "python" if self._operands <= TINY else "auto"
 
     def has_no_program(self, call: int) -> bool:
         """Whether there is none for this call, counted from 1, because compiling would not pay, or not yet.
@@ -76,7 +78,7 @@ class Stages:
 
     @property
     def _native_price(self) -> float:
-        return _NATIVE + _IMPORTS_NATIVE * (not native_imported())
+        return _NATIVE + _OPERAND * self._operands + _IMPORTS_NATIVE * (not native_imported())
 
     def waiting(self) -> bool:
         """Whether it is too early for machine code."""
@@ -88,8 +90,12 @@ class Stages:
         """Whether calls run without the compiler, because that is faster, or because compiling has to be paid for."""
         if self._is_slow:
             return True
-        proved = self.calls >= PROVED or not self.recording.guards
-        return self._is_small and proved and self.has_no_program(self.calls + 1)
+        if self._is_small:
+            proved = self.calls >= PROVED or not self.recording.guards
+            return proved and self.has_no_program(self.calls + 1)
+        if self.backend != "auto" or self.plans or self.is_further:
+            return False
+        return self._operands <= _HUGE and self.took < PATIENCE / 4.0 * self._native_price
 
     def ran(self, seconds: float, in_all: float) -> None:
         """Note a call without the compiler, and the seconds of this call and of those that nobody looked at."""

@@ -225,7 +225,7 @@ class Variant(Stages):
         """
         self.calls += 1
         found = None
-        if not self.has_no_program(self.calls) and self.outside.holds():
+        if not self.has_no_program(self.calls) and not self.is_early and self.outside.holds():
             found = self._evaluated(by_parameters, by_arguments, numbers, given)
         return found or self._at_recording(given)
 

@@ -239,6 +239,24 @@ def test_a_larger_function_is_compiled_earlier_and_a_large_one_at_once(monkeypat
     assert calls[2] == 0
 
 
+@pytest.mark.parametrize("width", [2_500, 40_000])
+def test_between_small_and_huge_a_quarter_of_the_price_is_waited_for(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "_NATIVE", math.inf)
+    f = autograd.compile(lambda x: sum([(x * (0.1 * k)).tanh() for k in range(width)]))
+    first, second = f(0.1), f(0.1)
+    assert second.data == pytest.approx(first.data, rel=1e-12)
+    assert (f.budget.hits, bool(f.kept.all()[0].plans)) == ((0, False) if width < 40_000 else (1, True))
+    if width < 40_000:
+        assert f.value_and_grad(0.1)[0] == pytest.approx(
+            first.data, rel=1e-12
+        )  # which nothing gives without the compiler
+        monkeypatch.setattr(stages, "PATIENCE", 0.0)
+        assert f(0.1).data == pytest.approx(first.data, rel=1e-12)
+        assert f.budget.hits == 2
+
+
 def test_of_recordings_that_decide_differently_only_those_that_serve_are_compiled() -> None:
     def f(xs: Any) -> Any:
         return sum([x * k for k, x in enumerate(sorted(xs))])
