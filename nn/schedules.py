@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from autograd import cos
 from nn.optim import Optimizer
 from nn.options import check_name, whole_number
 
@@ -135,7 +136,7 @@ class CosineAnnealingLR(Schedule):
         super().__init__(optimizer)
 
     def rate(self, epoch: int) -> float:
-        return self.eta_min + (self.initial - self.eta_min) * (1.0 + math.cos(math.pi * epoch / self.T_max)) / 2.0
+        return self.eta_min + (self.initial - self.eta_min) * (1.0 + cos(math.pi * epoch / self.T_max)) / 2.0
 
 
 class LinearLR(Schedule):

@@ -2,7 +2,7 @@
 
 1. ``decorator.py`` is ``autograd.compile``; ``compiled.py`` has the class that it returns.  Its base class in
    ``recordings.py`` decides when to record the function, and runs calls without a recording.  ``kept.py`` has the
-   recordings that are kept.  ``budget.py``: does recording again pay?
+   recordings that are kept.  ``budget.py``: does recording again pay?  ``reasons.py`` says why it was done.
 2. ``variants.py`` has one recording.  ``stages.py`` decides how its calls run: the first ones without the compiler, or
    by the graph (``replay.py``), later ones by a compiled plan (``plans.py``, imported only then), if that is faster.
    ``reuse.py`` shares plans between recordings of equal structure.

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from autograd.compiler.calls.variants import Variant
 from autograd.compiler.recording.arguments import form
 from autograd.compiler.recording.record import advice, first_difference
 from autograd.compiler.recording.written import PLAIN
-
-if TYPE_CHECKING:
-    from autograd.compiler.calls.recordings import Recordings
 
 
 class Entry(NamedTuple):
@@ -58,14 +55,14 @@ def _changed(variant: Variant) -> str:
     return f"{name} is a different object now"
 
 
-def reason(compiled: Recordings, structure: Any) -> str:
-    """Why recordings of a function are hardly ever used again, as a text for the warning."""
-    kept = compiled.variants.get(structure, [])
-    outside = kept[0].outside.changed() if kept else compiled.changes
-    if compiled.never:
-        return compiled.never
-    if compiled.has_effects and compiled.changes:
-        return compiled.changes
+def reason(recordings: Any, structure: Any) -> str:
+    """Why the ``Recordings`` of a function are hardly ever used again, as a text for the warning."""
+    kept = recordings.variants.get(structure, [])
+    outside = kept[0].outside.changed() if kept else recordings.changes
+    if recordings.never:
+        return str(recordings.never)
+    if recordings.has_effects and recordings.changes:
+        return str(recordings.changes)
     if outside:
         return (
             "reads something from outside that is a different object each time: pass it as an argument, or make a "
