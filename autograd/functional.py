@@ -53,8 +53,7 @@ def gradients(
     This is the function ``autograd.grad``.
 
     Args:
-        outputs: One node or several.
-        inputs: One node or several, leaves or not.
+        outputs, inputs: One node or several, leaves or not.
         grad_outputs: A weight for each output, 1 by default; for one output, it may be a single number.
         retain_graph: Accepted for programs from PyTorch, and ignored: a graph lives as long as its root.
         create_graph: Whether to return Values, which can be differentiated again, drawn or compiled, instead of floats.

@@ -35,12 +35,11 @@ class Module:
     21.0
     >>> line.state_dict()
     {'slope': 2.0, 'intercept': 1.0}
-
-    Attributes:
-        training: Whether the module is being trained: True until ``eval()``.  Dropout, for example, asks for it.
     """
 
-    training: bool = True
+    training: bool = (
+        True  #: whether the module is being trained: True until ``eval()``; Dropout, for example, asks for it
+    )
 
     def __new__(cls: type[M], *args: Any, **options: Any) -> M:
         if (args or options) and cls.__init__ is object.__init__:

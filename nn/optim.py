@@ -74,9 +74,6 @@ class Adam(Optimizer):
     β₁ and β₂ are the ``betas``.  With ``amsgrad`` the largest v so far takes the place of v, so that no step becomes
     longer again.  For the other arguments see ``SGD``.
 
-    Raises:
-        TypeError, ValueError: See ``Optimizer``.
-
     Source: D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization" (2015); S. J. Reddi, S. Kale and
     S. Kumar, "On the Convergence of Adam and Beyond" (2018) for ``amsgrad``.
 
@@ -109,9 +106,6 @@ class AdamW(Adam):
     """Adam with the decay of weights on its own: θ ← θ − α weight_decay θ, then a step of Adam without it.
 
     The arguments are those of ``Adam``.
-
-    Raises:
-        TypeError, ValueError: See ``Optimizer``.
 
     Source: I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization" (2019).
 
@@ -165,9 +159,6 @@ class RMSprop(Optimizer):
 
     With ``centered``, v − m² takes the place of v, where m is the running mean of g: the variance of the gradient.
     The learning rate α is ``lr``; for the other arguments see ``SGD``.
-
-    Raises:
-        TypeError, ValueError: See ``Optimizer``.
 
     Source: G. Hinton, "Neural Networks for Machine Learning", lecture 6e (2012).
 

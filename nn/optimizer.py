@@ -48,8 +48,6 @@ class Optimizer:
         param_groups: The groups, each with hyper-parameters of its own; one, unless several are given.
         parameters: The parameters of all groups.
         hyper: The hyper-parameters of the first group: ``lr``, ``step`` (that of the last step, from 1), and others.
-        state: The numbers that the rule carries from step to step, for each parameter.
-        deferred: The object that makes ``state`` when it is asked for; None if the state is there.
 
     >>> class SignDescent(Optimizer):             # an optimiser of your own: a rule, and the size of its state
     ...     state_size = 0

@@ -191,10 +191,6 @@ class ReduceLROnPlateau(_Stateful):
     Raises:
         ValueError: ``factor`` is out of range, or a mode is unknown.
 
-    Attributes:
-        best: The best loss seen.
-        bad_epochs: The number of epochs since then.
-
     >>> optimizer = SGD([Value(0.0)], lr=1.0)
     >>> schedule = ReduceLROnPlateau(optimizer, "min", factor=0.5, patience=1)
     >>> for loss in [3.0, 2.0, 2.0, 2.0]:
@@ -214,7 +210,8 @@ class ReduceLROnPlateau(_Stateful):
         self.optimizer, self.mode, self.threshold_mode = optimizer, mode, threshold_mode
         self.factor, self.patience, self.threshold = factor, patience, threshold
         self.cooldown, self.min_lr, self.eps = cooldown, min_lr, eps
-        self.best, self.bad_epochs, self.cooling = math.inf if mode == "min" else -math.inf, 0, 0
+        self.best = math.inf if mode == "min" else -math.inf  #: the best loss seen
+        self.bad_epochs = self.cooling = 0  # epochs since then, and those that are not counted
 
     def _improves(self, loss: float) -> bool:
         sign = 1.0 if self.mode == "max" else -1.0

@@ -45,15 +45,12 @@ LONGEST = 80  # letters of an expression
 class Page:
     """A page to step through a graph; a notebook shows it as the result of a cell.
 
-    Attributes:
-        html: The whole page as text; it needs no network, no server and no other file.
-
     >>> c = Value(2.0, "x") * 3
     >>> page(c)
     <page to step through a graph: save(path) writes it, a notebook shows it>
     """
 
-    html: str = field(repr=False)
+    html: str = field(repr=False)  #: the whole page as text; it needs no network, no server and no other file
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page into a file, in one piece, and return its path.

@@ -88,11 +88,8 @@ def doctor(
     optimiser, the module ``random`` and the random generators in the model are as before; but if a model counts its
     calls, these calls count.
 
-    Args:
-        model: The model, as for ``fit``.
-        loss: The loss, as for ``fit``.
-        batch: The samples X and the targets y.
-        optimizer: The optimiser whose steps are tried; without it the learning rate is not judged.
+    Model and loss are those of ``fit``, and the batch is a pair (X, y).  The steps of the optimiser are tried; without
+    one the learning rate is not judged.
 
     Returns:
         The findings, each with a sentence that has the numbers, and a remedy.

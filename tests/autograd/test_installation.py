@@ -76,6 +76,7 @@ def test_ours_after_hips_works_and_warns(tmp_path: Path) -> None:
     code, text = run(tmp_path, USE)
     assert (code, "(6.0,) 3" in text, says_what_to_do(text)) == (0, True, True)
     assert text.count("UserWarning") == 1
+    assert "<string>:3: UserWarning" in text  # the line of the user that imports autograd
 
 
 @pytest.mark.parametrize("program", ["import nn", "import nn.layers", "from nn import MLP", "import autograd, nn"])
