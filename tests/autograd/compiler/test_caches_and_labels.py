@@ -201,6 +201,9 @@ def test_a_mean_of_the_module_statistics_is_that_of_the_call() -> None:
     assert [f(x)["mean"] for x in POINTS] == [1.5 * x for x in POINTS]
     with pytest.raises(TypeError, match="would drop the gradient"):
         autograd.compile(lambda x: W * x + statistics.mean([x, x])).value_and_grad(2.0)
+    of_ints = autograd.compile(lambda n, m: (statistics.mean([n, m]), statistics.variance([n, m, 4]), W * n))
+    for n, m in ((1, 2), (3, 5), (2, 7), (4, 4)):
+        assert of_ints(n, m)[:2] == (statistics.mean([n, m]), statistics.variance([n, m, 4]))
 
 
 # ---- identity and kinds ----------------------------------------------------------------------------------------------
