@@ -194,10 +194,10 @@ class TracedInt(TracedNumber):
     __slots__ = ()
     kind: Any = int
 
-    def __new__(cls, number: Any) -> Any:
+    def __new__(cls, number: Any) -> TracedInt:
         """A float if the number is a fraction, which ``statistics.mean`` makes by the class of what it was given."""
         is_int = isinstance(number, (Value, int)) or number == int(number)
-        return super().__new__(cls) if is_int else TracedFloat(number)
+        return super().__new__(cls) if is_int else TracedFloat(number)  # type: ignore[return-value]
 
     def __index__(self) -> int:
         return int(self.read())
