@@ -32,9 +32,9 @@ from autograd.writer import Text
 
 # The scripts, in the order in which they build on each other.
 SCRIPTS = (
-    "ieee.js", "primitives.js", "unpack.js", "model.js", "replay.js", "pane.js", "drawn.js", "badge.js", "view.js",
-    "panel.js", "heat.js", "nudge.js", "live.js", "quiz.js", "overview.js", "stage.js", "keyboard.js", "print.js",
-    "look.js", "address.js", "embed.js", "main.js",
+    "ieee.js", "primitives.js", "unpack.js", "model.js", "replay.js", "pane.js", "drawn.js", "places.js", "badge.js",
+    "view.js", "panel.js", "heat.js", "nudge.js", "live.js", "quiz.js", "overview.js", "stage.js", "keyboard.js",
+    "print.js", "look.js", "address.js", "embed.js", "main.js",
 )  # fmt: skip
 HEIGHT = 480  # pixels in a notebook, until the page has measured what it needs
 MOST_NAMED = 5_000  # nodes of a graph, up to which each is given its name

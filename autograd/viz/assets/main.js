@@ -52,6 +52,7 @@ class App {
       button.setAttribute("tabindex", i === level ? "0" : "-1");
     });
     byId("position").max = this.walk.length;
+    this.picture.settle();
     this.picture.highlight(null);
     this.position = this.walk.positionAt(this.share);
     this.refresh();

@@ -19,15 +19,22 @@ class Picture extends Pane {
     });
   }
 
-  // Where the boxes are, and the numbers on the arrows; only a picture that is shown can be measured.
+  // Where the boxes are, and where numbers may be; only a picture that is shown can be measured.
   get areas() {
     this.measured ??= this.boxes.map((box, i) => areaOf(box.querySelector("rect, polygon"), this.centres[i]));
     return this.measured;
   }
 
-  get labelAreas() {
-    this.measuredLabels ??= [...this.svg.querySelectorAll(".e:not(.k) text")].map((label) => areaOf(label));
-    return this.measuredLabels;
+  get places() {
+    this.found ??= new Places(this);
+    return this.found;
+  }
+
+  // Once, when it is seen: only then are the texts as large as on the screen.
+  settle() {
+    if (this.found || this.walk.dense) return;
+    this.places.settle();
+    this.hidesSome = this.arrows.some((arrow) => arrow.classList.contains("stray"));
   }
 
   // The quiz knows which gradients and which numbers on arrows are kept secret.
@@ -109,9 +116,9 @@ class Picture extends Pane {
     this.frame = requestAnimationFrame(move);
   }
 
-  // The arrows of the box that is pointed at, or has the focus, come out of the bundle.
+  // The arrows of the box that is pointed at, or has the focus, come out of the bundle and show their numbers.
   pointAt(box) {
-    if (!this.svg.classList.contains("dense")) return;
+    if (!this.walk.dense && !this.hidesSome) return;
     this.arrows.forEach((arrow, i) => {
       const { tail, head } = this.walk.arrows[i];
       const isNear = arrow.classList.toggle("near", tail === box || head === box);

@@ -108,9 +108,10 @@ def _source(figure: Figure, sizes: Sequence[tuple[float, float]], hurry: bool, l
     """DOT with nothing but sizes: no text of a user ever gets here."""
     has_labels = len(figure.arrows) <= labelled
     between = 0.75 if has_labels or labelled >= FEW else 2.0  # inches: what a label in the middle of an arrow needs
+    apart = 0.5 if has_labels and labelled >= FEW else 0.27  # the arithmetic of a step has room between two arrows
     haste = " splines=line nslimit=0.1 nslimit1=0.1 mclimit=0.1" if hurry else ""
     lines = [
-        f"digraph {{ graph [rankdir=LR ordering=in nodesep=0.27 ranksep={between}{haste}]",
+        f"digraph {{ graph [rankdir=LR ordering=in nodesep={apart} ranksep={between}{haste}]",
         'node [shape=box fixedsize=true label=""]',
         f"edge [dir=none fontname=Helvetica fontsize={_CURVE_FONT_SIZE}]",
     ]

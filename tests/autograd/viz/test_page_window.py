@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from autograd import Value, grad
+from autograd import Value, fsum, grad
+from nn import MLP
 from tests.support.browser import Open, area_of, cubic, is_in_the_stage, network, press, settle, window_of
 
 SIZES = [(1280, 800), (800, 600), (640, 400), (390, 844), (320, 640), (320, 256)]
@@ -258,15 +260,85 @@ def test_what_an_arrow_shows_covers_no_box_and_not_the_arrow(open_page: Open) ->
         while page.locator("svg.graph:not([hidden]) .e.now").count():
             fired += 1
             covered = page.evaluate("""() => {
-              const { badge, areas, walk } = app.picture;
+              const { badge, areas, places } = app.picture;
               const texts = [badge.factors, badge.product].map((text) => areaOf(text));
-              const points = badge.trail(app.state.step.arrow).map(({ x, y }) => [x, y, x, y]);
+              const points = places.trails[app.state.step.arrow].map(({ x, y }) => [x, y, x, y]);
               return texts.some((text) => areas.some((box) => overlap(text, box) > 3)
                 || points.some(([x, y]) => text[0] < x && x < text[2] && text[1] + 3 < y && y < text[3] - 3));
             }""")
             assert not covered
             press(page, "ArrowLeft")
         assert fired == page.evaluate("app.walk.steps.length")
+
+
+def tangle() -> Value:
+    """Sixty numbers, each made of two of the last dozen."""
+    rng = random.Random(3)
+    nodes = [Value(rng.uniform(-2.0, 2.0), letter) for letter in "abcdefgh"]
+    while len(nodes) < 60:
+        p, q = rng.sample(nodes[-12:], 2)
+        nodes.append(rng.choice([p * q, p + q, p.tanh(), p - q, p / (q * q + 1)]))
+    return fsum(nodes[-6:])
+
+
+# What is wrong with the numbers that are seen beside arrows: they lie on another arrow, or are nearer to one.
+MISPLACED = """() => {
+  const { svg, arrows, badge } = app.picture;
+  window.points ??= arrows.map((arrow) => {
+    const path = arrow.querySelector("path");
+    const length = path.getTotalLength();
+    return Array.from({ length: Math.ceil(length / 6) + 1 }, (_, i) => path.getPointAtLength(Math.min(length, 6 * i)));
+  });
+  const isSeen = (text) => getComputedStyle(text).visibility === "visible" && text.textContent;
+  const seen = arrows.flatMap((arrow, i) => [...arrow.querySelectorAll("text")].filter(isSeen)
+    .map((text) => [i, text.textContent, areaOf(text)]));
+  const told = svg.classList.contains("badged") ? [badge.factors, badge.product] : [];
+  const lines = told.filter((text) => text.textContent);
+  const areas = lines.map((text) => areaOf(text));
+  if (lines.length) {
+    const outer = [0, 1].map((k) => Math.min(...areas.map((area) => area[k])));
+    outer.push(...[2, 3].map((k) => Math.max(...areas.map((area) => area[k]))));
+    seen.push([app.state.step.arrow, lines.map((text) => text.textContent).join(" "), outer]);
+  }
+  const wrong = seen.filter(([own, , area]) => {
+    const inner = grown(area, -1, -2);
+    const away = points.map((some) => gapTo(inner, some));
+    return away.some((gap, i) => i !== own && (gap === 0 || gap < away[own] - 2));
+  });
+  return [seen.length, lines.length, wrong.map(([own, text]) => text)];
+}"""
+
+
+@pytest.mark.parametrize(
+    "build", [cubic, network, tangle, lambda: (MLP(2, [3, 1], seed=0)([0.5, -1.0]) - 1) ** 2], ids=str
+)
+def test_each_number_beside_an_arrow_is_seen_to_be_its_own(open_page: Open, build: Callable[[], Value]) -> None:
+    page = open_page(build(), at="#level=number")
+    press(page, "End")
+    arrows, length = page.evaluate(
+        "[app.walk.arrows.filter(({ tail }) => app.walk.boxes[tail].k !== 'constant').length, app.walk.length]"
+    )
+    told = 0
+    steps = range(page.evaluate("app.walk.start"), length + 1)
+    for step in steps[:: 1 + len(steps) // 24]:
+        page.evaluate("step => app.go(step)", step)
+        seen, lines, misplaced = page.evaluate(MISPLACED)
+        assert misplaced == []
+        assert seen >= 0.9 * arrows  # few are hidden
+        told += lines > 0
+    assert told >= 2  # with their whole arithmetic
+
+
+def test_a_number_without_room_is_seen_when_its_box_is_pointed_at(open_page: Open) -> None:
+    page = open_page((MLP(2, [4, 4, 1], activation="tanh", seed=0)([0.5, -1.0]) - 1.0) ** 2, at="#level=number")
+    press(page, "End")
+    stray = page.locator("svg.graph:not([hidden]) .e.stray")
+    assert 0 < stray.count() < 5
+    text = stray.first.locator("text")
+    assert text.evaluate("text => getComputedStyle(text).visibility") == "hidden"
+    tail = int(stray.first.get_attribute("data-tail").removeprefix("n"))
+    page.evaluate("box => app.picture.boxes[box].focus()", tail)
+    assert text.evaluate("text => getComputedStyle(text).visibility") == "visible"
 
 
 def test_the_numbers_of_a_long_arrow_are_where_the_window_is(open_page: Open) -> None:
