@@ -236,7 +236,7 @@ def test_an_arrow_that_fires_shows_its_product_and_the_running_sum(open_page: Op
     assert page.locator(".badge text").all_text_contents() == ["1 × (-4) = -4", "", "+= -4"]
     assert page.locator(".e.now").count() == 1
     press(page, "ArrowRight")
-    assert page.locator(".badge text").all_text_contents() == ["1 × 12", "= 12", "+= 12"]
+    assert page.locator(".badge text").all_text_contents() == ["1 × 12 = 12", "", "+= 12"]
     assert page.locator("#caption small").inner_text() == (
         "the gradient of b**3 times ∂(b**3)/∂b = 3b² = 3·2² = 12; grad b is now 8, complete"
     )

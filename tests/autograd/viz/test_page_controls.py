@@ -205,6 +205,7 @@ def test_another_level_keeps_the_place_and_the_selection(open_page: Open) -> Non
     page = open_page(network())
     page.click("#levels >> text=number")
     press(page, "ArrowRight", 12)
+    press(page, "0")  # all is in sight
     page.locator("svg.graph:not([hidden]) .b", has_text="z²₁").first.click()
     seen = page.evaluate("[app.position, app.selected]")
     assert seen[0] == 12
