@@ -10,6 +10,8 @@ from autograd.compiler.machine.native.lowering import lower
 from autograd.compiler.machine.texts import KernelText
 from autograd.ops import TABLE
 
+_LONG = 50  # lines for a vector of members; what is longer is not written a second time for the last vector
+
 
 class MapKernel(NamedTuple):
     """What the loop of a region computes."""
@@ -53,12 +55,14 @@ class _MapText(KernelText):
         outer = self.taken()
         if self.lanes == 1:
             inner = self._loop(self._members("%j", pointers, loaded), "%n1", "%outer.end")
+        elif len(members := self._members("%j", pointers, loaded)) > _LONG:
+            inner = self._loop(self._members("%j", pointers, loaded, mask=True), "%n1", "%outer.end")
         else:  # whole vectors have a loop of their own, without a mask
             rest = self._members("%full", pointers, loaded, mask=True)
             inner = [
                 f"  %full = and i64 %n1, {-self.lanes}", "  %any = icmp ne i64 %full, 0",
                 "  br i1 %any, label %inner.in, label %rest", "inner.in:",
-                *self._loop(self._members("%j", pointers, loaded), "%full", "%rest"),
+                *self._loop(members, "%full", "%rest"),
                 "rest:", "  %part = icmp ult i64 %full, %n1", "  br i1 %part, label %last, label %outer.end",
                 "last:", *rest, "  br label %outer.end",
             ]  # fmt: skip
@@ -108,7 +112,14 @@ class _MapText(KernelText):
                 continue
             values = [self._operand(x, outside | loaded, registers) for x in operands]
             registers.append(lower(TABLE[op])(code, *values))
-        self._stores([code.value(registers[step]) for step, _ in kernel.stores], at, lanes)
+        results = [code.value(registers[step]) for step, _ in kernel.stores]
+        if mask and index == "%j":  # in a loop over all vectors: a store with a mask takes long
+            code.do(f"br i1 {self.whole(index, '%n1')}, label %whole, label %part")
+            code.block("whole")
+            self._stores(results, at, "")
+            code.do("br label %inner.end")
+            code.block("part")
+        self._stores(results, at, lanes)
         return self.taken()
 
     def _inverse(self, x: str) -> tuple[str, str]:

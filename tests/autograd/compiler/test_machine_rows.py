@@ -111,6 +111,20 @@ def test_a_row_of_the_table_has_the_value_it_has_in_python(op: Op, layout: Layou
         assert [case for case in zip(points, got, want, sizes) if not same(*case[1:])] == []
 
 
+@pytest.mark.parametrize("count", range(1, 18))
+def test_a_long_row_fills_its_members_and_no_others(count: int) -> None:
+    arity, rng = 10, random.Random(count)
+    numbers = [rng.uniform(-3, 3) for _ in range(arity * count)]
+    builder = Builder()
+    x = builder.leaf(Kind.ARGUMENT, range(arity * count))
+    operands = [builder.read(x, range(k * count, (k + 1) * count)) for k in range(arity)]
+    rows = [builder.map(TABLE["logsumexp"], order, count) for order in (operands, operands[::-1], operands[1:])]
+    got = [list(row) for row in Machine(builder.program(rows))(numbers, [])]
+    points = [numbers[k::count] for k in range(count)]
+    want = [[TABLE["logsumexp"].value(*order) for order in (p, p[::-1], p[1:])] for p in points]
+    assert got == [pytest.approx(row, rel=TOLERANCE) for row in zip(*want)]
+
+
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, 3.0, 4.0, 7.0, 8.0, 9.0, -1.0, -2.0, -3.0, 0.5, -0.5, 1.5, INF])
 def test_a_power_with_a_known_exponent(exponent: float) -> None:
     numbers = [x for (x,) in points_for(ops.exp, 1)]

@@ -29,7 +29,7 @@ _LIBM = {
 _LIBM_BINARY = ("pow", "atan2", "hypot")
 ARITY = dict.fromkeys(_LIBM, 1) | dict.fromkeys(_LIBM_BINARY, 2) | {"sigmoid": 1, "softplus": 1}
 
-_INLINED = 48  # copies of one function in a module; above that it is called, for the sake of compile time
+_INLINED = 12  # copies of one function in a module; above that it is called, for the sake of compile time
 _LN2 = math.log(2.0)
 _LN2_HIGH = math.floor(_LN2 * 2.0**32) * 2.0**-32  # 32 bits: n * _LN2_HIGH is exact for |n| < 2**21
 _LN2_LOW = 1.9082149292705877e-10  # ln 2 - _LN2_HIGH (beyond the 53 bits of _LN2)
