@@ -168,21 +168,28 @@ class _SumText(KernelText):
 
     # ---- vectors of terms ------------------------------------------------------------------------------------------
     def _along_terms(self) -> list[str]:
-        """Dot products, for three columns at a time, then for those that remain one by one.
+        """Dot products, for three columns at a time if that saves loads; then for those that remain one by one.
 
         All whole vectors of terms are added first, then those lanes of the last one that exist: without AVX-512 a mask
         in the inner loop would take half as long again.
         """
+        several = any(kind[2] == "b" for kind in self.kernel.factors)
         return [
             f"  %whole = and i64 %n2, {-self.lanes}", "  %any = icmp ne i64 %whole, 0",
             "  %some = icmp ult i64 %whole, %n2",
             "  br label %n.loop", "n.loop:", "  %n = phi i64 [0, %row], [%n.next, %n.end]",
+            *(self._columns() if several else ["  br label %one.in", *self._dots("one", 1), "n.end:"]),
+            f"  %n.next = add i64 %n, {'%n.wide' if several else 1}", "  %n.more = icmp ult i64 %n.next, %n1",
+            "  br i1 %n.more, label %n.loop, label %row.last", "row.last:",
+        ]  # fmt: skip
+
+    def _columns(self) -> list[str]:
+        """The dot products of three columns, or those of one where fewer remain."""
+        return [
             f"  %n.last = add i64 %n, {_COLUMNS}", "  %n.several = icmp ule i64 %n.last, %n1",
             "  br i1 %n.several, label %several.in, label %one.in",
             *self._dots("several", _COLUMNS), *self._dots("one", 1),
             "n.end:", f"  %n.wide = select i1 %n.several, i64 {_COLUMNS}, i64 1",
-            "  %n.next = add i64 %n, %n.wide", "  %n.more = icmp ult i64 %n.next, %n1",
-            "  br i1 %n.more, label %n.loop, label %row.last", "row.last:",
         ]  # fmt: skip
 
     def _dots(self, name: str, columns: int) -> list[str]:
