@@ -120,7 +120,10 @@ class Places:
             before = place.get()
             found = plain_numbers([before])
             if found is None:
-                raise NotReplayableError(f"stores in {place.name} something that is no number, or an int beyond 2**46")
+                what = "something that is no number, or an int beyond 2**46"
+                if any(isinstance(x, Value) for x in flatten(before)):
+                    what = "Values, which a program cannot make: store their .data"
+                raise NotReplayableError(f"stores in {place.name} {what}")
             (shape,), numbers = found
             leaves = [new_node(float(number), leaf, (), ()) for number in numbers]
             traced = [TracedInt(node) if type(x) is int else TracedFloat(node) for x, node in zip(numbers, leaves)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import pickle
 import struct
 import threading
@@ -316,3 +317,24 @@ def test_a_routine_that_takes_pythons_own_numbers_only_gets_them(f: Callable[[An
     compiled = autograd.compile(f)
     for x in (1.0, -0.5, 0.25, 1.0, 2.0, 3.0):
         assert compiled(x).data == f(x).data
+
+
+@pytest.mark.filterwarnings("ignore:.*Cell.h")
+def test_state_that_holds_values_is_named_with_the_way_out() -> None:
+    cell, number = Cell(), 0.0
+    step = autograd.compile(cell.step)
+    for _ in range(12):
+        number = math.tanh(number + 0.1)
+        assert step(0.1).data == pytest.approx(2.0 * number, rel=1e-14)
+    assert "Cell.h" in step.report() and ".data" in step.report()
+
+
+class Cell:
+    """Hands its state on from call to call as Values."""
+
+    def __init__(self) -> None:
+        self.h = [Value(0.0)]
+
+    def step(self, x: float) -> Any:
+        self.h = [(v.detach() + x).tanh() for v in self.h]
+        return self.h[0] * 2.0
