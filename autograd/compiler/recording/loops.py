@@ -231,8 +231,10 @@ class Body(ast.NodeTransformer):
         self._names: dict[str, str] = {}  # of what is shared, by its text
         self._at = node
         self._body = [self._statement(x) for x in node.body]
-        self.later = sorted(self.variables if elsewhere & _NOT_LOCAL else self.variables & elsewhere)
+        self.later = sorted(self.variables & elsewhere)
         outer = {root.id for root in map(_root, [*self.containers, *self.shared]) if root is not None}
+        if not elsewhere.isdisjoint(_NOT_LOCAL):
+            raise _UnfitError
         if not self.stored or not self.loaded or not outer.isdisjoint(self.variables):
             raise _UnfitError  # nothing is computed, or from what was computed for the member before
 

@@ -333,6 +333,13 @@ def an_error_that_its_caller_catches(s: State) -> None:
     s.params[7].grad = 0.0
 
 
+def all_variables_are_counted(s: State) -> None:
+    for p in s.params:
+        step = LR * p.grad
+        p.data -= step
+    s.total = float(len(locals())) + eval("step")
+
+
 def its_own_head_reads_it(s: State) -> None:
     p: Any = None
     for _ in range(2):
@@ -391,7 +398,7 @@ AS_WRITTEN = [
     read_after_it_was_set, the_list_that_it_goes_through, with_an_end, few, of_a_generator, a_call,
     its_own_enumerate, a_property_of_all_members, a_property_that_counts, an_attribute_that_is_asked_for,
     a_list_that_is_made_anew, another_order, one_of_the_lists_is_its_own_index, in_a_try,
-    an_error_that_its_caller_catches, in_a_class,
+    an_error_that_its_caller_catches, all_variables_are_counted, in_a_class,
 ]  # fmt: skip
 
 
