@@ -47,8 +47,8 @@ def map_points(compiled: Uncompiled, arrays: Sequence[Any]) -> tuple[Any, tuple[
             break
         here = columns if not attempt else [_chosen(column, pending) for column in columns]
         first = [kind(column[0] if len(pending) else 0.0) for kind, column in zip(kinds, here)]
-        variant = kept[attempt] if attempt < len(kept) else compiled.record(first, kind_of_call)
-        if not variant.outside.holds():
+        variant = kept[attempt] if attempt < len(kept) else compiled.recorded(first, kind_of_call)
+        if variant is None or not variant.outside.holds():
             break
         variant.check_gradients()
         if variant.recording.effects.any:

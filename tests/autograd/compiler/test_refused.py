@@ -326,7 +326,8 @@ def test_state_that_holds_values_is_named_with_the_way_out() -> None:
     for _ in range(12):
         number = math.tanh(number + 0.1)
         assert step(0.1).data == pytest.approx(2.0 * number, rel=1e-14)
-    assert "Cell.h" in step.report() and ".data" in step.report()
+    assert "Cell.h" in step.report()
+    assert ".data" in step.report()
 
 
 class Cell:
@@ -338,3 +339,15 @@ class Cell:
     def step(self, x: float) -> Any:
         self.h = [(v.detach() + x).tanh() for v in self.h]
         return self.h[0] * 2.0
+
+
+@pytest.mark.parametrize(("error", "f"), [(IndexError, lambda x: x * [][0]), (NameError, lambda x: x * undefined)])  # type: ignore[name-defined] # noqa: F821
+def test_map_raises_the_error_of_the_function(error: type[Exception], f: Any) -> None:
+    with pytest.raises(error):
+        autograd.compile(f).map([1.0, 2.0])
+
+
+def test_map_prints_for_each_point(capsys: pytest.CaptureFixture[str]) -> None:
+    values, _ = autograd.compile(lambda x: print("at") or 2.0 * x).map([1.0, 2.0])
+    assert list(values) == [2.0, 4.0]
+    assert capsys.readouterr().out == "at\nat\n"
