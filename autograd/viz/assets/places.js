@@ -8,6 +8,8 @@ for (let dx = -REACH[0]; dx <= REACH[0]; dx += 10) {
 }
 OFFSETS.sort(([a, b], [c, d]) => Math.hypot(a, b) - Math.hypot(c, d));
 
+const NEXT = 200;  // of these, for a number that is always there
+
 class Places {
   constructor(picture) {
     this.picture = picture;
@@ -27,16 +29,16 @@ class Places {
   }
 
   // The centre of the place nearest to a point where a text so large is seen to belong to an arrow; undefined if there is
-  // none.  No box and none of the other areas is covered.
-  find({ x, y }, [width, height], arrow, areas) {
+  // none.  No box and none of the other areas is covered; ``most`` is the number of places that are tried.
+  find({ x, y }, [width, height], arrow, areas, most = OFFSETS.length) {
     const around = grown([x, y, x, y], REACH[0] + width / 2 + BESIDE, REACH[1] + height / 2 + BESIDE);
     const taken = [...this.picture.areas, ...areas].filter((area) => overlap(area, around));
     const [own, others] = this.points(arrow, around);
-    for (const [dx, dy] of OFFSETS) {
+    for (const [dx, dy] of OFFSETS.slice(0, most)) {
       const area = grown([x + dx, y + dy, x + dx, y + dy], width / 2, height / 2);
       if (taken.some((other) => overlap(area, other))) continue;
       const gap = gapTo(area, own);
-      if (gap > 2 && gap < BESIDE && gapTo(area, others) > gap + 1) return [x + dx, y + dy];
+      if (gap > 2 && gap < BESIDE && others.every((point) => distanceTo(area, point) > gap + 1)) return [x + dx, y + dy];
     }
     return undefined;
   }
@@ -48,12 +50,13 @@ class Places {
     const areas = numbers.map((text) => (text && text.textContent ? areaOf(text) : null));
     areas.forEach((area, i) => {
       if (!area) return;
-      const [own, others] = this.points(i, grown(area, 2 * BESIDE, 2 * BESIDE));
-      const away = gapTo(area, others);
+      const [own, foreign] = this.points(i, grown(area, 2 * BESIDE, 2 * BESIDE));
+      const away = gapTo(area, foreign);
       if (away > 0 && away > gapTo(area, own)) return;
       const [left, top, right, bottom] = area;
       const middle = { x: (left + right) / 2, y: (top + bottom) / 2 };
-      const place = this.find(middle, [right - left + 4, bottom - top], i, areas.filter((other, k) => other && k !== i));
+      const others = areas.filter((other, k) => other && k !== i);
+      const place = this.find(middle, [right - left + 4, bottom - top], i, others, NEXT);
       arrows[i].classList.toggle("stray", !place);
       if (!place) return;
       numbers[i].setAttribute("x", place[0]);
@@ -90,12 +93,7 @@ function overlap([left, top, right, bottom], [l, t, r, b]) {
   return Math.max(0, Math.min(right - l, r - left, bottom - t, b - top));
 }
 
-// How far the nearest of some points is from an area; 0 in it.
-function gapTo([left, top, right, bottom], points) {
-  let nearest = Infinity;
-  for (const { x, y } of points) {
-    const [dx, dy] = [Math.max(left - x, 0, x - right), Math.max(top - y, 0, y - bottom)];
-    nearest = Math.min(nearest, dx * dx + dy * dy);
-  }
-  return Math.sqrt(nearest);
-}
+// How far a point is from an area, and the nearest of some; 0 in it.
+const distanceTo = ([left, top, right, bottom], { x, y }) => (
+  Math.hypot(Math.max(left - x, 0, x - right), Math.max(top - y, 0, y - bottom)));
+const gapTo = (area, points) => points.reduce((nearest, point) => Math.min(nearest, distanceTo(area, point)), Infinity);

@@ -339,7 +339,8 @@ def test_the_walk_lights_the_arrow_it_speaks_of(open_page: Open, build: Callable
           const box = picture.svg.querySelector(`.b.now`);
           const number = lit[0].querySelector("text");
           const shown = number && getComputedStyle(number).visibility === "visible";
-          if (number && shown === picture.walk.scalar) wrong.push([level, position, "number"]);  // or its product
+          const isTold = picture.svg.classList.contains("badged") && picture.badge.factors.textContent !== "";
+          if (number && shown === isTold) wrong.push([level, position, "number"]);  // or the product with it
           if (!same || box.dataset.node !== `n${tail}`) wrong.push([level, position]);
         }
       });
