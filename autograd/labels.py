@@ -62,7 +62,6 @@ def notation(symbol: str, layer: int | None, *indices: int) -> str:
 def label_of(node: Any) -> str:
     """The label of a node as a text; a program may have set a number, such as that of a loop.
 
-    >>> from autograd import Value
     >>> x = Value(2.0)
     >>> x.label = 7
     >>> label_of(x), x.label
@@ -75,7 +74,6 @@ def label_of(node: Any) -> str:
 def free_letter(nodes: Iterable[Any]) -> str:
     """The letter of numbered names, such as v12, that no label of these nodes can be taken for.
 
-    >>> from autograd import Value
     >>> free_letter([Value(1.0, "v"), Value(2.0, "w₁")]), free_letter([Value(1.0, "v2")])
     ('v', 'n')
     """

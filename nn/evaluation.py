@@ -25,12 +25,9 @@ _THRESHOLDS: dict[Callable[..., Any], float] = {
 def predict(model: Callable[[Any], Any], X: Sequence[Any], *, compile: bool = False) -> list[Any]:
     """The outputs for many samples as floats (a list per sample where there are several); no graph is kept.
 
-    Args:
-        model: A function of a sample that gives a Value or a list of them.
-        X: The samples.
-        compile: Whether to run machine code that is made from the model's graph for the first sample.  This pays off
-            for thousands of samples; the outputs are the same to rounding.  A model that branches on its data, or
-            draws random numbers, runs on each sample in any case.
+    The model is a function of a sample that gives a Value or a list of them.  With ``compile``, machine code is made
+    from its graph for the first sample, and run for all.  This pays off for thousands of samples; the outputs are the
+    same to rounding.  A model that branches on its data, or draws random numbers, runs on each sample in any case.
 
     >>> predict(MLP(1, [2], init="zeros"), [[5.0]])
     [[0.0, 0.0]]

@@ -36,10 +36,8 @@ def to_torch(model: Any) -> str:
     one sample or many, and always returns a tensor, while an MLP with one output returns the Value alone.  (For the
     expression that one graph computes, with its numbers, there is ``autograd.viz.to_torch``.)
 
-    A module with PyTorch's name becomes PyTorch's module, with the same numbers.
-
-    Args:
-        model: An ``MLP``, a ``Layer`` or a ``Neuron``; a ``Sequential`` or another part with PyTorch's name.
+    The model is an ``MLP``, a ``Layer`` or a ``Neuron``; or a ``Sequential`` or another module with PyTorch's name,
+    which becomes PyTorch's module with the same numbers.
 
     Raises:
         TypeError: It is a module of your own, or no module.

@@ -264,9 +264,7 @@ class Module:
     def save(self, path: FilePath, metadata: Mapping[str, Any] | None = None) -> None:
         """Write the parameters to a JSON file, in one piece.
 
-        Args:
-            path: The file; an old one is replaced.
-            metadata: Whatever else to keep beside them that JSON can hold, such as the names of classes.
+        An old file is replaced.  The ``metadata`` are whatever else to keep that JSON can hold, such as names of classes.
 
         Raises:
             FileError: A parameter is nan or infinite, the metadata cannot be written, or the file cannot.

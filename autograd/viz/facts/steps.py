@@ -42,12 +42,8 @@ def backward_steps(root: Value | Sequence[Value], gradient: float = 1.0) -> Iter
 
         contribution = ∂root/∂via · ∂via/∂node,        ∂root/∂node += contribution
 
-    Args:
-        root: The node to differentiate, or several (whose sum is differentiated).
-        gradient: The number that backward starts from.
-
-    Returns:
-        One step per operand of each node, from the root to the leaves.
+    There is one step per operand of each node, from the root to the leaves.  Of several roots, the sum is
+    differentiated.  The ``gradient`` is the number that backward starts from.
 
     >>> b = Value(2.0, "b")
     >>> c = b * 3 + b * 5
