@@ -264,7 +264,7 @@ class Module:
     def save(self, path: FilePath, metadata: Mapping[str, Any] | None = None) -> None:
         """Write the parameters to a JSON file, in one piece.
 
-        An old file is replaced.  The ``metadata`` are whatever else to keep that JSON can hold, such as names of classes.
+        An old file is replaced.  The ``metadata`` are what else to keep that JSON can hold, such as names of classes.
 
         Raises:
             FileError: A parameter is nan or infinite, the metadata cannot be written, or the file cannot.
