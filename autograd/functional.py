@@ -134,6 +134,8 @@ def _weight(x: Any) -> Any:
 def _nodes(what: str, given: Any) -> list[Value]:
     if callable(given):
         raise TypeError(f"{what} must be Values: for the derivative of a function there is autograd.functional.grad")
+    if given is None:
+        raise TypeError(f"{what} are missing: write grad(output, inputs), as in autograd.grad(y, [x, w])")
     nodes = [x.node if isinstance(x, ops.Traced) else x for x in _several(given)]
     for node in nodes:
         if not isinstance(node, Value):
@@ -266,7 +268,8 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     (10.0, (5.0, 2.0))
     """
     _check_argnums(argnums)
-
+    if not callable(f):
+        raise TypeError(f"expected a function, not {f!r}: for the derivative of a Value there is autograd.grad(y, x)")
     itself = getattr(f, "value_and_grad", None)  # a compiled function has its own derivative, which is 7x faster
 
     def transformed(*args: Any, **options: Any) -> tuple[Any, Any]:

@@ -82,8 +82,11 @@ def linear(x: Sequence[Any], weights: Sequence[Sequence[Any]], biases: Sequence[
     return [op(*w, *inputs, b) for w, b in zip(weights, biases)]
 
 
-def _refuse(name: str) -> NoReturn:
-    raise TypeError(f"{name} takes one list of numbers, as in {name}([x, y])")
+def _terms(name: str, xs: Any, more: Sequence[Any]) -> list[Any]:
+    """The members of what must be one list of numbers."""
+    if more or isinstance(xs, (Value, int, float, Traced)):
+        raise TypeError(f"{name} takes one list of numbers, as in {name}([x, y])")
+    return list(xs)
 
 
 def fsum(xs: Iterable[Any], *more: NoReturn) -> Any:
@@ -92,7 +95,7 @@ def fsum(xs: Iterable[Any], *more: NoReturn) -> Any:
     >>> fsum([1e100, 1.0, -1e100])
     1.0
     """
-    return _refuse("fsum") if more or isinstance(xs, Value) else ops.sum_of(*xs)
+    return ops.sum_of(*_terms("fsum", xs, more))
 
 
 def prod(xs: Iterable[Any], *more: NoReturn) -> Any:
@@ -102,7 +105,7 @@ def prod(xs: Iterable[Any], *more: NoReturn) -> Any:
     >>> y = prod(xs); y.backward(); [x.grad for x in xs]
     [12.0, 0.0, 0.0]
     """
-    return _refuse("prod") if more or isinstance(xs, Value) else ops.product_of(*xs)
+    return ops.product_of(*_terms("prod", xs, more))
 
 
 def logsumexp(xs: Iterable[Any], *more: NoReturn) -> Any:
@@ -111,7 +114,7 @@ def logsumexp(xs: Iterable[Any], *more: NoReturn) -> Any:
     >>> logsumexp([1000.0, 1000.0])
     1000.6931471805599
     """
-    return _refuse("logsumexp") if more or isinstance(xs, Value) else ops.log_sum_exp(*xs)
+    return ops.log_sum_exp(*_terms("logsumexp", xs, more))
 
 
 def softmax(xs: Iterable[Any], *more: NoReturn) -> list[Any]:
@@ -120,7 +123,7 @@ def softmax(xs: Iterable[Any], *more: NoReturn) -> list[Any]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    terms = _refuse("softmax") if more or isinstance(xs, Value) else list(xs)
+    terms = _terms("softmax", xs, more)
     total = logsumexp(terms)
     return [ops.exp(x - total) for x in terms]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -113,7 +114,8 @@ class Missing:
 
     def error(self, kind: type[Any]) -> Exception:
         """What is raised for a node of some class."""
-        return AttributeError(f"a {kind.__name__} has no {self.name!r}: {self.advice}")
+        article = "an" if re.match("[AEIOU]|[FHLMNRSX][A-Z]", kind.__name__) else "a"
+        return AttributeError(f"{article} {kind.__name__} has no {self.name!r}: {self.advice}")
 
     def __repr__(self) -> str:
         return f"<no {self.name}>"

@@ -45,6 +45,8 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     """
     if type(condition) is not bool and isinstance(condition, Number):
         return condition.select(x, y)
+    if isinstance(condition, (list, tuple)):  # which is true, whatever its members are
+        raise TypeError(f"where takes one condition, not {condition!r}: write [where(c, x, y) for c in conditions]")
     taken, other = (x, y) if condition else (y, x)
     if type(taken) is not float or type(other) is not float:
         for operand in (taken, other):

@@ -205,10 +205,10 @@ class Binary(Op):
     def __call__(self, x: N, y: N | float) -> N: ...
     @overload
     def __call__(self, x: float, y: N) -> N: ...
-    def __call__(self, x: Any, y: Any = _MISSING) -> Any:
-        if type(x) is float and type(y) is float:
+    def __call__(self, x: Any, y: Any = _MISSING, *more: Any) -> Any:
+        if type(x) is float and type(y) is float and not more:
             return self.value(x, y)
-        if y is _MISSING:
+        if y is _MISSING or more:
             raise TypeError(
                 f"{self.name} takes two numbers, as in {self.name}(x, y); for a list, write "
                 f"functools.reduce({self.name}, xs)"

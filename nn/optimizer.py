@@ -72,6 +72,8 @@ class Optimizer:
         refuse_model(type(self).__name__, params)
         if isinstance(params, Value):
             raise TypeError(f"{type(self).__name__} needs a list of parameters: give [v] for one")
+        if callable(params):
+            raise TypeError(f"{type(self).__name__} takes parameters: write model.parameters(), with parentheses")
         given = list(params)
         groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
         self.param_groups = [group_of(group, hyper) for group in groups]

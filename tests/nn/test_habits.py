@@ -20,6 +20,10 @@ V, W = Value(2.0), Value(3.0)
     *[(lambda f=f: f(V, W), "takes one list of numbers, as in") for f in (
         autograd.softmax, autograd.fsum, autograd.prod, autograd.logsumexp,
     )],
+    *[(lambda f=f: f(3.0), "takes one list of numbers, as in") for f in (autograd.softmax, autograd.fsum)],
+    (lambda: autograd.maximum(1.0, 2.0, 3.0), r"maximum takes two numbers, .*functools\.reduce"),
+    (lambda: autograd.where([False], 1.0, 2.0), r"where takes one condition, not \[False\]"),
+    (lambda: nn.Adam(nn.MLP(1, [1]).parameters), r"write model\.parameters\(\), with parentheses"),
     (lambda: autograd.fsum(V), r"as in fsum\(\[x, y\]\)"),
     (lambda: nn.Adam(V), r"needs a list of parameters: give \[v\]"),
     (lambda: nn.Adam([V], betas=0.9), r"betas must be two numbers, such as \(0\.9, 0\.999\), got 0\.9"),
