@@ -42,7 +42,7 @@ TESTS = {
     "nn/optim.py": "test_optim test_torch test_parts",
     "nn/optimizer.py": "test_optim test_torch test_freezing training/test_steps",
     "nn/schedules.py": "test_optim",
-    "nn/training/history.py": "training/test_validation",
+    "nn/training/history.py": "training/test_progress training/test_validation",
     "nn/training/validation.py": "test_data training/test_validation training/test_training_changes",
 }
 
