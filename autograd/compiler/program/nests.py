@@ -6,12 +6,14 @@ into one nest: a table of blocks, and in each block two or three loops that adva
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import product
 from math import prod
+from operator import add
 from typing import NamedTuple
 
-from autograd.compiler.program.indices import common_blocks, common_dims, loops
+from autograd.compiler.program.indices import Dims, common_blocks, common_dims, loops
 
 
 class Column(NamedTuple):
@@ -83,6 +85,11 @@ class Table(NamedTuple):
     loops: list[tuple[int, ...]]  # the strides of each loop, from the outside in
     rows: list[tuple[int, ...]]  # the turns of each loop, then the start of each column
 
+    def moved(self, starts: Sequence[int]) -> Table:
+        """The table of the same loops over columns that begin elsewhere, by so much."""
+        head = len(self.loops)
+        return Table(self.loops, [(*row[:head], *map(add, row[head:], starts)) for row in self.rows])
+
     def of_columns(self, kept: Sequence[int]) -> Table:
         """The table of some of the columns, in the order given."""
         head = len(self.loops)
@@ -112,8 +119,38 @@ def arranged(nest: Nest, kept: Sequence[int]) -> Table:
     return Table(strides, rows)
 
 
+_SHORT = 1024  # with more members, a step that is met once only should not be written out a second time
+Chosen = tuple[str, Table, bool]  # see ``sum_nest``
+
+
+def _as_before(choose: Callable[..., Chosen], columns: Sequence[Column], *options: int) -> Chosen:
+    """What a function chooses for some columns; the hundreds of steps of a recurrence differ in their starts only."""
+    if len(columns[0].places) <= _SHORT:
+        found = _from_zero(choose, tuple([(loops(c.places), c.scale) for c in columns]), *options)
+        if found is not None:
+            way, table, complete = found
+            return way, table.moved([c.base + c.places[0] * c.scale for c in columns]), complete
+    return choose(columns, *options)
+
+
+@lru_cache(maxsize=1024)
+def _from_zero(
+    choose: Callable[..., Chosen], shapes: tuple[tuple[Dims | None, int], ...], *options: int
+) -> Chosen | None:
+    """The same for columns that these loops produce, from place 0 on; None if no loops produce them together."""
+    every = [dims for dims, _ in shapes if dims is not None]
+    if len(every) < len(shapes) or common_dims(every) is None:
+        return None
+    places = [[sum(at) for at in product(*[[turn * step for turn in range(n)] for n, step in dims])] for dims in every]
+    return choose([Column(at, 0, scale) for at, (_, scale) in zip(places, shapes)], *options)
+
+
 def map_nest(columns: Sequence[Column], batch: int = 1) -> Table:
     """The table of a region, for a kernel with two loops, of which the inner one is vectorized."""
+    return _as_before(_map_nest, columns, batch)[1]
+
+
+def _map_nest(columns: Sequence[Column], batch: int) -> Chosen:
     nest = nest_of(columns, batch)
     numbers = range(len(nest.loops))
     sizes = [max(turns[k] for turns, _ in nest.blocks) for k in numbers]
@@ -127,10 +164,10 @@ def map_nest(columns: Sequence[Column], batch: int = 1) -> Table:
     inner = max(numbers, key=worth)
     rest = [k for k in numbers if k != inner]
     outer = max(rest, key=lambda k: sizes[k]) if rest else -1
-    return arranged(nest, (outer, inner))
+    return "", arranged(nest, (outer, inner)), True
 
 
-def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[str, Table, bool]:
+def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> Chosen:
     """The table of the terms of a sum, for a kernel with loops m, n and k, where loop k runs over the terms of one sum.
 
     Args:
@@ -142,6 +179,10 @@ def sum_nest(columns: Sequence[Column], factors: int, batch: int = 1) -> tuple[s
         How the kernel is vectorized ("n": over adjacent sums; "k": over the terms of a sum; "": not at all), the table,
         and whether every sum is completed in one row.
     """
+    return _as_before(_sum_nest, columns, factors, batch)
+
+
+def _sum_nest(columns: Sequence[Column], factors: int, batch: int) -> Chosen:
     # Some loops run over the terms of one sum (its owner does not change), the others from sum to sum.
     nest = nest_of(columns, batch)
     sizes = [max(turns[k] for turns, _ in nest.blocks) for k in range(len(nest.loops))]

@@ -9,7 +9,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd.compiler.program.nests import Column, Table, map_nest, nest_of, sum_nest
+from autograd.compiler.program.nests import Column, Table, _from_zero, _sum_nest, map_nest, nest_of, sum_nest
 
 BATCHES = st.sampled_from([1, 2, 8, 9])
 
@@ -107,6 +107,16 @@ def test_a_matrix_product_is_one_row() -> None:
     way, table, complete = sum_nest([z, w, x], 2)
     assert (way, complete) == ("n", True)
     assert table == Table([(8, 3, 0), (1, 0, 1), (0, 1, 8)], [(5, 8, 3, 0, 100, 200)])
+
+
+def test_the_steps_of_a_recurrence_are_arranged_once_and_moved() -> None:
+    _from_zero.cache_clear()
+    for step in range(20):
+        z = Column([16 * step + j for j in range(16) for _ in range(16)], 7)
+        w = Column(range(100, 356), 50)
+        x = Column([16 * (20 - step) + k for _ in range(16) for k in range(16)], 400, 2)
+        assert sum_nest([z, w, x], 2, 2) == _sum_nest([z, w, x], 2, 2)
+    assert _from_zero.cache_info().misses == 1
 
 
 def test_a_batch_is_the_innermost_loop_and_joins_what_goes_on_in_memory() -> None:
