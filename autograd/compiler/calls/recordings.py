@@ -202,7 +202,7 @@ class Recordings:
         times = {0: "not recorded", 1: "recorded once"}.get(self.recordings, f"recorded {self.recordings} times")
         self.warn(
             "recordings",
-            f"was {times} in {calls}; calls that no recording fits run without the compiler, many times slower. "
+            f"was {times} in {calls}; calls that no recording fits run without the compiler. "
             f"Reason: it {reason(self, structure)}",
         )
 

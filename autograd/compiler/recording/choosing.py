@@ -27,6 +27,7 @@ from autograd.ops import Traced
 from autograd.value import Value
 
 _CONTAINERS = (list, dict)
+_FEW = 256  # lists of different lengths; of more than these, an index selects one by a decision
 _CHANGED = "changes a list of a list of lists, of which it has selected one by a number of the call"
 _data, _grad = vars(Value)["_data"], vars(Value)["grad"]  # where a node keeps its number and its gradient
 
@@ -192,13 +193,24 @@ def member(xs: Any, i: Any, recorder: Any) -> Any:
     Raises:
         IndexError: There is no such member, as in Python.
     """
-    whole = isinstance(i, int)
-    if not whole or type(xs) not in (list, tuple, Row) or not _is_regular(xs):
+    if not isinstance(i, TracedInt) or type(xs) not in (list, tuple, Row):
         return xs[i]
     n, number = len(xs), int(i.node._data)
-    if not -n <= number < n:
-        return xs[i.read()]  # an IndexError, for this index
-    return _gathered(recorder.place(i.node, n), xs, i)
+    if _is_regular(xs):
+        if not -n <= number < n:
+            return xs[i.read()]  # an IndexError, for this index
+        return _gathered(recorder.place(i.node, n), xs, i)
+    if not -n <= number < n <= _FEW or not isinstance(xs[number], (list, tuple)):
+        return xs[i]
+    # Lists of different lengths: that the index selects one as long as this one is the decision.
+    row = xs[number]
+    alike = [type(x) is type(row) and len(x) == len(row) for x in xs]
+    rows = [x if is_alike else row for x, is_alike in zip(xs, alike)]
+    if sum(alike) == 1 or not _is_regular(rows):
+        return xs[i]
+    place = recorder.place(i.node, n)
+    recorder.on_branch(Value.apply(ops.take, [place, *map(float, alike)]))
+    return _gathered(place, rows, i)
 
 
 def _is_regular(xs: Sequence[Any]) -> bool:
@@ -301,6 +313,8 @@ def identical(x: Any, y: Any) -> bool:
     copies = set() if recorder is None else recorder.copies
     if isinstance(x, _CONTAINERS) and isinstance(y, _CONTAINERS) and not copies.isdisjoint((id(x), id(y))):
         recorder.refuse("asks whether a list or dictionary in the arguments is a certain one")
+    if isinstance(x, tuple) and isinstance(y, tuple) and any(isinstance(v, (Traced, Chosen)) for v in (*x, *y)):
+        recorder.refuse("asks whether a tuple of numbers of the call is a certain one")  # which may have been selected
     given = {} if recorder is None else recorder.changes.targets
     if isinstance(x, Value) and isinstance(y, Value) and not given.keys().isdisjoint((x, y)):
         recorder.refuse("asks whether an argument is a certain Value")

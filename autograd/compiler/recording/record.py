@@ -341,9 +341,14 @@ def advice(guard: Guard | None) -> str:
     if behind and all(isinstance(leaf, IntLeaf) for leaf in behind):  # it is computed from int arguments only
         name = behind[0].label or "number"
         return (
-            f"decides by its data (the int {name} is compared, or is a key, the end of a range, or an index into a "
-            "list of other things than numbers): give class labels as vectors (nn.one_hot), or choose with "
-            f"autograd.where({name} == 0, ...){place}"
+            f"decides by its data (the int {name} is compared, or is a key, the end of a range, or an index into lists "
+            "of different lengths or of other things than numbers): give class labels as vectors (nn.one_hot), or "
+            f"choose with autograd.where({name} == 0, ...){place}"
+        )
+    if behind and guard is not None and not guard.is_truth and all(leaf._data % 1.0 == 0.0 for leaf in behind):
+        return (
+            "decides by its data (a whole number from outside is a key, the end of a range, or an index into lists of "
+            f"different lengths or of other things than numbers): pass what it selects as an argument{place}"
         )
     return (
         "decides by its data (if, max, sorted, .data, math.fsum, math.hypot): write that with autograd.where, maximum "

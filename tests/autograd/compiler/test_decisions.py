@@ -102,6 +102,74 @@ def test_map_records_where_it_serves_many_points() -> None:
     assert compiled.recordings == 10
 
 
+# ---- lists of different lengths --------------------------------------------------------------------------------------
+WEIGHTS = [Value(0.5 + 0.25 * k) for k in range(6)]
+TEXTS = [[0, 1, 2], [3, 4], [5, 1, 2], [2], [1, 1], [4]]
+PAIRS = [[[1.0, 2.0], [2.0, 3.0]], [[3.0, 4.0]], [[5.0, 6.0], [1.0, 2.0]], [[0.5, 0.5]]]
+PARTS = (WEIGHTS[:2], WEIGHTS[2:3], WEIGHTS[3:5], [WEIGHTS[5]])
+COUNT = {"calls": 0}
+
+
+def of_text(k: int) -> Any:
+    return sum(WEIGHTS[token] * WEIGHTS[0] for token in TEXTS[k])
+
+
+def of_pairs(k: int) -> Any:
+    return sum(WEIGHTS[0] * x + WEIGHTS[1] * y for x, y in PAIRS[k])
+
+
+def of_parts(k: int) -> Any:
+    row = PARTS[k]
+    return row[-1] * row[0] + len(row)
+
+
+def counted(k: int) -> Any:
+    COUNT["calls"] += 1
+    return WEIGHTS[0] * sum(TEXTS[COUNT["calls"] % len(TEXTS)])
+
+
+@pytest.mark.parametrize(
+    ("f", "lists", "lengths"), [(of_text, TEXTS, 3), (of_pairs, PAIRS, 2), (of_parts, PARTS, 2), (counted, TEXTS, 3)]
+)
+def test_an_index_into_lists_of_different_lengths_is_one_recording_for_each_length(
+    f: Callable[..., Any], lists: Any, lengths: int
+) -> None:
+    compiled = autograd.compile(f)
+    for k in range(-len(lists), len(lists)):
+        found = []
+        for run in (f, compiled):
+            COUNT["calls"] = k
+            for w in WEIGHTS:
+                w.grad = 0.0
+            y = run(k)
+            y.backward()
+            found.append([y.data, *[w.grad for w in WEIGHTS]])
+        assert found[0] == pytest.approx(found[1], rel=1e-12)
+    assert compiled.recordings == lengths
+    if f is not counted:
+        for k in (len(lists), -len(lists) - 1):
+            with pytest.raises(IndexError):
+                compiled(k)
+
+
+@pytest.mark.filterwarnings("ignore:.*calls that no recording fits")
+@pytest.mark.parametrize("table", [[(1, 2), (3, 4)], [(1, 2), (3,), (4, 5)], [(WEIGHTS[0],), (WEIGHTS[1],)], TEXTS])
+def test_a_selected_list_or_tuple_is_the_one_in_the_table(table: Any) -> None:
+    compiled = autograd.compile(lambda k: WEIGHTS[0] * (table[k] is table[0]))
+    for k in (*range(len(table)), -1, -len(table)):
+        assert compiled(k).data == WEIGHTS[0].data * (table[k] is table[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*calls that no recording fits")
+def test_lists_of_different_lengths_may_change_between_calls() -> None:
+    texts = [[0, 1], [2], [3, 4]]
+    compiled = autograd.compile(lambda k: sum(WEIGHTS[token] for token in texts[k]))
+    for change in (lambda: None, lambda: texts[0].append(5), lambda: texts.pop(), lambda: texts[1].__setitem__(0, 4)):
+        change()
+        for k in range(len(texts)):
+            assert compiled(k).data == sum(WEIGHTS[token].data for token in texts[k])
+
+
 # ---- the warning -----------------------------------------------------------------------------------------------------
 def looked_up(x: Any, y: Any) -> Any:
     return sum({0: 0.5, 1: 1.5, 2: 2.5}[t] * v for v, t in zip(x, y))
@@ -109,6 +177,11 @@ def looked_up(x: Any, y: Any) -> Any:
 
 def read(x: Any, y: Any) -> Any:
     return x[0] * int(x[0].data * 1000) + y[0]
+
+
+def drawn(x: Any, y: Any) -> Any:
+    COUNT["calls"] += 1
+    return x[0] * {k: float(k) for k in range(90)}[COUNT["calls"] % 90] + y[0]
 
 
 def scaled(x: Any, y: Any) -> Any:
@@ -121,6 +194,7 @@ def scaled(x: Any, y: Any) -> Any:
         (looked_up, r"the int y\[\d\] is compared, .* an index into .*give class labels as vectors \(nn.one_hot\)"),
         (read, r"decides by its data \(if, max, sorted, \.data, math\..*\): write that with autograd\.where"),
         (lambda x, y: bent(x) + y[0], r"decides by its data \(if, max, sorted, \.data, .*\): write that with autograd"),
+        (drawn, r"decides by its data \(a whole number from outside is a key, .* of different lengths"),
         (scaled, r"reads something from outside that is a different object each time: pass it as an argument"),
     ],
 )
@@ -132,7 +206,8 @@ def test_one_warning_names_the_reason_and_the_way_out(
     def call(i: int) -> None:
         monkeypatch.setitem(globals(), "RATE", float(i))
         x, y = POINTS[i], [RNG.randrange(3) for _ in range(5)]
-        assert compiled(x, y) == pytest.approx(f(list(map(Value, x)), y).data)
+        found, COUNT["calls"] = compiled(x, y), COUNT["calls"] - (f is drawn)
+        assert found == pytest.approx(f(list(map(Value, x)), y).data)
 
     with pytest.warns(RuntimeWarning, match=f"recorded . times in . calls; calls that no .*{reason}") as all_:
         list(map(call, range(30)))
