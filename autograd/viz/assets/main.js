@@ -25,7 +25,15 @@ class App {
     this.choose(DATA.level);
     this.address = new Address(this);
     if (location.hash) this.address.read();
-    new ResizeObserver(() => this.picture.resized()).observe(byId("stage"));
+    let isLate = !this.picture.isLaidOut;  // the texts could not be measured yet
+    new ResizeObserver(() => {
+      if (isLate) {
+        this.picture.shown = [];
+        this.choose(this.level);
+        isLate = false;
+      }
+      this.picture.resized();
+    }).observe(byId("stage"));
     embed(this);
   }
 

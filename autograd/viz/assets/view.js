@@ -19,8 +19,14 @@ class Picture extends Pane {
     });
   }
 
+  // A frame of another origin runs the page before it is laid out: until then, all that is measured is 0.
+  get isLaidOut() {
+    return this.stage.clientWidth > 0 && this.boxes[0].getBBox().width > 0;
+  }
+
   // Where the boxes are, and where numbers may be; only a picture that is shown can be measured.
   get areas() {
+    if (!this.isLaidOut) return [];
     this.measured ??= this.boxes.map((box, i) => areaOf(box.querySelector("rect, polygon"), this.centres[i]));
     return this.measured;
   }
@@ -32,7 +38,7 @@ class Picture extends Pane {
 
   // Once, when it is seen: only then are the texts as large as on the screen.
   settle() {
-    if (this.found || this.walk.dense) return;
+    if (this.found || this.walk.dense || !this.isLaidOut) return;
     this.places.settle();
     this.hidesSome = this.arrows.some((arrow) => arrow.classList.contains("stray"));
   }
@@ -66,7 +72,7 @@ class Picture extends Pane {
       arrow.classList.toggle("off", !state.computed[this.walk.arrows[i].head]);
     });
     this.walk.steps.forEach((step, i) => this.arrows[step.arrow].classList.toggle("back", i < state.done));
-    if (active >= 0 && this.walk.scalar && !hides(this.walk.arrows[active].tail)) this.badge.show(active, state);
+    if (active >= 0 && this.walk.scalar && this.isLaidOut && !hides(this.walk.arrows[active].tail)) this.badge.show(active, state);
     else this.badge.hide();
   }
 
@@ -84,6 +90,7 @@ class Picture extends Pane {
   // Make texts that are wider than their boxes narrower: the layout knew nothing of the font on this screen.  All are
   // measured before any is changed, since each change has the whole picture laid out again.
   squeeze(boxes) {
+    if (!this.isLaidOut) return;
     const lines = boxes.flatMap((box) => {
       const room = [...box.querySelectorAll(":scope > rect, :scope > polygon")].at(-1).getBBox().width - 10;
       return [...box.querySelectorAll(":scope > text")].map((line) => [line, room]);

@@ -1,4 +1,4 @@
-"""What a library keeps in its objects, and a class in private slots, may change between the calls of a function."""
+"""What a library keeps in its objects, and a class out of sight, may change between the calls of a function."""
 
 from __future__ import annotations
 
@@ -90,10 +90,24 @@ def a_private_slot() -> tuple[Read, Callable[[], object]]:
     return schedule.rate, schedule.change
 
 
+class Rated(type):
+    @property
+    def rate(cls) -> float:
+        return cls._rate  # type: ignore[attr-defined, no-any-return]
+
+
+class Schedule(metaclass=Rated):
+    _rate = 2.0
+
+
+def a_property_of_a_metaclass() -> tuple[Read, Callable[[], object]]:
+    return lambda: Schedule.rate, lambda: setattr(Schedule, "_rate", 5.0)
+
+
 OBJECTS = [
     a_polynomial, a_polynomial_of_the_newer_kind, a_function_for_arrays, a_spline, a_distribution, a_regression,
     a_coefficient, a_network, a_column_of_a_frame, a_symbolic_matrix, a_graph,
-    a_private_slot,
+    a_private_slot, a_property_of_a_metaclass,
 ]  # fmt: skip
 
 
