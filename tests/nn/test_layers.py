@@ -454,3 +454,9 @@ def test_a_parameter_is_in_a_layer_by_its_label_or_in_a_part_by_its_path(label: 
 
 def test_an_initializer_of_a_neuron_alone_is_told_of_one_output() -> None:
     assert [w.data for w in Neuron(3, init=lambda random, fan_in, fan_out: fan_in + 10 * fan_out).w] == [13.0] * 3
+
+
+def test_texts_among_the_inputs_are_no_samples() -> None:
+    for model in (Neuron(2), Layer(2, 1), MLP(2, [1])):
+        with pytest.raises(TypeError, match="not the text '0.5'"):
+            model(["0.5", "1.5"])
