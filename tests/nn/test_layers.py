@@ -458,5 +458,5 @@ def test_an_initializer_of_a_neuron_alone_is_told_of_one_output() -> None:
 
 def test_texts_among_the_inputs_are_no_samples() -> None:
     for model in (Neuron(2), Layer(2, 1), MLP(2, [1])):
-        with pytest.raises(TypeError, match="not the text '0.5'"):
+        with pytest.raises(TypeError, match=r"not the text '0\.5'"):
             model(["0.5", "1.5"])
