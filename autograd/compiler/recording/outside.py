@@ -349,6 +349,7 @@ class Outside:
 
     def _visit_class(self, kind: type, where: str) -> None:
         self._note_named(self._visit_class, kind, where)
+        self._see(type(kind), type(kind).__name__)
         for cls in kind.__mro__:
             package = package_of(cls.__module__)
             if package in FIXED:
