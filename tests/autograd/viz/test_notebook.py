@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import sys
 import webbrowser
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ import pytest
 
 from autograd import Value
 from autograd.viz import Page, page, show, write_html
-from tests.support.browser import Open, cubic, network
+from tests.support.browser import Open, cubic, fresh_page, network
 from tests.support.graphs import HOSTILE
 
 
@@ -204,6 +205,28 @@ def test_it_runs_in_a_file_whose_encoding_is_misread(notebook: Any) -> None:
     # A file that names no encoding is read by a guess, which depends on how it arrives: here the guess is always wrong.
     opened = notebook(Value(2.0, "Δ") * 3, charset="windows-1252")
     assert inside(opened, "() => document.body.textContent.includes('Δ')") == [True]
+
+
+def test_a_frame_that_is_laid_out_after_its_scripts_ran_is_drawn_with_what_is_measured_then(
+    chromium: Any, tmp_path: Path
+) -> None:
+    """As in a sandbox of another origin, in which Colab shows what a cell returns, and in a tab behind another."""
+    tab, trouble = fresh_page(chromium), []
+    tab.on("console", lambda message: trouble.append(message.text))
+    tab.on("pageerror", lambda error: trouble.append(str(error)))
+    cell = html.escape(page(cubic())._repr_html_())
+    notebook = tmp_path / "notebook.html"
+    notebook.write_text(f'<iframe sandbox="allow-scripts" hidden width="900" height="600" srcdoc="{cell}"></iframe>')
+    tab.goto(notebook.as_uri())
+    tab.locator("iframe").evaluate("frame => { frame.hidden = false; }")
+    opened = tab.frame_locator("iframe").frame_locator("iframe")
+    opened.locator("#last").click()
+    assert opened.locator(".badge text").all_text_contents()[2] == "+= 12"
+    room = opened.locator("#stage .b").evaluate_all("boxes => boxes.map((box) => box.getBBox().width)")
+    assert min(room) > 40.0
+    assert opened.locator("body").evaluate("() => app.picture.areas.length === 6 && Boolean(app.picture.found)")
+    assert trouble == []
+    tab.close()
 
 
 def test_a_small_picture_is_shown_whole_in_a_cell_of_its_size(notebook: Any) -> None:
