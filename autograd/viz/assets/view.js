@@ -96,7 +96,7 @@ class Picture extends Pane {
       return [...box.querySelectorAll(":scope > text")].map((line) => [line, room]);
     });
     for (const [line] of lines) line.removeAttribute("textLength");
-    const tight = lines.filter(([line, room]) => line.getComputedTextLength() > room);
+    const tight = lines.filter(([line, room]) => room > 0 && line.getComputedTextLength() > room);
     for (const [line, room] of tight) {
       line.setAttribute("textLength", room);
       line.setAttribute("lengthAdjust", "spacingAndGlyphs");
