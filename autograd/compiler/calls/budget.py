@@ -133,9 +133,8 @@ class Budget:
         Returns:
             The seconds of this call and of those that are not looked at; all are taken to have the same structure.
         """
-        self._each = seconds
-        if self.calls > _SEEN:
-            self.rest = int(min(looking / max(seconds, 1e-6), _VAINLY) / _LOOKING)
+        self._each = max(seconds, 1e-6)
+        self.looked(looking)
         seconds *= 1 + self.rest
         self._plain += seconds
         if self.waits(structure):
@@ -143,6 +142,11 @@ class Budget:
                 self._waiting.clear()
             self._waiting[structure] = self._waiting.get(structure, 0.0) + seconds
         return seconds
+
+    def looked(self, seconds: float) -> None:
+        """Note how long it took to find out that a call needs no program; others pay for it."""
+        if self.calls > _SEEN and self._each:
+            self.rest = int(min(seconds / self._each, _VAINLY) / _LOOKING)
 
     @property
     def structures_waiting(self) -> int:

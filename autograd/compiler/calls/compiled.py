@@ -96,6 +96,8 @@ class Compiled(Uncompiled):
             result = Nodes(found[0], leaves, numbers, chosen if recording else None, found[1]).results(args)
             if started:
                 self._is_proved = found[0].served(thread_time() - started)
+                if not found[0].plans:  # it was replayed, which takes longer than the function
+                    budget.looked(thread_time() - started)
             return result
         raised = self.raised.pop(get_ident(), None)
         looked = thread_time()
