@@ -23,7 +23,8 @@ from autograd.compiler.calls.variants import FEW_NODES, Evaluated, Variant
 from autograd.compiler.recording import arguments
 from autograd.compiler.recording.arguments import Apart, arguments_of, parts_of_call, positional, refilled
 from autograd.compiler.recording.outside import Outside
-from autograd.modes import current_modes, open_contexts
+from autograd.compiler.recording.results import Plain
+from autograd.modes import Modes, current_modes, open_contexts
 from autograd.trees import NumpyKindError, ObjectError, OwnKindError, rebuild
 from autograd.value import Value
 
@@ -69,6 +70,10 @@ class Compiled(Uncompiled):
         modes = current_modes() if open_contexts.count else None
         if modes is not None and modes.recorder is not None:
             return self.f(*args, **keywords)  # this call is part of another function's recording, which needs the graph
+        found = self._called(modes, args, keywords)
+        return Plain(found) if type(found) is float else found
+
+    def _called(self, modes: Modes | None, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         args = positional(self.f, args, keywords) if keywords else args
         budget = self.budget
         if budget.rest > 0 and modes is None:

@@ -219,6 +219,25 @@ def floats_of(numbers: Any) -> list[float]:
     return list(numbers) if isinstance(numbers, (list, tuple)) else numbers.tolist()
 
 
+class Plain(float):
+    """A float that a compiled function returned: computed from plain numbers alone.
+
+    It is what the function returns without the decorator.  Code that also expects Values may ask for ``.data``.
+
+    >>> from autograd import Value, compile
+    >>> square = compile(lambda x: x * x)
+    >>> square(3.0), square(3.0).data, square(Value(3.0)).data
+    (9.0, 9.0, 9.0)
+    """
+
+    __slots__ = ()
+
+    @property
+    def data(self) -> float:
+        """The number itself."""
+        return float(self)
+
+
 class LazyPartials(Sequence[float]):
     """Derivatives that are computed when they are first asked for; also as an array, if there is one."""
 
