@@ -15,6 +15,7 @@ import pytest
 
 import autograd
 from autograd import Value, fsum
+from autograd.compiler.recording.results import Plain
 from nn import MLP, SGD, Adam, Linear, Sequential
 
 pytest.importorskip("numpy")
