@@ -134,7 +134,7 @@ def training(compiled: bool = True) -> list[float]:
     def loss() -> Any:
         return sum([(model(x) - target) ** 2 for x, target in zip(X, y)])
 
-    found = autograd.compile(loss)() if compiled else loss()
+    found = autograd.compile(loss, backend="native")() if compiled else loss()  # at once, by no clock
     return [*history.loss, found.data, *autograd.grad(found, model.parameters())]
 
 
