@@ -310,7 +310,9 @@ MISPLACED = """() => {
 
 
 @pytest.mark.parametrize(
-    "build", [cubic, network, tangle, lambda: (MLP(2, [3, 1], seed=0)([0.5, -1.0]) - 1) ** 2], ids=str
+    "build",
+    [cubic, network, tangle, lambda: (MLP(2, [3, 1], seed=0)([0.5, -1.0]) - 1) ** 2],
+    ids=["cubic", "network", "tangle", "neurons"],
 )
 def test_each_number_beside_an_arrow_is_seen_to_be_its_own(open_page: Open, build: Callable[[], Value]) -> None:
     page = open_page(build(), at="#level=number")
