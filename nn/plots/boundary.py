@@ -93,29 +93,35 @@ def plot_boundary(
 
 def draw_surface(surface: Surface, outputs: Sequence[Sequence[float]], ax: Axes, threshold: float = 0.0) -> Axes:
     """Draw outputs that a ``Surface`` computed, and its samples."""
-    import numpy as np
     from matplotlib.colors import ListedColormap, to_rgba
 
-    classes, colours, numbers = sorted(set(surface.y)), palette(), np.array(outputs)
-    count, shape = numbers.shape[1], (len(surface.ys), len(surface.xs))
-    if count == 1:
-        scores = numbers[:, 0] - threshold
-        size = float(np.sort(abs(scores))[int(0.9 * len(scores))]) or 1.0  # the most extreme would make the rest pale
+    classes, colours = sorted(set(surface.y)), palette()
+    width = len(surface.xs)
+
+    def grid(numbers: Sequence[float]) -> list[Sequence[float]]:
+        return [numbers[i : i + width] for i in range(0, len(numbers), width)]
+
+    if len(outputs[0]) == 1:
+        scores = [row[0] - threshold for row in outputs]
+        size = sorted(map(abs, scores))[int(0.9 * len(scores))] or 1.0  # the most extreme would make the rest pale
         levels = [size * k / 5.0 for k in range(-5, 6)]
         colouring = diverging(colours[0], colours[1], 0.5)
-        ax.contourf(surface.xs, surface.ys, scores.reshape(shape), levels, cmap=colouring, extend="both", zorder=-1.0)
+        ax.contourf(surface.xs, surface.ys, grid(scores), levels, cmap=colouring, extend="both", zorder=-1.0)
         ax.set_rasterization_zorder(-0.5)  # the areas alone: an SVG is 5x smaller
-        ax.contour(surface.xs, surface.ys, scores.reshape(shape), [0.0], colors=[foreground()], linewidths=1.2)
+        ax.contour(surface.xs, surface.ys, grid(scores), [0.0], colors=[foreground()], linewidths=1.2)
     else:
+        winners = [argmax(row) for row in outputs]
+        count = len(outputs[0])
         cmap = ListedColormap([to_rgba(colours[j % len(colours)], 0.35) for j in range(count)])
-        ax.pcolormesh(surface.xs, surface.ys, numbers.argmax(1).reshape(shape), cmap=cmap, vmin=-0.5, vmax=count - 0.5,
+        ax.pcolormesh(surface.xs, surface.ys, grid(winners), cmap=cmap, vmin=-0.5, vmax=count - 0.5,
                       shading="nearest", rasterized=True)  # fmt: skip
         for j in range(count):
-            lead = numbers[:, j] - np.delete(numbers, j, axis=1).max(1)
-            if lead.min() < 0.0 < lead.max():
-                ax.contour(surface.xs, surface.ys, lead.reshape(shape), [0.0], colors=[foreground()], linewidths=0.8)
+            others = [max(row[:j] + row[j + 1 :]) for row in map(list, outputs)]
+            lead = [row[j] - other for row, other in zip(outputs, others)]
+            if min(lead) < 0.0 < max(lead):
+                ax.contour(surface.xs, surface.ys, grid(lead), [0.0], colors=[foreground()], linewidths=0.8)
     for label in classes:
-        j = (int(label) if count > 1 else int(label > 0.0)) % len(colours)  # as the area that is its own
+        j = (int(label) if len(outputs[0]) > 1 else int(label > 0.0)) % len(colours)  # as the area that is its own
         xs, ys = zip(*[x for x, target in zip(surface.X, surface.y) if target == label])
         ax.scatter(xs, ys, s=24, color=colours[j], marker=MARKERS[j], edgecolor=ax.get_facecolor(), linewidth=0.6,
                    label=f"{label:g}", zorder=3)  # fmt: skip

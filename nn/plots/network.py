@@ -175,14 +175,17 @@ def plot_gradients(
 
 
 def _draw_rows(ax: Axes, sizes: dict[str, list[float]], low: int, high: int, bins: int) -> None:
-    import numpy as np
-
+    edges = [low + (high - low) * i / bins for i in range(bins + 1)]
     for row, (name, numbers) in enumerate(sizes.items()):
         base = len(sizes) - 1 - row
-        shown = [math.log10(g) for g in numbers if 0.0 < g < math.inf]
-        counts, edges = np.histogram(shown, bins, (low, high))
-        heights = base + 0.85 * counts / max(counts.max(), 1)
-        ax.stairs(heights, 10.0**edges, baseline=base, fill=True, alpha=0.75, color=palette()[0], label=name)
+        counts = [0] * bins
+        for g in numbers:
+            if 0.0 < g < math.inf:
+                counts[min(int((math.log10(g) - low) / (high - low) * bins), bins - 1)] += 1
+        heights = [base + 0.85 * count / max(*counts, 1) for count in counts]
+        ax.stairs(
+            heights, [10.0**e for e in edges], baseline=base, fill=True, alpha=0.75, color=palette()[0], label=name
+        )
         ax.axhline(base, color=foreground(), linewidth=0.6)
         if zeros := sum(g == 0.0 for g in numbers):
             ax.annotate(f"{zeros} of {len(numbers)}\nare 0", (1.01, base + 0.4), xycoords=("axes fraction", "data"),

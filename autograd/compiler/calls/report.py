@@ -1,7 +1,7 @@
 """What a compiled function has done so far, as a text: ``print(compiled.report())``.
 
 >>> from autograd import compile
->>> f = compile(lambda x, n: sum(x for _ in range(n)))
+>>> f = compile(lambda x, n: sum(x for _ in range(n)), backend="python")
 >>> for n in (2, 2, 3, 2):
 ...     y = f(1.0, n)
 >>> print(f.report())  # doctest: +ELLIPSIS

@@ -210,9 +210,9 @@ def _is_error(name: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseException)
 
 
-def package_of(module: str | None) -> str:
-    """The first part of a module's name."""
-    return (module or "").partition(".")[0]
+def package_of(module: Any) -> str:
+    """The first part of a module's name; a class made in C may have something else as its ``__module__``."""
+    return module.partition(".")[0] if isinstance(module, str) else ""
 
 
 def slots_of(kind: type) -> Iterator[str]:
@@ -220,7 +220,7 @@ def slots_of(kind: type) -> Iterator[str]:
 
     >>> class Rates:
     ...     __slots__ = ("fast", "__slow")
-    >>> list(slots_of(Rates))
+    >>> sorted(slots_of(Rates), key=len)
     ['fast', '_Rates__slow']
     """
     for cls in kind.__mro__:

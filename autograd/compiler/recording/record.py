@@ -334,7 +334,7 @@ def advice(guard: Guard | None) -> str:
     """How a function decides by its data, and how to avoid that.
 
     >>> advice(record(lambda x, n: x**2 if n == 1 else x, [1.0, 1]).guards[0])
-    'decides by its data (the int n is compared, or is a key, the end of a range, or an index into a ...
+    'decides by its data (the int n is compared, or is a key, the end of a range, or an index into lists ...
     """
     place = f". The decision is in {guard.place}" if guard is not None and guard.place else ""
     behind = [] if guard is None else [leaf for leaf in leaves_of(guard.node) if leaf.op is not ops.constant]

@@ -57,7 +57,7 @@ RESULTS: dict[str, Callable[[Any, Any], Any]] = {
 def _shown(x: Any) -> Any:
     """All that there is to see: kinds, keys in their order, numbers.  A float may be a Value."""
     assert not isinstance(x, Traced)
-    if isinstance(x, Value) or type(x) in (float, np.float64):
+    if isinstance(x, (Value, float)):
         return "number", round(float(x.data if isinstance(x, Value) else x), 12)
     if isinstance(x, np.ndarray):
         kind = "number" if x.dtype == object or x.dtype.kind == "f" else x.dtype.kind
