@@ -358,6 +358,7 @@ class Outside:
             # Where names are made at run time, any data may be meant.  Methods would lead through whole packages.
             data = {x for x in space if self.is_dynamic and not (callable(space[x]) or hasattr(space[x], "__get__"))}
             special = {x for x in space if x[:2] == "__" and isinstance(space[x], _METHODS)}
+            special |= {x for x in self.stored & space.keys() if hasattr(space[x], "__set__")}  # code runs to set it
             if package in _READ_ONLY:  # to make a model and to write it asks for attributes that no number depends on
                 special -= {"__new__", "__repr__"}
             chosen = special | data | self.names
@@ -378,10 +379,9 @@ class Outside:
         """The attributes of an object: those in its dictionary, and those in its slots."""
         self._note_named(self._attributes, x, where)
         package = package_of(type(x).__module__)
-        fixed = package in CLOSED
         any_name = package in FIXED or self.is_dynamic
         space = getattr(x, "__dict__", None)
-        if isinstance(space, dict) and not fixed:
+        if isinstance(space, dict) and package not in CLOSED:
             names = ({*space} if any_name else self.names) - _OWN
             for name in getattr(type(x), "deferrable", ()):
                 self.deferrable.add((id(space), name))

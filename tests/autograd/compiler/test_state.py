@@ -390,3 +390,35 @@ def test_autograd_grad_after_a_parameter_was_set_is_as_without_the_compiler() ->
         f: Any = autograd.compile(step) if compiled else step
         found.append([(f(x).data, w.data, state["slope"]) for x in (0.5, 0.7, -0.2)])
     assert found[0] == found[1]
+
+
+def test_a_property_that_is_only_set_runs_its_code_in_each_call() -> None:
+    """What the setter reads, appends, counts and decides is seen, though the function never asks for the property."""
+
+    class Watched:
+        def __init__(self) -> None:
+            self.history: list[Any] = []
+            self.count, self.is_on, self.scale, self.previous = 0, True, 3, None
+
+        def _set(self, number: float) -> None:
+            self.count += 1
+            self.is_on = not self.is_on
+            self.previous = self.scale
+            self.history.append(self.scale)
+
+        rate = property(None, _set)
+
+    def run(decorator: Callable[[Any], Any]) -> list[Any]:
+        watched, weight, found = Watched(), Value(0.5), []
+
+        def f(x: float) -> Any:
+            watched.rate = x
+            return weight * x
+
+        f = decorator(f)
+        for x in (1.0, 2.0, 3.0, 4.0):
+            number = f(x).data
+            found.append((number, watched.count, watched.is_on, watched.previous, [*watched.history]))
+        return found
+
+    assert run(autograd.compile) == run(lambda f: f)
