@@ -15,7 +15,8 @@ FEW = 3  # recordings allowed before any of them has served a second call
 _CHEAP = 1.0  # seconds of compiling allowed before it has saved any time
 _LONG = 0.02  # seconds: recordings that take longer together have to wait for calls that pay for them
 _PART = 0.25  # a structure waits until its calls have taken this part of the time that recording and compiling takes,
-_UNPROVED = 1.2  # and this part if the function has not saved yet what compiling has cost
+_UNPROVED = 1.2  # and this part if that takes no long time, and has not saved yet what compiling has cost
+_TRAINING = 0.1  # seconds: what takes longer to record and to compile is a program that is called for long
 _LOOKING = 0.03  # the part of the time of calls without the compiler that may go into finding out that they need none
 _FIRST = 4.0  # the first program takes about so many times as long to compile as the next one
 _SHARE = 0.25  # a further recording is compiled when the calls that it served have taken this part of the compile time
@@ -75,10 +76,10 @@ class Budget:
         """Whether a call should run without the compiler for now, because its structure has not been frequent enough.
 
         Two seconds of recording and compiling never pay for a text whose length occurs once.  So after the first
-        recording of such a function, a further structure is recorded when its calls have taken about as long as
-        recording and compiling would take, or a quarter of it if the compiler has saved more than it has cost.  A
-        structure that occurs again and again is compiled soon, and one that occurs once or twice is never compiled
-        (the "ski rental problem").
+        recording of such a function, a further structure is recorded when its calls have taken a quarter of the time
+        that recording and compiling would take.  Where that is short, and the compiler has not yet saved what it has
+        cost, they must have taken as long.  A structure that occurs again and again is compiled soon, and one that
+        occurs once or twice is never compiled (the "ski rental problem").
 
         >>> budget = Budget()
         >>> budget.waits("first")
@@ -86,16 +87,17 @@ class Budget:
         >>> budget.add("first", 2.0)
         >>> budget.waits("second")
         True
-        >>> _ = budget.ran("second", seconds=1.5)
+        >>> _ = budget.ran("second", seconds=0.3)
         >>> budget.waits("second")
         True
-        >>> _ = budget.ran("second", seconds=1.5)
+        >>> _ = budget.ran("second", seconds=0.3)
         >>> budget.waits("second")
         False
         """
         if not self.recorded or structure in self._structures or self._further + self._price < _LONG:
             return False
-        part = _PART if self._saved > self.spent + self._price else _UNPROVED
+        soon = self._price >= _TRAINING or self._saved > self.spent + self._price
+        part = _PART if soon else _UNPROVED
         return self._waiting.get(structure, 0.0) < part * self._price
 
     @property
